@@ -1,0 +1,76 @@
+package warehouse
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// WriteMarkdown writes the data dictionary of the tables for people.
+func WriteMarkdown(w io.Writer, specs []Spec) error {
+	var b strings.Builder
+	b.WriteString("# Data dictionary\n\nMade by `convsync schema`; do not edit. Times are UTC. NULL means not known or not said.\n")
+	for _, s := range specs {
+		fmt.Fprintf(&b, "\n## %s\n\n%s Key: `%s`.\n\n", s.Name, s.Doc, strings.Join(s.Key, "`, `"))
+		b.WriteString("| column | type | null | meaning | source |\n| --- | --- | --- | --- | --- |\n")
+		for _, c := range s.Columns {
+			null := "no"
+			if c.Nullable {
+				null = "yes"
+			}
+			typ := c.Type.String()
+			if c.Unit != "" {
+				typ += ", " + c.Unit
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", c.Name, typ, null, c.Doc, c.Source)
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// MarshalText is the type's name in the dictionary's JSON.
+func (t Type) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// WriteJSON writes the data dictionary of the tables for programs.
+func WriteJSON(w io.Writer, specs []Spec) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(struct {
+		Tables []Spec `json:"tables"`
+	}{specs})
+}
+
+// WriteSQL writes the tables' contract as CREATE TABLE statements with
+// comments: logical tables, without partitions or physical keys.
+func WriteSQL(w io.Writer, specs []Spec) error {
+	var b strings.Builder
+	for i, s := range specs {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintf(&b, "CREATE TABLE %s (\n", s.Name)
+		for _, c := range s.Columns {
+			null := ""
+			if !c.Nullable {
+				null = " NOT NULL"
+			}
+			fmt.Fprintf(&b, "    %s %s%s,\n", c.Name, c.Type.Postgres(), null)
+		}
+		fmt.Fprintf(&b, "    PRIMARY KEY (%s)\n);\n", strings.Join(s.Key, ", "))
+		fmt.Fprintf(&b, "COMMENT ON TABLE %s IS %s;\n", s.Name, quoteSQL(s.Doc))
+		for _, c := range s.Columns {
+			doc := c.Doc
+			if c.Unit != "" {
+				doc += " Unit: " + c.Unit + "."
+			}
+			fmt.Fprintf(&b, "COMMENT ON COLUMN %s.%s IS %s;\n", s.Name, c.Name, quoteSQL(doc))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func quoteSQL(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

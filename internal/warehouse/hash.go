@@ -1,0 +1,115 @@
+package warehouse
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"strconv"
+	"sync"
+)
+
+var hashBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// Hash is SHA-256 (hex) over the canonical rows of the conversation, its
+// turns, entities and metrics, without the volatile columns. JSON counts as a
+// value: 1.50 and 15e-1 are one number.
+func (r *Rows) Hash() string {
+	buf := hashBuffers.Get().(*[]byte)
+	defer hashBuffers.Put(buf)
+	b := appendContent((*buf)[:0], &Conversations, &r.Conversation)
+	b = appendContents(b, &Turns, r.Turns)
+	b = appendContents(b, &Entities, r.Entities)
+	b = appendContents(b, &Metrics, r.Metrics)
+	*buf = b
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+func appendContents[R any](dst []byte, t *Table[R], rows []R) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(rows)))
+	for i := range rows {
+		dst = appendContent(dst, t, &rows[i])
+	}
+	return dst
+}
+
+func appendContent[R any](dst []byte, t *Table[R], row *R) []byte {
+	for i := range t.Columns {
+		c := &t.Columns[i]
+		if c.Volatile {
+			continue
+		}
+		field := c.Ref(row)
+		if j, ok := field.(*JSON); ok {
+			dst = appendJSONContent(dst, string(*j))
+			continue
+		}
+		dst = appendField(dst, field)
+	}
+	return dst
+}
+
+// appendJSONContent appends canonical JSON with every number in one form. The
+// document is its own end mark: a NUL cannot occur in JSON.
+func appendJSONContent(dst []byte, s string) []byte {
+	for i := 0; i < len(s); {
+		switch c := s[i]; {
+		case c == '"':
+			end := skipString(s, i)
+			dst = append(dst, s[i:end]...)
+			i = end
+		case c == '-' || c >= '0' && c <= '9':
+			end := skipNumber(s, i)
+			dst = appendNumberContent(dst, s[i:end])
+			i = end
+		default:
+			dst = append(dst, c)
+			i++
+		}
+	}
+	return append(dst, 0)
+}
+
+// appendNumberContent appends a JSON number as sign, digits without zeros at
+// either end, and exponent.
+func appendNumberContent(dst []byte, s string) []byte {
+	mantissa, exponent := s, 0
+	if i := indexExponent(s); i >= 0 {
+		mantissa = s[:i]
+		exponent, _ = strconv.Atoi(s[i+1:]) // Canonical keeps exponents small
+	}
+	negative := mantissa[0] == '-'
+	if negative {
+		mantissa = mantissa[1:]
+	}
+	start := len(dst)
+	for i := range len(mantissa) {
+		if mantissa[i] == '.' {
+			exponent -= len(mantissa) - i - 1
+			continue
+		}
+		dst = append(dst, mantissa[i])
+	}
+	digits := bytes.TrimLeft(dst[start:], "0")
+	trimmed := bytes.TrimRight(digits, "0")
+	exponent += len(digits) - len(trimmed)
+	if len(trimmed) == 0 {
+		return append(dst[:start], '0')
+	}
+	dst = append(dst[:start], trimmed...)
+	if negative {
+		dst = append(dst, '-')
+	}
+	dst = append(dst, 'e')
+	return strconv.AppendInt(dst, int64(exponent), 10)
+}
+
+func indexExponent(s string) int {
+	for i := range len(s) {
+		if s[i]|0x20 == 'e' {
+			return i
+		}
+	}
+	return -1
+}

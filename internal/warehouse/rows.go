@@ -1,0 +1,134 @@
+package warehouse
+
+// Rows is one conversation as it lands: its row and the rows of its parts.
+// They change together or not at all.
+type Rows struct {
+	Conversation Conversation
+	Turns        []Turn
+	Entities     []Entity
+	Metrics      []Metric
+	// Audio is outside of the content hash and of replacement: a loader adds
+	// the references that are not there and leaves the others alone.
+	Audio []AudioReference
+}
+
+// Conversation is a row of [Conversations].
+type Conversation struct {
+	AccountID, ProjectID, ConversationID, Environment string
+	Channel                                           Text
+	ChannelFamily                                     string
+	Direction                                         Text
+	VariantID, VariantName                            Text
+	FromNumber, ToNumber, CustomerNumber              Text
+	Language, DeploymentID                            Text
+	StartedAt                                         Timestamp
+	FinishedAt                                        Null[Timestamp]
+	InProgress                                        Null[bool]
+	Lifecycle                                         string
+	TotalDurationSeconds, PolyAIDurationSeconds       Null[float64]
+	NumTurns                                          Null[int64]
+	TurnsLoaded                                       int64
+	TranscriptStatus                                  string
+	Handoff                                           Null[bool]
+	HandoffReason, HandoffDestination                 Text
+	NumSilences, NumOOD                               Null[int64]
+	LatencyTurns                                      int64
+	LatencyAvgSeconds                                 Null[float64]
+	LatencyP50Seconds, LatencyP95Seconds              Null[float64]
+	LatencyMaxSeconds                                 Null[float64]
+	PolyScore                                         Null[float64]
+	SummaryHeading, Summary                           Text
+	Tags                                              List
+	Note                                              Text
+	Metrics, State, Extra                             JSON
+	APIVersion, ContentHash, Shape                    string
+	MissingSince                                      Null[Timestamp]
+	FirstSeenAt, UpdatedAt                            Timestamp
+	RunID                                             string
+}
+
+// Turn is a row of [Turns].
+type Turn struct {
+	ProjectID, ConversationID                 string
+	TurnIndex                                 int64
+	StartedAt                                 Timestamp
+	TurnID                                    Null[int64]
+	UserInput, UserInputDTMF                  Text
+	UserInputAt                               Null[Timestamp]
+	AgentResponse                             Text
+	AgentResponseAt                           Null[Timestamp]
+	LatencySeconds                            Null[float64]
+	LatencyLabel                              Text
+	LatencyPercentile1d                       Null[float64]
+	ResponseGapSeconds                        Null[float64]
+	TranslatedUserInput, EnglishAgentResponse Text
+	UserLanguage, AgentLanguage               Text
+	IsOOD, IsSilence, BargeIn                 Null[bool]
+	Intents                                   List
+	UserAudioURL                              Text
+	Extra                                     JSON
+}
+
+// Entity is a row of [Entities].
+type Entity struct {
+	ProjectID, ConversationID string
+	TurnIndex                 int64
+	Name                      string
+	Ordinal                   int64
+	StartedAt                 Timestamp
+	Value                     Text
+}
+
+// Metric is a row of [Metrics].
+type Metric struct {
+	ProjectID, ConversationID string
+	Name                      string
+	Ordinal                   int64
+	StartedAt                 Timestamp
+	Value                     Text
+	ValueNumber               Null[float64]
+	ValueBoolean              Null[bool]
+	ValueAt, RecordedAt       Null[Timestamp]
+}
+
+// AudioReference is a row of [AudioReferences].
+type AudioReference struct {
+	ProjectID, ConversationID string
+	Direction                 string
+	Redacted                  bool
+	StartedAt                 Timestamp
+	URL                       Text
+	Availability              string
+	CheckedAt                 Null[Timestamp]
+	SizeBytes                 Null[int64]
+	DurationSeconds           Null[float64]
+	SampleRateHz, Channels    Null[int64]
+	SHA256, StoredURI         Text
+	StoredAt                  Null[Timestamp]
+}
+
+// The values of conversations.lifecycle.
+const (
+	LifecycleOpen      = "open"      // in progress; on the worklist
+	LifecycleFinal     = "final"     // ended
+	LifecycleAbandoned = "abandoned" // in progress for longer than the age limit
+)
+
+// The values of conversations.transcript_status.
+const (
+	TranscriptComplete   = "complete"
+	TranscriptHidden     = "hidden"      // none shown though num_turns > 0
+	TranscriptHiddenKept = "hidden_kept" // hidden now, stored turns kept
+	TranscriptShort      = "short"       // fewer than num_turns
+	TranscriptNone       = "none"
+)
+
+// The values of audio_references.availability.
+const (
+	AudioUnknown   = "unknown"
+	AudioAvailable = "available"
+	AudioMissing   = "missing"
+)
+
+// IsOpen reports whether the conversation is still to be read again.
+func (r *Rows) IsOpen() bool { return r.Conversation.Lifecycle == LifecycleOpen }

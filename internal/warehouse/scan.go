@@ -1,0 +1,46 @@
+package warehouse
+
+import "strings"
+
+// The scanners below trust that s is well-formed JSON and never run past its end.
+
+// skipString returns the offset after the string that begins at i.
+func skipString(s string, i int) int {
+	for i++; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return len(s)
+}
+
+// skipNumber returns the offset after the number that begins at i.
+func skipNumber(s string, i int) int {
+	for i < len(s) && (s[i] >= '0' && s[i] <= '9' || strings.IndexByte("+-.eE", s[i]) >= 0) {
+		i++
+	}
+	return i
+}
+
+// skipValue returns the offset after the object or list that begins at i.
+func skipValue(s string, i int) int {
+	for depth := 0; i < len(s); {
+		switch s[i] {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+			if depth == 0 {
+				return i + 1
+			}
+		case '"':
+			i = skipString(s, i)
+			continue
+		}
+		i++
+	}
+	return len(s)
+}

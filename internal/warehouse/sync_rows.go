@@ -1,0 +1,106 @@
+package warehouse
+
+// Project is a row of [Projects].
+type Project struct {
+	ProjectID, Name, AccountID string
+	Region                     Text
+	TimeZone                   string
+}
+
+// Change is a row of [Changes].
+type Change struct {
+	Sequence                  int64
+	ProjectID, ConversationID string
+	Operation                 string
+	At                        Timestamp
+	RunID                     string
+}
+
+// The values of changes.operation.
+const (
+	OperationUpsert = "upsert"
+	OperationDelete = "delete"
+	OperationErase  = "erase"
+	OperationExpire = "expire"
+)
+
+// SyncRun is a row of [SyncRuns].
+type SyncRun struct {
+	RunID                         string
+	Actor, Host, Version          Text
+	ConfigHash                    Text
+	Kind, Status                  string
+	WindowFrom, WindowUntil       Null[Timestamp]
+	StartedAt                     Timestamp
+	FinishedAt                    Null[Timestamp]
+	Requests, Retries             int64
+	WaitedSeconds                 Null[float64]
+	Bytes                         int64
+	Read, Inserted, Updated       int64
+	Unchanged, Rejected, Drifting int64
+	Error                         Text
+}
+
+// The values of sync_runs.status.
+const (
+	RunSucceeded = "succeeded"
+	RunPartial   = "partial"
+	RunFailed    = "failed"
+	RunKilled    = "killed"
+)
+
+// CoverageRange is a row of [SyncCoverage]: [From, Until), whole seconds.
+type CoverageRange struct {
+	ProjectID, Environment string
+	From, Until, ReadAt    Timestamp
+	Shape                  string
+}
+
+// Watermark is a row of [SyncWatermarks].
+type Watermark struct {
+	ProjectID, Environment string
+	Watermark, UpdatedAt   Timestamp
+}
+
+// OpenConversation is a row of [OpenConversations].
+type OpenConversation struct {
+	ProjectID, Environment, ConversationID string
+	StartedAt, FirstSeenAt                 Timestamp
+}
+
+// Reject is a row of [Rejects].
+type Reject struct {
+	ProjectID, Environment, RejectID string
+	ConversationID                   Text
+	StartedAt                        Null[Timestamp]
+	Reason                           string
+	Payload                          Text
+	FirstSeenAt, LastSeenAt          Timestamp
+	RunID                            string
+}
+
+// Drift is a row of [SchemaDrift].
+type Drift struct {
+	ProjectID, Environment, Path, Kind, JSONType string
+	MaxLengthBytes                               int64
+	FirstSeenAt, LastSeenAt                      Timestamp
+	Count                                        int64
+}
+
+// Erasure is a row of [Erasures].
+type Erasure struct {
+	ProjectID, ConversationID string
+	ErasedAt                  Timestamp
+	Reason                    Text
+	RunID                     string
+}
+
+// SyncLock is a row of [SyncLocks].
+type SyncLock struct {
+	Name        string
+	Epoch       int64
+	Owner, Host Text
+	ProcessID   Null[int64]
+	AcquiredAt  Null[Timestamp]
+	RunID       Text
+}

@@ -1,0 +1,150 @@
+package warehouse
+
+// Projects is the table of projects that a destination knows.
+var Projects = Table[Project]{
+	Name: "projects", Doc: "One row a project: where it is read and which days its views use.", Key: []string{"project_id"},
+	Columns: []Column[Project]{
+		{Name: "project_id", Doc: "The project as stored.", Ref: func(r *Project) any { return &r.ProjectID }},
+		{Name: "name", Doc: "The project's name for people.", Ref: func(r *Project) any { return &r.Name }},
+		{Name: "account_id", Doc: "The account that it is read from; another one is refused.", Ref: func(r *Project) any { return &r.AccountID }},
+		{Name: "region", Doc: "The region that it is read from; another one is refused.", Ref: func(r *Project) any { return &r.Region }},
+		{Name: "time_zone", Doc: "IANA time zone of the days in the views.", Ref: func(r *Project) any { return &r.TimeZone }},
+	},
+}
+
+// Changes is the feed of changes.
+var Changes = Table[Change]{
+	Name: "changes", Doc: "A feed to follow: what changed, in the order of commits, written in the same commit; kept 90 days.", Key: []string{"sequence"},
+	Columns: []Column[Change]{
+		{Name: "sequence", Doc: "Position in the feed; grows in the order of commits.", Ref: func(r *Change) any { return &r.Sequence }},
+		{Name: "project_id", Doc: "The conversation's project.", Ref: func(r *Change) any { return &r.ProjectID }},
+		{Name: "conversation_id", Doc: "The conversation.", Ref: func(r *Change) any { return &r.ConversationID }},
+		{Name: "operation", Doc: "upsert, delete, erase or expire.", Ref: func(r *Change) any { return &r.Operation }},
+		{Name: "at", Doc: "When it was written.", Ref: func(r *Change) any { return &r.At }},
+		{Name: "run_id", Doc: "The run that wrote it.", Ref: func(r *Change) any { return &r.RunID }},
+	},
+}
+
+// SyncRuns is the log of runs.
+var SyncRuns = Table[SyncRun]{
+	Name: "sync_runs", Doc: "One row a run, written at its end; a killed run's by the next one.", Key: []string{"run_id"},
+	Columns: []Column[SyncRun]{
+		{Name: "run_id", Doc: "The run.", Ref: func(r *SyncRun) any { return &r.RunID }},
+		{Name: "actor", Doc: "The operating-system user that ran it.", Ref: func(r *SyncRun) any { return &r.Actor }},
+		{Name: "host", Doc: "The machine that ran it.", Ref: func(r *SyncRun) any { return &r.Host }},
+		{Name: "version", Doc: "Version of convsync.", Ref: func(r *SyncRun) any { return &r.Version }},
+		{Name: "config_hash", Doc: "SHA-256 (hex) of the configuration without secrets.", Ref: func(r *SyncRun) any { return &r.ConfigHash }},
+		{Name: "kind", Doc: "incremental or backfill.", Ref: func(r *SyncRun) any { return &r.Kind }},
+		{Name: "status", Doc: "succeeded, partial, failed or killed.", Ref: func(r *SyncRun) any { return &r.Status }},
+		{Name: "window_from", Doc: "Start of the stretch that was asked for.", Ref: func(r *SyncRun) any { return &r.WindowFrom }},
+		{Name: "window_until", Doc: "End of the stretch that was asked for.", Ref: func(r *SyncRun) any { return &r.WindowUntil }},
+		{Name: "started_at", Doc: "When the run started.", Ref: func(r *SyncRun) any { return &r.StartedAt }},
+		{Name: "finished_at", Doc: "When the run finished; NULL when it was killed.", Ref: func(r *SyncRun) any { return &r.FinishedAt }},
+		{Name: "requests", Doc: "Requests that were sent, retries included.", Ref: func(r *SyncRun) any { return &r.Requests }},
+		{Name: "retries", Doc: "Requests that were sent again.", Ref: func(r *SyncRun) any { return &r.Retries }},
+		{Name: "waited_seconds", Unit: "s", Doc: "Time spent waiting before retries.", Ref: func(r *SyncRun) any { return &r.WaitedSeconds }},
+		{Name: "bytes", Unit: "bytes", Doc: "Size of the answers, decompressed.", Ref: func(r *SyncRun) any { return &r.Bytes }},
+		{Name: "conversations_read", Doc: "Conversations that the source answered, repetitions included.", Ref: func(r *SyncRun) any { return &r.Read }},
+		{Name: "conversations_inserted", Doc: "Conversations that were new.", Ref: func(r *SyncRun) any { return &r.Inserted }},
+		{Name: "conversations_updated", Doc: "Conversations whose content had changed.", Ref: func(r *SyncRun) any { return &r.Updated }},
+		{Name: "conversations_unchanged", Doc: "Conversations that were stored already.", Ref: func(r *SyncRun) any { return &r.Unchanged }},
+		{Name: "conversations_rejected", Doc: "Conversations that could not be read.", Ref: func(r *SyncRun) any { return &r.Rejected }},
+		{Name: "drift", Doc: "Sightings of fields or forms that are not known.", Ref: func(r *SyncRun) any { return &r.Drifting }},
+		{Name: "error", Doc: "What went wrong, for people.", Ref: func(r *SyncRun) any { return &r.Error }},
+	},
+}
+
+// SyncCoverage is what was read whole.
+var SyncCoverage = Table[CoverageRange]{
+	Name: "sync_coverage", Doc: "Closed stretches of start times that were read whole, [covered_from, covered_until).", Key: []string{"project_id", "environment", "covered_from"},
+	Columns: []Column[CoverageRange]{
+		{Name: "project_id", Doc: "The project.", Ref: func(r *CoverageRange) any { return &r.ProjectID }},
+		{Name: "environment", Doc: "The environment.", Ref: func(r *CoverageRange) any { return &r.Environment }},
+		{Name: "covered_from", Doc: "First second of the stretch.", Ref: func(r *CoverageRange) any { return &r.From }},
+		{Name: "covered_until", Doc: "First second after the stretch.", Ref: func(r *CoverageRange) any { return &r.Until }},
+		{Name: "read_at", Doc: "When it was read (of merged stretches, the oldest reading).", Ref: func(r *CoverageRange) any { return &r.ReadAt }},
+		{Name: "shape", Doc: "Version of the rules that it was read with.", Ref: func(r *CoverageRange) any { return &r.Shape }},
+	},
+}
+
+// SyncWatermarks is how far each feed is covered without a gap.
+var SyncWatermarks = Table[Watermark]{
+	Name: "sync_watermarks", Doc: "Per project and environment, the end of the coverage without a gap; never moves back.", Key: []string{"project_id", "environment"},
+	Columns: []Column[Watermark]{
+		{Name: "project_id", Doc: "The project.", Ref: func(r *Watermark) any { return &r.ProjectID }},
+		{Name: "environment", Doc: "The environment.", Ref: func(r *Watermark) any { return &r.Environment }},
+		{Name: "watermark", Doc: "Everything that started before it has been read.", Ref: func(r *Watermark) any { return &r.Watermark }},
+		{Name: "updated_at", Doc: "When it last moved.", Ref: func(r *Watermark) any { return &r.UpdatedAt }},
+	},
+}
+
+// OpenConversations is the worklist.
+var OpenConversations = Table[OpenConversation]{
+	Name: "open_conversations", Doc: "Conversations seen in progress, to be read again until they end.", Key: []string{"project_id", "conversation_id"},
+	Columns: []Column[OpenConversation]{
+		{Name: "project_id", Doc: "The project.", Ref: func(r *OpenConversation) any { return &r.ProjectID }},
+		{Name: "environment", Doc: "The environment.", Ref: func(r *OpenConversation) any { return &r.Environment }},
+		{Name: "conversation_id", Doc: "The conversation.", Ref: func(r *OpenConversation) any { return &r.ConversationID }},
+		{Name: "started_at", Doc: "When it started.", Ref: func(r *OpenConversation) any { return &r.StartedAt }},
+		{Name: "first_seen_at", Doc: "When it was first seen.", Ref: func(r *OpenConversation) any { return &r.FirstSeenAt }},
+	},
+}
+
+// Rejects is what could not be read.
+var Rejects = Table[Reject]{
+	Name: "rejects", Doc: "Conversations that could not be read at all, kept whole.", Key: []string{"project_id", "environment", "reject_id"},
+	Columns: []Column[Reject]{
+		{Name: "project_id", Doc: "The project.", Ref: func(r *Reject) any { return &r.ProjectID }},
+		{Name: "environment", Doc: "The environment.", Ref: func(r *Reject) any { return &r.Environment }},
+		{Name: "reject_id", Doc: "SHA-256 (hex) of what was answered: the same answer is the same reject.", Ref: func(r *Reject) any { return &r.RejectID }},
+		{Name: "conversation_id", Doc: "Its id, where it has one.", Ref: func(r *Reject) any { return &r.ConversationID }},
+		{Name: "started_at", Doc: "Its start, where it can be read.", Ref: func(r *Reject) any { return &r.StartedAt }},
+		{Name: "reason", Doc: "Why it could not be read.", Ref: func(r *Reject) any { return &r.Reason }},
+		{Name: "payload", Doc: "What was answered, as JSON text.", Ref: func(r *Reject) any { return &r.Payload }},
+		{Name: "first_seen_at", Doc: "When it was first answered.", Ref: func(r *Reject) any { return &r.FirstSeenAt }},
+		{Name: "last_seen_at", Doc: "When it was last answered.", Ref: func(r *Reject) any { return &r.LastSeenAt }},
+		{Name: "run_id", Doc: "The run that first saw it.", Ref: func(r *Reject) any { return &r.RunID }},
+	},
+}
+
+// SchemaDrift is what the source said in ways that are not known.
+var SchemaDrift = Table[Drift]{
+	Name: "schema_drift", Doc: "Fields and forms that are not known, by path; never a value.", Key: []string{"project_id", "environment", "path", "kind", "json_type"},
+	Columns: []Column[Drift]{
+		{Name: "project_id", Doc: "The project.", Ref: func(r *Drift) any { return &r.ProjectID }},
+		{Name: "environment", Doc: "The environment.", Ref: func(r *Drift) any { return &r.Environment }},
+		{Name: "path", Doc: "Where in a conversation, such as turns[].new_field.", Ref: func(r *Drift) any { return &r.Path }},
+		{Name: "kind", Doc: "What is odd about it.", Ref: func(r *Drift) any { return &r.Kind }},
+		{Name: "json_type", Doc: "JSON type of the value.", Ref: func(r *Drift) any { return &r.JSONType }},
+		{Name: "max_length_bytes", Unit: "bytes", Doc: "Length of the longest value as JSON text.", Ref: func(r *Drift) any { return &r.MaxLengthBytes }},
+		{Name: "first_seen_at", Doc: "When it was first seen.", Ref: func(r *Drift) any { return &r.FirstSeenAt }},
+		{Name: "last_seen_at", Doc: "When it was last seen.", Ref: func(r *Drift) any { return &r.LastSeenAt }},
+		{Name: "count", Doc: "How often it was seen; reading again counts again.", Ref: func(r *Drift) any { return &r.Count }},
+	},
+}
+
+// Erasures is the table of tombstones.
+var Erasures = Table[Erasure]{
+	Name: "erasures", Doc: "Tombstones: what was erased for good and must never be loaded again.", Key: []string{"project_id", "conversation_id"},
+	Columns: []Column[Erasure]{
+		{Name: "project_id", Doc: "The project.", Ref: func(r *Erasure) any { return &r.ProjectID }},
+		{Name: "conversation_id", Doc: "The conversation.", Ref: func(r *Erasure) any { return &r.ConversationID }},
+		{Name: "erased_at", Doc: "When it was erased.", Ref: func(r *Erasure) any { return &r.ErasedAt }},
+		{Name: "reason", Doc: "Why it was erased.", Ref: func(r *Erasure) any { return &r.Reason }},
+		{Name: "run_id", Doc: "The run that erased it.", Ref: func(r *Erasure) any { return &r.RunID }},
+	},
+}
+
+// SyncLocks says who writes now.
+var SyncLocks = Table[SyncLock]{
+	Name: "sync_locks", Doc: "Who writes now; each takeover raises the epoch, and a commit of an older epoch is refused.", Key: []string{"name"},
+	Columns: []Column[SyncLock]{
+		{Name: "name", Doc: "What is locked.", Ref: func(r *SyncLock) any { return &r.Name }},
+		{Name: "epoch", Doc: "Number of takeovers.", Ref: func(r *SyncLock) any { return &r.Epoch }},
+		{Name: "owner", Doc: "Who holds it; NULL: nobody.", Ref: func(r *SyncLock) any { return &r.Owner }},
+		{Name: "host", Doc: "The machine of the owner.", Ref: func(r *SyncLock) any { return &r.Host }},
+		{Name: "process_id", Doc: "The process of the owner.", Ref: func(r *SyncLock) any { return &r.ProcessID }},
+		{Name: "acquired_at", Doc: "Since when it is held.", Ref: func(r *SyncLock) any { return &r.AcquiredAt }},
+		{Name: "run_id", Doc: "The run that holds it.", Ref: func(r *SyncLock) any { return &r.RunID }},
+	},
+}
