@@ -1,0 +1,136 @@
+package load
+
+import (
+	"context"
+
+	"convsync/internal/warehouse"
+)
+
+// Destination is a warehouse that conversations are loaded into.
+type Destination interface {
+	// Check tells, without writing anything that stays, whether a run could
+	// load: reachable, permitted, of a known version. Its errors are for people.
+	Check(ctx context.Context) error
+	// Prepare sets up an empty destination. A destination with data of an
+	// older layout is left alone: [ErrNeedsMigration].
+	Prepare(ctx context.Context) error
+	// State is what is stored about the feeds, for planning and for status.
+	State(ctx context.Context, feeds []Feed) (map[Feed]FeedState, error)
+	// Runs lists the last runs, newest first.
+	Runs(ctx context.Context, limit int) ([]warehouse.SyncRun, error)
+	// Begin takes the writer's lock; [*LockedError] when another holds it and
+	// does not let go within the owner's patience.
+	Begin(ctx context.Context, owner Owner) (Writer, error)
+	Close() error
+}
+
+// Writer is the one writer of a destination. Stage may be called from several
+// goroutines; the other methods from one at a time, Publish also beside Stage
+// of other stretches.
+type Writer interface {
+	// Register makes the projects known. A project that is stored with
+	// another account or region is refused with [*MixedProjectError].
+	Register(ctx context.Context, projects []Project) error
+	// Stage hands over conversations of a stretch. They may become visible
+	// from now on, and are visible and durable after its Publish.
+	Stage(ctx context.Context, batch *Batch) error
+	// Publish commits what was staged for the stretch, then its coverage.
+	Publish(ctx context.Context, stretch *Stretch) (Counts, error)
+	// Abandon forgets what was staged for a stretch that failed. What it
+	// made visible already stays: reading a stretch again is harmless.
+	Abandon(ctx context.Context, stretch StretchID) (Counts, error)
+	// Finish records the end of the run.
+	Finish(ctx context.Context, run *warehouse.SyncRun) error
+	// Close frees the lock. Without Finish the run counts as killed.
+	Close() error
+}
+
+// Feed is one stream of conversations: a project, as stored, in one environment.
+type Feed struct{ ProjectID, Environment string }
+
+// Project is a project as configured.
+type Project struct {
+	warehouse.Project
+	// Environments in the order configured: of an id that is answered under
+	// two, the earlier one keeps it.
+	Environments []string
+}
+
+// Owner says who writes, for those who find the lock taken.
+type Owner struct {
+	RunID, Actor, Host, Version string
+	ProcessID                   int
+	Started                     warehouse.Timestamp
+}
+
+// FeedState is what is stored about a feed.
+type FeedState struct {
+	Coverage      []Range             // ordered, without overlap
+	Watermark     warehouse.Timestamp // 0: none yet
+	Open          []OpenConversation  // the worklist, oldest first
+	Conversations int64               // stored
+	Hidden        int64               // of these, with a hidden transcript
+	Newest        warehouse.Timestamp // start of the newest conversation; 0: none
+	Rejects       int64               // kept
+	Drift         []warehouse.Drift   // by path
+}
+
+// Range is a stretch of start times that was read whole: [From, Until), whole seconds.
+type Range struct {
+	From, Until warehouse.Timestamp
+	ReadAt      warehouse.Timestamp // when its reading began, by the source's clock
+	Shape       string
+}
+
+// OpenConversation is an entry of the worklist.
+type OpenConversation struct {
+	ID        string
+	StartedAt warehouse.Timestamp
+}
+
+// StretchID tells the stretches of one run apart.
+type StretchID int64
+
+// Batch is some of the conversations of a stretch. The rows belong to the
+// loader from now on. ContentHash, Shape and APIVersion are set; FirstSeenAt,
+// UpdatedAt and RunID are the loader's to set.
+type Batch struct {
+	Stretch StretchID
+	Feed    Feed
+	Rows    []*warehouse.Rows
+}
+
+// Stretch is what Publish commits beside the staged rows.
+type Stretch struct {
+	ID   StretchID
+	Feed Feed
+	// Coverage replaces what is stored for the feed; nil leaves it as it is.
+	Coverage []Range
+	// Watermark of that coverage; the stored one never moves back. 0: none.
+	Watermark warehouse.Timestamp
+	Rejects   []warehouse.Reject
+	Drift     []warehouse.Drift // counts and times of this stretch, to be added
+	RunID     string
+	At        warehouse.Timestamp // now, by our clock
+}
+
+// Counts says what came of the conversations of a stretch.
+type Counts struct {
+	Inserted, Updated, Unchanged int64
+	NewRejects                   int64            // not seen before
+	Rows                         map[string]int64 // written, by table
+}
+
+// Add adds other to c.
+func (c *Counts) Add(other Counts) {
+	c.Inserted += other.Inserted
+	c.Updated += other.Updated
+	c.Unchanged += other.Unchanged
+	c.NewRejects += other.NewRejects
+	for table, n := range other.Rows {
+		if c.Rows == nil {
+			c.Rows = map[string]int64{}
+		}
+		c.Rows[table] += n
+	}
+}

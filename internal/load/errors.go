@@ -1,0 +1,67 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrNeedsMigration says that the destination's layout is older than this
+// program's and holds data: `convsync migrate` takes it up.
+var ErrNeedsMigration = errors.New("the destination has an older layout: run `convsync migrate` first")
+
+// LockedError says that another writer holds the destination.
+type LockedError struct {
+	Where string // the destination, for people
+	Owner Owner  // as far as it is known
+}
+
+func (e *LockedError) Error() string {
+	who := "another run"
+	if e.Owner.RunID != "" {
+		who = fmt.Sprintf("run %s of %s on %s (process %d, since %s)", e.Owner.RunID, e.Owner.Actor,
+			e.Owner.Host, e.Owner.ProcessID, e.Owner.Started.Time().Format(time.RFC3339))
+	}
+	return fmt.Sprintf("%s is being written by %s: wait until it ends, or start with --when-locked wait", e.Where, who)
+}
+
+// MixedProjectError says that a project id is stored with another account or region.
+type MixedProjectError struct {
+	ProjectID, Stored, Configured string
+}
+
+func (e *MixedProjectError) Error() string {
+	return fmt.Sprintf("project %s is stored as read from %s, and is now configured as %s: "+
+		"give the new one a name of its own with `as:` in its entry under projects, or use another destination",
+		e.ProjectID, e.Stored, e.Configured)
+}
+
+// TooNewError says that a newer version of the program wrote the destination.
+type TooNewError struct {
+	Where          string
+	Found, Highest int64 // layout versions
+}
+
+func (e *TooNewError) Error() string {
+	return fmt.Sprintf("%s was written by a newer convsync (layout %d; this one knows up to %d): "+
+		"update convsync, or use another destination", e.Where, e.Found, e.Highest)
+}
+
+// StateError is a destination's trouble for people: what failed, and what to do.
+type StateError struct {
+	What, Hint string
+	Err        error
+}
+
+func (e *StateError) Error() string {
+	msg := e.What
+	if e.Err != nil {
+		msg += ": " + e.Err.Error()
+	}
+	if e.Hint != "" {
+		msg += "; " + e.Hint
+	}
+	return msg
+}
+
+func (e *StateError) Unwrap() error { return e.Err }

@@ -1,0 +1,35 @@
+package loadtest
+
+import (
+	"testing"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// Subject is a destination under test. All of its Opens open the same one.
+type Subject interface {
+	// Open opens the destination. step, when not nil, is called before each
+	// step that leaves something behind, with the step's name.
+	Open(t testing.TB, step func(name string)) load.Destination
+	// Dump reads everything that is stored, not through the loader.
+	Dump(t testing.TB) *Dump
+	// Locator names the destination so that another process of the same test
+	// binary can open it (a folder; a URL and schema).
+	Locator() string
+}
+
+// Dump is everything that is stored.
+type Dump struct {
+	// Conversations by project and conversation id, parts in the order of
+	// their keys. A key that is stored twice is a failure of Dump.
+	Conversations map[[2]string]*warehouse.Rows
+	Changes       []warehouse.Change // in sequence
+	Coverage      []warehouse.CoverageRange
+	Watermarks    []warehouse.Watermark
+	Open          []warehouse.OpenConversation
+	Rejects       []warehouse.Reject
+	Drift         []warehouse.Drift
+	Projects      []warehouse.Project
+	Runs          []warehouse.SyncRun
+}

@@ -1,0 +1,130 @@
+package load
+
+import (
+	"slices"
+
+	"convsync/internal/warehouse"
+)
+
+// Reconcile turns in, a conversation as the source shows it now, into what has
+// to stand, given what is stored; stored is nil for a new one. It reports
+// whether anything has to be written. in.Conversation.ContentHash is set anew
+// where stored parts were kept.
+//
+// What is hidden is not gone: stored turns and metrics outlive an answer that
+// hides them.
+func Reconcile(in, stored *warehouse.Rows, at warehouse.Timestamp, runID string) (write bool) {
+	c := &in.Conversation
+	c.FirstSeenAt, c.UpdatedAt, c.RunID = at, at, runID
+	if stored == nil {
+		return true
+	}
+	old := &stored.Conversation
+	c.FirstSeenAt = old.FirstSeenAt
+	kept := keepTurns(in, stored)
+	kept = keepMetrics(in, stored) || kept
+	in.Audio = mergeAudio(in.Audio, stored)
+	for i := range in.Audio { // the start may have been corrected
+		in.Audio[i].StartedAt = c.StartedAt
+	}
+	if kept {
+		restart(in)
+		c.ContentHash = in.Hash()
+	}
+	if c.ContentHash == old.ContentHash {
+		c.UpdatedAt = old.UpdatedAt
+		return c.Lifecycle != old.Lifecycle || old.MissingSince.Valid
+	}
+	return true
+}
+
+// keepTurns keeps the stored turns when the source hides them. Only num_turns
+// of 0 says that there are none.
+func keepTurns(in, stored *warehouse.Rows) bool {
+	c, old := &in.Conversation, &stored.Conversation
+	none := c.NumTurns.Valid && c.NumTurns.V <= 0
+	if len(in.Turns) > 0 || len(stored.Turns) == 0 || none {
+		return false
+	}
+	in.Turns, in.Entities = slices.Clone(stored.Turns), slices.Clone(stored.Entities)
+	c.TurnsLoaded = int64(len(in.Turns))
+	c.TranscriptStatus = warehouse.TranscriptHiddenKept
+	c.LatencyTurns = old.LatencyTurns
+	c.LatencyAvgSeconds, c.LatencyMaxSeconds = old.LatencyAvgSeconds, old.LatencyMaxSeconds
+	c.LatencyP50Seconds, c.LatencyP95Seconds = old.LatencyP50Seconds, old.LatencyP95Seconds
+	return true
+}
+
+// keepMetrics keeps the stored metrics when the source shows none.
+func keepMetrics(in, stored *warehouse.Rows) bool {
+	shown := in.Conversation.Metrics != "" && in.Conversation.Metrics != "{}"
+	had := stored.Conversation.Metrics != "" && stored.Conversation.Metrics != "{}"
+	if shown || !had {
+		return false
+	}
+	in.Conversation.Metrics = stored.Conversation.Metrics
+	in.Metrics = slices.Clone(stored.Metrics)
+	return true
+}
+
+// restart gives kept rows the conversation's start, which may have been corrected.
+func restart(r *warehouse.Rows) {
+	at := r.Conversation.StartedAt
+	for i := range r.Turns {
+		r.Turns[i].StartedAt = at
+	}
+	for i := range r.Entities {
+		r.Entities[i].StartedAt = at
+	}
+	for i := range r.Metrics {
+		r.Metrics[i].StartedAt = at
+	}
+}
+
+// mergeAudio is the stored audio references and those that are not stored yet.
+func mergeAudio(in []warehouse.AudioReference, stored *warehouse.Rows) []warehouse.AudioReference {
+	merged := slices.Clone(stored.Audio)
+	for _, a := range in {
+		known := func(s warehouse.AudioReference) bool {
+			return s.Direction == a.Direction && s.Redacted == a.Redacted
+		}
+		if !slices.ContainsFunc(merged, known) {
+			merged = append(merged, a)
+		}
+	}
+	return merged
+}
+
+// Outranks reports whether a conversation answered under environment a, which
+// is stored under environment b, is to replace it: an id that is answered
+// under two environments keeps the first configured.
+func Outranks(environments []string, a, b string) bool {
+	if a == b {
+		return true
+	}
+	rank := func(e string) int {
+		if i := slices.Index(environments, e); i >= 0 {
+			return i
+		}
+		return len(environments) // no longer configured
+	}
+	return rank(a) < rank(b)
+}
+
+// Newest keeps one conversation an id, the last staged; of an open and an
+// ended one the ended, since conversations do not start again.
+func Newest(rows []*warehouse.Rows) []*warehouse.Rows {
+	at := make(map[string]int, len(rows))
+	kept := rows[:0]
+	for _, r := range rows {
+		i, twice := at[r.Conversation.ConversationID]
+		switch {
+		case !twice:
+			at[r.Conversation.ConversationID] = len(kept)
+			kept = append(kept, r)
+		case !r.IsOpen() || kept[i].IsOpen():
+			kept[i] = r
+		}
+	}
+	return kept
+}
