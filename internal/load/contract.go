@@ -14,8 +14,11 @@ type Destination interface {
 	// Prepare sets up an empty destination. A destination with data of an
 	// older layout is left alone: [ErrNeedsMigration].
 	Prepare(ctx context.Context) error
-	// State is what is stored about the feeds, for planning and for status.
+	// State is what is stored about the feeds, for planning. It is cheap
+	// however much is stored.
 	State(ctx context.Context, feeds []Feed) (map[Feed]FeedState, error)
+	// Summary counts what is stored of the feeds, for people.
+	Summary(ctx context.Context, feeds []Feed) (map[Feed]FeedSummary, error)
 	// Runs lists the last runs, newest first.
 	Runs(ctx context.Context, limit int) ([]warehouse.SyncRun, error)
 	// Begin takes the writer's lock; [*LockedError] when another holds it and
@@ -65,14 +68,18 @@ type Owner struct {
 
 // FeedState is what is stored about a feed.
 type FeedState struct {
-	Coverage      []Range             // ordered, without overlap
-	Watermark     warehouse.Timestamp // 0: none yet
-	Open          []OpenConversation  // the worklist, oldest first
-	Conversations int64               // stored
-	Hidden        int64               // of these, with a hidden transcript
+	Coverage  []Range             // ordered, without overlap
+	Watermark warehouse.Timestamp // 0: none yet
+	Open      []OpenConversation  // the worklist, oldest first
+}
+
+// FeedSummary counts what is stored of a feed.
+type FeedSummary struct {
+	Conversations int64
+	Hidden        int64               // of these, with a hidden transcript, kept or not
 	Newest        warehouse.Timestamp // start of the newest conversation; 0: none
-	Rejects       int64               // kept
-	Drift         []warehouse.Drift   // by path
+	Rejects       int64
+	Drift         []warehouse.Drift // by path
 }
 
 // Range is a stretch of start times that was read whole: [From, Until), whole seconds.
