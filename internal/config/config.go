@@ -1,0 +1,142 @@
+package config
+
+import "time"
+
+// Config is the effective configuration.
+type Config struct {
+	// File that it was read from; "" when it comes from POLYAI_* variables alone.
+	File        string `json:"-"`
+	Source      Source
+	Projects    []Project // at least one, in the order written
+	Destination Destination
+	Sync        Sync
+	Schedules   []Schedule // by name; none unless set
+}
+
+// Source is what all projects share. What they inherit stands resolved in each
+// [Project].
+type Source struct {
+	// CACertificates in PEM, trusted beside those of the system; nil unless
+	// ca_file is set.
+	CACertificates []byte
+}
+
+// Project is one agent whose conversations are read.
+type Project struct {
+	// ID in requests.
+	ID string
+	// StoredID is the id in every table: `as`, or ID unless set. Unique.
+	StoredID string
+	// AccountID in requests.
+	AccountID string
+	// Region is us, uk, eu or studio; "" when only base_url names the host.
+	Region string
+	// BaseURL replaces the region's runtime and data host; "" means that of
+	// the region. Without a slash at its end; https, or http to this machine.
+	BaseURL string
+	// AgentsBaseURL replaces the region's build and monitoring host; "" means
+	// that of the region, or none when Region is "".
+	AgentsBaseURL string
+	// APIKey for the runtime and data host.
+	APIKey Secret
+	// WorkspaceAPIKey for the build and monitoring host; APIKey unless set.
+	WorkspaceAPIKey Secret
+	// APIVersion is v3 unless set to v2 or v1.
+	APIVersion string
+	// Environments to read: live, sandbox, pre-release. [live] unless set. Of a
+	// conversation that is answered under two, the first keeps it.
+	Environments []string
+	// TimeZone of the days of the views, an IANA name; UTC unless set.
+	TimeZone string
+	// Start of the history, in UTC; 2020-01-01 unless set.
+	Start time.Time
+	// MaxRequestsPerSecond of this project's key: 5 unless set; 0, no limit,
+	// when the host is this machine.
+	MaxRequestsPerSecond float64
+}
+
+// Destination is where tables land: exactly one of its fields is set.
+type Destination struct {
+	Parquet  *Parquet
+	Postgres *Postgres
+}
+
+// Parquet is a lake in a folder of a file system.
+type Parquet struct {
+	// Path of the folder; a relative one is taken from the folder of the
+	// configuration file. ./convsync-data without a file.
+	Path string
+}
+
+// Postgres is a schema in a database.
+type Postgres struct {
+	// URL to connect with: postgres://user:password@host/database?…, or
+	// key=value pairs.
+	URL Secret
+	// Schema that holds the tables; polyai unless set.
+	Schema string
+}
+
+// Sync says how much is read, how often and how fast.
+type Sync struct {
+	Lookback Lookback
+	// OpenAgeLimit after which a conversation that never ended counts as
+	// abandoned; 168h unless set.
+	OpenAgeLimit time.Duration
+	// PageSize in conversations, 1 to 1000; 500 unless set.
+	PageSize int
+	Workers  Workers
+	// Adaptive lets a run go beyond MaxRequestsPerSecond, carefully, while the
+	// source shows no strain; false unless set.
+	Adaptive bool
+	// OnMissing says what becomes of a stored conversation that the source no
+	// longer lists: mark or delete; mark unless set.
+	OnMissing string
+	// FailOnDrift makes a run that met unknown fields end as partial; false
+	// unless set.
+	FailOnDrift bool
+}
+
+// The values of [Sync].OnMissing.
+const (
+	MissingMark   = "mark"
+	MissingDelete = "delete"
+)
+
+// Lookback is how far back what was read already is read again. Each tier
+// reaches at least as far as the one before.
+type Lookback struct {
+	EachRun time.Duration // by every run; 1h unless set
+	Hourly  time.Duration // once an hour; 24h unless set
+	Daily   time.Duration // once a day; 168h unless set
+}
+
+// Workers is how much runs at once; 0 in the file means as many as this
+// machine has cores, and is that number here.
+type Workers struct {
+	Extract   int // slices that are read at once; 4 unless set
+	Transform int // conversations that are transformed at once; 0 unless set
+	Load      int // batches that are loaded at once; 2 unless set
+}
+
+// Schedule is one entry of the timetable of `convsync serve`.
+type Schedule struct {
+	Name string
+	// Cron expression of five fields (minute, hour, day, month, weekday; Sunday
+	// is 0), or @hourly, @daily, @weekly, @monthly, @yearly.
+	Cron string
+	// TimeZone that Cron is meant in, an IANA name; UTC unless set.
+	TimeZone string
+	// Kind of run: incremental or verify; incremental unless set.
+	Kind string
+	// Projects by StoredID; all unless set.
+	Projects []string
+	// Lookback is that of [Sync] unless set.
+	Lookback Lookback
+}
+
+// The values of [Schedule].Kind.
+const (
+	KindIncremental = "incremental"
+	KindVerify      = "verify"
+)

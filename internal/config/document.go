@@ -1,0 +1,90 @@
+package config
+
+// document is the file as it is written: every key, once. The tag is the key's
+// name. schemas/convsync.schema.json describes the same keys for editors, and a
+// test holds the two together.
+type document struct {
+	Source      sourceKeys              `key:"source"`
+	Destination destinationKeys         `key:"destination"`
+	Sync        syncKeys                `key:"sync"`
+	Schedules   map[string]scheduleKeys `key:"schedules"`
+}
+
+type sourceKeys struct {
+	StudioURL string `key:"studio_url"`
+	hostKeys
+	APIVersion string        `key:"api_version"`
+	CAFile     string        `key:"ca_file"`
+	Projects   []projectKeys `key:"projects"`
+}
+
+// hostKeys may stand under source and, to override, under a project.
+type hostKeys struct {
+	Region                 string `key:"region"`
+	AccountID              string `key:"account_id"`
+	BaseURL                string `key:"base_url"`
+	AgentsBaseURL          string `key:"agents_base_url"`
+	APIKey                 string `key:"api_key"`
+	APIKeyFile             string `key:"api_key_file"`
+	APIKeyCommand          string `key:"api_key_command"`
+	WorkspaceAPIKey        string `key:"workspace_api_key"`
+	WorkspaceAPIKeyFile    string `key:"workspace_api_key_file"`
+	WorkspaceAPIKeyCommand string `key:"workspace_api_key_command"`
+}
+
+type projectKeys struct {
+	ID string `key:"id"`
+	As string `key:"as"`
+	hostKeys
+	Environments []string `key:"environments"`
+	TimeZone     string   `key:"time_zone"`
+	Start        instant  `key:"start"`
+}
+
+type destinationKeys struct {
+	Parquet  *parquetKeys  `key:"parquet"`
+	Postgres *postgresKeys `key:"postgres"`
+}
+
+type parquetKeys struct {
+	Path string `key:"path"`
+}
+
+type postgresKeys struct {
+	URL        string `key:"url"`
+	URLFile    string `key:"url_file"`
+	URLCommand string `key:"url_command"`
+	Schema     string `key:"schema"`
+}
+
+type syncKeys struct {
+	Start                instant      `key:"start"`
+	Lookback             lookbackKeys `key:"lookback"`
+	OpenAgeLimit         duration     `key:"open_age_limit"`
+	PageSize             int          `key:"page_size"`
+	Workers              workersKeys  `key:"workers"`
+	MaxRequestsPerSecond float64      `key:"max_requests_per_second"`
+	Adaptive             bool         `key:"adaptive"`
+	OnMissing            string       `key:"on_missing"`
+	FailOnDrift          bool         `key:"fail_on_drift"`
+}
+
+type lookbackKeys struct {
+	EachRun duration `key:"each_run"`
+	Hourly  duration `key:"hourly"`
+	Daily   duration `key:"daily"`
+}
+
+type workersKeys struct {
+	Extract   int `key:"extract"`
+	Transform int `key:"transform"`
+	Load      int `key:"load"`
+}
+
+type scheduleKeys struct {
+	Cron     string       `key:"cron"`
+	TimeZone string       `key:"time_zone"`
+	Kind     string       `key:"kind"`
+	Projects []string     `key:"projects"`
+	Lookback lookbackKeys `key:"lookback"`
+}

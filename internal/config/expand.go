@@ -1,0 +1,56 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// expand replaces ${NAME} and ${NAME:-default} by the environment's values, and
+// $$ by $. It works on one scalar after parsing, so that no value can change
+// the structure of the file. As in a shell, the default stands in for a
+// variable that is unset or empty. A $ of any other form is an error: it is a
+// ${NAME} with its braces forgotten more often than it is meant.
+func expand(text string, lookup func(string) (string, bool)) (string, error) {
+	var b strings.Builder
+	for {
+		before, after, found := strings.Cut(text, "$")
+		b.WriteString(before)
+		switch {
+		case !found:
+			return b.String(), nil
+		case strings.HasPrefix(after, "$"):
+			b.WriteByte('$')
+			text = after[1:]
+			continue
+		case !strings.HasPrefix(after, "{"):
+			return "", fmt.Errorf("has a $ that begins no ${NAME}; write ${NAME} for a variable, $$ for the character itself")
+		}
+		inner, rest, closed := strings.Cut(after[1:], "}")
+		if !closed {
+			return "", fmt.Errorf("has a ${ without its }; write ${NAME} or ${NAME:-default}, $${ for the characters themselves")
+		}
+		name, fallback, hasFallback := strings.Cut(inner, ":-")
+		if !isVariableName(name) {
+			return "", fmt.Errorf("has a ${…} without a variable's name; write ${NAME} or ${NAME:-default}, with letters, digits and _ in NAME")
+		}
+		value, set := lookup(name)
+		if hasFallback && (!set || value == "") {
+			value, set = fallback, true
+		}
+		if !set {
+			return "", fmt.Errorf("needs the variable %s, which is not set; set it (export %s=…) or give a default (${%s:-…})", name, name, name)
+		}
+		b.WriteString(value)
+		text = rest
+	}
+}
+
+func isVariableName(s string) bool {
+	for i, c := range s {
+		letter := c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,91 @@
+package config
+
+import (
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// regions by name, as in Studio's host: studio.uk.poly.ai.
+var regions = map[string]string{"us": "us", "uk": "uk", "eu": "eu", "euw": "eu", "studio": "studio"}
+
+var regionNames = []string{"us", "uk", "eu", "studio"}
+
+// hosts is where a project is, and whose it is.
+type hosts struct {
+	region, account        string
+	baseURL, agentsBaseURL string
+}
+
+func (r *resolver) hosts(path string, k *hostKeys) hosts {
+	h := hosts{
+		account:       r.identifier(path+".account_id", k.AccountID),
+		region:        regions[k.Region],
+		baseURL:       r.baseURL(path+".base_url", k.BaseURL),
+		agentsBaseURL: r.baseURL(path+".agents_base_url", k.AgentsBaseURL),
+	}
+	if k.Region != "" && h.region == "" {
+		r.choice(path+".region", k.Region, regionNames...)
+	}
+	return h
+}
+
+// baseURL is https, or http to this machine: a key must not travel in the clear.
+func (r *resolver) baseURL(path, text string) string {
+	if text == "" {
+		return ""
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "" || u.Opaque != "":
+		r.add(path, "is no URL; expected one such as https://api.uk-1.platform.polyai.app")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		r.add(path, "has more than a host and a path; expected a URL such as https://api.uk-1.platform.polyai.app")
+	case u.Scheme == "http" && !isLoopbackURL(text):
+		r.add(path, "would send the key in the clear; expected https://, or http:// to this machine only")
+	case u.Scheme != "http" && u.Scheme != "https":
+		r.add(path, "has no scheme that is known; expected https://, or http:// to this machine")
+	}
+	return strings.TrimRight(text, "/")
+}
+
+// isLoopbackURL tells whether a URL leads to this machine.
+func isLoopbackURL(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil {
+		return false
+	}
+	addr, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// studioURL is what a Studio URL says.
+type studioURL struct{ region, account, project string }
+
+// studio fills what the Studio URL says into the source, where nothing else
+// does, and refuses what contradicts it.
+func (r *resolver) studio(source *sourceKeys) studioURL {
+	const path = "source.studio_url"
+	if source.StudioURL == "" {
+		return studioURL{}
+	}
+	s, ok := parseStudioURL(source.StudioURL)
+	if !ok {
+		r.add(path, "is no Studio URL; expected one such as https://studio.uk.poly.ai/acme-uk/acme-team-4")
+		return s
+	}
+	agree := func(key string, said *string, inURL string) {
+		switch {
+		case *said == "":
+			*said = inURL
+		case inURL != "" && *said != inURL:
+			r.add("source."+key, "contradicts studio_url, which names another; remove one of them")
+		}
+	}
+	if name, known := regions[source.Region]; known {
+		source.Region = name
+	}
+	agree("region", &source.Region, s.region)
+	agree("account_id", &source.AccountID, s.account)
+	return s
+}

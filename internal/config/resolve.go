@@ -1,0 +1,200 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// defaults is the document before anything is read.
+func defaults() document {
+	day := 24 * time.Hour
+	return document{
+		Sync: syncKeys{
+			Start:                instant(time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)),
+			Lookback:             lookbackKeys{duration(time.Hour), duration(day), duration(7 * day)},
+			OpenAgeLimit:         duration(7 * day),
+			PageSize:             500,
+			Workers:              workersKeys{Extract: 4, Transform: 0, Load: 2},
+			MaxRequestsPerSecond: 5,
+			OnMissing:            MissingMark,
+		},
+	}
+}
+
+// resolve checks the document as a whole and makes the configuration of it.
+// What it returns is good only if nothing was reported.
+func resolve(doc *document, r *report, now time.Time) *Config {
+	resolver := &resolver{report: r, doc: doc, now: now}
+	cfg := &Config{
+		Source:      Source{CACertificates: resolver.certificates()},
+		Projects:    resolver.projects(),
+		Destination: resolver.destination(),
+		Sync:        resolver.sync(),
+	}
+	cfg.Schedules = resolver.schedules(cfg)
+	return cfg
+}
+
+type resolver struct {
+	*report
+	doc *document
+	now time.Time
+}
+
+// choice reports a value that is none of the known ones.
+func (r *resolver) choice(path, value string, known ...string) string {
+	if value != "" && !slices.Contains(known, value) {
+		r.add(path, "%s is not known; %s", r.show(path, value), oneOf(value, known))
+	}
+	return value
+}
+
+// secret takes the one of three keys that was written: the value, the file that
+// holds it, the command that prints it.
+func (r *resolver) secret(path, value, file, command string) Secret {
+	var written []string
+	for _, key := range []string{path, path + "_file", path + "_command"} {
+		if r.given(key) {
+			written = append(written, key)
+		}
+	}
+	if len(written) > 1 {
+		r.add(written[1], "stands beside %s; expected one of %s", lastStep(written[0]),
+			enumerate([]string{lastStep(path), lastStep(path) + "_file", lastStep(path) + "_command"}))
+	}
+	if value+file+command == "" {
+		return Secret{}
+	}
+	s := Secret{key: path, value: value, file: inFolderOf(r.file, file), command: command}
+	switch {
+	case file != "":
+		s.key += "_file"
+	case command != "":
+		s.key += "_command"
+	}
+	return s
+}
+
+func lastStep(path string) string { return path[strings.LastIndex(path, ".")+1:] }
+
+func (r *resolver) timeZone(path, name string) string {
+	if name == "" {
+		return "UTC"
+	}
+	// LoadLocation would take "Local", which differs from machine to machine.
+	if _, err := time.LoadLocation(name); err != nil || name == "Local" {
+		r.add(path, "%s is no known time zone; expected an IANA name, such as Europe/London or America/New_York", r.show(path, name))
+	}
+	return name
+}
+
+func (r *resolver) start(path string, start instant) time.Time {
+	at := time.Time(start)
+	if at.After(r.now) {
+		r.add(path, "%s lies in the future; expected the day where the history begins", r.show(path, at.Format(time.RFC3339)))
+	}
+	return at
+}
+
+func (r *resolver) destination() Destination {
+	d := r.doc.Destination
+	switch {
+	case d.Parquet != nil && d.Postgres != nil:
+		r.add("destination.postgres", "stands beside parquet; expected exactly one destination: remove one of them")
+	case d.Parquet == nil && d.Postgres == nil:
+		r.add("destination", "is missing; expected parquet: {path: ./convsync-data} or postgres: {url: \"${DATABASE_URL}\"}")
+	case d.Parquet != nil:
+		return Destination{Parquet: r.parquet(d.Parquet)}
+	default:
+		return Destination{Postgres: r.postgres(d.Postgres)}
+	}
+	return Destination{}
+}
+
+func (r *resolver) parquet(p *parquetKeys) *Parquet {
+	const path = "destination.parquet.path"
+	switch {
+	case strings.Contains(p.Path, "://"):
+		r.add(path, "names an object store; expected a folder of a file system, such as ./convsync-data")
+	case p.Path == "" && !r.given(path):
+		r.add(path, "is missing; expected a folder, such as ./convsync-data")
+	}
+	return &Parquet{Path: inFolderOf(r.file, filepath.FromSlash(p.Path))}
+}
+
+var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
+
+func (r *resolver) postgres(p *postgresKeys) *Postgres {
+	const path = "destination.postgres"
+	url := r.secret(path+".url", p.URL, p.URLFile, p.URLCommand)
+	scheme, _, isURL := strings.Cut(p.URL, "://")
+	switch {
+	case url.IsZero() && !r.given(path+".url") && !r.given(path+".url_file") && !r.given(path+".url_command"):
+		r.add(path+".url", "is missing; expected url: \"${DATABASE_URL}\", url_file or url_command")
+	case isURL && scheme != "postgres" && scheme != "postgresql":
+		r.add(path+".url", "is no Postgres URL; expected postgres://user:password@host:5432/database")
+	case p.URL != "" && !isURL && !strings.Contains(p.URL, "="):
+		r.add(path+".url", "is no Postgres URL; expected postgres://user:password@host:5432/database or host=… dbname=…")
+	}
+	schema := cmp.Or(p.Schema, "polyai")
+	if !schemaName.MatchString(schema) || strings.HasPrefix(schema, "pg_") {
+		r.add(path+".schema", "%s cannot be used; expected lower-case letters, digits and _, beginning with none of 0-9 and pg_", r.show(path+".schema", schema))
+	}
+	return &Postgres{URL: url, Schema: schema}
+}
+
+func (r *resolver) sync() Sync {
+	s := r.doc.Sync
+	r.within("sync.page_size", s.PageSize, 1, 1000, "the API's limit")
+	if n := s.MaxRequestsPerSecond; n != n || n <= 0 || n > 1000 {
+		r.add("sync.max_requests_per_second", "%s is out of range; expected more than 0, at most 1000", r.show("sync.max_requests_per_second", fmt.Sprint(n)))
+	}
+	return Sync{
+		Lookback:     r.lookback("sync.lookback", s.Lookback),
+		OpenAgeLimit: time.Duration(s.OpenAgeLimit),
+		PageSize:     s.PageSize,
+		Workers: Workers{
+			Extract:   r.workers("sync.workers.extract", s.Workers.Extract),
+			Transform: r.workers("sync.workers.transform", s.Workers.Transform),
+			Load:      r.workers("sync.workers.load", s.Workers.Load),
+		},
+		Adaptive:    s.Adaptive,
+		OnMissing:   r.choice("sync.on_missing", s.OnMissing, MissingMark, MissingDelete),
+		FailOnDrift: s.FailOnDrift,
+	}
+}
+
+func (r *resolver) within(path string, n, least, most int, why string) {
+	if n < least || n > most {
+		r.add(path, "%s is out of range; expected %d to %d, %s", r.show(path, strconv.Itoa(n)), least, most, why)
+	}
+}
+
+func (r *resolver) workers(path string, n int) int {
+	r.within(path, n, 0, 256, "where 0 is as many as this machine has cores")
+	if n == 0 {
+		return runtime.GOMAXPROCS(0)
+	}
+	return n
+}
+
+func (r *resolver) lookback(path string, keys lookbackKeys) Lookback {
+	if keys.Hourly < keys.EachRun {
+		r.add(path+".hourly", "is shorter than each_run; expected each_run ≤ hourly ≤ daily")
+	}
+	if keys.Daily < keys.Hourly {
+		r.add(path+".daily", "is shorter than hourly; expected each_run ≤ hourly ≤ daily")
+	}
+	return Lookback{
+		EachRun: time.Duration(keys.EachRun),
+		Hourly:  time.Duration(keys.Hourly),
+		Daily:   time.Duration(keys.Daily),
+	}
+}

@@ -1,0 +1,80 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+func (r *resolver) schedules(cfg *Config) []Schedule {
+	var known []string
+	for _, p := range cfg.Projects {
+		known = append(known, p.StoredID)
+	}
+	var schedules []Schedule
+	for _, name := range slices.Sorted(maps.Keys(r.doc.Schedules)) {
+		keys := r.doc.Schedules[name]
+		path := join("schedules", name)
+		s := Schedule{
+			Name:     name,
+			Cron:     r.cron(path+".cron", keys.Cron),
+			TimeZone: r.timeZone(path+".time_zone", keys.TimeZone),
+			Kind:     cmp.Or(r.choice(path+".kind", keys.Kind, KindIncremental, KindVerify), KindIncremental),
+			Projects: keys.Projects,
+			Lookback: r.lookback(path+".lookback", lookbackKeys{
+				EachRun: cmp.Or(keys.Lookback.EachRun, r.doc.Sync.Lookback.EachRun),
+				Hourly:  cmp.Or(keys.Lookback.Hourly, r.doc.Sync.Lookback.Hourly),
+				Daily:   cmp.Or(keys.Lookback.Daily, r.doc.Sync.Lookback.Daily),
+			}),
+		}
+		for i, id := range s.Projects {
+			if at := fmt.Sprintf("%s.projects[%d]", path, i); !slices.Contains(known, id) {
+				r.add(at, "%s is no project of source.projects; expected the id as it is stored: as, or id", r.show(at, id))
+			}
+		}
+		schedules = append(schedules, s)
+	}
+	return schedules
+}
+
+func (r *resolver) cron(path, expression string) string {
+	if expression == "" {
+		if !r.given(path) {
+			r.add(path, "is missing; expected an expression such as \"0 2 * * *\"")
+		}
+		return ""
+	}
+	if err := checkCron(expression, r.now); err != nil {
+		r.add(path, "%s is no cron expression: %v; expected minute, hour, day, month, weekday (Sunday is 0), such as \"0 2 * * *\"", r.show(path, expression), err)
+	}
+	return expression
+}
+
+// checkCron parses an expression, and holds that it ever comes true.
+func checkCron(expression string, now time.Time) (err error) {
+	defer func() {
+		if recover() != nil { // the parser panics on some half-written zones
+			err = errors.New("it cannot be read")
+		}
+	}()
+	switch {
+	case strings.Contains(expression, "TZ="):
+		return errors.New("a zone is set by time_zone")
+	case strings.HasPrefix(expression, "@every"):
+		return errors.New("@every counts from the start of the process, not by the clock")
+	}
+	schedule, err := cron.ParseStandard(expression)
+	if err != nil {
+		return errors.New("a field is missing, misspelt or out of range") // the parser's words quote the expression
+	}
+	if schedule.Next(now).IsZero() {
+		return errors.New("that day never comes")
+	}
+	return nil
+}

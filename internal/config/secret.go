@@ -1,0 +1,114 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+)
+
+const redacted = "[redacted]"
+
+// secretCommandTimeout is ample for a vault to answer, and short enough that
+// one that asks for a password in vain does not hang a run for ever.
+const secretCommandTimeout = 30 * time.Second
+
+// Secret is a key or a connection URL, or the way to get it. However it is
+// printed, logged or marshalled, it shows as [redacted]; only Resolve gives it
+// away. The zero value is no secret at all.
+type Secret struct {
+	key     string // path of its key in the configuration, for errors
+	value   string
+	file    string
+	command string
+}
+
+// Literal is a secret whose value is known already.
+func Literal(value string) Secret { return Secret{value: value} }
+
+// IsZero tells whether none was configured.
+func (s Secret) IsZero() bool { return s.value == "" && s.file == "" && s.command == "" }
+
+// Renewable tells whether a later Resolve may answer something else: worth
+// trying once after the source refused it.
+func (s Secret) Renewable() bool { return s.file != "" || s.command != "" }
+
+// Resolve is the secret itself. A file is read, a command run, anew at every
+// call, so that a rotated secret needs no restart. Space and line ends round it
+// are cut off. The error names the file or the key of the command, never what
+// they held or said.
+func (s Secret) Resolve(ctx context.Context) (string, error) {
+	var value string
+	var err error
+	switch {
+	case s.file != "":
+		value, err = s.read()
+	case s.command != "":
+		value, err = s.run(ctx)
+	default:
+		value = s.value
+	}
+	if err != nil {
+		return "", err
+	}
+	value = strings.TrimSpace(value)
+	switch {
+	case value == "":
+		return "", fmt.Errorf("%s: gave nothing; expected the secret as its only line", s.origin())
+	case strings.ContainsAny(value, "\r\n\x00"):
+		return "", fmt.Errorf("%s: gave more than one line; expected the secret as its only line", s.origin())
+	}
+	return value, nil
+}
+
+func (s Secret) read() (string, error) {
+	b, err := os.ReadFile(s.file)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w; expected a readable file with the secret as its only line", s.key, err)
+	}
+	return string(b), nil
+}
+
+func (s Secret) run(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, secretCommandTimeout)
+	defer cancel()
+	shell, flag := "sh", "-c"
+	if runtime.GOOS == "windows" {
+		shell, flag = "cmd", "/C"
+	}
+	cmd := exec.CommandContext(ctx, shell, flag, s.command)
+	cmd.WaitDelay = time.Second // for a grandchild that keeps the pipe open
+	out, err := cmd.Output()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		exit.Stderr = nil // what it said may hold what it should not
+	}
+	if cause := ctx.Err(); err != nil && cause != nil {
+		err = cause
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: the command failed: %w; run it by hand to see what it says", s.key, err)
+	}
+	return string(out), nil
+}
+
+// origin says where the secret comes from.
+func (s Secret) origin() string {
+	if s.file != "" {
+		return s.key + ": " + s.file
+	}
+	return s.key
+}
+
+func (s Secret) String() string               { return redacted }
+func (s Secret) GoString() string             { return redacted }
+func (s Secret) LogValue() slog.Value         { return slog.StringValue(redacted) }
+func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
+func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// Format covers the verbs that would print the fields, %+v and %d among them.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }

@@ -1,0 +1,51 @@
+package config
+
+import (
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// duration is a Go duration, in which days are known too: 90m, 24h, 7d, 1d12h.
+type duration time.Duration
+
+const expectedDuration = "expected a duration such as 30m, 24h or 7d"
+
+func (d *duration) UnmarshalText(text []byte) error {
+	s := string(text)
+	var total time.Duration
+	if days, rest, found := strings.Cut(s, "d"); found {
+		n, err := strconv.ParseUint(days, 10, 16)
+		if err != nil {
+			return errors.New(expectedDuration)
+		}
+		total, s = time.Duration(n)*24*time.Hour, rest
+	}
+	if s != "" {
+		part, err := time.ParseDuration(s)
+		if err != nil || part > math.MaxInt64-total {
+			return errors.New(expectedDuration)
+		}
+		total += part
+	}
+	if total <= 0 {
+		return errors.New(expectedDuration + ", longer than nothing")
+	}
+	*d = duration(total)
+	return nil
+}
+
+// instant is a date, meant as its midnight in UTC, or an RFC 3339 time.
+type instant time.Time
+
+func (i *instant) UnmarshalText(text []byte) error {
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(layout, string(text)); err == nil {
+			*i = instant(t.UTC())
+			return nil
+		}
+	}
+	return errors.New("expected a date that exists, such as 2026-01-31, or a time with its zone, such as 2026-01-31T00:00:00Z")
+}

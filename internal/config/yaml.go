@@ -1,0 +1,30 @@
+package config
+
+import (
+	"errors"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// parseYAML guards the parser: a file that makes it panic is a bad file.
+func parseYAML(text []byte) (file *ast.File, err error) {
+	defer func() {
+		if recover() != nil {
+			file, err = nil, errors.New("the parser gave up")
+		}
+	}()
+	return parser.ParseBytes(text, 0)
+}
+
+// isEmpty tells whether a file holds nothing but comments.
+func isEmpty(file *ast.File) bool {
+	for _, doc := range file.Docs {
+		switch doc.Body.(type) {
+		case nil, *ast.CommentGroupNode, *ast.NullNode:
+		default:
+			return false
+		}
+	}
+	return true
+}
