@@ -39,7 +39,7 @@ func fromEnvironment(opts Options) (*Config, error) {
 	need("source.region", source.Region+source.BaseURL, enumerate(regionNames)+", or POLYAI_BASE_URL")
 	need("source.account_id", source.AccountID, "the account's id, such as acme-uk")
 	need("source.projects[0].id", project.ID, "the project's id, such as acme-team-4")
-	cfg := resolve(&doc, r, opts.Now)
+	cfg := resolve(&doc, r, opts.now())
 	if err := r.err(); err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func expand(text string, lookup func(string) (string, bool)) (string, error) {
 			return "", fmt.Errorf("has a ${ without its }; write ${NAME} or ${NAME:-default}, $${ for the characters themselves")
 		}
 		name, fallback, hasFallback := strings.Cut(inner, ":-")
-		if !isVariableName(name) {
+		if !IsVariableName(name) {
 			return "", fmt.Errorf("has a ${…} without a variable's name; write ${NAME} or ${NAME:-default}, with letters, digits and _ in NAME")
 		}
 		value, set := lookup(name)
@@ -45,7 +45,8 @@ func expand(text string, lookup func(string) (string, bool)) (string, error) {
 	}
 }
 
-func isVariableName(s string) bool {
+// IsVariableName tells whether a name can stand in ${NAME}.
+func IsVariableName(s string) bool {
 	for i, c := range s {
 		letter := c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 		if !letter && (i == 0 || c < '0' || c > '9') {

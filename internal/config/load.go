@@ -30,11 +30,15 @@ type Options struct {
 	Now time.Time
 }
 
+func (o Options) now() time.Time {
+	if o.Now.IsZero() {
+		return time.Now()
+	}
+	return o.Now
+}
+
 // Load reads the configuration. Its error joins one [Problem] or more.
 func Load(opts Options) (*Config, error) {
-	if opts.Now.IsZero() {
-		opts.Now = time.Now()
-	}
 	path, text, err := find(opts)
 	if err != nil {
 		return nil, err
@@ -42,7 +46,7 @@ func Load(opts Options) (*Config, error) {
 	if path == "" {
 		return fromEnvironment(opts)
 	}
-	return parse(path, text, opts)
+	return Parse(path, text, opts)
 }
 
 // find reads the file. Without one, the path is "".
@@ -73,8 +77,8 @@ func find(opts Options) (path string, text []byte, err error) {
 	return path, text, err
 }
 
-// parse makes a configuration of the text of a file.
-func parse(path string, text []byte, opts Options) (*Config, error) {
+// Parse makes a configuration of the text of a file that need not be there.
+func Parse(path string, text []byte, opts Options) (*Config, error) {
 	d := &decoder{
 		report: &report{file: path, places: map[string]place{}, raw: map[string]string{}},
 		lookup: opts.LookupEnv,
@@ -82,7 +86,7 @@ func parse(path string, text []byte, opts Options) (*Config, error) {
 	doc := defaults()
 	var cfg *Config
 	if d.decodeText(text, &doc) {
-		cfg = resolve(&doc, d.report, opts.Now)
+		cfg = resolve(&doc, d.report, opts.now())
 		cfg.File = path
 	}
 	if err := d.err(); err != nil {

@@ -1,0 +1,142 @@
+package house
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+func TestTheCodeKeepsTheRulesOfTheHouse(t *testing.T) {
+	t.Parallel()
+	broken, packages := inspect(t, os.DirFS("../.."))
+	for _, b := range broken {
+		t.Error(b)
+	}
+	if packages < 5 {
+		t.Errorf("only %d packages found: the walk is broken", packages)
+	}
+}
+
+// inspect lists what breaks a rule in the Go files of a module.
+func inspect(t *testing.T, root fs.FS) (broken []string, packages int) {
+	t.Helper()
+	folders := map[string]bool{} // with Go files: whether there is a doc.go
+	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		hidden := strings.HasPrefix(entry.Name(), ".") && name != "."
+		if entry.IsDir() && (hidden || entry.Name() == "testdata") {
+			return fs.SkipDir
+		}
+		if entry.IsDir() || !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		text, err := fs.ReadFile(root, name)
+		if err != nil {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		pkg := path.Dir(name)
+		folders[pkg] = folders[pkg] || path.Base(name) == "doc.go" && file.Doc != nil
+		for _, b := range inspectFile(pkg, strings.HasSuffix(name, "_test.go"), file) {
+			broken = append(broken, name+" "+b)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pkg, documented := range folders {
+		if !documented {
+			broken = append(broken, pkg+" has no doc.go that says what it is for, what it promises and what it must not know")
+		}
+		if _, known := mayImport[pkg]; !known {
+			broken = append(broken, pkg+" has no row in the table of imports")
+		}
+	}
+	slices.Sort(broken)
+	return broken, len(folders)
+}
+
+func inspectFile(pkg string, isTest bool, file *ast.File) (broken []string) {
+	imported := map[string]string{} // path by the name that stands for it
+	for _, spec := range file.Imports {
+		importPath, _ := strconv.Unquote(spec.Path.Value)
+		name := path.Base(importPath)
+		if spec.Name != nil {
+			name = spec.Name.Name
+		}
+		imported[name] = importPath
+		if reason, ok := allowed(pkg, importPath); !ok && !isTest {
+			broken = append(broken, fmt.Sprintf("imports %s: %s", importPath, reason))
+		}
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		selector, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		x, ok := selector.X.(*ast.Ident)
+		if !ok {
+			return true
+		}
+		name := x.Name + "." + selector.Sel.Name
+		if importPath, isPackage := imported[x.Name]; isPackage {
+			name = importPath + "." + selector.Sel.Name
+		}
+		if instead, never := usedNowhere[name]; never {
+			broken = append(broken, fmt.Sprintf("uses %s: %s", name, instead))
+		}
+		if homes, bound := usedIn[name]; bound && !isTest && !slices.Contains(homes, pkg) {
+			broken = append(broken, fmt.Sprintf("uses %s, which belongs to %s", name, orNothing(homes)))
+		}
+		return true
+	})
+	return broken
+}
+
+func TestEachRuleIsNoticedWhenItIsBroken(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ file, text, want string }{
+		"tables know the API":           {"internal/warehouse/x.go", `import _ "convsync/internal/polyai"`, "imports convsync/internal/polyai: it may import nothing of ours"},
+		"the run knows a loader":        {"internal/pipeline/x.go", `import _ "convsync/internal/load/postgres"`, "imports convsync/internal/load/postgres"},
+		"the reader knows tables":       {"internal/extract/x.go", `import _ "convsync/internal/warehouse"`, "it may import internal/polyai"},
+		"pgx elsewhere":                 {"internal/pipeline/x.go", `import _ "github.com/jackc/pgx/v5/pgxpool"`, "that lives in internal/load/postgres"},
+		"arrow elsewhere":               {"internal/load/postgres/x.go", `import _ "github.com/apache/arrow-go/v18/arrow"`, "that lives in internal/load/parquet alone"},
+		"a client elsewhere":            {"cmd/sync/x.go", "import web \"net/http\"\nvar c = &web.Client{}", "uses net/http.Client, which belongs to internal/polyai"},
+		"the environment elsewhere":     {"internal/transform/x.go", "import \"os\"\nvar x = os.Getenv(\"X\")", "uses os.Getenv"},
+		"a sleep in a test":             {"internal/load/x_test.go", "import \"time\"\nfunc f() { time.Sleep(1) }", "uses time.Sleep"},
+		"a skipped test":                {"internal/load/x_test.go", "import \"testing\"\nfunc TestX(t *testing.T) { t.Skip() }", "uses t.Skip"},
+		"a package without a row":       {"internal/misc/x.go", "", "internal/misc has no row"},
+		"a package without description": {"internal/load/x.go", "", "internal/load has no doc.go"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tree := fstest.MapFS{c.file: {Data: []byte("package p\n" + c.text)}}
+			if broken, _ := inspect(t, tree); !strings.Contains(strings.Join(broken, "\n"), c.want) {
+				t.Errorf("not noticed: %q", broken)
+			}
+		})
+	}
+	fine := fstest.MapFS{
+		"internal/load/parquet/doc.go":        {Data: []byte("// Package parquet is described.\npackage parquet\nimport _ \"github.com/apache/arrow-go/v18/arrow\"\nimport _ \"convsync/internal/load\"")},
+		"internal/load/parquet/x_test.go":     {Data: []byte("package parquet\nimport _ \"convsync/internal/load/loadtest\"\nimport \"net/http\"\nvar _ = http.Get")},
+		"internal/load/parquet/testdata/x.go": {Data: []byte("no Go at all")},
+	}
+	if broken, packages := inspect(t, fine); len(broken) > 0 || packages != 1 {
+		t.Errorf("%d packages, and a complaint where nothing is wrong: %q", packages, broken)
+	}
+}
