@@ -4,12 +4,17 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"convsync/internal/polyai"
 )
 
-// regions by name, as in Studio's host: studio.uk.poly.ai.
-var regions = map[string]string{"us": "us", "uk": "uk", "eu": "eu", "euw": "eu", "studio": "studio"}
-
 var regionNames = []string{"us", "uk", "eu", "studio"}
+
+// regionName is the region's own name; "" when there is no such region.
+func regionName(name string) string {
+	region, _ := polyai.LookupRegion(name)
+	return region.Name
+}
 
 // hosts is where a project is, and whose it is.
 type hosts struct {
@@ -20,7 +25,7 @@ type hosts struct {
 func (r *resolver) hosts(path string, k *hostKeys) hosts {
 	h := hosts{
 		account:       r.identifier(path+".account_id", k.AccountID),
-		region:        regions[k.Region],
+		region:        regionName(k.Region),
 		baseURL:       r.baseURL(path+".base_url", k.BaseURL),
 		agentsBaseURL: r.baseURL(path+".agents_base_url", k.AgentsBaseURL),
 	}
@@ -59,17 +64,14 @@ func isLoopbackURL(text string) bool {
 	return u.Hostname() == "localhost" || err == nil && addr.IsLoopback()
 }
 
-// studioURL is what a Studio URL says.
-type studioURL struct{ region, account, project string }
-
 // studio fills what the Studio URL says into the source, where nothing else
 // does, and refuses what contradicts it.
-func (r *resolver) studio(source *sourceKeys) studioURL {
+func (r *resolver) studio(source *sourceKeys) polyai.StudioURL {
 	const path = "source.studio_url"
 	if source.StudioURL == "" {
-		return studioURL{}
+		return polyai.StudioURL{}
 	}
-	s, ok := parseStudioURL(source.StudioURL)
+	s, ok := polyai.ParseStudioURL(source.StudioURL)
 	if !ok {
 		r.add(path, "is no Studio URL; expected one such as https://studio.uk.poly.ai/acme-uk/acme-team-4")
 		return s
@@ -82,10 +84,10 @@ func (r *resolver) studio(source *sourceKeys) studioURL {
 			r.add("source."+key, "contradicts studio_url, which names another; remove one of them")
 		}
 	}
-	if name, known := regions[source.Region]; known {
+	if name := regionName(source.Region); name != "" {
 		source.Region = name
 	}
-	agree("region", &source.Region, s.region)
-	agree("account_id", &source.AccountID, s.account)
+	agree("region", &source.Region, s.Region)
+	agree("account_id", &source.AccountID, s.AccountID)
 	return s
 }

@@ -21,8 +21,8 @@ func (r *resolver) projects() []Project {
 		workspaceKey: r.workspaceKey("source", &source.hostKeys),
 	}
 	written := source.Projects
-	if len(written) == 0 && studio.project != "" && !r.given("source.projects") {
-		written = []projectKeys{{ID: studio.project}}
+	if len(written) == 0 && studio.ProjectID != "" && !r.given("source.projects") {
+		written = []projectKeys{{ID: studio.ProjectID}}
 	}
 	if len(written) == 0 && !r.given("source.projects") {
 		r.add("source.projects", "is missing; expected a list of projects, such as - id: acme-team-4")

@@ -1,0 +1,50 @@
+package extract
+
+import (
+	"iter"
+
+	"convsync/internal/polyai"
+)
+
+// Chunk is some conversations as they were answered, one after another.
+type Chunk struct {
+	data []byte
+	ends []int
+}
+
+// Chunks are handed on at this size: large enough to be cheap, small enough
+// that a bounded number of bytes in flight is many of them.
+const (
+	chunkBytes         = 1 << 20
+	chunkConversations = 256
+)
+
+// add copies a conversation into the chunk.
+func (c *Chunk) add(v polyai.Value) {
+	if c.data == nil {
+		c.data = make([]byte, 0, chunkBytes+chunkBytes/8)
+	}
+	c.data = append(c.data, v...)
+	c.ends = append(c.ends, len(c.data))
+}
+
+func (c *Chunk) full() bool { return len(c.data) >= chunkBytes || len(c.ends) >= chunkConversations }
+
+// Len is the number of conversations.
+func (c *Chunk) Len() int { return len(c.ends) }
+
+// Bytes is the memory that the chunk holds.
+func (c *Chunk) Bytes() int { return cap(c.data) }
+
+// Values yields the conversations.
+func (c *Chunk) Values() iter.Seq[polyai.Value] {
+	return func(yield func(polyai.Value) bool) {
+		start := 0
+		for _, end := range c.ends {
+			if !yield(polyai.Value(c.data[start:end:end])) {
+				return
+			}
+			start = end
+		}
+	}
+}

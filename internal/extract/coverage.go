@@ -1,0 +1,60 @@
+package extract
+
+import "slices"
+
+// Covered is a span that was read whole.
+type Covered struct {
+	Span
+	ReadAt Second // when its reading began, by the source's clock
+	Shape  string // version of the rules that it was read with
+}
+
+// Cover adds a span that was read to a coverage: ordered, without overlap, the
+// newest reading of each second. Ranges that touch are merged when nothing
+// tells them apart, and behind settled, the deepest lookback, also when only
+// their reading times do: the merged range keeps the older one.
+func Cover(coverage []Covered, read Covered, settled Second) []Covered {
+	if read.Empty() {
+		return coverage
+	}
+	parts := []Covered{read}
+	for _, c := range coverage {
+		for _, rest := range subtract(c.Span, []Span{read.Span}) {
+			parts = append(parts, Covered{rest, c.ReadAt, c.Shape})
+		}
+	}
+	slices.SortFunc(parts, func(a, b Covered) int { return int(a.From - b.From) })
+	merged := parts[:1]
+	for _, c := range parts[1:] {
+		last := &merged[len(merged)-1]
+		alike := c.ReadAt == last.ReadAt || c.Until <= settled
+		if last.Until == c.From && last.Shape == c.Shape && alike {
+			last.Until, last.ReadAt = c.Until, min(last.ReadAt, c.ReadAt)
+			continue
+		}
+		merged = append(merged, c)
+	}
+	return merged
+}
+
+// Watermark is the end of the coverage without a gap from start on; ok is
+// false when start itself is not covered.
+func Watermark(coverage []Covered, start Second) (end Second, ok bool) {
+	end = start
+	for _, c := range coverage {
+		if c.From > end {
+			break
+		}
+		end = max(end, c.Until)
+	}
+	return end, end > start
+}
+
+// spansOf is the coverage without its reading times.
+func spansOf(coverage []Covered) []Span {
+	spans := make([]Span, len(coverage))
+	for i, c := range coverage {
+		spans[i] = c.Span
+	}
+	return spans
+}

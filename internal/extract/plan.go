@@ -1,0 +1,120 @@
+package extract
+
+import (
+	"slices"
+	"time"
+)
+
+// Tier is a part of the lookback: what started within Depth is read again when
+// its last reading is Every old.
+type Tier struct{ Depth, Every time.Duration }
+
+// Need is what decides what a run reads of one feed.
+type Need struct {
+	Start    Second // where the history begins
+	Now      Second // the source's now: the upper end
+	Coverage []Covered
+	Lookback []Tier
+	Open     []Second // starts of the conversations on the worklist
+}
+
+// Plan is what a run reads of one feed.
+type Plan struct {
+	// Spans are read whole and become coverage: ordered, without overlap.
+	Spans []Span
+	// Worklist spans are narrow, around the starts of open conversations
+	// that lie in no other span; reading them is no coverage.
+	Worklist []Span
+}
+
+const (
+	// early is the share of a tier's interval by which a reading may come
+	// early: the next night's run may begin some seconds before this one's.
+	early = 10
+	// near is how far apart open conversations may start to be read by one
+	// request.
+	near = Second(5 * 60)
+)
+
+// Decide plans a run.
+func Decide(n Need) Plan {
+	history := Span{n.Start, n.Now}
+	due := subtract(history, spansOf(n.Coverage))
+	for _, tier := range n.Lookback {
+		window := Span{n.Now - seconds(tier.Depth), n.Now}.intersect(history)
+		if tierDue(window, n, tier.Every) {
+			due = append(due, window)
+		}
+	}
+	plan := Plan{Spans: union(due)}
+	plan.Worklist = worklist(n.Open, plan.Spans)
+	return plan
+}
+
+// tierDue reports whether the oldest reading within the window is due again.
+func tierDue(window Span, n Need, every time.Duration) bool {
+	deadline := n.Now - seconds(every-every/early)
+	return slices.ContainsFunc(n.Coverage, func(c Covered) bool {
+		return !c.intersect(window).Empty() && c.ReadAt <= deadline
+	})
+}
+
+// worklist is spans around the starts that lie in none of the spans.
+func worklist(starts []Second, spans []Span) []Span {
+	sorted := slices.Sorted(slices.Values(starts))
+	var out []Span
+	for _, at := range sorted {
+		if slices.ContainsFunc(spans, func(s Span) bool { return s.From <= at && at < s.Until }) {
+			continue
+		}
+		if last := len(out) - 1; last >= 0 && at-out[last].Until <= near {
+			out[last].Until = at + 1
+			continue
+		}
+		out = append(out, Span{at, at + 1})
+	}
+	return out
+}
+
+// Stretch sizes: what is staged and published as one.
+const (
+	stretchTarget = 10_000    // conversations, about
+	stretchMost   = 366 * day // however quiet
+)
+
+// NextStretch takes the newest stretch off the spans, of which there is one at
+// least. It begins at a UTC midnight or where its span begins, and holds about
+// as many conversations as are good to publish at once, by the density
+// (conversations a second) that was seen so far; a day as long as none is known.
+func NextStretch(spans []Span, density float64, known bool) (stretch Span, rest []Span) {
+	last := spans[len(spans)-1]
+	length := day
+	if known {
+		length = stretchMost
+		if most := stretchTarget / max(density, 1e-9); most < float64(stretchMost) {
+			length = max(day, Second(most))
+		}
+	}
+	// Days stay whole, since a day is merged at once: the newest one always,
+	// and as many before it as fit.
+	newest := (last.Until - 1).startOfDay()
+	from := max(last.From, min(newest, (last.Until-length+day-1).startOfDay()))
+	stretch = Span{from, last.Until}
+	rest = slices.Clone(spans[:len(spans)-1])
+	if last.From < from {
+		rest = append(rest, Span{last.From, from})
+	}
+	return stretch, rest
+}
+
+// Slices cuts a stretch for reading in parallel, so that each slice has about
+// as many pages as are good to walk in a row.
+func Slices(stretch Span, density float64, pageSize int) []Span {
+	pages := density * float64(stretch.Seconds()) / float64(pageSize)
+	return stretch.cut(min(int(pages/slicePages)+1, maxSlices))
+}
+
+const (
+	slicePages = 4
+	maxSlices  = 64
+)

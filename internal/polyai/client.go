@@ -1,0 +1,253 @@
+package polyai
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Options configure a client.
+type Options struct {
+	// BaseURL is the data host, such as https://api.uk-1.platform.polyai.app;
+	// plain http goes to this machine only.
+	BaseURL    string
+	APIVersion string // v3 unless set
+	// Key gives the key for a request; renew asks for it anew, after the
+	// source refused the one before.
+	Key       func(ctx context.Context, renew bool) (string, error)
+	UserAgent string
+	RootCAs   *x509.CertPool // the system's unless set
+	Timeouts  Timeouts
+}
+
+// Timeouts bound the phases of a request, not the whole: a page may be long.
+type Timeouts struct {
+	Connect   time.Duration // until the connection stands; 10 s unless set
+	FirstByte time.Duration // until the answer begins; 2 min unless set
+	Idle      time.Duration // between two pieces of the body; 1 min unless set
+}
+
+// Client asks one host. It is safe for concurrent use.
+type Client struct {
+	base    *url.URL
+	options Options
+	http    *http.Client
+}
+
+// New makes a client. It refuses hosts that cannot be right.
+func New(o Options) (*Client, error) {
+	base, err := url.Parse(o.BaseURL)
+	if err != nil || base.Host == "" {
+		return nil, errors.New("the API's address is no URL: expected one such as https://api.uk-1.platform.polyai.app")
+	}
+	if base.Scheme != "https" && (base.Scheme != "http" || !isLoopback(base.Hostname())) {
+		return nil, fmt.Errorf("%s: a key must not travel in the clear: use https, or http to this machine only", base.Redacted())
+	}
+	if hint := hostHint(base.Hostname()); hint != "" {
+		return nil, errors.New(hint)
+	}
+	o.APIVersion = cmp.Or(o.APIVersion, "v3")
+	o.Timeouts.Connect = cmp.Or(o.Timeouts.Connect, 10*time.Second)
+	o.Timeouts.FirstByte = cmp.Or(o.Timeouts.FirstByte, 2*time.Minute)
+	o.Timeouts.Idle = cmp.Or(o.Timeouts.Idle, time.Minute)
+	transport := &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: o.Timeouts.Connect}).DialContext,
+		TLSHandshakeTimeout:   o.Timeouts.Connect,
+		ResponseHeaderTimeout: o.Timeouts.FirstByte,
+		TLSClientConfig:       &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
+		ForceAttemptHTTP2:     true,
+		MaxIdleConnsPerHost:   64,
+		IdleConnTimeout:       90 * time.Second,
+	}
+	return &Client{base: base, options: o, http: &http.Client{
+		Transport: transport,
+		// The key would travel with a redirect.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}, nil
+}
+
+// Close closes connections that are idle.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// ListQuery asks for a page of the conversations that started in a stretch of time.
+type ListQuery struct {
+	AccountID, ProjectID string // in either form
+	Environment          string // live, sandbox or pre-release
+	Start, End           time.Time
+	Limit                int    // conversations a page, 1 to 1000
+	Cursor               string // of the page before; "" for the first
+	IncludeLatency       bool
+}
+
+// offsetCursor begins the cursor of an API version that pages by offset.
+const offsetCursor = "offset="
+
+func (c *Client) listURL(q *ListQuery) *url.URL {
+	values := url.Values{
+		"start_time": {q.Start.UTC().Format(time.RFC3339)},
+		"end_time":   {q.End.UTC().Format(time.RFC3339)},
+		"limit":      {strconv.Itoa(q.Limit)},
+	}
+	if q.Environment != "" {
+		values.Set("client_env", q.Environment)
+	}
+	if q.IncludeLatency {
+		values.Set("include_latency", "true")
+	}
+	if offset, ok := strings.CutPrefix(q.Cursor, offsetCursor); ok && c.pagesByOffset() {
+		values.Set("offset", offset)
+	} else if q.Cursor != "" {
+		values.Set("cursor", q.Cursor)
+	}
+	u := c.base.JoinPath(c.options.APIVersion, url.PathEscape(q.AccountID), url.PathEscape(q.ProjectID), "conversations")
+	u.RawQuery = values.Encode()
+	return u
+}
+
+// pagesByOffset tells whether pages may be walked by offset where there is no cursor.
+func (c *Client) pagesByOffset() bool { return c.options.APIVersion != "v3" }
+
+// List asks for a page. The caller closes it. Errors are [*APIError],
+// [*TransportError], or the key's own.
+func (c *Client) List(ctx context.Context, q ListQuery) (*Page, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	res, err := c.get(ctx, c.listURL(&q))
+	if err != nil {
+		cancel(nil)
+		var api *APIError
+		if errors.As(err, &api) {
+			api.withCursor = q.Cursor != ""
+		}
+		return nil, err
+	}
+	return newPage(res, c.describe(res.Request.URL), cancel, c.options.Timeouts.Idle, c.pagesByOffset()), nil
+}
+
+// get sends a request, and once more when the key was refused and there is
+// another one by now.
+func (c *Client) get(ctx context.Context, u *url.URL) (*http.Response, error) {
+	key, err := c.options.Key(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	res, err := c.send(ctx, u, key)
+	if !IsAuth(err) {
+		return res, err
+	}
+	renewed, keyErr := c.options.Key(ctx, true)
+	if keyErr != nil || renewed == key {
+		return res, err
+	}
+	return c.send(ctx, u, renewed)
+}
+
+func (c *Client) send(ctx context.Context, u *url.URL, key string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("x-api-key", key)
+	req.Header.Set("Accept", "application/json")
+	if c.options.UserAgent != "" {
+		req.Header.Set("User-Agent", c.options.UserAgent)
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.transportError(ctx, u, err)
+	}
+	if res.StatusCode == http.StatusOK {
+		return res, nil
+	}
+	defer res.Body.Close() //nolint:errcheck // the answer is an error already
+	return nil, c.apiError(res, u, key)
+}
+
+// maxErrorBytes is read of the body of an error.
+const maxErrorBytes = 64 << 10
+
+func (c *Client) apiError(res *http.Response, u *url.URL, key string) error {
+	idle := time.AfterFunc(c.options.Timeouts.Idle, func() { res.Body.Close() }) //nolint:errcheck // to end the reading
+	defer idle.Stop()
+	body, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorBytes)) // what there is of it
+	e := &APIError{
+		Request: c.describe(u), Status: res.StatusCode,
+		CorrelationID: shorten(res.Header.Get("X-PolyAI-Correlation-Id")),
+	}
+	e.retryAfter, e.waitTold = parseRetryAfter(res.Header, time.Now())
+	e.describeBody(body)
+	if key != "" { // a gateway may echo what it was sent
+		e.Message, e.Code = strings.ReplaceAll(e.Message, key, "[key]"), strings.ReplaceAll(e.Code, key, "[key]")
+	}
+	e.Hint = statusHint(res.StatusCode, u.Host)
+	return e
+}
+
+func statusHint(status int, host string) string {
+	switch {
+	case status == http.StatusUnauthorized:
+		return "the key is missing, wrong, expired or of another region: keys are made per region and project; " +
+			"check that this project's api_key belongs to the region of " + host
+	case status == http.StatusForbidden:
+		return "the key has no right to read this project: check account_id, the project's id, and the key's rights in Studio"
+	case status == http.StatusNotFound:
+		return host + " knows no such account or project: check region, account_id and the project's id against the address " +
+			"of the project in Studio (https://studio.REGION.poly.ai/ACCOUNT/PROJECT)"
+	case status >= 300 && status < 400:
+		return "redirects are not followed, since the key would travel with them: set base_url to the host that answers"
+	}
+	return ""
+}
+
+// describe is a request for people: its parameters, and no key.
+func (c *Client) describe(u *url.URL) string {
+	q := u.Query()
+	what := "GET " + u.Scheme + "://" + u.Host + u.EscapedPath()
+	if q.Has("start_time") {
+		what += " (" + q.Get("client_env") + ", " + q.Get("start_time") + " to " + q.Get("end_time") + ")"
+	}
+	return what
+}
+
+func (c *Client) transportError(ctx context.Context, u *url.URL, err error) error {
+	var inner *url.Error
+	if errors.As(err, &inner) { // it would repeat the whole address
+		err = inner.Err
+	}
+	if ctx.Err() != nil {
+		err = errors.Join(context.Cause(ctx), ctx.Err())
+	}
+	e := &TransportError{Request: c.describe(u), Err: err}
+	var dns *net.DNSError
+	var authority x509.UnknownAuthorityError
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		e.Hint = "there is no such host: check region or base_url (data hosts are named like api.uk-1.platform.polyai.app)"
+	case errors.As(err, &authority):
+		e.Hint = "the certificate is signed by an authority that is not known: behind an intercepting proxy, name its certificates with source.ca_file"
+	case errors.As(err, &dns), isTimeout(err):
+		e.Hint = "check the network, and HTTPS_PROXY where a proxy is needed"
+	}
+	return e
+}
+
+func isTimeout(err error) bool {
+	var n net.Error
+	return errors.As(err, &n) && n.Timeout()
+}

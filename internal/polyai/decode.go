@@ -1,0 +1,144 @@
+package polyai
+
+// Decode reads one conversation in any form that the API is known to answer.
+// Its error is a [*RejectError]: no object, no id, or no start that can be read.
+func Decode(v Value) (*Conversation, error) {
+	if v.Kind() != Object {
+		return nil, &RejectError{Reason: RejectNotAnObject}
+	}
+	d := decoder{c: &Conversation{}}
+	for name, value := range v.members() {
+		d.member(name, value)
+	}
+	if d.c.ID == "" {
+		return nil, &RejectError{Reason: RejectNoID}
+	}
+	if !d.started {
+		return nil, &RejectError{Reason: RejectNoStart, ID: d.c.ID}
+	}
+	return d.c, nil
+}
+
+// decoder reads one conversation. Where a value cannot be read it goes, raw,
+// into extra, which is the turn's or the conversation's.
+type decoder struct {
+	c       *Conversation
+	started bool
+	scratch []byte // the member's name, without quotes
+}
+
+// name is the text of a member's name, without memory of its own where it has
+// no escapes.
+func (d *decoder) name(quoted Value) []byte {
+	inner := quoted[1 : len(quoted)-1]
+	for _, c := range inner {
+		if c == '\\' || c >= 0x80 {
+			d.scratch = append(d.scratch[:0], quoted.Text()...)
+			return d.scratch
+		}
+	}
+	return inner
+}
+
+func (d *decoder) member(quoted, v Value) {
+	c := d.c
+	f := field{d: d, extra: &c.Extra, quoted: quoted, v: v}
+	switch string(d.name(quoted)) {
+	case "id":
+		c.ID = f.text()
+	case "account_id":
+		c.AccountID = f.text()
+	case "project_id":
+		c.ProjectID = f.text()
+	case "environment", "client_env":
+		c.Environment = f.text()
+	case "channel":
+		c.Channel = f.text()
+	case "direction":
+		c.Direction = f.text()
+	case "variant_id":
+		c.VariantID = f.text()
+	case "variant_name":
+		c.VariantName = f.text()
+	case "from_number":
+		c.FromNumber = f.text()
+	case "to_number":
+		c.ToNumber = f.text()
+	case "language":
+		c.Language = f.text()
+	case "deployment_id", "deploymentId":
+		c.DeploymentID = f.text()
+	case "started_at":
+		at := f.time()
+		c.StartedAt, d.started = at.V, at.Valid
+	case "finished_at", "finishedAt":
+		c.FinishedAt = f.time()
+	case "in_progress":
+		c.InProgress = f.bool()
+	case "total_duration":
+		c.TotalDurationSeconds = f.float()
+	case "polyai_duration":
+		c.PolyAIDurationSeconds = f.float()
+	default:
+		d.moreMember(&f)
+	}
+}
+
+func (d *decoder) moreMember(f *field) {
+	c := d.c
+	switch string(d.name(f.quoted)) {
+	case "num_turns":
+		c.NumTurns = f.integer()
+	case "num_silences":
+		c.NumSilences = f.integer()
+	case "num_ood":
+		c.NumOOD = f.integer()
+	case "handoff":
+		c.Handoff = f.bool()
+	case "handoff_reason":
+		c.HandoffReason = f.text()
+	case "handoff_destination":
+		c.HandoffDestination = f.text()
+	case "poly_score", "polyScore":
+		c.PolyScore = f.float()
+	case "summary", "short_summary", "shortSummary":
+		d.summary(f)
+	case "note":
+		c.Note = f.text()
+	case "tags":
+		c.Tags = f.v
+	case "metrics":
+		c.Metrics = f.v
+	case "state":
+		c.State = f.v
+	case "turns":
+		d.turns(f)
+	default:
+		f.keep(DriftUnknown)
+	}
+}
+
+// summary is text, or {"heading": …, "content": …}.
+func (d *decoder) summary(f *field) {
+	if f.v.Kind() != Object {
+		d.c.Summary = f.text()
+		return
+	}
+	whole := true
+	for name, value := range f.v.Members() {
+		part := field{d: d, extra: f.extra, quoted: f.quoted, v: value}
+		switch {
+		case name == "heading" && value.scalar():
+			d.c.SummaryHeading = part.text()
+		case name == "content" && value.scalar():
+			d.c.Summary = part.text()
+		default:
+			whole = false
+		}
+	}
+	if !whole {
+		f.keep(DriftUnread)
+	}
+}
+
+func (v Value) scalar() bool { return v.Kind() != Object && v.Kind() != Array }

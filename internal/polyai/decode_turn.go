@@ -1,0 +1,136 @@
+package polyai
+
+func (d *decoder) turns(f *field) {
+	switch f.v.Kind() {
+	case Null:
+		return
+	case Array:
+	default:
+		f.keep(DriftUnread)
+		return
+	}
+	n := 0
+	for range f.v.Elements() {
+		n++
+	}
+	d.c.Turns = make([]Turn, n)
+	i := 0
+	for v := range f.v.Elements() {
+		d.turn(&d.c.Turns[i], v)
+		i++
+	}
+}
+
+// turn reads one turn. One that is no object keeps its place.
+func (d *decoder) turn(t *Turn, v Value) {
+	if v.Kind() != Object {
+		f := field{d: d, extra: &t.Extra, path: "turns[]", quoted: Value(`"turn"`), v: v}
+		f.keep(DriftUnread)
+		return
+	}
+	for name, value := range v.members() {
+		d.turnMember(t, name, value)
+	}
+}
+
+func (d *decoder) turnMember(t *Turn, quoted, v Value) {
+	f := field{d: d, extra: &t.Extra, path: "turns[].", quoted: quoted, v: v}
+	switch string(d.name(quoted)) {
+	case "turn_id":
+		t.TurnID = f.integer()
+	case "user_input":
+		t.UserInput = f.text()
+	case "user_input_dtmf":
+		t.UserInputDTMF = f.text()
+	case "user_input_datetime":
+		t.UserInputAt = f.time()
+	case "agent_response":
+		t.AgentResponse = f.text()
+	case "agent_response_datetime":
+		t.AgentResponseAt = f.time()
+	case "latency":
+		d.latency(t, &f)
+	case "translated_user_input":
+		t.TranslatedUserInput = f.text()
+	case "english_agent_response":
+		t.EnglishAgentResponse = f.text()
+	case "asr_lang_code":
+		t.UserLanguage = f.text()
+	case "tts_lang_code":
+		t.AgentLanguage = f.text()
+	case "is_ood":
+		t.IsOOD = f.bool()
+	case "is_silence":
+		t.IsSilence = f.bool()
+	case "barge_in":
+		t.BargeIn = f.bool()
+	case "intents":
+		t.Intents = v
+	case "entities":
+		d.entities(t, &f)
+	case "user_input_audio_url":
+		t.UserAudioURL = f.text()
+	case "metadata", "llm_requests", "reviews", "user_input_dtmf_finish_key":
+		f.keepKnown()
+	default:
+		f.keep(DriftUnknown)
+	}
+}
+
+// latency is a number of seconds, or an object that has it with its label and
+// its percentile of the day.
+func (d *decoder) latency(t *Turn, f *field) {
+	if f.v.Kind() != Object {
+		t.LatencySeconds = f.float()
+		return
+	}
+	whole := true
+	for name, value := range f.v.Members() {
+		switch name {
+		case "perceived_latency":
+			t.LatencySeconds, whole = value.float(whole)
+		case "perceived_latency_percentile_1d":
+			t.LatencyPercentile1d, whole = value.float(whole)
+		case "label":
+			whole = whole && value.scalar()
+			if value.Kind() != Null && value.scalar() {
+				t.LatencyLabel = value.Text()
+			}
+		default:
+			whole = false
+		}
+	}
+	if !whole {
+		f.keep(DriftUnread)
+	}
+}
+
+// float reads a number or says that not everything could be read.
+func (v Value) float(whole bool) (Optional[float64], bool) {
+	n, ok := readFloat(v)
+	return n, whole && ok
+}
+
+// entities are a list of maps, or one map, of name to value or list of values.
+func (d *decoder) entities(t *Turn, f *field) {
+	whole := true
+	add := func(v Value) {
+		if v.Kind() != Object {
+			whole = whole && v.Kind() == Null
+			return
+		}
+		for name, value := range v.Members() {
+			t.Entities = append(t.Entities, Entity{name, value})
+		}
+	}
+	if f.v.Kind() == Array {
+		for v := range f.v.Elements() {
+			add(v)
+		}
+	} else {
+		add(f.v)
+	}
+	if !whole {
+		f.keep(DriftUnread)
+	}
+}

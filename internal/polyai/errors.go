@@ -1,0 +1,212 @@
+package polyai
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// APIError is an answer that is no success.
+type APIError struct {
+	Request       string // what was asked, without the key
+	Status        int
+	Code, Message string // the server's words
+	CorrelationID string // for PolyAI's support
+	Hint          string // what to try
+
+	retryAfter time.Duration
+	waitTold   bool
+	withCursor bool
+}
+
+func (e *APIError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: answered %d %s", e.Request, e.Status, http.StatusText(e.Status))
+	if e.Code != "" {
+		fmt.Fprintf(&b, ", %s", e.Code)
+	}
+	if e.Message != "" {
+		fmt.Fprintf(&b, ": %s", e.Message)
+	}
+	if e.CorrelationID != "" {
+		fmt.Fprintf(&b, " (correlation id %s)", e.CorrelationID)
+	}
+	if e.Hint != "" {
+		fmt.Fprintf(&b, "; %s", e.Hint)
+	}
+	return b.String()
+}
+
+// TransportError is a request that got no whole answer: no connection, a reset,
+// a stall, a body that is cut or no JSON.
+type TransportError struct {
+	Request string
+	Err     error
+	Hint    string
+}
+
+func (e *TransportError) Error() string {
+	msg := e.Request + ": " + e.Err.Error()
+	if e.Hint != "" {
+		msg += "; " + e.Hint
+	}
+	return msg
+}
+
+func (e *TransportError) Unwrap() error { return e.Err }
+
+// errStalled says that nothing came for too long.
+var errStalled = errors.New("the answer stalled")
+
+// errNotAPage says that an answer is JSON, or its beginning, but no page.
+var errNotAPage = errors.New("the answer is no list of conversations")
+
+// IsAuth reports whether the source refused the key.
+func IsAuth(err error) bool {
+	var api *APIError
+	return errors.As(err, &api) && (api.Status == http.StatusUnauthorized || api.Status == http.StatusForbidden)
+}
+
+// IsStaleCursor reports whether a cursor was refused: the walk has to begin anew.
+func IsStaleCursor(err error) bool {
+	var api *APIError
+	return errors.As(err, &api) && api.Status == http.StatusBadRequest && api.withCursor
+}
+
+// IsTemporary reports whether the same request may succeed later.
+func IsTemporary(err error) bool {
+	var api *APIError
+	if errors.As(err, &api) {
+		switch api.Status {
+		case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
+			http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+			return true
+		}
+		return false
+	}
+	var transport *TransportError
+	return errors.As(err, &transport) && !errors.Is(err, context.Canceled) && !isLasting(err)
+}
+
+// isLasting reports whether a connection fails for a reason that stays.
+func isLasting(err error) bool {
+	var dns *net.DNSError
+	var authority x509.UnknownAuthorityError
+	var hostname x509.HostnameError
+	var certificate x509.CertificateInvalidError
+	return errors.As(err, &dns) && dns.IsNotFound ||
+		errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &certificate)
+}
+
+// RetryAfter is how long the server asked to wait, where it did.
+func RetryAfter(err error) (time.Duration, bool) {
+	var api *APIError
+	if !errors.As(err, &api) {
+		return 0, false
+	}
+	return api.retryAfter, api.waitTold
+}
+
+// IsRateLimited reports whether the source was asked too often.
+func IsRateLimited(err error) bool {
+	var api *APIError
+	return errors.As(err, &api) && api.Status == http.StatusTooManyRequests
+}
+
+// parseRetryAfter reads seconds or an HTTP date, which is relative to the
+// server's own Date.
+func parseRetryAfter(h http.Header, now time.Time) (time.Duration, bool) {
+	text := h.Get("Retry-After")
+	if seconds, err := strconv.ParseFloat(text, 64); err == nil && seconds >= 0 && seconds < 1e6 {
+		return time.Duration(seconds * float64(time.Second)), true
+	}
+	at, err := http.ParseTime(text)
+	if err != nil {
+		return 0, false
+	}
+	if server, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = server
+	}
+	return max(at.Sub(now), 0), true
+}
+
+// maxMessageBytes bounds what is quoted of an error's body.
+const maxMessageBytes = 300
+
+// describeBody fills in the server's words, in whatever family of errors they are.
+func (e *APIError) describeBody(body []byte) {
+	var known struct {
+		Error        any `json:"error"`
+		ErrorCode    any `json:"error_code"`
+		ErrorMessage any `json:"error_message"`
+		Message      any `json:"message"`
+		Detail       any `json:"detail"`
+		Errors       any `json:"errors"`
+	}
+	if json.Unmarshal(body, &known) != nil {
+		e.Message = "a page that is no JSON"
+		if title, ok := htmlTitle(body); ok {
+			e.Message = "a web page: " + title
+		}
+		return
+	}
+	e.Code = words(known.ErrorCode)
+	for _, said := range []any{known.ErrorMessage, known.Message, known.Error, known.Detail} {
+		if e.Message = words(said); e.Message != "" {
+			break
+		}
+	}
+	if more := words(known.Errors); more != "" {
+		e.Message = shorten(strings.TrimSpace(e.Message + " " + more))
+	}
+}
+
+// words is text as such, and anything else as JSON.
+func words(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return shorten(v)
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return ""
+	}
+	return shorten(string(text))
+}
+
+func shorten(s string) string {
+	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "\uFFFD")), " ")
+	if len(s) <= maxMessageBytes {
+		return s
+	}
+	end := maxMessageBytes
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + "…"
+}
+
+func htmlTitle(body []byte) (string, bool) {
+	lower := bytes.ToLower(body)
+	from := bytes.Index(lower, []byte("<title>"))
+	if from < 0 {
+		return "", false
+	}
+	from += len("<title>")
+	length := bytes.Index(lower[from:], []byte("</title>"))
+	if length < 0 || len(lower) != len(body) {
+		return "", false
+	}
+	return shorten(string(body[from : from+length])), true
+}

@@ -1,0 +1,93 @@
+package polyai
+
+import (
+	"net/url"
+	"strings"
+)
+
+// Region is where a project lives, with its hosts.
+type Region struct {
+	Name       string
+	StudioHost string
+	DataHost   string // runtime and data: Conversations, Handoff, Concurrent calls
+	BuildHost  string // build and monitoring: Agents, detail, audio, Alerts, Webhooks
+}
+
+// Regions lists the regions there are.
+var Regions = []Region{
+	{"us", "studio.us.poly.ai", "api.us-1.platform.polyai.app", "api.us.poly.ai"},
+	{"uk", "studio.uk.poly.ai", "api.uk-1.platform.polyai.app", "api.uk.poly.ai"},
+	{"eu", "studio.eu.poly.ai", "api.euw-1.platform.polyai.app", "api.eu.poly.ai"},
+	{"studio", "studio.poly.ai", "api.studio.poly.ai", "api.studio.poly.ai"},
+}
+
+// LookupRegion finds a region by its name; euw is another name of eu.
+func LookupRegion(name string) (Region, bool) {
+	if name == "euw" {
+		name = "eu"
+	}
+	for _, r := range Regions {
+		if r.Name == name {
+			return r, true
+		}
+	}
+	return Region{}, false
+}
+
+// StudioURL is what the address of a project in Studio says; what it does not
+// say is "".
+type StudioURL struct{ Region, AccountID, ProjectID string }
+
+// ParseStudioURL reads https://studio.uk.poly.ai/acme-uk/acme-team-4/….
+func ParseStudioURL(text string) (StudioURL, bool) {
+	u, err := url.Parse(strings.TrimSpace(text))
+	if err != nil || u.Scheme != "https" {
+		return StudioURL{}, false
+	}
+	var s StudioURL
+	host := u.Hostname()
+	for _, r := range Regions {
+		if host == r.StudioHost {
+			s.Region = r.Name
+		}
+	}
+	if host == "studio.euw.poly.ai" {
+		s.Region = "eu"
+	}
+	if s.Region == "" && host != "jupiter.polyai.app" { // an older host, which names no region
+		return StudioURL{}, false
+	}
+	account, rest, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
+	s.AccountID = account
+	s.ProjectID, _, _ = strings.Cut(rest, "/")
+	return s, account != ""
+}
+
+// hostHint says what is wrong with a host that is not the one to read
+// conversations from, with the fix; "" when nothing is known to be.
+func hostHint(host string) string {
+	switch host {
+	case "api.poly.ai":
+		return "api.poly.ai answers nothing without a region: use the data host of the region, such as api.uk-1.platform.polyai.app"
+	}
+	for _, r := range Regions {
+		if host == r.BuildHost && r.BuildHost != r.DataHost {
+			return host + " is the build host of region " + r.Name + ": conversations are read from " + r.DataHost
+		}
+		if host == r.StudioHost {
+			return host + " is Studio itself: conversations are read from " + r.DataHost
+		}
+	}
+	return ""
+}
+
+// AudioURL is where the recording of a conversation is to be had, with a key of
+// its own: direction is combined, user or agent.
+func AudioURL(buildBaseURL, projectID, conversationID, direction string, redacted bool) string {
+	q := "?direction=" + url.QueryEscape(direction) + "&redacted=false"
+	if redacted {
+		q = "?direction=" + url.QueryEscape(direction) + "&redacted=true"
+	}
+	return strings.TrimRight(buildBaseURL, "/") + "/v1/agents/" + url.PathEscape(projectID) +
+		"/conversations/" + url.PathEscape(conversationID) + "/audio" + q
+}

@@ -1,0 +1,130 @@
+package polyai
+
+import (
+	"math"
+	"strconv"
+)
+
+// field is a member that is being read, with where it goes when it cannot be.
+type field struct {
+	d      *decoder
+	extra  *[]Member
+	path   string // what stands before the name in the drift's path
+	quoted Value  // the name
+	v      Value
+}
+
+// keep keeps the raw value and counts it as drift.
+func (f *field) keep(kind DriftKind) {
+	f.keepKnown()
+	f.drift(kind)
+}
+
+// keepKnown keeps the raw value of a field that is known and has no place of its own.
+func (f *field) keepKnown() {
+	*f.extra = append(*f.extra, Member{f.quoted.Text(), f.v})
+}
+
+// maxPathBytes bounds a path, since an agent may make up names.
+const maxPathBytes = 200
+
+func (f *field) drift(kind DriftKind) {
+	path := f.path
+	if path != "turns[]" { // the element itself
+		path += f.quoted.Text()
+	}
+	for len(path) > maxPathBytes {
+		path = string([]rune(path)[:maxPathBytes/4])
+	}
+	f.d.c.Drift = append(f.d.c.Drift, Drift{Path: path, Type: f.v.Kind().String(), Length: len(f.v), Kind: kind})
+}
+
+// text reads text; a number or a boolean is its text.
+func (f *field) text() string {
+	switch f.v.Kind() {
+	case String:
+		s, replaced := f.v.TextReplaced()
+		if replaced {
+			f.drift(DriftReplaced)
+		}
+		return s
+	case Number, Bool:
+		return string(f.v)
+	case Object, Array:
+		f.keep(DriftUnread)
+	}
+	return ""
+}
+
+func (f *field) float() Optional[float64] {
+	n, ok := readFloat(f.v)
+	if !ok {
+		f.keep(DriftUnread)
+	}
+	return n
+}
+
+// readFloat reads a number, as such or as text; ok is false when there is
+// something that is none.
+func readFloat(v Value) (n Optional[float64], ok bool) {
+	switch v.Kind() {
+	case Null, Absent:
+		return n, true
+	case Number, String:
+		text := v.Text()
+		if text == "" {
+			return n, true
+		}
+		if n.V, n.Valid = ParseNumber(text); n.Valid {
+			return n, true
+		}
+	}
+	return Optional[float64]{}, false
+}
+
+// integer reads a whole number, also as 73.0 and as "73".
+func (f *field) integer() Optional[int64] {
+	if f.v.Kind() == Number || f.v.Kind() == String {
+		if n, err := strconv.ParseInt(f.v.Text(), 10, 64); err == nil && isNumber(f.v.Text()) {
+			return Some(n)
+		}
+	}
+	n, ok := readFloat(f.v)
+	if ok && !n.Valid {
+		return Optional[int64]{}
+	}
+	const exact = 1 << 53 // beyond it a float64 may be another whole number
+	if !ok || n.V != math.Trunc(n.V) || math.Abs(n.V) > exact {
+		f.keep(DriftUnread)
+		return Optional[int64]{}
+	}
+	return Some(int64(n.V))
+}
+
+func (f *field) bool() Optional[bool] {
+	switch f.v.Text() {
+	case "true", "True":
+		return Some(true)
+	case "false", "False":
+		return Some(false)
+	case "null", "":
+		return Optional[bool]{}
+	}
+	f.keep(DriftUnread)
+	return Optional[bool]{}
+}
+
+func (f *field) time() Optional[Micros] {
+	if f.v.Kind() == Null {
+		return Optional[Micros]{}
+	}
+	text := f.v.Text()
+	if f.v.Kind() == String && text == "" {
+		return Optional[Micros]{}
+	}
+	if at, ok := ParseTime(text); ok && f.v.Kind() == String {
+		return Some(at)
+	}
+	f.keep(DriftUnread)
+	return Optional[Micros]{}
+}

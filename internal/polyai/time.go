@@ -1,0 +1,166 @@
+package polyai
+
+import (
+	"strconv"
+	"time"
+)
+
+// ParseTime reads ISO 8601 as the source writes it: with a T or a space, with
+// seconds or without, with 0 or more digits of fraction (cut to microseconds),
+// with Z, an offset, or without a zone, which means UTC.
+func ParseTime(s string) (Micros, bool) {
+	p := timeParser{s: s}
+	year := p.number(4)
+	p.expect('-')
+	month := p.number(2)
+	p.expect('-')
+	day := p.number(2)
+	if !p.take('T') && !p.take('t') {
+		p.expect(' ')
+	}
+	hour := p.number(2)
+	p.expect(':')
+	minute := p.number(2)
+	second, micros := 0, 0
+	if p.take(':') {
+		second = p.number(2)
+		if p.take('.') || p.take(',') {
+			micros = p.fraction()
+		}
+	}
+	offset := p.zone()
+	if p.bad || p.s != "" || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 60 || year < 1 {
+		return 0, false
+	}
+	date := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
+	if last := time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day(); day > last {
+		return 0, false
+	}
+	utc := date.Unix() - int64(offset)
+	if utc < earliest || utc >= latest {
+		return 0, false
+	}
+	return Micros(utc*1e6 + int64(micros)), true
+}
+
+// The years that every reader of a warehouse takes: 1 to 9999.
+var (
+	earliest = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
+	latest   = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
+)
+
+// timeParser takes a time apart from its front; bad says that something was
+// not as expected.
+type timeParser struct {
+	s   string
+	bad bool
+}
+
+func (p *timeParser) take(c byte) bool {
+	if p.s == "" || p.s[0] != c {
+		return false
+	}
+	p.s = p.s[1:]
+	return true
+}
+
+func (p *timeParser) expect(c byte) { p.bad = p.bad || !p.take(c) }
+
+func (p *timeParser) number(digits int) int {
+	if len(p.s) < digits {
+		p.bad = true
+		return 0
+	}
+	n := 0
+	for i := range digits {
+		c := p.s[i]
+		if c < '0' || c > '9' {
+			p.bad = true
+			return 0
+		}
+		n = n*10 + int(c-'0')
+	}
+	p.s = p.s[digits:]
+	return n
+}
+
+// fraction reads the digits after the point, of which six count.
+func (p *timeParser) fraction() (micros int) {
+	digits := 0
+	for ; p.s != "" && p.s[0] >= '0' && p.s[0] <= '9'; p.s = p.s[1:] {
+		if digits < 6 {
+			micros = micros*10 + int(p.s[0]-'0')
+		}
+		digits++
+	}
+	p.bad = p.bad || digits == 0
+	for ; digits < 6; digits++ {
+		micros *= 10
+	}
+	return micros
+}
+
+// zone reads Z, +01:00, +0100, +01 or nothing, in seconds east of UTC.
+func (p *timeParser) zone() int {
+	sign := 1
+	switch {
+	case p.s == "" || p.take('Z') || p.take('z'):
+		return 0
+	case p.take('-'):
+		sign = -1
+	default:
+		p.expect('+')
+	}
+	hours, minutes := p.number(2), 0
+	if p.take(':') || p.s != "" {
+		minutes = p.number(2)
+	}
+	p.bad = p.bad || hours > 23 || minutes > 59
+	return sign * (hours*3600 + minutes*60)
+}
+
+// ParseNumber reads a number in JSON's grammar, as text may hold one; what is
+// beyond a float64 is none.
+func ParseNumber(s string) (float64, bool) {
+	if !isNumber(s) {
+		return 0, false
+	}
+	n, err := strconv.ParseFloat(s, 64)
+	return n, err == nil
+}
+
+// isNumber reports whether s is a number in JSON's grammar: no leading plus,
+// zeros or point, which texts such as telephone numbers and codes have.
+func isNumber(s string) bool {
+	i := 0
+	digits := func() bool {
+		from := i
+		for i < len(s) && s[i] >= '0' && s[i] <= '9' {
+			i++
+		}
+		return i > from
+	}
+	if i < len(s) && s[i] == '-' {
+		i++
+	}
+	whole := i
+	if !digits() || s[whole] == '0' && i > whole+1 {
+		return false
+	}
+	if i < len(s) && s[i] == '.' {
+		i++
+		if !digits() {
+			return false
+		}
+	}
+	if i < len(s) && (s[i] == 'e' || s[i] == 'E') {
+		i++
+		if i < len(s) && (s[i] == '+' || s[i] == '-') {
+			i++
+		}
+		if !digits() {
+			return false
+		}
+	}
+	return i == len(s)
+}

@@ -1,0 +1,247 @@
+package polyai
+
+import (
+	"bytes"
+	"iter"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Value is one well-formed JSON value as it was answered, without white space
+// around it; empty where there is none. Names may occur twice in an object,
+// and text need not be valid UTF-8.
+type Value []byte
+
+// Kind is the JSON type of a value.
+type Kind uint8
+
+// The kinds of values; Absent is an empty [Value].
+const (
+	Absent Kind = iota
+	Null
+	Bool
+	Number
+	String
+	Array
+	Object
+)
+
+var kindNames = [...]string{"absent", "null", "boolean", "number", "string", "array", "object"}
+
+func (k Kind) String() string { return kindNames[k] }
+
+// Kind tells the JSON type.
+func (v Value) Kind() Kind {
+	if len(v) == 0 {
+		return Absent
+	}
+	switch v[0] {
+	case 'n':
+		return Null
+	case 't', 'f':
+		return Bool
+	case '"':
+		return String
+	case '[':
+		return Array
+	case '{':
+		return Object
+	}
+	return Number
+}
+
+// Text is a string's text, and anything else as it stands. What no destination
+// can hold (U+0000, lone surrogates, bad UTF-8) is U+FFFD.
+func (v Value) Text() string {
+	s, _ := v.TextReplaced()
+	return s
+}
+
+// TextReplaced is Text, and whether something was replaced in it.
+func (v Value) TextReplaced() (text string, replaced bool) {
+	if v.Kind() != String {
+		return string(v), false
+	}
+	inner := v[1 : len(v)-1]
+	if bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
+		return string(inner), false
+	}
+	return unquote(inner)
+}
+
+// Members yields the members of an object in their order, duplicates included.
+func (v Value) Members() iter.Seq2[string, Value] {
+	return func(yield func(string, Value) bool) {
+		for name, value := range v.members() {
+			if !yield(name.Text(), value) {
+				return
+			}
+		}
+	}
+}
+
+// members yields the members with their names as they stand, in quotes.
+func (v Value) members() iter.Seq2[Value, Value] {
+	return func(yield func(name, value Value) bool) {
+		if v.Kind() != Object {
+			return
+		}
+		for at := skipSpace(v, 1); at < len(v) && v[at] == '"'; {
+			nameEnd := skipString(v, at)
+			start := skipSpace(v, nameEnd)
+			end := skipValue(v, start)
+			if !yield(v[at:nameEnd:nameEnd], v[start:end:end]) {
+				return
+			}
+			at = skipSpace(v, end)
+		}
+	}
+}
+
+// Elements yields the elements of an array in their order.
+func (v Value) Elements() iter.Seq[Value] {
+	return func(yield func(Value) bool) {
+		if v.Kind() != Array {
+			return
+		}
+		for at := skipSpace(v, 1); at < len(v) && v[at] != ']'; {
+			end := skipValue(v, at)
+			if !yield(v[at:end:end]) {
+				return
+			}
+			at = skipSpace(v, end)
+		}
+	}
+}
+
+// The skip functions go over well-formed JSON: they do not check it.
+
+// skipSpace is the place of the next value, over white space, commas and colons.
+func skipSpace(v Value, at int) int {
+	for at < len(v) {
+		switch v[at] {
+		case ' ', '\t', '\n', '\r', ',', ':':
+			at++
+		default:
+			return at
+		}
+	}
+	return at
+}
+
+// skipString is the end of the string that begins at at.
+func skipString(v Value, at int) int {
+	for at++; at < len(v); at++ {
+		quote := bytes.IndexByte(v[at:], '"')
+		if quote < 0 {
+			return len(v)
+		}
+		escape := bytes.IndexByte(v[at:at+quote], '\\')
+		if escape < 0 {
+			return at + quote + 1
+		}
+		at += escape + 1 // and over what is escaped, by the loop
+	}
+	return len(v)
+}
+
+// skipValue is the end of the value that begins at at.
+func skipValue(v Value, at int) int {
+	if at >= len(v) {
+		return len(v)
+	}
+	switch v[at] {
+	case '"':
+		return skipString(v, at)
+	case '{', '[':
+		return skipNested(v, at)
+	}
+	for at < len(v) {
+		switch v[at] {
+		case ',', '}', ']', ' ', '\t', '\n', '\r':
+			return at
+		}
+		at++
+	}
+	return at
+}
+
+func skipNested(v Value, at int) int {
+	depth := 0
+	for at < len(v) {
+		switch v[at] {
+		case '"':
+			at = skipString(v, at)
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				return at + 1
+			}
+		}
+		at++
+	}
+	return len(v)
+}
+
+var escaped = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
+// unquote is the text between a string's quotes.
+func unquote(s []byte) (text string, replaced bool) {
+	out := make([]byte, 0, len(s))
+	for at := 0; at < len(s); {
+		switch c := s[at]; {
+		case c == '\\' && at+1 < len(s) && s[at+1] == 'u':
+			r, n := unquoteRune(s[at:])
+			replaced = replaced || r == utf8.RuneError && n == 6 && !bytes.EqualFold(s[at+2:at+6], []byte("fffd"))
+			out = utf8.AppendRune(out, r)
+			at += n
+		case c == '\\' && at+1 < len(s):
+			out = append(out, escaped[s[at+1]])
+			at += 2
+		case c < utf8.RuneSelf:
+			out = append(out, c)
+			at++
+		default:
+			r, n := utf8.DecodeRune(s[at:])
+			replaced = replaced || r == utf8.RuneError && n == 1
+			out = utf8.AppendRune(out, r)
+			at += n
+		}
+	}
+	return string(out), replaced
+}
+
+// unquoteRune reads \uXXXX, or two of them that are a surrogate pair.
+func unquoteRune(s []byte) (r rune, size int) {
+	r = hexRune(s)
+	if r == 0 {
+		return utf8.RuneError, min(6, len(s)) // U+0000, which no destination holds
+	}
+	if !utf16.IsSurrogate(r) {
+		return r, min(6, len(s))
+	}
+	if len(s) >= 12 && s[6] == '\\' && s[7] == 'u' {
+		if pair := utf16.DecodeRune(r, hexRune(s[6:])); pair != utf8.RuneError {
+			return pair, 12
+		}
+	}
+	return utf8.RuneError, min(6, len(s))
+}
+
+// hexRune reads the four digits after \u.
+func hexRune(s []byte) rune {
+	var r rune
+	for _, c := range s[min(2, len(s)):min(6, len(s))] {
+		switch {
+		case c >= '0' && c <= '9':
+			r = r<<4 | rune(c-'0')
+		case c >= 'a' && c <= 'f':
+			r = r<<4 | rune(c-'a'+10)
+		case c >= 'A' && c <= 'F':
+			r = r<<4 | rune(c-'A'+10)
+		}
+	}
+	return r
+}

@@ -1,0 +1,86 @@
+package transform
+
+import (
+	"strings"
+
+	"github.com/nyaruka/phonenumbers"
+
+	"convsync/internal/warehouse"
+)
+
+const channelVoice = "voice"
+
+// families maps the beginning of a channel's name, or of a part of it, to its family.
+var families = []struct{ prefix, family string }{
+	{"VOICE", channelVoice}, {"SIP", channelVoice}, {"WEBRTC", channelVoice}, {"PSTN", channelVoice},
+	{"PHONE", channelVoice}, {"TELEPHON", channelVoice}, {"CALL", channelVoice},
+	{"SMS", "sms"}, {"MMS", "sms"}, {"RCS", "sms"},
+	{"WEBCHAT", "chat"}, {"CHAT", "chat"}, {"MESSAG", "chat"}, {"WHATSAPP", "chat"},
+	{"EMAIL", "email"}, {"MAIL", "email"},
+}
+
+// channelFamily is voice, chat, sms, email or other. Channels are named
+// VOICE-SIP, WEBCHAT, sms.twilio, sip.polyai: the first part that says
+// something decides.
+func channelFamily(channel string) string {
+	parts := strings.FieldsFunc(strings.ToUpper(channel), func(r rune) bool {
+		return r == '-' || r == '_' || r == '.' || r == ' ' || r == '/' || r == ':'
+	})
+	for _, part := range parts {
+		for _, f := range families {
+			if strings.HasPrefix(part, f.prefix) {
+				return f.family
+			}
+		}
+	}
+	return "other"
+}
+
+// customerNumber is the person's side: E.164 where it is a phone number, as
+// given where not, NULL when withheld.
+func customerNumber(direction warehouse.Text, from, to, region string) warehouse.Text {
+	number := from
+	if direction == "outbound" {
+		number = to
+	}
+	switch strings.ToLower(strings.TrimSpace(number)) {
+	case "", "anonymous", "withheld", "private", "unknown", "unavailable", "restricted", "blocked", "no-caller-id",
+		"+266696687": // ANONYMOUS on a keypad, as some carriers send it
+		return ""
+	}
+	return warehouse.Text(e164(number, region))
+}
+
+// e164 writes a phone number in E.164 and returns anything else as it is.
+func e164(number, region string) string {
+	digits := 0
+	for i := range len(number) {
+		switch c := number[i]; {
+		case c >= '0' && c <= '9':
+			digits++
+		case c == '+' && i == 0, strings.IndexByte(" -().", c) >= 0:
+		default:
+			return number // a name, an address, an extension
+		}
+	}
+	if digits < 7 || digits > 17 {
+		return number
+	}
+	if number[0] == '+' && digits == len(number)-1 && digits <= 15 {
+		return number
+	}
+	if rest, ok := strings.CutPrefix(number, "00"); ok {
+		international := "+" + rest
+		if parsed, err := phonenumbers.Parse(international, ""); err == nil && phonenumbers.IsPossibleNumber(parsed) {
+			return phonenumbers.Format(parsed, phonenumbers.E164)
+		}
+	}
+	if region == "" && number[0] != '+' {
+		return number
+	}
+	parsed, err := phonenumbers.Parse(number, region)
+	if err != nil || !phonenumbers.IsPossibleNumber(parsed) {
+		return number
+	}
+	return phonenumbers.Format(parsed, phonenumbers.E164)
+}

@@ -1,0 +1,95 @@
+package transform
+
+import (
+	"strings"
+
+	"convsync/internal/polyai"
+	"convsync/internal/warehouse"
+)
+
+// metrics makes the metrics' JSON and their rows: a list gives a row an
+// element, a null in the place of a metric gives none.
+func (b *builder) metrics() {
+	canonical := b.json("metrics", b.c.Metrics)
+	b.rows.Conversation.Metrics = canonical
+	all := polyai.Value(canonical)
+	if all.Kind() != polyai.Object {
+		if all.Kind() != polyai.Absent {
+			b.note("metrics", all, polyai.DriftUnread)
+		}
+		return
+	}
+	// The canonical form is sorted and free of duplicates, and so are the rows.
+	for name, v := range all.Members() {
+		switch {
+		case len(name) > maxKeyBytes:
+			b.note("metrics", v, DriftLongName)
+		case v.Kind() == polyai.Null:
+		case v.Kind() == polyai.Array:
+			ordinal := int64(0)
+			for element := range v.Elements() {
+				b.metric(name, ordinal, element)
+				ordinal++
+			}
+		default:
+			b.metric(name, 0, v)
+		}
+	}
+}
+
+func (b *builder) metric(name string, ordinal int64, v polyai.Value) {
+	row := warehouse.Metric{ProjectID: b.project, ConversationID: b.c.ID, Name: name, Ordinal: ordinal, StartedAt: b.start}
+	if value, at, ok := recorded(v); ok {
+		v = value
+		row.RecordedAt = warehouse.Some(at)
+	}
+	row.Value = b.text("metrics", v)
+	text := string(row.Value)
+	switch v.Kind() {
+	case polyai.String:
+		if number, ok := polyai.ParseNumber(text); ok {
+			row.ValueNumber = warehouse.Some(number)
+		} else if at, ok := polyai.ParseTime(text); ok {
+			row.ValueAt = warehouse.Some(warehouse.Timestamp(at))
+		}
+		row.ValueBoolean = parseBool(text)
+	case polyai.Number:
+		if number, ok := polyai.ParseNumber(text); ok {
+			row.ValueNumber = warehouse.Some(number)
+		}
+	case polyai.Bool:
+		row.ValueBoolean = parseBool(text)
+	}
+	b.rows.Metrics = append(b.rows.Metrics, row)
+}
+
+// recorded takes {"timestamp": …, "value": …} apart, the form in which the
+// source says when a value was written.
+func recorded(v polyai.Value) (value polyai.Value, at warehouse.Timestamp, ok bool) {
+	if v.Kind() != polyai.Object {
+		return nil, 0, false
+	}
+	var timed bool
+	for name, m := range v.Members() {
+		switch name {
+		case "timestamp":
+			micros, parsed := polyai.ParseTime(m.Text())
+			at, timed = warehouse.Timestamp(micros), parsed && m.Kind() == polyai.String
+		case "value":
+			value = m
+		default:
+			return nil, 0, false
+		}
+	}
+	return value, at, timed && len(value) > 0
+}
+
+func parseBool(s string) warehouse.Null[bool] {
+	switch {
+	case strings.EqualFold(s, "true"):
+		return warehouse.Some(true)
+	case strings.EqualFold(s, "false"):
+		return warehouse.Some(false)
+	}
+	return warehouse.Null[bool]{}
+}

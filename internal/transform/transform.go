@@ -1,0 +1,236 @@
+package transform
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"convsync/internal/polyai"
+	"convsync/internal/warehouse"
+)
+
+// Shape names the version of the rules in this package. Rows of another shape
+// are not different from the source, only made by other rules.
+const Shape = "1"
+
+// maxKeyBytes bounds what is part of a key: a B-tree of Postgres takes 2,704
+// bytes in all, and ids and names share one.
+const maxKeyBytes = 1000
+
+// Options say what was asked for, since rows carry that and not what the answer claims.
+type Options struct {
+	AccountID string // as asked for
+	ProjectID string // as asked for
+	StoreAs   string // the project id to store; ProjectID unless set
+	// Environment is the one asked for: live, sandbox or pre-release.
+	Environment string
+	APIVersion  string // such as v3
+	// PhoneRegion is the ISO country of numbers without a country code; "" leaves them as given.
+	PhoneRegion string
+	// AudioBaseURL is the build host, such as https://api.uk.poly.ai; "" leaves audio URLs NULL.
+	AudioBaseURL string
+	// OpenSince is the age limit: what is in progress and started before is abandoned.
+	OpenSince warehouse.Timestamp
+}
+
+// What is found odd here; more stands in polyai.
+const (
+	DriftLongName polyai.DriftKind = "name_too_long" // kept in the JSON column only
+	RejectLongID                   = "id_too_long"
+)
+
+// Rows decodes a conversation and makes its rows. The error of one that cannot
+// be read at all is a [*polyai.RejectError].
+func Rows(v polyai.Value, o *Options) (*warehouse.Rows, []polyai.Drift, error) {
+	c, err := polyai.Decode(v)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(c.ID) > maxKeyBytes {
+		return nil, nil, &polyai.RejectError{Reason: RejectLongID}
+	}
+	b := builder{o: o, c: c, drift: c.Drift, rows: &warehouse.Rows{}}
+	b.project = o.ProjectID
+	if o.StoreAs != "" {
+		b.project = o.StoreAs
+	}
+	b.start = warehouse.Timestamp(c.StartedAt)
+	b.turns()
+	b.metrics()
+	b.conversation()
+	b.audio()
+	b.rows.Conversation.ContentHash = b.rows.Hash()
+	return b.rows, b.drift, nil
+}
+
+// builder makes the rows of one conversation.
+type builder struct {
+	o       *Options
+	c       *polyai.Conversation
+	project string
+	start   warehouse.Timestamp
+	rows    *warehouse.Rows
+	drift   []polyai.Drift
+}
+
+func (b *builder) conversation() {
+	c := b.c
+	direction := b.direction()
+	b.rows.Conversation = warehouse.Conversation{
+		AccountID: b.o.AccountID, ProjectID: b.project, ConversationID: c.ID, Environment: b.o.Environment,
+		Channel: warehouse.Text(c.Channel), ChannelFamily: channelFamily(c.Channel), Direction: direction,
+		VariantID: warehouse.Text(c.VariantID), VariantName: warehouse.Text(c.VariantName),
+		FromNumber: warehouse.Text(c.FromNumber), ToNumber: warehouse.Text(c.ToNumber),
+		CustomerNumber: customerNumber(direction, c.FromNumber, c.ToNumber, b.o.PhoneRegion),
+		Language:       warehouse.Text(c.Language), DeploymentID: warehouse.Text(c.DeploymentID),
+		StartedAt: b.start, FinishedAt: b.finishedAt(),
+		InProgress: nullable(c.InProgress), Lifecycle: b.lifecycle(),
+		TotalDurationSeconds: nullable(c.TotalDurationSeconds), PolyAIDurationSeconds: nullable(c.PolyAIDurationSeconds),
+		NumTurns: nullable(c.NumTurns), TurnsLoaded: int64(len(c.Turns)), TranscriptStatus: transcriptStatus(c),
+		Handoff: nullable(c.Handoff), HandoffReason: warehouse.Text(c.HandoffReason), HandoffDestination: warehouse.Text(c.HandoffDestination),
+		NumSilences: nullable(c.NumSilences), NumOOD: nullable(c.NumOOD),
+		PolyScore: nullable(c.PolyScore), SummaryHeading: warehouse.Text(c.SummaryHeading), Summary: warehouse.Text(c.Summary),
+		Tags: b.list("tags", c.Tags), Note: warehouse.Text(c.Note),
+		Metrics: b.rows.Conversation.Metrics, State: b.json("state", c.State), Extra: b.conversationExtra(),
+		APIVersion: b.o.APIVersion, Shape: Shape,
+	}
+	summariseLatency(&b.rows.Conversation, b.rows.Turns)
+}
+
+// nullable carries a value over into the warehouse's type.
+func nullable[T any](v polyai.Optional[T]) warehouse.Null[T] {
+	return warehouse.Null[T]{V: v.V, Valid: v.Valid}
+}
+
+func timestamp(v polyai.Optional[polyai.Micros]) warehouse.Null[warehouse.Timestamp] {
+	return warehouse.Null[warehouse.Timestamp]{V: warehouse.Timestamp(v.V), Valid: v.Valid}
+}
+
+func (b *builder) inProgress() bool { return b.c.InProgress.Valid && b.c.InProgress.V }
+
+func (b *builder) lifecycle() string {
+	switch {
+	case !b.inProgress():
+		return warehouse.LifecycleFinal
+	case b.start < b.o.OpenSince:
+		return warehouse.LifecycleAbandoned
+	}
+	return warehouse.LifecycleOpen
+}
+
+// maxSeconds keeps started_at + duration within the years that destinations hold.
+const maxSeconds = 1e9
+
+func (b *builder) finishedAt() warehouse.Null[warehouse.Timestamp] {
+	total := b.c.TotalDurationSeconds
+	switch {
+	case b.c.FinishedAt.Valid:
+		return timestamp(b.c.FinishedAt)
+	case b.inProgress() || !total.Valid || total.V < 0 || total.V > maxSeconds:
+		return warehouse.Null[warehouse.Timestamp]{}
+	}
+	return warehouse.Some(b.start + warehouse.Timestamp(total.V*1e6))
+}
+
+func (b *builder) direction() warehouse.Text {
+	switch d := strings.ToLower(b.c.Direction); {
+	case d == "inbound" || d == "outbound":
+		return warehouse.Text(d)
+	case d != "":
+		raw := quote(b.c.Direction)
+		b.c.Extra = append(b.c.Extra, polyai.Member{Name: "direction", Value: raw})
+		b.note("direction", raw, polyai.DriftUnread)
+		fallthrough
+	default:
+		if strings.HasPrefix(b.c.ID, "OUT-") {
+			return "outbound"
+		}
+		return ""
+	}
+}
+
+func transcriptStatus(c *polyai.Conversation) string {
+	loaded := int64(len(c.Turns))
+	switch {
+	case loaded == 0 && c.NumTurns.Valid && c.NumTurns.V > 0:
+		return warehouse.TranscriptHidden
+	case loaded == 0:
+		return warehouse.TranscriptNone
+	case c.NumTurns.Valid && loaded < c.NumTurns.V:
+		return warehouse.TranscriptShort
+	}
+	return warehouse.TranscriptComplete
+}
+
+// conversationExtra is what has no column, with the identity that the answer
+// claims where it is not the one asked for.
+func (b *builder) conversationExtra() warehouse.JSON {
+	extra := b.c.Extra
+	for _, claim := range [...]struct{ name, answered, asked string }{
+		{"account_id", b.c.AccountID, b.o.AccountID},
+		{"project_id", b.c.ProjectID, b.o.ProjectID},
+		{"environment", b.c.Environment, b.o.Environment},
+	} {
+		if claim.answered != "" && claim.answered != claim.asked {
+			extra = append(extra, polyai.Member{Name: claim.name, Value: quote(claim.answered)})
+		}
+	}
+	return b.extra("extra", extra)
+}
+
+// extra makes one JSON object of members; NULL when there are none.
+func (b *builder) extra(path string, members []polyai.Member) warehouse.JSON {
+	if len(members) == 0 {
+		return ""
+	}
+	object := []byte{'{'}
+	for i, m := range members {
+		if i > 0 {
+			object = append(object, ',')
+		}
+		object = append(object, quote(m.Name)...)
+		object = append(object, ':')
+		object = append(object, m.Value...)
+	}
+	return b.json(path, append(object, '}'))
+}
+
+// json is the canonical form of a value; NULL when it is absent.
+func (b *builder) json(path string, v polyai.Value) warehouse.JSON {
+	if len(v) == 0 {
+		return ""
+	}
+	canonical, replaced := warehouse.Canonical(string(v))
+	if replaced > 0 {
+		b.note(path, v, polyai.DriftReplaced)
+	}
+	return canonical
+}
+
+// note counts drift at path.
+func (b *builder) note(path string, v polyai.Value, kind polyai.DriftKind) {
+	b.drift = append(b.drift, polyai.Drift{Path: path, Type: v.Kind().String(), Length: len(v), Kind: kind})
+}
+
+func quote(s string) polyai.Value {
+	q, err := jsontext.AppendQuote(nil, s)
+	if err != nil { // bad UTF-8, which the decoder has replaced already
+		panic(fmt.Sprintf("transform: text that is not UTF-8 came through the decoder: %v", err))
+	}
+	return q
+}
+
+func (b *builder) audio() {
+	if b.rows.Conversation.ChannelFamily != channelVoice {
+		return
+	}
+	ref := warehouse.AudioReference{
+		ProjectID: b.project, ConversationID: b.c.ID, StartedAt: b.start,
+		Direction: "combined", Redacted: true, Availability: warehouse.AudioUnknown,
+	}
+	if b.o.AudioBaseURL != "" {
+		ref.URL = warehouse.Text(polyai.AudioURL(b.o.AudioBaseURL, b.o.ProjectID, b.c.ID, ref.Direction, ref.Redacted))
+	}
+	b.rows.Audio = []warehouse.AudioReference{ref}
+}

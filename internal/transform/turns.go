@@ -1,0 +1,151 @@
+package transform
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"convsync/internal/polyai"
+	"convsync/internal/warehouse"
+)
+
+func (b *builder) turns() {
+	if len(b.c.Turns) == 0 {
+		return
+	}
+	b.rows.Turns = make([]warehouse.Turn, len(b.c.Turns))
+	for i := range b.c.Turns {
+		b.turn(i, &b.c.Turns[i], &b.rows.Turns[i])
+		b.entities(i, b.c.Turns[i].Entities)
+	}
+}
+
+func (b *builder) turn(index int, t *polyai.Turn, row *warehouse.Turn) {
+	*row = warehouse.Turn{
+		ProjectID: b.project, ConversationID: b.c.ID, TurnIndex: int64(index), StartedAt: b.start,
+		TurnID:    nullable(t.TurnID),
+		UserInput: warehouse.Text(t.UserInput), UserInputDTMF: warehouse.Text(t.UserInputDTMF), UserInputAt: timestamp(t.UserInputAt),
+		AgentResponse: warehouse.Text(t.AgentResponse), AgentResponseAt: timestamp(t.AgentResponseAt),
+		LatencySeconds: nullable(t.LatencySeconds), LatencyLabel: warehouse.Text(t.LatencyLabel),
+		LatencyPercentile1d: nullable(t.LatencyPercentile1d),
+		TranslatedUserInput: warehouse.Text(t.TranslatedUserInput), EnglishAgentResponse: warehouse.Text(t.EnglishAgentResponse),
+		UserLanguage: warehouse.Text(t.UserLanguage), AgentLanguage: warehouse.Text(t.AgentLanguage),
+		IsOOD: nullable(t.IsOOD), IsSilence: nullable(t.IsSilence), BargeIn: nullable(t.BargeIn),
+		Intents: b.list("turns[].intents", t.Intents), UserAudioURL: warehouse.Text(t.UserAudioURL), Extra: b.extra("turns[].extra", t.Extra),
+	}
+	if t.UserInputAt.Valid && t.AgentResponseAt.Valid {
+		row.ResponseGapSeconds = warehouse.Some(float64(t.AgentResponseAt.V-t.UserInputAt.V) / 1e6)
+	}
+}
+
+// entities makes the rows of a turn's entities, in the order of their key.
+// A list gives a row an element; a null in the place of a value gives none.
+func (b *builder) entities(turn int, entities []polyai.Entity) {
+	from := len(b.rows.Entities)
+	add := func(name string, value warehouse.Text) {
+		b.rows.Entities = append(b.rows.Entities, warehouse.Entity{
+			ProjectID: b.project, ConversationID: b.c.ID, TurnIndex: int64(turn),
+			Name: name, StartedAt: b.start, Value: value,
+		})
+	}
+	for _, e := range entities {
+		switch {
+		case len(e.Name) > maxKeyBytes:
+			b.keepEntity(turn, e)
+		case e.Value.Kind() == polyai.Null || e.Value.Kind() == polyai.Absent:
+		case e.Value.Kind() == polyai.Array:
+			for v := range e.Value.Elements() {
+				add(e.Name, b.text("turns[].entities[]", v))
+			}
+		default:
+			add(e.Name, b.text("turns[].entities", e.Value))
+		}
+	}
+	rows := b.rows.Entities[from:]
+	slices.SortStableFunc(rows, func(x, y warehouse.Entity) int { return cmp.Compare(x.Name, y.Name) })
+	for i := 1; i < len(rows); i++ {
+		if rows[i].Name == rows[i-1].Name {
+			rows[i].Ordinal = rows[i-1].Ordinal + 1
+		}
+	}
+}
+
+// keepEntity keeps an entity whose name is too long for a key in the turn's extra.
+func (b *builder) keepEntity(turn int, e polyai.Entity) {
+	t := &b.c.Turns[turn]
+	object := append(append(append([]byte{'{'}, quote(e.Name)...), ':'), e.Value...)
+	t.Extra = append(t.Extra, polyai.Member{Name: "entities", Value: append(object, '}')})
+	b.note("turns[].entities", e.Value, DriftLongName)
+	b.rows.Turns[turn].Extra = b.extra("turns[].extra", t.Extra)
+}
+
+// text is a scalar as text and anything else as canonical JSON text; NULL for
+// null and "".
+func (b *builder) text(path string, v polyai.Value) warehouse.Text {
+	switch v.Kind() {
+	case polyai.Null, polyai.Absent:
+		return ""
+	case polyai.String:
+		s, replaced := v.TextReplaced()
+		if replaced {
+			b.note(path, v, polyai.DriftReplaced)
+		}
+		return warehouse.Text(s)
+	case polyai.Object, polyai.Array:
+		return warehouse.Text(b.json(path, v))
+	}
+	return warehouse.Text(v)
+}
+
+// list is a list of text; NULL for null. An element that is null is "", and one
+// thing that is no list is a list of it.
+func (b *builder) list(path string, v polyai.Value) warehouse.List {
+	switch v.Kind() {
+	case polyai.Null, polyai.Absent:
+		return nil
+	case polyai.Array:
+	default:
+		one := b.text(path, v)
+		if one == "" {
+			return nil
+		}
+		return warehouse.List{string(one)}
+	}
+	list := warehouse.List{}
+	for element := range v.Elements() {
+		list = append(list, string(b.text(path+"[]", element)))
+	}
+	return list
+}
+
+// summariseLatency fills the conversation's latency columns from its turns.
+func summariseLatency(c *warehouse.Conversation, turns []warehouse.Turn) {
+	var few [64]float64
+	seconds := few[:0]
+	sum := 0.0
+	for i := range turns {
+		if l := turns[i].LatencySeconds; l.Valid {
+			seconds = append(seconds, l.V)
+			sum += l.V
+		}
+	}
+	n := len(seconds)
+	c.LatencyTurns = int64(n)
+	if n == 0 {
+		return
+	}
+	slices.Sort(seconds)
+	c.LatencyAvgSeconds = warehouse.Some(sum / float64(n))
+	c.LatencyP50Seconds = warehouse.Some(nearestRank(seconds, 0.50))
+	c.LatencyP95Seconds = warehouse.Some(nearestRank(seconds, 0.95))
+	c.LatencyMaxSeconds = warehouse.Some(seconds[n-1])
+	if math.IsInf(sum, 0) {
+		c.LatencyAvgSeconds = warehouse.Null[float64]{}
+	}
+}
+
+// nearestRank is the smallest of the sorted values that at least the share p
+// of them does not exceed, as SQL's percentile_disc.
+func nearestRank(sorted []float64, p float64) float64 {
+	return sorted[max(int(math.Ceil(p*float64(len(sorted)))), 1)-1]
+}
