@@ -1,0 +1,130 @@
+package loadtest
+
+import (
+	"slices"
+	"time"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// fault is a promise that the reference breaks on purpose.
+type fault string
+
+const (
+	none               fault = ""
+	twoWriters         fault = "lets two writers in"
+	keepsLock          fault = "keeps the lock after Close"
+	forgetsKilled      fault = "forgets a killed run"
+	losesRuns          fault = "loses the rows of runs"
+	mixesProjects      fault = "mixes accounts"
+	keepsAbandoned     fault = "publishes what was abandoned"
+	lastEnvironment    fault = "the last environment wins"
+	noChanges          fault = "records no changes"
+	noSequence         fault = "numbers all changes alike"
+	countsRejectsAgain fault = "counts known rejects as new"
+	driftOverwritten   fault = "overwrites drift"
+	nilClearsCoverage  fault = "takes no coverage for none"
+	losesCoverage      fault = "loses coverage"
+	coverageOfAll      fault = "replaces the coverage of other feeds"
+	watermarkBack      fault = "moves the watermark back"
+
+	writesUnchanged fault = "writes what is unchanged"
+	keepsOldTurns   fault = "keeps turns that are gone"
+	losesEntities   fault = "does not replace entities"
+	losesHidden     fault = "lets hidden turns go"
+	losesMetrics    fault = "lets hidden metrics go"
+	doublesAudio    fault = "doubles recordings"
+	losesAudio      fault = "loses recordings of what changes"
+	forgetsFirst    fault = "forgets when it was first seen"
+	emptyTags       fault = "takes an empty list for NULL"
+	cutsText        fault = "cuts long text"
+	cutsTime        fault = "cuts times to milliseconds"
+	positiveZero    fault = "takes -0 for 0"
+	firstStaged     fault = "keeps the first of two"
+	neverClosed     fault = "leaves ended conversations on the worklist"
+)
+
+// patient waits a moment for the lock to be freed.
+func patient(freed <-chan struct{}) bool {
+	timeout := time.NewTimer(100 * time.Millisecond)
+	defer timeout.Stop()
+	select {
+	case <-freed:
+		return true
+	case <-timeout.C:
+		return false
+	}
+}
+
+// newest is load.Newest, or its opposite.
+func (f fault) newest(rows []*warehouse.Rows) []*warehouse.Rows {
+	if f == firstStaged {
+		slices.Reverse(rows)
+	}
+	return load.Newest(rows)
+}
+
+// dump breaks what is read.
+func (f fault) dump(d *Dump) {
+	if f != neverClosed {
+		return
+	}
+	for key, r := range d.Conversations {
+		if !r.IsOpen() {
+			d.Open = append(d.Open, warehouse.OpenConversation{ProjectID: key[0], Environment: r.Conversation.Environment,
+				ConversationID: key[1], StartedAt: r.Conversation.StartedAt, FirstSeenAt: r.Conversation.FirstSeenAt})
+		}
+	}
+}
+
+// reconcile is load.Reconcile, and what the fault makes of it.
+func (f fault) reconcile(in, stored *warehouse.Rows, at warehouse.Timestamp, run string) bool {
+	shown, c := Clone(in), &in.Conversation
+	write := load.Reconcile(in, stored, at, run)
+	f.values(in)
+	if stored == nil {
+		return write
+	}
+	switch f {
+	case writesUnchanged:
+		return true
+	case keepsOldTurns:
+		if gone := len(in.Turns); gone < len(stored.Turns) {
+			in.Turns = append(in.Turns, stored.Turns[gone:]...)
+		}
+	case losesEntities:
+		in.Entities = slices.Clone(stored.Entities)
+	case losesHidden:
+		in.Turns, in.Entities = shown.Turns, shown.Entities
+		c.TurnsLoaded, c.TranscriptStatus = shown.Conversation.TurnsLoaded, shown.Conversation.TranscriptStatus
+	case losesMetrics:
+		in.Metrics, c.Metrics = shown.Metrics, shown.Conversation.Metrics
+	case doublesAudio:
+		in.Audio = append(in.Audio, shown.Audio...)
+	case losesAudio:
+		in.Audio = nil
+	case forgetsFirst:
+		c.FirstSeenAt = at
+	}
+	return write
+}
+
+// values breaks values.
+func (f fault) values(in *warehouse.Rows) {
+	c := &in.Conversation
+	switch f {
+	case emptyTags:
+		if len(c.Tags) == 0 {
+			c.Tags = nil
+		}
+	case cutsText:
+		c.Summary = c.Summary[:min(len(c.Summary), 1000)]
+	case cutsTime:
+		c.FinishedAt.V -= c.FinishedAt.V % 1000
+	case positiveZero:
+		if c.PolyScore.V == 0 {
+			c.PolyScore.V = 0
+		}
+	}
+}

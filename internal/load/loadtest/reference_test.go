@@ -1,0 +1,339 @@
+package loadtest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// reference is the simplest destination that keeps every promise: maps in
+// memory, behind one mutex. fault breaks one of the promises on purpose.
+type reference struct {
+	fault fault
+
+	mu       sync.Mutex
+	data     Dump
+	writer   *referenceWriter
+	freed    chan struct{} // closed when the writer lets go
+	unended  *load.Owner   // of the run that has not finished
+	sequence int64
+}
+
+type id = [2]string
+
+func newReference(f fault) *reference {
+	return &reference{fault: f, data: Dump{Conversations: map[id]*warehouse.Rows{}}}
+}
+
+func (r *reference) Open(testing.TB, func(string)) load.Destination { return r }
+func (r *reference) Locator() string                                { return "memory" }
+func (r *reference) Check(context.Context) error                    { return nil }
+func (r *reference) Prepare(context.Context) error                  { return nil }
+func (r *reference) Close() error                                   { return nil }
+
+func (r *reference) Dump(testing.TB) *Dump {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d := r.data
+	d.Conversations = map[id]*warehouse.Rows{}
+	for key, rows := range r.data.Conversations {
+		d.Conversations[key] = Clone(rows)
+		if !rows.IsOpen() {
+			continue
+		}
+		c := &rows.Conversation
+		d.Open = append(d.Open, warehouse.OpenConversation{ProjectID: c.ProjectID, Environment: c.Environment,
+			ConversationID: c.ConversationID, StartedAt: c.StartedAt, FirstSeenAt: c.FirstSeenAt})
+	}
+	d.Changes, d.Runs = slices.Clone(d.Changes), slices.Clone(d.Runs)
+	d.Rejects, d.Drift = slices.Clone(d.Rejects), slices.Clone(d.Drift)
+	d.Projects, d.Watermarks = slices.Clone(d.Projects), slices.Clone(d.Watermarks)
+	r.fault.dump(&d)
+	return &d
+}
+
+func (r *reference) State(_ context.Context, feeds []load.Feed) (map[load.Feed]load.FeedState, error) {
+	d := r.Dump(nil)
+	out := map[load.Feed]load.FeedState{}
+	for _, f := range feeds {
+		var s load.FeedState
+		for _, c := range d.Coverage {
+			if c.ProjectID == f.ProjectID && c.Environment == f.Environment {
+				s.Coverage = append(s.Coverage, load.Range{From: c.From, Until: c.Until, ReadAt: c.ReadAt, Shape: c.Shape})
+			}
+		}
+		for _, w := range d.Watermarks {
+			if w.ProjectID == f.ProjectID && w.Environment == f.Environment {
+				s.Watermark = w.Watermark
+			}
+		}
+		for _, o := range d.Open {
+			if o.ProjectID == f.ProjectID && o.Environment == f.Environment {
+				s.Open = append(s.Open, load.OpenConversation{ID: o.ConversationID, StartedAt: o.StartedAt})
+			}
+		}
+		slices.SortFunc(s.Open, func(a, b load.OpenConversation) int { return int(a.StartedAt - b.StartedAt) })
+		out[f] = s
+	}
+	return out, nil
+}
+
+func (r *reference) Summary(_ context.Context, feeds []load.Feed) (map[load.Feed]load.FeedSummary, error) {
+	d := r.Dump(nil)
+	out := map[load.Feed]load.FeedSummary{}
+	for _, f := range feeds {
+		var s load.FeedSummary
+		for _, rows := range d.Conversations {
+			c := &rows.Conversation
+			if c.ProjectID != f.ProjectID || c.Environment != f.Environment {
+				continue
+			}
+			s.Conversations++
+			if strings.HasPrefix(c.TranscriptStatus, warehouse.TranscriptHidden) {
+				s.Hidden++
+			}
+			if s.Newest == 0 || c.StartedAt > s.Newest {
+				s.Newest = c.StartedAt
+			}
+		}
+		for _, x := range d.Rejects {
+			if x.ProjectID == f.ProjectID && x.Environment == f.Environment {
+				s.Rejects++
+			}
+		}
+		for _, x := range d.Drift {
+			if x.ProjectID == f.ProjectID && x.Environment == f.Environment {
+				s.Drift = append(s.Drift, x)
+			}
+		}
+		slices.SortFunc(s.Drift, func(a, b warehouse.Drift) int { return strings.Compare(a.Path, b.Path) })
+		out[f] = s
+	}
+	return out, nil
+}
+
+func (r *reference) Runs(_ context.Context, limit int) ([]warehouse.SyncRun, error) {
+	runs := r.Dump(nil).Runs
+	slices.SortFunc(runs, func(a, b warehouse.SyncRun) int { return int(b.StartedAt - a.StartedAt) })
+	return runs[:min(limit, len(runs))], nil
+}
+
+// Begin is refused at once while another writer is there, unless it lets go
+// within the context's time: the reference has no patience of its own.
+func (r *reference) Begin(_ context.Context, owner load.Owner) (load.Writer, error) {
+	r.mu.Lock()
+	for range 2 {
+		if r.writer == nil || r.fault == twoWriters {
+			break
+		}
+		freed, by := r.freed, r.writer.owner
+		r.mu.Unlock()
+		if !patient(freed) {
+			return nil, &load.LockedError{Where: "the reference", Owner: by}
+		}
+		r.mu.Lock()
+	}
+	defer r.mu.Unlock()
+	if o := r.unended; o != nil && r.fault != forgetsKilled {
+		r.data.Runs = append(r.data.Runs, warehouse.SyncRun{
+			RunID: o.RunID, Actor: warehouse.Text(o.Actor), Host: warehouse.Text(o.Host), Version: warehouse.Text(o.Version),
+			Kind: "incremental", Status: warehouse.RunKilled, StartedAt: o.Started,
+		})
+	}
+	r.unended, r.freed = &owner, make(chan struct{})
+	r.writer = &referenceWriter{reference: r, owner: owner, staged: map[load.StretchID][]*load.Batch{}}
+	return r.writer, nil
+}
+
+type referenceWriter struct {
+	*reference
+	owner        load.Owner
+	environments map[string][]string
+	staged       map[load.StretchID][]*load.Batch
+	closed       bool
+}
+
+func (w *referenceWriter) Register(_ context.Context, projects []load.Project) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range projects {
+		for _, s := range w.data.Projects {
+			if s.ProjectID == p.ProjectID && (s.AccountID != p.AccountID || s.Region != p.Region) && w.fault != mixesProjects {
+				return &load.MixedProjectError{ProjectID: p.ProjectID,
+					Stored: fmt.Sprintf("account %s, region %s", s.AccountID, s.Region), Configured: fmt.Sprintf("account %s, region %s", p.AccountID, p.Region)}
+			}
+		}
+	}
+	w.environments = map[string][]string{}
+	for _, p := range projects {
+		w.environments[p.ProjectID] = p.Environments
+		w.data.Projects = upsert(w.data.Projects, p.Project, func(s warehouse.Project) bool { return s.ProjectID == p.ProjectID })
+	}
+	return nil
+}
+
+// upsert returns rows with row in the place of the one that is the same, or at the end.
+func upsert[R any](rows []R, row R, same func(R) bool) []R {
+	rows = slices.Clone(rows)
+	if i := slices.IndexFunc(rows, same); i >= 0 {
+		rows[i] = row
+		return rows
+	}
+	return append(rows, row)
+}
+
+func (w *referenceWriter) Stage(_ context.Context, b *load.Batch) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.staged[b.Stretch] = append(w.staged[b.Stretch], b)
+	return nil
+}
+
+func (w *referenceWriter) Abandon(_ context.Context, st load.StretchID) (load.Counts, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fault != keepsAbandoned {
+		delete(w.staged, st)
+	}
+	return load.Counts{}, nil
+}
+
+func (w *referenceWriter) Publish(_ context.Context, st *load.Stretch) (load.Counts, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var rows []*warehouse.Rows
+	for _, b := range w.staged[st.ID] {
+		rows = append(rows, b.Rows...)
+	}
+	delete(w.staged, st.ID)
+	counts := load.Counts{Rows: map[string]int64{}}
+	for _, in := range w.fault.newest(rows) {
+		w.put(in, st, &counts)
+	}
+	w.sightings(st, &counts)
+	w.cover(st)
+	return counts, nil
+}
+
+// put writes a conversation where it has to be written.
+func (w *referenceWriter) put(in *warehouse.Rows, st *load.Stretch, counts *load.Counts) {
+	c := &in.Conversation
+	key := id{c.ProjectID, c.ConversationID}
+	stored := w.data.Conversations[key]
+	if stored != nil && !load.Outranks(w.environments[c.ProjectID], c.Environment, stored.Conversation.Environment) && w.fault != lastEnvironment {
+		counts.Unchanged++
+		return
+	}
+	write := w.fault.reconcile(in, stored, st.At, w.owner.RunID)
+	if !write {
+		counts.Unchanged++
+		return
+	}
+	if stored == nil {
+		counts.Inserted++
+	} else {
+		counts.Updated++
+	}
+	counts.Add(load.Counts{Rows: map[string]int64{
+		"conversations": 1, "turns": int64(len(in.Turns)), "turn_entities": int64(len(in.Entities)),
+		"conversation_metrics": int64(len(in.Metrics)), "audio_references": int64(len(in.Audio)),
+	}})
+	w.data.Conversations[key] = Clone(in)
+	w.change(key, st.At)
+}
+
+func (w *referenceWriter) change(key id, at warehouse.Timestamp) {
+	if w.sequence++; w.fault == noSequence {
+		w.sequence = 1
+	}
+	if w.fault == noChanges {
+		return
+	}
+	w.data.Changes = append(w.data.Changes, warehouse.Change{Sequence: w.sequence, ProjectID: key[0], ConversationID: key[1],
+		Operation: warehouse.OperationUpsert, At: at, RunID: w.owner.RunID})
+}
+
+// sightings stores rejects and drift.
+func (w *referenceWriter) sightings(st *load.Stretch, counts *load.Counts) {
+	for _, in := range st.Rejects {
+		same := func(s warehouse.Reject) bool {
+			return s.ProjectID == in.ProjectID && s.Environment == in.Environment && s.RejectID == in.RejectID
+		}
+		if i := slices.IndexFunc(w.data.Rejects, same); i >= 0 {
+			last := in.LastSeenAt
+			in = w.data.Rejects[i]
+			in.LastSeenAt = max(in.LastSeenAt, last)
+		} else {
+			counts.NewRejects++
+		}
+		if w.fault == countsRejectsAgain {
+			counts.NewRejects = int64(len(st.Rejects))
+		}
+		w.data.Rejects = upsert(w.data.Rejects, in, same)
+	}
+	for _, in := range st.Drift {
+		same := func(s warehouse.Drift) bool {
+			return s.ProjectID == in.ProjectID && s.Environment == in.Environment &&
+				s.Path == in.Path && s.Kind == in.Kind && s.JSONType == in.JSONType
+		}
+		if i := slices.IndexFunc(w.data.Drift, same); i >= 0 && w.fault != driftOverwritten {
+			old := w.data.Drift[i]
+			in.Count += old.Count
+			in.FirstSeenAt, in.LastSeenAt = min(in.FirstSeenAt, old.FirstSeenAt), max(in.LastSeenAt, old.LastSeenAt)
+			in.MaxLengthBytes = max(in.MaxLengthBytes, old.MaxLengthBytes)
+		}
+		w.data.Drift = upsert(w.data.Drift, in, same)
+	}
+}
+
+// cover stores coverage and watermark.
+func (w *referenceWriter) cover(st *load.Stretch) {
+	p, e := st.Feed.ProjectID, st.Feed.Environment
+	if (st.Coverage != nil || w.fault == nilClearsCoverage) && w.fault != losesCoverage {
+		of := func(c warehouse.CoverageRange) bool {
+			return c.ProjectID == p && (c.Environment == e || w.fault == coverageOfAll)
+		}
+		w.data.Coverage = slices.DeleteFunc(slices.Clone(w.data.Coverage), of)
+		for _, c := range st.Coverage {
+			w.data.Coverage = append(w.data.Coverage, warehouse.CoverageRange{
+				ProjectID: p, Environment: e, From: c.From, Until: c.Until, ReadAt: c.ReadAt, Shape: c.Shape})
+		}
+	}
+	if st.Watermark == 0 {
+		return
+	}
+	row := warehouse.Watermark{ProjectID: p, Environment: e, Watermark: st.Watermark, UpdatedAt: st.At}
+	same := func(s warehouse.Watermark) bool { return s.ProjectID == p && s.Environment == e }
+	if i := slices.IndexFunc(w.data.Watermarks, same); i >= 0 && w.data.Watermarks[i].Watermark >= row.Watermark && w.fault != watermarkBack {
+		return
+	}
+	w.data.Watermarks = upsert(w.data.Watermarks, row, same)
+}
+
+func (w *referenceWriter) Finish(_ context.Context, run *warehouse.SyncRun) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fault != losesRuns {
+		w.data.Runs = append(w.data.Runs, *run)
+	}
+	w.unended = nil
+	return nil
+}
+
+func (w *referenceWriter) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.closed && w.fault != keepsLock {
+		close(w.freed)
+		w.reference.writer = nil
+	}
+	w.closed = true
+	clear(w.staged)
+	return nil
+}

@@ -1,0 +1,220 @@
+package loadtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// session is a run over a subject, as the pipeline does it: stage, publish, finish.
+type session struct {
+	testing.TB
+	subject Subject
+	dest    load.Destination
+	writer  load.Writer
+	owner   load.Owner
+	now     warehouse.Timestamp // of our clock; an hour later with each stretch
+	last    load.StretchID
+	closed  bool
+}
+
+// live is the project's feed that most checks use.
+func live(project string) load.Feed { return load.Feed{ProjectID: project, Environment: Live} }
+
+// ownerOf is a made-up owner of a run; a higher number started later.
+func ownerOf(run int) load.Owner {
+	return load.Owner{
+		RunID: fmt.Sprintf("run-%04d", run), Actor: "ada", Host: "host.example.com", Version: "1.2.3-example",
+		ProcessID: 4242, Started: warehouse.TimestampOf(Noon.AddDate(0, 1, run)),
+	}
+}
+
+// open opens the subject and prepares it.
+func open(t testing.TB, s Subject) load.Destination {
+	t.Helper()
+	dest := s.Open(t, nil)
+	if err := dest.Prepare(t.Context()); err != nil {
+		t.Fatalf("Prepare: %v", err)
+	}
+	return dest
+}
+
+// begin starts the run of that number, with the projects registered.
+func begin(t testing.TB, s Subject, run int, projects ...string) *session {
+	t.Helper()
+	dest := open(t, s)
+	owner := ownerOf(run)
+	writer, err := dest.Begin(t.Context(), owner)
+	if err != nil {
+		t.Fatalf("Begin: %v", err)
+	}
+	b := &session{TB: t, subject: s, dest: dest, writer: writer, owner: owner, now: owner.Started}
+	t.Cleanup(b.close)
+	registered := make([]load.Project, len(projects))
+	for i, p := range projects {
+		registered[i] = Project(p)
+	}
+	if err := writer.Register(t.Context(), registered); err != nil {
+		t.Fatalf("Register: %v", err)
+	}
+	return b
+}
+
+// next is a new stretch of the feed that publishes no coverage.
+func (b *session) next(feed load.Feed) *load.Stretch {
+	b.last++
+	b.now += warehouse.Timestamp(time.Hour.Microseconds())
+	return &load.Stretch{ID: b.last, Feed: feed, RunID: b.owner.RunID, At: b.now}
+}
+
+// stage stages copies of the rows as one batch.
+func (b *session) stage(st *load.Stretch, rows ...*warehouse.Rows) {
+	b.Helper()
+	if err := b.writer.Stage(b.Context(), batch(st, rows)); err != nil {
+		b.Fatalf("Stage: %v", err)
+	}
+}
+
+func batch(st *load.Stretch, rows []*warehouse.Rows) *load.Batch {
+	copies := make([]*warehouse.Rows, len(rows))
+	for i := range rows {
+		copies[i] = Clone(rows[i])
+	}
+	return &load.Batch{Stretch: st.ID, Feed: st.Feed, Rows: copies}
+}
+
+func (b *session) publish(st *load.Stretch) load.Counts {
+	b.Helper()
+	counts, err := b.writer.Publish(b.Context(), st)
+	if err != nil {
+		b.Fatalf("Publish: %v", err)
+	}
+	return counts
+}
+
+// load stages and publishes a stretch of the rows' feed.
+func (b *session) load(rows ...*warehouse.Rows) load.Counts {
+	b.Helper()
+	c := &rows[0].Conversation
+	st := b.next(load.Feed{ProjectID: c.ProjectID, Environment: c.Environment})
+	b.stage(st, rows...)
+	return b.publish(st)
+}
+
+// end finishes the run as one that succeeded.
+func (b *session) end() {
+	b.Helper()
+	row := b.row()
+	if err := b.writer.Finish(b.Context(), &row); err != nil {
+		b.Fatalf("Finish: %v", err)
+	}
+	b.close()
+}
+
+// row is the run's row, as the pipeline would make it.
+func (b *session) row() warehouse.SyncRun {
+	o := &b.owner
+	return warehouse.SyncRun{
+		RunID: o.RunID, Actor: warehouse.Text(o.Actor), Host: warehouse.Text(o.Host), Version: warehouse.Text(o.Version),
+		Kind: "incremental", Status: warehouse.RunSucceeded, StartedAt: o.Started, FinishedAt: warehouse.Some(b.now),
+		WaitedSeconds: warehouse.Some(0.0),
+	}
+}
+
+// close frees the lock and the destination; a second close does nothing.
+func (b *session) close() {
+	if b.closed {
+		return
+	}
+	b.closed = true
+	if err := errors.Join(b.writer.Close(), b.dest.Close()); err != nil {
+		b.Errorf("Close: %v", err)
+	}
+}
+
+// state is what the destination says of the feed.
+func (b *session) state(feed load.Feed) load.FeedState {
+	b.Helper()
+	states, err := b.dest.State(context.WithoutCancel(b.Context()), []load.Feed{feed})
+	if err != nil {
+		b.Fatalf("State: %v", err)
+	}
+	return states[feed]
+}
+
+// dump is what is stored, by the subject's own means, with the changes checked.
+func dump(t testing.TB, s Subject) *Dump {
+	t.Helper()
+	d := s.Dump(t)
+	for i, c := range d.Changes {
+		if i > 0 && c.Sequence <= d.Changes[i-1].Sequence {
+			t.Errorf("changes: sequence %d follows %d", c.Sequence, d.Changes[i-1].Sequence)
+		}
+	}
+	for key, r := range d.Conversations {
+		if c := &r.Conversation; key != [2]string{c.ProjectID, c.ConversationID} {
+			t.Errorf("conversation %q lies under the key %q", c.ConversationID, key)
+		}
+	}
+	return d
+}
+
+// stored compares a stored conversation with what should stand, the columns
+// that the loader sets aside, and returns it.
+func (d *Dump) stored(t testing.TB, want *warehouse.Rows) *warehouse.Rows {
+	t.Helper()
+	c := &want.Conversation
+	got := d.Conversations[[2]string{c.ProjectID, c.ConversationID}]
+	if diff := Diff(want, got, LoaderSet...); diff != "" {
+		t.Fatalf("conversation %.80q: %s", c.ConversationID, diff)
+	}
+	return got
+}
+
+// count checks how many conversations are stored.
+func (d *Dump) count(t testing.TB, want int) {
+	t.Helper()
+	if len(d.Conversations) != want {
+		t.Errorf("%d conversations are stored, want %d", len(d.Conversations), want)
+	}
+}
+
+// upserts counts the changes of a conversation.
+func (d *Dump) upserts(project, id string) (n int) {
+	for _, c := range d.Changes {
+		if c.ProjectID == project && c.ConversationID == id && c.Operation == warehouse.OperationUpsert {
+			n++
+		}
+	}
+	return n
+}
+
+// sameContent checks that nothing of the conversations or their changes differs
+// between two dumps, not even what the loader sets.
+func sameContent(t testing.TB, before, after *Dump) {
+	t.Helper()
+	if !slices.Equal(before.Changes, after.Changes) {
+		t.Errorf("changes grew from %d to %d though nothing changed", len(before.Changes), len(after.Changes))
+	}
+	after.count(t, len(before.Conversations))
+	for key, want := range before.Conversations {
+		if diff := Diff(want, after.Conversations[key]); diff != "" {
+			t.Errorf("conversation %.80q: %s", key[1], diff)
+		}
+	}
+}
+
+// counted checks the counts of conversations.
+func counted(t testing.TB, got load.Counts, inserted, updated, unchanged int64) {
+	t.Helper()
+	if got.Inserted != inserted || got.Updated != updated || got.Unchanged != unchanged {
+		t.Errorf("counted %d inserted, %d updated, %d unchanged; want %d, %d, %d",
+			got.Inserted, got.Updated, got.Unchanged, inserted, updated, unchanged)
+	}
+}
