@@ -1,0 +1,53 @@
+package pipeline
+
+import (
+	"convsync/internal/extract"
+	"convsync/internal/load"
+	"convsync/internal/transform"
+	"convsync/internal/warehouse"
+)
+
+// covered is a stored coverage in the planner's terms.
+func covered(ranges []load.Range) []extract.Covered {
+	out := make([]extract.Covered, len(ranges))
+	for i, r := range ranges {
+		out[i] = extract.Covered{
+			Span:   extract.Span{From: extract.SecondOf(r.From.Time()), Until: extract.SecondOf(r.Until.Time())},
+			ReadAt: extract.SecondOf(r.ReadAt.Time()), Shape: r.Shape,
+		}
+	}
+	return out
+}
+
+// cover counts a span as read. readAt is when the run began, which is before
+// its reading began: at worst it is read again a little early.
+func (f *feedRun) cover(span extract.Span) {
+	deepest := extract.Second(0)
+	for _, tier := range f.Lookback {
+		deepest = max(deepest, extract.Second(tier.Depth.Seconds()))
+	}
+	read := extract.Covered{Span: span, ReadAt: f.now, Shape: transform.Shape}
+	f.coverage = extract.Cover(f.coverage, read, f.now-deepest)
+}
+
+// ranges is the coverage in the destination's terms.
+func (f *feedRun) ranges() []load.Range {
+	out := make([]load.Range, len(f.coverage))
+	for i, c := range f.coverage {
+		out[i] = load.Range{
+			From: timestamp(c.From), Until: timestamp(c.Until), ReadAt: timestamp(c.ReadAt), Shape: c.Shape,
+		}
+	}
+	return out
+}
+
+// watermark is the end of the coverage without a gap, and never before what
+// is stored; 0: none.
+func (f *feedRun) watermark() warehouse.Timestamp {
+	if end, ok := extract.Watermark(f.coverage, f.Start); ok {
+		return max(timestamp(end), f.state.Watermark)
+	}
+	return f.state.Watermark
+}
+
+func timestamp(s extract.Second) warehouse.Timestamp { return warehouse.TimestampOf(s.Time()) }

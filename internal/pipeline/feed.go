@@ -1,0 +1,162 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"convsync/internal/extract"
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// feedRun is a feed's part of a run.
+type feedRun struct {
+	*run
+	Feed
+	state    load.FeedState
+	coverage []extract.Covered
+	now      extract.Second // the source's, when the run began
+	density  float64        // conversations a second, of what was read last
+	known    bool           // whether density says something
+}
+
+// do reads what the feed needs. Its error ends the run; what fails the feed
+// alone goes to the report.
+func (f *feedRun) do(ctx context.Context) error {
+	f.coverage = covered(f.state.Coverage)
+	err := f.read(ctx)
+	if sourceError(ctx, err) {
+		f.Log.Error("a project failed; what was published of it is kept",
+			"project", f.ProjectID, "environment", f.Environment, "error", err.Error())
+		f.report.failFeed(f.describe(err))
+		return nil
+	}
+	if err == nil {
+		f.report.feedDone()
+	}
+	return err
+}
+
+// describe names the feed in an error for people.
+func (f *feedRun) describe(err error) error {
+	return fmt.Errorf("project %s (%s): %w", f.ProjectID, f.Environment, err)
+}
+
+func (f *feedRun) read(ctx context.Context) error {
+	now, err := f.Reader.Now(ctx, f.Clock())
+	if err != nil {
+		return err
+	}
+	f.now = extract.SecondOf(now)
+	f.Rules.OpenSince = warehouse.TimestampOf(now.Add(-f.OpenAgeLimit))
+	plan := f.plan()
+	f.Progress.plan(plan)
+	f.Log.Debug("planned", "project", f.ProjectID, "environment", f.Environment,
+		"spans", len(plan.Spans), "worklist", len(plan.Worklist))
+
+	published := make(chan error, 1) // the stretch before, which is being published
+	published <- nil
+	for spans := plan.Spans; len(spans) > 0; {
+		var span extract.Span
+		span, spans = extract.NextStretch(spans, f.density, f.known)
+		st := f.newStretch()
+		err := f.readStretch(ctx, st, extract.Slices(span, f.density, f.Reader.PageSize))
+		if err := errors.Join(err, <-published); err != nil {
+			f.abandon(ctx, st)
+			return err
+		}
+		f.density, f.known = float64(st.emitted.Load())/float64(span.Seconds()), true
+		go func() { published <- f.publish(ctx, st, span) }()
+	}
+	if err := <-published; err != nil {
+		return err
+	}
+	return f.readWorklist(ctx, plan.Worklist)
+}
+
+func (f *feedRun) plan() extract.Plan {
+	if !f.Backfill.Empty() {
+		asked := extract.Span{From: f.Backfill.From, Until: min(f.Backfill.Until, f.now)}
+		if asked.Empty() {
+			return extract.Plan{}
+		}
+		return extract.Plan{Spans: []extract.Span{asked}}
+	}
+	need := extract.Need{Start: f.Start, Now: f.now, Coverage: f.coverage, Lookback: f.Lookback}
+	for _, o := range f.state.Open {
+		need.Open = append(need.Open, extract.SecondOf(o.StartedAt.Time()))
+	}
+	return extract.Decide(need)
+}
+
+func (f *feedRun) newStretch() *stretch {
+	return &stretch{
+		id: load.StretchID(f.stretches.Add(1)), feed: f.Feed.Feed, rules: &f.Rules, runID: f.Owner.RunID,
+		at: warehouse.TimestampOf(f.Clock()), rejects: map[string]warehouse.Reject{}, drift: map[driftKey]warehouse.Drift{},
+	}
+}
+
+// readStretch reads the slices of a stretch whole, into the stages.
+func (f *feedRun) readStretch(ctx context.Context, st *stretch, slices []extract.Span) error {
+	return f.Reader.ReadSpan(ctx, slices, func(ctx context.Context, c *extract.Chunk) error {
+		st.emitted.Add(int64(c.Len()))
+		f.Progress.conversations.Add(int64(c.Len()))
+		return f.stages.put(ctx, st, c)
+	})
+}
+
+// publish waits until all of the stretch is staged, and commits it. The span
+// that it covers is empty where reading it is no coverage.
+func (f *feedRun) publish(ctx context.Context, st *stretch, span extract.Span) error {
+	st.pending.Wait()
+	if ctx.Err() != nil {
+		return ctx.Err() // something of it may not be staged
+	}
+	f.commits.Lock()
+	defer f.commits.Unlock()
+	out := &load.Stretch{
+		ID: st.id, Feed: st.feed, RunID: f.Owner.RunID, At: st.at,
+		Rejects: slices.Collect(maps.Values(st.rejects)), Drift: slices.Collect(maps.Values(st.drift)),
+	}
+	if f.Backfill.Empty() && !span.Empty() {
+		f.cover(span)
+		out.Coverage, out.Watermark = f.ranges(), f.watermark()
+	}
+	counts, err := f.writer.Publish(ctx, out)
+	if err != nil {
+		return &destinationError{err}
+	}
+	f.report.add(counts, st)
+	f.Progress.published.Add(int64(span.Seconds()))
+	f.Log.Debug("published", "project", f.ProjectID, "environment", f.Environment, "stretch", span.String(),
+		"inserted", counts.Inserted, "updated", counts.Updated, "unchanged", counts.Unchanged)
+	return nil
+}
+
+// abandon forgets a stretch that was not read whole.
+func (f *feedRun) abandon(ctx context.Context, st *stretch) {
+	st.pending.Wait()
+	f.commits.Lock()
+	defer f.commits.Unlock()
+	counts, err := f.writer.Abandon(context.WithoutCancel(ctx), st.id)
+	if err != nil {
+		f.Log.Warn("what was staged could not be cleared away; the next run does it", "error", err.Error())
+	}
+	f.report.add(counts, st)
+}
+
+// readWorklist reads the narrow spans around open conversations, as one stretch.
+func (f *feedRun) readWorklist(ctx context.Context, spans []extract.Span) error {
+	if len(spans) == 0 {
+		return nil
+	}
+	st := f.newStretch()
+	if err := f.readStretch(ctx, st, spans); err != nil {
+		f.abandon(ctx, st)
+		return err
+	}
+	return f.publish(ctx, st, extract.Span{})
+}

@@ -1,0 +1,152 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// The kinds of run.
+const (
+	KindIncremental = "incremental"
+	KindBackfill    = "backfill"
+)
+
+// Report is what came of a run; its JSON is `convsync run --output json`.
+type Report struct {
+	RunID         string           `json:"run_id"`
+	Status        string           `json:"status"` // succeeded, partial, failed
+	Kind          string           `json:"kind"`
+	StartedAt     time.Time        `json:"started_at"`
+	FinishedAt    time.Time        `json:"finished_at"`
+	Requests      int64            `json:"requests"`
+	Retries       int64            `json:"retries"`
+	Conversations Conversations    `json:"conversations"`
+	Rows          map[string]int64 `json:"rows"` // written, by table
+	Projects      []Project        `json:"projects"`
+
+	// Errors say what failed, for people: of single feeds, and of the run.
+	Errors []error `json:"-"`
+	// NewRejects were not rejected by an earlier run.
+	NewRejects int64 `json:"-"`
+	// Drift counts sightings of fields and forms that are not known.
+	Drift int64 `json:"-"`
+
+	mu        sync.Mutex
+	failed    int // feeds
+	succeeded int // feeds
+	bytes     int64
+	waited    time.Duration
+}
+
+// Conversations counts conversations.
+type Conversations struct {
+	Read      int64 `json:"read"`
+	Inserted  int64 `json:"inserted"`
+	Updated   int64 `json:"updated"`
+	Unchanged int64 `json:"unchanged"`
+	Rejected  int64 `json:"rejected"`
+}
+
+// Project is how far a feed is.
+type Project struct {
+	ProjectID   string     `json:"project_id"`
+	Environment string     `json:"environment"`
+	Watermark   *time.Time `json:"watermark"` // null: nothing is covered yet
+	Open        int        `json:"open"`      // conversations on the worklist
+}
+
+func newReport(o *Options) *Report {
+	kind := KindIncremental
+	if !o.Backfill.Empty() {
+		kind = KindBackfill
+	}
+	return &Report{
+		RunID: o.Owner.RunID, Kind: kind, StartedAt: o.Clock().UTC(),
+		Rows: map[string]int64{}, Projects: []Project{},
+	}
+}
+
+// add counts what came of a stretch.
+func (r *Report) add(c load.Counts, st *stretch) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Conversations.Read += st.read
+	r.Conversations.Inserted += c.Inserted
+	r.Conversations.Updated += c.Updated
+	r.Conversations.Unchanged += c.Unchanged
+	r.Conversations.Rejected += int64(len(st.rejects))
+	r.NewRejects += c.NewRejects
+	r.Drift += st.drifting
+	for table, n := range c.Rows {
+		r.Rows[table] += n
+	}
+}
+
+// failFeed records why a feed failed.
+func (r *Report) failFeed(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failed++
+	r.Errors = append(r.Errors, err)
+}
+
+func (r *Report) feedDone() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.succeeded++
+}
+
+// finish settles the report; err ended the run as a whole.
+func (r *Report) finish(o *Options, err error) {
+	r.FinishedAt = o.Clock().UTC()
+	r.Requests, r.Retries = o.Stats.Requests.Load(), o.Stats.Retries.Load()
+	r.bytes, r.waited = o.Stats.Bytes.Load(), o.Stats.Waited()
+	switch {
+	case err != nil:
+		r.fail(err)
+	case r.failed > 0 && r.succeeded == 0:
+		r.Status = warehouse.RunFailed
+	case r.failed > 0 || r.NewRejects > 0:
+		r.Status = warehouse.RunPartial
+	default:
+		r.Status = warehouse.RunSucceeded
+	}
+}
+
+// fail settles the report of a run that could not go on. One that was told to
+// stop has kept what it published: it is partial.
+func (r *Report) fail(err error) *Report {
+	r.Status = warehouse.RunFailed
+	if errors.Is(err, context.Canceled) {
+		r.Status = warehouse.RunPartial
+		err = errors.New("the run was told to stop; what was published is kept")
+	}
+	r.Errors = append(r.Errors, err)
+	return r
+}
+
+// row is the run's row in sync_runs.
+func (r *Report) row(o *Options) *warehouse.SyncRun {
+	row := &warehouse.SyncRun{
+		RunID: r.RunID, Actor: warehouse.Text(o.Owner.Actor), Host: warehouse.Text(o.Owner.Host),
+		Version: warehouse.Text(o.Owner.Version), ConfigHash: warehouse.Text(o.ConfigHash),
+		Kind: r.Kind, Status: r.Status,
+		StartedAt: warehouse.TimestampOf(r.StartedAt), FinishedAt: warehouse.Some(warehouse.TimestampOf(r.FinishedAt)),
+		Requests: r.Requests, Retries: r.Retries, WaitedSeconds: warehouse.Some(r.waited.Seconds()), Bytes: r.bytes,
+		Read: r.Conversations.Read, Inserted: r.Conversations.Inserted, Updated: r.Conversations.Updated,
+		Unchanged: r.Conversations.Unchanged, Rejected: r.Conversations.Rejected, Drifting: r.Drift,
+	}
+	if err := errors.Join(r.Errors...); err != nil {
+		row.Error = warehouse.Text(err.Error())
+	}
+	if b := o.Backfill; !b.Empty() {
+		row.WindowFrom = warehouse.Some(warehouse.TimestampOf(b.From.Time()))
+		row.WindowUntil = warehouse.Some(warehouse.TimestampOf(b.Until.Time()))
+	}
+	return row
+}

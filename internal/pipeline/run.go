@@ -1,0 +1,189 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"convsync/internal/extract"
+	"convsync/internal/load"
+	"convsync/internal/transform"
+)
+
+// Feed is what a run reads: a project in one environment.
+type Feed struct {
+	load.Feed
+	Reader *extract.Reader
+	Rules  transform.Options // OpenSince is set by the run
+	Start  extract.Second    // where the history begins
+}
+
+// Options configure a run.
+type Options struct {
+	Feeds       []Feed
+	Projects    []load.Project
+	Destination load.Destination
+	Owner       load.Owner
+	ConfigHash  string
+	Stats       *extract.Stats // the one that the feeds' readers count in
+
+	// Backfill is read again, whatever is covered, and moves no watermark;
+	// empty: an incremental run.
+	Backfill extract.Span
+	Lookback []extract.Tier
+	// OpenAgeLimit is how long a conversation may be in progress before it
+	// counts as abandoned; 7 days unless set.
+	OpenAgeLimit time.Duration
+
+	TransformWorkers int // as many as there are cores unless set
+	LoadWorkers      int // 2 unless set
+
+	Log      *slog.Logger
+	Progress *Progress        // told how far the run is; nil: nobody looks
+	Clock    func() time.Time // our own clock; time.Now unless set
+}
+
+// bytesInFlight bounds what was read and is not staged yet.
+const bytesInFlight = 24 << 20
+
+// Run does one run. The report is complete also beside an error, which says
+// why the run as a whole could not go on; what failed for single feeds stands
+// in the report.
+func Run(ctx context.Context, o Options) (*Report, error) {
+	o.Clock = orElse(o.Clock, time.Now)
+	o.OpenAgeLimit = cmp.Or(o.OpenAgeLimit, 7*24*time.Hour)
+	o.TransformWorkers = cmp.Or(o.TransformWorkers, runtime.GOMAXPROCS(0))
+	o.LoadWorkers = cmp.Or(o.LoadWorkers, 2)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Progress == nil {
+		o.Progress = &Progress{}
+	}
+	report := newReport(&o)
+	if err := o.Destination.Prepare(ctx); err != nil {
+		return report.fail(err), err
+	}
+	writer, err := o.Destination.Begin(ctx, o.Owner)
+	if err != nil {
+		return report.fail(err), err
+	}
+	r := &run{Options: o, writer: writer, report: report}
+	err = r.do(ctx)
+	report.finish(&o, err)
+	// The end is recorded also when the run was told to stop.
+	last := context.WithoutCancel(ctx)
+	err = errors.Join(err, writer.Finish(last, report.row(&o)), writer.Close())
+	if err != nil {
+		report.fail(err)
+	}
+	return report, err
+}
+
+func orElse[T any](f, other func() T) func() T {
+	if f == nil {
+		return other
+	}
+	return f
+}
+
+// run is a run that holds the writer.
+type run struct {
+	Options
+	writer load.Writer
+	report *Report
+
+	stages    *stages
+	stretches atomic.Int64
+	commits   sync.Mutex // Publish is called from one goroutine at a time
+}
+
+func (r *run) do(ctx context.Context) error {
+	if err := r.writer.Register(ctx, r.Projects); err != nil {
+		return err
+	}
+	states, err := r.Destination.State(ctx, feedKeys(r.Feeds))
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	r.stages = startStages(ctx, stop, r.writer, r.TransformWorkers, r.LoadWorkers)
+	var feeds sync.WaitGroup
+	for i := range r.Feeds {
+		feed := &feedRun{run: r, Feed: r.Feeds[i], state: states[r.Feeds[i].Feed]}
+		feeds.Go(func() {
+			if err := feed.do(ctx); err != nil {
+				stop(err)
+			}
+		})
+	}
+	feeds.Wait()
+	r.stages.close()
+	return errors.Join(context.Cause(ctx), r.describeFeeds(context.WithoutCancel(ctx)))
+}
+
+// describeFeeds puts into the report how far the feeds are now.
+func (r *run) describeFeeds(ctx context.Context) error {
+	states, err := r.Destination.State(ctx, feedKeys(r.Feeds))
+	if err != nil {
+		return err
+	}
+	for _, f := range r.Feeds {
+		state := states[f.Feed]
+		p := Project{ProjectID: f.ProjectID, Environment: f.Environment, Open: len(state.Open)}
+		if state.Watermark != 0 {
+			at := state.Watermark.Time()
+			p.Watermark = &at
+		}
+		r.report.Projects = append(r.report.Projects, p)
+	}
+	return nil
+}
+
+func feedKeys(feeds []Feed) []load.Feed {
+	keys := make([]load.Feed, len(feeds))
+	for i := range feeds {
+		keys[i] = feeds[i].Feed
+	}
+	return keys
+}
+
+// sourceError reports whether err is the source's, which fails the feed and
+// not the run.
+func sourceError(ctx context.Context, err error) bool {
+	var destination *destinationError
+	return err != nil && !errors.As(err, &destination) && ctx.Err() == nil
+}
+
+// FeedPlan is what a run would read of a feed.
+type FeedPlan struct {
+	Feed load.Feed
+	Plan extract.Plan
+}
+
+// Plan tells what a run would read now. It takes no lock and writes nothing.
+func Plan(ctx context.Context, o Options) ([]FeedPlan, error) {
+	o.Clock = orElse(o.Clock, time.Now)
+	states, err := o.Destination.State(ctx, feedKeys(o.Feeds))
+	if err != nil {
+		return nil, err
+	}
+	var plans []FeedPlan
+	for i := range o.Feeds {
+		f := &feedRun{run: &run{Options: o}, Feed: o.Feeds[i], state: states[o.Feeds[i].Feed]}
+		f.coverage = covered(f.state.Coverage)
+		now, err := f.Reader.Now(ctx, o.Clock())
+		if err != nil {
+			return nil, f.describe(err)
+		}
+		f.now = extract.SecondOf(now)
+		plans = append(plans, FeedPlan{f.Feed.Feed, f.plan()})
+	}
+	return plans, nil
+}

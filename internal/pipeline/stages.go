@@ -1,0 +1,186 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/semaphore"
+
+	"convsync/internal/extract"
+	"convsync/internal/load"
+	"convsync/internal/polyai"
+	"convsync/internal/transform"
+	"convsync/internal/warehouse"
+)
+
+// stages are the transform and the load: pools of workers behind queues.
+// Reading is the first stage; it hands over by put.
+type stages struct {
+	writer  load.Writer
+	stop    context.CancelCauseFunc // stops the run
+	workers sync.WaitGroup
+	chunks  chan work
+	batches chan work
+	bytes   *semaphore.Weighted
+}
+
+// work is a chunk of a stretch on its way: first as answered, then as rows.
+type work struct {
+	stretch *stretch
+	chunk   *extract.Chunk
+	rows    []*warehouse.Rows
+}
+
+// destinationError marks an error of the destination, which ends the run.
+type destinationError struct{ err error }
+
+func (e *destinationError) Error() string { return e.err.Error() }
+func (e *destinationError) Unwrap() error { return e.err }
+
+// startStages starts the workers. They work off their queues to the end, also
+// when the run stops, so that every chunk that was put is done at last.
+func startStages(ctx context.Context, stop context.CancelCauseFunc, w load.Writer, transformers, loaders int) *stages {
+	s := &stages{
+		writer: w, stop: stop, bytes: semaphore.NewWeighted(bytesInFlight),
+		chunks: make(chan work, transformers), batches: make(chan work, loaders),
+	}
+	var transforming sync.WaitGroup
+	for range transformers {
+		transforming.Go(s.transform)
+	}
+	s.workers.Go(func() {
+		transforming.Wait()
+		close(s.batches)
+	})
+	for range loaders {
+		s.workers.Go(func() { s.load(ctx) })
+	}
+	return s
+}
+
+// close says that nothing more is put, and waits for the workers.
+func (s *stages) close() {
+	close(s.chunks)
+	s.workers.Wait()
+}
+
+// put hands a chunk of a stretch over, and waits while too much is in flight.
+func (s *stages) put(ctx context.Context, st *stretch, c *extract.Chunk) error {
+	weight := int64(min(c.Bytes(), bytesInFlight))
+	if err := s.bytes.Acquire(ctx, weight); err != nil {
+		return err
+	}
+	st.pending.Add(1)
+	select {
+	case s.chunks <- work{stretch: st, chunk: c}:
+		return nil
+	case <-ctx.Done():
+		s.done(work{stretch: st, chunk: c})
+		return ctx.Err()
+	}
+}
+
+// done frees what a chunk holds.
+func (s *stages) done(w work) {
+	s.bytes.Release(int64(min(w.chunk.Bytes(), bytesInFlight)))
+	w.stretch.pending.Done()
+}
+
+func (s *stages) transform() {
+	for w := range s.chunks {
+		w.rows = w.stretch.transform(w.chunk)
+		s.batches <- w
+	}
+}
+
+func (s *stages) load(ctx context.Context) {
+	for w := range s.batches {
+		if ctx.Err() == nil && len(w.rows) > 0 {
+			err := s.writer.Stage(ctx, &load.Batch{Stretch: w.stretch.id, Feed: w.stretch.feed, Rows: w.rows})
+			if err != nil {
+				s.stop(&destinationError{err})
+			}
+		}
+		s.done(w)
+	}
+}
+
+// stretch is a stretch on its way.
+type stretch struct {
+	id      load.StretchID
+	feed    load.Feed
+	rules   *transform.Options
+	runID   string
+	at      warehouse.Timestamp
+	pending sync.WaitGroup // chunks that are not staged yet
+	emitted atomic.Int64   // conversations that were read
+
+	mu       sync.Mutex
+	read     int64
+	rejects  map[string]warehouse.Reject
+	drift    map[driftKey]warehouse.Drift
+	drifting int64
+}
+
+type driftKey struct{ path, kind, jsonType string }
+
+// transform makes the rows of a chunk, and keeps count of what is odd in it.
+func (st *stretch) transform(c *extract.Chunk) []*warehouse.Rows {
+	rows := make([]*warehouse.Rows, 0, c.Len())
+	for v := range c.Values() {
+		r, drift, err := transform.Rows(v, st.rules)
+		if err != nil {
+			st.reject(v, err)
+			continue
+		}
+		rows = append(rows, r)
+		st.note(drift)
+	}
+	st.mu.Lock()
+	st.read += int64(c.Len())
+	st.mu.Unlock()
+	return load.Newest(rows)
+}
+
+func (st *stretch) reject(v polyai.Value, err error) {
+	payload, _ := warehouse.Canonical(string(v))
+	sum := sha256.Sum256([]byte(payload))
+	r := warehouse.Reject{
+		ProjectID: st.feed.ProjectID, Environment: st.feed.Environment, RejectID: hex.EncodeToString(sum[:]),
+		Reason: err.Error(), Payload: warehouse.Text(payload),
+		FirstSeenAt: st.at, LastSeenAt: st.at, RunID: st.runID,
+	}
+	var reject *polyai.RejectError
+	if errors.As(err, &reject) {
+		r.Reason, r.ConversationID = reject.Reason, warehouse.Text(reject.ID)
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.rejects[r.RejectID] = r
+}
+
+func (st *stretch) note(drift []polyai.Drift) {
+	if len(drift) == 0 {
+		return
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	for _, d := range drift {
+		key := driftKey{d.Path, string(d.Kind), d.Type}
+		row, seen := st.drift[key]
+		if !seen {
+			row = warehouse.Drift{
+				ProjectID: st.feed.ProjectID, Environment: st.feed.Environment,
+				Path: d.Path, Kind: string(d.Kind), JSONType: d.Type, FirstSeenAt: st.at, LastSeenAt: st.at,
+			}
+		}
+		row.Count++
+		row.MaxLengthBytes = max(row.MaxLengthBytes, int64(d.Length))
+		st.drift[key] = row
+		st.drifting++
+	}
+}
