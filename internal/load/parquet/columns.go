@@ -1,0 +1,248 @@
+package parquet
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"convsync/internal/warehouse"
+)
+
+// format is how the rows of a table stand in its files.
+type format[R any] struct {
+	table      *warehouse.Table[R]
+	columns    []warehouse.Column[R] // those in the file
+	schema     *arrow.Schema
+	repeating  []string // columns worth a dictionary
+	batch      int      // rows a batch
+	compressed int64    // bytes a row group, about; 0: rows alone bound it
+}
+
+// Batches are small where rows are large: a conversation carries its state.
+const (
+	batchRows             = 8192
+	batchConversations    = 1024
+	conversationRowGroup  = 32 << 20 // compressed bytes
+	maxBatchText          = 8 << 20  // a batch of long texts is flushed early
+	rowGroupRows          = 131072
+	listElement           = "element"
+	partitionColumn       = "project_id" // in the path of a partition, not in its files
+	createdBy             = "convsync"
+	compressionLevelOfAll = 1
+)
+
+var (
+	conversations = newFormat(&warehouse.Conversations, batchConversations, conversationRowGroup,
+		"account_id", "environment", "channel", "channel_family", "direction", "variant_id", "variant_name",
+		"to_number", "language", "deployment_id", "lifecycle", "transcript_status", "handoff_reason",
+		"handoff_destination", "api_version", "shape", "run_id")
+	turns = newFormat(&warehouse.Turns, batchRows, 0,
+		"conversation_id", "user_input_dtmf", "latency_label", "user_language", "agent_language")
+	entities        = newFormat(&warehouse.Entities, batchRows, 0, "conversation_id", "name")
+	metrics         = newFormat(&warehouse.Metrics, batchRows, 0, "conversation_id", "name", "value")
+	audioReferences = newFormat(&warehouse.AudioReferences, batchRows, 0, "direction", "availability")
+)
+
+func newFormat[R any](t *warehouse.Table[R], batch int, compressed int64, repeating ...string) *format[R] {
+	f := &format[R]{table: t, batch: batch, compressed: compressed, repeating: repeating}
+	spec := t.Spec()
+	var fields []arrow.Field
+	for i, c := range t.Columns {
+		if t.ByStart && c.Name == partitionColumn {
+			continue
+		}
+		f.columns = append(f.columns, c)
+		fields = append(fields, arrow.Field{
+			Name: c.Name, Type: arrowType(spec.Columns[i].Type), Nullable: spec.Columns[i].Nullable,
+		})
+	}
+	f.schema = arrow.NewSchema(fields, nil)
+	for _, name := range repeating {
+		if !slices.Contains(t.Names(), name) {
+			panic("parquet: " + t.Name + " has no column " + name)
+		}
+	}
+	return f
+}
+
+func arrowType(t warehouse.Type) arrow.DataType {
+	switch t {
+	case warehouse.TypeText, warehouse.TypeJSON:
+		return arrow.BinaryTypes.String
+	case warehouse.TypeInteger:
+		return arrow.PrimitiveTypes.Int64
+	case warehouse.TypeFloat:
+		return arrow.PrimitiveTypes.Float64
+	case warehouse.TypeBool:
+		return arrow.FixedWidthTypes.Boolean
+	case warehouse.TypeTimestamp:
+		return arrow.FixedWidthTypes.Timestamp_us
+	case warehouse.TypeTextList:
+		return arrow.ListOfField(arrow.Field{Name: listElement, Type: arrow.BinaryTypes.String, Nullable: true})
+	}
+	panic("parquet: unknown column type " + t.String())
+}
+
+// appender returns what appends a column's field of a row to b, and tells how
+// many bytes of text that were.
+func appender[R any](ref func(*R) any, b array.Builder) func(*R) int {
+	var row R
+	switch ref(&row).(type) {
+	case *string:
+		b := b.(*array.StringBuilder)
+		return func(r *R) int {
+			s := *ref(r).(*string)
+			b.Append(s)
+			return len(s)
+		}
+	case *warehouse.Text:
+		return func(r *R) int { return appendText(b.(*array.StringBuilder), string(*ref(r).(*warehouse.Text))) }
+	case *warehouse.JSON:
+		return func(r *R) int { return appendText(b.(*array.StringBuilder), string(*ref(r).(*warehouse.JSON))) }
+	case *warehouse.List:
+		return func(r *R) int { return appendList(b.(*array.ListBuilder), *ref(r).(*warehouse.List)) }
+	case *int64:
+		return func(r *R) int { b.(*array.Int64Builder).Append(*ref(r).(*int64)); return 0 }
+	case *warehouse.Timestamp:
+		return func(r *R) int {
+			b.(*array.TimestampBuilder).Append(arrow.Timestamp(*ref(r).(*warehouse.Timestamp)))
+			return 0
+		}
+	case *bool:
+		return func(r *R) int { b.(*array.BooleanBuilder).Append(*ref(r).(*bool)); return 0 }
+	case *warehouse.Null[int64]:
+		b := b.(*array.Int64Builder)
+		return nullable(b, ref, b.Append)
+	case *warehouse.Null[float64]:
+		b := b.(*array.Float64Builder)
+		return nullable(b, ref, b.Append)
+	case *warehouse.Null[bool]:
+		b := b.(*array.BooleanBuilder)
+		return nullable(b, ref, b.Append)
+	case *warehouse.Null[warehouse.Timestamp]:
+		b := b.(*array.TimestampBuilder)
+		return nullable(b, ref, func(t warehouse.Timestamp) { b.Append(arrow.Timestamp(t)) })
+	}
+	panic("parquet: unknown field type")
+}
+
+func nullable[R, T any](b array.Builder, ref func(*R) any, add func(T)) func(*R) int {
+	return func(r *R) int {
+		if v := ref(r).(*warehouse.Null[T]); v.Valid {
+			add(v.V)
+		} else {
+			b.AppendNull()
+		}
+		return 0
+	}
+}
+
+func appendText(b *array.StringBuilder, s string) int {
+	if s == "" {
+		b.AppendNull()
+	} else {
+		b.Append(s)
+	}
+	return len(s)
+}
+
+func appendList(b *array.ListBuilder, l warehouse.List) (size int) {
+	if l == nil {
+		b.AppendNull()
+		return 0
+	}
+	b.Append(true)
+	values := b.ValueBuilder().(*array.StringBuilder)
+	for _, s := range l {
+		values.Append(s)
+		size += len(s)
+	}
+	return size
+}
+
+// fill sets a column's field in each of rows from col. Text aliases col.
+func fill[R any](rows []R, ref func(*R) any, col arrow.Array) error {
+	for i := range rows {
+		if !setField(ref(&rows[i]), col, i) {
+			return fmt.Errorf("it holds %s where something else is declared", col.DataType())
+		}
+	}
+	return nil
+}
+
+// setField sets a field that is its zero value; false: col is of another type.
+func setField(field any, col arrow.Array, i int) bool {
+	if col.IsNull(i) {
+		return true
+	}
+	switch c := col.(type) {
+	case *array.String:
+		return setText(field, c.Value(i))
+	case *array.Int64:
+		switch f := field.(type) {
+		case *int64:
+			*f = c.Value(i)
+			return true
+		case *warehouse.Null[int64]:
+			*f = warehouse.Some(c.Value(i))
+			return true
+		}
+	case *array.Float64:
+		f, ok := field.(*warehouse.Null[float64])
+		if ok {
+			*f = warehouse.Some(c.Value(i))
+		}
+		return ok
+	case *array.Boolean:
+		switch f := field.(type) {
+		case *bool:
+			*f = c.Value(i)
+			return true
+		case *warehouse.Null[bool]:
+			*f = warehouse.Some(c.Value(i))
+			return true
+		}
+	case *array.Timestamp:
+		switch f := field.(type) {
+		case *warehouse.Timestamp:
+			*f = warehouse.Timestamp(c.Value(i))
+			return true
+		case *warehouse.Null[warehouse.Timestamp]:
+			*f = warehouse.Some(warehouse.Timestamp(c.Value(i)))
+			return true
+		}
+	case *array.List:
+		return setList(field, c, i)
+	}
+	return false
+}
+
+func setText(field any, s string) bool {
+	switch f := field.(type) {
+	case *string:
+		*f = s
+	case *warehouse.Text:
+		*f = warehouse.Text(s)
+	case *warehouse.JSON:
+		*f = warehouse.JSON(s)
+	default:
+		return false
+	}
+	return true
+}
+
+func setList(field any, col *array.List, i int) bool {
+	f, ok := field.(*warehouse.List)
+	values, text := col.ListValues().(*array.String)
+	if !ok || !text {
+		return false
+	}
+	from, until := col.ValueOffsets(i)
+	*f = make(warehouse.List, 0, until-from)
+	for at := from; at < until; at++ {
+		*f = append(*f, values.Value(int(at)))
+	}
+	return true
+}

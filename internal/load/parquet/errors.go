@@ -1,0 +1,41 @@
+package parquet
+
+import (
+	"errors"
+	"io/fs"
+	"syscall"
+
+	"convsync/internal/load"
+)
+
+// failed is err for people: what could not be done, and what to do about it.
+func failed(what string, err error) error {
+	var told *load.StateError
+	if err == nil || errors.As(err, &told) {
+		return err
+	}
+	return &load.StateError{What: what, Hint: hint(err), Err: err}
+}
+
+func hint(err error) string {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "free some space and run again: nothing that was published is lost"
+	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		return "let the user of convsync write to the folder, or configure another one"
+	case errors.Is(err, fs.ErrNotExist):
+		return "was something in the folder deleted by hand? Restore it, or start with an empty folder"
+	}
+	return "run again: nothing that was published is lost"
+}
+
+// damaged says that a file of the lake cannot be read.
+func damaged(path string, err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return failed("cannot read "+path, err)
+	}
+	return &load.StateError{
+		What: "cannot read " + path, Err: err,
+		Hint: "restore the file from a backup, or start with an empty folder and load again",
+	}
+}

@@ -1,0 +1,131 @@
+package parquet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+)
+
+// fileReader reads the rows of one file in their order.
+type fileReader[R any] struct {
+	format  *format[R]
+	path    string
+	parquet *file.Reader
+	records pqarrow.RecordReader
+	refs    []func(*R) any // by column of the records
+	prepare func(*R)       // sets what stands in the path
+
+	rows []R
+	at   int
+}
+
+// openFile opens a file for reading the named columns, or all of them. A file
+// that is not there has no rows. prepare, when not nil, is called for every row.
+func openFile[R any](ctx context.Context, f *format[R], path string, prepare func(*R), names ...string) (*fileReader[R], error) {
+	r := &fileReader[R]{format: f, path: path, prepare: prepare}
+	parquet, err := file.OpenParquetFile(path, false)
+	if errors.Is(err, os.ErrNotExist) {
+		return r, nil
+	}
+	if err != nil {
+		return nil, damaged(path, err)
+	}
+	r.parquet = parquet
+	if err := r.choose(ctx, names); err != nil {
+		return nil, errors.Join(damaged(path, err), r.close())
+	}
+	return r, nil
+}
+
+// choose starts reading the columns that the file has of those asked for: a
+// file of an older version may have fewer.
+func (r *fileReader[R]) choose(ctx context.Context, names []string) error {
+	properties := pqarrow.ArrowReadProperties{BatchSize: int64(r.format.batch)}
+	arrow, err := pqarrow.NewFileReader(r.parquet, properties, memory.DefaultAllocator)
+	if err != nil {
+		return err
+	}
+	wanted := map[string]func(*R) any{}
+	for _, c := range r.format.columns {
+		wanted[c.Name] = c.Ref
+	}
+	if len(names) > 0 {
+		all := wanted
+		wanted = map[string]func(*R) any{}
+		for _, name := range names {
+			wanted[name] = all[name]
+		}
+	}
+	schema := r.parquet.MetaData().Schema
+	var leaves []int
+	for i := range schema.NumColumns() {
+		if _, ok := wanted[schema.Column(i).ColumnPath()[0]]; ok {
+			leaves = append(leaves, i)
+		}
+	}
+	if r.records, err = arrow.GetRecordReader(ctx, leaves, nil); err != nil {
+		return err
+	}
+	for _, field := range r.records.Schema().Fields() {
+		r.refs = append(r.refs, wanted[field.Name])
+	}
+	return nil
+}
+
+// next returns the next row, nil at the end. The row is the reader's until the
+// call after; its text stays valid.
+func (r *fileReader[R]) next() (*R, error) {
+	for r.at == len(r.rows) {
+		if more, err := r.read(); err != nil || !more {
+			return nil, err
+		}
+	}
+	r.at++
+	return &r.rows[r.at-1], nil
+}
+
+func (r *fileReader[R]) read() (more bool, err error) {
+	if r.records == nil {
+		return false, nil
+	}
+	batch, err := r.records.Read()
+	if errors.Is(err, io.EOF) {
+		return false, nil
+	}
+	if err != nil {
+		return false, damaged(r.path, err)
+	}
+	n := int(batch.NumRows())
+	if cap(r.rows) < n {
+		r.rows = make([]R, n)
+	}
+	r.rows, r.at = r.rows[:n], 0
+	clear(r.rows)
+	for i, ref := range r.refs {
+		if err := fill(r.rows, ref, batch.Column(i)); err != nil {
+			return false, damaged(r.path, fmt.Errorf("column %s: %w", batch.ColumnName(i), err))
+		}
+	}
+	if r.prepare != nil {
+		for i := range r.rows {
+			r.prepare(&r.rows[i])
+		}
+	}
+	return true, nil
+}
+
+func (r *fileReader[R]) close() error {
+	if r.records != nil {
+		r.records.Release()
+	}
+	if r.parquet != nil {
+		return r.parquet.Close()
+	}
+	return nil
+}

@@ -1,0 +1,147 @@
+package parquet
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"os"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	pq "github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/compress"
+	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+)
+
+// fileInfo describes a finished file; it stands in the manifest.
+type fileInfo struct {
+	Rows   int64  `json:"rows"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// fileWriter writes rows of one table to a new file. Arrays are built by the
+// caller of add and encoded beside it, so that tables are encoded at once.
+type fileWriter[R any] struct {
+	format  *format[R]
+	file    *os.File
+	hash    hash.Hash
+	bytes   int64
+	parquet *pqarrow.FileWriter
+
+	builder *array.RecordBuilder
+	appends []func(*R) int
+	pending int // rows in the builder
+	text    int // bytes of text in the builder
+	rows    int64
+
+	batches chan arrow.RecordBatch // to the encoder
+	encoded chan error             // its end
+}
+
+func createFile[R any](f *format[R], path string) (*fileWriter[R], error) {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	w := &fileWriter[R]{
+		format: f, file: file, hash: sha256.New(), builder: array.NewRecordBuilder(memory.DefaultAllocator, f.schema),
+		batches: make(chan arrow.RecordBatch, 1), encoded: make(chan error, 1),
+	}
+	for i, c := range f.columns {
+		w.appends = append(w.appends, appender(c.Ref, w.builder.Field(i)))
+	}
+	w.parquet, err = pqarrow.NewFileWriter(f.schema, (*sink[R])(w), f.properties(), pqarrow.DefaultWriterProps())
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	go func() { w.encoded <- w.encode() }()
+	return w, nil
+}
+
+func (f *format[R]) properties() *pq.WriterProperties {
+	options := []pq.WriterProperty{
+		pq.WithCompression(compress.Codecs.Zstd), pq.WithCompressionLevel(compressionLevelOfAll),
+		pq.WithDictionaryDefault(false), pq.WithMaxRowGroupLength(rowGroupRows),
+		pq.WithStats(true), pq.WithCreatedBy(createdBy),
+	}
+	for _, name := range f.repeating {
+		options = append(options, pq.WithDictionaryFor(name, true))
+	}
+	return pq.NewWriterProperties(options...)
+}
+
+// sink is the writer as seen by the encoder. It has no Close: pqarrow would
+// close the file on success, and not after a failed write.
+type sink[R any] fileWriter[R]
+
+func (s *sink[R]) Write(p []byte) (int, error) {
+	n, err := s.file.Write(p)
+	s.hash.Write(p[:n])
+	s.bytes += int64(n)
+	return n, err
+}
+
+// add adds a row; its text is copied.
+func (w *fileWriter[R]) add(row *R) {
+	for _, add := range w.appends {
+		w.text += add(row)
+	}
+	w.pending++
+	if w.pending == w.format.batch || w.text >= maxBatchText {
+		w.flush()
+	}
+}
+
+func (w *fileWriter[R]) flush() {
+	if w.pending == 0 {
+		return
+	}
+	w.batches <- w.builder.NewRecordBatch()
+	w.rows += int64(w.pending)
+	w.pending, w.text = 0, 0
+}
+
+// encode encodes batches until there are no more. After an error it takes the
+// others without a use, so that add never waits in vain.
+func (w *fileWriter[R]) encode() (err error) {
+	for batch := range w.batches {
+		if err == nil {
+			err = w.encodeBatch(batch)
+		}
+		batch.Release()
+	}
+	return err
+}
+
+func (w *fileWriter[R]) encodeBatch(batch arrow.RecordBatch) error {
+	if err := w.parquet.WriteBuffered(batch); err != nil {
+		return err
+	}
+	if limit := w.format.compressed; limit > 0 && w.parquet.RowGroupTotalCompressedBytes() > limit {
+		return w.parquet.NewBufferedRowGroupChecked()
+	}
+	return nil
+}
+
+// close finishes the file and makes it durable. A file that is not whole is
+// an error, and the caller's to remove.
+func (w *fileWriter[R]) close() (fileInfo, error) {
+	w.flush()
+	close(w.batches)
+	err := <-w.encoded
+	w.builder.Release()
+	// A file closed half-way would be a valid, short file.
+	err = errors.Join(err, w.parquet.Close())
+	if err == nil && int64(w.parquet.NumRows()) != w.rows {
+		err = fmt.Errorf("%d of %d rows of %s were written", w.parquet.NumRows(), w.rows, w.format.table.Name)
+	}
+	if err == nil {
+		err = w.file.Sync()
+	}
+	err = errors.Join(err, w.file.Close())
+	return fileInfo{Rows: w.rows, Bytes: w.bytes, SHA256: hex.EncodeToString(w.hash.Sum(nil))}, err
+}

@@ -1,0 +1,120 @@
+package parquet
+
+import (
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"convsync/internal/warehouse"
+)
+
+// sample fills every field of a row with something that depends on n; every
+// third one is empty.
+func sample[R any](t *warehouse.Table[R], n int64) R {
+	var row R
+	for i := range t.Columns {
+		setSample(t.Columns[i].Ref(&row), n+int64(i))
+	}
+	return row
+}
+
+func setSample(field any, n int64) {
+	empty := n%3 == 0
+	switch f := field.(type) {
+	case *string:
+		*f = text(n)
+	case *int64:
+		*f = n
+	case *bool:
+		*f = n%2 == 0
+	case *warehouse.Timestamp:
+		*f = warehouse.Timestamp(n * 1_000_003)
+	case *warehouse.List:
+		*f = []warehouse.List{nil, {}, {text(n), ""}}[n%3]
+	case *warehouse.Text:
+		if !empty {
+			*f = warehouse.Text(text(n))
+		}
+	case *warehouse.JSON:
+		if !empty {
+			*f = `{"a":1.50}`
+		}
+	case *warehouse.Null[int64]:
+		*f = warehouse.Null[int64]{V: n, Valid: true}
+		if empty {
+			*f = warehouse.Null[int64]{}
+		}
+	case *warehouse.Null[float64]:
+		if !empty {
+			*f = warehouse.Some(float64(n) / 4)
+		}
+	case *warehouse.Null[bool]:
+		if !empty {
+			*f = warehouse.Some(n%2 == 0)
+		}
+	case *warehouse.Null[warehouse.Timestamp]:
+		if !empty {
+			*f = warehouse.Some(warehouse.Timestamp(-n))
+		}
+	}
+}
+
+func text(n int64) string { return []string{"", "é\"", "Ada Example", "x"}[n%4] }
+
+func testRoundTrip[R any](t *testing.T, f *format[R]) {
+	t.Run(f.table.Name, func(t *testing.T) {
+		t.Parallel()
+		path := filepath.Join(t.TempDir(), "part-0.parquet")
+		w, err := createFile(f, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const rows = 3 * batchConversations / 2 // more than one batch of the small ones
+		for n := range int64(rows) {
+			row := sample(f.table, n)
+			w.add(&row)
+		}
+		info, err := w.close()
+		if err != nil || info.Rows != rows {
+			t.Fatalf("%+v, %v", info, err)
+		}
+		// What stands in the path is the caller's to set.
+		prepare := func(r *R) {}
+		r, err := openFile(t.Context(), f, path, prepare)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range int64(rows) {
+			got, err := r.next()
+			if err != nil || got == nil {
+				t.Fatalf("row %d: %v", n, err)
+			}
+			want := sample(f.table, n)
+			if f.table.ByStart { // in the path, not in the file
+				for _, c := range f.table.Columns {
+					if c.Name == partitionColumn {
+						*c.Ref(&want).(*string) = ""
+					}
+				}
+			}
+			if !reflect.DeepEqual(*got, want) {
+				t.Fatalf("row %d came back as %+v, want %+v", n, *got, want)
+			}
+		}
+		if end, err := r.next(); end != nil || err != nil {
+			t.Fatalf("behind the last row: %v, %v", end, err)
+		}
+		if err := r.close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestRowsSurviveTheFiles(t *testing.T) {
+	t.Parallel()
+	testRoundTrip(t, conversations)
+	testRoundTrip(t, turns)
+	testRoundTrip(t, entities)
+	testRoundTrip(t, metrics)
+	testRoundTrip(t, audioReferences)
+}
