@@ -1,0 +1,369 @@
+package simulate
+
+import "strings"
+
+// conversation is what the generator means: the JSON is written from it, and
+// what a warehouse should hold follows from it. Its buffers are used again for
+// the next one.
+type conversation struct {
+	head
+	environment *environment
+	now         int64 // µs: the moment as of which it is told
+	open        bool  // in progress at that moment
+
+	id            string
+	accountID     string // as answered
+	projectID     string
+	envName       string
+	language      int
+	from, to      string
+	customer      any // what customer_number should be: string or nil
+	startForm     timeForm
+	inProgress    boolean
+	handoffSaid   boolean
+	reason        string
+	destination   string
+	note          string
+	totalDuration number
+	agentDuration number
+	numTurns      number
+	numSilences   number
+	numOOD        number
+	metrics       []metric
+	hiddenMetrics bool
+	topic         string
+	caller        string
+	callSID       string
+	nasty         *fragment // a further member of the state
+	turns         []turn
+	hiddenTurns   hiding
+	empty         emptyForm
+	extra         []member // fields that have no column
+	scored        *scored  // score, summary and the like, where there are any
+}
+
+// turn is one exchange.
+type turn struct {
+	user, agent         text
+	translated, english text
+	dtmf                string
+	userAt, agentAt     moment
+	latency             latency
+	intents             []string
+	intentForm          *listForm // instead of intents
+	entity              [2]string // name and value; "" none
+	entityForm          *entityForm
+	outside, silent     boolean
+	bargeIn             boolean
+	extra               []member
+	recognised          bool // asr_lang_code, tts_lang_code and turn_id are given
+}
+
+// text is before + slot + after, or a string of a table that has a form of its own.
+type text struct {
+	before, slot, after string
+	odd                 *oddText
+}
+
+func (t *text) String() string {
+	if t.odd != nil {
+		return t.odd.stored
+	}
+	return t.before + t.slot + t.after
+}
+
+func (t *text) isEmpty() bool { return t.odd == nil && t.before == "" && t.slot == "" && t.after == "" }
+
+// boolean is a boolean that may be left unsaid.
+type boolean uint8
+
+const (
+	unsaid boolean = iota
+	no
+	yes
+)
+
+func say(b bool) boolean {
+	if b {
+		return yes
+	}
+	return no
+}
+
+// metric is a custom metric. The kind says which of the fields hold its value.
+type metric struct {
+	name   string
+	kind   metricKind
+	text   string // as given
+	second string // of a list of two
+	number float64
+	at     int64 // µs
+	form   *metricForm
+}
+
+type metricKind uint8
+
+const (
+	metricText metricKind = iota
+	metricNumber
+	metricBoolean
+	metricTime
+	metricList // of two texts
+	metricOdd  // of a table: see metricForms
+)
+
+var phones = fictional()
+
+// fictional are the telephone numbers of customers, all from ranges that
+// regulators keep for drama: Ofcom's mobile and London numbers, and 555-01XX.
+func fictional() []string {
+	var list []string
+	digits := func(prefix string, width, from, to int) {
+		for n := from; n <= to; n++ {
+			s := ""
+			for i, rest := 0, n; i < width; i, rest = i+1, rest/10 {
+				s = string(rune('0'+rest%10)) + s
+			}
+			list = append(list, prefix+s)
+		}
+	}
+	digits("+447700900", 3, 0, 999)
+	digits("+442079460", 3, 0, 899) // 9xx are ours
+	digits("+1201555", 4, 100, 199)
+	return list
+}
+
+var (
+	customerNames = slotValues[slotName]
+	ourNumbers    = []string{"+442079460900", "+442079460901", "+442079460902"}
+	scores        = []string{"1", "2", "3", "4", "5"}
+	notes         = []string{"Reviewed: fine.", "Customer was promised a call back.", "Agent should have asked for the name.", "Good example for training – keep."}
+)
+
+// fill makes the conversation of a head, as it is told at a moment (µs).
+func (c *conversation) fill(e *environment, h head, now int64) {
+	*c = conversation{head: h, environment: e, now: now, open: h.open(now),
+		metrics: c.metrics[:0], turns: c.turns[:0], extra: c.extra[:0],
+		accountID: e.project.AccountID, projectID: e.project.ID, envName: e.name}
+	r := random(h.seed)
+	c.identify(&r)
+	c.language = languageOf(r.float())
+	c.talk(&r)
+	c.count()
+	c.measure(&r)
+	c.handOver(&r)
+	c.hiddenMetrics = e.project.HideMetrics
+	if e.project.HideTranscripts {
+		c.hiddenTurns = hideEmpty
+	}
+	c.review(&r)
+	e.deviations.apply(c)
+	e.overrides.apply(c)
+}
+
+func languageOf(u float64) int {
+	switch {
+	case u < 0.9:
+		return 0
+	case u < 0.96:
+		return 1
+	}
+	return 2
+}
+
+func (c *conversation) identify(r *random) {
+	var buf [64]byte
+	id := buf[:0]
+	a, b := r.next(), r.next()
+	switch {
+	case c.outbound:
+		id = appendUUID(append(id, "OUT-"...), a, b)
+	case c.channel.family == voice && a%16 != 0:
+		id = appendHex(appendHex(append(id, "CA"...), a), b)
+	case c.channel.name == "CHAT":
+		id = appendHex(appendHex(append(id, "AS_CHAT_"...), a), b)
+	case c.channel.family == sms:
+		id = appendUUID(append(id, "CONV-"...), a, b)
+	default:
+		id = appendUUID(id, a, b)
+	}
+	c.id = string(id)
+	c.caller = pick(r, customerNames)
+	person, ours := phones[r.n(len(phones))], pick(r, ourNumbers)
+	withheld := r.chance(0.03)
+	switch {
+	case c.channel.family == chat:
+		return // a chat has no numbers
+	case c.outbound:
+		c.from, c.to, c.customer = ours, person, person
+	case withheld && c.channel.family == voice:
+		c.from, c.to = "anonymous", ours
+	default:
+		c.from, c.to, c.customer = person, ours, person
+	}
+	if strings.HasPrefix(c.id, "CA") {
+		c.callSID = c.id
+	}
+}
+
+// talk makes the turns that there have been until now.
+func (c *conversation) talk(r *random) {
+	topic := r.n(len(topics))
+	c.topic = topics[topic].name
+	median := c.medianLatency()
+	length := c.agent * secondMicros / int64(c.head.turns)
+	for i := range c.head.turns {
+		t := turn{outside: no, silent: no, bargeIn: no}
+		c.say(&t, c.next(&t, i, spokenTopics[topic], r), r)
+		t.bargeIn = say(c.channel.family == voice && i > 0 && r.chance(0.05))
+		t.recognised = c.language != 0
+		t.latency.millis = int64(1000 * median * exp(0.45*r.normal()))
+		begin := c.start + int64(i)*length
+		t.userAt.at = begin + int64(r.between(0.05, 0.5)*float64(length))
+		if i == 0 {
+			t.userAt.at = c.start
+		}
+		t.agentAt.at = t.userAt.at + t.latency.millis*1000 + int64(r.n(1000))
+		if c.open && t.agentAt.at > c.now {
+			return
+		}
+		c.turns = append(c.turns, t)
+	}
+}
+
+// next chooses what is said in a turn: a greeting, what the call is about, and
+// whatever comes up until the goodbye.
+func (c *conversation) next(t *turn, i int, steps []spoken, r *random) *spoken {
+	last := i == c.head.turns-1
+	switch u := r.float(); {
+	case i == 0:
+		return &spokenGreetings[r.n(len(spokenGreetings))]
+	case last && c.handoff:
+		return &spokenSpecial[specialHandover]
+	case last:
+		return &spokenSpecial[specialGoodbye]
+	case i <= len(steps):
+		return &steps[i-1]
+	case u < 0.04:
+		t.silent = yes
+		return &spokenSpecial[specialSilence]
+	case u < 0.08:
+		t.outside = yes
+		return &spokenSpecial[specialOutside]
+	case u < 0.12 && c.channel.family == voice:
+		t.dtmf = pick(r, keys)
+		return &spokenSpecial[specialKeypad]
+	case u < 0.25:
+		return &spokenTopics[r.n(len(spokenTopics))][0]
+	}
+	return &spokenFillers[r.n(len(spokenFillers))]
+}
+
+var keys = []string{"1", "2", "3", "1234#", "0000", "555*", "4711#"}
+
+// medianLatency is the median latency of the variant at the conversation's start, in seconds.
+func (c *conversation) medianLatency() float64 {
+	months := float64(c.start-c.environment.calendar.from) / (30 * 24 * float64(hourMicros))
+	return c.variant.latency * exp(months*logOf(c.variant.growthMonth))
+}
+
+// say fills in the words of a turn. A person keeps their name and their reference.
+func (c *conversation) say(t *turn, s *spoken, r *random) {
+	slot := ""
+	switch s.slot {
+	case slotNone:
+	case slotName:
+		slot = c.caller
+	case slotReference:
+		slot = slotValues[slotReference][c.seed%uint64(len(slotValues[slotReference]))]
+	default:
+		slot = pick(r, slotValues[s.slot])
+	}
+	with := func(p phrase) text {
+		if p.after == "" {
+			return text{before: p.before}
+		}
+		return text{before: p.before, slot: slot, after: p.after}
+	}
+	t.user, t.agent = with(s.user[c.language]), with(s.agent[c.language])
+	if c.language != 0 {
+		t.translated, t.english = with(s.user[0]), with(s.agent[0])
+	}
+	t.intents = s.intents
+	if s.userHas {
+		t.entity = [2]string{slotEntity[s.slot], slot}
+	}
+}
+
+// count fills in the numbers that the source counts itself.
+func (c *conversation) count() {
+	var silences, outside int64
+	for i := range c.turns {
+		if c.turns[i].silent == yes {
+			silences++
+		}
+		if c.turns[i].outside == yes {
+			outside++
+		}
+	}
+	total, agent := c.total, c.agent
+	if c.open {
+		total = (c.now - c.start) / secondMicros
+		agent = min(agent, total)
+	}
+	c.totalDuration, c.agentDuration = number{value: float64(total)}, number{value: float64(agent)}
+	c.numTurns = number{value: float64(len(c.turns))}
+	c.numSilences, c.numOOD = number{value: float64(silences)}, number{value: float64(outside)}
+	c.inProgress = say(c.open)
+}
+
+// measure fills in the metrics, some of which are written at the end only.
+func (c *conversation) measure(r *random) {
+	c.metrics = append(c.metrics, metric{name: "call_reason", kind: metricText, text: c.topic})
+	if r.chance(0.4) {
+		verified := r.chance(0.7)
+		text := "false"
+		if verified {
+			text = "true"
+		}
+		c.metrics = append(c.metrics, metric{name: "authenticated", kind: metricBoolean, text: text})
+	}
+	if r.chance(0.15) {
+		c.metrics = append(c.metrics, metric{name: "department", kind: metricList, text: pick(r, handoffDestinations), second: pick(r, handoffDestinations)})
+	}
+	if r.chance(0.05) {
+		c.metrics = append(c.metrics, metric{name: "survey_comment", kind: metricText})
+	}
+	if c.open {
+		return
+	}
+	if r.chance(0.3) {
+		n := r.n(len(scores))
+		c.metrics = append(c.metrics, metric{name: "csat_score", kind: metricNumber, text: scores[n], number: float64(n + 1)})
+	}
+	if r.chance(0.1) {
+		c.metrics = append(c.metrics, metric{name: "callback_requested_at", kind: metricTime, at: c.end() - c.end()%secondMicros})
+	}
+	if r.chance(0.2) {
+		c.metrics = append(c.metrics, metric{name: "order_value", kind: metricNumber, text: "73.50", number: 73.5})
+	}
+}
+
+// handOver says so when the agent has handed the conversation over by now.
+func (c *conversation) handOver(r *random) {
+	reason, destination := pick(r, handoffReasons), pick(r, handoffDestinations)
+	handed := c.handoff && c.now >= c.start+c.agent*secondMicros
+	c.handoffSaid = say(handed)
+	if handed {
+		c.reason, c.destination = reason, destination
+	}
+}
+
+// review adds the note that a person writes days after some conversations.
+func (c *conversation) review(r *random) {
+	written := c.end() + int64(r.between(1, 72))*hourMicros
+	note := pick(r, notes)
+	if r.chance(0.02) && written <= c.now {
+		c.note = note
+	}
+}

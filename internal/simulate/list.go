@@ -1,0 +1,151 @@
+package simulate
+
+import (
+	"compress/gzip"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// list is one answer: the conversations of a query as of a moment, newest first.
+type list struct {
+	query       *query
+	environment *environment // nil when it holds nothing
+	now         int64        // µs
+	binding     uint64
+	overlap     bool
+}
+
+// page is a buffer for writing an answer and a conversation to write.
+type page struct {
+	buf          []byte
+	conversation conversation
+}
+
+var pages = sync.Pool{New: func() any { return &page{buf: make([]byte, 0, 2*flushBytes)} }}
+
+const flushBytes = 64 << 10
+
+// write writes the answer, a chunk at a time.
+func (l *list) write(w io.Writer) error {
+	p := pages.Get().(*page)
+	defer pages.Put(p)
+	p.buf = append(p.buf[:0], `{"conversations":[`...)
+	written, last := 0, 0
+	more := false
+	for h := range l.heads() {
+		if written == l.query.limit {
+			more = true
+			break
+		}
+		if written > 0 {
+			p.buf = append(p.buf, ',')
+		}
+		p.conversation.fill(l.environment, h, l.now)
+		p.buf = p.conversation.append(p.buf, l.query.latency)
+		written, last = written+1, h.index
+		if len(p.buf) >= flushBytes {
+			if _, err := w.Write(p.buf); err != nil {
+				return err
+			}
+			p.buf = p.buf[:0]
+		}
+	}
+	p.buf = l.appendEnd(append(p.buf, ']'), more, last, written)
+	_, err := w.Write(p.buf)
+	return err
+}
+
+// appendEnd writes where to go on.
+func (l *list) appendEnd(dst []byte, more bool, last, written int) []byte {
+	if !more {
+		return append(dst, `,"cursor":null,"next_offset":null}`...)
+	}
+	position := l.query.position + written
+	if l.query.overlap {
+		position-- // the first was a repetition
+	}
+	before := last
+	overlap := l.overlap && l.query.limit > 1 // or the walk would not move
+	if overlap {
+		before++
+	}
+	dst = append(append(dst, `,"cursor":"`...), cursor(before, position, overlap, l.binding)...)
+	return append(strconv.AppendInt(append(dst, `","next_offset":`...), int64(position), 10), '}')
+}
+
+// heads are the conversations that the query asks for, newest first.
+func (l *list) heads() func(yield func(head) bool) {
+	return func(yield func(head) bool) {
+		e, skip := l.environment, l.query.skip
+		if e == nil {
+			return
+		}
+		for h := range e.between(l.query.from, min(l.query.to, l.now+1), l.query.before) {
+			if h.visible > l.now || !l.query.matches(&h, l.now) {
+				continue
+			}
+			if skip > 0 {
+				skip--
+				continue
+			}
+			if !yield(h) {
+				return
+			}
+		}
+	}
+}
+
+// between are the conversations that start in [from, to), newest first, with
+// indices below before.
+func (e *environment) between(from, to int64, before int) func(yield func(head) bool) {
+	return func(yield func(head) bool) {
+		first := e.firstFrom(from)
+		for i := min(e.firstFrom(to), before) - 1; i >= first; i-- {
+			if h := e.head(i); !yield(h) {
+				return
+			}
+		}
+	}
+}
+
+func (q *query) matches(h *head, now int64) bool {
+	if q.inProgress != nil && *q.inProgress != h.open(now) {
+		return false
+	}
+	if q.variantID != "" && q.variantID != h.variant.id || q.variantName != "" && q.variantName != h.variant.name {
+		return false
+	}
+	if len(q.channels) == 0 {
+		return true
+	}
+	for _, name := range q.channels {
+		if strings.EqualFold(name, h.channel.name) || strings.EqualFold(name, h.channel.family.String()) {
+			return true
+		}
+	}
+	return false
+}
+
+var gzips = sync.Pool{New: func() any {
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is valid
+	return w
+}}
+
+// writeTo sends the list, compressed when the client takes it.
+func (l *list) send(w http.ResponseWriter, r *http.Request, compress bool) error {
+	w.Header().Set("Content-Type", "application/json")
+	if !compress || !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		return l.write(w)
+	}
+	w.Header().Set("Content-Encoding", "gzip")
+	z := gzips.Get().(*gzip.Writer)
+	defer gzips.Put(z)
+	z.Reset(w)
+	if err := l.write(z); err != nil {
+		return err
+	}
+	return z.Close()
+}
