@@ -57,6 +57,7 @@ func New(o Options) (*Client, error) {
 	if hint := hostHint(base.Hostname()); hint != "" {
 		return nil, errors.New(hint)
 	}
+	base.Path = cmp.Or(base.Path, "/")
 	o.APIVersion = cmp.Or(o.APIVersion, "v3")
 	o.Timeouts.Connect = cmp.Or(o.Timeouts.Connect, 10*time.Second)
 	o.Timeouts.FirstByte = cmp.Or(o.Timeouts.FirstByte, 2*time.Minute)

@@ -152,6 +152,9 @@ func (e *APIError) describeBody(body []byte) {
 		Detail       any `json:"detail"`
 		Errors       any `json:"errors"`
 	}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return
+	}
 	if json.Unmarshal(body, &known) != nil {
 		e.Message = "a page that is no JSON"
 		if title, ok := htmlTitle(body); ok {

@@ -1,0 +1,404 @@
+package polyai
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+const madeUpKey = "made-up-key-0001"
+
+// serve starts a source and makes a client of it.
+func serve(t *testing.T, handler http.HandlerFunc, change ...func(*Options)) *Client {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	o := Options{BaseURL: server.URL, Key: func(context.Context, bool) (string, error) { return madeUpKey, nil }}
+	for _, f := range change {
+		f(&o)
+	}
+	client, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+func answer(text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, text) } //nolint:errcheck // a test's server
+}
+
+var someQuery = ListQuery{
+	AccountID: "acme-uk", ProjectID: "acme team/4", Environment: "live", Limit: 500, IncludeLatency: true,
+	Start: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC), End: time.Date(2026, 6, 2, 0, 0, 0, 0, time.UTC),
+}
+
+// readAll reads a page to its end.
+func readAll(t *testing.T, client *Client, q ListQuery) (values []string, page *Page, err error) {
+	t.Helper()
+	page, err = client.List(t.Context(), q)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer page.Close() //nolint:errcheck // of a test
+	for {
+		v, err := page.Next()
+		if errors.Is(err, io.EOF) {
+			return values, page, nil
+		}
+		if err != nil {
+			return values, page, err
+		}
+		values = append(values, string(v))
+	}
+}
+
+func TestListAsksAsDocumented(t *testing.T) {
+	t.Parallel()
+	var got *http.Request
+	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		got = r
+		io.WriteString(w, `{"conversations":[]}`) //nolint:errcheck // a test's server
+	}, func(o *Options) { o.UserAgent = "convsync/test" })
+	q := someQuery
+	q.Cursor = "c+1"
+	if _, _, err := readAll(t, client, q); err != nil {
+		t.Fatal(err)
+	}
+	want := url.Values{
+		"start_time": {"2026-06-01T00:00:00Z"}, "end_time": {"2026-06-02T00:00:00Z"}, "limit": {"500"},
+		"client_env": {"live"}, "include_latency": {"true"}, "cursor": {"c+1"},
+	}
+	if got.URL.EscapedPath() != "/v3/acme-uk/acme%20team%2F4/conversations" || got.URL.Query().Encode() != want.Encode() {
+		t.Errorf("asked for %s", got.URL)
+	}
+	if got.Header.Get("x-api-key") != madeUpKey || got.Header.Get("User-Agent") != "convsync/test" || got.Header.Get("Accept-Encoding") != "gzip" {
+		t.Errorf("headers %v", got.Header)
+	}
+}
+
+func TestAPageIsReadWhateverItsOrder(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		text, cursor string
+		n            int
+	}{
+		"as documented":      {`{"conversations":[{"id":"a"},{"id":"b"}],"cursor":"x","next_offset":2}`, "x", 2},
+		"cursor first":       {`{"cursor":"x","new":{"a":[1]},"conversations":[1]}`, "x", 1},
+		"the last":           {`{"conversations":[{"id":"a"}],"cursor":null}`, "", 1},
+		"no cursor":          {" {\n\"conversations\" : [ ] } \n", "", 0},
+		"conversations null": {`{"conversations":null,"cursor":"x"}`, "x", 0},
+		"odd conversations":  {`{"conversations":[null,[],{"id":1,"id":2},"\ud800"],"cursor":""}`, "", 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			values, page, err := readAll(t, serve(t, answer(c.text)), someQuery)
+			if err != nil || len(values) != c.n || page.Cursor() != c.cursor || page.Bytes() != int64(len(c.text)) {
+				t.Errorf("%d conversations, cursor %q, %d bytes, %v", len(values), page.Cursor(), page.Bytes(), err)
+			}
+			if page.ServerTime().IsZero() {
+				t.Error("the server's time is not known")
+			}
+		})
+	}
+}
+
+func TestABadPageIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"cut in a conversation":  `{"conversations":[{"id":"a"},{"id":`,
+		"cut after one":          `{"conversations":[{"id":"a"}`,
+		"cut before the cursor":  `{"conversations":[{"id":"a"}]`,
+		"a syntax error":         `{"conversations":[{"id":"a"},{"id":nope}],"cursor":null}`,
+		"empty":                  ``,
+		"no JSON":                `<html>`,
+		"no list":                `{"success":false,"error_code":"X"}`,
+		"a list that is none":    `{"conversations":{"id":"a"}}`,
+		"something that follows": `{"conversations":[]}{"conversations":[]}`,
+		"an array":               `[]`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, page, err := readAll(t, serve(t, answer(text)), someQuery)
+			if err == nil || !IsTemporary(err) || page.Cursor() != "" {
+				t.Errorf("error %v, cursor %q", err, page.Cursor())
+			}
+			if _, again := page.Next(); again == nil || errors.Is(again, io.EOF) {
+				t.Errorf("after the error comes %v", again)
+			}
+			if strings.Contains(fmt.Sprint(err), "nope") {
+				t.Errorf("the error quotes the answer: %v", err)
+			}
+		})
+	}
+}
+
+func TestABodyThatIsCutOrStallsIsAnError(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	t.Cleanup(func() { close(release) })
+	for name, handler := range map[string]http.HandlerFunc{
+		"cut": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			io.WriteString(w, `{"conversations":[{"id":"a"},`) //nolint:errcheck // a test's server
+		},
+		"reset": func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, `{"conversations":[{"id":"a"},`) //nolint:errcheck // a test's server
+			w.(http.Flusher).Flush()
+			panic(http.ErrAbortHandler)
+		},
+		"stalled": func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, `{"conversations":[{"id":"a"},`) //nolint:errcheck // a test's server
+			w.(http.Flusher).Flush()
+			select {
+			case <-r.Context().Done():
+			case <-release:
+			}
+		},
+		"cut in gzip": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			z := gzip.NewWriter(w)
+			io.WriteString(z, `{"conversations":[{"id":"a"},`) //nolint:errcheck // a test's server
+			z.Flush()                                          //nolint:errcheck // and never closed
+		},
+		"no first byte": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := serve(t, handler, func(o *Options) {
+				o.Timeouts = Timeouts{FirstByte: 200 * time.Millisecond, Idle: 50 * time.Millisecond}
+			})
+			_, _, err := readAll(t, client, someQuery)
+			if !IsTemporary(err) {
+				t.Fatalf("%v is not worth another try", err)
+			}
+			if name == "stalled" && !errors.Is(err, errStalled) {
+				t.Errorf("a stall is %v", err)
+			}
+		})
+	}
+}
+
+func TestGzipIsReadAndCountedDecompressed(t *testing.T) {
+	t.Parallel()
+	text := `{"conversations":[` + strings.Repeat(`{"id":"a"},`, 999) + `{"id":"a"}]}`
+	client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		z := gzip.NewWriter(w)
+		defer z.Close()         //nolint:errcheck // a test's server
+		io.WriteString(z, text) //nolint:errcheck // a test's server
+	})
+	values, page, err := readAll(t, client, someQuery)
+	if err != nil || len(values) != 1000 || page.Bytes() != int64(len(text)) {
+		t.Errorf("%d conversations, %d bytes, %v", len(values), page.Bytes(), err)
+	}
+}
+
+func TestAnErrorSaysWhatWasAskedAndWhatToTry(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		status          int
+		body            string
+		want            []string
+		temporary, auth bool
+	}{
+		"documented":   {401, `{"success":false,"error":"x","error_id":"1","error_code":"UNAUTHORIZED","error_message":"Invalid key","data":null}`, []string{"401", "UNAUTHORIZED", "Invalid key", "keys are made per region"}, false, true},
+		"no right":     {403, `{"error_message":"No access"}`, []string{"No access", "no right"}, false, true},
+		"not found":    {404, `{"message":"Not found","errors":["project"]}`, []string{"Not found", `["project"]`, "studio.REGION.poly.ai"}, false, false},
+		"detail":       {400, `{"detail":[{"loc":["query","limit"],"msg":"too large"}]}`, []string{"too large"}, false, false},
+		"a web page":   {502, `<html><head><title>502 Bad Gateway</title></head></html>`, []string{"a web page: 502 Bad Gateway"}, true, false},
+		"nothing":      {503, ``, []string{"503"}, true, false},
+		"rate limited": {429, `{"error_message":"slow down"}`, []string{"slow down"}, true, false},
+		"a long story": {500, `{"message":"` + strings.Repeat("é", 5000) + `"}`, []string{"…"}, true, false},
+		"a key echoed": {400, `{"message":"bad header x-api-key: ` + madeUpKey + `"}`, []string{"[key]"}, false, false},
+		"a redirect":   {302, ``, []string{"redirects are not followed"}, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("X-PolyAI-Correlation-Id", "corr-1")
+				w.WriteHeader(c.status)
+				io.WriteString(w, c.body) //nolint:errcheck // a test's server
+			})
+			_, err := client.List(t.Context(), someQuery)
+			if IsTemporary(err) != c.temporary || IsAuth(err) != c.auth || IsStaleCursor(err) || IsRateLimited(err) != (c.status == 429) {
+				t.Errorf("%v: temporary %t, key refused %t", err, IsTemporary(err), IsAuth(err))
+			}
+			for _, want := range append(c.want, "/v3/acme-uk/acme%20team%2F4/conversations (live, 2026-06-01T00:00:00Z to 2026-06-02T00:00:00Z)", "corr-1") {
+				if !strings.Contains(fmt.Sprint(err), want) {
+					t.Errorf("%v\ndoes not say %q", err, want)
+				}
+			}
+			if strings.Contains(fmt.Sprint(err), madeUpKey) || len(fmt.Sprint(err)) > 1000 {
+				t.Errorf("the error has the key or is too long: %v", err)
+			}
+		})
+	}
+}
+
+func TestAStaleCursorIsToldApart(t *testing.T) {
+	t.Parallel()
+	client := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) })
+	q := someQuery
+	q.Cursor = "old"
+	if _, err := client.List(t.Context(), q); !IsStaleCursor(err) {
+		t.Errorf("%v is not taken for a stale cursor", err)
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 6, 3, 0, 0, 0, 0, time.UTC)
+	for text, want := range map[string]time.Duration{
+		"7": 7 * time.Second, "0.5": 500 * time.Millisecond, "Wed, 03 Jun 2026 00:00:30 GMT": 30 * time.Second, "Tue, 02 Jun 2026 00:00:30 GMT": 0,
+		"": -1, "soon": -1, "-3": -1,
+	} {
+		got, ok := parseRetryAfter(http.Header{"Retry-After": {text}}, now)
+		if ok != (want >= 0) || ok && got != want {
+			t.Errorf("%q is %v (%t), want %v", text, got, ok, want)
+		}
+	}
+	skewed := http.Header{"Retry-After": {"Wed, 03 Jun 2026 10:00:30 GMT"}, "Date": {"Wed, 03 Jun 2026 10:00:00 GMT"}}
+	if got, _ := parseRetryAfter(skewed, now); got != 30*time.Second {
+		t.Errorf("by the server's clock it is 30 s, not %v", got)
+	}
+}
+
+func TestTheKeyReachesNoOtherHost(t *testing.T) {
+	t.Parallel()
+	var reached atomic.Bool
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Store(true) }))
+	defer other.Close()
+	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
+	})
+	if _, err := client.List(t.Context(), someQuery); err == nil || reached.Load() {
+		t.Errorf("the other host was reached: %t, error %v", reached.Load(), err)
+	}
+	for _, base := range []string{"http://api.uk-1.platform.polyai.app", "ftp://localhost", "", "api.uk-1.platform.polyai.app", "http://127.0.0.1.example.com"} {
+		if _, err := New(Options{BaseURL: base}); err == nil {
+			t.Errorf("%q is taken", base)
+		}
+	}
+}
+
+func TestHostsThatAreMixedUpAreToldWithTheFix(t *testing.T) {
+	t.Parallel()
+	for base, want := range map[string]string{
+		"https://api.poly.ai":       "without a region",
+		"https://api.uk.poly.ai":    "api.uk-1.platform.polyai.app",
+		"https://studio.us.poly.ai": "api.us-1.platform.polyai.app",
+	} {
+		if _, err := New(Options{BaseURL: base}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", base, err, want)
+		}
+	}
+	for _, r := range Regions {
+		if _, err := New(Options{BaseURL: "https://" + r.DataHost}); err != nil {
+			t.Errorf("the data host of %s is refused: %v", r.Name, err)
+		}
+	}
+}
+
+func TestARefusedKeyIsRenewedOnce(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	handler := func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		if r.Header.Get("x-api-key") != "made-up-key-0002" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		io.WriteString(w, `{"conversations":[]}`) //nolint:errcheck // a test's server
+	}
+	rotated := serve(t, handler, func(o *Options) {
+		o.Key = func(_ context.Context, renew bool) (string, error) {
+			if renew {
+				return "made-up-key-0002", nil
+			}
+			return madeUpKey, nil
+		}
+	})
+	if _, _, err := readAll(t, rotated, someQuery); err != nil || asked.Load() != 2 {
+		t.Errorf("%v after %d requests", err, asked.Load())
+	}
+	asked.Store(0)
+	if _, _, err := readAll(t, serve(t, handler), someQuery); !IsAuth(err) || asked.Load() != 1 {
+		t.Errorf("the same key was tried %d times: %v", asked.Load(), err)
+	}
+}
+
+func TestNothingListensIsWorthAnotherTry(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close()
+	client, err := New(Options{BaseURL: server.URL, Key: func(context.Context, bool) (string, error) { return madeUpKey, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.List(t.Context(), someQuery); !IsTemporary(err) {
+		t.Errorf("%v", err)
+	}
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := client.List(canceled, someQuery); IsTemporary(err) || !errors.Is(err, context.Canceled) {
+		t.Errorf("after a cancel: %v", err)
+	}
+}
+
+func TestOldVersionsPageByOffset(t *testing.T) {
+	t.Parallel()
+	var offsets []string
+	handler := func(w http.ResponseWriter, r *http.Request) {
+		offsets = append(offsets, r.URL.Query().Get("offset"))
+		io.WriteString(w, `{"conversations":[],"cursor":null,"next_offset":500}`) //nolint:errcheck // a test's server
+	}
+	client := serve(t, handler, func(o *Options) { o.APIVersion = "v1" })
+	_, page, err := readAll(t, client, someQuery)
+	if err != nil || page.Cursor() == "" {
+		t.Fatalf("cursor %q, %v", page.Cursor(), err)
+	}
+	next := someQuery
+	next.Cursor = page.Cursor()
+	if _, _, err := readAll(t, client, next); err != nil || strings.Join(offsets, ",") != ",500" {
+		t.Errorf("offsets %q, %v", offsets, err)
+	}
+	if _, page, _ := readAll(t, serve(t, handler), someQuery); page.Cursor() != "" {
+		t.Error("v3 is walked by offset")
+	}
+}
+
+func FuzzPage(f *testing.F) {
+	f.Add(`{"conversations":[{"id":"a"},1],"cursor":"x"}`)
+	f.Add(`{"cursor":null,"conversations":null`)
+	f.Fuzz(func(t *testing.T, text string) {
+		res := &http.Response{Body: io.NopCloser(strings.NewReader(text)), Header: http.Header{}}
+		page := newPage(res, "GET", func(error) {}, time.Hour, false)
+		defer page.Close() //nolint:errcheck // of a test
+		for {
+			v, err := page.Next()
+			if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+				return
+			}
+			if err != nil {
+				if !IsTemporary(err) || page.Cursor() != "" {
+					t.Fatalf("%v, cursor %q", err, page.Cursor())
+				}
+				return
+			}
+			if v.Kind() == Absent {
+				t.Fatal("an empty conversation")
+			}
+		}
+	})
+}
