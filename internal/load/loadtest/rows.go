@@ -66,8 +66,8 @@ func Note(text string) Option {
 	return func(r *warehouse.Rows) { r.Conversation.Note = warehouse.Text(text) }
 }
 
-// Turns gives it n turns, each with two entities; their names are not in the
-// order of any collation.
+// Turns gives it n turns, each with three entities; their names are in the
+// order of their bytes, as the transform has them, which is no collation's.
 func Turns(n int) Option {
 	return func(r *warehouse.Rows) {
 		r.Turns, r.Entities = nil, nil

@@ -26,6 +26,6 @@ func Run(t *testing.T, fresh func(testing.TB) Subject) {
 // checks are all of the suite's, theme by theme.
 func checks() []check {
 	return slices.Concat(
-		writingChecks,
+		writingChecks, hiddenChecks, movingChecks, worklistChecks, identityChecks,
 	)
 }

@@ -1,0 +1,97 @@
+package loadtest
+
+import (
+	"testing"
+
+	"convsync/internal/warehouse"
+)
+
+// hiddenChecks are about sources that hide what they showed before: hidden is
+// not gone.
+var hiddenChecks = []check{
+	{"hidden turns stay while there are some", func(t testing.TB, s Subject) {
+		hide(t, s, warehouse.Some(int64(3)))
+	}},
+	{"hidden turns stay while nobody says how many there are", func(t testing.TB, s Subject) {
+		hide(t, s, warehouse.Null[int64]{})
+	}},
+	{"turns that are hidden from the start are loaded when they are shown", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		hidden := Conversation("p", "c-1", Noon, Hidden(warehouse.Some(int64(3))))
+		b.load(hidden)
+		dump(t, s).stored(t, hidden)
+		shown := Conversation("p", "c-1", Noon)
+		counted(t, b.load(shown), 0, 1, 0)
+		dump(t, s).stored(t, shown)
+	}},
+	{"hidden turns do not keep the rest of the conversation from changing", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		b.load(Conversation("p", "c-1", Noon))
+		before := dump(t, s)
+		moved := Noon.Add(1234567 * 1000)
+		b.load(Conversation("p", "c-1", moved, Hidden(warehouse.Some(int64(3))), Note("was read"), Metrics("1.5")))
+		want := Conversation("p", "c-1", moved, Note("was read"), Metrics("1.5"))
+		replaced(t, before, dump(t, s), kept(want), "run-0001")
+	}},
+	{"empty metrics never replace metrics", func(t testing.TB, s Subject) {
+		for _, empty := range []warehouse.JSON{"", "{}"} {
+			id := "c-1" + string(empty)
+			b := begin(t, s, 1, "p")
+			r := Conversation("p", id, Noon)
+			b.load(r)
+			before := dump(t, s)
+			counted(t, b.load(Conversation("p", id, Noon, NoMetrics(empty))), 0, 0, 1)
+			sameContent(t, before, dump(t, s))
+			changed := Conversation("p", id, Noon, NoMetrics(empty), Turns(1))
+			counted(t, b.load(changed), 0, 1, 0)
+			replaced(t, before, dump(t, s), Conversation("p", id, Noon, Turns(1)), "run-0001")
+			b.end()
+		}
+	}},
+	{"metrics that are shown again replace those that were kept", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		b.load(Conversation("p", "c-1", Noon))
+		b.load(Conversation("p", "c-1", Noon, NoMetrics("{}")))
+		again := Conversation("p", "c-1", Noon, Metrics("2.0"))
+		counted(t, b.load(again), 0, 1, 0)
+		dump(t, s).stored(t, again)
+	}},
+	{"empty metrics stand where there were none", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		b.load(Conversation("p", "c-1", Noon, NoMetrics("")))
+		r := Conversation("p", "c-1", Noon, NoMetrics("{}"))
+		b.load(r)
+		dump(t, s).stored(t, r)
+	}},
+}
+
+// kept is r as it stands when its turns are hidden now.
+func kept(r *warehouse.Rows) *warehouse.Rows {
+	r.Conversation.TranscriptStatus = warehouse.TranscriptHiddenKept
+	r.Conversation.ContentHash = r.Hash()
+	return r
+}
+
+// hide shows a conversation, hides its turns twice, and shows others again.
+func hide(t testing.TB, s Subject, numTurns warehouse.Null[int64]) {
+	t.Helper()
+	b := begin(t, s, 1, "p")
+	shown := Conversation("p", "c-1", Noon)
+	b.load(shown)
+	first := dump(t, s)
+
+	want := Clone(shown)
+	want.Conversation.NumTurns = numTurns
+	counted(t, b.load(Conversation("p", "c-1", Noon, Hidden(numTurns))), 0, 1, 0)
+	hidden := dump(t, s)
+	replaced(t, first, hidden, kept(want), "run-0001")
+
+	b.end()
+	b = begin(t, s, 2, "p")
+	counted(t, b.load(Conversation("p", "c-1", Noon, Hidden(numTurns))), 0, 0, 1)
+	sameContent(t, hidden, dump(t, s))
+
+	again := Conversation("p", "c-1", Noon, Turns(2))
+	counted(t, b.load(again), 0, 1, 0)
+	replaced(t, hidden, dump(t, s), again, "run-0002")
+}

@@ -1,0 +1,133 @@
+package loadtest
+
+import (
+	"testing"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// identityChecks are about one id that comes more than once.
+var identityChecks = []check{
+	{"an id is another conversation in another project", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p", "q")
+		one, two := Conversation("p", "c-1", Noon), Conversation("q", "c-1", Noon, Note("another"))
+		b.load(one)
+		counted(t, b.load(two), 1, 0, 0)
+		changed := Conversation("q", "c-1", Noon.AddDate(0, 0, 1), Note("moved"))
+		b.load(changed)
+		d := dump(t, s)
+		d.count(t, 2)
+		d.stored(t, one)
+		d.stored(t, changed)
+	}},
+	{"the first environment takes an id from a later one", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		b.load(Conversation("p", "c-1", Noon, In(Sandbox), Open()))
+		before := dump(t, s)
+		first := Conversation("p", "c-1", Noon.AddDate(0, 0, 1), Note("live"))
+		counted(t, b.load(first), 0, 1, 0)
+		worklist(t, b)
+		replaced(t, before, dump(t, s), first, "run-0001")
+	}},
+	{"a later environment does not take an id from the first", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		b.load(Conversation("p", "c-1", Noon))
+		before := dump(t, s)
+		counts := b.load(Conversation("p", "c-1", Noon.AddDate(0, 0, 1), In(Sandbox), Open(), Note("sandbox")))
+		if counts.Inserted != 0 || counts.Updated != 0 {
+			t.Errorf("counted %+v", counts)
+		}
+		worklist(t, b)
+		sameContent(t, before, dump(t, s))
+	}},
+	{"the first environment has an id though both are read at once", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		want := Conversation("p", "c-1", Noon, Note("live"))
+		one, two := b.next(live("p")), b.next(load.Feed{ProjectID: "p", Environment: Sandbox})
+		b.stage(two, Conversation("p", "c-1", Noon, In(Sandbox)))
+		b.stage(one, want)
+		b.publish(one)
+		b.publish(two)
+		d := dump(t, s)
+		d.count(t, 1)
+		d.stored(t, want)
+	}},
+	{"twice in a batch is once, the last", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		last := Conversation("p", "c-1", Noon, Note("last"))
+		counts := b.load(Conversation("p", "c-1", Noon, Note("first"), Turns(5)), Conversation("p", "c-2", Noon), last)
+		if counts.Inserted != 2 {
+			t.Errorf("counted %d inserted, want 2", counts.Inserted)
+		}
+		d := dump(t, s)
+		d.count(t, 2)
+		d.stored(t, last)
+	}},
+	{"twice in a stretch is once, the last", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		st := b.next(live("p"))
+		last := Conversation("p", "c-1", Noon.AddDate(0, 0, 1), Note("last"), Turns(1))
+		b.stage(st, Conversation("p", "c-1", Noon, Turns(5)))
+		b.stage(st, last)
+		if counts := b.publish(st); counts.Inserted != 1 {
+			t.Errorf("counted %d inserted, want 1", counts.Inserted)
+		}
+		d := dump(t, s)
+		d.count(t, 1)
+		d.stored(t, last)
+	}},
+	{"of an open and an ended answer the ended stands", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		ended := Conversation("p", "c-1", Noon)
+		b.load(ended, Conversation("p", "c-1", Noon, Open(), Turns(1)))
+		dump(t, s).stored(t, ended)
+		worklist(t, b)
+	}},
+	{"the same answer in several batches and stretches is written once", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		r := Conversation("p", "c-1", Noon)
+		one, two := b.next(live("p")), b.next(live("p"))
+		b.stage(one, r)
+		b.stage(two, r)
+		b.stage(one, r)
+		counts := b.publish(one)
+		counts.Add(b.publish(two))
+		if counts.Inserted != 1 || counts.Updated != 0 {
+			t.Errorf("counted %d inserted and %d updated, want 1 and 0", counts.Inserted, counts.Updated)
+		}
+		d := dump(t, s)
+		d.count(t, 1)
+		d.stored(t, r)
+		if n := d.upserts("p", "c-1"); n != 1 {
+			t.Errorf("%d changes, want 1", n)
+		}
+	}},
+	{"two answers in two stretches at once leave one of them, whole", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		here, there := Conversation("p", "c-1", Noon, Turns(4)), Conversation("p", "c-1", Noon.AddDate(0, 1, 0), Note("moved"))
+		one, two := b.next(live("p")), b.next(live("p"))
+		b.stage(one, here)
+		b.stage(two, there)
+		b.publish(two)
+		b.publish(one)
+		d := dump(t, s)
+		d.count(t, 1)
+		if got := d.Conversations[[2]string{"p", "c-1"}]; Diff(here, got, LoaderSet...) != "" {
+			d.stored(t, there)
+		}
+	}},
+	{"a stretch may hold a conversation of another day, and many in one second", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		rows := []*warehouse.Rows{Conversation("p", "far", Noon.AddDate(-1, 0, 0))}
+		for _, id := range []string{"a", "B", "b", "A", "ä", " ", "a "} {
+			rows = append(rows, Conversation("p", id, Noon))
+		}
+		b.load(rows...)
+		d := dump(t, s)
+		d.count(t, len(rows))
+		for _, r := range rows {
+			d.stored(t, r)
+		}
+	}},
+}
