@@ -1,0 +1,108 @@
+package pgtest
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const variable = "CONVSYNC_TEST_POSTGRES_URL"
+
+var (
+	databases atomic.Int64
+
+	private struct {
+		once sync.Once
+		*server
+		err error
+	}
+)
+
+// Main runs the tests and then stops the private server, if one was started.
+// It returns the code to exit with.
+func Main(m *testing.M) int {
+	defer func() {
+		if private.server != nil {
+			private.stop()
+		}
+	}()
+	return m.Run()
+}
+
+// URL creates an empty UTF-8 database for the test, dropped at its end, and
+// returns its URL.
+func URL(tb testing.TB) string {
+	tb.Helper()
+	return Database(tb, "ENCODING 'UTF8'")
+}
+
+// Database is [URL] with options of CREATE DATABASE.
+func Database(tb testing.TB, options string) string {
+	tb.Helper()
+	name := fmt.Sprintf("convsync_test_%d_%d", os.Getpid(), databases.Add(1))
+	admin := serverURL(tb)
+	Exec(tb, admin, "CREATE DATABASE "+name+" TEMPLATE template0 "+options)
+	tb.Cleanup(func() { Exec(tb, admin, "DROP DATABASE "+name+" WITH (FORCE)") })
+	return With(tb, admin, func(u *url.URL) { u.Path = "/" + name })
+}
+
+// Role creates a role that may log in and nothing else, dropped at the end of
+// the test, and returns database's URL with it.
+func Role(tb testing.TB, database string) (withRole, name string) {
+	tb.Helper()
+	name = fmt.Sprintf("convsync_test_role_%d_%d", os.Getpid(), databases.Add(1))
+	Exec(tb, database, "CREATE ROLE "+name+" LOGIN PASSWORD 'made-up'")
+	tb.Cleanup(func() { Exec(tb, database, "DROP OWNED BY "+name, "DROP ROLE "+name) })
+	return With(tb, database, func(u *url.URL) { u.User = url.UserPassword(name, "made-up") }), name
+}
+
+// With returns a database's URL with a change.
+func With(tb testing.TB, database string, change func(*url.URL)) string {
+	tb.Helper()
+	u, err := url.Parse(database)
+	if err != nil {
+		tb.Fatalf("%s must be a URL such as postgres://user:password@host:5432/database", variable)
+	}
+	change(u)
+	return u.String()
+}
+
+// Exec runs statements on a connection of their own.
+func Exec(tb testing.TB, database string, statements ...string) {
+	tb.Helper()
+	ctx := context.Background() // a test's own is over when it cleans up
+	conn, err := pgx.Connect(ctx, database)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer conn.Close(ctx) //nolint:errcheck // each statement has been answered
+	for _, s := range statements {
+		if _, err := conn.Exec(ctx, s); err != nil {
+			tb.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+// serverURL is the URL of the server's own database.
+func serverURL(tb testing.TB) string {
+	tb.Helper()
+	for _, entry := range os.Environ() {
+		if value, ok := strings.CutPrefix(entry, variable+"="); ok && value != "" {
+			return value
+		}
+	}
+	private.once.Do(func() { private.server, private.err = start() })
+	if private.err != nil {
+		tb.Fatalf("these tests need PostgreSQL 14 or newer: install its server (Debian: apt-get install postgresql; "+
+			"macOS: brew install postgresql), or set %s to the URL of a role that may create databases: %v",
+			variable, private.err)
+	}
+	return private.url
+}

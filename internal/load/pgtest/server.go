@@ -1,0 +1,125 @@
+package pgtest
+
+import (
+	"bufio"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// server is a private server under a supervisor, which stops it and clears
+// away its files when its standard input ends: with [server.stop], or with
+// this process.
+type server struct {
+	url   string
+	stdin io.Closer
+	wait  func() error
+}
+
+// supervise takes the folder of the binaries, that of the data, and the port.
+const supervise = `
+bin=$1 dir=$2 port=$3
+trap '"$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null 2>&1; rm -rf "$dir"' EXIT
+"$bin/initdb" -D "$dir/data" -U postgres -E UTF8 --locale=C --auth=scram-sha-256 --pwfile="$dir/password" --no-sync || exit
+"$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 -o "-p $port -c listen_addresses=127.0.0.1 \
+  -c unix_socket_directories='' -c fsync=off -c full_page_writes=off -c max_connections=200" start || { cat "$dir/log"; exit 1; }
+echo "the server is ready"
+read -r _
+`
+
+func start() (*server, error) {
+	bin, err := binaries()
+	if err != nil {
+		return nil, err
+	}
+	password := rand.Text()
+	dir, err := folder(password)
+	if err != nil {
+		return nil, err
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command("sh", "-c", supervise, "sh", bin, dir, port)
+	cmd.Dir = dir
+	if cmd.SysProcAttr, err = serverUser(dir); err != nil {
+		return nil, err
+	}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	output, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer output.Close() //nolint:errcheck // only read from
+	cmd.Stdout, cmd.Stderr = w, w
+	err = cmd.Start()
+	w.Close() //nolint:errcheck // the supervisor has its own
+	if err != nil {
+		return nil, err
+	}
+	s := &server{stdin: stdin, wait: cmd.Wait, url: "postgres://postgres:" + password + "@127.0.0.1:" + port + "/postgres?sslmode=disable"}
+	var said []string
+	for lines := bufio.NewScanner(output); lines.Scan(); {
+		if lines.Text() == "the server is ready" {
+			return s, nil
+		}
+		said = append(said, lines.Text())
+	}
+	s.stop()
+	return nil, fmt.Errorf("the server in %s did not start:\n%s", bin, strings.Join(said, "\n"))
+}
+
+func (s *server) stop() {
+	s.stdin.Close() //nolint:errcheck // the supervisor notices either way
+	s.wait()        //nolint:errcheck // nothing is left to be done
+}
+
+// folder makes a folder with a file that holds the password.
+func folder(password string) (string, error) {
+	dir, err := os.MkdirTemp("", "convsync-pgtest-")
+	if err != nil {
+		return "", err
+	}
+	return dir, os.WriteFile(filepath.Join(dir, "password"), []byte(password), 0o600)
+}
+
+// freePort finds a port that nobody listens on.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), l.Close()
+}
+
+// binaries finds the folder of the server's programs.
+func binaries() (string, error) {
+	var folders []string
+	if out, err := exec.Command("pg_config", "--bindir").Output(); err == nil {
+		folders = append(folders, strings.TrimSpace(string(out)))
+	}
+	if path, err := exec.LookPath("initdb"); err == nil {
+		folders = append(folders, filepath.Dir(path))
+	}
+	for _, usual := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin", "/usr/local/opt/postgresql*/bin"} {
+		found, _ := filepath.Glob(usual)
+		folders = append(folders, found...)
+	}
+	for _, dir := range folders {
+		if _, err := os.Stat(filepath.Join(dir, "initdb")); err == nil {
+			return dir, nil
+		}
+	}
+	return "", errors.New("initdb was not found")
+}
