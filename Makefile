@@ -1,0 +1,58 @@
+# `make help` lists what there is.
+GO       ?= go
+BIN      := bin
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -s -w -X main.release=$(VERSION)
+LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+FUZZTIME ?= 20s
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build ## load a month of made-up conversations and answer three questions
+	$(BIN)/convsync demo
+
+.PHONY: build
+build: ## build bin/convsync
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/convsync ./cmd/sync
+
+.PHONY: test
+test: postgres ## run every test; they start a Postgres of their own
+	$(GO) test $(TESTFLAGS) ./...
+
+.PHONY: race
+race: ## run every test with the race detector
+	$(MAKE) test TESTFLAGS=-race
+
+.PHONY: lint
+lint: ## gofmt, go vet and golangci-lint
+	$(GO) run $(LINT) run ./...
+
+.PHONY: fuzz
+fuzz: ## fuzz each parser for FUZZTIME (20s)
+	@set -e; for package in $$($(GO) list ./internal/...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+	    echo "$$package $$target"; \
+	    $(GO) test $$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME); \
+	  done; done
+
+.PHONY: bench
+bench: postgres ## measure speed and memory, each beside what it is compared with
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./cmd/sync
+
+.PHONY: docs
+docs: ## write the data dictionary anew
+	$(GO) run ./cmd/sync schema > docs/tables.md
+
+.PHONY: clean
+clean: ## remove what was built and what the demo wrote
+	rm -rf $(BIN) convsync-demo
+
+# The tests need the programs of PostgreSQL 14 or later, or CONVSYNC_TEST_POSTGRES_URL.
+.PHONY: postgres
+postgres:
+	@sh scripts/need-postgres
