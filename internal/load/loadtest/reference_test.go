@@ -198,9 +198,10 @@ func (w *referenceWriter) Stage(_ context.Context, b *load.Batch) error {
 func (w *referenceWriter) Abandon(_ context.Context, st load.StretchID) (load.Counts, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.fault != keepsAbandoned {
-		delete(w.staged, st)
+	if w.fault == keepsAbandoned {
+		w.staged[0] = append(w.staged[0], w.staged[st]...)
 	}
+	delete(w.staged, st)
 	return load.Counts{}, nil
 }
 
@@ -208,7 +209,7 @@ func (w *referenceWriter) Publish(_ context.Context, st *load.Stretch) (load.Cou
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var rows []*warehouse.Rows
-	for _, b := range w.staged[st.ID] {
+	for _, b := range slices.Concat(w.staged[st.ID], w.staged[0]) {
 		rows = append(rows, b.Rows...)
 	}
 	delete(w.staged, st.ID)

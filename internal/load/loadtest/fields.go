@@ -1,0 +1,119 @@
+package loadtest
+
+import (
+	"slices"
+
+	"convsync/internal/warehouse"
+)
+
+// eachField shows every field of a conversation and its parts that may hold
+// any value: no keys, no starts, nothing that Seal or the loader sets.
+func eachField(r *warehouse.Rows, do func(field any)) {
+	fields(&warehouse.Conversations, &r.Conversation, do)
+	for i := range r.Turns {
+		fields(&warehouse.Turns, &r.Turns[i], do)
+	}
+	for i := range r.Entities {
+		fields(&warehouse.Entities, &r.Entities[i], do)
+	}
+	for i := range r.Metrics {
+		fields(&warehouse.Metrics, &r.Metrics[i], do)
+	}
+	for i := range r.Audio {
+		fields(&warehouse.AudioReferences, &r.Audio[i], do)
+	}
+}
+
+func fields[R any](t *warehouse.Table[R], row *R, do func(field any)) {
+	bound := []string{"started_at", "num_turns", "turns_loaded", "transcript_status", "latency_turns", "missing_since", "lifecycle", "redacted"}
+	for i := range t.Columns {
+		c := &t.Columns[i]
+		if !slices.Contains(t.Key, c.Name) && !slices.Contains(bound, c.Name) {
+			do(c.Ref(row))
+		}
+	}
+}
+
+func putText(text string) Option {
+	return func(r *warehouse.Rows) {
+		eachField(shortened(r), func(field any) {
+			if f, ok := field.(*warehouse.Text); ok {
+				*f = warehouse.Text(text)
+			}
+		})
+	}
+}
+
+// putLongText sets one text of each table.
+func putLongText(text string) Option {
+	return func(r *warehouse.Rows) {
+		shortened(r)
+		r.Conversation.Summary, r.Turns[0].UserInput = warehouse.Text(text), warehouse.Text(text)
+		r.Entities[0].Value, r.Metrics[0].Value = warehouse.Text(text), warehouse.Text(text)
+	}
+}
+
+// putName sets what is a name of a part, and so a part of its key.
+func putName(name string) Option {
+	return func(r *warehouse.Rows) {
+		shortened(r)
+		r.Entities[0].Name, r.Metrics[0].Name = name, name
+	}
+}
+
+func putList(list warehouse.List) Option {
+	return func(r *warehouse.Rows) {
+		eachField(shortened(r), func(field any) {
+			if f, ok := field.(*warehouse.List); ok {
+				*f = list
+			}
+		})
+	}
+}
+
+func putJSON(json warehouse.JSON) Option {
+	return func(r *warehouse.Rows) {
+		eachField(shortened(r), func(field any) {
+			if f, ok := field.(*warehouse.JSON); ok {
+				*f = json
+			}
+		})
+	}
+}
+
+func putFloat(v float64) Option {
+	return func(r *warehouse.Rows) {
+		eachField(r, func(field any) {
+			if f, ok := field.(*warehouse.Null[float64]); ok {
+				*f = warehouse.Some(v)
+			}
+		})
+	}
+}
+
+func putInteger(v int64) Option {
+	return func(r *warehouse.Rows) {
+		eachField(r, func(field any) {
+			if f, ok := field.(*warehouse.Null[int64]); ok {
+				*f = warehouse.Some(v)
+			}
+		})
+	}
+}
+
+func putTime(at warehouse.Timestamp) Option {
+	return func(r *warehouse.Rows) {
+		eachField(r, func(field any) {
+			if f, ok := field.(*warehouse.Null[warehouse.Timestamp]); ok {
+				*f = warehouse.Some(at)
+			}
+		})
+	}
+}
+
+// shortened leaves one of each part, so that large values stay few.
+func shortened(r *warehouse.Rows) *warehouse.Rows {
+	Turns(1)(r)
+	r.Entities, r.Metrics = r.Entities[:1], r.Metrics[:1]
+	return r
+}

@@ -1,0 +1,192 @@
+package loadtest
+
+import (
+	"errors"
+	"testing"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// owningChecks are about who may write, what is known of the runs, and whose
+// projects these are.
+var owningChecks = []check{
+	{"a second writer is told who holds the lock, and gets it after the first", func(t testing.TB, s Subject) {
+		first := begin(t, s, 1, "p")
+		first.load(Conversation("p", "c-1", Noon))
+		dest := open(t, s)
+		writer, err := dest.Begin(t.Context(), ownerOf(2))
+		var locked *load.LockedError
+		switch {
+		case err == nil:
+			t.Errorf("two writers hold the destination")
+			_ = writer.Close()
+		case !errors.As(err, &locked):
+			t.Errorf("Begin beside another writer says %v, want a LockedError", err)
+		case locked.Owner.RunID != "run-0001" || locked.Owner.Actor != "ada" || locked.Owner.Host != "host.example.com" || locked.Where == "":
+			t.Errorf("the lock is said to be held by %+v at %q", locked.Owner, locked.Where)
+		}
+		if err := dest.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+		first.load(Conversation("p", "c-2", Noon)) // the first is not harmed
+		first.end()
+		second := begin(t, s, 3, "p")
+		counted(t, second.load(Conversation("p", "c-1", Noon)), 0, 0, 1)
+		dump(t, s).count(t, 2)
+	}},
+	{"a second writer waits for a first that ends soon", func(t testing.TB, s Subject) {
+		first := begin(t, s, 1, "p")
+		dest := open(t, s)
+		got := make(chan error, 1)
+		go func() {
+			writer, err := dest.Begin(t.Context(), ownerOf(2))
+			if err == nil {
+				err = errors.Join(writer.Close(), dest.Close())
+			}
+			got <- err
+		}()
+		first.end()
+		if err := <-got; err != nil {
+			t.Errorf("the second writer: %v", err)
+		}
+	}},
+	{"reading needs no lock", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		cover(b, live("p"), at(5), span(0, 5))
+		b.load(Conversation("p", "c-1", Noon))
+		dest := open(t, s)
+		defer func() { _ = dest.Close() }()
+		if err := dest.Check(t.Context()); err != nil {
+			t.Errorf("Check: %v", err)
+		}
+		states, err := dest.State(t.Context(), []load.Feed{live("p")})
+		if err != nil || states[live("p")].Watermark != at(5) {
+			t.Errorf("state beside a writer is %+v, %v", states, err)
+		}
+		sums, err := dest.Summary(t.Context(), []load.Feed{live("p")})
+		if err != nil || sums[live("p")].Conversations != 1 {
+			t.Errorf("summary beside a writer is %+v, %v", sums, err)
+		}
+		if _, err := dest.Runs(t.Context(), 5); err != nil {
+			t.Errorf("Runs: %v", err)
+		}
+	}},
+	{"an empty destination can be asked", func(t testing.TB, s Subject) {
+		dest := open(t, s)
+		defer func() { _ = dest.Close() }()
+		if runs, err := dest.Runs(t.Context(), 5); err != nil || len(runs) != 0 {
+			t.Errorf("runs are %+v, %v", runs, err)
+		}
+		if sums, err := dest.Summary(t.Context(), []load.Feed{live("p")}); err != nil || sums[live("p")].Conversations != 0 {
+			t.Errorf("summary is %+v, %v", sums, err)
+		}
+		if states, err := dest.State(t.Context(), []load.Feed{live("p")}); err != nil || states[live("p")].Watermark != 0 {
+			t.Errorf("state is %+v, %v", states, err)
+		}
+		if err := dest.Prepare(t.Context()); err != nil {
+			t.Errorf("preparing again: %v", err)
+		}
+	}},
+	{"runs are kept as they finished, newest first", func(t testing.TB, s Subject) {
+		var want []warehouse.SyncRun
+		for n := range 4 {
+			b := begin(t, s, n+1, "p")
+			row := finished(b)
+			if err := b.writer.Finish(t.Context(), &row); err != nil {
+				t.Fatalf("Finish: %v", err)
+			}
+			want = append([]warehouse.SyncRun{row}, want...)
+			b.close()
+		}
+		sameRuns(t, s, 3, want[:3])
+		sameRuns(t, s, 10, want)
+		sameSet(t, "runs", dump(t, s).Runs, want)
+	}},
+	{"a run that did not finish counts as killed from the next run on", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		b.load(Conversation("p", "c-1", Noon))
+		b.close()
+		b = begin(t, s, 2, "p")
+		b.end()
+		begin(t, s, 3, "p").end()
+		killed := 0
+		for _, r := range dump(t, s).Runs {
+			if r.Status != warehouse.RunKilled {
+				continue
+			}
+			killed++
+			o := ownerOf(1)
+			if r.RunID != o.RunID || r.StartedAt != o.Started || r.FinishedAt.Valid || string(r.Actor) != o.Actor || string(r.Host) != o.Host {
+				t.Errorf("the killed run is %+v", r)
+			}
+		}
+		if killed != 1 {
+			t.Errorf("%d runs count as killed, want 1", killed)
+		}
+		dump(t, s).stored(t, Conversation("p", "c-1", Noon))
+	}},
+	{"projects are stored, and follow their names", func(t testing.TB, s Subject) {
+		begin(t, s, 1, "p", "q").end()
+		want := []warehouse.Project{Project("p").Project, Project("q").Project}
+		sameSet(t, "projects", dump(t, s).Projects, want)
+		b := begin(t, s, 2)
+		renamed := Project("p")
+		renamed.Name, renamed.TimeZone = "Renamed", "America/New_York"
+		if err := b.writer.Register(t.Context(), []load.Project{renamed}); err != nil {
+			t.Fatalf("Register: %v", err)
+		}
+		sameSet(t, "projects", dump(t, s).Projects, []warehouse.Project{renamed.Project, want[1]})
+	}},
+	{"a project of another account is refused, and nothing is stored", func(t testing.TB, s Subject) {
+		refuse(t, s, func(p *load.Project) { p.AccountID = "another-account" })
+	}},
+	{"a project of another region is refused, and nothing is stored", func(t testing.TB, s Subject) {
+		refuse(t, s, func(p *load.Project) { p.Region = "us" })
+	}},
+}
+
+// refuse registers a project anew, beside one that is fine, and wants both refused.
+func refuse(t testing.TB, s Subject, other func(*load.Project)) {
+	t.Helper()
+	begin(t, s, 1, "p").end()
+	b := begin(t, s, 2)
+	mixed := Project("p")
+	other(&mixed)
+	mixed.Name = "Renamed"
+	err := b.writer.Register(t.Context(), []load.Project{Project("q"), mixed})
+	var refused *load.MixedProjectError
+	if !errors.As(err, &refused) || refused.ProjectID != "p" || refused.Stored == refused.Configured {
+		t.Errorf("Register says %v, want a MixedProjectError that tells the two apart", err)
+	}
+	sameSet(t, "projects", dump(t, s).Projects, []warehouse.Project{Project("p").Project})
+}
+
+// finished is the session's run with every column set, or none that may be NULL.
+func finished(b *session) warehouse.SyncRun {
+	row := b.row()
+	if b.owner.RunID == ownerOf(2).RunID {
+		return warehouse.SyncRun{RunID: row.RunID, Kind: row.Kind, Status: warehouse.RunFailed, StartedAt: row.StartedAt}
+	}
+	row.Kind, row.Status, row.ConfigHash = "backfill", warehouse.RunPartial, "0123456789abcdef"
+	row.WindowFrom, row.WindowUntil = warehouse.Some(at(0)), warehouse.Some(at(9))
+	row.Requests, row.Retries, row.WaitedSeconds, row.Bytes = 17, 3, warehouse.Some(1.5), 1<<40
+	row.Read, row.Inserted, row.Updated, row.Unchanged, row.Rejected, row.Drifting = 60, 10, 20, 30, 4, 5
+	row.Error = "project \"p\" (live):\nthe source said 500"
+	return row
+}
+
+func sameRuns(t testing.TB, s Subject, limit int, want []warehouse.SyncRun) {
+	t.Helper()
+	dest := open(t, s)
+	defer func() { _ = dest.Close() }()
+	got, err := dest.Runs(t.Context(), limit)
+	if err != nil || len(got) != len(want) {
+		t.Fatalf("Runs(%d) lists %d runs, %v; want %d", limit, len(got), err, len(want))
+	}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("run %d is %+v, want %+v", i, got[i], want[i])
+		}
+	}
+}

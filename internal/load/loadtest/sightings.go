@@ -1,0 +1,138 @@
+package loadtest
+
+import (
+	"testing"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// sightingChecks are about what could not be read, what is odd, and what is
+// counted of it all.
+var sightingChecks = []check{
+	{"a reject is stored once, and its last sighting moves", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		st := b.next(live("p"))
+		st.Rejects = []warehouse.Reject{reject(st, "a"), reject(st, "b")}
+		first := st.Rejects
+		if counts := b.publish(st); counts.NewRejects != 2 {
+			t.Errorf("counted %d new rejects, want 2", counts.NewRejects)
+		}
+		b.end()
+		b = begin(t, s, 2, "p")
+		st = b.next(live("p"))
+		st.Rejects = []warehouse.Reject{reject(st, "b"), reject(st, "c")}
+		if counts := b.publish(st); counts.NewRejects != 1 {
+			t.Errorf("counted %d new rejects, want 1", counts.NewRejects)
+		}
+		again := first[1]
+		again.LastSeenAt = st.At
+		sameSet(t, "rejects", dump(t, s).Rejects, []warehouse.Reject{first[0], again, st.Rejects[1]})
+	}},
+	{"one answer rejected in two feeds is two rejects", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p", "q")
+		var want []warehouse.Reject
+		for _, feed := range []load.Feed{live("p"), live("q"), {ProjectID: "p", Environment: Sandbox}} {
+			st := b.next(feed)
+			st.Rejects = []warehouse.Reject{reject(st, "a")}
+			want = append(want, st.Rejects...)
+			if counts := b.publish(st); counts.NewRejects != 1 {
+				t.Errorf("counted %d new rejects in %+v, want 1", counts.NewRejects, feed)
+			}
+		}
+		sameSet(t, "rejects", dump(t, s).Rejects, want)
+	}},
+	{"a reject is held as it was answered", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		st := b.next(live("p"))
+		for i, text := range append(texts(), longTexts()...) {
+			r := reject(st, string(rune('a'+i)))
+			r.Payload, r.ConversationID, r.Reason = warehouse.Text(text), warehouse.Text(text[:min(len(text), 10)]), text
+			if i%2 == 0 {
+				r.ConversationID, r.StartedAt = "", warehouse.Some(warehouse.TimestampOf(Noon))
+			}
+			st.Rejects = append(st.Rejects, r)
+		}
+		b.publish(st)
+		sameSet(t, "rejects", dump(t, s).Rejects, st.Rejects)
+	}},
+	{"sightings of drift add up", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		st := b.next(live("p"))
+		one, two := drift(st, "turns[].a", 3, 100), drift(st, "b", 1, 5)
+		st.Drift = []warehouse.Drift{one, two}
+		b.publish(st)
+		st = b.next(live("p"))
+		shorter, longer := drift(st, "turns[].a", 4, 99), drift(st, "b", 1, 6)
+		other := drift(st, "b", 7, 1)
+		other.JSONType = "number"
+		st.Drift = []warehouse.Drift{shorter, longer, other}
+		b.publish(st)
+		one.Count, one.LastSeenAt = 7, st.At
+		two.Count, two.MaxLengthBytes, two.LastSeenAt = 2, 6, st.At
+		sameSet(t, "drift", dump(t, s).Drift, []warehouse.Drift{one, two, other})
+	}},
+	{"the summary counts each feed for itself", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p", "q")
+		b.load(Conversation("p", "a", Noon), Conversation("p", "b", Noon.AddDate(0, 0, 2), Hidden(warehouse.Some(int64(3)))), Conversation("p", "c", Noon))
+		b.load(Conversation("p", "c", Noon, Hidden(warehouse.Some(int64(3)))))
+		b.load(Conversation("p", "s", Noon.AddDate(1, 0, 0), In(Sandbox)))
+		b.load(Conversation("q", "a", Noon))
+		st := b.next(live("p"))
+		st.Rejects = []warehouse.Reject{reject(st, "a")}
+		z, a := drift(st, "z", 1, 1), drift(st, "a", 2, 2)
+		st.Drift = []warehouse.Drift{z, a}
+		b.publish(st)
+		empty := load.Feed{ProjectID: "q", Environment: Sandbox}
+		got, err := b.dest.Summary(t.Context(), []load.Feed{live("p"), empty})
+		if err != nil {
+			t.Fatalf("Summary: %v", err)
+		}
+		p := got[live("p")]
+		if p.Conversations != 3 || p.Hidden != 2 || p.Rejects != 1 || p.Newest != warehouse.TimestampOf(Noon.AddDate(0, 0, 2)) {
+			t.Errorf("summary is %+v, want 3 conversations, 2 hidden, 1 reject, the newest two days after noon", p)
+		}
+		if len(p.Drift) != 2 || p.Drift[0] != a || p.Drift[1] != z {
+			t.Errorf("drift is %+v, want it by path", p.Drift)
+		}
+		if e := got[empty]; e.Conversations != 0 || e.Newest != 0 || e.Rejects != 0 || len(e.Drift) != 0 {
+			t.Errorf("summary of a feed without anything is %+v", e)
+		}
+	}},
+}
+
+// reject is a sighting in the stretch of an answer that could not be read.
+func reject(st *load.Stretch, id string) warehouse.Reject {
+	return warehouse.Reject{
+		ProjectID: st.Feed.ProjectID, Environment: st.Feed.Environment, RejectID: id, Reason: "it has no id",
+		Payload: warehouse.Text(`{"who":"Ada Example"}`), FirstSeenAt: st.At, LastSeenAt: st.At, RunID: st.RunID,
+	}
+}
+
+// drift is n sightings in the stretch of something odd.
+func drift(st *load.Stretch, path string, n, length int64) warehouse.Drift {
+	return warehouse.Drift{
+		ProjectID: st.Feed.ProjectID, Environment: st.Feed.Environment, Path: path, Kind: "unknown field", JSONType: "string",
+		MaxLengthBytes: length, FirstSeenAt: st.At, LastSeenAt: st.At, Count: n,
+	}
+}
+
+// sameSet compares rows whatever their order.
+func sameSet[R comparable](t testing.TB, what string, got, want []R) {
+	t.Helper()
+	left := map[R]int{}
+	for _, r := range got {
+		left[r]++
+	}
+	for _, r := range want {
+		if left[r] == 0 {
+			t.Errorf("%s: %s is missing", what, show(&r))
+		}
+		left[r]--
+	}
+	for r, n := range left {
+		if n > 0 {
+			t.Errorf("%s: %s is stored, and should not be", what, show(&r))
+		}
+	}
+}
