@@ -35,11 +35,14 @@ type Reader struct {
 }
 
 const (
-	maxAttempts = 8               // of a page
-	maxRestarts = 3               // of a slice whose cursor went stale
-	maxBackoff  = 2 * time.Minute // a 429 without Retry-After was seen to need about one
-	maxPages    = 16              // of a slice; one with more is cut again
-	recut       = 4               // parts that a dense slice is cut into
+	maxAttempts = 8 // of a page
+	maxRestarts = 3 // of a slice whose cursor went stale
+	maxBackoff  = 2 * time.Minute
+
+	maxRetryAfter    = 15 * time.Minute // the next run is the better wait
+	rateLimitedWaits = 60               // times Backoff: a 429 without Retry-After was seen to need about a minute
+	maxPages         = 16               // of a slice; one with more is cut again
+	recut            = 4                // parts that a dense slice is cut into
 )
 
 // errDense says that a slice has more pages than are good to walk in a row.
@@ -117,6 +120,7 @@ func (r *Reader) walk(ctx context.Context, s Span, emit func(context.Context, *C
 func (r *Reader) page(ctx context.Context, q polyai.ListQuery, emit func(context.Context, *Chunk) error) (string, error) {
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval, waits.MaxInterval = cmp.Or(r.Backoff, time.Second), maxBackoff
+	waits.RandomizationFactor = 1 // full jitter: requests that failed together come back apart
 	for attempt := 1; ; attempt++ {
 		if err := r.Budget.wait(ctx); err != nil {
 			return "", err
@@ -131,8 +135,13 @@ func (r *Reader) page(ctx context.Context, q polyai.ListQuery, emit func(context
 			return "", fmt.Errorf("gave up, since more than half of all requests had to be sent again: %w", err)
 		}
 		d := waits.NextBackOff()
-		if after, ok := polyai.RetryAfter(err); ok {
+		switch after, told := polyai.RetryAfter(err); {
+		case told && after > maxRetryAfter:
+			return "", fmt.Errorf("gave up, since the source asks to wait %s: %w", after, err)
+		case told:
 			d = after
+		case polyai.IsRateLimited(err):
+			d += rateLimitedWaits * cmp.Or(r.Backoff, time.Second)
 		}
 		r.Stats.Retries.Add(1)
 		r.Stats.waited.Add(int64(d))

@@ -54,5 +54,9 @@ func (b *Budget) wait(ctx context.Context) error {
 // mayRetry takes one retry from the budget: half of all requests may be retries.
 func (b *Budget) mayRetry() bool {
 	n := b.retries.Add(1)
-	return n <= freeRetries || 2*n <= b.requests.Load()
+	if n <= freeRetries || 2*n <= b.requests.Load() {
+		return true
+	}
+	b.retries.Add(-1)
+	return false
 }

@@ -1,0 +1,299 @@
+package extract
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"convsync/internal/polyai"
+	"convsync/internal/simulate"
+)
+
+// reading starts a source and makes a reader of it.
+func reading(t *testing.T, source http.Handler) *Reader {
+	t.Helper()
+	server := httptest.NewServer(source)
+	t.Cleanup(server.Close)
+	client, err := polyai.New(polyai.Options{
+		BaseURL: server.URL, Key: func(context.Context, bool) (string, error) { return "made-up-key", nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return &Reader{
+		Source: client, AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", PageSize: 10,
+		Budget: NewBudget(0), Slots: semaphore.NewWeighted(4), Stats: &Stats{}, Backoff: time.Millisecond,
+	}
+}
+
+// collector remembers the ids that a reader emits.
+type collector struct {
+	mu  sync.Mutex
+	ids map[string]int
+}
+
+func (c *collector) emit(_ context.Context, chunk *Chunk) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for v := range chunk.Values() {
+		var conversation struct{ ID string }
+		if err := json.Unmarshal(v, &conversation); err != nil {
+			return err
+		}
+		c.ids[conversation.ID]++
+	}
+	return nil
+}
+
+func newCollector() *collector { return &collector{ids: map[string]int{}} }
+
+// pages is a source of three pages by cursor; fault may answer instead.
+func pages(fault func(w http.ResponseWriter, r *http.Request, nth int64) bool) http.Handler {
+	var requests atomic.Int64
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if fault != nil && fault(w, r, requests.Add(1)) {
+			return
+		}
+		const start = `"started_at":"2026-06-01T00:00:00Z"`
+		switch r.URL.Query().Get("cursor") {
+		case "":
+			fmt.Fprintf(w, `{"conversations":[{"id":"a",%s},{"id":"b",%[1]s}],"cursor":"2"}`, start)
+		case "2":
+			fmt.Fprintf(w, `{"conversations":[{"id":"b",%s},{"id":"c",%[1]s}],"cursor":"3"}`, start)
+		case "3":
+			fmt.Fprintf(w, `{"conversations":[{"id":"d",%s}],"cursor":null}`, start)
+		}
+	})
+}
+
+var aDay = Span{SecondOf(time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)), SecondOf(time.Date(2026, 6, 2, 0, 0, 0, 0, time.UTC))}
+
+func TestASpanIsReadWholeWhateverItsSlices(t *testing.T) {
+	t.Parallel()
+	from := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	until := from.AddDate(0, 0, 14)
+	simulator, err := simulate.New(simulate.Options{
+		Projects: []simulate.Project{{
+			AccountID: "acme-uk", ID: "acme-team-4", From: from, To: until, TurnsMean: 2,
+			Environments: []simulate.Environment{{Name: "live", Conversations: 3000}},
+		}},
+		Deviations: simulate.Deviations{PageOverlap: true},
+		Now:        func() time.Time { return until.AddDate(0, 1, 0) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := reading(t, simulator)
+	span := Span{SecondOf(from), SecondOf(until.Add(time.Hour))}
+	for _, n := range []int{1, 7} {
+		got := newCollector()
+		if err := r.ReadSpan(t.Context(), span.cut(n), got.emit); err != nil {
+			t.Fatal(err)
+		}
+		if len(got.ids) != 3000 {
+			t.Errorf("in %d slices, %d of 3000 conversations were read", n, len(got.ids))
+		}
+	}
+}
+
+func TestEachRequestAsksASecondMoreOnBothSides(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.Query().Get("start_time"), r.URL.Query().Get("end_time"))
+		io.WriteString(w, `{"conversations":[]}`) //nolint:errcheck // a test's server
+	}))
+	if err := r.ReadSpan(t.Context(), []Span{aDay}, newCollector().emit); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(asked, []string{"2026-05-31T23:59:59Z", "2026-06-02T00:00:01Z"}) {
+		t.Errorf("asked for %v", asked)
+	}
+}
+
+func TestPassingFaultsAreReadOver(t *testing.T) {
+	t.Parallel()
+	status := func(code int, header string) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) {
+			if header != "" {
+				w.Header().Set("Retry-After", header)
+			}
+			w.WriteHeader(code)
+		}
+	}
+	body := func(text string) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) { io.WriteString(w, text) } //nolint:errcheck // a test's server
+	}
+	for name, fault := range map[string]func(http.ResponseWriter){
+		"429 with seconds":    status(429, "0"),
+		"429 with a date":     status(429, time.Now().UTC().Format(http.TimeFormat)),
+		"429 with nothing":    status(429, ""),
+		"500":                 status(500, ""),
+		"502":                 status(502, ""),
+		"503":                 status(503, ""),
+		"a cut page":          body(`{"conversations":[{"id":"x1","started_at":"2026-06-01T00:00:00Z"}`),
+		"a malformed page":    body(`{"conversations":[{"id":"x1"},,]}`),
+		"an error with a 200": body(`{"success":false}`),
+		"a reset": func(w http.ResponseWriter) {
+			w.Write([]byte(`{"conv`)) //nolint:errcheck // a test's server
+			w.(http.Flusher).Flush()
+			panic(http.ErrAbortHandler)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := reading(t, pages(func(w http.ResponseWriter, _ *http.Request, nth int64) bool {
+				if nth != 2 && nth != 3 {
+					return false
+				}
+				fault(w)
+				return true
+			}))
+			got := newCollector()
+			if err := r.ReadSpan(t.Context(), []Span{aDay}, got.emit); err != nil {
+				t.Fatal(err)
+			}
+			for _, id := range []string{"a", "b", "c", "d"} {
+				if got.ids[id] == 0 {
+					t.Errorf("%s was not read", id)
+				}
+			}
+			if r.Stats.Retries.Load() != 2 || r.Stats.Requests.Load() != 5 {
+				t.Errorf("%d retries in %d requests", r.Stats.Retries.Load(), r.Stats.Requests.Load())
+			}
+		})
+	}
+}
+
+func TestLastingFaultsFailTheSpan(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fault    func(w http.ResponseWriter, r *http.Request, nth int64) bool
+		requests int64
+		said     string
+	}{
+		"the key is refused": {func(w http.ResponseWriter, _ *http.Request, _ int64) bool { w.WriteHeader(401); return true }, 1, "401"},
+		"no such project":    {func(w http.ResponseWriter, _ *http.Request, _ int64) bool { w.WriteHeader(404); return true }, 1, "404"},
+		"always down":        {func(w http.ResponseWriter, _ *http.Request, _ int64) bool { w.WriteHeader(503); return true }, maxAttempts, "gave up after 8 attempts"},
+		"told to wait for hours": {func(w http.ResponseWriter, _ *http.Request, _ int64) bool {
+			w.Header().Set("Retry-After", "7200")
+			w.WriteHeader(503)
+			return true
+		}, 1, "asks to wait 2h"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := reading(t, pages(c.fault))
+			err := r.ReadSpan(t.Context(), []Span{aDay}, newCollector().emit)
+			if err == nil || !strings.Contains(err.Error(), c.said) || r.Stats.Requests.Load() != c.requests {
+				t.Errorf("after %d requests: %v", r.Stats.Requests.Load(), err)
+			}
+		})
+	}
+}
+
+func TestAStaleCursorBeginsTheSliceAnew(t *testing.T) {
+	t.Parallel()
+	r := reading(t, pages(func(w http.ResponseWriter, r *http.Request, nth int64) bool {
+		if r.URL.Query().Get("cursor") != "3" || nth > 3 {
+			return false
+		}
+		w.WriteHeader(http.StatusBadRequest)
+		return true
+	}))
+	got := newCollector()
+	if err := r.ReadSpan(t.Context(), []Span{aDay}, got.emit); err != nil || got.ids["d"] != 1 || got.ids["a"] != 2 {
+		t.Errorf("%v, %v", got.ids, err)
+	}
+}
+
+func TestARepeatedCursorIsAnErrorAndNoLoop(t *testing.T) {
+	t.Parallel()
+	r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, `{"conversations":[],"cursor":"same"}`) //nolint:errcheck // a test's server
+	}))
+	err := r.ReadSpan(t.Context(), []Span{aDay}, newCollector().emit)
+	if err == nil || r.Stats.Requests.Load() != 2*(maxRestarts+1) {
+		t.Errorf("after %d requests: %v", r.Stats.Requests.Load(), err)
+	}
+}
+
+func TestADenseSliceIsCutAgain(t *testing.T) {
+	t.Parallel()
+	var spans sync.Map
+	r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		from, _ := time.Parse(time.RFC3339, q.Get("start_time"))
+		until, _ := time.Parse(time.RFC3339, q.Get("end_time"))
+		page := len(q.Get("cursor"))
+		spans.Store(q.Get("start_time")+q.Get("end_time"), until.Sub(from))
+		if until.Sub(from) > 13*time.Hour { // a day has more pages than are walked in a row
+			fmt.Fprintf(w, `{"conversations":[],"cursor":%q}`, strings.Repeat("x", page+1))
+			return
+		}
+		fmt.Fprintf(w, `{"conversations":[{"id":%q}]}`, q.Get("start_time"))
+	}))
+	got := newCollector()
+	if err := r.ReadSpan(t.Context(), []Span{aDay}, got.emit); err != nil || len(got.ids) != recut {
+		t.Errorf("%v, %v", got.ids, err)
+	}
+}
+
+func TestReadingEndsWhenItIsStopped(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	r := reading(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		cancel()
+		<-r.Context().Done()
+	}))
+	if err := r.ReadSpan(ctx, aDay.cut(3), newCollector().emit); err == nil {
+		t.Error("a reading that was stopped counts as whole")
+	}
+}
+
+func TestNowIsTheSourcesClock(t *testing.T) {
+	t.Parallel()
+	want := time.Date(2026, 6, 3, 13, 19, 19, 0, time.UTC)
+	r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Date", want.Format(http.TimeFormat))
+		io.WriteString(w, `{"conversations":[]}`) //nolint:errcheck // a test's server
+	}))
+	if got, err := r.Now(t.Context(), want.Add(-72*time.Hour)); err != nil || !got.Equal(want) {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func TestRetriesAreAtMostHalfOfAllRequests(t *testing.T) {
+	t.Parallel()
+	b := NewBudget(0)
+	allowed := 0
+	for range 1000 {
+		b.requests.Add(1)
+		if b.mayRetry() {
+			b.requests.Add(1)
+			allowed++
+		}
+	}
+	if allowed < 500 {
+		t.Errorf("only %d retries in 1000 requests", allowed)
+	}
+	drained := NewBudget(0)
+	for range freeRetries {
+		drained.mayRetry()
+	}
+	if drained.mayRetry() {
+		t.Error("retries without requests are not bounded")
+	}
+}
