@@ -43,11 +43,14 @@ const (
 	positiveZero    fault = "takes -0 for 0"
 	firstStaged     fault = "keeps the first of two"
 	neverClosed     fault = "leaves ended conversations on the worklist"
+	hashOnly        fault = "looks at the content alone"
+	losesStart      fault = "does not move kept turns"
+	oldHash         fault = "keeps the hash of what was shown"
 )
 
 // patient waits a moment for the lock to be freed.
 func patient(freed <-chan struct{}) bool {
-	timeout := time.NewTimer(100 * time.Millisecond)
+	timeout := time.NewTimer(2 * time.Second)
 	defer timeout.Stop()
 	select {
 	case <-freed:
@@ -104,6 +107,14 @@ func (f fault) reconcile(in, stored *warehouse.Rows, at warehouse.Timestamp, run
 		in.Audio = append(in.Audio, shown.Audio...)
 	case losesAudio:
 		in.Audio = nil
+	case hashOnly:
+		return write && stored.Conversation.ContentHash != c.ContentHash
+	case losesStart:
+		for i := range in.Turns {
+			in.Turns[i].StartedAt = stored.Turns[0].StartedAt
+		}
+	case oldHash:
+		c.ContentHash = shown.Conversation.ContentHash
 	case forgetsFirst:
 		c.FirstSeenAt = at
 	}

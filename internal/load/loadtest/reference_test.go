@@ -20,8 +20,7 @@ type reference struct {
 	mu       sync.Mutex
 	data     Dump
 	writer   *referenceWriter
-	freed    chan struct{} // closed when the writer lets go
-	unended  *load.Owner   // of the run that has not finished
+	unended  *load.Owner // of the run that has not finished
 	sequence int64
 }
 
@@ -132,7 +131,7 @@ func (r *reference) Begin(_ context.Context, owner load.Owner) (load.Writer, err
 		if r.writer == nil || r.fault == twoWriters {
 			break
 		}
-		freed, by := r.freed, r.writer.owner
+		freed, by := r.writer.freed, r.writer.owner
 		r.mu.Unlock()
 		if !patient(freed) {
 			return nil, &load.LockedError{Where: "the reference", Owner: by}
@@ -146,8 +145,8 @@ func (r *reference) Begin(_ context.Context, owner load.Owner) (load.Writer, err
 			Kind: "incremental", Status: warehouse.RunKilled, StartedAt: o.Started,
 		})
 	}
-	r.unended, r.freed = &owner, make(chan struct{})
-	r.writer = &referenceWriter{reference: r, owner: owner, staged: map[load.StretchID][]*load.Batch{}}
+	r.unended = &owner
+	r.writer = &referenceWriter{reference: r, owner: owner, staged: map[load.StretchID][]*load.Batch{}, freed: make(chan struct{})}
 	return r.writer, nil
 }
 
@@ -156,6 +155,7 @@ type referenceWriter struct {
 	owner        load.Owner
 	environments map[string][]string
 	staged       map[load.StretchID][]*load.Batch
+	freed        chan struct{} // closed when it lets go
 	closed       bool
 }
 
@@ -332,7 +332,9 @@ func (w *referenceWriter) Close() error {
 	defer w.mu.Unlock()
 	if !w.closed && w.fault != keepsLock {
 		close(w.freed)
-		w.reference.writer = nil
+		if w.reference.writer == w {
+			w.reference.writer = nil
+		}
 	}
 	w.closed = true
 	clear(w.staged)

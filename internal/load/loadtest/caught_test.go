@@ -1,0 +1,60 @@
+package loadtest
+
+import (
+	"slices"
+	"testing"
+)
+
+// caughtBy is, for each broken promise, the check that is there to catch it.
+var caughtBy = map[fault]string{
+	twoWriters:         "a second writer is told who holds the lock, and gets it after the first",
+	keepsLock:          "a second writer waits for a first that ends soon",
+	forgetsKilled:      "a run that did not finish counts as killed from the next run on",
+	losesRuns:          "runs are kept as they finished, newest first",
+	mixesProjects:      "a project of another region is refused, and nothing is stored",
+	keepsAbandoned:     "what an abandoned stretch staged does not come with another",
+	lastEnvironment:    "a later environment does not take an id from the first",
+	noChanges:          "what is loaded stands as given",
+	noSequence:         "new, changed and unchanged conversations of one batch are told apart",
+	countsRejectsAgain: "a reject is stored once, and its last sighting moves",
+	driftOverwritten:   "sightings of drift add up",
+	nilClearsCoverage:  "a stretch without coverage leaves it as it is",
+	losesCoverage:      "coverage and watermark are stored as given",
+	coverageOfAll:      "each feed has coverage of its own",
+	watermarkBack:      "coverage may be taken back, the watermark never is",
+	writesUnchanged:    "unchanged content is not written again",
+	keepsOldTurns:      "parts that the source no longer has are gone",
+	losesEntities:      "a change replaces the conversation and all of its parts",
+	losesHidden:        "hidden turns stay while there are some",
+	losesMetrics:       "empty metrics never replace metrics",
+	doublesAudio:       "a recording outlives every change, and is there once",
+	losesAudio:         "a recording outlives every change, and is there once",
+	forgetsFirst:       "a conversation moves to another month",
+	emptyTags:          "lists of every kind are held as given",
+	cutsText:           "a megabyte of text is held as given",
+	cutsTime:           "times of every century are held to the microsecond",
+	positiveZero:       "floats are held to the bit",
+	firstStaged:        "twice in a stretch is once, the last",
+	neverClosed:        "an open conversation is on the worklist until it ends",
+	hashOnly:           "an abandoned conversation leaves the worklist, though its content is the same",
+	losesStart:         "kept turns move with their conversation",
+	oldHash:            "hidden turns stay while nobody says how many there are",
+}
+
+func TestEveryBrokenPromiseIsCaught(t *testing.T) {
+	t.Parallel()
+	for broken, name := range caughtBy {
+		t.Run(string(broken), func(t *testing.T) {
+			t.Parallel()
+			all := checks()
+			i := slices.IndexFunc(all, func(c check) bool { return c.name == name })
+			if i < 0 {
+				t.Fatalf("there is no check %q", name)
+			}
+			failures := record(t, all[i], newReference(broken))
+			if len(failures) == 0 {
+				t.Errorf("a destination that %s passes %q", broken, name)
+			}
+		})
+	}
+}
