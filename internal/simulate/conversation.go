@@ -56,7 +56,8 @@ type turn struct {
 	outside, silent     boolean
 	bargeIn             boolean
 	extra               []member
-	recognised          bool // asr_lang_code, tts_lang_code and turn_id are given
+	audio               string // where the audio of the turn is
+	recognised          bool   // asr_lang_code, tts_lang_code and turn_id are given
 }
 
 // text is before + slot + after, or a string of a table that has a form of its own.
@@ -158,7 +159,6 @@ func (c *conversation) fill(e *environment, h head, now int64) {
 	}
 	c.review(&r)
 	e.deviations.apply(c)
-	e.overrides.apply(c)
 }
 
 func languageOf(u float64) int {
@@ -307,8 +307,11 @@ func (c *conversation) count() {
 		}
 	}
 	total, agent := c.total, c.agent
+	if c.head.total == neverEnds {
+		total = agent // the source has forgotten it
+	}
 	if c.open {
-		total = (c.now - c.start) / secondMicros
+		total = min(total, (c.now-c.start)/secondMicros)
 		agent = min(agent, total)
 	}
 	c.totalDuration, c.agentDuration = number{value: float64(total)}, number{value: float64(agent)}

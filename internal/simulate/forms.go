@@ -48,6 +48,7 @@ type entityRow struct {
 
 // metricForm is a metric's value with the rows that it makes.
 type metricForm struct {
+	name string
 	fragment
 	rows []metricRow
 }

@@ -136,7 +136,7 @@ func (e *environment) head(index int) head {
 		h.visible += int64(r.between(120, 6*3600)) * secondMicros
 	}
 	h.seed = r.next()
-	e.deviateHead(&h, &r)
+	e.deviateHead(&h)
 	return h
 }
 

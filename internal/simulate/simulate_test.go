@@ -71,7 +71,7 @@ func askPage(t testing.TB, s http.Handler, query url.Values) answer {
 // walk follows the cursors of a query to the end.
 func walk(t testing.TB, s http.Handler, query url.Values) iter.Seq[answer] {
 	return func(yield func(answer) bool) {
-		query := maps(query)
+		query := clone(query)
 		for {
 			a := askPage(t, s, query)
 			if !yield(a) || a.Cursor == nil {
@@ -82,7 +82,7 @@ func walk(t testing.TB, s http.Handler, query url.Values) iter.Seq[answer] {
 	}
 }
 
-func maps(v url.Values) url.Values {
+func clone(v url.Values) url.Values {
 	c := url.Values{}
 	for name, values := range v {
 		c[name] = values

@@ -7,7 +7,7 @@ func (c *conversation) turnTruth(i int) map[string]any {
 	user, agent := t.userAt.value(), t.agentAt.value()
 	row := map[string]any{
 		"project_id": c.environment.project.ID, "conversation_id": c.id, "turn_index": int64(i), "started_at": timeOf(c.start),
-		"turn_id": nil, "user_language": nil, "agent_language": nil, "user_audio_url": nil,
+		"turn_id": nil, "user_language": nil, "agent_language": nil, "user_audio_url": orNil(t.audio),
 		"user_input": orNil(t.user.String()), "user_input_dtmf": orNil(t.dtmf), "user_input_at": user,
 		"agent_response": orNil(t.agent.String()), "agent_response_at": agent,
 		"latency_seconds": nil, "latency_label": nil, "latency_percentile_1d": nil, "response_gap_seconds": nil,

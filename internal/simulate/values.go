@@ -105,7 +105,7 @@ type timeForm uint8
 
 const (
 	timeISO    timeForm = iota // 2026-06-03T13:19:19.757917+00:00
-	timeZ                      // …Z
+	timeZ                      // 1 to 6 digits and Z
 	timeOffset                 // in the zone +05:30
 	timeWest                   // in the zone -04:00
 	timeSpace                  // a space for the T
@@ -113,7 +113,8 @@ const (
 	timeNanos                  // nine digits, of which the last three are cut off
 	timeNull
 	timeUnread // no time at all
-	timeForms  = timeNull
+	// readableTimes is the number of forms above that are times.
+	readableTimes = int(timeNull)
 )
 
 const unreadTime = "yesterday"
@@ -146,6 +147,8 @@ func (m moment) append(dst []byte) []byte {
 	dst = append(append2(dst, day/60%60), ':')
 	dst = append2(dst, day%60)
 	switch {
+	case m.form == timeZ && micros > 0:
+		dst = trimZeros(append6(append(dst, '.'), micros))
 	case m.form == timeNanos:
 		dst = append(append6(append(dst, '.'), micros), "987"...)
 	case micros == 0:
@@ -155,6 +158,13 @@ func (m moment) append(dst []byte) []byte {
 		dst = append6(append(dst, '.'), micros)
 	}
 	return append(append(dst, zone...), '"')
+}
+
+func trimZeros(dst []byte) []byte {
+	for dst[len(dst)-1] == '0' {
+		dst = dst[:len(dst)-1]
+	}
+	return dst
 }
 
 func append2(dst []byte, v int64) []byte { return append(dst, byte('0'+v/10), byte('0'+v%10)) }

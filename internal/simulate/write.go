@@ -96,6 +96,9 @@ func (c *conversation) appendTurn(dst []byte, i int, withLatency bool) []byte {
 		dst = append(append(append(dst, `,"tts_lang_code":"`...), languages[c.language]...), '"')
 		dst = strconv.AppendInt(append(dst, `,"turn_id":`...), int64(i)+1, 10)
 	}
+	if t.audio != "" {
+		dst = appendQuoted(append(dst, `,"user_input_audio_url":`...), t.audio)
+	}
 	for j := range t.extra {
 		dst = t.extra[j].append(append(dst, ','), wire)
 	}
