@@ -80,20 +80,20 @@ func worklist(starts []Second, spans []Span) []Span {
 const (
 	stretchTarget = 10_000    // conversations, about
 	stretchMost   = 366 * day // however quiet
+	stretchGrowth = 4         // times the one before
 )
 
 // NextStretch takes the newest stretch off the spans, of which there is one at
 // least. It begins at a UTC midnight or where its span begins, and holds about
 // as many conversations as are good to publish at once, by the density
-// (conversations a second) that was seen so far; a day as long as none is known.
-func NextStretch(spans []Span, density float64, known bool) (stretch Span, rest []Span) {
+// (conversations a second) of the stretch before; it is at most four times as
+// long as that one, since a quiet night says little about the day. Before is 0
+// for the first stretch, which is a day.
+func NextStretch(spans []Span, density float64, before Second) (stretch Span, rest []Span) {
 	last := spans[len(spans)-1]
-	length := day
-	if known {
-		length = stretchMost
-		if most := stretchTarget / max(density, 1e-9); most < float64(stretchMost) {
-			length = max(day, Second(most))
-		}
+	length := min(stretchMost, max(day, stretchGrowth*before))
+	if fits := stretchTarget / max(density, 1e-9); fits < float64(length) {
+		length = max(day, Second(fits))
 	}
 	// Days stay whole, since a day is merged at once: the newest one always,
 	// and as many before it as fit.

@@ -190,11 +190,11 @@ func TestStretchesTileTheSpansNewestFirstAndKeepDaysWhole(t *testing.T) {
 			return
 		}
 		density := rapid.Float64Range(0, 2).Draw(t, "density")
-		known := rapid.Bool().Draw(t, "known")
+		before := Second(0)
 		var got []Span
 		for rest := spans; len(rest) > 0; {
 			var s Span
-			s, rest = NextStretch(rest, density, known)
+			s, rest = NextStretch(rest, density, before)
 			if s.Empty() {
 				t.Fatalf("an empty stretch %v", s)
 			}
@@ -205,9 +205,13 @@ func TestStretchesTileTheSpansNewestFirstAndKeepDaysWhole(t *testing.T) {
 			if s.From != s.From.startOfDay() && !begins {
 				t.Fatalf("%v cuts a day", s)
 			}
-			if s.From.startOfDay() != (s.Until-1).startOfDay() && known && density*float64(s.Seconds()) > 2*stretchTarget {
+			if s.From.startOfDay() != (s.Until-1).startOfDay() && density*float64(s.Seconds()) > 2*stretchTarget {
 				t.Fatalf("%v is too long for a density of %g", s, density)
 			}
+			if s.Seconds() > max(2*day, stretchGrowth*before+day) {
+				t.Fatalf("%v comes after one of %d s", s, before)
+			}
+			before = s.Seconds()
 			got = append(got, s)
 		}
 		if !slices.Equal(union(got), spans) {

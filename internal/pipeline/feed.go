@@ -20,7 +20,7 @@ type feedRun struct {
 	coverage []extract.Covered
 	now      extract.Second // the source's, when the run began
 	density  float64        // conversations a second, of what was read last
-	known    bool           // whether density says something
+	before   extract.Second // length of what was read last; 0: nothing yet
 }
 
 // do reads what the feed needs. Its error ends the run; what fails the feed
@@ -61,14 +61,14 @@ func (f *feedRun) read(ctx context.Context) error {
 	published <- nil
 	for spans := plan.Spans; len(spans) > 0; {
 		var span extract.Span
-		span, spans = extract.NextStretch(spans, f.density, f.known)
+		span, spans = extract.NextStretch(spans, f.density, f.before)
 		st := f.newStretch()
 		err := f.readStretch(ctx, st, extract.Slices(span, f.density, f.Reader.PageSize))
 		if err := errors.Join(err, <-published); err != nil {
 			f.abandon(ctx, st)
 			return err
 		}
-		f.density, f.known = float64(st.emitted.Load())/float64(span.Seconds()), true
+		f.density, f.before = float64(st.emitted.Load())/float64(span.Seconds()), span.Seconds()
 		go func() { published <- f.publish(ctx, st, span) }()
 	}
 	if err := <-published; err != nil {

@@ -1,0 +1,120 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// fake is a destination in memory that holds its caller to the contract, and
+// fails when it is told to.
+type fake struct {
+	mu            sync.Mutex
+	conversations map[string]string // id to lifecycle
+	starts        map[string]warehouse.Timestamp
+	staged        map[load.StretchID]int
+	published     map[load.StretchID]bool
+	coverage      []load.Range
+	watermark     warehouse.Timestamp
+	runs          []warehouse.SyncRun
+	abandoned     int
+	closed        bool
+	broken        []string // what was done against the contract
+
+	failStage, failPublish error
+	onPublish              func()
+}
+
+func newFake() *fake {
+	return &fake{
+		conversations: map[string]string{}, starts: map[string]warehouse.Timestamp{},
+		staged: map[load.StretchID]int{}, published: map[load.StretchID]bool{},
+	}
+}
+
+func (f *fake) Check(context.Context) error   { return nil }
+func (f *fake) Prepare(context.Context) error { return nil }
+func (f *fake) Close() error                  { return nil }
+
+func (f *fake) State(_ context.Context, feeds []load.Feed) (map[load.Feed]load.FeedState, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	state := load.FeedState{Coverage: f.coverage, Watermark: f.watermark}
+	for id, lifecycle := range f.conversations {
+		if lifecycle == warehouse.LifecycleOpen {
+			state.Open = append(state.Open, load.OpenConversation{ID: id, StartedAt: f.starts[id]})
+		}
+	}
+	states := map[load.Feed]load.FeedState{}
+	for _, feed := range feeds {
+		states[feed] = state
+	}
+	return states, nil
+}
+
+func (f *fake) Summary(context.Context, []load.Feed) (map[load.Feed]load.FeedSummary, error) {
+	return nil, nil
+}
+func (f *fake) Runs(context.Context, int) ([]warehouse.SyncRun, error) { return f.runs, nil }
+func (f *fake) Begin(context.Context, load.Owner) (load.Writer, error) { return &fakeWriter{f}, nil }
+
+type fakeWriter struct{ *fake }
+
+func (w *fakeWriter) Register(context.Context, []load.Project) error { return nil }
+
+func (w *fakeWriter) Stage(_ context.Context, b *load.Batch) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.failStage != nil {
+		return w.failStage
+	}
+	if w.published[b.Stretch] {
+		w.broken = append(w.broken, fmt.Sprintf("stretch %d was staged after it was published", b.Stretch))
+	}
+	w.staged[b.Stretch] += len(b.Rows)
+	for _, r := range b.Rows {
+		w.conversations[r.Conversation.ConversationID] = r.Conversation.Lifecycle
+		w.starts[r.Conversation.ConversationID] = r.Conversation.StartedAt
+	}
+	return nil
+}
+
+func (w *fakeWriter) Publish(_ context.Context, s *load.Stretch) (load.Counts, error) {
+	if w.onPublish != nil {
+		w.onPublish()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.failPublish != nil {
+		return load.Counts{}, w.failPublish
+	}
+	w.published[s.ID] = true
+	if s.Coverage != nil {
+		w.coverage = s.Coverage
+	}
+	w.watermark = max(w.watermark, s.Watermark)
+	return load.Counts{Inserted: int64(w.staged[s.ID]), NewRejects: int64(len(s.Rejects))}, nil
+}
+
+func (w *fakeWriter) Abandon(context.Context, load.StretchID) (load.Counts, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.abandoned++
+	return load.Counts{}, nil
+}
+
+func (w *fakeWriter) Finish(_ context.Context, run *warehouse.SyncRun) error {
+	w.runs = append(w.runs, *run)
+	return nil
+}
+
+func (w *fakeWriter) Close() error {
+	w.closed = true
+	return nil
+}
+
+var errDestination = errors.New("the destination is out of order")
