@@ -58,3 +58,17 @@ func TestEveryBrokenPromiseIsCaught(t *testing.T) {
 		})
 	}
 }
+
+func TestRandomCasesCatchBrokenPromisesToo(t *testing.T) {
+	t.Parallel()
+	for _, broken := range []fault{
+		writesUnchanged, keepsOldTurns, losesEntities, losesHidden, losesMetrics, doublesAudio, losesAudio, hashOnly, oldHash, losesStart, noChanges,
+	} {
+		t.Run(string(broken), func(t *testing.T) {
+			t.Parallel()
+			if len(record(t, randomChecks[0], newReference(broken))) == 0 {
+				t.Errorf("a destination that %s passes", broken)
+			}
+		})
+	}
+}

@@ -27,6 +27,6 @@ func Run(t *testing.T, fresh func(testing.TB) Subject) {
 func checks() []check {
 	return slices.Concat(
 		writingChecks, hiddenChecks, movingChecks, worklistChecks, identityChecks,
-		valueChecks, sightingChecks, coveringChecks, owningChecks, volumeChecks,
+		valueChecks, sightingChecks, coveringChecks, owningChecks, volumeChecks, randomChecks,
 	)
 }
