@@ -25,9 +25,9 @@ var (
 	}
 )
 
-// Main runs the tests and then stops the private server, if one was started.
-// It returns the code to exit with.
-func Main(m *testing.M) int {
+// Main runs the tests (a [testing.M]) and then stops the private server, if one
+// was started. It returns the code to exit with.
+func Main(m interface{ Run() int }) int {
 	defer func() {
 		if private.server != nil {
 			private.stop()

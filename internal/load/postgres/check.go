@@ -1,0 +1,83 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+const oldestServer = 14
+
+// Check tells whether a run could load; it writes nothing.
+func (d *Database) Check(ctx context.Context) error {
+	if err := d.checkServer(ctx); err != nil {
+		return err
+	}
+	exists, err := d.schemaExists(ctx)
+	if err != nil {
+		return d.describe(err)
+	}
+	if !exists {
+		return d.checkRight(ctx, "the schema does not exist and the role may not create it",
+			"SELECT has_database_privilege(current_database(), 'CREATE')")
+	}
+	status, err := d.checkLayout(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.checkRight(ctx, "the role may not create tables in the schema",
+		"SELECT has_schema_privilege($1, 'CREATE') AND has_schema_privilege($1, 'USAGE')", d.Schema); err != nil || status.Applied == 0 {
+		return err
+	}
+	names := []string{"conversation_keys"}
+	for _, s := range warehouse.Specs() {
+		names = append(names, s.Name)
+	}
+	// To make a month's partition one must own the table.
+	return d.checkRight(ctx, "the role does not own all of the tables",
+		"SELECT coalesce(bool_and(pg_has_role(relowner, 'USAGE')), false) FROM pg_class WHERE oid = ANY($1::text[]::regclass[])", names)
+}
+
+// checkServer refuses a server that is too old, read only or not UTF-8.
+func (d *Database) checkServer(ctx context.Context) error {
+	var version int
+	var encoding, readOnly string
+	err := d.pool.QueryRow(ctx, `SELECT current_setting('server_version_num')::int / 10000,
+		current_setting('server_encoding'), current_setting('transaction_read_only')`).Scan(&version, &encoding, &readOnly)
+	if err != nil {
+		return d.describe(err)
+	}
+	return d.judgeServer(version, encoding, readOnly == "on")
+}
+
+func (d *Database) judgeServer(version int, encoding string, readOnly bool) error {
+	switch {
+	case version < oldestServer:
+		return &load.StateError{
+			What: fmt.Sprintf("%s: the server is PostgreSQL %d", d.where, version),
+			Hint: fmt.Sprintf("update it to %d or newer", oldestServer),
+		}
+	case encoding != "UTF8":
+		return &load.StateError{
+			What: fmt.Sprintf("%s: the database's encoding is %s", d.where, encoding),
+			Hint: "use a database whose encoding is UTF8 (createdb -E UTF8 -T template0)",
+		}
+	case readOnly:
+		return &load.StateError{What: d.where + ": the server takes no writes", Hint: hints[codeReadOnly]}
+	}
+	return nil
+}
+
+// checkRight asks a yes-or-no question; no is the trouble that it is asked for.
+func (d *Database) checkRight(ctx context.Context, trouble, question string, args ...any) error {
+	var yes bool
+	if err := d.pool.QueryRow(ctx, question, args...).Scan(&yes); err != nil {
+		return d.describe(err)
+	}
+	if !yes {
+		return &load.StateError{What: d.where + ": " + trouble, Hint: hints[codeNoPrivilege]}
+	}
+	return nil
+}

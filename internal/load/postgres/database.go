@@ -1,0 +1,119 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"convsync/internal/load"
+)
+
+// Options configure a database as a destination.
+type Options struct {
+	// URL yields the database's URL, anew for each connection: a password
+	// that is renewed outside is picked up.
+	URL func(ctx context.Context) (string, error)
+	// Schema is where the tables are; polyai unless set.
+	Schema string
+	// LockWait is how long a writer waits for another to end; 10 s unless set.
+	LockWait time.Duration
+	// Step, when not nil, is called before each step that leaves something
+	// behind, with the step's name: tests kill the process there.
+	Step func(name string)
+}
+
+// maxConnections bounds the pool: two loaders, a commit of coverage, a
+// question. The writer's lock has a connection beside it.
+const maxConnections = 4
+
+// Database is a schema of a PostgreSQL database as a destination.
+type Database struct {
+	Options
+	pool  *pgxpool.Pool
+	where string // for people; without the password
+}
+
+var _ load.Destination = (*Database)(nil)
+
+// Open prepares the use of a database; it connects when it is first needed.
+func Open(ctx context.Context, o Options) (*Database, error) {
+	o.Schema = cmp.Or(o.Schema, "polyai")
+	o.LockWait = cmp.Or(o.LockWait, 10*time.Second)
+	if o.Step == nil {
+		o.Step = func(string) {}
+	}
+	d := &Database{Options: o}
+	first, err := d.config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d.where = fmt.Sprintf("schema %s of database %s on %s", o.Schema, first.Database, first.Host)
+	cfg, err := pgxpool.ParseConfig("")
+	if err != nil {
+		return nil, &load.StateError{What: "the PG… variables of the environment are not right", Err: err}
+	}
+	cfg.ConnConfig = first
+	cfg.MaxConns = maxConnections
+	cfg.BeforeConnect = func(ctx context.Context, c *pgx.ConnConfig) error {
+		fresh, err := d.config(ctx)
+		if err == nil {
+			c.Config = fresh.Config
+		}
+		return err
+	}
+	if d.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
+		return nil, d.describe(err)
+	}
+	return d, nil
+}
+
+// Close closes all connections.
+func (d *Database) Close() error {
+	d.pool.Close()
+	return nil
+}
+
+// config asks for the URL and settles what every connection of ours has.
+func (d *Database) config(ctx context.Context) (*pgx.ConnConfig, error) {
+	text, err := d.URL(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := pgx.ParseConfig(text)
+	if err != nil {
+		// The reason may quote the URL, and with it the password.
+		return nil, &load.StateError{
+			What: "the URL of the Postgres destination cannot be read",
+			Hint: "it looks like postgres://user:password@host:5432/database, with what is special in the password percent-encoded",
+		}
+	}
+	c.RuntimeParams["search_path"] = pgx.Identifier{d.Schema}.Sanitize()
+	c.RuntimeParams["timezone"] = "UTC"
+	if c.RuntimeParams["application_name"] == "" {
+		c.RuntimeParams["application_name"] = "convsync"
+	}
+	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, 15*time.Second)
+	return c, nil
+}
+
+// connect opens a connection outside of the pool.
+func (d *Database) connect(ctx context.Context) (*pgx.Conn, error) {
+	c, err := d.config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.ConnectConfig(ctx, c)
+}
+
+// lockKey is the advisory lock of the schema's writer. Migrations take it too:
+// nobody writes while the layout changes.
+func (d *Database) lockKey() int64 {
+	h := fnv.New64a()
+	h.Write([]byte("convsync writer of " + d.Schema)) //nolint:errcheck // never fails
+	return int64(h.Sum64())
+}

@@ -1,0 +1,139 @@
+package postgres
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/jackc/pgx/v5"
+
+	"convsync/internal/warehouse"
+)
+
+var errDamaged = errors.New("the server answered a value of another form than its type has")
+
+// selectRows reads the rows that a query finds; where follows the columns and
+// the table's name.
+func selectRows[R any](send pgx.Rows, t *warehouse.Table[R], use func(*R)) error {
+	defer send.Close()
+	for send.Next() {
+		var row R
+		for i, raw := range send.RawValues() {
+			if err := decodeField(raw, t.Columns[i].Ref(&row)); err != nil {
+				return fmt.Errorf("%s.%s: %w", t.Name, t.Columns[i].Name, err)
+			}
+		}
+		use(&row)
+	}
+	return send.Err()
+}
+
+// decodeField is the reverse of appendField; raw is nil for NULL.
+func decodeField(raw []byte, field any) error {
+	switch f := field.(type) {
+	case *string:
+		*f = string(raw)
+	case *warehouse.Text:
+		*f = warehouse.Text(raw)
+	case *warehouse.JSON:
+		if raw == nil {
+			*f = ""
+			return nil
+		}
+		if len(raw) == 0 || raw[0] != 1 {
+			return errDamaged
+		}
+		*f, _ = warehouse.Canonical(string(raw[1:]))
+	case *warehouse.List:
+		return decodeList(raw, f)
+	case *int64:
+		return decodeInt(raw, f)
+	case *warehouse.Null[int64]:
+		f.Valid = raw != nil
+		return decodeNullable(raw, &f.V)
+	case *warehouse.Null[float64]:
+		var bits int64
+		err := decodeNullable(raw, &bits)
+		*f = warehouse.Null[float64]{V: math.Float64frombits(uint64(bits)), Valid: raw != nil}
+		return err
+	case *bool:
+		return decodeBool(raw, f)
+	case *warehouse.Null[bool]:
+		if f.Valid = raw != nil; f.Valid {
+			return decodeBool(raw, &f.V)
+		}
+	case *warehouse.Timestamp:
+		return decodeTime(raw, f)
+	case *warehouse.Null[warehouse.Timestamp]:
+		if f.Valid = raw != nil; f.Valid {
+			return decodeTime(raw, &f.V)
+		}
+	default:
+		panic("postgres: a column's field has a type that no column can have")
+	}
+	return nil
+}
+
+func decodeNullable(raw []byte, v *int64) error {
+	if raw == nil {
+		return nil
+	}
+	return decodeInt(raw, v)
+}
+
+func decodeInt(raw []byte, v *int64) error {
+	if len(raw) != 8 {
+		return errDamaged
+	}
+	*v = int64(binary.BigEndian.Uint64(raw))
+	return nil
+}
+
+func decodeTime(raw []byte, t *warehouse.Timestamp) error {
+	var v int64
+	err := decodeInt(raw, &v)
+	*t = warehouse.Timestamp(v + postgresEpoch)
+	return err
+}
+
+func decodeBool(raw []byte, v *bool) error {
+	if len(raw) != 1 {
+		return errDamaged
+	}
+	*v = raw[0] != 0
+	return nil
+}
+
+func decodeList(raw []byte, l *warehouse.List) error {
+	*l = nil
+	if raw == nil {
+		return nil
+	}
+	const head, dimension = 12, 8
+	if len(raw) < head {
+		return errDamaged
+	}
+	if binary.BigEndian.Uint32(raw) == 0 {
+		*l = warehouse.List{}
+		return nil
+	}
+	if binary.BigEndian.Uint32(raw) != 1 || len(raw) < head+dimension {
+		return errDamaged
+	}
+	n := binary.BigEndian.Uint32(raw[head:])
+	raw = raw[head+dimension:]
+	for range n {
+		if len(raw) < 4 {
+			return errDamaged
+		}
+		size := binary.BigEndian.Uint32(raw)
+		raw = raw[4:]
+		if uint64(size) > uint64(len(raw)) { // NULL too, which we never write
+			return errDamaged
+		}
+		*l = append(*l, string(raw[:size]))
+		raw = raw[size:]
+	}
+	return nil
+}

@@ -1,0 +1,14 @@
+// Package postgres loads conversations into a schema of a PostgreSQL database.
+//
+// It promises what package load asks of a destination. New conversations are
+// copied straight into the tables and changed ones are deleted and copied, in
+// one transaction with their keys, the feed of changes and the worklist;
+// unchanged ones are recognised by their hashes in conversation_keys and cost
+// no write. A session advisory lock on a connection of its own keeps writers
+// apart, and every commit checks the epoch in sync_locks, so that a writer
+// that lost its lock without noticing cannot commit.
+//
+// The URL, which may hold a password, is asked for anew for each connection
+// and never appears in an error. The package knows nothing of the source and
+// of the configuration; the layout itself is in migrations.
+package postgres

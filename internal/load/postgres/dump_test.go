@@ -1,0 +1,167 @@
+package postgres
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"convsync/internal/load/loadtest"
+	"convsync/internal/warehouse"
+)
+
+// Dump reads all tables by plain SQL, each value in a form that pgx scans: none
+// of the loader's own decoding is in it.
+func (s subject) Dump(t testing.TB) *loadtest.Dump {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), inSchema(t, s.url, s.schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	d := &loadtest.Dump{Conversations: map[[2]string]*warehouse.Rows{}}
+	for _, c := range dumpTable(t, conn, &warehouse.Conversations) {
+		key := [2]string{c.ProjectID, c.ConversationID}
+		if d.Conversations[key] != nil {
+			t.Fatalf("conversation %q is stored twice", key)
+		}
+		d.Conversations[key] = &warehouse.Rows{Conversation: c}
+	}
+	of := func(project, id string) *warehouse.Rows {
+		r := d.Conversations[[2]string{project, id}]
+		if r == nil {
+			t.Fatalf("there are parts of conversation %q of %q, which is not stored", id, project)
+		}
+		return r
+	}
+	for _, p := range dumpTable(t, conn, &warehouse.Turns) {
+		r := of(p.ProjectID, p.ConversationID)
+		r.Turns = append(r.Turns, p)
+	}
+	for _, p := range dumpTable(t, conn, &warehouse.Entities) {
+		r := of(p.ProjectID, p.ConversationID)
+		r.Entities = append(r.Entities, p)
+	}
+	for _, p := range dumpTable(t, conn, &warehouse.Metrics) {
+		r := of(p.ProjectID, p.ConversationID)
+		r.Metrics = append(r.Metrics, p)
+	}
+	for _, p := range dumpTable(t, conn, &warehouse.AudioReferences) {
+		r := of(p.ProjectID, p.ConversationID)
+		r.Audio = append(r.Audio, p)
+	}
+	keysFit(t, conn, d)
+	d.Changes = dumpTable(t, conn, &warehouse.Changes)
+	d.Coverage = dumpTable(t, conn, &warehouse.SyncCoverage)
+	d.Watermarks = dumpTable(t, conn, &warehouse.SyncWatermarks)
+	d.Open = dumpTable(t, conn, &warehouse.OpenConversations)
+	d.Rejects = dumpTable(t, conn, &warehouse.Rejects)
+	d.Drift = dumpTable(t, conn, &warehouse.SchemaDrift)
+	d.Projects = dumpTable(t, conn, &warehouse.Projects)
+	d.Runs = dumpTable(t, conn, &warehouse.SyncRuns)
+	return d
+}
+
+// keysFit checks that conversation_keys says the same as the rows.
+func keysFit(t testing.TB, conn *pgx.Conn, d *loadtest.Dump) {
+	t.Helper()
+	stored := dumpTable(t, conn, &conversationKeys)
+	if len(stored) != len(d.Conversations) {
+		t.Errorf("%d keys for %d conversations", len(stored), len(d.Conversations))
+	}
+	for _, k := range stored {
+		r := d.Conversations[[2]string{k.ProjectID, k.ConversationID}]
+		if r == nil || keyOf(&r.Conversation) != k {
+			t.Errorf("the key %+v does not fit its conversation", k)
+		}
+	}
+}
+
+// dumpTable reads a table in the order of its key.
+func dumpTable[R any](t testing.TB, conn *pgx.Conn, table *warehouse.Table[R]) []R {
+	t.Helper()
+	var row R
+	columns := make([]string, len(table.Columns))
+	for i := range table.Columns {
+		columns[i] = table.Columns[i].Name
+		switch table.Columns[i].Ref(&row).(type) {
+		case *warehouse.Timestamp, *warehouse.Null[warehouse.Timestamp]:
+			columns[i] = "(extract(epoch FROM " + columns[i] + ") * 1000000)::bigint"
+		case *warehouse.JSON:
+			columns[i] += "::text"
+		}
+	}
+	rows, err := conn.Query(t.Context(), fmt.Sprintf("SELECT %s FROM %s ORDER BY %s",
+		strings.Join(columns, ", "), table.Name, strings.Join(table.Key, ", ")))
+	if err != nil {
+		t.Fatalf("%s: %v", table.Name, err)
+	}
+	defer rows.Close()
+	var found []R
+	for rows.Next() {
+		var row R
+		targets := make([]any, len(table.Columns))
+		for i := range table.Columns {
+			targets[i] = scanTarget(table.Columns[i].Ref(&row))
+		}
+		if err := rows.Scan(targets...); err != nil {
+			t.Fatalf("%s: %v", table.Name, err)
+		}
+		found = append(found, row)
+	}
+	if rows.Err() != nil {
+		t.Fatalf("%s: %v", table.Name, rows.Err())
+	}
+	return found
+}
+
+// scanTarget is what pgx scans a column into.
+func scanTarget(field any) any {
+	switch f := field.(type) {
+	case *warehouse.Text:
+		return nullable[string]{func(v string, ok bool) {
+			*f = warehouse.Text(v)
+			if ok && v == "" {
+				*f = "an empty text, which should be NULL"
+			}
+		}}
+	case *warehouse.JSON:
+		return nullable[string]{func(v string, ok bool) {
+			if *f = ""; ok {
+				*f, _ = warehouse.Canonical(v)
+			}
+		}}
+	case *warehouse.List:
+		return (*[]string)(f)
+	case *warehouse.Null[int64]:
+		return nullable[int64]{func(v int64, ok bool) { *f = warehouse.Null[int64]{V: v, Valid: ok} }}
+	case *warehouse.Null[float64]:
+		return nullable[float64]{func(v float64, ok bool) { *f = warehouse.Null[float64]{V: v, Valid: ok} }}
+	case *warehouse.Null[bool]:
+		return nullable[bool]{func(v bool, ok bool) { *f = warehouse.Null[bool]{V: v, Valid: ok} }}
+	case *warehouse.Timestamp:
+		return (*int64)(f)
+	case *warehouse.Null[warehouse.Timestamp]:
+		return nullable[int64]{func(v int64, ok bool) { *f = warehouse.Null[warehouse.Timestamp]{V: warehouse.Timestamp(v), Valid: ok} }}
+	}
+	return field
+}
+
+// nullable hands a scanned value, or its absence, on.
+type nullable[T any] struct{ put func(v T, ok bool) }
+
+// Scan takes what database/sql would.
+func (n nullable[T]) Scan(src any) error {
+	if src == nil {
+		var zero T
+		n.put(zero, false)
+		return nil
+	}
+	v, ok := src.(T)
+	if !ok {
+		return fmt.Errorf("scanned a %T", src)
+	}
+	n.put(v, true)
+	return nil
+}

@@ -1,0 +1,156 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"iter"
+	"math"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+
+	"convsync/internal/warehouse"
+)
+
+// Postgres counts microseconds from 2000-01-01 UTC.
+const postgresEpoch = 946_684_800_000_000
+
+const oidText = 25
+
+var copyHeader = []byte("PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00")
+
+// copier is a table that rows are copied into, in the binary form of COPY.
+type copier[R any] struct {
+	*warehouse.Table[R]
+	statement string
+}
+
+func newCopier[R any](t *warehouse.Table[R]) copier[R] {
+	return copier[R]{t, "COPY " + t.Name + " (" + strings.Join(t.Names(), ", ") + ") FROM STDIN (FORMAT binary)"}
+}
+
+var (
+	conversations = newCopier(&warehouse.Conversations)
+	turns         = newCopier(&warehouse.Turns)
+	entities      = newCopier(&warehouse.Entities)
+	metrics       = newCopier(&warehouse.Metrics)
+	audio         = newCopier(&warehouse.AudioReferences)
+	keys          = newCopier(&conversationKeys)
+)
+
+var copyBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// copyRows copies rows into the table and tells how many there were.
+func copyRows[R any](ctx context.Context, tx pgx.Tx, c copier[R], rows iter.Seq[*R]) (int64, error) {
+	buf := copyBuffers.Get().(*[]byte)
+	defer copyBuffers.Put(buf)
+	b := append((*buf)[:0], copyHeader...)
+	for row := range rows {
+		b = c.appendRow(b, row)
+	}
+	*buf = b
+	if len(b) == len(copyHeader) {
+		return 0, nil
+	}
+	*buf = append(b, 0xff, 0xff)
+	tag, err := tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(*buf), c.statement)
+	return tag.RowsAffected(), err
+}
+
+func (c copier[R]) appendRow(dst []byte, row *R) []byte {
+	dst = binary.BigEndian.AppendUint16(dst, uint16(len(c.Columns)))
+	for i := range c.Columns {
+		dst = appendField(dst, c.Columns[i].Ref(row))
+	}
+	return dst
+}
+
+// appendField appends the length and the binary form of a column's field.
+func appendField(dst []byte, field any) []byte {
+	switch f := field.(type) {
+	case *string:
+		return appendText(dst, *f)
+	case *warehouse.Text:
+		if *f == "" {
+			return appendNull(dst)
+		}
+		return appendText(dst, string(*f))
+	case *warehouse.JSON:
+		if *f == "" {
+			return appendNull(dst)
+		}
+		dst = binary.BigEndian.AppendUint32(dst, uint32(len(*f)+1))
+		return append(append(dst, 1), *f...) // version 1 of jsonb's binary form
+	case *warehouse.List:
+		return appendList(dst, *f)
+	case *int64:
+		return appendInt(dst, *f)
+	case *warehouse.Null[int64]:
+		if !f.Valid {
+			return appendNull(dst)
+		}
+		return appendInt(dst, f.V)
+	case *warehouse.Null[float64]:
+		if !f.Valid {
+			return appendNull(dst)
+		}
+		return appendInt(dst, int64(math.Float64bits(f.V)))
+	case *bool:
+		return appendBool(dst, *f)
+	case *warehouse.Null[bool]:
+		if !f.Valid {
+			return appendNull(dst)
+		}
+		return appendBool(dst, f.V)
+	case *warehouse.Timestamp:
+		return appendInt(dst, int64(*f)-postgresEpoch)
+	case *warehouse.Null[warehouse.Timestamp]:
+		if !f.Valid {
+			return appendNull(dst)
+		}
+		return appendInt(dst, int64(f.V)-postgresEpoch)
+	}
+	panic("postgres: a column's field has a type that no column can have")
+}
+
+func appendNull(dst []byte) []byte { return append(dst, 0xff, 0xff, 0xff, 0xff) }
+
+func appendText(dst []byte, s string) []byte {
+	return append(binary.BigEndian.AppendUint32(dst, uint32(len(s))), s...)
+}
+
+func appendInt(dst []byte, v int64) []byte {
+	return binary.BigEndian.AppendUint64(append(dst, 0, 0, 0, 8), uint64(v))
+}
+
+func appendBool(dst []byte, v bool) []byte {
+	if v {
+		return append(dst, 0, 0, 0, 1, 1)
+	}
+	return append(dst, 0, 0, 0, 1, 0)
+}
+
+// appendList appends a text[]: dimensions, whether there are NULLs, type of
+// the elements, then of the one dimension its length and lower bound.
+func appendList(dst []byte, l warehouse.List) []byte {
+	if l == nil {
+		return appendNull(dst)
+	}
+	at := len(dst)
+	dst = append(dst, 0, 0, 0, 0) // the length, when it is known
+	dimensions := uint32(min(len(l), 1))
+	dst = binary.BigEndian.AppendUint32(dst, dimensions)
+	dst = binary.BigEndian.AppendUint32(dst, 0)
+	dst = binary.BigEndian.AppendUint32(dst, oidText)
+	if dimensions > 0 {
+		dst = binary.BigEndian.AppendUint32(dst, uint32(len(l)))
+		dst = binary.BigEndian.AppendUint32(dst, 1)
+	}
+	for _, s := range l {
+		dst = appendText(dst, s)
+	}
+	binary.BigEndian.PutUint32(dst[at:], uint32(len(dst)-at-4))
+	return dst
+}

@@ -1,0 +1,101 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"net"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"convsync/internal/load"
+)
+
+// SQLSTATE codes that are told apart.
+const (
+	codeInvalidPassword  = "28P01"
+	codeInvalidAuth      = "28000"
+	codeNoDatabase       = "3D000"
+	codeNoSchema         = "3F000"
+	codeNoTable          = "42P01"
+	codeNoColumn         = "42703"
+	codeDuplicateTable   = "42P07"
+	codeDuplicateSchema  = "42P06"
+	codeNoPrivilege      = "42501"
+	codeReadOnly         = "25006"
+	codeDiskFull         = "53100"
+	codeTooManyConns     = "53300"
+	codeStarting         = "57P03"
+	codeShutdown         = "57P01"
+	codeLockNotAvailable = "55P03"
+	codeUniqueViolation  = "23505"
+	codeDeadlock         = "40P01"
+	codeSerialization    = "40001"
+)
+
+// hints say, by SQLSTATE, how to mend what people can mend.
+var hints = map[string]string{
+	codeInvalidPassword:  "check user and password in destination.postgres.url (what is special in the password is percent-encoded)",
+	codeInvalidAuth:      "check the user in destination.postgres.url, and that the server's pg_hba.conf lets it in from here",
+	codeNoDatabase:       "create the database (createdb -E UTF8), or correct its name in destination.postgres.url",
+	codeNoSchema:         "create the tables with `convsync migrate`",
+	codeNoTable:          "create the tables with `convsync migrate`",
+	codeNoColumn:         "the tables were changed outside of convsync: bring them back, or use another schema",
+	codeDuplicateTable:   "the schema holds tables of these names that convsync did not make: use another schema (destination.postgres.schema)",
+	codeNoPrivilege:      "let the role own the schema: CREATE SCHEMA … AUTHORIZATION …, or GRANT CREATE ON DATABASE … TO …",
+	codeReadOnly:         "this server is a standby or set to read only: give the URL of the primary",
+	codeDiskFull:         "the server's disk is full: make room and run again, nothing is lost",
+	codeTooManyConns:     "the server has no connection free: raise max_connections or end others",
+	codeStarting:         "the server is starting or stopping: run again in a moment, nothing is lost",
+	codeShutdown:         "the server was stopped: run again when it is back, nothing is lost",
+	codeLockNotAvailable: "another session holds a lock on the tables: run again when it is done",
+}
+
+// describe turns trouble with the server into an error for people. Errors
+// that are for people already pass.
+func (d *Database) describe(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || forPeople(err) {
+		return err
+	}
+	state := &load.StateError{What: d.where, Err: err}
+	var server *pgconn.PgError
+	var connect *pgconn.ConnectError
+	var network net.Error
+	switch {
+	case errors.As(err, &server):
+		state.Hint = hints[server.Code]
+	case errors.As(err, &connect):
+		state.Hint = "check host and port in destination.postgres.url, and that the server is up and may be reached from here"
+	case errors.As(err, &network) || pgconn.SafeToRetry(err):
+		state.Hint = "the connection was lost: run again, nothing is lost"
+	}
+	return state
+}
+
+func forPeople(err error) bool {
+	var state *load.StateError
+	var locked *load.LockedError
+	var tooNew *load.TooNewError
+	var mixed *load.MixedProjectError
+	return errors.Is(err, load.ErrNeedsMigration) || errors.As(err, &state) || errors.As(err, &locked) ||
+		errors.As(err, &tooNew) || errors.As(err, &mixed)
+}
+
+// hasCode reports whether the server said so.
+func hasCode(err error, codes ...string) bool {
+	var server *pgconn.PgError
+	if !errors.As(err, &server) {
+		return false
+	}
+	for _, code := range codes {
+		if server.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
+// violated reports whether the constraint was.
+func violated(err error, constraint string) bool {
+	var server *pgconn.PgError
+	return errors.As(err, &server) && server.Code == codeUniqueViolation && server.ConstraintName == constraint
+}

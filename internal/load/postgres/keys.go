@@ -1,0 +1,42 @@
+package postgres
+
+import "convsync/internal/warehouse"
+
+// conversationKey is a row of conversation_keys: what tells whether a
+// conversation is stored, where, and unchanged, without touching its rows.
+type conversationKey struct {
+	ProjectID, ConversationID, Environment string
+	StartedAt                              warehouse.Timestamp
+	Lifecycle, ContentHash                 string
+	MissingSince                           warehouse.Null[warehouse.Timestamp]
+	FirstSeenAt                            warehouse.Timestamp
+}
+
+var conversationKeys = warehouse.Table[conversationKey]{
+	Name: "conversation_keys", Key: []string{"project_id", "conversation_id"},
+	Columns: []warehouse.Column[conversationKey]{
+		{Name: "project_id", Ref: func(r *conversationKey) any { return &r.ProjectID }},
+		{Name: "conversation_id", Ref: func(r *conversationKey) any { return &r.ConversationID }},
+		{Name: "environment", Ref: func(r *conversationKey) any { return &r.Environment }},
+		{Name: "started_at", Ref: func(r *conversationKey) any { return &r.StartedAt }},
+		{Name: "lifecycle", Ref: func(r *conversationKey) any { return &r.Lifecycle }},
+		{Name: "content_hash", Ref: func(r *conversationKey) any { return &r.ContentHash }},
+		{Name: "missing_since", Ref: func(r *conversationKey) any { return &r.MissingSince }},
+		{Name: "first_seen_at", Ref: func(r *conversationKey) any { return &r.FirstSeenAt }},
+	},
+}
+
+// keyOf is the key of a conversation as it is stored.
+func keyOf(c *warehouse.Conversation) conversationKey {
+	return conversationKey{
+		ProjectID: c.ProjectID, ConversationID: c.ConversationID, Environment: c.Environment,
+		StartedAt: c.StartedAt, Lifecycle: c.Lifecycle, ContentHash: c.ContentHash,
+		MissingSince: c.MissingSince, FirstSeenAt: c.FirstSeenAt,
+	}
+}
+
+// shows reports whether what is stored under the key is the conversation
+// exactly as in: nothing is to be done.
+func (k *conversationKey) shows(in *warehouse.Conversation) bool {
+	return k.ContentHash == in.ContentHash && k.Lifecycle == in.Lifecycle && !k.MissingSince.Valid
+}

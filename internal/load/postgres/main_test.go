@@ -1,0 +1,86 @@
+package postgres
+
+import (
+	"context"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"convsync/internal/load"
+	"convsync/internal/load/loadtest"
+	"convsync/internal/load/pgtest"
+)
+
+// patience is for the lock, in tests where another one holds it.
+const patience = 300 * time.Millisecond
+
+func TestMain(m *testing.M) {
+	// Both clear up after themselves: the suite starts this binary as a writer.
+	os.Exit(pgtest.Main(suite{m}))
+}
+
+// suite runs the tests, or the writer that the suite's crash test kills.
+type suite struct{ m *testing.M }
+
+func (s suite) Run() int {
+	return loadtest.Main(s.m, func(locator string, step func(string)) (load.Destination, error) {
+		database, schema, _ := strings.Cut(locator, "#")
+		return Open(context.Background(), Options{URL: fixed(database), Schema: schema, Step: step})
+	})
+}
+
+// subject is a schema under test.
+type subject struct {
+	url, schema string
+}
+
+func newSubject(t testing.TB) loadtest.Subject { return subject{url: pgtest.URL(t), schema: "polyai"} }
+
+func (s subject) Open(t testing.TB, step func(string)) load.Destination {
+	t.Helper()
+	return open(t, Options{URL: fixed(s.url), Schema: s.schema, Step: step, LockWait: patience})
+}
+
+func (s subject) Locator() string { return s.url + "#" + s.schema }
+
+func TestTheSuiteOfEveryLoader(t *testing.T) { loadtest.Run(t, newSubject) }
+
+func TestKilledWritersLeaveNothingToMend(t *testing.T) { loadtest.Crash(t, newSubject) }
+
+// fixed is a URL that never changes.
+func fixed(database string) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) { return database, nil }
+}
+
+// open opens a database that is closed with the test.
+func open(t testing.TB, o Options) *Database {
+	t.Helper()
+	d, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	return d
+}
+
+// prepared opens an empty database and makes its tables.
+func prepared(t testing.TB) (*Database, string) {
+	t.Helper()
+	database := pgtest.URL(t)
+	d := open(t, Options{URL: fixed(database), LockWait: patience})
+	if err := d.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return d, database
+}
+
+// inSchema is the URL of a connection that finds the tables.
+func inSchema(t testing.TB, database, schema string) string {
+	return pgtest.With(t, database, func(u *url.URL) {
+		q := u.Query()
+		q.Set("search_path", schema)
+		u.RawQuery = q.Encode()
+	})
+}

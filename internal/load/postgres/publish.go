@@ -1,0 +1,136 @@
+package postgres
+
+import (
+	"context"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// Publish commits the coverage of a stretch, whose rows Stage has committed,
+// with what was odd in it.
+func (w *writer) Publish(ctx context.Context, st *load.Stretch) (load.Counts, error) {
+	change, err := w.stretchChange(ctx, st)
+	if err != nil {
+		return load.Counts{}, w.describe(err)
+	}
+	var newRejects int64
+	if change.any() {
+		err = w.transact(ctx, "publish", nothing, func(tx pgx.Tx) error {
+			newRejects, err = change.commit(ctx, tx)
+			return err
+		})
+		if err != nil {
+			return load.Counts{}, w.describe(err)
+		}
+	}
+	counts := w.counted(st.ID)
+	counts.NewRejects = newRejects
+	return counts, nil
+}
+
+// Abandon forgets the counts of a stretch. Its rows are committed, and stay.
+func (w *writer) Abandon(_ context.Context, stretch load.StretchID) (load.Counts, error) {
+	return w.counted(stretch), nil
+}
+
+// stretchChange is what publishing a stretch changes beside its rows.
+type stretchChange struct {
+	*load.Stretch
+	gone      []warehouse.CoverageRange // stored, to be deleted
+	covered   []warehouse.CoverageRange // to be stored
+	watermark bool                      // whether it moves
+}
+
+// stretchChange compares a stretch with what is stored of its feed. There is
+// one writer, and it publishes one stretch at a time: what is read before the
+// transaction is still so in it.
+func (w *writer) stretchChange(ctx context.Context, st *load.Stretch) (*stretchChange, error) {
+	c := &stretchChange{Stretch: st}
+	const ofFeed = "WHERE project_id = $1 AND environment = $2"
+	if st.Coverage != nil {
+		for _, r := range st.Coverage {
+			c.covered = append(c.covered, warehouse.CoverageRange{ProjectID: st.Feed.ProjectID, Environment: st.Feed.Environment,
+				From: r.From, Until: r.Until, ReadAt: r.ReadAt, Shape: r.Shape})
+		}
+		err := selectAll(ctx, w.pool, &warehouse.SyncCoverage, ofFeed, func(old *warehouse.CoverageRange) {
+			if i := slices.Index(c.covered, *old); i >= 0 {
+				c.covered = slices.Delete(c.covered, i, i+1)
+			} else {
+				c.gone = append(c.gone, *old)
+			}
+		}, st.Feed.ProjectID, st.Feed.Environment)
+		if err != nil {
+			return nil, err
+		}
+	}
+	if st.Watermark == 0 {
+		return c, nil
+	}
+	c.watermark = true
+	err := selectAll(ctx, w.pool, &warehouse.SyncWatermarks, ofFeed, func(old *warehouse.Watermark) {
+		c.watermark = st.Watermark > old.Watermark
+	}, st.Feed.ProjectID, st.Feed.Environment)
+	return c, err
+}
+
+func (c *stretchChange) any() bool {
+	return len(c.gone)+len(c.covered)+len(c.Rejects)+len(c.Drift) > 0 || c.watermark
+}
+
+func (c *stretchChange) commit(ctx context.Context, tx pgx.Tx) (newRejects int64, err error) {
+	batch := &pgx.Batch{}
+	for _, r := range c.gone {
+		batch.Queue("DELETE FROM sync_coverage WHERE project_id = $1 AND environment = $2 AND covered_from = $3",
+			r.ProjectID, r.Environment, r.From.Time())
+	}
+	for _, r := range c.covered {
+		batch.Queue(`INSERT INTO sync_coverage (project_id, environment, covered_from, covered_until, read_at, shape)
+			VALUES ($1, $2, $3, $4, $5, $6)`, r.ProjectID, r.Environment, r.From.Time(), r.Until.Time(), r.ReadAt.Time(), r.Shape)
+	}
+	if c.watermark {
+		batch.Queue(`INSERT INTO sync_watermarks AS w (project_id, environment, watermark, updated_at) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (project_id, environment) DO UPDATE
+			SET watermark = greatest(w.watermark, excluded.watermark), updated_at = excluded.updated_at`,
+			c.Feed.ProjectID, c.Feed.Environment, c.Watermark.Time(), c.At.Time())
+	}
+	for i := range c.Rejects {
+		c.queueReject(batch, &c.Rejects[i], &newRejects)
+	}
+	for i := range c.Drift {
+		c.queueDrift(batch, &c.Drift[i])
+	}
+	return newRejects, tx.SendBatch(ctx, batch).Close()
+}
+
+func (c *stretchChange) queueReject(batch *pgx.Batch, r *warehouse.Reject, newRejects *int64) {
+	batch.Queue(`INSERT INTO rejects (project_id, environment, reject_id, conversation_id, started_at, reason, payload,
+			first_seen_at, last_seen_at, run_id)
+		VALUES ($1, $2, $3, nullif($4, ''), $5, $6, nullif($7, ''), $8, $9, $10)
+		ON CONFLICT (project_id, environment, reject_id) DO UPDATE SET last_seen_at = greatest(rejects.last_seen_at, excluded.last_seen_at)
+		RETURNING xmax = 0`, // a row that was not there before
+		r.ProjectID, r.Environment, r.RejectID, string(r.ConversationID), nullableTime(r.StartedAt), r.Reason, string(r.Payload),
+		r.FirstSeenAt.Time(), r.LastSeenAt.Time(), r.RunID,
+	).QueryRow(func(row pgx.Row) error {
+		var isNew bool
+		err := row.Scan(&isNew)
+		if isNew {
+			*newRejects++
+		}
+		return err
+	})
+}
+
+func (c *stretchChange) queueDrift(batch *pgx.Batch, d *warehouse.Drift) {
+	batch.Queue(`INSERT INTO schema_drift AS d (project_id, environment, path, kind, json_type, max_length_bytes, first_seen_at, last_seen_at, count)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		ON CONFLICT (project_id, environment, path, kind, json_type) DO UPDATE SET
+			max_length_bytes = greatest(d.max_length_bytes, excluded.max_length_bytes),
+			first_seen_at = least(d.first_seen_at, excluded.first_seen_at),
+			last_seen_at = greatest(d.last_seen_at, excluded.last_seen_at),
+			count = d.count + excluded.count`,
+		d.ProjectID, d.Environment, d.Path, d.Kind, d.JSONType, d.MaxLengthBytes, d.FirstSeenAt.Time(), d.LastSeenAt.Time(), d.Count)
+}

@@ -1,0 +1,142 @@
+package postgres
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"convsync/internal/warehouse"
+)
+
+// write replaces and adds conversations in one transaction, and returns the
+// rows written by table.
+func (w *writer) write(ctx context.Context, project string, writes []*write) (map[string]int64, error) {
+	written := map[string]int64{}
+	err := w.transact(ctx, "write conversations", func(tx pgx.Tx) error {
+		if err := remove(ctx, tx, project, writes); err != nil {
+			return err
+		}
+		return add(ctx, tx, project, writes, written)
+	}, func(tx pgx.Tx) error { return w.recordChanges(ctx, tx, project, writes) })
+	return written, err
+}
+
+// remove deletes what is replaced, if it still is as it was read.
+func remove(ctx context.Context, tx pgx.Tx, project string, writes []*write) error {
+	var ids, hashes, lifecycles []string
+	var starts []time.Time
+	for _, wr := range writes {
+		if wr.old != nil {
+			ids, hashes = append(ids, wr.old.ConversationID), append(hashes, wr.old.ContentHash)
+			lifecycles, starts = append(lifecycles, wr.old.Lifecycle), append(starts, wr.old.StartedAt.Time())
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	tag, err := tx.Exec(ctx, `DELETE FROM conversation_keys k USING unnest($2::text[], $3::text[], $4::text[]) AS o (id, hash, lifecycle)
+		WHERE k.project_id = $1 AND k.conversation_id = o.id AND k.content_hash = o.hash AND k.lifecycle = o.lifecycle`,
+		project, ids, hashes, lifecycles)
+	if err != nil {
+		return err
+	}
+	if tag.RowsAffected() != int64(len(ids)) {
+		return errOvertaken
+	}
+	pruning := distinct(starts) // only their partitions are looked at
+	batch := &pgx.Batch{}
+	for _, table := range partitioned() {
+		batch.Queue("DELETE FROM "+table+" WHERE project_id = $1 AND conversation_id = ANY($2) AND started_at = ANY($3)",
+			project, ids, pruning)
+	}
+	batch.Queue("DELETE FROM open_conversations WHERE project_id = $1 AND conversation_id = ANY($2)", project, ids)
+	return tx.SendBatch(ctx, batch).Close()
+}
+
+func distinct(times []time.Time) []time.Time {
+	times = slices.SortedFunc(slices.Values(times), time.Time.Compare)
+	return slices.CompactFunc(times, time.Time.Equal)
+}
+
+// add copies the conversations in, keys first: that is where two who write the
+// same one meet.
+func add(ctx context.Context, tx pgx.Tx, project string, writes []*write, written map[string]int64) error {
+	_, err := copyRows(ctx, tx, keys, each(writes, func(wr *write) *conversationKey { return &wr.key }))
+	if err != nil {
+		return err
+	}
+	if written[conversations.Name], err = copyRows(ctx, tx, conversations, each(writes, func(wr *write) *warehouse.Conversation { return &wr.rows.Conversation })); err != nil {
+		return err
+	}
+	if written[turns.Name], err = copyRows(ctx, tx, turns, parts(writes, func(r *warehouse.Rows) []warehouse.Turn { return r.Turns })); err != nil {
+		return err
+	}
+	if written[entities.Name], err = copyRows(ctx, tx, entities, parts(writes, func(r *warehouse.Rows) []warehouse.Entity { return r.Entities })); err != nil {
+		return err
+	}
+	if written[metrics.Name], err = copyRows(ctx, tx, metrics, parts(writes, func(r *warehouse.Rows) []warehouse.Metric { return r.Metrics })); err != nil {
+		return err
+	}
+	if written[audio.Name], err = copyRows(ctx, tx, audio, parts(writes, func(r *warehouse.Rows) []warehouse.AudioReference { return r.Audio })); err != nil {
+		return err
+	}
+	return addOpen(ctx, tx, project, writes)
+}
+
+// each yields a row of each conversation.
+func each[R any](writes []*write, pick func(*write) *R) iter.Seq[*R] {
+	return func(yield func(*R) bool) {
+		for _, wr := range writes {
+			if !yield(pick(wr)) {
+				return
+			}
+		}
+	}
+}
+
+// parts yields the rows of a part of each conversation.
+func parts[R any](writes []*write, pick func(*warehouse.Rows) []R) iter.Seq[*R] {
+	return func(yield func(*R) bool) {
+		for _, wr := range writes {
+			for rows, i := pick(wr.rows), 0; i < len(rows); i++ {
+				if !yield(&rows[i]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// addOpen puts open conversations on the worklist.
+func addOpen(ctx context.Context, tx pgx.Tx, project string, writes []*write) error {
+	var ids, environments []string
+	var starts, seen []time.Time
+	for _, wr := range writes {
+		if wr.rows.IsOpen() {
+			ids, environments = append(ids, wr.key.ConversationID), append(environments, wr.key.Environment)
+			starts, seen = append(starts, wr.key.StartedAt.Time()), append(seen, wr.key.FirstSeenAt.Time())
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO open_conversations (project_id, conversation_id, environment, started_at, first_seen_at)
+		SELECT $1, * FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])`, project, ids, environments, starts, seen)
+	return err
+}
+
+func (w *writer) recordChanges(ctx context.Context, tx pgx.Tx, project string, writes []*write) error {
+	ids := make([]string, len(writes))
+	for i, wr := range writes {
+		ids[i] = wr.key.ConversationID
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO changes (project_id, conversation_id, operation, at, run_id)
+		SELECT $1, id, $3, $4, $5 FROM unnest($2::text[]) WITH ORDINALITY AS c (id, n) ORDER BY n`,
+		project, ids, warehouse.OperationUpsert, w.now().Time(), w.owner.RunID)
+	return err
+}
+
+func (w *writer) now() warehouse.Timestamp { return warehouse.TimestampOf(time.Now()) }
