@@ -10,59 +10,85 @@ import (
 )
 
 // ServeHTTP answers GET /v3/{account}/{project}/conversations.
-func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *Simulator) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	count := s.requests.Add(1)
-	now := s.now()
-	r0 := random(mix(s.o.Seed ^ uint64(count)))
-	id := string(appendUUID(nil, r0.next(), r0.next()))
-	w.Header().Set("X-PolyAI-Correlation-Id", id)
-	w.Header().Set("Date", now.Format(http.TimeFormat))
-	w, done := s.interfere(w, r, count, now, id)
-	if done {
+	if !pause(hr, s.o.Faults.Latency) {
 		return
 	}
-	s.route(w, r, now, id)
+	ids := random(mix(s.o.Seed ^ uint64(count)))
+	r := &request{Request: hr, now: s.now(), id: string(appendUUID(nil, ids.next(), ids.next())), fault: s.o.Faults.of(count, s.o.Seed)}
+	w.Header().Set("X-PolyAI-Correlation-Id", r.id)
+	w.Header().Set("Date", r.now.Format(http.TimeFormat))
+	if s.fails(w, r) {
+		return
+	}
+	p := s.admit(w, r, count)
+	if p == nil {
+		return
+	}
+	s.answerList(w, r, p)
 }
 
-func (s *Simulator) route(w http.ResponseWriter, r *http.Request, now time.Time, id string) {
+// pause waits, unless the client leaves.
+func pause(r *http.Request, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}
+
+// admit finds the project of a request that may see it; else it has been refused.
+func (s *Simulator) admit(w http.ResponseWriter, r *request, count int64) *Project {
 	account, project, ok := listPath(r.URL)
 	switch {
 	case !ok:
-		fail(w, id, http.StatusNotFound, "NOT_FOUND", "There is nothing at this path; the list is at /v3/{account_id}/{project_id}/conversations.")
-		return
+		fail(w, r.id, http.StatusNotFound, "NOT_FOUND", "There is nothing at this path; the list is at /v3/{account_id}/{project_id}/conversations.")
+		return nil
 	case r.Method != http.MethodGet:
 		w.Header().Set("Allow", http.MethodGet)
-		fail(w, id, http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "Use GET.")
-		return
+		fail(w, r.id, http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "Use GET.")
+		return nil
 	}
-	if key := r.Header.Get("X-Api-Key"); key == "" || s.o.APIKey != "" && key != s.o.APIKey {
-		fail(w, id, http.StatusUnauthorized, "UNAUTHORIZED", "The API key is missing or not valid.")
-		return
+	key, last := r.Header.Get("X-Api-Key"), s.o.Faults.RevokeKeyAfter
+	if key == "" || s.o.APIKey != "" && key != s.o.APIKey || last > 0 && count > last {
+		fail(w, r.id, http.StatusUnauthorized, "UNAUTHORIZED", "The API key is missing or not valid.")
+		return nil
 	}
 	p := s.project(account, project)
 	if p == nil {
-		fail(w, id, http.StatusNotFound, "PROJECT_NOT_FOUND", "Project ID does not exist.")
-		return
+		fail(w, r.id, http.StatusNotFound, "PROJECT_NOT_FOUND", "Project ID does not exist.")
 	}
-	s.answerList(w, r, p, now, id)
+	return p
 }
 
 // answerList answers a request for the conversations of a project.
-func (s *Simulator) answerList(w http.ResponseWriter, r *http.Request, p *Project, now time.Time, id string) {
+func (s *Simulator) answerList(w http.ResponseWriter, r *request, p *Project) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	scope := hashText(hashText(s.o.Seed, p.AccountID), p.ID)
 	var q *query
 	if err == nil {
 		q, err = parseQuery(values, scope, s.o.MaxLimit)
 	}
+	if err == nil && r.fault == StaleCursor && values.Get("cursor") != "" {
+		err = errStaleCursor
+	}
 	if err != nil {
-		failQuery(w, id, err)
+		failQuery(w, r.id, err)
 		return
 	}
-	l := list{query: q, environment: s.environment(p.AccountID, p.ID, q.environment), now: now.UnixMicro(),
+	l := list{query: q, environment: s.environment(p.AccountID, p.ID, q.environment), now: r.now.UnixMicro(),
 		binding: bind(values, scope), overlap: s.o.Deviations.PageOverlap}
-	// An error here is a client that left: there is nobody to tell.
-	_ = l.send(w, r, s.o.Gzip)
+	if r.fault == RepeatCursor {
+		l.repeat = values.Get("cursor")
+	}
+	s.send(w, r, &l)
 }
 
 func failQuery(w http.ResponseWriter, id string, err error) {

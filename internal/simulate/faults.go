@@ -1,17 +1,183 @@
 package simulate
 
 import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
 	"net/http"
+	"slices"
+	"strconv"
+	"sync"
 	"time"
 )
 
 // Faults are those of the service and of the network; all are off unless set.
-type Faults struct{}
+// The same options and the same order of requests give the same faults.
+type Faults struct {
+	At    map[int64]Fault   // by the number of the request, from 1
+	Share map[Fault]float64 // of the requests, by chance; 1 at most in all
+	// RateLimit is in requests a second, with as many at once; what is more is answered 429.
+	RateLimit  float64
+	RetryAfter RetryAfter
+	Latency    time.Duration // before the first byte of each answer
+	// AfterBytes is how much of a body comes (before compression) until it is
+	// cut, reset, stalled or malformed, 1000 unless set; a shorter body is whole.
+	AfterBytes int
+	// RevokeKeyAfter refuses the key after so many requests; 0 never.
+	RevokeKeyAfter int64
+}
 
-type faultState struct{}
+// Fault is something that goes wrong with one request.
+type Fault string
 
-func (f *Faults) validate() error { return nil }
+// The faults.
+const (
+	Status429    Fault = "429"
+	Status500    Fault = "500"
+	Status502    Fault = "502" // a gateway's, in HTML
+	Status503    Fault = "503"
+	Reset        Fault = "reset"         // the connection is reset in the middle of the body
+	CutBody      Fault = "cut"           // the body ends too early, the answer as it should
+	StallBody    Fault = "stall"         // the body stops until the client leaves
+	Malformed    Fault = "malformed"     // the body has a syntax error
+	StaleCursor  Fault = "stale_cursor"  // a cursor is answered 400; other requests are answered as usual
+	RepeatCursor Fault = "repeat_cursor" // an answer to a cursor gives the same cursor
+)
 
-func (s *Simulator) interfere(w http.ResponseWriter, r *http.Request, count int64, now time.Time, id string) (http.ResponseWriter, bool) {
-	return w, false
+var allFaults = []Fault{Status429, Status500, Status502, Status503, Reset, CutBody, StallBody, Malformed, StaleCursor, RepeatCursor}
+
+// RetryAfter is how a 429 says when to come again.
+type RetryAfter string
+
+// The ways to say it; "" is RetryAfterSeconds.
+const (
+	RetryAfterSeconds RetryAfter = "seconds"
+	RetryAfterDate    RetryAfter = "date" // an HTTP date of the server's clock
+	RetryAfterMissing RetryAfter = "missing"
+)
+
+func (f *Faults) validate() error {
+	known := func(name Fault) error {
+		if slices.Contains(allFaults, name) {
+			return nil
+		}
+		return fmt.Errorf("simulate: there is no fault %q; there are %q", name, allFaults)
+	}
+	for _, name := range f.At {
+		if err := known(name); err != nil {
+			return err
+		}
+	}
+	sum := 0.0
+	for name, share := range f.Share {
+		if err := known(name); err != nil {
+			return err
+		}
+		if !(share >= 0) {
+			return fmt.Errorf("simulate: a share of %g of the fault %q is less than none", share, name)
+		}
+		sum += share
+	}
+	if sum > 1+1e-9 {
+		return fmt.Errorf("simulate: the shares of the faults add up to %g; 1 is all requests", sum)
+	}
+	switch f.RetryAfter {
+	case "", RetryAfterSeconds, RetryAfterDate, RetryAfterMissing:
+	default:
+		return fmt.Errorf("simulate: Retry-After cannot be %q; use seconds, date or missing", f.RetryAfter)
+	}
+	if !(f.RateLimit >= 0) || f.Latency < 0 || f.AfterBytes < 0 || f.RevokeKeyAfter < 0 {
+		return fmt.Errorf("simulate: a rate limit, latency, number of bytes or of requests is less than 0")
+	}
+	return nil
+}
+
+// of is the fault of a request; "" as a rule.
+func (f *Faults) of(request int64, seed uint64) Fault {
+	if name, scripted := f.At[request]; scripted {
+		return name
+	}
+	r := random(mix(seed ^ uint64(request)<<1))
+	u := r.float()
+	for _, name := range slices.Sorted(maps.Keys(f.Share)) {
+		if u -= f.Share[name]; u < 0 {
+			return name
+		}
+	}
+	return ""
+}
+
+func (f *Faults) afterBytes() int { return cmp.Or(f.AfterBytes, 1000) }
+
+// bucket holds the requests that may be sent at once; it fills by the server's clock.
+type bucket struct {
+	mu     sync.Mutex
+	filled time.Time
+	tokens float64
+}
+
+// take takes one, or says how long it is until there is one.
+func (b *bucket) take(perSecond float64, now time.Time) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	most := max(perSecond, 1)
+	if b.filled.IsZero() {
+		b.tokens = most
+	} else {
+		b.tokens = min(most, b.tokens+perSecond*max(now.Sub(b.filled).Seconds(), 0))
+	}
+	b.filled = now
+	if b.tokens >= 1 {
+		b.tokens--
+		return 0
+	}
+	return time.Duration((1 - b.tokens) / perSecond * float64(time.Second))
+}
+
+// request is a request with what goes with its answer.
+type request struct {
+	*http.Request
+	now   time.Time // the server's
+	id    string    // correlation id
+	fault Fault
+}
+
+// fails answers a request that a fault of the service befalls before it is looked at.
+func (s *Simulator) fails(w http.ResponseWriter, r *request) bool {
+	f := &s.o.Faults
+	wait := time.Second
+	limited := r.fault == Status429
+	if f.RateLimit > 0 && !limited {
+		wait = s.bucket.take(f.RateLimit, r.now)
+		limited = wait > 0
+	}
+	if limited {
+		f.tellRetry(w, r.now, wait)
+		fail(w, r.id, http.StatusTooManyRequests, "TOO_MANY_REQUESTS", "Too many requests.")
+		return true
+	}
+	switch r.fault {
+	case Status500:
+		fail(w, r.id, http.StatusInternalServerError, "INTERNAL_ERROR", "An unexpected error occurred.")
+	case Status502:
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusBadGateway)
+		_, _ = w.Write([]byte("<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>\r\n"))
+	case Status503:
+		fail(w, r.id, http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE", "The service is not available.")
+	default:
+		return false
+	}
+	return true
+}
+
+func (f *Faults) tellRetry(w http.ResponseWriter, now time.Time, wait time.Duration) {
+	seconds := int(math.Ceil(wait.Seconds()))
+	switch cmp.Or(f.RetryAfter, RetryAfterSeconds) {
+	case RetryAfterSeconds:
+		w.Header().Set("Retry-After", strconv.Itoa(seconds))
+	case RetryAfterDate:
+		w.Header().Set("Retry-After", now.Add(time.Duration(seconds)*time.Second).Format(http.TimeFormat))
+	}
 }

@@ -1,9 +1,7 @@
 package simulate
 
 import (
-	"compress/gzip"
 	"io"
-	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,6 +14,7 @@ type list struct {
 	now         int64        // µs
 	binding     uint64
 	overlap     bool
+	repeat      string // the cursor to give, whatever the right one is; "" for that
 }
 
 // page is a buffer for writing an answer and a conversation to write.
@@ -62,6 +61,9 @@ func (l *list) write(w io.Writer) error {
 func (l *list) appendEnd(dst []byte, more bool, last, written int) []byte {
 	if !more {
 		return append(dst, `,"cursor":null,"next_offset":null}`...)
+	}
+	if l.repeat != "" {
+		return append(append(append(dst, `,"cursor":"`...), l.repeat...), `","next_offset":null}`...)
 	}
 	position := l.query.position + written
 	if l.query.overlap {
@@ -127,25 +129,4 @@ func (q *query) matches(h *head, now int64) bool {
 		}
 	}
 	return false
-}
-
-var gzips = sync.Pool{New: func() any {
-	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is valid
-	return w
-}}
-
-// writeTo sends the list, compressed when the client takes it.
-func (l *list) send(w http.ResponseWriter, r *http.Request, compress bool) error {
-	w.Header().Set("Content-Type", "application/json")
-	if !compress || !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		return l.write(w)
-	}
-	w.Header().Set("Content-Encoding", "gzip")
-	z := gzips.Get().(*gzip.Writer)
-	defer gzips.Put(z)
-	z.Reset(w)
-	if err := l.write(z); err != nil {
-		return err
-	}
-	return z.Close()
 }

@@ -32,6 +32,8 @@ type badQuery struct{ code, message string }
 
 func (b *badQuery) Error() string { return b.message }
 
+var errStaleCursor = &badQuery{"GET_CONVERSATIONS_INVALID_CURSOR", "The cursor is malformed, too old, or belongs to other parameters."}
+
 func bad(format string, args ...any) error {
 	return &badQuery{"GET_CONVERSATIONS_INVALID_PARAMETER", fmt.Sprintf(format, args...)}
 }
@@ -146,7 +148,7 @@ func sign(token []byte, binding uint64) uint64 { return mix(hashText(binding, st
 func (q *query) resume(text string, binding uint64) error {
 	token, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(token) != 24 || binary.BigEndian.Uint64(token[16:]) != sign(token[:16], binding) {
-		return &badQuery{"GET_CONVERSATIONS_INVALID_CURSOR", "The cursor is malformed, too old, or belongs to other parameters."}
+		return errStaleCursor
 	}
 	first := binary.BigEndian.Uint64(token)
 	q.before, q.overlap, q.skip = int(first>>1), first&1 == 1, 0

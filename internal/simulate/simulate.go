@@ -48,7 +48,7 @@ type Simulator struct {
 	o            Options
 	environments []*environment
 	requests     atomic.Int64
-	faults       faultState
+	bucket       bucket // of requests, where their rate is limited
 }
 
 // environment is what one project holds in one environment.

@@ -1,0 +1,102 @@
+package simulate
+
+import (
+	"compress/gzip"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+)
+
+var gzips = sync.Pool{New: func() any {
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is valid
+	return w
+}}
+
+// errCut ends a body before its time.
+var errCut = errors.New("the body is cut")
+
+// send sends the list, compressed when the client takes it, or as much of it
+// as the request's fault lets through.
+func (s *Simulator) send(w http.ResponseWriter, r *request, l *list) {
+	w.Header().Set("Content-Type", "application/json")
+	b := body{dst: w, flush: func() { _ = http.NewResponseController(w).Flush() }, left: s.o.Faults.afterBytes()}
+	if s.o.Gzip && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		w.Header().Set("Content-Encoding", "gzip")
+		z := gzips.Get().(*gzip.Writer)
+		defer gzips.Put(z)
+		z.Reset(w)
+		flush := b.flush
+		b.dst, b.flush = z, func() { _ = z.Flush(); flush() }
+		// Errors here are a client that left: there is nobody to tell.
+		defer func() { _ = z.Close() }()
+	}
+	b.then = interruption(w, r)
+	_ = l.write(&b)
+}
+
+// interruption is what happens to a body in its middle; nil for nothing.
+func interruption(w http.ResponseWriter, r *request) func(*body) error {
+	switch r.fault {
+	case CutBody:
+		return func(*body) error { return errCut }
+	case Malformed:
+		return func(b *body) error {
+			// No JSON, in a string or out of it.
+			_, err := io.WriteString(b.dst, "\n!upstream!\n\"!")
+			return err
+		}
+	case StallBody:
+		return func(b *body) error {
+			b.flush()
+			<-r.Context().Done()
+			return errCut
+		}
+	case Reset:
+		return func(b *body) error {
+			b.flush()
+			reset(w)
+			return errCut
+		}
+	}
+	return nil
+}
+
+// reset makes the connection end with a TCP reset where it is one, else with an abort.
+func reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
+}
+
+// body passes an answer on; after some bytes, something happens to it once.
+type body struct {
+	dst   io.Writer
+	flush func()
+	left  int
+	then  func(*body) error
+}
+
+func (b *body) Write(p []byte) (int, error) {
+	if b.then == nil || len(p) <= b.left {
+		b.left -= len(p)
+		return b.dst.Write(p)
+	}
+	if _, err := b.dst.Write(p[:b.left]); err != nil {
+		return 0, err
+	}
+	then := b.then
+	b.then = nil
+	if err := then(b); err != nil {
+		return b.left, err
+	}
+	n, err := b.dst.Write(p[b.left:])
+	return b.left + n, err
+}
