@@ -14,6 +14,7 @@ import (
 type format[R any] struct {
 	table      *warehouse.Table[R]
 	columns    []warehouse.Column[R] // those in the file
+	project    func(*R) any          // the field of the project, where it is not in the file
 	schema     *arrow.Schema
 	repeating  []string // columns worth a dictionary
 	batch      int      // rows a batch
@@ -51,6 +52,7 @@ func newFormat[R any](t *warehouse.Table[R], batch int, compressed int64, repeat
 	var fields []arrow.Field
 	for i, c := range t.Columns {
 		if t.ByStart && c.Name == partitionColumn {
+			f.project = c.Ref
 			continue
 		}
 		f.columns = append(f.columns, c)

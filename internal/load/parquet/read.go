@@ -19,16 +19,16 @@ type fileReader[R any] struct {
 	parquet *file.Reader
 	records pqarrow.RecordReader
 	refs    []func(*R) any // by column of the records
-	prepare func(*R)       // sets what stands in the path
+	project string         // stands in the path only
 
 	rows []R
 	at   int
 }
 
-// openFile opens a file for reading the named columns, or all of them. A file
-// that is not there has no rows. prepare, when not nil, is called for every row.
-func openFile[R any](ctx context.Context, f *format[R], path string, prepare func(*R), names ...string) (*fileReader[R], error) {
-	r := &fileReader[R]{format: f, path: path, prepare: prepare}
+// openFile opens a file of a project for reading the named columns, or all of
+// them. A file that is not there has no rows.
+func openFile[R any](ctx context.Context, f *format[R], path, project string, names ...string) (*fileReader[R], error) {
+	r := &fileReader[R]{format: f, path: path, project: project}
 	parquet, err := file.OpenParquetFile(path, false)
 	if errors.Is(err, os.ErrNotExist) {
 		return r, nil
@@ -78,16 +78,24 @@ func (r *fileReader[R]) choose(ctx context.Context, names []string) error {
 	return nil
 }
 
-// next returns the next row, nil at the end. The row is the reader's until the
-// call after; its text stays valid.
-func (r *fileReader[R]) next() (*R, error) {
+// peek returns the next row, nil at the end. The row is the reader's until the
+// next is asked for; its text stays valid.
+func (r *fileReader[R]) peek() (*R, error) {
 	for r.at == len(r.rows) {
 		if more, err := r.read(); err != nil || !more {
 			return nil, err
 		}
 	}
-	r.at++
-	return &r.rows[r.at-1], nil
+	return &r.rows[r.at], nil
+}
+
+// next returns the next row and goes on behind it.
+func (r *fileReader[R]) next() (*R, error) {
+	row, err := r.peek()
+	if row != nil {
+		r.at++
+	}
+	return row, err
 }
 
 func (r *fileReader[R]) read() (more bool, err error) {
@@ -112,9 +120,9 @@ func (r *fileReader[R]) read() (more bool, err error) {
 			return false, damaged(r.path, fmt.Errorf("column %s: %w", batch.ColumnName(i), err))
 		}
 	}
-	if r.prepare != nil {
+	if r.format.project != nil {
 		for i := range r.rows {
-			r.prepare(&r.rows[i])
+			*r.format.project(&r.rows[i]).(*string) = r.project
 		}
 	}
 	return true, nil

@@ -145,3 +145,11 @@ func (w *fileWriter[R]) close() (fileInfo, error) {
 	err = errors.Join(err, w.file.Close())
 	return fileInfo{Rows: w.rows, Bytes: w.bytes, SHA256: hex.EncodeToString(w.hash.Sum(nil))}, err
 }
+
+// abandon gives up the file; it is the caller's to remove.
+func (w *fileWriter[R]) abandon() {
+	close(w.batches)
+	<-w.encoded
+	w.builder.Release()
+	_ = w.file.Close() // what it holds is of no use
+}

@@ -78,9 +78,7 @@ func testRoundTrip[R any](t *testing.T, f *format[R]) {
 		if err != nil || info.Rows != rows {
 			t.Fatalf("%+v, %v", info, err)
 		}
-		// What stands in the path is the caller's to set.
-		prepare := func(r *R) {}
-		r, err := openFile(t.Context(), f, path, prepare)
+		r, err := openFile(t.Context(), f, path, "project")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,13 +88,7 @@ func testRoundTrip[R any](t *testing.T, f *format[R]) {
 				t.Fatalf("row %d: %v", n, err)
 			}
 			want := sample(f.table, n)
-			if f.table.ByStart { // in the path, not in the file
-				for _, c := range f.table.Columns {
-					if c.Name == partitionColumn {
-						*c.Ref(&want).(*string) = ""
-					}
-				}
-			}
+			*f.project(&want).(*string) = "project" // as in the path
 			if !reflect.DeepEqual(*got, want) {
 				t.Fatalf("row %d came back as %+v, want %+v", n, *got, want)
 			}

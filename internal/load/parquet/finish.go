@@ -1,0 +1,126 @@
+package parquet
+
+import (
+	"context"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// Finish implements [load.Writer].
+func (w *writer) Finish(_ context.Context, run *warehouse.SyncRun) error {
+	c := w.lake.newCommit()
+	defer c.discard()
+	err := w.broken
+	if err == nil {
+		err = w.finish(c, run)
+	}
+	return failed("cannot record the end of the run in the lake "+w.lake.root, err)
+}
+
+func (w *writer) finish(c *commit, run *warehouse.SyncRun) error {
+	at := run.StartedAt
+	if run.FinishedAt.Valid {
+		at = run.FinishedAt.V
+	}
+	next := *w.state
+	if err := w.copies(c, &next, run, at-changesKept*dayMicros); err != nil {
+		return err
+	}
+	if err := c.extendRuns(*run); err != nil {
+		return err
+	}
+	c.remove(ownerFile)
+	if err := w.do(c); err != nil {
+		return err
+	}
+	w.state = &next
+	return nil
+}
+
+// copies puts the sync's own tables into a commit, as Parquet.
+func (w *writer) copies(c *commit, next *state, run *warehouse.SyncRun, since warehouse.Timestamp) error {
+	rejects, err := readLines(&warehouse.Rejects, w.lake.path(statePath(warehouse.Rejects.Name)))
+	if err != nil {
+		return err
+	}
+	lock := warehouse.SyncLock{Name: "writer", Epoch: next.position.Epoch}
+	for _, put := range []func() error{
+		func() error { return copyTable(c, &warehouse.Projects, each(next.projects)) },
+		func() error { return copyTable(c, &warehouse.SyncCoverage, each(next.coverage)) },
+		func() error { return copyTable(c, &warehouse.SyncWatermarks, each(next.watermarks)) },
+		func() error { return copyTable(c, &warehouse.OpenConversations, each(next.worklist())) },
+		func() error { return copyTable(c, &warehouse.Rejects, each(rejects)) },
+		func() error { return copyTable(c, &warehouse.SchemaDrift, each(next.drift)) },
+		func() error { return copyTable(c, &warehouse.Erasures, each([]warehouse.Erasure(nil))) },
+		func() error { return copyTable(c, &warehouse.SyncLocks, each([]warehouse.SyncLock{lock})) },
+		func() error { return w.copyRuns(c, run) },
+		func() error { return w.copyChanges(c, next, since) },
+	} {
+		if err := put(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyRuns copies the log of runs, and the run that ends.
+func (w *writer) copyRuns(c *commit, run *warehouse.SyncRun) error {
+	return copyTable(c, &warehouse.SyncRuns, func(do func(*warehouse.SyncRun)) error {
+		err := eachLine(&warehouse.SyncRuns, w.lake.path(runsFile), func(r *warehouse.SyncRun) error {
+			do(r)
+			return nil
+		})
+		do(run)
+		return err
+	})
+}
+
+// copyChanges copies the feed of changes, unless it is as it was.
+func (w *writer) copyChanges(c *commit, next *state, since warehouse.Timestamp) error {
+	if err := c.expireChanges(since); err != nil {
+		return err
+	}
+	if next.position.Copied == next.position.Sequence && w.lake.has(copyPath(warehouse.Changes.Name)) {
+		return nil
+	}
+	next.position.Copied = next.position.Sequence
+	err := copyTable(c, &warehouse.Changes, func(do func(*warehouse.Change)) error {
+		return w.lake.eachChange(since, do)
+	})
+	if err != nil {
+		return err
+	}
+	return c.putJSON(positionFile, next.position)
+}
+
+// copyPath is where the copy of one of the sync's own tables lies.
+func copyPath(table string) string { return table + "/" + partName }
+
+func each[R any](rows []R) func(func(*R)) error {
+	return func(do func(*R)) error {
+		for i := range rows {
+			do(&rows[i])
+		}
+		return nil
+	}
+}
+
+// copyTable puts one of the sync's own tables into a commit, as one Parquet file.
+func copyTable[R any](c *commit, t *warehouse.Table[R], rows func(func(*R)) error) error {
+	c.lake.step("file")
+	name := c.lake.temporary(t.Name + ".parquet")
+	f, err := createFile(newFormat(t, batchRows, 0), c.lake.path(name))
+	if err != nil {
+		return err
+	}
+	c.place(name, copyPath(t.Name))
+	if err := rows(f.add); err != nil {
+		f.abandon()
+		return err
+	}
+	_, err = f.close()
+	return err
+}
+
+var _ load.Writer = (*writer)(nil)

@@ -1,0 +1,252 @@
+package parquet
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// operation is a step of a commit. Doing it again changes nothing.
+type operation struct {
+	Kind   string `json:"kind"`
+	From   string `json:"from,omitempty"` // under _sync/tmp
+	To     string `json:"to"`
+	Offset int64  `json:"offset,omitempty"` // where the appended text begins
+}
+
+// The kinds of operation.
+const (
+	opReplace = "replace" // From becomes To
+	opAppend  = "append"  // From is appended to To at Offset
+	opRemove  = "remove"  // To is removed
+)
+
+// commit gathers new files under _sync/tmp and puts them into place as one.
+// Operations are done in their order.
+type commit struct {
+	lake       *Lake
+	operations []operation
+	durable    bool // the journal is written: there is no way back
+}
+
+func (l *Lake) newCommit() *commit { return &commit{lake: l} }
+
+// temporary is a name under _sync/tmp that is not taken in this process.
+func (l *Lake) temporary(kind string) string {
+	return tmpDir + "/" + strconv.FormatInt(l.serial.Add(1), 10) + "-" + kind
+}
+
+// put writes a new file that is to replace the one at to.
+func (c *commit) put(to string, write func(io.Writer) error) error {
+	from, err := c.write(write)
+	c.operations = append(c.operations, operation{Kind: opReplace, From: from, To: to})
+	return err
+}
+
+// putJSON is put with the JSON of v.
+func (c *commit) putJSON(to string, v any) error {
+	return c.put(to, func(w io.Writer) error { return json.NewEncoder(w).Encode(v) })
+}
+
+// extend writes what is to be appended to the file at to.
+func (c *commit) extend(to string, write func(io.Writer) error) error {
+	from, err := c.write(write)
+	if err != nil {
+		return err
+	}
+	var size int64
+	if info, err := os.Stat(c.lake.path(to)); err == nil {
+		size = info.Size()
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	c.operations = append(c.operations, operation{Kind: opAppend, From: from, To: to, Offset: size})
+	return nil
+}
+
+// place takes a finished file under _sync/tmp.
+func (c *commit) place(from, to string) {
+	c.operations = append(c.operations, operation{Kind: opReplace, From: from, To: to})
+}
+
+func (c *commit) remove(to string) {
+	c.operations = append(c.operations, operation{Kind: opRemove, To: to})
+}
+
+// write writes a file under _sync/tmp and makes it durable.
+func (c *commit) write(write func(io.Writer) error) (name string, err error) {
+	c.lake.step("write")
+	name = c.lake.temporary("state")
+	f, err := os.OpenFile(c.lake.path(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return name, err
+	}
+	w := bufio.NewWriterSize(f, 64<<10)
+	err = write(w)
+	if err == nil {
+		err = w.Flush()
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return name, errors.Join(err, f.Close())
+}
+
+// do commits: the journal first, then the operations.
+func (c *commit) do() error {
+	l := c.lake
+	from, err := c.write(func(w io.Writer) error { return json.NewEncoder(w).Encode(c.operations) })
+	if err != nil {
+		return err
+	}
+	if err := syncFolder(l.path(tmpDir)); err != nil { // the names of the new files
+		return err
+	}
+	l.step("journal")
+	if err := os.Rename(l.path(from), l.path(journalFile)); err != nil {
+		return err
+	}
+	c.durable = true
+	if err := syncFolder(l.path(syncDir)); err != nil {
+		return err
+	}
+	return l.apply(c.operations)
+}
+
+// discard removes the new files of a commit that was not done.
+func (c *commit) discard() {
+	if c.durable {
+		return
+	}
+	for _, op := range c.operations {
+		if op.From != "" {
+			_ = os.Remove(c.lake.path(op.From)) // the next writer clears the rest away
+		}
+	}
+}
+
+// recover finishes the journal of a writer that was cut off, if there is one.
+func (l *Lake) recover() error {
+	text, err := os.ReadFile(l.path(journalFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return failed("cannot read "+l.path(journalFile), err)
+	}
+	var operations []operation
+	if err := json.Unmarshal(text, &operations); err != nil {
+		return damaged(l.path(journalFile), err)
+	}
+	return failed("cannot finish what an earlier run had begun to write", l.apply(operations))
+}
+
+// apply does the operations of the journal and removes it.
+func (l *Lake) apply(operations []operation) error {
+	folders := map[string]bool{}
+	for _, op := range operations {
+		l.step(op.Kind)
+		if err := l.applyOne(op); err != nil {
+			return err
+		}
+		// The folders themselves may be new: those above them, too.
+		for folder := filepath.Dir(l.path(op.To)); len(folder) >= len(l.root); folder = filepath.Dir(folder) {
+			folders[folder] = true
+		}
+	}
+	for folder := range folders {
+		if err := syncFolder(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	l.step("done")
+	if err := os.Remove(l.path(journalFile)); err != nil {
+		return err
+	}
+	if err := syncFolder(l.path(syncDir)); err != nil {
+		return err
+	}
+	for _, op := range operations {
+		if op.Kind == opAppend {
+			_ = os.Remove(l.path(op.From)) // the next writer clears away what stays
+		}
+	}
+	return nil
+}
+
+func (l *Lake) applyOne(op operation) error {
+	to := l.path(op.To)
+	switch op.Kind {
+	case opRemove:
+		if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		_ = os.Remove(filepath.Dir(to)) // when nothing else is in it
+		return nil
+	case opAppend:
+		return appendFile(l.path(op.From), to, op.Offset)
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+		return err
+	}
+	err := os.Rename(l.path(op.From), to)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, there := os.Stat(to); there == nil {
+			return nil // done before
+		}
+	}
+	return err
+}
+
+// appendFile makes the file to be its first offset bytes and those of from.
+func appendFile(from, to string, offset int64) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+		return err
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE, 0o666)
+	if err != nil {
+		return err
+	}
+	err = out.Truncate(offset)
+	if err == nil {
+		_, err = out.Seek(offset, io.SeekStart)
+	}
+	if err == nil {
+		_, err = io.Copy(out, in)
+	}
+	if err == nil {
+		err = out.Sync()
+	}
+	return errors.Join(err, out.Close())
+}
+
+// clearTemporary removes what a writer that was cut off has left.
+func (l *Lake) clearTemporary() error {
+	entries, err := os.ReadDir(l.path(tmpDir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return failed("cannot make "+l.path(tmpDir), os.MkdirAll(l.path(tmpDir), 0o777))
+	}
+	for _, e := range entries {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(l.path(tmpDir), e.Name())))
+	}
+	return failed("cannot clear "+l.path(tmpDir), err)
+}
+
+// syncFolder makes the names in a folder durable.
+func syncFolder(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

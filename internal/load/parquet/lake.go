@@ -1,0 +1,170 @@
+package parquet
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"convsync/internal/load"
+)
+
+// formatVersion is the layout's version that this program writes.
+const formatVersion = 1
+
+// Options configure a lake.
+type Options struct {
+	Path string // the lake's folder; made when it is not there
+	// LockWait is how long to wait for another writer; 10 s unless set.
+	LockWait time.Duration
+	// Step, when not nil, is called before each step that leaves something
+	// behind, with the step's name.
+	Step func(string)
+}
+
+// Lake is a folder of Parquet files. It is a [load.Destination].
+type Lake struct {
+	root     string
+	lockWait time.Duration
+	step     func(string)
+	serial   atomic.Int64 // of temporary names
+}
+
+// Open opens a lake. It touches nothing: the folder need not be there.
+func Open(o Options) (*Lake, error) {
+	if o.Path == "" {
+		return nil, &load.StateError{What: "the lake has no folder", Hint: "set its path"}
+	}
+	root, err := filepath.Abs(o.Path)
+	if err != nil {
+		return nil, failed("cannot tell where "+o.Path+" is", err)
+	}
+	l := &Lake{root: root, lockWait: o.LockWait, step: o.Step}
+	if l.lockWait == 0 {
+		l.lockWait = 10 * time.Second
+	}
+	if l.step == nil {
+		l.step = func(string) {}
+	}
+	return l, nil
+}
+
+// Close implements [load.Destination].
+func (l *Lake) Close() error { return nil }
+
+// Check implements [load.Destination].
+func (l *Lake) Check(context.Context) error {
+	exists, err := l.exists()
+	if err != nil {
+		return err
+	}
+	where := l.root
+	if exists {
+		where = l.path(syncDir)
+	}
+	for {
+		info, err := os.Stat(where)
+		if err == nil && !info.IsDir() {
+			return &load.StateError{What: where + " is no folder", Hint: "configure another path"}
+		}
+		if !errors.Is(err, fs.ErrNotExist) || where == filepath.Dir(where) {
+			break
+		}
+		where = filepath.Dir(where) // made by the first run
+	}
+	trial, err := os.MkdirTemp(where, ".convsync-check-")
+	if err == nil {
+		err = os.Remove(trial)
+	}
+	return failed("cannot write to "+where, err)
+}
+
+// Prepare implements [load.Destination].
+func (l *Lake) Prepare(context.Context) error {
+	if exists, err := l.exists(); exists || err != nil {
+		return err
+	}
+	l.step("folders")
+	for _, dir := range []string{tmpDir, stateDir, changesDir, manifestDir} {
+		if err := os.MkdirAll(l.path(dir), 0o777); err != nil {
+			return failed("cannot make the lake "+l.root, err)
+		}
+	}
+	return failed("cannot make the lake "+l.root, l.writeFormat())
+}
+
+// writeFormat makes the folder a lake. Another process may do the same at the
+// same time: the last rename wins.
+func (l *Lake) writeFormat() error {
+	text, err := json.Marshal(lakeFormat{Version: formatVersion})
+	if err != nil {
+		return err
+	}
+	l.step("format")
+	name := l.path(syncDir + "/lake-" + rand.Text())
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(text, '\n'))
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(name, l.path(formatFile))
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(name))
+	}
+	return errors.Join(syncFolder(l.path(syncDir)), syncFolder(l.root), syncFolder(filepath.Dir(l.root)))
+}
+
+// lakeFormat is the content of lake.json.
+type lakeFormat struct {
+	Version int64 `json:"format_version"`
+}
+
+// exists reports whether the folder is a lake, and refuses what is neither a
+// lake of a version that is known nor empty.
+func (l *Lake) exists() (bool, error) {
+	text, err := os.ReadFile(l.path(formatFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, l.refuseForeign()
+	}
+	if err != nil {
+		return false, failed("cannot read the lake "+l.root, err)
+	}
+	var format lakeFormat
+	if err := json.Unmarshal(text, &format); err != nil || format.Version < 1 {
+		return false, damaged(l.path(formatFile), fmt.Errorf("it names no format_version"))
+	}
+	if format.Version > formatVersion {
+		return false, &load.TooNewError{Where: "the lake " + l.root, Found: format.Version, Highest: formatVersion}
+	}
+	return true, nil
+}
+
+// refuseForeign refuses a folder with something that is not of a lake. A
+// _sync alone is a lake whose making was cut off.
+func (l *Lake) refuseForeign() error {
+	entries, err := os.ReadDir(l.root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return failed("cannot read the folder "+l.root, err)
+	}
+	for _, e := range entries {
+		if e.Name() != syncDir {
+			return &load.StateError{
+				What: fmt.Sprintf("the folder %s holds other things (such as %s) and is no lake", l.root, e.Name()),
+				Hint: "configure a folder of its own for the lake",
+			}
+		}
+	}
+	return nil
+}

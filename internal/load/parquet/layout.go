@@ -1,0 +1,95 @@
+package parquet
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"convsync/internal/warehouse"
+)
+
+// Where things lie, relative to the root of the lake, with slashes.
+const (
+	syncDir      = "_sync"
+	formatFile   = "_sync/lake.json"
+	lockFile     = "_sync/lock"
+	ownerFile    = "_sync/owner.json"
+	journalFile  = "_sync/journal.json"
+	positionFile = "_sync/position.json"
+	runsFile     = "_sync/runs.jsonl"
+	tmpDir       = "_sync/tmp"
+	stateDir     = "_sync/state"
+	changesDir   = "_sync/changes"
+	manifestDir  = "_sync/manifests"
+	partName     = "part-0.parquet"
+)
+
+// maxNameBytes is how long the name of a file may be on the usual file systems.
+const maxNameBytes = 255
+
+// hivePartitionOfNull is what readers take for NULL in a path.
+const hivePartitionOfNull = "__HIVE_DEFAULT_PARTITION__"
+
+// day is a UTC day, counted from 1970-01-01.
+type day int64
+
+const dayMicros = 24 * 60 * 60 * 1_000_000
+
+func dayOf(t warehouse.Timestamp) day {
+	d := int64(t) / dayMicros
+	if int64(t)%dayMicros < 0 {
+		d--
+	}
+	return day(d)
+}
+
+func (d day) time() time.Time { return time.Unix(int64(d)*24*60*60, 0).UTC() }
+func (d day) String() string  { return d.time().Format(time.DateOnly) }
+func (d day) month() string   { return d.time().Format("2006-01") }
+
+func parseDay(s string) (day, error) {
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no day", s)
+	}
+	return day(t.Unix() / (24 * 60 * 60)), nil
+}
+
+// escape makes any text a part of a file name, as Hive, Trino, DuckDB and
+// pyarrow read it back: all but letters, digits and -._~ as %XX.
+func escape(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		plain := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0
+		if plain && (i > 0 || s != hivePartitionOfNull) {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+// projectDir is the name of a project's folder.
+func projectDir(projectID string) string { return partitionColumn + "=" + escape(projectID) }
+
+// partition is one project and UTC day: a file in each table that has rows.
+type partition struct {
+	project string
+	day     day
+}
+
+// file is where the partition's file of a table lies.
+func (p partition) file(table string) string {
+	return table + "/" + projectDir(p.project) + "/started_date=" + p.day.String() + "/" + partName
+}
+
+// manifest is where the manifest of the partition's month lies.
+func (p partition) manifest() string {
+	return manifestDir + "/" + projectDir(p.project) + "/" + p.day.month() + ".json"
+}
+
+// path is where a name relative to the root lies.
+func (l *Lake) path(name string) string { return filepath.Join(l.root, filepath.FromSlash(name)) }

@@ -1,0 +1,133 @@
+package parquet
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+
+	"convsync/internal/warehouse"
+)
+
+// The sync's own state lies in files of JSON lines, a row each, its members
+// named after the columns; times are in microseconds, NULL has no member.
+
+func appendLine[R any](dst []byte, t *warehouse.Table[R], row *R) ([]byte, error) {
+	dst = append(dst, '{')
+	first := true
+	for i := range t.Columns {
+		value := present(t.Columns[i].Ref(row))
+		if value == nil {
+			continue
+		}
+		text, err := json.Marshal(value)
+		if err != nil {
+			return nil, err
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = append(append(append(dst, '"'), t.Columns[i].Name...), '"', ':')
+		dst = append(dst, text...)
+	}
+	return append(dst, '}', '\n'), nil
+}
+
+// present is the value of a field; nil: NULL.
+func present(field any) any {
+	switch f := field.(type) {
+	case *warehouse.Text:
+		if *f == "" {
+			return nil
+		}
+	case *warehouse.Null[int64]:
+		return valid(f)
+	case *warehouse.Null[float64]:
+		return valid(f)
+	case *warehouse.Null[bool]:
+		return valid(f)
+	case *warehouse.Null[warehouse.Timestamp]:
+		return valid(f)
+	}
+	return field
+}
+
+func valid[T any](f *warehouse.Null[T]) any {
+	if !f.Valid {
+		return nil
+	}
+	return f.V
+}
+
+func parseLine[R any](t *warehouse.Table[R], line []byte) (row R, err error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(line, &members); err != nil {
+		return row, err
+	}
+	for i := range t.Columns {
+		if text, ok := members[t.Columns[i].Name]; ok {
+			err = errors.Join(err, json.Unmarshal(text, target(t.Columns[i].Ref(&row))))
+		}
+	}
+	return row, err
+}
+
+// target is what a value of a field is parsed into.
+func target(field any) any {
+	switch f := field.(type) {
+	case *warehouse.Null[int64]:
+		f.Valid = true
+		return &f.V
+	case *warehouse.Null[float64]:
+		f.Valid = true
+		return &f.V
+	case *warehouse.Null[bool]:
+		f.Valid = true
+		return &f.V
+	case *warehouse.Null[warehouse.Timestamp]:
+		f.Valid = true
+		return &f.V
+	}
+	return field
+}
+
+// eachLine parses the rows of a file in their order. A file that is not there
+// has none.
+func eachLine[R any](t *warehouse.Table[R], path string, do func(*R) error) error {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return failed("cannot read "+path, err)
+	}
+	defer f.Close()
+	lines := bufio.NewReaderSize(f, 64<<10)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return damaged(path, err)
+		}
+		row, err := parseLine(t, bytes.TrimSpace(line))
+		if err != nil {
+			return damaged(path, err)
+		}
+		if err := do(&row); err != nil {
+			return err
+		}
+	}
+}
+
+func readLines[R any](t *warehouse.Table[R], path string) (rows []R, err error) {
+	err = eachLine(t, path, func(row *R) error {
+		rows = append(rows, *row)
+		return nil
+	})
+	return rows, err
+}

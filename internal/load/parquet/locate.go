@@ -1,0 +1,171 @@
+package parquet
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"hash/fnv"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"convsync/internal/warehouse"
+)
+
+const (
+	// movedDays is how far the start of a stored conversation may move and
+	// still be found for certain.
+	movedDays = 8
+	// maxIndexed is how many conversations are looked through for one that
+	// moved farther. Their hashes of 8 bytes are kept in memory.
+	maxIndexed = 2 << 20
+)
+
+// index answers on which day a conversation is stored. It reads the ids of a
+// day once, when they are first needed, and keeps their hashes.
+type index struct {
+	lake  *Lake
+	days  map[string]map[day]bool // of each project, those that are stored
+	ids   map[partition][]uint64  // sorted
+	total int
+}
+
+func newIndex(l *Lake) *index {
+	return &index{lake: l, days: map[string]map[day]bool{}, ids: map[partition][]uint64{}}
+}
+
+func hashID(id string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(id))
+	return h.Sum64()
+}
+
+// stored lists the days of a project that are stored.
+func (x *index) stored(project string) (map[day]bool, error) {
+	if days := x.days[project]; days != nil {
+		return days, nil
+	}
+	folder := conversations.table.Name + "/" + projectDir(project)
+	entries, err := os.ReadDir(x.lake.path(folder))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, failed("cannot read "+x.lake.path(folder), err)
+	}
+	days := map[day]bool{}
+	for _, e := range entries {
+		name, ok := strings.CutPrefix(e.Name(), "started_date=")
+		if d, err := parseDay(name); ok && err == nil {
+			days[d] = true
+		}
+	}
+	x.days[project] = days
+	return days, nil
+}
+
+// find tells on which days conversations of the project, by the sorted hashes
+// of their ids, may be stored. It looks at the days of their starts, from
+// first to last, and at those around them, the nearest first: movedDays on
+// both sides at least, and on until maxIndexed conversations were looked at. A
+// conversation that it does not list is on none of these days; one that it
+// lists may be another with the same hash.
+func (x *index) find(ctx context.Context, project string, first, last day, hashes []uint64) (map[partition][]uint64, error) {
+	stored, err := x.stored(project)
+	if err != nil {
+		return nil, err
+	}
+	distance := func(d day) day { return max(first-d, d-last, 0) }
+	days := slices.SortedFunc(maps.Keys(stored), func(a, b day) int {
+		return cmp.Or(cmp.Compare(distance(a), distance(b)), cmp.Compare(b, a))
+	})
+	found := map[partition][]uint64{}
+	looked := 0
+	for _, d := range days {
+		if distance(d) > movedDays && looked >= maxIndexed {
+			break
+		}
+		p := partition{project, d}
+		ids, err := x.load(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		if both := intersect(hashes, ids); len(both) > 0 {
+			found[p] = both
+		}
+		looked += len(ids)
+	}
+	x.forget(project, func(d day) bool { return looked >= maxIndexed && distance(d) > movedDays })
+	return found, nil
+}
+
+// intersect is what is in both of two sorted lists.
+func intersect(a, b []uint64) (both []uint64) {
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0] == b[0]:
+			both = append(both, a[0])
+			a, b = a[1:], b[1:]
+		case a[0] < b[0]:
+			a = a[1:]
+		default:
+			b = b[1:]
+		}
+	}
+	return both
+}
+
+func (x *index) load(ctx context.Context, p partition) ([]uint64, error) {
+	if ids, ok := x.ids[p]; ok {
+		return ids, nil
+	}
+	var ids []uint64
+	err := x.lake.scan(ctx, p, func(c *warehouse.Conversation) {
+		ids = append(ids, hashID(c.ConversationID))
+	}, "conversation_id")
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(ids)
+	x.put(p, ids)
+	return ids, nil
+}
+
+// put says which ids, sorted by hash, stand in a partition now.
+func (x *index) put(p partition, ids []uint64) {
+	if days := x.days[p.project]; days != nil {
+		if len(ids) > 0 {
+			days[p.day] = true
+		} else {
+			delete(days, p.day)
+		}
+	}
+	x.total += len(ids) - len(x.ids[p])
+	x.ids[p] = ids
+}
+
+// forget bounds the ids in memory: of other projects none are kept, and of
+// this one none that are far.
+func (x *index) forget(project string, far func(day) bool) {
+	for p, ids := range x.ids {
+		if x.total > maxIndexed && (p.project != project || far(p.day)) {
+			x.total -= len(ids)
+			delete(x.ids, p)
+		}
+	}
+}
+
+// scan reads some columns of the conversations of a partition.
+func (l *Lake) scan(ctx context.Context, p partition, do func(*warehouse.Conversation), columns ...string) (err error) {
+	r, err := openFile(ctx, conversations, l.path(p.file(conversations.table.Name)), p.project, columns...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	for {
+		c, err := r.next()
+		if err != nil || c == nil {
+			return err
+		}
+		do(c)
+	}
+}

@@ -1,0 +1,12 @@
+//go:build !unix
+
+package parquet
+
+import (
+	"errors"
+	"os"
+)
+
+func tryLock(*os.File) (bool, error) {
+	return false, errors.New("a lake needs a system with flock, such as Linux or macOS")
+}

@@ -1,0 +1,137 @@
+package parquet
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// manifest says what is stored of a project and month.
+type manifest struct {
+	Project string              `json:"project_id"`
+	Days    map[string]*dayInfo `json:"days"` // by date
+}
+
+// dayInfo says what is stored of a partition.
+type dayInfo struct {
+	Files        map[string]fileInfo `json:"files"` // by table
+	Environments map[string]*tally   `json:"environments"`
+}
+
+// tally counts the conversations of an environment.
+type tally struct {
+	Conversations int64               `json:"conversations"`
+	Hidden        int64               `json:"hidden"`
+	Newest        warehouse.Timestamp `json:"newest"` // start, in microseconds
+}
+
+func (d *dayInfo) count(c *warehouse.Conversation) {
+	t := d.Environments[c.Environment]
+	if t == nil {
+		t = &tally{Newest: c.StartedAt}
+		d.Environments[c.Environment] = t
+	}
+	t.Conversations++
+	t.Newest = max(t.Newest, c.StartedAt)
+	if c.TranscriptStatus == warehouse.TranscriptHidden || c.TranscriptStatus == warehouse.TranscriptHiddenKept {
+		t.Hidden++
+	}
+}
+
+// putManifests puts the manifests of the months of changed partitions into a commit.
+func (c *commit) putManifests(changed map[partition]*dayInfo) error {
+	months := map[string]*manifest{}
+	for p, info := range changed {
+		name := p.manifest()
+		m := months[name]
+		if m == nil {
+			m = &manifest{Project: p.project}
+			if err := c.lake.readJSON(name, m); err != nil {
+				return err
+			}
+			if m.Days == nil {
+				m.Days = map[string]*dayInfo{}
+			}
+			months[name] = m
+		}
+		m.Days[p.day.String()] = info
+		if len(info.Files) == 0 {
+			delete(m.Days, p.day.String())
+		}
+	}
+	for name, m := range months {
+		if err := c.putJSON(name, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachManifest reads the manifests of a project.
+func (l *Lake) eachManifest(project string, do func(*manifest)) error {
+	folder := manifestDir + "/" + projectDir(project)
+	entries, err := os.ReadDir(l.path(folder))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return failed("cannot read "+l.path(folder), err)
+	}
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".json") {
+			continue
+		}
+		var m manifest
+		if err := l.readJSON(filepath.ToSlash(filepath.Join(folder, e.Name())), &m); err != nil {
+			return err
+		}
+		do(&m)
+	}
+	return nil
+}
+
+// Summary implements [load.Destination].
+func (l *Lake) Summary(_ context.Context, feeds []load.Feed) (map[load.Feed]load.FeedSummary, error) {
+	s, err := l.readState()
+	if err != nil {
+		return nil, err
+	}
+	rejects, err := readLines(&warehouse.Rejects, l.path(statePath(warehouse.Rejects.Name)))
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[load.Feed]load.FeedSummary, len(feeds))
+	for _, f := range feeds {
+		var sum load.FeedSummary
+		err := l.eachManifest(f.ProjectID, func(m *manifest) {
+			for _, d := range m.Days {
+				if t := d.Environments[f.Environment]; t != nil {
+					if sum.Conversations == 0 || t.Newest > sum.Newest {
+						sum.Newest = t.Newest
+					}
+					sum.Conversations += t.Conversations
+					sum.Hidden += t.Hidden
+				}
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rejects {
+			if r.ProjectID == f.ProjectID && r.Environment == f.Environment {
+				sum.Rejects++
+			}
+		}
+		for _, d := range s.drift {
+			if d.ProjectID == f.ProjectID && d.Environment == f.Environment {
+				sum.Drift = append(sum.Drift, d)
+			}
+		}
+		sortDrift(sum.Drift)
+		out[f] = sum
+	}
+	return out, nil
+}

@@ -1,0 +1,146 @@
+package parquet
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// dayChange is what changes in a partition.
+type dayChange struct {
+	partition partition
+	put       []entry         // conversations that are to stand in it
+	gone      map[string]bool // stored ones that are replaced, or stand elsewhere now
+}
+
+// dayResult is what came of merging a partition.
+type dayResult struct {
+	counts  load.Counts
+	changed []conversationKey
+	open    []warehouse.OpenConversation
+	closed  []conversationKey
+	files   []placedFile
+	info    *dayInfo
+	ids     []uint64
+}
+
+// merger writes the new files of a partition: what is stored and stays, and
+// what is put, in their order.
+type merger struct {
+	lake       *Lake
+	change     *dayChange
+	stretch    *load.Stretch
+	staged     stageReader
+	reconciled stageReader
+	out        *dayWriter
+	result     *dayResult
+}
+
+func (m *merger) merge(ctx context.Context) (*dayResult, error) {
+	m.out, m.result = m.lake.newDay(), &dayResult{counts: load.Counts{Rows: map[string]int64{}}}
+	defer m.out.abandon()
+	slices.SortFunc(m.change.put, compareEntries)
+	stored, err := m.lake.openDay(ctx, m.change.partition)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(m.interleave(ctx, stored), stored.close()); err != nil {
+		return nil, err
+	}
+	if m.result.files, err = m.out.close(); err != nil {
+		return nil, err
+	}
+	m.result.info, m.result.ids = &m.out.info, m.out.ids
+	slices.Sort(m.result.ids)
+	return m.result, nil
+}
+
+func (m *merger) interleave(ctx context.Context, stored *dayReader) error {
+	put := m.change.put
+	var old, in warehouse.Rows
+	for {
+		more, err := stored.next(&old)
+		if err != nil {
+			return err
+		}
+		at := entry{start: old.Conversation.StartedAt, id: old.Conversation.ConversationID}
+		for len(put) > 0 && (!more || compareEntries(put[0], at) <= 0) {
+			if err := m.put(&put[0], &in); err != nil {
+				return err
+			}
+			put = put[1:]
+		}
+		if !more {
+			return nil
+		}
+		if !m.change.gone[old.Conversation.ConversationID] {
+			err = m.out.add(&old)
+		}
+		if err := errors.Join(err, ctx.Err()); err != nil {
+			return err
+		}
+	}
+}
+
+// put writes a conversation that is new or changed.
+func (m *merger) put(e *entry, r *warehouse.Rows) error {
+	if e.reconciled {
+		if err := m.reconciled.read(e, r); err != nil {
+			return err
+		}
+		m.result.counts.Updated++
+	} else {
+		if err := m.staged.read(e, r); err != nil {
+			return err
+		}
+		load.Reconcile(r, nil, m.stretch.At, m.stretch.RunID)
+		m.result.counts.Inserted++
+	}
+	m.account(e, r)
+	sortParts(r)
+	return m.out.add(r)
+}
+
+func (m *merger) account(e *entry, r *warehouse.Rows) {
+	rows := m.result.counts.Rows
+	rows[conversations.table.Name]++
+	rows[turns.table.Name] += int64(len(r.Turns))
+	rows[entities.table.Name] += int64(len(r.Entities))
+	rows[metrics.table.Name] += int64(len(r.Metrics))
+	rows[audioReferences.table.Name] += int64(len(r.Audio))
+	key := conversationKey{m.change.partition.project, e.id}
+	m.result.changed = append(m.result.changed, key)
+	if !r.IsOpen() {
+		m.result.closed = append(m.result.closed, key)
+		return
+	}
+	m.result.open = append(m.result.open, warehouse.OpenConversation{
+		ProjectID: key.project, ConversationID: key.id, Environment: strings.Clone(r.Conversation.Environment),
+		StartedAt: r.Conversation.StartedAt, FirstSeenAt: r.Conversation.FirstSeenAt,
+	})
+}
+
+// sortParts puts the parts into the order of their keys.
+func sortParts(r *warehouse.Rows) {
+	slices.SortStableFunc(r.Turns, func(a, b warehouse.Turn) int { return cmp.Compare(a.TurnIndex, b.TurnIndex) })
+	slices.SortStableFunc(r.Entities, func(a, b warehouse.Entity) int {
+		return cmp.Or(cmp.Compare(a.TurnIndex, b.TurnIndex), strings.Compare(a.Name, b.Name), cmp.Compare(a.Ordinal, b.Ordinal))
+	})
+	slices.SortStableFunc(r.Metrics, func(a, b warehouse.Metric) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), cmp.Compare(a.Ordinal, b.Ordinal))
+	})
+	slices.SortStableFunc(r.Audio, func(a, b warehouse.AudioReference) int {
+		redacted := func(r bool) int {
+			if r {
+				return 1
+			}
+			return 0
+		}
+		return cmp.Or(strings.Compare(a.Direction, b.Direction), redacted(a.Redacted)-redacted(b.Redacted))
+	})
+}

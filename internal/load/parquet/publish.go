@@ -1,0 +1,397 @@
+package parquet
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// mergesAtOnce is how many partitions are merged at once; the tables of each
+// are encoded beside each other.
+const mergesAtOnce = 2
+
+// publication is the publishing of one stretch.
+type publication struct {
+	*writer
+	stretch *load.Stretch
+	staged  *stage // nil: nothing was staged
+	second  *stage // reconciled conversations; nil: none
+	counts  load.Counts
+	days    map[partition]*dayChange
+	commit  *commit
+}
+
+// known is what is stored of a conversation, as far as it takes to tell
+// whether it changed.
+type known struct {
+	partition                    partition
+	environment, hash, lifecycle string
+	missing                      bool
+}
+
+// Publish implements [load.Writer].
+func (w *writer) Publish(ctx context.Context, st *load.Stretch) (load.Counts, error) {
+	p := &publication{
+		writer: w, stretch: st, staged: w.takeStage(st.ID), commit: w.lake.newCommit(),
+		counts: load.Counts{Rows: map[string]int64{}}, days: map[partition]*dayChange{},
+	}
+	err := w.broken
+	if err == nil {
+		err = p.do(ctx)
+	}
+	p.commit.discard()
+	for _, s := range []*stage{p.staged, p.second} {
+		if s != nil {
+			err = errors.Join(err, w.lake.drop(s))
+		}
+	}
+	if err != nil {
+		return load.Counts{}, failed("cannot write to the lake "+w.lake.root, err)
+	}
+	return p.counts, nil
+}
+
+func (p *publication) do(ctx context.Context) error {
+	if p.staged != nil {
+		if err := p.compare(ctx); err != nil {
+			return err
+		}
+	}
+	results, err := p.merge(ctx)
+	for part, r := range results {
+		p.place(part, r)
+	}
+	if err != nil {
+		return err
+	}
+	next := *p.state
+	if err := p.rows(&next, results); err != nil {
+		return err
+	}
+	if err := p.account(&next); err != nil {
+		return err
+	}
+	if err := p.writer.do(p.commit); err != nil {
+		return err
+	}
+	p.state = &next
+	for part, r := range results {
+		p.index.put(part, r.ids)
+	}
+	return nil
+}
+
+// day is what changes in a partition.
+func (p *publication) day(part partition) *dayChange {
+	d := p.days[part]
+	if d == nil {
+		d = &dayChange{partition: part, gone: map[string]bool{}}
+		p.days[part] = d
+	}
+	return d
+}
+
+// compare sorts out which of the staged conversations are new, and which
+// changed.
+func (p *publication) compare(ctx context.Context) error {
+	entries := p.staged.newest()
+	stored, err := p.locate(ctx, entries)
+	if err != nil {
+		return err
+	}
+	staged := stageReader{stage: p.staged}
+	differing := map[partition]map[string]entry{} // by where they are stored
+	var c warehouse.Conversation
+	for _, e := range entries {
+		old, ok := stored[conversationKey{e.project, e.id}]
+		if !ok {
+			d := p.day(e.partition())
+			d.put = append(d.put, e)
+			continue
+		}
+		if err := staged.head(&e, &c); err != nil {
+			return err
+		}
+		same := c.ContentHash == old.hash && c.Lifecycle == old.lifecycle && !old.missing
+		if same || !load.Outranks(p.environments[e.project], c.Environment, old.environment) {
+			p.counts.Unchanged++
+			continue
+		}
+		if differing[old.partition] == nil {
+			differing[old.partition] = map[string]entry{}
+		}
+		differing[old.partition][e.id] = e
+	}
+	for part, wanted := range differing {
+		if err := p.reconcile(ctx, part, wanted); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// locate finds what is stored of the conversations.
+func (p *publication) locate(ctx context.Context, entries []entry) (map[conversationKey]known, error) {
+	stored := map[conversationKey]known{}
+	byDay := map[partition]map[string]bool{}
+	for _, e := range entries {
+		want(byDay, e.partition(), e.id)
+	}
+	if err := p.look(ctx, byDay, stored); err != nil {
+		return nil, err
+	}
+	elsewhere, err := p.elsewhere(ctx, entries, stored)
+	if err != nil {
+		return nil, err
+	}
+	return stored, p.look(ctx, elsewhere, stored)
+}
+
+// elsewhere tells on which other days conversations may be stored that are not
+// on the day of their start.
+func (p *publication) elsewhere(ctx context.Context, entries []entry, stored map[conversationKey]known) (map[partition]map[string]bool, error) {
+	wanted := map[partition]map[string]bool{}
+	ids := map[uint64][]string{} // one, but for rare twins
+	first, last := day(math.MaxInt64), day(math.MinInt64)
+	for _, e := range entries {
+		if _, ok := stored[conversationKey{e.project, e.id}]; !ok {
+			hash := hashID(e.id)
+			ids[hash] = append(ids[hash], e.id)
+			first, last = min(first, dayOf(e.start)), max(last, dayOf(e.start))
+		}
+	}
+	if len(ids) == 0 {
+		return wanted, nil
+	}
+	project := p.stretch.Feed.ProjectID
+	found, err := p.index.find(ctx, project, first, last, slices.Sorted(maps.Keys(ids)))
+	if err != nil {
+		return nil, err
+	}
+	for part, hashes := range found {
+		for _, hash := range hashes {
+			for _, id := range ids[hash] {
+				want(wanted, part, id)
+			}
+		}
+	}
+	return wanted, nil
+}
+
+func want(wanted map[partition]map[string]bool, p partition, id string) {
+	if wanted[p] == nil {
+		wanted[p] = map[string]bool{}
+	}
+	wanted[p][id] = true
+}
+
+// look reads what is known of the wanted conversations of the partitions.
+func (p *publication) look(ctx context.Context, wanted map[partition]map[string]bool, into map[conversationKey]known) error {
+	for part, ids := range wanted {
+		days, err := p.index.stored(part.project)
+		if err != nil {
+			return err
+		}
+		if !days[part.day] {
+			continue
+		}
+		err = p.lake.scan(ctx, part, func(c *warehouse.Conversation) {
+			if !ids[c.ConversationID] {
+				return
+			}
+			into[conversationKey{part.project, strings.Clone(c.ConversationID)}] = known{
+				part, strings.Clone(c.Environment), strings.Clone(c.ContentHash), strings.Clone(c.Lifecycle), c.MissingSince.Valid,
+			}
+		}, "conversation_id", "environment", "content_hash", "lifecycle", "missing_since")
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reconcile brings the wanted conversations together with what is stored of
+// them in the partition.
+func (p *publication) reconcile(ctx context.Context, part partition, wanted map[string]entry) (err error) {
+	if p.second == nil {
+		if p.second, err = p.lake.newStage(); err != nil {
+			return err
+		}
+	}
+	day, err := p.lake.openDay(ctx, part)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, day.close()) }()
+	staged := stageReader{stage: p.staged}
+	var old, in warehouse.Rows
+	for left := len(wanted); left > 0; {
+		more, err := day.next(&old)
+		if err != nil || !more {
+			return err
+		}
+		id := old.Conversation.ConversationID
+		e, ok := wanted[id]
+		if !ok {
+			continue
+		}
+		left--
+		if err := staged.read(&e, &in); err != nil {
+			return err
+		}
+		if !load.Reconcile(&in, &old, p.stretch.At, p.stretch.RunID) {
+			p.counts.Unchanged++
+			continue
+		}
+		if err := p.second.add([]*warehouse.Rows{&in}); err != nil {
+			return err
+		}
+		written := p.second.entries[len(p.second.entries)-1]
+		written.reconciled = true
+		d := p.day(written.partition())
+		d.put = append(d.put, written)
+		p.day(part).gone[written.id] = true
+	}
+	return nil
+}
+
+// merge writes the new files of the partitions in which something changes.
+// Beside an error it returns those that were finished.
+func (p *publication) merge(ctx context.Context) (map[partition]*dayResult, error) {
+	parts := slices.Collect(maps.Keys(p.days))
+	results := make([]*dayResult, len(parts))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(mergesAtOnce)
+	for i, part := range parts {
+		group.Go(func() (err error) {
+			m := &merger{
+				lake: p.lake, change: p.days[part], stretch: p.stretch,
+				staged: stageReader{stage: p.staged}, reconciled: stageReader{stage: p.second},
+			}
+			results[i], err = m.merge(ctx)
+			return err
+		})
+	}
+	err := group.Wait()
+	out := make(map[partition]*dayResult, len(parts))
+	for i, part := range parts {
+		if results[i] != nil {
+			out[part] = results[i]
+		}
+	}
+	return out, err
+}
+
+// rows puts into the commit what goes with the new files: their manifests, the
+// changes and the worklist.
+func (p *publication) rows(next *state, results map[partition]*dayResult) error {
+	if len(results) == 0 {
+		return nil
+	}
+	var changed []conversationKey
+	infos := map[partition]*dayInfo{}
+	next.open = maps.Clone(p.state.open)
+	for _, part := range slices.SortedFunc(maps.Keys(results), comparePartitions) {
+		r := results[part]
+		p.counts.Add(r.counts)
+		changed, infos[part] = append(changed, r.changed...), r.info
+		for _, key := range r.closed {
+			delete(next.open, key)
+		}
+		for _, o := range r.open {
+			next.open[conversationKey{o.ProjectID, o.ConversationID}] = o
+		}
+	}
+	if err := p.commit.putManifests(infos); err != nil {
+		return err
+	}
+	if !maps.Equal(next.open, p.state.open) {
+		if err := putTable(p.commit, &warehouse.OpenConversations, next.worklist()); err != nil {
+			return err
+		}
+	}
+	return p.changes(next, changed)
+}
+
+func comparePartitions(a, b partition) int {
+	if a.project != b.project {
+		return strings.Compare(a.project, b.project)
+	}
+	return int(a.day - b.day)
+}
+
+// place puts the files of a partition into the commit, and removes those of
+// tables that have no rows any more. The conversations come last: their parts
+// are there when they are.
+func (p *publication) place(part partition, r *dayResult) {
+	slices.Reverse(r.files)
+	for _, f := range r.files {
+		p.commit.place(f.name, part.file(f.table))
+	}
+	for _, table := range startTables {
+		if _, ok := r.info.Files[table]; !ok && p.lake.has(part.file(table)) {
+			p.commit.remove(part.file(table))
+		}
+	}
+}
+
+// changes appends to the feed of changes.
+func (p *publication) changes(next *state, changed []conversationKey) error {
+	rows := make([]warehouse.Change, len(changed))
+	for i, key := range changed {
+		next.position.Sequence++
+		rows[i] = warehouse.Change{
+			Sequence: next.position.Sequence, ProjectID: key.project, ConversationID: key.id,
+			Operation: warehouse.OperationUpsert, At: p.stretch.At, RunID: p.stretch.RunID,
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	name, err := p.lake.changesFile(p.stretch.At)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		p.commit.extend(name, func(w io.Writer) error { return appendChanges(w, rows) }),
+		p.commit.putJSON(positionFile, next.position),
+	)
+}
+
+// account puts rejects, drift and, last of all, the coverage into the commit.
+func (p *publication) account(next *state) error {
+	st := p.stretch
+	if len(st.Rejects) > 0 {
+		all, err := readLines(&warehouse.Rejects, p.lake.path(statePath(warehouse.Rejects.Name)))
+		if err != nil {
+			return err
+		}
+		all, p.counts.NewRejects = addRejects(all, st.Rejects)
+		if err := putTable(p.commit, &warehouse.Rejects, all); err != nil {
+			return err
+		}
+	}
+	if len(st.Drift) > 0 {
+		next.drift = p.state.drifting(st.Drift)
+		if err := putTable(p.commit, &warehouse.SchemaDrift, next.drift); err != nil {
+			return err
+		}
+	}
+	if st.Coverage == nil && st.Watermark == 0 {
+		return nil
+	}
+	next.coverage, next.watermarks = p.state.cover(st)
+	return errors.Join(
+		putTable(p.commit, &warehouse.SyncCoverage, next.coverage),
+		putTable(p.commit, &warehouse.SyncWatermarks, next.watermarks),
+	)
+}

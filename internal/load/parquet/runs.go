@@ -1,0 +1,87 @@
+package parquet
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// State implements [load.Destination].
+func (l *Lake) State(_ context.Context, feeds []load.Feed) (map[load.Feed]load.FeedState, error) {
+	s, err := l.readState()
+	if err != nil {
+		return nil, err
+	}
+	worklist := s.worklist()
+	out := make(map[load.Feed]load.FeedState, len(feeds))
+	for _, f := range feeds {
+		out[f] = s.feed(f, worklist)
+	}
+	return out, nil
+}
+
+// Runs implements [load.Destination].
+func (l *Lake) Runs(_ context.Context, limit int) ([]warehouse.SyncRun, error) {
+	lines, err := lastLines(l.path(runsFile), limit)
+	if err != nil {
+		return nil, failed("cannot read "+l.path(runsFile), err)
+	}
+	runs := make([]warehouse.SyncRun, 0, len(lines))
+	for _, line := range slices.Backward(lines) {
+		run, err := parseLine(&warehouse.SyncRuns, line)
+		if err != nil {
+			return nil, damaged(l.path(runsFile), err)
+		}
+		runs = append(runs, run)
+	}
+	return runs, nil
+}
+
+// lastLines returns the last lines of a file, at most limit, in their order,
+// without reading the others. A last line without its end is left out.
+func lastLines(path string, limit int) ([][]byte, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	from, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, err
+	}
+	var tail []byte
+	for from > 0 && bytes.Count(tail, []byte("\n")) <= limit {
+		block := make([]byte, min(from, 64<<10))
+		from -= int64(len(block))
+		if _, err := f.ReadAt(block, from); err != nil {
+			return nil, err
+		}
+		tail = append(block, tail...)
+	}
+	lines := bytes.Split(tail, []byte("\n"))
+	lines = lines[:len(lines)-1] // behind the last end there is nothing, or half a line
+	return lines[max(0, len(lines)-limit):], nil
+}
+
+// killedRun is the row of a run that did not finish.
+func killedRun(o *load.Owner) warehouse.SyncRun {
+	return warehouse.SyncRun{
+		RunID: o.RunID, Actor: warehouse.Text(o.Actor), Host: warehouse.Text(o.Host), Version: warehouse.Text(o.Version),
+		Kind: "incremental", Status: warehouse.RunKilled, StartedAt: o.Started,
+	}
+}
+
+func sortDrift(drift []warehouse.Drift) {
+	slices.SortFunc(drift, func(a, b warehouse.Drift) int { return strings.Compare(a.Path, b.Path) })
+}

@@ -1,0 +1,136 @@
+package parquet
+
+import (
+	"cmp"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"convsync/internal/warehouse"
+)
+
+// stage is the staged conversations of a stretch: encoded in a file, one after
+// another, with a small entry each in memory.
+type stage struct {
+	name string // under _sync/tmp
+
+	mu      sync.Mutex
+	file    *os.File
+	size    int64
+	entries []entry
+}
+
+// entry is where a conversation stands in the file.
+type entry struct {
+	id      string
+	project string
+	start   warehouse.Timestamp
+	offset  int64
+	length  int
+	open    bool
+	// reconciled entries stand in the second stage file, with what is stored
+	// taken into account; the others are as the source has them.
+	reconciled bool
+}
+
+func (e *entry) partition() partition { return partition{e.project, dayOf(e.start)} }
+
+// compareEntries orders conversations as they stand in the files.
+func compareEntries(a, b entry) int {
+	return cmp.Or(cmp.Compare(a.start, b.start), strings.Compare(a.id, b.id))
+}
+
+func (l *Lake) newStage() (*stage, error) {
+	name := l.temporary("stage")
+	f, err := os.OpenFile(l.path(name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	return &stage{name: name, file: f}, nil
+}
+
+// add appends conversations. Several goroutines may add at once.
+func (s *stage) add(rows []*warehouse.Rows) error {
+	var encoded []byte
+	entries := make([]entry, 0, len(rows))
+	for _, r := range rows {
+		from := len(encoded)
+		encoded = r.Append(encoded)
+		c := &r.Conversation
+		entries = append(entries, entry{
+			// The rows' text may hold on to the whole page that it came with.
+			id: strings.Clone(c.ConversationID), project: c.ProjectID, start: c.StartedAt,
+			offset: int64(from), length: len(encoded) - from, open: r.IsOpen(),
+		})
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := s.file.WriteAt(encoded, s.size); err != nil {
+		return err
+	}
+	for i := range entries {
+		entries[i].offset += s.size
+	}
+	s.size += int64(len(encoded))
+	s.entries = append(s.entries, entries...)
+	return nil
+}
+
+// newest is an entry a conversation, by the rule of [load.Newest].
+func (s *stage) newest() []entry {
+	at := make(map[conversationKey]int, len(s.entries))
+	kept := make([]entry, 0, len(s.entries))
+	for _, e := range s.entries {
+		key := conversationKey{e.project, e.id}
+		i, twice := at[key]
+		switch {
+		case !twice:
+			at[key] = len(kept)
+			kept = append(kept, e)
+		case !e.open || kept[i].open:
+			kept[i] = e
+		}
+	}
+	return kept
+}
+
+func (s *stage) close() error { return s.file.Close() }
+
+// drop closes and removes the file.
+func (l *Lake) drop(s *stage) error {
+	err := s.close()
+	return errors.Join(err, os.Remove(l.path(s.name)))
+}
+
+// stageReader reads staged conversations, one at a time.
+type stageReader struct {
+	stage *stage
+	buf   []byte
+}
+
+func (s *stageReader) text(e *entry) (string, error) {
+	s.buf = slices.Grow(s.buf[:0], e.length)[:e.length]
+	_, err := s.stage.file.ReadAt(s.buf, e.offset)
+	return string(s.buf), err
+}
+
+// read decodes a conversation into r.
+func (s *stageReader) read(e *entry, r *warehouse.Rows) error {
+	text, err := s.text(e)
+	if err != nil {
+		return err
+	}
+	return r.Decode(text)
+}
+
+// head decodes the conversation's own row alone.
+func (s *stageReader) head(e *entry, c *warehouse.Conversation) error {
+	text, err := s.text(e)
+	if err != nil {
+		return err
+	}
+	_, err = warehouse.Conversations.Decode(text, c)
+	return err
+}

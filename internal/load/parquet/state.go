@@ -1,0 +1,204 @@
+package parquet
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// state is the sync's own small tables, as they lie under _sync/state. The
+// slices are never changed in place: a commit makes new ones and puts them
+// here when it is done. Rejects may be large, and are read when needed.
+type state struct {
+	position   position
+	projects   []warehouse.Project
+	coverage   []warehouse.CoverageRange
+	watermarks []warehouse.Watermark
+	open       map[conversationKey]warehouse.OpenConversation
+	drift      []warehouse.Drift
+}
+
+type conversationKey struct{ project, id string }
+
+// position is where the counters stand.
+type position struct {
+	Sequence int64 `json:"sequence"` // of the last change
+	Copied   int64 `json:"copied"`   // the sequence up to which Parquet has the changes
+	Epoch    int64 `json:"epoch"`    // takeovers of the lock
+}
+
+// statePath is where the rows of one of the sync's small tables lie.
+func statePath(table string) string { return stateDir + "/" + table + ".jsonl" }
+
+func (l *Lake) readState() (*state, error) {
+	s := &state{}
+	var open []warehouse.OpenConversation
+	err := errors.Join(
+		l.readJSON(positionFile, &s.position),
+		readTable(l, &warehouse.Projects, &s.projects), readTable(l, &warehouse.SyncCoverage, &s.coverage),
+		readTable(l, &warehouse.SyncWatermarks, &s.watermarks), readTable(l, &warehouse.OpenConversations, &open),
+		readTable(l, &warehouse.SchemaDrift, &s.drift),
+	)
+	s.open = make(map[conversationKey]warehouse.OpenConversation, len(open))
+	for _, o := range open {
+		s.open[conversationKey{o.ProjectID, o.ConversationID}] = o
+	}
+	return s, err
+}
+
+func readTable[R any](l *Lake, t *warehouse.Table[R], into *[]R) (err error) {
+	*into, err = readLines(t, l.path(statePath(t.Name)))
+	return err
+}
+
+// putTable puts the rows of one of the small tables into a commit.
+func putTable[R any](c *commit, t *warehouse.Table[R], rows []R) error {
+	return c.put(statePath(t.Name), func(w io.Writer) error { return writeLines(w, t, rows) })
+}
+
+func writeLines[R any](w io.Writer, t *warehouse.Table[R], rows []R) error {
+	var line []byte
+	for i := range rows {
+		var err error
+		if line, err = appendLine(line[:0], t, &rows[i]); err != nil {
+			return err
+		}
+		if _, err := w.Write(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readJSON reads a file with one JSON value; v stays as it is when there is none.
+func (l *Lake) readJSON(name string, v any) error {
+	text, err := os.ReadFile(l.path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return failed("cannot read "+l.path(name), err)
+	}
+	if err := json.Unmarshal(text, v); err != nil {
+		return damaged(l.path(name), err)
+	}
+	return nil
+}
+
+// worklist is the open conversations, oldest first.
+func (s *state) worklist() []warehouse.OpenConversation {
+	list := make([]warehouse.OpenConversation, 0, len(s.open))
+	for _, o := range s.open {
+		list = append(list, o)
+	}
+	slices.SortFunc(list, func(a, b warehouse.OpenConversation) int {
+		return cmp.Or(cmp.Compare(a.StartedAt, b.StartedAt),
+			strings.Compare(a.ProjectID, b.ProjectID), strings.Compare(a.ConversationID, b.ConversationID))
+	})
+	return list
+}
+
+// feed is what is stored about a feed.
+func (s *state) feed(f load.Feed, worklist []warehouse.OpenConversation) (out load.FeedState) {
+	for _, c := range s.coverage {
+		if f == (load.Feed{ProjectID: c.ProjectID, Environment: c.Environment}) {
+			out.Coverage = append(out.Coverage, load.Range{From: c.From, Until: c.Until, ReadAt: c.ReadAt, Shape: c.Shape})
+		}
+	}
+	for _, w := range s.watermarks {
+		if f == (load.Feed{ProjectID: w.ProjectID, Environment: w.Environment}) {
+			out.Watermark = w.Watermark
+		}
+	}
+	for _, o := range worklist {
+		if f == (load.Feed{ProjectID: o.ProjectID, Environment: o.Environment}) {
+			out.Open = append(out.Open, load.OpenConversation{ID: o.ConversationID, StartedAt: o.StartedAt})
+		}
+	}
+	return out
+}
+
+// cover returns the coverage and watermarks with those of a stretch.
+func (s *state) cover(st *load.Stretch) ([]warehouse.CoverageRange, []warehouse.Watermark) {
+	coverage, watermarks := s.coverage, s.watermarks
+	if st.Coverage != nil {
+		coverage = slices.DeleteFunc(slices.Clone(coverage), func(c warehouse.CoverageRange) bool {
+			return c.ProjectID == st.Feed.ProjectID && c.Environment == st.Feed.Environment
+		})
+		for _, r := range st.Coverage {
+			coverage = append(coverage, warehouse.CoverageRange{
+				ProjectID: st.Feed.ProjectID, Environment: st.Feed.Environment,
+				From: r.From, Until: r.Until, ReadAt: r.ReadAt, Shape: r.Shape,
+			})
+		}
+	}
+	if st.Watermark == 0 {
+		return coverage, watermarks
+	}
+	row := warehouse.Watermark{
+		ProjectID: st.Feed.ProjectID, Environment: st.Feed.Environment, Watermark: st.Watermark, UpdatedAt: st.At,
+	}
+	i := slices.IndexFunc(watermarks, func(w warehouse.Watermark) bool {
+		return w.ProjectID == row.ProjectID && w.Environment == row.Environment
+	})
+	switch {
+	case i < 0:
+		watermarks = append(slices.Clone(watermarks), row)
+	case watermarks[i].Watermark < row.Watermark: // it never moves back
+		watermarks = slices.Clone(watermarks)
+		watermarks[i] = row
+	}
+	return coverage, watermarks
+}
+
+// addRejects adds the rejects of a stretch to all, and tells how many are new.
+func addRejects(all, rejects []warehouse.Reject) (_ []warehouse.Reject, fresh int64) {
+	type key struct{ project, environment, id string }
+	at := make(map[key]int, len(all))
+	for i, r := range all {
+		at[key{r.ProjectID, r.Environment, r.RejectID}] = i
+	}
+	for _, r := range rejects {
+		k := key{r.ProjectID, r.Environment, r.RejectID}
+		if i, seen := at[k]; seen {
+			all[i].LastSeenAt = max(all[i].LastSeenAt, r.LastSeenAt)
+			continue
+		}
+		at[k] = len(all)
+		all = append(all, r)
+		fresh++
+	}
+	return all, fresh
+}
+
+// drifting returns the drift with that of a stretch added.
+func (s *state) drifting(drift []warehouse.Drift) []warehouse.Drift {
+	type key struct{ project, environment, path, kind, jsonType string }
+	of := func(d *warehouse.Drift) key { return key{d.ProjectID, d.Environment, d.Path, d.Kind, d.JSONType} }
+	all := slices.Clone(s.drift)
+	at := make(map[key]int, len(all))
+	for i := range all {
+		at[of(&all[i])] = i
+	}
+	for _, d := range drift {
+		i, seen := at[of(&d)]
+		if !seen {
+			at[of(&d)] = len(all)
+			all = append(all, d)
+			continue
+		}
+		all[i].Count += d.Count
+		all[i].MaxLengthBytes = max(all[i].MaxLengthBytes, d.MaxLengthBytes)
+		all[i].FirstSeenAt = min(all[i].FirstSeenAt, d.FirstSeenAt)
+		all[i].LastSeenAt = max(all[i].LastSeenAt, d.LastSeenAt)
+	}
+	return all
+}

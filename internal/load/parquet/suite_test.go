@@ -1,0 +1,25 @@
+package parquet_test
+
+import (
+	"os"
+	"testing"
+
+	"convsync/internal/load"
+	"convsync/internal/load/loadtest"
+	"convsync/internal/load/parquet"
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(loadtest.Main(m, func(locator string, step func(string)) (load.Destination, error) {
+		return parquet.Open(parquet.Options{Path: locator, Step: step})
+	}))
+}
+
+func TestTheLakeKeepsEveryPromiseOfADestination(t *testing.T) {
+	t.Parallel()
+	loadtest.Run(t, func(t testing.TB) loadtest.Subject { return newLake(t) })
+}
+
+func TestARunGoesOnAfterOneThatWasKilled(t *testing.T) {
+	loadtest.Crash(t, func(t testing.TB) loadtest.Subject { return newLake(t) })
+}
