@@ -54,7 +54,7 @@ type model struct {
 	run     int
 	stored  map[string]*warehouse.Rows
 	last    map[string]*warehouse.Rows // what was answered last
-	changes int // at least
+	changes int                        // at least
 }
 
 // reopen begins another run; the one before ended, or died.
