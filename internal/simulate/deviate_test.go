@@ -65,7 +65,7 @@ func with(conversations int, d Deviations) Options {
 
 func TestEveryPageIsJSONHoweverItDeviates(t *testing.T) {
 	t.Parallel()
-	const n = 2_000
+	const n = 1_000
 	s := newTest(t, with(n, AllDeviations()))
 	count := 0
 	for _, page := range items(t, s, url.Values{"limit": {"150"}, "include_latency": {"true"}}) {
@@ -120,7 +120,7 @@ func TestMoreArriveLate(t *testing.T) {
 
 func TestEveryOddityOccurs(t *testing.T) {
 	t.Parallel()
-	s := newTest(t, with(6_000, AllDeviations()))
+	s := newTest(t, with(4_000, AllDeviations()))
 	var body bytes.Buffer
 	for _, page := range items(t, s, url.Values{"include_latency": {"true"}}) {
 		for _, v := range page {
@@ -185,7 +185,7 @@ func TestAPageMayRepeatTheLastConversationOfTheOneBefore(t *testing.T) {
 
 func TestUnreadableValuesAreCountedAndDistinct(t *testing.T) {
 	t.Parallel()
-	s := newTest(t, with(3_000, Deviations{Unreadable: true}))
+	s := newTest(t, with(1_500, Deviations{Unreadable: true}))
 	unreadable := map[string]bool{}
 	for _, page := range items(t, s, url.Values{}) {
 		for _, v := range page {
@@ -201,7 +201,7 @@ func TestUnreadableValuesAreCountedAndDistinct(t *testing.T) {
 	if want := s.Unreadable("acme-team-4", "live", later); len(unreadable) != want || want == 0 {
 		t.Errorf("%d values are no conversations, the count is %d", len(unreadable), want)
 	}
-	if n := len(truths(s, later)) + len(unreadable); n != 3_000 {
+	if n := len(truths(s, later)) + len(unreadable); n != 1_500 {
 		t.Errorf("truth and unreadable values are %d in all", n)
 	}
 }
@@ -210,11 +210,11 @@ func TestIDsStayUniqueAndWithinTheirLength(t *testing.T) {
 	t.Parallel()
 	ids := map[string]bool{}
 	longest := 0
-	for _, truth := range truths(newTest(t, with(3_000, Deviations{OddIDs: true})), later) {
+	for _, truth := range truths(newTest(t, with(1_000, Deviations{OddIDs: true})), later) {
 		ids[truth.ID] = true
 		longest = max(longest, len(truth.ID))
 	}
-	if len(ids) != 3_000 || longest > longestID || longest < longestID-4 {
+	if len(ids) != 1_000 || longest > longestID || longest < longestID-4 {
 		t.Errorf("%d ids of up to %d bytes", len(ids), longest)
 	}
 }
@@ -222,14 +222,14 @@ func TestIDsStayUniqueAndWithinTheirLength(t *testing.T) {
 func TestConversationsThatNeverEndAreAbandoned(t *testing.T) {
 	t.Parallel()
 	lifecycles := map[any]int{}
-	for _, truth := range truths(newTest(t, with(5_000, Deviations{NeverEnding: true})), later) {
+	for _, truth := range truths(newTest(t, with(2_500, Deviations{NeverEnding: true})), later) {
 		row := truth.Conversation
 		lifecycles[row["lifecycle"]]++
 		if row["lifecycle"] == "abandoned" && (row["finished_at"] != nil || row["in_progress"] != true) {
 			t.Errorf("%s is abandoned and finished at %v", truth.ID, row["finished_at"])
 		}
 	}
-	if lifecycles["abandoned"] == 0 || lifecycles["open"] != 0 || lifecycles["final"] < 4_900 {
+	if lifecycles["abandoned"] == 0 || lifecycles["open"] != 0 || lifecycles["final"] < 2_450 {
 		t.Errorf("a month later: %v", lifecycles)
 	}
 }

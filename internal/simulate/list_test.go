@@ -349,7 +349,9 @@ func TestThePhrasesNeedNoEscapes(t *testing.T) {
 
 func TestTheMeanNumberOfTurnsIsAsAsked(t *testing.T) {
 	t.Parallel()
-	s := newTest(t, testOptions(20_000))
+	o := testOptions(20_000)
+	o.Projects[0].TurnsMean = 0 // the default
+	s := newTest(t, o)
 	sum := 0
 	for h := range s.environments[0].between(0, noEnd, 1<<60) {
 		sum += h.turns

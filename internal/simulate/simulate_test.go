@@ -24,7 +24,7 @@ func testOptions(conversations int) Options {
 		Seed: 7, APIKey: "key", Now: func() time.Time { return later },
 		Projects: []Project{{
 			AccountID: "acme-uk", AccountAlias: "ws-fd112d8f", ID: "acme-team-4", Alias: "PROJECT-58RP822I",
-			From: testFrom, To: testTo,
+			From: testFrom, To: testTo, TurnsMean: 5,
 			Environments: []Environment{{Name: "live", Conversations: conversations}, {Name: "sandbox", Conversations: conversations / 4}},
 		}},
 	}
@@ -106,7 +106,9 @@ func idsOf(t testing.TB, s http.Handler, query url.Values) []string {
 }
 
 func BenchmarkList(b *testing.B) {
-	s := newTest(b, testOptions(100_000))
+	o := testOptions(100_000)
+	o.Projects[0].TurnsMean = 15
+	s := newTest(b, o)
 	r := httptest.NewRequest(http.MethodGet, listPathOf+"?limit=1000&include_latency=true", nil)
 	r.Header.Set("X-Api-Key", "key")
 	conversations := 0

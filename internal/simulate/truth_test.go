@@ -46,7 +46,7 @@ func TestTheTruthIsWhatIsServed(t *testing.T) {
 	for name, asOf := range map[string]time.Time{"at the end": later, "on a busy morning": testFrom.Add(8*24*time.Hour + 10*time.Hour)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o := testOptions(5_000)
+			o := testOptions(1_500)
 			o.Now = func() time.Time { return asOf }
 			s := newTest(t, o)
 			want := truths(s, asOf)
