@@ -1,6 +1,9 @@
 package simulate
 
-import "strings"
+import (
+	"math"
+	"strings"
+)
 
 // conversation is what the generator means: the JSON is written from it, and
 // what a warehouse should hold follows from it. Its buffers are used again for
@@ -150,6 +153,8 @@ func (c *conversation) fill(e *environment, h head, now int64) {
 	c.identify(&r)
 	c.language = languageOf(r.float())
 	c.talk(&r)
+	changed := e.override(h.index)
+	c.turns = c.turns[:max(len(c.turns)-changed.DropTurns, 0)]
 	c.count()
 	c.measure(&r)
 	c.handOver(&r)
@@ -159,6 +164,7 @@ func (c *conversation) fill(e *environment, h head, now int64) {
 	}
 	c.review(&r)
 	e.deviations.apply(c)
+	changed.change(c)
 }
 
 func languageOf(u float64) int {
@@ -217,7 +223,7 @@ func (c *conversation) talk(r *random) {
 		c.say(&t, c.next(&t, i, spokenTopics[topic], r), r)
 		t.bargeIn = say(c.channel.family == voice && i > 0 && r.chance(0.05))
 		t.recognised = c.language != 0
-		t.latency.millis = int64(1000 * median * exp(0.45*r.normal()))
+		t.latency.millis = int64(1000 * median * math.Exp(0.45*r.normal()))
 		begin := c.start + int64(i)*length
 		t.userAt.at = begin + int64(r.between(0.05, 0.5)*float64(length))
 		if i == 0 {
@@ -264,7 +270,7 @@ var keys = []string{"1", "2", "3", "1234#", "0000", "555*", "4711#"}
 // medianLatency is the median latency of the variant at the conversation's start, in seconds.
 func (c *conversation) medianLatency() float64 {
 	months := float64(c.start-c.environment.calendar.from) / (30 * 24 * float64(hourMicros))
-	return c.variant.latency * exp(months*logOf(c.variant.growthMonth))
+	return c.variant.latency * math.Pow(c.variant.growthMonth, months)
 }
 
 // say fills in the words of a turn. A person keeps their name and their reference.

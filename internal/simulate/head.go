@@ -23,6 +23,7 @@ func (f family) String() string { return [...]string{"voice", "chat", "sms", "em
 // the rest is made only when it is written.
 type head struct {
 	index      int
+	place      int   // in the list, newest highest: the index, unless it was moved
 	start      int64 // µs
 	visible    int64 // µs: before it the list does not show the conversation
 	seed       uint64
@@ -33,6 +34,8 @@ type head struct {
 	total      int64 // seconds from start to end; neverEnds
 	handoff    bool
 	outbound   bool
+	removed    bool // by an override, as moved
+	moved      bool
 	unreadable bool // what is listed here is no conversation
 }
 
@@ -116,7 +119,7 @@ const secondMicros = int64(time.Second / time.Microsecond)
 // head makes the head of a conversation.
 func (e *environment) head(index int) head {
 	r := random(mix(e.seed + uint64(index)*0x9e3779b97f4a7c15))
-	h := head{index: index, start: e.start(index), channel: channelOf(r.float())}
+	h := head{index: index, place: index, start: e.start(index), channel: channelOf(r.float())}
 	h.visible = h.start
 	share := r.float()
 	for i := range e.variants {
@@ -137,6 +140,9 @@ func (e *environment) head(index int) head {
 	}
 	h.seed = r.next()
 	e.deviateHead(&h)
+	if o := e.override(index); o != (Override{}) {
+		o.changeHead(&h)
+	}
 	return h
 }
 

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"io"
+	"iter"
 	"strconv"
 	"strings"
 	"sync"
@@ -44,7 +45,7 @@ func (l *list) write(w io.Writer) error {
 		}
 		p.conversation.fill(l.environment, h, l.now)
 		p.buf = p.conversation.append(p.buf, l.query.latency)
-		written, last = written+1, h.index
+		written, last = written+1, h.place
 		if len(p.buf) >= flushBytes {
 			if _, err := w.Write(p.buf); err != nil {
 				return err
@@ -79,14 +80,14 @@ func (l *list) appendEnd(dst []byte, more bool, last, written int) []byte {
 }
 
 // heads are the conversations that the query asks for, newest first.
-func (l *list) heads() func(yield func(head) bool) {
+func (l *list) heads() iter.Seq[head] {
 	return func(yield func(head) bool) {
 		e, skip := l.environment, l.query.skip
 		if e == nil {
 			return
 		}
 		for h := range e.between(l.query.from, min(l.query.to, l.now+1), l.query.before) {
-			if h.visible > l.now || !l.query.matches(&h, l.now) {
+			if h.removed || h.visible > l.now || !l.query.matches(&h, l.now) {
 				continue
 			}
 			if skip > 0 {
@@ -101,15 +102,16 @@ func (l *list) heads() func(yield func(head) bool) {
 }
 
 // between are the conversations that start in [from, to), newest first, with
-// indices below before.
-func (e *environment) between(from, to int64, before int) func(yield func(head) bool) {
+// places below before.
+func (e *environment) between(from, to int64, before int) iter.Seq[head] {
 	return func(yield func(head) bool) {
 		first := e.firstFrom(from)
 		for i := min(e.firstFrom(to), before) - 1; i >= first; i-- {
-			if h := e.head(i); !yield(h) {
+			if h := e.head(i); !h.moved && !yield(h) {
 				return
 			}
 		}
+		e.moved(from, to, before)(yield)
 	}
 }
 

@@ -130,7 +130,7 @@ func bind(values url.Values, scope uint64) uint64 {
 // cursor is an opaque token: where to go on, and a hash that binds it.
 func cursor(before, position int, overlap bool, binding uint64) string {
 	var token [24]byte
-	binary.BigEndian.PutUint64(token[:], uint64(before)<<1|uint64(boolBit(overlap)))
+	binary.BigEndian.PutUint64(token[:], uint64(before<<1|boolBit(overlap)))
 	binary.BigEndian.PutUint64(token[8:], uint64(position))
 	binary.BigEndian.PutUint64(token[16:], sign(token[:16], binding))
 	return base64.RawURLEncoding.EncodeToString(token[:])
@@ -151,7 +151,7 @@ func (q *query) resume(text string, binding uint64) error {
 		return errStaleCursor
 	}
 	first := binary.BigEndian.Uint64(token)
-	q.before, q.overlap, q.skip = int(first>>1), first&1 == 1, 0
+	q.before, q.overlap, q.skip = int(int64(first)>>1), first&1 == 1, 0
 	q.position = int(binary.BigEndian.Uint64(token[8:]))
 	return nil
 }

@@ -60,6 +60,7 @@ type environment struct {
 	calendar   *calendar
 	deviations Deviations
 	variants   []variant
+	overrides  overrides
 }
 
 // New checks the options and makes a simulator of them.

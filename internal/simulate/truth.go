@@ -16,6 +16,7 @@ import (
 // []string, and [JSON].
 type Truth struct {
 	ID           string
+	Index        int // for [Simulator.Override]; 0 is the oldest
 	Conversation map[string]any
 	Turns        []map[string]any // in their order
 	Entities     []map[string]any // by turn, then name, then ordinal
@@ -82,7 +83,7 @@ func (e *environment) shown(asOf time.Time) iter.Seq[head] {
 }
 
 func (c *conversation) truth() *Truth {
-	t := &Truth{ID: c.id}
+	t := &Truth{ID: c.id, Index: c.index}
 	if c.hiddenTurns == shown {
 		for i := range c.turns {
 			t.Turns = append(t.Turns, c.turnTruth(i))

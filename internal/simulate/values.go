@@ -6,9 +6,6 @@ import (
 	"time"
 )
 
-func exp(x float64) float64   { return math.Exp(x) }
-func logOf(x float64) float64 { return math.Log(x) }
-
 // number is a number and the form in which it is written.
 type number struct {
 	value float64

@@ -1,0 +1,127 @@
+package simulate
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Override changes a conversation after the fact, as a source does: reviewers
+// write notes, projects hide transcripts, conversations are erased. The truth
+// changes with it.
+type Override struct {
+	Remove         bool // it is no longer listed
+	HideTranscript bool // turns are []
+	HideMetrics    bool // metrics are {}
+	Note           string
+	// MetricName is the name of a metric that is written, once more or for the
+	// first time, with MetricValue: words, neither a number nor a boolean nor a time.
+	MetricName, MetricValue string
+	DropTurns               int           // so many of its last turns are gone, and not counted
+	Move                    time.Duration // its start, its end and its turns move by this
+}
+
+// Override changes the conversation of a [Truth.Index] from now on, instead of
+// any change before; the zero Override undoes it. It is safe beside requests.
+func (s *Simulator) Override(projectID, environmentName string, index int, o Override) error {
+	for e := range s.named(projectID, environmentName) {
+		if index < 0 || index >= e.count {
+			return fmt.Errorf("simulate: %s in %s has no conversation %d, only 0 to %d", projectID, environmentName, index, e.count-1)
+		}
+		e.overrides.set(index, o)
+		return nil
+	}
+	return fmt.Errorf("simulate: there is no project %q with an environment %q", projectID, environmentName)
+}
+
+// overrides are replaced as a whole, so that reading them takes no lock.
+type overrides struct {
+	mu  sync.Mutex // of those who set
+	now atomic.Pointer[changes]
+}
+
+// changes are the overrides of an environment at a moment; they never change.
+type changes struct {
+	of    map[int]Override
+	moved []int // indices, ascending
+}
+
+func (e *environment) override(index int) Override {
+	if all := e.overrides.now.Load(); all != nil {
+		return all.of[index]
+	}
+	return Override{}
+}
+
+func (o *overrides) set(index int, change Override) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	next := &changes{of: map[int]Override{}}
+	if before := o.now.Load(); before != nil {
+		maps.Copy(next.of, before.of)
+	}
+	next.of[index] = change
+	if change == (Override{}) {
+		delete(next.of, index)
+	}
+	for i, c := range next.of {
+		if c.Move != 0 {
+			next.moved = append(next.moved, i)
+		}
+	}
+	slices.Sort(next.moved)
+	o.now.Store(next)
+}
+
+// moved yields the conversations that were moved into [from, to). They come
+// after all others, in places below 0, and so a cursor finds them again.
+func (e *environment) moved(from, to int64, before int) iter.Seq[head] {
+	return func(yield func(head) bool) {
+		all := e.overrides.now.Load()
+		if all == nil {
+			return
+		}
+		for i, index := range all.moved {
+			place := -1 - i
+			if place >= before {
+				continue
+			}
+			h := e.head(index)
+			h.place = place
+			if h.start >= from && h.start < to && !yield(h) {
+				return
+			}
+		}
+	}
+}
+
+// changeHead leaves out what was removed and moves what was moved.
+func (o *Override) changeHead(h *head) {
+	h.removed, h.moved = o.Remove, o.Move != 0
+	h.start += o.Move.Microseconds()
+	h.visible += o.Move.Microseconds()
+}
+
+// change edits what a conversation says, but for its turns.
+func (o *Override) change(c *conversation) {
+	if o.HideTranscript {
+		c.hiddenTurns = hideEmpty
+	}
+	c.hiddenMetrics = c.hiddenMetrics || o.HideMetrics
+	if o.Note != "" {
+		c.note = o.Note
+	}
+	if o.MetricName == "" {
+		return
+	}
+	written := metric{name: o.MetricName, kind: metricText, text: o.MetricValue}
+	if i := slices.IndexFunc(c.metrics, func(m metric) bool { return m.name == o.MetricName }); i >= 0 {
+		c.metrics[i] = written
+		return
+	}
+	c.metrics = append(c.metrics, written)
+}
