@@ -3,6 +3,7 @@ package loadtest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,8 +18,8 @@ var randomChecks = []check{
 	{"whatever happens in whatever order, what is stored is what it should be", func(t testing.TB, s Subject) {
 		cases := 0
 		rapid.Check(t, func(r *rapid.T) {
-			cases++ // each has a project of its own, in one destination
-			m := &model{T: r, t: &caseTB{TB: t, rapid: r}, subject: s, project: fmt.Sprintf("case-%d", cases),
+			cases++ // each has ids of its own, in one destination
+			m := &model{T: r, t: &caseTB{TB: t, rapid: r}, subject: s, prefix: fmt.Sprintf("case-%d ", cases),
 				run: cases * 100, stored: map[string]*warehouse.Rows{}, last: map[string]*warehouse.Rows{}}
 			m.reopen()
 			defer func() { m.session.close() }()
@@ -44,13 +45,13 @@ func (c *caseTB) Fail()                     { c.rapid.Fail() }
 func (c *caseTB) FailNow()                  { c.rapid.FailNow() }
 func (c *caseTB) Failed() bool              { return c.rapid.Failed() }
 
-// model is what should be stored of one project.
+// model is what should be stored of the ids with a prefix.
 type model struct {
 	*rapid.T
 	t       testing.TB
 	subject Subject
 	session *session
-	project string
+	prefix  string
 	run     int
 	stored  map[string]*warehouse.Rows
 	last    map[string]*warehouse.Rows // what was answered last
@@ -65,7 +66,7 @@ func (m *model) reopen() {
 		m.session.close()
 	}
 	m.run++
-	m.session = begin(m.t, m.subject, m.run, m.project)
+	m.session = begin(m.t, m.subject, m.run, "p")
 }
 
 // publish publishes one or two stretches that were staged at once. No id is in
@@ -73,7 +74,7 @@ func (m *model) reopen() {
 func (m *model) publish() {
 	var stretches []*load.Stretch
 	for range rapid.IntRange(1, 2).Draw(m.T, "stretches") {
-		stretches = append(stretches, m.session.next(live(m.project)))
+		stretches = append(stretches, m.session.next(live("p")))
 	}
 	rows := m.answers()
 	for i, r := range rows {
@@ -104,7 +105,7 @@ func (m *model) publish() {
 
 // abandon stages conversations and gives up; each may be stored or not.
 func (m *model) abandon() {
-	st := m.session.next(live(m.project))
+	st := m.session.next(live("p"))
 	rows := m.answers()
 	m.session.stage(st, rows...)
 	if _, err := m.session.writer.Abandon(m.t.Context(), st.ID); err != nil {
@@ -114,7 +115,7 @@ func (m *model) abandon() {
 	for _, r := range rows {
 		id := r.Conversation.ConversationID
 		after := outcome(r, m.stored[id])
-		if got := d.Conversations[[2]string{m.project, id}]; got != nil && Diff(after, got, LoaderSet...) == "" {
+		if got := d.Conversations[[2]string{"p", id}]; got != nil && Diff(after, got, LoaderSet...) == "" {
 			m.stored[id] = after
 		}
 	}
@@ -125,12 +126,12 @@ func (m *model) answers() []*warehouse.Rows {
 	ids := rapid.SliceOfNDistinct(rapid.IntRange(1, 5), 1, 4, rapid.ID[int]).Draw(m.T, "ids")
 	rows := make([]*warehouse.Rows, len(ids))
 	for i, n := range ids {
-		id := fmt.Sprintf("c-%d", n)
+		id := fmt.Sprintf("%s%d", m.prefix, n)
 		if last := m.last[id]; last != nil && rapid.IntRange(0, 2).Draw(m.T, "again") == 0 {
 			rows[i] = again(last)
 		} else {
 			start := Noon.AddDate(0, 0, rapid.SampledFrom([]int{0, 0, 0, 1, 40}).Draw(m.T, "day"))
-			rows[i] = Conversation(m.project, id, start.Add(time.Duration(n)*time.Second), m.options()...)
+			rows[i] = Conversation("p", id, start.Add(time.Duration(n)*time.Second), m.options()...)
 		}
 		m.last[id] = rows[i]
 	}
@@ -188,34 +189,32 @@ func outcome(r, old *warehouse.Rows) *warehouse.Rows {
 	return out
 }
 
-// compare holds all that is stored of the project against the model.
+// compare holds all that is stored of these ids against the model.
 func (m *model) compare() {
 	d := dump(m.t, m.subject)
-	found, open := 0, 0
+	found, changes := 0, 0
 	for key := range d.Conversations {
-		if key[0] == m.project {
+		if strings.HasPrefix(key[1], m.prefix) {
 			found++
+		}
+	}
+	for _, c := range d.Changes {
+		if strings.HasPrefix(c.ConversationID, m.prefix) {
+			changes++
 		}
 	}
 	if found != len(m.stored) {
 		m.Fatalf("%d conversations are stored, want %d", found, len(m.stored))
 	}
-	for _, want := range m.stored {
-		d.stored(m.t, want)
-		if want.IsOpen() {
-			open++
-		}
-	}
-	changes := 0
-	for _, c := range d.Changes {
-		if c.ProjectID == m.project {
-			changes++
-		}
-	}
 	if changes < m.changes {
 		m.Errorf("%d changes are recorded, want at least %d", changes, m.changes)
 	}
-	if got := len(m.session.state(live(m.project)).Open); got != open {
-		m.Errorf("%d conversations are on the worklist, want %d", got, open)
+	open := m.session.state(live("p")).Open
+	for id, want := range m.stored {
+		d.stored(m.t, want)
+		listed := slices.ContainsFunc(open, func(o load.OpenConversation) bool { return o.ID == id })
+		if listed != want.IsOpen() {
+			m.Errorf("conversation %q is %s; on the worklist: %v", id, want.Conversation.Lifecycle, listed)
+		}
 	}
 }
