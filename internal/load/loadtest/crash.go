@@ -94,7 +94,7 @@ func Crash(t *testing.T, fresh func(testing.TB) Subject) {
 	}
 }
 
-func killAndGoOn(t *testing.T, s Subject, n int) {
+func killAndGoOn(t testing.TB, s Subject, n int) {
 	base := crashBase(t, s)
 	if _, killed := spawn(t, s, n); !killed {
 		t.Logf("the writer ended before step %d", n)
@@ -104,7 +104,7 @@ func killAndGoOn(t *testing.T, s Subject, n int) {
 }
 
 // killTwice kills a second writer too, early, where it clears up after the first.
-func killTwice(t *testing.T, s Subject, n int) {
+func killTwice(t testing.TB, s Subject, n int) {
 	crashBase(t, s)
 	spawn(t, s, n)
 	spawn(t, s, 1+n%7)
@@ -113,7 +113,7 @@ func killTwice(t *testing.T, s Subject, n int) {
 
 // spawn runs a writer in a process of its own, and tells the steps that it
 // took and whether it was killed.
-func spawn(t *testing.T, s Subject, last int) (steps []string, killed bool) {
+func spawn(t testing.TB, s Subject, last int) (steps []string, killed bool) {
 	t.Helper()
 	program, err := os.Executable()
 	if err != nil {

@@ -44,7 +44,7 @@ func crashDays() (stretches [2]*load.Stretch, given, want [2][]*warehouse.Rows) 
 }
 
 // crashBase loads what is there before the writer that crashes.
-func crashBase(t *testing.T, s Subject) *Dump {
+func crashBase(t testing.TB, s Subject) *Dump {
 	t.Helper()
 	b := begin(t, s, 1, "p")
 	b.load(
@@ -93,7 +93,7 @@ func crashWork(ctx context.Context, dest load.Destination, run int) (err error) 
 
 // crashed checks what the next writer finds: each conversation is as it was or
 // as it was to become, and what is covered has become so.
-func crashed(t *testing.T, b *session, base *Dump) {
+func crashed(t testing.TB, b *session, base *Dump) {
 	t.Helper()
 	d := dump(t, b.subject)
 	watermark := b.state(live("p")).Watermark
@@ -132,7 +132,7 @@ func crashed(t *testing.T, b *session, base *Dump) {
 
 // crashedAndDone does the work once more and checks that all of it stands, and
 // nothing else.
-func crashedAndDone(t *testing.T, s Subject) {
+func crashedAndDone(t testing.TB, s Subject) {
 	t.Helper()
 	dest := s.Open(t, nil)
 	if err := errors.Join(crashWork(t.Context(), dest, 4), dest.Close()); err != nil {

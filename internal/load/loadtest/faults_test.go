@@ -46,6 +46,12 @@ const (
 	hashOnly        fault = "looks at the content alone"
 	losesStart      fault = "does not move kept turns"
 	oldHash         fault = "keeps the hash of what was shown"
+
+	// These only show when a writer is killed.
+	coverageFirst  fault = "stores coverage before rows"
+	tornParts      fault = "stores a conversation before its turns"
+	changesLate    fault = "records changes in a later commit"
+	keepsTemporary fault = "leaves temporary files about"
 )
 
 // patient waits a moment for the lock to be freed.

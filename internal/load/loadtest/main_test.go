@@ -12,5 +12,5 @@ func TestMain(m *testing.M) {
 	if err := errors.Join(flag.Set("rapid.nofailfile", "true"), flag.Set("rapid.shrinktime", "0s")); err != nil {
 		panic(err)
 	}
-	os.Exit(Main(m, nil))
+	os.Exit(Main(m, openKeptReference))
 }

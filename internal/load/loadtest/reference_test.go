@@ -22,12 +22,13 @@ type reference struct {
 	writer   *referenceWriter
 	unended  *load.Owner // of the run that has not finished
 	sequence int64
+	saved    func() // after each commit, when it is kept in a file
 }
 
 type id = [2]string
 
 func newReference(f fault) *reference {
-	return &reference{fault: f, data: Dump{Conversations: map[id]*warehouse.Rows{}}}
+	return &reference{fault: f, data: Dump{Conversations: map[id]*warehouse.Rows{}}, saved: func() {}}
 }
 
 func (r *reference) Open(testing.TB, func(string)) load.Destination { return r }
@@ -146,6 +147,7 @@ func (r *reference) Begin(_ context.Context, owner load.Owner) (load.Writer, err
 		})
 	}
 	r.unended = &owner
+	r.saved()
 	r.writer = &referenceWriter{reference: r, owner: owner, staged: map[load.StretchID][]*load.Batch{}, freed: make(chan struct{})}
 	return r.writer, nil
 }
@@ -175,6 +177,7 @@ func (w *referenceWriter) Register(_ context.Context, projects []load.Project) e
 		w.environments[p.ProjectID] = p.Environments
 		w.data.Projects = upsert(w.data.Projects, p.Project, func(s warehouse.Project) bool { return s.ProjectID == p.ProjectID })
 	}
+	w.saved()
 	return nil
 }
 
@@ -213,12 +216,17 @@ func (w *referenceWriter) Publish(_ context.Context, st *load.Stretch) (load.Cou
 		rows = append(rows, b.Rows...)
 	}
 	delete(w.staged, st.ID)
+	if w.fault == coverageFirst {
+		w.cover(st)
+		w.saved()
+	}
 	counts := load.Counts{Rows: map[string]int64{}}
 	for _, in := range w.fault.newest(rows) {
 		w.put(in, st, &counts)
 	}
 	w.sightings(st, &counts)
 	w.cover(st)
+	w.saved()
 	return counts, nil
 }
 
@@ -245,6 +253,14 @@ func (w *referenceWriter) put(in *warehouse.Rows, st *load.Stretch, counts *load
 		"conversations": 1, "turns": int64(len(in.Turns)), "turn_entities": int64(len(in.Entities)),
 		"conversation_metrics": int64(len(in.Metrics)), "audio_references": int64(len(in.Audio)),
 	}})
+	if w.fault == changesLate || w.fault == tornParts && stored != nil {
+		half := Clone(in)
+		if w.fault == tornParts {
+			half.Turns = stored.Turns
+		}
+		w.data.Conversations[key] = half
+		w.saved()
+	}
 	w.data.Conversations[key] = Clone(in)
 	w.change(key, st.At)
 }
@@ -324,6 +340,7 @@ func (w *referenceWriter) Finish(_ context.Context, run *warehouse.SyncRun) erro
 		w.data.Runs = append(w.data.Runs, *run)
 	}
 	w.unended = nil
+	w.saved()
 	return nil
 }
 
