@@ -153,13 +153,14 @@ func (c *conversation) fill(e *environment, h head, now int64) {
 	changed := e.override(h.index)
 	c.turns = c.turns[:max(len(c.turns)-changed.DropTurns, 0)]
 	c.count()
-	c.measure(&r)
-	c.handOver(&r)
+	// Streams of their own: how much of r has been used depends on the moment.
+	c.measure(stream(h.seed, streamMeasures))
+	c.handOver(stream(h.seed, streamHandover))
 	c.hiddenMetrics = e.project.HideMetrics
 	if e.project.HideTranscripts {
 		c.hiddenTurns = hideEmpty
 	}
-	c.review(&r)
+	c.review(stream(h.seed, streamReviews))
 	e.deviations.apply(c)
 	changed.change(c)
 }

@@ -2,33 +2,6 @@ package simulate
 
 import "strings"
 
-// streams of chance, one a deviation, so that switching one on changes nothing else.
-const (
-	streamHead uint64 = iota + 1
-	streamEmpty
-	streamBooleans
-	streamTimes
-	streamNumbers
-	streamLatency
-	streamMetrics
-	streamState
-	streamTexts
-	streamHidden
-	streamUnknown
-	streamIdentity
-	streamIDs
-	streamPhones
-	streamEntities
-	streamIntents
-	streamScores
-	streamUnreadable
-)
-
-func stream(seed, name uint64) *random {
-	r := random(mix(seed ^ name<<56))
-	return &r
-}
-
 // deviateHead changes what decides whether and when a conversation is listed.
 func (e *environment) deviateHead(h *head) {
 	d := &e.deviations

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -261,6 +262,7 @@ func TestConversationsInProgressGrowAndEnd(t *testing.T) {
 		NumTurns   int   `json:"num_turns"`
 		Duration   int   `json:"total_duration"`
 		Turns      []any `json:"turns"`
+		Metrics    map[string]any
 	}
 	read := func() map[string]told {
 		all := map[string]told{}
@@ -288,6 +290,16 @@ func TestConversationsInProgressGrowAndEnd(t *testing.T) {
 		}
 		if !v.InProgress && v.NumTurns != after.NumTurns {
 			t.Errorf("%s had ended and changed", id)
+		}
+		for name, value := range v.Metrics {
+			if !reflect.DeepEqual(after.Metrics[name], value) {
+				t.Errorf("%s: the metric %s was %v in progress and is %v", id, name, value, after.Metrics[name])
+			}
+		}
+		for i, turn := range v.Turns {
+			if !reflect.DeepEqual(turn, after.Turns[i]) {
+				t.Errorf("%s: turn %d changes", id, i)
+			}
 		}
 		if v.InProgress && after.NumTurns > v.NumTurns && after.Duration >= v.Duration {
 			grown++

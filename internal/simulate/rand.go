@@ -58,3 +58,33 @@ func hashText(h uint64, s string) uint64 {
 	}
 	return h * 1099511628211 // an end mark: "ab","c" is not "a","bc"
 }
+
+// Streams of chance, one for each matter, so that one changes nothing else.
+const (
+	streamHead uint64 = iota + 1
+	streamEmpty
+	streamBooleans
+	streamTimes
+	streamNumbers
+	streamLatency
+	streamMetrics
+	streamState
+	streamTexts
+	streamHidden
+	streamUnknown
+	streamIdentity
+	streamIDs
+	streamPhones
+	streamEntities
+	streamIntents
+	streamScores
+	streamUnreadable
+	streamMeasures
+	streamHandover
+	streamReviews
+)
+
+func stream(seed, name uint64) *random {
+	r := random(mix(seed ^ name<<56))
+	return &r
+}
