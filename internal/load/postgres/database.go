@@ -4,13 +4,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"hash/fnv"
+	"io/fs"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"convsync/internal/load"
+	"convsync/migrations"
 )
 
 // Options configure a database as a destination.
@@ -34,8 +35,9 @@ const maxConnections = 4
 // Database is a schema of a PostgreSQL database as a destination.
 type Database struct {
 	Options
-	pool  *pgxpool.Pool
-	where string // for people; without the password
+	pool    *pgxpool.Pool
+	where   string // for people; without the password
+	layouts fs.FS  // the migrations; tests put in others
 }
 
 var _ load.Destination = (*Database)(nil)
@@ -47,7 +49,7 @@ func Open(ctx context.Context, o Options) (*Database, error) {
 	if o.Step == nil {
 		o.Step = func(string) {}
 	}
-	d := &Database{Options: o}
+	d := &Database{Options: o, layouts: migrations.Files}
 	first, err := d.config(ctx)
 	if err != nil {
 		return nil, err
@@ -108,12 +110,4 @@ func (d *Database) connect(ctx context.Context) (*pgx.Conn, error) {
 		return nil, err
 	}
 	return pgx.ConnectConfig(ctx, c)
-}
-
-// lockKey is the advisory lock of the schema's writer. Migrations take it too:
-// nobody writes while the layout changes.
-func (d *Database) lockKey() int64 {
-	h := fnv.New64a()
-	h.Write([]byte("convsync writer of " + d.Schema)) //nolint:errcheck // never fails
-	return int64(h.Sum64())
 }

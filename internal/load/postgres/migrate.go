@@ -2,17 +2,15 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"errors"
-	"io/fs"
-	"time"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 
 	"convsync/internal/load"
-	"convsync/migrations"
 )
 
 // MigrationStatus tells how far the layout is.
@@ -20,9 +18,6 @@ type MigrationStatus struct {
 	Applied int64 // version of the schema's layout; 0: none yet
 	Known   int64 // newest version that this program knows
 }
-
-// layouts are the migrations; tests put in others.
-var layouts fs.FS = migrations.Files
 
 // Migrate brings the layout up to the newest version, one transaction a
 // migration, under the writer's lock. It makes the schema if need be.
@@ -123,15 +118,28 @@ func (d *Database) schemaExists(ctx context.Context) (exists bool, err error) {
 
 // provider makes goose's provider over the pool's connections; done frees it.
 func (d *Database) provider() (p *goose.Provider, done func(), err error) {
-	seconds := uint64(max(d.LockWait/time.Second, 1))
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(d.lockKey()), lock.WithLockTimeout(1, seconds))
-	if err != nil {
-		return nil, nil, err
-	}
 	db := stdlib.OpenDBFromPool(d.pool)
-	p, err = goose.NewProvider(goose.DialectPostgres, db, layouts, goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true))
+	p, err = goose.NewProvider(goose.DialectPostgres, db, d.layouts,
+		goose.WithSessionLocker(migrationLock{d}), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}
 	return p, func() { db.Close() }, nil //nolint:errcheck // the pool stays open
+}
+
+// migrationLock is the writer's lock, for goose.
+type migrationLock struct{ *Database }
+
+// SessionLock takes the lock, with the writer's patience.
+func (l migrationLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
+	return l.takeLock(ctx, func(statement string) error {
+		_, err := conn.ExecContext(ctx, statement)
+		return err
+	})
+}
+
+// SessionUnlock frees it.
+func (l migrationLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, fmt.Sprintf("SELECT pg_advisory_unlock(%d)", l.lockKey()))
+	return err
 }

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -49,11 +48,15 @@ func (d *Database) Begin(ctx context.Context, owner load.Owner) (load.Writer, er
 }
 
 func (w *writer) begin(ctx context.Context) error {
-	if err := w.takeLock(ctx); err != nil {
+	err := w.takeLock(ctx, func(statement string) error {
+		_, err := w.lock.Exec(ctx, statement)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	w.Step("take over")
-	err := pgx.BeginFunc(ctx, w.lock, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, w.lock, func(tx pgx.Tx) error {
 		if err := w.recordKilled(ctx, tx); err != nil {
 			return err
 		}
@@ -71,34 +74,6 @@ func (w *writer) begin(ctx context.Context) error {
 		return err
 	}
 	return w.lock.QueryRow(ctx, "SELECT EXISTS (SELECT FROM erasures)").Scan(&w.erased)
-}
-
-// takeLock waits for the advisory lock, as long as the destination's patience.
-func (w *writer) takeLock(ctx context.Context) error {
-	patience := min(max(w.LockWait, time.Millisecond), 24*24*time.Hour) // what lock_timeout holds
-	_, err := w.lock.Exec(ctx, fmt.Sprintf("SET lock_timeout = %d", patience.Milliseconds()))
-	if err == nil {
-		_, err = w.lock.Exec(ctx, "SELECT pg_advisory_lock($1)", w.lockKey())
-	}
-	if hasCode(err, codeLockNotAvailable) {
-		return &load.LockedError{Where: w.where, Owner: w.holder(ctx)}
-	}
-	if err == nil {
-		_, err = w.lock.Exec(ctx, "SET lock_timeout = 0")
-	}
-	return err
-}
-
-// holder is who holds the lock, as far as is known.
-func (d *Database) holder(ctx context.Context) (o load.Owner) {
-	var since time.Time
-	err := d.pool.QueryRow(ctx, `SELECT owner, host, process_id, acquired_at, run_id FROM sync_locks
-		WHERE name = $1 AND run_id IS NOT NULL`, writerLock).Scan(&o.Actor, &o.Host, &o.ProcessID, &since, &o.RunID)
-	if err != nil {
-		return load.Owner{}
-	}
-	o.Started = warehouse.TimestampOf(since)
-	return o
 }
 
 // recordKilled gives the last writer its row in sync_runs if it died without.
@@ -150,50 +125,4 @@ func (w *writer) transact(ctx context.Context, step string, work, last func(pgx.
 		w.Step("commit: " + step)
 		return nil
 	})
-}
-
-// Register makes the projects known.
-func (w *writer) Register(ctx context.Context, projects []load.Project) error {
-	stored, err := w.projects(ctx)
-	if err != nil {
-		return w.describe(err)
-	}
-	var put []warehouse.Project
-	for _, p := range projects {
-		s, known := stored[p.ProjectID]
-		if known && (s.AccountID != p.AccountID || s.Region != p.Region) {
-			return &load.MixedProjectError{ProjectID: p.ProjectID, Stored: origin(s), Configured: origin(p.Project)}
-		}
-		w.environments[p.ProjectID] = p.Environments
-		if !known || s != p.Project {
-			put = append(put, p.Project)
-		}
-	}
-	if len(put) == 0 {
-		return nil
-	}
-	return w.describe(w.transact(ctx, "register", func(tx pgx.Tx) error {
-		for _, p := range put {
-			_, err := tx.Exec(ctx, `INSERT INTO projects (project_id, name, account_id, region, time_zone)
-				VALUES ($1, $2, $3, nullif($4, ''), $5)
-				ON CONFLICT (project_id) DO UPDATE SET name = excluded.name, time_zone = excluded.time_zone`,
-				p.ProjectID, p.Name, p.AccountID, string(p.Region), p.TimeZone)
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	}, nothing))
-}
-
-func nothing(pgx.Tx) error { return nil }
-
-func origin(p warehouse.Project) string {
-	return fmt.Sprintf("account %s, region %s", p.AccountID, p.Region)
-}
-
-func (d *Database) projects(ctx context.Context) (map[string]warehouse.Project, error) {
-	stored := map[string]warehouse.Project{}
-	err := selectAll(ctx, d.pool, &warehouse.Projects, "", func(p *warehouse.Project) { stored[p.ProjectID] = *p })
-	return stored, err
 }

@@ -1,0 +1,104 @@
+package postgres
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"convsync/internal/warehouse"
+)
+
+// described is what the catalog says of a table, in the words of a Spec.
+type described struct {
+	columns, key []string
+	partitioned  bool
+}
+
+func TestTheMigrationsMakeWhatIsDeclared(t *testing.T) {
+	t.Parallel()
+	_, database := prepared(t)
+	found := catalog(t, inSchema(t, database, "polyai"))
+	specs := append(warehouse.Specs(), conversationKeys.Spec())
+	for _, s := range specs {
+		want := described{key: s.Key, partitioned: s.ByStart}
+		if s.ByStart {
+			want.key = append(slices.Clone(s.Key), "started_at")
+		}
+		for _, c := range s.Columns {
+			column := c.Name + " " + c.Type.Postgres()
+			if !c.Nullable {
+				column += " NOT NULL"
+			}
+			want.columns = append(want.columns, column)
+		}
+		got := found[s.Name]
+		if !slices.Equal(got.columns, want.columns) {
+			t.Errorf("%s has the columns\n  %s\nand is declared with\n  %s", s.Name,
+				strings.Join(got.columns, "\n  "), strings.Join(want.columns, "\n  "))
+		}
+		if !slices.Equal(got.key, want.key) || got.partitioned != want.partitioned {
+			t.Errorf("%s has the key %v, partitioned %v; want %v, %v", s.Name, got.key, got.partitioned, want.key, want.partitioned)
+		}
+	}
+	delete(found, "goose_db_version")
+	if len(found) != len(specs) {
+		t.Errorf("there are %d tables, and %d are declared", len(found), len(specs))
+	}
+}
+
+func TestEachPartitionedTableHasADefaultPartitionAndOneIndexBeyondTheKeysIsMade(t *testing.T) {
+	t.Parallel()
+	_, database := prepared(t)
+	conn := connect(t, inSchema(t, database, "polyai"))
+	for _, table := range partitioned() {
+		var has bool
+		query := "SELECT EXISTS (SELECT FROM pg_partitioned_table WHERE partrelid = $1::regclass AND partdefid = ($1 || '_default')::regclass)"
+		if err := conn.QueryRow(t.Context(), query, table).Scan(&has); err != nil || !has {
+			t.Errorf("%s: default partition %v, %v", table, has, err)
+		}
+	}
+	var index string
+	err := conn.QueryRow(t.Context(), `SELECT string_agg(pg_get_indexdef(indexrelid), '; ') FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+		WHERE NOT indisprimary AND NOT relispartition AND relnamespace = 'polyai'::regnamespace AND relname <> 'goose_db_version'`).Scan(&index)
+	if want := "CREATE INDEX conversations_by_start ON ONLY polyai.conversations USING btree (project_id, environment, started_at)"; err != nil || index != want {
+		t.Errorf("the indexes beyond the keys are %q, %v", index, err)
+	}
+}
+
+// catalog describes the tables that connections to the URL find.
+func catalog(t *testing.T, database string) map[string]described {
+	conn := connect(t, database)
+	rows, err := conn.Query(t.Context(), `SELECT c.relname, c.relkind = 'p',
+			array(SELECT attname || ' ' || format_type(atttypid, atttypmod) || CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END
+				FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum),
+			array(SELECT attname::text FROM pg_index i, unnest(i.indkey) WITH ORDINALITY AS k (attnum, n)
+				JOIN pg_attribute a USING (attnum) WHERE i.indrelid = c.oid AND i.indisprimary AND a.attrelid = c.oid ORDER BY n)
+		FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]described{}
+	var name string
+	var d described
+	_, err = pgx.ForEachRow(rows, []any{&name, &d.partitioned, &d.columns, &d.key}, func() error {
+		found[name] = described{slices.Clone(d.columns), slices.Clone(d.key), d.partitioned}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(fmt.Errorf("reading the catalog: %w", err))
+	}
+	return found
+}
+
+func connect(t testing.TB, database string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(t.Context()) })
+	return conn
+}

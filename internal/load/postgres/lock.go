@@ -1,0 +1,49 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// lockKey is the advisory lock of the schema's writer. Migrations take it too:
+// nobody writes while the layout changes.
+func (d *Database) lockKey() int64 {
+	h := fnv.New64a()
+	h.Write([]byte("convsync writer of " + d.Schema)) //nolint:errcheck // never fails
+	return int64(h.Sum64())
+}
+
+// takeLock waits for the lock, in the session that exec works in, as long as
+// the destination's patience.
+func (d *Database) takeLock(ctx context.Context, exec func(statement string) error) error {
+	patience := min(max(d.LockWait, time.Millisecond), 24*24*time.Hour) // what lock_timeout holds
+	if err := exec(fmt.Sprintf("SET lock_timeout = %d", patience.Milliseconds())); err != nil {
+		return err
+	}
+	locking := exec(fmt.Sprintf("SELECT pg_advisory_lock(%d)", d.lockKey()))
+	if hasCode(locking, codeLockNotAvailable) {
+		locking = &load.LockedError{Where: d.where, Owner: d.holder(ctx)}
+	}
+	err := exec("RESET lock_timeout") // the session may go back to the pool
+	if locking != nil {
+		return locking
+	}
+	return err
+}
+
+// holder is who holds the lock, as far as is known.
+func (d *Database) holder(ctx context.Context) (o load.Owner) {
+	var since time.Time
+	err := d.pool.QueryRow(ctx, `SELECT owner, host, process_id, acquired_at, run_id FROM sync_locks
+		WHERE name = $1 AND run_id IS NOT NULL`, writerLock).Scan(&o.Actor, &o.Host, &o.ProcessID, &since, &o.RunID)
+	if err != nil {
+		return load.Owner{}
+	}
+	o.Started = warehouse.TimestampOf(since)
+	return o
+}

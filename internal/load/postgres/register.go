@@ -1,0 +1,57 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// Register makes the projects known.
+func (w *writer) Register(ctx context.Context, projects []load.Project) error {
+	stored, err := w.projects(ctx)
+	if err != nil {
+		return w.describe(err)
+	}
+	var put []warehouse.Project
+	for _, p := range projects {
+		s, known := stored[p.ProjectID]
+		if known && (s.AccountID != p.AccountID || s.Region != p.Region) {
+			return &load.MixedProjectError{ProjectID: p.ProjectID, Stored: origin(s), Configured: origin(p.Project)}
+		}
+		w.environments[p.ProjectID] = p.Environments
+		if !known || s != p.Project {
+			put = append(put, p.Project)
+		}
+	}
+	if len(put) == 0 {
+		return nil
+	}
+	return w.describe(w.transact(ctx, "register", func(tx pgx.Tx) error {
+		for _, p := range put {
+			_, err := tx.Exec(ctx, `INSERT INTO projects (project_id, name, account_id, region, time_zone)
+				VALUES ($1, $2, $3, nullif($4, ''), $5)
+				ON CONFLICT (project_id) DO UPDATE SET name = excluded.name, time_zone = excluded.time_zone`,
+				p.ProjectID, p.Name, p.AccountID, string(p.Region), p.TimeZone)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nothing))
+}
+
+func nothing(pgx.Tx) error { return nil }
+
+func origin(p warehouse.Project) string {
+	return fmt.Sprintf("account %s, region %s", p.AccountID, p.Region)
+}
+
+func (d *Database) projects(ctx context.Context) (map[string]warehouse.Project, error) {
+	stored := map[string]warehouse.Project{}
+	err := selectAll(ctx, d.pool, &warehouse.Projects, "", func(p *warehouse.Project) { stored[p.ProjectID] = *p })
+	return stored, err
+}

@@ -1,0 +1,314 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"convsync/internal/load"
+	"convsync/internal/load/loadtest"
+	"convsync/internal/load/pgtest"
+	"convsync/internal/warehouse"
+)
+
+var feed = load.Feed{ProjectID: "p", Environment: loadtest.Live}
+
+// stageOne stages and publishes the rows as a stretch.
+func stageOne(t testing.TB, w load.Writer, rows ...*warehouse.Rows) load.Counts {
+	t.Helper()
+	copies := make([]*warehouse.Rows, len(rows))
+	for i := range rows {
+		copies[i] = loadtest.Clone(rows[i])
+	}
+	if err := w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: copies}); err != nil {
+		t.Fatal(err)
+	}
+	counts, err := w.Publish(t.Context(), &load.Stretch{ID: 1, Feed: feed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return counts
+}
+
+func runRow(o load.Owner) *warehouse.SyncRun {
+	return &warehouse.SyncRun{RunID: o.RunID, Kind: "incremental", Status: warehouse.RunSucceeded, StartedAt: o.Started}
+}
+
+func begin(t testing.TB, d load.Destination, run string) load.Writer {
+	t.Helper()
+	w, err := d.Begin(t.Context(), load.Owner{RunID: run, Actor: "ada", Host: "host.example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close() })
+	return w
+}
+
+func TestAWriterThatLostItsLockCannotCommit(t *testing.T) {
+	t.Parallel()
+	d, database := prepared(t)
+	stale := begin(t, d, "run-1")
+	stageOne(t, stale, loadtest.Conversation("p", "c-1", loadtest.Noon))
+	// Its session goes, as with a machine that slept, and it does not notice.
+	pgtest.Exec(t, database, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+	fresh := begin(t, d, "run-2")
+	before := subject{database, "polyai"}.Dump(t)
+
+	april := loadtest.Noon.AddDate(0, 1, 0) // a month without partitions
+	publish := func(st *load.Stretch) error { _, err := stale.Publish(t.Context(), st); return err }
+	for name, err := range map[string]error{
+		"new":      stale.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", "c-2", loadtest.Noon)}}),
+		"changed":  stale.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", "c-1", loadtest.Noon, loadtest.Note("late"))}}),
+		"a month":  stale.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", "c-3", april)}}),
+		"coverage": publish(&load.Stretch{ID: 1, Feed: feed, Coverage: []load.Range{{From: 0, Until: 1000000}}, Watermark: 1000000}),
+		"drift":    publish(&load.Stretch{ID: 1, Feed: feed, Drift: []warehouse.Drift{{ProjectID: "p", Environment: "live", Path: "x"}}}),
+		"projects": stale.Register(t.Context(), []load.Project{{Project: warehouse.Project{ProjectID: "q"}}}),
+		"the run":  stale.Finish(t.Context(), runRow(load.Owner{RunID: "run-1"})),
+	} {
+		if !errors.Is(err, errTakenOver) {
+			t.Errorf("%s: got %v, want that another run has taken over", name, err)
+		}
+	}
+	after := subject{database, "polyai"}.Dump(t)
+	if len(after.Conversations) != 1 || len(after.Coverage)+len(after.Drift)+len(after.Projects) != 0 || !slices.Equal(before.Changes, after.Changes) || !slices.Equal(before.Runs, after.Runs) {
+		t.Errorf("the writer that was taken over has written: %+v", after)
+	}
+	var months int
+	err := connect(t, inSchema(t, database, "polyai")).QueryRow(t.Context(), "SELECT count(*) FROM pg_class WHERE relname LIKE '%2024_04'").Scan(&months)
+	if err != nil || months != 0 {
+		t.Errorf("it made %d partitions, %v", months, err)
+	}
+	if c := stageOne(t, fresh, loadtest.Conversation("p", "c-2", loadtest.Noon)); c.Inserted != 1 {
+		t.Errorf("the one that took over: %+v", c)
+	}
+	if len(after.Runs) != 1 || after.Runs[0].RunID != "run-1" || after.Runs[0].Status != warehouse.RunKilled {
+		t.Errorf("the runs are %+v, want run-1 killed", after.Runs)
+	}
+}
+
+func TestTheLockGoesWithTheProcessAndIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	d, _ := prepared(t)
+	first := begin(t, d, "run-1")
+	var locked *load.LockedError
+	if _, err := d.Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) || locked.Owner.RunID != "run-1" {
+		t.Errorf("beside another writer: %v", err)
+	}
+	first.(*writer).lock.Close(t.Context()) // as when the process is killed
+	begin(t, d, "run-3")
+}
+
+func TestUnchangedConversationsCostNoWrite(t *testing.T) {
+	t.Parallel()
+	d, database := prepared(t)
+	hidden := loadtest.Hidden(warehouse.Some(int64(3)))
+	var first, again []*warehouse.Rows
+	for _, id := range []string{"c-1", "c-2", "c-3"} {
+		first = append(first, loadtest.Conversation("p", id, loadtest.Noon))
+		again = append(again, loadtest.Conversation("p", id, loadtest.Noon))
+	}
+	again[2] = loadtest.Conversation("p", "c-3", loadtest.Noon, hidden) // keeps what is stored
+	loadOne(t, d, first...)
+	loadOne(t, d, again[2]) // its transcript_status changes, once
+	w := begin(t, d, "run-2")
+	conn := connect(t, inSchema(t, database, "polyai"))
+	before := rowVersions(t, conn)
+	if c := stageOne(t, w, again...); c.Unchanged != 3 || len(c.Rows) != 0 {
+		t.Errorf("counted %+v, want 3 unchanged and no row", c)
+	}
+	if !slices.Equal(before, rowVersions(t, conn)) {
+		t.Error("rows were written or locked")
+	}
+}
+
+// rowVersions are the places of all rows of all tables, and the transactions
+// that wrote or locked them.
+func rowVersions(t *testing.T, conn *pgx.Conn) (versions []string) {
+	t.Helper()
+	names := []string{"conversation_keys"}
+	for _, s := range warehouse.Specs() {
+		names = append(names, s.Name)
+	}
+	for _, name := range names {
+		rows, err := conn.Query(t.Context(), "SELECT $1 || ' ' || tableoid || ' ' || ctid || ' ' || xmin || ' ' || xmax FROM "+name+" ORDER BY 1", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		versions = append(versions, found...)
+	}
+	return versions
+}
+
+func TestConversationsAreInThePartitionOfTheirMonth(t *testing.T) {
+	t.Parallel()
+	d, database := prepared(t)
+	at := func(text string) time.Time {
+		moment, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return moment
+	}
+	starts := map[string]string{
+		"2024-03-01T00:00:00Z": "2024_03", "2024-03-31T23:59:59.999999Z": "2024_03", "2024-04-01T00:00:00Z": "2024_04",
+		"2015-01-01T00:00:00Z": "2015_01", "2099-12-31T23:59:59.999999Z": "2099_12",
+		"2014-12-31T23:59:59Z": "default", "2100-01-01T00:00:00Z": "default", "0001-01-01T00:00:00Z": "default", "9999-12-31T23:59:59Z": "default",
+	}
+	var rows []*warehouse.Rows
+	for start := range starts {
+		rows = append(rows, loadtest.Conversation("p", start, at(start)))
+	}
+	loadOne(t, d, rows...)
+	conn := connect(t, inSchema(t, database, "polyai"))
+	for _, table := range partitioned() {
+		for start, month := range starts {
+			var found []string
+			err := conn.QueryRow(t.Context(), "SELECT array_agg(DISTINCT tableoid::regclass::text) FROM "+table+" WHERE conversation_id = $1", start).Scan(&found)
+			if err != nil || !slices.Equal(found, []string{table + "_" + month}) {
+				t.Errorf("%s of %s are in %v, %v", table, start, found, err)
+			}
+		}
+	}
+	// A correction of the start takes all of it along.
+	loadOne(t, d, loadtest.Conversation("p", "2024-03-01T00:00:00Z", at("2024-02-29T23:59:59Z")))
+	for _, table := range partitioned() {
+		var months int
+		err := conn.QueryRow(t.Context(), "SELECT count(DISTINCT tableoid) FROM "+table+" WHERE conversation_id = '2024-03-01T00:00:00Z'").Scan(&months)
+		if err != nil || months != 1 {
+			t.Errorf("%s of a conversation that moved are in %d months, %v", table, months, err)
+		}
+	}
+}
+
+func TestOldChangesGoAndTheSequenceGoesOn(t *testing.T) {
+	t.Parallel()
+	d, database := prepared(t)
+	loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon), loadtest.Conversation("p", "c-2", loadtest.Noon))
+	all := subject{database, "polyai"}.Dump(t).Changes
+	pgtest.Exec(t, inSchema(t, database, "polyai"), "UPDATE changes SET at = at - interval '91 days' WHERE conversation_id = 'c-1'")
+	loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon))
+	kept := subject{database, "polyai"}.Dump(t).Changes
+	if len(all) != 2 || len(kept) != 1 || kept[0].ConversationID != "c-2" {
+		t.Fatalf("of %+v are kept %+v", all, kept)
+	}
+	pgtest.Exec(t, inSchema(t, database, "polyai"), "UPDATE changes SET at = at - interval '91 days'")
+	loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon))
+	loadOne(t, d, loadtest.Conversation("p", "c-3", loadtest.Noon))
+	last := subject{database, "polyai"}.Dump(t).Changes
+	if len(last) != 1 || last[0].Sequence <= all[1].Sequence {
+		t.Errorf("after all of them went, the feed is %+v", last)
+	}
+}
+
+func TestWhatWasErasedIsNotLoadedAgain(t *testing.T) {
+	t.Parallel()
+	d, database := prepared(t)
+	pgtest.Exec(t, inSchema(t, database, "polyai"), "INSERT INTO erasures VALUES ('p', 'c-1', now(), NULL, 'run-0')")
+	c := loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon), loadtest.Conversation("p", "c-2", loadtest.Noon))
+	if stored := (subject{database, "polyai"}).Dump(t).Conversations; len(stored) != 1 || c.Inserted != 1 {
+		t.Errorf("%d are stored, counted %+v", len(stored), c)
+	}
+}
+
+func TestTwoWhoStageTheSameConversationsConverge(t *testing.T) {
+	t.Parallel()
+	d, database := prepared(t)
+	w := begin(t, d, "run-1")
+	ids := []string{"c-1", "c-2", "c-3", "c-4", "c-5", "c-6", "c-7", "c-8"}
+	const rounds = 12
+	for round := range rounds {
+		results := make(chan error)
+		for who := range 3 {
+			var rows []*warehouse.Rows
+			for i := range ids { // each in an order of its own
+				note := strings.Repeat("x", round*3+who+1)
+				rows = append(rows, loadtest.Conversation("p", ids[(i*(2*who+1))%len(ids)], loadtest.Noon.AddDate(0, who, 0), loadtest.Note(note)))
+			}
+			go func() {
+				results <- w.Stage(context.WithoutCancel(t.Context()), &load.Batch{Stretch: load.StretchID(who), Feed: feed, Rows: rows})
+			}()
+		}
+		for range 3 {
+			if err := <-results; err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	dump := subject{database, "polyai"}.Dump(t) // which fails on anything stored twice
+	if len(dump.Conversations) != len(ids) {
+		t.Errorf("%d conversations are stored, want %d", len(dump.Conversations), len(ids))
+	}
+	for key, r := range dump.Conversations {
+		if r.Hash() != r.Conversation.ContentHash {
+			t.Errorf("conversation %q is not whole", key)
+		}
+	}
+}
+
+func TestALostConnectionIsSaidSo(t *testing.T) {
+	t.Parallel()
+	d, database := prepared(t)
+	var kill bool
+	d.Step = func(name string) {
+		if kill && name == "commit: write conversations" {
+			pgtest.Exec(t, database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'")
+		}
+	}
+	w := begin(t, d, "run-1")
+	kill = true
+	r := loadtest.Conversation("p", "c-1", loadtest.Noon)
+	err := w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: []*warehouse.Rows{r}})
+	wantState(t, err, "run again")
+	kill = false
+	if c := stageOne(t, w, r); c.Inserted != 1 {
+		t.Errorf("staged again: %+v", c)
+	}
+}
+
+func TestValuesOfEveryKindSurviveTheServer(t *testing.T) {
+	t.Parallel()
+	d, _ := prepared(t)
+	row := warehouse.Turn{
+		ProjectID: "p", ConversationID: "c", TurnIndex: math.MaxInt64, StartedAt: warehouse.TimestampOf(loadtest.Noon),
+		TurnID: warehouse.Some(int64(math.MinInt64)), UserInput: "é\x01\x7f\u2028😀\"\\\t\n", UserInputAt: warehouse.Some(warehouse.Timestamp(-1)),
+		LatencySeconds: warehouse.Some(math.Copysign(0, -1)), ResponseGapSeconds: warehouse.Some(math.Inf(-1)),
+		IsOOD: warehouse.Some(false), BargeIn: warehouse.Some(true), Intents: warehouse.List{"", "a,b", "{}", "NULL", `"`},
+		Extra: `{"a":[1.50,1e300,null],"b":{"c":"\u0001"}}`,
+	}
+	empty := warehouse.Turn{ProjectID: "p", ConversationID: "c", StartedAt: row.StartedAt, Intents: warehouse.List{}}
+	null := warehouse.Turn{ProjectID: "p", ConversationID: "c", TurnIndex: 1, StartedAt: row.StartedAt}
+	want := []warehouse.Turn{empty, null, row}
+	var got []warehouse.Turn
+	err := pgx.BeginFunc(t.Context(), d.pool, func(tx pgx.Tx) error {
+		if _, err := copyRows(t.Context(), tx, turns, func(yield func(*warehouse.Turn) bool) {
+			for i := range want {
+				if !yield(&want[i]) {
+					return
+				}
+			}
+		}); err != nil {
+			return err
+		}
+		return selectAll(t.Context(), tx, &warehouse.Turns, "ORDER BY turn_index", func(r *warehouse.Turn) { got = append(got, *r) })
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrap := func(turns []warehouse.Turn) *warehouse.Rows { return &warehouse.Rows{Turns: turns} }
+	if diff := loadtest.Diff(wrap(want), wrap(got)); diff != "" {
+		t.Error(diff)
+	}
+	if got[0].Intents == nil || got[1].Intents != nil {
+		t.Errorf("an empty list came back as %#v, and NULL as %#v", got[0].Intents, got[1].Intents)
+	}
+}
