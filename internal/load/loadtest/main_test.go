@@ -1,15 +1,14 @@
 package loadtest
 
 import (
-	"errors"
 	"flag"
 	"os"
 	"testing"
 )
 
-// TestMain keeps the random cases that fail on purpose from being shrunk and saved.
+// TestMain keeps the random cases that fail on purpose from being shrunk.
 func TestMain(m *testing.M) {
-	if err := errors.Join(flag.Set("rapid.nofailfile", "true"), flag.Set("rapid.shrinktime", "0s")); err != nil {
+	if err := flag.Set("rapid.shrinktime", "0s"); err != nil {
 		panic(err)
 	}
 	os.Exit(Main(m, openKeptReference))
