@@ -130,7 +130,6 @@ type part[R any] struct {
 
 func (p *part[R]) add(l *Lake, rows ...R) (err error) {
 	if p.file == nil && len(rows) > 0 {
-		l.step("file")
 		p.name = l.temporary(p.format.table.Name + ".parquet")
 		if p.file, err = createFile(p.format, l.path(p.name)); err != nil {
 			return err
@@ -144,6 +143,9 @@ func (p *part[R]) add(l *Lake, rows ...R) (err error) {
 
 // add adds the conversation that comes next in order.
 func (d *dayWriter) add(r *warehouse.Rows) error {
+	if len(d.ids) == 0 {
+		d.lake.step("merge")
+	}
 	d.info.count(&r.Conversation)
 	d.ids = append(d.ids, hashID(r.Conversation.ConversationID))
 	return errors.Join(

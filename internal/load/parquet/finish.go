@@ -24,6 +24,7 @@ func (w *writer) finish(c *commit, run *warehouse.SyncRun) error {
 		at = run.FinishedAt.V
 	}
 	next := *w.state
+	w.lake.step("copy")
 	if err := w.copies(c, &next, run, at-changesKept*dayMicros); err != nil {
 		return err
 	}
@@ -108,7 +109,6 @@ func each[R any](rows []R) func(func(*R)) error {
 
 // copyTable puts one of the sync's own tables into a commit, as one Parquet file.
 func copyTable[R any](c *commit, t *warehouse.Table[R], rows func(func(*R)) error) error {
-	c.lake.step("file")
 	name := c.lake.temporary(t.Name + ".parquet")
 	f, err := createFile(newFormat(t, batchRows, 0), c.lake.path(name))
 	if err != nil {

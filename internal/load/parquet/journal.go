@@ -80,7 +80,9 @@ func (c *commit) remove(to string) {
 
 // write writes a file under _sync/tmp and makes it durable.
 func (c *commit) write(write func(io.Writer) error) (name string, err error) {
-	c.lake.step("write")
+	if len(c.operations) == 0 {
+		c.lake.step("prepare")
+	}
 	name = c.lake.temporary("state")
 	f, err := os.OpenFile(c.lake.path(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {

@@ -23,8 +23,9 @@ type Options struct {
 	Path string // the lake's folder; made when it is not there
 	// LockWait is how long to wait for another writer; 10 s unless set.
 	LockWait time.Duration
-	// Step, when not nil, is called before each step that leaves something
-	// behind, with the step's name.
+	// Step, when not nil, is called with a name before each step that leaves
+	// something behind. The files that are being made for one partition, or
+	// for one commit, are one step: without their journal they are litter.
 	Step func(string)
 }
 
