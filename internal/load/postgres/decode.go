@@ -13,20 +13,19 @@ import (
 
 var errDamaged = errors.New("the server answered a value of another form than its type has")
 
-// selectRows reads the rows that a query finds; where follows the columns and
-// the table's name.
-func selectRows[R any](send pgx.Rows, t *warehouse.Table[R], use func(*R)) error {
-	defer send.Close()
-	for send.Next() {
+// decodeRows decodes the rows that a query for all columns found.
+func decodeRows[R any](found pgx.Rows, t *warehouse.Table[R], use func(*R)) error {
+	defer found.Close()
+	for found.Next() {
 		var row R
-		for i, raw := range send.RawValues() {
+		for i, raw := range found.RawValues() {
 			if err := decodeField(raw, t.Columns[i].Ref(&row)); err != nil {
 				return fmt.Errorf("%s.%s: %w", t.Name, t.Columns[i].Name, err)
 			}
 		}
 		use(&row)
 	}
-	return send.Err()
+	return found.Err()
 }
 
 // decodeField is the reverse of appendField; raw is nil for NULL.

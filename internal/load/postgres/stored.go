@@ -17,12 +17,24 @@ type querier interface {
 // selectAll reads the rows of a table that the rest of the query, behind
 // FROM table, leaves.
 func selectAll[R any](ctx context.Context, q querier, t *warehouse.Table[R], rest string, use func(*R), args ...any) error {
-	query := "SELECT " + strings.Join(t.Names(), ", ") + " FROM " + t.Name + " " + rest
+	return selectFrom(ctx, q, t, t.Name+" "+rest, use, args...)
+}
+
+// selectThese reads the rows of a table whose key is the project and one of
+// the ids. Each id is one probe of the index, whatever the planner thinks:
+// without statistics, as during a first load, it would walk all of the project.
+func selectThese[R any](ctx context.Context, q querier, t *warehouse.Table[R], use func(*R), project string, ids []string) error {
+	return selectFrom(ctx, q, t, "unnest($2::text[]) AS asked (id) CROSS JOIN LATERAL (SELECT * FROM "+t.Name+
+		" WHERE project_id = $1 AND conversation_id = asked.id LIMIT 1) AS found", use, project, ids)
+}
+
+func selectFrom[R any](ctx context.Context, q querier, t *warehouse.Table[R], from string, use func(*R), args ...any) error {
+	query := "SELECT " + strings.Join(t.Names(), ", ") + " FROM " + from
 	rows, err := q.Query(ctx, query, append([]any{pgx.QueryResultFormats{pgx.BinaryFormatCode}}, args...)...)
 	if err != nil {
 		return err
 	}
-	return selectRows(rows, t, use)
+	return decodeRows(rows, t, use)
 }
 
 // storedKey is what is known of a stored conversation without reading it.
@@ -38,12 +50,11 @@ func (w *writer) storedKeys(ctx context.Context, project string, rows []*warehou
 		ids[i] = r.Conversation.ConversationID
 	}
 	stored := make(map[string]storedKey, len(rows))
-	const ofThese = "WHERE project_id = $1 AND conversation_id = ANY($2)"
-	err := selectAll(ctx, w.pool, &conversationKeys, ofThese, func(k *conversationKey) {
+	err := selectThese(ctx, w.pool, &conversationKeys, func(k *conversationKey) {
 		stored[k.ConversationID] = storedKey{conversationKey: *k}
 	}, project, ids)
 	if err == nil && w.erased {
-		err = selectAll(ctx, w.pool, &warehouse.Erasures, ofThese, func(e *warehouse.Erasure) {
+		err = selectThese(ctx, w.pool, &warehouse.Erasures, func(e *warehouse.Erasure) {
 			stored[e.ConversationID] = storedKey{erased: true}
 		}, project, ids)
 	}
