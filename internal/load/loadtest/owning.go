@@ -1,6 +1,7 @@
 package loadtest
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -72,20 +73,18 @@ var owningChecks = []check{
 			t.Errorf("Runs: %v", err)
 		}
 	}},
-	{"an empty destination can be asked", func(t testing.TB, s Subject) {
-		dest := open(t, s)
+	{"an empty destination can be asked, before it is prepared and after", func(t testing.TB, s Subject) {
+		dest := s.Open(t, nil)
 		defer func() { _ = dest.Close() }()
-		if runs, err := dest.Runs(t.Context(), 5); err != nil || len(runs) != 0 {
-			t.Errorf("runs are %+v, %v", runs, err)
+		if err := dest.Check(t.Context()); err != nil {
+			t.Errorf("Check: %v", err)
 		}
-		if sums, err := dest.Summary(t.Context(), []load.Feed{live("p")}); err != nil || sums[live("p")].Conversations != 0 {
-			t.Errorf("summary is %+v, %v", sums, err)
-		}
-		if states, err := dest.State(t.Context(), []load.Feed{live("p")}); err != nil || states[live("p")].Watermark != 0 {
-			t.Errorf("state is %+v, %v", states, err)
-		}
-		if err := dest.Prepare(t.Context()); err != nil {
-			t.Errorf("preparing again: %v", err)
+		nothing(t, dest)
+		for range 2 { // a second time is harmless
+			if err := dest.Prepare(t.Context()); err != nil {
+				t.Errorf("Prepare: %v", err)
+			}
+			nothing(t, dest)
 		}
 	}},
 	{"runs are kept as they finished, newest first", func(t testing.TB, s Subject) {
@@ -126,6 +125,35 @@ var owningChecks = []check{
 		}
 		dump(t, s).stored(t, Conversation("p", "c-1", Noon))
 	}},
+	{"a run that is told to stop leaves what the next one heals", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		b.load(Conversation("p", "c-1", Noon))
+		stopped, stop := context.WithCancel(t.Context())
+		st := b.next(live("p"))
+		st.Coverage, st.Watermark = []load.Range{span(0, 5)}, at(5)
+		r := Conversation("p", "c-1", Noon.AddDate(0, 0, 1), Note("was read"))
+		b.stage(st, r)
+		stop()
+		_, err := b.writer.Publish(stopped, st)
+		if err != nil {
+			if _, err := b.writer.Abandon(t.Context(), st.ID); err != nil {
+				t.Errorf("Abandon after a stop: %v", err)
+			}
+		}
+		if covered := b.state(live("p")).Watermark != 0; covered != (err == nil) {
+			t.Errorf("Publish says %v, and covered: %v", err, covered)
+		}
+		b.end() // records the run, whatever happened
+		b = begin(t, s, 2, "p")
+		b.load(r)
+		b.end()
+		d := dump(t, s)
+		d.count(t, 1)
+		d.stored(t, r)
+		if len(d.Runs) != 2 {
+			t.Errorf("%d runs are recorded, want 2", len(d.Runs))
+		}
+	}},
 	{"projects are stored, and follow their names", func(t testing.TB, s Subject) {
 		begin(t, s, 1, "p", "q").end()
 		want := []warehouse.Project{Project("p").Project, Project("q").Project}
@@ -160,6 +188,21 @@ func refuse(t testing.TB, s Subject, other func(*load.Project)) {
 		t.Errorf("Register says %v, want a MixedProjectError that tells the two apart", err)
 	}
 	sameSet(t, "projects", dump(t, s).Projects, []warehouse.Project{Project("p").Project})
+}
+
+// nothing checks that a destination says that nothing is stored.
+func nothing(t testing.TB, dest load.Destination) {
+	t.Helper()
+	feeds := []load.Feed{live("p")}
+	if runs, err := dest.Runs(t.Context(), 5); err != nil || len(runs) != 0 {
+		t.Errorf("runs are %+v, %v", runs, err)
+	}
+	if sums, err := dest.Summary(t.Context(), feeds); err != nil || sums[feeds[0]].Conversations != 0 {
+		t.Errorf("summary is %+v, %v", sums, err)
+	}
+	if states, err := dest.State(t.Context(), feeds); err != nil || states[feeds[0]].Watermark != 0 {
+		t.Errorf("state is %+v, %v", states, err)
+	}
 }
 
 // finished is the session's run with every column set, or none that may be NULL.
