@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"internal/load/parquet":  {"internal/load", "internal/warehouse"},
 	"internal/load/postgres": {"internal/load", "internal/warehouse", "migrations"},
 	"internal/load/pgtest":   {},
-	"internal/query":         {},
+	"internal/query":         {"internal/warehouse"},
 	"internal/pipeline":      {"internal/extract", "internal/transform", "internal/load", "internal/polyai", "internal/warehouse"},
 	"internal/house":         {},
 	"migrations":             {},

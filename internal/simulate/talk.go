@@ -57,10 +57,13 @@ func (c *conversation) next(t *turn, i int, steps []spoken, r *random) *spoken {
 
 var keys = []string{"1", "2", "3", "1234#", "0000", "555*", "4711#"}
 
+// releaseMonths is how often a release makes slow agents quick again.
+const releaseMonths = 6
+
 // medianLatency is the median latency of the variant at the conversation's start, in seconds.
 func (c *conversation) medianLatency() float64 {
 	months := float64(c.start-c.environment.calendar.from) / (30 * 24 * float64(hourMicros))
-	return c.variant.latency * math.Pow(c.variant.growthMonth, months)
+	return c.variant.latency * math.Pow(c.variant.growthMonth, math.Mod(months, releaseMonths))
 }
 
 // say fills in the words of a turn. A person keeps their name and their reference.

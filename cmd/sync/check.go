@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"convsync/internal/config"
+	"convsync/internal/polyai"
+)
+
+func newCheckCommand(app *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "Check configuration, key, host, project, transcripts, latency and destination",
+		Long: "Check prints one line each: ok, or what is wrong and how to mend it. It asks the source for one page a\n" +
+			"project, and leaves nothing in the destination.",
+		Example: "  convsync check",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runCheck(cmd.Context(), app) },
+	}
+}
+
+// checklist prints findings and remembers whether one was bad.
+type checklist struct {
+	w      io.Writer
+	failed int
+}
+
+func (c *checklist) ok(what, format string, args ...any) {
+	fmt.Fprintf(c.w, "ok    %-12s %s\n", what, fmt.Sprintf(format, args...))
+}
+
+func (c *checklist) note(what, format string, args ...any) {
+	fmt.Fprintf(c.w, "note  %-12s %s\n", what, fmt.Sprintf(format, args...))
+}
+
+func (c *checklist) wrong(what string, err error) {
+	c.failed++
+	fmt.Fprintf(c.w, "WRONG %-12s %s\n", what, strings.ReplaceAll(err.Error(), "\n", "\n                   "))
+}
+
+func runCheck(ctx context.Context, app *app) error {
+	c := &checklist{w: app.stdout}
+	cfg, err := app.loadConfig()
+	if err != nil {
+		c.wrong("config", err)
+		return codedError(exitUsage, errors.New("the configuration has to be mended first"))
+	}
+	file := cfg.File
+	if file == "" {
+		file = "from the environment"
+	}
+	c.ok("config", "%s: %d projects, into %s", file, len(cfg.Projects), describeDestination(cfg))
+	for i := range cfg.Projects {
+		checkProject(ctx, c, cfg, &cfg.Projects[i])
+	}
+	checkDestination(ctx, c, cfg)
+	if c.failed > 0 {
+		return codedError(exitFailed, fmt.Errorf("%d things are wrong", c.failed))
+	}
+	return nil
+}
+
+// checkProject asks for the last day's newest conversations of each environment.
+func checkProject(ctx context.Context, c *checklist, cfg *config.Config, p *config.Project) {
+	if _, err := p.APIKey.Resolve(ctx); err != nil {
+		c.wrong("key", err)
+		return
+	}
+	client, err := newClient(cfg, p)
+	if err != nil {
+		c.wrong("host", err)
+		return
+	}
+	for _, environment := range p.Environments {
+		sample, err := takeSample(ctx, client, cfg, p, environment)
+		name := p.ID + " (" + environment + ")"
+		switch {
+		case polyai.IsAuth(err):
+			c.wrong("key", fmt.Errorf("%s: %w", name, err))
+			return
+		case err != nil:
+			c.wrong("source", fmt.Errorf("%s: %w", name, err))
+			return
+		}
+		c.ok("source", "%s at %s: key and project are right", name, dataURL(p))
+		sample.print(c, name, cfg)
+	}
+}
+
+// sample is what one page of the last day shows of a feed.
+type sample struct {
+	conversations, withTurns, hidden, latencies, unreadable int
+	bytes                                                   int64
+	more                                                    bool
+	oldest, newest                                          polyai.Micros
+}
+
+func takeSample(ctx context.Context, client *polyai.Client, cfg *config.Config, p *config.Project, environment string) (s sample, err error) {
+	now := time.Now()
+	page, err := client.List(ctx, polyai.ListQuery{
+		AccountID: p.AccountID, ProjectID: p.ID, Environment: environment,
+		Start: now.Add(-24 * time.Hour), End: now, Limit: cfg.Sync.PageSize, IncludeLatency: true,
+	})
+	if err != nil {
+		return s, err
+	}
+	defer func() { err = errors.Join(err, page.Close()) }()
+	for {
+		v, err := page.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return s, err
+		}
+		s.add(v)
+	}
+	s.bytes, s.more = page.Bytes(), page.Cursor() != ""
+	return s, nil
+}
+
+func (s *sample) add(v polyai.Value) {
+	s.conversations++
+	conversation, err := polyai.Decode(v)
+	if err != nil {
+		s.unreadable++
+		return
+	}
+	if s.oldest == 0 || conversation.StartedAt < s.oldest {
+		s.oldest = conversation.StartedAt
+	}
+	s.newest = max(s.newest, conversation.StartedAt)
+	switch {
+	case len(conversation.Turns) > 0:
+		s.withTurns++
+	case conversation.NumTurns.V > 0:
+		s.hidden++
+	}
+	for i := range conversation.Turns {
+		if conversation.Turns[i].LatencySeconds.Valid {
+			s.latencies++
+			break
+		}
+	}
+}
+
+func (s *sample) print(c *checklist, name string, cfg *config.Config) {
+	if s.conversations == 0 {
+		c.note("transcripts", "%s: no conversation in the last 24 hours, so nothing to see", name)
+		return
+	}
+	if s.unreadable > 0 {
+		c.note("rejects", "%s: %d of %d conversations cannot be read; a run keeps them in the table rejects", name, s.unreadable, s.conversations)
+	}
+	switch {
+	case s.hidden > 0:
+		c.note("transcripts", "%s: %d of %d are hidden: ask PolyAI to show them to this key, if they should be", name, s.hidden, s.conversations)
+	default:
+		c.ok("transcripts", "%s: shown in %d of %d conversations", name, s.withTurns, s.conversations)
+	}
+	if s.latencies > 0 {
+		c.ok("latency", "%s: given in %d of %d conversations", name, s.latencies, s.conversations)
+	} else {
+		c.note("latency", "%s: none is given; latency columns will be NULL", name)
+	}
+	daily := s.daily()
+	nightly := daily * cfg.Sync.Lookback.Daily.Hours() / 24
+	often := nightly + daily*cfg.Sync.Lookback.Hourly.Hours() + daily*12*cfg.Sync.Lookback.EachRun.Hours()
+	each := float64(s.bytes) / float64(s.conversations)
+	page := float64(cfg.Sync.PageSize)
+	c.ok("lookback", "%s: about %.0f conversations a day; reading again costs about %.0f requests and %.2f GB a day with a nightly run, %.0f and %.2f GB with one every 5 minutes",
+		name, daily, nightly/page+1, nightly*each/1e9, often/page+24*13, often*each/1e9)
+}
+
+// daily is about how many conversations a day has.
+func (s *sample) daily() float64 {
+	if !s.more {
+		return float64(s.conversations)
+	}
+	span := max(time.Duration(s.newest-s.oldest)*time.Microsecond, time.Second)
+	return float64(s.conversations) * float64(24*time.Hour) / float64(span)
+}
+
+func checkDestination(ctx context.Context, c *checklist, cfg *config.Config) {
+	destination, err := openDestination(ctx, cfg, 0)
+	if err != nil {
+		c.wrong("destination", err)
+		return
+	}
+	defer destination.Close() //nolint:errcheck // nothing is written
+	if err := destination.Check(ctx); err != nil {
+		c.wrong("destination", err)
+		return
+	}
+	c.ok("destination", "%s can be written", describeDestination(cfg))
+}

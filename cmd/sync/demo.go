@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"convsync/internal/config"
+	"convsync/internal/simulate"
+)
+
+type demoOptions struct {
+	path          string
+	conversations int
+}
+
+func newDemoCommand(app *app) *cobra.Command {
+	var opts demoOptions
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Load a month of made-up conversations and answer three questions, without a key",
+		Long: "Demo starts the simulated API inside this process, loads a month of made-up conversations into a Parquet\n" +
+			"lake, prints what landed and answers three questions about it in SQL. Run again, it reads only what is new.",
+		Example: "  convsync demo\n  convsync demo --conversations 50000 --path /tmp/lake",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runDemo(cmd.Context(), app, opts) },
+	}
+	cmd.Flags().StringVar(&opts.path, "path", "convsync-demo", "folder of the lake")
+	cmd.Flags().IntVar(&opts.conversations, "conversations", 10_000, "conversations in the month")
+	return cmd
+}
+
+// questions are what the demo asks of the lake that it wrote.
+var questions = []struct{ title, sql string }{
+	{"Which hours were slowest, by the 95th percentile of the agent's latency?", `
+SELECT strftime(date_trunc('hour', c.started_at), '%Y-%m-%d %H:00') AS hour_utc,
+       count(t.latency_seconds) AS turns,
+       round(quantile_disc(t.latency_seconds, 0.95), 2) AS p95_seconds
+FROM conversations c JOIN turns t USING (project_id, conversation_id)
+GROUP BY ALL HAVING turns >= 50
+ORDER BY p95_seconds DESC, hour_utc LIMIT 3`},
+	{"How often does each variant hand over to a person?", `
+SELECT variant_name AS variant,
+       count(*) AS finished,
+       count(*) FILTER (WHERE handoff) AS handoffs,
+       round(handoffs / finished, 3) AS handoff_rate
+FROM conversations WHERE lifecycle = 'final' AND handoff IS NOT NULL AND variant_name IS NOT NULL
+GROUP BY ALL ORDER BY handoff_rate DESC, variant`},
+	{"Which conversations are still open, and whose transcripts are hidden?", `
+SELECT environment,
+       count(*) AS all_conversations,
+       count(*) FILTER (WHERE lifecycle = 'open') AS open,
+       count(*) FILTER (WHERE transcript_status LIKE 'hidden%') AS hidden_transcripts
+FROM conversations GROUP BY ALL ORDER BY environment`},
+}
+
+func runDemo(ctx context.Context, app *app, opts demoOptions) error {
+	if opts.conversations < 1 {
+		return usageError(errors.New("--conversations must be 1 or more"))
+	}
+	cfg, stop, err := startDemoSource(ctx, opts)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	fmt.Fprintf(app.stdout, "Loading a month of made-up conversations into %s\n", opts.path)
+	report, err := syncOnce(ctx, app, cfg, syncOptions{})
+	if report != nil {
+		if err := printReport(app.stdout, "text", report); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if err := outcome(ctx, report, nil, false); err != nil {
+		return err
+	}
+	if err := printLanded(ctx, app.stdout, opts.path); err != nil {
+		return err
+	}
+	fmt.Fprintf(app.stdout, "\nWhat to type next:\n"+
+		"  convsync demo                     again: only what is new is written\n"+
+		"  convsync schema turns             what the columns mean\n"+
+		"  convsync init --studio-url https://studio.uk.poly.ai/ACCOUNT/PROJECT    for your own project\n"+
+		"Any engine reads the lake, such as DuckDB:\n"+
+		"  SELECT * FROM read_parquet('%s/conversations/**/*.parquet', hive_partitioning = true)\n", filepath.ToSlash(opts.path))
+	return nil
+}
+
+// startDemoSource starts the simulated API and makes a configuration that reads it.
+func startDemoSource(ctx context.Context, opts demoOptions) (cfg *config.Config, stop func(), err error) {
+	// The made-up history is that of two whole years, so that a demo on another
+	// day goes on where this one ended. Only its last month is read.
+	now := time.Now().UTC()
+	first := time.Date(now.Year()-1, 1, 1, 0, 0, 0, 0, time.UTC)
+	last := first.AddDate(2, 0, 0)
+	from := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC).AddDate(0, 0, -demoDays)
+	simulator, err := simulate.New(simulate.Options{
+		Seed: demoSeed,
+		Projects: []simulate.Project{{
+			AccountID: "acme-uk", ID: "acme-demo", From: first, To: last,
+			Environments: []simulate.Environment{{Name: "live", Conversations: scaled(opts.conversations, last.Sub(first), demoDays)}},
+		}},
+		Deviations: simulate.Deviations{HiddenTranscripts: true, LatencyObjects: true, MetricForms: true, Summaries: true},
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, fmt.Errorf("the simulated API could not listen on this machine: %w", err)
+	}
+	serving, cancel := context.WithCancel(ctx)
+	go serveUntil(serving, listener, simulator) //nolint:errcheck // ends with the demo
+	path, err := filepath.Abs(opts.path)
+	if err == nil {
+		cfg, err = config.Parse("", []byte(fmt.Sprintf(demoConfig, listener.Addr(), path, from.Format(time.DateOnly))),
+			config.Options{LookupEnv: func(string) (string, bool) { return "", false }})
+	}
+	if err != nil {
+		cancel()
+		return nil, nil, err
+	}
+	return cfg, cancel, nil
+}
+
+const (
+	demoSeed = 2026
+	demoDays = 30
+)
+
+// scaled is how many conversations the whole has when some of its days have n.
+func scaled(n int, whole time.Duration, days int) int {
+	return int(float64(n) * whole.Hours() / float64(24*days))
+}
+
+// demoConfig takes the API's address, the lake's path and the start.
+const demoConfig = `
+source: { region: uk, base_url: "http://%s", account_id: acme-uk, api_key: made-up, projects: [{ id: acme-demo }] }
+destination: { parquet: { path: %q } }
+sync: { start: %s }
+`

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"convsync/internal/config"
+	"convsync/internal/load"
+)
+
+// The exit codes, as the manual has them.
+const (
+	exitOK          = 0
+	exitFailed      = 1   // no project succeeded
+	exitUsage       = 2   // wrong usage or configuration, found before any request
+	exitPartial     = 3   // something failed, was rejected or differs; what succeeded is kept
+	exitLocked      = 4   // another run holds the lock
+	exitInterrupted = 130 // Ctrl-C or SIGTERM
+)
+
+// exitError is an error with the exit code that it ends in.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// codedError gives an error its exit code.
+func codedError(code int, err error) error { return &exitError{code, err} }
+
+// usageError is for a flag or an argument that is wrong.
+func usageError(err error) error { return codedError(exitUsage, err) }
+
+// exitCode is the one place where an error becomes an exit code.
+func exitCode(ctx context.Context, err error) int {
+	var coded *exitError
+	var problem *config.Problem
+	var locked *load.LockedError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &coded):
+		return coded.code
+	case errors.As(err, &problem):
+		return exitUsage
+	case ctx.Err() != nil:
+		return exitInterrupted
+	case errors.As(err, &locked):
+		return exitLocked
+	default:
+		return exitFailed
+	}
+}
+
+// explain prints an error for the person who started the command.
+func explain(w io.Writer, cmd *cobra.Command, code int, err error) {
+	fmt.Fprintf(w, "convsync: %v\n", err)
+	var problem *config.Problem
+	if code == exitUsage && !errors.As(err, &problem) {
+		fmt.Fprintf(w, "see: %s --help\n", cmd.CommandPath())
+	}
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"convsync/internal/config"
+)
+
+type initOptions struct {
+	studioURL, region, baseURL string
+	account, project           string
+	keyEnv                     string
+	destination, path          string
+	postgresURLEnv             string
+	start                      string
+	file                       string
+	force                      bool
+}
+
+func newInitCommand(app *app) *cobra.Command {
+	var opts initOptions
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Write a commented convsync.yaml",
+		Long: "Init writes the configuration of one project. On a terminal it asks for what no flag says.\n" +
+			"The file names the variable that holds the key, never the key itself.",
+		Example: "  convsync init\n" +
+			"  convsync init --studio-url https://studio.uk.poly.ai/acme-uk/acme-team-4\n" +
+			"  convsync init --region uk --account acme-uk --project acme-team-4 --destination postgres\n" +
+			"  convsync init --base-url http://127.0.0.1:8088 --account acme-uk --project acme-team-4   # convsync simulate",
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return runInit(app, opts) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&opts.studioURL, "studio-url", "", "the project's address in the browser; says region, account and project")
+	flags.StringVar(&opts.region, "region", "", "us, uk, eu or studio")
+	flags.StringVar(&opts.baseURL, "base-url", "", "instead of a region: another host, such as that of convsync simulate")
+	flags.StringVar(&opts.account, "account", "", "account id, such as acme-uk")
+	flags.StringVar(&opts.project, "project", "", "project id, such as acme-team-4")
+	flags.StringVar(&opts.keyEnv, "key-env", "POLYAI_API_KEY", "name of the variable that holds the key")
+	flags.StringVar(&opts.destination, "destination", "parquet", "parquet or postgres")
+	flags.StringVar(&opts.path, "path", "./convsync-data", "folder of the Parquet lake")
+	flags.StringVar(&opts.postgresURLEnv, "postgres-url-env", "DATABASE_URL", "name of the variable that holds the Postgres URL")
+	flags.StringVar(&opts.start, "start", time.Now().UTC().AddDate(0, 0, -90).Format(time.DateOnly), "where the history begins")
+	flags.StringVar(&opts.file, "file", config.DefaultFile, "file to write")
+	flags.BoolVar(&opts.force, "force", false, "overwrite the file if it is there")
+	return cmd
+}
+
+func runInit(app *app, opts initOptions) error {
+	if err := oneOf("destination", opts.destination, "parquet", "postgres"); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(opts.file); err == nil && !opts.force {
+		return usageError(fmt.Errorf("%s is there already: choose another with --file, or overwrite it with --force", opts.file))
+	}
+	if !config.IsVariableName(opts.keyEnv) || !config.IsVariableName(opts.postgresURLEnv) {
+		// Neither is quoted: it may be the key itself.
+		return usageError(errors.New("--key-env and --postgres-url-env take the name of a variable, such as POLYAI_API_KEY, not what it holds"))
+	}
+	if isTerminal(app.stdin) {
+		if err := ask(&opts, app.stdin, app.stdout); err != nil {
+			return err
+		}
+	}
+	if missing := opts.missing(); len(missing) > 0 {
+		return usageError(fmt.Errorf("not enough is known: add %s, or --studio-url, which says region, account and project", strings.Join(missing, ", ")))
+	}
+	text := opts.render()
+	// The variables need not be set yet: any value will do to judge the rest.
+	anySecret := func(string) (string, bool) { return "postgres://host/database", true }
+	if _, err := config.Parse(opts.file, []byte(text), config.Options{LookupEnv: anySecret}); err != nil {
+		return usageError(fmt.Errorf("nothing was written, as this would not do:\n%w", err))
+	}
+	if err := writeNew(opts.file, text, opts.force); err != nil {
+		return err
+	}
+	opts.sayNext(app.stdout)
+	return nil
+}
+
+// missing lists the flags without which there is no configuration.
+func (o *initOptions) missing() []string {
+	var flags []string
+	if o.studioURL != "" {
+		return nil // what it does not say, the check of the file names
+	}
+	if o.region == "" && o.baseURL == "" {
+		flags = append(flags, "--region")
+	}
+	if o.account == "" {
+		flags = append(flags, "--account")
+	}
+	if o.project == "" {
+		flags = append(flags, "--project")
+	}
+	return flags
+}
+
+// ask asks for what no flag says. An empty answer leaves it unsaid.
+func ask(o *initOptions, in io.Reader, out io.Writer) error {
+	lines := bufio.NewScanner(in)
+	question := func(text string, answer *string) error {
+		if *answer != "" {
+			return nil
+		}
+		fmt.Fprint(out, text+": ")
+		if !lines.Scan() {
+			return usageError(errors.New("the answers ended; nothing was written"))
+		}
+		*answer = strings.TrimSpace(lines.Text())
+		return nil
+	}
+	if o.region == "" && o.baseURL == "" && o.account == "" && o.project == "" {
+		if err := question("Studio URL of the project, as in the browser (empty: answer one by one)", &o.studioURL); err != nil {
+			return err
+		}
+	}
+	if o.studioURL != "" {
+		return nil
+	}
+	if o.baseURL == "" {
+		if err := question("Region (us, uk, eu, studio)", &o.region); err != nil {
+			return err
+		}
+	}
+	if err := question("Account id, such as acme-uk", &o.account); err != nil {
+		return err
+	}
+	return question("Project id, such as acme-team-4", &o.project)
+}
+
+// writeNew writes the file whole or not at all.
+func writeNew(name, text string, overwrite bool) error {
+	mode := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if overwrite {
+		mode = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	f, err := os.OpenFile(name, mode, 0o644)
+	if err == nil {
+		_, err = f.WriteString(text)
+		err = errors.Join(err, f.Close())
+	}
+	if cause := (*fs.PathError)(nil); errors.As(err, &cause) {
+		return fmt.Errorf("%s cannot be written: %w; choose another with --file", name, cause.Err)
+	}
+	return err
+}
+
+func (o *initOptions) sayNext(w io.Writer) {
+	suffix := ""
+	if o.file != config.DefaultFile {
+		suffix = " --config " + o.file
+	}
+	fmt.Fprintf(w, "wrote %s\n\nnext:\n  export %s=...   # the project's API key\n", o.file, o.keyEnv)
+	if o.destination == "postgres" {
+		fmt.Fprintf(w, "  export %s=postgres://user:password@host:5432/database\n", o.postgresURLEnv)
+	}
+	fmt.Fprintf(w, "  convsync check%s\n  convsync run%s\n", suffix, suffix)
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// render is the file that init writes.
+func (o *initOptions) render() string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("# Configuration of convsync. Values may hold ${NAME} or ${NAME:-default}; secrets never stand here.")
+	line("source:")
+	switch {
+	case o.studioURL != "":
+		line("  studio_url: %s   # says region, account and project", yamlText(o.studioURL))
+	case o.baseURL != "":
+		line("  base_url: %s   # instead of a region", yamlText(o.baseURL))
+	}
+	if o.region != "" {
+		line("  region: %s   # us, uk, eu, studio", yamlText(o.region))
+	}
+	if o.account != "" {
+		line("  account_id: %s", yamlText(o.account))
+	}
+	line("  api_key: ${%s}   # or api_key_file, api_key_command", o.keyEnv)
+	if o.project != "" {
+		line("  projects:")
+		line("    - id: %s", yamlText(o.project))
+		line("      environments: [live]   # live, sandbox, pre-release")
+		line("      time_zone: UTC         # of the days of the views, such as Europe/London")
+	}
+	line("")
+	line("destination:   # exactly one")
+	if o.destination == "postgres" {
+		line("  postgres: { url: \"${%s}\", schema: polyai }", o.postgresURLEnv)
+		line("  # parquet: { path: ./convsync-data }")
+	} else {
+		line("  parquet: { path: %s }   # a relative path is taken from this file's folder", yamlText(o.path))
+		line("  # postgres: { url: \"${%s}\", schema: polyai }", o.postgresURLEnv)
+	}
+	line("")
+	line("sync:")
+	line("  start: %s   # where the history begins; an earlier day fills the gap", yamlText(o.start))
+	line("  # lookback: { each_run: 1h, hourly: 24h, daily: 168h }   # how far back is read again")
+	line("  # open_age_limit: 168h")
+	line("  # page_size: 500")
+	line("  # max_requests_per_second: 5   # of a key; this machine has no limit")
+	return b.String()
+}
+
+var plainYAML = regexp.MustCompile(`^[A-Za-z./][A-Za-z0-9_./:-]*[A-Za-z0-9_/]$|^\d{4}-\d{2}-\d{2}$`)
+
+// yamlText is a value as the file must have it to mean just that.
+func yamlText(value string) string {
+	value = strings.ReplaceAll(value, "$", "$$")
+	if plainYAML.MatchString(value) && value != "true" && value != "false" && value != "null" {
+		return value
+	}
+	return strconv.Quote(value)
+}

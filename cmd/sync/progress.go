@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"convsync/internal/pipeline"
+)
+
+// progressInterval is how often the line of progress is drawn.
+const progressInterval = 200 * time.Millisecond
+
+// showProgress draws how far a run is, on a terminal; elsewhere nothing. stop
+// wipes the line away.
+func (a *app) showProgress(progress *pipeline.Progress) (stop func()) {
+	if !isTerminal(a.stderr) {
+		return func() {}
+	}
+	bar := progressbar.NewOptions64(-1,
+		progressbar.OptionSetWriter(a.stderr),
+		progressbar.OptionSetElapsedTime(true),
+		progressbar.OptionSetPredictTime(true),
+		progressbar.OptionSetWidth(24),
+		progressbar.OptionClearOnFinish(),
+		progressbar.OptionThrottle(progressInterval),
+	)
+	done := make(chan struct{})
+	var drawing sync.WaitGroup
+	drawing.Go(func() {
+		tick := time.NewTicker(progressInterval)
+		defer tick.Stop()
+		for started := time.Now(); ; {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				drawProgress(bar, progress, time.Since(started))
+			}
+		}
+	})
+	return func() {
+		close(done)
+		drawing.Wait()
+		_ = bar.Finish()
+	}
+}
+
+// drawProgress shows conversations, their rate, the share of the time to read
+// that is published, and with it the time left.
+func drawProgress(bar *progressbar.ProgressBar, progress *pipeline.Progress, elapsed time.Duration) {
+	read := progress.Conversations()
+	published, planned := progress.Seconds()
+	bar.Describe(fmt.Sprintf("%d conversations, %.0f/s, %s of %s covered", read, float64(read)/elapsed.Seconds(),
+		inDays(published), inDays(planned)))
+	if planned > 0 {
+		if bar.GetMax64() != planned {
+			bar.ChangeMax64(planned)
+		}
+		_ = bar.Set64(min(published, planned-1)) // the end is the run's to say
+	}
+}
+
+// inDays writes a stretch of time as people see it.
+func inDays(seconds int64) string {
+	d := time.Duration(seconds) * time.Second
+	if d < 48*time.Hour {
+		return d.Round(time.Minute).String()
+	}
+	return fmt.Sprintf("%.0f days", d.Hours()/24)
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"convsync/internal/config"
+)
+
+// app is what every command gets: the world outside, and the flags that all of
+// them have. Its log is there once a command runs.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	lookupEnv      func(name string) (string, bool)
+	log            *slog.Logger
+
+	configFile, logLevel, logFormat string
+}
+
+// Main runs one command line and returns its exit code. Cancelling ctx is Ctrl-C.
+func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, lookupEnv func(string) (string, bool)) int {
+	app := &app{stdin: stdin, stdout: stdout, stderr: stderr, lookupEnv: lookupEnv}
+	root := newRootCommand(app)
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	code := exitCode(ctx, err)
+	if err != nil {
+		explain(stderr, cmd, code, err)
+	}
+	return code
+}
+
+func newRootCommand(app *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "convsync",
+		Short: "Keep a warehouse of PolyAI conversations true",
+		Long: "Convsync reads PolyAI's Conversations API, makes tables of the transcripts, metrics and latencies,\n" +
+			"and loads them into Parquet or Postgres.",
+		Example: "  convsync demo                 # look round, without a key\n" +
+			"  convsync init                 # write convsync.yaml\n" +
+			"  convsync check && convsync run",
+		Version:           version(),
+		SilenceErrors:     true, // Main prints them
+		SilenceUsage:      true,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return app.startLog() },
+	}
+	root.SetIn(app.stdin)
+	root.SetOut(app.stdout)
+	root.SetErr(app.stderr)
+	root.SetVersionTemplate("convsync {{.Version}}\n")
+	flags := root.PersistentFlags()
+	flags.StringVar(&app.configFile, "config", "", "configuration file ($CONVSYNC_CONFIG, else ./convsync.yaml, else POLYAI_* variables)")
+	flags.StringVar(&app.logLevel, "log-level", "info", "debug, info, warn or error")
+	flags.StringVar(&app.logFormat, "log-format", "", "text or json (text on a terminal, else json)")
+	root.AddCommand(
+		newCheckCommand(app),
+		newDemoCommand(app),
+		newInitCommand(app),
+		newMigrateCommand(app),
+		newRunCommand(app),
+		newSchemaCommand(app),
+		newSimulateCommand(app),
+		newStatusCommand(app),
+		newVersionCommand(app),
+	)
+	markUsageErrors(root)
+	return root
+}
+
+// markUsageErrors gives the exit code of wrong usage to whatever cobra itself
+// refuses: all errors that do not come out of a command's own work.
+func markUsageErrors(root *cobra.Command) {
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
+	root.SuggestionsMinimumDistance = 2
+	root.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		hint := ""
+		if near := root.SuggestionsFor(args[0]); len(near) > 0 {
+			hint = "; did you mean " + strings.Join(near, " or ") + "?"
+		}
+		return usageError(fmt.Errorf("there is no command %q%s", args[0], hint))
+	}
+	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	for _, cmd := range root.Commands() {
+		if check := cmd.Args; check != nil {
+			cmd.Args = func(cmd *cobra.Command, args []string) error {
+				if err := check(cmd, args); err != nil {
+					return usageError(err)
+				}
+				return nil
+			}
+		}
+	}
+}
+
+// loadConfig reads the configuration that the flags and the environment name.
+func (a *app) loadConfig() (*config.Config, error) {
+	return config.Load(config.Options{File: a.configFile, LookupEnv: a.lookupEnv})
+}
+
+// startLog makes the log: to stderr, text for people, JSON for machines.
+func (a *app) startLog() error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(a.logLevel)); err != nil {
+		return usageError(fmt.Errorf("--log-level %q is not known: use debug, info, warn or error", a.logLevel))
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch a.logFormat {
+	case "text":
+		a.log = slog.New(slog.NewTextHandler(a.stderr, options))
+	case "json":
+		a.log = slog.New(slog.NewJSONHandler(a.stderr, options))
+	case "":
+		a.logFormat = "json"
+		if isTerminal(a.stderr) {
+			a.logFormat = "text"
+		}
+		return a.startLog()
+	default:
+		return usageError(fmt.Errorf("--log-format %q is not known: use text or json", a.logFormat))
+	}
+	return nil
+}
+
+// isTerminal tells whether a stream is a person's.
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}

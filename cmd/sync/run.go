@@ -1,0 +1,262 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"convsync/internal/config"
+	"convsync/internal/extract"
+	"convsync/internal/load"
+	"convsync/internal/pipeline"
+	"convsync/internal/warehouse"
+)
+
+type runOptions struct {
+	from, to   string
+	projects   []string
+	dryRun     bool
+	output     string
+	whenLocked string
+}
+
+func newRunCommand(app *app) *cobra.Command {
+	var opts runOptions
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Sync once: read what is new, late or still open, and load it",
+		Long: "Run does one incremental sync: gaps in the coverage, the lookback, and conversations that were open.\n" +
+			"With --from and --to it reads a stretch again, whatever is covered, without moving the watermark.",
+		Example: "  convsync run\n" +
+			"  convsync run --project acme-team-4 --output json\n" +
+			"  convsync run --from 2026-06-01 --to 2026-06-08",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runRun(cmd.Context(), app, opts) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&opts.from, "from", "", "read again from here: a date (midnight UTC) or an RFC 3339 time")
+	flags.StringVar(&opts.to, "to", "", "read again up to here, exclusive; now unless set")
+	flags.StringSliceVar(&opts.projects, "project", nil, "only this project, by the id that is stored; may be repeated")
+	flags.BoolVar(&opts.dryRun, "dry-run", false, "say what would be read, and write nothing")
+	flags.StringVar(&opts.output, "output", "text", "text or json")
+	flags.StringVar(&opts.whenLocked, "when-locked", "fail", "when another run writes: fail (exit 4), skip (exit 0) or wait")
+	return cmd
+}
+
+func runRun(ctx context.Context, app *app, opts runOptions) error {
+	if err := oneOf("output", opts.output, "text", "json"); err != nil {
+		return err
+	}
+	if err := oneOf("when-locked", opts.whenLocked, "fail", "skip", "wait"); err != nil {
+		return err
+	}
+	backfill, err := parseStretch(opts.from, opts.to, time.Now())
+	if err != nil {
+		return err
+	}
+	cfg, err := app.loadConfig()
+	if err != nil {
+		return err
+	}
+	projects, err := chooseProjects(cfg, opts.projects)
+	if err != nil {
+		return err
+	}
+	sync := syncOptions{projects: projects, backfill: backfill}
+	if opts.whenLocked == "wait" {
+		sync.lockWait = 365 * 24 * time.Hour
+	}
+	if opts.dryRun {
+		return dryRun(ctx, app, cfg, sync)
+	}
+	report, err := syncOnce(ctx, app, cfg, sync)
+	var locked *load.LockedError
+	switch {
+	case errors.As(err, &locked) && opts.whenLocked == "skip":
+		fmt.Fprintln(app.stderr, "skipped: "+locked.Error())
+		return nil
+	case report == nil:
+		return err
+	}
+	if err := printReport(app.stdout, opts.output, report); err != nil {
+		return err
+	}
+	return outcome(ctx, report, err, cfg.Sync.FailOnDrift)
+}
+
+// syncOptions say what one run is to do.
+type syncOptions struct {
+	projects []config.Project // all that are configured unless set
+	backfill extract.Span
+	lockWait time.Duration // 0: the destination's own patience
+}
+
+// syncOnce does one run. Without a report it did not begin.
+func syncOnce(ctx context.Context, app *app, cfg *config.Config, o syncOptions) (*pipeline.Report, error) {
+	run, err := newRun(ctx, app, cfg, o)
+	if err != nil {
+		return nil, err
+	}
+	defer run.Destination.Close() //nolint:errcheck // nothing is written any more
+	stop := app.showProgress(run.Progress)
+	defer stop()
+	return pipeline.Run(ctx, *run)
+}
+
+// newRun opens the destination and wires a run together.
+func newRun(ctx context.Context, app *app, cfg *config.Config, o syncOptions) (*pipeline.Options, error) {
+	if o.projects == nil {
+		o.projects = cfg.Projects
+	}
+	side, err := newSourceSide(ctx, cfg, o.projects, app.log)
+	if err != nil {
+		return nil, err
+	}
+	destination, err := openDestination(ctx, cfg, o.lockWait)
+	if err != nil {
+		return nil, err
+	}
+	return &pipeline.Options{
+		Feeds: side.feeds, Projects: side.projects, Destination: destination, Owner: newOwner(), ConfigHash: cfg.Fingerprint(),
+		Stats: side.stats, Backfill: o.backfill, Lookback: tiers(cfg.Sync.Lookback), OpenAgeLimit: cfg.Sync.OpenAgeLimit,
+		TransformWorkers: cfg.Sync.Workers.Transform, LoadWorkers: cfg.Sync.Workers.Load,
+		Log: app.log, Progress: &pipeline.Progress{},
+	}, nil
+}
+
+// outcome is the error, and with it the exit code, that a report ends in.
+func outcome(ctx context.Context, report *pipeline.Report, err error, failOnDrift bool) error {
+	var locked *load.LockedError
+	switch {
+	case ctx.Err() != nil:
+		return codedError(exitInterrupted, errors.New("stopped as asked; what was published is kept, and the next run goes on from there"))
+	case errors.As(err, &locked):
+		return codedError(exitLocked, err)
+	case report.Status == warehouse.RunFailed:
+		return codedError(exitFailed, errors.Join(report.Errors...))
+	case report.Status == warehouse.RunPartial && len(report.Errors) > 0:
+		return codedError(exitPartial, errors.Join(report.Errors...))
+	case report.Status == warehouse.RunPartial:
+		return codedError(exitPartial, fmt.Errorf("%d conversations could not be read and are kept in the table rejects, with the reason", report.NewRejects))
+	case failOnDrift && report.Drift > 0:
+		return codedError(exitPartial, fmt.Errorf("fields or forms that are not known were seen %d times: they stand in the table schema_drift (sync.fail_on_drift)", report.Drift))
+	}
+	return nil
+}
+
+// parseStretch reads --from and --to; an empty span means that none was given.
+func parseStretch(from, to string, now time.Time) (extract.Span, error) {
+	if from == "" && to == "" {
+		return extract.Span{}, nil
+	}
+	if from == "" {
+		return extract.Span{}, usageError(errors.New("--to needs --from: where to begin to read again, such as --from 2026-06-01"))
+	}
+	start, err := parseMoment("from", from)
+	if err != nil {
+		return extract.Span{}, err
+	}
+	end := now
+	if to != "" {
+		if end, err = parseMoment("to", to); err != nil {
+			return extract.Span{}, err
+		}
+	}
+	span := extract.Span{From: extract.SecondOf(start), Until: extract.SecondOf(end)}
+	if span.Empty() {
+		return extract.Span{}, usageError(fmt.Errorf("--from %s is not before --to %s: give the earlier one to --from",
+			start.Format(time.RFC3339), end.UTC().Format(time.RFC3339)))
+	}
+	return span, nil
+}
+
+func parseMoment(flag, text string) (time.Time, error) {
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, usageError(fmt.Errorf("--%s %q is neither a date (2026-06-01) nor a time with its zone (2026-06-01T08:00:00Z)", flag, text))
+}
+
+func oneOf(flag, value string, allowed ...string) error {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	return usageError(fmt.Errorf("--%s %q is not known: use %s", flag, value, strings.Join(allowed, ", ")))
+}
+
+// chooseProjects is the configured projects, or those named.
+func chooseProjects(cfg *config.Config, ids []string) ([]config.Project, error) {
+	if len(ids) == 0 {
+		return cfg.Projects, nil
+	}
+	var chosen []config.Project
+	for _, id := range ids {
+		i := slices.IndexFunc(cfg.Projects, func(p config.Project) bool { return p.StoredID == id })
+		if i < 0 {
+			var known []string
+			for _, p := range cfg.Projects {
+				known = append(known, p.StoredID)
+			}
+			return nil, usageError(fmt.Errorf("--project %s is not configured; there are %s", id, strings.Join(known, ", ")))
+		}
+		chosen = append(chosen, cfg.Projects[i])
+	}
+	return chosen, nil
+}
+
+func dryRun(ctx context.Context, app *app, cfg *config.Config, o syncOptions) error {
+	run, err := newRun(ctx, app, cfg, o)
+	if err != nil {
+		return err
+	}
+	defer run.Destination.Close() //nolint:errcheck // nothing is written
+	plans, err := pipeline.Plan(ctx, *run)
+	if err != nil {
+		return err
+	}
+	for _, p := range plans {
+		fmt.Fprintf(app.stdout, "%s (%s): ", p.Feed.ProjectID, p.Feed.Environment)
+		if len(p.Plan.Spans)+len(p.Plan.Worklist) == 0 {
+			fmt.Fprintln(app.stdout, "nothing to read")
+			continue
+		}
+		fmt.Fprintf(app.stdout, "%d spans, and %d around open conversations\n", len(p.Plan.Spans), len(p.Plan.Worklist))
+		for _, s := range p.Plan.Spans {
+			fmt.Fprintf(app.stdout, "  %s\n", s)
+		}
+	}
+	return nil
+}
+
+func printReport(w io.Writer, output string, r *pipeline.Report) error {
+	if output == "json" {
+		return json.NewEncoder(w).Encode(r)
+	}
+	c := r.Conversations
+	fmt.Fprintf(w, "%s in %s: %d conversations read, %d new, %d changed, %d unchanged", r.Status,
+		r.FinishedAt.Sub(r.StartedAt).Round(100*time.Millisecond), c.Read, c.Inserted, c.Updated, c.Unchanged)
+	if c.Rejected > 0 {
+		fmt.Fprintf(w, ", %d rejected", c.Rejected)
+	}
+	fmt.Fprintf(w, "; %d requests, %d of them again\n", r.Requests, r.Retries)
+	for _, p := range r.Projects {
+		watermark := "nothing yet"
+		if p.Watermark != nil {
+			watermark = p.Watermark.Format(time.RFC3339)
+		}
+		fmt.Fprintf(w, "  %s (%s): read whole until %s, %d open\n", p.ProjectID, p.Environment, watermark, p.Open)
+	}
+	if r.Drift > 0 {
+		fmt.Fprintf(w, "  fields or forms that are not known were seen %d times: `convsync status` lists them\n", r.Drift)
+	}
+	return nil
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"convsync/internal/simulate"
+)
+
+type simulateOptions struct {
+	listen           string
+	account, project string
+	key              string
+	conversations    int
+	from             string
+	seed             uint64
+	deviations       bool
+	faults           map[string]string
+	rateLimit        float64
+	retryAfter       string
+	latency          time.Duration
+}
+
+func newSimulateCommand(app *app) *cobra.Command {
+	var opts simulateOptions
+	cmd := &cobra.Command{
+		Use:   "simulate",
+		Short: "Serve the Conversations API from made-up data, with faults on demand",
+		Long: "Simulate answers as PolyAI's Conversations API (v3) does, from conversations that are made up of a seed: the same\n" +
+			"options give the same conversations. Use it to try a configuration, a destination or a dashboard without a key.\n\n" +
+			"--fault NAME=SHARE makes that share of the requests fail. The names are\n  " + strings.Join(faultNames, ", "),
+		Example: "  convsync simulate\n" +
+			"  convsync simulate --conversations 200000 --from 2026-01-01 --deviations\n" +
+			"  convsync simulate --rate-limit 5 --latency 200ms --fault 503=0.05,cut=0.01",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runSimulate(cmd.Context(), app, opts) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&opts.listen, "listen", "127.0.0.1:8088", "address to listen on; this machine only")
+	flags.StringVar(&opts.account, "account", "acme-uk", "account id")
+	flags.StringVar(&opts.project, "project", "acme-team-4", "project id")
+	flags.StringVar(&opts.key, "key", "", "key that requests must carry; any unless set")
+	flags.IntVar(&opts.conversations, "conversations", 10_000, "conversations from --from until now; they go on at this rate")
+	flags.StringVar(&opts.from, "from", "", "day of the first one, 30 days ago unless set; with the same --from, another day has the same conversations")
+	flags.Uint64Var(&opts.seed, "seed", 1, "another seed gives other conversations")
+	flags.BoolVar(&opts.deviations, "deviations", false, "answer in every form that the real service has been seen to, documented or not")
+	flags.StringToStringVar(&opts.faults, "fault", nil, "faults by name, each with its share of the requests, 0 to 1")
+	flags.Float64Var(&opts.rateLimit, "rate-limit", 0, "requests a second, beyond which the answer is 429; 0: none")
+	flags.StringVar(&opts.retryAfter, "retry-after", "seconds", "how a 429 says when to come again: seconds, date, missing")
+	flags.DurationVar(&opts.latency, "latency", 0, "time before the first byte of each answer")
+	return cmd
+}
+
+func runSimulate(ctx context.Context, app *app, opts simulateOptions) error {
+	host, _, err := net.SplitHostPort(opts.listen)
+	if err != nil {
+		return usageError(fmt.Errorf("--listen %q is no address: use one such as 127.0.0.1:8088", opts.listen))
+	}
+	if addr, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !addr.IsLoopback()) {
+		return usageError(fmt.Errorf("--listen %s is not this machine alone: convsync itself sends keys over plain http to loopback only; use 127.0.0.1", opts.listen))
+	}
+	simulation, err := opts.simulation(time.Now().UTC())
+	if err != nil {
+		return err
+	}
+	simulator, err := simulate.New(simulation)
+	if err != nil {
+		return usageError(err)
+	}
+	listener, err := net.Listen("tcp", opts.listen)
+	if err != nil {
+		return fmt.Errorf("cannot listen: %w; choose another address with --listen", err)
+	}
+	fmt.Fprintf(app.stdout, "about %d made-up conversations of %s/%s at http://%s\n\nin another shell:\n"+
+		"  convsync init --base-url http://%[4]s --account %[2]s --project %[3]s\n"+
+		"  POLYAI_API_KEY=%s convsync run\n\nCtrl-C ends it.\n",
+		opts.conversations, opts.account, opts.project, listener.Addr(), orAny(opts.key))
+	return serveUntil(ctx, listener, simulator)
+}
+
+func orAny(key string) string {
+	if key == "" {
+		return "any"
+	}
+	return "..."
+}
+
+// serveUntil serves until ctx ends.
+func serveUntil(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	stop := context.AfterFunc(ctx, func() { server.Close() }) //nolint:errcheck // nothing is written
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// faultNames are what --fault takes.
+var faultNames = []string{"429", "500", "502", "503", "reset", "cut", "stall", "malformed", "stale_cursor", "repeat_cursor"}
+
+func (o *simulateOptions) parseFaults() (simulate.Faults, error) {
+	f := simulate.Faults{RateLimit: o.rateLimit, RetryAfter: simulate.RetryAfter(o.retryAfter), Latency: o.latency, Share: map[simulate.Fault]float64{}}
+	if err := oneOf("retry-after", o.retryAfter, "seconds", "date", "missing"); err != nil {
+		return f, err
+	}
+	for name, text := range o.faults {
+		if err := oneOf("fault", name, faultNames...); err != nil {
+			return f, err
+		}
+		share, err := strconv.ParseFloat(text, 64)
+		if err != nil || share < 0 || share > 1 {
+			return f, usageError(fmt.Errorf("--fault %s=%s is no share of the requests: use a number from 0 to 1", name, text))
+		}
+		f.Share[simulate.Fault(name)] = share
+	}
+	return f, nil
+}
+
+// simulation is what the flags ask for.
+func (o *simulateOptions) simulation(now time.Time) (simulate.Options, error) {
+	faults, err := o.parseFaults()
+	if err != nil {
+		return simulate.Options{}, err
+	}
+	if o.conversations < 0 {
+		return simulate.Options{}, usageError(errors.New("--conversations must be 0 or more"))
+	}
+	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC)
+	from := midnight.AddDate(0, 0, -30)
+	if o.from != "" {
+		if from, err = parseMoment("from", o.from); err != nil {
+			return simulate.Options{}, err
+		}
+	}
+	if !from.Before(now) {
+		return simulate.Options{}, usageError(fmt.Errorf("--from %s is not before now: give a day that has passed", o.from))
+	}
+	// Whole days, so that a restart on the same day has the same conversations.
+	past, all := midnight.Sub(from)+24*time.Hour, midnight.AddDate(1, 0, 0).Sub(from)
+	count := int(float64(o.conversations) * all.Hours() / past.Hours())
+	s := simulate.Options{
+		Seed: o.seed, APIKey: o.key, Gzip: true, Faults: faults,
+		Projects: []simulate.Project{{
+			AccountID: o.account, ID: o.project, From: from, To: from.Add(all),
+			Environments: []simulate.Environment{{Name: "live", Conversations: count}},
+		}},
+	}
+	if o.deviations {
+		s.Deviations = simulate.AllDeviations()
+	}
+	return s, nil
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"os/user"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/semaphore"
+
+	"convsync/internal/config"
+	"convsync/internal/extract"
+	"convsync/internal/load"
+	"convsync/internal/load/parquet"
+	"convsync/internal/load/postgres"
+	"convsync/internal/pipeline"
+	"convsync/internal/polyai"
+	"convsync/internal/transform"
+	"convsync/internal/warehouse"
+)
+
+// openDestination opens the configured destination; lockWait is how long a
+// writer waits for another to end.
+func openDestination(ctx context.Context, cfg *config.Config, lockWait time.Duration) (load.Destination, error) {
+	if lake := cfg.Destination.Parquet; lake != nil {
+		return parquet.Open(parquet.Options{Path: lake.Path, LockWait: lockWait})
+	}
+	return postgres.Open(ctx, postgres.Options{
+		URL: cfg.Destination.Postgres.URL.Resolve, Schema: cfg.Destination.Postgres.Schema, LockWait: lockWait,
+	})
+}
+
+// dataURL and agentsURL are the hosts that a project is read from; "" when the
+// configuration names none.
+func dataURL(p *config.Project) string {
+	region, _ := polyai.LookupRegion(p.Region)
+	return cmp.Or(p.BaseURL, hostURL(region.DataHost))
+}
+
+func agentsURL(p *config.Project) string {
+	region, _ := polyai.LookupRegion(p.Region)
+	return cmp.Or(p.AgentsBaseURL, hostURL(region.BuildHost))
+}
+
+func hostURL(host string) string {
+	if host == "" {
+		return ""
+	}
+	return "https://" + host
+}
+
+// newClient makes the client of a project. A key that can be renewed is asked
+// for anew after the source refused it.
+func newClient(cfg *config.Config, p *config.Project) (*polyai.Client, error) {
+	var roots *x509.CertPool
+	if pem := cfg.Source.CACertificates; pem != nil {
+		var err error
+		if roots, err = x509.SystemCertPool(); err != nil {
+			roots = x509.NewCertPool()
+		}
+		roots.AppendCertsFromPEM(pem)
+	}
+	return polyai.New(polyai.Options{
+		BaseURL: dataURL(p), APIVersion: p.APIVersion,
+		Key:       func(ctx context.Context, _ bool) (string, error) { return p.APIKey.Resolve(ctx) },
+		UserAgent: "convsync/" + version(),
+		RootCAs:   roots,
+	})
+}
+
+// phoneRegions are the countries of numbers without a country code, where the
+// region has one.
+var phoneRegions = map[string]string{"uk": "GB", "us": "US"}
+
+// sourceSide is what the feeds of a run share.
+type sourceSide struct {
+	feeds    []pipeline.Feed
+	projects []load.Project
+	stats    *extract.Stats
+}
+
+// newSourceSide makes the feeds of the projects. Projects whose key and host
+// are the same share one budget of requests.
+func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Project, log *slog.Logger) (*sourceSide, error) {
+	side := &sourceSide{stats: &extract.Stats{}}
+	slots := semaphore.NewWeighted(int64(cfg.Sync.Workers.Extract))
+	budgets := map[string]*extract.Budget{}
+	for i := range projects {
+		p := &projects[i]
+		client, err := newClient(cfg, p)
+		if err != nil {
+			return nil, fmt.Errorf("project %s: %w", p.ID, err)
+		}
+		key, err := p.APIKey.Resolve(ctx)
+		if err != nil {
+			return nil, usageError(fmt.Errorf("project %s: %w", p.ID, err))
+		}
+		shared := dataURL(p) + "\x00" + key
+		if budgets[shared] == nil {
+			budgets[shared] = extract.NewBudget(p.MaxRequestsPerSecond)
+		}
+		side.projects = append(side.projects, load.Project{
+			Project: warehouse.Project{
+				ProjectID: p.StoredID, Name: p.ID, AccountID: p.AccountID,
+				Region: warehouse.Text(cmp.Or(p.Region, hostOf(p.BaseURL))), TimeZone: p.TimeZone,
+			},
+			Environments: p.Environments,
+		})
+		for _, environment := range p.Environments {
+			reader := &extract.Reader{
+				Source: client, AccountID: p.AccountID, ProjectID: p.ID, Environment: environment,
+				PageSize: cfg.Sync.PageSize, Budget: budgets[shared], Slots: slots, Stats: side.stats,
+				Log: log.With("project", p.StoredID, "environment", environment).Warn,
+			}
+			side.feeds = append(side.feeds, pipeline.Feed{
+				Feed:   load.Feed{ProjectID: p.StoredID, Environment: environment},
+				Reader: reader,
+				Rules: transform.Options{
+					AccountID: p.AccountID, ProjectID: p.ID, StoreAs: p.StoredID, Environment: environment,
+					APIVersion: p.APIVersion, PhoneRegion: phoneRegions[p.Region], AudioBaseURL: agentsURL(p),
+				},
+				Start: extract.SecondOf(p.Start),
+			})
+		}
+	}
+	return side, nil
+}
+
+func hostOf(baseURL string) string {
+	u, err := url.Parse(baseURL)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
+// newOwner says who runs, for the log of runs and for those who find the lock taken.
+func newOwner() load.Owner {
+	owner := load.Owner{
+		RunID: uuid.Must(uuid.NewV7()).String(), Version: version(),
+		ProcessID: os.Getpid(), Started: warehouse.TimestampOf(time.Now()),
+	}
+	owner.Host, _ = os.Hostname()
+	if u, err := user.Current(); err == nil {
+		owner.Actor = u.Username
+	}
+	return owner
+}
+
+// tiers is the lookback as the planner wants it.
+func tiers(l config.Lookback) []extract.Tier {
+	return []extract.Tier{{Depth: l.EachRun}, {Depth: l.Hourly, Every: time.Hour}, {Depth: l.Daily, Every: 24 * time.Hour}}
+}
