@@ -28,8 +28,10 @@ const (
 // maxNameBytes is how long the name of a file may be on the usual file systems.
 const maxNameBytes = 255
 
-// hivePartitionOfNull is what readers take for NULL in a path.
-const hivePartitionOfNull = "__HIVE_DEFAULT_PARTITION__"
+// readAsNull tells what readers take for NULL in a path.
+func readAsNull(s string) bool {
+	return s == "__HIVE_DEFAULT_PARTITION__" || strings.EqualFold(s, "null")
+}
 
 // day is a UTC day, counted from 1970-01-01.
 type day int64
@@ -63,7 +65,7 @@ func escape(s string) string {
 	for i := range len(s) {
 		c := s[i]
 		plain := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0
-		if plain && (i > 0 || s != hivePartitionOfNull) {
+		if plain && (i > 0 || !readAsNull(s)) {
 			b.WriteByte(c)
 		} else {
 			fmt.Fprintf(&b, "%%%02X", c)
