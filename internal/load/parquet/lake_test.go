@@ -1,0 +1,364 @@
+package parquet_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"convsync/internal/load"
+	"convsync/internal/load/loadtest"
+	"convsync/internal/load/parquet"
+	"convsync/internal/warehouse"
+)
+
+var feed = load.Feed{ProjectID: "p", Environment: loadtest.Live}
+
+// run does a run that stages and publishes the rows as one stretch.
+func (s *lake) run(t testing.TB, rows ...*warehouse.Rows) load.Counts {
+	t.Helper()
+	l := s.Open(t, nil)
+	if err := l.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w, err := l.Begin(t.Context(), load.Owner{RunID: "run", Started: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := publish(t, w, 1, rows...)
+	err = w.Finish(t.Context(), &warehouse.SyncRun{RunID: "run", Kind: "incremental", Status: "succeeded", StartedAt: 1})
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return counts
+}
+
+func publish(t testing.TB, w load.Writer, id load.StretchID, rows ...*warehouse.Rows) load.Counts {
+	t.Helper()
+	copies := make([]*warehouse.Rows, len(rows))
+	for i := range rows {
+		copies[i] = loadtest.Clone(rows[i])
+	}
+	if err := w.Stage(t.Context(), &load.Batch{Stretch: id, Feed: feed, Rows: copies}); err != nil {
+		t.Fatal(err)
+	}
+	counts, err := w.Publish(t.Context(), &load.Stretch{ID: id, Feed: feed, RunID: "run", At: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return counts
+}
+
+// files describes the files below the lake's tables and state, by path.
+func (s *lake) files(t testing.TB) map[string]os.FileInfo {
+	t.Helper()
+	files := map[string]os.FileInfo{}
+	err := filepath.WalkDir(s.path, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		info, err := e.Info()
+		files[strings.TrimPrefix(filepath.ToSlash(path), filepath.ToSlash(s.path)+"/")] = info
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func TestADayInWhichNothingChangedIsNotWritten(t *testing.T) {
+	t.Parallel()
+	s := newLake(t)
+	today, tomorrow := loadtest.Noon, loadtest.Noon.AddDate(0, 0, 1)
+	hidden := loadtest.Conversation("p", "c-3", tomorrow, loadtest.Hidden(warehouse.Some(int64(3))))
+	s.run(t, loadtest.Conversation("p", "c-1", today), loadtest.Conversation("p", "c-2", tomorrow), loadtest.Conversation("p", "c-3", tomorrow))
+	s.run(t, hidden) // its turns are kept
+	before := s.files(t)
+	changed := loadtest.Conversation("p", "c-1", today, loadtest.Note("was read"))
+	s.run(t, changed, loadtest.Conversation("p", "c-2", tomorrow), hidden)
+	after := s.files(t)
+	for path, was := range before {
+		is := after[path]
+		same := is != nil && os.SameFile(was, is) && was.ModTime().Equal(is.ModTime())
+		switch {
+		case strings.Contains(path, "started_date=2024-03-15") && !same:
+			t.Errorf("%s was written again", path)
+		case strings.Contains(path, "started_date=2024-03-14") && same:
+			t.Errorf("%s holds what changed and was not written", path)
+		}
+	}
+}
+
+func TestRowsStandInTheirOrder(t *testing.T) {
+	t.Parallel()
+	s := newLake(t)
+	second := loadtest.Noon.Add(time.Second)
+	s.run(t, loadtest.Conversation("p", "c", second), loadtest.Conversation("p", "a", second))
+	s.run(t, loadtest.Conversation("p", "b", second), loadtest.Conversation("p", "z", loadtest.Noon))
+	for table, order := range map[string][]string{
+		"conversations": {"z", "a", "b", "c"}, "turns": {"z", "z", "z", "a", "a", "a", "b", "b", "b", "c", "c", "c"},
+	} {
+		var got []string
+		if table == "turns" {
+			for _, r := range readTable(t, s, &warehouse.Turns) {
+				got = append(got, r.ConversationID)
+			}
+		} else {
+			for _, r := range readTable(t, s, &warehouse.Conversations) {
+				got = append(got, r.ConversationID)
+			}
+		}
+		if !slices.Equal(got, order) {
+			t.Errorf("%s stand in the order %v, want %v", table, got, order)
+		}
+	}
+}
+
+func TestTheManifestDescribesTheFiles(t *testing.T) {
+	t.Parallel()
+	s := newLake(t)
+	s.run(t, loadtest.Conversation("p", "c-1", loadtest.Noon), loadtest.Conversation("p", "c-2", loadtest.Noon.AddDate(0, 0, 1)))
+	s.run(t, loadtest.Conversation("p", "c-2", loadtest.Noon)) // its day is empty now
+	var manifest struct {
+		Days map[string]struct {
+			Files map[string]struct {
+				Rows, Bytes int64
+				SHA256      string
+			}
+		}
+	}
+	if err := json.Unmarshal(s.read(t, "_sync/manifests/project_id=p/2024-03.json"), &manifest); err != nil {
+		t.Fatal(err)
+	}
+	if len(manifest.Days) != 1 {
+		t.Errorf("the manifest has %d days, want 1", len(manifest.Days))
+	}
+	files := manifest.Days["2024-03-14"].Files
+	for table, rows := range map[string]int64{"conversations": 2, "turns": 6, "turn_entities": 18, "conversation_metrics": 6, "audio_references": 2} {
+		text := s.read(t, table+"/project_id=p/started_date=2024-03-14/part-0.parquet")
+		sum := sha256.Sum256(text)
+		if f := files[table]; f.Rows != rows || f.Bytes != int64(len(text)) || f.SHA256 != hex.EncodeToString(sum[:]) {
+			t.Errorf("%s is described as %+v, and has %d bytes", table, f, len(text))
+		}
+	}
+	for path := range s.files(t) {
+		if strings.Contains(path, "2024-03-15") {
+			t.Errorf("%s holds a day without conversations", path)
+		}
+	}
+}
+
+func TestChangesAreKeptForNinetyDays(t *testing.T) {
+	t.Parallel()
+	s := newLake(t)
+	l := s.Open(t, nil)
+	if err := l.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i, days := range []int{0, 60, 91} {
+		at := warehouse.TimestampOf(loadtest.Noon.AddDate(0, 0, days))
+		w, err := l.Begin(t.Context(), load.Owner{RunID: "run", Started: at})
+		if err != nil {
+			t.Fatal(err)
+		}
+		row := loadtest.Conversation("p", string(rune('a'+i)), loadtest.Noon)
+		if err := w.Stage(t.Context(), &load.Batch{Feed: feed, Rows: []*warehouse.Rows{row}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Publish(t.Context(), &load.Stretch{Feed: feed, At: at}); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(w.Finish(t.Context(), &warehouse.SyncRun{StartedAt: at}), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	for _, c := range s.Dump(t).Changes {
+		got = append(got, c.ConversationID)
+	}
+	if !slices.Equal(got, []string{"b", "c"}) {
+		t.Errorf("after 91 days the changes of %v are kept, want those of b and c", got)
+	}
+}
+
+func TestANewerLakeIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newLake(t)
+	s.run(t)
+	if err := os.WriteFile(filepath.Join(s.path, "_sync/lake.json"), []byte(`{"format_version":2}`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	l := s.Open(t, nil)
+	_, begin := l.Begin(t.Context(), load.Owner{})
+	for call, err := range map[string]error{"Check": l.Check(t.Context()), "Prepare": l.Prepare(t.Context()), "Begin": begin} {
+		var newer *load.TooNewError
+		if !errors.As(err, &newer) || newer.Found != 2 || newer.Highest != 1 || !strings.Contains(newer.Where, s.path) {
+			t.Errorf("%s says %v", call, err)
+		}
+	}
+}
+
+func TestAFolderWithOtherThingsIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newLake(t)
+	if err := os.MkdirAll(filepath.Join(s.path, "photos"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	l := s.Open(t, nil)
+	for call, err := range map[string]error{"Check": l.Check(t.Context()), "Prepare": l.Prepare(t.Context())} {
+		if err == nil || !strings.Contains(err.Error(), "photos") {
+			t.Errorf("%s says %v", call, err)
+		}
+	}
+	if _, err := l.Begin(t.Context(), load.Owner{}); err == nil {
+		t.Error("Begin makes a lake of it")
+	}
+	if entries, err := os.ReadDir(s.path); err != nil || len(entries) != 1 {
+		t.Errorf("something was left behind: %v, %v", entries, err)
+	}
+}
+
+func TestCheckLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	s := newLake(t)
+	l := s.Open(t, nil)
+	if err := l.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := os.ReadDir(filepath.Dir(s.path)); err != nil || len(entries) != 0 {
+		t.Errorf("before the first run: %v, %v", entries, err)
+	}
+	s.run(t)
+	before := s.files(t)
+	if err := l.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if after := s.files(t); len(after) != len(before) {
+		t.Errorf("%d files before, %d after", len(before), len(after))
+	}
+}
+
+func TestALakeInTheWayOfAFileIsRefused(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{path, filepath.Join(path, "lake")} {
+		l, err := parquet.Open(parquet.Options{Path: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for call, err := range map[string]error{"Check": l.Check(t.Context()), "Prepare": l.Prepare(t.Context())} {
+			var told *load.StateError
+			if !errors.As(err, &told) || told.Hint == "" {
+				t.Errorf("%s of %s says %v", call, path, err)
+			}
+		}
+	}
+}
+
+func TestAProjectWithAnEndlessNameIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newLake(t)
+	s.run(t)
+	w, err := s.Open(t, nil).Begin(t.Context(), load.Owner{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{strings.Repeat("x", 250), strings.Repeat("é", 50)} {
+		err := w.Register(t.Context(), []load.Project{loadtest.Project(id)})
+		if err == nil || !strings.Contains(err.Error(), "as:") {
+			t.Errorf("registering a name of %d bytes says %v", len(id), err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestADamagedFileIsNotMergedAway(t *testing.T) {
+	t.Parallel()
+	for name, damage := range map[string]func(path string) error{
+		"cut short":       func(path string) error { return os.Truncate(path, 100) },
+		"of another day":  func(path string) error { return os.Rename(strings.Replace(path, "-14/", "-15/", 1), path) },
+		"not Parquet":     func(path string) error { return os.WriteFile(path, []byte("something else"), 0o666) },
+		"without content": func(path string) error { return os.Truncate(path, 0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newLake(t)
+			s.run(t, loadtest.Conversation("p", "c-1", loadtest.Noon), loadtest.Conversation("p", "c-2", loadtest.Noon.AddDate(0, 0, 1)))
+			path := filepath.Join(s.path, "turns/project_id=p/started_date=2024-03-14/part-0.parquet")
+			if err := damage(path); err != nil {
+				t.Fatal(err)
+			}
+			was, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w, err := s.Open(t, nil).Begin(t.Context(), load.Owner{RunID: "run-2"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows := []*warehouse.Rows{loadtest.Conversation("p", "c-3", loadtest.Noon)}
+			if err := w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: rows}); err != nil {
+				t.Fatal(err)
+			}
+			_, err = w.Publish(t.Context(), &load.Stretch{ID: 1, Feed: feed})
+			if err == nil || !strings.Contains(err.Error(), path) {
+				t.Errorf("publishing says %v", err)
+			}
+			if is, err := os.ReadFile(path); err != nil || string(is) != string(was) {
+				t.Errorf("the damaged file was replaced (%v)", err)
+			}
+			if left := s.Leftovers(t); len(left) != 0 {
+				t.Errorf("left over: %v", left)
+			}
+			if err := w.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestACancelledPublishChangesNothing(t *testing.T) {
+	t.Parallel()
+	s := newLake(t)
+	s.run(t, loadtest.Conversation("p", "c-1", loadtest.Noon))
+	w, err := s.Open(t, nil).Begin(t.Context(), load.Owner{RunID: "run-2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := s.files(t)
+	rows := []*warehouse.Rows{loadtest.Conversation("p", "c-2", loadtest.Noon)}
+	if err := w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: rows}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := w.Publish(ctx, &load.Stretch{ID: 1, Feed: feed}); !errors.Is(err, context.Canceled) {
+		t.Errorf("publishing says %v", err)
+	}
+	after := s.files(t)
+	if len(before) != len(after) {
+		t.Errorf("%d files before, %d after", len(before), len(after))
+	}
+	for path, is := range after {
+		if was := before[path]; was == nil || !os.SameFile(was, is) {
+			t.Errorf("%s was written", path)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+}
