@@ -22,10 +22,11 @@ func newMigrateCommand(app *app) *cobra.Command {
 		RunE:    up,
 	}
 	cmd.AddCommand(
-		&cobra.Command{Use: "up", Short: "Apply what is missing", Args: cobra.NoArgs, RunE: up},
-		&cobra.Command{Use: "status", Short: "Show which migrations are applied", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-			return runMigrate(cmd.Context(), app, false)
-		}},
+		&cobra.Command{Use: "up", Short: "Apply what is missing", Example: "  convsync migrate up", Args: cobra.NoArgs, RunE: up},
+		&cobra.Command{
+			Use: "status", Short: "Show which migrations are applied", Example: "  convsync migrate status", Args: cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error { return runMigrate(cmd.Context(), app, false) },
+		},
 	)
 	return cmd
 }

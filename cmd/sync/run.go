@@ -256,7 +256,7 @@ func printReport(w io.Writer, output string, r *pipeline.Report) error {
 		fmt.Fprintf(w, "  %s (%s): read whole until %s, %d open\n", p.ProjectID, p.Environment, watermark, p.Open)
 	}
 	if r.Drift > 0 {
-		fmt.Fprintf(w, "  fields or forms that are not known were seen %d times: `convsync status` lists them\n", r.Drift)
+		fmt.Fprintf(w, "  drift: %d sightings of fields or forms that are not known; `convsync status` lists them\n", r.Drift)
 	}
 	return nil
 }

@@ -153,7 +153,7 @@ func readLake(t *testing.T, path string) map[string]rowsOf {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // of a test
+	defer db.Close()
 	store := map[string]rowsOf{}
 	for table, order := range compared {
 		var columns []string
@@ -178,7 +178,7 @@ func readDatabase(t *testing.T, url string) map[string]rowsOf {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // of a test
+	defer conn.Close(context.WithoutCancel(ctx))
 	store := map[string]rowsOf{}
 	for table, order := range compared {
 		var columns []string

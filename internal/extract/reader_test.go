@@ -113,7 +113,7 @@ func TestEachRequestAsksASecondMoreOnBothSides(t *testing.T) {
 	var asked []string
 	r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked = append(asked, r.URL.Query().Get("start_time"), r.URL.Query().Get("end_time"))
-		io.WriteString(w, `{"conversations":[]}`) //nolint:errcheck // a test's server
+		io.WriteString(w, `{"conversations":[]}`)
 	}))
 	if err := r.ReadSpan(t.Context(), []Span{aDay}, newCollector().emit); err != nil {
 		t.Fatal(err)
@@ -134,7 +134,7 @@ func TestPassingFaultsAreReadOver(t *testing.T) {
 		}
 	}
 	body := func(text string) func(http.ResponseWriter) {
-		return func(w http.ResponseWriter) { io.WriteString(w, text) } //nolint:errcheck // a test's server
+		return func(w http.ResponseWriter) { io.WriteString(w, text) }
 	}
 	for name, fault := range map[string]func(http.ResponseWriter){
 		"429 with seconds":    status(429, "0"),
@@ -147,7 +147,7 @@ func TestPassingFaultsAreReadOver(t *testing.T) {
 		"a malformed page":    body(`{"conversations":[{"id":"x1"},,]}`),
 		"an error with a 200": body(`{"success":false}`),
 		"a reset": func(w http.ResponseWriter) {
-			w.Write([]byte(`{"conv`)) //nolint:errcheck // a test's server
+			w.Write([]byte(`{"conv`))
 			w.(http.Flusher).Flush()
 			panic(http.ErrAbortHandler)
 		},
@@ -222,7 +222,7 @@ func TestAStaleCursorBeginsTheSliceAnew(t *testing.T) {
 func TestARepeatedCursorIsAnErrorAndNoLoop(t *testing.T) {
 	t.Parallel()
 	r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, `{"conversations":[],"cursor":"same"}`) //nolint:errcheck // a test's server
+		io.WriteString(w, `{"conversations":[],"cursor":"same"}`)
 	}))
 	err := r.ReadSpan(t.Context(), []Span{aDay}, newCollector().emit)
 	if err == nil || r.Stats.Requests.Load() != 2*(maxRestarts+1) {
@@ -268,7 +268,7 @@ func TestNowIsTheSourcesClock(t *testing.T) {
 	want := time.Date(2026, 6, 3, 13, 19, 19, 0, time.UTC)
 	r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Date", want.Format(http.TimeFormat))
-		io.WriteString(w, `{"conversations":[]}`) //nolint:errcheck // a test's server
+		io.WriteString(w, `{"conversations":[]}`)
 	}))
 	if got, err := r.Now(t.Context(), want.Add(-72*time.Hour)); err != nil || !got.Equal(want) {
 		t.Errorf("%v, %v", got, err)

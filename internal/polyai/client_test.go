@@ -35,7 +35,7 @@ func serve(t *testing.T, handler http.HandlerFunc, change ...func(*Options)) *Cl
 }
 
 func answer(text string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, text) } //nolint:errcheck // a test's server
+	return func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, text) }
 }
 
 var someQuery = ListQuery{
@@ -50,7 +50,7 @@ func readAll(t *testing.T, client *Client, q ListQuery) (values []string, page *
 	if err != nil {
 		return nil, nil, err
 	}
-	defer page.Close() //nolint:errcheck // of a test
+	defer page.Close()
 	for {
 		v, err := page.Next()
 		if errors.Is(err, io.EOF) {
@@ -68,7 +68,7 @@ func TestListAsksAsDocumented(t *testing.T) {
 	var got *http.Request
 	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		got = r
-		io.WriteString(w, `{"conversations":[]}`) //nolint:errcheck // a test's server
+		io.WriteString(w, `{"conversations":[]}`)
 	}, func(o *Options) { o.UserAgent = "convsync/test" })
 	q := someQuery
 	q.Cursor = "c+1"
@@ -150,15 +150,15 @@ func TestABodyThatIsCutOrStallsIsAnError(t *testing.T) {
 	for name, handler := range map[string]http.HandlerFunc{
 		"cut": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
-			io.WriteString(w, `{"conversations":[{"id":"a"},`) //nolint:errcheck // a test's server
+			io.WriteString(w, `{"conversations":[{"id":"a"},`)
 		},
 		"reset": func(w http.ResponseWriter, _ *http.Request) {
-			io.WriteString(w, `{"conversations":[{"id":"a"},`) //nolint:errcheck // a test's server
+			io.WriteString(w, `{"conversations":[{"id":"a"},`)
 			w.(http.Flusher).Flush()
 			panic(http.ErrAbortHandler)
 		},
 		"stalled": func(w http.ResponseWriter, r *http.Request) {
-			io.WriteString(w, `{"conversations":[{"id":"a"},`) //nolint:errcheck // a test's server
+			io.WriteString(w, `{"conversations":[{"id":"a"},`)
 			w.(http.Flusher).Flush()
 			select {
 			case <-r.Context().Done():
@@ -168,8 +168,8 @@ func TestABodyThatIsCutOrStallsIsAnError(t *testing.T) {
 		"cut in gzip": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			z := gzip.NewWriter(w)
-			io.WriteString(z, `{"conversations":[{"id":"a"},`) //nolint:errcheck // a test's server
-			z.Flush()                                          //nolint:errcheck // and never closed
+			io.WriteString(z, `{"conversations":[{"id":"a"},`)
+			z.Flush()
 		},
 		"no first byte": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 	} {
@@ -195,8 +195,8 @@ func TestGzipIsReadAndCountedDecompressed(t *testing.T) {
 	client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
 		z := gzip.NewWriter(w)
-		defer z.Close()         //nolint:errcheck // a test's server
-		io.WriteString(z, text) //nolint:errcheck // a test's server
+		defer z.Close()
+		io.WriteString(z, text)
 	})
 	values, page, err := readAll(t, client, someQuery)
 	if err != nil || len(values) != 1000 || page.Bytes() != int64(len(text)) {
@@ -228,7 +228,7 @@ func TestAnErrorSaysWhatWasAskedAndWhatToTry(t *testing.T) {
 			client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("X-PolyAI-Correlation-Id", "corr-1")
 				w.WriteHeader(c.status)
-				io.WriteString(w, c.body) //nolint:errcheck // a test's server
+				io.WriteString(w, c.body)
 			})
 			_, err := client.List(t.Context(), someQuery)
 			if IsTemporary(err) != c.temporary || IsAuth(err) != c.auth || IsStaleCursor(err) || IsRateLimited(err) != (c.status == 429) {
@@ -319,7 +319,7 @@ func TestARefusedKeyIsRenewedOnce(t *testing.T) {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		io.WriteString(w, `{"conversations":[]}`) //nolint:errcheck // a test's server
+		io.WriteString(w, `{"conversations":[]}`)
 	}
 	rotated := serve(t, handler, func(o *Options) {
 		o.Key = func(_ context.Context, renew bool) (string, error) {
@@ -361,7 +361,7 @@ func TestOldVersionsPageByOffset(t *testing.T) {
 	var offsets []string
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		offsets = append(offsets, r.URL.Query().Get("offset"))
-		io.WriteString(w, `{"conversations":[],"cursor":null,"next_offset":500}`) //nolint:errcheck // a test's server
+		io.WriteString(w, `{"conversations":[],"cursor":null,"next_offset":500}`)
 	}
 	client := serve(t, handler, func(o *Options) { o.APIVersion = "v1" })
 	_, page, err := readAll(t, client, someQuery)
@@ -384,7 +384,7 @@ func FuzzPage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		res := &http.Response{Body: io.NopCloser(strings.NewReader(text)), Header: http.Header{}}
 		page := newPage(res, "GET", func(error) {}, time.Hour, false)
-		defer page.Close() //nolint:errcheck // of a test
+		defer page.Close()
 		for {
 			v, err := page.Next()
 			if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {

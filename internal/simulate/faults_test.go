@@ -46,7 +46,7 @@ func TestSharesOfFaultsAreKeptAndTheSameEachTime(t *testing.T) {
 	found := map[Fault]int{}
 	for i := range int64(10_000) {
 		found[f.of(i, 7)]++
-		if f.of(i, 7) != f.of(i, 7) {
+		if first, again := f.of(i, 7), f.of(i, 7); first != again {
 			t.Fatal("the same request has another fault")
 		}
 	}

@@ -34,11 +34,12 @@ type Options struct {
 	OpenSince warehouse.Timestamp
 }
 
-// What is found odd here; more stands in polyai.
-const (
-	DriftLongName polyai.DriftKind = "name_too_long" // kept in the JSON column only
-	RejectLongID                   = "id_too_long"
-)
+// DriftLongName is a name that is too long for a key: it has no row, and stays
+// in its JSON column. More kinds stand in polyai.
+const DriftLongName polyai.DriftKind = "name_too_long"
+
+// RejectLongID is the reason to reject an id that is too long for a key.
+const RejectLongID = "id_too_long"
 
 // Rows decodes a conversation and makes its rows. The error of one that cannot
 // be read at all is a [*polyai.RejectError].

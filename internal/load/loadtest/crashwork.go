@@ -108,7 +108,7 @@ func crashed(t testing.TB, b *session, base *Dump) {
 				seen++
 				continue
 			}
-			changes := d.upserts("p", key[1]) - base.upserts("p", key[1])
+			changes := d.upserts(key[1]) - base.upserts(key[1])
 			asWas, asWill := Diff(old, got), Diff(r, got, LoaderSet...)
 			switch {
 			case asWill == "" && (changes == 1 || asWas == "" && changes == 0):

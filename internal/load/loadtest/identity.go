@@ -99,7 +99,7 @@ var identityChecks = []check{
 		d := dump(t, s)
 		d.count(t, 1)
 		d.stored(t, r)
-		if n := d.upserts("p", "c-1"); n != 1 {
+		if n := d.upserts("c-1"); n != 1 {
 			t.Errorf("%d changes, want 1", n)
 		}
 	}},

@@ -185,10 +185,10 @@ func (d *Dump) count(t testing.TB, want int) {
 	}
 }
 
-// upserts counts the changes of a conversation.
-func (d *Dump) upserts(project, id string) (n int) {
+// upserts counts the changes of a conversation of project p.
+func (d *Dump) upserts(id string) (n int) {
 	for _, c := range d.Changes {
-		if c.ProjectID == project && c.ConversationID == id && c.Operation == warehouse.OperationUpsert {
+		if c.ProjectID == "p" && c.ConversationID == id && c.Operation == warehouse.OperationUpsert {
 			n++
 		}
 	}

@@ -56,7 +56,7 @@ var worklistChecks = []check{
 		if old, got := before.Conversations[[2]string{"p", "c-1"}].Conversation, after.stored(t, r).Conversation; got.UpdatedAt != old.UpdatedAt {
 			t.Errorf("updated at %d, and now at %d, though its content did not change", old.UpdatedAt, got.UpdatedAt)
 		}
-		if n := after.upserts("p", "c-1"); n != 2 {
+		if n := after.upserts("c-1"); n != 2 {
 			t.Errorf("%d changes, want one for each time that it was written", n)
 		}
 	}},

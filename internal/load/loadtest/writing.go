@@ -25,7 +25,7 @@ var writingChecks = []check{
 		if got.FirstSeenAt == 0 || got.UpdatedAt != got.FirstSeenAt || got.RunID != "run-0001" {
 			t.Errorf("first seen %d, updated %d, by run %q", got.FirstSeenAt, got.UpdatedAt, got.RunID)
 		}
-		if len(d.Changes) != 1 || d.upserts("p", "c-1") != 1 || d.Changes[0].RunID != "run-0001" || d.Changes[0].At == 0 {
+		if len(d.Changes) != 1 || d.upserts("c-1") != 1 || d.Changes[0].RunID != "run-0001" || d.Changes[0].At == 0 {
 			t.Errorf("changes are %+v, want one upsert", d.Changes)
 		}
 	}},
@@ -117,7 +117,7 @@ var writingChecks = []check{
 			d.stored(t, r)
 		}
 		for id, n := range map[string]int{"same": 1, "changed": 2, "new": 1} {
-			if got := d.upserts("p", id); got != n {
+			if got := d.upserts(id); got != n {
 				t.Errorf("%d changes of %q, want %d", got, id, n)
 			}
 		}
