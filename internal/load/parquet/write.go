@@ -100,9 +100,24 @@ func (w *fileWriter[R]) flush() {
 	if w.pending == 0 {
 		return
 	}
-	w.batches <- w.builder.NewRecordBatch()
+	batch := w.builder.NewRecordBatch()
+	if w.pending == w.format.batch { // the next one will be about as large
+		w.reserve(batch)
+	}
+	w.batches <- batch
 	w.rows += int64(w.pending)
 	w.pending, w.text = 0, 0
+}
+
+// reserve makes room for a batch like the last one: a builder begins anew with
+// each.
+func (w *fileWriter[R]) reserve(last arrow.RecordBatch) {
+	w.builder.Reserve(w.format.batch)
+	for i, column := range last.Columns() {
+		if texts, ok := column.(*array.String); ok {
+			w.builder.Field(i).(*array.StringBuilder).ReserveData(len(texts.ValueBytes()) * 9 / 8)
+		}
+	}
 }
 
 // encode encodes batches until there are no more. After an error it takes the
