@@ -39,59 +39,62 @@ func start() (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	password := rand.Text()
-	dir, err := folder(password)
-	if err != nil {
-		return nil, err
-	}
 	port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command("sh", "-c", supervise, "sh", bin, dir, port)
-	cmd.Dir = dir
-	if cmd.SysProcAttr, err = serverUser(dir); err != nil {
-		return nil, err
-	}
-	stdin, err := cmd.StdinPipe()
+	dir, err := os.MkdirTemp("", "convsync-pgtest-")
 	if err != nil {
 		return nil, err
+	}
+	password := rand.Text()
+	s := &server{url: "postgres://postgres:" + password + "@127.0.0.1:" + port + "/postgres?sslmode=disable"}
+	cmd := exec.Command("sh", "-c", supervise, "sh", bin, dir, port)
+	cmd.Dir = dir
+	err = os.WriteFile(filepath.Join(dir, "password"), []byte(password), 0o600)
+	if err == nil {
+		cmd.SysProcAttr, err = serverUser(dir)
+	}
+	if err == nil {
+		err = s.launch(cmd)
+	}
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return s, nil
+}
+
+// launch starts the supervisor and waits until the server is ready.
+func (s *server) launch(cmd *exec.Cmd) (err error) {
+	if s.stdin, err = cmd.StdinPipe(); err != nil {
+		return err
 	}
 	output, w, err := os.Pipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer output.Close() //nolint:errcheck // only read from
 	cmd.Stdout, cmd.Stderr = w, w
 	err = cmd.Start()
 	w.Close() //nolint:errcheck // the supervisor has its own
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s := &server{stdin: stdin, wait: cmd.Wait, url: "postgres://postgres:" + password + "@127.0.0.1:" + port + "/postgres?sslmode=disable"}
+	s.wait = cmd.Wait
 	var said []string
 	for lines := bufio.NewScanner(output); lines.Scan(); {
 		if lines.Text() == "the server is ready" {
-			return s, nil
+			return nil
 		}
 		said = append(said, lines.Text())
 	}
 	s.stop()
-	return nil, fmt.Errorf("the server in %s did not start:\n%s", bin, strings.Join(said, "\n"))
+	return fmt.Errorf("the server did not start:\n%s", strings.Join(said, "\n"))
 }
 
 func (s *server) stop() {
 	s.stdin.Close() //nolint:errcheck // the supervisor notices either way
 	s.wait()        //nolint:errcheck // nothing is left to be done
-}
-
-// folder makes a folder with a file that holds the password.
-func folder(password string) (string, error) {
-	dir, err := os.MkdirTemp("", "convsync-pgtest-")
-	if err != nil {
-		return "", err
-	}
-	return dir, os.WriteFile(filepath.Join(dir, "password"), []byte(password), 0o600)
 }
 
 // freePort finds a port that nobody listens on.

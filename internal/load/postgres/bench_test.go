@@ -22,7 +22,7 @@ func BenchmarkStage(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			defer w.Close() //nolint:errcheck // the database goes with the test
+			defer w.Close()
 			round := 0
 			fresh := func() [][]*warehouse.Rows {
 				if !again {

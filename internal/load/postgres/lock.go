@@ -19,19 +19,20 @@ func (d *Database) lockKey() int64 {
 }
 
 // takeLock waits for the lock, in the session that exec works in, as long as
-// the destination's patience.
+// the destination's patience, which the session keeps for all locks.
 func (d *Database) takeLock(ctx context.Context, exec func(statement string) error) error {
 	patience := min(max(d.LockWait, time.Millisecond), 24*24*time.Hour) // what lock_timeout holds
-	if err := exec(fmt.Sprintf("SET lock_timeout = %d", patience.Milliseconds())); err != nil {
-		return err
+	err := exec(fmt.Sprintf("SET lock_timeout = %d", patience.Milliseconds()))
+	if err == nil {
+		err = exec(fmt.Sprintf("SELECT pg_advisory_lock(%d)", d.lockKey()))
 	}
-	locking := exec(fmt.Sprintf("SELECT pg_advisory_lock(%d)", d.lockKey()))
-	if hasCode(locking, codeLockNotAvailable) {
-		locking = &load.LockedError{Where: d.where, Owner: d.holder(ctx)}
-	}
-	err := exec("RESET lock_timeout") // the session may go back to the pool
-	if locking != nil {
-		return locking
+	return d.locked(ctx, err)
+}
+
+// locked turns the end of patience into who holds the lock.
+func (d *Database) locked(ctx context.Context, err error) error {
+	if hasCode(err, codeLockNotAvailable) {
+		return &load.LockedError{Where: d.where, Owner: d.holder(ctx)}
 	}
 	return err
 }

@@ -132,14 +132,24 @@ type migrationLock struct{ *Database }
 
 // SessionLock takes the lock, with the writer's patience.
 func (l migrationLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
-	return l.takeLock(ctx, func(statement string) error {
+	err := l.takeLock(ctx, func(statement string) error {
 		_, err := conn.ExecContext(ctx, statement)
 		return err
 	})
+	if err != nil {
+		return errors.Join(err, resetPatience(ctx, conn))
+	}
+	return nil
 }
 
 // SessionUnlock frees it.
 func (l migrationLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
 	_, err := conn.ExecContext(ctx, fmt.Sprintf("SELECT pg_advisory_unlock(%d)", l.lockKey()))
+	return errors.Join(err, resetPatience(ctx, conn))
+}
+
+// resetPatience makes the session fit for the pool again.
+func resetPatience(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, "RESET lock_timeout")
 	return err
 }

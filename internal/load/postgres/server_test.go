@@ -8,14 +8,12 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"convsync/internal/load"
 	"convsync/internal/load/loadtest"
 	"convsync/internal/load/pgtest"
 	"convsync/internal/warehouse"
-	"convsync/migrations"
 )
 
 const secret = "p@ss word/made#up%"
@@ -191,108 +189,6 @@ func TestThePasswordIsAskedForAnewForEachConnection(t *testing.T) {
 	}
 	if err := w.Close(); err != nil {
 		t.Error(err)
-	}
-}
-
-// aLayoutMore are the migrations and one more.
-func aLayoutMore(t *testing.T) fstest.MapFS {
-	t.Helper()
-	first, err := migrations.Files.ReadFile("00001_tables.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fstest.MapFS{
-		"00001_tables.sql": {Data: first},
-		"00002_more.sql":   {Data: []byte("-- +goose Up\nALTER TABLE projects ADD COLUMN example text;\n")},
-	}
-}
-
-func TestAnOlderLayoutWithDataIsLeftToMigrate(t *testing.T) {
-	t.Parallel()
-	d, _ := prepared(t)
-	newer := open(t, Options{URL: d.URL})
-	newer.layouts = aLayoutMore(t)
-	loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon))
-	for _, err := range []error{newer.Prepare(t.Context()), newer.Check(t.Context())} {
-		if !errors.Is(err, load.ErrNeedsMigration) {
-			t.Errorf("got %v, want ErrNeedsMigration", err)
-		}
-	}
-	if s, err := newer.MigrationStatus(t.Context()); err != nil || s != (MigrationStatus{Applied: 1, Known: 2}) {
-		t.Errorf("status %+v, %v", s, err)
-	}
-	if err := newer.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := newer.Prepare(t.Context()); err != nil {
-		t.Errorf("Prepare after the migration: %v", err)
-	}
-	var tooNew *load.TooNewError
-	_, stateErr := d.State(t.Context(), nil)
-	for _, err := range []error{d.Prepare(t.Context()), d.Check(t.Context()), d.Migrate(t.Context()), stateErr} {
-		if !errors.As(err, &tooNew) || tooNew.Found != 2 || tooNew.Highest != 1 {
-			t.Errorf("got %v, want a TooNewError", err)
-		}
-	}
-}
-
-func TestAnOlderLayoutWithoutDataIsTakenUp(t *testing.T) {
-	t.Parallel()
-	d, _ := prepared(t)
-	newer := open(t, Options{URL: d.URL})
-	newer.layouts = aLayoutMore(t)
-	if err := newer.Prepare(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if s, err := newer.MigrationStatus(t.Context()); err != nil || s.Applied != 2 {
-		t.Errorf("status %+v, %v", s, err)
-	}
-}
-
-func TestAMigrationWaitsForTheWriter(t *testing.T) {
-	t.Parallel()
-	d, _ := prepared(t)
-	w, err := d.Begin(t.Context(), load.Owner{RunID: "run-1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	newer := open(t, Options{URL: d.URL, LockWait: patience})
-	newer.layouts = aLayoutMore(t)
-	var locked *load.LockedError
-	if err := newer.Migrate(t.Context()); !errors.As(err, &locked) || locked.Owner.RunID != "run-1" {
-		t.Errorf("beside a writer: %v, want a LockedError", err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := newer.Migrate(t.Context()); err != nil {
-		t.Errorf("after the writer: %v", err)
-	}
-}
-
-func TestTablesOfOthersAreNotTouched(t *testing.T) {
-	t.Parallel()
-	database := pgtest.URL(t)
-	pgtest.Exec(t, database, "CREATE SCHEMA polyai", "CREATE TABLE polyai.turns (mine int)")
-	d := open(t, Options{URL: fixed(database)})
-	wantState(t, d.Prepare(t.Context()), "use another schema")
-	if s, err := d.MigrationStatus(t.Context()); err != nil || s.Applied != 0 {
-		t.Errorf("status %+v, %v", s, err)
-	}
-}
-
-func TestSeveralMayPrepareAtOnce(t *testing.T) {
-	t.Parallel()
-	database := pgtest.URL(t)
-	results := make(chan error)
-	for range 4 {
-		d := open(t, Options{URL: fixed(database), Schema: `Calls & "more"`})
-		go func() { results <- d.Prepare(t.Context()) }()
-	}
-	for range 4 {
-		if err := <-results; err != nil {
-			t.Error(err)
-		}
 	}
 }
 

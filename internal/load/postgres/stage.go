@@ -3,7 +3,6 @@ package postgres
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 
 	"convsync/internal/load"
@@ -12,9 +11,6 @@ import (
 
 // attempts bounds how often a batch is tried again that ran into another one.
 const attempts = 10
-
-// errOvertaken says that a conversation changed between reading and writing it.
-var errOvertaken = errors.New("a conversation was written by two at once")
 
 // write is a conversation that is to be written.
 type write struct {
@@ -44,8 +40,7 @@ func (w *writer) Stage(ctx context.Context, batch *load.Batch) error {
 // collided reports whether a transaction failed only because another one was
 // there at the same time: it is repeated from the hashes on.
 func collided(err error) bool {
-	return errors.Is(err, errOvertaken) || hasCode(err, codeDeadlock, codeSerialization) ||
-		violated(err, "conversation_keys_pkey")
+	return violated(err, "conversation_keys_pkey") || hasCode(err, codeDeadlock, codeSerialization)
 }
 
 func (w *writer) stage(ctx context.Context, feed load.Feed, rows []*warehouse.Rows) (load.Counts, error) {

@@ -24,7 +24,8 @@ func (w *writer) write(ctx context.Context, project string, writes []*write) (ma
 	return written, err
 }
 
-// remove deletes what is replaced, if it still is as it was read.
+// remove deletes what is replaced. A key that is no longer as it was read
+// stays, and the new one will collide with it.
 func remove(ctx context.Context, tx pgx.Tx, project string, writes []*write) error {
 	var ids, hashes, lifecycles []string
 	var starts []time.Time
@@ -37,14 +38,11 @@ func remove(ctx context.Context, tx pgx.Tx, project string, writes []*write) err
 	if len(ids) == 0 {
 		return nil
 	}
-	tag, err := tx.Exec(ctx, `DELETE FROM conversation_keys k USING unnest($2::text[], $3::text[], $4::text[]) AS o (id, hash, lifecycle)
+	_, err := tx.Exec(ctx, `DELETE FROM conversation_keys k USING unnest($2::text[], $3::text[], $4::text[]) AS o (id, hash, lifecycle)
 		WHERE k.project_id = $1 AND k.conversation_id = o.id AND k.content_hash = o.hash AND k.lifecycle = o.lifecycle`,
 		project, ids, hashes, lifecycles)
 	if err != nil {
 		return err
-	}
-	if tag.RowsAffected() != int64(len(ids)) {
-		return errOvertaken
 	}
 	pruning := distinct(starts) // only their partitions are looked at
 	batch := &pgx.Batch{}

@@ -68,7 +68,7 @@ func (w *writer) begin(ctx context.Context) error {
 			writerLock, w.owner.Actor, w.owner.Host, w.owner.ProcessID, w.owner.Started.Time(), w.owner.RunID).Scan(&w.epoch)
 	})
 	if err != nil {
-		return err
+		return w.locked(ctx, err) // by a commit of the last writer's, which hangs
 	}
 	if w.months.made, err = madeMonths(ctx, w.lock); err != nil {
 		return err
@@ -96,7 +96,8 @@ func (w *writer) Close() error {
 		w.lock.Exec(ctx, `UPDATE sync_locks SET owner = NULL, host = NULL, process_id = NULL, acquired_at = NULL, run_id = NULL
 			WHERE name = $1 AND epoch = $2`, writerLock, w.epoch) //nolint:errcheck // the run has its row in sync_runs
 	}
-	return w.lock.Close(ctx)
+	w.lock.Close(ctx) //nolint:errcheck // the session ends, and frees the lock, in any case
+	return nil
 }
 
 // transact runs work and then last in a transaction that commits only while
@@ -104,7 +105,7 @@ func (w *writer) Close() error {
 // writer is there: what last numbers is numbered in the order of commits.
 func (w *writer) transact(ctx context.Context, step string, work, last func(pgx.Tx) error) error {
 	w.Step(step)
-	return pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
+	return pgx.BeginTxFunc(ctx, w.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		if err := work(tx); err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -48,60 +47,6 @@ func begin(t testing.TB, d load.Destination, run string) load.Writer {
 	}
 	t.Cleanup(func() { w.Close() })
 	return w
-}
-
-func TestAWriterThatLostItsLockCannotCommit(t *testing.T) {
-	t.Parallel()
-	d, database := prepared(t)
-	stale := begin(t, d, "run-1")
-	stageOne(t, stale, loadtest.Conversation("p", "c-1", loadtest.Noon))
-	// Its session goes, as with a machine that slept, and it does not notice.
-	pgtest.Exec(t, database, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
-	fresh := begin(t, d, "run-2")
-	before := subject{database, "polyai"}.Dump(t)
-
-	april := loadtest.Noon.AddDate(0, 1, 0) // a month without partitions
-	publish := func(st *load.Stretch) error { _, err := stale.Publish(t.Context(), st); return err }
-	for name, err := range map[string]error{
-		"new":      stale.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", "c-2", loadtest.Noon)}}),
-		"changed":  stale.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", "c-1", loadtest.Noon, loadtest.Note("late"))}}),
-		"a month":  stale.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", "c-3", april)}}),
-		"coverage": publish(&load.Stretch{ID: 1, Feed: feed, Coverage: []load.Range{{From: 0, Until: 1000000}}, Watermark: 1000000}),
-		"drift":    publish(&load.Stretch{ID: 1, Feed: feed, Drift: []warehouse.Drift{{ProjectID: "p", Environment: "live", Path: "x"}}}),
-		"projects": stale.Register(t.Context(), []load.Project{{Project: warehouse.Project{ProjectID: "q"}}}),
-		"the run":  stale.Finish(t.Context(), runRow(load.Owner{RunID: "run-1"})),
-	} {
-		if !errors.Is(err, errTakenOver) {
-			t.Errorf("%s: got %v, want that another run has taken over", name, err)
-		}
-	}
-	after := subject{database, "polyai"}.Dump(t)
-	if len(after.Conversations) != 1 || len(after.Coverage)+len(after.Drift)+len(after.Projects) != 0 || !slices.Equal(before.Changes, after.Changes) || !slices.Equal(before.Runs, after.Runs) {
-		t.Errorf("the writer that was taken over has written: %+v", after)
-	}
-	var months int
-	err := connect(t, inSchema(t, database, "polyai")).QueryRow(t.Context(), "SELECT count(*) FROM pg_class WHERE relname LIKE '%2024_04'").Scan(&months)
-	if err != nil || months != 0 {
-		t.Errorf("it made %d partitions, %v", months, err)
-	}
-	if c := stageOne(t, fresh, loadtest.Conversation("p", "c-2", loadtest.Noon)); c.Inserted != 1 {
-		t.Errorf("the one that took over: %+v", c)
-	}
-	if len(after.Runs) != 1 || after.Runs[0].RunID != "run-1" || after.Runs[0].Status != warehouse.RunKilled {
-		t.Errorf("the runs are %+v, want run-1 killed", after.Runs)
-	}
-}
-
-func TestTheLockGoesWithTheProcessAndIsWaitedFor(t *testing.T) {
-	t.Parallel()
-	d, _ := prepared(t)
-	first := begin(t, d, "run-1")
-	var locked *load.LockedError
-	if _, err := d.Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) || locked.Owner.RunID != "run-1" {
-		t.Errorf("beside another writer: %v", err)
-	}
-	first.(*writer).lock.Close(t.Context()) // as when the process is killed
-	begin(t, d, "run-3")
 }
 
 func TestUnchangedConversationsCostNoWrite(t *testing.T) {
@@ -252,26 +197,6 @@ func TestTwoWhoStageTheSameConversationsConverge(t *testing.T) {
 		if r.Hash() != r.Conversation.ContentHash {
 			t.Errorf("conversation %q is not whole", key)
 		}
-	}
-}
-
-func TestALostConnectionIsSaidSo(t *testing.T) {
-	t.Parallel()
-	d, database := prepared(t)
-	var kill bool
-	d.Step = func(name string) {
-		if kill && name == "commit: write conversations" {
-			pgtest.Exec(t, database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'")
-		}
-	}
-	w := begin(t, d, "run-1")
-	kill = true
-	r := loadtest.Conversation("p", "c-1", loadtest.Noon)
-	err := w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: []*warehouse.Rows{r}})
-	wantState(t, err, "run again")
-	kill = false
-	if c := stageOne(t, w, r); c.Inserted != 1 {
-		t.Errorf("staged again: %+v", c)
 	}
 }
 
