@@ -92,9 +92,9 @@ func (w *writer) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if w.finished {
-		// For those who look; the lock itself goes with the connection.
-		w.lock.Exec(ctx, `UPDATE sync_locks SET owner = NULL, host = NULL, process_id = NULL, acquired_at = NULL, run_id = NULL
-			WHERE name = $1 AND epoch = $2`, writerLock, w.epoch) //nolint:errcheck // the run has its row in sync_runs
+		// For those who look: the run has its row in sync_runs.
+		_, _ = w.lock.Exec(ctx, `UPDATE sync_locks SET owner = NULL, host = NULL, process_id = NULL, acquired_at = NULL, run_id = NULL
+			WHERE name = $1 AND epoch = $2`, writerLock, w.epoch)
 	}
 	w.lock.Close(ctx) //nolint:errcheck // the session ends, and frees the lock, in any case
 	return nil
