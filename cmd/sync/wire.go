@@ -95,7 +95,7 @@ func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Pr
 		p := &projects[i]
 		client, err := newClient(cfg, p)
 		if err != nil {
-			return nil, fmt.Errorf("project %s: %w", p.ID, err)
+			return nil, usageError(fmt.Errorf("project %s: base_url: %w", p.ID, err))
 		}
 		key, err := p.APIKey.Resolve(ctx)
 		if err != nil {

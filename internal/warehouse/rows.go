@@ -7,8 +7,9 @@ type Rows struct {
 	Turns        []Turn
 	Entities     []Entity
 	Metrics      []Metric
-	// Audio is outside of the content hash and of replacement: a loader adds
-	// the references that are not there and leaves the others alone.
+	// Audio is outside of the content hash and of replacement: with a version
+	// that is written, a loader adds the references that are not there and
+	// leaves the others alone.
 	Audio []AudioReference
 }
 
