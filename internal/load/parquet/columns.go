@@ -12,42 +12,41 @@ import (
 
 // format is how the rows of a table stand in its files.
 type format[R any] struct {
-	table      *warehouse.Table[R]
-	columns    []warehouse.Column[R] // those in the file
-	project    func(*R) any          // the field of the project, where it is not in the file
-	schema     *arrow.Schema
-	repeating  []string // columns worth a dictionary
-	batch      int      // rows a batch
-	compressed int64    // bytes a row group, about; 0: rows alone bound it
+	table     *warehouse.Table[R]
+	columns   []warehouse.Column[R] // those in the file
+	project   func(*R) any          // the field of the project, where it is not in the file
+	schema    *arrow.Schema
+	repeating []string // columns worth a dictionary
+	batch     int      // rows a batch
 }
 
-// Batches are small where rows are large: a conversation carries its state.
+// How rows are cut, in batches on their way and in row groups in a file: by
+// their number, and where they are large by their bytes.
 const (
-	batchRows             = 8192
-	batchConversations    = 1024
-	conversationRowGroup  = 32 << 20 // compressed bytes
-	maxBatchText          = 8 << 20  // a batch of long texts is flushed early
-	rowGroupRows          = 131072
-	listElement           = "element"
-	partitionColumn       = "project_id" // in the path of a partition, not in its files
-	createdBy             = "convsync"
-	compressionLevelOfAll = 1
+	batchRows          = 8192
+	batchConversations = 1024    // a conversation carries its state
+	batchText          = 8 << 20 // bytes
+	rowGroupRows       = 131072
+	rowGroupBytes      = 128 << 20 // before encoding, about
 )
 
+// partitionColumn stands in the path of a partition, not in its files.
+const partitionColumn = "project_id"
+
 var (
-	conversations = newFormat(&warehouse.Conversations, batchConversations, conversationRowGroup,
+	conversations = newFormat(&warehouse.Conversations, batchConversations,
 		"account_id", "environment", "channel", "channel_family", "direction", "variant_id", "variant_name",
 		"to_number", "language", "deployment_id", "lifecycle", "transcript_status", "handoff_reason",
 		"handoff_destination", "api_version", "shape", "run_id")
-	turns = newFormat(&warehouse.Turns, batchRows, 0,
+	turns = newFormat(&warehouse.Turns, batchRows,
 		"conversation_id", "user_input_dtmf", "latency_label", "user_language", "agent_language")
-	entities        = newFormat(&warehouse.Entities, batchRows, 0, "conversation_id", "name")
-	metrics         = newFormat(&warehouse.Metrics, batchRows, 0, "conversation_id", "name", "value")
-	audioReferences = newFormat(&warehouse.AudioReferences, batchRows, 0, "direction", "availability")
+	entities        = newFormat(&warehouse.Entities, batchRows, "conversation_id", "name")
+	metrics         = newFormat(&warehouse.Metrics, batchRows, "conversation_id", "name", "value")
+	audioReferences = newFormat(&warehouse.AudioReferences, batchRows, "direction", "availability")
 )
 
-func newFormat[R any](t *warehouse.Table[R], batch int, compressed int64, repeating ...string) *format[R] {
-	f := &format[R]{table: t, batch: batch, compressed: compressed, repeating: repeating}
+func newFormat[R any](t *warehouse.Table[R], batch int, repeating ...string) *format[R] {
+	f := &format[R]{table: t, batch: batch, repeating: repeating}
 	spec := t.Spec()
 	var fields []arrow.Field
 	for i, c := range t.Columns {
@@ -82,7 +81,7 @@ func arrowType(t warehouse.Type) arrow.DataType {
 	case warehouse.TypeTimestamp:
 		return arrow.FixedWidthTypes.Timestamp_us
 	case warehouse.TypeTextList:
-		return arrow.ListOfField(arrow.Field{Name: listElement, Type: arrow.BinaryTypes.String, Nullable: true})
+		return arrow.ListOfField(arrow.Field{Name: "element", Type: arrow.BinaryTypes.String, Nullable: true})
 	}
 	panic("parquet: unknown column type " + t.String())
 }

@@ -96,7 +96,10 @@ func (c *commit) write(write func(io.Writer) error) (name string, err error) {
 	if err == nil {
 		err = f.Sync()
 	}
-	return name, errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = os.Remove(c.lake.path(name)) // the next writer clears away what stays
+	}
+	return name, err
 }
 
 // do commits: the journal first, then the operations.

@@ -25,7 +25,8 @@ type Options struct {
 	LockWait time.Duration
 	// Step, when not nil, is called with a name before each step that leaves
 	// something behind. The files that are being made for one partition, or
-	// for one commit, are one step: without their journal they are litter.
+	// for one commit, are one step: without their journal they are litter. It
+	// may be called from several goroutines at once.
 	Step func(string)
 }
 
@@ -97,18 +98,21 @@ func (l *Lake) Prepare(context.Context) error {
 			return failed("cannot make the lake "+l.root, err)
 		}
 	}
-	return failed("cannot make the lake "+l.root, l.writeFormat())
+	err := l.writeFormat()
+	if exists, _ := l.exists(); exists {
+		return nil // another process may have done the same at the same time
+	}
+	return failed("cannot make the lake "+l.root, err)
 }
 
-// writeFormat makes the folder a lake. Another process may do the same at the
-// same time: the last rename wins.
+// writeFormat makes the folder a lake.
 func (l *Lake) writeFormat() error {
 	text, err := json.Marshal(lakeFormat{Version: formatVersion})
 	if err != nil {
 		return err
 	}
 	l.step("format")
-	name := l.path(syncDir + "/lake-" + rand.Text())
+	name := l.path(tmpDir + "/lake-" + rand.Text())
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unique"
 
 	"golang.org/x/sync/errgroup"
 
@@ -209,7 +210,8 @@ func (p *publication) look(ctx context.Context, wanted map[partition]map[string]
 				return
 			}
 			into[conversationKey{part.project, strings.Clone(c.ConversationID)}] = known{
-				part, strings.Clone(c.Environment), strings.Clone(c.ContentHash), strings.Clone(c.Lifecycle), c.MissingSince.Valid,
+				partition: part, environment: unique.Make(c.Environment).Value(), hash: strings.Clone(c.ContentHash),
+				lifecycle: unique.Make(c.Lifecycle).Value(), missing: c.MissingSince.Valid,
 			}
 		}, "conversation_id", "environment", "content_hash", "lifecycle", "missing_since")
 		if err != nil {

@@ -40,6 +40,7 @@ type fileWriter[R any] struct {
 
 	batches chan arrow.RecordBatch // to the encoder
 	encoded chan error             // its end
+	group   int64                  // bytes that the encoder put into the row group
 }
 
 func createFile[R any](f *format[R], path string) (*fileWriter[R], error) {
@@ -64,9 +65,9 @@ func createFile[R any](f *format[R], path string) (*fileWriter[R], error) {
 
 func (f *format[R]) properties() *pq.WriterProperties {
 	options := []pq.WriterProperty{
-		pq.WithCompression(compress.Codecs.Zstd), pq.WithCompressionLevel(compressionLevelOfAll),
+		pq.WithCompression(compress.Codecs.Zstd), pq.WithCompressionLevel(1),
 		pq.WithDictionaryDefault(false), pq.WithMaxRowGroupLength(rowGroupRows),
-		pq.WithStats(true), pq.WithCreatedBy(createdBy),
+		pq.WithStats(true), pq.WithCreatedBy("convsync"),
 	}
 	for _, name := range f.repeating {
 		options = append(options, pq.WithDictionaryFor(name, true))
@@ -91,7 +92,7 @@ func (w *fileWriter[R]) add(row *R) {
 		w.text += add(row)
 	}
 	w.pending++
-	if w.pending == w.format.batch || w.text >= maxBatchText {
+	if w.pending == w.format.batch || w.text >= batchText {
 		w.flush()
 	}
 }
@@ -133,11 +134,19 @@ func (w *fileWriter[R]) encode() (err error) {
 }
 
 func (w *fileWriter[R]) encodeBatch(batch arrow.RecordBatch) error {
+	if w.group > rowGroupBytes {
+		if err := w.parquet.NewBufferedRowGroupChecked(); err != nil {
+			return err
+		}
+	}
 	if err := w.parquet.WriteBuffered(batch); err != nil {
 		return err
 	}
-	if limit := w.format.compressed; limit > 0 && w.parquet.RowGroupTotalCompressedBytes() > limit {
-		return w.parquet.NewBufferedRowGroupChecked()
+	if rows, err := w.parquet.RowGroupNumRows(); err != nil || int64(rows) <= batch.NumRows() {
+		w.group = 0 // the batch began a row group
+	}
+	for _, column := range batch.Columns() {
+		w.group += int64(column.Data().SizeInBytes())
 	}
 	return nil
 }

@@ -1,0 +1,126 @@
+package parquet
+
+import (
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/parquet/compress"
+	"github.com/apache/arrow-go/v18/parquet/file"
+
+	"convsync/internal/warehouse"
+)
+
+// footer opens a file of rows of the format, made by row.
+func footer[R any](t *testing.T, f *format[R], rows int, row func(int) R) *file.Reader {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), partName)
+	w, err := createFile(f, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range rows {
+		r := row(i)
+		w.add(&r)
+	}
+	if _, err := w.close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := file.OpenParquetFile(path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.Close() })
+	return r
+}
+
+func TestFilesAreCompressedWithStatisticsInGroupsOfRows(t *testing.T) {
+	t.Parallel()
+	const rows = rowGroupRows + 10
+	r := footer(t, turns, rows, func(i int) warehouse.Turn {
+		return warehouse.Turn{ConversationID: fmt.Sprint(i / 10), TurnIndex: int64(i % 10), StartedAt: warehouse.Timestamp(i), UserInput: "hello"}
+	})
+	if n := r.NumRowGroups(); n != 2 || r.RowGroup(0).NumRows() != rowGroupRows || r.NumRows() != rows {
+		t.Errorf("%d row groups, the first of %d rows of %d", n, r.RowGroup(0).NumRows(), r.NumRows())
+	}
+	group := r.MetaData().RowGroup(0)
+	for i := range group.NumColumns() {
+		c, err := group.ColumnChunk(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if set, err := c.StatsSet(); err != nil || !set || c.Compression() != compress.Codecs.Zstd {
+			t.Errorf("%s: statistics = %v (%v), compression = %s", c.PathInSchema(), set, err, c.Compression())
+		}
+		if name := c.PathInSchema()[0]; c.HasDictionaryPage() != slices.Contains(turns.repeating, name) {
+			t.Errorf("%s: has a dictionary = %v", name, c.HasDictionaryPage())
+		}
+	}
+}
+
+func TestColumnsHaveTheirLogicalTypes(t *testing.T) {
+	t.Parallel()
+	r := footer(t, conversations, 1, func(int) warehouse.Conversation { return warehouse.Conversation{Tags: warehouse.List{"a"}} })
+	for path, want := range map[string]string{
+		"started_at": "Timestamp(isAdjustedToUTC=true, timeUnit=microseconds", "state": "String", "tags.list.element": "String",
+	} {
+		schema := r.MetaData().Schema
+		i := schema.ColumnIndexByName(path)
+		if i < 0 || !strings.HasPrefix(schema.Column(i).LogicalType().String(), want) {
+			t.Errorf("column %s (%d) is no %s", path, i, want)
+		}
+	}
+	if r.MetaData().Schema.ColumnIndexByName("project_id") >= 0 {
+		t.Error("project_id stands in the file")
+	}
+}
+
+func TestLargeRowsMakeSmallRowGroups(t *testing.T) {
+	t.Parallel()
+	noise := make([]byte, 1<<20)
+	for i, x := 0, uint64(88172645463325252); i < len(noise); i++ {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+		noise[i] = 'a' + byte(x%26)
+	}
+	r := footer(t, conversations, 300, func(i int) warehouse.Conversation {
+		return warehouse.Conversation{ConversationID: fmt.Sprint(i), Summary: warehouse.Text(noise[i:])}
+	})
+	if n := r.NumRowGroups(); n < 2 || n > 4 || r.NumRows() != 300 {
+		t.Errorf("%d rows of 1 MB are in %d row groups", r.NumRows(), n)
+	}
+	for i := range r.NumRowGroups() {
+		if r.RowGroup(i).NumRows() == 0 {
+			t.Errorf("row group %d is empty", i)
+		}
+	}
+}
+
+func TestAFullDiskIsToldWithWhatToDo(t *testing.T) {
+	t.Parallel()
+	for cause, hint := range map[error]string{
+		syscall.ENOSPC: "free some space", syscall.EROFS: "let the user of convsync write", fs.ErrPermission: "let the user of convsync write",
+	} {
+		err := failed("cannot write to the lake /lake", &fs.PathError{Op: "write", Path: "/lake/x", Err: cause})
+		if !strings.Contains(err.Error(), "/lake") || !strings.Contains(err.Error(), hint) {
+			t.Errorf("%v is told as %q", cause, err)
+		}
+	}
+}
+
+func TestAnyNameIsAFolder(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]string{
+		"PROJECT-1_a.b~c": "PROJECT-1_a.b~c", "..": "..", "a/b=c%": "a%2Fb%3Dc%25", "é ": "%C3%A9%20", "": "", "x\x00": "x%00",
+		"__HIVE_DEFAULT_PARTITION__": "%5F_HIVE_DEFAULT_PARTITION__", "NULL": "%4EULL",
+	} {
+		if got := escape(id); got != want {
+			t.Errorf("%q becomes %q, want %q", id, got, want)
+		}
+	}
+}
