@@ -81,7 +81,7 @@ func readChanges(path string, since warehouse.Timestamp, do func(*warehouse.Chan
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // it is only read
 	in := bufio.NewReaderSize(f, 256<<10)
 	for {
 		n, err := binary.ReadUvarint(in)

@@ -217,7 +217,7 @@ func appendFile(from, to string, offset int64) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer in.Close() //nolint:errcheck // it is only read
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE, 0o666)
 	if err != nil {
 		return err

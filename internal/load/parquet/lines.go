@@ -104,7 +104,7 @@ func eachLine[R any](t *warehouse.Table[R], path string, do func(*R) error) erro
 	if err != nil {
 		return failed("cannot read "+path, err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // it is only read
 	lines := bufio.NewReaderSize(f, 64<<10)
 	for {
 		line, err := lines.ReadBytes('\n')

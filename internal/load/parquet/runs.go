@@ -55,7 +55,7 @@ func lastLines(path string, limit int) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // it is only read
 	from, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
 		return nil, err

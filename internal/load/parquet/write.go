@@ -173,7 +173,7 @@ func (w *fileWriter[R]) close() (fileInfo, error) {
 // abandon gives up the file; it is the caller's to remove.
 func (w *fileWriter[R]) abandon() {
 	close(w.batches)
-	_ = <-w.encoded // what came of it is of no use
+	<-w.encoded //nolint:errcheck // it is given up in any case
 	w.builder.Release()
 	_ = w.file.Close()
 }
