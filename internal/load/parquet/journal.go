@@ -120,7 +120,7 @@ func (c *commit) do() error {
 	if err := syncFolder(l.path(syncDir)); err != nil {
 		return err
 	}
-	return l.apply(c.operations)
+	return l.apply(c.operations, false)
 }
 
 // discard removes the new files of a commit that was not done.
@@ -148,21 +148,24 @@ func (l *Lake) recover() error {
 	if err := json.Unmarshal(text, &operations); err != nil {
 		return damaged(l.path(journalFile), err)
 	}
-	return failed("cannot finish what an earlier run had begun to write", l.apply(operations))
+	return failed("cannot finish what an earlier run had begun to write", l.apply(operations, true))
 }
 
-// apply does the operations of the journal and removes it.
-func (l *Lake) apply(operations []operation) error {
-	folders := map[string]bool{}
+// apply does the operations of the journal and removes it. again tells that
+// some may have been done before, by a writer that was cut off.
+func (l *Lake) apply(operations []operation, again bool) error {
+	folders := map[string]bool{} // in which a name has changed
 	for _, op := range operations {
 		l.step(op.Kind)
+		if op.Kind != opRemove {
+			if err := l.makeFolder(filepath.Dir(l.path(op.To)), again, folders); err != nil {
+				return err
+			}
+		}
 		if err := l.applyOne(op); err != nil {
 			return err
 		}
-		// The folders themselves may be new: those above them, too.
-		for folder := filepath.Dir(l.path(op.To)); len(folder) >= len(l.root); folder = filepath.Dir(folder) {
-			folders[folder] = true
-		}
+		folders[filepath.Dir(l.path(op.To))] = true
 	}
 	for folder := range folders {
 		if err := syncFolder(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -184,6 +187,27 @@ func (l *Lake) apply(operations []operation) error {
 	return nil
 }
 
+// makeFolder makes a folder with those above it, and adds the parents of those
+// that are new to changed. One that was made before may be there without its
+// name being durable: then all of them count as new.
+func (l *Lake) makeFolder(path string, again bool, changed map[string]bool) error {
+	if len(path) <= len(l.root) {
+		return nil
+	}
+	if _, err := os.Stat(path); err == nil && !again {
+		return nil
+	}
+	parent := filepath.Dir(path)
+	if err := l.makeFolder(parent, again, changed); err != nil {
+		return err
+	}
+	changed[parent] = true
+	if err := os.Mkdir(path, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
 func (l *Lake) applyOne(op operation) error {
 	to := l.path(op.To)
 	switch op.Kind {
@@ -196,9 +220,6 @@ func (l *Lake) applyOne(op operation) error {
 	case opAppend:
 		return appendFile(l.path(op.From), to, op.Offset)
 	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
-		return err
-	}
 	err := os.Rename(l.path(op.From), to)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, there := os.Stat(to); there == nil {
@@ -210,9 +231,6 @@ func (l *Lake) applyOne(op operation) error {
 
 // appendFile makes the file to be its first offset bytes and those of from.
 func appendFile(from, to string, offset int64) error {
-	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
-		return err
-	}
 	in, err := os.Open(from)
 	if err != nil {
 		return err
