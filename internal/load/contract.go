@@ -27,6 +27,29 @@ type Destination interface {
 	Close() error
 }
 
+// Archive is what a destination tells of single conversations and rejects.
+type Archive interface {
+	// Read yields the stored conversations of a feed that started within
+	// [from, until), whole, in the order of start and id. The rows are good
+	// until yield returns; an error of yield ends the reading and is returned.
+	Read(ctx context.Context, feed Feed, from, until warehouse.Timestamp, yield func(*warehouse.Rows) error) error
+	// Keys lists the same conversations without their content, in the same
+	// order. It is cheap.
+	Keys(ctx context.Context, feed Feed, from, until warehouse.Timestamp) ([]Key, error)
+	// HiddenDays lists the UTC days, as their midnights, on which the transcript
+	// of a feed's conversation is hidden, kept or not.
+	HiddenDays(ctx context.Context, feed Feed) ([]warehouse.Timestamp, error)
+	// Rejects yields what could not be read of a feed.
+	Rejects(ctx context.Context, feed Feed, yield func(*warehouse.Reject) error) error
+}
+
+// Key is a stored conversation without its content.
+type Key struct {
+	ID        string
+	StartedAt warehouse.Timestamp
+	Missing   bool // marked as no longer listed by the source
+}
+
 // Writer is the one writer of a destination. Stage may be called from several
 // goroutines; the other methods from one at a time, Publish also beside Stage
 // of other stretches.
@@ -78,8 +101,10 @@ type FeedSummary struct {
 	Conversations int64
 	Hidden        int64               // of these, with a hidden transcript, kept or not
 	Newest        warehouse.Timestamp // start of the newest conversation; 0: none
+	Missing       int64               // of these, no longer listed by the source
 	Rejects       int64
 	Drift         []warehouse.Drift // by path
+	Lateness      []warehouse.Lateness
 }
 
 // Range is a stretch of start times that was read whole: [From, Until), whole seconds.
@@ -105,6 +130,9 @@ type Batch struct {
 	Stretch StretchID
 	Feed    Feed
 	Rows    []*warehouse.Rows
+	// LiveSince is when the feed was first read: what started before is history
+	// and says nothing about lateness. 0: all of it is. See [Observe].
+	LiveSince warehouse.Timestamp
 }
 
 // Stretch is what Publish commits beside the staged rows.
@@ -117,15 +145,29 @@ type Stretch struct {
 	Watermark warehouse.Timestamp
 	Rejects   []warehouse.Reject
 	Drift     []warehouse.Drift // counts and times of this stretch, to be added
-	RunID     string
-	At        warehouse.Timestamp // now, by our clock
+	// Missing are stored conversations of the feed that the source no longer
+	// lists. Each that is still stored with this start gets missing_since (At)
+	// unless it has one, and leaves the worklist; with DeleteMissing it is
+	// deleted with all its parts. Either is a change (upsert, delete).
+	Missing       []Key
+	DeleteMissing bool
+	// Resolved are the ids of rejects of the feed that could be read now, and
+	// are staged: they are deleted.
+	Resolved []string
+	RunID    string
+	At       warehouse.Timestamp // now, by our clock
 }
 
 // Counts says what came of the conversations of a stretch.
 type Counts struct {
 	Inserted, Updated, Unchanged int64
 	NewRejects                   int64            // not seen before
+	Missing                      int64            // newly marked as missing, or deleted
+	Revealed                     int64            // of the updated ones, had a hidden transcript and show it now
 	Rows                         map[string]int64 // written, by table
+	// Lateness is what [Observe] counted. A loader adds it to sync_lateness in
+	// the commit of the rows that it was counted of.
+	Lateness map[LatenessKey]int64
 }
 
 // Add adds other to c.
@@ -134,10 +176,18 @@ func (c *Counts) Add(other Counts) {
 	c.Updated += other.Updated
 	c.Unchanged += other.Unchanged
 	c.NewRejects += other.NewRejects
+	c.Missing += other.Missing
+	c.Revealed += other.Revealed
 	for table, n := range other.Rows {
 		if c.Rows == nil {
 			c.Rows = map[string]int64{}
 		}
 		c.Rows[table] += n
+	}
+	for key, n := range other.Lateness {
+		if c.Lateness == nil {
+			c.Lateness = map[LatenessKey]int64{}
+		}
+		c.Lateness[key] += n
 	}
 }

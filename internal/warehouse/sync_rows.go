@@ -104,3 +104,9 @@ type SyncLock struct {
 	AcquiredAt  Null[Timestamp]
 	RunID       Text
 }
+
+// Lateness is a row of [SyncLateness].
+type Lateness struct {
+	ProjectID, Environment, Measure string
+	UpperSeconds, Count             int64
+}

@@ -90,6 +90,18 @@ var OpenConversations = Table[OpenConversation]{
 	},
 }
 
+// SyncLateness is how late conversations are seen.
+var SyncLateness = Table[Lateness]{
+	Name: "sync_lateness", Doc: "How late conversations were seen after their start, counted in buckets; of what started after the first run.", Key: []string{"project_id", "environment", "measure", "upper_seconds"},
+	Columns: []Column[Lateness]{
+		{Name: "project_id", Doc: "The project.", Ref: func(r *Lateness) any { return &r.ProjectID }},
+		{Name: "environment", Doc: "The environment.", Ref: func(r *Lateness) any { return &r.Environment }},
+		{Name: "measure", Doc: "arrival: until first seen; final: until first seen ended; change: until an ended one was seen changed.", Ref: func(r *Lateness) any { return &r.Measure }},
+		{Name: "upper_seconds", Unit: "s", Doc: "Upper bound of the bucket; the lower one is that of the bucket below.", Ref: func(r *Lateness) any { return &r.UpperSeconds }},
+		{Name: "count", Doc: "Conversations in the bucket.", Ref: func(r *Lateness) any { return &r.Count }},
+	},
+}
+
 // Rejects is what could not be read.
 var Rejects = Table[Reject]{
 	Name: "rejects", Doc: "Conversations that could not be read at all, kept whole.", Key: []string{"project_id", "environment", "reject_id"},

@@ -11,31 +11,38 @@ import (
 	"convsync/migrations"
 )
 
-// aLayoutMore are the migrations and one more.
-func aLayoutMore(t *testing.T) fstest.MapFS {
+// aLayoutMore are the migrations and one more, and how many there are without it.
+func aLayoutMore(t *testing.T) (more fstest.MapFS, known int64) {
 	t.Helper()
-	first, err := migrations.Files.ReadFile("00001_tables.sql")
+	files, err := migrations.Files.ReadDir(".")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fstest.MapFS{
-		"00001_tables.sql": {Data: first},
-		"00002_more.sql":   {Data: []byte("-- +goose Up\nALTER TABLE projects ADD COLUMN example text;\n")},
+	more = fstest.MapFS{}
+	for _, file := range files {
+		text, err := migrations.Files.ReadFile(file.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		more[file.Name()] = &fstest.MapFile{Data: text}
 	}
+	more["99999_more.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nALTER TABLE projects ADD COLUMN example text;\n")}
+	return more, int64(len(files))
 }
 
 func TestAnOlderLayoutWithDataIsLeftToMigrate(t *testing.T) {
 	t.Parallel()
 	d, _ := prepared(t)
 	newer := open(t, Options{URL: d.URL})
-	newer.layouts = aLayoutMore(t)
+	more, known := aLayoutMore(t)
+	newer.layouts = more
 	loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon))
 	for _, err := range []error{newer.Prepare(t.Context()), newer.Check(t.Context())} {
 		if !errors.Is(err, load.ErrNeedsMigration) {
 			t.Errorf("got %v, want ErrNeedsMigration", err)
 		}
 	}
-	if s, err := newer.MigrationStatus(t.Context()); err != nil || s != (MigrationStatus{Applied: 1, Known: 2}) {
+	if s, err := newer.MigrationStatus(t.Context()); err != nil || s != (MigrationStatus{Applied: known, Known: 99999}) {
 		t.Errorf("status %+v, %v", s, err)
 	}
 	if err := newer.Migrate(t.Context()); err != nil {
@@ -47,7 +54,7 @@ func TestAnOlderLayoutWithDataIsLeftToMigrate(t *testing.T) {
 	var tooNew *load.TooNewError
 	_, stateErr := d.State(t.Context(), nil)
 	for _, err := range []error{d.Prepare(t.Context()), d.Check(t.Context()), d.Migrate(t.Context()), stateErr} {
-		if !errors.As(err, &tooNew) || tooNew.Found != 2 || tooNew.Highest != 1 {
+		if !errors.As(err, &tooNew) || tooNew.Found != 99999 || tooNew.Highest != known {
 			t.Errorf("got %v, want a TooNewError", err)
 		}
 	}
@@ -57,11 +64,11 @@ func TestAnOlderLayoutWithoutDataIsTakenUp(t *testing.T) {
 	t.Parallel()
 	d, _ := prepared(t)
 	newer := open(t, Options{URL: d.URL})
-	newer.layouts = aLayoutMore(t)
+	newer.layouts, _ = aLayoutMore(t)
 	if err := newer.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := newer.MigrationStatus(t.Context()); err != nil || s.Applied != 2 {
+	if s, err := newer.MigrationStatus(t.Context()); err != nil || s.Applied != 99999 {
 		t.Errorf("status %+v, %v", s, err)
 	}
 }
@@ -74,7 +81,7 @@ func TestAMigrationWaitsForTheWriter(t *testing.T) {
 		t.Fatal(err)
 	}
 	newer := open(t, Options{URL: d.URL, LockWait: patience})
-	newer.layouts = aLayoutMore(t)
+	newer.layouts, _ = aLayoutMore(t)
 	var locked *load.LockedError
 	if err := newer.Migrate(t.Context()); !errors.As(err, &locked) || locked.Owner.RunID != "run-1" {
 		t.Errorf("beside a writer: %v, want a LockedError", err)

@@ -1,0 +1,96 @@
+package load
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"convsync/internal/warehouse"
+)
+
+// What lateness is measured of, counted from a conversation's start. A run that
+// comes seldom sees everything late: these are what a reader sees, and not the
+// source's doing alone.
+const (
+	LateArrival = "arrival" // until it was first seen
+	LateFinal   = "final"   // until it was first seen ended
+	LateChange  = "change"  // until an ended one was seen changed
+)
+
+// LatenessKey is a bucket of sync_lateness: conversations that were late by up
+// to UpperSeconds, and by more than the bucket below.
+type LatenessKey struct {
+	Measure      string
+	UpperSeconds int64
+}
+
+const (
+	minute = 60
+	hour   = 60 * minute
+	day    = 24 * hour
+)
+
+// lateBuckets are the upper bounds of the buckets, in seconds; what is beyond
+// the last has math.MaxInt64.
+var lateBuckets = [...]int64{
+	1, 2, 5, 10, 20, 30, minute, 2 * minute, 3 * minute, 5 * minute, 7 * minute, 10 * minute, 15 * minute, 20 * minute, 30 * minute, 45 * minute,
+	hour, 90 * minute, 2 * hour, 3 * hour, 4 * hour, 6 * hour, 8 * hour, 12 * hour, 18 * hour,
+	day, 36 * hour, 2 * day, 3 * day, 4 * day, 5 * day, 6 * day, 7 * day, 10 * day, 14 * day, 21 * day, 30 * day,
+}
+
+// Observe counts into c how late a conversation is that is about to be written
+// at a moment in place of stored (nil: it is new), both as [Reconcile] left
+// them.
+func Observe(c *Counts, in, stored *warehouse.Rows, at, liveSince warehouse.Timestamp) {
+	start := in.Conversation.StartedAt
+	if liveSince == 0 || start < liveSince {
+		return
+	}
+	count := func(measure string) {
+		if c.Lateness == nil {
+			c.Lateness = map[LatenessKey]int64{}
+		}
+		c.Lateness[LatenessKey{measure, lateBucket(int64(at-start) / 1e6)}]++
+	}
+	ended := in.Conversation.Lifecycle == warehouse.LifecycleFinal
+	if stored == nil {
+		count(LateArrival)
+	}
+	switch {
+	case !ended:
+	case stored == nil || stored.Conversation.Lifecycle != warehouse.LifecycleFinal:
+		count(LateFinal)
+	case stored.Conversation.ContentHash != in.Conversation.ContentHash:
+		count(LateChange)
+	}
+}
+
+func lateBucket(seconds int64) int64 {
+	i, _ := slices.BinarySearch(lateBuckets[:], seconds)
+	if i == len(lateBuckets) {
+		return math.MaxInt64
+	}
+	return lateBuckets[i]
+}
+
+// Late is the upper bound of the bucket that holds the share p (0 to 1) of what
+// was counted of a measure, and how many were; a bound of 0 when none was. What
+// is beyond all buckets is math.MaxInt64 ns.
+func Late(buckets []warehouse.Lateness, measure string, p float64) (bound time.Duration, n int64) {
+	sorted := slices.DeleteFunc(slices.Clone(buckets), func(b warehouse.Lateness) bool { return b.Measure != measure })
+	slices.SortFunc(sorted, func(a, b warehouse.Lateness) int { return cmp.Compare(a.UpperSeconds, b.UpperSeconds) })
+	for _, b := range sorted {
+		n += b.Count
+	}
+	rank, below := int64(math.Ceil(p*float64(n))), int64(0)
+	for _, b := range sorted {
+		if below += b.Count; below >= max(rank, 1) {
+			if b.UpperSeconds > math.MaxInt64/int64(time.Second) {
+				return math.MaxInt64, n
+			}
+			return time.Duration(b.UpperSeconds) * time.Second, n
+		}
+	}
+	return 0, n
+}
