@@ -49,6 +49,24 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
+// BenchmarkQuiet loads a year of 30 conversations a day as one stretch.
+func BenchmarkQuiet(b *testing.B) {
+	rows := benchRows(365 * 30)
+	for i, r := range rows {
+		*r = *loadtest.Conversation("p", r.Conversation.ConversationID, loadtest.Noon.AddDate(0, 0, -i/30), loadtest.Turns(benchTurns))
+	}
+	rows = rows[:len(rows)/benchBatch*benchBatch]
+	for b.Loop() {
+		_, w := benchLake(b)
+		start := time.Now()
+		benchPublish(b, w, rows)
+		b.ReportMetric(float64(len(rows))/time.Since(start).Seconds(), "conversations/s")
+		if err := w.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func benchLake(b *testing.B) (load.Destination, load.Writer) {
 	l, err := parquet.Open(parquet.Options{Path: b.TempDir()})
 	if err != nil {

@@ -1,6 +1,7 @@
 package parquet
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"syscall"
@@ -11,7 +12,7 @@ import (
 // failed is err for people: what could not be done, and what to do about it.
 func failed(what string, err error) error {
 	var told *load.StateError
-	if err == nil || errors.As(err, &told) {
+	if err == nil || errors.As(err, &told) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	return &load.StateError{What: what, Hint: hint(err), Err: err}

@@ -6,9 +6,14 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // operation is a step of a commit. Doing it again changes nothing.
@@ -78,7 +83,7 @@ func (c *commit) remove(to string) {
 	c.operations = append(c.operations, operation{Kind: opRemove, To: to})
 }
 
-// write writes a file under _sync/tmp and makes it durable.
+// write writes a file under _sync/tmp.
 func (c *commit) write(write func(io.Writer) error) (name string, err error) {
 	if len(c.operations) == 0 {
 		c.lake.step("prepare")
@@ -93,23 +98,27 @@ func (c *commit) write(write func(io.Writer) error) (name string, err error) {
 	if err == nil {
 		err = w.Flush()
 	}
-	if err == nil {
-		err = f.Sync()
-	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		_ = os.Remove(c.lake.path(name)) // the next writer clears away what stays
 	}
 	return name, err
 }
 
-// do commits: the journal first, then the operations.
+// do commits: the new files and the journal are made durable, then the
+// operations are done.
 func (c *commit) do() error {
 	l := c.lake
 	from, err := c.write(func(w io.Writer) error { return json.NewEncoder(w).Encode(c.operations) })
 	if err != nil {
 		return err
 	}
-	if err := syncFolder(l.path(tmpDir)); err != nil { // the names of the new files
+	made := []string{l.path(from)}
+	for _, op := range c.operations {
+		if op.From != "" {
+			made = append(made, l.path(op.From))
+		}
+	}
+	if err := errors.Join(syncAll(made), syncPath(l.path(tmpDir))); err != nil {
 		return err
 	}
 	l.step("journal")
@@ -117,7 +126,7 @@ func (c *commit) do() error {
 		return err
 	}
 	c.durable = true
-	if err := syncFolder(l.path(syncDir)); err != nil {
+	if err := syncPath(l.path(syncDir)); err != nil {
 		return err
 	}
 	return l.apply(c.operations, false)
@@ -165,18 +174,20 @@ func (l *Lake) apply(operations []operation, again bool) error {
 		if err := l.applyOne(op); err != nil {
 			return err
 		}
-		folders[filepath.Dir(l.path(op.To))] = true
-	}
-	for folder := range folders {
-		if err := syncFolder(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+		folder := filepath.Dir(l.path(op.To))
+		if op.Kind == opRemove && !l.has(path.Dir(op.To)) {
+			folder = filepath.Dir(folder) // it went with its last file
 		}
+		folders[folder] = true
+	}
+	if err := syncAll(slices.Collect(maps.Keys(folders))); err != nil {
+		return err
 	}
 	l.step("done")
 	if err := os.Remove(l.path(journalFile)); err != nil {
 		return err
 	}
-	if err := syncFolder(l.path(syncDir)); err != nil {
+	if err := syncPath(l.path(syncDir)); err != nil {
 		return err
 	}
 	for _, op := range operations {
@@ -265,8 +276,21 @@ func (l *Lake) clearTemporary() error {
 	return failed("cannot clear "+l.path(tmpDir), err)
 }
 
-// syncFolder makes the names in a folder durable.
-func syncFolder(path string) error {
+// syncsAtOnce is how many files are made durable at once: the disk does them
+// together.
+const syncsAtOnce = 16
+
+// syncAll makes files and the names in folders durable.
+func syncAll(paths []string) error {
+	var group errgroup.Group
+	group.SetLimit(syncsAtOnce)
+	for _, path := range paths {
+		group.Go(func() error { return syncPath(path) })
+	}
+	return group.Wait()
+}
+
+func syncPath(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err

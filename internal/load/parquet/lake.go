@@ -125,7 +125,7 @@ func (l *Lake) writeFormat() error {
 	if err != nil {
 		return errors.Join(err, os.Remove(name))
 	}
-	return errors.Join(syncFolder(l.path(syncDir)), syncFolder(l.root), syncFolder(filepath.Dir(l.root)))
+	return errors.Join(syncPath(l.path(syncDir)), syncPath(l.root), syncPath(filepath.Dir(l.root)))
 }
 
 // lakeFormat is the content of lake.json.

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"io"
 	"maps"
-	"math"
 	"slices"
 	"strings"
-	"unique"
 
 	"golang.org/x/sync/errgroup"
 
@@ -29,14 +27,6 @@ type publication struct {
 	counts  load.Counts
 	days    map[partition]*dayChange
 	commit  *commit
-}
-
-// known is what is stored of a conversation, as far as it takes to tell
-// whether it changed.
-type known struct {
-	partition                    partition
-	environment, hash, lifecycle string
-	missing                      bool
 }
 
 // Publish implements [load.Writer].
@@ -99,171 +89,6 @@ func (p *publication) day(part partition) *dayChange {
 		p.days[part] = d
 	}
 	return d
-}
-
-// compare sorts out which of the staged conversations are new, and which
-// changed.
-func (p *publication) compare(ctx context.Context) error {
-	entries := p.staged.newest()
-	stored, err := p.locate(ctx, entries)
-	if err != nil {
-		return err
-	}
-	staged := stageReader{stage: p.staged}
-	differing := map[partition]map[string]entry{} // by where they are stored
-	var c warehouse.Conversation
-	for _, e := range entries {
-		old, ok := stored[conversationKey{e.project, e.id}]
-		if !ok {
-			d := p.day(e.partition())
-			d.put = append(d.put, e)
-			continue
-		}
-		if err := staged.head(&e, &c); err != nil {
-			return err
-		}
-		same := c.ContentHash == old.hash && c.Lifecycle == old.lifecycle && !old.missing
-		if same || !load.Outranks(p.environments[e.project], c.Environment, old.environment) {
-			p.counts.Unchanged++
-			continue
-		}
-		if differing[old.partition] == nil {
-			differing[old.partition] = map[string]entry{}
-		}
-		differing[old.partition][e.id] = e
-	}
-	for part, wanted := range differing {
-		if err := p.reconcile(ctx, part, wanted); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// locate finds what is stored of the conversations.
-func (p *publication) locate(ctx context.Context, entries []entry) (map[conversationKey]known, error) {
-	stored := map[conversationKey]known{}
-	byDay := map[partition]map[string]bool{}
-	for _, e := range entries {
-		want(byDay, e.partition(), e.id)
-	}
-	if err := p.look(ctx, byDay, stored); err != nil {
-		return nil, err
-	}
-	elsewhere, err := p.elsewhere(ctx, entries, stored)
-	if err != nil {
-		return nil, err
-	}
-	return stored, p.look(ctx, elsewhere, stored)
-}
-
-// elsewhere tells on which other days conversations may be stored that are not
-// on the day of their start.
-func (p *publication) elsewhere(ctx context.Context, entries []entry, stored map[conversationKey]known) (map[partition]map[string]bool, error) {
-	wanted := map[partition]map[string]bool{}
-	ids := map[uint64][]string{} // one, but for rare twins
-	first, last := day(math.MaxInt64), day(math.MinInt64)
-	for _, e := range entries {
-		if _, ok := stored[conversationKey{e.project, e.id}]; !ok {
-			hash := hashID(e.id)
-			ids[hash] = append(ids[hash], e.id)
-			first, last = min(first, dayOf(e.start)), max(last, dayOf(e.start))
-		}
-	}
-	if len(ids) == 0 {
-		return wanted, nil
-	}
-	project := p.stretch.Feed.ProjectID
-	found, err := p.index.find(ctx, project, first, last, slices.Sorted(maps.Keys(ids)))
-	if err != nil {
-		return nil, err
-	}
-	for part, hashes := range found {
-		for _, hash := range hashes {
-			for _, id := range ids[hash] {
-				want(wanted, part, id)
-			}
-		}
-	}
-	return wanted, nil
-}
-
-func want(wanted map[partition]map[string]bool, p partition, id string) {
-	if wanted[p] == nil {
-		wanted[p] = map[string]bool{}
-	}
-	wanted[p][id] = true
-}
-
-// look reads what is known of the wanted conversations of the partitions.
-func (p *publication) look(ctx context.Context, wanted map[partition]map[string]bool, into map[conversationKey]known) error {
-	for part, ids := range wanted {
-		days, err := p.index.stored(part.project)
-		if err != nil {
-			return err
-		}
-		if !days[part.day] {
-			continue
-		}
-		err = p.lake.scan(ctx, part, func(c *warehouse.Conversation) {
-			if !ids[c.ConversationID] {
-				return
-			}
-			into[conversationKey{part.project, strings.Clone(c.ConversationID)}] = known{
-				partition: part, environment: unique.Make(c.Environment).Value(), hash: strings.Clone(c.ContentHash),
-				lifecycle: unique.Make(c.Lifecycle).Value(), missing: c.MissingSince.Valid,
-			}
-		}, "conversation_id", "environment", "content_hash", "lifecycle", "missing_since")
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// reconcile brings the wanted conversations together with what is stored of
-// them in the partition.
-func (p *publication) reconcile(ctx context.Context, part partition, wanted map[string]entry) (err error) {
-	if p.second == nil {
-		if p.second, err = p.lake.newStage(); err != nil {
-			return err
-		}
-	}
-	day, err := p.lake.openDay(ctx, part)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, day.close()) }()
-	staged := stageReader{stage: p.staged}
-	var old, in warehouse.Rows
-	for left := len(wanted); left > 0; {
-		more, err := day.next(&old)
-		if err != nil || !more {
-			return err
-		}
-		id := old.Conversation.ConversationID
-		e, ok := wanted[id]
-		if !ok {
-			continue
-		}
-		left--
-		if err := staged.read(&e, &in); err != nil {
-			return err
-		}
-		if !load.Reconcile(&in, &old, p.stretch.At, p.stretch.RunID) {
-			p.counts.Unchanged++
-			continue
-		}
-		if err := p.second.add([]*warehouse.Rows{&in}); err != nil {
-			return err
-		}
-		written := p.second.entries[len(p.second.entries)-1]
-		written.reconciled = true
-		d := p.day(written.partition())
-		d.put = append(d.put, written)
-		p.day(part).gone[written.id] = true
-	}
-	return nil
 }
 
 // merge writes the new files of the partitions in which something changes.

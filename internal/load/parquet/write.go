@@ -151,8 +151,8 @@ func (w *fileWriter[R]) encodeBatch(batch arrow.RecordBatch) error {
 	return nil
 }
 
-// close finishes the file and makes it durable. A file that is not whole is
-// an error, and the caller's to remove.
+// close finishes the file; its commit makes it durable. A file that is not
+// whole is an error, and the caller's to remove.
 func (w *fileWriter[R]) close() (fileInfo, error) {
 	w.flush()
 	close(w.batches)
@@ -162,9 +162,6 @@ func (w *fileWriter[R]) close() (fileInfo, error) {
 	err = errors.Join(err, w.parquet.Close())
 	if err == nil && int64(w.parquet.NumRows()) != w.rows {
 		err = fmt.Errorf("%d of %d rows of %s were written", w.parquet.NumRows(), w.rows, w.format.table.Name)
-	}
-	if err == nil {
-		err = w.file.Sync()
 	}
 	err = errors.Join(err, w.file.Close())
 	return fileInfo{Rows: w.rows, Bytes: w.bytes, SHA256: hex.EncodeToString(w.hash.Sum(nil))}, err
