@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -174,12 +173,9 @@ func (l *Lake) apply(operations []operation, again bool) error {
 		if err := l.applyOne(op); err != nil {
 			return err
 		}
-		folder := filepath.Dir(l.path(op.To))
-		if op.Kind == opRemove && !l.has(path.Dir(op.To)) {
-			folder = filepath.Dir(folder) // it went with its last file
-		}
-		folders[folder] = true
+		folders[filepath.Dir(l.path(op.To))] = true
 	}
+	l.removeEmpty(operations, folders)
 	if err := syncAll(slices.Collect(maps.Keys(folders))); err != nil {
 		return err
 	}
@@ -219,6 +215,21 @@ func (l *Lake) makeFolder(path string, again bool, changed map[string]bool) erro
 	return nil
 }
 
+// removeEmpty removes the folders of partitions that have become empty. One
+// may be gone already.
+func (l *Lake) removeEmpty(operations []operation, changed map[string]bool) {
+	for _, op := range operations {
+		if op.Kind != opRemove || !isPartition(op.To) {
+			continue
+		}
+		folder := filepath.Dir(l.path(op.To))
+		if err := os.Remove(folder); err == nil || errors.Is(err, fs.ErrNotExist) {
+			delete(changed, folder)
+			changed[filepath.Dir(folder)] = true
+		}
+	}
+}
+
 func (l *Lake) applyOne(op operation) error {
 	to := l.path(op.To)
 	switch op.Kind {
@@ -226,7 +237,6 @@ func (l *Lake) applyOne(op operation) error {
 		if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		_ = os.Remove(filepath.Dir(to)) // when nothing else is in it
 		return nil
 	case opAppend:
 		return appendFile(l.path(op.From), to, op.Offset)

@@ -88,6 +88,9 @@ func (p partition) file(table string) string {
 	return table + "/" + projectDir(p.project) + "/started_date=" + p.day.String() + "/" + partName
 }
 
+// isPartition reports whether a name is of a partition's file.
+func isPartition(name string) bool { return strings.Contains(name, "/started_date=") }
+
 // manifest is where the manifest of the partition's month lies.
 func (p partition) manifest() string {
 	return manifestDir + "/" + projectDir(p.project) + "/" + p.day.month() + ".json"
