@@ -125,7 +125,7 @@ func (p *publication) look(ctx context.Context, wanted map[partition]map[string]
 		if !days[part.day] {
 			continue
 		}
-		err = p.lake.scan(ctx, part, func(c *warehouse.Conversation) {
+		err = p.lake.own().scan(ctx, part, func(c *warehouse.Conversation) {
 			if !ids[c.ConversationID] {
 				return
 			}
@@ -149,7 +149,7 @@ func (p *publication) reconcile(ctx context.Context, part partition, wanted map[
 			return err
 		}
 	}
-	day, err := p.lake.openDay(ctx, part)
+	day, err := p.lake.own().openDay(ctx, part)
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,6 @@ import (
 
 // dayReader reads the stored conversations of a partition in their order.
 type dayReader struct {
-	lake          *Lake
-	partition     partition
 	conversations *fileReader[warehouse.Conversation]
 	turns         *fileReader[warehouse.Turn]
 	entities      *fileReader[warehouse.Entity]
@@ -20,12 +18,12 @@ type dayReader struct {
 	audio         *fileReader[warehouse.AudioReference]
 }
 
-func (l *Lake) openDay(ctx context.Context, p partition) (*dayReader, error) {
-	d := &dayReader{lake: l, partition: p}
+func (v *view) openDay(ctx context.Context, p partition) (*dayReader, error) {
+	d := &dayReader{}
 	err := errors.Join(
-		openPart(ctx, d, conversations, &d.conversations), openPart(ctx, d, turns, &d.turns),
-		openPart(ctx, d, entities, &d.entities), openPart(ctx, d, metrics, &d.metrics),
-		openPart(ctx, d, audioReferences, &d.audio),
+		openPart(ctx, v, p, conversations, &d.conversations), openPart(ctx, v, p, turns, &d.turns),
+		openPart(ctx, v, p, entities, &d.entities), openPart(ctx, v, p, metrics, &d.metrics),
+		openPart(ctx, v, p, audioReferences, &d.audio),
 	)
 	if err != nil {
 		return nil, errors.Join(err, d.close())
@@ -33,9 +31,43 @@ func (l *Lake) openDay(ctx context.Context, p partition) (*dayReader, error) {
 	return d, nil
 }
 
-func openPart[R any](ctx context.Context, d *dayReader, f *format[R], into **fileReader[R]) (err error) {
-	*into, err = openFile(ctx, f, d.lake.path(d.partition.file(f.table.Name)), d.partition.project)
+func openPart[R any](ctx context.Context, v *view, p partition, f *format[R], into **fileReader[R]) (err error) {
+	*into, err = openFile(ctx, v, f, p.file(f.table.Name), p.project)
 	return err
+}
+
+// openSettled opens a partition beside a writer, all of its files as of one
+// commit. It looks again for as long as commits begin or end meanwhile.
+//
+// While one journal stands, nothing but its operations is done, and the view
+// takes them all as done. Without one before and after, the files are of one
+// commit when each still lies in its place: none comes back once it was
+// replaced.
+func (l *Lake) openSettled(ctx context.Context, p partition) (*dayReader, error) {
+	for {
+		d, settled, err := l.tryDay(ctx, p)
+		if err != nil || settled {
+			return d, err
+		}
+		if err := errors.Join(d.close(), ctx.Err()); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (l *Lake) tryDay(ctx context.Context, p partition) (d *dayReader, settled bool, err error) {
+	v, err := l.view()
+	if err != nil {
+		return nil, false, err
+	}
+	d, err = v.openDay(ctx, p)
+	settled = err == nil && v.stands() && (v.journal != nil || d.current())
+	return d, settled, errors.Join(err, v.close())
+}
+
+// current reports whether the files are still those of the partition.
+func (d *dayReader) current() bool {
+	return d.conversations.current() && d.turns.current() && d.entities.current() && d.metrics.current() && d.audio.current()
 }
 
 // next reads the next conversation with its parts into r; false at the end.

@@ -41,7 +41,7 @@ func (w *writer) finish(c *commit, run *warehouse.SyncRun) error {
 
 // copies puts the sync's own tables into a commit, as Parquet.
 func (w *writer) copies(c *commit, next *state, run *warehouse.SyncRun, since warehouse.Timestamp) error {
-	rejects, err := readLines(&warehouse.Rejects, w.lake.path(statePath(warehouse.Rejects.Name)))
+	rejects, err := readLines(w.lake.own(), &warehouse.Rejects)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (w *writer) copies(c *commit, next *state, run *warehouse.SyncRun, since wa
 // copyRuns copies the log of runs, and the run that ends.
 func (w *writer) copyRuns(c *commit, run *warehouse.SyncRun) error {
 	return copyTable(c, &warehouse.SyncRuns, func(do func(*warehouse.SyncRun)) error {
-		err := eachLine(&warehouse.SyncRuns, w.lake.path(runsFile), func(r *warehouse.SyncRun) error {
+		err := eachLine(w.lake.own(), &warehouse.SyncRuns, runsFile, func(r *warehouse.SyncRun) error {
 			do(r)
 			return nil
 		})

@@ -40,9 +40,10 @@ type commit struct {
 
 func (l *Lake) newCommit() *commit { return &commit{lake: l} }
 
-// temporary is a name under _sync/tmp that is not taken in this process.
+// temporary is a name under _sync/tmp that is never taken twice: a reader may
+// still look for it when it is long in its place.
 func (l *Lake) temporary(kind string) string {
-	return tmpDir + "/" + strconv.FormatInt(l.serial.Add(1), 10) + "-" + kind
+	return tmpDir + "/" + l.token + "-" + strconv.FormatInt(l.serial.Add(1), 10) + "-" + kind
 }
 
 // put writes a new file that is to replace the one at to.

@@ -35,7 +35,8 @@ type Lake struct {
 	root     string
 	lockWait time.Duration
 	step     func(string)
-	serial   atomic.Int64 // of temporary names
+	token    string       // in temporary names: no two processes have the same
+	serial   atomic.Int64 // in temporary names
 }
 
 // Open opens a lake. It touches nothing: the folder need not be there.
@@ -47,7 +48,7 @@ func Open(o Options) (*Lake, error) {
 	if err != nil {
 		return nil, failed("cannot tell where "+o.Path+" is", err)
 	}
-	l := &Lake{root: root, lockWait: o.LockWait, step: o.Step}
+	l := &Lake{root: root, lockWait: o.LockWait, step: o.Step, token: rand.Text()}
 	if l.lockWait == 0 {
 		l.lockWait = 10 * time.Second
 	}

@@ -96,8 +96,9 @@ func target(field any) any {
 
 // eachLine parses the rows of a file in their order. A file that is not there
 // has none.
-func eachLine[R any](t *warehouse.Table[R], path string, do func(*R) error) error {
-	f, err := os.Open(path)
+func eachLine[R any](v *view, t *warehouse.Table[R], name string, do func(*R) error) error {
+	path := v.lake.path(name)
+	f, err := v.open(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -124,8 +125,9 @@ func eachLine[R any](t *warehouse.Table[R], path string, do func(*R) error) erro
 	}
 }
 
-func readLines[R any](t *warehouse.Table[R], path string) (rows []R, err error) {
-	err = eachLine(t, path, func(row *R) error {
+// readLines reads the rows of one of the small tables.
+func readLines[R any](v *view, t *warehouse.Table[R]) (rows []R, err error) {
+	err = eachLine(v, t, statePath(t.Name), func(row *R) error {
 		rows = append(rows, *row)
 		return nil
 	})

@@ -119,7 +119,7 @@ func (x *index) load(ctx context.Context, p partition) ([]uint64, error) {
 		return ids, nil
 	}
 	var ids []uint64
-	err := x.lake.scan(ctx, p, func(c *warehouse.Conversation) {
+	err := x.lake.own().scan(ctx, p, func(c *warehouse.Conversation) {
 		ids = append(ids, hashID(c.ConversationID))
 	}, "conversation_id")
 	if err != nil {
@@ -155,8 +155,8 @@ func (x *index) forget(project string, far func(day) bool) {
 }
 
 // scan reads some columns of the conversations of a partition.
-func (l *Lake) scan(ctx context.Context, p partition, do func(*warehouse.Conversation), columns ...string) (err error) {
-	r, err := openFile(ctx, conversations, l.path(p.file(conversations.table.Name)), p.project, columns...)
+func (v *view) scan(ctx context.Context, p partition, do func(*warehouse.Conversation), columns ...string) (err error) {
+	r, err := openFile(ctx, v, conversations, p.file(conversations.table.Name), p.project, columns...)
 	if err != nil {
 		return err
 	}

@@ -5,8 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
+	"path"
 
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
@@ -28,6 +27,7 @@ type dayInfo struct {
 type tally struct {
 	Conversations int64               `json:"conversations"`
 	Hidden        int64               `json:"hidden"`
+	Missing       int64               `json:"missing"`
 	Newest        warehouse.Timestamp `json:"newest"` // start, in microseconds
 }
 
@@ -42,6 +42,9 @@ func (d *dayInfo) count(c *warehouse.Conversation) {
 	if c.TranscriptStatus == warehouse.TranscriptHidden || c.TranscriptStatus == warehouse.TranscriptHiddenKept {
 		t.Hidden++
 	}
+	if c.MissingSince.Valid {
+		t.Missing++
+	}
 }
 
 // putManifests puts the manifests of the months of changed partitions into a commit.
@@ -52,7 +55,7 @@ func (c *commit) putManifests(changed map[partition]*dayInfo) error {
 		m := months[name]
 		if m == nil {
 			m = &manifest{Project: p.project}
-			if err := c.lake.readJSON(name, m); err != nil {
+			if err := c.lake.own().readJSON(name, m); err != nil {
 				return err
 			}
 			if m.Days == nil {
@@ -74,18 +77,24 @@ func (c *commit) putManifests(changed map[partition]*dayInfo) error {
 }
 
 // eachManifest reads the manifests of a project.
-func (l *Lake) eachManifest(project string, do func(*manifest)) error {
+func (v *view) eachManifest(project string, do func(*manifest)) error {
 	folder := manifestDir + "/" + projectDir(project)
-	entries, err := os.ReadDir(l.path(folder))
+	entries, err := os.ReadDir(v.lake.path(folder))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return failed("cannot read "+l.path(folder), err)
+		return failed("cannot read "+v.lake.path(folder), err)
 	}
+	names := map[string]bool{}
 	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), ".json") {
-			continue
+		names[folder+"/"+e.Name()] = true
+	}
+	for name := range v.from { // may be to come
+		if path.Dir(name) == folder {
+			names[name] = true
 		}
+	}
+	for name := range names {
 		var m manifest
-		if err := l.readJSON(filepath.ToSlash(filepath.Join(folder, e.Name())), &m); err != nil {
+		if err := v.readJSON(name, &m); err != nil {
 			return err
 		}
 		do(&m)
@@ -95,18 +104,23 @@ func (l *Lake) eachManifest(project string, do func(*manifest)) error {
 
 // Summary implements [load.Destination].
 func (l *Lake) Summary(_ context.Context, feeds []load.Feed) (map[load.Feed]load.FeedSummary, error) {
-	s, err := l.readState()
+	v, err := l.view()
 	if err != nil {
 		return nil, err
 	}
-	rejects, err := readLines(&warehouse.Rejects, l.path(statePath(warehouse.Rejects.Name)))
+	defer v.close() //nolint:errcheck // it is only read
+	s, err := v.readState()
+	if err != nil {
+		return nil, err
+	}
+	rejects, err := readLines(v, &warehouse.Rejects)
 	if err != nil {
 		return nil, err
 	}
 	out := make(map[load.Feed]load.FeedSummary, len(feeds))
 	for _, f := range feeds {
 		var sum load.FeedSummary
-		err := l.eachManifest(f.ProjectID, func(m *manifest) {
+		err := v.eachManifest(f.ProjectID, func(m *manifest) {
 			for _, d := range m.Days {
 				if t := d.Environments[f.Environment]; t != nil {
 					if sum.Conversations == 0 || t.Newest > sum.Newest {
@@ -114,6 +128,7 @@ func (l *Lake) Summary(_ context.Context, feeds []load.Feed) (map[load.Feed]load
 					}
 					sum.Conversations += t.Conversations
 					sum.Hidden += t.Hidden
+					sum.Missing += t.Missing
 				}
 			}
 		})

@@ -45,7 +45,7 @@ func (m *merger) merge(ctx context.Context) (*dayResult, error) {
 	m.out, m.result = m.lake.newDay(), &dayResult{counts: load.Counts{Rows: map[string]int64{}}}
 	defer m.out.abandon()
 	slices.SortFunc(m.change.put, compareEntries)
-	stored, err := m.lake.openDay(ctx, m.change.partition)
+	stored, err := m.lake.own().openDay(ctx, m.change.partition)
 	if err != nil {
 		return nil, err
 	}

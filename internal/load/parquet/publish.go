@@ -198,7 +198,7 @@ func (p *publication) changes(next *state, changed []conversationKey) error {
 func (p *publication) account(next *state) error {
 	st := p.stretch
 	if len(st.Rejects) > 0 {
-		all, err := readLines(&warehouse.Rejects, p.lake.path(statePath(warehouse.Rejects.Name)))
+		all, err := readLines(p.lake.own(), &warehouse.Rejects)
 		if err != nil {
 			return err
 		}

@@ -15,7 +15,8 @@ import (
 // fileReader reads the rows of one file in their order.
 type fileReader[R any] struct {
 	format  *format[R]
-	path    string
+	path    string      // for people
+	info    os.FileInfo // of the file; nil: there was none
 	parquet *file.Reader
 	records pqarrow.RecordReader
 	refs    []func(*R) any // by column of the records
@@ -27,20 +28,35 @@ type fileReader[R any] struct {
 
 // openFile opens a file of a project for reading the named columns, or all of
 // them. A file that is not there has no rows.
-func openFile[R any](ctx context.Context, f *format[R], path, project string, names ...string) (*fileReader[R], error) {
-	r := &fileReader[R]{format: f, path: path, project: project}
-	parquet, err := file.OpenParquetFile(path, false)
+func openFile[R any](ctx context.Context, v *view, f *format[R], name, project string, columns ...string) (*fileReader[R], error) {
+	r := &fileReader[R]{format: f, path: v.lake.path(name), project: project}
+	opened, err := v.open(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return r, nil
 	}
 	if err != nil {
-		return nil, damaged(path, err)
+		return nil, damaged(r.path, err)
 	}
-	r.parquet = parquet
-	if err := r.choose(ctx, names); err != nil {
-		return nil, errors.Join(damaged(path, err), r.close())
+	if r.info, err = opened.Stat(); err == nil {
+		r.parquet, err = file.NewParquetReader(opened)
+	}
+	if err != nil {
+		return nil, errors.Join(damaged(r.path, err), opened.Close())
+	}
+	if err := r.choose(ctx, columns); err != nil {
+		return nil, errors.Join(damaged(r.path, err), r.close())
 	}
 	return r, nil
+}
+
+// current reports whether the file still lies where it was opened, or is still
+// not there.
+func (r *fileReader[R]) current() bool {
+	now, err := os.Stat(r.path)
+	if err != nil {
+		return r.info == nil && errors.Is(err, os.ErrNotExist)
+	}
+	return r.info != nil && os.SameFile(r.info, now)
 }
 
 // choose starts reading the columns that the file has of those asked for: a

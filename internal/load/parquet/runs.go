@@ -16,7 +16,12 @@ import (
 
 // State implements [load.Destination].
 func (l *Lake) State(_ context.Context, feeds []load.Feed) (map[load.Feed]load.FeedState, error) {
-	s, err := l.readState()
+	v, err := l.view()
+	if err != nil {
+		return nil, err
+	}
+	defer v.close() //nolint:errcheck // it is only read
+	s, err := v.readState()
 	if err != nil {
 		return nil, err
 	}

@@ -2,11 +2,8 @@ package parquet
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"io"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
@@ -38,14 +35,14 @@ type position struct {
 // statePath is where the rows of one of the sync's small tables lie.
 func statePath(table string) string { return stateDir + "/" + table + ".jsonl" }
 
-func (l *Lake) readState() (*state, error) {
+func (v *view) readState() (*state, error) {
 	s := &state{}
 	var open []warehouse.OpenConversation
 	err := errors.Join(
-		l.readJSON(positionFile, &s.position),
-		readTable(l, &warehouse.Projects, &s.projects), readTable(l, &warehouse.SyncCoverage, &s.coverage),
-		readTable(l, &warehouse.SyncWatermarks, &s.watermarks), readTable(l, &warehouse.OpenConversations, &open),
-		readTable(l, &warehouse.SchemaDrift, &s.drift),
+		v.readJSON(positionFile, &s.position),
+		readTable(v, &warehouse.Projects, &s.projects), readTable(v, &warehouse.SyncCoverage, &s.coverage),
+		readTable(v, &warehouse.SyncWatermarks, &s.watermarks), readTable(v, &warehouse.OpenConversations, &open),
+		readTable(v, &warehouse.SchemaDrift, &s.drift),
 	)
 	s.open = make(map[conversationKey]warehouse.OpenConversation, len(open))
 	for _, o := range open {
@@ -54,8 +51,8 @@ func (l *Lake) readState() (*state, error) {
 	return s, err
 }
 
-func readTable[R any](l *Lake, t *warehouse.Table[R], into *[]R) (err error) {
-	*into, err = readLines(t, l.path(statePath(t.Name)))
+func readTable[R any](v *view, t *warehouse.Table[R], into *[]R) (err error) {
+	*into, err = readLines(v, t)
 	return err
 }
 
@@ -74,21 +71,6 @@ func writeLines[R any](w io.Writer, t *warehouse.Table[R], rows []R) error {
 		if _, err := w.Write(line); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// readJSON reads a file with one JSON value; v stays as it is when there is none.
-func (l *Lake) readJSON(name string, v any) error {
-	text, err := os.ReadFile(l.path(name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return failed("cannot read "+l.path(name), err)
-	}
-	if err := json.Unmarshal(text, v); err != nil {
-		return damaged(l.path(name), err)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
+	allocate "github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
@@ -40,7 +40,29 @@ type seenFile struct {
 }
 
 func newLake(t testing.TB) *lake {
-	return &lake{path: filepath.Join(t.TempDir(), "lake"), seen: map[string]seenFile{}}
+	return &lake{path: filepath.Join(folder(t), "lake"), seen: map[string]seenFile{}}
+}
+
+// memory is where a memory file system is on Linux. There a sync costs nothing,
+// and the thousands that the tests make are most of their time.
+const memory = "/dev/shm"
+
+// folder is an empty folder for a lake, in memory where there is one.
+func folder(t testing.TB) string {
+	t.Helper()
+	if _, err := os.Stat(memory); err != nil {
+		return t.TempDir()
+	}
+	path, err := os.MkdirTemp(memory, "convsync-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(path); err != nil {
+			t.Error(err)
+		}
+	})
+	return path
 }
 
 func (s *lake) Open(t testing.TB, step func(string)) load.Destination {
@@ -283,7 +305,7 @@ func readFile[R any](t testing.TB, path string, table *warehouse.Table[R]) []R {
 		t.Fatalf("%s: %v", path, err)
 	}
 	defer reader.Close()
-	arrows, err := pqarrow.NewFileReader(reader, pqarrow.ArrowReadProperties{}, memory.DefaultAllocator)
+	arrows, err := pqarrow.NewFileReader(reader, pqarrow.ArrowReadProperties{}, allocate.DefaultAllocator)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func testRoundTrip[R any](t *testing.T, f *format[R]) {
 		if err != nil || info.Rows != rows {
 			t.Fatalf("%+v, %v", info, err)
 		}
-		r, err := openFile(t.Context(), f, path, "project")
+		r, err := openFile(t.Context(), (&Lake{root: filepath.Dir(path)}).own(), f, filepath.Base(path), "project")
 		if err != nil {
 			t.Fatal(err)
 		}

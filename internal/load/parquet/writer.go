@@ -69,7 +69,7 @@ func (w *writer) takeOver() (err error) {
 	if err := errors.Join(w.lake.recover(), w.lake.clearTemporary()); err != nil {
 		return err
 	}
-	if w.state, err = w.lake.readState(); err != nil {
+	if w.state, err = w.lake.own().readState(); err != nil {
 		return err
 	}
 	c := w.lake.newCommit()

@@ -1,0 +1,141 @@
+package parquet
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// Read implements [load.Archive]. Beside a writer each day is as of one of its
+// commits; a conversation whose start moves to another day meanwhile may be
+// read on both or on neither.
+func (l *Lake) Read(ctx context.Context, feed load.Feed, from, until warehouse.Timestamp, yield func(*warehouse.Rows) error) error {
+	days, err := l.days(feed, from, until)
+	if err != nil {
+		return err
+	}
+	for _, d := range days {
+		r, err := l.openSettled(ctx, partition{feed.ProjectID, d.day})
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(r.each(ctx, feed.Environment, from, until, yield), r.close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// each yields the conversations of an environment that started within [from, until).
+func (d *dayReader) each(ctx context.Context, environment string, from, until warehouse.Timestamp, yield func(*warehouse.Rows) error) error {
+	var r warehouse.Rows
+	for {
+		more, err := d.next(&r)
+		if err = cmp.Or(err, ctx.Err()); err != nil || !more {
+			return err
+		}
+		c := &r.Conversation
+		if c.Environment != environment || c.StartedAt < from || c.StartedAt >= until {
+			continue
+		}
+		if err := yield(&r); err != nil {
+			return err
+		}
+	}
+}
+
+// Keys implements [load.Archive].
+func (l *Lake) Keys(ctx context.Context, feed load.Feed, from, until warehouse.Timestamp) (keys []load.Key, err error) {
+	days, err := l.days(feed, from, until)
+	if err != nil {
+		return nil, err
+	}
+	v, err := l.view()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, v.close()) }()
+	for _, d := range days {
+		err := v.scan(ctx, partition{feed.ProjectID, d.day}, func(c *warehouse.Conversation) {
+			if c.Environment == feed.Environment && c.StartedAt >= from && c.StartedAt < until {
+				keys = append(keys, load.Key{
+					ID: strings.Clone(c.ConversationID), StartedAt: c.StartedAt, Missing: c.MissingSince.Valid,
+				})
+			}
+		}, keyColumns...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
+}
+
+// keyColumns are the columns of a conversation's [load.Key] and feed.
+var keyColumns = []string{"conversation_id", "environment", "started_at", "missing_since"}
+
+// HiddenDays implements [load.Archive].
+func (l *Lake) HiddenDays(_ context.Context, feed load.Feed) ([]warehouse.Timestamp, error) {
+	days, err := l.days(feed, math.MinInt64, math.MaxInt64)
+	var hidden []warehouse.Timestamp
+	for _, d := range days {
+		if d.Hidden > 0 {
+			hidden = append(hidden, warehouse.TimestampOf(d.day.time()))
+		}
+	}
+	return hidden, err
+}
+
+// Rejects implements [load.Archive].
+func (l *Lake) Rejects(ctx context.Context, feed load.Feed, yield func(*warehouse.Reject) error) (err error) {
+	v, err := l.view()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, v.close()) }()
+	return eachLine(v, &warehouse.Rejects, statePath(warehouse.Rejects.Name), func(r *warehouse.Reject) error {
+		if err := ctx.Err(); err != nil || r.ProjectID != feed.ProjectID || r.Environment != feed.Environment {
+			return err
+		}
+		return yield(r)
+	})
+}
+
+// feedDay is a day on which conversations of a feed are stored.
+type feedDay struct {
+	day day
+	*tally
+}
+
+// days lists the days of a feed on which conversations that started within
+// [from, until) may be stored, in their order. It knows them from the manifests.
+func (l *Lake) days(feed load.Feed, from, until warehouse.Timestamp) (days []feedDay, err error) {
+	v, err := l.view()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, v.close()) }()
+	if from >= until {
+		return nil, nil
+	}
+	first, last := dayOf(from), dayOf(until-1)
+	var bad error
+	err = v.eachManifest(feed.ProjectID, func(m *manifest) {
+		for date, info := range m.Days {
+			d, err := parseDay(date)
+			bad = cmp.Or(bad, err)
+			if t := info.Environments[feed.Environment]; t != nil && d >= first && d <= last {
+				days = append(days, feedDay{d, t})
+			}
+		}
+	})
+	slices.SortFunc(days, func(a, b feedDay) int { return cmp.Compare(a.day, b.day) })
+	return days, errors.Join(err, bad)
+}
+
+var _ load.Archive = (*Lake)(nil)

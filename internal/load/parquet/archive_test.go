@@ -1,0 +1,185 @@
+package parquet_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"convsync/internal/load"
+	"convsync/internal/load/loadtest"
+	"convsync/internal/warehouse"
+)
+
+const (
+	ever  = warehouse.Timestamp(1 << 62)
+	never = -ever
+)
+
+// archived reads all of a feed.
+func (s *lake) archived(t testing.TB, feed load.Feed) (rows []*warehouse.Rows) {
+	t.Helper()
+	err := s.Open(t, nil).(load.Archive).Read(t.Context(), feed, never, ever, func(r *warehouse.Rows) error {
+		rows = append(rows, loadtest.Clone(r))
+		return nil
+	})
+	if err != nil {
+		t.Errorf("Read: %v", err)
+	}
+	return rows
+}
+
+// edition is a day as it stands at a time: each conversation has as many turns
+// as its note says; some editions have no metrics, entities or audio at all.
+func edition(n int) (rows []*warehouse.Rows) {
+	for i := range 3 {
+		options := []loadtest.Option{loadtest.Turns(n), loadtest.Note(fmt.Sprint(n))}
+		if n%2 == 0 {
+			options = append(options, func(r *warehouse.Rows) { r.Entities = nil })
+		}
+		rows = append(rows, loadtest.Conversation("p", fmt.Sprint("c-", i), loadtest.Noon.Add(time.Duration(i)*time.Second), options...))
+	}
+	return rows
+}
+
+// editionOf is the edition of a day that was read; a mixture is a failure.
+func editionOf(t testing.TB, rows []*warehouse.Rows) (n int) {
+	t.Helper()
+	if len(rows) != 3 {
+		t.Fatalf("%d conversations were read, want 3", len(rows))
+	}
+	if _, err := fmt.Sscan(string(rows[0].Conversation.Note), &n); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range edition(n) {
+		if diff := loadtest.Diff(want, rows[i], loadtest.LoaderSet...); diff != "" {
+			t.Errorf("of edition %d: %s", n, diff)
+		}
+	}
+	return n
+}
+
+func TestAReaderSeesADayBeforeOrAfterACommit(t *testing.T) {
+	t.Parallel()
+	for next := 2; next <= 3; next++ { // one in which a table vanishes, one in which it comes
+		s := newLake(t)
+		s.run(t, edition(next-1)...)
+		begun, committed, steps := false, false, 0
+		w, err := s.Open(t, func(step string) {
+			if !begun {
+				return
+			}
+			committed = committed || step == "replace"
+			want := next - 1
+			if committed {
+				want = next
+			}
+			if got := editionOf(t, s.archived(t, feed)); got != want {
+				t.Errorf("at step %d, %s: edition %d was read, want %d", steps, step, got, want)
+			}
+			steps++
+		}).Begin(t.Context(), load.Owner{RunID: "run-2"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun = true
+		publish(t, w, 1, edition(next)...)
+		if steps < 8 {
+			t.Errorf("a commit of %d steps", steps)
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestReadersBesideABusyWriterSeeWholeDays(t *testing.T) {
+	t.Parallel()
+	s := newLake(t)
+	s.run(t, edition(1)...)
+	w, err := s.Open(t, nil).Begin(t.Context(), load.Owner{RunID: "run-2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var written atomic.Bool
+	read := make(chan int)
+	go func() {
+		n := 0
+		for last := 1; !written.Load(); n++ {
+			now := editionOf(t, s.archived(t, feed))
+			if now < last {
+				t.Errorf("edition %d was read after %d", now, last)
+			}
+			last = now
+		}
+		read <- n
+	}()
+	for n := 2; n <= 25; n++ {
+		publish(t, w, load.StretchID(n), edition(n)...)
+	}
+	written.Store(true)
+	if n := <-read; n == 0 {
+		t.Error("nothing was read meanwhile")
+	}
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestADayThatChangesWhileItIsReadIsReadAsItWas(t *testing.T) {
+	t.Parallel()
+	s := newLake(t)
+	s.run(t, edition(3)...)
+	var rows []*warehouse.Rows
+	err := s.Open(t, nil).(load.Archive).Read(t.Context(), feed, never, ever, func(r *warehouse.Rows) error {
+		if rows == nil {
+			s.run(t, edition(4)...)
+		}
+		rows = append(rows, loadtest.Clone(r))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := editionOf(t, rows); n != 3 {
+		t.Errorf("edition %d was read", n)
+	}
+}
+
+func TestAnArchiveTellsOfItsFeedAndStretchOnly(t *testing.T) {
+	t.Parallel()
+	s := newLake(t)
+	var want []string
+	for i := range 40 { // over the end of the month
+		start := loadtest.Noon.AddDate(0, 0, i)
+		id := fmt.Sprintf("c-%02d", 40-i)
+		s.run(t, loadtest.Conversation("p", id, start), loadtest.Conversation("p", "sandbox "+id, start, loadtest.In(loadtest.Sandbox)))
+		want = append(want, id)
+	}
+	from, until := warehouse.TimestampOf(loadtest.Noon.AddDate(0, 0, 3)), warehouse.TimestampOf(loadtest.Noon.AddDate(0, 0, 30))
+	archive := s.Open(t, nil).(load.Archive)
+	keys, err := archive.Keys(t.Context(), feed, from, until)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed, read []string
+	for _, k := range keys {
+		listed = append(listed, k.ID)
+	}
+	err = archive.Read(t.Context(), feed, from, until, func(r *warehouse.Rows) error {
+		read = append(read, r.Conversation.ConversationID)
+		return nil
+	})
+	if err != nil || !slices.Equal(read, want[3:30]) || !slices.Equal(listed, read) {
+		t.Errorf("read are %q and listed %q (%v), want %q", read, listed, err, want[3:30])
+	}
+	enough := errors.New("enough")
+	if err := archive.Read(t.Context(), feed, from, until, func(*warehouse.Rows) error { return enough }); !errors.Is(err, enough) {
+		t.Errorf("a reader that stops gets %v", err)
+	}
+	if keys, err := archive.Keys(t.Context(), feed, until, from); err != nil || len(keys) != 0 {
+		t.Errorf("a stretch that ends before it begins has %v (%v)", keys, err)
+	}
+}

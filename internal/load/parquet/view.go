@@ -1,0 +1,103 @@
+package parquet
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// view is the lake as a reader sees it beside a writer, or after one that was
+// cut off: what the journal lists counts as done, also where it is still to be
+// put into place. Of one file it shows a whole version, and of a day's files
+// those of one commit, see [Lake.openSettled].
+type view struct {
+	lake    *Lake
+	journal os.FileInfo       // nil: there was none
+	held    *os.File          // keeps the journal's inode from being used again
+	from    map[string]string // by name, where it may still lie; "": it is removed
+}
+
+// own is the lake as its writer sees it: nothing is under way but its own.
+func (l *Lake) own() *view { return &view{lake: l} }
+
+// view looks at the journal. The view is to be closed.
+func (l *Lake) view() (*view, error) {
+	v := &view{lake: l}
+	f, err := os.Open(l.path(journalFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return v, nil
+	}
+	if err != nil {
+		return nil, failed("cannot read "+l.path(journalFile), err)
+	}
+	v.held, v.from = f, map[string]string{}
+	var operations []operation
+	if v.journal, err = f.Stat(); err == nil {
+		err = json.NewDecoder(f).Decode(&operations)
+	}
+	if err != nil {
+		return nil, errors.Join(damaged(l.path(journalFile), err), f.Close())
+	}
+	for _, op := range operations {
+		switch op.Kind {
+		case opReplace:
+			v.from[op.To] = op.From
+		case opRemove:
+			v.from[op.To] = ""
+		}
+	}
+	return v, nil
+}
+
+func (v *view) close() error {
+	if v.held == nil {
+		return nil
+	}
+	return v.held.Close()
+}
+
+// stands reports whether the journal is the one that the view saw, or whether
+// there is none as there was none.
+func (v *view) stands() bool {
+	now, err := os.Stat(v.lake.path(journalFile))
+	if err != nil {
+		return v.journal == nil && errors.Is(err, fs.ErrNotExist)
+	}
+	return v.journal != nil && os.SameFile(v.journal, now)
+}
+
+// open opens a file of the lake.
+func (v *view) open(name string) (*os.File, error) {
+	if from, pending := v.from[name]; pending {
+		if from == "" {
+			return nil, fs.ErrNotExist
+		}
+		if f, err := os.Open(v.lake.path(from)); !errors.Is(err, fs.ErrNotExist) {
+			return f, err
+		}
+	}
+	return os.Open(v.lake.path(name)) // it never was to be moved, or has been
+}
+
+// readJSON reads a file with one JSON value; into stays as it is when there is
+// none.
+func (v *view) readJSON(name string, into any) error {
+	f, err := v.open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return failed("cannot read "+v.lake.path(name), err)
+	}
+	defer f.Close() //nolint:errcheck // it is only read
+	text, err := io.ReadAll(f)
+	if err != nil {
+		return failed("cannot read "+v.lake.path(name), err)
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return damaged(v.lake.path(name), err)
+	}
+	return nil
+}
