@@ -174,7 +174,11 @@ func (p *publication) reconcile(ctx context.Context, part partition, wanted map[
 			p.counts.Unchanged++
 			continue
 		}
-		if err := p.second.add([]*warehouse.Rows{&in}); err != nil {
+		load.Observe(&p.counts, &in, &old, p.stretch.At, e.liveSince)
+		if revealed(&in.Conversation, &old.Conversation) {
+			p.counts.Revealed++
+		}
+		if err := p.second.add([]*warehouse.Rows{&in}, 0); err != nil {
 			return err
 		}
 		written := p.second.entries[len(p.second.entries)-1]
@@ -184,4 +188,17 @@ func (p *publication) reconcile(ctx context.Context, part partition, wanted map[
 		p.day(part).gone[written.id] = true
 	}
 	return nil
+}
+
+// revealed reports whether a transcript that was hidden is shown again.
+func revealed(in, old *warehouse.Conversation) bool {
+	switch in.TranscriptStatus {
+	case warehouse.TranscriptComplete, warehouse.TranscriptShort:
+		return isHidden(old)
+	}
+	return false
+}
+
+func isHidden(c *warehouse.Conversation) bool {
+	return c.TranscriptStatus == warehouse.TranscriptHidden || c.TranscriptStatus == warehouse.TranscriptHiddenKept
 }

@@ -25,6 +25,12 @@ var feed = load.Feed{ProjectID: "p", Environment: loadtest.Live}
 // run does a run that stages and publishes the rows as one stretch.
 func (s *lake) run(t testing.TB, rows ...*warehouse.Rows) load.Counts {
 	t.Helper()
+	return s.runStretch(t, load.Stretch{At: 5}, 0, rows...)
+}
+
+// runStretch does a run that publishes a stretch of the feed.
+func (s *lake) runStretch(t testing.TB, st load.Stretch, liveSince warehouse.Timestamp, rows ...*warehouse.Rows) load.Counts {
+	t.Helper()
 	l := s.Open(t, nil)
 	if err := l.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
@@ -33,7 +39,8 @@ func (s *lake) run(t testing.TB, rows ...*warehouse.Rows) load.Counts {
 	if err != nil {
 		t.Fatal(err)
 	}
-	counts := publish(t, w, 1, rows...)
+	st.ID = 1
+	counts := publishStretch(t, w, st, liveSince, rows...)
 	err = w.Finish(t.Context(), &warehouse.SyncRun{RunID: "run", Kind: "incremental", Status: "succeeded", StartedAt: 1})
 	if err := errors.Join(err, w.Close()); err != nil {
 		t.Fatal(err)
@@ -43,14 +50,20 @@ func (s *lake) run(t testing.TB, rows ...*warehouse.Rows) load.Counts {
 
 func publish(t testing.TB, w load.Writer, id load.StretchID, rows ...*warehouse.Rows) load.Counts {
 	t.Helper()
+	return publishStretch(t, w, load.Stretch{ID: id, At: 5}, 0, rows...)
+}
+
+func publishStretch(t testing.TB, w load.Writer, st load.Stretch, liveSince warehouse.Timestamp, rows ...*warehouse.Rows) load.Counts {
+	t.Helper()
 	copies := make([]*warehouse.Rows, len(rows))
 	for i := range rows {
 		copies[i] = loadtest.Clone(rows[i])
 	}
-	if err := w.Stage(t.Context(), &load.Batch{Stretch: id, Feed: feed, Rows: copies}); err != nil {
+	if err := w.Stage(t.Context(), &load.Batch{Stretch: st.ID, Feed: feed, Rows: copies, LiveSince: liveSince}); err != nil {
 		t.Fatal(err)
 	}
-	counts, err := w.Publish(t.Context(), &load.Stretch{ID: id, Feed: feed, RunID: "run", At: 5})
+	st.Feed, st.RunID = feed, "run"
+	counts, err := w.Publish(t.Context(), &st)
 	if err != nil {
 		t.Fatal(err)
 	}

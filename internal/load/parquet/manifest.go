@@ -39,7 +39,7 @@ func (d *dayInfo) count(c *warehouse.Conversation) {
 	}
 	t.Conversations++
 	t.Newest = max(t.Newest, c.StartedAt)
-	if c.TranscriptStatus == warehouse.TranscriptHidden || c.TranscriptStatus == warehouse.TranscriptHiddenKept {
+	if isHidden(c) {
 		t.Hidden++
 	}
 	if c.MissingSince.Valid {
@@ -146,6 +146,11 @@ func (l *Lake) Summary(_ context.Context, feeds []load.Feed) (map[load.Feed]load
 			}
 		}
 		sortDrift(sum.Drift)
+		for _, b := range s.lateness {
+			if b.ProjectID == f.ProjectID && b.Environment == f.Environment {
+				sum.Lateness = append(sum.Lateness, b)
+			}
+		}
 		out[f] = sum
 	}
 	return out, nil

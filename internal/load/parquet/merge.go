@@ -16,12 +16,13 @@ type dayChange struct {
 	partition partition
 	put       []entry         // conversations that are to stand in it
 	gone      map[string]bool // stored ones that are replaced, or stand elsewhere now
+	vanished  map[string]bool // stored ones that the source no longer lists
 }
 
 // dayResult is what came of merging a partition.
 type dayResult struct {
 	counts  load.Counts
-	changed []conversationKey
+	changed []warehouse.Change // what changed, and how
 	open    []warehouse.OpenConversation
 	closed  []conversationKey
 	files   []placedFile
@@ -39,6 +40,10 @@ type merger struct {
 	reconciled stageReader
 	out        *dayWriter
 	result     *dayResult
+}
+
+func (r *dayResult) change(key conversationKey, operation string) {
+	r.changed = append(r.changed, warehouse.Change{ProjectID: key.project, ConversationID: key.id, Operation: operation})
 }
 
 func (m *merger) merge(ctx context.Context) (*dayResult, error) {
@@ -78,7 +83,8 @@ func (m *merger) interleave(ctx context.Context, stored *dayReader) error {
 		if !more {
 			return nil
 		}
-		if !m.change.gone[old.Conversation.ConversationID] {
+		id := old.Conversation.ConversationID
+		if !m.change.gone[id] && (!m.change.vanished[id] || m.vanish(&old.Conversation)) {
 			err = m.out.add(&old)
 		}
 		if err := errors.Join(err, ctx.Err()); err != nil {
@@ -99,6 +105,7 @@ func (m *merger) put(e *entry, r *warehouse.Rows) error {
 			return err
 		}
 		load.Reconcile(r, nil, m.stretch.At, m.stretch.RunID)
+		load.Observe(&m.result.counts, r, nil, m.stretch.At, e.liveSince)
 		m.result.counts.Inserted++
 	}
 	m.account(e, r)
@@ -114,7 +121,7 @@ func (m *merger) account(e *entry, r *warehouse.Rows) {
 	rows[metrics.table.Name] += int64(len(r.Metrics))
 	rows[audioReferences.table.Name] += int64(len(r.Audio))
 	key := conversationKey{m.change.partition.project, e.id}
-	m.result.changed = append(m.result.changed, key)
+	m.result.change(key, warehouse.OperationUpsert)
 	if !r.IsOpen() {
 		m.result.closed = append(m.result.closed, key)
 		return

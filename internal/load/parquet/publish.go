@@ -57,6 +57,9 @@ func (p *publication) do(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := p.vanish(ctx); err != nil {
+		return err
+	}
 	results, err := p.merge(ctx)
 	for part, r := range results {
 		p.place(part, r)
@@ -85,7 +88,7 @@ func (p *publication) do(ctx context.Context) error {
 func (p *publication) day(part partition) *dayChange {
 	d := p.days[part]
 	if d == nil {
-		d = &dayChange{partition: part, gone: map[string]bool{}}
+		d = &dayChange{partition: part, gone: map[string]bool{}, vanished: map[string]bool{}}
 		p.days[part] = d
 	}
 	return d
@@ -124,7 +127,7 @@ func (p *publication) rows(next *state, results map[partition]*dayResult) error 
 	if len(results) == 0 {
 		return nil
 	}
-	var changed []conversationKey
+	var changed []warehouse.Change
 	infos := map[partition]*dayInfo{}
 	next.open = maps.Clone(p.state.open)
 	for _, part := range slices.SortedFunc(maps.Keys(results), comparePartitions) {
@@ -172,14 +175,10 @@ func (p *publication) place(part partition, r *dayResult) {
 }
 
 // changes appends to the feed of changes.
-func (p *publication) changes(next *state, changed []conversationKey) error {
-	rows := make([]warehouse.Change, len(changed))
-	for i, key := range changed {
+func (p *publication) changes(next *state, rows []warehouse.Change) error {
+	for i := range rows {
 		next.position.Sequence++
-		rows[i] = warehouse.Change{
-			Sequence: next.position.Sequence, ProjectID: key.project, ConversationID: key.id,
-			Operation: warehouse.OperationUpsert, At: p.stretch.At, RunID: p.stretch.RunID,
-		}
+		rows[i].Sequence, rows[i].At, rows[i].RunID = next.position.Sequence, p.stretch.At, p.stretch.RunID
 	}
 	if len(rows) == 0 {
 		return nil
@@ -194,16 +193,16 @@ func (p *publication) changes(next *state, changed []conversationKey) error {
 	)
 }
 
-// account puts rejects, drift and, last of all, the coverage into the commit.
+// account puts rejects, drift, lateness and, last of all, the coverage into the
+// commit.
 func (p *publication) account(next *state) error {
 	st := p.stretch
-	if len(st.Rejects) > 0 {
-		all, err := readLines(p.lake.own(), &warehouse.Rejects)
-		if err != nil {
-			return err
-		}
-		all, p.counts.NewRejects = addRejects(all, st.Rejects)
-		if err := putTable(p.commit, &warehouse.Rejects, all); err != nil {
+	if err := p.rejects(); err != nil {
+		return err
+	}
+	if len(p.counts.Lateness) > 0 {
+		next.lateness = p.state.late(st.Feed, p.counts.Lateness)
+		if err := putTable(p.commit, &warehouse.SyncLateness, next.lateness); err != nil {
 			return err
 		}
 	}
@@ -221,4 +220,29 @@ func (p *publication) account(next *state) error {
 		putTable(p.commit, &warehouse.SyncCoverage, next.coverage),
 		putTable(p.commit, &warehouse.SyncWatermarks, next.watermarks),
 	)
+}
+
+// rejects takes the resolved rejects away and puts the stretch's to the others.
+func (p *publication) rejects() error {
+	st := p.stretch
+	if len(st.Rejects) == 0 && len(st.Resolved) == 0 {
+		return nil
+	}
+	all, err := readLines(p.lake.own(), &warehouse.Rejects)
+	if err != nil {
+		return err
+	}
+	resolved := make(map[string]bool, len(st.Resolved))
+	for _, id := range st.Resolved {
+		resolved[id] = true
+	}
+	before := len(all)
+	all = slices.DeleteFunc(all, func(r warehouse.Reject) bool {
+		return r.ProjectID == st.Feed.ProjectID && r.Environment == st.Feed.Environment && resolved[r.RejectID]
+	})
+	if len(all) == before && len(st.Rejects) == 0 {
+		return nil
+	}
+	all, p.counts.NewRejects = addRejects(all, st.Rejects)
+	return putTable(p.commit, &warehouse.Rejects, all)
 }

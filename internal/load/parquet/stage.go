@@ -30,6 +30,8 @@ type entry struct {
 	offset  int64
 	length  int
 	open    bool
+	// liveSince is that of the conversation's batch.
+	liveSince warehouse.Timestamp
 	// reconciled entries stand in the second stage file, with what is stored
 	// taken into account; the others are as the source has them.
 	reconciled bool
@@ -52,7 +54,7 @@ func (l *Lake) newStage() (*stage, error) {
 }
 
 // add appends conversations. Several goroutines may add at once.
-func (s *stage) add(rows []*warehouse.Rows) error {
+func (s *stage) add(rows []*warehouse.Rows, liveSince warehouse.Timestamp) error {
 	var encoded []byte
 	entries := make([]entry, 0, len(rows))
 	for _, r := range rows {
@@ -62,7 +64,7 @@ func (s *stage) add(rows []*warehouse.Rows) error {
 		entries = append(entries, entry{
 			// The rows' text may hold on to the whole page that it came with.
 			id: strings.Clone(c.ConversationID), project: c.ProjectID, start: c.StartedAt,
-			offset: int64(from), length: len(encoded) - from, open: r.IsOpen(),
+			offset: int64(from), length: len(encoded) - from, open: r.IsOpen(), liveSince: liveSince,
 		})
 	}
 	s.mu.Lock()

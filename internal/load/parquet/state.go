@@ -21,6 +21,7 @@ type state struct {
 	watermarks []warehouse.Watermark
 	open       map[conversationKey]warehouse.OpenConversation
 	drift      []warehouse.Drift
+	lateness   []warehouse.Lateness // ordered by its key
 }
 
 type conversationKey struct{ project, id string }
@@ -42,7 +43,7 @@ func (v *view) readState() (*state, error) {
 		v.readJSON(positionFile, &s.position),
 		readTable(v, &warehouse.Projects, &s.projects), readTable(v, &warehouse.SyncCoverage, &s.coverage),
 		readTable(v, &warehouse.SyncWatermarks, &s.watermarks), readTable(v, &warehouse.OpenConversations, &open),
-		readTable(v, &warehouse.SchemaDrift, &s.drift),
+		readTable(v, &warehouse.SchemaDrift, &s.drift), readTable(v, &warehouse.SyncLateness, &s.lateness),
 	)
 	s.open = make(map[conversationKey]warehouse.OpenConversation, len(open))
 	for _, o := range open {
@@ -183,4 +184,25 @@ func (s *state) drifting(drift []warehouse.Drift) []warehouse.Drift {
 		all[i].LastSeenAt = max(all[i].LastSeenAt, d.LastSeenAt)
 	}
 	return all
+}
+
+// late returns the lateness with what was counted of a feed added.
+func (s *state) late(feed load.Feed, counted map[load.LatenessKey]int64) []warehouse.Lateness {
+	all := slices.Clone(s.lateness)
+	for key, n := range counted {
+		row := warehouse.Lateness{
+			ProjectID: feed.ProjectID, Environment: feed.Environment, Measure: key.Measure, UpperSeconds: key.UpperSeconds, Count: n,
+		}
+		if i, seen := slices.BinarySearchFunc(all, row, compareLateness); seen {
+			all[i].Count += n
+		} else {
+			all = slices.Insert(all, i, row)
+		}
+	}
+	return all
+}
+
+func compareLateness(a, b warehouse.Lateness) int {
+	return cmp.Or(strings.Compare(a.ProjectID, b.ProjectID), strings.Compare(a.Environment, b.Environment),
+		strings.Compare(a.Measure, b.Measure), cmp.Compare(a.UpperSeconds, b.UpperSeconds))
 }

@@ -148,6 +148,7 @@ func (s *lake) dumpOwn(t testing.TB, d *loadtest.Dump) {
 	compareCopy(t, s, &warehouse.OpenConversations, d.Open)
 	compareCopy(t, s, &warehouse.Rejects, d.Rejects)
 	compareCopy(t, s, &warehouse.SchemaDrift, d.Drift)
+	compareCopy(t, s, &warehouse.SyncLateness, readState(t, s, &warehouse.SyncLateness, "state/sync_lateness.jsonl"))
 	compareCopy(t, s, &warehouse.Projects, d.Projects)
 	compareCopy(t, s, &warehouse.SyncRuns, d.Runs)
 	compareCopy(t, s, &warehouse.Changes, d.Changes)
