@@ -15,8 +15,14 @@ import (
 	"convsync/internal/load"
 )
 
-// formatVersion is the layout's version that this program writes.
-const formatVersion = 1
+// formatVersion is the layout's version that this program writes. One of an
+// older version is read as it is, and the first writer's commit makes it one of
+// this version, so that older programs leave it alone:
+//
+//   - 1 could not mark what is missing, and did not count lateness. That its
+//     manifests and state say nothing of either means none.
+//   - 2 counts both.
+const formatVersion = 2
 
 // Options configure a lake.
 type Options struct {
@@ -63,12 +69,12 @@ func (l *Lake) Close() error { return nil }
 
 // Check implements [load.Destination].
 func (l *Lake) Check(context.Context) error {
-	exists, err := l.exists()
+	version, err := l.version()
 	if err != nil {
 		return err
 	}
 	where := l.root
-	if exists {
+	if version > 0 {
 		where = l.path(syncDir)
 	}
 	for {
@@ -90,7 +96,7 @@ func (l *Lake) Check(context.Context) error {
 
 // Prepare implements [load.Destination].
 func (l *Lake) Prepare(context.Context) error {
-	if exists, err := l.exists(); exists || err != nil {
+	if version, err := l.version(); version > 0 || err != nil {
 		return err
 	}
 	l.step("folders")
@@ -100,7 +106,7 @@ func (l *Lake) Prepare(context.Context) error {
 		}
 	}
 	err := l.writeFormat()
-	if exists, _ := l.exists(); exists {
+	if version, _ := l.version(); version > 0 {
 		return nil // another process may have done the same at the same time
 	}
 	return failed("cannot make the lake "+l.root, err)
@@ -134,24 +140,24 @@ type lakeFormat struct {
 	Version int64 `json:"format_version"`
 }
 
-// exists reports whether the folder is a lake, and refuses what is neither a
-// lake of a version that is known nor empty.
-func (l *Lake) exists() (bool, error) {
+// version is the version of the lake's layout; 0: there is no lake yet. What is
+// neither a lake of a version that is known nor empty is refused.
+func (l *Lake) version() (int64, error) {
 	text, err := os.ReadFile(l.path(formatFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, l.refuseForeign()
+		return 0, l.refuseForeign()
 	}
 	if err != nil {
-		return false, failed("cannot read the lake "+l.root, err)
+		return 0, failed("cannot read the lake "+l.root, err)
 	}
 	var format lakeFormat
 	if err := json.Unmarshal(text, &format); err != nil || format.Version < 1 {
-		return false, damaged(l.path(formatFile), fmt.Errorf("it names no format_version"))
+		return 0, damaged(l.path(formatFile), fmt.Errorf("it names no format_version"))
 	}
 	if format.Version > formatVersion {
-		return false, &load.TooNewError{Where: "the lake " + l.root, Found: format.Version, Highest: formatVersion}
+		return 0, &load.TooNewError{Where: "the lake " + l.root, Found: format.Version, Highest: formatVersion}
 	}
-	return true, nil
+	return format.Version, nil
 }
 
 // refuseForeign refuses a folder with something that is not of a lake. A

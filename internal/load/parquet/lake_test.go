@@ -207,7 +207,7 @@ func TestANewerLakeIsRefused(t *testing.T) {
 	t.Parallel()
 	s := newLake(t)
 	s.run(t)
-	if err := os.WriteFile(filepath.Join(s.path, "_sync/lake.json"), []byte(`{"format_version":2}`), 0o666); err != nil {
+	if err := os.WriteFile(filepath.Join(s.path, "_sync/lake.json"), []byte(`{"format_version":3}`), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	l := s.Open(t, nil)

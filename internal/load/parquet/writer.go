@@ -42,11 +42,11 @@ var startTables = func() (names []string) {
 
 // Begin implements [load.Destination].
 func (l *Lake) Begin(ctx context.Context, owner load.Owner) (load.Writer, error) {
-	exists, err := l.exists()
+	version, err := l.version()
 	if err != nil {
 		return nil, err
 	}
-	if !exists {
+	if version == 0 {
 		return nil, &load.StateError{What: "there is no lake in " + l.root, Hint: "let `convsync run` make one"}
 	}
 	locked, err := l.lock(ctx)
@@ -64,7 +64,7 @@ func (l *Lake) Begin(ctx context.Context, owner load.Owner) (load.Writer, error)
 }
 
 // takeOver finishes what the last writer left behind, and puts this one in its
-// place.
+// place. It takes a lake of an older version up to this one.
 func (w *writer) takeOver() (err error) {
 	if err := errors.Join(w.lake.recover(), w.lake.clearTemporary()); err != nil {
 		return err
@@ -74,6 +74,15 @@ func (w *writer) takeOver() (err error) {
 	}
 	c := w.lake.newCommit()
 	defer c.discard()
+	version, err := w.lake.version() // now that nobody else changes it
+	if err != nil {
+		return err
+	}
+	if version < formatVersion {
+		if err := c.putJSON(formatFile, lakeFormat{Version: formatVersion}); err != nil {
+			return err
+		}
+	}
 	if killed := w.lake.owner(); killed.RunID != "" {
 		if err := c.extendRuns(killedRun(&killed)); err != nil {
 			return err
