@@ -32,6 +32,11 @@ race: ## run every test with the race detector
 lint: ## gofmt, go vet and golangci-lint
 	$(GO) run $(LINT) run ./...
 
+.PHONY: chaos
+chaos: postgres ## kill runs 200 times for each destination, and try thousands of sequences against the model
+	$(GO) test ./cmd/sync -run 'Killed' -timeout 60m -v -args -chaos.kills=200
+	$(GO) test ./internal/pipeline -run 'Model' -timeout 60m -args -rapid.checks=5000
+
 .PHONY: fuzz
 fuzz: ## fuzz each parser for FUZZTIME (20s)
 	@set -e; for package in $$($(GO) list ./internal/...); do \

@@ -65,10 +65,12 @@ func newRootCommand(app *app) *cobra.Command {
 		newDemoCommand(app),
 		newInitCommand(app),
 		newMigrateCommand(app),
+		newReplayCommand(app),
 		newRunCommand(app),
 		newSchemaCommand(app),
 		newSimulateCommand(app),
 		newStatusCommand(app),
+		newVerifyCommand(app),
 		newVersionCommand(app),
 	)
 	markUsageErrors(root)

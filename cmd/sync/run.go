@@ -125,7 +125,7 @@ func newRun(ctx context.Context, app *app, cfg *config.Config, o syncOptions) (*
 	}
 	return &pipeline.Options{
 		Feeds: side.feeds, Projects: side.projects, Destination: destination, Owner: newOwner(), ConfigHash: cfg.Fingerprint(),
-		Stats: side.stats, Backfill: o.backfill, Lookback: tiers(cfg.Sync.Lookback), OpenAgeLimit: cfg.Sync.OpenAgeLimit,
+		Stats: side.stats, Backfill: o.backfill, DeleteMissing: cfg.Sync.OnMissing == config.MissingDelete, MaxRejects: int64(cfg.Sync.MaxRejects), Lookback: tiers(cfg.Sync.Lookback), OpenAgeLimit: cfg.Sync.OpenAgeLimit,
 		TransformWorkers: cfg.Sync.Workers.Transform, LoadWorkers: cfg.Sync.Workers.Load,
 		Log: app.log, Progress: &pipeline.Progress{},
 	}, nil
@@ -244,6 +244,9 @@ func printReport(w io.Writer, output string, r *pipeline.Report) error {
 	c := r.Conversations
 	fmt.Fprintf(w, "%s in %s: %d conversations read, %d new, %d changed, %d unchanged", r.Status,
 		r.FinishedAt.Sub(r.StartedAt).Round(100*time.Millisecond), c.Read, c.Inserted, c.Updated, c.Unchanged)
+	if r.Missing > 0 {
+		fmt.Fprintf(w, ", %d no longer listed", r.Missing)
+	}
 	if c.Rejected > 0 {
 		fmt.Fprintf(w, ", %d rejected", c.Rejected)
 	}

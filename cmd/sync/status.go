@@ -46,8 +46,14 @@ type feedStatus struct {
 	Newest        *time.Time    `json:"newest"`
 	Open          int           `json:"open"`
 	Hidden        int64         `json:"hidden_transcripts"`
+	Missing       int64         `json:"missing_at_source"`
 	Rejects       int64         `json:"rejects"`
 	Drift         []driftStatus `json:"drift"`
+	Lateness      []lateStatus  `json:"lateness"`
+	// Lookback is how far back it takes to see 99 of 100 arrivals and changes;
+	// Warning says that what is configured is near that, or below.
+	Lookback *float64 `json:"proposed_lookback_hours"`
+	Warning  string   `json:"warning,omitempty"`
 }
 
 type gap struct {
@@ -124,7 +130,9 @@ func collectStatus(ctx context.Context, cfg *config.Config, destination load.Des
 	}
 	report := &statusReport{Destination: describeDestination(cfg), Feeds: []feedStatus{}, Runs: []runSummary{}}
 	for _, f := range feeds {
-		report.Feeds = append(report.Feeds, newFeedStatus(f, starts[f], states[f], summaries[f]))
+		status := newFeedStatus(f, starts[f], states[f], summaries[f])
+		status.addLateness(summaries[f].Lateness, cfg.Sync.Lookback.Daily)
+		report.Feeds = append(report.Feeds, status)
 	}
 	for i := range runs {
 		report.Runs = append(report.Runs, newRunSummary(&runs[i]))
@@ -143,7 +151,7 @@ func newFeedStatus(f load.Feed, start extract.Second, state load.FeedState, summ
 	s := feedStatus{
 		ProjectID: f.ProjectID, Environment: f.Environment, Watermark: moment(state.Watermark), Gaps: []gap{},
 		Conversations: summary.Conversations, Newest: moment(summary.Newest), Open: len(state.Open),
-		Hidden: summary.Hidden, Rejects: summary.Rejects, Drift: []driftStatus{},
+		Hidden: summary.Hidden, Missing: summary.Missing, Rejects: summary.Rejects, Drift: []driftStatus{}, Lateness: []lateStatus{},
 	}
 	at := start.Time()
 	for _, c := range state.Coverage {
@@ -191,7 +199,11 @@ func (r *statusReport) print(w io.Writer) error {
 		fmt.Fprintf(w, "  conversations     %d, the newest of %s\n", f.Conversations, orNothing(f.Newest))
 		fmt.Fprintf(w, "  open              %d\n", f.Open)
 		fmt.Fprintf(w, "  hidden            %d transcripts\n", f.Hidden)
+		if f.Missing > 0 {
+			fmt.Fprintf(w, "  missing           %d no longer listed by the source\n", f.Missing)
+		}
 		fmt.Fprintf(w, "  rejects           %d\n", f.Rejects)
+		f.printLateness(w)
 		if len(f.Drift) > 0 {
 			fmt.Fprintf(w, "  drift\n")
 			t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -95,6 +95,9 @@ type Sync struct {
 	// FailOnDrift makes a run that met unknown fields end as partial; false
 	// unless set.
 	FailOnDrift bool
+	// MaxRejects is how many conversations that cannot be read, and could not be
+	// before, a run may meet and still succeed; 0 unless set.
+	MaxRejects int
 }
 
 // The values of [Sync].OnMissing.

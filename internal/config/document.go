@@ -67,6 +67,7 @@ type syncKeys struct {
 	Adaptive             bool         `key:"adaptive"`
 	OnMissing            string       `key:"on_missing"`
 	FailOnDrift          bool         `key:"fail_on_drift"`
+	MaxRejects           int          `key:"max_rejects"`
 }
 
 type lookbackKeys struct {

@@ -153,6 +153,9 @@ func (r *resolver) postgres(p *postgresKeys) *Postgres {
 func (r *resolver) sync() Sync {
 	s := r.doc.Sync
 	r.within("sync.page_size", s.PageSize, 1, 1000, "the API's limit")
+	if s.MaxRejects < 0 {
+		r.add("sync.max_rejects", "%s is out of range; expected 0 or more", r.show("sync.max_rejects", strconv.Itoa(s.MaxRejects)))
+	}
 	if n := s.MaxRequestsPerSecond; n != n || n <= 0 || n > 1000 {
 		r.add("sync.max_requests_per_second", "%s is out of range; expected more than 0, at most 1000", r.show("sync.max_requests_per_second", fmt.Sprint(n)))
 	}
@@ -168,6 +171,7 @@ func (r *resolver) sync() Sync {
 		Adaptive:    s.Adaptive,
 		OnMissing:   r.choice("sync.on_missing", s.OnMissing, MissingMark, MissingDelete),
 		FailOnDrift: s.FailOnDrift,
+		MaxRejects:  s.MaxRejects,
 	}
 }
 

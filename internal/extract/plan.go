@@ -61,17 +61,25 @@ func tierDue(window Span, n Need, every time.Duration) bool {
 
 // worklist is spans around the starts that lie in none of the spans.
 func worklist(starts []Second, spans []Span) []Span {
-	sorted := slices.Sorted(slices.Values(starts))
 	var out []Span
-	for _, at := range sorted {
-		if slices.ContainsFunc(spans, func(s Span) bool { return s.From <= at && at < s.Until }) {
+	for _, at := range starts {
+		if !slices.ContainsFunc(spans, func(s Span) bool { return s.From <= at && at < s.Until }) {
+			out = append(out, Span{at, at + 1})
+		}
+	}
+	return Together(out)
+}
+
+// Together is spans, ordered, those that are near enough to be read by one
+// request made one.
+func Together(spans []Span) []Span {
+	var out []Span
+	for _, s := range union(spans) {
+		if last := len(out) - 1; last >= 0 && s.From-out[last].Until <= near {
+			out[last].Until = s.Until
 			continue
 		}
-		if last := len(out) - 1; last >= 0 && at-out[last].Until <= near {
-			out[last].Until = at + 1
-			continue
-		}
-		out = append(out, Span{at, at + 1})
+		out = append(out, s)
 	}
 	return out
 }

@@ -78,6 +78,15 @@ func union(spans []Span) []Span {
 	return out
 }
 
+// Without is what of the spans lies in none of the holes, ordered, without overlap.
+func Without(spans, holes []Span) []Span {
+	var out []Span
+	for _, s := range union(spans) {
+		out = append(out, subtract(s, holes)...)
+	}
+	return out
+}
+
 // subtract is what of whole lies in none of the holes.
 func subtract(whole Span, holes []Span) []Span {
 	var out []Span

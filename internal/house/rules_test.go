@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"internal/load/pgtest":   {},
 	"internal/query":         {"internal/warehouse"},
 	"internal/pipeline":      {"internal/extract", "internal/transform", "internal/load", "internal/polyai", "internal/warehouse"},
+	"internal/verify":        {"internal/extract", "internal/transform", "internal/load", "internal/pipeline", "internal/warehouse"},
 	"internal/house":         {},
 	"migrations":             {},
 	"schemas":                {},

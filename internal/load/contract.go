@@ -133,6 +133,9 @@ type Batch struct {
 	// LiveSince is when the feed was first read: what started before is history
 	// and says nothing about lateness. 0: all of it is. See [Observe].
 	LiveSince warehouse.Timestamp
+	// Rewrite writes each conversation anew, also where its hash is the stored
+	// one: it mends what was changed in the destination by hand.
+	Rewrite bool
 }
 
 // Stretch is what Publish commits beside the staged rows.

@@ -24,6 +24,9 @@ type fake struct {
 	abandoned     int
 	closed        bool
 	broken        []string // what was done against the contract
+	missing       map[string]bool
+	hiddenDays    []warehouse.Timestamp
+	revealed      int64 // told by the next Publish
 
 	failStage, failPublish error
 	onPublish              func()
@@ -33,6 +36,7 @@ func newFake() *fake {
 	return &fake{
 		conversations: map[string]string{}, starts: map[string]warehouse.Timestamp{},
 		staged: map[load.StretchID]int{}, published: map[load.StretchID]bool{},
+		missing: map[string]bool{},
 	}
 }
 
@@ -60,6 +64,27 @@ func (f *fake) Summary(context.Context, []load.Feed) (map[load.Feed]load.FeedSum
 	return nil, nil
 }
 func (f *fake) Runs(context.Context, int) ([]warehouse.SyncRun, error) { return f.runs, nil }
+func (f *fake) Keys(_ context.Context, _ load.Feed, from, until warehouse.Timestamp) (keys []load.Key, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for id, start := range f.starts {
+		if from <= start && start < until {
+			keys = append(keys, load.Key{ID: id, StartedAt: start, Missing: f.missing[id]})
+		}
+	}
+	return keys, nil
+}
+
+func (f *fake) HiddenDays(context.Context, load.Feed) ([]warehouse.Timestamp, error) {
+	return f.hiddenDays, nil
+}
+
+func (f *fake) Read(context.Context, load.Feed, warehouse.Timestamp, warehouse.Timestamp, func(*warehouse.Rows) error) error {
+	return nil
+}
+
+func (f *fake) Rejects(context.Context, load.Feed, func(*warehouse.Reject) error) error { return nil }
+
 func (f *fake) Begin(context.Context, load.Owner) (load.Writer, error) { return &fakeWriter{f}, nil }
 
 type fakeWriter struct{ *fake }
@@ -97,7 +122,14 @@ func (w *fakeWriter) Publish(_ context.Context, s *load.Stretch) (load.Counts, e
 		w.coverage = s.Coverage
 	}
 	w.watermark = max(w.watermark, s.Watermark)
-	return load.Counts{Inserted: int64(w.staged[s.ID]), NewRejects: int64(len(s.Rejects))}, nil
+	for _, k := range s.Missing {
+		w.missing[k.ID] = true
+	}
+	revealed := w.revealed
+	w.revealed = 0
+	return load.Counts{
+		Inserted: int64(w.staged[s.ID]), NewRejects: int64(len(s.Rejects)), Missing: int64(len(s.Missing)), Revealed: revealed,
+	}, nil
 }
 
 func (w *fakeWriter) Abandon(context.Context, load.StretchID) (load.Counts, error) {

@@ -21,6 +21,10 @@ type feedRun struct {
 	now      extract.Second // the source's, when the run began
 	density  float64        // conversations a second, of what was read last
 	before   extract.Second // length of what was read last; 0: nothing yet
+
+	vanished vanished
+	wereRead []extract.Span // whole, by this run
+	revealed int64          // hidden transcripts that are shown again
 }
 
 // do reads what the feed needs. Its error ends the run; what fails the feed
@@ -57,27 +61,45 @@ func (f *feedRun) read(ctx context.Context) error {
 	f.Log.Debug("planned", "project", f.ProjectID, "environment", f.Environment,
 		"spans", len(plan.Spans), "worklist", len(plan.Worklist))
 
+	if err := f.readSpans(ctx, plan.Spans); err != nil {
+		return err
+	}
+	if err := f.readRevealed(ctx); err != nil {
+		return err
+	}
+	if err := f.readWorklist(ctx, plan.Worklist); err != nil {
+		return err
+	}
+	if err := f.publishVanished(ctx); err != nil {
+		return err
+	}
+	return f.errSuspicious()
+}
+
+// readSpans reads and publishes spans, newest first, stretch by stretch: one is
+// published while the next is read.
+func (f *feedRun) readSpans(ctx context.Context, spans []extract.Span) error {
 	published := make(chan error, 1) // the stretch before, which is being published
 	published <- nil
-	for spans := plan.Spans; len(spans) > 0; {
+	for len(spans) > 0 {
 		var span extract.Span
 		span, spans = extract.NextStretch(spans, f.density, f.before)
-		st := f.newStretch()
+		st := f.newStretch(span)
 		err := f.readStretch(ctx, st, extract.Slices(span, f.density, f.Reader.PageSize))
 		if err := errors.Join(err, <-published); err != nil {
 			f.abandon(ctx, st)
 			return err
 		}
 		f.density, f.before = float64(st.emitted.Load())/float64(span.Seconds()), span.Seconds()
-		go func() { published <- f.publish(ctx, st, span) }()
+		go func() { published <- f.publish(ctx, st) }()
 	}
-	if err := <-published; err != nil {
-		return err
-	}
-	return f.readWorklist(ctx, plan.Worklist)
+	return <-published
 }
 
 func (f *feedRun) plan() extract.Plan {
+	if f.Repairs != nil {
+		return extract.Plan{Worklist: extract.Together(f.Repairs[f.Feed.Feed].Spans)}
+	}
 	if !f.Backfill.Empty() {
 		asked := extract.Span{From: f.Backfill.From, Until: min(f.Backfill.Until, f.now)}
 		if asked.Empty() {
@@ -92,11 +114,22 @@ func (f *feedRun) plan() extract.Plan {
 	return extract.Decide(need)
 }
 
-func (f *feedRun) newStretch() *stretch {
-	return &stretch{
-		id: load.StretchID(f.stretches.Add(1)), feed: f.Feed.Feed, rules: &f.Rules, runID: f.Owner.RunID,
+// newStretch begins a stretch; span is what it covers, empty where reading it
+// is no coverage.
+func (f *feedRun) newStretch(span extract.Span) *stretch {
+	st := &stretch{
+		id: load.StretchID(f.stretches.Add(1)), feed: f.Feed.Feed, span: span, rewrite: f.Repairs != nil, rules: &f.Rules, runID: f.Owner.RunID,
 		at: warehouse.TimestampOf(f.Clock()), rejects: map[string]warehouse.Reject{}, drift: map[driftKey]warehouse.Drift{},
 	}
+	if len(f.state.Coverage) > 0 || !f.Backfill.Empty() { // something may be stored
+		st.vanished = &f.vanished
+	}
+	for _, c := range f.state.Coverage {
+		if st.liveSince == 0 || c.ReadAt < st.liveSince {
+			st.liveSince = c.ReadAt
+		}
+	}
+	return st
 }
 
 // readStretch reads the slices of a stretch whole, into the stages.
@@ -108,12 +141,14 @@ func (f *feedRun) readStretch(ctx context.Context, st *stretch, slices []extract
 	})
 }
 
-// publish waits until all of the stretch is staged, and commits it. The span
-// that it covers is empty where reading it is no coverage.
-func (f *feedRun) publish(ctx context.Context, st *stretch, span extract.Span) error {
+// publish waits until all of the stretch is staged, and commits it.
+func (f *feedRun) publish(ctx context.Context, st *stretch) error {
 	st.pending.Wait()
 	if ctx.Err() != nil {
 		return ctx.Err() // something of it may not be staged
+	}
+	if err := f.lookForVanished(ctx, st); err != nil {
+		return err
 	}
 	f.commits.Lock()
 	defer f.commits.Unlock()
@@ -121,8 +156,8 @@ func (f *feedRun) publish(ctx context.Context, st *stretch, span extract.Span) e
 		ID: st.id, Feed: st.feed, RunID: f.Owner.RunID, At: st.at,
 		Rejects: slices.Collect(maps.Values(st.rejects)), Drift: slices.Collect(maps.Values(st.drift)),
 	}
-	if f.Backfill.Empty() && !span.Empty() {
-		f.cover(span)
+	if f.Backfill.Empty() && !st.span.Empty() {
+		f.cover(st.span)
 		out.Coverage, out.Watermark = f.ranges(), f.watermark()
 	}
 	counts, err := f.writer.Publish(ctx, out)
@@ -130,8 +165,10 @@ func (f *feedRun) publish(ctx context.Context, st *stretch, span extract.Span) e
 		return &destinationError{err}
 	}
 	f.report.add(counts, st)
-	f.Progress.published.Add(int64(span.Seconds()))
-	f.Log.Debug("published", "project", f.ProjectID, "environment", f.Environment, "stretch", span.String(),
+	f.wereRead = append(f.wereRead, st.span)
+	f.revealed += counts.Revealed
+	f.Progress.published.Add(int64(st.span.Seconds()))
+	f.Log.Debug("published", "project", f.ProjectID, "environment", f.Environment, "stretch", st.span.String(),
 		"inserted", counts.Inserted, "updated", counts.Updated, "unchanged", counts.Unchanged)
 	return nil
 }
@@ -153,10 +190,10 @@ func (f *feedRun) readWorklist(ctx context.Context, spans []extract.Span) error 
 	if len(spans) == 0 {
 		return nil
 	}
-	st := f.newStretch()
+	st := f.newStretch(extract.Span{})
 	if err := f.readStretch(ctx, st, spans); err != nil {
 		f.abandon(ctx, st)
 		return err
 	}
-	return f.publish(ctx, st, extract.Span{})
+	return f.publish(ctx, st)
 }

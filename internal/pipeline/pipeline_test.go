@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -281,5 +282,92 @@ func TestWhatCannotBeReadIsKeptAndMakesTheRunPartial(t *testing.T) {
 	want := source.Unreadable("acme-team-4", "live", now())
 	if err != nil || report.Status != warehouse.RunPartial || want == 0 || report.NewRejects < int64(want) {
 		t.Errorf("%v, %s, %d rejects, %d expected", err, report.Status, report.NewRejects, want)
+	}
+}
+
+// twice runs over a source, lets change do something to it, and runs again
+// ten minutes later with a lookback of all days.
+func twice(t *testing.T, d *fake, change func(*simulate.Simulator)) (*simulate.Simulator, *Report) {
+	t.Helper()
+	now := end.Add(3 * time.Hour)
+	var later atomic.Int64 // time by which the source's clock goes on
+	source := simulated(t, func() time.Time { return now.Add(time.Duration(later.Load())) }, simulate.Deviations{})
+	if _, err := Run(t.Context(), options(t, source, d, at(now))); err != nil {
+		t.Fatal(err)
+	}
+	change(source)
+	later.Store(int64(25 * time.Hour))
+	o := options(t, source, d, at(now.Add(25*time.Hour)))
+	o.Lookback = []extract.Tier{{Depth: 20 * 24 * time.Hour, Every: 24 * time.Hour}}
+	report, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return source, report
+}
+
+func TestWhatVanishedIsNoticed(t *testing.T) {
+	t.Parallel()
+	d := newFake()
+	removed := map[string]bool{}
+	twice(t, d, func(s *simulate.Simulator) {
+		for truth := range s.Truth("acme-team-4", "live", end.Add(time.Hour)) {
+			if truth.Index%100 == 7 {
+				removed[truth.ID] = true
+				s.Override("acme-team-4", "live", truth.Index, simulate.Override{Remove: true})
+			}
+		}
+	})
+	if len(removed) == 0 || len(d.missing) != len(removed) {
+		t.Errorf("%d are missing, %d were removed", len(d.missing), len(removed))
+	}
+	for id := range d.missing {
+		if !removed[id] {
+			t.Errorf("%s is called missing, and is still listed", id)
+		}
+	}
+}
+
+func TestOneThatMovedIsNotMissing(t *testing.T) {
+	t.Parallel()
+	d := newFake()
+	twice(t, d, func(s *simulate.Simulator) {
+		for truth := range s.Truth("acme-team-4", "live", end.Add(time.Hour)) {
+			if truth.Index%100 == 7 {
+				s.Override("acme-team-4", "live", truth.Index, simulate.Override{Move: 30 * time.Hour})
+			}
+		}
+	})
+	if len(d.missing) != 0 {
+		t.Errorf("%d are called missing, and only moved", len(d.missing))
+	}
+}
+
+func TestAnEmptyAnswerIsSuspiciousAndChangesNothing(t *testing.T) {
+	t.Parallel()
+	d := newFake()
+	_, report := twice(t, d, func(s *simulate.Simulator) {
+		for i := range conversations {
+			s.Override("acme-team-4", "live", i, simulate.Override{Remove: true})
+		}
+	})
+	if len(d.missing) != 0 || report.Status == warehouse.RunSucceeded || !strings.Contains(fmt.Sprint(report.Errors), "nothing was changed") {
+		t.Errorf("%d are called missing, %s, %v", len(d.missing), report.Status, report.Errors)
+	}
+}
+
+func TestWhatIsShownAgainIsReadAgain(t *testing.T) {
+	t.Parallel()
+	now := at(end.Add(3 * time.Hour))
+	d := newFake()
+	source := simulated(t, now, simulate.Deviations{})
+	if _, err := Run(t.Context(), options(t, source, d, now)); err != nil {
+		t.Fatal(err)
+	}
+	d.revealed = 1
+	d.hiddenDays = []warehouse.Timestamp{warehouse.TimestampOf(begin.AddDate(0, 0, 2)), warehouse.TimestampOf(begin.AddDate(0, 0, 3))}
+	report, err := Run(t.Context(), options(t, source, d, now))
+	if err != nil || report.Conversations.Read < conversations/10 || report.Conversations.Read > conversations/2 {
+		t.Errorf("%v, %d conversations were read", err, report.Conversations.Read)
 	}
 }

@@ -14,6 +14,7 @@ import (
 const (
 	KindIncremental = "incremental"
 	KindBackfill    = "backfill"
+	KindRepair      = "repair"
 )
 
 // Report is what came of a run; its JSON is `convsync run --output json`.
@@ -33,6 +34,8 @@ type Report struct {
 	Errors []error `json:"-"`
 	// NewRejects were not rejected by an earlier run.
 	NewRejects int64 `json:"-"`
+	// Missing are stored and no longer listed by the source: marked or deleted.
+	Missing int64 `json:"-"`
 	// Drift counts sightings of fields and forms that are not known.
 	Drift int64 `json:"-"`
 
@@ -60,11 +63,7 @@ type Project struct {
 	Open        int        `json:"open"`      // conversations on the worklist
 }
 
-func newReport(o *Options) *Report {
-	kind := KindIncremental
-	if !o.Backfill.Empty() {
-		kind = KindBackfill
-	}
+func newReport(o *Options, kind string) *Report {
 	return &Report{
 		RunID: o.Owner.RunID, Kind: kind, StartedAt: o.Clock().UTC(),
 		Rows: map[string]int64{}, Projects: []Project{},
@@ -81,6 +80,7 @@ func (r *Report) add(c load.Counts, st *stretch) {
 	r.Conversations.Unchanged += c.Unchanged
 	r.Conversations.Rejected += int64(len(st.rejects))
 	r.NewRejects += c.NewRejects
+	r.Missing += c.Missing
 	r.Drift += st.drifting
 	for table, n := range c.Rows {
 		r.Rows[table] += n
@@ -111,7 +111,7 @@ func (r *Report) finish(o *Options, err error) {
 		r.fail(err)
 	case r.failed > 0 && r.succeeded == 0:
 		r.Status = warehouse.RunFailed
-	case r.failed > 0 || r.NewRejects > 0:
+	case r.failed > 0 || r.NewRejects > o.MaxRejects:
 		r.Status = warehouse.RunPartial
 	default:
 		r.Status = warehouse.RunSucceeded

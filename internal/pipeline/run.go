@@ -35,10 +35,17 @@ type Options struct {
 	// Backfill is read again, whatever is covered, and moves no watermark;
 	// empty: an incremental run.
 	Backfill extract.Span
+	// Repairs are all that a run does that is to mend what verify found.
+	Repairs  map[load.Feed]Repair
 	Lookback []extract.Tier
 	// OpenAgeLimit is how long a conversation may be in progress before it
 	// counts as abandoned; 7 days unless set.
 	OpenAgeLimit time.Duration
+	// DeleteMissing deletes what the source no longer lists, instead of marking it.
+	DeleteMissing bool
+	// MaxRejects is how many conversations that cannot be read, and could not be
+	// before, a run may meet and still succeed.
+	MaxRejects int64
 
 	TransformWorkers int // as many as there are cores unless set
 	LoadWorkers      int // 2 unless set
@@ -48,6 +55,12 @@ type Options struct {
 	Clock    func() time.Time // our own clock; time.Now unless set
 }
 
+// Repair is what a run mends of a feed.
+type Repair struct {
+	Spans []extract.Span // read again, and written anew whatever is stored
+	Gone  []load.Key     // no longer listed by the source
+}
+
 // bytesInFlight bounds what was read and is not staged yet.
 const bytesInFlight = 24 << 20
 
@@ -55,6 +68,11 @@ const bytesInFlight = 24 << 20
 // why the run as a whole could not go on; what failed for single feeds stands
 // in the report.
 func Run(ctx context.Context, o Options) (*Report, error) {
+	o.setDefaults()
+	return o.record(ctx, o.kind(), func(r *run) error { return r.do(ctx) })
+}
+
+func (o *Options) setDefaults() {
 	o.Clock = orElse(o.Clock, time.Now)
 	o.OpenAgeLimit = cmp.Or(o.OpenAgeLimit, 7*24*time.Hour)
 	o.TransformWorkers = cmp.Or(o.TransformWorkers, runtime.GOMAXPROCS(0))
@@ -65,7 +83,24 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if o.Progress == nil {
 		o.Progress = &Progress{}
 	}
-	report := newReport(&o)
+	if o.Stats == nil {
+		o.Stats = &extract.Stats{}
+	}
+}
+
+func (o *Options) kind() string {
+	switch {
+	case o.Repairs != nil:
+		return KindRepair
+	case !o.Backfill.Empty():
+		return KindBackfill
+	}
+	return KindIncremental
+}
+
+// record does work as the writer of the destination, and records its end.
+func (o *Options) record(ctx context.Context, kind string, work func(*run) error) (*Report, error) {
+	report := newReport(o, kind)
 	if err := o.Destination.Prepare(ctx); err != nil {
 		return report.fail(err), err
 	}
@@ -73,16 +108,15 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return report.fail(err), err
 	}
-	r := &run{Options: o, writer: writer, report: report}
-	err = r.do(ctx)
-	report.finish(&o, err)
+	err = work(&run{Options: *o, writer: writer, report: report})
+	report.finish(o, err)
 	// The end is recorded also when the run was told to stop.
 	last := context.WithoutCancel(ctx)
-	err = errors.Join(err, writer.Finish(last, report.row(&o)), writer.Close())
-	if err != nil {
-		report.fail(err)
+	closing := errors.Join(writer.Finish(last, report.row(o)), writer.Close())
+	if closing != nil {
+		report.fail(closing)
 	}
-	return report, err
+	return report, errors.Join(err, closing)
 }
 
 func orElse[T any](f, other func() T) func() T {

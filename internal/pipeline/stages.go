@@ -100,7 +100,9 @@ func (s *stages) transform() {
 func (s *stages) load(ctx context.Context) {
 	for w := range s.batches {
 		if ctx.Err() == nil && len(w.rows) > 0 {
-			err := s.writer.Stage(ctx, &load.Batch{Stretch: w.stretch.id, Feed: w.stretch.feed, Rows: w.rows})
+			err := s.writer.Stage(ctx, &load.Batch{
+				Stretch: w.stretch.id, Feed: w.stretch.feed, Rows: w.rows, LiveSince: w.stretch.liveSince, Rewrite: w.stretch.rewrite,
+			})
 			if err != nil {
 				s.stop(&destinationError{err})
 			}
@@ -111,13 +113,18 @@ func (s *stages) load(ctx context.Context) {
 
 // stretch is a stretch on its way.
 type stretch struct {
-	id      load.StretchID
-	feed    load.Feed
-	rules   *transform.Options
-	runID   string
-	at      warehouse.Timestamp
-	pending sync.WaitGroup // chunks that are not staged yet
-	emitted atomic.Int64   // conversations that were read
+	id        load.StretchID
+	feed      load.Feed
+	span      extract.Span // what it covers; empty where it is no coverage
+	rules     *transform.Options
+	runID     string
+	at        warehouse.Timestamp
+	liveSince warehouse.Timestamp
+	rewrite   bool           // write anew whatever is stored
+	vanished  *vanished      // told what was answered; nil: nothing is stored yet
+	pending   sync.WaitGroup // chunks that are not staged yet
+	emitted   atomic.Int64   // conversations that were read
+	inside    atomic.Int64   // of these, started within the span
 
 	mu       sync.Mutex
 	read     int64
@@ -139,11 +146,22 @@ func (st *stretch) transform(c *extract.Chunk) []*warehouse.Rows {
 		}
 		rows = append(rows, r)
 		st.note(drift)
+		st.saw(r.Conversation.ConversationID, r.Conversation.StartedAt)
 	}
 	st.mu.Lock()
 	st.read += int64(c.Len())
 	st.mu.Unlock()
 	return load.Newest(rows)
+}
+
+// saw notes that a conversation was answered.
+func (st *stretch) saw(id string, start warehouse.Timestamp) {
+	if at := extract.SecondOf(start.Time()); st.span.From <= at && at < st.span.Until {
+		st.inside.Add(1)
+	}
+	if st.vanished != nil {
+		st.vanished.saw(id)
+	}
 }
 
 func (st *stretch) reject(v polyai.Value, err error) {
@@ -157,6 +175,7 @@ func (st *stretch) reject(v polyai.Value, err error) {
 	var reject *polyai.RejectError
 	if errors.As(err, &reject) {
 		r.Reason, r.ConversationID = reject.Reason, warehouse.Text(reject.ID)
+		st.saw(reject.ID, 0) // a reject is listed, too
 	}
 	st.mu.Lock()
 	defer st.mu.Unlock()

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"convsync/internal/pipeline"
+)
+
+type replayOptions struct {
+	projects []string
+	output   string
+}
+
+func newReplayCommand(app *app) *cobra.Command {
+	var opts replayOptions
+	cmd := &cobra.Command{
+		Use:   "replay",
+		Short: "Take rejects through today's rules again, without the API",
+		Long: "Replay reads the table rejects, makes rows of what can be read by now, loads them, and removes their rejects.\n" +
+			"Use it after an update of convsync that reads what the last one could not.",
+		Example: "  convsync replay\n  convsync replay --project acme-team-4",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runReplay(cmd.Context(), app, opts) },
+	}
+	cmd.Flags().StringSliceVar(&opts.projects, "project", nil, "only this project, by the id that is stored; may be repeated")
+	cmd.Flags().StringVar(&opts.output, "output", "text", "text or json")
+	return cmd
+}
+
+func runReplay(ctx context.Context, app *app, opts replayOptions) error {
+	if err := oneOf("output", opts.output, "text", "json"); err != nil {
+		return err
+	}
+	cfg, err := app.loadConfig()
+	if err != nil {
+		return err
+	}
+	projects, err := chooseProjects(cfg, opts.projects)
+	if err != nil {
+		return err
+	}
+	run, err := newRun(ctx, app, cfg, syncOptions{projects: projects})
+	if err != nil {
+		return err
+	}
+	defer run.Destination.Close() //nolint:errcheck // nothing is written any more
+	report, err := pipeline.Replay(ctx, *run)
+	if err := printReport(app.stdout, opts.output, report); err != nil {
+		return err
+	}
+	return outcome(ctx, report, err, false)
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"time"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// lateStatus is how late conversations were seen, by one measure.
+type lateStatus struct {
+	Measure       string  `json:"measure"` // arrival, final or change
+	Conversations int64   `json:"conversations"`
+	P50           float64 `json:"p50_seconds"` // upper bounds of the buckets that hold the percentiles
+	P95           float64 `json:"p95_seconds"`
+	P99           float64 `json:"p99_seconds"`
+}
+
+const (
+	// enoughLate is how many it takes for a 99th percentile to mean something.
+	enoughLate = 100
+	// nearEdge is the share of the lookback within which 99 of 100 should come.
+	nearEdge = 0.8
+)
+
+func (f *feedStatus) addLateness(buckets []warehouse.Lateness, lookback time.Duration) {
+	deepest := time.Duration(0)
+	for _, measure := range []string{load.LateArrival, load.LateFinal, load.LateChange} {
+		p99, n := load.Late(buckets, measure, 0.99)
+		if n == 0 {
+			continue
+		}
+		p50, _ := load.Late(buckets, measure, 0.50)
+		p95, _ := load.Late(buckets, measure, 0.95)
+		f.Lateness = append(f.Lateness, lateStatus{measure, n, p50.Seconds(), p95.Seconds(), p99.Seconds()})
+		if n >= enoughLate {
+			deepest = max(deepest, p99)
+		}
+	}
+	switch deepest {
+	case 0:
+		return
+	case math.MaxInt64:
+		f.Warning = "arrivals and changes come later than any lookback is meant for: " +
+			"let `convsync verify --repair` go over older weeks from time to time"
+		return
+	}
+	hours := math.Ceil(deepest.Hours() / nearEdge)
+	f.Lookback = &hours
+	if float64(deepest) > nearEdge*float64(lookback) {
+		f.Warning = fmt.Sprintf("arrivals and changes come near the edge of the lookback (%s), and later ones are lost: "+
+			"set sync.lookback.daily to %.0fh or more", lookback, hours)
+	}
+}
+
+func (f *feedStatus) printLateness(w io.Writer) {
+	seconds := func(s float64) string { return (time.Duration(s) * time.Second).String() }
+	for _, l := range f.Lateness {
+		fmt.Fprintf(w, "  %-17s %s, %s, %s (p50, p95, p99 of %d)\n", l.Measure+" within", seconds(l.P50), seconds(l.P95), seconds(l.P99), l.Conversations)
+	}
+	if f.Lookback != nil {
+		fmt.Fprintf(w, "  lookback          %.0fh would be enough\n", *f.Lookback)
+	}
+	if f.Warning != "" {
+		fmt.Fprintf(w, "  WARNING           %s\n", f.Warning)
+	}
+}

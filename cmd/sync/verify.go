@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"convsync/internal/extract"
+	"convsync/internal/load"
+	"convsync/internal/pipeline"
+	"convsync/internal/verify"
+	"convsync/internal/warehouse"
+)
+
+type verifyOptions struct {
+	from, to string
+	projects []string
+	repair   bool
+	output   string
+}
+
+func newVerifyCommand(app *app) *cobra.Command {
+	var opts verifyOptions
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Prove a stretch of the destination against the source",
+		Long: "Verify reads a stretch of the source and of the destination again and compares ids, counts, turns and hashes.\n" +
+			"It finds what is not stored, what the source no longer lists, what differs, and what was changed by hand.\n" +
+			"With --repair it reads again what differs, and marks (or deletes, by sync.on_missing) what is no longer listed.",
+		Example: "  convsync verify --from 2026-06-01 --to 2026-06-08\n" +
+			"  convsync verify --from 2026-06-01 --repair",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runVerify(cmd.Context(), app, opts) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&opts.from, "from", "", "from here: a date (midnight UTC) or an RFC 3339 time; seven days ago unless set")
+	flags.StringVar(&opts.to, "to", "", "up to here, exclusive; now unless set")
+	flags.StringSliceVar(&opts.projects, "project", nil, "only this project, by the id that is stored; may be repeated")
+	flags.BoolVar(&opts.repair, "repair", false, "mend what was found")
+	flags.StringVar(&opts.output, "output", "text", "text or json")
+	return cmd
+}
+
+func runVerify(ctx context.Context, app *app, opts verifyOptions) error {
+	if err := oneOf("output", opts.output, "text", "json"); err != nil {
+		return err
+	}
+	now := time.Now()
+	if opts.from == "" && opts.to == "" {
+		opts.from = now.AddDate(0, 0, -7).UTC().Format(time.RFC3339)
+	}
+	span, err := parseStretch(opts.from, opts.to, now)
+	if err != nil {
+		return err
+	}
+	cfg, err := app.loadConfig()
+	if err != nil {
+		return err
+	}
+	projects, err := chooseProjects(cfg, opts.projects)
+	if err != nil {
+		return err
+	}
+	run, err := newRun(ctx, app, cfg, syncOptions{projects: projects})
+	if err != nil {
+		return err
+	}
+	defer run.Destination.Close() //nolint:errcheck // nothing is written any more
+	results, err := verifyFeeds(ctx, run, span)
+	if err != nil {
+		return err
+	}
+	if err := printVerified(app.stdout, opts.output, span, results); err != nil {
+		return err
+	}
+	repairs := verify.Repairs(results)
+	switch {
+	case len(repairs) == 0:
+		return nil
+	case !opts.repair:
+		return codedError(exitPartial, errors.New("the destination and the source differ: `convsync verify --repair` with the same stretch mends it"))
+	}
+	run.Repairs = repairs
+	report, err := pipeline.Run(ctx, *run)
+	if err := printReport(app.stderr, "text", report); err != nil {
+		return err
+	}
+	return outcome(ctx, report, err, false)
+}
+
+func verifyFeeds(ctx context.Context, run *pipeline.Options, span extract.Span) ([]*verify.Result, error) {
+	var results []*verify.Result
+	for i := range run.Feeds {
+		f := &run.Feeds[i]
+		f.Rules.OpenSince = warehouse.TimestampOf(time.Now().Add(-run.OpenAgeLimit))
+		result, err := verify.Feed(ctx, f, run.Destination.(load.Archive), span)
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, result)
+	}
+	return results, nil
+}
+
+// verified is `convsync verify --output json`.
+type verified struct {
+	From     time.Time      `json:"from"`
+	Until    time.Time      `json:"until"`
+	Projects []verifiedFeed `json:"projects"`
+}
+
+type verifiedFeed struct {
+	ProjectID   string            `json:"project_id"`
+	Environment string            `json:"environment"`
+	Listed      int64             `json:"listed"`
+	Stored      int64             `json:"stored"`
+	Turns       int64             `json:"turns"`
+	Same        int64             `json:"same"`
+	Older       int64             `json:"older_rules"`
+	Open        int64             `json:"open"`
+	Missing     int64             `json:"missing_at_source"`
+	Unreadable  int64             `json:"unreadable"`
+	Findings    []verifiedFinding `json:"findings"`
+}
+
+type verifiedFinding struct {
+	ConversationID string    `json:"conversation_id"`
+	StartedAt      time.Time `json:"started_at"`
+	Kind           string    `json:"kind"`
+}
+
+func printVerified(w io.Writer, output string, span extract.Span, results []*verify.Result) error {
+	out := verified{From: span.From.Time(), Until: span.Until.Time()}
+	for _, r := range results {
+		feed := verifiedFeed{
+			ProjectID: r.Feed.ProjectID, Environment: r.Feed.Environment, Listed: r.Listed, Stored: r.Stored, Turns: r.Turns, Same: r.Same,
+			Older: r.Older, Open: r.Open, Missing: r.Missing, Unreadable: r.Unreadable, Findings: []verifiedFinding{},
+		}
+		for _, f := range r.Findings {
+			feed.Findings = append(feed.Findings, verifiedFinding{f.ID, f.StartedAt.Time(), string(f.Kind)})
+		}
+		out.Projects = append(out.Projects, feed)
+	}
+	if output == "json" {
+		return json.NewEncoder(w).Encode(out)
+	}
+	for _, p := range out.Projects {
+		fmt.Fprintf(w, "%s (%s), %s: %d listed by the source, %d stored with %d turns, %d the same\n",
+			p.ProjectID, p.Environment, span, p.Listed, p.Stored, p.Turns, p.Same)
+		for _, also := range []struct {
+			n    int64
+			what string
+		}{
+			{p.Older, "stored by older rules, which is no difference"}, {p.Open, "in progress, and change by themselves"},
+			{p.Missing, "marked as no longer listed"}, {p.Unreadable, "listed that cannot be read (see the table rejects)"},
+		} {
+			if also.n > 0 {
+				fmt.Fprintf(w, "  %d %s\n", also.n, also.what)
+			}
+		}
+		for i, f := range p.Findings {
+			if i == shownFindings {
+				fmt.Fprintf(w, "  and %d more: --output json lists all\n", len(p.Findings)-i)
+				break
+			}
+			fmt.Fprintf(w, "  %-10s %s, started %s\n", f.Kind, f.ConversationID, f.StartedAt.Format(time.RFC3339Nano))
+		}
+	}
+	return nil
+}
+
+// shownFindings is how many people are shown of a project.
+const shownFindings = 20

@@ -1,0 +1,141 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"sync"
+
+	"convsync/internal/extract"
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// vanished finds the stored conversations of a feed that whole readings of
+// their stretches no longer list. They are told at the end of the feed's run,
+// since a conversation may have moved into another stretch.
+type vanished struct {
+	mu         sync.Mutex
+	answered   map[uint64]struct{} // hashes of the ids that this run was answered
+	candidates []load.Key
+	suspicious []extract.Span // came back empty though conversations are stored
+	emptied    int            // conversations that are stored in these
+}
+
+func idHash(id string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(id))
+	return h.Sum64()
+}
+
+// saw remembers that the source lists a conversation, whether it can be read or not.
+func (v *vanished) saw(ids ...string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.answered == nil {
+		v.answered = map[uint64]struct{}{}
+	}
+	for _, id := range ids {
+		v.answered[idHash(id)] = struct{}{}
+	}
+}
+
+// look compares what is stored in a stretch that was read to its last page
+// with what was answered. A second inside its ends counts, since nothing says
+// whether these are inclusive.
+func (v *vanished) look(stored []load.Key, span extract.Span, answers int64) {
+	if len(stored) == 0 {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if answers == 0 {
+		v.suspicious = append(v.suspicious, span)
+		v.emptied += len(stored)
+		return
+	}
+	for _, k := range stored {
+		if _, listed := v.answered[idHash(k.ID)]; !listed && !k.Missing {
+			v.candidates = append(v.candidates, k)
+		}
+	}
+}
+
+// missing is what the source listed nowhere in this run, though it read the
+// stretch whole that it is stored in.
+func (v *vanished) missing() []load.Key {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var keys []load.Key
+	for _, k := range v.candidates {
+		if _, listed := v.answered[idHash(k.ID)]; !listed {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// inside is a span without a second at each of its ends.
+func inside(s extract.Span) (from, until warehouse.Timestamp) {
+	return timestamp(s.From + 1), timestamp(s.Until - 1)
+}
+
+// lookForVanished compares a stretch that was read whole with what was stored
+// in it before.
+func (f *feedRun) lookForVanished(ctx context.Context, st *stretch) error {
+	if st.vanished == nil || st.span.Seconds() < 3 {
+		return nil // nothing is stored, or nothing lies inside
+	}
+	archive, ok := f.Destination.(load.Archive)
+	if !ok {
+		return nil
+	}
+	from, until := inside(st.span)
+	stored, err := archive.Keys(ctx, f.Feed.Feed, from, until)
+	if err != nil {
+		return &destinationError{err}
+	}
+	f.vanished.look(stored, st.span, st.inside.Load())
+	return nil
+}
+
+// publishVanished marks or deletes what the source no longer lists.
+func (f *feedRun) publishVanished(ctx context.Context) error {
+	for _, span := range f.vanished.suspicious {
+		f.Log.Warn("the source shows nothing where conversations are stored; nothing was changed", "project", f.ProjectID,
+			"environment", f.Environment, "from", span.From.Time(), "until", span.Until.Time())
+	}
+	missing := append(f.vanished.missing(), f.Repairs[f.Feed.Feed].Gone...)
+	if len(missing) == 0 {
+		return nil
+	}
+	st := f.newStretch(extract.Span{})
+	f.commits.Lock()
+	defer f.commits.Unlock()
+	counts, err := f.writer.Publish(ctx, &load.Stretch{
+		ID: st.id, Feed: st.feed, RunID: f.Owner.RunID, At: st.at, Missing: missing, DeleteMissing: f.DeleteMissing,
+	})
+	if err != nil {
+		return &destinationError{err}
+	}
+	f.report.add(counts, st)
+	f.Log.Info("the source no longer lists conversations that are stored", "project", f.ProjectID, "environment", f.Environment,
+		"conversations", counts.Missing, "deleted", f.DeleteMissing)
+	return nil
+}
+
+// errSuspicious says that a long stretch came back empty.
+func (f *feedRun) errSuspicious() error {
+	for _, s := range f.vanished.suspicious {
+		if s.Seconds() >= suspiciousSeconds {
+			return fmt.Errorf("the source shows no conversation from %s, where %d are stored: nothing was changed; "+
+				"look whether the key may still read the project, and if they are really gone, say so with "+
+				"`convsync verify --repair --from %s --to %s`", s, f.vanished.emptied, s.From.Time().Format("2006-01-02"), (s.Until + secondsPerDay - 1).Time().Format("2006-01-02"))
+		}
+	}
+	return nil
+}
+
+// suspiciousSeconds is how long an empty stretch must be to be worth a person's
+// look: what ended in a quiet hour shows with the next reading of its day.
+const suspiciousSeconds = secondsPerDay
