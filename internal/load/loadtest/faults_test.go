@@ -2,6 +2,7 @@ package loadtest
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"convsync/internal/load"
@@ -47,10 +48,38 @@ const (
 	losesStart      fault = "does not move kept turns"
 	oldHash         fault = "keeps the hash of what was shown"
 
+	readsElsewhere   fault = "reads other environments too"
+	readsUntilToo    fault = "reads what starts at the end"
+	readsUnordered   fault = "reads in the order of ids"
+	readsNoParts     fault = "reads conversations without their parts"
+	readsOn          fault = "reads on when it is told to stop"
+	readsUnstopped   fault = "reads for a reader who is gone"
+	keysForget       fault = "lists what is missing as if it were not"
+	daysForgetKept   fault = "forgets the days of kept transcripts"
+	rejectsAnywhere  fault = "yields the rejects of other feeds"
+	marksAgain       fault = "moves the mark of what is missing"
+	marksMoved       fault = "marks what has another start"
+	marksElsewhere   fault = "marks what another environment has"
+	markIsAChange    fault = "takes a mark for new content"
+	marksSilently    fault = "marks without a change"
+	missingStaysOpen fault = "keeps what is missing on the worklist"
+	keepsMark        fault = "keeps the mark of what is listed again"
+	deletesNothing   fault = "marks what is to be deleted"
+	deletesSilently  fault = "deletes without saying so"
+	keepsResolved    fault = "keeps resolved rejects"
+	resolvesAnywhere fault = "resolves the rejects of other feeds"
+	revealsAlways    fault = "counts every shown transcript as revealed"
+	revealsKept      fault = "counts a kept transcript as revealed"
+	latenessOfOld    fault = "counts the lateness of history"
+	latenessAlways   fault = "counts the lateness of what is unchanged"
+	latenessReplaced fault = "overwrites lateness"
+	latenessAnywhere fault = "counts the lateness of all feeds as one"
+
 	// These only show when a writer is killed.
 	coverageFirst  fault = "stores coverage before rows"
 	tornParts      fault = "stores a conversation before its turns"
 	changesLate    fault = "records changes in a later commit"
+	missingLate    fault = "marks and deletes in a later commit"
 	keepsTemporary fault = "leaves temporary files about"
 )
 
@@ -123,8 +152,36 @@ func (f fault) reconcile(in, stored *warehouse.Rows, at warehouse.Timestamp, run
 		c.ContentHash = shown.Conversation.ContentHash
 	case forgetsFirst:
 		c.FirstSeenAt = at
+	case keepsMark:
+		c.MissingSince = stored.Conversation.MissingSince
 	}
 	return write
+}
+
+// observe is load.Observe of what is written, and what the fault makes of it.
+func (f fault) observe(c *load.Counts, in, stored *warehouse.Rows, at, liveSince warehouse.Timestamp, write bool) {
+	switch {
+	case f == latenessAlways:
+		stored, write = nil, true
+	case f == latenessOfOld:
+		liveSince = min(liveSince, in.Conversation.StartedAt)
+	}
+	if write {
+		load.Observe(c, in, stored, at, liveSince)
+	}
+}
+
+// revealed reports whether a transcript was hidden and is shown now.
+func (f fault) revealed(in, old *warehouse.Conversation) bool {
+	hidden := func(status string) bool { return strings.HasPrefix(status, warehouse.TranscriptHidden) }
+	was, is := hidden(old.TranscriptStatus), hidden(in.TranscriptStatus)
+	switch f {
+	case revealsAlways:
+		return !is
+	case revealsKept:
+		return was && in.TranscriptStatus != warehouse.TranscriptHidden
+	}
+	return was && !is && in.TurnsLoaded > 0
 }
 
 // values breaks values.

@@ -44,16 +44,17 @@ func (r *reference) Dump(testing.TB) *Dump {
 	d.Conversations = map[id]*warehouse.Rows{}
 	for key, rows := range r.data.Conversations {
 		d.Conversations[key] = Clone(rows)
-		if !rows.IsOpen() {
+		c := &rows.Conversation
+		if !rows.IsOpen() || c.MissingSince.Valid && r.fault != missingStaysOpen {
 			continue
 		}
-		c := &rows.Conversation
 		d.Open = append(d.Open, warehouse.OpenConversation{ProjectID: c.ProjectID, Environment: c.Environment,
 			ConversationID: c.ConversationID, StartedAt: c.StartedAt, FirstSeenAt: c.FirstSeenAt})
 	}
 	d.Changes, d.Runs = slices.Clone(d.Changes), slices.Clone(d.Runs)
 	d.Rejects, d.Drift = slices.Clone(d.Rejects), slices.Clone(d.Drift)
 	d.Projects, d.Watermarks = slices.Clone(d.Projects), slices.Clone(d.Watermarks)
+	d.Lateness = append([]warehouse.Lateness{}, d.Lateness...)
 	r.fault.dump(&d)
 	return &d
 }
@@ -100,6 +101,14 @@ func (r *reference) Summary(_ context.Context, feeds []load.Feed) (map[load.Feed
 			}
 			if s.Newest == 0 || c.StartedAt > s.Newest {
 				s.Newest = c.StartedAt
+			}
+			if c.MissingSince.Valid {
+				s.Missing++
+			}
+		}
+		for _, x := range d.Lateness {
+			if x.ProjectID == f.ProjectID && x.Environment == f.Environment {
+				s.Lateness = append(s.Lateness, x)
 			}
 		}
 		for _, x := range d.Rejects {
@@ -212,8 +221,12 @@ func (w *referenceWriter) Publish(_ context.Context, st *load.Stretch) (load.Cou
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var rows []*warehouse.Rows
+	liveSince := map[*warehouse.Rows]warehouse.Timestamp{}
 	for _, b := range slices.Concat(w.staged[st.ID], w.staged[0]) {
 		rows = append(rows, b.Rows...)
+		for _, r := range b.Rows {
+			liveSince[r] = b.LiveSince
+		}
 	}
 	delete(w.staged, st.ID)
 	if w.fault == coverageFirst {
@@ -222,16 +235,24 @@ func (w *referenceWriter) Publish(_ context.Context, st *load.Stretch) (load.Cou
 	}
 	counts := load.Counts{Rows: map[string]int64{}}
 	for _, in := range w.fault.newest(rows) {
-		w.put(in, st, &counts)
+		w.put(in, st, liveSince[in], &counts)
+	}
+	if w.fault != missingLate {
+		w.vanish(st, &counts)
 	}
 	w.sightings(st, &counts)
+	w.late(st.Feed, counts.Lateness)
 	w.cover(st)
 	w.saved()
+	if w.fault == missingLate {
+		w.vanish(st, &counts)
+		w.saved()
+	}
 	return counts, nil
 }
 
 // put writes a conversation where it has to be written.
-func (w *referenceWriter) put(in *warehouse.Rows, st *load.Stretch, counts *load.Counts) {
+func (w *referenceWriter) put(in *warehouse.Rows, st *load.Stretch, liveSince warehouse.Timestamp, counts *load.Counts) {
 	c := &in.Conversation
 	key := id{c.ProjectID, c.ConversationID}
 	stored := w.data.Conversations[key]
@@ -240,6 +261,7 @@ func (w *referenceWriter) put(in *warehouse.Rows, st *load.Stretch, counts *load
 		return
 	}
 	write := w.fault.reconcile(in, stored, st.At, w.owner.RunID)
+	w.fault.observe(counts, in, stored, st.At, liveSince, write)
 	if !write {
 		counts.Unchanged++
 		return
@@ -248,6 +270,9 @@ func (w *referenceWriter) put(in *warehouse.Rows, st *load.Stretch, counts *load
 		counts.Inserted++
 	} else {
 		counts.Updated++
+		if w.fault.revealed(&in.Conversation, &stored.Conversation) {
+			counts.Revealed++
+		}
 	}
 	counts.Add(load.Counts{Rows: map[string]int64{
 		"conversations": 1, "turns": int64(len(in.Turns)), "turn_entities": int64(len(in.Entities)),
@@ -262,10 +287,10 @@ func (w *referenceWriter) put(in *warehouse.Rows, st *load.Stretch, counts *load
 		w.saved()
 	}
 	w.data.Conversations[key] = Clone(in)
-	w.change(key, st.At)
+	w.change(key, warehouse.OperationUpsert, st.At)
 }
 
-func (w *referenceWriter) change(key id, at warehouse.Timestamp) {
+func (w *referenceWriter) change(key id, operation string, at warehouse.Timestamp) {
 	if w.sequence++; w.fault == noSequence {
 		w.sequence = 1
 	}
@@ -273,11 +298,15 @@ func (w *referenceWriter) change(key id, at warehouse.Timestamp) {
 		return
 	}
 	w.data.Changes = append(w.data.Changes, warehouse.Change{Sequence: w.sequence, ProjectID: key[0], ConversationID: key[1],
-		Operation: warehouse.OperationUpsert, At: at, RunID: w.owner.RunID})
+		Operation: operation, At: at, RunID: w.owner.RunID})
 }
 
-// sightings stores rejects and drift.
+// sightings stores rejects and drift, once what was resolved is gone.
 func (w *referenceWriter) sightings(st *load.Stretch, counts *load.Counts) {
+	w.data.Rejects = slices.DeleteFunc(slices.Clone(w.data.Rejects), func(r warehouse.Reject) bool {
+		of := load.Feed{ProjectID: r.ProjectID, Environment: r.Environment} == st.Feed || w.fault == resolvesAnywhere
+		return of && slices.Contains(st.Resolved, r.RejectID) && w.fault != keepsResolved
+	})
 	for _, in := range st.Rejects {
 		same := func(s warehouse.Reject) bool {
 			return s.ProjectID == in.ProjectID && s.Environment == in.Environment && s.RejectID == in.RejectID

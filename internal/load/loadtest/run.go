@@ -27,6 +27,7 @@ func Run(t *testing.T, fresh func(testing.TB) Subject) {
 func checks() []check {
 	return slices.Concat(
 		writingChecks, hiddenChecks, movingChecks, worklistChecks, identityChecks,
-		valueChecks, sightingChecks, coveringChecks, owningChecks, volumeChecks, randomChecks,
+		valueChecks, sightingChecks, coveringChecks, owningChecks, volumeChecks,
+		missingChecks, revealedChecks, latenessChecks, archiveChecks, randomChecks,
 	)
 }

@@ -22,6 +22,8 @@ type session struct {
 	now     warehouse.Timestamp // of our clock; an hour later with each stretch
 	last    load.StretchID
 	closed  bool
+
+	liveSince warehouse.Timestamp // of what is staged
 }
 
 // live is the project's feed that most checks use.
@@ -76,7 +78,9 @@ func (b *session) next(feed load.Feed) *load.Stretch {
 // stage stages copies of the rows as one batch.
 func (b *session) stage(st *load.Stretch, rows ...*warehouse.Rows) {
 	b.Helper()
-	if err := b.writer.Stage(b.Context(), batch(st, rows)); err != nil {
+	staged := batch(st, rows)
+	staged.LiveSince = b.liveSince
+	if err := b.writer.Stage(b.Context(), staged); err != nil {
 		b.Fatalf("Stage: %v", err)
 	}
 }
@@ -185,10 +189,13 @@ func (d *Dump) count(t testing.TB, want int) {
 	}
 }
 
-// upserts counts the changes of a conversation of project p.
-func (d *Dump) upserts(id string) (n int) {
+// upserts counts the times that a conversation of project p was written.
+func (d *Dump) upserts(id string) int { return d.changes(id, warehouse.OperationUpsert) }
+
+// changes counts the changes of one kind of a conversation of project p.
+func (d *Dump) changes(id, operation string) (n int) {
 	for _, c := range d.Changes {
-		if c.ProjectID == "p" && c.ConversationID == id && c.Operation == warehouse.OperationUpsert {
+		if c.ProjectID == "p" && c.ConversationID == id && c.Operation == operation {
 			n++
 		}
 	}

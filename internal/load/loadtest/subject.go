@@ -32,4 +32,5 @@ type Dump struct {
 	Drift         []warehouse.Drift
 	Projects      []warehouse.Project
 	Runs          []warehouse.SyncRun
+	Lateness      []warehouse.Lateness
 }

@@ -1,0 +1,284 @@
+package loadtest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// archiveChecks are about single conversations and rejects, as the destination
+// tells of them.
+var archiveChecks = []check{
+	{"conversations are read whole, as they are stored", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p", "q")
+		rows := spread()
+		rows = append(rows, Conversation("p", "odd", Noon, Turns(0), NoMetrics("")), Conversation("p", "gone", Noon, Open()),
+			Conversation("p", "hidden", Noon, Hidden(warehouse.Null[int64]{})))
+		b.load(rows...)
+		b.load(Conversation("p", "moved", Noon))
+		b.load(Conversation("p", "moved", Noon.AddDate(0, 0, 5), Note("moved")))
+		b.miss(live("p"), load.Key{ID: "gone", StartedAt: warehouse.TimestampOf(Noon)})
+		readsAs(t, b.dest, s, live("p"), ever, never)
+		b.end()
+		reopened := open(t, s)
+		defer func() { _ = reopened.Close() }()
+		if n := len(readsAs(t, reopened, s, live("p"), ever, never)); n != len(rows)+1 {
+			t.Errorf("%d conversations are read, want %d", n, len(rows)+1)
+		}
+	}},
+	{"only the feed's own conversations are read", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p", "q")
+		b.load(Conversation("p", "a", Noon), Conversation("p", "b", Noon.AddDate(0, 0, 1)))
+		b.load(Conversation("p", "c", Noon, In(Sandbox)), Conversation("p", "d", Noon.AddDate(0, 0, 2), In(Sandbox)))
+		b.load(Conversation("q", "a", Noon), Conversation("q", "e", Noon))
+		for feed, want := range map[load.Feed][]string{
+			live("p"): {"a", "b"}, {ProjectID: "p", Environment: Sandbox}: {"c", "d"}, live("q"): {"a", "e"},
+			{ProjectID: "q", Environment: Sandbox}: nil, live("unknown"): nil,
+		} {
+			if got := readsAs(t, b.dest, s, feed, ever, never); !slices.Equal(got, want) {
+				t.Errorf("of %+v are read %q, want %q", feed, got, want)
+			}
+		}
+	}},
+	{"a stretch has its first microsecond, and not its last", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		b.load(spread()...)
+		day := time.Date(2024, time.March, 14, 0, 0, 0, 0, time.UTC)
+		micro := time.Microsecond
+		for _, at := range []struct{ from, until time.Time }{
+			{Noon, Noon}, {Noon, Noon.Add(micro)}, {Noon.Add(-micro), Noon}, {Noon.Add(micro), Noon.Add(2 * micro)},
+			{day, day.AddDate(0, 0, 1)}, {day.Add(-micro), day}, {day, day.Add(micro)}, {day.AddDate(0, 0, -1), day.AddDate(0, 0, 2)},
+			{day.AddDate(0, 0, 1).Add(-micro), day.AddDate(0, 0, 1)}, {Noon, day.AddDate(0, 0, 1).Add(micro)},
+			{day.AddDate(0, -1, 0), day.AddDate(0, 2, 0)}, {day.AddDate(-1, 0, 0), day}, {Noon, day.AddDate(1, 0, 0)},
+			{Noon.AddDate(0, 0, 10), Noon.AddDate(0, 0, 11)}, {Noon.Add(time.Hour), Noon}, // nothing
+		} {
+			readsAs(t, b.dest, s, live("p"), warehouse.TimestampOf(at.from), warehouse.TimestampOf(at.until))
+		}
+	}},
+	{"conversations are read beside a writer", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		rows := spread()
+		b.load(rows...)
+		st := b.next(live("p"))
+		b.stage(st, Conversation("p", "staged", Noon.AddDate(3, 0, 0)))
+		beside := open(t, s)
+		defer func() { _ = beside.Close() }()
+		until := warehouse.TimestampOf(Noon.AddDate(2, 0, 0)) // what is staged may be visible, or not
+		readsAs(t, beside, s, live("p"), ever, until)
+		var seen int
+		err := archive(t, beside).Read(t.Context(), live("p"), ever, until, func(*warehouse.Rows) error {
+			if seen++; seen == 2 {
+				b.load(Conversation("p", "more", Noon.AddDate(3, 0, 0)))
+			}
+			return nil
+		})
+		if err != nil || seen != len(rows) {
+			t.Errorf("%d conversations are read beside a commit, %v; want %d", seen, err, len(rows))
+		}
+		b.publish(st)
+		readsAs(t, beside, s, live("p"), ever, never)
+	}},
+	{"an error of the reader ends the reading, and is returned", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		b.load(spread()...)
+		enough := errors.New("that is enough")
+		for _, last := range []int{1, 3} {
+			seen := 0
+			err := archive(t, b.dest).Read(t.Context(), live("p"), ever, never, func(*warehouse.Rows) error {
+				if seen++; seen >= last {
+					return enough
+				}
+				return nil
+			})
+			if !errors.Is(err, enough) || seen != last {
+				t.Errorf("Read says %v after %d conversations, want the reader's error after %d", err, seen, last)
+			}
+		}
+		st := b.next(live("p"))
+		st.Rejects = []warehouse.Reject{reject(st, "a"), reject(st, "b")}
+		b.publish(st)
+		seen := 0
+		err := archive(t, b.dest).Rejects(t.Context(), live("p"), func(*warehouse.Reject) error { seen++; return enough })
+		if !errors.Is(err, enough) || seen != 1 {
+			t.Errorf("Rejects says %v after %d rejects, want the reader's error after 1", err, seen)
+		}
+		readsAs(t, b.dest, s, live("p"), ever, never) // it can be read again
+		b.load(Conversation("p", "and written", Noon))
+	}},
+	{"reading ends when it is told to stop", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		b.load(spread()...)
+		stopped, stop := context.WithCancel(t.Context())
+		stop()
+		if err := archive(t, b.dest).Read(stopped, live("p"), ever, never, func(*warehouse.Rows) error { return nil }); !errors.Is(err, context.Canceled) {
+			t.Errorf("Read says %v, want that it was told to stop", err)
+		}
+	}},
+	{"an empty destination has nothing to read", func(t testing.TB, s Subject) {
+		dest := open(t, s)
+		defer func() { _ = dest.Close() }()
+		readsAs(t, dest, s, live("p"), ever, never)
+		hiddenDays(t, dest, live("p"))
+		rejected(t, dest, live("p"))
+	}},
+	{"the days of hidden transcripts are told, kept ones too", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		hidden := Hidden(warehouse.Some(int64(3)))
+		last := time.Date(2024, time.March, 20, 23, 59, 59, 999999000, time.UTC)
+		b.load(
+			Conversation("p", "shown", Noon.AddDate(0, 0, -1)), Conversation("p", "none", Noon.AddDate(0, 0, -2), Turns(0)),
+			Conversation("p", "kept", Noon), Conversation("p", "hidden", Noon.AddDate(0, 0, 2), hidden),
+			Conversation("p", "beside", Noon.AddDate(0, 0, 2).Add(time.Hour), hidden), Conversation("p", "late", last, hidden),
+			Conversation("p", "far", Noon.AddDate(0, 3, 0), hidden),
+		)
+		b.load(Conversation("p", "elsewhere", Noon.AddDate(0, 0, 3), hidden, In(Sandbox)))
+		b.load(Conversation("p", "kept", Noon, hidden))
+		hiddenDays(t, b.dest, live("p"), Noon, Noon.AddDate(0, 0, 2), last, Noon.AddDate(0, 3, 0))
+		hiddenDays(t, b.dest, load.Feed{ProjectID: "p", Environment: Sandbox}, Noon.AddDate(0, 0, 3))
+		b.load(Conversation("p", "kept", Noon), Conversation("p", "hidden", Noon.AddDate(0, 0, 2)), Conversation("p", "far", Noon))
+		hiddenDays(t, b.dest, live("p"), Noon.AddDate(0, 0, 2), last)
+	}},
+	{"rejects are told, each feed's for itself", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p", "q")
+		feeds := []load.Feed{live("p"), live("q"), {ProjectID: "p", Environment: Sandbox}}
+		want := map[load.Feed][]warehouse.Reject{}
+		for i, feed := range feeds {
+			st := b.next(feed)
+			for n := range 3 - i {
+				r := reject(st, fmt.Sprintf("reject-%d", n))
+				if n == 1 {
+					r.ConversationID, r.StartedAt = "c-1", warehouse.Some(warehouse.TimestampOf(Noon))
+				}
+				st.Rejects = append(st.Rejects, r)
+			}
+			want[feed] = st.Rejects
+			b.publish(st)
+		}
+		for _, feed := range feeds {
+			rejected(t, b.dest, feed, want[feed]...)
+		}
+		rejected(t, b.dest, load.Feed{ProjectID: "q", Environment: Sandbox})
+	}},
+}
+
+// ever and never are before and after everything that the suite makes.
+var (
+	ever  = warehouse.TimestampOf(time.Date(1900, time.January, 1, 0, 0, 0, 0, time.UTC))
+	never = warehouse.TimestampOf(time.Date(2200, time.January, 1, 0, 0, 0, 0, time.UTC))
+)
+
+// spread are conversations over days and months, some at one moment, out of order.
+func spread() []*warehouse.Rows {
+	day := time.Date(2024, time.March, 14, 0, 0, 0, 0, time.UTC)
+	var rows []*warehouse.Rows
+	for i, start := range []time.Time{
+		Noon.Add(time.Microsecond), Noon, day.AddDate(0, 0, 1), day, day.Add(-time.Microsecond), Noon.AddDate(0, 1, 0),
+		day.AddDate(0, 0, 1).Add(-time.Microsecond), Noon.AddDate(0, 0, -1), Noon.AddDate(-1, 0, 0), Noon.AddDate(1, 0, 0),
+		time.Date(2024, time.April, 1, 0, 0, 0, 0, time.UTC), time.Date(2024, time.March, 31, 23, 59, 59, 0, time.UTC),
+	} {
+		rows = append(rows, Conversation("p", fmt.Sprintf("c-%02d", 40-i), start))
+	}
+	for _, id := range []string{"b", "B", "ä", "a", "A", "_", "a b"} { // at one moment, in the order of their bytes
+		rows = append(rows, Conversation("p", id, Noon, Note(id)))
+	}
+	return rows
+}
+
+// archive is the destination as it tells of single conversations.
+func archive(t testing.TB, dest load.Destination) load.Archive {
+	t.Helper()
+	a, ok := dest.(load.Archive)
+	if !ok {
+		t.Fatal("the destination is no load.Archive")
+	}
+	return a
+}
+
+// readsAs checks that what is read of a stretch is what is stored of it, in
+// order, and that the keys say the same. It returns the ids.
+func readsAs(t testing.TB, dest load.Destination, s Subject, feed load.Feed, from, until warehouse.Timestamp) (ids []string) {
+	t.Helper()
+	want := dump(t, s).within(feed, from, until)
+	var got []*warehouse.Rows
+	err := archive(t, dest).Read(t.Context(), feed, from, until, func(r *warehouse.Rows) error {
+		got = append(got, Clone(r))
+		return nil
+	})
+	if err != nil || len(got) != len(want) {
+		t.Fatalf("%d conversations are read from %s until %s, %v; want %d", len(got), from.Time(), until.Time(), err, len(want))
+	}
+	keys, err := archive(t, dest).Keys(t.Context(), feed, from, until)
+	if err != nil || len(keys) != len(want) {
+		t.Fatalf("%d keys are listed from %s until %s, %v; want %d", len(keys), from.Time(), until.Time(), err, len(want))
+	}
+	for i := range want {
+		if diff := Diff(want[i], got[i]); diff != "" {
+			t.Errorf("conversation %d that is read, %q: %s", i, want[i].Conversation.ConversationID, diff)
+		}
+		key := keyOf(want[i])
+		if key.Missing = want[i].Conversation.MissingSince.Valid; keys[i] != key {
+			t.Errorf("key %d is %+v, want %+v", i, keys[i], key)
+		}
+		ids = append(ids, key.ID)
+	}
+	return ids
+}
+
+// within are the stored conversations of a feed that started within [from,
+// until), in the order of start and id.
+func (d *Dump) within(feed load.Feed, from, until warehouse.Timestamp) (found []*warehouse.Rows) {
+	for _, r := range d.Conversations {
+		c := &r.Conversation
+		if c.ProjectID == feed.ProjectID && c.Environment == feed.Environment && from <= c.StartedAt && c.StartedAt < until {
+			found = append(found, r)
+		}
+	}
+	slices.SortFunc(found, byStart)
+	return found
+}
+
+// byStart is the order of start and id.
+func byStart(a, b *warehouse.Rows) int {
+	x, y := &a.Conversation, &b.Conversation
+	return cmp.Or(cmp.Compare(x.StartedAt, y.StartedAt), cmp.Compare(x.ConversationID, y.ConversationID))
+}
+
+// hiddenDays checks the days that are told, each of which holds one of these moments.
+func hiddenDays(t testing.TB, dest load.Destination, feed load.Feed, on ...time.Time) {
+	t.Helper()
+	got, err := archive(t, dest).HiddenDays(t.Context(), feed)
+	if err != nil {
+		t.Fatalf("HiddenDays: %v", err)
+	}
+	var want []warehouse.Timestamp
+	for _, moment := range on {
+		want = append(want, midnight(warehouse.TimestampOf(moment)))
+	}
+	sameSet(t, "hidden days", got, want)
+}
+
+// midnight begins the UTC day of a moment.
+func midnight(at warehouse.Timestamp) warehouse.Timestamp {
+	return warehouse.TimestampOf(at.Time().UTC().Truncate(24 * time.Hour))
+}
+
+// rejected checks which rejects of a feed are told.
+func rejected(t testing.TB, dest load.Destination, feed load.Feed, want ...warehouse.Reject) {
+	t.Helper()
+	var got []warehouse.Reject
+	err := archive(t, dest).Rejects(t.Context(), feed, func(r *warehouse.Reject) error {
+		got = append(got, *r)
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("Rejects: %v", err)
+	}
+	sameSet(t, "rejects", got, want)
+}

@@ -1,0 +1,82 @@
+package loadtest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+func (r *reference) Read(ctx context.Context, feed load.Feed, from, until warehouse.Timestamp, yield func(*warehouse.Rows) error) error {
+	var failed error
+	for _, rows := range r.within(feed, from, until) {
+		if r.fault == readsNoParts {
+			rows.Turns, rows.Entities, rows.Metrics, rows.Audio = nil, nil, nil, nil
+		}
+		if err := ctx.Err(); err != nil && r.fault != readsUnstopped {
+			return err
+		}
+		failed = errors.Join(failed, yield(rows))
+		if failed != nil && r.fault != readsOn {
+			break
+		}
+	}
+	return failed
+}
+
+func (r *reference) Keys(_ context.Context, feed load.Feed, from, until warehouse.Timestamp) (keys []load.Key, err error) {
+	for _, rows := range r.within(feed, from, until) {
+		c := &rows.Conversation
+		keys = append(keys, load.Key{ID: c.ConversationID, StartedAt: c.StartedAt, Missing: c.MissingSince.Valid && r.fault != keysForget})
+	}
+	return keys, nil
+}
+
+// within are the conversations of a feed that started in a stretch, in order.
+func (r *reference) within(feed load.Feed, from, until warehouse.Timestamp) (found []*warehouse.Rows) {
+	if r.fault == readsUntilToo {
+		until++
+	}
+	for _, rows := range r.Dump(nil).Conversations {
+		c := &rows.Conversation
+		of := c.ProjectID == feed.ProjectID && (c.Environment == feed.Environment || r.fault == readsElsewhere)
+		if of && c.StartedAt >= from && c.StartedAt < until {
+			found = append(found, rows)
+		}
+	}
+	slices.SortFunc(found, byStart)
+	if r.fault == readsUnordered {
+		slices.SortFunc(found, func(a, b *warehouse.Rows) int {
+			return cmp.Compare(a.Conversation.ConversationID, b.Conversation.ConversationID)
+		})
+	}
+	return found
+}
+
+func (r *reference) HiddenDays(_ context.Context, feed load.Feed) (days []warehouse.Timestamp, err error) {
+	for _, rows := range r.Dump(nil).Conversations {
+		c := &rows.Conversation
+		hidden := c.TranscriptStatus == warehouse.TranscriptHidden ||
+			c.TranscriptStatus == warehouse.TranscriptHiddenKept && r.fault != daysForgetKept
+		if hidden && c.ProjectID == feed.ProjectID && c.Environment == feed.Environment {
+			days = append(days, midnight(c.StartedAt))
+		}
+	}
+	slices.Sort(days)
+	return slices.Compact(days), nil
+}
+
+func (r *reference) Rejects(_ context.Context, feed load.Feed, yield func(*warehouse.Reject) error) error {
+	for _, x := range r.Dump(nil).Rejects {
+		if (x.ProjectID != feed.ProjectID || x.Environment != feed.Environment) && r.fault != rejectsAnywhere {
+			continue
+		}
+		if err := yield(&x); err != nil {
+			return err
+		}
+	}
+	return nil
+}

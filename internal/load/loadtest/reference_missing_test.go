@@ -1,0 +1,76 @@
+package loadtest
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// vanish marks or deletes what the source no longer lists.
+func (w *referenceWriter) vanish(st *load.Stretch, counts *load.Counts) {
+	for _, k := range st.Missing {
+		key := id{st.Feed.ProjectID, k.ID}
+		stored := w.data.Conversations[key]
+		if stored == nil {
+			continue
+		}
+		c := &stored.Conversation
+		if c.Environment != st.Feed.Environment && w.fault != marksElsewhere || c.StartedAt != k.StartedAt && w.fault != marksMoved {
+			continue
+		}
+		if st.DeleteMissing && w.fault != deletesNothing {
+			w.remove(key, st, counts)
+		} else if !c.MissingSince.Valid || w.fault == marksAgain {
+			w.mark(key, st, counts)
+		}
+	}
+}
+
+func (w *referenceWriter) mark(key id, st *load.Stretch, counts *load.Counts) {
+	marked := Clone(w.data.Conversations[key])
+	marked.Conversation.MissingSince = warehouse.Some(st.At)
+	if w.fault == markIsAChange {
+		marked.Conversation.UpdatedAt = st.At
+	}
+	w.data.Conversations[key] = marked
+	counts.Missing++
+	counts.Rows["conversations"]++
+	if w.fault != marksSilently {
+		w.change(key, warehouse.OperationUpsert, st.At)
+	}
+}
+
+func (w *referenceWriter) remove(key id, st *load.Stretch, counts *load.Counts) {
+	left := maps.Clone(w.data.Conversations)
+	delete(left, key)
+	w.data.Conversations = left
+	counts.Missing++
+	if w.fault != deletesSilently {
+		w.change(key, warehouse.OperationDelete, st.At)
+	}
+}
+
+// late adds what was counted of a feed to what is stored.
+func (w *referenceWriter) late(feed load.Feed, counted map[load.LatenessKey]int64) {
+	if w.fault == latenessAnywhere {
+		feed = live("p")
+	}
+	for key, n := range counted {
+		same := func(l warehouse.Lateness) bool {
+			return l.ProjectID == feed.ProjectID && l.Environment == feed.Environment &&
+				l.Measure == key.Measure && l.UpperSeconds == key.UpperSeconds
+		}
+		row := warehouse.Lateness{ProjectID: feed.ProjectID, Environment: feed.Environment,
+			Measure: key.Measure, UpperSeconds: key.UpperSeconds, Count: n}
+		if i := slices.IndexFunc(w.data.Lateness, same); i >= 0 && w.fault != latenessReplaced {
+			row.Count += w.data.Lateness[i].Count
+		}
+		w.data.Lateness = upsert(w.data.Lateness, row, same)
+	}
+	slices.SortFunc(w.data.Lateness, func(a, b warehouse.Lateness) int {
+		return cmp.Or(cmp.Compare(a.Measure, b.Measure), cmp.Compare(a.UpperSeconds, b.UpperSeconds))
+	})
+}
