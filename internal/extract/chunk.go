@@ -39,12 +39,18 @@ func (c *Chunk) Bytes() int { return cap(c.data) }
 // Values yields the conversations.
 func (c *Chunk) Values() iter.Seq[polyai.Value] {
 	return func(yield func(polyai.Value) bool) {
-		start := 0
-		for _, end := range c.ends {
-			if !yield(polyai.Value(c.data[start:end:end])) {
+		for i := range c.ends {
+			if !yield(c.value(i)) {
 				return
 			}
-			start = end
 		}
 	}
+}
+
+func (c *Chunk) value(i int) polyai.Value {
+	start, end := 0, c.ends[i]
+	if i > 0 {
+		start = c.ends[i-1]
+	}
+	return polyai.Value(c.data[start:end:end])
 }

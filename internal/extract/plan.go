@@ -41,7 +41,7 @@ func Decide(n Need) Plan {
 	history := Span{n.Start, n.Now}
 	due := subtract(history, spansOf(n.Coverage))
 	for _, tier := range n.Lookback {
-		window := Span{n.Now - seconds(tier.Depth), n.Now}.intersect(history)
+		window := Span{n.Now - seconds(tier.Depth), n.Now}.Intersect(history)
 		if tierDue(window, n, tier.Every) {
 			due = append(due, window)
 		}
@@ -55,7 +55,7 @@ func Decide(n Need) Plan {
 func tierDue(window Span, n Need, every time.Duration) bool {
 	deadline := n.Now - seconds(every-every/early)
 	return slices.ContainsFunc(n.Coverage, func(c Covered) bool {
-		return !c.intersect(window).Empty() && c.ReadAt <= deadline
+		return !c.Intersect(window).Empty() && c.ReadAt <= deadline
 	})
 }
 

@@ -43,8 +43,8 @@ func (s Span) String() string {
 	return fmt.Sprintf("%s to %s", s.From.Time().Format(time.RFC3339), s.Until.Time().Format(time.RFC3339))
 }
 
-// intersect is what lies in both spans.
-func (s Span) intersect(o Span) Span {
+// Intersect is what lies in both spans.
+func (s Span) Intersect(o Span) Span {
 	return Span{max(s.From, o.From), min(s.Until, o.Until)}
 }
 
@@ -92,7 +92,7 @@ func subtract(whole Span, holes []Span) []Span {
 	var out []Span
 	at := whole.From
 	for _, h := range union(holes) {
-		if h = h.intersect(whole); h.Empty() {
+		if h = h.Intersect(whole); h.Empty() {
 			continue
 		}
 		if at < h.From {

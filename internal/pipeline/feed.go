@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"convsync/internal/extract"
 	"convsync/internal/load"
@@ -50,17 +51,10 @@ func (f *feedRun) describe(err error) error {
 }
 
 func (f *feedRun) read(ctx context.Context) error {
-	now, err := f.Reader.Now(ctx, f.Clock())
+	plan, err := f.open(ctx)
 	if err != nil {
 		return err
 	}
-	f.now = extract.SecondOf(now)
-	f.Rules.OpenSince = warehouse.TimestampOf(now.Add(-f.OpenAgeLimit))
-	plan := f.plan()
-	f.Progress.plan(plan)
-	f.Log.Debug("planned", "project", f.ProjectID, "environment", f.Environment,
-		"spans", len(plan.Spans), "worklist", len(plan.Worklist))
-
 	if err := f.readSpans(ctx, plan.Spans); err != nil {
 		return err
 	}
@@ -74,6 +68,43 @@ func (f *feedRun) read(ctx context.Context) error {
 		return err
 	}
 	return f.errSuspicious()
+}
+
+// open reads the newest span that our own clock gives, learns the source's now
+// from the first answer, plans by it, and returns what is still to be read.
+func (f *feedRun) open(ctx context.Context) (plan extract.Plan, err error) {
+	local := f.Clock()
+	f.now = extract.SecondOf(local)
+	ask := extract.Widen(newest(f.plan().Spans), f.now, f.Start)
+	var st *stretch
+	shown, err := f.Reader.Open(ctx, ask, local, func(now time.Time) extract.Emit {
+		f.now = extract.SecondOf(now)
+		f.Rules.OpenSince = warehouse.TimestampOf(now.Add(-f.OpenAgeLimit))
+		plan = f.plan()
+		f.Progress.plan(plan)
+		f.Log.Debug("planned", "project", f.ProjectID, "environment", f.Environment,
+			"spans", len(plan.Spans), "worklist", len(plan.Worklist))
+		st = f.newStretch(newest(plan.Spans).Intersect(ask))
+		return f.emitter(st)
+	})
+	f.density, f.before = shown.Density, shown.Over
+	switch {
+	case st == nil || err == nil && ask.Empty():
+		return plan, err
+	case err != nil || !shown.Whole || st.span.Empty():
+		f.abandon(ctx, st)
+		return plan, err
+	}
+	plan.Spans = extract.Without(plan.Spans, []extract.Span{st.span})
+	return plan, f.publish(ctx, st)
+}
+
+// newest is the last of the spans, if there is one.
+func newest(spans []extract.Span) (last extract.Span) {
+	if len(spans) > 0 {
+		last = spans[len(spans)-1]
+	}
+	return last
 }
 
 // readSpans reads and publishes spans, newest first, stretch by stretch: one is
@@ -134,11 +165,16 @@ func (f *feedRun) newStretch(span extract.Span) *stretch {
 
 // readStretch reads the slices of a stretch whole, into the stages.
 func (f *feedRun) readStretch(ctx context.Context, st *stretch, slices []extract.Span) error {
-	return f.Reader.ReadSpan(ctx, slices, func(ctx context.Context, c *extract.Chunk) error {
+	return f.Reader.ReadSpan(ctx, slices, f.emitter(st))
+}
+
+// emitter hands what is read over to the stages.
+func (f *feedRun) emitter(st *stretch) extract.Emit {
+	return func(ctx context.Context, c *extract.Chunk) error {
 		st.emitted.Add(int64(c.Len()))
 		f.Progress.conversations.Add(int64(c.Len()))
 		return f.stages.put(ctx, st, c)
-	})
+	}
 }
 
 // publish waits until all of the stretch is staged, and commits it.

@@ -125,7 +125,7 @@ func TestASecondRunReadsOnlyTheLookback(t *testing.T) {
 func failingAfter(source http.Handler, before time.Time) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if from, err := time.Parse(time.RFC3339, r.URL.Query().Get("start_time")); err == nil && from.Before(before) {
-			w.WriteHeader(http.StatusForbidden)
+			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
 		source.ServeHTTP(w, r)
@@ -209,7 +209,9 @@ func TestARunThatIsStoppedKeepsWhatItPublished(t *testing.T) {
 		}
 	}
 	source := simulated(t, now, simulate.Deviations{})
-	report, err := Run(ctx, options(t, source, d, now))
+	o := options(t, source, d, now)
+	o.Feeds[0].Reader.PageSize = 10 // too many pages for one stretch
+	report, err := Run(ctx, o)
 	if !errors.Is(err, context.Canceled) || report.Status != warehouse.RunPartial || !d.closed || len(d.runs) != 1 {
 		t.Fatalf("%v, %s, closed %t, %d runs", err, report.Status, d.closed, len(d.runs))
 	}

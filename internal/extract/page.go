@@ -1,0 +1,111 @@
+package extract
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"convsync/internal/polyai"
+)
+
+const (
+	maxAttempts = 8 // of a page
+	maxBackoff  = 2 * time.Minute
+
+	maxRetryAfter    = 15 * time.Minute // the next run is the better wait
+	rateLimitedWaits = 60               // times Backoff: a 429 without Retry-After was seen to need about a minute
+)
+
+// errAskLater says that the source is not to be asked any more for now.
+var errAskLater = errors.New("gave up")
+
+// page reads one page, again where the source fails in passing, and returns
+// the cursor of the next one.
+func (r *Reader) page(ctx context.Context, q polyai.ListQuery, emit Emit) (string, error) {
+	waits := backoff.NewExponentialBackOff()
+	waits.InitialInterval, waits.MaxInterval = cmp.Or(r.Backoff, time.Second), maxBackoff
+	waits.RandomizationFactor = 1 // full jitter: requests that failed together come back apart
+	for attempt := 1; ; attempt++ {
+		if err := r.Budget.wait(ctx); err != nil {
+			return "", err
+		}
+		next, err := r.pageOnce(ctx, q, func(c *Chunk) error { return emit(ctx, c) })
+		switch {
+		case err == nil || ctx.Err() != nil || !polyai.IsTemporary(err):
+			return next, err
+		case attempt == maxAttempts:
+			return "", fmt.Errorf("gave up after %d attempts: %w", attempt, err)
+		case !r.Budget.mayRetry():
+			return "", fmt.Errorf("%w, since more than half of all requests had to be sent again: %w", errAskLater, err)
+		}
+		d := waits.NextBackOff()
+		switch after, told := polyai.RetryAfter(err); {
+		case told && after > maxRetryAfter:
+			return "", fmt.Errorf("%w, since the source asks to wait %s: %w", errAskLater, after, err)
+		case told:
+			d = after
+		case polyai.IsRateLimited(err):
+			d += rateLimitedWaits * cmp.Or(r.Backoff, time.Second)
+		}
+		r.Stats.Retries.Add(1)
+		r.Stats.waited.Add(int64(d))
+		r.log("asking again", "in", d.Round(time.Millisecond).String(), "because", err.Error())
+		if err := sleep(ctx, d); err != nil {
+			return "", err
+		}
+	}
+}
+
+// sleep waits for d or until the run stops.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// pageOnce sends one request and hands over what it answers.
+func (r *Reader) pageOnce(ctx context.Context, q polyai.ListQuery, emit func(*Chunk) error) (next string, err error) {
+	r.Stats.Requests.Add(1)
+	page, err := r.Source.List(ctx, q)
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		r.Stats.Bytes.Add(page.Bytes())
+		err = errors.Join(err, page.Close())
+	}()
+	chunk := &Chunk{}
+	for {
+		v, err := page.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return "", err
+		}
+		r.Stats.Conversations.Add(1)
+		chunk.add(v)
+		if chunk.full() {
+			if err := emit(chunk); err != nil {
+				return "", err
+			}
+			chunk = &Chunk{}
+		}
+	}
+	if chunk.Len() > 0 {
+		if err := emit(chunk); err != nil {
+			return "", err
+		}
+	}
+	return page.Cursor(), nil
+}
