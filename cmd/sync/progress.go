@@ -53,8 +53,8 @@ func (a *app) showProgress(progress *pipeline.Progress) (stop func()) {
 func drawProgress(bar *progressbar.ProgressBar, progress *pipeline.Progress, elapsed time.Duration) {
 	read := progress.Conversations()
 	published, planned := progress.Seconds()
-	bar.Describe(fmt.Sprintf("%d conversations, %.0f/s, %s of %s covered", read, float64(read)/elapsed.Seconds(),
-		inDays(published), inDays(planned)))
+	bar.Describe(fmt.Sprintf("%d conversations, %.0f/s, %s covered", read, float64(read)/elapsed.Seconds(),
+		ofTime(published, planned)))
 	if planned > 0 {
 		if bar.GetMax64() != planned {
 			bar.ChangeMax64(planned)
@@ -63,11 +63,15 @@ func drawProgress(bar *progressbar.ProgressBar, progress *pipeline.Progress, ela
 	}
 }
 
-// inDays writes a stretch of time as people see it.
-func inDays(seconds int64) string {
-	d := time.Duration(seconds) * time.Second
-	if d < 48*time.Hour {
-		return d.Round(time.Minute).String()
+// ofTime says how much of a stretch of time is done, in a unit that suits it.
+func ofTime(done, all int64) string {
+	for _, unit := range []struct {
+		name    string
+		seconds float64
+	}{{"days", 24 * 60 * 60}, {"hours", 60 * 60}} {
+		if float64(all) >= 2*unit.seconds {
+			return fmt.Sprintf("%.1f of %.1f %s", float64(done)/unit.seconds, float64(all)/unit.seconds, unit.name)
+		}
 	}
-	return fmt.Sprintf("%.0f days", d.Hours()/24)
+	return fmt.Sprintf("%d of %d minutes", done/60, all/60)
 }
