@@ -45,7 +45,7 @@ func Widen(planned Span, local, start Second) Span {
 // clock's time, for a source that does not tell. An empty span asks for the
 // least there is.
 //
-// As by [Reader.Try], the span may turn out too dense to be read like that.
+// As by [Reader.Try], the span may not be read whole.
 func (r *Reader) Open(ctx context.Context, ask Span, local time.Time, began func(now time.Time) Emit) (Shown, error) {
 	var emit Emit
 	probe := *r
@@ -59,19 +59,15 @@ func (r *Reader) Open(ctx context.Context, ask Span, local time.Time, began func
 	}
 	shown, err := probe.Try(ctx, Span{ask.From, min(ask.Until, max(SecondOf(local), ask.From+1))}, ask,
 		func(ctx context.Context, c *Chunk) error { return emit(ctx, c) })
-	if err != nil && ofThisRequest(err) {
-		// Perhaps it was too much to ask for at once.
-		r.log("reading in smaller parts", "span", ask.String(), "because", err.Error())
-		if emit != nil {
-			return Shown{}, nil
-		}
-		return Shown{}, probe.ping(ctx, local)
+	if err == nil && emit == nil { // nothing was answered yet
+		err = probe.ping(ctx, local)
 	}
 	return shown, err
 }
 
 // Try reads a span whole, one page after another, but stops when these show
-// that the span is too dense to be read so. What was emitted then is not all.
+// that the span is too dense to be read so, or when the source fails. What was
+// emitted then is not all.
 func (r *Reader) Try(ctx context.Context, span, ask Span, emit Emit) (Shown, error) {
 	if err := r.Slots.Acquire(ctx, 1); err != nil {
 		return Shown{}, err
@@ -85,10 +81,20 @@ func (r *Reader) Try(ctx context.Context, span, ask Span, emit Emit) (Shown, err
 		}
 		return Shown{Density: dense.seen.density(), Over: dense.seen.shown()}, nil
 	}
+	if err != nil && ofThisRequest(err) { // perhaps it was too much to ask for at once
+		r.log("reading in smaller parts", "span", span.String(), "because", err.Error())
+		return Shown{}, nil
+	}
 	if err != nil {
-		return Shown{}, w.describe(err)
+		return Shown{}, err
 	}
 	return Shown{true, float64(w.seen.conversations) / float64(span.Seconds()), span.Seconds()}, nil
+}
+
+// Suits reports whether a span is worth a [Reader.Try], by the density of what
+// was read before; 0: nothing is known.
+func (r *Reader) Suits(span Span, density float64) bool {
+	return density*float64(span.Seconds()) <= float64(maxPages*r.PageSize)
 }
 
 // ofThisRequest reports whether an error is about what was asked for, and not

@@ -3,7 +3,6 @@ package extract
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"convsync/internal/polyai"
 )
@@ -49,8 +48,9 @@ func (s *sighting) look(c *Chunk) {
 // shown is how many seconds lie between the conversations that were seen.
 func (s *sighting) shown() Second { return Second((s.last-s.first)/1e6) + 1 }
 
-// density is in conversations a second.
-func (s *sighting) density() float64 { return float64(s.conversations) / float64(s.shown()) }
+// density is in conversations a second. There is one more of them than there
+// are intervals between them.
+func (s *sighting) density() float64 { return float64(s.conversations-1) / float64(s.shown()) }
 
 // rest guesses how many pages of the span are still to come.
 func (s *sighting) rest(span Span, pageSize int) float64 {
@@ -142,6 +142,3 @@ func (e *denseError) parts(span Span, pageSize int) int {
 	pages := e.seen.density() * float64(span.Seconds()) / float64(pageSize)
 	return max(recut, int(min(pages/slicePages, maxSlices)))
 }
-
-// describe names the slice in an error for people.
-func (w *walk) describe(err error) error { return fmt.Errorf("%s: %w", w.span, err) }

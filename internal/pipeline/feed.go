@@ -112,19 +112,44 @@ func newest(spans []extract.Span) (last extract.Span) {
 func (f *feedRun) readSpans(ctx context.Context, spans []extract.Span) error {
 	published := make(chan error, 1) // the stretch before, which is being published
 	published <- nil
-	for len(spans) > 0 {
-		var span extract.Span
-		span, spans = extract.NextStretch(spans, f.density, f.before)
-		st := f.newStretch(span)
-		err := f.readStretch(ctx, st, extract.Slices(span, f.density, f.Reader.PageSize))
+	for fresh := true; len(spans) > 0; {
+		st, rest, err := f.readNext(ctx, spans, fresh)
+		if errors.Is(err, errTooMuch) {
+			f.abandon(ctx, st)
+			fresh = false
+			continue
+		}
 		if err := errors.Join(err, <-published); err != nil {
 			f.abandon(ctx, st)
 			return err
 		}
-		f.density, f.before = float64(st.emitted.Load())/float64(span.Seconds()), span.Seconds()
+		fresh = len(rest) < len(spans)
+		spans = rest
 		go func() { published <- f.publish(ctx, st) }()
 	}
 	return <-published
+}
+
+// errTooMuch says that a span has more pages than are good to read at once.
+var errTooMuch = errors.New("too many pages")
+
+// readNext reads the newest stretch of the spans; where the newest span is
+// fresh and few pages are to be expected, all of it.
+func (f *feedRun) readNext(ctx context.Context, spans []extract.Span, fresh bool) (st *stretch, rest []extract.Span, err error) {
+	if last := newest(spans); fresh && f.before > 0 && f.Reader.Suits(last, f.density) {
+		st = f.newStretch(last)
+		shown, err := f.Reader.Try(ctx, last, last, f.emitter(st))
+		if err == nil && !shown.Whole {
+			err = errTooMuch
+		}
+		f.density, f.before = shown.Density, shown.Over
+		return st, spans[:len(spans)-1], err
+	}
+	span, rest := extract.NextStretch(spans, f.density, f.before)
+	st = f.newStretch(span)
+	err = f.readStretch(ctx, st, extract.Slices(span, f.density, f.Reader.PageSize))
+	f.density, f.before = float64(st.emitted.Load())/float64(span.Seconds()), span.Seconds()
+	return st, rest, err
 }
 
 func (f *feedRun) plan() extract.Plan {

@@ -1,0 +1,194 @@
+package extract
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"convsync/internal/polyai"
+)
+
+// listing is a source that lists the conversations that started at given
+// seconds, in their order, and remembers what it was asked.
+type listing struct {
+	starts []Second
+	now    time.Time
+
+	mu    sync.Mutex
+	asked []Span
+}
+
+func (l *listing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	from, _ := time.Parse(time.RFC3339, q.Get("start_time"))
+	until, _ := time.Parse(time.RFC3339, q.Get("end_time"))
+	limit, _ := strconv.Atoi(q.Get("limit"))
+	at, _ := strconv.Atoi(q.Get("cursor"))
+	l.mu.Lock()
+	l.asked = append(l.asked, Span{SecondOf(from), SecondOf(until)})
+	l.mu.Unlock()
+	w.Header().Set("Date", l.now.UTC().Format(http.TimeFormat))
+	fmt.Fprint(w, `{"conversations":[`)
+	n, cursor := 0, ""
+	for i, start := range l.starts[at:] {
+		if start < SecondOf(from) || start >= SecondOf(until) {
+			continue
+		}
+		if n == limit {
+			cursor = strconv.Itoa(at + i)
+			break
+		}
+		if n > 0 {
+			fmt.Fprint(w, ",")
+		}
+		n++
+		fmt.Fprintf(w, `{"id":"%d","started_at":%q}`, start, start.Time().Format(time.RFC3339))
+	}
+	fmt.Fprintf(w, `],"cursor":%q}`, cursor)
+}
+
+// evenly are n starts spread over a span, newest first.
+func evenly(n int, s Span) []Second {
+	starts := make([]Second, n)
+	for i := range starts {
+		starts[i] = s.Until - 1 - Second(i)*s.Seconds()/Second(n)
+	}
+	return starts
+}
+
+// opened is what came of opening a feed.
+type opened struct {
+	now   time.Time
+	began int
+	*collector
+}
+
+func open(t *testing.T, source http.Handler, planned Span, local time.Time) (*opened, Shown) {
+	t.Helper()
+	o := &opened{collector: newCollector()}
+	shown, err := reading(t, source).Open(t.Context(), Widen(planned, SecondOf(local), planned.From), local, func(now time.Time) Emit {
+		o.now = now
+		o.began++
+		return o.emit
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o, shown
+}
+
+func TestAQuietFeedIsReadByOneRequestThatAlsoTellsTheTime(t *testing.T) {
+	t.Parallel()
+	local := june(20, 12, 0)
+	year := Span{local - 365*day, local}
+	source := &listing{starts: evenly(9, year), now: (local + 7).Time()}
+	o, shown := open(t, source, year, local.Time())
+	if !shown.Whole || len(o.ids) != 9 || !o.now.Equal(source.now) || o.began != 1 || len(source.asked) != 1 {
+		t.Errorf("%+v, %d conversations, now %v, asked %v", shown, len(o.ids), o.now, source.asked)
+	}
+}
+
+func TestASlowClockLosesNothing(t *testing.T) {
+	t.Parallel()
+	local := june(20, 12, 0)
+	now := local + 24*3600
+	source := &listing{starts: []Second{now - 1, local + 60, local - 60}, now: now.Time()}
+	o, shown := open(t, source, Span{local - 3600, local}, local.Time())
+	if !shown.Whole || len(o.ids) != 3 || SecondOf(o.now) != now {
+		t.Errorf("%+v, %v, now %v", shown, o.ids, o.now)
+	}
+}
+
+func TestAFewPagesAreWalkedOnAndManyAreCut(t *testing.T) {
+	t.Parallel()
+	local := june(20, 12, 0)
+	month := Span{local - 30*day, local}
+	for _, c := range []struct {
+		pages int // of 10 conversations
+		whole bool
+	}{{2, true}, {16, true}, {40, false}, {4000, false}} {
+		for name, order := range map[string]func([]Second){"newest": func([]Second) {}, "oldest": slices.Reverse[[]Second]} {
+			t.Run(fmt.Sprintf("%d pages, %s first", c.pages, name), func(t *testing.T) {
+				t.Parallel()
+				source := &listing{starts: evenly(10*c.pages, month), now: local.Time()}
+				order(source.starts)
+				o, shown := open(t, source, month, local.Time())
+				if shown.Whole != c.whole || shown.Whole && len(o.ids) != 10*c.pages {
+					t.Fatalf("%+v, %d conversations", shown, len(o.ids))
+				}
+				if !shown.Whole && len(source.asked) != 1 {
+					t.Errorf("%d pages were thrown away", len(source.asked))
+				}
+				density := float64(10*c.pages) / float64(month.Seconds())
+				if ratio := shown.Density / density; ratio < 0.8 || ratio > 1.25 {
+					t.Errorf("a density of %g was seen, it is %g", shown.Density, density)
+				}
+			})
+		}
+	}
+}
+
+func TestPagesInNoOrderAreReadWhole(t *testing.T) {
+	t.Parallel()
+	local := june(20, 12, 0)
+	month := Span{local - 30*day, local}
+	source := &listing{starts: evenly(450, month), now: local.Time()}
+	for i := range source.starts { // a fixed shuffle
+		j := i * 7919 % (i + 1)
+		source.starts[i], source.starts[j] = source.starts[j], source.starts[i]
+	}
+	if o, shown := open(t, source, month, local.Time()); shown.Whole && len(o.ids) != 450 {
+		t.Errorf("%+v, %d of 450 conversations", shown, len(o.ids))
+	}
+}
+
+func TestWhatIsTooMuchToAskForAtOnceIsLeftToSmallerRequests(t *testing.T) {
+	t.Parallel()
+	local := june(20, 12, 0)
+	source := &listing{now: local.Time()}
+	o, shown := open(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("limit") != "1" {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		source.ServeHTTP(w, r)
+	}), Span{local - 30*day, local}, local.Time())
+	if shown.Whole || !o.now.Equal(source.now) {
+		t.Errorf("%+v, now %v", shown, o.now)
+	}
+}
+
+func TestAFeedThatCannotBeReadIsAskedOnce(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound} {
+		r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+		began := false
+		_, err := r.Open(t.Context(), aDay, aDay.Until.Time(), func(time.Time) Emit {
+			began = true
+			return nil
+		})
+		if err == nil || began || r.Stats.Requests.Load() != 1 || polyai.IsAuth(err) != (status != http.StatusNotFound) {
+			t.Errorf("%d: %v after %d requests", status, err, r.Stats.Requests.Load())
+		}
+	}
+}
+
+func TestWidenAsksForMoreThanPlannedAndNotBeforeTheStart(t *testing.T) {
+	t.Parallel()
+	const local = Second(1_000_000)
+	for _, c := range []struct{ planned, want Span }{
+		{Span{900_000, local}, Span{900_000 - clockSlack, local + aheadOfClock}},
+		{Span{500_010, local}, Span{500_000, local + aheadOfClock}},
+		{Span{400_000, 450_000}, Span{400_000, 450_000}}, // a backfill before the start
+		{Span{700_000, 800_000}, Span{700_000 - clockSlack, 800_000}},
+		{Span{}, Span{}},
+	} {
+		if got := Widen(c.planned, local, 500_000); got != c.want {
+			t.Errorf("%v is asked for as %v, want %v", c.planned, got, c.want)
+		}
+	}
+}
