@@ -12,7 +12,8 @@ import (
 // failed is err for people: what could not be done, and what to do about it.
 func failed(what string, err error) error {
 	var told *load.StateError
-	if err == nil || errors.As(err, &told) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	var newer *load.TooNewError
+	if err == nil || errors.As(err, &told) || errors.As(err, &newer) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	return &load.StateError{What: what, Hint: hint(err), Err: err}
@@ -22,6 +23,10 @@ func hint(err error) string {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return "free some space and run again: nothing that was published is lost"
+	case errors.Is(err, syscall.EFBIG):
+		return "raise the limit on the size of files (ulimit -f), or configure a folder on another file system, and run again: nothing that was published is lost"
+	case errors.Is(err, syscall.ENOTDIR):
+		return "a part of the path is a file: correct destination.parquet.path"
 	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
 		return "let the user of convsync write to the folder, or configure another one"
 	case errors.Is(err, fs.ErrNotExist):

@@ -57,6 +57,7 @@ func (m *merger) vanish(c *warehouse.Conversation) (keep bool) {
 		m.result.change(key, warehouse.OperationDelete)
 		return false
 	}
+	m.result.counts.Rows[conversations.table.Name]++
 	c.MissingSince = warehouse.Some(m.stretch.At)
 	m.result.change(key, warehouse.OperationUpsert)
 	return true

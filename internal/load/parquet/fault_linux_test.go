@@ -1,0 +1,282 @@
+package parquet_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"convsync/internal/load"
+	"convsync/internal/load/parquet"
+	"convsync/internal/warehouse"
+)
+
+// The tests here run in processes of their own: they change what a process may
+// do, and mount file systems that nobody else is to see.
+
+// faultVariable names, to a test in a process of its own, what is to go wrong.
+const faultVariable = "CONVSYNC_TEST_FAULT"
+
+// noMounts is what such a process says that may not mount.
+const noMounts = "mounting is not permitted here"
+
+// apart runs this test again in a process of its own, with the fault of that
+// name. Where the fault takes a mount that is not permitted it is left out.
+func apart(t *testing.T, fault string, mounts bool) {
+	t.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	child := exec.CommandContext(t.Context(), program, "-test.v", "-test.run=^"+t.Name()+"$")
+	child.Env = append(os.Environ(), faultVariable+"="+fault)
+	child.Stdout, child.Stderr = &out, &out
+	if mounts {
+		child.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
+		if os.Getuid() != 0 {
+			child.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
+			child.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
+			child.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
+		}
+	}
+	err = child.Run()
+	switch {
+	case mounts && (child.ProcessState == nil || strings.Contains(out.String(), noMounts)):
+		t.Logf("%s: %s (%v)", fault, noMounts, err)
+	case err != nil || !strings.Contains(out.String(), "--- PASS"):
+		t.Errorf("%s: %v\n%s", fault, err, out.String())
+	}
+}
+
+// mountMemory mounts a file system in memory for this process alone.
+func mountMemory(t *testing.T, options string) (path string) {
+	t.Helper()
+	path = t.TempDir()
+	err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+	if err == nil {
+		err = unix.Mount("tmpfs", path, "tmpfs", 0, options)
+	}
+	if err != nil {
+		t.Fatal(noMounts, err) // the parent goes by what is said
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(path, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return path
+}
+
+// disk is a file system on which room can be made scarce.
+type disk struct {
+	folder  string
+	squeeze func(t testing.TB, left int) // to that many bytes
+	relax   func(t testing.TB)
+	steps   int // how much is left, from 0 on, when it is tried out
+	step    int
+}
+
+// smallDisk is a disk of its own that is filled with ballast.
+func smallDisk(t *testing.T) *disk {
+	path := mountMemory(t, "size=4m")
+	ballast := filepath.Join(path, "ballast")
+	return &disk{
+		folder: path,
+		squeeze: func(t testing.TB, left int) {
+			var stat unix.Statfs_t
+			err := unix.Statfs(path, &stat)
+			if err == nil {
+				err = os.WriteFile(ballast, make([]byte, int64(stat.Bavail)*stat.Bsize-int64(left)), 0o666)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		},
+		relax: func(t testing.TB) {
+			if err := os.Remove(ballast); err != nil {
+				t.Fatal(err)
+			}
+		},
+		steps: 40, step: 4096,
+	}
+}
+
+// shortFiles is a disk that takes no file beyond a size.
+func shortFiles(t *testing.T) *disk {
+	signal.Ignore(syscall.SIGXFSZ)
+	limit := func(t testing.TB, n uint64) {
+		var now unix.Rlimit
+		err := unix.Getrlimit(unix.RLIMIT_FSIZE, &now)
+		if err == nil {
+			now.Cur = min(n, now.Max)
+			err = unix.Setrlimit(unix.RLIMIT_FSIZE, &now)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &disk{
+		folder:  folder(t),
+		squeeze: func(t testing.TB, left int) { limit(t, uint64(left)) },
+		relax:   func(t testing.TB) { limit(t, unix.RLIM_INFINITY) },
+		steps:   40, step: 500,
+	}
+}
+
+func TestAFullDiskLeavesNothingHalfWritten(t *testing.T) {
+	switch os.Getenv(faultVariable) {
+	case "a full disk":
+		fullDisk(t, smallDisk(t))
+	case "a limit on files":
+		fullDisk(t, shortFiles(t))
+	default:
+		t.Parallel()
+		apart(t, "a full disk", true)
+		apart(t, "a limit on files", false)
+	}
+}
+
+// fullDisk does runs with ever more room, from none to enough, each followed by
+// one that has room.
+func fullDisk(t *testing.T, d *disk) {
+	failed := 0
+	for i := range d.steps {
+		s := &lake{path: filepath.Join(d.folder, "lake"), seen: map[string]seenFile{}}
+		s.run(t, edition(1)...)
+		d.squeeze(t, i*d.step)
+		published, err := s.try(t, edition(2)...)
+		if err != nil {
+			failed++
+			toldOf(t, err, "run again: nothing that was published is lost")
+		}
+		if is := editionOf(t, s.archived(t, feed)); is != 2 && (is != 1 || published) {
+			t.Errorf("with room for %d: edition %d stands, published: %v", i*d.step, is, published)
+		}
+		d.relax(t)
+		s.run(t, edition(3)...)
+		if is := editionOf(t, s.archived(t, feed)); is != 3 {
+			t.Errorf("with room again edition %d stands", is)
+		}
+		s.Dump(t)
+		if left := s.Leftovers(t); len(left) > 0 {
+			t.Errorf("left over: %v", left)
+		}
+		if err := os.RemoveAll(s.path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if failed < 5 || failed == d.steps {
+		t.Errorf("%d of %d runs failed", failed, d.steps)
+	}
+}
+
+// try does a run that may fail at any step.
+func (s *lake) try(t testing.TB, rows ...*warehouse.Rows) (published bool, err error) {
+	w, err := s.Open(t, nil).Begin(t.Context(), load.Owner{RunID: "run", Started: 1})
+	if err != nil {
+		return false, err
+	}
+	if err = w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: rows}); err == nil {
+		_, err = w.Publish(t.Context(), &load.Stretch{ID: 1, Feed: feed, RunID: "run", At: 5})
+		published = err == nil
+	}
+	if err == nil {
+		err = w.Finish(t.Context(), &warehouse.SyncRun{RunID: "run", Kind: "incremental", Status: "succeeded", StartedAt: 1})
+	}
+	return published, errors.Join(err, w.Close())
+}
+
+// toldOf wants an error for people, with a hint.
+func toldOf(t testing.TB, err error, hint string) {
+	t.Helper()
+	var told *load.StateError
+	if !errors.As(err, &told) || told.What == "" || !strings.Contains(told.Hint, hint) {
+		t.Errorf("the error is %v, and does not say %q", err, hint)
+	}
+}
+
+func TestAFolderThatMayOnlyBeReadIsReadAndNotWritten(t *testing.T) {
+	switch os.Getenv(faultVariable) {
+	case "a disk that is read-only":
+		path := mountMemory(t, "size=4m")
+		s := &lake{path: filepath.Join(path, "lake"), seen: map[string]seenFile{}}
+		s.run(t, edition(1)...)
+		if err := unix.Mount("", path, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+			t.Fatal(err)
+		}
+		readOnly(t, s)
+	case "a folder of another user":
+		s := newLake(t)
+		s.run(t, edition(1)...)
+		forbid(t, filepath.Dir(s.path))
+		readOnly(t, s)
+	default:
+		t.Parallel()
+		apart(t, "a disk that is read-only", true)
+		apart(t, "a folder of another user", false)
+	}
+}
+
+// forbid lets this process only read what is below a folder.
+func forbid(t *testing.T, folder string) {
+	t.Helper()
+	modes := func(dir, file os.FileMode) {
+		err := filepath.WalkDir(folder, func(path string, e os.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if e.IsDir() {
+				return os.Chmod(path, dir)
+			}
+			return os.Chmod(path, file)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	modes(0o555, 0o444)
+	t.Cleanup(func() { modes(0o755, 0o644) })
+	if os.Getuid() != 0 {
+		return
+	}
+	const nobody = 65534
+	if err := syscall.Setresuid(-1, nobody, -1); err != nil { // root may write everywhere
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Setresuid(-1, 0, -1); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func readOnly(t *testing.T, s *lake) {
+	const hint = "let the user of convsync write to the folder"
+	l := s.Open(t, nil)
+	toldOf(t, l.Check(t.Context()), hint)
+	_, err := l.Begin(t.Context(), load.Owner{RunID: "run-2"})
+	toldOf(t, err, hint)
+	beside, err := parquet.Open(parquet.Options{Path: s.path + "-beside"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	toldOf(t, beside.Check(t.Context()), hint)
+	toldOf(t, beside.Prepare(t.Context()), hint)
+	if n := editionOf(t, s.archived(t, feed)); n != 1 {
+		t.Errorf("edition %d is read", n)
+	}
+	if sum := s.summary(t); sum.Conversations != 3 {
+		t.Errorf("the summary is %+v", sum)
+	}
+	if keys, err := l.(load.Archive).Keys(t.Context(), feed, never, ever); err != nil || len(keys) != 3 {
+		t.Errorf("the keys are %+v (%v)", keys, err)
+	}
+}
