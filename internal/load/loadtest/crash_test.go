@@ -108,7 +108,7 @@ func TestTheKeptReferenceSurvivesEveryKill(t *testing.T) {
 
 func TestWhatAKillBreaksIsCaught(t *testing.T) {
 	t.Parallel()
-	for _, broken := range []fault{coverageFirst, tornParts, changesLate, keepsTemporary} {
+	for _, broken := range []fault{coverageFirst, tornParts, changesLate, missingLate, latenessLate, keepsTemporary} {
 		t.Run(string(broken), func(t *testing.T) {
 			t.Parallel()
 			s := newKeptReference(t, broken)

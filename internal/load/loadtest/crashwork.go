@@ -28,6 +28,8 @@ func crashDays() (stretches [2]*load.Stretch, given, want [2][]*warehouse.Rows) 
 		Conversation("p", "to another month", Noon.AddDate(0, -1, 0)),
 		kept(Conversation("p", "hidden", Noon, Note("hidden"))),
 	}
+	stretches[0].Missing, stretches[0].Resolved = crashGone("missing"), []string{"resolved"}
+	stretches[1].Missing, stretches[1].DeleteMissing = crashGone("dropped", "dropped, alone"), true
 	want[1] = []*warehouse.Rows{
 		Conversation("p", "new, next day", next),
 		Conversation("p", "ended", next),
@@ -52,10 +54,24 @@ func crashBase(t testing.TB, s Subject) *Dump {
 		Conversation("p", "to another day", Noon), Conversation("p", "to another month", Noon), Conversation("p", "hidden", Noon),
 		Conversation("p", "ended", Noon.AddDate(0, 0, 1), Open()), Conversation("p", "from another day", Noon.AddDate(0, 0, -2)),
 		Conversation("p", "untouched", Noon.AddDate(0, 0, -3)),
+		Conversation("p", "missing", Noon, Open()), Conversation("p", "dropped", Noon.AddDate(0, 0, 1), Open()),
+		Conversation("p", "dropped, alone", Noon.AddDate(0, 0, 9)),
 	)
 	cover(b, live("p"), at(-1), span(-4, -1))
+	st := b.next(live("p"))
+	st.Rejects = []warehouse.Reject{reject(st, "resolved")}
+	b.publish(st)
 	b.end()
 	return dump(t, s)
+}
+
+// crashGone are the keys of what is no longer listed.
+func crashGone(ids ...string) (keys []load.Key) {
+	starts := map[string]time.Time{"missing": Noon, "dropped": Noon.AddDate(0, 0, 1), "dropped, alone": Noon.AddDate(0, 0, 9)}
+	for _, id := range ids {
+		keys = append(keys, load.Key{ID: id, StartedAt: warehouse.TimestampOf(starts[id])})
+	}
+	return keys
 }
 
 // crashWork does what the writer that crashes does, as the run of that number.
@@ -79,7 +95,9 @@ func crashWork(ctx context.Context, dest load.Destination, run int) (err error) 
 		st.Drift = []warehouse.Drift{drift(st, "extra", 1, 10)}
 		half := len(given[i]) / 2
 		for _, rows := range [][]*warehouse.Rows{given[i][:half], given[i][half:]} {
-			if err := w.Stage(ctx, batch(st, rows)); err != nil {
+			staged := batch(st, rows)
+			staged.LiveSince = 1 // all of it is late
+			if err := w.Stage(ctx, staged); err != nil {
 				return fmt.Errorf("Stage: %w", err)
 			}
 		}
@@ -89,78 +107,4 @@ func crashWork(ctx context.Context, dest load.Destination, run int) (err error) 
 	}
 	row := warehouse.SyncRun{RunID: owner.RunID, Kind: "incremental", Status: warehouse.RunSucceeded, StartedAt: owner.Started}
 	return w.Finish(ctx, &row)
-}
-
-// crashed checks what the next writer finds: each conversation is as it was or
-// as it was to become, and what is covered has become so.
-func crashed(t testing.TB, b *session, base *Dump) {
-	t.Helper()
-	d := dump(t, b.subject)
-	watermark := b.state(live("p")).Watermark
-	_, _, want := crashDays()
-	seen := len(d.Conversations)
-	for i, rows := range want {
-		covered := watermark >= at(i+1)
-		for _, r := range rows {
-			key := [2]string{"p", r.Conversation.ConversationID}
-			old, got := base.Conversations[key], d.Conversations[key]
-			if old == nil && got == nil && !covered {
-				seen++
-				continue
-			}
-			changes := d.upserts(key[1]) - base.upserts(key[1])
-			asWas, asWill := Diff(old, got), Diff(r, got, LoaderSet...)
-			switch {
-			case asWill == "" && (changes == 1 || asWas == "" && changes == 0):
-			case asWas == "" && !covered && changes == 0:
-			default:
-				t.Errorf("conversation %q, covered: %v, %d changes recorded: %s (before it was %s)", key[1], covered, changes, asWill, asWas)
-			}
-		}
-	}
-	if want := len(base.Conversations) + 3; seen != want {
-		t.Errorf("%d conversations are stored or still to come, want %d", seen, want)
-	}
-	if key := [2]string{"p", "untouched"}; Diff(base.Conversations[key], d.Conversations[key]) != "" {
-		t.Errorf("a conversation that nobody touched has changed")
-	}
-	if covered := b.state(live("p")).Coverage; len(covered) != 1 || covered[0].Until != max(watermark, at(-1)) {
-		t.Errorf("covered are %+v, with the watermark at %d", covered, watermark)
-	}
-	b.close()
-}
-
-// crashedAndDone does the work once more and checks that all of it stands, and
-// nothing else.
-func crashedAndDone(t testing.TB, s Subject) {
-	t.Helper()
-	dest := s.Open(t, nil)
-	if err := errors.Join(crashWork(t.Context(), dest, 4), dest.Close()); err != nil {
-		t.Fatalf("the run after the crash: %v", err)
-	}
-	d := dump(t, s)
-	_, _, want := crashDays()
-	total := 1 // the one that nobody touched
-	for _, rows := range want {
-		for _, r := range rows {
-			d.stored(t, r)
-		}
-		total += len(rows)
-	}
-	d.count(t, total)
-	d.stored(t, Conversation("p", "untouched", Noon.AddDate(0, 0, -3)))
-	if len(d.Open) != 1 || d.Open[0].ConversationID != "new" {
-		t.Errorf("open are %+v, want the new one", d.Open)
-	}
-	if len(d.Rejects) != 2 || len(d.Drift) != 1 {
-		t.Errorf("%d rejects and %d sightings of drift are stored, want 2 and 1", len(d.Rejects), len(d.Drift))
-	}
-	if len(d.Coverage) != 1 || d.Coverage[0].Until != at(2) || len(d.Watermarks) != 1 || d.Watermarks[0].Watermark != at(2) {
-		t.Errorf("covered are %+v, with watermarks %+v", d.Coverage, d.Watermarks)
-	}
-	if l, ok := s.(Leftovers); ok {
-		for _, path := range l.Leftovers(t) {
-			t.Errorf("left over: %s", path)
-		}
-	}
 }

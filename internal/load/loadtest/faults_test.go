@@ -80,6 +80,7 @@ const (
 	tornParts      fault = "stores a conversation before its turns"
 	changesLate    fault = "records changes in a later commit"
 	missingLate    fault = "marks and deletes in a later commit"
+	latenessLate   fault = "counts lateness in a later commit"
 	keepsTemporary fault = "leaves temporary files about"
 )
 

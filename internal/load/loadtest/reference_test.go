@@ -241,11 +241,17 @@ func (w *referenceWriter) Publish(_ context.Context, st *load.Stretch) (load.Cou
 		w.vanish(st, &counts)
 	}
 	w.sightings(st, &counts)
-	w.late(st.Feed, counts.Lateness)
+	if w.fault != latenessLate {
+		w.late(st.Feed, counts.Lateness)
+	}
 	w.cover(st)
 	w.saved()
-	if w.fault == missingLate {
+	switch w.fault {
+	case missingLate:
 		w.vanish(st, &counts)
+		w.saved()
+	case latenessLate:
+		w.late(st.Feed, counts.Lateness)
 		w.saved()
 	}
 	return counts, nil
