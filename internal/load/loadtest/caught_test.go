@@ -90,6 +90,8 @@ func TestRandomCasesCatchBrokenPromisesToo(t *testing.T) {
 	t.Parallel()
 	for _, broken := range []fault{
 		writesUnchanged, keepsOldTurns, losesEntities, losesHidden, losesMetrics, doublesAudio, losesAudio, hashOnly, oldHash, losesStart, noChanges,
+		marksAgain, marksMoved, missingStaysOpen, keepsMark, deletesNothing, deletesSilently, revealsAlways, revealsKept,
+		latenessOfOld, latenessAlways, latenessReplaced,
 	} {
 		t.Run(string(broken), func(t *testing.T) {
 			t.Parallel()

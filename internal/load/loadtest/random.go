@@ -3,9 +3,7 @@ package loadtest
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
@@ -20,11 +18,12 @@ var randomChecks = []check{
 		rapid.Check(t, func(r *rapid.T) {
 			cases++ // each has ids of its own, in one destination
 			m := &model{T: r, t: &caseTB{TB: t, rapid: r}, subject: s, prefix: fmt.Sprintf("case-%d ", cases),
-				run: cases * 100, stored: map[string]*warehouse.Rows{}, last: map[string]*warehouse.Rows{}}
+				run: cases * 100, stored: map[string]*warehouse.Rows{}, last: map[string]*warehouse.Rows{}, late: map[string]int64{}}
 			m.reopen()
 			defer func() { m.session.close() }()
+			m.base = m.lateness()
 			for range rapid.IntRange(1, 8).Draw(r, "steps") {
-				rapid.SampledFrom([]func(){m.publish, m.publish, m.publish, m.abandon, m.reopen}).Draw(r, "step")()
+				rapid.SampledFrom([]func(){m.publish, m.publish, m.publish, m.abandon, m.vanish, m.reopen}).Draw(r, "step")()
 			}
 			m.compare()
 		})
@@ -56,6 +55,9 @@ type model struct {
 	stored  map[string]*warehouse.Rows
 	last    map[string]*warehouse.Rows // what was answered last
 	changes int                        // at least
+	deleted int
+	late    map[string]int64 // what was counted, by measure
+	base    map[string]int64 // what was counted before
 }
 
 // reopen begins another run; the one before ended, or died.
@@ -67,6 +69,7 @@ func (m *model) reopen() {
 	}
 	m.run++
 	m.session = begin(m.t, m.subject, m.run, "p")
+	m.session.liveSince = warehouse.TimestampOf(Noon) + 3e6 // the first two of the five are history
 }
 
 // publish publishes one or two stretches that were staged at once. No id is in
@@ -85,22 +88,63 @@ func (m *model) publish() {
 	for _, st := range stretches {
 		counts.Add(m.session.publish(st))
 	}
-	var inserted, updated, unchanged int64
+	var inserted, updated, unchanged, revealed int64
 	for _, r := range rows {
 		id := r.Conversation.ConversationID
 		old := m.stored[id]
-		m.stored[id] = outcome(r, old)
+		m.put(outcome(r, old))
 		switch {
 		case old == nil:
 			inserted++
-		case Diff(old, m.stored[id]) != "":
-			updated++
-		default:
+		case Diff(old, m.stored[id]) == "":
 			unchanged++
+		default:
+			updated++
+			if isHidden(old) && !isHidden(m.stored[id]) && len(r.Turns) > 0 {
+				revealed++
+			}
 		}
 	}
 	m.changes += int(inserted + updated)
 	counted(m.t, counts, inserted, updated, unchanged)
+	if counts.Revealed != revealed {
+		m.Errorf("counted %d revealed, want %d", counts.Revealed, revealed)
+	}
+}
+
+// vanish publishes a stretch that lists some of the conversations no longer,
+// some of them looked for with another start than they have.
+func (m *model) vanish() {
+	st := m.session.next(live("p"))
+	st.DeleteMissing = rapid.IntRange(0, 3).Draw(m.T, "deletes") == 3
+	var missing int64
+	for _, n := range rapid.SliceOfNDistinct(rapid.IntRange(1, 5), 1, 3, rapid.ID[int]).Draw(m.T, "ids") {
+		key := load.Key{ID: fmt.Sprintf("%s%d", m.prefix, n), StartedAt: warehouse.TimestampOf(Noon)}
+		old := m.stored[key.ID]
+		if old != nil {
+			key.StartedAt = old.Conversation.StartedAt
+		}
+		if rapid.IntRange(0, 3).Draw(m.T, "another start") == 3 {
+			key.StartedAt, old = key.StartedAt+1, nil
+		}
+		st.Missing = append(st.Missing, key)
+		switch {
+		case old == nil:
+		case st.DeleteMissing:
+			delete(m.stored, key.ID)
+			m.deleted++
+			missing++
+		case !old.Conversation.MissingSince.Valid:
+			marked := Clone(old)
+			marked.Conversation.MissingSince = warehouse.Some(st.At)
+			m.stored[key.ID] = marked
+			missing++
+		}
+	}
+	m.changes += int(missing)
+	if counts := m.session.publish(st); counts.Missing != missing {
+		m.Errorf("counted %d missing, want %d", counts.Missing, missing)
+	}
 }
 
 // abandon stages conversations and gives up; each may be stored or not.
@@ -116,105 +160,7 @@ func (m *model) abandon() {
 		id := r.Conversation.ConversationID
 		after := outcome(r, m.stored[id])
 		if got := d.Conversations[[2]string{"p", id}]; got != nil && Diff(after, got, LoaderSet...) == "" {
-			m.stored[id] = after
-		}
-	}
-}
-
-// answers draws what the source says of some of a few conversations.
-func (m *model) answers() []*warehouse.Rows {
-	ids := rapid.SliceOfNDistinct(rapid.IntRange(1, 5), 1, 4, rapid.ID[int]).Draw(m.T, "ids")
-	rows := make([]*warehouse.Rows, len(ids))
-	for i, n := range ids {
-		id := fmt.Sprintf("%s%d", m.prefix, n)
-		if last := m.last[id]; last != nil && rapid.IntRange(0, 2).Draw(m.T, "again") == 0 {
-			rows[i] = again(last)
-		} else {
-			start := Noon.AddDate(0, 0, rapid.SampledFrom([]int{0, 0, 0, 1, 40}).Draw(m.T, "day"))
-			rows[i] = Conversation("p", id, start.Add(time.Duration(n)*time.Second), m.options()...)
-		}
-		m.last[id] = rows[i]
-	}
-	return rows
-}
-
-// again is the same answer, but for what was open: that has been so for too long.
-func again(last *warehouse.Rows) *warehouse.Rows {
-	r := Clone(last)
-	if r.IsOpen() {
-		r.Conversation.Lifecycle = warehouse.LifecycleAbandoned
-	}
-	return r
-}
-
-// options draws what a conversation is like.
-func (m *model) options() []Option {
-	options := []Option{
-		Note(rapid.SampledFrom([]string{"", "read"}).Draw(m.T, "note")),
-		Turns(rapid.IntRange(0, 3).Draw(m.T, "turns")),
-		Metrics(rapid.SampledFrom([]string{"1.0", "2.5"}).Draw(m.T, "score")),
-	}
-	for _, o := range []struct {
-		name   string
-		option Option
-	}{
-		{"hidden", Hidden(warehouse.Some(int64(3)))}, {"hidden and unknown", Hidden(warehouse.Null[int64]{})},
-		{"no metrics", NoMetrics("{}")}, {"null metrics", NoMetrics("")}, {"open", Open()}, {"abandoned", Abandoned()},
-	} {
-		if rapid.IntRange(0, 5).Draw(m.T, o.name) == 5 {
-			options = append(options, o.option)
-		}
-	}
-	return options
-}
-
-// outcome is what has to stand when r is answered and old is stored.
-func outcome(r, old *warehouse.Rows) *warehouse.Rows {
-	out := Clone(r)
-	if old == nil {
-		return out
-	}
-	c, was := &out.Conversation, Clone(old)
-	hidden := len(r.Turns) == 0 && len(was.Turns) > 0 && (!c.NumTurns.Valid || c.NumTurns.V > 0)
-	if hidden {
-		out.Turns, out.Entities = was.Turns, was.Entities
-	}
-	if len(r.Metrics) == 0 && len(was.Metrics) > 0 {
-		c.Metrics, out.Metrics = was.Conversation.Metrics, was.Metrics
-	}
-	Seal(out)
-	if hidden {
-		kept(out)
-	}
-	return out
-}
-
-// compare holds all that is stored of these ids against the model.
-func (m *model) compare() {
-	d := dump(m.t, m.subject)
-	found, changes := 0, 0
-	for key := range d.Conversations {
-		if strings.HasPrefix(key[1], m.prefix) {
-			found++
-		}
-	}
-	for _, c := range d.Changes {
-		if strings.HasPrefix(c.ConversationID, m.prefix) {
-			changes++
-		}
-	}
-	if found != len(m.stored) {
-		m.Fatalf("%d conversations are stored, want %d", found, len(m.stored))
-	}
-	if changes < m.changes {
-		m.Errorf("%d changes are recorded, want at least %d", changes, m.changes)
-	}
-	open := m.session.state(live("p")).Open
-	for id, want := range m.stored {
-		d.stored(m.t, want)
-		listed := slices.ContainsFunc(open, func(o load.OpenConversation) bool { return o.ID == id })
-		if listed != want.IsOpen() {
-			m.Errorf("conversation %q is %s; on the worklist: %v", id, want.Conversation.Lifecycle, listed)
+			m.put(after)
 		}
 	}
 }
