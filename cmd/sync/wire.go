@@ -103,7 +103,7 @@ func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Pr
 		}
 		shared := dataURL(p) + "\x00" + key
 		if budgets[shared] == nil {
-			budgets[shared] = extract.NewBudget(p.MaxRequestsPerSecond)
+			budgets[shared] = extract.NewBudget(extract.BudgetOptions{PerSecond: p.MaxRequestsPerSecond, Adaptive: cfg.Sync.Adaptive})
 		}
 		side.projects = append(side.projects, load.Project{
 			Project: warehouse.Project{

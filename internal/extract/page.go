@@ -31,9 +31,6 @@ func (r *Reader) page(ctx context.Context, q polyai.ListQuery, emit Emit) (strin
 	waits.InitialInterval, waits.MaxInterval = cmp.Or(r.Backoff, time.Second), maxBackoff
 	waits.RandomizationFactor = 1 // full jitter: requests that failed together come back apart
 	for attempt := 1; ; attempt++ {
-		if err := r.Budget.wait(ctx); err != nil {
-			return "", err
-		}
 		next, err := r.pageOnce(ctx, q, func(c *Chunk) error { return emit(ctx, c) })
 		switch {
 		case err == nil || ctx.Err() != nil || !polyai.IsTemporary(err):
@@ -43,15 +40,11 @@ func (r *Reader) page(ctx context.Context, q polyai.ListQuery, emit Emit) (strin
 		case !r.Budget.mayRetry():
 			return "", fmt.Errorf("%w, since more than half of all requests had to be sent again: %w", errAskLater, err)
 		}
-		d := waits.NextBackOff()
-		switch after, told := polyai.RetryAfter(err); {
-		case told && after > maxRetryAfter:
-			return "", fmt.Errorf("%w, since the source asks to wait %s: %w", errAskLater, after, err)
-		case told:
-			d = after
-		case polyai.IsRateLimited(err):
-			d += rateLimitedWaits * cmp.Or(r.Backoff, time.Second)
+		pause := r.pauseAfter(err)
+		if pause > maxRetryAfter {
+			return "", fmt.Errorf("%w, since the source asks to wait %s: %w", errAskLater, pause, err)
 		}
+		d := max(pause, waits.NextBackOff())
 		r.Stats.Retries.Add(1)
 		r.Stats.waited.Add(int64(d))
 		r.log("asking again", "in", d.Round(time.Millisecond).String(), "because", err.Error())
@@ -59,6 +52,15 @@ func (r *Reader) page(ctx context.Context, q polyai.ListQuery, emit Emit) (strin
 			return "", err
 		}
 	}
+}
+
+// pauseAfter is how long an error asks all requests of the key to wait.
+func (r *Reader) pauseAfter(err error) time.Duration {
+	after, told := polyai.RetryAfter(err)
+	if !told && polyai.IsRateLimited(err) {
+		return rateLimitedWaits * cmp.Or(r.Backoff, time.Second)
+	}
+	return after
 }
 
 // sleep waits for d or until the run stops.
@@ -75,8 +77,14 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // pageOnce sends one request and hands over what it answers.
 func (r *Reader) pageOnce(ctx context.Context, q polyai.ListQuery, emit func(*Chunk) error) (next string, err error) {
+	request, err := r.Budget.take(ctx, r.ProjectID)
+	if err != nil {
+		return "", err
+	}
+	defer request.end()
 	r.Stats.Requests.Add(1)
 	page, err := r.Source.List(ctx, q)
+	request.answered(err, r.pauseAfter(err))
 	if err != nil {
 		return "", err
 	}

@@ -34,7 +34,7 @@ func reading(t *testing.T, source http.Handler) *Reader {
 	t.Cleanup(client.Close)
 	return &Reader{
 		Source: client, AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", PageSize: 10,
-		Budget: NewBudget(0), Slots: semaphore.NewWeighted(4), Stats: &Stats{}, Backoff: time.Millisecond,
+		Budget: NewBudget(BudgetOptions{}), Slots: semaphore.NewWeighted(4), Stats: &Stats{}, Backoff: time.Millisecond,
 	}
 }
 
@@ -277,7 +277,7 @@ func TestNowIsTheSourcesClock(t *testing.T) {
 
 func TestRetriesAreAtMostHalfOfAllRequests(t *testing.T) {
 	t.Parallel()
-	b := NewBudget(0)
+	b := NewBudget(BudgetOptions{})
 	allowed := 0
 	for range 1000 {
 		b.requests.Add(1)
@@ -289,7 +289,7 @@ func TestRetriesAreAtMostHalfOfAllRequests(t *testing.T) {
 	if allowed < 500 {
 		t.Errorf("only %d retries in 1000 requests", allowed)
 	}
-	drained := NewBudget(0)
+	drained := NewBudget(BudgetOptions{})
 	for range freeRetries {
 		drained.mayRetry()
 	}
