@@ -72,17 +72,36 @@ var archiveChecks = []check{
 		defer func() { _ = beside.Close() }()
 		until := warehouse.TimestampOf(Noon.AddDate(2, 0, 0)) // what is staged may be visible, or not
 		readsAs(t, beside, s, live("p"), ever, until)
-		var seen int
-		err := archive(t, beside).Read(t.Context(), live("p"), ever, until, func(*warehouse.Rows) error {
-			if seen++; seen == 2 {
-				b.load(Conversation("p", "more", Noon.AddDate(3, 0, 0)))
+		b.publish(st)
+		readsAs(t, beside, s, live("p"), ever, never)
+	}},
+	{"each conversation is read whole, old or new, while a writer replaces all of them", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		before := spread()
+		b.load(before...)
+		var after []*warehouse.Rows
+		known := map[string][2]*warehouse.Rows{}
+		for _, r := range before {
+			c := &r.Conversation
+			changed := Conversation("p", c.ConversationID, c.StartedAt.Time(), Note("was read"), Turns(5), Metrics("2.5"))
+			after, known[c.ConversationID] = append(after, changed), [2]*warehouse.Rows{r, changed}
+		}
+		beside := open(t, s)
+		defer func() { _ = beside.Close() }()
+		err := archive(t, beside).Read(t.Context(), live("p"), ever, never, func(r *warehouse.Rows) error {
+			if len(known) == len(before)-1 { // the second
+				b.load(after...)
 			}
+			id := r.Conversation.ConversationID
+			if old, changed := known[id][0], known[id][1]; Diff(old, r, LoaderSet...) != "" && Diff(changed, r, LoaderSet...) != "" {
+				t.Errorf("conversation %q is neither as it was nor as it became, or it is read twice", id)
+			}
+			delete(known, id)
 			return nil
 		})
-		if err != nil || seen != len(rows) {
-			t.Errorf("%d conversations are read beside a commit, %v; want %d", seen, err, len(rows))
+		if err != nil || len(known) > 0 {
+			t.Errorf("%d conversations were not read, %v", len(known), err)
 		}
-		b.publish(st)
 		readsAs(t, beside, s, live("p"), ever, never)
 	}},
 	{"an error of the reader ends the reading, and is returned", func(t testing.TB, s Subject) {
@@ -165,6 +184,31 @@ var archiveChecks = []check{
 			rejected(t, b.dest, feed, want[feed]...)
 		}
 		rejected(t, b.dest, load.Feed{ProjectID: "q", Environment: Sandbox})
+	}},
+	{"rejects may be staged while they are told, and resolved", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		st := b.next(live("p"))
+		for n := range 20 {
+			st.Rejects = append(st.Rejects, reject(st, fmt.Sprintf("reject-%d", n)))
+		}
+		b.publish(st)
+		st = b.next(live("p"))
+		err := archive(t, b.dest).Rejects(t.Context(), live("p"), func(r *warehouse.Reject) error {
+			if len(st.Resolved) < 15 {
+				st.Resolved = append(st.Resolved, r.RejectID)
+				b.stage(st, Conversation("p", r.RejectID, Noon))
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatalf("Rejects: %v", err)
+		}
+		counted(t, b.publish(st), 15, 0, 0)
+		d := dump(t, s)
+		d.count(t, 15)
+		if len(d.Rejects) != 5 {
+			t.Errorf("%d rejects are stored, want 5", len(d.Rejects))
+		}
 	}},
 }
 

@@ -70,6 +70,7 @@ const (
 	resolvesAnywhere fault = "resolves the rejects of other feeds"
 	revealsAlways    fault = "counts every shown transcript as revealed"
 	revealsKept      fault = "counts a kept transcript as revealed"
+	trustsHashes     fault = "writes nothing anew when asked to"
 	latenessOfOld    fault = "counts the lateness of history"
 	latenessAlways   fault = "counts the lateness of what is unchanged"
 	latenessReplaced fault = "overwrites lateness"

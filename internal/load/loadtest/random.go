@@ -23,7 +23,7 @@ var randomChecks = []check{
 			defer func() { m.session.close() }()
 			m.base = m.lateness()
 			for range rapid.IntRange(1, 8).Draw(r, "steps") {
-				rapid.SampledFrom([]func(){m.publish, m.publish, m.publish, m.abandon, m.vanish, m.reopen}).Draw(r, "step")()
+				rapid.SampledFrom([]func(){m.publish, m.publish, m.publish, m.abandon, m.vanish, m.vanish, m.reopen}).Draw(r, "step")()
 			}
 			m.compare()
 		})

@@ -221,11 +221,11 @@ func (w *referenceWriter) Publish(_ context.Context, st *load.Stretch) (load.Cou
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var rows []*warehouse.Rows
-	liveSince := map[*warehouse.Rows]warehouse.Timestamp{}
+	of := map[*warehouse.Rows]*load.Batch{}
 	for _, b := range slices.Concat(w.staged[st.ID], w.staged[0]) {
 		rows = append(rows, b.Rows...)
 		for _, r := range b.Rows {
-			liveSince[r] = b.LiveSince
+			of[r] = b
 		}
 	}
 	delete(w.staged, st.ID)
@@ -235,7 +235,7 @@ func (w *referenceWriter) Publish(_ context.Context, st *load.Stretch) (load.Cou
 	}
 	counts := load.Counts{Rows: map[string]int64{}}
 	for _, in := range w.fault.newest(rows) {
-		w.put(in, st, liveSince[in], &counts)
+		w.put(in, st, of[in], &counts)
 	}
 	if w.fault != missingLate {
 		w.vanish(st, &counts)
@@ -258,7 +258,7 @@ func (w *referenceWriter) Publish(_ context.Context, st *load.Stretch) (load.Cou
 }
 
 // put writes a conversation where it has to be written.
-func (w *referenceWriter) put(in *warehouse.Rows, st *load.Stretch, liveSince warehouse.Timestamp, counts *load.Counts) {
+func (w *referenceWriter) put(in *warehouse.Rows, st *load.Stretch, b *load.Batch, counts *load.Counts) {
 	c := &in.Conversation
 	key := id{c.ProjectID, c.ConversationID}
 	stored := w.data.Conversations[key]
@@ -266,8 +266,8 @@ func (w *referenceWriter) put(in *warehouse.Rows, st *load.Stretch, liveSince wa
 		counts.Unchanged++
 		return
 	}
-	write := w.fault.reconcile(in, stored, st.At, w.owner.RunID)
-	w.fault.observe(counts, in, stored, st.At, liveSince, write)
+	write := w.fault.reconcile(in, stored, st.At, w.owner.RunID) || b.Rewrite && w.fault != trustsHashes
+	w.fault.observe(counts, in, stored, st.At, b.LiveSince, write)
 	if !write {
 		counts.Unchanged++
 		return

@@ -23,7 +23,9 @@ type session struct {
 	last    load.StretchID
 	closed  bool
 
-	liveSince warehouse.Timestamp // of what is staged
+	// Of what is staged.
+	liveSince warehouse.Timestamp
+	rewrite   bool
 }
 
 // live is the project's feed that most checks use.
@@ -79,7 +81,7 @@ func (b *session) next(feed load.Feed) *load.Stretch {
 func (b *session) stage(st *load.Stretch, rows ...*warehouse.Rows) {
 	b.Helper()
 	staged := batch(st, rows)
-	staged.LiveSince = b.liveSince
+	staged.LiveSince, staged.Rewrite = b.liveSince, b.rewrite
 	if err := b.writer.Stage(b.Context(), staged); err != nil {
 		b.Fatalf("Stage: %v", err)
 	}
