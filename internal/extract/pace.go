@@ -119,6 +119,9 @@ func (p *pace) answered(started, now time.Time) {
 	}
 	p.rate = min(p.ceiling, p.rate+riseShare*p.ceiling*min(now.Sub(p.rose).Seconds(), 1))
 	p.rose = now
+	if p.probed.IsZero() {
+		p.probed = now
+	}
 	if p.rate < p.ceiling || !p.pressed || now.Sub(p.probed) < probeEvery {
 		return
 	}

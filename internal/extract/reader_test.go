@@ -274,26 +274,3 @@ func TestNowIsTheSourcesClock(t *testing.T) {
 		t.Errorf("%v, %v", got, err)
 	}
 }
-
-func TestRetriesAreAtMostHalfOfAllRequests(t *testing.T) {
-	t.Parallel()
-	b := NewBudget(BudgetOptions{})
-	allowed := 0
-	for range 1000 {
-		b.requests.Add(1)
-		if b.mayRetry() {
-			b.requests.Add(1)
-			allowed++
-		}
-	}
-	if allowed < 500 {
-		t.Errorf("only %d retries in 1000 requests", allowed)
-	}
-	drained := NewBudget(BudgetOptions{})
-	for range freeRetries {
-		drained.mayRetry()
-	}
-	if drained.mayRetry() {
-		t.Error("retries without requests are not bounded")
-	}
-}
