@@ -1,0 +1,117 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"convsync/internal/load/loadtest"
+	"convsync/internal/warehouse"
+)
+
+var ever, never = warehouse.TimestampOf(loadtest.Noon.AddDate(-50, 0, 0)), warehouse.TimestampOf(loadtest.Noon.AddDate(50, 0, 0))
+
+// readIDs are the ids that are read, in order.
+func readIDs(t *testing.T, d *Database) (ids []string) {
+	t.Helper()
+	err := d.Read(t.Context(), feed, ever, never, func(r *warehouse.Rows) error {
+		if r.Hash() != r.Conversation.ContentHash {
+			t.Errorf("conversation %q is not read whole", r.Conversation.ConversationID)
+		}
+		ids = append(ids, r.Conversation.ConversationID)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids
+}
+
+func TestALongReadingIsInPagesAndInOrder(t *testing.T) {
+	t.Parallel()
+	d, _ := prepared(t)
+	var rows []*warehouse.Rows
+	var want []string
+	for i := range 2*pageConversations + 7 { // many at one moment, across the pages' ends
+		id := fmt.Sprintf("c-%04d", i)
+		want = append(want, id)
+		rows = append(rows, loadtest.Conversation("p", id, loadtest.Noon.Add(time.Duration(i/150)*time.Microsecond)))
+	}
+	for i := range 5 { // each a page of its own
+		id := fmt.Sprintf("long-%d", i)
+		want = append(want, id)
+		rows = append(rows, loadtest.Conversation("p", id, loadtest.Noon.AddDate(0, i, 1), loadtest.Turns(pageTurns+i-2)))
+	}
+	loadOne(t, d, rows...)
+	if got := readIDs(t, d); !slices.Equal(got, want) {
+		t.Errorf("%d conversations are read, want %d, in order", len(got), len(want))
+	}
+}
+
+func TestAPageIsReadByTheIndex(t *testing.T) {
+	t.Parallel()
+	d, _ := prepared(t)
+	loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon))
+	err := pgx.BeginFunc(t.Context(), d.pool, func(tx pgx.Tx) error {
+		if err := byIndex(t.Context(), tx); err != nil {
+			return err
+		}
+		rows, err := tx.Query(t.Context(), "EXPLAIN "+pageOfKeys, pgx.QueryExecModeSimpleProtocol, "p", loadtest.Live, loadtest.Noon, "", loadtest.Noon.AddDate(0, 1, 0), pageConversations)
+		if err != nil {
+			return err
+		}
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		plan := strings.Join(lines, "\n")
+		if strings.Contains(plan, "Seq Scan") || strings.Contains(plan, "Bitmap") || !strings.Contains(plan, "Incremental Sort") || !strings.Contains(plan, "conversations_2024_03_project_id_environment_started_at_idx") {
+			t.Errorf("the plan of a page is\n%s", plan)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestASlowReaderHoldsNoTransaction(t *testing.T) {
+	t.Parallel()
+	d, database := prepared(t)
+	loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon), loadtest.Conversation("p", "c-2", loadtest.Noon))
+	conn := connect(t, database)
+	err := d.Read(t.Context(), feed, ever, never, func(*warehouse.Rows) error {
+		var open int
+		err := conn.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL`).Scan(&open)
+		if open != 0 {
+			t.Errorf("%d transactions are open while the reader has the rows", open)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReadingThatLosesItsConnectionSaysSo(t *testing.T) {
+	t.Parallel()
+	d, _ := prepared(t)
+	loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon))
+	gone := open(t, Options{URL: func(context.Context) (string, error) { return "postgres://" + closedPort(t) + "/x", nil }})
+	_, keysErr := gone.Keys(t.Context(), feed, ever, never)
+	_, daysErr := gone.HiddenDays(t.Context(), feed)
+	for _, err := range []error{
+		gone.Read(t.Context(), feed, ever, never, func(*warehouse.Rows) error { return nil }), keysErr, daysErr,
+		gone.Rejects(t.Context(), feed, func(*warehouse.Reject) error { return nil }),
+	} {
+		wantState(t, err, "the server is up")
+	}
+	mine := errors.New("an error of the reader's own")
+	if err := d.Read(t.Context(), feed, ever, never, func(*warehouse.Rows) error { return mine }); err != mine {
+		t.Errorf("got %v, want the reader's own error as it is", err)
+	}
+}
