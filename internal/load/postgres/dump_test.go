@@ -60,6 +60,7 @@ func (s subject) Dump(t testing.TB) *loadtest.Dump {
 	d.Drift = dumpTable(t, conn, &warehouse.SchemaDrift)
 	d.Projects = dumpTable(t, conn, &warehouse.Projects)
 	d.Runs = dumpTable(t, conn, &warehouse.SyncRuns)
+	d.Lateness = append([]warehouse.Lateness{}, dumpTable(t, conn, &warehouse.SyncLateness)...) // nil: not looked at
 	return d
 }
 

@@ -11,25 +11,43 @@ import (
 )
 
 // Publish commits the coverage of a stretch, whose rows Stage has committed,
-// with what was odd in it.
+// with what was odd in it and what vanished from it.
 func (w *writer) Publish(ctx context.Context, st *load.Stretch) (load.Counts, error) {
 	change, err := w.stretchChange(ctx, st)
 	if err != nil {
 		return load.Counts{}, w.describe(err)
 	}
-	var newRejects int64
+	var published load.Counts
 	if change.any() {
-		err = w.transact(ctx, "publish", nothing, func(tx pgx.Tx) error {
-			newRejects, err = change.commit(ctx, tx)
-			return err
-		})
+		published, err = again(func() (load.Counts, error) { return w.publish(ctx, change) })
 		if err != nil {
 			return load.Counts{}, w.describe(err)
 		}
 	}
 	counts := w.counted(st.ID)
-	counts.NewRejects = newRejects
+	counts.Add(published)
 	return counts, nil
+}
+
+// publish commits the change. What vanished comes before the check of the
+// epoch, as all that locks conversations: two writers' goroutines would wait
+// for each other otherwise.
+func (w *writer) publish(ctx context.Context, c *stretchChange) (counts load.Counts, err error) {
+	var gone []string
+	err = w.transact(ctx, "publish", func(tx pgx.Tx) error {
+		gone, counts.Rows, err = vanish(ctx, tx, c.Stretch)
+		counts.Missing = int64(len(gone))
+		return err
+	}, func(tx pgx.Tx) error {
+		if len(gone) > 0 {
+			if err := w.recordChanges(ctx, tx, c.Feed.ProjectID, vanishing(c.Stretch), gone); err != nil {
+				return err
+			}
+		}
+		counts.NewRejects, err = c.commit(ctx, tx)
+		return err
+	})
+	return counts, err
 }
 
 // Abandon forgets the counts of a stretch. Its rows are committed, and stay.
@@ -78,7 +96,7 @@ func (w *writer) stretchChange(ctx context.Context, st *load.Stretch) (*stretchC
 }
 
 func (c *stretchChange) any() bool {
-	return len(c.gone)+len(c.covered)+len(c.Rejects)+len(c.Drift) > 0 || c.watermark
+	return len(c.gone)+len(c.covered)+len(c.Rejects)+len(c.Drift)+len(c.Missing)+len(c.Resolved) > 0 || c.watermark
 }
 
 func (c *stretchChange) commit(ctx context.Context, tx pgx.Tx) (newRejects int64, err error) {
@@ -96,6 +114,10 @@ func (c *stretchChange) commit(ctx context.Context, tx pgx.Tx) (newRejects int64
 			ON CONFLICT (project_id, environment) DO UPDATE
 			SET watermark = greatest(w.watermark, excluded.watermark), updated_at = excluded.updated_at`,
 			c.Feed.ProjectID, c.Feed.Environment, c.Watermark.Time(), c.At.Time())
+	}
+	if len(c.Resolved) > 0 {
+		batch.Queue("DELETE FROM rejects WHERE project_id = $1 AND environment = $2 AND reject_id = ANY($3)",
+			c.Feed.ProjectID, c.Feed.Environment, c.Resolved)
 	}
 	for i := range c.Rejects {
 		c.queueReject(batch, &c.Rejects[i], &newRejects)

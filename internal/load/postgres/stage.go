@@ -17,6 +17,8 @@ type write struct {
 	rows *warehouse.Rows
 	key  conversationKey
 	old  *conversationKey // what it replaces; nil: it is new
+
+	before *warehouse.Rows // what is stored; nil: nothing
 }
 
 // Stage writes what is new or changed of a batch, in one transaction.
@@ -25,16 +27,21 @@ func (w *writer) Stage(ctx context.Context, batch *load.Batch) error {
 	slices.SortFunc(rows, func(a, b *warehouse.Rows) int { // locks are taken in one order
 		return cmp.Compare(a.Conversation.ConversationID, b.Conversation.ConversationID)
 	})
-	for attempt := 1; ; attempt++ {
-		counts, err := w.stage(ctx, batch.Feed, rows)
-		if err == nil {
-			w.count(batch.Stretch, counts)
-			return nil
-		}
-		if attempt == attempts || !collided(err) {
-			return w.describe(err)
+	counts, err := again(func() (load.Counts, error) { return w.stage(ctx, batch, rows) })
+	if err == nil {
+		w.count(batch.Stretch, counts)
+	}
+	return w.describe(err)
+}
+
+// again repeats work that collided.
+func again(work func() (load.Counts, error)) (counts load.Counts, err error) {
+	for range attempts {
+		if counts, err = work(); !collided(err) {
+			break
 		}
 	}
+	return counts, err
 }
 
 // collided reports whether a transaction failed only because another one was
@@ -43,8 +50,9 @@ func collided(err error) bool {
 	return violated(err, "conversation_keys_pkey") || hasCode(err, codeDeadlock, codeSerialization)
 }
 
-func (w *writer) stage(ctx context.Context, feed load.Feed, rows []*warehouse.Rows) (load.Counts, error) {
-	writes, err := w.compare(ctx, feed, rows)
+func (w *writer) stage(ctx context.Context, batch *load.Batch, rows []*warehouse.Rows) (load.Counts, error) {
+	at := w.now()
+	writes, err := w.compare(ctx, batch, rows, at)
 	if err != nil {
 		return load.Counts{}, err
 	}
@@ -56,19 +64,31 @@ func (w *writer) stage(ctx context.Context, feed load.Feed, rows []*warehouse.Ro
 		return counts, err
 	}
 	for _, wr := range writes {
-		if wr.old == nil {
-			counts.Inserted++
-		} else {
-			counts.Updated++
-		}
+		wr.count(&counts)
+		load.Observe(&counts, wr.rows, wr.before, at, batch.LiveSince)
 	}
-	counts.Rows, err = w.write(ctx, feed.ProjectID, writes)
+	counts.Rows, err = w.write(ctx, batch.Feed, writes, counts.Lateness)
 	return counts, err
 }
 
+// count counts what comes of a conversation.
+func (wr *write) count(c *load.Counts) {
+	if wr.before == nil {
+		c.Inserted++
+		return
+	}
+	c.Updated++
+	hidden, shown := wr.before.Conversation.TranscriptStatus, wr.rows.Conversation.TranscriptStatus
+	if (hidden == warehouse.TranscriptHidden || hidden == warehouse.TranscriptHiddenKept) &&
+		(shown == warehouse.TranscriptComplete || shown == warehouse.TranscriptShort) {
+		c.Revealed++
+	}
+}
+
 // compare tells which conversations have to be written, and as what.
-func (w *writer) compare(ctx context.Context, feed load.Feed, rows []*warehouse.Rows) ([]*write, error) {
-	stored, err := w.storedKeys(ctx, feed.ProjectID, rows)
+func (w *writer) compare(ctx context.Context, batch *load.Batch, rows []*warehouse.Rows, at warehouse.Timestamp) ([]*write, error) {
+	project := batch.Feed.ProjectID
+	stored, err := w.storedKeys(ctx, project, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -77,36 +97,36 @@ func (w *writer) compare(ctx context.Context, feed load.Feed, rows []*warehouse.
 	for _, in := range rows {
 		c := &in.Conversation
 		key, known := stored[c.ConversationID]
+		if !known && batch.Rewrite { // its rows may be there though its key is not
+			key, known = storedKey{conversationKey: keyOf(c)}, true
+		}
 		switch {
 		case !known:
 			writes = append(writes, &write{rows: in})
-		case key.erased || key.shows(c) || !load.Outranks(w.environments[feed.ProjectID], feed.Environment, key.Environment):
+		case key.erased || key.shows(c) && !batch.Rewrite || !load.Outranks(w.environments[project], batch.Feed.Environment, key.Environment):
 		default:
 			changed = append(changed, key.conversationKey)
 			writes = append(writes, &write{rows: in, old: &key.conversationKey})
 		}
 	}
-	before, err := w.storedRows(ctx, feed.ProjectID, changed)
+	before, err := w.storedRows(ctx, project, changed)
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(writes, func(wr *write) bool { return !w.reconcile(wr, before) }), nil
+	return slices.DeleteFunc(writes, func(wr *write) bool {
+		if wr.old != nil {
+			wr.before = before[wr.old.ConversationID]
+		}
+		return !w.reconcile(wr, at) && !batch.Rewrite
+	}), nil
 }
 
 // reconcile settles what is written, and reports whether anything is. It works
 // on a copy: a batch that is repeated starts from what was staged.
-func (w *writer) reconcile(wr *write, before map[string]*warehouse.Rows) bool {
+func (w *writer) reconcile(wr *write, at warehouse.Timestamp) bool {
 	in := *wr.rows
 	wr.rows = &in
-	var old *warehouse.Rows
-	if wr.old != nil {
-		old = before[wr.old.ConversationID]
-	}
-	changes := load.Reconcile(&in, old, w.now(), w.owner.RunID)
-	if old != nil { // what is replaced is what was read
-		key := keyOf(&old.Conversation)
-		wr.old = &key
-	}
+	changes := load.Reconcile(&in, wr.before, at, w.owner.RunID)
 	wr.key = keyOf(&in.Conversation)
 	return changes
 }

@@ -86,8 +86,8 @@ func (d *Database) Summary(ctx context.Context, feeds []load.Feed) (map[load.Fee
 func (d *Database) summary(ctx context.Context, f load.Feed) (s load.FeedSummary, err error) {
 	const ofFeed = "WHERE project_id = $1 AND environment = $2 "
 	var newest *time.Time
-	err = d.pool.QueryRow(ctx, "SELECT count(*), count(*) FILTER (WHERE transcript_status IN ($3, $4)), max(started_at) FROM conversations "+ofFeed,
-		f.ProjectID, f.Environment, warehouse.TranscriptHidden, warehouse.TranscriptHiddenKept).Scan(&s.Conversations, &s.Hidden, &newest)
+	err = d.pool.QueryRow(ctx, "SELECT count(*), count(*) FILTER (WHERE transcript_status IN ($3, $4)), count(missing_since), max(started_at) FROM conversations "+ofFeed,
+		f.ProjectID, f.Environment, warehouse.TranscriptHidden, warehouse.TranscriptHiddenKept).Scan(&s.Conversations, &s.Hidden, &s.Missing, &newest)
 	if newest != nil {
 		s.Newest = warehouse.TimestampOf(*newest)
 	}
@@ -97,6 +97,11 @@ func (d *Database) summary(ctx context.Context, f load.Feed) (s load.FeedSummary
 	if err == nil {
 		err = selectAll(ctx, d.pool, &warehouse.SchemaDrift, ofFeed+`ORDER BY path COLLATE "C", kind, json_type`, func(r *warehouse.Drift) {
 			s.Drift = append(s.Drift, *r)
+		}, f.ProjectID, f.Environment)
+	}
+	if err == nil {
+		err = selectAll(ctx, d.pool, &warehouse.SyncLateness, ofFeed+`ORDER BY measure COLLATE "C", upper_seconds`, func(r *warehouse.Lateness) {
+			s.Lateness = append(s.Lateness, *r)
 		}, f.ProjectID, f.Environment)
 	}
 	return s, err

@@ -8,19 +8,29 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"convsync/internal/load"
 	"convsync/internal/warehouse"
 )
 
 // write replaces and adds conversations in one transaction, and returns the
 // rows written by table.
-func (w *writer) write(ctx context.Context, project string, writes []*write) (map[string]int64, error) {
+func (w *writer) write(ctx context.Context, feed load.Feed, writes []*write, late map[load.LatenessKey]int64) (map[string]int64, error) {
 	written := map[string]int64{}
+	ids := make([]string, len(writes))
+	for i, wr := range writes {
+		ids[i] = wr.key.ConversationID
+	}
 	err := w.transact(ctx, "write conversations", func(tx pgx.Tx) error {
-		if err := remove(ctx, tx, project, writes); err != nil {
+		if err := remove(ctx, tx, feed.ProjectID, writes); err != nil {
 			return err
 		}
-		return add(ctx, tx, project, writes, written)
-	}, func(tx pgx.Tx) error { return w.recordChanges(ctx, tx, project, writes) })
+		return add(ctx, tx, feed.ProjectID, writes, written)
+	}, func(tx pgx.Tx) error {
+		if err := addLateness(ctx, tx, feed, late); err != nil {
+			return err
+		}
+		return w.recordChanges(ctx, tx, feed.ProjectID, warehouse.OperationUpsert, ids)
+	})
 	return written, err
 }
 
@@ -44,6 +54,11 @@ func remove(ctx context.Context, tx pgx.Tx, project string, writes []*write) err
 	if err != nil {
 		return err
 	}
+	return removeRows(ctx, tx, project, ids, starts)
+}
+
+// removeRows deletes conversations with all their parts, whose keys are gone.
+func removeRows(ctx context.Context, tx pgx.Tx, project string, ids []string, starts []time.Time) error {
 	pruning := distinct(starts) // only their partitions are looked at
 	batch := &pgx.Batch{}
 	for _, table := range partitioned() {
@@ -126,14 +141,27 @@ func addOpen(ctx context.Context, tx pgx.Tx, project string, writes []*write) er
 	return err
 }
 
-func (w *writer) recordChanges(ctx context.Context, tx pgx.Tx, project string, writes []*write) error {
-	ids := make([]string, len(writes))
-	for i, wr := range writes {
-		ids[i] = wr.key.ConversationID
+// addLateness adds to the buckets of a feed.
+func addLateness(ctx context.Context, tx pgx.Tx, feed load.Feed, late map[load.LatenessKey]int64) error {
+	if len(late) == 0 {
+		return nil
 	}
+	var measures []string
+	var uppers, counts []int64
+	for key, n := range late {
+		measures, uppers, counts = append(measures, key.Measure), append(uppers, key.UpperSeconds), append(counts, n)
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO sync_lateness AS l (project_id, environment, measure, upper_seconds, count)
+		SELECT $1, $2, * FROM unnest($3::text[], $4::bigint[], $5::bigint[])
+		ON CONFLICT (project_id, environment, measure, upper_seconds) DO UPDATE SET count = l.count + excluded.count`,
+		feed.ProjectID, feed.Environment, measures, uppers, counts)
+	return err
+}
+
+func (w *writer) recordChanges(ctx context.Context, tx pgx.Tx, project, operation string, ids []string) error {
 	_, err := tx.Exec(ctx, `INSERT INTO changes (project_id, conversation_id, operation, at, run_id)
 		SELECT $1, id, $3, $4, $5 FROM unnest($2::text[]) WITH ORDINALITY AS c (id, n) ORDER BY n`,
-		project, ids, warehouse.OperationUpsert, w.now().Time(), w.owner.RunID)
+		project, ids, operation, w.now().Time(), w.owner.RunID)
 	return err
 }
 

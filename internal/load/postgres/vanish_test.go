@@ -1,0 +1,91 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"convsync/internal/load"
+	"convsync/internal/load/loadtest"
+	"convsync/internal/load/pgtest"
+	"convsync/internal/warehouse"
+)
+
+func TestMarkingBesideStagingConverges(t *testing.T) {
+	t.Parallel()
+	for _, deletes := range []bool{false, true} {
+		t.Run(fmt.Sprintf("deleting %v", deletes), func(t *testing.T) {
+			t.Parallel()
+			d, database := prepared(t)
+			w := begin(t, d, "run-1")
+			const n = 12
+			conversations := func(note string) (rows []*warehouse.Rows, keys []load.Key) {
+				for i := range n {
+					r := loadtest.Conversation("p", fmt.Sprintf("c-%02d", i), loadtest.Noon, loadtest.Note(note))
+					rows = append(rows, r)
+					keys = append([]load.Key{{ID: r.Conversation.ConversationID, StartedAt: r.Conversation.StartedAt}}, keys...)
+				}
+				return rows, keys
+			}
+			rows, keys := conversations("first")
+			stageOne(t, w, rows...)
+			ctx := context.WithoutCancel(t.Context())
+			for round := range 20 {
+				staged := make(chan error)
+				rows, _ := conversations(fmt.Sprint("round ", round))
+				go func() { staged <- w.Stage(ctx, &load.Batch{Stretch: 2, Feed: feed, Rows: rows, LiveSince: 1}) }()
+				_, err := w.Publish(ctx, &load.Stretch{ID: 3, Feed: feed, Missing: keys, DeleteMissing: deletes, At: 1})
+				if staged := <-staged; err != nil || staged != nil {
+					t.Fatalf("round %d: published: %v; staged: %v", round, err, staged)
+				}
+			}
+			dump := subject{database, "polyai"}.Dump(t) // which fails on keys that do not fit
+			for id, r := range dump.Conversations {
+				if r.Hash() != r.Conversation.ContentHash || len(r.Turns) == 0 {
+					t.Errorf("conversation %q is not whole", id)
+				}
+			}
+			if !deletes && len(dump.Conversations) != n {
+				t.Errorf("%d conversations are stored, want %d", len(dump.Conversations), n)
+			}
+		})
+	}
+}
+
+func TestWhatWasChangedByHandIsMendedWhenWrittenAnew(t *testing.T) {
+	t.Parallel()
+	for name, damage := range map[string]string{
+		"a text":          "UPDATE turns SET user_input = 'changed by hand' WHERE conversation_id = 'c-1'",
+		"turns gone":      "DELETE FROM turns WHERE conversation_id = 'c-1'",
+		"a hash":          "UPDATE conversations SET content_hash = 'x' WHERE conversation_id = 'c-1'",
+		"a key's hash":    "UPDATE conversation_keys SET content_hash = 'x' WHERE conversation_id = 'c-1'",
+		"the key gone":    "DELETE FROM conversation_keys WHERE conversation_id = 'c-1'",
+		"the row gone":    "DELETE FROM conversations WHERE conversation_id = 'c-1'",
+		"the row and key": "DELETE FROM conversation_keys WHERE conversation_id = 'c-1'; DELETE FROM conversations WHERE conversation_id = 'c-1'",
+		"nothing":         "SELECT 1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, database := prepared(t)
+			one, two := loadtest.Conversation("p", "c-1", loadtest.Noon), loadtest.Conversation("p", "c-2", loadtest.Noon)
+			loadOne(t, d, one, two)
+			pgtest.Exec(t, inSchema(t, database, "polyai"), damage)
+			w := begin(t, d, "run-2")
+			rows := []*warehouse.Rows{loadtest.Clone(one), loadtest.Clone(two)}
+			if err := w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: rows, Rewrite: true}); err != nil {
+				t.Fatal(err)
+			}
+			counts, err := w.Publish(t.Context(), &load.Stretch{ID: 1, Feed: feed})
+			if err != nil || counts.Inserted+counts.Updated != 2 || counts.Unchanged != 0 {
+				t.Errorf("counted %+v, %v; want both written", counts, err)
+			}
+			dump := subject{database, "polyai"}.Dump(t)
+			for _, want := range []*warehouse.Rows{one, two} {
+				got := dump.Conversations[[2]string{"p", want.Conversation.ConversationID}]
+				if diff := loadtest.Diff(want, got, loadtest.LoaderSet...); diff != "" {
+					t.Errorf("conversation %q: %s", want.Conversation.ConversationID, diff)
+				}
+			}
+		})
+	}
+}
