@@ -13,8 +13,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// archiveChecks are about single conversations and rejects, as the destination
-// tells of them.
+// archiveChecks are about single conversations, as the destination tells of them.
 var archiveChecks = []check{
 	{"conversations are read whole, as they are stored", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")
@@ -120,14 +119,6 @@ var archiveChecks = []check{
 				t.Errorf("Read says %v after %d conversations, want the reader's error after %d", err, seen, last)
 			}
 		}
-		st := b.next(live("p"))
-		st.Rejects = []warehouse.Reject{reject(st, "a"), reject(st, "b")}
-		b.publish(st)
-		seen := 0
-		err := archive(t, b.dest).Rejects(t.Context(), live("p"), func(*warehouse.Reject) error { seen++; return enough })
-		if !errors.Is(err, enough) || seen != 1 {
-			t.Errorf("Rejects says %v after %d rejects, want the reader's error after 1", err, seen)
-		}
 		readsAs(t, b.dest, s, live("p"), ever, never) // it can be read again
 		b.load(Conversation("p", "and written", Noon))
 	}},
@@ -146,69 +137,6 @@ var archiveChecks = []check{
 		readsAs(t, dest, s, live("p"), ever, never)
 		hiddenDays(t, dest, live("p"))
 		rejected(t, dest, live("p"))
-	}},
-	{"the days of hidden transcripts are told, kept ones too", func(t testing.TB, s Subject) {
-		b := begin(t, s, 1, "p")
-		hidden := Hidden(warehouse.Some(int64(3)))
-		last := time.Date(2024, time.March, 20, 23, 59, 59, 999999000, time.UTC)
-		b.load(
-			Conversation("p", "shown", Noon.AddDate(0, 0, -1)), Conversation("p", "none", Noon.AddDate(0, 0, -2), Turns(0)),
-			Conversation("p", "kept", Noon), Conversation("p", "hidden", Noon.AddDate(0, 0, 2), hidden),
-			Conversation("p", "beside", Noon.AddDate(0, 0, 2).Add(time.Hour), hidden), Conversation("p", "late", last, hidden),
-			Conversation("p", "far", Noon.AddDate(0, 3, 0), hidden),
-		)
-		b.load(Conversation("p", "elsewhere", Noon.AddDate(0, 0, 3), hidden, In(Sandbox)))
-		b.load(Conversation("p", "kept", Noon, hidden))
-		hiddenDays(t, b.dest, live("p"), Noon, Noon.AddDate(0, 0, 2), last, Noon.AddDate(0, 3, 0))
-		hiddenDays(t, b.dest, load.Feed{ProjectID: "p", Environment: Sandbox}, Noon.AddDate(0, 0, 3))
-		b.load(Conversation("p", "kept", Noon), Conversation("p", "hidden", Noon.AddDate(0, 0, 2)), Conversation("p", "far", Noon))
-		hiddenDays(t, b.dest, live("p"), Noon.AddDate(0, 0, 2), last)
-	}},
-	{"rejects are told, each feed's for itself", func(t testing.TB, s Subject) {
-		b := begin(t, s, 1, "p", "q")
-		feeds := []load.Feed{live("p"), live("q"), {ProjectID: "p", Environment: Sandbox}}
-		want := map[load.Feed][]warehouse.Reject{}
-		for i, feed := range feeds {
-			st := b.next(feed)
-			for n := range 3 - i {
-				r := reject(st, fmt.Sprintf("reject-%d", n))
-				if n == 1 {
-					r.ConversationID, r.StartedAt = "c-1", warehouse.Some(warehouse.TimestampOf(Noon))
-				}
-				st.Rejects = append(st.Rejects, r)
-			}
-			want[feed] = st.Rejects
-			b.publish(st)
-		}
-		for _, feed := range feeds {
-			rejected(t, b.dest, feed, want[feed]...)
-		}
-		rejected(t, b.dest, load.Feed{ProjectID: "q", Environment: Sandbox})
-	}},
-	{"rejects may be staged while they are told, and resolved", func(t testing.TB, s Subject) {
-		b := begin(t, s, 1, "p")
-		st := b.next(live("p"))
-		for n := range 20 {
-			st.Rejects = append(st.Rejects, reject(st, fmt.Sprintf("reject-%d", n)))
-		}
-		b.publish(st)
-		st = b.next(live("p"))
-		err := archive(t, b.dest).Rejects(t.Context(), live("p"), func(r *warehouse.Reject) error {
-			if len(st.Resolved) < 15 {
-				st.Resolved = append(st.Resolved, r.RejectID)
-				b.stage(st, Conversation("p", r.RejectID, Noon))
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatalf("Rejects: %v", err)
-		}
-		counted(t, b.publish(st), 15, 0, 0)
-		d := dump(t, s)
-		d.count(t, 15)
-		if len(d.Rejects) != 5 {
-			t.Errorf("%d rejects are stored, want 5", len(d.Rejects))
-		}
 	}},
 }
 
@@ -292,37 +220,4 @@ func (d *Dump) within(feed load.Feed, from, until warehouse.Timestamp) (found []
 func byStart(a, b *warehouse.Rows) int {
 	x, y := &a.Conversation, &b.Conversation
 	return cmp.Or(cmp.Compare(x.StartedAt, y.StartedAt), cmp.Compare(x.ConversationID, y.ConversationID))
-}
-
-// hiddenDays checks the days that are told, each of which holds one of these moments.
-func hiddenDays(t testing.TB, dest load.Destination, feed load.Feed, on ...time.Time) {
-	t.Helper()
-	got, err := archive(t, dest).HiddenDays(t.Context(), feed)
-	if err != nil {
-		t.Fatalf("HiddenDays: %v", err)
-	}
-	var want []warehouse.Timestamp
-	for _, moment := range on {
-		want = append(want, midnight(warehouse.TimestampOf(moment)))
-	}
-	sameSet(t, "hidden days", got, want)
-}
-
-// midnight begins the UTC day of a moment.
-func midnight(at warehouse.Timestamp) warehouse.Timestamp {
-	return warehouse.TimestampOf(at.Time().UTC().Truncate(24 * time.Hour))
-}
-
-// rejected checks which rejects of a feed are told.
-func rejected(t testing.TB, dest load.Destination, feed load.Feed, want ...warehouse.Reject) {
-	t.Helper()
-	var got []warehouse.Reject
-	err := archive(t, dest).Rejects(t.Context(), feed, func(r *warehouse.Reject) error {
-		got = append(got, *r)
-		return nil
-	})
-	if err != nil {
-		t.Fatalf("Rejects: %v", err)
-	}
-	sameSet(t, "rejects", got, want)
 }

@@ -48,6 +48,7 @@ var caughtBy = map[fault]string{
 	readsUnstopped:   "reading ends when it is told to stop",
 	keysForget:       "conversations are read whole, as they are stored",
 	daysForgetKept:   "the days of hidden transcripts are told, kept ones too",
+	rejectsOn:        "an error of the reader of rejects ends the reading, and is returned",
 	rejectsAnywhere:  "rejects are told, each feed's for itself",
 	marksAgain:       "what is missing is marked once, and nothing else of it changes",
 	marksMoved:       "what moved while it was looked for is not missing",

@@ -56,6 +56,7 @@ const (
 	readsUnstopped   fault = "reads for a reader who is gone"
 	keysForget       fault = "lists what is missing as if it were not"
 	daysForgetKept   fault = "forgets the days of kept transcripts"
+	rejectsOn        fault = "tells of rejects when it is told to stop"
 	rejectsAnywhere  fault = "yields the rejects of other feeds"
 	marksAgain       fault = "moves the mark of what is missing"
 	marksMoved       fault = "marks what has another start"
@@ -162,10 +163,10 @@ func (f fault) reconcile(in, stored *warehouse.Rows, at warehouse.Timestamp, run
 
 // observe is load.Observe of what is written, and what the fault makes of it.
 func (f fault) observe(c *load.Counts, in, stored *warehouse.Rows, at, liveSince warehouse.Timestamp, write bool) {
-	switch {
-	case f == latenessAlways:
+	switch f {
+	case latenessAlways:
 		stored, write = nil, true
-	case f == latenessOfOld:
+	case latenessOfOld:
 		liveSince = min(liveSince, in.Conversation.StartedAt)
 	}
 	if write {

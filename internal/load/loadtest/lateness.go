@@ -182,9 +182,7 @@ func late(t testing.TB, b *session, feed load.Feed, want map[load.LatenessKey]in
 		t.Fatalf("Summary: %v", err)
 	}
 	sameSet(t, "lateness in the summary", sums[feed].Lateness, rows)
-	if stored := dump(t, b.subject).Lateness; stored != nil {
-		sameSet(t, "lateness", latenessOf(stored, feed), rows)
-	}
+	sameSet(t, "lateness", latenessOf(dump(t, b.subject).Lateness, feed), rows)
 }
 
 func latenessOf(all []warehouse.Lateness, feed load.Feed) (of []warehouse.Lateness) {

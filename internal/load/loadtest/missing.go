@@ -8,8 +8,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// missingChecks are about conversations that the source no longer lists, and
-// about rejects that could be read after all.
+// missingChecks are about conversations that the source no longer lists.
 var missingChecks = []check{
 	{"what is missing is marked once, and nothing else of it changes", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
@@ -177,38 +176,6 @@ var missingChecks = []check{
 		hasMark(t, before, d, "gone", st.At)
 		d.stored(t, changed)
 		hasState(t, b, live("p"), at(5), span(0, 5))
-	}},
-	{"a reject that could be read after all is gone, and others stay", func(t testing.TB, s Subject) {
-		b := begin(t, s, 1, "p", "q")
-		var others []warehouse.Reject
-		for _, feed := range []load.Feed{live("p"), live("q"), {ProjectID: "p", Environment: Sandbox}} {
-			st := b.next(feed)
-			st.Rejects = []warehouse.Reject{reject(st, "b"), reject(st, "a")}
-			others = append(others, st.Rejects...)
-			b.publish(st)
-		}
-		st := b.next(live("p"))
-		st.Resolved = []string{"a", "never was"}
-		r := Conversation("p", "c-1", Noon)
-		b.stage(st, r)
-		counts := b.publish(st)
-		counted(t, counts, 1, 0, 0)
-		if counts.NewRejects != 0 {
-			t.Errorf("counted %d new rejects, want none", counts.NewRejects)
-		}
-		d := dump(t, s)
-		d.stored(t, r)
-		left := append([]warehouse.Reject{others[0]}, others[2:]...)
-		sameSet(t, "rejects", d.Rejects, left)
-		b.end()
-
-		b = begin(t, s, 2, "p", "q")
-		st = b.next(live("p")) // it cannot be read again
-		st.Rejects = []warehouse.Reject{reject(st, "a")}
-		if counts := b.publish(st); counts.NewRejects != 1 {
-			t.Errorf("counted %d new rejects of one that had been resolved, want 1", counts.NewRejects)
-		}
-		sameSet(t, "rejects", dump(t, s).Rejects, append(left, st.Rejects...))
 	}},
 }
 

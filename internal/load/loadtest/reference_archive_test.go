@@ -70,13 +70,14 @@ func (r *reference) HiddenDays(_ context.Context, feed load.Feed) (days []wareho
 }
 
 func (r *reference) Rejects(_ context.Context, feed load.Feed, yield func(*warehouse.Reject) error) error {
+	var failed error
 	for _, x := range r.Dump(nil).Rejects {
 		if (x.ProjectID != feed.ProjectID || x.Environment != feed.Environment) && r.fault != rejectsAnywhere {
 			continue
 		}
-		if err := yield(&x); err != nil {
-			return err
+		if failed = errors.Join(failed, yield(&x)); failed != nil && r.fault != rejectsOn {
+			break
 		}
 	}
-	return nil
+	return failed
 }

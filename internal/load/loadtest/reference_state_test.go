@@ -1,0 +1,84 @@
+package loadtest
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+func (r *reference) State(_ context.Context, feeds []load.Feed) (map[load.Feed]load.FeedState, error) {
+	d := r.Dump(nil)
+	out := map[load.Feed]load.FeedState{}
+	for _, f := range feeds {
+		var s load.FeedState
+		for _, c := range d.Coverage {
+			if c.ProjectID == f.ProjectID && c.Environment == f.Environment {
+				s.Coverage = append(s.Coverage, load.Range{From: c.From, Until: c.Until, ReadAt: c.ReadAt, Shape: c.Shape})
+			}
+		}
+		for _, w := range d.Watermarks {
+			if w.ProjectID == f.ProjectID && w.Environment == f.Environment {
+				s.Watermark = w.Watermark
+			}
+		}
+		for _, o := range d.Open {
+			if o.ProjectID == f.ProjectID && o.Environment == f.Environment {
+				s.Open = append(s.Open, load.OpenConversation{ID: o.ConversationID, StartedAt: o.StartedAt})
+			}
+		}
+		slices.SortFunc(s.Open, func(a, b load.OpenConversation) int { return int(a.StartedAt - b.StartedAt) })
+		out[f] = s
+	}
+	return out, nil
+}
+
+func (r *reference) Summary(_ context.Context, feeds []load.Feed) (map[load.Feed]load.FeedSummary, error) {
+	d := r.Dump(nil)
+	out := map[load.Feed]load.FeedSummary{}
+	for _, f := range feeds {
+		var s load.FeedSummary
+		for _, rows := range d.Conversations {
+			c := &rows.Conversation
+			if c.ProjectID != f.ProjectID || c.Environment != f.Environment {
+				continue
+			}
+			s.Conversations++
+			if strings.HasPrefix(c.TranscriptStatus, warehouse.TranscriptHidden) {
+				s.Hidden++
+			}
+			if s.Newest == 0 || c.StartedAt > s.Newest {
+				s.Newest = c.StartedAt
+			}
+			if c.MissingSince.Valid {
+				s.Missing++
+			}
+		}
+		for _, x := range d.Lateness {
+			if x.ProjectID == f.ProjectID && x.Environment == f.Environment {
+				s.Lateness = append(s.Lateness, x)
+			}
+		}
+		for _, x := range d.Rejects {
+			if x.ProjectID == f.ProjectID && x.Environment == f.Environment {
+				s.Rejects++
+			}
+		}
+		for _, x := range d.Drift {
+			if x.ProjectID == f.ProjectID && x.Environment == f.Environment {
+				s.Drift = append(s.Drift, x)
+			}
+		}
+		slices.SortFunc(s.Drift, func(a, b warehouse.Drift) int { return strings.Compare(a.Path, b.Path) })
+		out[f] = s
+	}
+	return out, nil
+}
+
+func (r *reference) Runs(_ context.Context, limit int) ([]warehouse.SyncRun, error) {
+	runs := r.Dump(nil).Runs
+	slices.SortFunc(runs, func(a, b warehouse.SyncRun) int { return int(b.StartedAt - a.StartedAt) })
+	return runs[:min(limit, len(runs))], nil
+}
