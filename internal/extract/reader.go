@@ -3,6 +3,7 @@ package extract
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -31,25 +32,72 @@ type Reader struct {
 // Emit takes what was read, chunk by chunk.
 type Emit = func(context.Context, *Chunk) error
 
+// SpanError is a part of a span that could not be read, and why.
+type SpanError struct {
+	Span
+	Err error
+}
+
+func (e *SpanError) Error() string { return e.Span.String() + ": " + e.Err.Error() }
+func (e *SpanError) Unwrap() error { return e.Err }
+
 // ReadSpan reads the span whole, cut into slices that are read in parallel, and
 // hands over what was answered, chunk by chunk, from several goroutines. An
 // emitted conversation may lie outside of the span and may come twice. After
-// an error some may be missing.
+// an error, which is the first that there is, some may be missing.
 func (r *Reader) ReadSpan(ctx context.Context, slices []Span, emit Emit) error {
+	return r.readSlices(ctx, slices, emit, func(e *SpanError) error { return e })
+}
+
+// ReadParts reads slices as [Reader.ReadSpan] does, but what fails for good
+// fails its part only: the others are read to their ends. What fails the feed,
+// such as a key that is refused, or our own side, is an error at once; then
+// nothing counts as read.
+func (r *Reader) ReadParts(ctx context.Context, slices []Span, emit Emit) (failed []*SpanError, err error) {
+	var mu sync.Mutex
+	err = r.readSlices(ctx, slices, emit, func(e *SpanError) error {
+		if !ofThisRequest(e.Err) {
+			return e
+		}
+		r.log("a part of the history could not be read", "part", e.Span.String(), "because", e.Err.Error())
+		mu.Lock()
+		defer mu.Unlock()
+		failed = append(failed, e)
+		return nil
+	})
+	return failed, err
+}
+
+// Whole is what of the slices was read to the end, where parts failed: ordered,
+// what touches made one.
+func Whole(slices []Span, failed []*SpanError) []Span {
+	holes := make([]Span, len(failed))
+	for i, f := range failed {
+		holes[i] = f.Span
+	}
+	return Without(slices, holes)
+}
+
+// readSlices reads slices in parallel; what fn returns of a failure ends it all.
+func (r *Reader) readSlices(ctx context.Context, slices []Span, emit Emit, fn func(*SpanError) error) error {
 	g, groupCtx := errgroup.WithContext(ctx)
 	for _, s := range slices {
 		if r.Slots.Acquire(groupCtx, 1) != nil {
-			break // a slice failed, or the run stops
+			break // all ends
 		}
 		g.Go(func() error {
 			err := func() error {
 				defer r.Slots.Release(1)
 				return r.readSlice(groupCtx, &walk{Reader: r, span: s, ask: s, patience: unhurried, emit: emit})
 			}()
-			if dense := (*denseError)(nil); errors.As(err, &dense) {
-				return r.ReadSpan(groupCtx, s.cut(dense.parts(s, r.PageSize)), emit)
+			var dense *denseError
+			switch {
+			case err == nil:
+				return nil
+			case errors.As(err, &dense):
+				return r.readSlices(groupCtx, s.cut(dense.parts(s, r.PageSize)), emit, fn)
 			}
-			return err
+			return fn(&SpanError{s, err})
 		})
 	}
 	if err := g.Wait(); err != nil {

@@ -3,6 +3,7 @@ package extract
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -272,5 +273,54 @@ func TestNowIsTheSourcesClock(t *testing.T) {
 	}))
 	if got, err := r.Now(t.Context(), want.Add(-72*time.Hour)); err != nil || !got.Equal(want) {
 		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func TestWhatFailsForGoodFailsItsPartOnly(t *testing.T) {
+	t.Parallel()
+	parts := aDay.cut(8)
+	bad := parts[3].From + 60
+	source := &listing{starts: evenly(400, aDay), now: aDay.Until.Time()}
+	r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		from, _ := time.Parse(time.RFC3339, r.URL.Query().Get("start_time"))
+		until, _ := time.Parse(time.RFC3339, r.URL.Query().Get("end_time"))
+		if SecondOf(from) <= bad && bad < SecondOf(until) {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		source.ServeHTTP(w, r)
+	}))
+	got := newCollector()
+	failed, err := r.ReadParts(t.Context(), parts, got.emit)
+	if err != nil || len(failed) != 1 || failed[0].Span != parts[3] {
+		t.Fatalf("failed %v, %v", failed, err)
+	}
+	want := []Span{{aDay.From, parts[3].From}, {parts[3].Until, aDay.Until}}
+	if whole := Whole(parts, failed); !slices.Equal(whole, want) {
+		t.Errorf("read whole: %v, want %v", whole, want)
+	}
+	for _, start := range source.starts {
+		if inAny(want, start) && got.ids[fmt.Sprint(int64(start))] == 0 {
+			t.Errorf("%v was not read", start.Time())
+		}
+	}
+}
+
+func TestWhatFailsTheFeedEndsAllItsPartsAtOnce(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	failed, err := r.ReadParts(t.Context(), aDay.cut(64), newCollector().emit)
+	if !polyai.IsAuth(err) || len(failed) != 0 || asked.Load() > 4 {
+		t.Errorf("%d requests, failed %v, %v", asked.Load(), failed, err)
+	}
+	broken := errors.New("made up: the disk is full")
+	source := &listing{starts: evenly(400, aDay), now: aDay.Until.Time()}
+	failed, err = reading(t, source).ReadParts(t.Context(), aDay.cut(64), func(context.Context, *Chunk) error { return broken })
+	if !errors.Is(err, broken) || len(failed) != 0 {
+		t.Errorf("failed %v, %v", failed, err)
 	}
 }
