@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -42,6 +43,13 @@ type Budget struct {
 // NewBudget makes a budget that nothing was taken from.
 func NewBudget(o BudgetOptions) *Budget {
 	return &Budget{pace: newPace(o), freed: make(chan struct{}, 1)}
+}
+
+// limited reports whether requests are counted.
+func (b *Budget) limited() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !math.IsInf(b.pace.rate, 1)
 }
 
 // request is a request that was let through. It must end.

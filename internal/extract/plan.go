@@ -86,7 +86,7 @@ func Together(spans []Span) []Span {
 
 // Stretch sizes: what is staged and published as one.
 const (
-	stretchTarget = 10_000    // conversations, about
+	stretchTarget = 25_000    // conversations, about
 	stretchMost   = 366 * day // however quiet
 	stretchGrowth = 4         // times the one before
 )
@@ -116,13 +116,20 @@ func NextStretch(spans []Span, density float64, before Second) (stretch Span, re
 }
 
 // Slices cuts a stretch for reading in parallel, so that each slice has about
-// as many pages as are good to walk in a row.
-func Slices(stretch Span, density float64, pageSize int) []Span {
-	pages := density * float64(stretch.Seconds()) / float64(pageSize)
-	return stretch.cut(min(int(pages/slicePages)+1, maxSlices))
+// as many pages as are good to walk in a row. The last page of each is only
+// partly filled: where requests are counted, slices are few and long; where
+// only time counts, many and short.
+func (r *Reader) Slices(stretch Span, density float64) []Span {
+	pages := density * float64(stretch.Seconds()) / float64(r.PageSize)
+	each := float64(slicePages)
+	if !r.Budget.limited() {
+		each = shortSlicePages
+	}
+	return stretch.cut(min(int(pages/each)+1, maxSlices))
 }
 
 const (
-	slicePages = 4
-	maxSlices  = 64
+	slicePages      = 8
+	shortSlicePages = 2
+	maxSlices       = 64
 )

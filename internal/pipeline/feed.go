@@ -147,7 +147,7 @@ func (f *feedRun) readNext(ctx context.Context, spans []extract.Span, fresh bool
 	}
 	span, rest := extract.NextStretch(spans, f.density, f.before)
 	st = f.newStretch(span)
-	err = f.readStretch(ctx, st, extract.Slices(span, f.density, f.Reader.PageSize))
+	err = f.readStretch(ctx, st, f.Reader.Slices(span, f.density))
 	f.density, f.before = float64(st.emitted.Load())/float64(span.Seconds()), span.Seconds()
 	return st, rest, err
 }

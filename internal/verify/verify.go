@@ -94,7 +94,7 @@ func (v *verifier) do(ctx context.Context) error {
 		return err
 	}
 	v.listed = map[string]bool{}
-	slices := extract.Slices(v.span, float64(len(v.stored))/float64(v.span.Seconds()), v.feed.Reader.PageSize)
+	slices := v.feed.Reader.Slices(v.span, float64(len(v.stored))/float64(v.span.Seconds()))
 	if err := v.feed.Reader.ReadSpan(ctx, slices, v.compare); err != nil {
 		return err
 	}
