@@ -62,7 +62,8 @@ func (r *fileReader[R]) current() bool {
 // choose starts reading the columns that the file has of those asked for: a
 // file of an older version may have fewer.
 func (r *fileReader[R]) choose(ctx context.Context, names []string) error {
-	properties := pqarrow.ArrowReadProperties{BatchSize: int64(r.format.batch)}
+	// Room is made for a whole batch at once: most days are smaller.
+	properties := pqarrow.ArrowReadProperties{BatchSize: max(1, min(int64(r.format.batch), r.parquet.NumRows()))}
 	arrow, err := pqarrow.NewFileReader(r.parquet, properties, memory.DefaultAllocator)
 	if err != nil {
 		return err
