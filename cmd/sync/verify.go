@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"convsync/internal/extract"
-	"convsync/internal/load"
 	"convsync/internal/pipeline"
 	"convsync/internal/verify"
 	"convsync/internal/warehouse"
@@ -98,7 +97,7 @@ func verifyFeeds(ctx context.Context, run *pipeline.Options, span extract.Span) 
 	for i := range run.Feeds {
 		f := &run.Feeds[i]
 		f.Rules.OpenSince = warehouse.TimestampOf(time.Now().Add(-run.OpenAgeLimit))
-		result, err := verify.Feed(ctx, f, run.Destination.(load.Archive), span)
+		result, err := verify.Feed(ctx, f, run.Destination, span)
 		if err != nil {
 			return nil, err
 		}

@@ -8,6 +8,7 @@ import (
 
 // Destination is a warehouse that conversations are loaded into.
 type Destination interface {
+	Archive
 	// Check tells, without writing anything that stays, whether a run could
 	// load: reachable, permitted, of a known version. Its errors are for people.
 	Check(ctx context.Context) error

@@ -25,6 +25,7 @@ type feedRun struct {
 
 	vanished vanished
 	wereRead []extract.Span // whole, by this run
+	failed   []error        // parts that could not be read
 	revealed int64          // hidden transcripts that are shown again
 }
 
@@ -33,6 +34,10 @@ type feedRun struct {
 func (f *feedRun) do(ctx context.Context) error {
 	f.coverage = covered(f.state.Coverage)
 	err := f.read(ctx)
+	if err == nil && len(f.failed) > 0 {
+		f.report.feedIncomplete(f.describe(f.incomplete()))
+		return nil
+	}
 	if sourceError(ctx, err) {
 		f.Log.Error("a project failed; what was published of it is kept",
 			"project", f.ProjectID, "environment", f.Environment, "error", err.Error())
@@ -43,6 +48,16 @@ func (f *feedRun) do(ctx context.Context) error {
 		f.report.feedDone()
 	}
 	return err
+}
+
+// incomplete says which parts could not be read.
+func (f *feedRun) incomplete() error {
+	const shown = 5
+	said := f.failed[:min(len(f.failed), shown)]
+	if more := len(f.failed) - len(said); more > 0 {
+		said = append(slices.Clone(said), fmt.Errorf("and %d further stretches", more))
+	}
+	return fmt.Errorf("%d stretches could not be read; the next run tries them again: %w", len(f.failed), errors.Join(said...))
 }
 
 // describe names the feed in an error for people.
@@ -174,7 +189,7 @@ func (f *feedRun) plan() extract.Plan {
 // is no coverage.
 func (f *feedRun) newStretch(span extract.Span) *stretch {
 	st := &stretch{
-		id: load.StretchID(f.stretches.Add(1)), feed: f.Feed.Feed, span: span, rewrite: f.Repairs != nil, rules: &f.Rules, runID: f.Owner.RunID,
+		id: load.StretchID(f.stretches.Add(1)), feed: f.Feed.Feed, span: span, whole: []extract.Span{span}, rewrite: f.Repairs != nil, rules: &f.Rules, runID: f.Owner.RunID,
 		at: warehouse.TimestampOf(f.Clock()), rejects: map[string]warehouse.Reject{}, drift: map[driftKey]warehouse.Drift{},
 	}
 	if len(f.state.Coverage) > 0 || !f.Backfill.Empty() { // something may be stored
@@ -188,9 +203,18 @@ func (f *feedRun) newStretch(span extract.Span) *stretch {
 	return st
 }
 
-// readStretch reads the slices of a stretch whole, into the stages.
+// readStretch reads the slices of a stretch into the stages. A part that cannot
+// be read fails alone, and is not covered.
 func (f *feedRun) readStretch(ctx context.Context, st *stretch, slices []extract.Span) error {
-	return f.Reader.ReadSpan(ctx, slices, f.emitter(st))
+	failed, err := f.Reader.ReadParts(ctx, slices, f.emitter(st))
+	if err != nil {
+		return err
+	}
+	for _, part := range failed {
+		f.failed = append(f.failed, part)
+	}
+	st.whole = extract.Whole(slices, failed)
+	return nil
 }
 
 // emitter hands what is read over to the stages.
@@ -217,8 +241,10 @@ func (f *feedRun) publish(ctx context.Context, st *stretch) error {
 		ID: st.id, Feed: st.feed, RunID: f.Owner.RunID, At: st.at,
 		Rejects: slices.Collect(maps.Values(st.rejects)), Drift: slices.Collect(maps.Values(st.drift)),
 	}
-	if f.Backfill.Empty() && !st.span.Empty() {
-		f.cover(st.span)
+	if f.Backfill.Empty() && !st.span.Empty() && len(st.whole) > 0 {
+		for _, whole := range st.whole {
+			f.cover(whole)
+		}
 		out.Coverage, out.Watermark = f.ranges(), f.watermark()
 	}
 	counts, err := f.writer.Publish(ctx, out)
@@ -226,7 +252,7 @@ func (f *feedRun) publish(ctx context.Context, st *stretch) error {
 		return &destinationError{err}
 	}
 	f.report.add(counts, st)
-	f.wereRead = append(f.wereRead, st.span)
+	f.wereRead = append(f.wereRead, st.whole...)
 	f.revealed += counts.Revealed
 	f.Progress.published.Add(int64(st.span.Seconds()))
 	f.Log.Debug("published", "project", f.ProjectID, "environment", f.Environment, "stretch", st.span.String(),

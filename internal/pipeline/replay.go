@@ -50,7 +50,7 @@ func (f *feedRun) replay(ctx context.Context) error {
 		}
 		return f.writer.Stage(ctx, &load.Batch{Stretch: st.id, Feed: st.feed, Rows: rows})
 	}
-	err := f.Destination.(load.Archive).Rejects(ctx, f.Feed.Feed, func(r *warehouse.Reject) error {
+	err := f.Destination.Rejects(ctx, f.Feed.Feed, func(r *warehouse.Reject) error {
 		st.read++
 		rows, drift, err := transform.Rows(polyai.Value(r.Payload), &f.Rules)
 		if err != nil {

@@ -39,11 +39,12 @@ type Report struct {
 	// Drift counts sightings of fields and forms that are not known.
 	Drift int64 `json:"-"`
 
-	mu        sync.Mutex
-	failed    int // feeds
-	succeeded int // feeds
-	bytes     int64
-	waited    time.Duration
+	mu         sync.Mutex
+	failed     int // feeds
+	incomplete int // feeds of which some part failed
+	succeeded  int // feeds
+	bytes      int64
+	waited     time.Duration
 }
 
 // Conversations counts conversations.
@@ -95,6 +96,14 @@ func (r *Report) failFeed(err error) {
 	r.Errors = append(r.Errors, err)
 }
 
+// feedIncomplete records which parts of a feed could not be read.
+func (r *Report) feedIncomplete(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.incomplete++
+	r.Errors = append(r.Errors, err)
+}
+
 func (r *Report) feedDone() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -109,9 +118,9 @@ func (r *Report) finish(o *Options, err error) {
 	switch {
 	case err != nil:
 		r.fail(err)
-	case r.failed > 0 && r.succeeded == 0:
+	case r.failed > 0 && r.succeeded+r.incomplete == 0:
 		r.Status = warehouse.RunFailed
-	case r.failed > 0 || r.NewRejects > o.MaxRejects:
+	case r.failed+r.incomplete > 0 || r.NewRejects > o.MaxRejects:
 		r.Status = warehouse.RunPartial
 	default:
 		r.Status = warehouse.RunSucceeded

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"convsync/internal/extract"
-	"convsync/internal/load"
 )
 
 // readRevealed reads again where transcripts are hidden and this run has not
@@ -13,11 +12,7 @@ func (f *feedRun) readRevealed(ctx context.Context) error {
 	if f.revealed == 0 {
 		return nil
 	}
-	archive, ok := f.Destination.(load.Archive)
-	if !ok {
-		return nil
-	}
-	days, err := archive.HiddenDays(ctx, f.Feed.Feed)
+	days, err := f.Destination.HiddenDays(ctx, f.Feed.Feed)
 	if err != nil {
 		return &destinationError{err}
 	}

@@ -115,7 +115,8 @@ func (s *stages) load(ctx context.Context) {
 type stretch struct {
 	id        load.StretchID
 	feed      load.Feed
-	span      extract.Span // what it covers; empty where it is no coverage
+	span      extract.Span   // what it is to cover; empty where it is no coverage
+	whole     []extract.Span // what of it was read whole
 	rules     *transform.Options
 	runID     string
 	at        warehouse.Timestamp

@@ -83,19 +83,20 @@ func inside(s extract.Span) (from, until warehouse.Timestamp) {
 // lookForVanished compares a stretch that was read whole with what was stored
 // in it before.
 func (f *feedRun) lookForVanished(ctx context.Context, st *stretch) error {
-	if st.vanished == nil || st.span.Seconds() < 3 {
-		return nil // nothing is stored, or nothing lies inside
+	if st.vanished == nil || st.span.Empty() {
+		return nil // nothing is stored, or it is no whole reading
 	}
-	archive, ok := f.Destination.(load.Archive)
-	if !ok {
-		return nil
+	for _, whole := range st.whole {
+		from, until := inside(whole)
+		if from >= until {
+			continue
+		}
+		stored, err := f.Destination.Keys(ctx, f.Feed.Feed, from, until)
+		if err != nil {
+			return &destinationError{err}
+		}
+		f.vanished.look(stored, whole, st.inside.Load())
 	}
-	from, until := inside(st.span)
-	stored, err := archive.Keys(ctx, f.Feed.Feed, from, until)
-	if err != nil {
-		return &destinationError{err}
-	}
-	f.vanished.look(stored, st.span, st.inside.Load())
 	return nil
 }
 

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"convsync/internal/load/pgtest"
+	"convsync/internal/simulate"
+)
+
+// destinations runs a test for both.
+func destinations(t *testing.T, test func(t *testing.T, destination string)) {
+	t.Helper()
+	t.Run("Parquet", func(t *testing.T) {
+		t.Parallel()
+		test(t, into(filepath.Join(t.TempDir(), "lake")))
+	})
+	t.Run("Postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, intoPostgres(pgtest.URL(t)))
+	})
+}
+
+// proof is what the tests read of `verify --output json`.
+type proof struct {
+	Projects []struct {
+		Listed, Stored, Same int64
+		Missing              int64 `json:"missing_at_source"`
+		Findings             []struct {
+			ID   string `json:"conversation_id"`
+			Kind string
+		}
+	}
+}
+
+func verifyAll(t *testing.T, config string, code int, more ...string) proof {
+	t.Helper()
+	args := append([]string{"verify", "--config", config, "--output", "json", "--log-level", "error",
+		"--from", standing.AddDate(0, 0, -20).Format("2006-01-02"), "--to", standing.AddDate(0, 0, 1).Format("2006-01-02")}, more...)
+	r := convsync(t, nil, args...)
+	var p proof
+	if err := json.Unmarshal([]byte(r.stdout), &p); err != nil || r.code != code {
+		t.Fatalf("exit code %d, want %d; %v\nstdout: %s\nstderr: %s", r.code, code, err, r.stdout, r.stderr)
+	}
+	return p
+}
+
+func TestVerifyFindsNothingWhereAllIsWell(t *testing.T) {
+	t.Parallel()
+	_, server := past(t, 1500, 3, simulate.AllDeviations())
+	destinations(t, func(t *testing.T, destination string) {
+		config := configure(t, server.URL, destination)
+		run(t, config, exitPartial) // some of it cannot be read, by design
+		p := verifyAll(t, config, exitOK).Projects[0]
+		if p.Listed < 1400 || p.Stored != p.Listed || len(p.Findings) != 0 {
+			t.Errorf("%+v", p)
+		}
+	})
+}
+
+func TestVerifyFindsWhatChangedAtTheSourceAndRepairsIt(t *testing.T) {
+	t.Parallel()
+	destinations(t, func(t *testing.T, destination string) {
+		simulator, server := past(t, 600, 3, simulate.Deviations{})
+		config := configure(t, server.URL, destination)
+		run(t, config, exitOK)
+		simulator.Override("acme-team-4", "live", 100, simulate.Override{Note: "a made-up note"})
+		simulator.Override("acme-team-4", "live", 200, simulate.Override{Remove: true})
+		simulator.Override("acme-team-4", "live", 300, simulate.Override{HideTranscript: true})
+		kinds := map[string]int{}
+		for _, f := range verifyAll(t, config, exitPartial).Projects[0].Findings {
+			kinds[f.Kind]++
+		}
+		if len(kinds) != 2 || kinds["differs"] != 2 || kinds["not_listed"] != 1 {
+			t.Errorf("found %v", kinds)
+		}
+		verifyAll(t, config, exitOK, "--repair")
+		if p := verifyAll(t, config, exitOK).Projects[0]; p.Missing != 1 {
+			t.Errorf("after the repair %+v", p)
+		}
+	})
+}
+
+func TestVerifyFindsWhatWasTamperedWithAndNothingElse(t *testing.T) {
+	t.Parallel()
+	_, server := past(t, 600, 3, simulate.Deviations{})
+	database := pgtest.URL(t)
+	config := configure(t, server.URL, intoPostgres(database))
+	run(t, config, exitOK)
+	const pick = "(SELECT conversation_id FROM polyai.conversations WHERE turns_loaded > 1 ORDER BY conversation_id OFFSET %d LIMIT 1)"
+	tampered := []string{
+		"UPDATE polyai.turns SET agent_response = 'never said' WHERE turn_index = 0 AND conversation_id = " + fmt.Sprintf(pick, 10),
+		"DELETE FROM polyai.turns WHERE turn_index = 1 AND conversation_id = " + fmt.Sprintf(pick, 20),
+		"UPDATE polyai.conversations SET handoff = NOT coalesce(handoff, false) WHERE conversation_id = " + fmt.Sprintf(pick, 30),
+		"DELETE FROM polyai.conversations WHERE conversation_id = " + fmt.Sprintf(pick, 40),
+	}
+	pgtest.Exec(t, database, tampered...)
+	kinds := map[string]int{}
+	for _, f := range verifyAll(t, config, exitPartial).Projects[0].Findings {
+		kinds[f.Kind]++
+	}
+	if kinds["tampered"] != 3 || kinds["not_stored"] != 1 || len(kinds) != 2 {
+		t.Errorf("found %v", kinds)
+	}
+	verifyAll(t, config, exitOK, "--repair")
+	verifyAll(t, config, exitOK)
+}
+
+func TestReplayLoadsWhatCanBeReadByNow(t *testing.T) {
+	t.Parallel()
+	database := pgtest.URL(t)
+	_, server := past(t, 300, 3, simulate.Deviations{Unreadable: true})
+	config := configure(t, server.URL, intoPostgres(database))
+	run(t, config, exitPartial)
+	// An earlier version could not read these; this one can.
+	pgtest.Exec(t, database, `UPDATE polyai.rejects SET payload = jsonb_build_object('id', 'REPLAYED-' || reject_id, 'started_at', '2026-06-10T00:00:00Z')::text
+		WHERE reject_id = (SELECT min(reject_id) FROM polyai.rejects)`)
+	r := convsync(t, nil, "replay", "--config", config)
+	r.want(t, exitOK, "1 new")
+	again := convsync(t, nil, "replay", "--config", config)
+	again.want(t, exitOK, "0 new")
+	if !strings.Contains(convsync(t, nil, "status", "--config", config).stdout, "replay") {
+		t.Error("the log of runs does not have it")
+	}
+}

@@ -1,0 +1,245 @@
+package extract_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"convsync/internal/extract"
+	"convsync/internal/load"
+	"convsync/internal/pipeline"
+	"convsync/internal/polyai"
+	"convsync/internal/simulate"
+	"convsync/internal/transform"
+	"convsync/internal/warehouse"
+)
+
+// The benchmarks run whole runs against a simulated service that takes 200 ms
+// to answer, into a destination that keeps nothing, and report how far they are
+// from the best there can be. They take the time that they are about: some ten
+// seconds each.
+const (
+	benchLatency  = 200 * time.Millisecond
+	benchPageSize = 500
+)
+
+// history is a made-up history of projects that are alike.
+type history struct {
+	projects, conversations, days int
+	rate                          float64 // that the source bears; 0: any
+}
+
+// benchEnd is where the histories end, so long before a run that all that
+// shows late is there.
+var benchEnd = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
+
+// bench is a source and the runs over it.
+type bench struct {
+	history
+	source *simulate.Simulator
+	server *httptest.Server
+	now    atomic.Pointer[time.Time]
+	store  *forgetful
+}
+
+func newBench(b *testing.B, h history) *bench {
+	b.Helper()
+	bench := &bench{history: h, store: &forgetful{hashes: map[string]string{}, states: map[load.Feed]load.FeedState{}}}
+	bench.setNow(benchEnd.Add(7 * time.Hour))
+	started := time.Now() // the service's clock goes on
+	o := simulate.Options{
+		Faults: simulate.Faults{Latency: benchLatency, RateLimit: h.rate}, Gzip: true,
+		Now: func() time.Time { return bench.now.Load().Add(time.Since(started)) },
+	}
+	for i := range h.projects {
+		o.Projects = append(o.Projects, simulate.Project{
+			AccountID: "acme-uk", ID: projectID(i), From: benchEnd.AddDate(0, 0, -h.days), To: benchEnd, TurnsMean: 1,
+			Environments: []simulate.Environment{{Name: "live", Conversations: h.conversations}},
+		})
+	}
+	var err error
+	if bench.source, err = simulate.New(o); err != nil {
+		b.Fatal(err)
+	}
+	bench.server = httptest.NewServer(bench.source)
+	b.Cleanup(bench.server.Close)
+	return bench
+}
+
+func projectID(i int) string { return fmt.Sprintf("made-up-%d", i) }
+
+func (bench *bench) setNow(t time.Time) { bench.now.Store(&t) }
+
+// client makes a client of the source.
+func (bench *bench) client(b *testing.B) *polyai.Client {
+	b.Helper()
+	client, err := polyai.New(polyai.Options{
+		BaseURL: bench.server.URL, Key: func(context.Context, bool) (string, error) { return "made-up-key", nil },
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return client
+}
+
+// readers makes the readers of the projects, with so many slices in flight,
+// within a rate.
+func (bench *bench) readers(client *polyai.Client, slices int, perSecond float64) (readers []*extract.Reader) {
+	budget := extract.NewBudget(extract.BudgetOptions{PerSecond: perSecond})
+	slots, stats := semaphore.NewWeighted(int64(slices)), &extract.Stats{}
+	for i := range bench.projects {
+		readers = append(readers, &extract.Reader{
+			Source: client, AccountID: "acme-uk", ProjectID: projectID(i), Environment: "live",
+			PageSize: benchPageSize, Budget: budget, Slots: slots, Stats: stats,
+		})
+	}
+	return readers
+}
+
+func (bench *bench) start() extract.Second {
+	return extract.SecondOf(benchEnd.AddDate(0, 0, -bench.days))
+}
+
+// run makes an incremental run.
+func (bench *bench) run(b *testing.B, slices int, perSecond float64) (elapsed time.Duration, report *pipeline.Report) {
+	b.Helper()
+	client := bench.client(b)
+	defer client.Close()
+	o := pipeline.Options{
+		Destination: bench.store, Owner: load.Owner{RunID: "run"},
+		Clock:    func() time.Time { return *bench.now.Load() },
+		Lookback: []extract.Tier{{Depth: time.Hour}, {Depth: 24 * time.Hour, Every: time.Hour}, {Depth: 168 * time.Hour, Every: 24 * time.Hour}},
+	}
+	for _, r := range bench.readers(client, slices, perSecond) {
+		o.Stats = r.Stats
+		o.Feeds = append(o.Feeds, pipeline.Feed{
+			Feed: load.Feed{ProjectID: r.ProjectID, Environment: "live"}, Reader: r, Start: bench.start(),
+			Rules: transform.Options{AccountID: "acme-uk", ProjectID: r.ProjectID, Environment: "live", APIVersion: "v3"},
+		})
+	}
+	started := time.Now()
+	report, err := pipeline.Run(b.Context(), o)
+	elapsed = time.Since(started)
+	if err != nil || report.Status != warehouse.RunSucceeded {
+		b.Fatalf("%v, %+v", err, report)
+	}
+	return elapsed, report
+}
+
+// readSpan reads the whole history as one span.
+func (bench *bench) readSpan(b *testing.B, slices int) time.Duration {
+	b.Helper()
+	client := bench.client(b)
+	defer client.Close()
+	span := extract.Span{From: bench.start(), Until: extract.SecondOf(benchEnd)}
+	r := bench.readers(client, slices, 0)[0]
+	started := time.Now()
+	parts := r.Slices(span, float64(bench.conversations)/float64(span.Seconds()))
+	if err := r.ReadSpan(b.Context(), parts, func(context.Context, *extract.Chunk) error { return nil }); err != nil {
+		b.Fatal(err)
+	}
+	return time.Since(started)
+}
+
+// pages is how many hold so many conversations; there is no reading without one.
+func pages(conversations int) int {
+	return max(1, int(math.Ceil(float64(conversations)/benchPageSize)))
+}
+
+// BenchmarkBackfill reads a first history with 10 requests a second allowed.
+// times-least is the time it takes, in times of the least that the rate allows;
+// at most 1.15 is promised.
+func BenchmarkBackfill(b *testing.B) {
+	const rate = 10
+	for name, h := range map[string]history{
+		"OneDenseProject":           {1, 75_000, 30, rate},
+		"HundredQuietProjectsAYear": {100, 300, 365, rate},
+		"TenProjectsBetween":        {10, 7_000, 90, rate},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				bench := newBench(b, h)
+				elapsed, report := bench.run(b, 8, rate)
+				if len(bench.store.hashes) != h.projects*h.conversations {
+					b.Fatalf("%d conversations were read", len(bench.store.hashes))
+				}
+				least := h.projects * pages(h.conversations)
+				b.ReportMetric(elapsed.Seconds()/(float64(least)/rate), "times-least")
+				b.ReportMetric(float64(report.Requests)/float64(least), "requests-times-least")
+				b.ReportMetric(100*float64(report.Retries)/float64(report.Requests), "%-retries")
+			}
+		})
+	}
+}
+
+// BenchmarkSlicesInFlight reads a history without a limit. speedup is how many
+// times as fast 8 slices in flight are as one; at least 6 is promised.
+func BenchmarkSlicesInFlight(b *testing.B) {
+	h := history{projects: 1, conversations: 100_000, days: 30}
+	b.Run("Span", func(b *testing.B) {
+		for b.Loop() {
+			bench := newBench(b, h)
+			b.ReportMetric(bench.readSpan(b, 1).Seconds()/bench.readSpan(b, 8).Seconds(), "speedup")
+		}
+	})
+	b.Run("Run", func(b *testing.B) {
+		for b.Loop() {
+			one, _ := newBench(b, h).run(b, 1, 0)
+			eight, _ := newBench(b, h).run(b, 8, 0)
+			b.ReportMetric(one.Seconds()/eight.Seconds(), "speedup")
+		}
+	})
+}
+
+// BenchmarkUnchanged reads an unchanged day again. requests-times-least is what
+// it asks for, in times of the pages of its lookback; at most 1.2 is promised.
+func BenchmarkUnchanged(b *testing.B) {
+	for name, h := range map[string]history{
+		"OneDenseProject":      {1, 150_000, 10, 0},
+		"HundredQuietProjects": {100, 300, 365, 0},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				bench := newBench(b, h)
+				bench.run(b, 8, 0)
+				bench.store.written = 0
+				later := bench.now.Load().Add(time.Hour)
+				bench.setNow(later)
+				before := bench.source.Requests()
+				bench.run(b, 8, 10)
+				if bench.store.written != 0 {
+					b.Errorf("%d conversations were written", bench.store.written)
+				}
+				least := 0
+				for i := range h.projects {
+					within := 0
+					for truth := range bench.source.Truth(projectID(i), "live", later) {
+						if start := truth.Conversation["started_at"].(time.Time); !start.Before(later.Add(-24 * time.Hour)) {
+							within++
+						}
+					}
+					least += pages(within)
+				}
+				b.ReportMetric(float64(bench.source.Requests()-before)/float64(least), "requests-times-least")
+			}
+		})
+	}
+}
+
+// BenchmarkLimited reads from a source that bears half of the rate that is
+// set. %-429 is how many of the requests are answered so, in all.
+func BenchmarkLimited(b *testing.B) {
+	const borne = 5
+	for b.Loop() {
+		bench := newBench(b, history{projects: 1, conversations: 150_000, days: 30, rate: borne})
+		elapsed, report := bench.run(b, 8, 2*borne)
+		b.ReportMetric(100*float64(report.Retries)/float64(report.Requests), "%-429")
+		b.ReportMetric(elapsed.Seconds()/(float64(pages(150_000))/borne), "times-least")
+	}
+}
