@@ -16,6 +16,7 @@ type Need struct {
 	Coverage []Covered
 	Lookback []Tier
 	Open     []Second // starts of the conversations on the worklist
+	Shape    string   // of today's rules
 }
 
 // Plan is what a run reads of one feed.
@@ -25,9 +26,14 @@ type Plan struct {
 	// Worklist spans are narrow, around the starts of open conversations
 	// that lie in no other span; reading them is no coverage.
 	Worklist []Span
+	// Older was read whole by older rules, and becomes coverage again: some of
+	// it in each run, the newest first, after all else.
+	Older []Span
 }
 
 const (
+	// olderSeconds is how much of what older rules read a run reads again.
+	olderSeconds = 30 * day
 	// early is the share of a tier's interval by which a reading may come
 	// early: the next night's run may begin some seconds before this one's.
 	early = 10
@@ -48,7 +54,29 @@ func Decide(n Need) Plan {
 	}
 	plan := Plan{Spans: union(due)}
 	plan.Worklist = worklist(n.Open, plan.Spans)
+	plan.Older = older(n, plan.Spans)
 	return plan
+}
+
+// older is the newest of what was read by older rules, and is not read anyway.
+func older(n Need, anyway []Span) []Span {
+	var spans []Span
+	for _, c := range n.Coverage {
+		if c.Shape != n.Shape {
+			spans = append(spans, c.Intersect(Span{n.Start, n.Now}))
+		}
+	}
+	left := Second(olderSeconds)
+	var newest []Span
+	for _, s := range slices.Backward(Without(spans, anyway)) {
+		if s.From = max(s.From, s.Until-left); s.Empty() {
+			break
+		}
+		left -= s.Seconds()
+		newest = append(newest, s)
+	}
+	slices.Reverse(newest)
+	return newest
 }
 
 // tierDue reports whether the oldest reading within the window is due again.

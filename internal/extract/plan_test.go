@@ -235,3 +235,22 @@ func TestCutTiles(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatOlderRulesReadIsReadAgainSomeAtATime(t *testing.T) {
+	t.Parallel()
+	n := Need{Start: 0, Now: 100 * day, Shape: "2", Coverage: []Covered{
+		{Span: Span{0, 50 * day}, ReadAt: 100 * day, Shape: "1"}, {Span: Span{50 * day, 60 * day}, ReadAt: 100 * day, Shape: "2"},
+		{Span: Span{60 * day, 100 * day}, ReadAt: 100 * day, Shape: "1"},
+	}}
+	for run, want := range [][]Span{
+		{{70 * day, 100 * day}}, {{30 * day, 50 * day}, {60 * day, 70 * day}}, {{0, 30 * day}}, nil,
+	} {
+		plan := Decide(n)
+		if len(plan.Spans) != 0 || !slices.Equal(plan.Older, want) {
+			t.Errorf("run %d reads %v, and %v again", run, plan.Spans, plan.Older)
+		}
+		for _, s := range plan.Older {
+			n.Coverage = Cover(n.Coverage, Covered{Span: s, ReadAt: 100 * day, Shape: "2"}, 0)
+		}
+	}
+}

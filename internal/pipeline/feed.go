@@ -10,6 +10,7 @@ import (
 
 	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/transform"
 	"convsync/internal/warehouse"
 )
 
@@ -77,6 +78,9 @@ func (f *feedRun) read(ctx context.Context) error {
 		return err
 	}
 	if err := f.readWorklist(ctx, plan.Worklist); err != nil {
+		return err
+	}
+	if err := f.readSpans(ctx, plan.Older); err != nil {
 		return err
 	}
 	if err := f.publishVanished(ctx); err != nil {
@@ -178,7 +182,7 @@ func (f *feedRun) plan() extract.Plan {
 		}
 		return extract.Plan{Spans: []extract.Span{asked}}
 	}
-	need := extract.Need{Start: f.Start, Now: f.now, Coverage: f.coverage, Lookback: f.Lookback}
+	need := extract.Need{Start: f.Start, Now: f.now, Coverage: f.coverage, Lookback: f.Lookback, Shape: transform.Shape}
 	for _, o := range f.state.Open {
 		need.Open = append(need.Open, extract.SecondOf(o.StartedAt.Time()))
 	}
