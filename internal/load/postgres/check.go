@@ -40,8 +40,12 @@ func (d *Database) Check(ctx context.Context) error {
 		"SELECT coalesce(bool_and(pg_has_role(relowner, 'USAGE')), false) FROM pg_class WHERE oid = ANY($1::text[]::regclass[])", names)
 }
 
-// checkServer refuses a server that is too old, read only or not UTF-8.
+// checkServer refuses a server that is too old, read only or not UTF-8, and a
+// way to it on which sessions do not last.
 func (d *Database) checkServer(ctx context.Context) error {
+	if err := d.checkSessions(ctx); err != nil {
+		return err
+	}
 	var version int
 	var encoding, readOnly string
 	err := d.pool.QueryRow(ctx, `SELECT current_setting('server_version_num')::int / 10000,

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"convsync/internal/load"
@@ -99,6 +98,9 @@ func (d *Database) config(ctx context.Context) (*pgx.ConnConfig, error) {
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "convsync"
 	}
+	if m := c.DefaultQueryExecMode; m == pgx.QueryExecModeExec || m == pgx.QueryExecModeSimpleProtocol {
+		c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe // the others do not answer in binary
+	}
 	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, 15*time.Second)
 	return c, nil
 }
@@ -110,18 +112,4 @@ func (d *Database) connect(ctx context.Context) (*pgx.Conn, error) {
 		return nil, err
 	}
 	return pgx.ConnectConfig(ctx, c)
-}
-
-// settle makes a session independent of what the role, the database or the
-// URL set. It is no part of the startup message, which poolers refuse to take
-// settings in. A client that is gone or asleep loses its session, and with it
-// the lock, after minutes: the next run needs no hand work.
-func (d *Database) settle(ctx context.Context, session *pgconn.PgConn) error {
-	return session.Exec(ctx, "SET search_path = "+pgx.Identifier{d.Schema}.Sanitize()+`;
-		SET timezone = 'UTC';
-		SET statement_timeout = 0;
-		SET idle_in_transaction_session_timeout = '5min';
-		SET tcp_keepalives_idle = 60;
-		SET tcp_keepalives_interval = 15;
-		SET tcp_keepalives_count = 4`).Close()
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -26,11 +27,17 @@ const (
 	codeTooManyConns     = "53300"
 	codeStarting         = "57P03"
 	codeShutdown         = "57P01"
+	codeCrashed          = "57P02"
+	codeIdleTooLong      = "25P03"
+	codeNoStatement      = "26000"
+	codeStatementExists  = "42P05"
 	codeLockNotAvailable = "55P03"
 	codeUniqueViolation  = "23505"
 	codeDeadlock         = "40P01"
 	codeSerialization    = "40001"
 )
+
+const hintLost = "the connection was lost: run again, nothing is lost"
 
 // hints say, by SQLSTATE, how to mend what people can mend.
 var hints = map[string]string{
@@ -47,6 +54,10 @@ var hints = map[string]string{
 	codeTooManyConns:     "the server has no connection free: raise max_connections or end others",
 	codeStarting:         "the server is starting or stopping: run again in a moment, nothing is lost",
 	codeShutdown:         "the server was stopped: run again when it is back, nothing is lost",
+	codeCrashed:          hintLost,
+	codeIdleTooLong:      hintLost,
+	codeNoStatement:      hintPooled, // statements are prepared in one session and used in another
+	codeStatementExists:  hintPooled,
 	codeLockNotAvailable: "another session holds a lock on the tables: run again when it is done",
 }
 
@@ -65,8 +76,8 @@ func (d *Database) describe(err error) error {
 		state.Hint = hints[server.Code]
 	case errors.As(err, &connect):
 		state.Hint = "check host and port in destination.postgres.url, and that the server is up and may be reached from here"
-	case errors.As(err, &network) || pgconn.SafeToRetry(err):
-		state.Hint = "the connection was lost: run again, nothing is lost"
+	case errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err):
+		state.Hint = hintLost
 	}
 	return state
 }

@@ -22,6 +22,9 @@ type MigrationStatus struct {
 // Migrate brings the layout up to the newest version, one transaction a
 // migration, under the writer's lock. It makes the schema if need be.
 func (d *Database) Migrate(ctx context.Context) error {
+	if err := d.checkSessions(ctx); err != nil {
+		return err
+	}
 	status, err := d.MigrationStatus(ctx)
 	if err != nil {
 		return err

@@ -48,6 +48,9 @@ func (d *Database) Begin(ctx context.Context, owner load.Owner) (load.Writer, er
 }
 
 func (w *writer) begin(ctx context.Context) error {
+	if err := w.checkBeside(ctx, w.lock); err != nil {
+		return err
+	}
 	err := w.takeLock(ctx, func(statement string) error {
 		_, err := w.lock.Exec(ctx, statement)
 		return err
@@ -110,8 +113,12 @@ func (w *writer) transact(ctx context.Context, step string, work, last func(pgx.
 			return err
 		}
 		var epoch int64
-		err := tx.QueryRow(ctx, "SELECT epoch FROM sync_locks WHERE name = $1 FOR UPDATE", writerLock).Scan(&epoch)
+		var mark string
+		err := tx.QueryRow(ctx, "SELECT epoch, "+askMark+" FROM sync_locks WHERE name = $1 FOR UPDATE", writerLock).Scan(&epoch, &mark)
 		if err != nil {
+			return err
+		}
+		if err := w.ownSession(tx.Conn(), mark); err != nil {
 			return err
 		}
 		if epoch != w.epoch {

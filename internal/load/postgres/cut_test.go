@@ -1,0 +1,147 @@
+package postgres
+
+import (
+	"maps"
+	"net"
+	"net/url"
+	"sync/atomic"
+	"testing"
+
+	"convsync/internal/load"
+	"convsync/internal/load/loadtest"
+	"convsync/internal/warehouse"
+)
+
+// cutter hands everything on until it is armed and a commit comes by.
+type cutter struct {
+	server string
+	armed  atomic.Bool
+	after  bool // the server gets to see the commit, and the client no answer
+}
+
+func (c *cutter) serve(client net.Conn) {
+	server, err := net.Dial("tcp", c.server)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	first, err := readStartup(client)
+	if err != nil {
+		return
+	}
+	server.Write(first)
+	var cut atomic.Bool
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		defer client.Close()
+		for {
+			m, err := readMessage(server)
+			if err != nil || cut.Load() { // the answer to the commit is lost
+				return
+			}
+			client.Write(m.raw)
+		}
+	}()
+	for {
+		m, err := readMessage(client)
+		if err != nil {
+			break
+		}
+		if m.kind == 'Q' && string(m.body()) == "commit\x00" && c.armed.CompareAndSwap(true, false) {
+			if cut.Store(true); c.after {
+				server.Write(m.raw)
+				<-answered
+			}
+			break
+		}
+		server.Write(m.raw)
+	}
+	server.Close()
+	<-answered
+}
+
+func TestACommitWhoseAnswerIsLostConverges(t *testing.T) {
+	t.Parallel()
+	for _, step := range []string{"write conversations", "publish", "finish"} {
+		for name, arrives := range map[string]bool{"and it was done": true, "and it was not": false} {
+			t.Run(step+" "+name, func(t *testing.T) {
+				t.Parallel()
+				_, database := prepared(t)
+				c := &cutter{server: hostOf(t, database), after: arrives}
+				d := open(t, Options{URL: fixed(through(t, database, c.serve)), LockWait: patience})
+				w := begin(t, d, "run-1")
+				stageOne(t, w, loadtest.Conversation("p", "c-1", loadtest.Noon), loadtest.Conversation("p", "c-2", loadtest.Noon))
+				d.Step = func(name string) {
+					if name == "commit: "+step {
+						c.armed.Store(true)
+					}
+				}
+				wantState(t, changeAll(t, w), "run again")
+				w.Close()
+				d.Step = func(string) {}
+
+				// The next run does it all again.
+				w = begin(t, d, "run-2")
+				if err := changeAll(t, w); err != nil {
+					t.Fatal(err)
+				}
+				changedOnce(t, subject{database, "polyai"})
+			})
+		}
+	}
+}
+
+// changeAll changes c-1, marks c-2, adds c-3, and covers.
+func changeAll(t *testing.T, w load.Writer) error {
+	rows := []*warehouse.Rows{loadtest.Conversation("p", "c-1", loadtest.Noon, loadtest.Note("changed")), loadtest.Conversation("p", "c-3", loadtest.Noon)}
+	if err := w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: rows, LiveSince: 1}); err != nil {
+		return err
+	}
+	noon := warehouse.TimestampOf(loadtest.Noon)
+	_, err := w.Publish(t.Context(), &load.Stretch{
+		ID: 1, Feed: feed, Coverage: []load.Range{{From: noon, Until: noon + 1e6, ReadAt: noon}}, Watermark: noon + 1e6,
+		Missing: []load.Key{{ID: "c-2", StartedAt: noon}}, At: noon,
+		Rejects: []warehouse.Reject{{ProjectID: "p", Environment: loadtest.Live, RejectID: "r"}},
+	})
+	if err != nil {
+		return err
+	}
+	return w.Finish(t.Context(), runRow(load.Owner{RunID: w.(*writer).owner.RunID}))
+}
+
+// changedOnce checks that changeAll was done, and once.
+func changedOnce(t *testing.T, s subject) {
+	t.Helper()
+	d := s.Dump(t) // which fails on what is stored twice
+	changes := map[string]int{}
+	for _, c := range d.Changes {
+		changes[c.ConversationID]++
+	}
+	if want := map[string]int{"c-1": 2, "c-2": 2, "c-3": 1}; !maps.Equal(changes, want) || len(d.Conversations) != 3 {
+		t.Errorf("%d conversations, with the changes %v; want 3, with %v", len(d.Conversations), changes, want)
+	}
+	for key, r := range d.Conversations {
+		if c := &r.Conversation; r.Hash() != c.ContentHash || c.MissingSince.Valid != (c.ConversationID == "c-2") || len(r.Turns) == 0 {
+			t.Errorf("conversation %q is not whole, or not marked as it should be", key)
+		}
+	}
+	if len(d.Coverage) != 1 || len(d.Watermarks) != 1 || len(d.Rejects) != 1 {
+		t.Errorf("coverage %+v, watermarks %+v, rejects %+v", d.Coverage, d.Watermarks, d.Rejects)
+	}
+	var late int64
+	for _, l := range d.Lateness {
+		late += l.Count
+	}
+	if late != 3 { // c-3 was seen first and ended, c-1 changed
+		t.Errorf("lateness is %+v, want 3 in all", d.Lateness)
+	}
+}
+
+func hostOf(t *testing.T, database string) string {
+	u, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Host
+}

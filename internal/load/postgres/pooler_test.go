@@ -1,0 +1,109 @@
+package postgres
+
+import (
+	"errors"
+	"net"
+	"net/url"
+	"strings"
+	"testing"
+
+	"convsync/internal/load"
+	"convsync/internal/load/loadtest"
+	"convsync/internal/load/pgtest"
+	"convsync/internal/warehouse"
+)
+
+// pooled is the database's URL by way of a pooler.
+func pooled(t *testing.T, p *pooler, database string) string {
+	t.Helper()
+	p.database = database
+	t.Cleanup(p.close)
+	return through(t, database, func(client net.Conn) { p.serve(t, client) })
+}
+
+func TestAPoolerByTheTransactionIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, inTurns := range map[string]bool{"the last session first": false, "sessions in turns": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			direct, database := prepared(t)
+			p := &pooler{}
+			p.inTurns.Store(inTurns)
+			p.pooling.Store(true)
+			d := open(t, Options{URL: fixed(pooled(t, p, database)), LockWait: patience})
+			_, beginErr := d.Begin(t.Context(), load.Owner{RunID: "run-1"})
+			for what, err := range map[string]error{
+				"Begin": beginErr, "Check": d.Check(t.Context()), "Prepare": d.Prepare(t.Context()), "Migrate": d.Migrate(t.Context()),
+			} {
+				if !errors.Is(err, errPooled) {
+					t.Errorf("%s: got %v, want that a pooler is in the way", what, err)
+				}
+				wantState(t, err, "the server itself")
+			}
+			loadOne(t, direct, loadtest.Conversation("p", "c-1", loadtest.Noon)) // nothing is left locked
+			if runs, err := direct.Runs(t.Context(), 5); err != nil || len(runs) != 1 {
+				t.Errorf("the runs are %+v, %v; want the one that went directly", runs, err)
+			}
+		})
+	}
+}
+
+func TestAPoolerOfWholeSessionsServes(t *testing.T) {
+	t.Parallel()
+	direct, database := prepared(t)
+	d := open(t, Options{URL: fixed(pooled(t, &pooler{}, database)), LockWait: patience})
+	if err := d.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w := begin(t, d, "run-1")
+	if c := stageOne(t, w, loadtest.Conversation("p", "c-1", loadtest.Noon), loadtest.Conversation("p", "c-2", loadtest.Noon)); c.Inserted != 2 {
+		t.Errorf("counted %+v", c)
+	}
+	var locked *load.LockedError
+	if _, err := direct.Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) {
+		t.Errorf("beside it: %v", err)
+	}
+}
+
+// A pooler that begins to mix sessions when the run is under way, with the
+// search_path set for all of them: only the check of each commit is left.
+func TestWhoseSessionsAreMixedUpLaterCannotCommit(t *testing.T) {
+	t.Parallel()
+	_, database := prepared(t)
+	pgtest.Exec(t, database, "ALTER DATABASE "+nameOf(t, database)+" SET search_path = polyai")
+	p := &pooler{}
+	url := pgtest.With(t, pooled(t, p, database), func(u *url.URL) {
+		q := u.Query()
+		q.Set("default_query_exec_mode", "cache_describe") // without named statements, which poolers stumble over
+		u.RawQuery = q.Encode()
+	})
+	w := begin(t, open(t, Options{URL: fixed(url), LockWait: patience}), "run-1")
+	stageOne(t, w, loadtest.Conversation("p", "c-1", loadtest.Noon))
+
+	p.inTurns.Store(true)
+	p.pooling.Store(true)
+	for id, err := range map[load.StretchID]error{
+		2: w.Stage(t.Context(), &load.Batch{Stretch: 2, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", "c-2", loadtest.Noon)}}),
+		3: publishOnly(t, w, &load.Stretch{ID: 3, Feed: feed, Watermark: 1000000}),
+	} {
+		if !errors.Is(err, errPooled) {
+			t.Errorf("%d: got %v, want that a pooler is in the way", id, err)
+		}
+	}
+	if d := (subject{database, "polyai"}).Dump(t); len(d.Conversations) != 1 || len(d.Watermarks) != 0 {
+		t.Errorf("it has written: %+v", d)
+	}
+}
+
+func publishOnly(t *testing.T, w load.Writer, st *load.Stretch) error {
+	_, err := w.Publish(t.Context(), st)
+	return err
+}
+
+func nameOf(t *testing.T, database string) string {
+	u, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimPrefix(u.Path, "/")
+}
