@@ -1,0 +1,298 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"convsync/internal/extract"
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// check holds what a run left against what the engine promises.
+func (w *world) check(o *outcome) {
+	if len(w.store.broken) > 0 {
+		w.t.Fatalf("the contract is broken: %v", w.store.broken)
+	}
+	after := w.standing()
+	w.checkRows()
+	w.checkRanges(o, after)
+	w.checkWatermark(o, after)
+	w.checkCovered(after)
+	w.checkMissing(o)
+	if !o.troubled() {
+		w.checkSucceeded(o)
+	}
+	if o.err == nil && o.report.Status == warehouse.RunSucceeded {
+		w.checkReread(o, after)
+		w.checkShownAgain(o)
+		w.checkWhole(o, after)
+	}
+}
+
+func (w *world) fail(format string, args ...any) {
+	w.t.Helper()
+	what := fmt.Sprintf(format, args...)
+	w.t.Fatalf("after run %d, at %s: %s\n%s", w.runs, w.source.clock.Time(), what, w.describe(what))
+}
+
+// describe is what is stored for people, and the conversations named in what.
+func (w *world) describe(what string) string {
+	var b strings.Builder
+	for _, c := range w.source.conversations {
+		if !strings.Contains(what, c.id) {
+			continue
+		}
+		for _, v := range c.versions {
+			fmt.Fprintf(&b, "%s, told from %s: content %d, started %s, open %t, listed %t, %d turns of %d\n",
+				c.id, v.at.Time(), v.content, v.start.Time(), v.open, v.listed, v.turns, v.numTurns)
+		}
+		if r := w.store.rows[c.id]; r != nil {
+			s := &r.Conversation
+			fmt.Fprintf(&b, "%s, stored: %s, started %s, %s, missing %t, %d turns, %s\n",
+				c.id, s.Note, s.StartedAt.Time(), s.Lifecycle, s.MissingSince.Valid, len(r.Turns), s.TranscriptStatus)
+		}
+	}
+	fmt.Fprintf(&b, "history from %s, watermark %s\n", w.start.Time(), w.store.watermark.Time())
+	for _, c := range covered(w.store.coverage) {
+		fmt.Fprintf(&b, "covered %s, read at %s\n", c.Span, c.ReadAt.Time())
+	}
+	return b.String()
+}
+
+// find is a conversation by its id.
+func (w *world) find(id string) *told {
+	i := slices.IndexFunc(w.source.conversations, func(c *told) bool { return c.id == id })
+	if i < 0 {
+		return nil
+	}
+	return w.source.conversations[i]
+}
+
+// checkRows: nothing is stored that the source never said, and a conversation
+// is one unit.
+func (w *world) checkRows() {
+	for id, r := range w.store.rows {
+		c := w.find(id)
+		if c == nil {
+			w.fail("the source never said %s", id)
+		}
+		if wrong := c.unitError(r, w.source.clock); wrong != "" {
+			w.fail("%s: %s", id, wrong)
+		}
+	}
+}
+
+// checkRanges: the coverage is of what was to be read, and only grows.
+func (w *world) checkRanges(o *outcome, after standing) {
+	end := extract.Second(0)
+	for _, c := range after.coverage {
+		if c.Empty() || c.From < end || c.Until > w.source.clock || c.ReadAt > w.source.clock {
+			w.fail("the coverage cannot be: %s, read at %s", c.Span, c.ReadAt.Time())
+		}
+		end = c.Until
+	}
+	if lost := extract.Without(spans(o.before.coverage), spans(after.coverage)); len(lost) > 0 {
+		w.fail("coverage was lost: %v", lost)
+	}
+	if !o.backfill.Empty() && !slices.Equal(o.before.coverage, after.coverage) {
+		w.fail("a backfill changed the coverage")
+	}
+}
+
+func spans(coverage []extract.Covered) (spans []extract.Span) {
+	for _, c := range coverage {
+		spans = append(spans, c.Span)
+	}
+	return spans
+}
+
+// checkWatermark: it is the end of the coverage without a gap, and never moves back.
+func (w *world) checkWatermark(o *outcome, after standing) {
+	end := w.start
+	for _, c := range after.coverage {
+		if c.From <= end {
+			end = max(end, c.Until)
+		}
+	}
+	want := o.before.watermark
+	if end > w.start {
+		want = max(want, end)
+	}
+	if after.watermark != want {
+		w.fail("the watermark is %s, not %s", after.watermark.Time(), want.Time())
+	}
+}
+
+// checkCovered: what was visible when a stretch was read is stored, as it was
+// then or later.
+func (w *world) checkCovered(after standing) {
+	for _, covered := range after.coverage {
+		for _, c := range w.source.conversations {
+			v := c.as(covered.ReadAt)
+			if v == nil || !v.listed || v.second() < covered.From || v.second() >= covered.Until {
+				continue
+			}
+			if w.contentOf(c.id) < v.content && (w.contentOf(c.id) > 0 || !w.deleteMissing || c.stays(covered.ReadAt, w.source.clock)) {
+				w.fail("%s is not stored as it was when %s was read, at %s", c.id, covered.Span, covered.ReadAt.Time())
+			}
+		}
+	}
+}
+
+// contentOf is the content that is stored of a conversation; 0: it is not.
+func (w *world) contentOf(id string) int {
+	r := w.store.rows[id]
+	if r == nil {
+		return 0
+	}
+	return contentOf(r.Conversation.Note)
+}
+
+// checkMissing: what a run was answered it does not call missing, nor what is
+// listed where it is stored.
+func (w *world) checkMissing(o *outcome) {
+	for id := range w.store.missing {
+		if w.source.answered[id] {
+			w.fail("%s is called missing by a run that was answered it", id)
+		}
+		v, was := w.find(id).as(w.source.clock), o.before.rows[id]
+		if v.listed && was != nil && v.start == was.Conversation.StartedAt {
+			w.fail("%s is called missing, and is listed", id)
+		}
+	}
+}
+
+// checkSucceeded: a run that met no trouble succeeds, unless much is gone at once.
+func (w *world) checkSucceeded(o *outcome) {
+	if o.err != nil {
+		w.fail("the run failed: %v", o.err)
+	}
+	if o.report.Status == warehouse.RunSucceeded {
+		return
+	}
+	if text := fmt.Sprint(o.report.Errors); !strings.Contains(text, "where conversations are stored") && !strings.Contains(text, "shows no conversation") {
+		w.fail("the run %s: %s", o.report.Status, text)
+	}
+	for id, r := range w.store.rows {
+		if v := w.find(id).as(w.source.clock); !r.Conversation.MissingSince.Valid && (!v.listed || v.start != r.Conversation.StartedAt) {
+			return
+		}
+	}
+	w.fail("nothing is gone but what is known to be, and yet: %v", o.report.Errors)
+}
+
+// checkReread: what was on the worklist was read again.
+func (w *world) checkReread(o *outcome, after standing) {
+	if !o.backfill.Empty() {
+		return
+	}
+	for _, open := range o.before.open {
+		c := w.find(open.ID)
+		v := c.as(o.began)
+		if v.start == open.StartedAt && c.stays(o.began, w.source.clock) && w.contentOf(open.ID) < v.content {
+			w.fail("%s was on the worklist, and was not read again", open.ID)
+		}
+	}
+	now := after.now()
+	state, err := w.store.State(context.Background(), []load.Feed{modelFeed})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for id, r := range w.store.rows {
+		c := &r.Conversation
+		young := c.StartedAt >= warehouse.TimestampOf(now.Time().Add(-w.openAge))
+		listed := slices.ContainsFunc(state[modelFeed].Open, func(l load.OpenConversation) bool { return l.ID == id && l.StartedAt == c.StartedAt })
+		if want := c.InProgress.V && young && !c.MissingSince.Valid; want != listed && w.source.answered[id] {
+			w.fail("%s on the worklist: %t", id, listed)
+		}
+	}
+}
+
+// checkShownAgain: when transcripts are shown again, what was hidden is read again.
+func (w *world) checkShownAgain(o *outcome) {
+	if w.store.revealed == 0 {
+		return
+	}
+	for id, r := range w.store.rows {
+		v := w.find(id).as(o.began)
+		if isHidden(r) && v.listed && v.start == r.Conversation.StartedAt && v.turns > 0 && v.numTurns > 0 {
+			w.fail("%s is hidden still, though transcripts are shown again", id)
+		}
+	}
+}
+
+// checkWhole: a run that succeeds leaves no gap, reads what is due, and has all
+// that it was to backfill.
+func (w *world) checkWhole(o *outcome, after standing) {
+	if b := o.backfill; !b.Empty() {
+		for _, c := range w.source.conversations {
+			v := c.as(o.began)
+			if c.stays(o.began, w.source.clock) && b.From <= v.second() && v.second() < b.Until && w.contentOf(c.id) < v.content {
+				w.fail("%s lies in the backfill, and is not stored", c.id)
+			}
+		}
+		return
+	}
+	now := after.now()
+	if now < o.began {
+		w.fail("a run succeeded, and did not read up to its beginning, %s", o.began.Time())
+	}
+	if gaps := extract.Without([]extract.Span{{From: w.start, Until: now}}, spans(after.coverage)); len(gaps) > 0 {
+		w.fail("a run succeeded and left gaps: %v", gaps)
+	}
+	for _, tier := range o.lookback {
+		from := now - extract.Second(tier.Depth.Seconds())
+		for _, c := range after.coverage {
+			if c.Until > max(from, w.start) && c.ReadAt < now && c.ReadAt <= now-extract.Second(tier.Every.Seconds()) {
+				w.fail("%s is due by %v, and was last read at %s", c.Span, tier, c.ReadAt.Time())
+			}
+		}
+	}
+}
+
+// checkConverged: what is stored is what the source says, and what it no longer
+// lists is missing.
+func (w *world) checkConverged() {
+	for _, c := range w.source.conversations {
+		v, stored := c.as(w.source.clock), w.store.rows[c.id]
+		switch outside := v.second() < w.start; {
+		case stored == nil && v.listed && !outside:
+			w.fail("%s is not stored at the end", c.id)
+		case stored == nil || outside:
+		case v.listed && (stored.Conversation.ContentHash != c.rows(v).Hash() || stored.Conversation.MissingSince.Valid):
+			w.fail("%s is stored otherwise than the source shows it", c.id)
+		case !v.listed && !stored.Conversation.MissingSince.Valid && !w.atEdge(stored):
+			w.fail("%s is gone, and not called missing", c.id)
+		}
+	}
+}
+
+// atEdge reports whether a stored conversation lies within a second of where a
+// stretch may end, where none is called missing.
+func (w *world) atEdge(r *warehouse.Rows) bool {
+	at := extract.SecondOf(r.Conversation.StartedAt.Time())
+	return at <= w.start || at >= w.standing().now()-1 || at%aDay == 0 || at%aDay == aDay-1
+}
+
+// checkQuiet: a second run right after a successful one writes nothing. It may
+// have read more around what is on the worklist: that may be news.
+func (w *world) checkQuiet(o *outcome) {
+	if o.err != nil || o.report.Status != warehouse.RunSucceeded || o.tick > 0 {
+		return
+	}
+	known := w.source.answered
+	w.run(attempt{lookback: o.lookback})
+	for id := range w.store.written {
+		if known[id] {
+			w.fail("%s is written by a second run", id)
+		}
+	}
+	for id := range w.store.missing {
+		if r := w.store.rows[id]; known[id] || r != nil && !w.atEdge(r) {
+			w.fail("%s is called missing by a second run", id)
+		}
+	}
+}

@@ -1,0 +1,184 @@
+package pipeline
+
+import (
+	"fmt"
+	"strings"
+
+	"convsync/internal/extract"
+	"convsync/internal/polyai"
+	"convsync/internal/transform"
+	"convsync/internal/warehouse"
+)
+
+// told is a conversation of the made-up source: all that it ever was and will be.
+type told struct {
+	id       string
+	versions []version // by at
+}
+
+// version is a conversation from a moment of the source's clock on.
+type version struct {
+	at       extract.Second
+	content  int                 // grows with each change of what is shown
+	start    warehouse.Timestamp // may be corrected
+	open     bool                // in progress
+	listed   bool
+	turns    int // shown, unless transcripts are hidden
+	numTurns int // as counted by the source
+}
+
+// second is the second that the conversation starts in.
+func (v *version) second() extract.Second { return extract.SecondOf(v.start.Time()) }
+
+// as is the conversation at a moment; nil while it is not visible yet.
+func (c *told) as(at extract.Second) (v *version) {
+	for i := range c.versions {
+		if c.versions[i].at <= at {
+			v = &c.versions[i]
+		}
+	}
+	return v
+}
+
+// content is the version that the source first showed a content of; nil when
+// it has not yet.
+func (c *told) content(content int, now extract.Second) *version {
+	for i := range c.versions {
+		if v := &c.versions[i]; v.content == content && v.listed && v.at <= now {
+			return v
+		}
+	}
+	return nil
+}
+
+// change makes a version from now on, and of what is to come too.
+func (c *told) change(now extract.Second, change func(*version)) {
+	next := *c.as(now)
+	content := next.content
+	next.at = now
+	change(&next)
+	var future []version
+	past := c.versions[:0:0]
+	for _, v := range c.versions {
+		if v.at <= now {
+			past = append(past, v)
+			continue
+		}
+		change(&v)
+		future = append(future, v)
+	}
+	next.content = content
+	if was := c.as(now); next.start != was.start || next.listed == was.listed { // else it is as it was, but gone or back
+		next.content++
+	}
+	for i := range future {
+		future[i].content = next.content + 1 + i
+	}
+	c.versions = append(append(past, next), future...)
+}
+
+// stays reports whether a conversation is listed at the same place from one
+// moment to another.
+func (c *told) stays(from, until extract.Second) bool {
+	first := c.as(from)
+	if first == nil || !first.listed {
+		return false
+	}
+	for i := range c.versions {
+		if v := &c.versions[i]; v.at > from && v.at <= until && (!v.listed || v.start != first.start) {
+			return false
+		}
+	}
+	return true
+}
+
+// json is a version as the source answers it.
+func (c *told) json(v *version, hideTurns, hideMetrics bool) []byte {
+	b := fmt.Appendf(nil, `{"id":%q,"started_at":%q,"in_progress":%t,"num_turns":%d,"note":"content %d","turns":[`,
+		c.id, v.start.Time().Format("2006-01-02T15:04:05.000000Z"), v.open, v.numTurns, v.content)
+	for i := 0; i < v.turns && !hideTurns; i++ {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = fmt.Appendf(b, `{"user_input":"made-up turn %d","agent_response":"content %d","entities":[{"content":"%d"}]}`, i, v.content, v.content)
+	}
+	b = append(b, `],"metrics":{`...)
+	if !hideMetrics {
+		b = fmt.Appendf(b, `"content":%d`, v.content)
+	}
+	return append(b, `}}`...)
+}
+
+// rows is what is to be stored of a version that is shown whole.
+func (c *told) rows(v *version) *warehouse.Rows {
+	rows, _, err := transform.Rows(polyai.Value(c.json(v, false, false)), &modelRules)
+	if err != nil {
+		panic(fmt.Sprintf("the made-up source answers what cannot be read: %v", err))
+	}
+	return rows
+}
+
+var modelRules = transform.Options{AccountID: "acme-uk", ProjectID: "acme-model", Environment: "live", APIVersion: "v3"}
+
+// contentOf is the content that a text tells of.
+func contentOf[S ~string](text S) (content int) {
+	if _, err := fmt.Sscanf(string(text), "content %d", &content); err != nil {
+		return -1
+	}
+	return content
+}
+
+// unitError says what is wrong with stored rows by themselves, as a version of
+// a conversation of which parts may have been kept when they were hidden.
+func (c *told) unitError(stored *warehouse.Rows, now extract.Second) string {
+	s := &stored.Conversation
+	content := contentOf(s.Note)
+	v := c.content(content, now)
+	if v == nil {
+		return fmt.Sprintf("the source never said %q", s.Note)
+	}
+	if s.StartedAt != v.start || s.InProgress.V != v.open || s.NumTurns.V != int64(v.numTurns) {
+		return "the row is of no one version"
+	}
+	if s.ContentHash != stored.Hash() || s.TurnsLoaded != int64(len(stored.Turns)) {
+		return "the row does not describe its parts"
+	}
+	if wrong := c.turnsError(stored, v, now); wrong != "" {
+		return wrong
+	}
+	return c.metricsError(stored, v)
+}
+
+func (c *told) turnsError(stored *warehouse.Rows, v *version, now extract.Second) string {
+	hidden := stored.Conversation.TranscriptStatus == warehouse.TranscriptHidden || stored.Conversation.TranscriptStatus == warehouse.TranscriptHiddenKept
+	of := v
+	if hidden && len(stored.Turns) > 0 {
+		of = c.content(contentOf(stored.Turns[0].AgentResponse), now)
+	}
+	switch {
+	case of == nil || of.content > v.content:
+		return "its turns are of no version that was"
+	case !hidden && len(stored.Turns) != v.turns, len(stored.Turns) > 0 && len(stored.Turns) != of.turns:
+		return fmt.Sprintf("%d turns of %d are stored", len(stored.Turns), of.turns)
+	case len(stored.Entities) != len(stored.Turns):
+		return fmt.Sprintf("%d entities of %d are stored", len(stored.Entities), len(stored.Turns))
+	}
+	for i, turn := range stored.Turns {
+		if contentOf(turn.AgentResponse) != of.content || turn.StartedAt != v.start || stored.Entities[i].StartedAt != v.start {
+			return "its turns are of several versions"
+		}
+	}
+	return ""
+}
+
+func (c *told) metricsError(stored *warehouse.Rows, v *version) string {
+	switch {
+	case strings.Trim(string(stored.Conversation.Metrics), "{}") == "" && len(stored.Metrics) == 0:
+		return ""
+	case len(stored.Metrics) != 1 || stored.Metrics[0].StartedAt != v.start || stored.Metrics[0].ValueNumber.V > float64(v.content):
+		return "its metrics are of no version that was"
+	case string(stored.Conversation.Metrics) != fmt.Sprintf(`{"content":%d}`, int(stored.Metrics[0].ValueNumber.V)):
+		return "its metrics are of several versions"
+	}
+	return ""
+}

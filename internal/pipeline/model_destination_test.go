@@ -1,0 +1,242 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// store is a destination in memory that keeps whole rows, and fails or dies
+// when it is told to.
+type store struct {
+	atOnce bool // what is staged is stored, as a database may; else with Publish only, as files
+
+	mu        sync.Mutex
+	rows      map[string]*warehouse.Rows
+	coverage  []load.Range
+	watermark warehouse.Timestamp
+
+	pending map[load.StretchID][]*warehouse.Rows
+	counts  map[load.StretchID]load.Counts
+	closed  map[load.StretchID]bool // published or abandoned
+	broken  []string                // what was done against the contract
+
+	// Of this run:
+	calls    int             // of Stage and Publish
+	end      ending          // how they fail
+	dead     bool            // nothing that is done has an effect any more
+	written  map[string]bool // conversations that were written
+	missing  map[string]bool // newly called missing
+	revealed int64
+}
+
+// ending is a way in which the destination fails, or the process ends.
+type ending struct {
+	at    int  // the number of the call, from 1; 0: it does not
+	after bool // the call has its effect, and is not answered
+	dead  bool // the process is killed: nothing else is done
+	stop  context.CancelFunc
+}
+
+var errScripted = errors.New("the made-up destination fails")
+
+// begin makes ready for a run.
+func (s *store) begin(e ending) {
+	s.calls, s.end, s.dead = 0, e, false
+	s.pending, s.counts, s.closed = map[load.StretchID][]*warehouse.Rows{}, map[load.StretchID]load.Counts{}, map[load.StretchID]bool{}
+	s.written, s.missing, s.revealed = map[string]bool{}, map[string]bool{}, 0
+}
+
+// call counts a call, and tells whether it has its effect and how it is answered.
+func (s *store) call() (effect bool, err error) {
+	if s.dead {
+		return false, errScripted
+	}
+	if s.calls++; s.calls != s.end.at {
+		return true, nil
+	}
+	s.dead = s.end.dead
+	if s.end.stop != nil {
+		s.end.stop()
+	}
+	return s.end.after, errScripted
+}
+
+func (s *store) Stage(_ context.Context, b *load.Batch) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed[b.Stretch] {
+		s.broken = append(s.broken, fmt.Sprintf("stretch %d was staged after its end", b.Stretch))
+	}
+	effect, err := s.call()
+	if !effect {
+		return err
+	}
+	s.pending[b.Stretch] = append(s.pending[b.Stretch], b.Rows...)
+	if s.atOnce {
+		s.settle(b.Stretch)
+	}
+	return err
+}
+
+// settle stores what is pending of a stretch.
+func (s *store) settle(id load.StretchID) {
+	counts := s.counts[id]
+	for _, in := range load.Newest(s.pending[id]) {
+		s.write(in, &counts)
+	}
+	delete(s.pending, id)
+	s.counts[id] = counts
+}
+
+// settledAt stands for our clock: the model looks at no such time.
+const settledAt = warehouse.Timestamp(1)
+
+func (s *store) write(in *warehouse.Rows, counts *load.Counts) {
+	id := in.Conversation.ConversationID
+	stored := s.rows[id]
+	if stored != nil && !load.Outranks([]string{"live"}, in.Conversation.Environment, stored.Conversation.Environment) {
+		return
+	}
+	switch write := load.Reconcile(in, stored, settledAt, ""); {
+	case !write:
+		counts.Unchanged++
+		return
+	case stored == nil:
+		counts.Inserted++
+	default:
+		counts.Updated++
+		if isHidden(stored) && len(in.Turns) > 0 && !isHidden(in) {
+			counts.Revealed++
+		}
+	}
+	s.rows[id], s.written[id] = in, true
+}
+
+func isHidden(r *warehouse.Rows) bool {
+	status := r.Conversation.TranscriptStatus
+	return status == warehouse.TranscriptHidden || status == warehouse.TranscriptHiddenKept
+}
+
+func (s *store) Publish(_ context.Context, st *load.Stretch) (load.Counts, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	effect, err := s.call()
+	if !effect {
+		return load.Counts{}, err
+	}
+	s.settle(st.ID)
+	s.closed[st.ID] = true
+	counts := s.counts[st.ID]
+	for _, k := range st.Missing {
+		s.vanish(k, st, &counts)
+	}
+	if st.Coverage != nil {
+		s.revealed += counts.Revealed
+		s.coverage = slices.Clone(st.Coverage)
+		s.watermark = max(s.watermark, st.Watermark)
+	}
+	if err != nil {
+		return load.Counts{}, err
+	}
+	return counts, nil
+}
+
+func (s *store) vanish(k load.Key, st *load.Stretch, counts *load.Counts) {
+	stored := s.rows[k.ID]
+	if stored == nil || stored.Conversation.StartedAt != k.StartedAt {
+		return
+	}
+	switch {
+	case st.DeleteMissing:
+		delete(s.rows, k.ID)
+	case stored.Conversation.MissingSince.Valid:
+		return
+	default:
+		marked := *stored
+		marked.Conversation.MissingSince = warehouse.Some(st.At)
+		s.rows[k.ID] = &marked
+	}
+	s.missing[k.ID] = true
+	counts.Missing++
+}
+
+func (s *store) Abandon(_ context.Context, id load.StretchID) (load.Counts, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed[id] = true
+	delete(s.pending, id)
+	return s.counts[id], nil
+}
+
+func (s *store) State(_ context.Context, feeds []load.Feed) (map[load.Feed]load.FeedState, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	state := load.FeedState{Coverage: slices.Clone(s.coverage), Watermark: s.watermark}
+	for _, r := range s.sorted() {
+		if c := &r.Conversation; r.IsOpen() && !c.MissingSince.Valid {
+			state.Open = append(state.Open, load.OpenConversation{ID: c.ConversationID, StartedAt: c.StartedAt})
+		}
+	}
+	return map[load.Feed]load.FeedState{feeds[0]: state}, nil
+}
+
+// sorted is what is stored, by start and id.
+func (s *store) sorted() (rows []*warehouse.Rows) {
+	for _, r := range s.rows {
+		rows = append(rows, r)
+	}
+	slices.SortFunc(rows, func(a, b *warehouse.Rows) int {
+		return cmp.Or(cmp.Compare(a.Conversation.StartedAt, b.Conversation.StartedAt), cmp.Compare(a.Conversation.ConversationID, b.Conversation.ConversationID))
+	})
+	return rows
+}
+
+func (s *store) Keys(_ context.Context, _ load.Feed, from, until warehouse.Timestamp) (keys []load.Key, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.sorted() {
+		if c := &r.Conversation; from <= c.StartedAt && c.StartedAt < until {
+			keys = append(keys, load.Key{ID: c.ConversationID, StartedAt: c.StartedAt, Missing: c.MissingSince.Valid})
+		}
+	}
+	return keys, nil
+}
+
+func (s *store) HiddenDays(context.Context, load.Feed) (days []warehouse.Timestamp, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	const day = secondsPerDay * 1_000_000
+	for _, r := range s.sorted() {
+		if isHidden(r) {
+			days = append(days, r.Conversation.StartedAt/day*day)
+		}
+	}
+	return slices.Compact(days), nil
+}
+
+func (s *store) Begin(context.Context, load.Owner) (load.Writer, error) { return s, nil }
+func (s *store) Register(context.Context, []load.Project) error         { return nil }
+func (s *store) Finish(context.Context, *warehouse.SyncRun) error       { return nil }
+func (s *store) Check(context.Context) error                            { return nil }
+func (s *store) Prepare(context.Context) error                          { return nil }
+func (s *store) Close() error                                           { return nil }
+
+// The rest of the contract is not for runs.
+
+func (s *store) Summary(context.Context, []load.Feed) (map[load.Feed]load.FeedSummary, error) {
+	return nil, errScripted
+}
+func (s *store) Runs(context.Context, int) ([]warehouse.SyncRun, error) { return nil, errScripted }
+func (s *store) Read(context.Context, load.Feed, warehouse.Timestamp, warehouse.Timestamp, func(*warehouse.Rows) error) error {
+	return errScripted
+}
+func (s *store) Rejects(context.Context, load.Feed, func(*warehouse.Reject) error) error {
+	return errScripted
+}

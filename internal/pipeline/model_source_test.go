@@ -1,0 +1,206 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"convsync/internal/extract"
+	"convsync/internal/warehouse"
+)
+
+// scripted is a source whose conversations, clock and faults the test sets.
+type scripted struct {
+	mu            sync.Mutex
+	clock         extract.Second
+	conversations []*told
+	hideTurns     bool
+	hideMetrics   bool
+	habits        habits
+
+	key      string // of this run
+	requests int
+	trouble  trouble
+	answered map[string]bool
+}
+
+// habits are what the documents of the source leave open.
+type habits struct {
+	exclusive bool // start_time and end_time are not inside
+	overlap   bool // a page begins with the last of the page before
+}
+
+// fault is a way to answer a request badly.
+type fault string
+
+const (
+	faultNone        fault = ""
+	faultBusy        fault = "429 now"
+	faultBusyLong    fault = "429 for an hour"
+	faultUnavailable fault = "503"
+	faultBroken      fault = "500 in HTML"
+	faultReset       fault = "reset"
+	faultCut         fault = "cut"
+	faultMalformed   fault = "malformed"
+	faultRefused     fault = "401"
+	faultStale       fault = "stale cursor"
+	faultRepeated    fault = "repeated cursor"
+)
+
+var faults = []fault{
+	faultBusy, faultBusyLong, faultUnavailable, faultBroken, faultReset, faultCut, faultMalformed, faultRefused, faultStale, faultRepeated,
+}
+
+// trouble is what a run meets at the source.
+type trouble struct {
+	at   map[int]fault // by number of the request, from 1
+	down fault         // every request from downAt to downEnd
+	// The requests that are down; downEnd 0: none, below 0: to the run's end.
+	downAt, downEnd int
+	tick            extract.Second // time that passes with a request
+	stopAt          int            // the request at which the run is told to stop; 0: none
+	stop            context.CancelFunc
+}
+
+func (t *trouble) of(request int) fault {
+	if request >= t.downAt && (request < t.downEnd || t.downEnd < 0) {
+		return t.down
+	}
+	return t.at[request]
+}
+
+// begin makes ready for a run.
+func (s *scripted) begin(key string, t trouble) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.key = key
+	s.requests, s.trouble, s.answered = 0, t, map[string]bool{}
+}
+
+func (s *scripted) now() extract.Second {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clock
+}
+
+func (s *scripted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	status, body := s.answer(w.Header(), r)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	if status == brokenOff {
+		panic(http.ErrAbortHandler)
+	}
+	if status == brokenIn {
+		_, _ = w.Write(body[:len(body)/2])
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client may be gone
+}
+
+// Beside statuses: the connection breaks before the answer, or in it.
+const brokenOff, brokenIn = -1, -2
+
+func (s *scripted) answer(h http.Header, r *http.Request) (status int, body []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.Header.Get("X-Api-Key") != s.key {
+		return brokenOff, nil
+	}
+	s.requests++
+	s.clock += s.trouble.tick
+	h.Set("Date", s.clock.Time().Format(http.TimeFormat))
+	if s.requests == s.trouble.stopAt {
+		s.trouble.stop()
+	}
+	kind, cursor := s.trouble.of(s.requests), r.URL.Query().Get("cursor")
+	switch kind {
+	case faultBusy, faultBusyLong:
+		h.Set("Retry-After", map[fault]string{faultBusy: "0", faultBusyLong: "3600"}[kind])
+		return http.StatusTooManyRequests, nil
+	case faultUnavailable:
+		return http.StatusServiceUnavailable, []byte(`{"message":"made-up trouble"}`)
+	case faultBroken:
+		return http.StatusInternalServerError, []byte("<html><title>made-up trouble</title></html>")
+	case faultReset:
+		return brokenOff, nil
+	case faultRefused:
+		return http.StatusUnauthorized, nil
+	case faultStale:
+		if cursor != "" {
+			return http.StatusBadRequest, []byte(`{"message":"made-up trouble"}`)
+		}
+	}
+	page, next := s.page(r)
+	if kind == faultRepeated && cursor != "" {
+		next = cursor
+	}
+	body = s.body(page, next)
+	switch {
+	case kind == faultCut:
+		return brokenIn, body
+	case kind == faultMalformed:
+		body[len(body)/2] = '\x01'
+		return http.StatusOK, body
+	}
+	for _, c := range page {
+		s.answered[c.id] = true
+	}
+	return http.StatusOK, body
+}
+
+func (s *scripted) body(page []*told, next string) []byte {
+	b := []byte(`{"conversations":[`)
+	for i, c := range page {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, c.json(c.as(s.clock), s.hideTurns, s.hideMetrics)...)
+	}
+	return fmt.Appendf(b, `],"cursor":%q}`, next)
+}
+
+// page is the conversations that a request asks for, newest first. A cursor is
+// the place of the last one before it.
+func (s *scripted) page(r *http.Request) (page []*told, next string) {
+	q := r.URL.Query()
+	from, until := queryTime(q.Get("start_time")), queryTime(q.Get("end_time"))
+	limit, _ := strconv.Atoi(q.Get("limit"))
+	var found []*told
+	for _, c := range s.conversations {
+		v := c.as(s.clock)
+		if v == nil || !v.listed || v.start < from || v.start > until || s.habits.exclusive && (v.start == from || v.start == until) {
+			continue
+		}
+		found = append(found, c)
+	}
+	place := func(c *told) string { return fmt.Sprintf("%020d %s", c.as(s.clock).start, c.id) }
+	slices.SortFunc(found, func(a, b *told) int { return strings.Compare(place(b), place(a)) })
+	first := 0
+	if cursor := q.Get("cursor"); cursor != "" {
+		for first < len(found) && place(found[first]) >= cursor {
+			first++
+		}
+		if s.habits.overlap && first > 0 {
+			first--
+		}
+	}
+	page = found[first:min(first+limit, len(found))]
+	if first+limit < len(found) {
+		next = place(page[len(page)-1])
+	}
+	return page, next
+}
+
+func queryTime(text string) warehouse.Timestamp {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		panic(fmt.Sprintf("the source was asked for %q, which is no time", text))
+	}
+	return warehouse.TimestampOf(at)
+}

@@ -1,0 +1,263 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+	"pgregory.net/rapid"
+
+	"convsync/internal/extract"
+	"convsync/internal/load"
+	"convsync/internal/polyai"
+	"convsync/internal/warehouse"
+)
+
+// world is a source, a destination and what runs between them, with what must
+// hold of these after each run.
+type world struct {
+	t rapid.TB
+	settings
+	source *scripted
+	store  *store
+	start  extract.Second // where the history begins, as configured
+	client *polyai.Client
+	server *httptest.Server
+	runs   int
+}
+
+// settings are what does not change in a sequence.
+type settings struct {
+	habits
+	atOnce        bool
+	deleteMissing bool
+	pageSize      int
+	parallel      int // slices, and workers of each kind
+	openAge       time.Duration
+	lookback      []extract.Tier
+	skew          time.Duration // our clock is ahead of the source's by this
+}
+
+// The made-up history may begin here; the clock stands some days later at first.
+var (
+	modelBegin = extract.SecondOf(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
+	modelFeed  = load.Feed{ProjectID: modelRules.ProjectID, Environment: modelRules.Environment}
+)
+
+const (
+	aMinute = extract.Second(60)
+	anHour  = 60 * aMinute
+	aDay    = 24 * anHour
+)
+
+// noLimit is a rate that no waiting comes of, also after a 429, which halves it.
+const noLimit = 1e6
+
+func newWorld(t rapid.TB, s settings) *world {
+	w := &world{
+		t: t, settings: s, start: modelBegin + 3*aDay + 5*anHour,
+		source: &scripted{clock: modelBegin + 9*aDay + 11*anHour + 7, habits: s.habits},
+		store:  &store{atOnce: s.atOnce, rows: map[string]*warehouse.Rows{}},
+	}
+	w.server = httptest.NewServer(w.source)
+	client, err := polyai.New(polyai.Options{
+		BaseURL: w.server.URL, Key: func(context.Context, bool) (string, error) { return w.key(), nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.client = client
+	return w
+}
+
+// key tells the runs apart: a request of a run that was stopped may reach the
+// source late.
+func (w *world) key() string { return fmt.Sprintf("made-up-key-%d", w.runs) }
+
+func (w *world) close() {
+	w.client.Close()
+	w.server.Close()
+}
+
+// tick makes sure that what happens now happens after the last run.
+func (w *world) tick() extract.Second {
+	w.source.clock++
+	return w.source.clock
+}
+
+// arrive adds a conversation that becomes visible after a delay, and ends a
+// while after that; after 0 it has ended when it is first seen.
+func (w *world) arrive(start warehouse.Timestamp, turns int, delay, length extract.Second) {
+	visible := w.tick() + delay
+	first := version{at: visible, content: 1, start: start, listed: true, turns: turns, numTurns: turns, open: length > 0}
+	c := &told{id: fmt.Sprintf("conversation-%d", len(w.source.conversations)), versions: []version{first}}
+	if length > 0 {
+		first.at, first.content, first.open = visible+length, 2, false
+		first.turns, first.numTurns = turns+1, turns+1
+		c.versions = append(c.versions, first)
+	}
+	w.source.conversations = append(w.source.conversations, c)
+}
+
+// visible is the conversations that are known to the source, in order.
+func (w *world) visible(which func(*version) bool) (found []*told) {
+	for _, c := range w.source.conversations {
+		if v := c.as(w.source.clock); v != nil && which(v) {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+func isListed(v *version) bool { return v.listed }
+func isGone(v *version) bool   { return !v.listed }
+
+func (w *world) edit(c *told) { c.change(w.tick(), func(*version) {}) }
+
+func (w *world) deleteTurn(c *told, counted bool) {
+	c.change(w.tick(), func(v *version) {
+		v.turns = max(v.turns-1, 0)
+		if counted || v.turns == 0 { // without turns, but for the count, they would be hidden
+			v.numTurns = v.turns
+		}
+	})
+}
+
+func (w *world) move(c *told, to warehouse.Timestamp) {
+	c.change(w.tick(), func(v *version) { v.start = to })
+}
+
+func (w *world) setListed(c *told, listed bool) {
+	c.change(w.tick(), func(v *version) { v.listed = listed })
+}
+
+func (w *world) hide(turns, metrics bool) {
+	w.tick()
+	w.source.hideTurns, w.source.hideMetrics = turns, metrics
+}
+
+// attempt is how a run is made, and what it meets.
+type attempt struct {
+	backfill extract.Span
+	trouble
+	ending
+	lookback []extract.Tier // the world's unless set
+}
+
+// troubled reports whether the run may end early.
+func (a *attempt) troubled() bool {
+	return len(a.trouble.at) > 0 || a.downEnd != 0 || a.stopAt > 0 || a.ending.at > 0
+}
+
+func (w *world) options(a *attempt) Options {
+	stats := &extract.Stats{}
+	reader := &extract.Reader{
+		Source: w.client, AccountID: modelRules.AccountID, ProjectID: modelRules.ProjectID, Environment: modelRules.Environment,
+		PageSize: w.pageSize, Budget: extract.NewBudget(extract.BudgetOptions{PerSecond: noLimit}), Slots: semaphore.NewWeighted(int64(w.parallel)), Stats: stats, Backoff: time.Microsecond,
+	}
+	if a.lookback == nil {
+		a.lookback = w.lookback
+	}
+	return Options{
+		Feeds:       []Feed{{Feed: modelFeed, Reader: reader, Rules: modelRules, Start: w.start}},
+		Destination: w.store, Owner: load.Owner{RunID: fmt.Sprintf("run-%d", w.runs)}, Stats: stats,
+		Backfill: a.backfill, Lookback: a.lookback, OpenAgeLimit: w.openAge, DeleteMissing: w.deleteMissing,
+		TransformWorkers: w.parallel, LoadWorkers: w.parallel,
+		Clock: func() time.Time { return w.source.now().Time().Add(w.skew) },
+	}
+}
+
+// outcome is what a run left, and what it began with.
+type outcome struct {
+	attempt
+	report *Report
+	err    error
+	before standing
+	began  extract.Second // the source's clock when the run began
+}
+
+// standing is what the destination held before a run.
+type standing struct {
+	rows      map[string]*warehouse.Rows
+	coverage  []extract.Covered
+	watermark extract.Second
+	open      []load.OpenConversation
+}
+
+// now is the upper end of the last run that succeeded, by its coverage.
+func (s standing) now() extract.Second {
+	if len(s.coverage) == 0 {
+		return 0
+	}
+	return s.coverage[len(s.coverage)-1].Until
+}
+
+func (w *world) standing() standing {
+	state, err := w.store.State(context.Background(), []load.Feed{modelFeed})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	s := standing{rows: map[string]*warehouse.Rows{}, coverage: covered(state[modelFeed].Coverage), open: state[modelFeed].Open}
+	if at := state[modelFeed].Watermark; at != 0 {
+		s.watermark = extract.SecondOf(at.Time())
+	}
+	for id, r := range w.store.rows {
+		s.rows[id] = r
+	}
+	return s
+}
+
+// run makes a run, and checks what it left.
+func (w *world) run(a attempt) *outcome {
+	w.runs++
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	a.trouble.stop = cancel
+	if a.dead {
+		a.ending.stop = cancel
+	}
+	o := &outcome{attempt: a, before: w.standing(), began: w.source.clock}
+	w.source.begin(w.key(), a.trouble)
+	w.store.begin(a.ending)
+	o.report, o.err = Run(ctx, w.options(&o.attempt))
+	w.check(o)
+	return o
+}
+
+// settle ends all trouble and compares what is stored with the source.
+func (w *world) settle() {
+	w.hide(false, false)
+	w.inEveryDay()
+	w.source.clock += 8 * aDay // all that is to come has come
+	w.inEveryDay()
+	everything := []extract.Tier{{Depth: 1000 * 24 * time.Hour}}
+	w.run(attempt{lookback: everything})
+	o := w.run(attempt{lookback: everything})
+	w.checkConverged()
+	w.checkQuiet(o)
+}
+
+// inEveryDay adds a conversation to each day and part of a day that is read, so
+// that none comes back empty, which would be suspicious.
+func (w *world) inEveryDay() {
+	for from := w.start; from < w.source.clock-10; from = from - from%aDay + aDay {
+		until := min(from-from%aDay+aDay, w.source.clock-1)
+		w.arrive(warehouse.TimestampOf((from + (until-from)/2).Time()), 1, 0, 0)
+	}
+}
+
+// edges are seconds at which something may go wrong by one.
+func (w *world) edges() []extract.Second {
+	edges := []extract.Second{w.start, w.source.clock - 1, w.source.clock - w.source.clock%aDay}
+	for _, c := range covered(w.store.coverage) {
+		edges = append(edges, c.From, c.Until)
+	}
+	for _, r := range w.store.sorted() {
+		edges = append(edges, extract.SecondOf(r.Conversation.StartedAt.Time()))
+	}
+	slices.Sort(edges)
+	return slices.Compact(edges)
+}
