@@ -53,6 +53,29 @@ func Database(tb testing.TB, options string) string {
 	return With(tb, admin, func(u *url.URL) { u.Path = "/" + name })
 }
 
+// Restartable is [URL] with a way to restart the server, which breaks all
+// sessions at once. The server is the test's own where the programs for it are
+// installed; else restart ends the sessions, which is what clients see of it.
+func Restartable(tb testing.TB) (database string, restart func()) {
+	tb.Helper()
+	s, err := start()
+	if err != nil {
+		database = URL(tb)
+		return database, func() {
+			tb.Helper()
+			Exec(tb, database, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+				WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+		}
+	}
+	tb.Cleanup(s.stop)
+	return s.url, func() {
+		tb.Helper()
+		if err := s.restart(); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
 // Role creates a role that may log in and nothing else, dropped at the end of
 // the test, and returns database's URL with it.
 func Role(tb testing.TB, database string) (withRole, name string) {

@@ -43,3 +43,20 @@ func TestARoleMayLogInAndNothingElse(t *testing.T) {
 		t.Errorf("the role may create schemas: %v, %v", may, err)
 	}
 }
+
+func TestARestartBreaksSessionsAndKeepsData(t *testing.T) {
+	t.Parallel()
+	database, restart := pgtest.Restartable(t)
+	pgtest.Exec(t, database, "CREATE TABLE kept ()")
+	conn, err := pgx.Connect(t.Context(), database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	restart()
+	if err := conn.Ping(t.Context()); err == nil {
+		t.Error("a session outlived the restart")
+	}
+	restart()
+	pgtest.Exec(t, database, "DROP TABLE kept")
+}

@@ -14,13 +14,15 @@ import (
 	"strings"
 )
 
-// server is a private server under a supervisor, which stops it and clears
-// away its files when its standard input ends: with [server.stop], or with
-// this process.
+// server is a private server under a supervisor, which restarts it for each
+// line of its standard input, and stops it and clears away its files when that
+// ends: with [server.stop], or with this process.
 type server struct {
-	url   string
-	stdin io.Closer
-	wait  func() error
+	url    string
+	stdin  io.WriteCloser
+	output *os.File
+	lines  *bufio.Scanner // of output
+	wait   func() error
 }
 
 // supervise takes the folder of the binaries, that of the data, and the port.
@@ -31,7 +33,10 @@ trap '"$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null 2>&1; rm -rf 
 "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 -o "-p $port -c listen_addresses=127.0.0.1 \
   -c unix_socket_directories='' -c fsync=off -c full_page_writes=off -c max_connections=200" start || { cat "$dir/log"; exit 1; }
 echo "the server is ready"
-read -r _
+while read -r _; do
+  "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -m immediate -w -t 60 restart >/dev/null 2>&1 || { cat "$dir/log"; exit 1; }
+  echo "the server is ready"
+done
 `
 
 func start() (*server, error) {
@@ -73,28 +78,44 @@ func (s *server) launch(cmd *exec.Cmd) (err error) {
 	if err != nil {
 		return err
 	}
-	defer output.Close() //nolint:errcheck // only read from
+	s.output, s.lines = output, bufio.NewScanner(output)
 	cmd.Stdout, cmd.Stderr = w, w
 	err = cmd.Start()
 	w.Close() //nolint:errcheck // the supervisor has its own
 	if err != nil {
-		return err
+		return errors.Join(err, output.Close())
 	}
 	s.wait = cmd.Wait
+	if err = s.ready(); err != nil {
+		s.stop()
+	}
+	return err
+}
+
+// ready waits until the supervisor says so.
+func (s *server) ready() error {
 	var said []string
-	for lines := bufio.NewScanner(output); lines.Scan(); {
-		if lines.Text() == "the server is ready" {
+	for s.lines.Scan() {
+		if s.lines.Text() == "the server is ready" {
 			return nil
 		}
-		said = append(said, lines.Text())
+		said = append(said, s.lines.Text())
 	}
-	s.stop()
 	return fmt.Errorf("the server did not start:\n%s", strings.Join(said, "\n"))
 }
 
+// restart stops the server at once, as a crash does, and starts it again.
+func (s *server) restart() error {
+	if _, err := io.WriteString(s.stdin, "restart\n"); err != nil {
+		return err
+	}
+	return s.ready()
+}
+
 func (s *server) stop() {
-	s.stdin.Close() //nolint:errcheck // the supervisor notices either way
-	s.wait()        //nolint:errcheck // nothing is left to be done
+	s.stdin.Close()  //nolint:errcheck // the supervisor notices either way
+	s.wait()         //nolint:errcheck // nothing is left to be done
+	s.output.Close() //nolint:errcheck // only read from
 }
 
 // freePort finds a port that nobody listens on.
