@@ -6,7 +6,12 @@
 // unchanged ones are recognised by their hashes in conversation_keys and cost
 // no write. A session advisory lock on a connection of its own keeps writers
 // apart, and every commit checks the epoch in sync_locks, so that a writer
-// that lost its lock without noticing cannot commit.
+// that lost its lock without noticing cannot commit. Sessions are marked, and
+// asked for their mark: a pooler that hands them out by the transaction, on
+// which neither the lock nor the search_path would last, is refused.
+//
+// What is read back of a long stretch comes in pages, each of one moment, and
+// no transaction is open while the caller works on one.
 //
 // The URL, which may hold a password, is asked for anew for each connection
 // and never appears in an error. The package knows nothing of the source and

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"os"
 	"strings"
@@ -21,10 +22,21 @@ func TestMain(m *testing.M) {
 	os.Exit(pgtest.Main(suite{m}))
 }
 
-// suite runs the tests, or the writer that the suite's crash test kills.
+// children are what this test binary does as a child of one of its tests: with
+// the name as its first argument and a database's URL as its second.
+var children = map[string]func(database string) error{}
+
+// suite runs the tests, or a child of one of them.
 type suite struct{ m *testing.M }
 
 func (s suite) Run() int {
+	if len(os.Args) == 3 && children[os.Args[1]] != nil {
+		if err := children[os.Args[1]](os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return 0
+	}
 	return loadtest.Main(s.m, func(locator string, step func(string)) (load.Destination, error) {
 		database, schema, _ := strings.Cut(locator, "#")
 		return Open(context.Background(), Options{URL: fixed(database), Schema: schema, Step: step})
