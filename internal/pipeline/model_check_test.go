@@ -278,12 +278,13 @@ func (w *world) atEdge(r *warehouse.Rows) bool {
 }
 
 // checkQuiet: a second run right after a successful one writes nothing. It may
-// have read more around what is on the worklist: that may be news.
+// have read more, around what is on the worklist or by another plan of the first
+// request: that may be news.
 func (w *world) checkQuiet(o *outcome) {
 	if o.err != nil || o.report.Status != warehouse.RunSucceeded || o.tick > 0 {
 		return
 	}
-	known := w.source.answered
+	known := w.store.settled
 	w.run(attempt{lookback: o.lookback})
 	for id := range w.store.written {
 		if known[id] {

@@ -31,7 +31,8 @@ type store struct {
 	calls    int             // of Stage and Publish
 	end      ending          // how they fail
 	dead     bool            // nothing that is done has an effect any more
-	written  map[string]bool // conversations that were written
+	settled  map[string]bool // conversations that were compared with what is stored,
+	written  map[string]bool // and of these, those that were written
 	missing  map[string]bool // newly called missing
 	revealed int64
 }
@@ -50,7 +51,7 @@ var errScripted = errors.New("the made-up destination fails")
 func (s *store) begin(e ending) {
 	s.calls, s.end, s.dead = 0, e, false
 	s.pending, s.counts, s.closed = map[load.StretchID][]*warehouse.Rows{}, map[load.StretchID]load.Counts{}, map[load.StretchID]bool{}
-	s.written, s.missing, s.revealed = map[string]bool{}, map[string]bool{}, 0
+	s.settled, s.written, s.missing, s.revealed = map[string]bool{}, map[string]bool{}, map[string]bool{}, 0
 }
 
 // call counts a call, and tells whether it has its effect and how it is answered.
@@ -104,6 +105,7 @@ func (s *store) write(in *warehouse.Rows, counts *load.Counts) {
 	if stored != nil && !load.Outranks([]string{"live"}, in.Conversation.Environment, stored.Conversation.Environment) {
 		return
 	}
+	s.settled[id] = true
 	switch write := load.Reconcile(in, stored, settledAt, ""); {
 	case !write:
 		counts.Unchanged++
