@@ -42,7 +42,7 @@ func (p *publication) compare(ctx context.Context) error {
 		if err := staged.head(&e, &c); err != nil {
 			return err
 		}
-		same := c.ContentHash == old.hash && c.Lifecycle == old.lifecycle && !old.missing
+		same := !e.rewrite && c.ContentHash == old.hash && c.Lifecycle == old.lifecycle && !old.missing
 		if same || !load.Outranks(p.environments[e.project], c.Environment, old.environment) {
 			p.counts.Unchanged++
 			continue
@@ -170,7 +170,7 @@ func (p *publication) reconcile(ctx context.Context, part partition, wanted map[
 		if err := staged.read(&e, &in); err != nil {
 			return err
 		}
-		if !load.Reconcile(&in, &old, p.stretch.At, p.stretch.RunID) {
+		if !load.Reconcile(&in, &old, p.stretch.At, p.stretch.RunID) && !e.rewrite {
 			p.counts.Unchanged++
 			continue
 		}
@@ -178,7 +178,7 @@ func (p *publication) reconcile(ctx context.Context, part partition, wanted map[
 		if revealed(&in.Conversation, &old.Conversation) {
 			p.counts.Revealed++
 		}
-		if err := p.second.add([]*warehouse.Rows{&in}, 0); err != nil {
+		if err := p.second.add(&load.Batch{Rows: []*warehouse.Rows{&in}}); err != nil {
 			return err
 		}
 		written := p.second.entries[len(p.second.entries)-1]

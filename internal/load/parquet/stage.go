@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"convsync/internal/load"
 	"convsync/internal/warehouse"
 )
 
@@ -32,6 +33,8 @@ type entry struct {
 	open    bool
 	// liveSince is that of the conversation's batch.
 	liveSince warehouse.Timestamp
+	// rewrite writes it anew also where what is stored looks the same.
+	rewrite bool
 	// reconciled entries stand in the second stage file, with what is stored
 	// taken into account; the others are as the source has them.
 	reconciled bool
@@ -54,17 +57,17 @@ func (l *Lake) newStage() (*stage, error) {
 }
 
 // add appends conversations. Several goroutines may add at once.
-func (s *stage) add(rows []*warehouse.Rows, liveSince warehouse.Timestamp) error {
+func (s *stage) add(b *load.Batch) error {
 	var encoded []byte
-	entries := make([]entry, 0, len(rows))
-	for _, r := range rows {
+	entries := make([]entry, 0, len(b.Rows))
+	for _, r := range b.Rows {
 		from := len(encoded)
 		encoded = r.Append(encoded)
 		c := &r.Conversation
 		entries = append(entries, entry{
 			// The rows' text may hold on to the whole page that it came with.
 			id: strings.Clone(c.ConversationID), project: c.ProjectID, start: c.StartedAt,
-			offset: int64(from), length: len(encoded) - from, open: r.IsOpen(), liveSince: liveSince,
+			offset: int64(from), length: len(encoded) - from, open: r.IsOpen(), liveSince: b.LiveSince, rewrite: b.Rewrite,
 		})
 	}
 	s.mu.Lock()

@@ -166,7 +166,7 @@ func (w *writer) Stage(_ context.Context, b *load.Batch) error {
 	w.lake.step("stage")
 	s, err := w.stageOf(b.Stretch)
 	if err == nil {
-		err = s.add(b.Rows, b.LiveSince)
+		err = s.add(b)
 	}
 	return failed("cannot stage conversations in the lake "+w.lake.root, err)
 }
