@@ -3,11 +3,14 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"convsync/internal/load/pgtest"
+	"convsync/internal/query"
 	"convsync/internal/simulate"
 )
 
@@ -87,26 +90,67 @@ func TestVerifyFindsWhatChangedAtTheSourceAndRepairsIt(t *testing.T) {
 func TestVerifyFindsWhatWasTamperedWithAndNothingElse(t *testing.T) {
 	t.Parallel()
 	_, server := past(t, 600, 3, simulate.Deviations{})
-	database := pgtest.URL(t)
-	config := configure(t, server.URL, intoPostgres(database))
-	run(t, config, exitOK)
-	const pick = "(SELECT conversation_id FROM polyai.conversations WHERE turns_loaded > 1 ORDER BY conversation_id OFFSET %d LIMIT 1)"
-	tampered := []string{
-		"UPDATE polyai.turns SET agent_response = 'never said' WHERE turn_index = 0 AND conversation_id = " + fmt.Sprintf(pick, 10),
-		"DELETE FROM polyai.turns WHERE turn_index = 1 AND conversation_id = " + fmt.Sprintf(pick, 20),
-		"UPDATE polyai.conversations SET handoff = NOT coalesce(handoff, false) WHERE conversation_id = " + fmt.Sprintf(pick, 30),
-		"DELETE FROM polyai.conversations WHERE conversation_id = " + fmt.Sprintf(pick, 40),
-	}
-	pgtest.Exec(t, database, tampered...)
+	t.Run("Postgres", func(t *testing.T) {
+		t.Parallel()
+		database := pgtest.URL(t)
+		config := configure(t, server.URL, intoPostgres(database))
+		run(t, config, exitOK)
+		const pick = "(SELECT conversation_id FROM polyai.conversations WHERE turns_loaded > 1 ORDER BY conversation_id OFFSET %d LIMIT 1)"
+		pgtest.Exec(t, database,
+			"UPDATE polyai.turns SET agent_response = 'never said' WHERE turn_index = 0 AND conversation_id = "+fmt.Sprintf(pick, 10),
+			"DELETE FROM polyai.turns WHERE turn_index = 1 AND conversation_id = "+fmt.Sprintf(pick, 20),
+			"UPDATE polyai.conversations SET handoff = NOT coalesce(handoff, false) WHERE conversation_id = "+fmt.Sprintf(pick, 30),
+			"DELETE FROM polyai.conversations WHERE conversation_id = "+fmt.Sprintf(pick, 40))
+		wantTampered(t, config, map[string]int{"tampered": 3, "not_stored": 1})
+	})
+	t.Run("Parquet", func(t *testing.T) {
+		t.Parallel()
+		lake := filepath.Join(t.TempDir(), "lake")
+		config := configure(t, server.URL, into(lake))
+		run(t, config, exitOK)
+		tamper(t, lake, "turns", "UPDATE t SET agent_response = 'never said' WHERE turn_index = 0 AND conversation_id = (SELECT min(conversation_id) FROM t)")
+		tamper(t, lake, "conversations", "UPDATE t SET handoff = NOT coalesce(handoff, false) WHERE conversation_id = (SELECT max(conversation_id) FROM t)")
+		wantTampered(t, config, map[string]int{"tampered": 2})
+	})
+}
+
+// wantTampered holds that verify finds so many of each kind, and mends them.
+func wantTampered(t *testing.T, config string, want map[string]int) {
+	t.Helper()
 	kinds := map[string]int{}
 	for _, f := range verifyAll(t, config, exitPartial).Projects[0].Findings {
 		kinds[f.Kind]++
 	}
-	if kinds["tampered"] != 3 || kinds["not_stored"] != 1 || len(kinds) != 2 {
-		t.Errorf("found %v", kinds)
+	if !maps.Equal(kinds, want) {
+		t.Errorf("found %v, want %v", kinds, want)
 	}
 	verifyAll(t, config, exitOK, "--repair")
 	verifyAll(t, config, exitOK)
+}
+
+// tamper changes the newest file of a table of a lake by DuckDB, as somebody
+// with a tool would.
+func tamper(t *testing.T, lake, table, statement string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(lake, table, "*", "*", "part-0.parquet"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	file := slices.Max(files)
+	db, err := query.OpenLake(t.Context(), lake)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, s := range []string{
+		fmt.Sprintf("CREATE TABLE tampered AS SELECT * FROM read_parquet('%s', hive_partitioning = false)", file),
+		strings.ReplaceAll(statement, "t SET", "tampered SET"),
+		fmt.Sprintf("COPY (SELECT * FROM tampered) TO '%s' (FORMAT parquet, COMPRESSION zstd)", file),
+	} {
+		if _, err := db.Query(t.Context(), strings.ReplaceAll(s, "FROM t)", "FROM tampered)")); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestReplayLoadsWhatCanBeReadByNow(t *testing.T) {
