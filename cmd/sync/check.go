@@ -56,13 +56,13 @@ func runCheck(ctx context.Context, app *app) error {
 	if file == "" {
 		file = "from the environment"
 	}
-	c.ok("config", "%s: %d projects, into %s", file, len(cfg.Projects), describeDestination(cfg))
+	c.ok("config", "%s: %s, into %s", file, counted(int64(len(cfg.Projects)), "project"), describeDestination(cfg))
 	for i := range cfg.Projects {
 		checkProject(ctx, c, cfg, &cfg.Projects[i])
 	}
 	checkDestination(ctx, c, cfg)
 	if c.failed > 0 {
-		return codedError(exitFailed, fmt.Errorf("%d things are wrong", c.failed))
+		return codedError(exitFailed, fmt.Errorf("%s to mend", counted(int64(c.failed), "thing")))
 	}
 	return nil
 }

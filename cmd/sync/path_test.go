@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"convsync/internal/load/pgtest"
@@ -49,7 +51,7 @@ func TestTheReadmesFiveMinutes(t *testing.T) {
 				"--destination", destination).want(t, exitOK, "wrote "+file, "convsync check")
 			convsync(t, env, "check", "--config", file).want(t, exitOK,
 				"ok    config", "key and project are right", "ok    destination", "reading again costs about")
-			convsync(t, env, "run", "--config", file, "--dry-run").want(t, exitOK, "1 spans")
+			convsync(t, env, "run", "--config", file, "--dry-run").want(t, exitOK, "1 span,")
 			convsync(t, env, "run", "--config", file).want(t, exitOK, "succeeded in", " new, 0 changed", "read whole until")
 			again := convsync(t, env, "run", "--config", file, "--output", "json")
 			var s summary
@@ -59,6 +61,19 @@ func TestTheReadmesFiveMinutes(t *testing.T) {
 			convsync(t, env, "status", "--config", file).want(t, exitOK, "acme-team-4 (live)", "last runs", "succeeded")
 			convsync(t, env, "run", "--config", file, "--from", "2026-01-01").want(t, exitOK, "succeeded in", " 0 new")
 		})
+	}
+}
+
+func TestSimulateSaysWhatToTypeNext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var stdout strings.Builder
+	Main(ctx, []string{"simulate", "--listen", "127.0.0.1:0", "--key", "made-up"}, strings.NewReader(""), &stdout, io.Discard, os.LookupEnv)
+	for _, want := range []string{"convsync init --base-url http://127.0.0.1:", "--account acme-uk --project acme-team-4", "POLYAI_API_KEY=... convsync run"} {
+		if !strings.Contains(stdout.String(), want) {
+			t.Errorf("%s\ndoes not say %q", stdout.String(), want)
+		}
 	}
 }
 

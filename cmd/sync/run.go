@@ -229,7 +229,7 @@ func dryRun(ctx context.Context, app *app, cfg *config.Config, o syncOptions) er
 			fmt.Fprintln(app.stdout, "nothing to read")
 			continue
 		}
-		fmt.Fprintf(app.stdout, "%d spans, and %d around open conversations\n", len(p.Plan.Spans), len(p.Plan.Worklist))
+		fmt.Fprintf(app.stdout, "%s, and %d around open conversations\n", counted(int64(len(p.Plan.Spans)), "span"), len(p.Plan.Worklist))
 		for _, s := range p.Plan.Spans {
 			fmt.Fprintf(app.stdout, "  %s\n", s)
 		}
@@ -237,20 +237,28 @@ func dryRun(ctx context.Context, app *app, cfg *config.Config, o syncOptions) er
 	return nil
 }
 
+// counted writes a number of things for people.
+func counted(n int64, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}
+
 func printReport(w io.Writer, output string, r *pipeline.Report) error {
 	if output == "json" {
 		return json.NewEncoder(w).Encode(r)
 	}
 	c := r.Conversations
-	fmt.Fprintf(w, "%s in %s: %d conversations read, %d new, %d changed, %d unchanged", r.Status,
-		r.FinishedAt.Sub(r.StartedAt).Round(100*time.Millisecond), c.Read, c.Inserted, c.Updated, c.Unchanged)
+	fmt.Fprintf(w, "%s in %s: %s read, %d new, %d changed, %d unchanged", r.Status,
+		r.FinishedAt.Sub(r.StartedAt).Round(100*time.Millisecond), counted(c.Read, "conversation"), c.Inserted, c.Updated, c.Unchanged)
 	if r.Missing > 0 {
 		fmt.Fprintf(w, ", %d no longer listed", r.Missing)
 	}
 	if c.Rejected > 0 {
 		fmt.Fprintf(w, ", %d rejected", c.Rejected)
 	}
-	fmt.Fprintf(w, "; %d requests, %d of them again\n", r.Requests, r.Retries)
+	fmt.Fprintf(w, "; %s, %d of them again\n", counted(r.Requests, "request"), r.Retries)
 	for _, p := range r.Projects {
 		watermark := "nothing yet"
 		if p.Watermark != nil {

@@ -82,7 +82,7 @@ func runSimulate(ctx context.Context, app *app, opts simulateOptions) error {
 	}
 	fmt.Fprintf(app.stdout, "about %d made-up conversations of %s/%s at http://%s\n\nin another shell:\n"+
 		"  convsync init --base-url http://%[4]s --account %[2]s --project %[3]s\n"+
-		"  POLYAI_API_KEY=%s convsync run\n\nCtrl-C ends it.\n",
+		"  POLYAI_API_KEY=%[5]s convsync run\n\nCtrl-C ends it.\n",
 		opts.conversations, opts.account, opts.project, listener.Addr(), orAny(opts.key))
 	return serveUntil(ctx, listener, simulator)
 }
