@@ -137,5 +137,3 @@ func (l *Lake) days(feed load.Feed, from, until warehouse.Timestamp) (days []fee
 	slices.SortFunc(days, func(a, b feedDay) int { return cmp.Compare(a.day, b.day) })
 	return days, errors.Join(err, bad)
 }
-
-var _ load.Archive = (*Lake)(nil)

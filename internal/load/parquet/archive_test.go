@@ -21,7 +21,7 @@ const (
 // archived reads all of a feed.
 func (s *lake) archived(t testing.TB, feed load.Feed) (rows []*warehouse.Rows) {
 	t.Helper()
-	err := s.Open(t, nil).(load.Archive).Read(t.Context(), feed, never, ever, func(r *warehouse.Rows) error {
+	err := s.Open(t, nil).Read(t.Context(), feed, never, ever, func(r *warehouse.Rows) error {
 		rows = append(rows, loadtest.Clone(r))
 		return nil
 	})
@@ -133,7 +133,7 @@ func TestADayThatChangesWhileItIsReadIsReadAsItWas(t *testing.T) {
 	s := newLake(t)
 	s.run(t, edition(3)...)
 	var rows []*warehouse.Rows
-	err := s.Open(t, nil).(load.Archive).Read(t.Context(), feed, never, ever, func(r *warehouse.Rows) error {
+	err := s.Open(t, nil).Read(t.Context(), feed, never, ever, func(r *warehouse.Rows) error {
 		if rows == nil {
 			s.run(t, edition(4)...)
 		}
@@ -159,7 +159,7 @@ func TestAnArchiveTellsOfItsFeedAndStretchOnly(t *testing.T) {
 		want = append(want, id)
 	}
 	from, until := warehouse.TimestampOf(loadtest.Noon.AddDate(0, 0, 3)), warehouse.TimestampOf(loadtest.Noon.AddDate(0, 0, 30))
-	archive := s.Open(t, nil).(load.Archive)
+	archive := s.Open(t, nil)
 	keys, err := archive.Keys(t.Context(), feed, from, until)
 	if err != nil {
 		t.Fatal(err)

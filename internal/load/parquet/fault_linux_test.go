@@ -105,7 +105,7 @@ func smallDisk(t *testing.T) *disk {
 				t.Fatal(err)
 			}
 		},
-		steps: 40, step: 4096,
+		steps: 20, step: 8192,
 	}
 }
 
@@ -127,7 +127,7 @@ func shortFiles(t *testing.T) *disk {
 		folder:  folder(t),
 		squeeze: func(t testing.TB, left int) { limit(t, uint64(left)) },
 		relax:   func(t testing.TB) { limit(t, unix.RLIM_INFINITY) },
-		steps:   40, step: 500,
+		steps:   12, step: 2000,
 	}
 }
 
@@ -173,7 +173,7 @@ func fullDisk(t *testing.T, d *disk) {
 			t.Fatal(err)
 		}
 	}
-	if failed < 5 || failed == d.steps {
+	if failed < 4 || failed == d.steps {
 		t.Errorf("%d of %d runs failed", failed, d.steps)
 	}
 }
@@ -276,7 +276,7 @@ func readOnly(t *testing.T, s *lake) {
 	if sum := s.summary(t); sum.Conversations != 3 {
 		t.Errorf("the summary is %+v", sum)
 	}
-	if keys, err := l.(load.Archive).Keys(t.Context(), feed, never, ever); err != nil || len(keys) != 3 {
+	if keys, err := l.Keys(t.Context(), feed, never, ever); err != nil || len(keys) != 3 {
 		t.Errorf("the keys are %+v (%v)", keys, err)
 	}
 }

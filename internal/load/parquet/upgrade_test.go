@@ -37,7 +37,7 @@ func TestALakeOfAnOlderLayoutIsReadAsItIs(t *testing.T) {
 	if sum.Conversations != 3 || sum.Hidden != 1 || sum.Missing != 0 || sum.Rejects != 1 || len(sum.Drift) != 1 || len(sum.Lateness) != 0 {
 		t.Errorf("the summary is %+v", sum)
 	}
-	archive := l.(load.Archive)
+	archive := l
 	if keys, err := archive.Keys(t.Context(), feed, never, ever); err != nil || len(keys) != 3 || keys[0].ID != "c-1" || keys[2].ID != "hidden" {
 		t.Errorf("the keys are %+v (%v)", keys, err)
 	}
