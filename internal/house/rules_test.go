@@ -25,6 +25,8 @@ var mayImport = map[string][]string{
 	"internal/query":         {"internal/warehouse"},
 	"internal/pipeline":      {"internal/extract", "internal/transform", "internal/load", "internal/polyai", "internal/warehouse"},
 	"internal/verify":        {"internal/extract", "internal/transform", "internal/load", "internal/pipeline", "internal/warehouse"},
+	"internal/schedule":      {}, // it knows when, and not what
+	"internal/serve":         {"internal/load", "internal/pipeline", "internal/warehouse"},
 	"internal/house":         {},
 	"migrations":             {},
 	"schemas":                {},
@@ -39,8 +41,9 @@ var livesIn = map[string][]string{
 	"github.com/duckdb/duckdb-go/":    {"internal/query"},
 	"github.com/spf13/cobra":          {"cmd/sync"},
 	"github.com/goccy/go-yaml":        {"internal/config"},
-	"github.com/robfig/cron/":         {"internal/config"},
+	"github.com/robfig/cron/":         {"internal/config", "internal/schedule"},
 	"github.com/nyaruka/phonenumbers": {"internal/transform"},
+	"github.com/prometheus/":          {"internal/serve"},
 	"testing":                         {"internal/load/loadtest", "internal/load/pgtest"},
 }
 

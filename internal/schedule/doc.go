@@ -1,0 +1,20 @@
+// Package schedule runs things by the clock: it is the schedule of
+// `convsync serve`.
+//
+// It promises, for each entry:
+//
+//   - A slot, which is a date and time on the clock of the entry's zone, runs
+//     once. A time that the clock skips in spring runs at the first moment after
+//     the gap (once, however many slots were skipped), and a time that comes
+//     twice in autumn runs the first time only.
+//   - After downtime the last slot that was missed is caught up, and only that
+//     one. No slot runs twice, over restarts too, as far as the [Store] keeps
+//     what it is told.
+//   - Runs of one entry never overlap: a slot that comes due while the last run
+//     still goes is skipped, and the log says so. Entries do not wait for each
+//     other.
+//   - A run that panics has failed, and nothing else has.
+//
+// Expressions are read by robfig/cron, behind a guard: see [Parse]. What the
+// package must not know is what it runs: it imports nothing of ours.
+package schedule

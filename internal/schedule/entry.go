@@ -1,0 +1,74 @@
+package schedule
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// An entry is an [Entry] at work.
+type entry struct {
+	name      string
+	timetable Timetable
+	jitter    time.Duration
+	do        func(ctx context.Context) error
+
+	mu   sync.Mutex
+	last time.Time // slots up to here have had their turn
+	busy bool
+}
+
+func newEntry(given Entry) (*entry, error) {
+	location := given.Location
+	if location == nil {
+		location = time.UTC
+	}
+	timetable, err := Parse(given.Cron, location)
+	switch {
+	case given.Name == "":
+		return nil, errors.New("it needs a name")
+	case err != nil:
+		return nil, err
+	case given.Jitter < 0:
+		return nil, errors.New("its jitter is negative")
+	case given.Run == nil:
+		return nil, errors.New("it has nothing to run")
+	}
+	return &entry{name: given.Name, timetable: timetable, jitter: given.Jitter, do: given.Run}, nil
+}
+
+// begin makes the entry busy, unless it is.
+func (e *entry) begin() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.busy {
+		return false
+	}
+	e.busy = true
+	return true
+}
+
+func (e *entry) end() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.busy = false
+}
+
+func (e *entry) isRunning() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.busy
+}
+
+func (e *entry) lastSlot() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.last
+}
+
+func (e *entry) setLast(slot time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.last = slot
+}

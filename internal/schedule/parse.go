@@ -1,0 +1,110 @@
+package schedule
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+// Parse reads an expression, whose times are meant in the zone of location:
+//
+//   - Five fields: minute, hour, day of the month, month, day of the week. Sunday
+//     is 0 or 7; months and days have their English names too. Where both days
+//     are restricted (neither is *), either is enough, as in every cron.
+//   - @hourly, @daily (or @midnight), @weekly, @monthly, @yearly (or @annually).
+//   - @every and a duration of whole seconds, such as @every 90m. It knows no
+//     zone: its slots are the multiples of the duration in absolute time, the
+//     same after each restart.
+//
+// An expression that never comes true is an error, as is one that sets a zone.
+// No expression makes Parse panic.
+func Parse(expression string, location *time.Location) (t Timetable, err error) {
+	defer func() {
+		if recover() != nil { // the parser has done so, on a half-written zone
+			t, err = Timetable{}, errors.New("it cannot be read")
+		}
+	}()
+	expression = strings.TrimSpace(expression)
+	if strings.Contains(expression, "TZ=") {
+		return Timetable{}, errors.New("an expression cannot set a zone: set it beside the expression")
+	}
+	if rest, ok := strings.CutPrefix(expression, "@every"); ok {
+		return parseEvery(strings.TrimSpace(rest))
+	}
+	clock, err := cron.ParseStandard(withSundayZero(expression))
+	if err != nil {
+		return Timetable{}, errors.New("a field is missing, misspelt or out of range; expected minute, hour, day, month, weekday, such as \"0 2 * * *\"")
+	}
+	// From 2000 the parser's five years of searching find 29 February.
+	if clock.Next(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
+		return Timetable{}, errors.New("that day never comes")
+	}
+	return Timetable{clock: clock, location: location}, nil
+}
+
+func parseEvery(duration string) (Timetable, error) {
+	d, err := time.ParseDuration(duration)
+	switch {
+	case err != nil:
+		return Timetable{}, errors.New("@every needs a duration, such as @every 90m")
+	case d < time.Second || d%time.Second != 0:
+		return Timetable{}, errors.New("@every needs a duration of whole seconds, at least one")
+	}
+	return Timetable{every: d}, nil
+}
+
+// withSundayZero writes 7, which the parser does not know, as 0. A range that
+// ends in 7 becomes the list of its days.
+func withSundayZero(expression string) string {
+	fields := strings.Fields(expression)
+	if len(fields) != 5 {
+		return expression
+	}
+	days := strings.Split(fields[4], ",")
+	for i, part := range days {
+		days[i] = daysUpToSunday(part)
+	}
+	fields[4] = strings.Join(days, ",")
+	return strings.Join(fields, " ")
+}
+
+// daysUpToSunday takes 7, a-7 or a-7/step apart. It leaves alone what is
+// neither, or is wrong: the parser says so.
+func daysUpToSunday(part string) string {
+	days, stepText, stepped := strings.Cut(part, "/")
+	step := 1
+	if stepped {
+		var err error
+		if step, err = strconv.Atoi(stepText); err != nil || step < 1 {
+			return part
+		}
+	}
+	if days == "7" {
+		return "0"
+	}
+	firstText, isRange := strings.CutSuffix(days, "-7")
+	first, ok := weekday(firstText)
+	if !isRange || !ok {
+		return part
+	}
+	list := strconv.Itoa(first % 7)
+	for day := first + min(step, 7); day <= 7; day += min(step, 7) {
+		list += fmt.Sprintf(",%d", day%7)
+	}
+	return list
+}
+
+// weekday reads a day's number or name.
+func weekday(text string) (day int, ok bool) {
+	for i, name := range []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"} {
+		if strings.EqualFold(text, name) {
+			return i, true
+		}
+	}
+	day, err := strconv.Atoi(text)
+	return day, err == nil && day >= 0 && day <= 7
+}

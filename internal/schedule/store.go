@@ -1,0 +1,108 @@
+package schedule
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// A Store remembers, over restarts, which slot each entry had last.
+type Store interface {
+	// Last returns the moment of the slot that was noted last, or the zero time.
+	Last(ctx context.Context, entry string) (time.Time, error)
+	// Note remembers that a slot has had its turn. It is called before the run, so
+	// that no crash makes it run twice.
+	Note(ctx context.Context, entry string, slot time.Time) error
+}
+
+// A FileStore is a [Store] in one small file, for one process at a time.
+type FileStore struct {
+	path  string
+	mu    sync.Mutex
+	slots map[string]time.Time
+}
+
+// OpenFileStore reads the file, which need not exist yet; its folder must.
+func OpenFileStore(path string) (*FileStore, error) {
+	s := &FileStore{path: path, slots: map[string]time.Time{}}
+	data, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return s, nil
+	case err != nil:
+		return nil, fmt.Errorf("the schedule's memory: %w", err)
+	}
+	if err := json.Unmarshal(data, &s.slots); err != nil || s.slots == nil {
+		return nil, fmt.Errorf("the schedule's memory, %s, is damaged; remove it to begin anew, without catching up what was missed", path)
+	}
+	return s, nil
+}
+
+// Last implements [Store].
+func (s *FileStore) Last(_ context.Context, entry string) (time.Time, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.slots[entry], nil
+}
+
+// Note implements [Store]. The file is replaced as a whole: a crash leaves the
+// old one or the new one.
+func (s *FileStore) Note(_ context.Context, entry string, slot time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slots := maps.Clone(s.slots)
+	slots[entry] = slot.UTC()
+	data, err := json.MarshalIndent(slots, "", "  ")
+	if err == nil {
+		err = replace(s.path, append(data, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("the schedule's memory: %w", err)
+	}
+	s.slots = slots
+	return nil
+}
+
+// replace writes a file durably under another name, then renames it.
+func replace(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+func syncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil // it cannot sync folders, and need not
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// forgetful is the store of who gives none: what it is told lives in the
+// scheduler alone.
+type forgetful struct{}
+
+func (forgetful) Last(context.Context, string) (time.Time, error) { return time.Time{}, nil }
+func (forgetful) Note(context.Context, string, time.Time) error   { return nil }
