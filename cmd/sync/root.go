@@ -68,6 +68,7 @@ func newRootCommand(app *app) *cobra.Command {
 		newReplayCommand(app),
 		newRunCommand(app),
 		newSchemaCommand(app),
+		newServeCommand(app),
 		newSimulateCommand(app),
 		newStatusCommand(app),
 		newVerifyCommand(app),

@@ -11,6 +11,7 @@ type Config struct {
 	Destination Destination
 	Sync        Sync
 	Schedules   []Schedule // by name; none unless set
+	Serve       Serve      `json:"-"` // no part of the fingerprint: it changes nothing that is stored
 }
 
 // Source is what all projects share. What they inherit stands resolved in each
@@ -126,7 +127,7 @@ type Workers struct {
 type Schedule struct {
 	Name string
 	// Cron expression of five fields (minute, hour, day, month, weekday; Sunday
-	// is 0), or @hourly, @daily, @weekly, @monthly, @yearly.
+	// is 0), @every and a duration, or @hourly, @daily, @weekly, @monthly, @yearly.
 	Cron string
 	// TimeZone that Cron is meant in, an IANA name; UTC unless set.
 	TimeZone string
@@ -136,6 +137,24 @@ type Schedule struct {
 	Projects []string
 	// Lookback is that of [Sync] unless set.
 	Lookback Lookback
+	// Jitter is how much later than its time a run may start, by chance; 0 unless set.
+	Jitter time.Duration
+}
+
+// Serve is how `convsync serve` shows itself.
+type Serve struct {
+	// Listen is host:port; 127.0.0.1:8080 unless set.
+	Listen string
+	// Token that all but health asks for; needed where others can reach Listen.
+	Token Secret
+	// CertFile and KeyFile are PEM files for TLS; plain HTTP unless set.
+	CertFile, KeyFile string
+	// StateFile remembers which times of the schedules had their turn;
+	// convsync-schedules.json beside the configuration unless set.
+	StateFile string
+	// StaleAfter is the age of a project's watermark from which something is
+	// wrong; 26h unless set.
+	StaleAfter time.Duration
 }
 
 // The values of [Schedule].Kind.

@@ -8,6 +8,7 @@ type document struct {
 	Destination destinationKeys         `key:"destination"`
 	Sync        syncKeys                `key:"sync"`
 	Schedules   map[string]scheduleKeys `key:"schedules"`
+	Serve       serveKeys               `key:"serve"`
 }
 
 type sourceKeys struct {
@@ -88,4 +89,16 @@ type scheduleKeys struct {
 	Kind     string       `key:"kind"`
 	Projects []string     `key:"projects"`
 	Lookback lookbackKeys `key:"lookback"`
+	Jitter   duration     `key:"jitter"`
+}
+
+type serveKeys struct {
+	Listen       string   `key:"listen"`
+	Token        string   `key:"token"`
+	TokenFile    string   `key:"token_file"`
+	TokenCommand string   `key:"token_command"`
+	CertFile     string   `key:"cert_file"`
+	KeyFile      string   `key:"key_file"`
+	StateFile    string   `key:"state_file"`
+	StaleAfter   duration `key:"stale_after"`
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"net"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -25,6 +26,7 @@ func defaults() document {
 			MaxRequestsPerSecond: 5,
 			OnMissing:            MissingMark,
 		},
+		Serve: serveKeys{Listen: "127.0.0.1:8080", StateFile: "convsync-schedules.json", StaleAfter: duration(26 * time.Hour)},
 	}
 }
 
@@ -39,6 +41,7 @@ func resolve(doc *document, r *report, now time.Time) *Config {
 		Sync:        resolver.sync(),
 	}
 	cfg.Schedules = resolver.schedules(cfg)
+	cfg.Serve = resolver.serve()
 	return cfg
 }
 
@@ -172,6 +175,21 @@ func (r *resolver) sync() Sync {
 		OnMissing:   r.choice("sync.on_missing", s.OnMissing, MissingMark, MissingDelete),
 		FailOnDrift: s.FailOnDrift,
 		MaxRejects:  s.MaxRejects,
+	}
+}
+
+func (r *resolver) serve() Serve {
+	s := r.doc.Serve
+	if host, port, err := net.SplitHostPort(s.Listen); err != nil || host == "" || port == "" {
+		r.add("serve.listen", "%s is no address; expected host:port, such as 127.0.0.1:8080", r.show("serve.listen", s.Listen))
+	}
+	if (s.CertFile == "") != (s.KeyFile == "") {
+		r.add("serve.cert_file", "and serve.key_file belong together; expected both, or neither")
+	}
+	return Serve{
+		Listen: s.Listen, Token: r.secret("serve.token", s.Token, s.TokenFile, s.TokenCommand),
+		CertFile: inFolderOf(r.file, s.CertFile), KeyFile: inFolderOf(r.file, s.KeyFile),
+		StateFile: inFolderOf(r.file, s.StateFile), StaleAfter: time.Duration(s.StaleAfter),
 	}
 }
 

@@ -32,6 +32,7 @@ func (r *resolver) schedules(cfg *Config) []Schedule {
 				Hourly:  cmp.Or(keys.Lookback.Hourly, r.doc.Sync.Lookback.Hourly),
 				Daily:   cmp.Or(keys.Lookback.Daily, r.doc.Sync.Lookback.Daily),
 			}),
+			Jitter: time.Duration(keys.Jitter),
 		}
 		for i, id := range s.Projects {
 			if at := fmt.Sprintf("%s.projects[%d]", path, i); !slices.Contains(known, id) {
@@ -63,11 +64,8 @@ func checkCron(expression string, now time.Time) (err error) {
 			err = errors.New("it cannot be read")
 		}
 	}()
-	switch {
-	case strings.Contains(expression, "TZ="):
+	if strings.Contains(expression, "TZ=") {
 		return errors.New("a zone is set by time_zone")
-	case strings.HasPrefix(expression, "@every"):
-		return errors.New("@every counts from the start of the process, not by the clock")
 	}
 	schedule, err := cron.ParseStandard(expression)
 	if err != nil {

@@ -66,7 +66,7 @@ func TestEachContradictionIsRefusedWithItsPlaceAndItsMending(t *testing.T) {
 		"cron with a zone":         {head + lake + "schedules: {nightly: {cron: TZ=0}}", "a zone is set by time_zone"},
 		"schedule of no project":   {head + lake + "schedules: {nightly: {cron: 0 0 * * *, projects: [acme-team-5]}}", `"acme-team-5" is no project of source.projects`},
 		"schedule's kind":          {head + lake + "schedules: {nightly: {cron: 0 0 * * *, kind: full}}", "expected incremental or verify"},
-		"unknown section":          {head + lake + "destinations: {}", "9:1: destinations: is not a key of the file; expected source, destination, sync or schedules; did you mean destination?"},
+		"unknown section":          {head + lake + "destinations: {}", "9:1: destinations: is not a key of the file; expected source, destination, sync, schedules or serve; did you mean destination?"},
 		"section of another kind":  {head + lake + "sync: [a]", "sync: is a list; expected keys and values"},
 		"key twice":                {head + lake + lake, `9:1: is no valid YAML: mapping key "destination" already defined`},
 		"variable in a flow":       {head + "destination: {postgres: {url: ${DATABASE_URL}}}", `put "${NAME}" in quotes`},

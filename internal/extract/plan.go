@@ -66,7 +66,7 @@ func older(n Need, anyway []Span) []Span {
 			spans = append(spans, c.Intersect(Span{n.Start, n.Now}))
 		}
 	}
-	left := Second(olderSeconds)
+	left := olderSeconds
 	var newest []Span
 	for _, s := range slices.Backward(Without(spans, anyway)) {
 		if s.From = max(s.From, s.Until-left); s.Empty() {
@@ -157,7 +157,7 @@ func (r *Reader) Slices(stretch Span, density float64) []Span {
 }
 
 const (
-	slicePages      = 8
+	slicePages      = 12
 	shortSlicePages = 2
 	maxSlices       = 64
 )

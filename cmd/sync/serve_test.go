@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"convsync/internal/simulate"
+)
+
+// get asks a page of a service.
+func get(t *testing.T, url string) (status int, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(text)
+}
+
+// eventually asks until the answer has what is wanted.
+func eventually(t *testing.T, url, want string) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(30 * time.Second)
+	for {
+		_, body := get(t, url)
+		if strings.Contains(body, want) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("%s never says %q:\n%s", url, want, body)
+		}
+	}
+}
+
+// TestServeRunsAndShows starts the real process, which runs at once, shows what
+// it did, and ends at a signal.
+func TestServeRunsAndShows(t *testing.T) {
+	t.Parallel()
+	_, server := past(t, 300, 3, simulate.Deviations{})
+	destinations(t, func(t *testing.T, destination string) {
+		file := configure(t, server.URL, destination)
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, file, string(text)+"schedules: { nightly: { cron: \"0 2 * * *\" } }\nserve: { listen: \"127.0.0.1:0\" }\n")
+		cmd := command(context.WithoutCancel(t.Context()), "serve", "--run-now", "--config", file, "--log-level", "warn")
+		stderr, err := cmd.StderrPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		})
+		lines := bufio.NewReader(stderr)
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		url := regexp.MustCompile(`http://\S+`).FindString(line)
+		for _, page := range []string{"/healthz", "/readyz"} {
+			if status, body := get(t, url+page); status != http.StatusOK {
+				t.Errorf("%s is %d, %s", page, status, body)
+			}
+		}
+		eventually(t, url+"/metrics", `status="succeeded"`)
+		eventually(t, url+"/", "acme-team-4")
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		rest, _ := io.ReadAll(lines)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%v\n%s", err, rest)
+		}
+		run(t, file, exitOK) // the lock is free
+	})
+}
+
+func TestServeNeedsASchedule(t *testing.T) {
+	t.Parallel()
+	convsync(t, nil, "serve", "--config", configure(t, "http://127.0.0.1:1", into(t.TempDir()))).
+		want(t, exitUsage, "there is no schedule", "cron:")
+}

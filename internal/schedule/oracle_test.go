@@ -1,0 +1,90 @@
+package schedule_test
+
+import (
+	"strings"
+	"time"
+)
+
+// The oracle knows nothing of cron libraries or of zones' rules: it goes
+// through the minutes of absolute time and looks at the clock on the wall. A
+// time that the wall has shown before has had its turn; where the clock jumps
+// forward, all the times jumped over fall due at once.
+
+// fields are the values that an expression allows, spelt out by hand; nil
+// allows all.
+type fields struct {
+	minutes, hours, days, months, weekdays []int
+}
+
+func (f fields) allow(wall time.Time) bool {
+	day := in(f.days, wall.Day()) && in(f.weekdays, int(wall.Weekday()))
+	if f.days != nil && f.weekdays != nil {
+		day = in(f.days, wall.Day()) || in(f.weekdays, int(wall.Weekday()))
+	}
+	return day && in(f.minutes, wall.Minute()) && in(f.hours, wall.Hour()) && in(f.months, int(wall.Month()))
+}
+
+func in(list []int, n int) bool {
+	for _, v := range list {
+		if v == n {
+			return true
+		}
+	}
+	return list == nil
+}
+
+// wallOf is what the clock shows, taken from its printed digits.
+func wallOf(moment time.Time, location *time.Location) time.Time {
+	wall, err := time.Parse("2006-01-02 15:04", moment.In(location).Format("2006-01-02 15:04"))
+	if err != nil {
+		panic(err)
+	}
+	return wall
+}
+
+// due lists the moments after from, and until to, at which a run is due. Both
+// are whole minutes.
+func (f fields) due(location *time.Location, from, to time.Time) []time.Time {
+	var moments []time.Time
+	// Begin a day before, to know what the wall has shown.
+	shown := wallOf(from.Add(-24*time.Hour), location)
+	for now := from.Add(-24 * time.Hour); !now.After(to); now = now.Add(time.Minute) {
+		due := false
+		for wall := wallOf(now, location); shown.Before(wall); {
+			shown = shown.Add(time.Minute)
+			due = due || f.allow(shown)
+		}
+		if due && now.After(from) {
+			moments = append(moments, now)
+		}
+	}
+	return moments
+}
+
+// timetables are expressions beside what they mean.
+var timetables = map[string]fields{
+	"0 2 * * *":         {minutes: []int{0}, hours: []int{2}},
+	"30 1 * * *":        {minutes: []int{30}, hours: []int{1}},
+	"30 2 * * *":        {minutes: []int{30}, hours: []int{2}},
+	"15 2 * * 0":        {minutes: []int{15}, hours: []int{2}, weekdays: []int{0}},
+	"15 2 * * 7":        {minutes: []int{15}, hours: []int{2}, weekdays: []int{0}},
+	"0 0 * * *":         {minutes: []int{0}, hours: []int{0}},
+	"@daily":            {minutes: []int{0}, hours: []int{0}},
+	"@hourly":           {minutes: []int{0}},
+	"@weekly":           {minutes: []int{0}, hours: []int{0}, weekdays: []int{0}},
+	"@monthly":          {minutes: []int{0}, hours: []int{0}, days: []int{1}},
+	"@yearly":           {minutes: []int{0}, hours: []int{0}, days: []int{1}, months: []int{1}},
+	"*/20 * * * *":      {minutes: []int{0, 20, 40}},
+	"*/15 1-3 * * *":    {minutes: []int{0, 15, 30, 45}, hours: []int{1, 2, 3}},
+	"* 2 * * *":         {hours: []int{2}},
+	"59 23 31 * *":      {minutes: []int{59}, hours: []int{23}, days: []int{31}},
+	"0 12 13 * fri":     {minutes: []int{0}, hours: []int{12}, days: []int{13}, weekdays: []int{5}},
+	"5 4 * mar,oct 5-7": {minutes: []int{5}, hours: []int{4}, months: []int{3, 10}, weekdays: []int{5, 6, 0}},
+	"5 4 * * 1-7/2":     {minutes: []int{5}, hours: []int{4}, weekdays: []int{1, 3, 5, 0}},
+	"5 4 * * 0-7/3":     {minutes: []int{5}, hours: []int{4}, weekdays: []int{0, 3, 6}},
+	"5 4 * * Thu-7,2":   {minutes: []int{5}, hours: []int{4}, weekdays: []int{4, 5, 6, 0, 2}},
+	"0 3 29 2 *":        {minutes: []int{0}, hours: []int{3}, days: []int{29}, months: []int{2}},
+}
+
+var zones = strings.Fields(`Europe/London America/New_York Africa/Cairo Asia/Beirut
+	Australia/Lord_Howe Asia/Kolkata America/Santiago Pacific/Apia UTC`)

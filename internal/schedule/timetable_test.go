@@ -1,0 +1,141 @@
+package schedule_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"convsync/internal/schedule"
+)
+
+func zone(t testing.TB, name string) *time.Location {
+	t.Helper()
+	location, err := time.LoadLocation(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return location
+}
+
+func timetable(t testing.TB, expression string, location *time.Location) schedule.Timetable {
+	t.Helper()
+	parsed, err := schedule.Parse(expression, location)
+	if err != nil {
+		t.Fatalf("%q: %v", expression, err)
+	}
+	return parsed
+}
+
+// slots are those after from, until to.
+func slots(t schedule.Timetable, from, to time.Time) []time.Time {
+	var list []time.Time
+	for next := t.Next(from); !next.IsZero() && !next.After(to); next = t.Next(next) {
+		list = append(list, next.UTC())
+	}
+	return list
+}
+
+func TestAYearOfSlotsIsWhatTheClockOnTheWallShows(t *testing.T) {
+	t.Parallel()
+	for _, name := range zones {
+		location := zone(t, name)
+		// A leap year (whose last day Go's zones get wrong), the present, and the
+		// year in which Apia had no 30 December.
+		for _, year := range []int{2011, 2026, 2028} {
+			t.Run(time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC).Format(name+" 2006"), func(t *testing.T) {
+				t.Parallel()
+				from := time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)
+				to := from.AddDate(1, 0, 2)
+				for expression, meaning := range timetables {
+					got := slots(timetable(t, expression, location), from, to)
+					if want := meaning.due(location, from, to); !slices.EqualFunc(got, want, time.Time.Equal) {
+						t.Errorf("%q: %s", expression, difference(got, want, location))
+					}
+				}
+			})
+		}
+	}
+}
+
+func difference(got, want []time.Time, location *time.Location) string {
+	for i := range max(len(got), len(want)) {
+		switch {
+		case i >= len(got):
+			return "nothing comes at " + want[i].In(location).String()
+		case i >= len(want):
+			return "nothing should come at " + got[i].In(location).String()
+		case !got[i].Equal(want[i]):
+			return got[i].In(location).String() + " comes instead of " + want[i].In(location).String()
+		}
+	}
+	return "no difference"
+}
+
+// What a person would write down, beside the oracle, at the changes themselves.
+func TestTheDaysOfTheChange(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		what, zone, cron, day string
+		want                  []string
+	}{
+		{"a skipped time runs after the gap", "Europe/London", "30 1 * * *", "2026-03-29", []string{"2026-03-29T02:00:00+01:00"}},
+		{"skipped times run as one", "Europe/London", "*/10 1 * * *", "2026-03-29", []string{"2026-03-29T02:00:00+01:00"}},
+		{"also with the first time after the gap", "Europe/London", "0 1,2 * * *", "2026-03-29", []string{"2026-03-29T02:00:00+01:00"}},
+		{"a time that comes twice runs once", "Europe/London", "30 1 * * *", "2026-10-25", []string{"2026-10-25T01:30:00+01:00"}},
+		{"New York in spring", "America/New_York", "30 2 * * *", "2026-03-08", []string{"2026-03-08T03:00:00-04:00"}},
+		{"New York in autumn", "America/New_York", "0 1 * * *", "2026-11-01", []string{"2026-11-01T01:00:00-04:00"}},
+		{"no midnight in Cairo", "Africa/Cairo", "0 0 * * *", "2026-04-24", []string{"2026-04-24T01:00:00+03:00"}},
+		{"no midnight in Beirut", "Asia/Beirut", "@daily", "2026-03-29", []string{"2026-03-29T01:00:00+03:00"}},
+		{"half an hour, in spring", "Australia/Lord_Howe", "15 2 * * *", "2026-10-04", []string{"2026-10-04T02:30:00+11:00"}},
+		{"half an hour, in autumn", "Australia/Lord_Howe", "45 1 * * *", "2026-04-05", []string{"2026-04-05T01:45:00+11:00"}},
+		{"a zone without changes", "Asia/Kolkata", "30 2 * * *", "2026-03-29", []string{"2026-03-29T02:30:00+05:30"}},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			location := zone(t, c.zone)
+			day, err := time.ParseInLocation(time.DateOnly+" 15", c.day+" 12", location)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, slot := range slots(timetable(t, c.cron, location), day.Add(-14*time.Hour), day) {
+				if local := slot.In(location); local.Day() == day.Day() {
+					got = append(got, local.Format(time.RFC3339))
+				}
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%s in %s on %s comes at %v, not %v", c.cron, c.zone, c.day, got, c.want)
+			}
+		})
+	}
+}
+
+func TestEveryCountsInAbsoluteTime(t *testing.T) {
+	t.Parallel()
+	location := zone(t, "Europe/London")
+	every := timetable(t, "@every 90m", location)
+	// From the last minutes of winter time, through the change.
+	from := time.Date(2026, 3, 29, 0, 10, 30, 0, time.UTC)
+	for i, next := 1, every.Next(from); i < 20; i, next = i+1, every.Next(next) {
+		want := time.Date(2026, 3, 29, 0, 90*i, 0, 0, time.UTC)
+		if !next.Equal(want) {
+			t.Fatalf("slot %d comes at %v, not %v", i, next, want)
+		}
+	}
+}
+
+func TestASlotIsFoundFromWithinAMinute(t *testing.T) {
+	t.Parallel()
+	table := timetable(t, "* * * * *", time.UTC)
+	at := time.Date(2026, 5, 6, 7, 8, 0, 0, time.UTC)
+	for after, want := range map[time.Time]time.Time{
+		at.Add(-1):             at,
+		at:                     at.Add(time.Minute),
+		at.Add(1):              at.Add(time.Minute),
+		at.Add(59_999_999_999): at.Add(time.Minute),
+	} {
+		if got := table.Next(after); !got.Equal(want) {
+			t.Errorf("after %v comes %v, not %v", after, got, want)
+		}
+	}
+}

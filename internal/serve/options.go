@@ -1,0 +1,124 @@
+package serve
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"convsync/internal/load"
+)
+
+// Options configure a server.
+type Options struct {
+	// Address to listen on, as host:port; 127.0.0.1:8080 unless set. One that
+	// others can reach takes a token, or a user and password.
+	Address string
+	// Token is asked for as "Authorization: Bearer"; a browser may give it as
+	// the password of any user.
+	Token                    string
+	BasicUser, BasicPassword string
+	// CertFile and KeyFile are PEM files for TLS, read again when they change;
+	// plain HTTP unless set.
+	CertFile, KeyFile string
+
+	Destination load.Destination // of its own: it is read beside a run
+	Feeds       []Feed
+	// Lookback is how far back the deepest reading goes; 0: not known.
+	Lookback time.Duration
+	// StaleAfter is the age of a feed's watermark from which something is
+	// wrong: somewhat more than the time between two runs. 26 h unless set.
+	StaleAfter time.Duration
+	// Next tells what runs next, soonest first; nil: nothing is scheduled.
+	Next func() []Scheduled
+	// Charts are drawn on the page, anew after each run; nil: none.
+	Charts func(ctx context.Context) ([]Chart, error)
+
+	Metrics *Metrics     // counts of this process; empty ones unless set
+	Log     *slog.Logger // nowhere unless set
+	Version string
+}
+
+// Feed is a feed that is shown.
+type Feed struct {
+	ProjectID, Environment string
+	Start                  time.Time // where its history begins
+	TimeZone               string    // its times are shown in; UTC unless set
+}
+
+func (f *Feed) key() load.Feed {
+	return load.Feed{ProjectID: f.ProjectID, Environment: f.Environment}
+}
+
+// Scheduled is a run to come.
+type Scheduled struct {
+	Name string // of the schedule
+	At   time.Time
+}
+
+func (o *Options) setDefaults() {
+	o.Address = cmp.Or(o.Address, "127.0.0.1:8080")
+	o.StaleAfter = cmp.Or(o.StaleAfter, 26*time.Hour)
+	if o.Next == nil {
+		o.Next = func() []Scheduled { return nil }
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics()
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+func (o *Options) validate() error {
+	host, _, err := net.SplitHostPort(o.Address)
+	switch {
+	case err != nil:
+		return fmt.Errorf("the address %q is not of the form host:port, such as 127.0.0.1:8080", o.Address)
+	case (o.BasicUser == "") != (o.BasicPassword == ""):
+		return errors.New("a user and a password go together: set both, or neither")
+	case (o.CertFile == "") != (o.KeyFile == ""):
+		return errors.New("a certificate and its key go together: set both files, or neither")
+	case !isLoopback(host) && !o.guarded():
+		return fmt.Errorf("the address %q can be reached from other machines: set a token, or a user and a password, "+
+			"or listen on 127.0.0.1", o.Address)
+	case o.Destination == nil:
+		return errors.New("there is no destination to show")
+	}
+	if o.CertFile != "" {
+		if _, err := tls.LoadX509KeyPair(o.CertFile, o.KeyFile); err != nil {
+			return fmt.Errorf("the certificate %s with the key %s cannot be used: %w", o.CertFile, o.KeyFile, err)
+		}
+	}
+	seen := map[load.Feed]bool{}
+	for i := range o.Feeds {
+		f := &o.Feeds[i]
+		if seen[f.key()] {
+			return fmt.Errorf("project %s is listed twice with the environment %s", f.ProjectID, f.Environment)
+		}
+		seen[f.key()] = true
+		if _, err := time.LoadLocation(f.TimeZone); err != nil {
+			return fmt.Errorf("project %s: the time zone %q is not known; write one such as Europe/London", f.ProjectID, f.TimeZone)
+		}
+	}
+	return nil
+}
+
+// guarded reports whether who asks must show that they may.
+func (o *Options) guarded() bool { return o.Token != "" || o.BasicUser != "" }
+
+// isLoopback reports whether a host is this machine, to itself. Other names
+// than localhost are not looked up: what they lead to can change.
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}

@@ -1,0 +1,226 @@
+package serve
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"slices"
+	"time"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+//go:embed page.html style.css
+var files embed.FS
+
+var pageTemplate = template.Must(template.New("page.html").Funcs(template.FuncMap{
+	"grouped": grouped,
+}).ParseFS(files, "page.html"))
+
+// page is what the template shows.
+type page struct {
+	now time.Time
+
+	Version   string
+	Now, Read moment // Read: when the destination was read; none yet: zero
+	Away      bool   // the destination cannot be read now
+	Verdict   verdict
+	Feeds     []*feedView // with the worst first
+	Overview  bool        // so many feeds that a table comes first and details are folded
+	Runs      []runView
+	Next      []nextView
+	Charts    []chartView
+}
+
+// feedView is a feed on the page.
+type feedView struct {
+	ID                     string // of its section
+	ProjectID, Environment string
+	Level                  level
+	Watermark, Newest      moment
+	Conversations, Hidden  int64
+	Missing, Rejects       int64
+	Open                   int
+	OldestOpen             moment
+	Strips                 []strip
+	Gaps                   []string // the first few
+	MoreGaps               int
+	Reasons                []reasonView
+	Drift                  []driftView
+	Late                   []lateView
+
+	gaps       []stretch
+	staleSince time.Time // zero: it is fresh
+	late       bool
+}
+
+// Name tells the feed apart from others.
+func (f *feedView) Name() string { return f.ProjectID + " (" + f.Environment + ")" }
+
+// GapCount is how many stretches before the end of the coverage are not read.
+func (f *feedView) GapCount() int { return len(f.gaps) }
+
+// Folded reports whether nothing about the feed needs to be seen at once.
+func (f *feedView) Folded() bool { return f.Level == levelGood }
+
+type reasonView struct {
+	Text  string
+	Count int64
+}
+
+type driftView struct {
+	Path, Kind, Type string
+	Count            int64
+	First, Last      moment
+}
+
+type lateView struct {
+	Measure       string // in words
+	Count         int64
+	P50, P95, P99 string
+}
+
+type runView struct {
+	Kind, Status                       string
+	Level                              level
+	Started                            moment
+	Took                               string
+	Read, Inserted, Updated, Unchanged int64
+	Rejected, Requests, Retries        int64
+	Errors                             []string
+	MoreErrors                         int
+}
+
+type nextView struct {
+	Name string
+	At   moment
+}
+
+func (s *Server) servePage(w http.ResponseWriter, _ *http.Request) {
+	var body bytes.Buffer
+	if err := pageTemplate.Execute(&body, newPage(s.watch.snapshot(), &s.options, time.Now())); err != nil {
+		s.options.Log.Error("the status page cannot be made", "error", err)
+		http.Error(w, "The status page cannot be made; the log says why.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = body.WriteTo(w) // who went away needs no answer
+}
+
+func serveStyle(w http.ResponseWriter, r *http.Request) {
+	http.ServeFileFS(w, r, files, "style.css")
+}
+
+const (
+	overviewFrom  = 4 // feeds
+	listedRuns    = 10
+	listedErrors  = 5
+	listedGaps    = 5
+	listedReasons = 10
+	listedDrift   = 30
+)
+
+func newPage(s *snapshot, o *Options, now time.Time) *page {
+	p := &page{
+		now: now, Version: o.Version, Now: momentOf(now, now, time.UTC), Read: momentOf(s.at, now, time.UTC),
+		Away: !s.failing.IsZero(), Overview: len(o.Feeds) >= overviewFrom,
+	}
+	if !s.at.IsZero() {
+		for i := range o.Feeds {
+			p.Feeds = append(p.Feeds, newFeedView(fmt.Sprintf("feed-%d", i+1), &o.Feeds[i], s, o, now))
+		}
+	}
+	p.Verdict = p.judge(s, o)
+	slices.SortStableFunc(p.Feeds, func(a, b *feedView) int { return int(b.Level - a.Level) })
+	for i := range min(len(s.runs), listedRuns) {
+		p.Runs = append(p.Runs, newRunView(&s.runs[i], now))
+	}
+	for _, n := range o.Next() {
+		p.Next = append(p.Next, nextView{n.Name, momentOf(n.At, now, n.At.Location())})
+	}
+	for i := range s.charts {
+		p.Charts = append(p.Charts, newChartView(fmt.Sprintf("chart-%d", i+1), &s.charts[i]))
+	}
+	return p
+}
+
+func newFeedView(id string, f *Feed, s *snapshot, o *Options, now time.Time) *feedView {
+	zone, err := time.LoadLocation(f.TimeZone)
+	if err != nil {
+		zone = time.UTC // New has refused it
+	}
+	state, summary := s.states[f.key()], s.summaries[f.key()]
+	v := &feedView{
+		ID: id, ProjectID: f.ProjectID, Environment: f.Environment,
+		Watermark: stampOf(state.Watermark, now, zone), Newest: stampOf(summary.Newest, now, zone),
+		Conversations: summary.Conversations, Hidden: summary.Hidden, Missing: summary.Missing, Rejects: summary.Rejects,
+		Open: len(state.Open), Strips: drawCoverage(id, &state, f.Start, now, zone),
+		gaps: gapsOf(state.Coverage, f.Start), late: comesLate(&summary, o.Lookback), Late: lateViews(&summary),
+	}
+	if len(state.Open) > 0 {
+		v.OldestOpen = stampOf(state.Open[0].StartedAt, now, zone)
+	}
+	if stale := v.Watermark.At.Add(o.StaleAfter); !v.Watermark.IsZero() && stale.Before(now) {
+		v.staleSince = stale
+	}
+	for i, g := range v.gaps {
+		if i == listedGaps {
+			v.MoreGaps = len(v.gaps) - i
+			break
+		}
+		v.Gaps = append(v.Gaps, g.in(zone))
+	}
+	for _, r := range s.reasons[f.key()][:min(len(s.reasons[f.key()]), listedReasons)] {
+		v.Reasons = append(v.Reasons, reasonView{r.text, r.count})
+	}
+	for _, d := range summary.Drift[:min(len(summary.Drift), listedDrift)] {
+		v.Drift = append(v.Drift, driftView{
+			d.Path, d.Kind, d.JSONType, d.Count, stampOf(d.FirstSeenAt, now, zone), stampOf(d.LastSeenAt, now, zone),
+		})
+	}
+	return v
+}
+
+func lateViews(summary *load.FeedSummary) []lateView {
+	var views []lateView
+	for _, m := range []struct{ measure, words string }{
+		{load.LateArrival, "first seen"}, {load.LateFinal, "first seen ended"}, {load.LateChange, "seen changed after its end"},
+	} {
+		p50, n := load.Late(summary.Lateness, m.measure, 0.50)
+		if n == 0 {
+			continue
+		}
+		p95, _ := load.Late(summary.Lateness, m.measure, 0.95)
+		p99, _ := load.Late(summary.Lateness, m.measure, 0.99)
+		views = append(views, lateView{m.words, n, length(p50), length(p95), length(p99)})
+	}
+	return views
+}
+
+func newRunView(r *warehouse.SyncRun, now time.Time) runView {
+	v := runView{
+		Kind: r.Kind, Started: stampOf(r.StartedAt, now, time.UTC), Took: "not known",
+		Read: r.Read, Inserted: r.Inserted, Updated: r.Updated, Unchanged: r.Unchanged,
+		Rejected: r.Rejected, Requests: r.Requests, Retries: r.Retries, Errors: inWords(string(r.Error)),
+	}
+	if r.FinishedAt.Valid {
+		v.Took = length(r.FinishedAt.V.Time().Sub(r.StartedAt.Time()))
+	}
+	if n := len(v.Errors); n > listedErrors {
+		v.Errors, v.MoreErrors = v.Errors[:listedErrors], n-listedErrors
+	}
+	switch r.Status {
+	case warehouse.RunSucceeded:
+		v.Status = "succeeded"
+	case warehouse.RunPartial:
+		v.Status, v.Level = "not complete", levelLook
+	case warehouse.RunKilled:
+		v.Status, v.Level = "ended from outside", levelLook
+	default:
+		v.Status, v.Level = "failed", levelBad
+	}
+	return v
+}

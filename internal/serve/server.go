@@ -1,0 +1,144 @@
+package serve
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Server answers over HTTP from Start to Stop.
+type Server struct {
+	options  Options
+	watch    *watch
+	http     *http.Server
+	listener net.Listener
+	halt     context.CancelFunc // of the watch
+	working  sync.WaitGroup
+	stopping atomic.Bool
+}
+
+// New checks the options and makes a server, which does nothing before Start.
+// Its errors are for people.
+func New(o Options) (*Server, error) {
+	o.setDefaults()
+	if err := o.validate(); err != nil {
+		return nil, fmt.Errorf("the server cannot start: %w", err)
+	}
+	s := &Server{options: o, watch: newWatch(&o)}
+	handler, err := s.routes()
+	if err != nil {
+		return nil, err
+	}
+	s.http = &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
+	}
+	if o.CertFile != "" {
+		s.http.TLSConfig = &tls.Config{
+			MinVersion:     tls.VersionTLS12,
+			GetCertificate: (&certificate{certFile: o.CertFile, keyFile: o.KeyFile}).get,
+		}
+	}
+	return s, nil
+}
+
+func (s *Server) routes() (http.Handler, error) {
+	registry, err := s.options.Metrics.registry(s.watch, &s.options)
+	if err != nil {
+		return nil, err
+	}
+	shown := http.NewServeMux()
+	shown.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		ErrorLog: slog.NewLogLogger(s.options.Log.Handler(), slog.LevelWarn),
+	}))
+	shown.HandleFunc("GET /{$}", s.servePage)
+	shown.HandleFunc("GET /style.css", serveStyle)
+
+	all := http.NewServeMux()
+	all.HandleFunc("GET /healthz", s.serveHealth)
+	all.HandleFunc("GET /readyz", s.serveReadiness)
+	all.Handle("/", admit(&s.options, shown))
+	return harden(all), nil
+}
+
+// serveHealth answers as long as the process lives.
+func (s *Server) serveHealth(w http.ResponseWriter, _ *http.Request) {
+	fmt.Fprintln(w, "ok")
+}
+
+// serveReadiness tells whether this process answers, and nothing of the
+// destination: who is taken out of service because Postgres is away can no
+// longer show that it is.
+func (s *Server) serveReadiness(w http.ResponseWriter, _ *http.Request) {
+	if s.stopping.Load() {
+		http.Error(w, "stopping", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}
+
+// Start listens, and serves until Stop. A ctx that ends makes the page grow
+// old, and does not stop the server.
+func (s *Server) Start(ctx context.Context) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.options.Address)
+	if err != nil {
+		return fmt.Errorf("the server cannot listen on %s: %w", s.options.Address, err)
+	}
+	s.listener = listener
+	ctx, s.halt = context.WithCancel(ctx)
+	s.working.Go(func() { s.watch.run(ctx) })
+	s.working.Go(func() {
+		serve := s.http.Serve
+		if s.http.TLSConfig != nil {
+			serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
+		}
+		if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.options.Log.Error("the server ended", "error", err)
+		}
+	})
+	s.options.Log.Info("serving", "address", listener.Addr().String(), "tls", s.http.TLSConfig != nil, "guarded", s.options.guarded())
+	return nil
+}
+
+// Addr is where a started server listens.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Refresh has the destination read anew, as after a run. It does not wait.
+func (s *Server) Refresh() { s.watch.hurry() }
+
+// Stop lets requests that are under way end, and ends those that outlast ctx.
+// It does nothing to a server that was not started.
+func (s *Server) Stop(ctx context.Context) error {
+	if s.listener == nil {
+		return nil
+	}
+	s.stopping.Store(true)
+	s.halt()
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = cmp.Or(s.http.Close(), err)
+	}
+	done := make(chan struct{})
+	go func() { s.working.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		err = cmp.Or(err, ctx.Err())
+	}
+	return err
+}

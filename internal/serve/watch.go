@@ -1,0 +1,194 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+const (
+	// watchEvery is how often the destination is read.
+	watchEvery = 30 * time.Second
+	// watchPatience is how long one reading may take.
+	watchPatience = 20 * time.Second
+	// chartsEvery is how often charts are drawn anew while no run ends.
+	chartsEvery = 10 * time.Minute
+	// shownRuns is how many runs the snapshot has: enough to tell since when
+	// something fails.
+	shownRuns = 50
+	// countedRejects is how many rejects of a feed are looked at for their reasons.
+	countedRejects = 10_000
+)
+
+var errEnough = errors.New("enough were looked at")
+
+// snapshot is what the destination told last. It does not change.
+type snapshot struct {
+	at        time.Time // when it was told; zero: never yet
+	states    map[load.Feed]load.FeedState
+	summaries map[load.Feed]load.FeedSummary
+	reasons   map[load.Feed][]reason
+	runs      []warehouse.SyncRun // newest first
+
+	failing time.Time // since when the destination cannot be read; zero: it can
+	err     error     // why not
+
+	charts    []Chart
+	chartsAt  time.Time
+	chartsErr error
+}
+
+// reason is why conversations could not be read.
+type reason struct {
+	text  string
+	count int64
+}
+
+// watch keeps a snapshot fresh in the background.
+type watch struct {
+	destination load.Destination
+	feeds       []load.Feed
+	draw        func(ctx context.Context) ([]Chart, error)
+	log         *slog.Logger
+	latest      atomic.Pointer[snapshot]
+	wake        chan struct{}
+}
+
+func newWatch(o *Options) *watch {
+	w := &watch{destination: o.Destination, draw: o.Charts, log: o.Log, wake: make(chan struct{}, 1)}
+	for i := range o.Feeds {
+		w.feeds = append(w.feeds, o.Feeds[i].key())
+	}
+	w.latest.Store(&snapshot{})
+	return w
+}
+
+func (w *watch) snapshot() *snapshot { return w.latest.Load() }
+
+// hurry has the destination read now rather than when it is time.
+func (w *watch) hurry() {
+	select {
+	case w.wake <- struct{}{}:
+	default: // about to be read anyway
+	}
+}
+
+func (w *watch) run(ctx context.Context) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		w.refresh(ctx)
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		case <-w.wake:
+		}
+	}
+}
+
+// refresh reads the destination once. What cannot be read leaves the last
+// snapshot as it is, beside the reason.
+func (w *watch) refresh(ctx context.Context) {
+	patient, cancel := context.WithTimeout(ctx, watchPatience)
+	defer cancel()
+	last := w.snapshot()
+	next, err := w.read(patient, last)
+	if ctx.Err() != nil {
+		return // told to stop, which says nothing about the destination
+	}
+	if err != nil {
+		same := *last
+		next = &same
+		next.err = err
+		if next.failing.IsZero() {
+			next.failing = time.Now()
+			w.log.Warn("the destination cannot be read; the status page shows what was read last", "error", err)
+		}
+	} else if !last.failing.IsZero() {
+		w.log.Info("the destination can be read again", "after", time.Since(last.failing).Round(time.Second))
+	}
+	w.latest.Store(next)
+	if err == nil {
+		w.redraw(ctx, next)
+	}
+}
+
+func (w *watch) read(ctx context.Context, last *snapshot) (*snapshot, error) {
+	s := &snapshot{charts: last.charts, chartsAt: last.chartsAt, chartsErr: last.chartsErr}
+	var err error
+	if s.states, err = w.destination.State(ctx, w.feeds); err != nil {
+		return nil, err
+	}
+	if s.summaries, err = w.destination.Summary(ctx, w.feeds); err != nil {
+		return nil, err
+	}
+	if s.runs, err = w.destination.Runs(ctx, shownRuns); err != nil {
+		return nil, err
+	}
+	s.reasons = map[load.Feed][]reason{}
+	for _, f := range w.feeds {
+		known := last.reasons[f]
+		if n := s.summaries[f].Rejects; n == last.summaries[f].Rejects {
+			s.reasons[f] = known // reading rejects takes their payloads along: not for nothing
+			continue
+		}
+		if s.reasons[f], err = w.countReasons(ctx, f); err != nil {
+			return nil, err
+		}
+	}
+	s.at = time.Now()
+	return s, nil
+}
+
+// countReasons counts rejects by their reason, the most frequent first.
+func (w *watch) countReasons(ctx context.Context, f load.Feed) ([]reason, error) {
+	counts, seen := map[string]int64{}, 0
+	err := w.destination.Rejects(ctx, f, func(r *warehouse.Reject) error {
+		counts[r.Reason]++
+		if seen++; seen == countedRejects {
+			return errEnough
+		}
+		return nil
+	})
+	if err != nil && seen < countedRejects {
+		return nil, err
+	}
+	var reasons []reason
+	for _, text := range slices.Sorted(maps.Keys(counts)) {
+		reasons = append(reasons, reason{text, counts[text]})
+	}
+	slices.SortStableFunc(reasons, func(a, b reason) int { return int(b.count - a.count) })
+	return reasons, nil
+}
+
+// redraw draws the charts anew if a run ended since, or they are old, and puts
+// them beside s.
+func (w *watch) redraw(ctx context.Context, s *snapshot) {
+	if w.draw == nil || time.Since(s.chartsAt) < chartsEvery && !s.endedSince(s.chartsAt) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, watchPatience)
+	defer cancel()
+	at := time.Now()
+	charts, err := w.draw(ctx)
+	drawn := *s
+	drawn.chartsAt, drawn.chartsErr = at, err
+	if err == nil {
+		drawn.charts = charts
+	} else if ctx.Err() == nil {
+		w.log.Warn("the charts cannot be drawn", "error", err)
+	}
+	w.latest.Store(&drawn)
+}
+
+// endedSince reports whether a run ended after a moment.
+func (s *snapshot) endedSince(t time.Time) bool {
+	return len(s.runs) > 0 && s.runs[0].FinishedAt.Valid && s.runs[0].FinishedAt.V.Time().After(t)
+}
