@@ -1,6 +1,7 @@
 package schedule_test
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,41 +25,45 @@ func (f fields) allow(wall time.Time) bool {
 	return day && in(f.minutes, wall.Minute()) && in(f.hours, wall.Hour()) && in(f.months, int(wall.Month()))
 }
 
-func in(list []int, n int) bool {
-	for _, v := range list {
-		if v == n {
-			return true
-		}
-	}
-	return list == nil
-}
+func in(list []int, n int) bool { return list == nil || slices.Contains(list, n) }
 
-// wallOf is what the clock shows, taken from its printed digits.
+// A minute is a moment and the time that the wall shows then, or would show had
+// the clock not jumped over it; as if it were in UTC.
+type minute struct{ moment, wall time.Time }
+
+// wallOf is what the clock shows, taken from its hands.
 func wallOf(moment time.Time, location *time.Location) time.Time {
-	wall, err := time.Parse("2006-01-02 15:04", moment.In(location).Format("2006-01-02 15:04"))
-	if err != nil {
-		panic(err)
-	}
-	return wall
+	year, month, day := moment.In(location).Date()
+	hour, min, _ := moment.In(location).Clock()
+	return time.Date(year, month, day, hour, min, 0, 0, time.UTC)
 }
 
-// due lists the moments after from, and until to, at which a run is due. Both
-// are whole minutes.
-func (f fields) due(location *time.Location, from, to time.Time) []time.Time {
-	var moments []time.Time
+// watch lists what the wall shows for the first time after from, and until to.
+// Both are whole minutes.
+func watch(location *time.Location, from, to time.Time) []minute {
+	var seen []minute
 	// Begin a day before, to know what the wall has shown.
-	shown := wallOf(from.Add(-24*time.Hour), location)
-	for now := from.Add(-24 * time.Hour); !now.After(to); now = now.Add(time.Minute) {
-		due := false
+	now := from.Add(-24 * time.Hour)
+	for shown := wallOf(now, location); !now.After(to); now = now.Add(time.Minute) {
 		for wall := wallOf(now, location); shown.Before(wall); {
 			shown = shown.Add(time.Minute)
-			due = due || f.allow(shown)
-		}
-		if due && now.After(from) {
-			moments = append(moments, now)
+			if now.After(from) {
+				seen = append(seen, minute{now, shown})
+			}
 		}
 	}
-	return moments
+	return seen
+}
+
+// due lists the moments at which a run is due.
+func (f fields) due(seen []minute) []time.Time {
+	var moments []time.Time
+	for _, m := range seen {
+		if f.allow(m.wall) {
+			moments = append(moments, m.moment)
+		}
+	}
+	return slices.CompactFunc(moments, time.Time.Equal)
 }
 
 // timetables are expressions beside what they mean.
