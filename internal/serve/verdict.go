@@ -115,16 +115,17 @@ func judgeRuns(runs []warehouse.SyncRun, now time.Time) (problem, bool) {
 	switch runs[0].Status {
 	case warehouse.RunPartial:
 		found.Level = levelLook
-		found.What, found.Do = "The last run was not complete.", "What it could read is kept, and the next run reads the rest. Its errors stand below."
+		found.What, found.Do = "The last run was not complete", "What it could read is kept, and the next run reads the rest. Its errors stand below."
 	case warehouse.RunKilled:
 		found.Level = levelLook
-		found.What, found.Do = "The last run was ended from outside before it was done.", "The next run goes on from what it kept. See whether memory or time ran out."
+		found.What, found.Do = "The last run was ended from outside before it was done", "The next run goes on from what it kept. See whether memory or time ran out."
 	default:
-		found.What, found.Do = "The last run failed.", "Its errors stand below; convsync check tries each step."
+		found.What, found.Do = "The last run failed", "Its errors stand below; convsync check tries each step."
 	}
 	if first > 0 {
-		found.What += fmt.Sprintf(" So did not succeed the %s before it.", count(int64(first), "run"))
+		found.What += fmt.Sprintf(", and %s before it did not succeed either", count(int64(first), "run"))
 	}
+	found.What += "."
 	return found, true
 }
 
