@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"internal/house":         {},
 	"migrations":             {},
 	"schemas":                {},
-	"deploy":                 {}, // its tests alone take the program and what stands around it
+	"deploy":                 {},    // its tests alone take the program and what stands around it
 	"cmd/sync":               {"*"}, // the only place that wires stages to concrete loaders
 }
 

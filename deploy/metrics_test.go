@@ -1,0 +1,207 @@
+package deploy
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// serving is a real `convsync serve`, until the test ends.
+func serving(t *testing.T) (url string) {
+	t.Helper()
+	database, from := loaded(t)
+	ready := program(t, configuration(from, database), "serve", "--run-now", "--log-level", "error")
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), ready.Path, ready.Args[1:]...)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_, _ = io.Copy(io.Discard, stderr)
+		_ = cmd.Wait()
+	})
+	line, err := bufio.NewReader(stderr).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return regexp.MustCompile(`http://\S+`).FindString(line)
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	res, err := http.Get(url) //nolint:noctx // of this machine, in a test
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close() //nolint:errcheck // read whole
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// exposed are the series that a service shows once it has run, without values.
+func exposed(t *testing.T, url string) string {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(time.Minute)
+	for {
+		text := get(t, url+"/metrics")
+		if strings.Contains(text, "convsync_last_run_timestamp_seconds{") && strings.Contains(text, "convsync_watermark_age_seconds{") {
+			return text
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("no run and no watermark is told:\n%s", text)
+		}
+	}
+}
+
+// alert is a rule as Prometheus has it.
+type alert struct {
+	Alert, Expr, For    string
+	Labels, Annotations map[string]string
+}
+
+func alerts(t *testing.T) (all []alert) {
+	t.Helper()
+	rules := documents(t, "deploy/prometheus/rules.yaml")[0]
+	for _, group := range at(rules, "groups").([]any) {
+		for _, rule := range at(group, "rules").([]any) {
+			a := alert{Labels: map[string]string{}, Annotations: map[string]string{}}
+			for key, value := range rule.(map[string]any) {
+				switch key {
+				case "alert":
+					a.Alert = value.(string)
+				case "expr":
+					a.Expr = value.(string)
+				case "for":
+					a.For = value.(string)
+				case "labels", "annotations":
+					into := map[string]map[string]string{"labels": a.Labels, "annotations": a.Annotations}[key]
+					for k, v := range value.(map[string]any) {
+						into[k] = v.(string)
+					}
+				default:
+					t.Fatalf("the key %s is not one of an alert", key)
+				}
+			}
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+var (
+	metricName = regexp.MustCompile(`\b(convsync|process|go)_\w+`)
+	matcher    = regexp.MustCompile(`\b(convsync_\w+)\{([^}]*)\}`)
+	labelName  = regexp.MustCompile(`(\w+)\s*[=!]`)
+)
+
+// TestEveryMetricThatIsAskedForExists asks a service that has run, and holds
+// each name in dashboards and rules against what it shows, and each label.
+func TestEveryMetricThatIsAskedForExists(t *testing.T) {
+	t.Parallel()
+	queries := map[string]string{}
+	for _, a := range alerts(t) {
+		queries[a.Alert] = a.Expr
+	}
+	for _, name := range dashboardNames {
+		d := readDashboard(t, name)
+		for _, v := range d.Templating.List {
+			if strings.HasPrefix(v.Query, "label_values(") {
+				queries["$"+v.Name] = v.Query
+			}
+		}
+		for _, p := range d.Panels {
+			for _, q := range p.Targets {
+				if q.Expr != "" {
+					queries[p.Title+" "+q.RefID] = q.Expr
+				}
+			}
+		}
+	}
+	if len(queries) < 20 {
+		t.Errorf("only %d queries found", len(queries))
+	}
+	shown := exposed(t, serving(t))
+	for title, query := range queries {
+		for _, name := range metricName.FindAllString(query, -1) {
+			// Of what did not happen yet there is no series, but its kind is told.
+			if !strings.Contains(shown, "\n"+name+"{") && !strings.Contains(shown, "\n"+name+" ") {
+				t.Errorf("%s: there is no metric %s", title, name)
+			}
+		}
+		for _, found := range matcher.FindAllStringSubmatch(query, -1) {
+			for _, label := range labelName.FindAllStringSubmatch(found[2], -1) {
+				if !regexp.MustCompile(`\n` + found[1] + `\{[^}]*\b` + label[1] + `="`).MatchString(shown) {
+					t.Errorf("%s: %s has no label %s", title, found[1], label[1])
+				}
+			}
+		}
+	}
+}
+
+// TestTheImagesHealthCheckAsksAService runs the command of the Dockerfile.
+func TestTheImagesHealthCheckAsksAService(t *testing.T) {
+	t.Parallel()
+	found := regexp.MustCompile(`CMD \["bash", "-c", "(.*)"\]`).FindStringSubmatch(read(t, "Dockerfile"))
+	if found == nil {
+		t.Fatal("there is no health check")
+	}
+	script := strings.ReplaceAll(found[1], `\\`, `\`)
+	check := func(port string) error {
+		return exec.CommandContext(t.Context(), "bash", "-c", strings.ReplaceAll(script, "8080", port)).Run()
+	}
+	url := serving(t)
+	if err := check(url[strings.LastIndexByte(url, ':')+1:]); err != nil {
+		t.Errorf("a service that answers is not healthy: %v", err)
+	}
+	if check("1") == nil {
+		t.Error("what does not answer is healthy")
+	}
+}
+
+func TestEveryAlertHasARunbook(t *testing.T) {
+	t.Parallel()
+	pages := map[string]bool{}
+	for _, a := range alerts(t) {
+		page := "docs/runbooks/" + a.Alert + ".md"
+		pages[a.Alert+".md"] = true
+		if a.Annotations["runbook"] != page {
+			t.Errorf("%s names the runbook %q, not %s", a.Alert, a.Annotations["runbook"], page)
+		}
+		if a.Annotations["summary"] == "" || a.Annotations["description"] == "" || a.Labels["severity"] == "" {
+			t.Errorf("%s has no summary, description or severity", a.Alert)
+		}
+		for _, section := range []string{"# " + a.Alert + "\n", "## What it means", "## What to do", "## When it is over"} {
+			if !strings.Contains(read(t, page), section) {
+				t.Errorf("%s has no %q", page, section)
+			}
+		}
+	}
+	entries, err := os.ReadDir("../docs/runbooks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !pages[e.Name()] {
+			t.Errorf("docs/runbooks/%s is of no alert", e.Name())
+		}
+	}
+}
