@@ -58,7 +58,7 @@ func (d *Database) readPage(ctx context.Context, feed load.Feed, at *page) (rows
 			return err
 		}
 		stored := make(map[string]*warehouse.Rows, len(ids))
-		if err := readBack(ctx, tx, stored, feed.ProjectID, ids, distinct(starts)); err != nil {
+		if err := readBack(ctx, tx, stored, feed.ProjectID, ids, starts); err != nil {
 			return err
 		}
 		for _, id := range ids {
@@ -74,13 +74,6 @@ const pageOfKeys = `SELECT conversation_id, started_at, turns_loaded FROM conver
 	WHERE project_id = $1 AND environment = $2 AND started_at >= $3 AND started_at < $5
 		AND (started_at > $3 OR conversation_id COLLATE "C" > $4)
 	ORDER BY started_at, conversation_id COLLATE "C" LIMIT $6`
-
-// byIndex makes the planner walk the index, which has the order. Without
-// statistics it would sort all of the feed for each page.
-func byIndex(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off", pgx.QueryExecModeSimpleProtocol)
-	return err
-}
 
 // pageKeys lists the conversations of the next page.
 func pageKeys(ctx context.Context, tx pgx.Tx, feed load.Feed, at page) (ids []string, starts []time.Time, err error) {

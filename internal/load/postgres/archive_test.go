@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"convsync/internal/load/loadtest"
+	"convsync/internal/load/pgtest"
 	"convsync/internal/warehouse"
 )
 
@@ -58,24 +59,51 @@ func TestAPageIsReadByTheIndex(t *testing.T) {
 	t.Parallel()
 	d, _ := prepared(t)
 	loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon))
+	plan := planOf(t, d, pageOfKeys, "p", loadtest.Live, loadtest.Noon, "", loadtest.Noon.AddDate(0, 1, 0), pageConversations)
+	if strings.Contains(plan, "Seq Scan") || strings.Contains(plan, "Bitmap") || !strings.Contains(plan, "Incremental Sort") ||
+		!strings.Contains(plan, "conversations_2024_03_project_id_environment_started_at_idx") {
+		t.Errorf("the plan of a page is\n%s", plan)
+	}
+}
+
+func TestRowsAreReadBackByOneProbeEach(t *testing.T) {
+	t.Parallel()
+	d, database := prepared(t)
+	var rows []*warehouse.Rows
+	for i := range 1500 { // of a few the planner may go by any index
+		rows = append(rows, loadtest.Conversation("p", fmt.Sprintf("c-%04d", i), loadtest.Noon.Add(time.Duration(i)*time.Minute)))
+	}
+	loadOne(t, d, rows...)
+	for _, before := range []string{"SELECT 1", "ANALYZE"} { // without statistics, and with
+		pgtest.Exec(t, inSchema(t, database, "polyai"), before)
+		for _, table := range partitioned() {
+			plan := planOf(t, d, "SELECT * FROM "+partOf(table), "p", []string{"c-0001", "c-0002"}, []time.Time{loadtest.Noon, loadtest.Noon})
+			if !strings.Contains(plan, "_2024_03_pkey on") || !strings.Contains(plan, "Index Cond: ((project_id = 'p'::text) AND (conversation_id = asked.id)") {
+				t.Errorf("%s: the plan is\n%s", table, plan)
+			}
+		}
+	}
+}
+
+// planOf is how the server would answer a query when it is to go by the indexes.
+func planOf(t *testing.T, d *Database, query string, args ...any) (plan string) {
+	t.Helper()
 	err := pgx.BeginFunc(t.Context(), d.pool, func(tx pgx.Tx) error {
 		if err := byIndex(t.Context(), tx); err != nil {
 			return err
 		}
-		rows, err := tx.Query(t.Context(), "EXPLAIN "+pageOfKeys, pgx.QueryExecModeSimpleProtocol, "p", loadtest.Live, loadtest.Noon, "", loadtest.Noon.AddDate(0, 1, 0), pageConversations)
+		found, err := tx.Query(t.Context(), "EXPLAIN "+query, append([]any{pgx.QueryExecModeSimpleProtocol}, args...)...)
 		if err != nil {
 			return err
 		}
-		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		plan := strings.Join(lines, "\n")
-		if strings.Contains(plan, "Seq Scan") || strings.Contains(plan, "Bitmap") || !strings.Contains(plan, "Incremental Sort") || !strings.Contains(plan, "conversations_2024_03_project_id_environment_started_at_idx") {
-			t.Errorf("the plan of a page is\n%s", plan)
-		}
+		lines, err := pgx.CollectRows(found, pgx.RowTo[string])
+		plan = strings.Join(lines, "\n")
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return plan
 }
 
 func TestASlowReaderHoldsNoTransaction(t *testing.T) {
@@ -111,7 +139,7 @@ func TestReadingThatLosesItsConnectionSaysSo(t *testing.T) {
 		wantState(t, err, "the server is up")
 	}
 	mine := errors.New("an error of the reader's own")
-	if err := d.Read(t.Context(), feed, ever, never, func(*warehouse.Rows) error { return mine }); err != mine {
+	if err := d.Read(t.Context(), feed, ever, never, func(*warehouse.Rows) error { return mine }); !errors.Is(err, mine) {
 		t.Errorf("got %v, want the reader's own error as it is", err)
 	}
 }

@@ -12,23 +12,26 @@ import (
 )
 
 // BenchmarkStage loads batches of 256 conversations of 15 turns from two
-// goroutines: all of them new, and the same once more.
+// goroutines: all of them new, all of them changed, and the same once more.
 func BenchmarkStage(b *testing.B) {
 	const batches, size = 24, 256
-	for _, again := range []bool{false, true} {
-		b.Run(map[bool]string{false: "new", true: "unchanged"}[again], func(b *testing.B) {
+	for _, what := range []string{"new", "changed", "unchanged"} {
+		b.Run(what, func(b *testing.B) {
 			d, _ := prepared(b)
 			w, err := d.Begin(b.Context(), load.Owner{RunID: "run-1"})
 			if err != nil {
 				b.Fatal(err)
 			}
 			defer w.Close()
-			round := 0
+			round, note := 0, ""
 			fresh := func() [][]*warehouse.Rows {
-				if !again {
+				switch what {
+				case "new":
 					round++
+				case "changed":
+					note += "x"
 				}
-				return manyConversations(round, batches, size)
+				return manyConversations(round, batches, size, note)
 			}
 			stageAll(b, w, fresh())
 			for b.Loop() {
@@ -42,12 +45,31 @@ func BenchmarkStage(b *testing.B) {
 	}
 }
 
-func manyConversations(round, batches, size int) [][]*warehouse.Rows {
+// BenchmarkRead reads 6,144 conversations of 15 turns over six weeks.
+func BenchmarkRead(b *testing.B) {
+	const batches, size = 24, 256
+	d, _ := prepared(b)
+	w, err := d.Begin(b.Context(), load.Owner{RunID: "run-1"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer w.Close()
+	stageAll(b, w, manyConversations(0, batches, size, ""))
+	for b.Loop() {
+		read := 0
+		if err := d.Read(b.Context(), feed, ever, never, func(*warehouse.Rows) error { read++; return nil }); err != nil || read != batches*size {
+			b.Fatalf("%d are read, %v", read, err)
+		}
+	}
+	b.ReportMetric(float64(b.N*batches*size)/b.Elapsed().Seconds(), "conversations/s")
+}
+
+func manyConversations(round, batches, size int, note string) [][]*warehouse.Rows {
 	made := make([][]*warehouse.Rows, batches)
 	for i := range made {
 		for j := range size {
 			start := loadtest.Noon.Add(time.Duration(i*size+j) * 10 * time.Minute)
-			made[i] = append(made[i], loadtest.Conversation("p", fmt.Sprintf("c-%d-%d-%d", round, i, j), start, loadtest.Turns(15)))
+			made[i] = append(made[i], loadtest.Conversation("p", fmt.Sprintf("c-%d-%d-%d", round, i, j), start, loadtest.Turns(15), loadtest.Note(note)))
 		}
 	}
 	return made

@@ -73,44 +73,70 @@ func (w *writer) storedRows(ctx context.Context, project string, of []conversati
 	}
 	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, w.pool, moment, func(tx pgx.Tx) error {
-		return readBack(ctx, tx, stored, project, ids, distinct(starts))
+		if err := byIndex(ctx, tx); err != nil {
+			return err
+		}
+		return readBack(ctx, tx, stored, project, ids, starts)
 	})
 	return stored, err
 }
 
-// readBack reads conversations and then their parts, in the order of their keys.
-func readBack(ctx context.Context, q querier, into map[string]*warehouse.Rows, args ...any) error {
-	const ofThese = "WHERE project_id = $1 AND conversation_id = ANY($2) AND started_at = ANY($3) "
-	err := selectAll(ctx, q, &warehouse.Conversations, ofThese, func(c *warehouse.Conversation) {
-		into[c.ConversationID] = &warehouse.Rows{Conversation: *c}
-	}, args...)
-	if err == nil {
-		err = selectAll(ctx, q, &warehouse.Turns, ofThese+"ORDER BY conversation_id, turn_index", func(t *warehouse.Turn) {
-			if r := into[t.ConversationID]; r != nil {
-				r.Turns = append(r.Turns, *t)
-			}
-		}, args...)
-	}
-	if err == nil {
-		err = selectAll(ctx, q, &warehouse.Entities, ofThese+`ORDER BY conversation_id, turn_index, name COLLATE "C", ordinal`, func(e *warehouse.Entity) {
-			if r := into[e.ConversationID]; r != nil {
-				r.Entities = append(r.Entities, *e)
-			}
-		}, args...)
-	}
-	if err == nil {
-		err = selectAll(ctx, q, &warehouse.Metrics, ofThese+`ORDER BY conversation_id, name COLLATE "C", ordinal`, func(m *warehouse.Metric) {
-			if r := into[m.ConversationID]; r != nil {
-				r.Metrics = append(r.Metrics, *m)
-			}
-		}, args...)
-	}
-	if err == nil {
-		err = selectAll(ctx, q, &warehouse.AudioReferences, ofThese+"ORDER BY conversation_id, direction, redacted", func(a *warehouse.AudioReference) {
-			if r := into[a.ConversationID]; r != nil {
-				r.Audio = append(r.Audio, *a)
-			}
-		}, args...)
-	}
+// byIndex makes the planner go by the indexes for the rest of a transaction.
+// Without statistics, as during a first load, it would scan and sort months.
+func byIndex(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off", pgx.QueryExecModeSimpleProtocol)
 	return err
+}
+
+// readBack reads conversations and then their parts, in the order of their keys,
+// in a transaction that goes by the indexes.
+func readBack(ctx context.Context, tx pgx.Tx, into map[string]*warehouse.Rows, project string, ids []string, starts []time.Time) error {
+	b := &backReader{ctx: ctx, tx: tx, args: []any{project, ids, starts}}
+	readPart(b, &warehouse.Conversations, "conversation_id", func(c *warehouse.Conversation) {
+		into[c.ConversationID] = &warehouse.Rows{Conversation: *c}
+	})
+	readPart(b, &warehouse.Turns, "conversation_id, turn_index", func(t *warehouse.Turn) {
+		if r := into[t.ConversationID]; r != nil {
+			r.Turns = append(r.Turns, *t)
+		}
+	})
+	readPart(b, &warehouse.Entities, `conversation_id, turn_index, name COLLATE "C", ordinal`, func(e *warehouse.Entity) {
+		if r := into[e.ConversationID]; r != nil {
+			r.Entities = append(r.Entities, *e)
+		}
+	})
+	readPart(b, &warehouse.Metrics, `conversation_id, name COLLATE "C", ordinal`, func(m *warehouse.Metric) {
+		if r := into[m.ConversationID]; r != nil {
+			r.Metrics = append(r.Metrics, *m)
+		}
+	})
+	readPart(b, &warehouse.AudioReferences, "conversation_id, direction, redacted", func(a *warehouse.AudioReference) {
+		if r := into[a.ConversationID]; r != nil {
+			r.Audio = append(r.Audio, *a)
+		}
+	})
+	return b.err
+}
+
+// backReader reads the parts of the conversations of args (project, ids and
+// starts), until an error.
+type backReader struct {
+	ctx  context.Context
+	tx   pgx.Tx
+	args []any
+	err  error
+}
+
+func readPart[R any](b *backReader, t *warehouse.Table[R], order string, use func(*R)) {
+	if b.err == nil {
+		b.err = selectFrom(b.ctx, b.tx, t, partOf(t.Name)+" ORDER BY "+order, use, b.args...)
+	}
+}
+
+// partOf are a table's rows of conversations: of each id and start one probe of
+// one partition, whatever the planner thinks. A list of ids and one of starts
+// would be as many probes as both multiplied.
+func partOf(table string) string {
+	return "unnest($2::text[], $3::timestamptz[]) AS asked (id, at) CROSS JOIN LATERAL (SELECT * FROM " + table +
+		" WHERE project_id = $1 AND conversation_id = asked.id AND started_at = asked.at OFFSET 0) AS found"
 }

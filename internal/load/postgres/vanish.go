@@ -24,9 +24,8 @@ func vanish(ctx context.Context, tx pgx.Tx, st *load.Stretch) (ids []string, wri
 	if st.DeleteMissing {
 		return ids, nil, removeRows(ctx, tx, st.Feed.ProjectID, ids, starts)
 	}
-	marked, err := tx.Exec(ctx, `UPDATE conversations SET missing_since = $4
-		WHERE project_id = $1 AND conversation_id = ANY($2) AND started_at = ANY($3)`,
-		st.Feed.ProjectID, ids, distinct(starts), st.At.Time())
+	marked, err := tx.Exec(ctx, "UPDATE conversations SET missing_since = $5 "+ofThese,
+		append(these(st.Feed.ProjectID, ids, starts), st.At.Time())...)
 	if err == nil {
 		_, err = tx.Exec(ctx, "DELETE FROM open_conversations WHERE project_id = $1 AND conversation_id = ANY($2)", st.Feed.ProjectID, ids)
 	}

@@ -57,21 +57,23 @@ func remove(ctx context.Context, tx pgx.Tx, project string, writes []*write) err
 	return removeRows(ctx, tx, project, ids, starts)
 }
 
+// ofThese are the rows of conversations. The ids say which; the first and the
+// last start say which partitions to look at.
+const ofThese = "WHERE project_id = $1 AND conversation_id = ANY($2) AND started_at BETWEEN $3 AND $4"
+
+// these are the arguments of ofThese; there is one conversation at least.
+func these(project string, ids []string, starts []time.Time) []any {
+	return []any{project, ids, slices.MinFunc(starts, time.Time.Compare), slices.MaxFunc(starts, time.Time.Compare)}
+}
+
 // removeRows deletes conversations with all their parts, whose keys are gone.
 func removeRows(ctx context.Context, tx pgx.Tx, project string, ids []string, starts []time.Time) error {
-	pruning := distinct(starts) // only their partitions are looked at
-	batch := &pgx.Batch{}
+	batch, args := &pgx.Batch{}, these(project, ids, starts)
 	for _, table := range partitioned() {
-		batch.Queue("DELETE FROM "+table+" WHERE project_id = $1 AND conversation_id = ANY($2) AND started_at = ANY($3)",
-			project, ids, pruning)
+		batch.Queue("DELETE FROM "+table+" "+ofThese, args...)
 	}
 	batch.Queue("DELETE FROM open_conversations WHERE project_id = $1 AND conversation_id = ANY($2)", project, ids)
 	return tx.SendBatch(ctx, batch).Close()
-}
-
-func distinct(times []time.Time) []time.Time {
-	times = slices.SortedFunc(slices.Values(times), time.Time.Compare)
-	return slices.CompactFunc(times, time.Time.Equal)
 }
 
 // add copies the conversations in, keys first: that is where two who write the
