@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"errors"
 	"io"
 	"os"
 	"slices"
@@ -30,7 +31,7 @@ func documents(t *testing.T, path string) (all []map[string]any) {
 	for {
 		var doc map[string]any
 		err := decoder.Decode(&doc)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return all
 		}
 		if err != nil {

@@ -20,7 +20,7 @@ func run(m *testing.M) int {
 	if err != nil {
 		panic(err)
 	}
-	defer os.RemoveAll(folder) //nolint:errcheck // it is of no use any more
+	defer os.RemoveAll(folder)
 	binary = filepath.Join(folder, "convsync")
 	return pgtest.Main(m)
 }
@@ -77,11 +77,11 @@ serve: { listen: "127.0.0.1:0" }
 }
 
 // loaded is a Postgres with conversations in it, loaded as a user does.
-func loaded(t *testing.T) (database, from string) {
+func loaded(t *testing.T) (database string) {
 	t.Helper()
-	database, from = pgtest.URL(t), source(t)
-	if out, err := program(t, configuration(from, database), "run", "--log-level", "warn").CombinedOutput(); err != nil {
+	database = pgtest.URL(t)
+	if out, err := program(t, configuration(source(t), database), "run", "--log-level", "warn").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	return database, from
+	return database
 }

@@ -12,13 +12,22 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"convsync/internal/load/pgtest"
 )
 
-// serving is a real `convsync serve`, until the test ends.
+// serving is a real `convsync serve`, from before its first run until the test
+// ends. Lateness, which takes hours to come about, is put in.
 func serving(t *testing.T) (url string) {
 	t.Helper()
-	database, from := loaded(t)
-	ready := program(t, configuration(from, database), "serve", "--run-now", "--log-level", "error")
+	database := pgtest.URL(t)
+	text := configuration(source(t), database)
+	if out, err := program(t, text, "migrate").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	pgtest.Exec(t, database, `INSERT INTO polyai.sync_lateness (project_id, environment, measure, upper_seconds, count)
+		VALUES ('acme-team-4', 'live', 'arrival', 60, 100)`)
+	ready := program(t, text, "serve", "--run-now", "--log-level", "error")
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), ready.Path, ready.Args[1:]...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -45,7 +54,7 @@ func get(t *testing.T, url string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close() //nolint:errcheck // read whole
+	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -80,30 +79,46 @@ func Whole(slices []Span, failed []*SpanError) []Span {
 
 // readSlices reads slices in parallel; what fn returns of a failure ends it all.
 func (r *Reader) readSlices(ctx context.Context, slices []Span, emit Emit, fn func(*SpanError) error) error {
-	g, groupCtx := errgroup.WithContext(ctx)
+	// No errgroup.WithContext: it would make the failure of one slice the cause
+	// of the end of the others, whose errors would then look like it.
+	groupCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	var first error
+	var once sync.Once
+	var reading sync.WaitGroup
 	for _, s := range slices {
 		if r.Slots.Acquire(groupCtx, 1) != nil {
 			break // all ends
 		}
-		g.Go(func() error {
-			err := func() error {
-				defer r.Slots.Release(1)
-				return r.readSlice(groupCtx, &walk{Reader: r, span: s, ask: s, patience: unhurried, emit: emit})
-			}()
-			var dense *denseError
-			switch {
-			case err == nil:
-				return nil
-			case errors.As(err, &dense):
-				return r.readSlices(groupCtx, s.cut(dense.parts(s, r.PageSize)), emit, fn)
+		reading.Go(func() {
+			if err := r.readOne(groupCtx, s, emit, fn); err != nil {
+				once.Do(func() {
+					first = err
+					stop()
+				})
 			}
-			return fn(&SpanError{s, err})
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return err
+	reading.Wait()
+	if first != nil {
+		return first
 	}
 	return ctx.Err()
+}
+
+// readOne reads a slice in a slot that was acquired, and frees it; where the
+// slice is dense, by parts.
+func (r *Reader) readOne(ctx context.Context, s Span, emit Emit, fn func(*SpanError) error) error {
+	err := r.readSlice(ctx, &walk{Reader: r, span: s, ask: s, patience: unhurried, emit: emit})
+	r.Slots.Release(1)
+	var dense *denseError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &dense):
+		return r.readSlices(ctx, s.cut(dense.parts(s, r.PageSize)), emit, fn)
+	}
+	return fn(&SpanError{s, err})
 }
 
 func (r *Reader) log(msg string, args ...any) {

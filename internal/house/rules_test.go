@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"internal/verify":        {"internal/extract", "internal/transform", "internal/load", "internal/pipeline", "internal/warehouse"},
 	"internal/schedule":      {}, // it knows when, and not what
 	"internal/serve":         {"internal/load", "internal/pipeline", "internal/warehouse"},
+	"internal/notify":        {"internal/load", "internal/pipeline", "internal/warehouse"},
 	"internal/house":         {},
 	"migrations":             {},
 	"schemas":                {},
@@ -50,8 +51,9 @@ var livesIn = map[string][]string{
 
 // usedIn is, for names of the standard library, the packages that may use them.
 var usedIn = map[string][]string{
-	// Requests leave through one client, which guards the key.
-	"net/http.Client":                {"internal/polyai"},
+	// Requests to the source leave through one client, which guards the key;
+	// notify's go to those who are told, and guard their URLs.
+	"net/http.Client":                {"internal/polyai", "internal/notify"},
 	"net/http.Transport":             {"internal/polyai"},
 	"net/http.DefaultClient":         {},
 	"net/http.DefaultTransport":      {"internal/polyai"},
@@ -60,7 +62,7 @@ var usedIn = map[string][]string{
 	"net/http.Post":                  {},
 	"net/http.PostForm":              {},
 	"net/http.NewRequest":            {},
-	"net/http.NewRequestWithContext": {"internal/polyai"},
+	"net/http.NewRequestWithContext": {"internal/polyai", "internal/notify"},
 	// The environment is read in one place, and reaches it from main.
 	"os.Getenv":    {},
 	"os.Environ":   {"internal/load/pgtest"},

@@ -8,6 +8,7 @@ import (
 
 	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/transform"
 	"convsync/internal/warehouse"
 )
 
@@ -126,16 +127,18 @@ func (w *world) checkWatermark(o *outcome, after standing) {
 	}
 }
 
-// checkCovered: what was visible when a stretch was read is stored, as it was
-// then or later.
+// checkCovered: what was visible when a stretch was read, and is listed there
+// since, is stored as it was then or later. What moved or was gone for a while
+// says nothing: of merged stretches the reading time is the oldest.
 func (w *world) checkCovered(after standing) {
 	for _, covered := range after.coverage {
 		for _, c := range w.source.conversations {
-			v := c.as(covered.ReadAt)
-			if v == nil || !v.listed || v.second() < covered.From || v.second() >= covered.Until {
+			if !c.stays(covered.ReadAt, w.source.clock) {
 				continue
 			}
-			if w.contentOf(c.id) < v.content && (w.contentOf(c.id) > 0 || !w.deleteMissing || c.stays(covered.ReadAt, w.source.clock)) {
+			v := c.as(covered.ReadAt)
+			inside := covered.From <= v.second() && v.second() < covered.Until
+			if inside && w.contentOf(c.id) < v.content {
 				w.fail("%s is not stored as it was when %s was read, at %s", c.id, covered.Span, covered.ReadAt.Time())
 			}
 		}
@@ -176,12 +179,12 @@ func (w *world) checkSucceeded(o *outcome) {
 	if text := fmt.Sprint(o.report.Errors); !strings.Contains(text, "where conversations are stored") && !strings.Contains(text, "shows no conversation") {
 		w.fail("the run %s: %s", o.report.Status, text)
 	}
-	for id, r := range w.store.rows {
-		if v := w.find(id).as(w.source.clock); !r.Conversation.MissingSince.Valid && (!v.listed || v.start != r.Conversation.StartedAt) {
+	for id, r := range o.before.rows {
+		if v := w.find(id).as(w.source.clock); !v.listed || v.start != r.Conversation.StartedAt {
 			return
 		}
 	}
-	w.fail("nothing is gone but what is known to be, and yet: %v", o.report.Errors)
+	w.fail("nothing is gone, and yet: %v", o.report.Errors)
 }
 
 // checkReread: what was on the worklist was read again.
@@ -213,7 +216,8 @@ func (w *world) checkReread(o *outcome, after standing) {
 
 // checkShownAgain: when transcripts are shown again, what was hidden is read again.
 func (w *world) checkShownAgain(o *outcome) {
-	if w.store.revealed == 0 {
+	older := slices.ContainsFunc(o.before.coverage, func(c extract.Covered) bool { return c.Shape != transform.Shape })
+	if w.store.revealed == 0 || older { // what is read by newer rules is read last
 		return
 	}
 	for id, r := range w.store.rows {
@@ -256,6 +260,11 @@ func (w *world) checkWhole(o *outcome, after standing) {
 // checkConverged: what is stored is what the source says, and what it no longer
 // lists is missing.
 func (w *world) checkConverged() {
+	for _, c := range covered(w.store.coverage) {
+		if c.Shape != transform.Shape && c.Until > w.start {
+			w.fail("something was never read by the newer rules")
+		}
+	}
 	for _, c := range w.source.conversations {
 		v, stored := c.as(w.source.clock), w.store.rows[c.id]
 		switch outside := v.second() < w.start; {

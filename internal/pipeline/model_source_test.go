@@ -62,6 +62,7 @@ type trouble struct {
 	down fault         // every request from downAt to downEnd
 	// The requests that are down; downEnd 0: none, below 0: to the run's end.
 	downAt, downEnd int
+	broken          extract.Span   // what is asked of it is refused, and nothing else
 	tick            extract.Second // time that passes with a request
 	stopAt          int            // the request at which the run is told to stop; 0: none
 	stop            context.CancelFunc
@@ -119,6 +120,9 @@ func (s *scripted) answer(h http.Header, r *http.Request) (status int, body []by
 		s.trouble.stop()
 	}
 	kind, cursor := s.trouble.of(s.requests), r.URL.Query().Get("cursor")
+	if !s.trouble.broken.Intersect(asked(r)).Empty() {
+		return http.StatusUnprocessableEntity, []byte(`{"message":"made-up trouble"}`)
+	}
 	switch kind {
 	case faultBusy, faultBusyLong:
 		h.Set("Retry-After", map[fault]string{faultBusy: "0", faultBusyLong: "3600"}[kind])
@@ -141,10 +145,10 @@ func (s *scripted) answer(h http.Header, r *http.Request) (status int, body []by
 		next = cursor
 	}
 	body = s.body(page, next)
-	switch {
-	case kind == faultCut:
+	switch kind {
+	case faultCut:
 		return brokenIn, body
-	case kind == faultMalformed:
+	case faultMalformed:
 		body[len(body)/2] = '\x01'
 		return http.StatusOK, body
 	}
@@ -169,7 +173,7 @@ func (s *scripted) body(page []*told, next string) []byte {
 // the place of the last one before it.
 func (s *scripted) page(r *http.Request) (page []*told, next string) {
 	q := r.URL.Query()
-	from, until := queryTime(q.Get("start_time")), queryTime(q.Get("end_time"))
+	from, until := warehouse.TimestampOf(asked(r).From.Time()), warehouse.TimestampOf(asked(r).Until.Time())
 	limit, _ := strconv.Atoi(q.Get("limit"))
 	var found []*told
 	for _, c := range s.conversations {
@@ -197,10 +201,14 @@ func (s *scripted) page(r *http.Request) (page []*told, next string) {
 	return page, next
 }
 
-func queryTime(text string) warehouse.Timestamp {
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		panic(fmt.Sprintf("the source was asked for %q, which is no time", text))
+// asked is what a request asks for.
+func asked(r *http.Request) extract.Span {
+	second := func(name string) extract.Second {
+		at, err := time.Parse(time.RFC3339, r.URL.Query().Get(name))
+		if err != nil {
+			panic(fmt.Sprintf("the source was asked for %s, which has no %s", r.URL, name))
+		}
+		return extract.SecondOf(at)
 	}
-	return warehouse.TimestampOf(at)
+	return extract.Span{From: second("start_time"), Until: second("end_time")}
 }

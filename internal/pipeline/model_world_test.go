@@ -139,6 +139,13 @@ func (w *world) hide(turns, metrics bool) {
 	w.source.hideTurns, w.source.hideMetrics = turns, metrics
 }
 
+// renewRules makes all that was read look as if it was read by older rules.
+func (w *world) renewRules() {
+	for i := range w.store.coverage {
+		w.store.coverage[i].Shape = "older"
+	}
+}
+
 // attempt is how a run is made, and what it meets.
 type attempt struct {
 	backfill extract.Span
@@ -149,7 +156,7 @@ type attempt struct {
 
 // troubled reports whether the run may end early.
 func (a *attempt) troubled() bool {
-	return len(a.trouble.at) > 0 || a.downEnd != 0 || a.stopAt > 0 || a.ending.at > 0
+	return len(a.trouble.at) > 0 || !a.broken.Empty() || a.downEnd != 0 || a.stopAt > 0 || a.ending.at > 0
 }
 
 func (w *world) options(a *attempt) Options {

@@ -43,17 +43,14 @@ func (s *Scheduler) recall(ctx context.Context, e *entry) error {
 // follow gives each slot of an entry its turn, until a stop.
 func (s *Scheduler) follow(e *entry) {
 	for {
-		last, now := e.lastSlot(), time.Now()
+		last := e.lastSlot()
+		if !s.waitUntil(e.timetable.Next(last)) {
+			return
+		}
+		now := time.Now()
 		slot := e.timetable.latest(last, now)
 		if slot.IsZero() {
-			pause := lookEvery
-			if next := e.timetable.Next(last); !next.IsZero() {
-				pause = min(pause, next.Sub(now))
-			}
-			if !s.wait(pause) {
-				return
-			}
-			continue
+			continue // the clock was put back just now
 		}
 		if e.jitter > 0 && !s.wait(rand.N(e.jitter)) || s.isStopping() || s.ctx.Err() != nil {
 			return // the slot is not noted, and will be caught up
@@ -62,6 +59,23 @@ func (s *Scheduler) follow(e *entry) {
 			s.log.WarnContext(s.ctx, "missed; the last slot is caught up", "schedule", e.name, "slot", slot, "since", last)
 		}
 		s.take(e, slot)
+	}
+}
+
+// waitUntil waits for a moment on the clock; without one, for a stop. It tells
+// whether the moment came without a stop.
+func (s *Scheduler) waitUntil(moment time.Time) bool {
+	for {
+		left := time.Until(moment)
+		if moment.IsZero() {
+			left = lookEvery
+		}
+		if left <= 0 {
+			return true
+		}
+		if !s.wait(min(left, lookEvery)) {
+			return false
+		}
 	}
 }
 

@@ -82,6 +82,7 @@ var timetables = map[string]fields{
 	"*/20 * * * *":      {minutes: []int{0, 20, 40}},
 	"*/15 1-3 * * *":    {minutes: []int{0, 15, 30, 45}, hours: []int{1, 2, 3}},
 	"* 2 * * *":         {hours: []int{2}},
+	"*/20 1-3 * * *":    {minutes: []int{0, 20, 40}, hours: []int{1, 2, 3}},
 	"59 23 31 * *":      {minutes: []int{59}, hours: []int{23}, days: []int{31}},
 	"0 12 13 * fri":     {minutes: []int{0}, hours: []int{12}, days: []int{13}, weekdays: []int{5}},
 	"5 4 * mar,oct 5-7": {minutes: []int{5}, hours: []int{4}, months: []int{3, 10}, weekdays: []int{5, 6, 0}},

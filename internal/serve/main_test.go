@@ -71,7 +71,7 @@ func (d *fakeDestination) goAway(err error) {
 	d.away = err
 }
 
-var errAway = errors.New("Postgres at db.example.com does not answer")
+var errAway = errors.New("made up: Postgres at db.example.com does not answer")
 
 // stamp is a moment before now.
 func stamp(now time.Time, ago time.Duration) warehouse.Timestamp {

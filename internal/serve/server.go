@@ -100,18 +100,19 @@ func (s *Server) Start(ctx context.Context) error {
 		return fmt.Errorf("the server cannot listen on %s: %w", s.options.Address, err)
 	}
 	s.listener = listener
+	secure := s.options.CertFile != "" // http.Server sets its TLSConfig by itself too
 	ctx, s.halt = context.WithCancel(ctx)
 	s.working.Go(func() { s.watch.run(ctx) })
 	s.working.Go(func() {
 		serve := s.http.Serve
-		if s.http.TLSConfig != nil {
+		if secure {
 			serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
 		}
 		if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			s.options.Log.Error("the server ended", "error", err)
 		}
 	})
-	s.options.Log.Info("serving", "address", listener.Addr().String(), "tls", s.http.TLSConfig != nil, "guarded", s.options.guarded())
+	s.options.Log.Info("serving", "address", listener.Addr().String(), "tls", secure, "guarded", s.options.guarded())
 	return nil
 }
 

@@ -1,0 +1,37 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"time"
+)
+
+// runCommand tells by a command. What it prints is not kept: it may hold what
+// no log should.
+func runCommand(ctx context.Context, command string, m *Message) error {
+	shell, flag := "sh", "-c"
+	if runtime.GOOS == "windows" {
+		shell, flag = "cmd", "/C"
+	}
+	cmd := exec.CommandContext(ctx, shell, flag, command)
+	cmd.WaitDelay = time.Second // for a grandchild that keeps the pipe open
+	cmd.Stdin = bytes.NewReader(m.body(FormatJSON))
+	problems, recoveries := m.count()
+	cmd.Env = append(cmd.Environ(), "CONVSYNC_TEXT="+m.Text,
+		"CONVSYNC_PROBLEMS="+strconv.Itoa(problems), "CONVSYNC_RECOVERIES="+strconv.Itoa(recoveries))
+	err := cmd.Run()
+	switch exit := (*exec.ExitError)(nil); {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fmt.Errorf("the command did not end within %s", tryTimeout)
+	case errors.As(err, &exit):
+		return fmt.Errorf("the command failed with exit code %d; run it by hand to see what it says", exit.ExitCode())
+	case err != nil:
+		return fmt.Errorf("the command could not be run: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+package notify
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+const (
+	tries      = 3
+	tryTimeout = 10 * time.Second // of one try
+)
+
+// channel is a way to tell people.
+type channel struct {
+	name string
+	send func(ctx context.Context, m *Message) error
+}
+
+// work delivers whenever there was an event, until the notifier is closed.
+func (n *Notifier) work(ctx context.Context) {
+	defer close(n.done)
+	for {
+		select {
+		case <-n.wake:
+			n.deliver(ctx)
+			continue
+		case <-n.quit:
+		}
+		select {
+		case <-n.wake: // the last words
+			n.deliver(ctx)
+		default:
+		}
+		return
+	}
+}
+
+// deliver tells each channel what it has not heard. One that hangs does not
+// hold up the others.
+func (n *Notifier) deliver(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, c := range n.channels {
+		all.Go(func() { n.tell(ctx, c) })
+	}
+	all.Go(func() { n.sendHeartbeat(ctx) })
+	all.Wait()
+}
+
+func (n *Notifier) tell(ctx context.Context, c *channel) {
+	n.mu.Lock()
+	m := newMessage(n.options.Sender, c.name, &n.state, time.Now())
+	n.mu.Unlock()
+	if m == nil {
+		return
+	}
+	if err := persist(ctx, func(ctx context.Context) error { return c.send(ctx, m) }); err != nil {
+		n.log.Error("people could not be told; it is tried again with the next event",
+			"by", c.name, "incidents", len(m.Incidents), "error", err.Error())
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.state.heard(c.name, m)
+	n.save(ctx)
+}
+
+// heard records what a channel was told. What changed meanwhile is due anew.
+func (s *state) heard(channel string, m *Message) {
+	for _, notice := range m.Incidents {
+		if i := s.find(notice.Kind, notice.feed()); i != nil {
+			i.heard(channel, notice.State == StateOpen)
+		}
+	}
+}
+
+// sendHeartbeat says that a run succeeded. One that does not get through is not
+// kept: the next run's says the same.
+func (n *Notifier) sendHeartbeat(ctx context.Context) {
+	n.mu.Lock()
+	beat := n.beat && n.heartbeat != nil
+	n.beat = false
+	n.mu.Unlock()
+	if !beat {
+		return
+	}
+	if err := persist(ctx, n.heartbeat.get); err != nil {
+		n.log.Error("the heartbeat could not be sent; the next run that succeeds sends one", "error", err.Error())
+	}
+}
+
+// persist tries a delivery a few times.
+func persist(ctx context.Context, send func(context.Context) error) error {
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		try, cancel := context.WithTimeout(ctx, tryTimeout)
+		defer cancel()
+		return struct{}{}, send(try)
+	}, backoff.WithBackOff(backoff.NewExponentialBackOff()), backoff.WithMaxTries(tries))
+	return err
+}

@@ -1,0 +1,119 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+// endpoint is a URL that is a secret: of it, errors name the host alone.
+type endpoint struct {
+	name   string // for errors
+	url    URLFunc
+	client *http.Client
+}
+
+func newClient(transport http.RoundTripper) *http.Client {
+	return &http.Client{
+		Transport: transport,
+		// A redirect could lead to where the message must not go.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+func (e *endpoint) post(ctx context.Context, body []byte) error {
+	return e.ask(ctx, http.MethodPost, body)
+}
+func (e *endpoint) get(ctx context.Context) error { return e.ask(ctx, http.MethodGet, nil) }
+
+func (e *endpoint) ask(ctx context.Context, method string, body []byte) error {
+	u, err := e.resolve(ctx)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
+	if err != nil {
+		return backoff.Permanent(e.errNoURL())
+	}
+	req.Header.Set("User-Agent", "convsync")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	res, err := e.client.Do(req)
+	if err != nil {
+		return e.failed(ctx, u, err)
+	}
+	defer res.Body.Close()                                       //nolint:errcheck // the status is all that counts
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // so that the connection can be used again
+	return e.judge(u, res.StatusCode)
+}
+
+func (e *endpoint) resolve(ctx context.Context) (*url.URL, error) {
+	text, err := e.url(ctx)
+	if err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(text) // its error would repeat the URL
+	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return nil, backoff.Permanent(e.errNoURL())
+	}
+	if u.Scheme == "http" && !isLoopback(u.Hostname()) {
+		return nil, backoff.Permanent(fmt.Errorf("the %s's URL, at %s, must not travel in the clear: use https, or http to this machine only",
+			e.name, u.Host))
+	}
+	return u, nil
+}
+
+func (e *endpoint) errNoURL() error {
+	return fmt.Errorf("the %s's URL is none: expected one such as https://hooks.example.com/…", e.name)
+}
+
+// judge tells by the status whether the message was taken.
+func (e *endpoint) judge(u *url.URL, status int) error {
+	said := fmt.Sprintf("the %s at %s answered %d %s", e.name, u.Host, status, http.StatusText(status))
+	switch {
+	case status >= 200 && status < 300:
+		return nil
+	case status >= 300 && status < 400:
+		return backoff.Permanent(errors.New(said + ": redirects are not followed; use the URL that it leads to"))
+	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests, status >= 500:
+		return errors.New(said)
+	}
+	return backoff.Permanent(errors.New(said + ": check that its URL is whole and still valid"))
+}
+
+// failed says why there was no answer, without the URL.
+func (e *endpoint) failed(ctx context.Context, u *url.URL, err error) error {
+	if inner := (*url.Error)(nil); errors.As(err, &inner) { // it would repeat the whole address
+		err = inner.Err
+	}
+	why := err.Error()
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		why = fmt.Sprintf("there was no answer within %s", tryTimeout)
+	}
+	password, _ := u.User.Password()
+	for _, secret := range []string{u.String(), u.RequestURI(), u.EscapedPath(), u.Path, u.RawQuery, password} {
+		if len(secret) > 1 { // a server may echo what it was asked
+			why = strings.ReplaceAll(why, secret, "[redacted]")
+		}
+	}
+	return fmt.Errorf("the %s at %s could not be reached: %s", e.name, u.Host, why)
+}
+
+// isLoopback reports whether a host is this machine, to itself. Other names
+// than localhost are not looked up: what they lead to can change.
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}

@@ -1,0 +1,134 @@
+package notify
+
+import (
+	"slices"
+	"time"
+
+	"convsync/internal/load"
+)
+
+// The kinds of incident.
+const (
+	kindRun     = "run_failed"     // as a whole
+	kindProject = "project_failed" // a feed of a run, or parts of it
+	kindRejects = "rejects"        // more new ones than a run may meet
+	kindOld     = "data_old"
+)
+
+const (
+	// quiet is how long after its end an incident that opens again is not told:
+	// what comes and goes would else be told each time. One that stays open for
+	// longer is told, since the last word was that all is well.
+	quiet = 10 * time.Minute
+	// keepEnded bounds how long an end waits for a channel that is broken.
+	keepEnded = 7 * 24 * time.Hour
+)
+
+// incident is something that is wrong, or was.
+type incident struct {
+	Kind        string    `json:"kind"`
+	ProjectID   string    `json:"project_id,omitempty"`
+	Environment string    `json:"environment,omitempty"`
+	What        string    `json:"what"`
+	Why         string    `json:"why"`
+	Since       time.Time `json:"since"`
+	Open        bool      `json:"open"`
+	Ended       time.Time `json:"ended,omitzero"` // when it was last closed
+	// Told are the channels whose last word was that this is wrong.
+	Told []string `json:"told,omitempty"`
+}
+
+func (i *incident) feed() load.Feed {
+	return load.Feed{ProjectID: i.ProjectID, Environment: i.Environment}
+}
+
+// due tells whether a channel has not heard yet how this stands.
+func (i *incident) due(channel string, now time.Time) bool {
+	told := slices.Contains(i.Told, channel)
+	if i.Open && !told {
+		return i.Ended.IsZero() || now.Sub(i.Ended) >= quiet
+	}
+	return !i.Open && told
+}
+
+// heard records a channel's last word.
+func (i *incident) heard(channel string, wrong bool) {
+	i.Told = slices.DeleteFunc(i.Told, func(c string) bool { return c == channel })
+	if wrong {
+		i.Told = append(i.Told, channel)
+	}
+}
+
+// state is what a restart must not forget.
+type state struct {
+	Incidents []*incident `json:"incidents"`
+	// Waiting is since when feeds are seen of which nothing is covered.
+	Waiting []waiting `json:"waiting,omitempty"`
+}
+
+type waiting struct {
+	ProjectID   string    `json:"project_id"`
+	Environment string    `json:"environment"`
+	Since       time.Time `json:"since"`
+}
+
+func (s *state) find(kind string, feed load.Feed) *incident {
+	for _, i := range s.Incidents {
+		if i.Kind == kind && i.feed() == feed {
+			return i
+		}
+	}
+	return nil
+}
+
+// open notes that something is wrong. Of what is known to be wrong, only the
+// words are taken over: a message that is still to come says how it is now.
+func (s *state) open(found incident) {
+	i := s.find(found.Kind, found.feed())
+	if i == nil {
+		i = &incident{Kind: found.Kind, ProjectID: found.ProjectID, Environment: found.Environment}
+		s.Incidents = append(s.Incidents, i)
+	}
+	if !i.Open {
+		i.Open, i.Since = true, found.Since.UTC()
+	}
+	i.What, i.Why = found.What, tidy(found.Why)
+}
+
+// close notes that something is no longer wrong.
+func (s *state) close(kind string, feed load.Feed, now time.Time) {
+	if i := s.find(kind, feed); i != nil && i.Open {
+		i.Open, i.Ended = false, now.UTC()
+	}
+}
+
+// forget drops what is over and needs no telling.
+func (s *state) forget(channels []*channel, now time.Time) {
+	s.Incidents = slices.DeleteFunc(s.Incidents, func(i *incident) bool {
+		due := slices.ContainsFunc(channels, func(c *channel) bool { return i.due(c.name, now) })
+		return !i.Open && now.Sub(i.Ended) >= quiet && (!due || now.Sub(i.Ended) >= keepEnded)
+	})
+}
+
+// waitingSince is since when nothing is covered of a feed.
+func (s *state) waitingSince(feed load.Feed, now time.Time) time.Time {
+	for _, w := range s.Waiting {
+		if w.ProjectID == feed.ProjectID && w.Environment == feed.Environment {
+			return w.Since
+		}
+	}
+	s.Waiting = append(s.Waiting, waiting{feed.ProjectID, feed.Environment, now.UTC()})
+	return now.UTC()
+}
+
+// keepFeeds drops what is known of feeds that are gone: nobody wants to hear of them.
+func (s *state) keepFeeds(marks Marks) {
+	s.Incidents = slices.DeleteFunc(s.Incidents, func(i *incident) bool {
+		_, known := marks[i.feed()]
+		return i.ProjectID != "" && !known
+	})
+	s.Waiting = slices.DeleteFunc(s.Waiting, func(w waiting) bool {
+		mark, known := marks[load.Feed{ProjectID: w.ProjectID, Environment: w.Environment}]
+		return !known || mark != 0
+	})
+}

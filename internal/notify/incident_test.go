@@ -1,0 +1,264 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+var errDestination = &load.StateError{What: "the database cannot be reached", Err: errors.New("connection refused")}
+
+func TestAProjectIsToldOnceWhenItFailsAndOnceWhenItIsWellAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.ran(report(), nil)
+		w.expect("all is well")
+		w.ran(report(sales), nil)
+		w.expect("it fails", "Project sales (live) could not be read whole.")
+		for range 5 {
+			wait(time.Hour)
+			w.ran(report(sales), nil)
+		}
+		w.expect("it still fails")
+		w.ran(report(sales, support), nil)
+		w.expect("another fails too", "Project support (live)")
+		wait(time.Hour)
+		w.ran(report(support), nil)
+		w.expect("the first is well", "Project sales (live) is read whole again.\nIt was wrong for 6 hours, since ")
+		w.ran(report(support), nil)
+		w.expect("and stays well")
+	})
+}
+
+func TestARunThatFailsAsAWholeSaysNothingOfItsProjects(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.ran(report(sales), nil)
+		w.expect("a project fails", "Project sales")
+		failed := report()
+		failed.Status, failed.Errors = warehouse.RunFailed, []error{errDestination}
+		w.ran(failed, errDestination)
+		w.expect("the run fails", "The run failed.")
+		w.ran(nil, errDestination)
+		w.expect("the run fails without a report")
+		w.ran(report(), nil)
+		w.expect("all is well", "2 things are well again.")
+	})
+}
+
+func TestARunThatWasToldToStopIsNoIncidentAndNoRecovery(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.ran(report(sales), nil)
+		w.expect("a project fails", "Project sales")
+		stopped, cancel := context.WithCancelCause(t.Context())
+		cancel(errors.New("SIGTERM"))
+		w.n.Ran(stopped, report(support), errors.New("SIGTERM"))
+		w.ran(report(), fmt.Errorf("stopped: %w", context.Canceled))
+		w.ran(nil, nil)
+		w.expect("runs were stopped")
+		if _, beats := w.count(); beats != 0 {
+			t.Errorf("%d heartbeats", beats)
+		}
+	})
+}
+
+func TestTooManyRejectsAreAnIncident(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		r := report()
+		r.Status, r.NewRejects = warehouse.RunPartial, 12
+		w.ran(r, nil)
+		w.expect("rejects", "12 of them are new")
+		w.ran(report(), nil)
+		w.expect("no rejects", "The last run met no new conversations that it could not read.")
+	})
+}
+
+func TestOldDataIsToldOnceAndItsEndOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(o *Options) { o.StaleAfter = 3 * time.Hour })
+		w.ages(3*time.Hour-time.Second, 0)
+		w.expect("just fresh enough")
+		w.ages(3*time.Hour, 0)
+		w.expect("old", "Project sales (live) has old data: it is covered up to 31 Dec 1999, 21:00 UTC.\nSince: 1 Jan 2000, 00:00 UTC\nWhy: no run that failed is known")
+		wait(time.Hour)
+		w.ages(4*time.Hour, 0)
+		w.expect("older")
+		w.ages(time.Minute, 0)
+		w.expect("fresh", "Project sales (live) is up to date again.\nIt was wrong for 60 minutes, since 1 Jan 2000, 00:00 UTC.")
+	})
+}
+
+func TestOldDataSaysWhyTheRunsFail(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.ran(report(sales), nil)
+		w.ages(48*time.Hour, time.Hour)
+		if told := strings.Join(w.heard(), "\n"); !strings.Contains(told, "Why: its last run failed: answered 401 Unauthorized") {
+			t.Errorf("%s", told)
+		}
+	})
+}
+
+func TestAProjectOfWhichNothingIsEverCoveredIsToldAfterThatLong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		none := func() { w.n.Ages(t.Context(), Marks{sales: 0}, time.Now()) }
+		none()
+		wait(25 * time.Hour)
+		w.close()
+		w.start() // must not begin to wait anew
+		none()
+		w.expect("it may take a day")
+		wait(time.Hour)
+		none()
+		w.expect("it takes too long", "Project sales (live) has no data yet")
+		w.n.Ages(t.Context(), Marks{sales: warehouse.TimestampOf(time.Now())}, time.Now())
+		w.expect("it has come", "is up to date again")
+	})
+}
+
+func TestAProjectThatIsNoLongerConfiguredIsDroppedInSilence(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.ran(report(sales), nil)
+		w.ages(48*time.Hour, 0)
+		w.heard()
+		w.n.Ages(t.Context(), Marks{support: warehouse.TimestampOf(time.Now())}, time.Now())
+		w.expect("it is gone")
+		w.ran(report(), nil)
+		w.expect("nothing is left of it")
+	})
+}
+
+func TestWhatComesAndGoesIsToldOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.ran(report(sales), nil)
+		wait(time.Minute)
+		w.ran(report(), nil)
+		w.expect("once each", "could not be read whole", "is read whole again")
+		for range 20 {
+			wait(4 * time.Minute)
+			w.ran(report(sales), nil)
+			wait(4 * time.Minute)
+			w.ran(report(), nil)
+		}
+		w.expect("it comes and goes")
+	})
+}
+
+func TestWhatComesBackAndStaysIsToldAgainAfterAWhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.ran(report(sales), nil)
+		w.expect("it fails", "could not be read whole")
+		w.ran(report(), nil)
+		w.expect("it is well", "is read whole again")
+		wait(quiet - time.Minute)
+		w.ran(report(sales), nil)
+		w.ages(0, 0)
+		w.expect("it comes back")
+		wait(time.Minute)
+		w.ages(0, 0) // no run is needed for it
+		w.expect("it stays", "could not be read whole")
+		w.ran(report(), nil)
+		w.expect("it is well again", "is read whole again")
+	})
+}
+
+func TestARestartForgetsNothingAndTellsNothingTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.ran(report(sales), nil)
+		w.expect("it fails", "could not be read whole")
+		restart := func() { w.close(); w.start() }
+		restart()
+		w.ran(report(sales), nil)
+		w.expect("it still fails after a restart")
+		restart()
+		wait(48 * time.Hour)
+		w.ran(report(), nil)
+		w.expect("it is well after a restart", "It was wrong for 2 days")
+		wait(time.Hour)
+		w.ages(0, 0)
+		restart()
+		w.ran(report(), nil)
+		w.expect("all is told")
+		if kept, err := os.ReadFile(w.o.StatePath); err != nil || strings.Contains(string(kept), "sales") {
+			t.Errorf("%v; what is over stays in the file:\n%s", err, kept)
+		}
+	})
+}
+
+func TestTheStateFileIsForItsOwnerAloneAndHoldsNoURL(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.ran(report(sales), nil)
+		w.heard()
+		info, err := os.Stat(w.o.StatePath)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept, err := os.ReadFile(w.o.StatePath)
+		if err != nil || info.Mode().Perm() != 0o600 || strings.Contains(string(kept), "made-up") || !strings.Contains(string(kept), "sales") {
+			t.Errorf("%v, %v: %s", err, info.Mode(), kept)
+		}
+	})
+}
+
+func TestADamagedStateFileCostsATellingAndNotTheStart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.ran(report(sales), nil)
+		w.heard()
+		w.close()
+		for _, damage := range []string{"", "{", `{"incidents":[null]}`} {
+			if err := os.WriteFile(w.o.StatePath, []byte(damage), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			w.start()
+			w.ran(report(sales), nil)
+			w.expect("it still fails", "could not be read whole")
+			w.close()
+		}
+		w.start()
+	})
+}
+
+func TestAStateFileThatCannotBeWrittenIsLoggedAndNoMore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(o *Options) { o.StatePath += "/no-such-folder/told.json" })
+		w.ran(report(sales), nil)
+		w.expect("it fails", "could not be read whole")
+		w.ran(report(sales), nil)
+		w.expect("it still fails")
+		w.close()
+		if !strings.Contains(w.logs.String(), "could not be kept") {
+			t.Error(w.logs.String())
+		}
+	})
+}

@@ -1,0 +1,128 @@
+package notify
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"convsync/internal/load"
+)
+
+// Message is what came of one event, as the JSON format and the command get it.
+type Message struct {
+	Sender    string   `json:"sender"`
+	Text      string   `json:"text"` // all of it, for people
+	Incidents []Notice `json:"incidents"`
+}
+
+// The states of a [Notice].
+const (
+	StateOpen      = "open"
+	StateRecovered = "recovered"
+)
+
+// Notice tells that an incident began, or ended.
+type Notice struct {
+	Kind        string    `json:"kind"` // run_failed, project_failed, rejects or data_old
+	State       string    `json:"state"`
+	ProjectID   string    `json:"project_id,omitempty"` // none: of the run as a whole
+	Environment string    `json:"environment,omitempty"`
+	What        string    `json:"what"`
+	Since       time.Time `json:"since"`
+	Until       time.Time `json:"until,omitzero"` // of one that ended
+	Why         string    `json:"why,omitempty"`
+	Do          string    `json:"do,omitempty"`
+}
+
+func (n *Notice) feed() load.Feed {
+	return load.Feed{ProjectID: n.ProjectID, Environment: n.Environment}
+}
+
+// shownInFull bounds the text: where everything fails at once, a list of
+// hundreds helps nobody. The JSON has them all.
+const shownInFull = 5
+
+// newMessage words what a channel has not heard; nil: it has heard everything.
+func newMessage(sender, channel string, s *state, now time.Time) *Message {
+	m := &Message{Sender: sender}
+	for _, i := range s.Incidents {
+		if i.due(channel, now) {
+			m.Incidents = append(m.Incidents, i.notice())
+		}
+	}
+	if len(m.Incidents) == 0 {
+		return nil
+	}
+	var b strings.Builder
+	b.WriteString(sender + ": " + m.headline())
+	for _, notice := range m.Incidents[:min(len(m.Incidents), shownInFull)] {
+		b.WriteString("\n\n" + notice.text())
+	}
+	if more := len(m.Incidents) - shownInFull; more > 0 {
+		fmt.Fprintf(&b, "\n\nAnd %d more: `convsync status` shows how each project is.", more)
+	}
+	m.Text = b.String()
+	return m
+}
+
+func (i *incident) notice() Notice {
+	n := Notice{Kind: i.Kind, ProjectID: i.ProjectID, Environment: i.Environment, Since: i.Since}
+	if i.Open {
+		n.State, n.What, n.Why, n.Do = StateOpen, i.What, i.Why, advice[i.Kind]
+		return n
+	}
+	n.State, n.Until, n.What = StateRecovered, i.Ended, recovery(i)
+	return n
+}
+
+// count is how many problems and recoveries there are.
+func (m *Message) count() (problems, recoveries int) {
+	for i := range m.Incidents {
+		if m.Incidents[i].State == StateOpen {
+			problems++
+		}
+	}
+	return problems, len(m.Incidents) - problems
+}
+
+func (m *Message) headline() string {
+	problems, recoveries := m.count()
+	switch {
+	case recoveries == 0 && problems == 1:
+		return "something is wrong."
+	case recoveries == 0:
+		return fmt.Sprintf("%d things are wrong.", problems)
+	case problems == 0 && recoveries == 1:
+		return "something is well again."
+	case problems == 0:
+		return fmt.Sprintf("%d things are well again.", recoveries)
+	}
+	return fmt.Sprintf("%d wrong, %d well again.", problems, recoveries)
+}
+
+func (n *Notice) text() string {
+	if n.State == StateRecovered {
+		return fmt.Sprintf("%s\nIt was wrong for %s, since %s.", n.What, length(n.Until.Sub(n.Since)), n.Since.Format(shownTime))
+	}
+	return fmt.Sprintf("%s\nSince: %s\nWhy: %s\nWhat to do: %s", n.What, n.Since.Format(shownTime), n.Why, n.Do)
+}
+
+// slackMarks are escaped as Slack asks. An error that a server worded could
+// else call a whole channel.
+var slackMarks = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
+// body is the message in a format of the webhook.
+func (m *Message) body(format string) []byte {
+	var v any = m
+	if format == FormatSlack {
+		v = struct {
+			Text string `json:"text"`
+		}{slackMarks.Replace(m.Text)}
+	}
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // strings and times between the years 0 and 9999 always marshal
+	}
+	return body
+}

@@ -1,0 +1,121 @@
+package notify
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"convsync/internal/load"
+	"convsync/internal/pipeline"
+	"convsync/internal/warehouse"
+)
+
+// The messages as a person reads them.
+func TestMessagesSayWhatSinceWhenWhyAndWhatToDo(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 4, 2, 5, 0, 0, time.UTC)
+	ended := func(i incident) incident {
+		i.Open, i.Ended, i.Told = false, now.Add(3*time.Hour), []string{"webhook"}
+		return i
+	}
+	opened := func(i incident) incident { i.Open = true; return i }
+	for name, c := range map[string]struct {
+		incidents []incident
+		want      string
+	}{
+		"a run": {[]incident{opened(runFailed(errors.New("the database cannot be reached: connection refused"), now))},
+			`convsync on testing: something is wrong.
+
+The run failed.
+Since: 4 Mar 2026, 02:05 UTC
+Why: the database cannot be reached: connection refused
+What to do: ` + "`convsync check` tries each step and says what is wrong. What was read is kept; the next run goes on from there."},
+		"a project": {[]incident{opened(projectFailed(sales, "answered 401 Unauthorized", now))},
+			`convsync on testing: something is wrong.
+
+Project sales (live) could not be read whole.
+Since: 4 Mar 2026, 02:05 UTC
+Why: answered 401 Unauthorized
+What to do: ` + "`convsync check` tries each step and says what is wrong. What was read is kept; the next run tries the rest again."},
+		"rejects": {[]incident{opened(tooManyRejects(12, now))},
+			`convsync on testing: something is wrong.
+
+The run met conversations that it could not read.
+Since: 4 Mar 2026, 02:05 UTC
+Why: 12 of them are new, which is more than sync.max_rejects allows
+What to do: ` + "they are kept as they came, and `convsync status` counts them. After an update of convsync, `convsync replay` reads them again."},
+		"old data": {[]incident{opened(dataOld(sales, now.Add(-26*time.Hour), "its last run failed: answered 503", now))},
+			`convsync on testing: something is wrong.
+
+Project sales (live) has old data: it is covered up to 3 Mar 2026, 00:05 UTC.
+Since: 4 Mar 2026, 02:05 UTC
+Why: its last run failed: answered 503
+What to do: ` + "`convsync status` shows the last runs and how far each project is; `convsync run` starts one now."},
+		"an end": {[]incident{ended(projectFailed(sales, "", now))},
+			`convsync on testing: something is well again.
+
+Project sales (live) is read whole again.
+It was wrong for 3 hours, since 4 Mar 2026, 02:05 UTC.`},
+		"both": {[]incident{ended(runFailed(errors.New("x"), now)), ended(dataOld(support, now, "", now)), opened(tooManyRejects(1, now))},
+			`convsync on testing: 1 wrong, 2 well again.
+
+Runs come to their end again.
+It was wrong for 3 hours, since 4 Mar 2026, 02:05 UTC.
+
+Project support (live) is up to date again.
+It was wrong for 3 hours, since 4 Mar 2026, 02:05 UTC.
+
+The run met conversations that it could not read.
+Since: 4 Mar 2026, 02:05 UTC
+Why: 1 of them are new, which is more than sync.max_rejects allows
+What to do: ` + "they are kept as they came, and `convsync status` counts them. After an update of convsync, `convsync replay` reads them again."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var s state
+			for i := range c.incidents {
+				s.Incidents = append(s.Incidents, &c.incidents[i])
+			}
+			if got := newMessage("convsync on testing", "webhook", &s, now.Add(4*time.Hour)).Text; got != c.want {
+				t.Errorf("got\n%s\nand not\n%s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestAFloodOfIncidentsIsOneMessageThatCanBeRead(t *testing.T) {
+	t.Parallel()
+	var s state
+	r := &pipeline.Report{Status: warehouse.RunFailed}
+	for i := range 300 {
+		id := fmt.Sprintf("project-%d", i)
+		r.Projects = append(r.Projects, pipeline.Project{ProjectID: id, Environment: "live"})
+		r.Errors = append(r.Errors, fmt.Errorf("project %s (live): %s", id, strings.Repeat("a long\x00 story\r\n", 1000)))
+	}
+	if whole := s.judgeProjects(r, true, time.Now()); len(whole) > 0 {
+		t.Fatalf("errors of no project: %v", whole)
+	}
+	m := newMessage("convsync", "webhook", &s, time.Now())
+	if len(m.Incidents) != 300 || len(m.Text) > 5000 || strings.ContainsAny(m.Text, "\x00\r") ||
+		!strings.HasSuffix(m.Text, "And 295 more: `convsync status` shows how each project is.") {
+		t.Errorf("%d incidents, %d bytes: %s", len(m.Incidents), len(m.Text), m.Text)
+	}
+}
+
+func TestAnErrorGoesToTheProjectItNames(t *testing.T) {
+	t.Parallel()
+	r := report()
+	r.Projects = append(r.Projects, pipeline.Project{ProjectID: "sales", Environment: "sandbox"})
+	for text, want := range map[string]load.Feed{
+		"project sales (live): x":    sales,
+		"project sales (sandbox): x": {ProjectID: "sales", Environment: "sandbox"},
+		"project sale (live): x":     {},
+		"the database is away":       {},
+	} {
+		if feed, why, ok := feedOf(r, errors.New(text)); feed != want || ok != (want != load.Feed{}) || ok && why != "x" {
+			t.Errorf("%s: %v, %q", text, feed, why)
+		}
+	}
+}

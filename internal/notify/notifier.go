@@ -1,0 +1,131 @@
+package notify
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+)
+
+// A URLFunc gives a URL anew for each delivery, so that it may be rotated. Its
+// error names where the URL should come from, and nothing of what it holds.
+type URLFunc func(ctx context.Context) (string, error)
+
+// The formats of a webhook.
+const (
+	FormatSlack = "slack" // {"text": …}, which Slack, Mattermost and others take
+	FormatJSON  = "json"  // [Message]
+)
+
+// Options configure a notifier. Each way of telling may be left out.
+type Options struct {
+	WebhookURL URLFunc
+	Format     string // of the webhook: FormatSlack unless set
+	// Command is run by the shell, with a [Message] as JSON on its input, and
+	// CONVSYNC_TEXT, CONVSYNC_PROBLEMS and CONVSYNC_RECOVERIES (counts) beside
+	// the environment of this process. It has 10 s; an exit code other than 0
+	// counts as not delivered.
+	Command string
+	// HeartbeatURL is asked for (GET) after each run that succeeded.
+	HeartbeatURL URLFunc
+	// StatePath is the file that keeps what is open; its folder must exist.
+	// Without it a restart forgets, and what is still wrong is told again.
+	StatePath string
+	// StaleAfter is the age of the covered data from which it is an incident:
+	// somewhat more than the time between two runs. 26 h unless set.
+	StaleAfter time.Duration
+	// Sender begins each message; "convsync on" this machine unless set.
+	Sender    string
+	Log       *slog.Logger      // nowhere unless set
+	Transport http.RoundTripper // Go's own unless set
+}
+
+// Notifier keeps the incidents and tells of them. It is safe for concurrent use.
+type Notifier struct {
+	options   Options
+	log       *slog.Logger
+	channels  []*channel
+	heartbeat *endpoint // nil: none
+
+	mu     sync.Mutex
+	state  state
+	saved  []byte // what the file holds
+	beat   bool   // a run succeeded, and the heartbeat was not sent for it yet
+	closed bool
+
+	wake chan struct{} // there is something to deliver
+	quit chan struct{}
+	done chan struct{}
+	stop context.CancelFunc // ends deliveries under way
+}
+
+// New makes a notifier, which is to be closed.
+func New(o Options) (*Notifier, error) {
+	if o.Format = cmp.Or(o.Format, FormatSlack); o.Format != FormatSlack && o.Format != FormatJSON {
+		return nil, fmt.Errorf("the webhook's format %q is not known: expected %s or %s", o.Format, FormatSlack, FormatJSON)
+	}
+	if o.StaleAfter = cmp.Or(o.StaleAfter, 26*time.Hour); o.StaleAfter < 0 {
+		return nil, fmt.Errorf("data cannot be old after %s: expected a time above 0, such as 26h", o.StaleAfter)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Sender == "" {
+		o.Sender = "convsync"
+		if host, err := os.Hostname(); err == nil {
+			o.Sender += " on " + host
+		}
+	}
+	n := &Notifier{
+		options: o, log: o.Log,
+		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
+	}
+	if err := n.load(); err != nil {
+		return nil, err
+	}
+	n.connect()
+	ctx, stop := context.WithCancel(context.Background())
+	n.stop = stop
+	go n.work(ctx)
+	return n, nil
+}
+
+// connect sets up the ways of telling.
+func (n *Notifier) connect() {
+	client := newClient(n.options.Transport)
+	if n.options.WebhookURL != nil {
+		hook := &endpoint{name: "webhook", url: n.options.WebhookURL, client: client}
+		n.channels = append(n.channels, &channel{hook.name, func(ctx context.Context, m *Message) error {
+			return hook.post(ctx, m.body(n.options.Format))
+		}})
+	}
+	if n.options.Command != "" {
+		n.channels = append(n.channels, &channel{"command", func(ctx context.Context, m *Message) error {
+			return runCommand(ctx, n.options.Command, m)
+		}})
+	}
+	if n.options.HeartbeatURL != nil {
+		n.heartbeat = &endpoint{name: "heartbeat", url: n.options.HeartbeatURL, client: client}
+	}
+}
+
+// Close ends the notifier. What is being delivered, or about to be, has until
+// ctx ends; what is not delivered by then is kept in the state file.
+func (n *Notifier) Close(ctx context.Context) {
+	n.mu.Lock()
+	if !n.closed {
+		n.closed = true
+		close(n.quit)
+	}
+	n.mu.Unlock()
+	select {
+	case <-n.done:
+	case <-ctx.Done():
+	}
+	n.stop()
+	<-n.done
+}

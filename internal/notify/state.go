@@ -1,0 +1,82 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+)
+
+// load reads the state file. One that is damaged costs no more than that what
+// is still wrong is told again, and must not keep the sync from starting.
+func (n *Notifier) load() error {
+	if n.options.StatePath == "" {
+		return nil
+	}
+	data, err := os.ReadFile(n.options.StatePath)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("what was told: %w", err)
+	}
+	var found state
+	if err := json.Unmarshal(data, &found); err != nil || slices.Contains(found.Incidents, nil) {
+		n.log.Warn("what was told is damaged and begun anew: what is still wrong is told again", "file", n.options.StatePath)
+		return nil
+	}
+	n.state, n.saved = found, data
+	return nil
+}
+
+// save writes the state file where it changed. The notifier goes on without it.
+func (n *Notifier) save(ctx context.Context) {
+	if n.options.StatePath == "" {
+		return
+	}
+	data, err := json.MarshalIndent(&n.state, "", "  ")
+	if err == nil && !bytes.Equal(data, n.saved) {
+		err = replace(n.options.StatePath, data)
+	}
+	if err != nil {
+		n.log.ErrorContext(ctx, "what was told could not be kept: after a restart it is told again", "error", err.Error())
+		return
+	}
+	n.saved = data
+}
+
+// replace writes a file, for its owner alone, durably under another name, then
+// renames it: a crash leaves the old one or the new one.
+func replace(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+func syncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil // it cannot sync folders, and need not
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

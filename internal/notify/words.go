@@ -1,0 +1,108 @@
+package notify
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"convsync/internal/load"
+)
+
+const shownTime = "2 Jan 2006, 15:04 UTC" // times are kept in UTC
+
+// advice is what to do, by kind.
+var advice = map[string]string{
+	kindRun:     "`convsync check` tries each step and says what is wrong. What was read is kept; the next run goes on from there.",
+	kindProject: "`convsync check` tries each step and says what is wrong. What was read is kept; the next run tries the rest again.",
+	kindRejects: "they are kept as they came, and `convsync status` counts them. After an update of convsync, `convsync replay` reads them again.",
+	kindOld:     "`convsync status` shows the last runs and how far each project is; `convsync run` starts one now.",
+}
+
+func runFailed(err error, now time.Time) incident {
+	return incident{Kind: kindRun, What: "The run failed.", Why: err.Error(), Since: now}
+}
+
+func projectFailed(feed load.Feed, why string, now time.Time) incident {
+	return about(feed, incident{Kind: kindProject, What: named(feed) + " could not be read whole.", Why: why, Since: now})
+}
+
+func tooManyRejects(n int64, now time.Time) incident {
+	return incident{
+		Kind: kindRejects, What: "The run met conversations that it could not read.",
+		Why: fmt.Sprintf("%d of them are new, which is more than sync.max_rejects allows", n), Since: now,
+	}
+}
+
+func dataOld(feed load.Feed, covered time.Time, why string, since time.Time) incident {
+	what := named(feed) + " has old data: it is covered up to " + covered.UTC().Format(shownTime) + "."
+	if covered.IsZero() {
+		what = named(feed) + " has no data yet: nothing of it was read whole."
+	}
+	return about(feed, incident{Kind: kindOld, What: what, Why: why, Since: since})
+}
+
+// recovery is what is well again.
+func recovery(i *incident) string {
+	switch i.Kind {
+	case kindProject:
+		return named(i.feed()) + " is read whole again."
+	case kindRejects:
+		return "The last run met no new conversations that it could not read."
+	case kindOld:
+		return named(i.feed()) + " is up to date again."
+	}
+	return "Runs come to their end again."
+}
+
+func about(feed load.Feed, i incident) incident {
+	i.ProjectID, i.Environment = feed.ProjectID, feed.Environment
+	return i
+}
+
+func named(feed load.Feed) string {
+	return fmt.Sprintf("Project %s (%s)", feed.ProjectID, feed.Environment)
+}
+
+// longestWhy is what fits a message, in characters.
+const longestWhy = 600
+
+// tidy makes one line of an error, of a length that can be read.
+func tidy(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(strings.Join(lines, "; "), "?"))
+	if runes := []rune(text); len(runes) > longestWhy {
+		text = string(runes[:longestWhy]) + " …"
+	}
+	return text
+}
+
+// length is a duration in plain words.
+func length(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return "less than a minute"
+	case d < 2*time.Hour:
+		return plural(int(d/time.Minute), "minute")
+	case d < 48*time.Hour:
+		return plural(int(d/time.Hour), "hour")
+	}
+	return plural(int(d/(24*time.Hour)), "day")
+}
+
+func plural(n int, unit string) string {
+	if n == 1 {
+		return "1 " + unit
+	}
+	return fmt.Sprintf("%d %ss", n, unit)
+}

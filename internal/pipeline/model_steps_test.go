@@ -1,0 +1,134 @@
+package pipeline
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"convsync/internal/extract"
+	"convsync/internal/warehouse"
+)
+
+// TestModelOfTheEngine makes up sequences of all that happens to a source, a
+// destination and the runs between them, and holds what is stored against a
+// simple model of what must be: more of them with -rapid.checks=5000. What
+// failed once stands in model_sequences_test.go.
+func TestModelOfTheEngine(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t, drawSettings(t))
+		defer w.close()
+		t.Repeat(w.steps())
+		w.settle()
+	})
+}
+
+func drawSettings(t *rapid.T) settings {
+	return settings{
+		habits: habits{exclusive: rapid.Bool().Draw(t, "exclusive"), overlap: rapid.Bool().Draw(t, "overlap")},
+		atOnce: rapid.Bool().Draw(t, "at once"), deleteMissing: rapid.Bool().Draw(t, "delete missing"),
+		pageSize: rapid.IntRange(2, 6).Draw(t, "page size"), parallel: rapid.SampledFrom([]int{1, 1, 4}).Draw(t, "parallel"),
+		openAge: rapid.SampledFrom([]time.Duration{7 * 24 * time.Hour, 30 * time.Hour}).Draw(t, "open age"),
+		skew: rapid.SampledFrom([]time.Duration{
+			0, 30 * time.Second, -30 * time.Second, 10 * time.Minute, -10 * time.Minute, 5 * time.Hour, -5 * time.Hour, 50 * time.Hour, -50 * time.Hour,
+		}).Draw(t, "skew"),
+		lookback: rapid.SampledFrom([][]extract.Tier{
+			{{Depth: time.Hour}, {Depth: 24 * time.Hour, Every: time.Hour}, {Depth: 168 * time.Hour, Every: 24 * time.Hour}},
+			{{Depth: 10 * time.Minute}, {Depth: 36 * time.Hour, Every: 6 * time.Hour}},
+			{},
+		}).Draw(t, "lookback"),
+	}
+}
+
+// steps are what may happen.
+func (w *world) steps() map[string]func(*rapid.T) {
+	return map[string]func(*rapid.T){
+		"arrive":       w.drawArrivals,
+		"arrive more":  w.drawArrivals,
+		"edit":         w.onOne(isListed, func(_ *rapid.T, c *told) { w.edit(c) }),
+		"delete turn":  w.onOne(isListed, func(t *rapid.T, c *told) { w.deleteTurn(c, rapid.Bool().Draw(t, "counted")) }),
+		"move":         w.onOne(isListed, func(t *rapid.T, c *told) { w.move(c, w.drawStart(t)) }),
+		"vanish":       w.onOne(isListed, func(_ *rapid.T, c *told) { w.setListed(c, false) }),
+		"come back":    w.onOne(isGone, func(_ *rapid.T, c *told) { w.setListed(c, true) }),
+		"hide":         func(t *rapid.T) { w.hide(rapid.Bool().Draw(t, "turns"), rapid.Bool().Draw(t, "metrics")) },
+		"show":         func(*rapid.T) { w.hide(false, false) },
+		"pass minutes": func(t *rapid.T) { w.source.clock += aMinute * extract.Second(rapid.IntRange(1, 90).Draw(t, "minutes")) },
+		"pass hours":   func(t *rapid.T) { w.source.clock += anHour * extract.Second(rapid.IntRange(1, 40).Draw(t, "hours")) },
+		"start earlier": func(t *rapid.T) {
+			w.start = max(w.start-anHour*extract.Second(rapid.IntRange(1, 30).Draw(t, "hours")), modelBegin)
+		},
+		"renew rules":  func(*rapid.T) { w.renewRules() },
+		"run":          func(t *rapid.T) { w.run(attempt{trouble: trouble{tick: drawTick(t)}}) },
+		"run twice":    func(*rapid.T) { w.checkQuiet(w.run(attempt{})) },
+		"run troubled": func(t *rapid.T) { w.run(attempt{trouble: drawTrouble(t)}) },
+		"run in part":  func(t *rapid.T) { w.run(attempt{trouble: trouble{tick: drawTick(t), broken: w.drawSpan(t)}}) },
+		"run killed":   func(t *rapid.T) { w.run(attempt{trouble: trouble{tick: drawTick(t)}, ending: drawEnding(t)}) },
+		"backfill":     func(t *rapid.T) { w.run(attempt{trouble: drawTrouble(t), backfill: w.drawSpan(t)}) },
+	}
+}
+
+// onOne is a step that happens to one of the conversations of a kind.
+func (w *world) onOne(which func(*version) bool, step func(*rapid.T, *told)) func(*rapid.T) {
+	return func(t *rapid.T) {
+		if found := w.visible(which); len(found) > 0 {
+			step(t, found[rapid.IntRange(0, len(found)-1).Draw(t, "conversation")])
+		}
+	}
+}
+
+func (w *world) drawArrivals(t *rapid.T) {
+	for range rapid.IntRange(1, 6).Draw(t, "arrivals") {
+		w.arrive(w.drawStart(t), rapid.IntRange(0, 3).Draw(t, "turns"), drawWhile(t, "delay"), drawWhile(t, "length"))
+	}
+}
+
+// drawWhile is as a rule nothing, else up to days.
+func drawWhile(t *rapid.T, what string) extract.Second {
+	units := []extract.Second{0, 0, 1, aMinute, anHour}
+	return rapid.SampledFrom(units).Draw(t, what) * extract.Second(rapid.IntRange(1, 50).Draw(t, what))
+}
+
+// drawStart is a moment of the history up to now: mostly lately, often where
+// something may go wrong by one.
+func (w *world) drawStart(t *rapid.T) warehouse.Timestamp {
+	unit := rapid.SampledFrom([]extract.Second{1, aMinute, anHour, 0}).Draw(t, "unit of age")
+	at := w.source.clock - unit*extract.Second(rapid.IntRange(1, 200).Draw(t, "age"))
+	if unit == 0 {
+		at = rapid.SampledFrom(w.edges()).Draw(t, "edge") + extract.Second(rapid.IntRange(-1, 1).Draw(t, "beside"))
+	}
+	at = min(max(at, w.start), w.source.clock-1)
+	return warehouse.TimestampOf(at.Time()) + rapid.SampledFrom([]warehouse.Timestamp{0, 1, 500_000, 999_999}).Draw(t, "micros")
+}
+
+func (w *world) drawSpan(t *rapid.T) extract.Span {
+	from := w.start + anHour*extract.Second(rapid.IntRange(-10, 200).Draw(t, "from"))
+	return extract.Span{From: from, Until: from + anHour*extract.Second(rapid.IntRange(1, 100).Draw(t, "hours"))}
+}
+
+func drawTick(t *rapid.T) extract.Second {
+	return rapid.SampledFrom([]extract.Second{0, 1, 30, 10 * aMinute}).Draw(t, "tick")
+}
+
+func drawTrouble(t *rapid.T) trouble {
+	x := trouble{tick: drawTick(t), at: map[int]fault{}}
+	kind := rapid.SampledFrom(faults)
+	for range rapid.IntRange(0, 4).Draw(t, "faults") {
+		x.at[rapid.IntRange(1, 20).Draw(t, "request")] = kind.Draw(t, "fault")
+	}
+	switch rapid.IntRange(0, 3).Draw(t, "more") {
+	case 1:
+		x.downAt = rapid.IntRange(1, 15).Draw(t, "down at")
+		x.downEnd = rapid.SampledFrom([]int{-1, x.downAt + 5, x.downAt + 12}).Draw(t, "down until")
+		x.down = kind.Draw(t, "fault")
+	case 2:
+		x.stopAt = rapid.IntRange(1, 20).Draw(t, "stop at")
+	}
+	return x
+}
+
+func drawEnding(t *rapid.T) ending {
+	return ending{
+		at: rapid.IntRange(1, 12).Draw(t, "call"), after: rapid.Bool().Draw(t, "after"), dead: rapid.Bool().Draw(t, "dead"),
+	}
+}
