@@ -22,7 +22,7 @@ build: ## build bin/convsync
 
 .PHONY: test
 test: postgres ## run every test; they start a Postgres of their own
-	$(GO) test $(TESTFLAGS) ./...
+	$(GO) test -timeout 30m $(TESTFLAGS) ./...
 
 .PHONY: race
 race: ## run every test with the race detector
