@@ -24,9 +24,8 @@ const sessionMark = "convsync.session"
 func (d *Database) settle(ctx context.Context, session *pgconn.PgConn) error {
 	mark := rand.Text()
 	session.CustomData()[sessionMark] = mark
-	return session.Exec(ctx, "SET search_path = "+pgx.Identifier{d.Schema}.Sanitize()+`;
+	return session.Exec(ctx, "SET statement_timeout = 0; SET search_path = "+pgx.Identifier{d.Schema}.Sanitize()+`;
 		SET timezone = 'UTC';
-		SET statement_timeout = 0;
 		SET idle_in_transaction_session_timeout = '5min';
 		SET tcp_keepalives_idle = 60;
 		SET tcp_keepalives_interval = 15;
