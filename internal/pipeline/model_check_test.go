@@ -19,6 +19,7 @@ func (w *world) check(o *outcome) {
 	}
 	after := w.standing()
 	w.checkRows()
+	w.checkKept(o)
 	w.checkRanges(o, after)
 	w.checkWatermark(o, after)
 	w.checkCovered(after)
@@ -82,6 +83,20 @@ func (w *world) checkRows() {
 		}
 		if wrong := c.unitError(r, w.source.clock); wrong != "" {
 			w.fail("%s: %s", id, wrong)
+		}
+	}
+}
+
+// checkKept: hidden is not gone: what was stored outlives an answer that hides it.
+func (w *world) checkKept(o *outcome) {
+	for id, was := range o.before.rows {
+		is := w.store.rows[id]
+		switch {
+		case is == nil:
+		case len(was.Turns) > 0 && len(is.Turns) == 0 && is.Conversation.NumTurns.V > 0:
+			w.fail("%s lost its turns to an answer that hides them", id)
+		case len(was.Metrics) > 0 && len(is.Metrics) == 0:
+			w.fail("%s lost its metrics to an answer that hides them", id)
 		}
 	}
 }

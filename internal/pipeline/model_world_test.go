@@ -230,6 +230,7 @@ func (w *world) run(a attempt) *outcome {
 	w.source.begin(w.key(), a.trouble)
 	w.store.begin(a.ending)
 	o.report, o.err = Run(ctx, w.options(&o.attempt))
+	w.source.end()
 	w.check(o)
 	return o
 }

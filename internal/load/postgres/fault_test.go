@@ -115,10 +115,13 @@ func TestADeadlockIsTriedAgain(t *testing.T) {
 	stageOne(t, w, many(2, "before")...)
 	// The other one holds lock 1 and waits for the key of c-000, which we have
 	// locked when we come to ask for lock 1.
-	trap(t, database, "DELETE", "conversations", `IF NOT pg_try_advisory_xact_lock(1) THEN
-			WHILE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted) LOOP PERFORM pg_sleep(0.001); END LOOP;
-			PERFORM pg_advisory_xact_lock(1);
-		END IF;`)
+	trap(t, database, "DELETE", "conversations", `WHILE NOT pg_try_advisory_xact_lock(1) LOOP
+			IF EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
+				WHERE datname = current_database() AND locktype = 'transactionid' AND NOT granted) THEN
+				PERFORM pg_advisory_xact_lock(1);
+			END IF;
+			PERFORM pg_sleep(0.001);
+		END LOOP;`)
 	other, err := connect(t, inSchema(t, database, "polyai")).Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -142,8 +145,8 @@ func TestADeadlockIsTriedAgain(t *testing.T) {
 	if err := <-staged; err != nil {
 		t.Fatal(err)
 	}
-	if n := written.Load(); n != 2 {
-		t.Errorf("written %d times, want twice: there was no deadlock", n)
+	if n := written.Load(); n < 2 { // more when we are quicker than the other one once more
+		t.Error("it was written at once: there was no deadlock")
 	}
 	counts, err := w.Publish(t.Context(), &load.Stretch{ID: 2, Feed: feed})
 	if err != nil || counts.Updated != 2 {
