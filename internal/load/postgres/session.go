@@ -39,12 +39,12 @@ const askMark = "coalesce(current_setting('" + sessionMark + "', true), '')"
 // two connections are asked, one while the other is in a transaction, whether
 // their sessions are still their own.
 func (d *Database) checkSessions(ctx context.Context) error {
-	conn, err := d.pool.Acquire(ctx)
+	conn, err := d.connect(ctx) // of the pool's nobody is to want two
 	if err != nil {
 		return d.describe(err)
 	}
-	defer conn.Release()
-	return d.describe(d.checkBeside(ctx, conn.Conn()))
+	defer conn.Close(ctx) //nolint:errcheck // only asked
+	return d.describe(d.checkBeside(ctx, conn))
 }
 
 // checkBeside is checkSessions of one connection that is at hand.
