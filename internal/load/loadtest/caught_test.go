@@ -88,6 +88,9 @@ func TestEveryBrokenPromiseIsCaught(t *testing.T) {
 	}
 }
 
+// patience is how often random cases are tried against a broken promise.
+const patience = 20
+
 func TestRandomCasesCatchBrokenPromisesToo(t *testing.T) {
 	t.Parallel()
 	for _, broken := range []fault{
@@ -96,9 +99,12 @@ func TestRandomCasesCatchBrokenPromisesToo(t *testing.T) {
 	} {
 		t.Run(string(broken), func(t *testing.T) {
 			t.Parallel()
-			if len(record(t, randomChecks[0], newReference(broken))) == 0 {
-				t.Errorf("a destination that %s passes", broken)
+			for range patience { // few cases may all miss it, by chance
+				if len(record(t, randomChecks[0], newReference(broken))) > 0 {
+					return
+				}
 			}
+			t.Errorf("a destination that %s passes %d times", broken, patience)
 		})
 	}
 }
