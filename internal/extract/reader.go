@@ -45,16 +45,17 @@ func (e *SpanError) Unwrap() error { return e.Err }
 // emitted conversation may lie outside of the span and may come twice. After
 // an error, which is the first that there is, some may be missing.
 func (r *Reader) ReadSpan(ctx context.Context, slices []Span, emit Emit) error {
-	return r.readSlices(ctx, slices, emit, func(e *SpanError) error { return e })
+	return r.readSlices(ctx, slices, emit, nil, func(e *SpanError) error { return e })
 }
 
 // ReadParts reads slices as [Reader.ReadSpan] does, but what fails for good
 // fails its part only: the others are read to their ends. What fails the feed,
 // such as a key that is refused, or our own side, is an error at once; then
-// nothing counts as read.
-func (r *Reader) ReadParts(ctx context.Context, slices []Span, emit Emit) (failed []*SpanError, err error) {
+// nothing counts as read. Once the last of the slices is under way, underWay is
+// called: there is room to read something else beside them.
+func (r *Reader) ReadParts(ctx context.Context, slices []Span, emit Emit, underWay func()) (failed []*SpanError, err error) {
 	var mu sync.Mutex
-	err = r.readSlices(ctx, slices, emit, func(e *SpanError) error {
+	err = r.readSlices(ctx, slices, emit, underWay, func(e *SpanError) error {
 		if !ofThisRequest(e.Err) {
 			return e
 		}
@@ -78,7 +79,8 @@ func Whole(slices []Span, failed []*SpanError) []Span {
 }
 
 // readSlices reads slices in parallel; what fn returns of a failure ends it all.
-func (r *Reader) readSlices(ctx context.Context, slices []Span, emit Emit, fn func(*SpanError) error) error {
+// underWay is called when all have begun, unless it is nil.
+func (r *Reader) readSlices(ctx context.Context, slices []Span, emit Emit, underWay func(), fn func(*SpanError) error) error {
 	// No errgroup.WithContext: it would make the failure of one slice the cause
 	// of the end of the others, whose errors would then look like it.
 	groupCtx, stop := context.WithCancel(ctx)
@@ -99,6 +101,9 @@ func (r *Reader) readSlices(ctx context.Context, slices []Span, emit Emit, fn fu
 			}
 		})
 	}
+	if underWay != nil {
+		underWay()
+	}
 	reading.Wait()
 	if first != nil {
 		return first
@@ -116,7 +121,7 @@ func (r *Reader) readOne(ctx context.Context, s Span, emit Emit, fn func(*SpanEr
 	case err == nil:
 		return nil
 	case errors.As(err, &dense):
-		return r.readSlices(ctx, s.cut(dense.parts(s, r.PageSize)), emit, fn)
+		return r.readSlices(ctx, s.cut(dense.parts(s, r.PageSize)), emit, nil, fn)
 	}
 	return fn(&SpanError{s, err})
 }

@@ -291,7 +291,7 @@ func TestWhatFailsForGoodFailsItsPartOnly(t *testing.T) {
 		source.ServeHTTP(w, r)
 	}))
 	got := newCollector()
-	failed, err := r.ReadParts(t.Context(), parts, got.emit)
+	failed, err := r.ReadParts(t.Context(), parts, got.emit, nil)
 	if err != nil || len(failed) != 1 || failed[0].Span != parts[3] {
 		t.Fatalf("failed %v, %v", failed, err)
 	}
@@ -313,13 +313,13 @@ func TestWhatFailsTheFeedEndsAllItsPartsAtOnce(t *testing.T) {
 		asked.Add(1)
 		w.WriteHeader(http.StatusUnauthorized)
 	}))
-	failed, err := r.ReadParts(t.Context(), aDay.cut(64), newCollector().emit)
+	failed, err := r.ReadParts(t.Context(), aDay.cut(64), newCollector().emit, nil)
 	if !polyai.IsAuth(err) || len(failed) != 0 || asked.Load() > 4 {
 		t.Errorf("%d requests, failed %v, %v", asked.Load(), failed, err)
 	}
 	broken := errors.New("made up: the disk is full")
 	source := &listing{starts: evenly(400, aDay), now: aDay.Until.Time()}
-	failed, err = reading(t, source).ReadParts(t.Context(), aDay.cut(64), func(context.Context, *Chunk) error { return broken })
+	failed, err = reading(t, source).ReadParts(t.Context(), aDay.cut(64), func(context.Context, *Chunk) error { return broken }, nil)
 	if !errors.Is(err, broken) || len(failed) != 0 {
 		t.Errorf("failed %v, %v", failed, err)
 	}

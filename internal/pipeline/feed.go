@@ -1,11 +1,13 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"convsync/internal/extract"
@@ -21,13 +23,14 @@ type feedRun struct {
 	state    load.FeedState
 	coverage []extract.Covered
 	now      extract.Second // the source's, when the run began
-	density  float64        // conversations a second, of what was read last
-	before   extract.Second // length of what was read last; 0: nothing yet
 
 	vanished vanished
 	wereRead []extract.Span // whole, by this run
-	failed   []error        // parts that could not be read
 	revealed int64          // hidden transcripts that are shown again
+
+	mu     sync.Mutex           // several stretches are read at once
+	seen   extract.Shown        // of what was read last
+	failed []*extract.SpanError // parts that could not be read
 }
 
 // do reads what the feed needs. Its error ends the run; what fails the feed
@@ -51,14 +54,27 @@ func (f *feedRun) do(ctx context.Context) error {
 	return err
 }
 
-// incomplete says which parts could not be read.
+// incomplete says which parts could not be read: what touches as one, with the
+// first reason.
 func (f *feedRun) incomplete() error {
-	const shown = 5
-	said := f.failed[:min(len(f.failed), shown)]
-	if more := len(f.failed) - len(said); more > 0 {
-		said = append(slices.Clone(said), fmt.Errorf("and %d further stretches", more))
+	slices.SortFunc(f.failed, func(a, b *extract.SpanError) int { return cmp.Compare(a.From, b.From) })
+	var missing []*extract.SpanError
+	for _, part := range f.failed {
+		if last := len(missing) - 1; last >= 0 && part.From <= missing[last].Until {
+			missing[last].Until = max(missing[last].Until, part.Until)
+			continue
+		}
+		missing = append(missing, part)
 	}
-	return fmt.Errorf("%d stretches could not be read; the next run tries them again: %w", len(f.failed), errors.Join(said...))
+	const shown = 5
+	var said []error
+	for _, m := range missing[:min(len(missing), shown)] {
+		said = append(said, m)
+	}
+	if more := len(missing) - len(said); more > 0 {
+		said = append(said, fmt.Errorf("and %d more", more))
+	}
+	return fmt.Errorf("not all could be read (stretches: %d); the next run tries them again: %w", len(missing), errors.Join(said...))
 }
 
 // describe names the feed in an error for people.
@@ -106,7 +122,7 @@ func (f *feedRun) open(ctx context.Context) (plan extract.Plan, err error) {
 		st = f.newStretch(newest(plan.Spans).Intersect(ask))
 		return f.emitter(st)
 	})
-	f.density, f.before = shown.Density, shown.Over
+	f.noteSeen(shown)
 	switch {
 	case st == nil || err == nil && ask.Empty():
 		return plan, err
@@ -124,51 +140,6 @@ func newest(spans []extract.Span) (last extract.Span) {
 		last = spans[len(spans)-1]
 	}
 	return last
-}
-
-// readSpans reads and publishes spans, newest first, stretch by stretch: one is
-// published while the next is read.
-func (f *feedRun) readSpans(ctx context.Context, spans []extract.Span) error {
-	published := make(chan error, 1) // the stretch before, which is being published
-	published <- nil
-	for fresh := true; len(spans) > 0; {
-		st, rest, err := f.readNext(ctx, spans, fresh)
-		if errors.Is(err, errTooMuch) {
-			f.abandon(ctx, st)
-			fresh = false
-			continue
-		}
-		if err := errors.Join(err, <-published); err != nil {
-			f.abandon(ctx, st)
-			return err
-		}
-		fresh = len(rest) < len(spans)
-		spans = rest
-		go func() { published <- f.publish(ctx, st) }()
-	}
-	return <-published
-}
-
-// errTooMuch says that a span has more pages than are good to read at once.
-var errTooMuch = errors.New("too many pages")
-
-// readNext reads the newest stretch of the spans; where the newest span is
-// fresh and few pages are to be expected, all of it.
-func (f *feedRun) readNext(ctx context.Context, spans []extract.Span, fresh bool) (st *stretch, rest []extract.Span, err error) {
-	if last := newest(spans); fresh && f.before > 0 && f.Reader.Suits(last, f.density) {
-		st = f.newStretch(last)
-		shown, err := f.Reader.Try(ctx, last, last, f.emitter(st))
-		if err == nil && !shown.Whole {
-			err = errTooMuch
-		}
-		f.density, f.before = shown.Density, shown.Over
-		return st, spans[:len(spans)-1], err
-	}
-	span, rest := extract.NextStretch(spans, f.density, f.before)
-	st = f.newStretch(span)
-	err = f.readStretch(ctx, st, f.Reader.Slices(span, f.density))
-	f.density, f.before = float64(st.emitted.Load())/float64(span.Seconds()), span.Seconds()
-	return st, rest, err
 }
 
 func (f *feedRun) plan() extract.Plan {
@@ -205,20 +176,6 @@ func (f *feedRun) newStretch(span extract.Span) *stretch {
 		}
 	}
 	return st
-}
-
-// readStretch reads the slices of a stretch into the stages. A part that cannot
-// be read fails alone, and is not covered.
-func (f *feedRun) readStretch(ctx context.Context, st *stretch, slices []extract.Span) error {
-	failed, err := f.Reader.ReadParts(ctx, slices, f.emitter(st))
-	if err != nil {
-		return err
-	}
-	for _, part := range failed {
-		f.failed = append(f.failed, part)
-	}
-	st.whole = extract.Whole(slices, failed)
-	return nil
 }
 
 // emitter hands what is read over to the stages.
@@ -274,17 +231,4 @@ func (f *feedRun) abandon(ctx context.Context, st *stretch) {
 		f.Log.Warn("what was staged could not be cleared away; the next run does it", "error", err.Error())
 	}
 	f.report.add(counts, st)
-}
-
-// readWorklist reads the narrow spans around open conversations, as one stretch.
-func (f *feedRun) readWorklist(ctx context.Context, spans []extract.Span) error {
-	if len(spans) == 0 {
-		return nil
-	}
-	st := f.newStretch(extract.Span{})
-	if err := f.readStretch(ctx, st, spans); err != nil {
-		f.abandon(ctx, st)
-		return err
-	}
-	return f.publish(ctx, st)
 }
