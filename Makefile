@@ -47,7 +47,7 @@ fuzz: ## fuzz each parser for FUZZTIME (20s)
 
 .PHONY: bench
 bench: postgres ## measure speed and memory, each beside what it is compared with
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./cmd/sync
+	$(GO) test -p 1 -run '^$$' -bench . -benchtime 1x -timeout 60m ./cmd/sync ./internal/extract
 
 .PHONY: docs
 docs: ## write the data dictionary anew
