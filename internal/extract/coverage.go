@@ -37,6 +37,13 @@ func Cover(coverage []Covered, read Covered, settled Second) []Covered {
 	return merged
 }
 
+// Believable is the coverage without what claims to be read later than now, by
+// the source's clock: that clock ran ahead when it was read, and nobody knows
+// what of it was there to be read.
+func Believable(coverage []Covered, now Second) []Covered {
+	return slices.DeleteFunc(slices.Clone(coverage), func(c Covered) bool { return c.ReadAt > now+clockSlack })
+}
+
 // Watermark is the end of the coverage without a gap from start on; ok is
 // false when start itself is not covered.
 func Watermark(coverage []Covered, start Second) (end Second, ok bool) {

@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"internal/load/pgtest":   {},
 	"internal/query":         {"internal/warehouse"},
 	"internal/pipeline":      {"internal/extract", "internal/transform", "internal/load", "internal/polyai", "internal/warehouse"},
-	"internal/verify":        {"internal/extract", "internal/transform", "internal/load", "internal/pipeline", "internal/warehouse"},
+	"internal/verify":        {"internal/extract", "internal/transform", "internal/load", "internal/pipeline", "internal/polyai", "internal/warehouse"},
 	"internal/schedule":      {}, // it knows when, and not what
 	"internal/serve":         {"internal/load", "internal/pipeline", "internal/warehouse"},
 	"internal/notify":        {"internal/load", "internal/pipeline", "internal/warehouse"},

@@ -57,14 +57,23 @@ func keepTurns(in, stored *warehouse.Rows) bool {
 
 // keepMetrics keeps the stored metrics when the source shows none.
 func keepMetrics(in, stored *warehouse.Rows) bool {
-	shown := in.Conversation.Metrics != "" && in.Conversation.Metrics != "{}"
 	had := stored.Conversation.Metrics != "" && stored.Conversation.Metrics != "{}"
-	if shown || !had {
+	if !had || !NoMetrics(in.Conversation.Metrics) {
 		return false
 	}
 	in.Conversation.Metrics = stored.Conversation.Metrics
 	in.Metrics = slices.Clone(stored.Metrics)
 	return true
+}
+
+// NoMetrics reports whether the source shows no metrics, in any of the forms
+// in which it may say so.
+func NoMetrics(m warehouse.JSON) bool {
+	switch m {
+	case "", "{}", "[]", "null", `""`:
+		return true
+	}
+	return false
 }
 
 // restart gives kept rows the conversation's start, which may have been corrected.

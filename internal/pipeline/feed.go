@@ -114,6 +114,7 @@ func (f *feedRun) open(ctx context.Context) (plan extract.Plan, err error) {
 	var st *stretch
 	shown, err := f.Reader.Open(ctx, ask, local, func(now time.Time) extract.Emit {
 		f.now = extract.SecondOf(now)
+		f.coverage = extract.Believable(f.coverage, f.now)
 		f.Rules.OpenSince = warehouse.TimestampOf(now.Add(-f.OpenAgeLimit))
 		plan = f.plan()
 		f.Progress.plan(plan)

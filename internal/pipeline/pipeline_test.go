@@ -359,6 +359,74 @@ func TestAnEmptyAnswerIsSuspiciousAndChangesNothing(t *testing.T) {
 	}
 }
 
+func TestAStretchThatWasConfirmedToBeEmptyIsNotSuspiciousAgain(t *testing.T) {
+	t.Parallel()
+	d := newFake()
+	source, report := twice(t, d, func(s *simulate.Simulator) {
+		for i := range conversations {
+			s.Override("acme-team-4", "live", i, simulate.Override{Remove: true})
+		}
+	})
+	if report.Status == warehouse.RunSucceeded {
+		t.Fatalf("it was not suspicious at first: %s", report.Status)
+	}
+	for id := range d.starts { // as verify --repair marks them
+		d.missing[id] = true
+	}
+	d.conversations = map[string]string{} // nor are they on the worklist
+	o := options(t, source, d, at(end.Add(60*time.Hour)))
+	o.Lookback = []extract.Tier{{Depth: 20 * 24 * time.Hour}}
+	if report, err := Run(t.Context(), o); err != nil || report.Status != warehouse.RunSucceeded {
+		t.Errorf("%v, %s, %v", err, report.Status, report.Errors)
+	}
+}
+
+func TestASourceClockThatRanAheadLosesNothing(t *testing.T) {
+	t.Parallel()
+	now := end.Add(3 * time.Hour)
+	var ahead atomic.Int64
+	ahead.Store(int64(10 * 24 * time.Hour))
+	source := simulated(t, func() time.Time { return now.Add(time.Duration(ahead.Load())) }, simulate.Deviations{})
+	d := newFake()
+	if _, err := Run(t.Context(), options(t, source, d, at(now))); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.coverage) != 1 || !d.coverage[0].Until.Time().After(now) {
+		t.Fatalf("the source's clock is not ahead: %v", d.coverage)
+	}
+	ahead.Store(0)
+	clear(d.conversations) // as if what it showed had not been there yet
+	report, err := Run(t.Context(), options(t, source, d, at(now)))
+	if err != nil || report.Status != warehouse.RunSucceeded || len(d.conversations) != conversations {
+		t.Errorf("%v, %s: %d of %d conversations were read", err, report.Status, len(d.conversations), conversations)
+	}
+	if last := d.coverage[len(d.coverage)-1]; last.Until.Time().After(now) {
+		t.Errorf("covered until %v, later than now", last.Until.Time())
+	}
+}
+
+func TestARunThatCannotBeginTellsWhenItEnded(t *testing.T) {
+	t.Parallel()
+	now := at(end)
+	for _, d := range []load.Destination{&unready{newFake(), errors.New("made up: not to be had"), nil}, &unready{newFake(), nil, errors.New("made up: taken")}} {
+		report, err := Run(t.Context(), options(t, simulated(t, now, simulate.Deviations{}), d, now))
+		if err == nil || report.Status != warehouse.RunFailed || !report.FinishedAt.Equal(end) || len(report.Errors) != 1 {
+			t.Errorf("%v, %+v", err, report)
+		}
+	}
+}
+
+// unready is a destination that cannot be prepared, or not be written.
+type unready struct {
+	*fake
+	prepare, begin error
+}
+
+func (u *unready) Prepare(context.Context) error { return u.prepare }
+func (u *unready) Begin(context.Context, load.Owner) (load.Writer, error) {
+	return nil, u.begin
+}
+
 func TestWhatIsShownAgainIsReadAgain(t *testing.T) {
 	t.Parallel()
 	now := at(end.Add(3 * time.Hour))

@@ -102,11 +102,13 @@ func (o *Options) kind() string {
 func (o *Options) record(ctx context.Context, kind string, work func(*run) error) (*Report, error) {
 	report := newReport(o, kind)
 	if err := o.Destination.Prepare(ctx); err != nil {
-		return report.fail(err), err
+		report.finish(o, err)
+		return report, err
 	}
 	writer, err := o.Destination.Begin(ctx, o.Owner)
 	if err != nil {
-		return report.fail(err), err
+		report.finish(o, err)
+		return report, err
 	}
 	err = work(&run{Options: *o, writer: writer, report: report})
 	report.finish(o, err)
@@ -217,6 +219,7 @@ func Plan(ctx context.Context, o Options) ([]FeedPlan, error) {
 			return nil, f.describe(err)
 		}
 		f.now = extract.SecondOf(now)
+		f.coverage = extract.Believable(f.coverage, f.now)
 		plans = append(plans, FeedPlan{f.Feed.Feed, f.plan()})
 	}
 	return plans, nil

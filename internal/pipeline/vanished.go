@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"sync"
 
 	"convsync/internal/extract"
@@ -44,6 +45,7 @@ func (v *vanished) saw(ids ...string) {
 // with what was answered. A second inside its ends counts, since nothing says
 // whether these are inclusive.
 func (v *vanished) look(stored []load.Key, span extract.Span, answers int64) {
+	stored = slices.DeleteFunc(stored, func(k load.Key) bool { return k.Missing })
 	if len(stored) == 0 {
 		return
 	}
@@ -55,7 +57,7 @@ func (v *vanished) look(stored []load.Key, span extract.Span, answers int64) {
 		return
 	}
 	for _, k := range stored {
-		if _, listed := v.answered[idHash(k.ID)]; !listed && !k.Missing {
+		if _, listed := v.answered[idHash(k.ID)]; !listed {
 			v.candidates = append(v.candidates, k)
 		}
 	}

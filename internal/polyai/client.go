@@ -138,7 +138,12 @@ func (c *Client) List(ctx context.Context, q ListQuery) (*Page, error) {
 		}
 		return nil, err
 	}
-	return newPage(res, c.describe(res.Request.URL), cancel, c.options.Timeouts.Idle, c.pagesByOffset()), nil
+	page := newPage(res, c.describe(res.Request.URL), cancel, c.options.Timeouts.Idle, c.pagesByOffset())
+	page.limit = int64(q.Limit)
+	if offset, ok := strings.CutPrefix(q.Cursor, offsetCursor); ok {
+		page.offset, _ = strconv.ParseInt(offset, 10, 64)
+	}
+	return page, nil
 }
 
 // get sends a request, and once more when the key was refused and there is

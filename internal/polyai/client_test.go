@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -358,23 +359,48 @@ func TestNothingListensIsWorthAnotherTry(t *testing.T) {
 
 func TestOldVersionsPageByOffset(t *testing.T) {
 	t.Parallel()
-	var offsets []string
-	handler := func(w http.ResponseWriter, r *http.Request) {
-		offsets = append(offsets, r.URL.Query().Get("offset"))
-		io.WriteString(w, `{"conversations":[],"cursor":null,"next_offset":500}`)
-	}
-	client := serve(t, handler, func(o *Options) { o.APIVersion = "v1" })
-	_, page, err := readAll(t, client, someQuery)
-	if err != nil || page.Cursor() == "" {
-		t.Fatalf("cursor %q, %v", page.Cursor(), err)
-	}
-	next := someQuery
-	next.Cursor = page.Cursor()
-	if _, _, err := readAll(t, client, next); err != nil || strings.Join(offsets, ",") != ",500" {
-		t.Errorf("offsets %q, %v", offsets, err)
-	}
-	if _, page, _ := readAll(t, serve(t, handler), someQuery); page.Cursor() != "" {
-		t.Error("v3 is walked by offset")
+	const listed, limit = 25, 10
+	for name, next := range map[string]func(offset, shown int) string{
+		"the next offset is given":              func(offset, shown int) string { return fmt.Sprint(offset + shown) },
+		"it is given also behind the last page": func(offset, _ int) string { return fmt.Sprint(offset + limit) },
+		"it is null":                            func(int, int) string { return "null" },
+		"it is given as long as there is a further page": func(offset, shown int) string {
+			return map[bool]string{true: "null", false: fmt.Sprint(offset + shown)}[offset+shown == listed]
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			handler := func(w http.ResponseWriter, r *http.Request) {
+				offset, _ := strconv.Atoi(r.URL.Query().Get("offset"))
+				var shown []string
+				for i := offset; i < min(offset+limit, listed); i++ {
+					shown = append(shown, fmt.Sprintf(`{"id":"c-%d"}`, i))
+				}
+				fmt.Fprintf(w, `{"conversations":[%s],"cursor":null,"next_offset":%s}`, strings.Join(shown, ","), next(offset, len(shown)))
+			}
+			client := serve(t, handler, func(o *Options) { o.APIVersion = "v1" })
+			query := someQuery
+			query.Limit = limit
+			seen := map[string]bool{}
+			for requests := 1; ; requests++ {
+				values, page, err := readAll(t, client, query)
+				if err != nil || requests > 4 {
+					t.Fatalf("after %d requests: %v", requests, err)
+				}
+				for _, v := range values {
+					seen[string(v)] = true
+				}
+				if query.Cursor = page.Cursor(); query.Cursor == "" {
+					break
+				}
+			}
+			if len(seen) != listed {
+				t.Errorf("%d of %d were read", len(seen), listed)
+			}
+			if _, page, _ := readAll(t, serve(t, handler), someQuery); page.Cursor() != "" {
+				t.Error("a page of v3 that is not full is walked on by offset")
+			}
+		})
 	}
 }
 

@@ -20,6 +20,9 @@ type Page struct {
 	dec      *jsontext.Decoder
 	server   time.Time
 	byOffset bool
+	offset   int64 // of its first conversation
+	limit    int64 // that was asked for
+	count    int64 // conversations read
 
 	inList, listed, done bool
 	cursor, next         string
@@ -62,6 +65,7 @@ func (p *Page) read() (Value, error) {
 		if p.inList {
 			if p.dec.PeekKind() != ']' {
 				v, err := p.dec.ReadValue()
+				p.count++
 				return Value(v), unexpected(err)
 			}
 			p.inList = false
@@ -161,10 +165,18 @@ func (p *Page) Cursor() string {
 	if !p.done {
 		return ""
 	}
-	if p.cursor == "" && p.byOffset {
-		return p.next
+	full := p.count > 0 && p.count >= p.limit
+	switch {
+	case p.cursor != "":
+		return p.cursor
+	case p.count == 0: // whatever it says: nothing lies behind an empty page
+		return ""
+	case p.byOffset && p.next == "" && full: // it names no next one, and there may be one
+		return offsetCursor + strconv.FormatInt(p.offset+p.count, 10)
+	case !p.byOffset && !full: // a service that goes by cursors is at its end
+		return ""
 	}
-	return p.cursor
+	return p.next
 }
 
 // Bytes is what was read so far, decompressed.

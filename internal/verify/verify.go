@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"convsync/internal/extract"
 	"convsync/internal/load"
 	"convsync/internal/pipeline"
+	"convsync/internal/polyai"
 	"convsync/internal/transform"
 	"convsync/internal/warehouse"
 )
@@ -128,9 +130,7 @@ func (v *verifier) compare(ctx context.Context, chunk *extract.Chunk) error {
 	for value := range chunk.Values() {
 		r, _, err := transform.Rows(value, &v.feed.Rules)
 		if err != nil {
-			v.mu.Lock()
-			v.result.Unreadable++
-			v.mu.Unlock()
+			v.unreadable(value, err)
 			continue
 		}
 		at := extract.SecondOf(r.Conversation.StartedAt.Time())
@@ -142,6 +142,21 @@ func (v *verifier) compare(ctx context.Context, chunk *extract.Chunk) error {
 		}
 	}
 	return nil
+}
+
+// unreadable counts what cannot be read, once; where it has an id it is listed.
+func (v *verifier) unreadable(value polyai.Value, err error) {
+	key := "\x00" + string(value)
+	var reject *polyai.RejectError
+	if errors.As(err, &reject) && reject.ID != "" {
+		key = reject.ID
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !v.listed[key] {
+		v.listed[key] = true
+		v.result.Unreadable++
+	}
 }
 
 func (v *verifier) conversation(ctx context.Context, in *warehouse.Rows) error {

@@ -34,7 +34,7 @@ var hiddenChecks = []check{
 		replaced(t, before, dump(t, s), kept(want), "run-0001")
 	}},
 	{"empty metrics never replace metrics", func(t testing.TB, s Subject) {
-		for _, empty := range []warehouse.JSON{"", "{}"} {
+		for _, empty := range []warehouse.JSON{"", "{}", "[]", "null"} {
 			id := "c-1" + string(empty)
 			b := begin(t, s, 1, "p")
 			r := Conversation("p", id, Noon)
