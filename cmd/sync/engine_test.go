@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"convsync/internal/load/pgtest"
@@ -83,6 +86,30 @@ func TestVerifyFindsWhatChangedAtTheSourceAndRepairsIt(t *testing.T) {
 		verifyAll(t, config, exitOK, "--repair")
 		if p := verifyAll(t, config, exitOK).Projects[0]; p.Missing != 1 {
 			t.Errorf("after the repair %+v", p)
+		}
+	})
+}
+
+func TestVerifyRepairLeavesWhatIsListedThoughItCannotBeRead(t *testing.T) {
+	t.Parallel()
+	destinations(t, func(t *testing.T, destination string) {
+		var start atomic.Pointer[string]
+		say := func(s string) { start.Store(&s) }
+		say("2026-06-14T10:00:00Z")
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Date", standing.Format(http.TimeFormat))
+			fmt.Fprintf(w, `{"conversations":[{"id":"made-up-1","started_at":%q},{"id":"made-up-2","started_at":"2026-06-14T11:00:00Z"}]}`, *start.Load())
+		}))
+		t.Cleanup(server.Close)
+		config := configure(t, server.URL, destination)
+		run(t, config, exitOK)
+		say("soon")
+		if found := verifyAll(t, config, exitOK, "--repair").Projects[0].Findings; len(found) != 0 {
+			t.Errorf("found %v", found)
+		}
+		say("2026-06-14T10:00:00Z")
+		if p := verifyAll(t, config, exitOK).Projects[0]; p.Missing != 0 || p.Same != 2 {
+			t.Errorf("afterwards %+v", p)
 		}
 	})
 }

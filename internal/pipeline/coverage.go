@@ -19,21 +19,21 @@ func covered(ranges []load.Range) []extract.Covered {
 	return out
 }
 
-// cover counts a span as read. readAt is when the run began, which is before
+// cover counts a span as read in a coverage. readAt is when the run began, which is before
 // its reading began: at worst it is read again a little early.
-func (f *feedRun) cover(span extract.Span) {
+func (f *feedRun) cover(coverage []extract.Covered, span extract.Span) []extract.Covered {
 	deepest := extract.Second(0)
 	for _, tier := range f.Lookback {
 		deepest = max(deepest, extract.Second(tier.Depth.Seconds()))
 	}
 	read := extract.Covered{Span: span, ReadAt: f.now, Shape: transform.Shape}
-	f.coverage = extract.Cover(f.coverage, read, f.now-deepest)
+	return extract.Cover(coverage, read, f.now-deepest)
 }
 
-// ranges is the coverage in the destination's terms.
-func (f *feedRun) ranges() []load.Range {
-	out := make([]load.Range, len(f.coverage))
-	for i, c := range f.coverage {
+// ranges is a coverage in the destination's terms.
+func ranges(coverage []extract.Covered) []load.Range {
+	out := make([]load.Range, len(coverage))
+	for i, c := range coverage {
 		out[i] = load.Range{
 			From: timestamp(c.From), Until: timestamp(c.Until), ReadAt: timestamp(c.ReadAt), Shape: c.Shape,
 		}
@@ -41,10 +41,10 @@ func (f *feedRun) ranges() []load.Range {
 	return out
 }
 
-// watermark is the end of the coverage without a gap, and never before what
-// is stored; 0: none.
-func (f *feedRun) watermark() warehouse.Timestamp {
-	if end, ok := extract.Watermark(f.coverage, f.Start); ok {
+// watermark is the end of a coverage without a gap, and never before what is
+// stored; 0: none.
+func (f *feedRun) watermark(coverage []extract.Covered) warehouse.Timestamp {
+	if end, ok := extract.Watermark(coverage, f.Start); ok {
 		return max(timestamp(end), f.state.Watermark)
 	}
 	return f.state.Watermark

@@ -203,16 +203,18 @@ func (f *feedRun) publish(ctx context.Context, st *stretch) error {
 		ID: st.id, Feed: st.feed, RunID: f.Owner.RunID, At: st.at,
 		Rejects: slices.Collect(maps.Values(st.rejects)), Drift: slices.Collect(maps.Values(st.drift)),
 	}
+	coverage := f.coverage // which a publication that fails leaves as it is: others are on their way
 	if f.Backfill.Empty() && !st.span.Empty() && len(st.whole) > 0 {
 		for _, whole := range st.whole {
-			f.cover(whole)
+			coverage = f.cover(coverage, whole)
 		}
-		out.Coverage, out.Watermark = f.ranges(), f.watermark()
+		out.Coverage, out.Watermark = ranges(coverage), f.watermark(coverage)
 	}
 	counts, err := f.writer.Publish(ctx, out)
 	if err != nil {
 		return &destinationError{err}
 	}
+	f.coverage = coverage
 	f.report.add(counts, st)
 	f.wereRead = append(f.wereRead, st.whole...)
 	f.revealed += counts.Revealed

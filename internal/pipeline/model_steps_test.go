@@ -13,7 +13,7 @@ import (
 // TestModelOfTheEngine makes up sequences of all that happens to a source, a
 // destination and the runs between them, and holds what is stored against a
 // simple model of what must be: more of them with -rapid.checks=5000. What
-// failed once stands in model_sequences_test.go.
+// failed once stands as a test of its own in pipeline_test.go.
 func TestModelOfTheEngine(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

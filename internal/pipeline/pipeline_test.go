@@ -405,6 +405,28 @@ func TestASourceClockThatRanAheadLosesNothing(t *testing.T) {
 	}
 }
 
+func TestAStretchThatCouldNotBePublishedIsNotCoveredByTheNext(t *testing.T) {
+	t.Parallel()
+	d := newFake()
+	o := options(t, simulated(t, at(end), simulate.Deviations{}), d, at(end))
+	o.setDefaults()
+	f := &feedRun{run: &run{Options: o, writer: &fakeWriter{d}, report: newReport(&o, KindIncremental)}, Feed: o.Feeds[0]}
+	f.now = extract.SecondOf(end)
+	older := extract.Span{From: f.Start, Until: f.Start + 3600}
+	newer := extract.Span{From: older.Until, Until: older.Until + 3600}
+	d.failPublish = errors.New("made up: not written")
+	if err := f.publish(t.Context(), f.newStretch(older)); err == nil {
+		t.Fatal("it was published")
+	}
+	d.failPublish = nil
+	if err := f.publish(t.Context(), f.newStretch(newer)); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.coverage) != 1 || d.coverage[0].From.Time() != newer.From.Time() || d.watermark != 0 {
+		t.Errorf("covered %v, watermark %v", d.coverage, d.watermark)
+	}
+}
+
 func TestARunThatCannotBeginTellsWhenItEnded(t *testing.T) {
 	t.Parallel()
 	now := at(end)
