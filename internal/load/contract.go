@@ -38,7 +38,8 @@ type Archive interface {
 	// order. It is cheap.
 	Keys(ctx context.Context, feed Feed, from, until warehouse.Timestamp) ([]Key, error)
 	// HiddenDays lists the UTC days, as their midnights, on which the transcript
-	// of a feed's conversation is hidden, kept or not.
+	// of a feed's conversation is hidden, kept or not, or on which none of its
+	// conversations has metrics, which may be hidden.
 	HiddenDays(ctx context.Context, feed Feed) ([]warehouse.Timestamp, error)
 	// Rejects yields what could not be read of a feed.
 	Rejects(ctx context.Context, feed Feed, yield func(*warehouse.Reject) error) error
@@ -95,6 +96,9 @@ type FeedState struct {
 	Coverage  []Range             // ordered, without overlap
 	Watermark warehouse.Timestamp // 0: none yet
 	Open      []OpenConversation  // the worklist, oldest first
+	// Revealed says that the feed shows again what it had hidden, and that its
+	// hidden days were not read again since: [Stretch].HiddenRead.
+	Revealed bool
 }
 
 // FeedSummary counts what is stored of a feed.
@@ -155,6 +159,9 @@ type Stretch struct {
 	// deleted with all its parts. Either is a change (upsert, delete).
 	Missing       []Key
 	DeleteMissing bool
+	// HiddenRead says that the feed's hidden days were read again: it is
+	// Revealed no more.
+	HiddenRead bool
 	// Resolved are the ids of rejects of the feed that could be read now, and
 	// are staged: they are deleted.
 	Resolved []string
@@ -165,10 +172,13 @@ type Stretch struct {
 // Counts says what came of the conversations of a stretch.
 type Counts struct {
 	Inserted, Updated, Unchanged int64
-	NewRejects                   int64            // not seen before
-	Missing                      int64            // newly marked as missing, or deleted
-	Revealed                     int64            // of the updated ones, had a hidden transcript and show it now
-	Rows                         map[string]int64 // written, by table
+	NewRejects                   int64 // not seen before
+	Missing                      int64 // newly marked as missing, or deleted
+	// Revealed had a hidden transcript, or hidden metrics as far as can be told,
+	// and show it now: see [Reveals]. A loader makes the feed Revealed in the
+	// commit of the rows that it was counted of.
+	Revealed int64
+	Rows     map[string]int64 // written, by table
 	// Lateness is what [Observe] counted. A loader adds it to sync_lateness in
 	// the commit of the rows that it was counted of.
 	Lateness map[LatenessKey]int64

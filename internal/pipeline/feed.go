@@ -26,7 +26,7 @@ type feedRun struct {
 
 	vanished vanished
 	wereRead []extract.Span // whole, by this run
-	revealed int64          // hidden transcripts that are shown again
+	revealed int64          // conversations that show again what was hidden
 
 	mu     sync.Mutex           // several stretches are read at once
 	seen   extract.Shown        // of what was read last
@@ -201,7 +201,7 @@ func (f *feedRun) publish(ctx context.Context, st *stretch) error {
 	defer f.commits.Unlock()
 	out := &load.Stretch{
 		ID: st.id, Feed: st.feed, RunID: f.Owner.RunID, At: st.at,
-		Rejects: slices.Collect(maps.Values(st.rejects)), Drift: slices.Collect(maps.Values(st.drift)),
+		Rejects: slices.Collect(maps.Values(st.rejects)), Drift: slices.Collect(maps.Values(st.drift)), HiddenRead: st.hiddenRead,
 	}
 	coverage := f.coverage // which a publication that fails leaves as it is: others are on their way
 	if f.Backfill.Empty() && !st.span.Empty() && len(st.whole) > 0 {

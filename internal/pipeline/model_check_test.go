@@ -229,10 +229,11 @@ func (w *world) checkReread(o *outcome, after standing) {
 	}
 }
 
-// checkShownAgain: when transcripts are shown again, what was hidden is read again.
+// checkShownAgain: when transcripts are shown again, what was hidden is read
+// again, by the run that sees it or, where that fails, by a later one.
 func (w *world) checkShownAgain(o *outcome) {
 	older := slices.ContainsFunc(o.before.coverage, func(c extract.Covered) bool { return c.Shape != transform.Shape })
-	if w.store.revealed == 0 || older { // what is read by newer rules is read last
+	if w.store.revealed == 0 && !o.before.revealed || older || !o.backfill.Empty() { // what is read by newer rules is read last
 		return
 	}
 	for id, r := range w.store.rows {

@@ -21,6 +21,7 @@ type store struct {
 	rows      map[string]*warehouse.Rows
 	coverage  []load.Range
 	watermark warehouse.Timestamp
+	shown     bool // again, and the hidden days are to be read
 
 	pending map[load.StretchID][]*warehouse.Rows
 	counts  map[load.StretchID]load.Counts
@@ -116,6 +117,7 @@ func (s *store) write(in *warehouse.Rows, counts *load.Counts) {
 		counts.Updated++
 		if isHidden(stored) && len(in.Turns) > 0 && !isHidden(in) {
 			counts.Revealed++
+			s.shown = true
 		}
 	}
 	s.rows[id], s.written[id] = in, true
@@ -135,6 +137,7 @@ func (s *store) Publish(_ context.Context, st *load.Stretch) (load.Counts, error
 	}
 	s.settle(st.ID)
 	s.closed[st.ID] = true
+	s.shown = s.shown && !st.HiddenRead
 	counts := s.counts[st.ID]
 	for _, k := range st.Missing {
 		s.vanish(k, st, &counts)
@@ -180,7 +183,7 @@ func (s *store) Abandon(_ context.Context, id load.StretchID) (load.Counts, erro
 func (s *store) State(_ context.Context, feeds []load.Feed) (map[load.Feed]load.FeedState, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	state := load.FeedState{Coverage: slices.Clone(s.coverage), Watermark: s.watermark}
+	state := load.FeedState{Coverage: slices.Clone(s.coverage), Watermark: s.watermark, Revealed: s.shown}
 	for _, r := range s.sorted() {
 		if c := &r.Conversation; r.IsOpen() && !c.MissingSince.Valid {
 			state.Open = append(state.Open, load.OpenConversation{ID: c.ConversationID, StartedAt: c.StartedAt})

@@ -192,6 +192,7 @@ type standing struct {
 	coverage  []extract.Covered
 	watermark extract.Second
 	open      []load.OpenConversation
+	revealed  bool
 }
 
 // now is the upper end of the last run that succeeded, by its coverage.
@@ -207,7 +208,7 @@ func (w *world) standing() standing {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	s := standing{rows: map[string]*warehouse.Rows{}, coverage: covered(state[modelFeed].Coverage), open: state[modelFeed].Open}
+	s := standing{rows: map[string]*warehouse.Rows{}, coverage: covered(state[modelFeed].Coverage), open: state[modelFeed].Open, revealed: state[modelFeed].Revealed}
 	if at := state[modelFeed].Watermark; at != 0 {
 		s.watermark = extract.SecondOf(at.Time())
 	}

@@ -359,6 +359,23 @@ func TestAnEmptyAnswerIsSuspiciousAndChangesNothing(t *testing.T) {
 	}
 }
 
+func TestAnOpenConversationThatIsGoneIsLookedForUntilTheAgeLimit(t *testing.T) {
+	t.Parallel()
+	d := newFake()
+	source := simulated(t, at(end.Add(3*time.Hour)), simulate.Deviations{})
+	if _, err := Run(t.Context(), options(t, source, d, at(end.Add(3*time.Hour)))); err != nil {
+		t.Fatal(err)
+	}
+	for id, start := range map[string]time.Time{"old": end.Add(-50 * time.Hour), "young": end.Add(-30 * time.Hour)} {
+		d.conversations[id], d.starts[id] = warehouse.LifecycleOpen, warehouse.TimestampOf(start)
+	}
+	o := options(t, source, d, at(end.Add(3*time.Hour)))
+	o.Lookback, o.OpenAgeLimit = []extract.Tier{{Depth: time.Hour}}, 48*time.Hour
+	if report, err := Run(t.Context(), o); err != nil || report.Missing != 1 || !d.missing["old"] || d.missing["young"] {
+		t.Errorf("%v, %d missing: %v", err, report.Missing, d.missing)
+	}
+}
+
 func TestAStretchThatWasConfirmedToBeEmptyIsNotSuspiciousAgain(t *testing.T) {
 	t.Parallel()
 	d := newFake()

@@ -6,10 +6,11 @@ import (
 	"convsync/internal/extract"
 )
 
-// readRevealed reads again where transcripts are hidden and this run has not
-// been, when it saw that the project shows again what it had hidden.
+// readRevealed reads again what was hidden where this run has not been, when
+// this run or one before saw that the project shows it again. That is settled
+// when all of it was read.
 func (f *feedRun) readRevealed(ctx context.Context) error {
-	if f.revealed == 0 {
+	if f.revealed == 0 && !f.state.Revealed || !f.Backfill.Empty() || f.Repairs != nil {
 		return nil
 	}
 	days, err := f.Destination.HiddenDays(ctx, f.Feed.Feed)
@@ -19,12 +20,17 @@ func (f *feedRun) readRevealed(ctx context.Context) error {
 	var hidden []extract.Span
 	for _, d := range days {
 		from := extract.SecondOf(d.Time())
-		hidden = append(hidden, extract.Span{From: from, Until: min(from+secondsPerDay, f.now)})
+		hidden = append(hidden, extract.Span{From: max(from, f.Start), Until: min(from+secondsPerDay, f.now)})
 	}
 	spans := extract.Without(hidden, f.wereRead)
-	f.Log.Info("the project shows transcripts again that it had hidden: these days are read again",
+	f.Log.Info("the project shows again what it had hidden: these days are read again",
 		"project", f.ProjectID, "environment", f.Environment, "days", len(days))
-	return f.readSpans(ctx, spans)
+	if err := f.readSpans(ctx, spans); err != nil || len(f.failed) > 0 {
+		return err
+	}
+	st := f.newStretch(extract.Span{})
+	st.hiddenRead = true
+	return f.publish(ctx, st)
 }
 
 const secondsPerDay = 24 * 60 * 60

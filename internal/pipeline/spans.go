@@ -112,5 +112,9 @@ func (f *feedRun) readWorklist(ctx context.Context, spans []extract.Span) error 
 		f.abandon(ctx, st)
 		return err
 	}
-	return f.publish(ctx, st)
+	if err := f.publish(ctx, st); err != nil {
+		return err
+	}
+	f.lookForLost(st.whole)
+	return nil
 }

@@ -121,11 +121,13 @@ type stretch struct {
 	runID     string
 	at        warehouse.Timestamp
 	liveSince warehouse.Timestamp
-	rewrite   bool           // write anew whatever is stored
-	vanished  *vanished      // told what was answered; nil: nothing is stored yet
-	pending   sync.WaitGroup // chunks that are not staged yet
-	emitted   atomic.Int64   // conversations that were read
-	inside    atomic.Int64   // of these, started within the span
+	rewrite   bool // write anew whatever is stored
+	// hiddenRead settles that what was hidden is shown again.
+	hiddenRead bool
+	vanished   *vanished      // told what was answered; nil: nothing is stored yet
+	pending    sync.WaitGroup // chunks that are not staged yet
+	emitted    atomic.Int64   // conversations that were read
+	inside     atomic.Int64   // of these, started within the span
 
 	mu       sync.Mutex
 	read     int64

@@ -63,6 +63,13 @@ func (v *vanished) look(stored []load.Key, span extract.Span, answers int64) {
 	}
 }
 
+// add takes in what is stored and was not listed where it is stored.
+func (v *vanished) add(keys []load.Key) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.candidates = append(v.candidates, keys...)
+}
+
 // missing is what the source listed nowhere in this run, though it read the
 // stretch whole that it is stored in.
 func (v *vanished) missing() []load.Key {
@@ -100,6 +107,22 @@ func (f *feedRun) lookForVanished(ctx context.Context, st *stretch) error {
 		f.vanished.look(stored, whole, st.inside.Load())
 	}
 	return nil
+}
+
+// lookForLost finds the open conversations that the source does not list where
+// they started. One that is open for no longer than usual may come back; an
+// older one would else be looked for in every run to come.
+func (f *feedRun) lookForLost(read []extract.Span) {
+	limit := timestamp(f.now) - warehouse.Timestamp(f.OpenAgeLimit.Microseconds())
+	var lost []load.Key
+	for _, o := range f.state.Open {
+		at := extract.SecondOf(o.StartedAt.Time())
+		asked := slices.ContainsFunc(read, func(s extract.Span) bool { return s.From <= at && at < s.Until })
+		if asked && o.StartedAt < limit {
+			lost = append(lost, load.Key{ID: o.ID, StartedAt: o.StartedAt})
+		}
+	}
+	f.vanished.add(lost)
 }
 
 // publishVanished marks or deletes what the source no longer lists.

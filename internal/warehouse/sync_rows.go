@@ -68,6 +68,12 @@ type OpenConversation struct {
 	StartedAt, FirstSeenAt                 Timestamp
 }
 
+// Reveal is a row of [SyncRevealed].
+type Reveal struct {
+	ProjectID, Environment string
+	RevealedAt             Timestamp
+}
+
 // Reject is a row of [Rejects].
 type Reject struct {
 	ProjectID, Environment, RejectID string

@@ -102,6 +102,16 @@ var SyncLateness = Table[Lateness]{
 	},
 }
 
+// SyncRevealed is which feeds show again what they had hidden.
+var SyncRevealed = Table[Reveal]{
+	Name: "sync_revealed", Doc: "Feeds that show transcripts or metrics again that they had hidden; a row stays until their hidden days were read again.", Key: []string{"project_id", "environment"},
+	Columns: []Column[Reveal]{
+		{Name: "project_id", Doc: "The project.", Ref: func(r *Reveal) any { return &r.ProjectID }},
+		{Name: "environment", Doc: "The environment.", Ref: func(r *Reveal) any { return &r.Environment }},
+		{Name: "revealed_at", Doc: "When that was first seen.", Ref: func(r *Reveal) any { return &r.RevealedAt }},
+	},
+}
+
 // Rejects is what could not be read.
 var Rejects = Table[Reject]{
 	Name: "rejects", Doc: "Conversations that could not be read at all, kept whole.", Key: []string{"project_id", "environment", "reject_id"},

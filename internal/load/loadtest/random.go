@@ -88,7 +88,7 @@ func (m *model) publish() {
 	for _, st := range stretches {
 		counts.Add(m.session.publish(st))
 	}
-	var inserted, updated, unchanged, revealed int64
+	var inserted, updated, unchanged, revealed, perhaps int64
 	for _, r := range rows {
 		id := r.Conversation.ConversationID
 		old := m.stored[id]
@@ -100,15 +100,19 @@ func (m *model) publish() {
 			unchanged++
 		default:
 			updated++
-			if isHidden(old) && !isHidden(m.stored[id]) && len(r.Turns) > 0 {
+			is := &m.stored[id].Conversation
+			switch {
+			case isHidden(old) && !isHidden(m.stored[id]) && len(r.Turns) > 0:
 				revealed++
+			case old.Conversation.Lifecycle == warehouse.LifecycleFinal && load.NoMetrics(old.Conversation.Metrics) && !load.NoMetrics(is.Metrics):
+				perhaps++ // as it stands with the day's others at that moment
 			}
 		}
 	}
 	m.changes += int(inserted + updated)
 	counted(m.t, counts, inserted, updated, unchanged)
-	if counts.Revealed != revealed {
-		m.Errorf("counted %d revealed, want %d", counts.Revealed, revealed)
+	if counts.Revealed < revealed || counts.Revealed > revealed+perhaps {
+		m.Errorf("counted %d revealed, want %d to %d", counts.Revealed, revealed, revealed+perhaps)
 	}
 }
 

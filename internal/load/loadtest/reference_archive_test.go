@@ -57,12 +57,22 @@ func (r *reference) within(feed load.Feed, from, until warehouse.Timestamp) (fou
 }
 
 func (r *reference) HiddenDays(_ context.Context, feed load.Feed) (days []warehouse.Timestamp, err error) {
+	measured := map[warehouse.Timestamp]bool{} // days, and whether any of theirs has metrics
 	for _, rows := range r.Dump(nil).Conversations {
 		c := &rows.Conversation
 		hidden := c.TranscriptStatus == warehouse.TranscriptHidden ||
 			c.TranscriptStatus == warehouse.TranscriptHiddenKept && r.fault != daysForgetKept
-		if hidden && c.ProjectID == feed.ProjectID && c.Environment == feed.Environment {
+		if c.ProjectID != feed.ProjectID || c.Environment != feed.Environment {
+			continue
+		}
+		if hidden {
 			days = append(days, midnight(c.StartedAt))
+		}
+		measured[midnight(c.StartedAt)] = measured[midnight(c.StartedAt)] || !load.NoMetrics(c.Metrics)
+	}
+	for day, any := range measured {
+		if !any {
+			days = append(days, day)
 		}
 	}
 	slices.Sort(days)

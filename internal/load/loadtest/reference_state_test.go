@@ -24,6 +24,9 @@ func (r *reference) State(_ context.Context, feeds []load.Feed) (map[load.Feed]l
 				s.Watermark = w.Watermark
 			}
 		}
+		s.Revealed = slices.ContainsFunc(d.Revealed, func(r warehouse.Reveal) bool {
+			return r.ProjectID == f.ProjectID && r.Environment == f.Environment
+		})
 		for _, o := range d.Open {
 			if o.ProjectID == f.ProjectID && o.Environment == f.Environment {
 				s.Open = append(s.Open, load.OpenConversation{ID: o.ConversationID, StartedAt: o.StartedAt})

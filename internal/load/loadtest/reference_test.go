@@ -53,7 +53,7 @@ func (r *reference) Dump(testing.TB) *Dump {
 	d.Changes, d.Runs = slices.Clone(d.Changes), slices.Clone(d.Runs)
 	d.Rejects, d.Drift = slices.Clone(d.Rejects), slices.Clone(d.Drift)
 	d.Projects, d.Watermarks = slices.Clone(d.Projects), slices.Clone(d.Watermarks)
-	d.Lateness = slices.Clone(d.Lateness)
+	d.Lateness, d.Revealed = slices.Clone(d.Lateness), slices.Clone(d.Revealed)
 	r.fault.dump(&d)
 	return &d
 }
@@ -166,6 +166,7 @@ func (w *referenceWriter) Publish(_ context.Context, st *load.Stretch) (load.Cou
 		w.vanish(st, &counts)
 	}
 	w.sightings(st, &counts)
+	w.reveal(st, counts.Revealed)
 	if w.fault != latenessLate {
 		w.late(st.Feed, counts.Lateness)
 	}
@@ -201,7 +202,7 @@ func (w *referenceWriter) put(in *warehouse.Rows, st *load.Stretch, b *load.Batc
 		counts.Inserted++
 	} else {
 		counts.Updated++
-		if w.fault.revealed(&in.Conversation, &stored.Conversation) {
+		if w.fault.revealed(&in.Conversation, &stored.Conversation) || w.metricsRevealed(in, stored) {
 			counts.Revealed++
 		}
 	}

@@ -33,4 +33,5 @@ type Dump struct {
 	Projects      []warehouse.Project
 	Runs          []warehouse.SyncRun
 	Lateness      []warehouse.Lateness
+	Revealed      []warehouse.Reveal
 }

@@ -12,6 +12,15 @@ import (
 
 // tellingChecks are about hidden days and rejects, as the destination tells of them.
 var tellingChecks = []check{
+	{"the days without metrics are told, since these may be hidden", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		for i, empty := range []warehouse.JSON{"", "{}", "[]", "null"} {
+			b.load(Conversation("p", "bare"+string(empty), Noon.AddDate(0, 0, i), NoMetrics(empty)))
+		}
+		b.load(Conversation("p", "measured", Noon.AddDate(0, 0, 1).Add(time.Hour)))
+		b.load(Conversation("p", "elsewhere", Noon, In(Sandbox)))
+		hiddenDays(t, b.dest, live("p"), Noon, Noon.AddDate(0, 0, 2), Noon.AddDate(0, 0, 3))
+	}},
 	{"the days of hidden transcripts are told, kept ones too", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		hidden := Hidden(warehouse.Some(int64(3)))

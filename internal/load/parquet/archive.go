@@ -84,7 +84,7 @@ func (l *Lake) HiddenDays(_ context.Context, feed load.Feed) ([]warehouse.Timest
 	days, err := l.days(feed, math.MinInt64, math.MaxInt64)
 	var hidden []warehouse.Timestamp
 	for _, d := range days {
-		if d.Hidden > 0 {
+		if d.Hidden > 0 || d.Metrics == 0 {
 			hidden = append(hidden, warehouse.TimestampOf(d.day.time()))
 		}
 	}

@@ -32,6 +32,7 @@ func (p *publication) compare(ctx context.Context) error {
 	staged := stageReader{stage: p.staged}
 	differing := map[partition]map[string]entry{} // by where they are stored
 	var c warehouse.Conversation
+	var reveals load.Reveals
 	for _, e := range entries {
 		old, ok := stored[conversationKey{e.project, e.id}]
 		if !ok {
@@ -53,11 +54,18 @@ func (p *publication) compare(ctx context.Context) error {
 		differing[old.partition][e.id] = e
 	}
 	for part, wanted := range differing {
-		if err := p.reconcile(ctx, part, wanted); err != nil {
+		if err := p.reconcile(ctx, part, wanted, &reveals); err != nil {
 			return err
 		}
 	}
-	return nil
+	p.counts.Revealed, err = reveals.Count(p.hasMetrics)
+	return err
+}
+
+// hasMetrics tells whether any conversation of a day of the feed has metrics.
+func (p *publication) hasMetrics(midnight warehouse.Timestamp) (bool, error) {
+	days, err := p.lake.days(p.stretch.Feed, midnight, midnight+1)
+	return len(days) > 0 && days[0].Metrics > 0, err
 }
 
 // locate finds what is stored of the conversations.
@@ -143,7 +151,7 @@ func (p *publication) look(ctx context.Context, wanted map[partition]map[string]
 
 // reconcile brings the wanted conversations together with what is stored of
 // them in the partition.
-func (p *publication) reconcile(ctx context.Context, part partition, wanted map[string]entry) (err error) {
+func (p *publication) reconcile(ctx context.Context, part partition, wanted map[string]entry, reveals *load.Reveals) (err error) {
 	if p.second == nil {
 		if p.second, err = p.lake.newStage(); err != nil {
 			return err
@@ -170,14 +178,13 @@ func (p *publication) reconcile(ctx context.Context, part partition, wanted map[
 		if err := staged.read(&e, &in); err != nil {
 			return err
 		}
-		if !load.Reconcile(&in, &old, p.stretch.At, p.stretch.RunID) && !e.rewrite {
+		changed := load.Reconcile(&in, &old, p.stretch.At, p.stretch.RunID)
+		reveals.Changed(&in.Conversation, &old.Conversation)
+		if !changed && !e.rewrite {
 			p.counts.Unchanged++
 			continue
 		}
 		load.Observe(&p.counts, &in, &old, p.stretch.At, e.liveSince)
-		if revealed(&in.Conversation, &old.Conversation) {
-			p.counts.Revealed++
-		}
 		if err := p.second.add(&load.Batch{Rows: []*warehouse.Rows{&in}}); err != nil {
 			return err
 		}
@@ -188,17 +195,4 @@ func (p *publication) reconcile(ctx context.Context, part partition, wanted map[
 		p.day(part).gone[written.id] = true
 	}
 	return nil
-}
-
-// revealed reports whether a transcript that was hidden is shown again.
-func revealed(in, old *warehouse.Conversation) bool {
-	switch in.TranscriptStatus {
-	case warehouse.TranscriptComplete, warehouse.TranscriptShort:
-		return isHidden(old)
-	}
-	return false
-}
-
-func isHidden(c *warehouse.Conversation) bool {
-	return c.TranscriptStatus == warehouse.TranscriptHidden || c.TranscriptStatus == warehouse.TranscriptHiddenKept
 }

@@ -28,7 +28,8 @@ type tally struct {
 	Conversations int64               `json:"conversations"`
 	Hidden        int64               `json:"hidden"`
 	Missing       int64               `json:"missing"`
-	Newest        warehouse.Timestamp `json:"newest"` // start, in microseconds
+	Metrics       int64               `json:"metrics"` // have some; an older manifest does not know
+	Newest        warehouse.Timestamp `json:"newest"`  // start, in microseconds
 }
 
 func (d *dayInfo) count(c *warehouse.Conversation) {
@@ -39,11 +40,14 @@ func (d *dayInfo) count(c *warehouse.Conversation) {
 	}
 	t.Conversations++
 	t.Newest = max(t.Newest, c.StartedAt)
-	if isHidden(c) {
+	if load.IsHidden(c) {
 		t.Hidden++
 	}
 	if c.MissingSince.Valid {
 		t.Missing++
+	}
+	if !load.NoMetrics(c.Metrics) {
+		t.Metrics++
 	}
 }
 

@@ -206,6 +206,12 @@ func (p *publication) account(next *state) error {
 			return err
 		}
 	}
+	if p.counts.Revealed > 0 || st.HiddenRead {
+		next.revealed = p.state.revealing(st.Feed, st.At, !st.HiddenRead)
+		if err := putTable(p.commit, &warehouse.SyncRevealed, next.revealed); err != nil {
+			return err
+		}
+	}
 	if len(st.Drift) > 0 {
 		next.drift = p.state.drifting(st.Drift)
 		if err := putTable(p.commit, &warehouse.SchemaDrift, next.drift); err != nil {

@@ -22,6 +22,7 @@ type state struct {
 	open       map[conversationKey]warehouse.OpenConversation
 	drift      []warehouse.Drift
 	lateness   []warehouse.Lateness // ordered by its key
+	revealed   []warehouse.Reveal
 }
 
 type conversationKey struct{ project, id string }
@@ -44,6 +45,7 @@ func (v *view) readState() (*state, error) {
 		readTable(v, &warehouse.Projects, &s.projects), readTable(v, &warehouse.SyncCoverage, &s.coverage),
 		readTable(v, &warehouse.SyncWatermarks, &s.watermarks), readTable(v, &warehouse.OpenConversations, &open),
 		readTable(v, &warehouse.SchemaDrift, &s.drift), readTable(v, &warehouse.SyncLateness, &s.lateness),
+		readTable(v, &warehouse.SyncRevealed, &s.revealed),
 	)
 	s.open = make(map[conversationKey]warehouse.OpenConversation, len(open))
 	for _, o := range open {
@@ -100,6 +102,9 @@ func (s *state) feed(f load.Feed, worklist []warehouse.OpenConversation) (out lo
 		if f == (load.Feed{ProjectID: w.ProjectID, Environment: w.Environment}) {
 			out.Watermark = w.Watermark
 		}
+	}
+	for _, r := range s.revealed {
+		out.Revealed = out.Revealed || f == load.Feed{ProjectID: r.ProjectID, Environment: r.Environment}
 	}
 	for _, o := range worklist {
 		if f == (load.Feed{ProjectID: o.ProjectID, Environment: o.Environment}) {
@@ -182,6 +187,21 @@ func (s *state) drifting(drift []warehouse.Drift) []warehouse.Drift {
 		all[i].MaxLengthBytes = max(all[i].MaxLengthBytes, d.MaxLengthBytes)
 		all[i].FirstSeenAt = min(all[i].FirstSeenAt, d.FirstSeenAt)
 		all[i].LastSeenAt = max(all[i].LastSeenAt, d.LastSeenAt)
+	}
+	return all
+}
+
+// revealing returns the feeds that show something again, with or without one.
+func (s *state) revealing(feed load.Feed, at warehouse.Timestamp, is bool) []warehouse.Reveal {
+	all := slices.DeleteFunc(slices.Clone(s.revealed), func(r warehouse.Reveal) bool {
+		return r.ProjectID == feed.ProjectID && r.Environment == feed.Environment
+	})
+	switch {
+	case !is:
+	case len(all) < len(s.revealed):
+		return s.revealed
+	default:
+		all = append(all, warehouse.Reveal{ProjectID: feed.ProjectID, Environment: feed.Environment, RevealedAt: at})
 	}
 	return all
 }

@@ -117,13 +117,28 @@ func (d *Database) Keys(ctx context.Context, feed load.Feed, from, until warehou
 	return keys, d.describe(err)
 }
 
-// HiddenDays lists the UTC days with hidden transcripts, oldest first.
+// someMetrics says of a conversation that it has metrics.
+const someMetrics = `coalesce(metrics, '{}') NOT IN ('{}', '[]', 'null', '""')`
+
+// hasMetrics tells whether any conversation of a feed's day has metrics.
+func (d *Database) hasMetrics(ctx context.Context, feed load.Feed, midnight warehouse.Timestamp) (has bool, err error) {
+	day := midnight.Time()
+	err = d.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM conversations
+		WHERE project_id = $1 AND environment = $2 AND started_at >= $3 AND started_at < $4 AND `+someMetrics+`)`,
+		feed.ProjectID, feed.Environment, day, day.AddDate(0, 0, 1)).Scan(&has)
+	return has, err
+}
+
+// HiddenDays lists the UTC days with hidden transcripts, or without any metrics,
+// oldest first.
 func (d *Database) HiddenDays(ctx context.Context, feed load.Feed) (days []warehouse.Timestamp, err error) {
 	if ready, err := d.ready(ctx); err != nil || !ready {
 		return nil, err
 	}
-	found, err := d.pool.Query(ctx, `SELECT DISTINCT date_trunc('day', started_at) FROM conversations
-		WHERE project_id = $1 AND environment = $2 AND transcript_status IN ($3, $4) ORDER BY 1`, // our sessions are in UTC
+	found, err := d.pool.Query(ctx, `SELECT date_trunc('day', started_at) FROM conversations
+		WHERE project_id = $1 AND environment = $2 GROUP BY 1
+		HAVING bool_or(transcript_status IN ($3, $4)) OR NOT bool_or(`+someMetrics+`)
+		ORDER BY 1`, // our sessions are in UTC
 		feed.ProjectID, feed.Environment, warehouse.TranscriptHidden, warehouse.TranscriptHiddenKept)
 	if err != nil {
 		return nil, d.describe(err)

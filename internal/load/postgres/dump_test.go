@@ -61,6 +61,7 @@ func (s subject) Dump(t testing.TB) *loadtest.Dump {
 	d.Projects = dumpTable(t, conn, &warehouse.Projects)
 	d.Runs = dumpTable(t, conn, &warehouse.SyncRuns)
 	d.Lateness = append([]warehouse.Lateness{}, dumpTable(t, conn, &warehouse.SyncLateness)...) // nil: not looked at
+	d.Revealed = dumpTable(t, conn, &warehouse.SyncRevealed)
 	return d
 }
 

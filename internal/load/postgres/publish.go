@@ -96,7 +96,7 @@ func (w *writer) stretchChange(ctx context.Context, st *load.Stretch) (*stretchC
 }
 
 func (c *stretchChange) any() bool {
-	return len(c.gone)+len(c.covered)+len(c.Rejects)+len(c.Drift)+len(c.Missing)+len(c.Resolved) > 0 || c.watermark
+	return len(c.gone)+len(c.covered)+len(c.Rejects)+len(c.Drift)+len(c.Missing)+len(c.Resolved) > 0 || c.watermark || c.HiddenRead
 }
 
 func (c *stretchChange) commit(ctx context.Context, tx pgx.Tx) (newRejects int64, err error) {
@@ -114,6 +114,9 @@ func (c *stretchChange) commit(ctx context.Context, tx pgx.Tx) (newRejects int64
 			ON CONFLICT (project_id, environment) DO UPDATE
 			SET watermark = greatest(w.watermark, excluded.watermark), updated_at = excluded.updated_at`,
 			c.Feed.ProjectID, c.Feed.Environment, c.Watermark.Time(), c.At.Time())
+	}
+	if c.HiddenRead {
+		batch.Queue("DELETE FROM sync_revealed WHERE project_id = $1 AND environment = $2", c.Feed.ProjectID, c.Feed.Environment)
 	}
 	if len(c.Resolved) > 0 {
 		batch.Queue("DELETE FROM rejects WHERE project_id = $1 AND environment = $2 AND reject_id = ANY($3)",

@@ -52,13 +52,20 @@ func collided(err error) bool {
 
 func (w *writer) stage(ctx context.Context, batch *load.Batch, rows []*warehouse.Rows) (load.Counts, error) {
 	at := w.now()
-	writes, err := w.compare(ctx, batch, rows, at)
+	var reveals load.Reveals
+	writes, err := w.compare(ctx, batch, rows, at, &reveals)
 	if err != nil {
 		return load.Counts{}, err
 	}
 	counts := load.Counts{Unchanged: int64(len(rows) - len(writes))}
 	if len(writes) == 0 {
 		return counts, nil
+	}
+	counts.Revealed, err = reveals.Count(func(midnight warehouse.Timestamp) (bool, error) {
+		return w.hasMetrics(ctx, batch.Feed, midnight)
+	})
+	if err != nil {
+		return counts, err
 	}
 	if err := w.makeMonths(ctx, writes); err != nil {
 		return counts, err
@@ -67,7 +74,7 @@ func (w *writer) stage(ctx context.Context, batch *load.Batch, rows []*warehouse
 		wr.count(&counts)
 		load.Observe(&counts, wr.rows, wr.before, at, batch.LiveSince)
 	}
-	counts.Rows, err = w.write(ctx, batch.Feed, writes, counts.Lateness)
+	counts.Rows, err = w.write(ctx, batch.Feed, writes, &counts)
 	return counts, err
 }
 
@@ -78,15 +85,10 @@ func (wr *write) count(c *load.Counts) {
 		return
 	}
 	c.Updated++
-	hidden, shown := wr.before.Conversation.TranscriptStatus, wr.rows.Conversation.TranscriptStatus
-	if (hidden == warehouse.TranscriptHidden || hidden == warehouse.TranscriptHiddenKept) &&
-		(shown == warehouse.TranscriptComplete || shown == warehouse.TranscriptShort) {
-		c.Revealed++
-	}
 }
 
 // compare tells which conversations have to be written, and as what.
-func (w *writer) compare(ctx context.Context, batch *load.Batch, rows []*warehouse.Rows, at warehouse.Timestamp) ([]*write, error) {
+func (w *writer) compare(ctx context.Context, batch *load.Batch, rows []*warehouse.Rows, at warehouse.Timestamp, reveals *load.Reveals) ([]*write, error) {
 	project := batch.Feed.ProjectID
 	stored, err := w.storedKeys(ctx, project, rows)
 	if err != nil {
@@ -117,7 +119,11 @@ func (w *writer) compare(ctx context.Context, batch *load.Batch, rows []*warehou
 		if wr.old != nil {
 			wr.before = before[wr.old.ConversationID]
 		}
-		return !w.reconcile(wr, at) && !batch.Rewrite
+		changed := w.reconcile(wr, at)
+		if wr.before != nil {
+			reveals.Changed(&wr.rows.Conversation, &wr.before.Conversation)
+		}
+		return !changed && !batch.Rewrite
 	}), nil
 }
 

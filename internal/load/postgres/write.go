@@ -14,7 +14,7 @@ import (
 
 // write replaces and adds conversations in one transaction, and returns the
 // rows written by table.
-func (w *writer) write(ctx context.Context, feed load.Feed, writes []*write, late map[load.LatenessKey]int64) (map[string]int64, error) {
+func (w *writer) write(ctx context.Context, feed load.Feed, writes []*write, counts *load.Counts) (map[string]int64, error) {
 	written := map[string]int64{}
 	ids := make([]string, len(writes))
 	for i, wr := range writes {
@@ -26,7 +26,10 @@ func (w *writer) write(ctx context.Context, feed load.Feed, writes []*write, lat
 		}
 		return add(ctx, tx, feed.ProjectID, writes, written)
 	}, func(tx pgx.Tx) error {
-		if err := addLateness(ctx, tx, feed, late); err != nil {
+		if err := addLateness(ctx, tx, feed, counts.Lateness); err != nil {
+			return err
+		}
+		if err := w.noteRevealed(ctx, tx, feed, counts.Revealed); err != nil {
 			return err
 		}
 		return w.recordChanges(ctx, tx, feed.ProjectID, warehouse.OperationUpsert, ids)
@@ -157,6 +160,16 @@ func addLateness(ctx context.Context, tx pgx.Tx, feed load.Feed, late map[load.L
 		SELECT $1, $2, * FROM unnest($3::text[], $4::bigint[], $5::bigint[])
 		ON CONFLICT (project_id, environment, measure, upper_seconds) DO UPDATE SET count = l.count + excluded.count`,
 		feed.ProjectID, feed.Environment, measures, uppers, counts)
+	return err
+}
+
+// noteRevealed remembers that a feed shows again what it had hidden.
+func (w *writer) noteRevealed(ctx context.Context, tx pgx.Tx, feed load.Feed, revealed int64) error {
+	if revealed == 0 {
+		return nil
+	}
+	_, err := tx.Exec(ctx, "INSERT INTO sync_revealed (project_id, environment, revealed_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+		feed.ProjectID, feed.Environment, w.now().Time())
 	return err
 }
 
