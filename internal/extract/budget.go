@@ -144,6 +144,21 @@ func (r *request) end() {
 	}
 }
 
+// usedOver is how long a time the use of a budget is told over.
+const usedOver = 10 * time.Second
+
+// Use tells how the budget is used: requests started a second, over the last
+// seconds, how many may be, and how many are in flight.
+func (b *Budget) Use(now time.Time) (perSecond, allowed float64, inFlight int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := 0
+	for n < len(b.starts) && now.Sub(b.starts[len(b.starts)-1-n]) < usedOver {
+		n++
+	}
+	return float64(n) / usedOver.Seconds(), b.pace.rate, b.inFlight
+}
+
 // freeRetries may be made before the share of retries is looked at: a run of
 // few requests must still get over a bad minute.
 const freeRetries = 20

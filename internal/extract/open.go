@@ -82,7 +82,7 @@ func (r *Reader) Try(ctx context.Context, span, ask Span, emit Emit) (Shown, err
 		return Shown{Density: dense.seen.density(), Over: dense.seen.shown()}, nil
 	}
 	if err != nil && ofThisRequest(err) { // perhaps it was too much to ask for at once
-		r.log("reading in smaller parts", "span", span.String(), "because", err.Error())
+		r.log("reading in smaller parts", "slice", span.String(), "because", err.Error())
 		return Shown{}, nil
 	}
 	if err != nil {

@@ -47,12 +47,16 @@ func (r *Reader) page(ctx context.Context, q polyai.ListQuery, emit Emit) (strin
 		d := max(pause, waits.NextBackOff())
 		r.Stats.Retries.Add(1)
 		r.Stats.waited.Add(int64(d))
-		r.log("asking again", "in", d.Round(time.Millisecond).String(), "because", err.Error())
+		r.log("asking again", "slice", askedFor(&q).String(), "in", d.Round(time.Millisecond).String(), "because", err.Error())
 		if err := sleep(ctx, d); err != nil {
 			return "", err
 		}
 	}
 }
+
+// askedFor is the span of a request, without the second that it asks more on
+// both sides.
+func askedFor(q *polyai.ListQuery) Span { return Span{SecondOf(q.Start) + 1, SecondOf(q.End) - 1} }
 
 // pauseAfter is how long an error asks all requests of the key to wait.
 func (r *Reader) pauseAfter(err error) time.Duration {
@@ -84,6 +88,7 @@ func (r *Reader) pageOnce(ctx context.Context, q polyai.ListQuery, emit func(*Ch
 	defer request.end()
 	r.Stats.Requests.Add(1)
 	page, err := r.Source.List(ctx, q)
+	r.Stats.answered(err)
 	request.answered(err, r.pauseAfter(err))
 	if err != nil {
 		return "", err

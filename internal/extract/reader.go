@@ -59,7 +59,7 @@ func (r *Reader) ReadParts(ctx context.Context, slices []Span, emit Emit, underW
 		if !ofThisRequest(e.Err) {
 			return e
 		}
-		r.log("a part of the history could not be read", "part", e.Span.String(), "because", e.Err.Error())
+		r.log("a part of the history could not be read", "slice", e.Span.String(), "because", e.Err.Error())
 		mu.Lock()
 		defer mu.Unlock()
 		failed = append(failed, e)
@@ -114,8 +114,7 @@ func (r *Reader) readSlices(ctx context.Context, slices []Span, emit Emit, under
 // readOne reads a slice in a slot that was acquired, and frees it; where the
 // slice is dense, by parts.
 func (r *Reader) readOne(ctx context.Context, s Span, emit Emit, fn func(*SpanError) error) error {
-	err := r.readSlice(ctx, &walk{Reader: r, span: s, ask: s, patience: unhurried, emit: emit})
-	r.Slots.Release(1)
+	err := r.readInSlot(ctx, &walk{Reader: r, span: s, ask: s, patience: unhurried, emit: emit})
 	var dense *denseError
 	switch {
 	case err == nil:
@@ -124,6 +123,12 @@ func (r *Reader) readOne(ctx context.Context, s Span, emit Emit, fn func(*SpanEr
 		return r.readSlices(ctx, s.cut(dense.parts(s, r.PageSize)), emit, nil, fn)
 	}
 	return fn(&SpanError{s, err})
+}
+
+func (r *Reader) readInSlot(ctx context.Context, w *walk) (err error) {
+	defer r.Slots.Release(1)
+	defer Caught(&err)
+	return r.readSlice(ctx, w)
 }
 
 func (r *Reader) log(msg string, args ...any) {

@@ -70,7 +70,7 @@ func (n *Notifier) tell(ctx context.Context, c *channel) {
 // heard records what a channel was told. What changed meanwhile is due anew.
 func (s *state) heard(channel string, m *Message) {
 	for _, notice := range m.Incidents {
-		if i := s.find(notice.Kind, notice.feed()); i != nil {
+		if i := s.find(notice.Kind, notice.subject()); i != nil {
 			i.heard(channel, notice.State == StateOpen)
 		}
 	}

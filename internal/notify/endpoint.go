@@ -14,6 +14,11 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
+const (
+	nameWebhook   = "webhook"
+	nameHeartbeat = "heartbeat"
+)
+
 // endpoint is a URL that is a secret: of it, errors name the host alone.
 type endpoint struct {
 	name   string // for errors

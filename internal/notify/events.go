@@ -14,36 +14,70 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Ran takes in what came of a run: its report, nil where it came to none, and
-// the error that ended it as a whole. A run that was told to stop, by ctx or as
-// its error says, tells nothing of how things are.
-func (n *Notifier) Ran(ctx context.Context, report *pipeline.Report, err error) {
-	if errors.Is(err, context.Canceled) || errors.Is(ctx.Err(), context.Canceled) && err != nil {
+// Ran takes in what came of a run of a schedule: its report, nil where it came
+// to none, as one that only compares, and the error that ended it as a whole. A run that was told to stop,
+// by ctx or as its error says, and one that found another writing, tell nothing
+// of how things are.
+func (n *Notifier) Ran(ctx context.Context, schedule string, report *pipeline.Report, err error) {
+	var locked *load.LockedError
+	if errors.Is(err, context.Canceled) || errors.Is(ctx.Err(), context.Canceled) && err != nil || errors.As(err, &locked) {
 		return
 	}
 	now := time.Now()
 	n.change(ctx, now, func(s *state) {
-		if report == nil {
-			if err != nil {
-				s.open(runFailed(err, now))
-			}
-			return
+		if s.judge(schedule, report, err, now) {
+			n.beat = n.beat || report != nil && report.Status == warehouse.RunSucceeded
 		}
-		whole := s.judgeProjects(report, err == nil, now)
-		if err != nil && len(whole) == 0 {
-			whole = []error{err}
+	})
+}
+
+// judge looks at a run, and tells whether it came to its end. What comes of the
+// destination is an incident of its own, which is the same for all schedules,
+// and for who looks at it between runs.
+func (s *state) judge(schedule string, report *pipeline.Report, err error, now time.Time) (ended bool) {
+	var whole []error
+	if report != nil {
+		whole = s.judgeProjects(report, err == nil, now)
+	}
+	if err != nil && len(whole) == 0 {
+		whole = []error{err}
+	}
+	switch {
+	case pipeline.IsDestination(err):
+		s.open(destinationAway(errors.Join(whole...), true, now))
+		return false
+	case len(whole) > 0:
+		s.open(runFailed(schedule, errors.Join(whole...), now))
+		return false
+	}
+	runs := subject{schedule: schedule}
+	s.close(kindDestination, subject{}, now)
+	s.close(kindRun, runs, now)
+	if report != nil && len(report.Errors) == 0 && report.Status == warehouse.RunPartial {
+		s.open(tooManyRejects(schedule, report.NewRejects, now))
+	} else {
+		s.close(kindRejects, runs, now)
+	}
+	return true
+}
+
+// blip is how long the destination may be away between runs without a word: a
+// server that is started anew is none to wake people for.
+const blip = 15 * time.Second
+
+// Reached takes in whether the destination can be read: since when it cannot,
+// and why; the zero time: it can. It is what notices an outage while nothing
+// runs. What a run met is over when a run succeeds: who can read may not yet be
+// able to write.
+func (n *Notifier) Reached(ctx context.Context, failing time.Time, why error, now time.Time) {
+	n.change(ctx, now, func(s *state) {
+		i := s.find(kindDestination, subject{})
+		switch {
+		case failing.IsZero() && i != nil && !i.ByRun:
+			s.close(kindDestination, subject{}, now)
+		case !failing.IsZero() && (now.Sub(failing) >= blip || i != nil && i.Open):
+			s.open(destinationAway(why, false, failing))
 		}
-		if len(whole) > 0 {
-			s.open(runFailed(errors.Join(whole...), now))
-			return
-		}
-		s.close(kindRun, load.Feed{}, now)
-		if len(report.Errors) == 0 && report.Status == warehouse.RunPartial {
-			s.open(tooManyRejects(report.NewRejects, now))
-		} else {
-			s.close(kindRejects, load.Feed{}, now)
-		}
-		n.beat = n.beat || report.Status == warehouse.RunSucceeded
 	})
 }
 
@@ -65,7 +99,7 @@ func (s *state) judgeProjects(report *pipeline.Report, ended bool, now time.Time
 	}
 	for _, p := range report.Projects {
 		if feed := (load.Feed{ProjectID: p.ProjectID, Environment: p.Environment}); !failed[feed] {
-			s.close(kindProject, feed, now)
+			s.close(kindProject, of(feed), now)
 		}
 	}
 	return nil
@@ -97,7 +131,7 @@ func (n *Notifier) Ages(ctx context.Context, marks Marks, now time.Time) {
 				covered = since
 			}
 			if now.Sub(since) < n.options.StaleAfter {
-				s.close(kindOld, feed, now)
+				s.close(kindOld, of(feed), now)
 				continue
 			}
 			s.open(dataOld(feed, covered, s.whyOld(feed), since.Add(n.options.StaleAfter)))
@@ -115,9 +149,14 @@ func (s *state) waitingOr(feed load.Feed, mark warehouse.Timestamp, now time.Tim
 
 // whyOld is what is known of why a feed is not read further.
 func (s *state) whyOld(feed load.Feed) string {
-	for _, i := range []*incident{s.find(kindProject, feed), s.find(kindRun, load.Feed{})} {
-		if i != nil && i.Open {
-			return "its last run failed: " + i.Why
+	if i := s.find(kindProject, of(feed)); i != nil && i.Open {
+		return "its last run failed: " + i.Why
+	}
+	for _, kind := range []string{kindDestination, kindRun} {
+		for _, i := range s.Incidents {
+			if i.Kind == kind && i.Open {
+				return "its last run failed: " + i.Why
+			}
 		}
 	}
 	return "no run that failed is known: perhaps none was started, or one takes very long"

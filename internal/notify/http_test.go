@@ -44,7 +44,7 @@ func TestAWebhookGetsTheFormatItAsksFor(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			n.Ran(t.Context(), nil, errText("<!channel> & more"))
+			n.Ran(t.Context(), "nightly", nil, errText("<!channel> & more"))
 			n.Close(context.Background())
 			check(t, <-bodies)
 		})
@@ -76,7 +76,7 @@ func TestACommandGetsTheMessageAndTheCounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.Ran(t.Context(), report(sales, support), nil)
+	n.Ran(t.Context(), "nightly", report(sales, support), nil)
 	n.Close(context.Background())
 	got, err := os.ReadFile(out)
 	if err != nil || !strings.HasPrefix(string(got), "2 0 convsync on testing: 2 things are wrong.") || !strings.Contains(string(got), `"project_id":"support"`) {

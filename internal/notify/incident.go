@@ -9,10 +9,12 @@ import (
 
 // The kinds of incident.
 const (
-	kindRun     = "run_failed"     // as a whole
-	kindProject = "project_failed" // a feed of a run, or parts of it
-	kindRejects = "rejects"        // more new ones than a run may meet
-	kindOld     = "data_old"
+	kindDestination = "destination_away" // it cannot be read, or a run cannot use it
+	kindRun         = "run_failed"       // as a whole, and not for the destination
+	kindProject     = "project_failed"   // a feed of a run, or parts of it
+	kindRejects     = "rejects"          // more new ones than a run may meet
+	kindOld         = "data_old"
+	kindTest        = "test"
 )
 
 const (
@@ -27,6 +29,7 @@ const (
 // incident is something that is wrong, or was.
 type incident struct {
 	Kind        string    `json:"kind"`
+	Schedule    string    `json:"schedule,omitempty"`
 	ProjectID   string    `json:"project_id,omitempty"`
 	Environment string    `json:"environment,omitempty"`
 	What        string    `json:"what"`
@@ -36,10 +39,20 @@ type incident struct {
 	Ended       time.Time `json:"ended,omitzero"` // when it was last closed
 	// Told are the channels whose last word was that this is wrong.
 	Told []string `json:"told,omitempty"`
+	// ByRun: a run met it, and a run alone shows that it is over.
+	ByRun bool `json:"by_run,omitempty"`
 }
 
-func (i *incident) feed() load.Feed {
-	return load.Feed{ProjectID: i.ProjectID, Environment: i.Environment}
+// subject is what an incident is of: a feed, the runs of a schedule, or neither.
+type subject struct {
+	load.Feed
+	schedule string
+}
+
+func of(feed load.Feed) subject { return subject{Feed: feed} }
+
+func (i *incident) subject() subject {
+	return subject{load.Feed{ProjectID: i.ProjectID, Environment: i.Environment}, i.Schedule}
 }
 
 // due tells whether a channel has not heard yet how this stands.
@@ -72,9 +85,9 @@ type waiting struct {
 	Since       time.Time `json:"since"`
 }
 
-func (s *state) find(kind string, feed load.Feed) *incident {
+func (s *state) find(kind string, of subject) *incident {
 	for _, i := range s.Incidents {
-		if i.Kind == kind && i.feed() == feed {
+		if i.Kind == kind && i.subject() == of {
 			return i
 		}
 	}
@@ -84,21 +97,21 @@ func (s *state) find(kind string, feed load.Feed) *incident {
 // open notes that something is wrong. Of what is known to be wrong, only the
 // words are taken over: a message that is still to come says how it is now.
 func (s *state) open(found incident) {
-	i := s.find(found.Kind, found.feed())
+	i := s.find(found.Kind, found.subject())
 	if i == nil {
-		i = &incident{Kind: found.Kind, ProjectID: found.ProjectID, Environment: found.Environment}
+		i = &incident{Kind: found.Kind, Schedule: found.Schedule, ProjectID: found.ProjectID, Environment: found.Environment}
 		s.Incidents = append(s.Incidents, i)
 	}
 	if !i.Open {
 		i.Open, i.Since = true, found.Since.UTC()
 	}
-	i.What, i.Why = found.What, tidy(found.Why)
+	i.What, i.Why, i.ByRun = found.What, tidy(found.Why), i.ByRun || found.ByRun
 }
 
 // close notes that something is no longer wrong.
-func (s *state) close(kind string, feed load.Feed, now time.Time) {
-	if i := s.find(kind, feed); i != nil && i.Open {
-		i.Open, i.Ended = false, now.UTC()
+func (s *state) close(kind string, of subject, now time.Time) {
+	if i := s.find(kind, of); i != nil && i.Open {
+		i.Open, i.ByRun, i.Ended = false, false, now.UTC()
 	}
 }
 
@@ -121,10 +134,17 @@ func (s *state) waitingSince(feed load.Feed, now time.Time) time.Time {
 	return now.UTC()
 }
 
+// keepSchedules drops what is known of schedules that are gone.
+func (s *state) keepSchedules(names []string) {
+	s.Incidents = slices.DeleteFunc(s.Incidents, func(i *incident) bool {
+		return i.Schedule != "" && !slices.Contains(names, i.Schedule)
+	})
+}
+
 // keepFeeds drops what is known of feeds that are gone: nobody wants to hear of them.
 func (s *state) keepFeeds(marks Marks) {
 	s.Incidents = slices.DeleteFunc(s.Incidents, func(i *incident) bool {
-		_, known := marks[i.feed()]
+		_, known := marks[i.subject().Feed]
 		return i.ProjectID != "" && !known
 	})
 	s.Waiting = slices.DeleteFunc(s.Waiting, func(w waiting) bool {

@@ -14,6 +14,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
+var errOutside = errors.New("the file of the key cannot be read")
+
 var errDestination = &load.StateError{What: "the database cannot be reached", Err: errors.New("connection refused")}
 
 func TestAProjectIsToldOnceWhenItFailsAndOnceWhenItIsWellAgain(t *testing.T) {
@@ -46,10 +48,10 @@ func TestARunThatFailsAsAWholeSaysNothingOfItsProjects(t *testing.T) {
 		w.ran(report(sales), nil)
 		w.expect("a project fails", "Project sales")
 		failed := report()
-		failed.Status, failed.Errors = warehouse.RunFailed, []error{errDestination}
-		w.ran(failed, errDestination)
-		w.expect("the run fails", "The run failed.")
-		w.ran(nil, errDestination)
+		failed.Status, failed.Errors = warehouse.RunFailed, []error{errOutside}
+		w.ran(failed, errOutside)
+		w.expect("the run fails", "The run of the schedule nightly failed.")
+		w.ran(nil, errOutside)
 		w.expect("the run fails without a report")
 		w.ran(report(), nil)
 		w.expect("all is well", "2 things are well again.")
@@ -64,9 +66,9 @@ func TestARunThatWasToldToStopIsNoIncidentAndNoRecovery(t *testing.T) {
 		w.expect("a project fails", "Project sales")
 		stopped, cancel := context.WithCancelCause(t.Context())
 		cancel(errors.New("SIGTERM"))
-		w.n.Ran(stopped, report(support), errors.New("SIGTERM"))
+		w.n.Ran(stopped, "nightly", report(support), errors.New("SIGTERM"))
 		w.ran(report(), fmt.Errorf("stopped: %w", context.Canceled))
-		w.ran(nil, nil)
+		w.ran(nil, &load.LockedError{Where: "the lake"})
 		w.expect("runs were stopped")
 		if _, beats := w.count(); beats != 0 {
 			t.Errorf("%d heartbeats", beats)
@@ -83,7 +85,7 @@ func TestTooManyRejectsAreAnIncident(t *testing.T) {
 		w.ran(r, nil)
 		w.expect("rejects", "12 of them are new")
 		w.ran(report(), nil)
-		w.expect("no rejects", "The last run met no new conversations that it could not read.")
+		w.expect("no rejects", "The last run of the schedule nightly met no new conversations that it could not read.")
 	})
 }
 

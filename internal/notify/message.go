@@ -24,9 +24,10 @@ const (
 
 // Notice tells that an incident began, or ended.
 type Notice struct {
-	Kind        string    `json:"kind"` // run_failed, project_failed, rejects or data_old
+	Kind        string    `json:"kind"` // destination_away, run_failed, project_failed, rejects, data_old or test
 	State       string    `json:"state"`
-	ProjectID   string    `json:"project_id,omitempty"` // none: of the run as a whole
+	Schedule    string    `json:"schedule,omitempty"`   // of run_failed and rejects
+	ProjectID   string    `json:"project_id,omitempty"` // of project_failed and data_old
 	Environment string    `json:"environment,omitempty"`
 	What        string    `json:"what"`
 	Since       time.Time `json:"since"`
@@ -35,8 +36,8 @@ type Notice struct {
 	Do          string    `json:"do,omitempty"`
 }
 
-func (n *Notice) feed() load.Feed {
-	return load.Feed{ProjectID: n.ProjectID, Environment: n.Environment}
+func (n *Notice) subject() subject {
+	return subject{load.Feed{ProjectID: n.ProjectID, Environment: n.Environment}, n.Schedule}
 }
 
 // shownInFull bounds the text: where everything fails at once, a list of
@@ -45,15 +46,21 @@ const shownInFull = 5
 
 // newMessage words what a channel has not heard; nil: it has heard everything.
 func newMessage(sender, channel string, s *state, now time.Time) *Message {
-	m := &Message{Sender: sender}
+	var due []Notice
 	for _, i := range s.Incidents {
 		if i.due(channel, now) {
-			m.Incidents = append(m.Incidents, i.notice())
+			due = append(due, i.notice())
 		}
 	}
-	if len(m.Incidents) == 0 {
+	if len(due) == 0 {
 		return nil
 	}
+	return worded(sender, due)
+}
+
+// worded is a message of notices.
+func worded(sender string, notices []Notice) *Message {
+	m := &Message{Sender: sender, Incidents: notices}
 	var b strings.Builder
 	b.WriteString(sender + ": " + m.headline())
 	for _, notice := range m.Incidents[:min(len(m.Incidents), shownInFull)] {
@@ -67,7 +74,7 @@ func newMessage(sender, channel string, s *state, now time.Time) *Message {
 }
 
 func (i *incident) notice() Notice {
-	n := Notice{Kind: i.Kind, ProjectID: i.ProjectID, Environment: i.Environment, Since: i.Since}
+	n := Notice{Kind: i.Kind, Schedule: i.Schedule, ProjectID: i.ProjectID, Environment: i.Environment, Since: i.Since}
 	if i.Open {
 		n.State, n.What, n.Why, n.Do = StateOpen, i.What, i.Why, advice[i.Kind]
 		return n

@@ -25,10 +25,10 @@ func TestMessagesSayWhatSinceWhenWhyAndWhatToDo(t *testing.T) {
 		incidents []incident
 		want      string
 	}{
-		"a run": {[]incident{opened(runFailed(errors.New("the database cannot be reached: connection refused"), now))},
+		"a run": {[]incident{opened(runFailed("nightly", errors.New("the database cannot be reached: connection refused"), now))},
 			`convsync on testing: something is wrong.
 
-The run failed.
+The run of the schedule nightly failed.
 Since: 4 Mar 2026, 02:05 UTC
 Why: the database cannot be reached: connection refused
 What to do: ` + "`convsync check` tries each step and says what is wrong. What was read is kept; the next run goes on from there."},
@@ -39,13 +39,20 @@ Project sales (live) could not be read whole.
 Since: 4 Mar 2026, 02:05 UTC
 Why: answered 401 Unauthorized
 What to do: ` + "`convsync check` tries each step and says what is wrong. What was read is kept; the next run tries the rest again."},
-		"rejects": {[]incident{opened(tooManyRejects(12, now))},
+		"rejects": {[]incident{opened(tooManyRejects("nightly", 12, now))},
 			`convsync on testing: something is wrong.
 
-The run met conversations that it could not read.
+The run of the schedule nightly met conversations that it could not read.
 Since: 4 Mar 2026, 02:05 UTC
 Why: 12 of them are new, which is more than sync.max_rejects allows
 What to do: ` + "they are kept as they came, and `convsync status` counts them. After an update of convsync, `convsync replay` reads them again."},
+		"the destination": {[]incident{opened(destinationAway(errDestination, true, now))},
+			`convsync on testing: something is wrong.
+
+The destination cannot be used.
+Since: 4 Mar 2026, 02:05 UTC
+Why: the database cannot be reached: connection refused
+What to do: ` + "see that it runs, has room and can be reached from here; `convsync check` tries each step. What was read is kept, and the next run goes on from there."},
 		"old data": {[]incident{opened(dataOld(sales, now.Add(-26*time.Hour), "its last run failed: answered 503", now))},
 			`convsync on testing: something is wrong.
 
@@ -58,16 +65,16 @@ What to do: ` + "`convsync status` shows the last runs and how far each project 
 
 Project sales (live) is read whole again.
 It was wrong for 3 hours, since 4 Mar 2026, 02:05 UTC.`},
-		"both": {[]incident{ended(runFailed(errors.New("x"), now)), ended(dataOld(support, now, "", now)), opened(tooManyRejects(1, now))},
+		"both": {[]incident{ended(runFailed("nightly", errors.New("x"), now)), ended(dataOld(support, now, "", now)), opened(tooManyRejects("nightly", 1, now))},
 			`convsync on testing: 1 wrong, 2 well again.
 
-Runs come to their end again.
+Runs of the schedule nightly come to their end again.
 It was wrong for 3 hours, since 4 Mar 2026, 02:05 UTC.
 
 Project support (live) is up to date again.
 It was wrong for 3 hours, since 4 Mar 2026, 02:05 UTC.
 
-The run met conversations that it could not read.
+The run of the schedule nightly met conversations that it could not read.
 Since: 4 Mar 2026, 02:05 UTC
 Why: 1 of them are new, which is more than sync.max_rejects allows
 What to do: ` + "they are kept as they came, and `convsync status` counts them. After an update of convsync, `convsync replay` reads them again."},

@@ -35,6 +35,8 @@ type Options struct {
 	// StatePath is the file that keeps what is open; its folder must exist.
 	// Without it a restart forgets, and what is still wrong is told again.
 	StatePath string
+	// Schedules are those that there are; incidents of others are dropped.
+	Schedules []string
 	// StaleAfter is the age of the covered data from which it is an incident:
 	// somewhat more than the time between two runs. 26 h unless set.
 	StaleAfter time.Duration
@@ -65,11 +67,31 @@ type Notifier struct {
 
 // New makes a notifier, which is to be closed.
 func New(o Options) (*Notifier, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	n := &Notifier{
+		options: o, log: o.Log,
+		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
+	}
+	if err := n.load(); err != nil {
+		return nil, err
+	}
+	n.state.keepSchedules(o.Schedules)
+	n.connect()
+	ctx, stop := context.WithCancel(context.Background())
+	n.stop = stop
+	go n.work(ctx)
+	return n, nil
+}
+
+// complete sets what is not set, and refuses what cannot be.
+func (o *Options) complete() error {
 	if o.Format = cmp.Or(o.Format, FormatSlack); o.Format != FormatSlack && o.Format != FormatJSON {
-		return nil, fmt.Errorf("the webhook's format %q is not known: expected %s or %s", o.Format, FormatSlack, FormatJSON)
+		return fmt.Errorf("the webhook's format %q is not known: expected %s or %s", o.Format, FormatSlack, FormatJSON)
 	}
 	if o.StaleAfter = cmp.Or(o.StaleAfter, 26*time.Hour); o.StaleAfter < 0 {
-		return nil, fmt.Errorf("data cannot be old after %s: expected a time above 0, such as 26h", o.StaleAfter)
+		return fmt.Errorf("data cannot be old after %s: expected a time above 0, such as 26h", o.StaleAfter)
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -80,25 +102,14 @@ func New(o Options) (*Notifier, error) {
 			o.Sender += " on " + host
 		}
 	}
-	n := &Notifier{
-		options: o, log: o.Log,
-		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
-	}
-	if err := n.load(); err != nil {
-		return nil, err
-	}
-	n.connect()
-	ctx, stop := context.WithCancel(context.Background())
-	n.stop = stop
-	go n.work(ctx)
-	return n, nil
+	return nil
 }
 
 // connect sets up the ways of telling.
 func (n *Notifier) connect() {
 	client := newClient(n.options.Transport)
 	if n.options.WebhookURL != nil {
-		hook := &endpoint{name: "webhook", url: n.options.WebhookURL, client: client}
+		hook := &endpoint{name: nameWebhook, url: n.options.WebhookURL, client: client}
 		n.channels = append(n.channels, &channel{hook.name, func(ctx context.Context, m *Message) error {
 			return hook.post(ctx, m.body(n.options.Format))
 		}})
@@ -109,7 +120,7 @@ func (n *Notifier) connect() {
 		}})
 	}
 	if n.options.HeartbeatURL != nil {
-		n.heartbeat = &endpoint{name: "heartbeat", url: n.options.HeartbeatURL, client: client}
+		n.heartbeat = &endpoint{name: nameHeartbeat, url: n.options.HeartbeatURL, client: client}
 	}
 }
 

@@ -13,23 +13,28 @@ const shownTime = "2 Jan 2006, 15:04 UTC" // times are kept in UTC
 
 // advice is what to do, by kind.
 var advice = map[string]string{
-	kindRun:     "`convsync check` tries each step and says what is wrong. What was read is kept; the next run goes on from there.",
-	kindProject: "`convsync check` tries each step and says what is wrong. What was read is kept; the next run tries the rest again.",
-	kindRejects: "they are kept as they came, and `convsync status` counts them. After an update of convsync, `convsync replay` reads them again.",
-	kindOld:     "`convsync status` shows the last runs and how far each project is; `convsync run` starts one now.",
+	kindDestination: "see that it runs, has room and can be reached from here; `convsync check` tries each step. What was read is kept, and the next run goes on from there.",
+	kindRun:         "`convsync check` tries each step and says what is wrong. What was read is kept; the next run goes on from there.",
+	kindProject:     "`convsync check` tries each step and says what is wrong. What was read is kept; the next run tries the rest again.",
+	kindRejects:     "they are kept as they came, and `convsync status` counts them. After an update of convsync, `convsync replay` reads them again.",
+	kindOld:         "`convsync status` shows the last runs and how far each project is; `convsync run` starts one now.",
 }
 
-func runFailed(err error, now time.Time) incident {
-	return incident{Kind: kindRun, What: "The run failed.", Why: err.Error(), Since: now}
+func destinationAway(err error, byRun bool, since time.Time) incident {
+	return incident{Kind: kindDestination, What: "The destination cannot be used.", Why: err.Error(), Since: since, ByRun: byRun}
+}
+
+func runFailed(schedule string, err error, now time.Time) incident {
+	return incident{Kind: kindRun, Schedule: schedule, What: "The run of the schedule " + schedule + " failed.", Why: err.Error(), Since: now}
 }
 
 func projectFailed(feed load.Feed, why string, now time.Time) incident {
 	return about(feed, incident{Kind: kindProject, What: named(feed) + " could not be read whole.", Why: why, Since: now})
 }
 
-func tooManyRejects(n int64, now time.Time) incident {
+func tooManyRejects(schedule string, n int64, now time.Time) incident {
 	return incident{
-		Kind: kindRejects, What: "The run met conversations that it could not read.",
+		Kind: kindRejects, Schedule: schedule, What: "The run of the schedule " + schedule + " met conversations that it could not read.",
 		Why: fmt.Sprintf("%d of them are new, which is more than sync.max_rejects allows", n), Since: now,
 	}
 }
@@ -45,14 +50,16 @@ func dataOld(feed load.Feed, covered time.Time, why string, since time.Time) inc
 // recovery is what is well again.
 func recovery(i *incident) string {
 	switch i.Kind {
+	case kindDestination:
+		return "The destination can be used again."
 	case kindProject:
-		return named(i.feed()) + " is read whole again."
+		return named(i.subject().Feed) + " is read whole again."
 	case kindRejects:
-		return "The last run met no new conversations that it could not read."
+		return "The last run of the schedule " + i.Schedule + " met no new conversations that it could not read."
 	case kindOld:
-		return named(i.feed()) + " is up to date again."
+		return named(i.subject().Feed) + " is up to date again."
 	}
-	return "Runs come to their end again."
+	return "Runs of the schedule " + i.Schedule + " come to their end again."
 }
 
 func about(feed load.Feed, i incident) incident {

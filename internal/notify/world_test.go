@@ -49,7 +49,7 @@ func newWorld(t *testing.T, change func(*Options)) *world {
 	w := &world{t: t}
 	w.o = Options{
 		WebhookURL: fixed(hookURL), HeartbeatURL: fixed(heartURL), Sender: "convsync on testing",
-		StatePath: t.TempDir() + "/told.json", Transport: w, Log: slog.New(slog.NewTextHandler(&w.logs, nil)),
+		StatePath: t.TempDir() + "/told.json", Transport: w, Schedules: []string{"nightly", "proof"}, Log: slog.New(slog.NewTextHandler(&w.logs, nil)),
 	}
 	if change != nil {
 		change(&w.o)
@@ -185,7 +185,7 @@ func report(failed ...load.Feed) *pipeline.Report {
 	return r
 }
 
-func (w *world) ran(r *pipeline.Report, err error) { w.n.Ran(w.t.Context(), r, err) }
+func (w *world) ran(r *pipeline.Report, err error) { w.n.Ran(w.t.Context(), "nightly", r, err) }
 
 // ages says that the projects are covered up to so long ago.
 func (w *world) ages(ofSales, ofSupport time.Duration) {

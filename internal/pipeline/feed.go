@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -20,6 +21,7 @@ import (
 type feedRun struct {
 	*run
 	Feed
+	Log      *slog.Logger // the run's, with the feed
 	state    load.FeedState
 	coverage []extract.Covered
 	now      extract.Second // the source's, when the run began
@@ -37,14 +39,15 @@ type feedRun struct {
 // alone goes to the report.
 func (f *feedRun) do(ctx context.Context) error {
 	f.coverage = covered(f.state.Coverage)
-	err := f.read(ctx)
+	err := f.readGuarded(ctx)
 	if err == nil && len(f.failed) > 0 {
-		f.report.feedIncomplete(f.describe(f.incomplete()))
+		err := f.incomplete()
+		f.Log.Error("a project was not read whole; the next run reads the rest", "error", err.Error())
+		f.report.feedIncomplete(f.describe(err))
 		return nil
 	}
 	if sourceError(ctx, err) {
-		f.Log.Error("a project failed; what was published of it is kept",
-			"project", f.ProjectID, "environment", f.Environment, "error", err.Error())
+		f.Log.Error("a project failed; what was published of it is kept", "error", err.Error())
 		f.report.failFeed(f.describe(err))
 		return nil
 	}
@@ -80,6 +83,21 @@ func (f *feedRun) incomplete() error {
 // describe names the feed in an error for people.
 func (f *feedRun) describe(err error) error {
 	return fmt.Errorf("project %s (%s): %w", f.ProjectID, f.Environment, err)
+}
+
+// readGuarded reads the feed; a panic fails it as the source would.
+func (f *feedRun) readGuarded(ctx context.Context) (err error) {
+	defer logPanic(f.Log, &err)
+	defer extract.Caught(&err)
+	return f.read(ctx)
+}
+
+// logPanic logs the stack of a panic that was caught, where there was one.
+func logPanic(log *slog.Logger, err *error) {
+	var caught *extract.PanicError
+	if errors.As(*err, &caught) {
+		log.Error("a run panicked", "where", caught.Where, "stack", string(caught.Stack))
+	}
 }
 
 func (f *feedRun) read(ctx context.Context) error {
@@ -118,8 +136,7 @@ func (f *feedRun) open(ctx context.Context) (plan extract.Plan, err error) {
 		f.Rules.OpenSince = warehouse.TimestampOf(now.Add(-f.OpenAgeLimit))
 		plan = f.plan()
 		f.Progress.plan(plan)
-		f.Log.Debug("planned", "project", f.ProjectID, "environment", f.Environment,
-			"spans", len(plan.Spans), "worklist", len(plan.Worklist))
+		f.Log.Debug("planned", "spans", len(plan.Spans), "worklist", len(plan.Worklist))
 		st = f.newStretch(newest(plan.Spans).Intersect(ask))
 		return f.emitter(st)
 	})
@@ -219,9 +236,13 @@ func (f *feedRun) publish(ctx context.Context, st *stretch) error {
 	f.wereRead = append(f.wereRead, st.whole...)
 	f.revealed += counts.Revealed
 	f.Progress.published.Add(int64(st.span.Seconds()))
-	f.Log.Debug("published", "project", f.ProjectID, "environment", f.Environment, "stretch", st.span.String(),
-		"inserted", counts.Inserted, "updated", counts.Updated, "unchanged", counts.Unchanged)
+	f.Log.Debug("published", "stretch", st.span.String(), "inserted", counts.Inserted, "updated", counts.Updated, "unchanged", counts.Unchanged)
 	return nil
+}
+
+func (f *feedRun) publishGuarded(ctx context.Context, st *stretch) (err error) {
+	defer extract.Caught(&err)
+	return f.publish(ctx, st)
 }
 
 // abandon forgets a stretch that was not read whole.

@@ -7,7 +7,6 @@ import (
 	"convsync/internal/extract"
 	"convsync/internal/load"
 	"convsync/internal/polyai"
-	"convsync/internal/transform"
 	"convsync/internal/warehouse"
 )
 
@@ -26,7 +25,7 @@ func Replay(ctx context.Context, o Options) (*Report, error) {
 			return err
 		}
 		for i := range r.Feeds {
-			f := &feedRun{run: r, Feed: r.Feeds[i]}
+			f := r.newFeedRun(&r.Feeds[i], load.FeedState{})
 			f.Rules.OpenSince = warehouse.TimestampOf(r.Clock().Add(-r.OpenAgeLimit))
 			if err := f.replay(ctx); err != nil {
 				return err
@@ -52,7 +51,7 @@ func (f *feedRun) replay(ctx context.Context) error {
 	}
 	err := f.Destination.Rejects(ctx, f.Feed.Feed, func(r *warehouse.Reject) error {
 		st.read++
-		rows, drift, err := transform.Rows(polyai.Value(r.Payload), &f.Rules)
+		rows, drift, err := rowsOf(polyai.Value(r.Payload), &f.Rules)
 		if err != nil {
 			return nil //nolint:nilerr // it stays a reject
 		}

@@ -3,9 +3,11 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
+	"convsync/internal/extract"
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
 )
@@ -39,12 +41,20 @@ type Report struct {
 	// Drift counts sightings of fields and forms that are not known.
 	Drift int64 `json:"-"`
 
+	// Traffic is what went over the wire, beside Requests and Retries.
+	Traffic Traffic `json:"-"`
+
 	mu         sync.Mutex
 	failed     int // feeds
 	incomplete int // feeds of which some part failed
 	succeeded  int // feeds
-	bytes      int64
-	waited     time.Duration
+}
+
+// Traffic is what went over the wire in a run.
+type Traffic struct {
+	Bytes     int64         // received
+	Waited    time.Duration // before requests were repeated
+	Responses map[int]int64 // by HTTP status; 0: there was no answer
 }
 
 // Conversations counts conversations.
@@ -65,10 +75,28 @@ type Project struct {
 }
 
 func newReport(o *Options, kind string) *Report {
-	return &Report{
+	r := &Report{
 		RunID: o.Owner.RunID, Kind: kind, StartedAt: o.Clock().UTC(),
 		Rows: map[string]int64{}, Projects: []Project{},
 	}
+	o.Progress.run.Store(&accounted{r, o.Stats, o.Budgets})
+	return r
+}
+
+// counts is what was counted so far, without the source's side.
+func (r *Report) counts() *Report {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return &Report{
+		RunID: r.RunID, Kind: r.Kind, StartedAt: r.StartedAt, Conversations: r.Conversations, Rows: maps.Clone(r.Rows),
+		NewRejects: r.NewRejects, Missing: r.Missing, Drift: r.Drift,
+	}
+}
+
+// count takes over what the readers counted.
+func (r *Report) count(s *extract.Stats) {
+	r.Requests, r.Retries = s.Requests.Load(), s.Retries.Load()
+	r.Traffic = Traffic{Bytes: s.Bytes.Load(), Waited: s.Waited(), Responses: s.Responses()}
 }
 
 // add counts what came of a stretch.
@@ -113,8 +141,7 @@ func (r *Report) feedDone() {
 // finish settles the report; err ended the run as a whole.
 func (r *Report) finish(o *Options, err error) {
 	r.FinishedAt = o.Clock().UTC()
-	r.Requests, r.Retries = o.Stats.Requests.Load(), o.Stats.Retries.Load()
-	r.bytes, r.waited = o.Stats.Bytes.Load(), o.Stats.Waited()
+	r.count(o.Stats)
 	switch {
 	case err != nil:
 		r.fail(err)
@@ -146,7 +173,7 @@ func (r *Report) row(o *Options) *warehouse.SyncRun {
 		Version: warehouse.Text(o.Owner.Version), ConfigHash: warehouse.Text(o.ConfigHash),
 		Kind: r.Kind, Status: r.Status,
 		StartedAt: warehouse.TimestampOf(r.StartedAt), FinishedAt: warehouse.Some(warehouse.TimestampOf(r.FinishedAt)),
-		Requests: r.Requests, Retries: r.Retries, WaitedSeconds: warehouse.Some(r.waited.Seconds()), Bytes: r.bytes,
+		Requests: r.Requests, Retries: r.Retries, WaitedSeconds: warehouse.Some(r.Traffic.Waited.Seconds()), Bytes: r.Traffic.Bytes,
 		Read: r.Conversations.Read, Inserted: r.Conversations.Inserted, Updated: r.Conversations.Updated,
 		Unchanged: r.Conversations.Unchanged, Rejected: r.Conversations.Rejected, Drifting: r.Drift,
 	}

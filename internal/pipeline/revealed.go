@@ -23,8 +23,7 @@ func (f *feedRun) readRevealed(ctx context.Context) error {
 		hidden = append(hidden, extract.Span{From: max(from, f.Start), Until: min(from+secondsPerDay, f.now)})
 	}
 	spans := extract.Without(hidden, f.wereRead)
-	f.Log.Info("the project shows again what it had hidden: these days are read again",
-		"project", f.ProjectID, "environment", f.Environment, "days", len(days))
+	f.Log.Info("the project shows again what it had hidden: these days are read again", "days", len(days))
 	if err := f.readSpans(ctx, spans); err != nil || len(f.failed) > 0 {
 		return err
 	}

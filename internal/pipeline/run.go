@@ -31,6 +31,7 @@ type Options struct {
 	Owner       load.Owner
 	ConfigHash  string
 	Stats       *extract.Stats // the one that the feeds' readers count in
+	Budgets     []Budget       // of the feeds' readers, to tell how fast each key is used
 
 	// Backfill is read again, whatever is covered, and moves no watermark;
 	// empty: an incremental run.
@@ -110,7 +111,7 @@ func (o *Options) record(ctx context.Context, kind string, work func(*run) error
 		report.finish(o, err)
 		return report, err
 	}
-	err = work(&run{Options: *o, writer: writer, report: report})
+	err = guarded(&run{Options: *o, writer: writer, report: report}, work)
 	report.finish(o, err)
 	// The end is recorded also when the run was told to stop.
 	last := context.WithoutCancel(ctx)
@@ -119,6 +120,13 @@ func (o *Options) record(ctx context.Context, kind string, work func(*run) error
 		report.fail(closing)
 	}
 	return report, errors.Join(err, closing)
+}
+
+// guarded does work; a panic in it must not keep the lock.
+func guarded(r *run, work func(*run) error) (err error) {
+	defer logPanic(r.Log, &err)
+	defer extract.Caught(&err)
+	return work(r)
 }
 
 func orElse[T any](f, other func() T) func() T {
@@ -150,9 +158,11 @@ func (r *run) do(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	r.stages = startStages(ctx, stop, r.writer, r.TransformWorkers, r.LoadWorkers)
+	r.Progress.stages.Store(r.stages)
+	defer r.Progress.stages.Store(nil)
 	var feeds sync.WaitGroup
 	for i := range r.Feeds {
-		feed := &feedRun{run: r, Feed: r.Feeds[i], state: states[r.Feeds[i].Feed]}
+		feed := r.newFeedRun(&r.Feeds[i], states[r.Feeds[i].Feed])
 		feeds.Go(func() {
 			if err := feed.do(ctx); err != nil {
 				stop(err)
@@ -162,6 +172,10 @@ func (r *run) do(ctx context.Context) error {
 	feeds.Wait()
 	r.stages.close()
 	return errors.Join(context.Cause(ctx), r.describeFeeds(context.WithoutCancel(ctx)))
+}
+
+func (r *run) newFeedRun(f *Feed, state load.FeedState) *feedRun {
+	return &feedRun{run: r, Feed: *f, Log: r.Log.With("project", f.ProjectID, "environment", f.Environment), state: state}
 }
 
 // describeFeeds puts into the report how far the feeds are now.
@@ -205,14 +219,14 @@ type FeedPlan struct {
 
 // Plan tells what a run would read now. It takes no lock and writes nothing.
 func Plan(ctx context.Context, o Options) ([]FeedPlan, error) {
-	o.Clock = orElse(o.Clock, time.Now)
+	o.setDefaults()
 	states, err := o.Destination.State(ctx, feedKeys(o.Feeds))
 	if err != nil {
 		return nil, err
 	}
 	var plans []FeedPlan
 	for i := range o.Feeds {
-		f := &feedRun{run: &run{Options: o}, Feed: o.Feeds[i], state: states[o.Feeds[i].Feed]}
+		f := (&run{Options: o}).newFeedRun(&o.Feeds[i], states[o.Feeds[i].Feed])
 		f.coverage = covered(f.state.Coverage)
 		now, err := f.Reader.Now(ctx, o.Clock())
 		if err != nil {

@@ -29,7 +29,7 @@ func (f *feedRun) readSpans(ctx context.Context, spans []extract.Span) error {
 				open.Go(func() error { return err }) // ends the loop
 			case st != nil:
 				spans = spans[:len(spans)-1]
-				open.Go(func() error { return f.publish(ctx, st) })
+				open.Go(func() error { return f.publishGuarded(ctx, st) })
 			default:
 				fresh = false
 			}
@@ -39,8 +39,9 @@ func (f *feedRun) readSpans(ctx context.Context, spans []extract.Span) error {
 		span, rest := extract.NextStretch(spans, seen.Density, seen.Over)
 		st, underWay := f.newStretch(span), make(chan struct{})
 		begun := sync.OnceFunc(func() { close(underWay) })
-		open.Go(func() error {
+		open.Go(func() (err error) {
 			defer begun()
+			defer extract.Caught(&err)
 			if err := f.readStretch(reading, st, f.Reader.Slices(span, seen.Density), begun); err != nil {
 				f.abandon(ctx, st)
 				return err

@@ -26,6 +26,8 @@ type stages struct {
 	chunks  chan work
 	batches chan work
 	bytes   *semaphore.Weighted
+
+	inFlight atomic.Int64 // what is acquired of bytes
 }
 
 // work is a chunk of a stretch on its way: first as answered, then as rows.
@@ -74,6 +76,7 @@ func (s *stages) put(ctx context.Context, st *stretch, c *extract.Chunk) error {
 	if err := s.bytes.Acquire(ctx, weight); err != nil {
 		return err
 	}
+	s.inFlight.Add(weight)
 	st.pending.Add(1)
 	select {
 	case s.chunks <- work{stretch: st, chunk: c}:
@@ -86,7 +89,9 @@ func (s *stages) put(ctx context.Context, st *stretch, c *extract.Chunk) error {
 
 // done frees what a chunk holds.
 func (s *stages) done(w work) {
-	s.bytes.Release(int64(min(w.chunk.Bytes(), bytesInFlight)))
+	weight := int64(min(w.chunk.Bytes(), bytesInFlight))
+	s.inFlight.Add(-weight)
+	s.bytes.Release(weight)
 	w.stretch.pending.Done()
 }
 
@@ -100,15 +105,19 @@ func (s *stages) transform() {
 func (s *stages) load(ctx context.Context) {
 	for w := range s.batches {
 		if ctx.Err() == nil && len(w.rows) > 0 {
-			err := s.writer.Stage(ctx, &load.Batch{
-				Stretch: w.stretch.id, Feed: w.stretch.feed, Rows: w.rows, LiveSince: w.stretch.liveSince, Rewrite: w.stretch.rewrite,
-			})
-			if err != nil {
+			if err := s.stage(ctx, w); err != nil {
 				s.stop(&destinationError{err})
 			}
 		}
 		s.done(w)
 	}
+}
+
+func (s *stages) stage(ctx context.Context, w work) (err error) {
+	defer extract.Caught(&err)
+	return s.writer.Stage(ctx, &load.Batch{
+		Stretch: w.stretch.id, Feed: w.stretch.feed, Rows: w.rows, LiveSince: w.stretch.liveSince, Rewrite: w.stretch.rewrite,
+	})
 }
 
 // stretch is a stretch on its way.
@@ -142,7 +151,7 @@ type driftKey struct{ path, kind, jsonType string }
 func (st *stretch) transform(c *extract.Chunk) []*warehouse.Rows {
 	rows := make([]*warehouse.Rows, 0, c.Len())
 	for v := range c.Values() {
-		r, drift, err := transform.Rows(v, st.rules)
+		r, drift, err := rowsOf(v, st.rules)
 		if err != nil {
 			st.reject(v, err)
 			continue
@@ -155,6 +164,13 @@ func (st *stretch) transform(c *extract.Chunk) []*warehouse.Rows {
 	st.read += int64(c.Len())
 	st.mu.Unlock()
 	return load.Newest(rows)
+}
+
+// rowsOf makes the rows of a conversation. One that the rules break on is a
+// reject as others are: kept whole, and no reason to read nothing else.
+func rowsOf(v polyai.Value, rules *transform.Options) (r *warehouse.Rows, drift []polyai.Drift, err error) {
+	defer extract.Caught(&err)
+	return transform.Rows(v, rules)
 }
 
 // saw notes that a conversation was answered.

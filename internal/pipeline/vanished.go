@@ -128,8 +128,8 @@ func (f *feedRun) lookForLost(read []extract.Span) {
 // publishVanished marks or deletes what the source no longer lists.
 func (f *feedRun) publishVanished(ctx context.Context) error {
 	for _, span := range f.vanished.suspicious {
-		f.Log.Warn("the source shows nothing where conversations are stored; nothing was changed", "project", f.ProjectID,
-			"environment", f.Environment, "from", span.From.Time(), "until", span.Until.Time())
+		f.Log.Warn("the source shows nothing where conversations are stored; nothing was changed",
+			"from", span.From.Time(), "until", span.Until.Time())
 	}
 	missing := append(f.vanished.missing(), f.Repairs[f.Feed.Feed].Gone...)
 	if len(missing) == 0 {
@@ -145,7 +145,7 @@ func (f *feedRun) publishVanished(ctx context.Context) error {
 		return &destinationError{err}
 	}
 	f.report.add(counts, st)
-	f.Log.Info("the source no longer lists conversations that are stored", "project", f.ProjectID, "environment", f.Environment,
+	f.Log.Info("the source no longer lists conversations that are stored",
 		"conversations", counts.Missing, "deleted", f.DeleteMissing)
 	return nil
 }
