@@ -12,6 +12,7 @@ type Config struct {
 	Sync        Sync
 	Schedules   []Schedule // by name; none unless set
 	Serve       Serve      `json:"-"` // no part of the fingerprint: it changes nothing that is stored
+	Notify      Notify     `json:"-"` // the same
 }
 
 // Source is what all projects share. What they inherit stands resolved in each
@@ -147,6 +148,10 @@ type Serve struct {
 	Listen string
 	// Token that all but health asks for; needed where others can reach Listen.
 	Token Secret
+	// User and Password are asked for beside Token, or instead of it; both or
+	// neither are set.
+	User     string
+	Password Secret
 	// CertFile and KeyFile are PEM files for TLS; plain HTTP unless set.
 	CertFile, KeyFile string
 	// StateFile remembers which times of the schedules had their turn;
@@ -156,6 +161,33 @@ type Serve struct {
 	// wrong; 26h unless set.
 	StaleAfter time.Duration
 }
+
+// Notify says whom `convsync serve` tells when something is wrong, and when it
+// no longer is. Each way may be left out.
+type Notify struct {
+	// WebhookURL that messages are posted to; https, or http to this machine.
+	WebhookURL Secret
+	// Format of what is posted: slack or json; slack unless set.
+	Format string
+	// Command that the shell runs, with the message as JSON on its input.
+	Command string
+	// HeartbeatURL that is asked for after each run that succeeded.
+	HeartbeatURL Secret
+	// StateFile remembers what was told. It stands beside that of [Serve], and
+	// has its name with -notified.
+	StateFile string
+}
+
+// IsZero tells whether nobody is told.
+func (n *Notify) IsZero() bool {
+	return n.WebhookURL.IsZero() && n.Command == "" && n.HeartbeatURL.IsZero()
+}
+
+// The values of [Notify].Format.
+const (
+	FormatSlack = "slack"
+	FormatJSON  = "json"
+)
 
 // The values of [Schedule].Kind.
 const (

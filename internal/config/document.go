@@ -9,6 +9,7 @@ type document struct {
 	Sync        syncKeys                `key:"sync"`
 	Schedules   map[string]scheduleKeys `key:"schedules"`
 	Serve       serveKeys               `key:"serve"`
+	Notify      notifyKeys              `key:"notify"`
 }
 
 type sourceKeys struct {
@@ -93,12 +94,27 @@ type scheduleKeys struct {
 }
 
 type serveKeys struct {
-	Listen       string   `key:"listen"`
-	Token        string   `key:"token"`
-	TokenFile    string   `key:"token_file"`
-	TokenCommand string   `key:"token_command"`
-	CertFile     string   `key:"cert_file"`
-	KeyFile      string   `key:"key_file"`
-	StateFile    string   `key:"state_file"`
-	StaleAfter   duration `key:"stale_after"`
+	Listen          string   `key:"listen"`
+	Token           string   `key:"token"`
+	TokenFile       string   `key:"token_file"`
+	TokenCommand    string   `key:"token_command"`
+	User            string   `key:"user"`
+	Password        string   `key:"password"`
+	PasswordFile    string   `key:"password_file"`
+	PasswordCommand string   `key:"password_command"`
+	CertFile        string   `key:"cert_file"`
+	KeyFile         string   `key:"key_file"`
+	StateFile       string   `key:"state_file"`
+	StaleAfter      duration `key:"stale_after"`
+}
+
+type notifyKeys struct {
+	WebhookURL          string `key:"webhook_url"`
+	WebhookURLFile      string `key:"webhook_url_file"`
+	WebhookURLCommand   string `key:"webhook_url_command"`
+	Format              string `key:"format"`
+	Command             string `key:"command"`
+	HeartbeatURL        string `key:"heartbeat_url"`
+	HeartbeatURLFile    string `key:"heartbeat_url_file"`
+	HeartbeatURLCommand string `key:"heartbeat_url_command"`
 }

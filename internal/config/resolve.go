@@ -42,6 +42,7 @@ func resolve(doc *document, r *report, now time.Time) *Config {
 	}
 	cfg.Schedules = resolver.schedules(cfg)
 	cfg.Serve = resolver.serve()
+	cfg.Notify = resolver.notify(cfg.Serve.StateFile)
 	return cfg
 }
 
@@ -186,8 +187,15 @@ func (r *resolver) serve() Serve {
 	if (s.CertFile == "") != (s.KeyFile == "") {
 		r.add("serve.cert_file", "and serve.key_file belong together; expected both, or neither")
 	}
+	password := r.secret("serve.password", s.Password, s.PasswordFile, s.PasswordCommand)
+	if (s.User == "") != password.IsZero() && !r.reported("serve.user") {
+		r.add("serve.user", "and serve.password belong together; expected both, or neither")
+	}
+	if strings.Contains(s.User, ":") {
+		r.add("serve.user", "%s holds a colon, which no browser can send; expected a name without one", r.show("serve.user", s.User))
+	}
 	return Serve{
-		Listen: s.Listen, Token: r.secret("serve.token", s.Token, s.TokenFile, s.TokenCommand),
+		Listen: s.Listen, Token: r.secret("serve.token", s.Token, s.TokenFile, s.TokenCommand), User: s.User, Password: password,
 		CertFile: inFolderOf(r.file, s.CertFile), KeyFile: inFolderOf(r.file, s.KeyFile),
 		StateFile: inFolderOf(r.file, s.StateFile), StaleAfter: time.Duration(s.StaleAfter),
 	}

@@ -129,6 +129,12 @@ func TestTheSchemaAndTheLoaderJudgeExamplesAlike(t *testing.T) {
 		{good + lake + "sync: {open_age_limit: soon}\n", false},
 		{good + lake + "sync: {on_missing: drop}\n", false},
 		{good + lake + "schedules: {nightly: {}}\n", false},
+		{good + lake + "serve: {user: ada, password_file: f, token: made-up}\n", true},
+		{good + lake + "serve: {user: ada, password: made-up, password_file: f}\n", false},
+		{good + lake + "notify: {webhook_url: 'https://hooks.example.com/made-up', format: json, command: cat, heartbeat_url_command: c}\n", true},
+		{good + lake + "notify: {webhook_url: 'https://hooks.example.com/made-up', webhook_url_file: f}\n", false},
+		{good + lake + "notify: {webhook_url_file: f, format: teams}\n", false},
+		{good + lake + "notify: {webhook: f}\n", false},
 	} {
 		var value any
 		if err := yaml.Unmarshal([]byte(c.text), &value); err != nil {
