@@ -6,21 +6,29 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 )
 
 // guard lets those in who may see more than health.
-type guard struct{ token, user, password [sha256.Size]byte }
+type guard struct{ digests atomic.Pointer[digests] }
+
+type digests struct{ token, user, password [sha256.Size]byte }
 
 func newGuard(o *Options) *guard {
-	return &guard{sha256.Sum256([]byte(o.Token)), sha256.Sum256([]byte(o.BasicUser)), sha256.Sum256([]byte(o.BasicPassword))}
+	g := &guard{}
+	g.set(o.Token, o.BasicUser, o.BasicPassword)
+	return g
+}
+
+func (g *guard) set(token, user, password string) {
+	g.digests.Store(&digests{sha256.Sum256([]byte(token)), sha256.Sum256([]byte(user)), sha256.Sum256([]byte(password))})
 }
 
 // admit wraps next for an open server or a guarded one.
-func admit(o *Options, next http.Handler) http.Handler {
+func (g *guard) admit(o *Options, next http.Handler) http.Handler {
 	if !o.guarded() {
 		return onlyLocalNames(next)
 	}
-	g := newGuard(o)
 	challenge := `Basic realm="convsync", charset="UTF-8"`
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if g.knows(r, o.Token != "", o.BasicUser != "") {
@@ -38,13 +46,14 @@ func admit(o *Options, next http.Handler) http.Handler {
 // knows compares digests, so that neither a secret's bytes nor its length show
 // in the time that it takes.
 func (g *guard) knows(r *http.Request, byToken, byPassword bool) bool {
+	known := g.digests.Load()
 	user, password, basic := r.BasicAuth()
 	if basic {
-		ok := byPassword && same(user, g.user)&same(password, g.password) == 1
-		return ok || byToken && same(password, g.token) == 1
+		ok := byPassword && same(user, known.user)&same(password, known.password) == 1
+		return ok || byToken && same(password, known.token) == 1
 	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	return byToken && strings.EqualFold(scheme, "Bearer") && same(token, g.token) == 1
+	return byToken && strings.EqualFold(scheme, "Bearer") && same(token, known.token) == 1
 }
 
 func same(given string, want [sha256.Size]byte) int {

@@ -15,6 +15,7 @@ import (
 func report(now time.Time) *pipeline.Report {
 	return &pipeline.Report{
 		Kind: "incremental", Status: "succeeded", StartedAt: now.Add(-90 * time.Second), FinishedAt: now, Requests: 40, Retries: 3, Drift: 5, Missing: 2,
+		Traffic:       pipeline.Traffic{Bytes: 617, Waited: 750 * time.Millisecond, Responses: map[int]int64{200: 35, 429: 3, 0: 2}},
 		Conversations: pipeline.Conversations{Read: 100, Inserted: 60, Updated: 20, Unchanged: 15, Rejected: 5},
 		Rows:          map[string]int64{"turns": 700},
 	}
@@ -30,13 +31,12 @@ func TestMetricsCountRuns(t *testing.T) {
 	m.Observe(report(now))
 	locked := &pipeline.Report{Kind: "incremental", Status: "failed", StartedAt: now} // it never began
 	m.Observe(locked)
-	m.ObserveTraffic(Traffic{Bytes: 1234, Waited: 1500 * time.Millisecond, Responses: map[int]int64{429: 3}})
 	text := get(s, "/metrics").Body.String()
 	for _, want := range []string{
 		`convsync_runs_total{kind="incremental",status="succeeded"} 2`, `convsync_runs_total{kind="incremental",status="failed"} 1`,
 		`convsync_run_duration_seconds_sum{kind="incremental"} 180`, `convsync_run_duration_seconds_count{kind="incremental"} 2`,
 		`convsync_requests_total 80`, `convsync_retries_total 6`, `convsync_drift_sightings_total 10`,
-		`convsync_retry_wait_seconds_total 1.5`, `convsync_received_bytes_total 1234`, `convsync_responses_total{status="429"} 3`,
+		`convsync_retry_wait_seconds_total 1.5`, `convsync_received_bytes_total 1234`, `convsync_responses_total{status="429"} 6`, `convsync_responses_total{status="none"} 4`,
 		`convsync_conversations_total{outcome="read"} 200`, `convsync_conversations_total{outcome="inserted"} 120`,
 		`convsync_conversations_total{outcome="updated"} 40`, `convsync_conversations_total{outcome="unchanged"} 30`,
 		`convsync_conversations_total{outcome="rejected"} 10`, `convsync_conversations_total{outcome="missing"} 4`,
@@ -92,7 +92,6 @@ func TestMetricsKeepTheCustoms(t *testing.T) {
 	m := NewMetrics()
 	s := newServer(t, Options{Destination: destination, Feeds: feeds, Metrics: m})
 	m.Observe(report(time.Now()))
-	m.ObserveTraffic(Traffic{Responses: map[int]int64{200: 1}})
 	registry, err := m.registry(s.watch, &s.options)
 	if err != nil {
 		t.Fatal(err)

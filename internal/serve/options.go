@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"convsync/internal/load"
+	"convsync/internal/warehouse"
 )
 
 // Options configure a server.
@@ -24,6 +25,9 @@ type Options struct {
 	// the password of any user.
 	Token                    string
 	BasicUser, BasicPassword string
+	// Renew tells what Token and BasicPassword are by now, every few seconds;
+	// nil: they stay.
+	Renew func(ctx context.Context) (token, password string, err error)
 	// CertFile and KeyFile are PEM files for TLS, read again when they change;
 	// plain HTTP unless set.
 	CertFile, KeyFile string
@@ -40,6 +44,9 @@ type Options struct {
 	// Charts are drawn on the page, anew after each run; nil: none.
 	Charts func(ctx context.Context) ([]Chart, error)
 
+	// Watched is told what each look at the destination showed; nil: nobody is.
+	Watched func(Sight)
+
 	Metrics *Metrics     // counts of this process; empty ones unless set
 	Log     *slog.Logger // nowhere unless set
 	Version string
@@ -54,6 +61,13 @@ type Feed struct {
 
 func (f *Feed) key() load.Feed {
 	return load.Feed{ProjectID: f.ProjectID, Environment: f.Environment}
+}
+
+// Sight is what the destination shows.
+type Sight struct {
+	Watermarks map[load.Feed]warehouse.Timestamp // as it showed last; nil: it never did
+	Failing    time.Time                         // since when it cannot be read; zero: it can
+	Err        error                             // why not
 }
 
 // Scheduled is a run to come.

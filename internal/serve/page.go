@@ -13,12 +13,12 @@ import (
 	"convsync/internal/warehouse"
 )
 
-//go:embed page.html style.css
+//go:embed page.html running.html style.css
 var files embed.FS
 
 var pageTemplate = template.Must(template.New("page.html").Funcs(template.FuncMap{
 	"grouped": grouped,
-}).ParseFS(files, "page.html"))
+}).ParseFS(files, "page.html", "running.html"))
 
 // page is what the template shows.
 type page struct {
@@ -30,6 +30,7 @@ type page struct {
 	Verdict   verdict
 	Feeds     []*feedView // with the worst first
 	Overview  bool        // so many feeds that a table comes first and details are folded
+	Running   []runningView
 	Runs      []runView
 	Next      []nextView
 	Charts    []chartView
@@ -134,6 +135,7 @@ func newPage(s *snapshot, o *Options, now time.Time) *page {
 		}
 	}
 	p.Verdict = p.judge(s, o)
+	p.Running = runningViews(o.Metrics, now)
 	slices.SortStableFunc(p.Feeds, func(a, b *feedView) int { return int(b.Level - a.Level) })
 	for i := range min(len(s.runs), listedRuns) {
 		p.Runs = append(p.Runs, newRunView(&s.runs[i], now))

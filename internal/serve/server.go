@@ -20,6 +20,7 @@ import (
 type Server struct {
 	options  Options
 	watch    *watch
+	guard    *guard
 	http     *http.Server
 	listener net.Listener
 	halt     context.CancelFunc // of the watch
@@ -34,7 +35,7 @@ func New(o Options) (*Server, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("the server cannot start: %w", err)
 	}
-	s := &Server{options: o, watch: newWatch(&o)}
+	s := &Server{options: o, watch: newWatch(&o), guard: newGuard(&o)}
 	handler, err := s.routes()
 	if err != nil {
 		return nil, err
@@ -72,7 +73,7 @@ func (s *Server) routes() (http.Handler, error) {
 	all := http.NewServeMux()
 	all.HandleFunc("GET /healthz", s.serveHealth)
 	all.HandleFunc("GET /readyz", s.serveReadiness)
-	all.Handle("/", admit(&s.options, shown))
+	all.Handle("/", s.guard.admit(&s.options, shown))
 	return harden(all), nil
 }
 
@@ -103,6 +104,9 @@ func (s *Server) Start(ctx context.Context) error {
 	secure := s.options.CertFile != "" // http.Server sets its TLSConfig by itself too
 	ctx, s.halt = context.WithCancel(ctx)
 	s.working.Go(func() { s.watch.run(ctx) })
+	if s.options.Renew != nil {
+		s.working.Go(func() { s.guard.renew(ctx, &s.options) })
+	}
 	s.working.Go(func() {
 		serve := s.http.Serve
 		if secure {

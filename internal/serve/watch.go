@@ -16,6 +16,8 @@ import (
 const (
 	// watchEvery is how often the destination is read.
 	watchEvery = 30 * time.Second
+	// watchAgain is how soon it is read again when it could not be.
+	watchAgain = 10 * time.Second
 	// watchPatience is how long one reading may take.
 	watchPatience = 20 * time.Second
 	// chartsEvery is how often charts are drawn anew while no run ends.
@@ -56,13 +58,14 @@ type watch struct {
 	destination load.Destination
 	feeds       []load.Feed
 	draw        func(ctx context.Context) ([]Chart, error)
+	tell        func(Sight) // nil: nobody is told
 	log         *slog.Logger
 	latest      atomic.Pointer[snapshot]
 	wake        chan struct{}
 }
 
 func newWatch(o *Options) *watch {
-	w := &watch{destination: o.Destination, draw: o.Charts, log: o.Log, wake: make(chan struct{}, 1)}
+	w := &watch{destination: o.Destination, draw: o.Charts, tell: o.Watched, log: o.Log, wake: make(chan struct{}, 1)}
 	for i := range o.Feeds {
 		w.feeds = append(w.feeds, o.Feeds[i].key())
 	}
@@ -81,14 +84,20 @@ func (w *watch) hurry() {
 }
 
 func (w *watch) run(ctx context.Context) {
-	tick := time.NewTicker(watchEvery)
-	defer tick.Stop()
-	for ctx.Err() == nil {
-		w.refresh(ctx)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
 		select {
 		case <-ctx.Done():
-		case <-tick.C:
+			return
+		case <-timer.C:
 		case <-w.wake:
+		}
+		w.refresh(ctx)
+		if w.snapshot().failing.IsZero() {
+			timer.Reset(watchEvery)
+		} else {
+			timer.Reset(watchAgain)
 		}
 	}
 }
@@ -115,9 +124,24 @@ func (w *watch) refresh(ctx context.Context) {
 		w.log.Info("the destination can be read again", "after", time.Since(last.failing).Round(time.Second))
 	}
 	w.latest.Store(next)
+	if w.tell != nil {
+		w.tell(next.sight(w.feeds))
+	}
 	if err == nil {
 		w.redraw(ctx, next)
 	}
+}
+
+// sight is what there is to tell of a snapshot.
+func (s *snapshot) sight(feeds []load.Feed) Sight {
+	sight := Sight{Failing: s.failing, Err: s.err}
+	if !s.at.IsZero() {
+		sight.Watermarks = map[load.Feed]warehouse.Timestamp{}
+		for _, f := range feeds {
+			sight.Watermarks[f] = s.states[f].Watermark
+		}
+	}
+	return sight
 }
 
 func (w *watch) read(ctx context.Context, last *snapshot) (*snapshot, error) {

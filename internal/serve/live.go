@@ -1,0 +1,152 @@
+package serve
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"convsync/internal/pipeline"
+)
+
+// live tells what runs did, and what those do that go: a first run takes hours.
+type live struct{ metrics *Metrics }
+
+var (
+	requestsTotal      = describe("requests_total", "Requests made to the source, repetitions included.")
+	responsesTotal     = describe("responses_total", "Answers of the source, by HTTP status; none: there was no answer.", "status")
+	retriesTotal       = describe("retries_total", "Requests that were repeated.")
+	waitedTotal        = describe("retry_wait_seconds_total", "Time spent waiting before requests were repeated.")
+	bytesTotal         = describe("received_bytes_total", "Bytes received from the source.")
+	conversationsTotal = describe("conversations_total", "Conversations, by what came of them.", "outcome")
+	rowsTotal          = describe("rows_written_total", "Rows written, by table.", "table")
+	driftTotal         = describe("drift_sightings_total", "Sightings of fields and forms that are not known.")
+
+	runsGoing     = describe("runs_in_progress", "Runs that go now.")
+	runStart      = describe("run_start_timestamp_seconds", "When the run that goes began, in Unix time.", "kind")
+	runRead       = describe("run_read_conversations", "Conversations that the run that goes has read so far.", "kind")
+	runCovered    = describe("run_covered_seconds", "How much of the time that the run that goes is to read it has published.", "kind")
+	runPlanned    = describe("run_planned_seconds", "How much time the run that goes is to read, over all feeds.", "kind")
+	queueDepth    = describe("queue_depth", "Chunks of conversations that wait for a stage of the run.", "stage")
+	queueCapacity = describe("queue_capacity", "Chunks of conversations that may wait for a stage of the run.", "stage")
+	inFlight      = describe("in_flight_bytes", "What the run has read and not staged yet.")
+	inFlightMost  = describe("in_flight_capacity_bytes", "What a run may have read and not staged yet.")
+	rateUsed      = describe("requests_per_second", "Requests a second to a host with one key, over the last ten seconds.", "host", "project")
+	rateAllowed   = describe("requests_per_second_allowed", "Requests a second that are allowed to a host with one key now.", "host", "project")
+	requestsOpen  = describe("requests_in_flight", "Requests to a host with one key that are not answered yet.", "host", "project")
+)
+
+// stages are the queues that a run has.
+var stages = []string{"transform", "load"}
+
+// Describe has the names that Collect uses.
+func (l *live) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		requestsTotal, responsesTotal, retriesTotal, waitedTotal, bytesTotal, conversationsTotal, rowsTotal, driftTotal,
+		runsGoing, runStart, runRead, runCovered, runPlanned, queueDepth, queueCapacity, inFlight, inFlightMost,
+		rateUsed, rateAllowed, requestsOpen,
+	} {
+		ch <- d
+	}
+}
+
+// Collect adds up what ended and what goes.
+func (l *live) Collect(ch chan<- prometheus.Metric) {
+	running, counted := l.metrics.going()
+	collectTally(ch, &counted)
+	collectRunning(ch, running)
+	collectRates(ch, running)
+}
+
+func collectTally(ch chan<- prometheus.Metric, t *tally) {
+	counter := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
+	}
+	counter(requestsTotal, float64(t.requests))
+	counter(retriesTotal, float64(t.retries))
+	counter(waitedTotal, t.waited.Seconds())
+	counter(bytesTotal, float64(t.bytes))
+	counter(driftTotal, float64(t.drift))
+	for status, n := range t.responses {
+		counter(responsesTotal, float64(n), statusLabel(status))
+	}
+	for outcome, n := range t.outcomes {
+		counter(conversationsTotal, float64(n), outcome)
+	}
+	for table, n := range t.rows {
+		counter(rowsTotal, float64(n), table)
+	}
+}
+
+func statusLabel(status int) string {
+	if status == 0 {
+		return "none"
+	}
+	return strconv.Itoa(status)
+}
+
+func collectRunning(ch chan<- prometheus.Metric, running []*pipeline.Progress) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	gauge(runsGoing, float64(len(running)))
+	depth, capacity, bytes := map[string]int{}, map[string]int{}, int64(0)
+	_, _, most := (&pipeline.Progress{}).Queues()
+	told := map[string]bool{} // the first of a kind stands for all
+	for _, p := range running {
+		queues, inFlight, _ := p.Queues()
+		for _, q := range queues {
+			depth[q.Stage] += q.Depth
+			capacity[q.Stage] += q.Capacity
+		}
+		bytes += inFlight
+		soFar := p.SoFar()
+		if told[soFar.Kind] {
+			continue
+		}
+		told[soFar.Kind] = true
+		covered, planned := p.Seconds()
+		gauge(runStart, float64(soFar.StartedAt.UnixMilli())/1e3, soFar.Kind)
+		gauge(runRead, float64(p.Conversations()), soFar.Kind)
+		gauge(runCovered, float64(covered), soFar.Kind)
+		gauge(runPlanned, float64(planned), soFar.Kind)
+	}
+	for _, stage := range stages {
+		gauge(queueDepth, float64(depth[stage]), stage)
+		gauge(queueCapacity, float64(capacity[stage]), stage)
+	}
+	gauge(inFlight, float64(bytes))
+	gauge(inFlightMost, float64(most))
+}
+
+func collectRates(ch chan<- prometheus.Metric, running []*pipeline.Progress) {
+	for _, r := range ratesOf(running, time.Now()) {
+		for _, m := range []struct {
+			what  *prometheus.Desc
+			value float64
+		}{{rateUsed, r.PerSecond}, {rateAllowed, r.Allowed}, {requestsOpen, float64(r.InFlight)}} {
+			ch <- prometheus.MustNewConstMetric(m.what, prometheus.GaugeValue, m.value, r.Host, r.Project)
+		}
+	}
+}
+
+// ratesOf are the rates of the keys of the runs; two runs that use one key add up.
+func ratesOf(running []*pipeline.Progress, now time.Time) (rates []pipeline.Rate) {
+	type key struct{ host, project string }
+	at := map[key]int{}
+	for _, p := range running {
+		for _, r := range p.Rates(now) {
+			k := key{r.Host, r.Project}
+			i, known := at[k]
+			if !known {
+				at[k] = len(rates)
+				rates = append(rates, r)
+				continue
+			}
+			rates[i].PerSecond += r.PerSecond
+			rates[i].Allowed += r.Allowed
+			rates[i].InFlight += r.InFlight
+		}
+	}
+	return rates
+}

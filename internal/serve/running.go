@@ -1,0 +1,46 @@
+package serve
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"convsync/internal/pipeline"
+)
+
+// runningView is a run that goes.
+type runningView struct {
+	Kind  string
+	Since moment
+	Read  int64  // conversations so far
+	Share string // of the time that it is to read; "" when it is not known yet
+	Rates []rateView
+}
+
+// rateView is how fast a key is used.
+type rateView struct{ Host, Project, Used, Allowed string }
+
+func runningViews(m *Metrics, now time.Time) []runningView {
+	running, _ := m.going()
+	var views []runningView
+	for _, p := range running {
+		soFar := p.SoFar()
+		v := runningView{Kind: soFar.Kind, Since: momentOf(soFar.StartedAt, now, time.UTC), Read: p.Conversations()}
+		if covered, planned := p.Seconds(); planned > 0 {
+			v.Share = fmt.Sprintf("%d %%", min(100*covered/planned, 100))
+		}
+		for _, r := range ratesOf([]*pipeline.Progress{p}, now) {
+			v.Rates = append(v.Rates, newRateView(&r))
+		}
+		views = append(views, v)
+	}
+	return views
+}
+
+func newRateView(r *pipeline.Rate) rateView {
+	v := rateView{Host: r.Host, Project: r.Project, Used: figure(r.PerSecond), Allowed: "without a limit"}
+	if !math.IsInf(r.Allowed, 1) {
+		v.Allowed = "of " + figure(r.Allowed) + " allowed"
+	}
+	return v
+}
