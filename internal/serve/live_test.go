@@ -148,6 +148,7 @@ func TestWhoWatchesIsToldOfTheDestination(t *testing.T) {
 		}
 		destination.goAway(nil)
 		wait(watchAgain + time.Second)
+		synctest.Wait()
 		f := feeds[0].key()
 		if len(seen) != 2 || !seen[1].Failing.IsZero() || seen[1].Watermarks[f] != destination.states[f].Watermark {
 			t.Fatalf("when it is back, after a short while, it sees %+v", seen)
@@ -180,11 +181,13 @@ func TestSecretsAreRenewedWithoutARestart(t *testing.T) {
 		}
 		token.Store("made-up-2")
 		wait(renewEvery + time.Second)
+		synctest.Wait()
 		if may("made-up-1") || !may("made-up-2") {
 			t.Error("the token of before is asked for")
 		}
 		token.Store("")
 		wait(renewEvery + time.Second)
+		synctest.Wait()
 		if may("") || !may("made-up-2") {
 			t.Error("where it cannot be read, the token of before does not stay")
 		}
