@@ -61,6 +61,7 @@ func runCheck(ctx context.Context, app *app) error {
 		checkProject(ctx, c, cfg, &cfg.Projects[i])
 	}
 	checkDestination(ctx, c, cfg)
+	checkNotify(ctx, c, cfg)
 	if c.failed > 0 {
 		return codedError(exitFailed, fmt.Errorf("%s to mend", counted(int64(c.failed), "thing")))
 	}

@@ -65,6 +65,7 @@ func newRootCommand(app *app) *cobra.Command {
 		newDemoCommand(app),
 		newInitCommand(app),
 		newMigrateCommand(app),
+		newNotifyCommand(app),
 		newReplayCommand(app),
 		newRunCommand(app),
 		newSchemaCommand(app),

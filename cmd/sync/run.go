@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"convsync/internal/extract"
 	"convsync/internal/load"
 	"convsync/internal/pipeline"
+	"convsync/internal/serve"
 	"convsync/internal/warehouse"
 )
 
@@ -25,6 +27,8 @@ type runOptions struct {
 	dryRun     bool
 	output     string
 	whenLocked string
+
+	metricsFile string
 }
 
 func newRunCommand(app *app) *cobra.Command {
@@ -36,7 +40,8 @@ func newRunCommand(app *app) *cobra.Command {
 			"With --from and --to it reads a stretch again, whatever is covered, without moving the watermark.",
 		Example: "  convsync run\n" +
 			"  convsync run --project acme-team-4 --output json\n" +
-			"  convsync run --from 2026-06-01 --to 2026-06-08",
+			"  convsync run --from 2026-06-01 --to 2026-06-08\n" +
+			"  convsync run --metrics-file /var/lib/node_exporter/textfile/convsync.prom",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runRun(cmd.Context(), app, opts) },
 	}
@@ -47,55 +52,92 @@ func newRunCommand(app *app) *cobra.Command {
 	flags.BoolVar(&opts.dryRun, "dry-run", false, "say what would be read, and write nothing")
 	flags.StringVar(&opts.output, "output", "text", "text or json")
 	flags.StringVar(&opts.whenLocked, "when-locked", "fail", "when another run writes: fail (exit 4), skip (exit 0) or wait")
+	flags.StringVar(&opts.metricsFile, "metrics-file", "", "write what the run did here, also when it failed, for the textfile collector of Prometheus' node exporter")
 	return cmd
 }
 
 func runRun(ctx context.Context, app *app, opts runOptions) error {
-	if err := oneOf("output", opts.output, "text", "json"); err != nil {
+	began := time.Now()
+	report, skipped, err := runOnce(ctx, app, opts)
+	if opts.metricsFile == "" || skipped {
 		return err
 	}
+	return errors.Join(err, writeMetrics(opts, began, report, err))
+}
+
+// writeMetrics leaves what a run did for Prometheus. A run that failed before
+// it began leaves that.
+func writeMetrics(opts runOptions, began time.Time, report *pipeline.Report, err error) error {
+	if report == nil {
+		kind := pipeline.KindIncremental
+		if opts.from != "" || opts.to != "" {
+			kind = pipeline.KindBackfill
+		}
+		report = pipeline.Failed(kind, began, err)
+	}
+	if err := serve.WriteTextfile(opts.metricsFile, report, version()); err != nil {
+		return codedError(exitPartial, fmt.Errorf("--metrics-file: %w", err))
+	}
+	return nil
+}
+
+// runOnce is what the command does; skipped: it was not to run, or another did.
+func runOnce(ctx context.Context, app *app, opts runOptions) (report *pipeline.Report, skipped bool, err error) {
+	cfg, sync, err := opts.plan(app)
+	if err != nil {
+		return nil, false, err
+	}
+	if opts.dryRun {
+		return nil, true, dryRun(ctx, app, cfg, sync)
+	}
+	report, err = syncOnce(ctx, app, cfg, sync)
+	var locked *load.LockedError
+	switch {
+	case errors.As(err, &locked) && opts.whenLocked == "skip":
+		fmt.Fprintln(app.stderr, "skipped: "+locked.Error())
+		return nil, true, nil
+	case report == nil:
+		return nil, false, err
+	}
+	if err := printReport(app.stdout, opts.output, report); err != nil {
+		return report, false, err
+	}
+	return report, false, outcome(ctx, report, err, cfg.Sync.FailOnDrift)
+}
+
+// plan makes of the flags what one run is to do.
+func (opts *runOptions) plan(app *app) (*config.Config, syncOptions, error) {
+	if err := oneOf("output", opts.output, "text", "json"); err != nil {
+		return nil, syncOptions{}, err
+	}
 	if err := oneOf("when-locked", opts.whenLocked, "fail", "skip", "wait"); err != nil {
-		return err
+		return nil, syncOptions{}, err
 	}
 	backfill, err := parseStretch(opts.from, opts.to, time.Now())
 	if err != nil {
-		return err
+		return nil, syncOptions{}, err
 	}
 	cfg, err := app.loadConfig()
 	if err != nil {
-		return err
+		return nil, syncOptions{}, err
 	}
 	projects, err := chooseProjects(cfg, opts.projects)
 	if err != nil {
-		return err
+		return nil, syncOptions{}, err
 	}
 	sync := syncOptions{projects: projects, backfill: backfill}
 	if opts.whenLocked == "wait" {
 		sync.lockWait = 365 * 24 * time.Hour
 	}
-	if opts.dryRun {
-		return dryRun(ctx, app, cfg, sync)
-	}
-	report, err := syncOnce(ctx, app, cfg, sync)
-	var locked *load.LockedError
-	switch {
-	case errors.As(err, &locked) && opts.whenLocked == "skip":
-		fmt.Fprintln(app.stderr, "skipped: "+locked.Error())
-		return nil
-	case report == nil:
-		return err
-	}
-	if err := printReport(app.stdout, opts.output, report); err != nil {
-		return err
-	}
-	return outcome(ctx, report, err, cfg.Sync.FailOnDrift)
+	return cfg, sync, nil
 }
 
 // syncOptions say what one run is to do.
 type syncOptions struct {
 	projects []config.Project // all that are configured unless set
 	backfill extract.Span
-	lockWait time.Duration // 0: the destination's own patience
+	lockWait time.Duration      // 0: the destination's own patience
+	progress *pipeline.Progress // told how far the run is; nil: nobody looks
 }
 
 // syncOnce does one run. Without a report it did not begin.
@@ -115,7 +157,9 @@ func newRun(ctx context.Context, app *app, cfg *config.Config, o syncOptions) (*
 	if o.projects == nil {
 		o.projects = cfg.Projects
 	}
-	side, err := newSourceSide(ctx, cfg, o.projects, app.log)
+	owner := newOwner()
+	log := app.log.With("run_id", owner.RunID)
+	side, err := newSourceSide(ctx, cfg, o.projects, log)
 	if err != nil {
 		return nil, err
 	}
@@ -124,10 +168,10 @@ func newRun(ctx context.Context, app *app, cfg *config.Config, o syncOptions) (*
 		return nil, err
 	}
 	return &pipeline.Options{
-		Feeds: side.feeds, Projects: side.projects, Destination: destination, Owner: newOwner(), ConfigHash: cfg.Fingerprint(),
-		Stats: side.stats, Backfill: o.backfill, DeleteMissing: cfg.Sync.OnMissing == config.MissingDelete, MaxRejects: int64(cfg.Sync.MaxRejects), Lookback: tiers(cfg.Sync.Lookback), OpenAgeLimit: cfg.Sync.OpenAgeLimit,
+		Feeds: side.feeds, Projects: side.projects, Destination: destination, Owner: owner, ConfigHash: cfg.Fingerprint(),
+		Stats: side.stats, Budgets: side.budgets, Backfill: o.backfill, DeleteMissing: cfg.Sync.OnMissing == config.MissingDelete, MaxRejects: int64(cfg.Sync.MaxRejects), Lookback: tiers(cfg.Sync.Lookback), OpenAgeLimit: cfg.Sync.OpenAgeLimit,
 		TransformWorkers: cfg.Sync.Workers.Transform, LoadWorkers: cfg.Sync.Workers.Load,
-		Log: app.log, Progress: &pipeline.Progress{},
+		Log: log, Progress: cmp.Or(o.progress, &pipeline.Progress{}),
 	}, nil
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"convsync/internal/config"
-	"convsync/internal/extract"
+	"convsync/internal/notify"
 	"convsync/internal/schedule"
 	"convsync/internal/serve"
 )
@@ -48,6 +48,9 @@ type service struct {
 	metrics *serve.Metrics
 	server  *serve.Server
 	running sync.Mutex // one run at a time: they share the destination's lock
+
+	notifier *notify.Notifier // nil: nobody is told
+	aged     time.Time        // when it was last told how old the data is
 }
 
 func runServe(ctx context.Context, app *app, opts serveOptions) error {
@@ -63,6 +66,10 @@ func runServe(ctx context.Context, app *app, opts serveOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := s.startNotifier(); err != nil {
+		return err
+	}
+	defer s.stopNotifier()
 	if err := s.listen(ctx, scheduler); err != nil {
 		return err
 	}
@@ -78,6 +85,7 @@ func runServe(ctx context.Context, app *app, opts serveOptions) error {
 		}
 	}
 	fmt.Fprintf(app.stderr, "serving at http://%s\n", s.server.Addr())
+	s.announce(scheduler, opts.runNow)
 	<-ctx.Done()
 	return s.stop(scheduler, opts.grace)
 }
@@ -118,12 +126,9 @@ func (s *service) newScheduler() (*schedule.Scheduler, error) {
 
 // listen starts the HTTP side, with a connection of its own to the destination.
 func (s *service) listen(ctx context.Context, scheduler *schedule.Scheduler) error {
-	token := ""
-	if !s.cfg.Serve.Token.IsZero() {
-		var err error
-		if token, err = s.cfg.Serve.Token.Resolve(ctx); err != nil {
-			return usageError(err)
-		}
+	token, password, err := s.secrets(ctx)
+	if err != nil {
+		return usageError(err)
 	}
 	destination, err := openDestination(ctx, s.cfg, 0)
 	if err != nil {
@@ -137,9 +142,9 @@ func (s *service) listen(ctx context.Context, scheduler *schedule.Scheduler) err
 		}
 	}
 	s.server, err = serve.New(serve.Options{
-		Address: s.cfg.Serve.Listen, Token: token, CertFile: s.cfg.Serve.CertFile, KeyFile: s.cfg.Serve.KeyFile,
+		Address: s.cfg.Serve.Listen, Token: token, BasicUser: s.cfg.Serve.User, BasicPassword: password, Renew: s.secrets, CertFile: s.cfg.Serve.CertFile, KeyFile: s.cfg.Serve.KeyFile,
 		Destination: destination, Feeds: feeds, Lookback: s.cfg.Sync.Lookback.Daily, StaleAfter: s.cfg.Serve.StaleAfter,
-		Next: func() []serve.Scheduled { return s.next(scheduler) }, Metrics: s.metrics, Log: s.log, Version: version(),
+		Next: func() []serve.Scheduled { return s.next(scheduler) }, Metrics: s.metrics, Watched: s.watched, Log: s.log, Version: version(),
 	})
 	if err != nil {
 		return usageError(errors.Join(err, destination.Close()))
@@ -157,51 +162,4 @@ func (s *service) next(scheduler *schedule.Scheduler) []serve.Scheduled {
 	}
 	slices.SortFunc(next, func(a, b serve.Scheduled) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Name, b.Name)) })
 	return next
-}
-
-// run does the work of a schedule.
-func (s *service) run(ctx context.Context, planned *config.Schedule) error {
-	s.running.Lock()
-	defer s.running.Unlock()
-	defer s.server.Refresh()
-	projects, err := chooseProjects(s.cfg, planned.Projects)
-	if err != nil {
-		return err
-	}
-	cfg := *s.cfg
-	cfg.Sync.Lookback = planned.Lookback
-	if planned.Kind == config.KindVerify {
-		return s.verify(ctx, &cfg, projects)
-	}
-	report, err := syncOnce(ctx, s.app, &cfg, syncOptions{projects: projects})
-	if report == nil {
-		return err
-	}
-	s.metrics.Observe(report)
-	s.log.Info("run ended", "schedule", planned.Name, "run_id", report.RunID, "status", report.Status, "read", report.Conversations.Read,
-		"inserted", report.Conversations.Inserted, "updated", report.Conversations.Updated, "requests", report.Requests)
-	return outcome(ctx, report, err, cfg.Sync.FailOnDrift)
-}
-
-// verify proves what the deepest lookback reaches, and fails when it differs.
-func (s *service) verify(ctx context.Context, cfg *config.Config, projects []config.Project) error {
-	run, err := newRun(ctx, s.app, cfg, syncOptions{projects: projects})
-	if err != nil {
-		return err
-	}
-	defer run.Destination.Close() //nolint:errcheck // nothing is written
-	now := time.Now()
-	span := extract.Span{From: extract.SecondOf(now.Add(-cfg.Sync.Lookback.Daily)), Until: extract.SecondOf(now)}
-	results, err := verifyFeeds(ctx, run, span)
-	if err != nil {
-		return err
-	}
-	found := 0
-	for _, r := range results {
-		found += len(r.Findings)
-	}
-	if found > 0 {
-		return fmt.Errorf("verify found %s: `convsync verify` lists them, --repair mends them", counted(int64(found), "difference"))
-	}
-	return nil
 }

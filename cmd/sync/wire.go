@@ -82,6 +82,7 @@ var phoneRegions = map[string]string{"uk": "GB", "us": "US"}
 type sourceSide struct {
 	feeds    []pipeline.Feed
 	projects []load.Project
+	budgets  []pipeline.Budget
 	stats    *extract.Stats
 }
 
@@ -103,7 +104,9 @@ func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Pr
 		}
 		shared := dataURL(p) + "\x00" + key
 		if budgets[shared] == nil {
-			budgets[shared] = extract.NewBudget(extract.BudgetOptions{PerSecond: p.MaxRequestsPerSecond, Adaptive: cfg.Sync.Adaptive})
+			budget := extract.NewBudget(extract.BudgetOptions{PerSecond: p.MaxRequestsPerSecond, Adaptive: cfg.Sync.Adaptive})
+			budgets[shared] = budget
+			side.budgets = append(side.budgets, pipeline.Budget{Budget: budget, Host: hostOf(dataURL(p)), Project: p.StoredID})
 		}
 		side.projects = append(side.projects, load.Project{
 			Project: warehouse.Project{

@@ -70,15 +70,16 @@ const blip = 15 * time.Second
 // runs. What a run met is over when a run succeeds: who can read may not yet be
 // able to write.
 func (n *Notifier) Reached(ctx context.Context, failing time.Time, why error, now time.Time) {
-	n.change(ctx, now, func(s *state) {
-		i := s.find(kindDestination, subject{})
-		switch {
-		case failing.IsZero() && i != nil && !i.ByRun:
-			s.close(kindDestination, subject{}, now)
-		case !failing.IsZero() && (now.Sub(failing) >= blip || i != nil && i.Open):
-			s.open(destinationAway(why, false, failing))
-		}
-	})
+	n.mu.Lock()
+	i := n.state.find(kindDestination, subject{})
+	known, byRun := i != nil && i.Open, i != nil && i.ByRun
+	n.mu.Unlock()
+	switch {
+	case failing.IsZero() && known && !byRun:
+		n.change(ctx, now, func(s *state) { s.close(kindDestination, subject{}, now) })
+	case !failing.IsZero() && !known && now.Sub(failing) >= blip:
+		n.change(ctx, now, func(s *state) { s.open(destinationAway(why, false, failing)) })
+	}
 }
 
 // judgeProjects looks at each feed of a run, and returns the errors that are of

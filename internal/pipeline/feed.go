@@ -41,9 +41,9 @@ func (f *feedRun) do(ctx context.Context) error {
 	f.coverage = covered(f.state.Coverage)
 	err := f.readGuarded(ctx)
 	if err == nil && len(f.failed) > 0 {
-		err := f.incomplete()
-		f.Log.Error("a project was not read whole; the next run reads the rest", "error", err.Error())
-		f.report.feedIncomplete(f.describe(err))
+		// Its reader has logged why, of each part.
+		f.Log.Warn("a project was not read whole; the next run reads the rest", "parts", len(f.failed))
+		f.report.feedIncomplete(f.describe(f.incomplete()))
 		return nil
 	}
 	if sourceError(ctx, err) {

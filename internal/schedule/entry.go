@@ -38,6 +38,19 @@ func newEntry(given Entry) (*entry, error) {
 	return &entry{name: given.Name, timetable: timetable, jitter: given.Jitter, do: given.Run}, nil
 }
 
+// Logged marks the error of a Run that has logged it itself: it is told once.
+func Logged(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &loggedError{err}
+}
+
+type loggedError struct{ err error }
+
+func (e *loggedError) Error() string { return e.err.Error() }
+func (e *loggedError) Unwrap() error { return e.err }
+
 // begin makes the entry busy, unless it is.
 func (e *entry) begin() bool {
 	e.mu.Lock()

@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -112,7 +113,9 @@ func (s *Scheduler) take(e *entry, slot time.Time) {
 func (s *Scheduler) run(e *entry) {
 	defer e.end()
 	began := time.Now()
+	var logged *loggedError
 	switch err := s.guarded(e); {
+	case errors.As(err, &logged):
 	case err != nil && s.ctx.Err() != nil:
 		s.log.WarnContext(s.ctx, "the run was broken off", "schedule", e.name, "seconds", time.Since(began).Seconds(), "error", err)
 	case err != nil:

@@ -1,8 +1,10 @@
 package schedule_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -110,4 +112,28 @@ func TestASchedulerStartsOnce(t *testing.T) {
 			t.Error("it started after a stop that came first")
 		}
 	})
+}
+
+// TestAFailureIsLoggedOnce: by its run, where it says so, else by the schedule.
+func TestAFailureIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err  error
+		want int
+	}{"by the run": {schedule.Logged(errors.New("made up")), 0}, "by the schedule": {errors.New("made up"), 1}, "nothing failed": {schedule.Logged(nil), 0}} {
+		var text bytes.Buffer
+		s, err := schedule.New(schedule.Options{
+			Entries: []schedule.Entry{{Name: "nightly", Cron: "@daily", Run: func(context.Context) error { return c.err }}},
+			Log:     slog.New(slog.NewTextHandler(&text, nil)),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(s.Start(t.Context()), s.RunNow("nightly"), s.Stop(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(text.String(), "made up"); n != c.want {
+			t.Errorf("%s: it was logged %d times: %s", name, n, &text)
+		}
+	}
 }

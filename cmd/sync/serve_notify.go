@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"convsync/internal/config"
+	"convsync/internal/notify"
+	"convsync/internal/pipeline"
+	"convsync/internal/serve"
+)
+
+// notifyOptions are the ways of telling people that the configuration has.
+func notifyOptions(cfg *config.Config) notify.Options {
+	o := notify.Options{
+		Format: cfg.Notify.Format, Command: cfg.Notify.Command,
+		StatePath: cfg.Notify.StateFile, StaleAfter: cfg.Serve.StaleAfter,
+	}
+	if url := cfg.Notify.WebhookURL; !url.IsZero() {
+		o.WebhookURL = url.Resolve
+	}
+	if url := cfg.Notify.HeartbeatURL; !url.IsZero() {
+		o.HeartbeatURL = url.Resolve
+	}
+	for i := range cfg.Schedules {
+		o.Schedules = append(o.Schedules, cfg.Schedules[i].Name)
+	}
+	return o
+}
+
+func (s *service) startNotifier() (err error) {
+	if s.cfg.Notify.IsZero() {
+		return nil
+	}
+	o := notifyOptions(s.cfg)
+	o.Log = s.log
+	if s.notifier, err = notify.New(o); err != nil {
+		return usageError(err)
+	}
+	return nil
+}
+
+// lastWords is how long what is still to be told has at the end.
+const lastWords = 10 * time.Second
+
+func (s *service) stopNotifier() {
+	if s.notifier == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+	defer cancel()
+	s.notifier.Close(ctx)
+}
+
+// tell takes a run to those who are told. A verification reads nothing into the
+// destination, and says nothing of how single projects are.
+func (s *service) tell(ctx context.Context, planned *config.Schedule, report *pipeline.Report, err error) {
+	if s.notifier == nil {
+		return
+	}
+	if planned.Kind == config.KindVerify {
+		report = nil
+	}
+	s.notifier.Ran(ctx, planned.Name, report, err)
+}
+
+// agesEvery is how often it is looked whether data has grown old, and how often
+// what could not be delivered is tried again.
+const agesEvery = time.Minute
+
+// watched takes what the destination shows between runs to those who are told.
+func (s *service) watched(sight serve.Sight) {
+	if s.notifier == nil {
+		return
+	}
+	ctx, now := context.Background(), time.Now()
+	s.notifier.Reached(ctx, sight.Failing, sight.Err, now)
+	if sight.Watermarks != nil && now.Sub(s.aged) >= agesEvery {
+		s.aged = now
+		s.notifier.Ages(ctx, sight.Watermarks, now)
+	}
+}

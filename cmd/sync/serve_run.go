@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"convsync/internal/config"
+	"convsync/internal/extract"
+	"convsync/internal/pipeline"
+	"convsync/internal/schedule"
+	"convsync/internal/warehouse"
+)
+
+// run does the work of a schedule, and tells of it: the metrics, who is to be
+// told, and the log, which has each reason once.
+func (s *service) run(ctx context.Context, planned *config.Schedule) error {
+	s.running.Lock()
+	defer s.running.Unlock()
+	defer s.server.Refresh()
+	began, progress := time.Now(), &pipeline.Progress{}
+	counted := s.metrics.Follow(progress)
+	report, err := s.guarded(ctx, planned, progress)
+	seen := report
+	if seen == nil {
+		seen = pipeline.Failed(planned.Kind, began, err)
+	}
+	counted(seen)
+	s.tell(ctx, planned, report, err)
+	s.logEnd(ctx, planned, seen, err)
+	if report != nil && err == nil {
+		err = outcome(ctx, report, nil, s.cfg.Sync.FailOnDrift)
+	}
+	return schedule.Logged(err)
+}
+
+// guarded does the work; a panic is an error of this run, and of no other.
+func (s *service) guarded(ctx context.Context, planned *config.Schedule, progress *pipeline.Progress) (report *pipeline.Report, err error) {
+	defer func() {
+		var caught *extract.PanicError
+		if report == nil && errors.As(err, &caught) { // where there is a report, the run itself has logged it
+			s.log.Error("a run panicked", "schedule", planned.Name, "where", caught.Where, "stack", string(caught.Stack))
+		}
+	}()
+	defer extract.Caught(&err)
+	return s.work(ctx, planned, progress)
+}
+
+func (s *service) work(ctx context.Context, planned *config.Schedule, progress *pipeline.Progress) (*pipeline.Report, error) {
+	projects, err := chooseProjects(s.cfg, planned.Projects)
+	if err != nil {
+		return nil, err
+	}
+	cfg := *s.cfg
+	cfg.Sync.Lookback = planned.Lookback
+	o := syncOptions{projects: projects, progress: progress}
+	if planned.Kind == config.KindVerify {
+		return s.verify(ctx, &cfg, o)
+	}
+	return syncOnce(ctx, s.app, &cfg, o)
+}
+
+// verify proves what the deepest lookback reaches, and fails when it differs.
+func (s *service) verify(ctx context.Context, cfg *config.Config, o syncOptions) (*pipeline.Report, error) {
+	run, err := newRun(ctx, s.app, cfg, o)
+	if err != nil {
+		return nil, err
+	}
+	defer run.Destination.Close() //nolint:errcheck // nothing is written
+	end := run.Account(config.KindVerify)
+	err = compare(ctx, run, cfg.Sync.Lookback.Daily)
+	return end(err), err
+}
+
+func compare(ctx context.Context, run *pipeline.Options, depth time.Duration) error {
+	now := time.Now()
+	results, err := verifyFeeds(ctx, run, extract.Span{From: extract.SecondOf(now.Add(-depth)), Until: extract.SecondOf(now)})
+	if err != nil {
+		return err
+	}
+	found := 0
+	for _, r := range results {
+		found += len(r.Findings)
+	}
+	if found > 0 {
+		return fmt.Errorf("verify found %s: `convsync verify` lists them, --repair mends them", counted(int64(found), "difference"))
+	}
+	return nil
+}
+
+// logEnd logs what came of a run. What failed of single projects was logged by
+// the run when it did, and is only counted here.
+func (s *service) logEnd(ctx context.Context, planned *config.Schedule, r *pipeline.Report, err error) {
+	level, words := slog.LevelInfo, "the run succeeded"
+	args := []any{
+		"schedule", planned.Name, "run_id", r.RunID, "status", r.Status, "seconds", time.Since(r.StartedAt).Seconds(),
+		"read", r.Conversations.Read, "inserted", r.Conversations.Inserted, "updated", r.Conversations.Updated, "requests", r.Requests,
+	}
+	switch {
+	case ctx.Err() != nil && err != nil:
+		level, words = slog.LevelWarn, "the run was broken off"
+	case r.Status == warehouse.RunFailed:
+		level, words = slog.LevelError, "the run failed"
+	case r.Status == warehouse.RunPartial:
+		level, words = slog.LevelWarn, "the run was not complete"
+	}
+	switch {
+	case err != nil:
+		args = append(args, "error", err.Error())
+	case len(r.Errors) > 0:
+		args = append(args, "failed_projects", len(r.Errors))
+	default:
+		if err := outcome(ctx, r, nil, s.cfg.Sync.FailOnDrift); err != nil {
+			args = append(args, "error", err.Error())
+		}
+	}
+	s.log.Log(ctx, level, words, args...)
+}
+
+// announce says in one line what comes next.
+func (s *service) announce(scheduler *schedule.Scheduler, now bool) {
+	var next []string
+	for _, n := range s.next(scheduler) {
+		next = append(next, fmt.Sprintf("%s at %s", n.Name, n.At.Format("2006-01-02 15:04 MST")))
+	}
+	begin := "next: "
+	if now {
+		begin = "each schedule runs now; next: "
+	}
+	fmt.Fprintln(s.app.stderr, begin+strings.Join(next, ", "))
+}
+
+// secrets are what the page asks for, anew: they may be changed at any time.
+func (s *service) secrets(ctx context.Context) (token, password string, err error) {
+	for _, secret := range []struct {
+		of   config.Secret
+		into *string
+	}{{s.cfg.Serve.Token, &token}, {s.cfg.Serve.Password, &password}} {
+		if secret.of.IsZero() {
+			continue
+		}
+		if *secret.into, err = secret.of.Resolve(ctx); err != nil {
+			return "", "", err
+		}
+	}
+	return token, password, nil
+}

@@ -1,0 +1,109 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"testing"
+
+	"convsync/internal/extract"
+	"convsync/internal/load"
+	"convsync/internal/polyai"
+	"convsync/internal/simulate"
+	"convsync/internal/warehouse"
+)
+
+// TestProgressMovesWhileARunGoes looks at each commit, and at the end: what is
+// told on the way only grows, up to the report.
+func TestProgressMovesWhileARunGoes(t *testing.T) {
+	t.Parallel()
+	destination := newFake()
+	o := options(t, simulated(t, at(end), simulate.Deviations{}), destination, at(end))
+	o.Progress = &Progress{}
+	o.Budgets = []Budget{{Budget: o.Feeds[0].Reader.Budget, Host: "127.0.0.1", Project: "acme-team-4"}}
+	if o.Progress.SoFar() != nil || o.Progress.Rates(end) != nil {
+		t.Error("a run that has not begun tells of itself")
+	}
+	looked, last := 0, int64(0)
+	destination.onPublish = func() {
+		looked++
+		soFar := o.Progress.SoFar()
+		if soFar.Requests < last || soFar.Requests == 0 || soFar.Traffic.Bytes == 0 && soFar.Requests > 1 {
+			t.Errorf("so far there were %d requests and %d bytes, after %d requests", soFar.Requests, soFar.Traffic.Bytes, last)
+		}
+		last = soFar.Requests
+		if queues, bytes, most := o.Progress.Queues(); len(queues) != 2 || queues[0].Capacity == 0 || bytes > most {
+			t.Errorf("the queues are %v, with %d of %d bytes", queues, bytes, most)
+		}
+		if rates := o.Progress.Rates(end); len(rates) != 1 || rates[0].Host != "127.0.0.1" {
+			t.Errorf("the rates are %v", rates)
+		}
+	}
+	report, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if looked == 0 {
+		t.Fatal("nothing was published")
+	}
+	soFar := o.Progress.SoFar()
+	if soFar.Requests != report.Requests || soFar.Conversations != report.Conversations || report.Traffic.Responses[200] != report.Requests {
+		t.Errorf("at the end it tells %+v of %+v", soFar, report)
+	}
+	if queues, bytes, _ := o.Progress.Queues(); queues != nil || bytes != 0 {
+		t.Errorf("at the end there are queues: %v, %d bytes", queues, bytes)
+	}
+}
+
+// bursting is a source that panics.
+type bursting struct{}
+
+func (bursting) List(context.Context, polyai.ListQuery) (*polyai.Page, error) { panic("made-up") }
+
+func TestAPanicFailsItsFeedAndNoOther(t *testing.T) {
+	t.Parallel()
+	destination := newFake()
+	o := options(t, simulated(t, at(end), simulate.Deviations{}), destination, at(end))
+	broken := o.Feeds[0]
+	reader := *broken.Reader
+	reader.Source = bursting{}
+	broken.Reader, broken.ProjectID = &reader, "another"
+	o.Feeds = append(o.Feeds, broken)
+	report, err := Run(t.Context(), o)
+	if err != nil || report.Status != warehouse.RunPartial || len(report.Errors) != 1 || !destination.closed {
+		t.Fatalf("%s, %v, %v; the writer is closed: %v", report.Status, err, report.Errors, destination.closed)
+	}
+	if want := regexp.MustCompile(`^project another \(live\): panic with a string at progress_test\.go:\d+$`); !want.MatchString(report.Errors[0].Error()) {
+		t.Errorf("it says %v", report.Errors[0])
+	}
+	if report.Conversations.Inserted != conversations {
+		t.Errorf("of the other feed %d were inserted", report.Conversations.Inserted)
+	}
+}
+
+func TestAConversationThatTheRulesBreakOnIsAReject(t *testing.T) {
+	t.Parallel()
+	_, _, err := rowsOf(polyai.Value(`{"id":"c-1","started_at":"2026-06-01T00:00:00Z"}`), nil) // rules that are not there
+	var caught *extract.PanicError
+	if !errors.As(err, &caught) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestWhatIsTheDestinationsIsTold(t *testing.T) {
+	t.Parallel()
+	away := &load.StateError{What: "the database", Err: errors.New("connection refused")}
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{nil, false}, {errors.New("the key"), false}, {away, true}, {fmt.Errorf("run: %w", away), true},
+		{errors.Join(errors.New("project p: 401"), &destinationError{errors.New("staging failed")}), true},
+		{&load.LockedError{Where: "the lake"}, false}, {&load.TooNewError{}, false},
+	} {
+		if IsDestination(c.err) != c.want {
+			t.Errorf("%v is the destination's: %v", c.err, !c.want)
+		}
+	}
+}
