@@ -1,0 +1,76 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"convsync/internal/config"
+	"convsync/internal/load/parquet"
+	"convsync/internal/notify"
+	"convsync/internal/serve"
+)
+
+// newServer is a source of no conversations, or one that answers with a status.
+func newServer(t *testing.T, status int) (url string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(`{"conversations":[]}`))
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// TestAPanicInARunIsToldAndStopsNothing has a run break on a configuration
+// that no file can make: one without a destination.
+func TestAPanicInARunIsToldAndStopsNothing(t *testing.T) {
+	t.Parallel()
+	hook, hookURL := newTold(t)
+	path := filepath.Join(t.TempDir(), "lake")
+	lake, err := parquet.Open(parquet.Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	s := &service{
+		log: slog.New(slog.NewTextHandler(&text, nil)), metrics: serve.NewMetrics(),
+		cfg: &config.Config{Projects: []config.Project{{
+			ID: "acme-team-4", StoredID: "acme-team-4", AccountID: "acme-uk", BaseURL: newServer(t, http.StatusOK), APIVersion: "v3",
+			APIKey: config.Literal("made-up-key"), Environments: []string{"live"}, TimeZone: "UTC", Start: time.Now().Add(-time.Hour),
+		}}, Sync: config.Sync{PageSize: 10, Workers: config.Workers{Extract: 1, Transform: 1, Load: 1}}},
+	}
+	s.app = &app{log: s.log, stderr: &text}
+	if s.server, err = serve.New(serve.Options{Destination: lake, Metrics: s.metrics}); err != nil {
+		t.Fatal(err)
+	}
+	if s.notifier, err = notify.New(notify.Options{
+		WebhookURL: func(context.Context) (string, error) { return hookURL, nil }, Format: notify.FormatJSON, Schedules: []string{"nightly"},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	planned := &config.Schedule{Name: "nightly", Kind: config.KindIncremental}
+	for range 2 { // the first must not keep the second waiting
+		if err := s.run(t.Context(), planned); err == nil || !strings.Contains(err.Error(), "panic: runtime error: invalid memory address") {
+			t.Fatalf("it ends with %v", err)
+		}
+	}
+	if n := strings.Count(text.String(), "a run panicked"); n != 2 || !strings.Contains(text.String(), "openDestination") {
+		t.Errorf("the stack is logged %d times: %s", n, &text)
+	}
+	s.cfg.Destination.Parquet = &config.Parquet{Path: path}
+	if err := s.run(t.Context(), planned); err != nil {
+		t.Errorf("the next run fails, too: %v", err)
+	}
+	s.notifier.Close(t.Context())
+	if got := hook.notices(); !slices.Contains([]string{"run_failed open,run_failed recovered", "run_failed open", ""}, strings.Join(got, ",")) || len(got) == 0 {
+		t.Errorf("told %q", got)
+	}
+}
