@@ -45,7 +45,7 @@ func TestRunLeavesItsMetricsAlsoWhenItFails(t *testing.T) {
 				}
 			}
 			for _, line := range strings.Split(text, "\n") {
-				if strings.HasPrefix(line, "convsync_last_run_timestamp_seconds") && !strings.Contains(line, "e+09") || strings.Contains(line, "before") {
+				if strings.HasPrefix(line, "convsync_last_run_timestamp_seconds") && !strings.Contains(line, "e+09") || line == "what was there before" {
 					t.Errorf("no time of now: %s", line)
 				}
 			}
@@ -58,7 +58,7 @@ func TestAMetricsFileThatCannotBeWrittenIsSaid(t *testing.T) {
 	_, source := past(t, 20, 1, simulate.Deviations{})
 	file := configure(t, source.URL, into(filepath.Join(t.TempDir(), "lake")))
 	convsync(t, nil, "run", "--config", file, "--metrics-file", filepath.Join(t.TempDir(), "no", "such.prom")).
-		want(t, exitPartial, "succeeded in", "--metrics-file", os.ErrNotExist.Error()[5:])
+		want(t, exitPartial, "succeeded in", "--metrics-file", "no such file")
 }
 
 func TestADryRunLeavesNoMetrics(t *testing.T) {
