@@ -23,7 +23,7 @@ func TestAPanicInASliceIsAnErrorOfItsFeedAndHoldsNoSlot(t *testing.T) {
 	r := reading(t, pages(nil))
 	r.Source = bursting{"a made-up transcript"}
 	slices := []Span{{0, 10}, {10, 20}, {20, 30}, {30, 40}, {40, 50}, {50, 60}}
-	_, err := r.ReadParts(t.Context(), slices, newCollector().emit)
+	_, err := r.ReadParts(t.Context(), slices, newCollector().emit, nil)
 	var caught *PanicError
 	if !errors.As(err, &caught) || strings.Contains(err.Error(), "transcript") || len(caught.Stack) == 0 {
 		t.Fatalf("it ends with %v", err)
