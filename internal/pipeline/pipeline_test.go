@@ -427,7 +427,7 @@ func TestAStretchThatCouldNotBePublishedIsNotCoveredByTheNext(t *testing.T) {
 	d := newFake()
 	o := options(t, simulated(t, at(end), simulate.Deviations{}), d, at(end))
 	o.setDefaults()
-	f := &feedRun{run: &run{Options: o, writer: &fakeWriter{d}, report: newReport(&o, KindIncremental)}, Feed: o.Feeds[0]}
+	f := (&run{Options: o, writer: &fakeWriter{d}, report: newReport(&o, KindIncremental)}).newFeedRun(&o.Feeds[0], load.FeedState{})
 	f.now = extract.SecondOf(end)
 	older := extract.Span{From: f.Start, Until: f.Start + 3600}
 	newer := extract.Span{From: older.Until, Until: older.Until + 3600}
