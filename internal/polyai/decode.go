@@ -11,7 +11,7 @@ func Decode(v Value) (*Conversation, error) {
 		d.member(name, value)
 	}
 	if d.c.ID == "" {
-		return nil, &RejectError{Reason: RejectNoID}
+		return nil, &RejectError{Reason: RejectNoID, StartedAt: Optional[Micros]{V: d.c.StartedAt, Valid: d.started}}
 	}
 	if !d.started {
 		return nil, &RejectError{Reason: RejectNoStart, ID: d.c.ID}

@@ -111,7 +111,7 @@ func TestWhatIsNoConversationIsRejected(t *testing.T) {
 	for text, want := range map[string]RejectError{
 		`[]`:                                    {Reason: RejectNotAnObject},
 		`null`:                                  {Reason: RejectNotAnObject},
-		`{"started_at":"2026-06-03T13:19:19Z"}`: {Reason: RejectNoID},
+		`{"started_at":"2026-06-03T13:19:19Z"}`: {Reason: RejectNoID, StartedAt: Some(Micros(1780492759000000))},
 		`{"id":null}`:                           {Reason: RejectNoID},
 		`{"id":"CA1"}`:                          {Reason: RejectNoStart, ID: "CA1"},
 		`{"id":"CA1","started_at":"soon"}`:      {Reason: RejectNoStart, ID: "CA1"},

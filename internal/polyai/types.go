@@ -102,8 +102,9 @@ const (
 
 // RejectError says that a well-formed answer is no conversation that can be kept.
 type RejectError struct {
-	Reason string
-	ID     string // where there is one
+	Reason    string
+	ID        string // where there is one
+	StartedAt Optional[Micros]
 }
 
 func (e *RejectError) Error() string { return "the conversation cannot be read: " + e.Reason }

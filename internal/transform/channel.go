@@ -37,13 +37,19 @@ func channelFamily(channel string) string {
 }
 
 // customerNumber is the person's side: E.164 where it is a phone number, as
-// given where not, NULL when withheld.
+// given where not, NULL when withheld. Blanks around it and the scheme of a tel:
+// URI are not the person's.
 func customerNumber(direction warehouse.Text, from, to, region string) warehouse.Text {
 	number := from
 	if direction == "outbound" {
 		number = to
 	}
-	switch strings.ToLower(strings.TrimSpace(number)) {
+	const scheme = "tel:"
+	number = strings.TrimSpace(number)
+	if len(number) >= len(scheme) && strings.EqualFold(number[:len(scheme)], scheme) {
+		number = strings.TrimSpace(number[len(scheme):])
+	}
+	switch strings.ToLower(number) {
 	case "", "anonymous", "withheld", "private", "unknown", "unavailable", "restricted", "blocked", "no-caller-id",
 		"+266696687": // ANONYMOUS on a keypad, as some carriers send it
 		return ""

@@ -49,7 +49,7 @@ func Rows(v polyai.Value, o *Options) (*warehouse.Rows, []polyai.Drift, error) {
 		return nil, nil, err
 	}
 	if len(c.ID) > maxKeyBytes {
-		return nil, nil, &polyai.RejectError{Reason: RejectLongID}
+		return nil, nil, &polyai.RejectError{Reason: RejectLongID, ID: cut(c.ID, maxKeyBytes), StartedAt: polyai.Some(c.StartedAt)}
 	}
 	b := builder{o: o, c: c, drift: c.Drift, rows: &warehouse.Rows{}}
 	b.project = o.ProjectID
@@ -64,6 +64,9 @@ func Rows(v polyai.Value, o *Options) (*warehouse.Rows, []polyai.Drift, error) {
 	b.rows.Conversation.ContentHash = b.rows.Hash()
 	return b.rows, b.drift, nil
 }
+
+// cut shortens text to a number of bytes, between its characters.
+func cut(s string, most int) string { return strings.ToValidUTF8(s[:most], "") }
 
 // builder makes the rows of one conversation.
 type builder struct {
@@ -197,9 +200,9 @@ func (b *builder) extra(path string, members []polyai.Member) warehouse.JSON {
 	return b.json(path, append(object, '}'))
 }
 
-// json is the canonical form of a value; NULL when it is absent.
+// json is the canonical form of a value; NULL when it is null or absent.
 func (b *builder) json(path string, v polyai.Value) warehouse.JSON {
-	if len(v) == 0 {
+	if k := v.Kind(); k == polyai.Null || k == polyai.Absent {
 		return ""
 	}
 	canonical, replaced := warehouse.Canonical(string(v))

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 
@@ -86,6 +87,12 @@ func TestConversationColumns(t *testing.T) {
 		}, []any{int64(0), warehouse.Null[float64]{}}},
 		{"the gap", `"turns":[{"user_input_datetime":"2026-06-03T13:19:20Z","agent_response_datetime":"2026-06-03T13:19:21.25+00:00"}]`,
 			func(r *warehouse.Rows) any { return r.Turns[0].ResponseGapSeconds }, some(1.25)},
+		{"null is NULL, in JSON too", `"state": null ,"metrics":null`, func(r *warehouse.Rows) any {
+			return []any{r.Conversation.State, r.Conversation.Metrics, len(r.Metrics)}
+		}, []any{warehouse.JSON(""), warehouse.JSON(""), 0}},
+		{"numbers as given", `"from_number":" tel:+447700900123"`, func(r *warehouse.Rows) any {
+			return []warehouse.Text{r.Conversation.FromNumber, r.Conversation.CustomerNumber}
+		}, []warehouse.Text{" tel:+447700900123", "+447700900123"}},
 		{"JSON has one form", `"state":{"b":1.50,"a":"\u0041","b":2}`, func(r *warehouse.Rows) any { return r.Conversation.State }, warehouse.JSON(`{"a":"A","b":2}`)},
 		{"unknown fields are kept", `"new_field":{"x":[1]}`, func(r *warehouse.Rows) any { return r.Conversation.Extra }, warehouse.JSON(`{"new_field":{"x":[1]}}`)},
 		{"a number of turns that is none", `"num_turns":73.5`, func(r *warehouse.Rows) any {
@@ -200,7 +207,7 @@ func TestEntityRowsAreInTheOrderOfTheirKey(t *testing.T) {
 
 func TestNamesTooLongForAKeyStayInTheJSON(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("n", maxKeyBytes+1)
+	long := strings.Repeat("n", maxKeyBytes-1) + "éx"
 	r, drift := rows(t, &asked, `"metrics":{"`+long+`":1},"turns":[{"entities":[{"`+long+`":"v"}]}]`)
 	if len(r.Metrics) != 0 || len(r.Entities) != 0 {
 		t.Errorf("%d metric and %d entity rows", len(r.Metrics), len(r.Entities))
@@ -214,7 +221,21 @@ func TestNamesTooLongForAKeyStayInTheJSON(t *testing.T) {
 	_, _, err := Rows(compact(t, `{"id":"`+long+`","started_at":"2026-06-03T13:19:19Z"}`), &asked)
 	var reject *polyai.RejectError
 	if !errors.As(err, &reject) || reject.Reason != RejectLongID {
-		t.Errorf("a long id gives %v", err)
+		t.Fatalf("a long id gives %v", err)
+	}
+	if !strings.HasPrefix(long, reject.ID) || len(reject.ID) > maxKeyBytes || len(reject.ID) <= maxKeyBytes-utf8.UTFMax ||
+		reject.StartedAt != polyai.Some(polyai.Micros(1780492759000000)) {
+		t.Errorf("a long id is rejected as %q (%d bytes), started at %v", reject.ID, len(reject.ID), reject.StartedAt)
+	}
+}
+
+func TestNullIsNoDrift(t *testing.T) {
+	t.Parallel()
+	if _, drift := rows(t, &asked, `"metrics":null,"state":null`); len(drift) != 0 {
+		t.Errorf("drift %+v", drift)
+	}
+	if _, drift := rows(t, &asked, `"metrics":"none"`); len(drift) != 1 {
+		t.Errorf("metrics that are none: drift %+v", drift)
 	}
 }
 
@@ -244,6 +265,14 @@ func TestCustomerNumber(t *testing.T) {
 		{"", "+44 (0)20 7946 0123", "", "", "+442079460123"},
 		{"", "(201) 555-0123", "", "US", "+12015550123"},
 		{"", "sip:anna@example.com", "", "GB", "sip:anna@example.com"},
+		{"", "tel:+447700900123", "", "", "+447700900123"},
+		{"", "TEL: +44-7700-900123", "", "", "+447700900123"},
+		{"", " +44 7700 900123", "", "", "+447700900123"},
+		{"outbound", "", "\t020 7946 0123 ", "GB", "+442079460123"},
+		{"", " tel:12 ", "", "GB", "12"},
+		{"", "telling", "", "GB", "telling"},
+		{"", "tel:", "", "GB", ""},
+		{"", "tel:Anonymous", "", "GB", ""},
 		{"", "Anonymous", "", "GB", ""},
 		{"", "+266696687", "", "GB", ""},
 		{"", "12", "", "GB", "12"},
