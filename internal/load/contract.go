@@ -60,7 +60,9 @@ type Writer interface {
 	// another account or region is refused with [*MixedProjectError].
 	Register(ctx context.Context, projects []Project) error
 	// Stage hands over conversations of a stretch. They may become visible
-	// from now on, and are visible and durable after its Publish.
+	// from now on, and are visible and durable after its Publish. A conversation
+	// that could be read is a reject no more: what the feed's rejects hold of its
+	// id goes in the commit that loads it, or finds it unchanged.
 	Stage(ctx context.Context, batch *Batch) error
 	// Publish commits what was staged for the stretch, then its coverage.
 	Publish(ctx context.Context, stretch *Stretch) (Counts, error)
@@ -87,6 +89,7 @@ type Project struct {
 // Owner says who writes, for those who find the lock taken.
 type Owner struct {
 	RunID, Actor, Host, Version string
+	Kind                        string // of the run
 	ProcessID                   int
 	Started                     warehouse.Timestamp
 }
@@ -141,6 +144,14 @@ type Batch struct {
 	// Rewrite writes each conversation anew, also where its hash is the stored
 	// one: it mends what was changed in the destination by hand.
 	Rewrite bool
+	// SeenAt is when these were answered, where it was not now: what was written
+	// of a conversation after that is newer, and stays. 0: now.
+	SeenAt warehouse.Timestamp
+}
+
+// Outdated reports whether what is stored of a conversation of the batch is newer.
+func (b *Batch) Outdated(stored *warehouse.Conversation) bool {
+	return b.SeenAt != 0 && stored.UpdatedAt > b.SeenAt
 }
 
 // Stretch is what Publish commits beside the staged rows.
@@ -163,17 +174,22 @@ type Stretch struct {
 	// Revealed no more.
 	HiddenRead bool
 	// Resolved are the ids of rejects of the feed that could be read now, and
-	// are staged: they are deleted.
+	// are staged: they are deleted, also those without a conversation's id.
 	Resolved []string
 	RunID    string
 	At       warehouse.Timestamp // now, by our clock
 }
 
-// Counts says what came of the conversations of a stretch.
+// Counts says what came of the conversations of a stretch. Whatever was staged
+// is Inserted, Updated or Unchanged; of what was staged more than once, all but
+// one may count as Unchanged.
 type Counts struct {
 	Inserted, Updated, Unchanged int64
-	NewRejects                   int64 // not seen before
-	Missing                      int64 // newly marked as missing, or deleted
+	// Elsewhere were stored under another environment, whichever keeps the id.
+	// Publish counts them as drift; see [Stretch.ElsewhereDrift].
+	Elsewhere  int64
+	NewRejects int64 // not seen before
+	Missing    int64 // newly marked as missing, or deleted
 	// Revealed had a hidden transcript, or hidden metrics as far as can be told,
 	// and show it now: see [Reveals]. A loader makes the feed Revealed in the
 	// commit of the rows that it was counted of.
@@ -189,6 +205,7 @@ func (c *Counts) Add(other Counts) {
 	c.Inserted += other.Inserted
 	c.Updated += other.Updated
 	c.Unchanged += other.Unchanged
+	c.Elsewhere += other.Elsewhere
 	c.NewRejects += other.NewRejects
 	c.Missing += other.Missing
 	c.Revealed += other.Revealed

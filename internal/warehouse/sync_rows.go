@@ -109,6 +109,8 @@ type SyncLock struct {
 	ProcessID   Null[int64]
 	AcquiredAt  Null[Timestamp]
 	RunID       Text
+
+	Version, Kind Text
 }
 
 // Lateness is a row of [SyncLateness].

@@ -71,6 +71,16 @@ var caughtBy = map[fault]string{
 	latenessAlways:     "a conversation is late when it is seen, when it has ended and when it changes",
 	latenessReplaced:   "lateness adds up over batches, stretches and runs",
 	latenessAnywhere:   "each feed has lateness of its own",
+
+	killedAlike:       "a killed run is told of as its owner was",
+	killedUnversioned: "a killed run is told of as its owner was",
+	killedSilently:    "a killed run is told of as its owner was",
+	keepsRejected:     "what is loaded is rejected no more",
+	resolvesChanged:   "what is loaded is rejected no more",
+	resolvesAllFeeds:  "what is loaded is rejected no more",
+	oldOverNew:        "what was seen before is not put over what is newer",
+	environmentsAlike: "an id of two environments is drift, each time that it is seen",
+	forgetsTwice:      "twice in a batch is once, the last",
 }
 
 func TestEveryBrokenPromiseIsCaught(t *testing.T) {

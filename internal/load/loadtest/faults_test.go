@@ -80,6 +80,16 @@ const (
 	latenessReplaced   fault = "overwrites lateness"
 	latenessAnywhere   fault = "counts the lateness of all feeds as one"
 
+	killedAlike       fault = "takes every killed run for an incremental one"
+	killedUnversioned fault = "forgets the version of a killed run"
+	killedSilently    fault = "does not say what became of a killed run"
+	keepsRejected     fault = "keeps the rejects of what is loaded"
+	resolvesChanged   fault = "keeps the rejects of what is stored already"
+	resolvesAllFeeds  fault = "resolves what other feeds rejected of an id"
+	oldOverNew        fault = "puts what was seen before over what is newer"
+	environmentsAlike fault = "does not count an id of two environments as drift"
+	forgetsTwice      fault = "does not count what comes twice"
+
 	// These only show when a writer is killed.
 	coverageFirst  fault = "stores coverage before rows"
 	tornParts      fault = "stores a conversation before its turns"
@@ -88,6 +98,20 @@ const (
 	latenessLate   fault = "counts lateness in a later commit"
 	keepsTemporary fault = "leaves temporary files about"
 )
+
+// killed is the row of a killed run.
+func (f fault) killed(o *load.Owner) warehouse.SyncRun {
+	run := load.KilledRun(o)
+	switch f {
+	case killedAlike:
+		run.Kind = "incremental"
+	case killedUnversioned:
+		run.Version = ""
+	case killedSilently:
+		run.Error = ""
+	}
+	return run
+}
 
 // patient waits a moment for the lock to be freed.
 func patient(freed <-chan struct{}) bool {

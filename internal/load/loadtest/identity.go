@@ -1,6 +1,8 @@
 package loadtest
 
 import (
+	"maps"
+	"slices"
 	"testing"
 
 	"convsync/internal/load"
@@ -41,6 +43,36 @@ var identityChecks = []check{
 		worklist(t, b)
 		sameContent(t, before, dump(t, s))
 	}},
+	{"an id of two environments is drift, each time that it is seen", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p", "q")
+		elsewhere := load.Feed{ProjectID: "p", Environment: Sandbox}
+		want := map[load.Feed]warehouse.Drift{}
+		see := func(feed load.Feed, drifts int64, rows ...*warehouse.Rows) {
+			st := b.next(feed)
+			b.stage(st, rows...)
+			if counts := b.publish(st); counts.Elsewhere != drifts {
+				t.Errorf("counted %d of another environment, want %d", counts.Elsewhere, drifts)
+			}
+			if drifts > 0 {
+				row, seen := want[feed]
+				if !seen {
+					row = warehouse.Drift{ProjectID: feed.ProjectID, Environment: feed.Environment, Path: "environment",
+						Kind: load.DriftTwoEnvironments, JSONType: "string", MaxLengthBytes: int64(len(feed.Environment) + 2), FirstSeenAt: st.At}
+				}
+				row.Count, row.LastSeenAt = row.Count+drifts, st.At
+				want[feed] = row
+			}
+		}
+		see(elsewhere, 0, Conversation("p", "c-1", Noon, In(Sandbox)), Conversation("p", "c-2", Noon, In(Sandbox)))
+		see(live("q"), 0, Conversation("q", "c-1", Noon))
+		see(live("p"), 2, Conversation("p", "c-1", Noon), Conversation("p", "c-2", Noon), Conversation("p", "c-3", Noon))
+		see(live("p"), 0, Conversation("p", "c-1", Noon))
+		see(elsewhere, 1, Conversation("p", "c-1", Noon, In(Sandbox)), Conversation("p", "c-4", Noon, In(Sandbox)))
+		b.end()
+		b = begin(t, s, 2, "p", "q")
+		see(elsewhere, 2, Conversation("p", "c-1", Noon, In(Sandbox)), Conversation("p", "c-2", Noon, In(Sandbox), Note("changed")))
+		sameSet(t, "drift", dump(t, s).Drift, slices.Collect(maps.Values(want)))
+	}},
 	{"the first environment has an id though both are read at once", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		want := Conversation("p", "c-1", Noon, Note("live"))
@@ -57,9 +89,7 @@ var identityChecks = []check{
 		b := begin(t, s, 1, "p")
 		last := Conversation("p", "c-1", Noon, Note("last"))
 		counts := b.load(Conversation("p", "c-1", Noon, Note("first"), Turns(5)), Conversation("p", "c-2", Noon), last)
-		if counts.Inserted != 2 {
-			t.Errorf("counted %d inserted, want 2", counts.Inserted)
-		}
+		counted(t, counts, 2, 0, 1)
 		d := dump(t, s)
 		d.count(t, 2)
 		d.stored(t, last)
@@ -70,8 +100,8 @@ var identityChecks = []check{
 		last := Conversation("p", "c-1", Noon.AddDate(0, 0, 1), Note("last"), Turns(1))
 		b.stage(st, Conversation("p", "c-1", Noon, Turns(5)))
 		b.stage(st, last)
-		if counts := b.publish(st); counts.Inserted != 1 {
-			t.Errorf("counted %d inserted, want 1", counts.Inserted)
+		if counts := b.publish(st); counts.Inserted != 1 || counts.Updated+counts.Unchanged != 1 {
+			t.Errorf("counted %+v, want 1 inserted, and the other explained", counts)
 		}
 		d := dump(t, s)
 		d.count(t, 1)
@@ -93,9 +123,7 @@ var identityChecks = []check{
 		b.stage(one, r)
 		counts := b.publish(one)
 		counts.Add(b.publish(two))
-		if counts.Inserted != 1 || counts.Updated != 0 {
-			t.Errorf("counted %d inserted and %d updated, want 1 and 0", counts.Inserted, counts.Updated)
-		}
+		counted(t, counts, 1, 0, 2)
 		d := dump(t, s)
 		d.count(t, 1)
 		d.stored(t, r)

@@ -125,6 +125,32 @@ var owningChecks = []check{
 		}
 		dump(t, s).stored(t, Conversation("p", "c-1", Noon))
 	}},
+	{"a killed run is told of as its owner was", func(t testing.TB, s Subject) {
+		whole, sparse := ownerOf(1), load.Owner{RunID: "run-0002", Started: ownerOf(2).Started} // as older programs wrote it
+		whole.Kind = "backfill"
+		for _, owner := range []load.Owner{whole, sparse} {
+			dest := open(t, s)
+			writer, err := dest.Begin(t.Context(), owner)
+			if err != nil {
+				t.Fatalf("Begin: %v", err)
+			}
+			if err := errors.Join(writer.Close(), dest.Close()); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+		}
+		begin(t, s, 3, "p").close()
+		runs := dump(t, s).Runs
+		for i := range runs {
+			if runs[i].Error == "" {
+				t.Errorf("it is not said what became of %s", runs[i].RunID)
+			}
+			runs[i].Error = ""
+		}
+		sameSet(t, "runs", runs, []warehouse.SyncRun{
+			{RunID: "run-0001", Actor: "ada", Host: "host.example.com", Version: "1.2.3-example", Kind: "backfill", Status: warehouse.RunKilled, StartedAt: whole.Started},
+			{RunID: "run-0002", Kind: "incremental", Status: warehouse.RunKilled, StartedAt: sparse.Started},
+		})
+	}},
 	{"a run that is told to stop leaves what the next one heals", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "c-1", Noon))

@@ -75,10 +75,7 @@ func (r *reference) Begin(_ context.Context, owner load.Owner) (load.Writer, err
 	}
 	defer r.mu.Unlock()
 	if o := r.unended; o != nil && r.fault != forgetsKilled {
-		r.data.Runs = append(r.data.Runs, warehouse.SyncRun{
-			RunID: o.RunID, Actor: warehouse.Text(o.Actor), Host: warehouse.Text(o.Host), Version: warehouse.Text(o.Version),
-			Kind: "incremental", Status: warehouse.RunKilled, StartedAt: o.Started,
-		})
+		r.data.Runs = append(r.data.Runs, r.fault.killed(o))
 	}
 	r.unended = &owner
 	r.saved()
@@ -159,7 +156,13 @@ func (w *referenceWriter) Publish(_ context.Context, st *load.Stretch) (load.Cou
 		w.saved()
 	}
 	counts := load.Counts{Rows: map[string]int64{}}
-	for _, in := range w.fault.newest(rows) {
+	staged := len(rows)
+	rows = w.fault.newest(rows)
+	if w.fault != forgetsTwice {
+		counts.Unchanged = int64(staged - len(rows))
+	}
+	w.resolve(st, rows)
+	for _, in := range rows {
 		w.put(in, st, of[in], &counts)
 	}
 	if w.fault != missingLate {
@@ -188,6 +191,13 @@ func (w *referenceWriter) put(in *warehouse.Rows, st *load.Stretch, b *load.Batc
 	c := &in.Conversation
 	key := id{c.ProjectID, c.ConversationID}
 	stored := w.data.Conversations[key]
+	if stored != nil && stored.Conversation.Environment != c.Environment {
+		counts.Elsewhere++
+	}
+	if stored != nil && b.Outdated(&stored.Conversation) && w.fault != oldOverNew {
+		counts.Unchanged++
+		return
+	}
 	if stored != nil && !load.Outranks(w.environments[c.ProjectID], c.Environment, stored.Conversation.Environment) && w.fault != lastEnvironment {
 		counts.Unchanged++
 		return
@@ -233,6 +243,21 @@ func (w *referenceWriter) change(key id, operation string, at warehouse.Timestam
 		Operation: operation, At: at, RunID: w.owner.RunID})
 }
 
+// resolve takes the rejects of conversations away that could be read.
+func (w *referenceWriter) resolve(st *load.Stretch, rows []*warehouse.Rows) {
+	if w.fault == keepsRejected {
+		return
+	}
+	read := map[warehouse.Text]bool{}
+	for _, r := range rows {
+		read[warehouse.Text(r.Conversation.ConversationID)] = w.fault != resolvesChanged || w.data.Conversations[id{r.Conversation.ProjectID, r.Conversation.ConversationID}] == nil
+	}
+	w.data.Rejects = slices.DeleteFunc(slices.Clone(w.data.Rejects), func(r warehouse.Reject) bool {
+		of := load.Feed{ProjectID: r.ProjectID, Environment: r.Environment} == st.Feed || w.fault == resolvesAllFeeds
+		return of && read[r.ConversationID]
+	})
+}
+
 // sightings stores rejects and drift, once what was resolved is gone.
 func (w *referenceWriter) sightings(st *load.Stretch, counts *load.Counts) {
 	w.data.Rejects = slices.DeleteFunc(slices.Clone(w.data.Rejects), func(r warehouse.Reject) bool {
@@ -255,7 +280,11 @@ func (w *referenceWriter) sightings(st *load.Stretch, counts *load.Counts) {
 		}
 		w.data.Rejects = upsert(w.data.Rejects, in, same)
 	}
-	for _, in := range st.Drift {
+	drift := st.ElsewhereDrift(counts)
+	if w.fault == environmentsAlike {
+		drift = st.Drift
+	}
+	for _, in := range drift {
 		same := func(s warehouse.Drift) bool {
 			return s.ProjectID == in.ProjectID && s.Environment == in.Environment &&
 				s.Path == in.Path && s.Kind == in.Kind && s.JSONType == in.JSONType

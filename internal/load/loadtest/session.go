@@ -34,7 +34,7 @@ func live(project string) load.Feed { return load.Feed{ProjectID: project, Envir
 // ownerOf is a made-up owner of a run; a higher number started later.
 func ownerOf(run int) load.Owner {
 	return load.Owner{
-		RunID: fmt.Sprintf("run-%04d", run), Actor: "ada", Host: "host.example.com", Version: "1.2.3-example",
+		RunID: fmt.Sprintf("run-%04d", run), Actor: "ada", Host: "host.example.com", Version: "1.2.3-example", Kind: "incremental",
 		ProcessID: 4242, Started: warehouse.TimestampOf(Noon.AddDate(0, 1, run)),
 	}
 }

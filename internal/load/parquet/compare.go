@@ -25,6 +25,7 @@ type known struct {
 // changed.
 func (p *publication) compare(ctx context.Context) error {
 	entries := p.staged.newest()
+	p.counts.Unchanged += int64(len(p.staged.entries) - len(entries))
 	stored, err := p.locate(ctx, entries)
 	if err != nil {
 		return err
@@ -43,7 +44,10 @@ func (p *publication) compare(ctx context.Context) error {
 		if err := staged.head(&e, &c); err != nil {
 			return err
 		}
-		same := !e.rewrite && c.ContentHash == old.hash && c.Lifecycle == old.lifecycle && !old.missing
+		if c.Environment != old.environment {
+			p.counts.Elsewhere++
+		}
+		same := !e.batch.Rewrite && c.ContentHash == old.hash && c.Lifecycle == old.lifecycle && !old.missing
 		if same || !load.Outranks(p.environments[e.project], c.Environment, old.environment) {
 			p.counts.Unchanged++
 			continue
@@ -178,13 +182,17 @@ func (p *publication) reconcile(ctx context.Context, part partition, wanted map[
 		if err := staged.read(&e, &in); err != nil {
 			return err
 		}
-		changed := load.Reconcile(&in, &old, p.stretch.At, p.stretch.RunID)
-		reveals.Changed(&in.Conversation, &old.Conversation)
-		if !changed && !e.rewrite {
+		if e.batch.Outdated(&old.Conversation) {
 			p.counts.Unchanged++
 			continue
 		}
-		load.Observe(&p.counts, &in, &old, p.stretch.At, e.liveSince)
+		changed := load.Reconcile(&in, &old, p.stretch.At, p.stretch.RunID)
+		reveals.Changed(&in.Conversation, &old.Conversation)
+		if !changed && !e.batch.Rewrite {
+			p.counts.Unchanged++
+			continue
+		}
+		load.Observe(&p.counts, &in, &old, p.stretch.At, e.batch.LiveSince)
 		if err := p.second.add(&load.Batch{Rows: []*warehouse.Rows{&in}}); err != nil {
 			return err
 		}

@@ -105,7 +105,7 @@ func (m *merger) put(e *entry, r *warehouse.Rows) error {
 			return err
 		}
 		load.Reconcile(r, nil, m.stretch.At, m.stretch.RunID)
-		load.Observe(&m.result.counts, r, nil, m.stretch.At, e.liveSince)
+		load.Observe(&m.result.counts, r, nil, m.stretch.At, e.batch.LiveSince)
 		m.result.counts.Inserted++
 	}
 	m.account(e, r)

@@ -71,13 +71,17 @@ func (p *publication) do(ctx context.Context) error {
 	if err := p.rows(&next, results); err != nil {
 		return err
 	}
+	rejected, err := p.rejects()
+	if err != nil {
+		return err
+	}
 	if err := p.account(&next); err != nil {
 		return err
 	}
 	if err := p.writer.do(p.commit); err != nil {
 		return err
 	}
-	p.state = &next
+	p.state, p.rejected = &next, rejected
 	for part, r := range results {
 		p.index.put(part, r.ids)
 	}
@@ -193,13 +197,9 @@ func (p *publication) changes(next *state, rows []warehouse.Change) error {
 	)
 }
 
-// account puts rejects, drift, lateness and, last of all, the coverage into the
-// commit.
+// account puts drift, lateness and, last of all, the coverage into the commit.
 func (p *publication) account(next *state) error {
 	st := p.stretch
-	if err := p.rejects(); err != nil {
-		return err
-	}
 	if len(p.counts.Lateness) > 0 {
 		next.lateness = p.state.late(st.Feed, p.counts.Lateness)
 		if err := putTable(p.commit, &warehouse.SyncLateness, next.lateness); err != nil {
@@ -212,8 +212,8 @@ func (p *publication) account(next *state) error {
 			return err
 		}
 	}
-	if len(st.Drift) > 0 {
-		next.drift = p.state.drifting(st.Drift)
+	if drift := st.ElsewhereDrift(&p.counts); len(drift) > 0 {
+		next.drift = p.state.drifting(drift)
 		if err := putTable(p.commit, &warehouse.SchemaDrift, next.drift); err != nil {
 			return err
 		}
@@ -226,29 +226,4 @@ func (p *publication) account(next *state) error {
 		putTable(p.commit, &warehouse.SyncCoverage, next.coverage),
 		putTable(p.commit, &warehouse.SyncWatermarks, next.watermarks),
 	)
-}
-
-// rejects takes the resolved rejects away and puts the stretch's to the others.
-func (p *publication) rejects() error {
-	st := p.stretch
-	if len(st.Rejects) == 0 && len(st.Resolved) == 0 {
-		return nil
-	}
-	all, err := readLines(p.lake.own(), &warehouse.Rejects)
-	if err != nil {
-		return err
-	}
-	resolved := make(map[string]bool, len(st.Resolved))
-	for _, id := range st.Resolved {
-		resolved[id] = true
-	}
-	before := len(all)
-	all = slices.DeleteFunc(all, func(r warehouse.Reject) bool {
-		return r.ProjectID == st.Feed.ProjectID && r.Environment == st.Feed.Environment && resolved[r.RejectID]
-	})
-	if len(all) == before && len(st.Rejects) == 0 {
-		return nil
-	}
-	all, p.counts.NewRejects = addRejects(all, st.Rejects)
-	return putTable(p.commit, &warehouse.Rejects, all)
 }

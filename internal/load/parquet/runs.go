@@ -79,14 +79,6 @@ func lastLines(path string, limit int) ([][]byte, error) {
 	return lines[max(0, len(lines)-limit):], nil
 }
 
-// killedRun is the row of a run that did not finish.
-func killedRun(o *load.Owner) warehouse.SyncRun {
-	return warehouse.SyncRun{
-		RunID: o.RunID, Actor: warehouse.Text(o.Actor), Host: warehouse.Text(o.Host), Version: warehouse.Text(o.Version),
-		Kind: "incremental", Status: warehouse.RunKilled, StartedAt: o.Started,
-	}
-}
-
 func sortDrift(drift []warehouse.Drift) {
 	slices.SortFunc(drift, func(a, b warehouse.Drift) int { return strings.Compare(a.Path, b.Path) })
 }

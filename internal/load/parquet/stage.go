@@ -31,10 +31,7 @@ type entry struct {
 	offset  int64
 	length  int
 	open    bool
-	// liveSince is that of the conversation's batch.
-	liveSince warehouse.Timestamp
-	// rewrite writes it anew also where what is stored looks the same.
-	rewrite bool
+	batch   *load.Batch // that it came in, without its rows
 	// reconciled entries stand in the second stage file, with what is stored
 	// taken into account; the others are as the source has them.
 	reconciled bool
@@ -59,7 +56,8 @@ func (l *Lake) newStage() (*stage, error) {
 // add appends conversations. Several goroutines may add at once.
 func (s *stage) add(b *load.Batch) error {
 	var encoded []byte
-	entries := make([]entry, 0, len(b.Rows))
+	entries, batch := make([]entry, 0, len(b.Rows)), *b
+	batch.Rows = nil
 	for _, r := range b.Rows {
 		from := len(encoded)
 		encoded = r.Append(encoded)
@@ -67,7 +65,7 @@ func (s *stage) add(b *load.Batch) error {
 		entries = append(entries, entry{
 			// The rows' text may hold on to the whole page that it came with.
 			id: strings.Clone(c.ConversationID), project: c.ProjectID, start: c.StartedAt,
-			offset: int64(from), length: len(encoded) - from, open: r.IsOpen(), liveSince: b.LiveSince, rewrite: b.Rewrite,
+			offset: int64(from), length: len(encoded) - from, open: r.IsOpen(), batch: &batch,
 		})
 	}
 	s.mu.Lock()

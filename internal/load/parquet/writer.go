@@ -21,7 +21,8 @@ type writer struct {
 	locked       *os.File // frees the lock when it is closed
 	state        *state
 	index        *index
-	environments map[string][]string // of each project, in the order configured
+	rejected     map[conversationOf]bool // of which there are rejects
+	environments map[string][]string     // of each project, in the order configured
 	// broken is why a commit could not be finished once its journal was
 	// written: the next writer finishes it.
 	broken error
@@ -72,6 +73,9 @@ func (w *writer) takeOver() (err error) {
 	if w.state, err = w.lake.own().readState(); err != nil {
 		return err
 	}
+	if w.rejected, err = w.lake.rejected(); err != nil {
+		return err
+	}
 	c := w.lake.newCommit()
 	defer c.discard()
 	version, err := w.lake.version() // now that nobody else changes it
@@ -84,7 +88,7 @@ func (w *writer) takeOver() (err error) {
 		}
 	}
 	if killed := w.lake.owner(); killed.RunID != "" {
-		if err := c.extendRuns(killedRun(&killed)); err != nil {
+		if err := c.extendRuns(load.KilledRun(&killed)); err != nil {
 			return err
 		}
 	}

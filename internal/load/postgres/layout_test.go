@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"errors"
+	"strconv"
 	"testing"
 	"testing/fstest"
 
@@ -11,7 +12,7 @@ import (
 	"convsync/migrations"
 )
 
-// aLayoutMore are the migrations and one more, and how many there are without it.
+// aLayoutMore are the migrations and one more, and the newest version without it.
 func aLayoutMore(t *testing.T) (more fstest.MapFS, known int64) {
 	t.Helper()
 	files, err := migrations.Files.ReadDir(".")
@@ -25,9 +26,12 @@ func aLayoutMore(t *testing.T) (more fstest.MapFS, known int64) {
 			t.Fatal(err)
 		}
 		more[file.Name()] = &fstest.MapFile{Data: text}
+		if known, err = strconv.ParseInt(file.Name()[:5], 10, 64); err != nil {
+			t.Fatal(err)
+		}
 	}
 	more["99999_more.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nALTER TABLE projects ADD COLUMN example text;\n")}
-	return more, int64(len(files))
+	return more, known
 }
 
 func TestAnOlderLayoutWithDataIsLeftToMigrate(t *testing.T) {

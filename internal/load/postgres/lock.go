@@ -38,13 +38,22 @@ func (d *Database) locked(ctx context.Context, err error) error {
 }
 
 // holder is who holds the lock, as far as is known.
-func (d *Database) holder(ctx context.Context) (o load.Owner) {
-	var since time.Time
-	err := d.pool.QueryRow(ctx, `SELECT owner, host, process_id, acquired_at, run_id FROM sync_locks
-		WHERE name = $1 AND run_id IS NOT NULL`, writerLock).Scan(&o.Actor, &o.Host, &o.ProcessID, &since, &o.RunID)
+func (d *Database) holder(ctx context.Context) load.Owner {
+	o, _, err := lastOwner(ctx, d.pool)
 	if err != nil {
 		return load.Owner{}
 	}
-	o.Started = warehouse.TimestampOf(since)
 	return o
+}
+
+// lastOwner is who began to write last, unless it finished.
+func lastOwner(ctx context.Context, q querier) (o load.Owner, held bool, err error) {
+	err = selectAll(ctx, q, &warehouse.SyncLocks, "WHERE name = $1 AND run_id IS NOT NULL", func(l *warehouse.SyncLock) {
+		held = true
+		o = load.Owner{
+			RunID: string(l.RunID), Actor: string(l.Owner), Host: string(l.Host), Version: string(l.Version), Kind: string(l.Kind),
+			ProcessID: int(l.ProcessID.V), Started: l.AcquiredAt.V,
+		}
+	}, writerLock)
+	return o, held, err
 }

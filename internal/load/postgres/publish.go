@@ -13,7 +13,9 @@ import (
 // Publish commits the coverage of a stretch, whose rows Stage has committed,
 // with what was odd in it and what vanished from it.
 func (w *writer) Publish(ctx context.Context, st *load.Stretch) (load.Counts, error) {
-	change, err := w.stretchChange(ctx, st)
+	counts, whole := w.counted(st.ID), *st
+	whole.Drift = st.ElsewhereDrift(&counts)
+	change, err := w.stretchChange(ctx, &whole)
 	if err != nil {
 		return load.Counts{}, w.describe(err)
 	}
@@ -24,7 +26,7 @@ func (w *writer) Publish(ctx context.Context, st *load.Stretch) (load.Counts, er
 			return load.Counts{}, w.describe(err)
 		}
 	}
-	counts := w.counted(st.ID)
+	w.rejected.add(st.Feed, st.Rejects)
 	counts.Add(published)
 	return counts, nil
 }

@@ -23,12 +23,14 @@ type write struct {
 
 // Stage writes what is new or changed of a batch, in one transaction.
 func (w *writer) Stage(ctx context.Context, batch *load.Batch) error {
+	staged := len(batch.Rows)
 	rows := load.Newest(batch.Rows)
 	slices.SortFunc(rows, func(a, b *warehouse.Rows) int { // locks are taken in one order
 		return cmp.Compare(a.Conversation.ConversationID, b.Conversation.ConversationID)
 	})
 	counts, err := again(func() (load.Counts, error) { return w.stage(ctx, batch, rows) })
 	if err == nil {
+		counts.Unchanged += int64(staged - len(rows))
 		w.count(batch.Stretch, counts)
 	}
 	return w.describe(err)
@@ -53,12 +55,13 @@ func collided(err error) bool {
 func (w *writer) stage(ctx context.Context, batch *load.Batch, rows []*warehouse.Rows) (load.Counts, error) {
 	at := w.now()
 	var reveals load.Reveals
-	writes, err := w.compare(ctx, batch, rows, at, &reveals)
+	writes, elsewhere, err := w.compare(ctx, batch, rows, at, &reveals)
 	if err != nil {
 		return load.Counts{}, err
 	}
-	counts := load.Counts{Unchanged: int64(len(rows) - len(writes))}
-	if len(writes) == 0 {
+	counts := load.Counts{Unchanged: int64(len(rows) - len(writes)), Elsewhere: elsewhere}
+	resolved := w.rejected.among(batch.Feed, rows)
+	if len(writes)+len(resolved) == 0 {
 		return counts, nil
 	}
 	counts.Revealed, err = reveals.Count(func(midnight warehouse.Timestamp) (bool, error) {
@@ -74,7 +77,7 @@ func (w *writer) stage(ctx context.Context, batch *load.Batch, rows []*warehouse
 		wr.count(&counts)
 		load.Observe(&counts, wr.rows, wr.before, at, batch.LiveSince)
 	}
-	counts.Rows, err = w.write(ctx, batch.Feed, writes, &counts)
+	counts.Rows, err = w.write(ctx, batch.Feed, writes, &counts, resolved)
 	return counts, err
 }
 
@@ -87,20 +90,25 @@ func (wr *write) count(c *load.Counts) {
 	c.Updated++
 }
 
-// compare tells which conversations have to be written, and as what.
-func (w *writer) compare(ctx context.Context, batch *load.Batch, rows []*warehouse.Rows, at warehouse.Timestamp, reveals *load.Reveals) ([]*write, error) {
+// compare tells which conversations have to be written, and as what, and how
+// many are stored under another environment.
+func (w *writer) compare(
+	ctx context.Context, batch *load.Batch, rows []*warehouse.Rows, at warehouse.Timestamp, reveals *load.Reveals,
+) (writes []*write, elsewhere int64, err error) {
 	project := batch.Feed.ProjectID
 	stored, err := w.storedKeys(ctx, project, rows)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	var writes []*write
 	var changed []conversationKey
 	for _, in := range rows {
 		c := &in.Conversation
 		key, known := stored[c.ConversationID]
 		if !known && batch.Rewrite { // its rows may be there though its key is not
 			key, known = storedKey{conversationKey: keyOf(c)}, true
+		}
+		if known && !key.erased && key.Environment != batch.Feed.Environment {
+			elsewhere++
 		}
 		switch {
 		case !known:
@@ -113,18 +121,21 @@ func (w *writer) compare(ctx context.Context, batch *load.Batch, rows []*warehou
 	}
 	before, err := w.storedRows(ctx, project, changed)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	return slices.DeleteFunc(writes, func(wr *write) bool {
 		if wr.old != nil {
 			wr.before = before[wr.old.ConversationID]
+		}
+		if wr.before != nil && batch.Outdated(&wr.before.Conversation) {
+			return true
 		}
 		changed := w.reconcile(wr, at)
 		if wr.before != nil {
 			reveals.Changed(&wr.rows.Conversation, &wr.before.Conversation)
 		}
 		return !changed && !batch.Rewrite
-	}), nil
+	}), elsewhere, nil
 }
 
 // reconcile settles what is written, and reports whether anything is. It works

@@ -12,15 +12,18 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// write replaces and adds conversations in one transaction, and returns the
-// rows written by table.
-func (w *writer) write(ctx context.Context, feed load.Feed, writes []*write, counts *load.Counts) (map[string]int64, error) {
+// write replaces and adds conversations in one transaction, in which the
+// rejects of those that are resolved go, and returns the rows written by table.
+func (w *writer) write(ctx context.Context, feed load.Feed, writes []*write, counts *load.Counts, resolved []string) (map[string]int64, error) {
 	written := map[string]int64{}
 	ids := make([]string, len(writes))
 	for i, wr := range writes {
 		ids[i] = wr.key.ConversationID
 	}
 	err := w.transact(ctx, "write conversations", func(tx pgx.Tx) error {
+		if len(writes) == 0 {
+			return nil
+		}
 		if err := remove(ctx, tx, feed.ProjectID, writes); err != nil {
 			return err
 		}
@@ -32,8 +35,14 @@ func (w *writer) write(ctx context.Context, feed load.Feed, writes []*write, cou
 		if err := w.noteRevealed(ctx, tx, feed, counts.Revealed); err != nil {
 			return err
 		}
+		if err := resolve(ctx, tx, feed, resolved); err != nil || len(ids) == 0 {
+			return err
+		}
 		return w.recordChanges(ctx, tx, feed.ProjectID, warehouse.OperationUpsert, ids)
 	})
+	if err == nil {
+		w.rejected.remove(feed, resolved)
+	}
 	return written, err
 }
 

@@ -25,6 +25,8 @@ type writer struct {
 	lock   *pgx.Conn // holds the advisory lock
 	erased bool      // whether there are tombstones
 
+	rejected rejected
+
 	finished     bool
 	environments map[string][]string // by project, in the order configured
 	months       months
@@ -63,12 +65,13 @@ func (w *writer) begin(ctx context.Context) error {
 		if err := w.recordKilled(ctx, tx); err != nil {
 			return err
 		}
-		return tx.QueryRow(ctx, `INSERT INTO sync_locks (name, epoch, owner, host, process_id, acquired_at, run_id)
-			VALUES ($1, 1, $2, $3, $4, $5, $6)
+		return tx.QueryRow(ctx, `INSERT INTO sync_locks (name, epoch, owner, host, process_id, acquired_at, run_id, version, kind)
+			VALUES ($1, 1, nullif($2, ''), nullif($3, ''), $4, $5, $6, nullif($7, ''), nullif($8, ''))
 			ON CONFLICT (name) DO UPDATE SET epoch = sync_locks.epoch + 1, owner = excluded.owner, host = excluded.host,
-				process_id = excluded.process_id, acquired_at = excluded.acquired_at, run_id = excluded.run_id
-			RETURNING epoch`,
-			writerLock, w.owner.Actor, w.owner.Host, w.owner.ProcessID, w.owner.Started.Time(), w.owner.RunID).Scan(&w.epoch)
+				process_id = excluded.process_id, acquired_at = excluded.acquired_at, run_id = excluded.run_id,
+				version = excluded.version, kind = excluded.kind
+			RETURNING epoch`, writerLock, w.owner.Actor, w.owner.Host, w.owner.ProcessID, w.owner.Started.Time(), w.owner.RunID,
+			w.owner.Version, w.owner.Kind).Scan(&w.epoch)
 	})
 	if err != nil {
 		return w.locked(ctx, err) // by a commit of the last writer's, which hangs
@@ -76,17 +79,24 @@ func (w *writer) begin(ctx context.Context) error {
 	if w.months.made, err = madeMonths(ctx, w.lock); err != nil {
 		return err
 	}
+	if err := w.rejected.read(ctx, w.lock); err != nil {
+		return err
+	}
 	return w.lock.QueryRow(ctx, "SELECT EXISTS (SELECT FROM erasures)").Scan(&w.erased)
 }
 
 // recordKilled gives the last writer its row in sync_runs if it died without.
 func (w *writer) recordKilled(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, `INSERT INTO sync_runs (run_id, actor, host, kind, status, started_at, requests, retries, bytes,
-			conversations_read, conversations_inserted, conversations_updated, conversations_unchanged, conversations_rejected, drift, error)
-		SELECT run_id, owner, host, 'incremental', $2, acquired_at, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-			'the run ended without a word; what it published is kept, its counts are not known'
-		FROM sync_locks WHERE name = $1 AND run_id IS NOT NULL
-		ON CONFLICT (run_id) DO NOTHING`, writerLock, warehouse.RunKilled)
+	o, held, err := lastOwner(ctx, tx)
+	if err != nil || !held {
+		return err
+	}
+	var recorded bool
+	if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM sync_runs WHERE run_id = $1)", o.RunID).Scan(&recorded); err != nil || recorded {
+		return err
+	}
+	killed := load.KilledRun(&o)
+	_, err = copyRows(ctx, tx, syncRuns, func(yield func(*warehouse.SyncRun) bool) { yield(&killed) })
 	return err
 }
 
@@ -96,8 +106,8 @@ func (w *writer) Close() error {
 	defer cancel()
 	if w.finished {
 		// For those who look: the run has its row in sync_runs.
-		_, _ = w.lock.Exec(ctx, `UPDATE sync_locks SET owner = NULL, host = NULL, process_id = NULL, acquired_at = NULL, run_id = NULL
-			WHERE name = $1 AND epoch = $2`, writerLock, w.epoch)
+		_, _ = w.lock.Exec(ctx, `UPDATE sync_locks SET owner = NULL, host = NULL, process_id = NULL, acquired_at = NULL, run_id = NULL,
+			version = NULL, kind = NULL WHERE name = $1 AND epoch = $2`, writerLock, w.epoch)
 	}
 	w.lock.Close(ctx) //nolint:errcheck // the session ends, and frees the lock, in any case
 	return nil

@@ -1,0 +1,104 @@
+package loadtest
+
+import (
+	"testing"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// resolvingChecks are about rejects of conversations that are read after all,
+// and about what comes from rejects.
+var resolvingChecks = []check{
+	{"what is loaded is rejected no more", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p", "q")
+		var others []warehouse.Reject
+		for _, feed := range []load.Feed{live("p"), live("q"), {ProjectID: "p", Environment: Sandbox}} {
+			others = append(others, b.rejects(feed, "x", "c-1")...)
+		}
+		others = append(others[1:], b.rejects(live("p"), "y", "c-2")...)
+		others = append(others, b.rejects(live("p"), "z", "")...)
+		b.rejects(live("p"), "of the same", "c-1")
+		b.end()
+
+		b = begin(t, s, 2, "p", "q")
+		st := b.next(live("p"))
+		r := Conversation("p", "c-1", Noon)
+		b.stage(st, r, Conversation("p", "c-3", Noon))
+		st.Rejects = []warehouse.Reject{rejectOf(st, "of this stretch", "c-1")} // which was last is not known
+		counts := b.publish(st)
+		counted(t, counts, 2, 0, 0)
+		if counts.NewRejects != 1 {
+			t.Errorf("counted %d new rejects, want 1", counts.NewRejects)
+		}
+		sameSet(t, "rejects", dump(t, s).Rejects, append(st.Rejects, others...))
+
+		before := dump(t, s)
+		counted(t, b.load(r), 0, 0, 1) // as it was
+		sameSet(t, "rejects", dump(t, s).Rejects, others)
+		sameContent(t, before, dump(t, s))
+		b.rejects(live("p"), "again", "c-1") // by this run, too
+		counted(t, b.load(r), 0, 0, 1)
+		sameSet(t, "rejects", dump(t, s).Rejects, others)
+	}},
+	{"what a later environment rejected is resolved by its answer, which does not stand", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		r := Conversation("p", "c-1", Noon)
+		b.load(r)
+		kept := b.rejects(live("p"), "x", "c-1")
+		b.rejects(load.Feed{ProjectID: "p", Environment: Sandbox}, "x", "c-1")
+		b.load(Conversation("p", "c-1", Noon, In(Sandbox), Note("sandbox")))
+		d := dump(t, s)
+		d.stored(t, r)
+		sameSet(t, "rejects", d.Rejects, kept)
+	}},
+	{"what was seen before is not put over what is newer", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		b.load(Conversation("p", "c-1", Noon, Note("new")))
+		before := dump(t, s)
+		written := before.of("c-1").Conversation.UpdatedAt
+		old := Conversation("p", "c-1", Noon.AddDate(0, 0, 1), Note("old"), Open())
+		st := b.seen(written-1, old, Conversation("p", "c-2", Noon))
+		st.Resolved = []string{"never was"}
+		counted(t, b.publish(st), 1, 0, 1)
+		d := dump(t, s)
+		d.count(t, 2)
+		if diff := Diff(before.of("c-1"), d.of("c-1")); diff != "" {
+			t.Errorf("what is newer: %s", diff)
+		}
+		if n := d.upserts("c-1"); n != 1 {
+			t.Errorf("%d changes, want 1", n)
+		}
+		worklist(t, b)
+		counted(t, b.publish(b.seen(written+1, old)), 0, 1, 0)
+		dump(t, s).stored(t, old)
+	}},
+}
+
+// rejectOf is a reject of a conversation.
+func rejectOf(st *load.Stretch, id, conversation string) warehouse.Reject {
+	r := reject(st, id)
+	r.ConversationID = warehouse.Text(conversation)
+	return r
+}
+
+// rejects publishes a stretch of a feed in which a conversation could not be read.
+func (b *session) rejects(feed load.Feed, id, conversation string) []warehouse.Reject {
+	b.Helper()
+	st := b.next(feed)
+	st.Rejects = []warehouse.Reject{rejectOf(st, id, conversation)}
+	b.publish(st)
+	return st.Rejects
+}
+
+// seen is a stretch for which conversations are staged that were answered at a moment.
+func (b *session) seen(at warehouse.Timestamp, rows ...*warehouse.Rows) *load.Stretch {
+	b.Helper()
+	st := b.next(live("p"))
+	staged := batch(st, rows)
+	staged.SeenAt = at
+	if err := b.writer.Stage(b.Context(), staged); err != nil {
+		b.Fatalf("Stage: %v", err)
+	}
+	return st
+}

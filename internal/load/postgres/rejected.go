@@ -1,0 +1,87 @@
+package postgres
+
+import (
+	"context"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// rejected are the conversations of which there are rejects: there are few, and
+// most batches need not ask for them.
+type rejected struct {
+	mu  sync.Mutex
+	ids map[load.Feed]map[string]bool
+}
+
+// read reads what is stored, as the writer begins. From now on it alone changes.
+func (r *rejected) read(ctx context.Context, conn *pgx.Conn) error {
+	r.ids = map[load.Feed]map[string]bool{}
+	rows, err := conn.Query(ctx, "SELECT DISTINCT project_id, environment, conversation_id FROM rejects WHERE conversation_id IS NOT NULL")
+	if err != nil {
+		return err
+	}
+	var f load.Feed
+	var id string
+	_, err = pgx.ForEachRow(rows, []any{&f.ProjectID, &f.Environment, &id}, func() error {
+		r.put(f, id)
+		return nil
+	})
+	return err
+}
+
+func (r *rejected) put(f load.Feed, id string) {
+	if r.ids[f] == nil {
+		r.ids[f] = map[string]bool{}
+	}
+	r.ids[f][id] = true
+}
+
+// among are those of the conversations of which there are rejects of the feed.
+func (r *rejected) among(f load.Feed, rows []*warehouse.Rows) (ids []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	of := r.ids[f]
+	if len(of) == 0 {
+		return nil
+	}
+	for _, c := range rows {
+		if id := c.Conversation.ConversationID; of[id] {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// add notes rejects that are stored now.
+func (r *rejected) add(f load.Feed, rejects []warehouse.Reject) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range rejects {
+		if id := rejects[i].ConversationID; id != "" {
+			r.put(f, string(id))
+		}
+	}
+}
+
+// remove forgets conversations whose rejects are gone.
+func (r *rejected) remove(f load.Feed, ids []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, id := range ids {
+		delete(r.ids[f], id)
+	}
+}
+
+// resolve deletes the rejects of conversations.
+func resolve(ctx context.Context, tx pgx.Tx, f load.Feed, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := tx.Exec(ctx, "DELETE FROM rejects WHERE project_id = $1 AND environment = $2 AND conversation_id = ANY($3)",
+		f.ProjectID, f.Environment, ids)
+	return err
+}
