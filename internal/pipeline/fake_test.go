@@ -27,6 +27,10 @@ type fake struct {
 	missing       map[string]bool
 	hiddenDays    []warehouse.Timestamp
 	revealed      int64 // told by the next Publish
+	rejects       []warehouse.Reject
+	owner         load.Owner
+	batches       []*load.Batch
+	stretches     []*load.Stretch
 
 	failStage, failPublish error
 	onPublish              func()
@@ -83,9 +87,21 @@ func (f *fake) Read(context.Context, load.Feed, warehouse.Timestamp, warehouse.T
 	return nil
 }
 
-func (f *fake) Rejects(context.Context, load.Feed, func(*warehouse.Reject) error) error { return nil }
+func (f *fake) Rejects(_ context.Context, _ load.Feed, yield func(*warehouse.Reject) error) error {
+	for _, r := range f.rejects {
+		if err := yield(&r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
-func (f *fake) Begin(context.Context, load.Owner) (load.Writer, error) { return &fakeWriter{f}, nil }
+func (f *fake) Begin(_ context.Context, owner load.Owner) (load.Writer, error) {
+	f.owner = owner
+	clear(f.staged) // each run numbers its stretches anew
+	clear(f.published)
+	return &fakeWriter{f}, nil
+}
 
 type fakeWriter struct{ *fake }
 
@@ -101,6 +117,7 @@ func (w *fakeWriter) Stage(_ context.Context, b *load.Batch) error {
 		w.broken = append(w.broken, fmt.Sprintf("stretch %d was staged after it was published", b.Stretch))
 	}
 	w.staged[b.Stretch] += len(b.Rows)
+	w.batches = append(w.batches, b)
 	for _, r := range b.Rows {
 		w.conversations[r.Conversation.ConversationID] = r.Conversation.Lifecycle
 		w.starts[r.Conversation.ConversationID] = r.Conversation.StartedAt
@@ -118,6 +135,7 @@ func (w *fakeWriter) Publish(_ context.Context, s *load.Stretch) (load.Counts, e
 		return load.Counts{}, w.failPublish
 	}
 	w.published[s.ID] = true
+	w.stretches = append(w.stretches, s)
 	if s.Coverage != nil {
 		w.coverage = s.Coverage
 	}

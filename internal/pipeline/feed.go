@@ -254,5 +254,5 @@ func (f *feedRun) abandon(ctx context.Context, st *stretch) {
 	if err != nil {
 		f.Log.Warn("what was staged could not be cleared away; the next run does it", "error", err.Error())
 	}
-	f.report.add(counts, st)
+	f.report.addAbandoned(counts)
 }

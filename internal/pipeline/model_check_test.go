@@ -17,6 +17,9 @@ func (w *world) check(o *outcome) {
 	if len(w.store.broken) > 0 {
 		w.t.Fatalf("the contract is broken: %v", w.store.broken)
 	}
+	if err := explained(o.report); err != nil {
+		w.fail("%v", err)
+	}
 	after := w.standing()
 	w.checkRows()
 	w.checkKept(o)

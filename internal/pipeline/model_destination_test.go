@@ -90,7 +90,10 @@ func (s *store) Stage(_ context.Context, b *load.Batch) error {
 // settle stores what is pending of a stretch.
 func (s *store) settle(id load.StretchID) {
 	counts := s.counts[id]
-	for _, in := range load.Newest(s.pending[id]) {
+	staged := len(s.pending[id])
+	newest := load.Newest(s.pending[id])
+	counts.Unchanged += int64(staged - len(newest))
+	for _, in := range newest {
 		s.write(in, &counts)
 	}
 	delete(s.pending, id)
@@ -104,6 +107,7 @@ func (s *store) write(in *warehouse.Rows, counts *load.Counts) {
 	id := in.Conversation.ConversationID
 	stored := s.rows[id]
 	if stored != nil && !load.Outranks([]string{"live"}, in.Conversation.Environment, stored.Conversation.Environment) {
+		counts.Unchanged++
 		return
 	}
 	s.settled[id] = true

@@ -1,12 +1,16 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"convsync/internal/extract"
 	"convsync/internal/load"
 	"convsync/internal/polyai"
+	"convsync/internal/transform"
 	"convsync/internal/warehouse"
 )
 
@@ -17,7 +21,8 @@ const KindReplay = "replay"
 const replayBatch = 256
 
 // Replay takes the stored rejects of the feeds through the transform again,
-// without the source. What can be read now is loaded and is a reject no more.
+// without the source. What can be read now is loaded, unless what is stored is
+// newer, and is a reject no more.
 func Replay(ctx context.Context, o Options) (*Report, error) {
 	o.setDefaults()
 	return o.record(ctx, KindReplay, func(r *run) error {
@@ -38,39 +43,90 @@ func Replay(ctx context.Context, o Options) (*Report, error) {
 
 // replay loads the rejects of a feed that can be read now, as one stretch.
 func (f *feedRun) replay(ctx context.Context) error {
-	st := f.newStretch(extract.Span{})
-	var resolved []string
-	batch := &load.Batch{Stretch: st.id, Feed: st.feed}
-	stage := func() error {
-		rows := load.Newest(batch.Rows)
-		batch = &load.Batch{Stretch: st.id, Feed: st.feed}
-		if len(rows) == 0 {
-			return nil
-		}
-		return f.writer.Stage(ctx, &load.Batch{Stretch: st.id, Feed: st.feed, Rows: rows})
-	}
-	err := f.Destination.Rejects(ctx, f.Feed.Feed, func(r *warehouse.Reject) error {
-		st.read++
-		rows, drift, err := rowsOf(polyai.Value(r.Payload), &f.Rules)
-		if err != nil {
-			return nil //nolint:nilerr // it stays a reject
-		}
-		st.note(drift)
-		resolved = append(resolved, r.RejectID)
-		batch.Rows = append(batch.Rows, rows)
-		if len(batch.Rows) < replayBatch {
-			return nil
-		}
-		return stage()
-	})
-	if err := errors.Join(err, stage()); err != nil {
-		_, abandoned := f.writer.Abandon(context.WithoutCancel(ctx), st.id)
-		return errors.Join(err, abandoned)
-	}
-	counts, err := f.writer.Publish(ctx, &load.Stretch{ID: st.id, Feed: st.feed, RunID: f.Owner.RunID, At: st.at, Resolved: resolved})
+	last, err := f.lastRejects(ctx)
 	if err != nil {
 		return err
 	}
-	f.report.add(counts, st)
+	p := &replaying{feedRun: f, st: f.newStretch(extract.Span{}), seen: map[warehouse.Timestamp][]*warehouse.Rows{}}
+	err = f.Destination.Rejects(ctx, f.Feed.Feed, func(r *warehouse.Reject) error {
+		if id := conversationOf(r); id != "" && last[id].RejectID != r.RejectID {
+			return nil // it goes with the last of its conversation, and stays with it
+		}
+		return p.try(ctx, r)
+	})
+	if err := errors.Join(err, p.stage(ctx)); err != nil {
+		_, abandoned := f.writer.Abandon(context.WithoutCancel(ctx), p.st.id)
+		return errors.Join(err, abandoned)
+	}
+	counts, err := f.writer.Publish(ctx, &load.Stretch{
+		ID: p.st.id, Feed: p.st.feed, RunID: f.Owner.RunID, At: p.st.at, Resolved: p.resolved, Drift: slices.Collect(maps.Values(p.st.drift)),
+	})
+	if err != nil {
+		return err
+	}
+	f.report.add(counts, p.st)
+	return nil
+}
+
+// lastRejects is, of each conversation of which there are rejects, the one that
+// was answered last. The others are older than it, whether it can be read or not.
+func (f *feedRun) lastRejects(ctx context.Context) (map[string]warehouse.Reject, error) {
+	last := map[string]warehouse.Reject{}
+	err := f.Destination.Rejects(ctx, f.Feed.Feed, func(r *warehouse.Reject) error {
+		id := conversationOf(r)
+		old, known := last[id]
+		if !known || cmp.Or(cmp.Compare(r.LastSeenAt, old.LastSeenAt), cmp.Compare(r.RejectID, old.RejectID)) > 0 {
+			last[id] = warehouse.Reject{RejectID: r.RejectID, LastSeenAt: r.LastSeenAt}
+		}
+		return nil
+	})
+	return last, err
+}
+
+// conversationOf is the id of a reject's conversation; "" where it has none that
+// is whole.
+func conversationOf(r *warehouse.Reject) string {
+	if r.Reason == transform.RejectLongID {
+		return ""
+	}
+	return string(r.ConversationID)
+}
+
+// replaying is a replay of one feed on its way.
+type replaying struct {
+	*feedRun
+	st       *stretch
+	resolved []string
+	staging  int                                       // how many conversations wait
+	seen     map[warehouse.Timestamp][]*warehouse.Rows // these, by when they were answered
+}
+
+// try reads a reject.
+func (p *replaying) try(ctx context.Context, r *warehouse.Reject) error {
+	p.st.read++
+	rows, drift, err := rowsOf(polyai.Value(r.Payload), &p.Rules)
+	if err != nil {
+		p.st.rejected++
+		return nil //nolint:nilerr // it stays a reject
+	}
+	p.st.note(drift)
+	p.resolved = append(p.resolved, r.RejectID)
+	p.seen[r.LastSeenAt] = append(p.seen[r.LastSeenAt], rows)
+	if p.staging++; p.staging < replayBatch {
+		return nil
+	}
+	return p.stage(ctx)
+}
+
+// stage stages what waits, as answered when the rejects were.
+func (p *replaying) stage(ctx context.Context) error {
+	for _, at := range slices.Sorted(maps.Keys(p.seen)) {
+		err := p.writer.Stage(ctx, &load.Batch{Stretch: p.st.id, Feed: p.st.feed, Rows: p.seen[at], SeenAt: at})
+		if err != nil {
+			return err
+		}
+	}
+	clear(p.seen)
+	p.staging = 0
 	return nil
 }

@@ -57,7 +57,8 @@ type Traffic struct {
 	Responses map[int]int64 // by HTTP status; 0: there was no answer
 }
 
-// Conversations counts conversations.
+// Conversations counts conversations, each as often as it was read: what was
+// read was inserted, updated, unchanged or rejected.
 type Conversations struct {
 	Read      int64 `json:"read"`
 	Inserted  int64 `json:"inserted"`
@@ -103,14 +104,28 @@ func (r *Report) count(s *extract.Stats) {
 func (r *Report) add(c load.Counts, st *stretch) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.keep(c)
 	r.Conversations.Read += st.read
+	r.Conversations.Rejected += st.rejected
+	r.NewRejects += c.NewRejects
+	r.Missing += c.Missing
+	r.Drift += st.drifting + c.Elsewhere
+}
+
+// addAbandoned counts what came of a stretch that is abandoned. Only what the
+// destination kept of it was read to an end; the rest is read again.
+func (r *Report) addAbandoned(c load.Counts) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.keep(c)
+	r.Conversations.Read += c.Inserted + c.Updated + c.Unchanged
+}
+
+// keep counts what is in the destination.
+func (r *Report) keep(c load.Counts) {
 	r.Conversations.Inserted += c.Inserted
 	r.Conversations.Updated += c.Updated
 	r.Conversations.Unchanged += c.Unchanged
-	r.Conversations.Rejected += int64(len(st.rejects))
-	r.NewRejects += c.NewRejects
-	r.Missing += c.Missing
-	r.Drift += st.drifting
 	for table, n := range c.Rows {
 		r.Rows[table] += n
 	}

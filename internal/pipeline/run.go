@@ -106,7 +106,9 @@ func (o *Options) record(ctx context.Context, kind string, work func(*run) error
 		report.finish(o, err)
 		return report, err
 	}
-	writer, err := o.Destination.Begin(ctx, o.Owner)
+	owner := o.Owner
+	owner.Kind = kind
+	writer, err := o.Destination.Begin(ctx, owner)
 	if err != nil {
 		report.finish(o, err)
 		return report, err

@@ -140,6 +140,7 @@ type stretch struct {
 
 	mu       sync.Mutex
 	read     int64
+	rejected int64 // of these, could not be read
 	rejects  map[string]warehouse.Reject
 	drift    map[driftKey]warehouse.Drift
 	drifting int64
@@ -163,7 +164,7 @@ func (st *stretch) transform(c *extract.Chunk) []*warehouse.Rows {
 	st.mu.Lock()
 	st.read += int64(c.Len())
 	st.mu.Unlock()
-	return load.Newest(rows)
+	return rows
 }
 
 // rowsOf makes the rows of a conversation. One that the rules break on is a
@@ -194,10 +195,12 @@ func (st *stretch) reject(v polyai.Value, err error) {
 	var reject *polyai.RejectError
 	if errors.As(err, &reject) {
 		r.Reason, r.ConversationID = reject.Reason, warehouse.Text(reject.ID)
+		r.StartedAt = warehouse.Null[warehouse.Timestamp]{V: warehouse.Timestamp(reject.StartedAt.V), Valid: reject.StartedAt.Valid}
 		st.saw(reject.ID, 0) // a reject is listed, too
 	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	st.rejected++
 	st.rejects[r.RejectID] = r
 }
 
