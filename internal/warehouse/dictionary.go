@@ -11,6 +11,7 @@ import (
 func WriteMarkdown(w io.Writer, specs []Spec) error {
 	var b strings.Builder
 	b.WriteString("# Data dictionary\n\nMade by `convsync schema`; do not edit. Times are UTC. NULL means not known or not said.\n")
+	b.WriteString(aboutLakes)
 	for _, s := range specs {
 		fmt.Fprintf(&b, "\n## %s\n\n%s Key: `%s`.\n\n", s.Name, s.Doc, strings.Join(s.Key, "`, `"))
 		b.WriteString("| column | type | null | meaning | source |\n| --- | --- | --- | --- | --- |\n")
@@ -29,6 +30,15 @@ func WriteMarkdown(w io.Writer, specs []Spec) error {
 	_, err := io.WriteString(w, b.String())
 	return err
 }
+
+// aboutLakes is said of all tables. An empty file would have to lie under a
+// project and a day that nothing is stored of, and be taken for some by readers.
+const aboutLakes = `
+In a lake a table of conversations or their parts has a folder from its first row on. Until then a glob over its files finds
+none, which DuckDB answers with "No files found that match the pattern": ask first, with
+` + "`SELECT count(*) FROM glob('convsync-data/turns/**/*.parquet')`" + `, or read a table that has rows; ` + "`conversations.turns_loaded`" + ` says how
+many turns there are.
+`
 
 // MarshalText is the type's name in the dictionary's JSON.
 func (t Type) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
