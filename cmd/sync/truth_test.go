@@ -79,6 +79,9 @@ func run(t testing.TB, config string, code int) summary {
 	if err := json.Unmarshal([]byte(r.stdout), &s); err != nil || r.code != code {
 		t.Fatalf("exit code %d, want %d; %v\nstdout: %s\nstderr: %s", r.code, code, err, r.stdout, r.stderr)
 	}
+	if c := s.Conversations; c.Read != c.Inserted+c.Updated+c.Unchanged+c.Rejected {
+		t.Errorf("what was read is not explained: %+v", c)
+	}
 	return s
 }
 
