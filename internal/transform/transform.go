@@ -12,7 +12,7 @@ import (
 
 // Shape names the version of the rules in this package. Rows of another shape
 // are not different from the source, only made by other rules.
-const Shape = "1"
+const Shape = "2"
 
 // maxKeyBytes bounds what is part of a key: a B-tree of Postgres takes 2,704
 // bytes in all, and ids and names share one.
