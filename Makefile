@@ -37,6 +37,11 @@ chaos: postgres ## kill runs 200 times for each destination, and try thousands o
 	$(GO) test ./cmd/sync -run 'Killed' -timeout 60m -v -args -chaos.kills=200
 	$(GO) test ./internal/pipeline -run 'Model' -timeout 60m -args -rapid.checks=5000
 
+SOAK ?= 1h
+.PHONY: soak
+soak: postgres ## run `serve` for SOAK (1h) at a run every 10 s, on a source with faults, and hold its memory and files flat
+	$(GO) test ./cmd/sync -run 'TestARunEveryFewSeconds' -timeout 24h -v -args -soak.for=$(SOAK) -soak.every=10s
+
 .PHONY: fuzz
 fuzz: ## fuzz each parser for FUZZTIME (20s)
 	@set -e; for package in $$($(GO) list ./internal/...); do \

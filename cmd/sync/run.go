@@ -17,6 +17,7 @@ import (
 	"convsync/internal/extract"
 	"convsync/internal/load"
 	"convsync/internal/pipeline"
+	"convsync/internal/polyai"
 	"convsync/internal/serve"
 	"convsync/internal/warehouse"
 )
@@ -146,7 +147,7 @@ func syncOnce(ctx context.Context, app *app, cfg *config.Config, o syncOptions) 
 	if err != nil {
 		return nil, err
 	}
-	defer run.Destination.Close() //nolint:errcheck // nothing is written any more
+	defer closeRun(run)
 	stop := app.showProgress(run.Progress)
 	defer stop()
 	return pipeline.Run(ctx, *run)
@@ -173,6 +174,17 @@ func newRun(ctx context.Context, app *app, cfg *config.Config, o syncOptions) (*
 		TransformWorkers: cfg.Sync.Workers.Transform, LoadWorkers: cfg.Sync.Workers.Load,
 		Log: log, Progress: cmp.Or(o.progress, &pipeline.Progress{}),
 	}, nil
+}
+
+// closeRun closes what newRun opened. In a process that lives on, connections
+// that no later run will use must not wait for their time to be over.
+func closeRun(run *pipeline.Options) {
+	_ = run.Destination.Close() // nothing is written any more
+	for i := range run.Feeds {
+		if client, ok := run.Feeds[i].Reader.Source.(*polyai.Client); ok {
+			client.Close()
+		}
+	}
 }
 
 // outcome is the error, and with it the exit code, that a report ends in.

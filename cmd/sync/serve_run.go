@@ -69,7 +69,7 @@ func (s *service) verify(ctx context.Context, cfg *config.Config, o syncOptions)
 	if err != nil {
 		return nil, err
 	}
-	defer run.Destination.Close() //nolint:errcheck // nothing is written
+	defer closeRun(run)
 	end := run.Account(config.KindVerify)
 	err = compare(ctx, run, cfg.Sync.Lookback.Daily)
 	return end(err), err
