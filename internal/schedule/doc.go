@@ -5,8 +5,10 @@
 //
 //   - A slot, which is a date and time on the clock of the entry's zone, runs
 //     once. A time that the clock skips in spring runs at the first moment after
-//     the gap (once, however many slots were skipped), and a time that comes
-//     twice in autumn runs the first time only.
+//     the gap (once, however many slots were skipped). A time that comes twice in
+//     autumn runs the first time only where its hour was chosen (0 2 * * *), and
+//     both times where it runs throughout the day (*/5 * * * *, 0 */2 * * *,
+//     @hourly): there a slot is a time and the zone's offset.
 //   - After downtime the last slot that was missed is caught up, and only that
 //     one. No slot runs twice, over restarts too, as far as the [Store] keeps
 //     what it is told.

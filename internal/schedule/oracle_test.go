@@ -8,13 +8,15 @@ import (
 
 // The oracle knows nothing of cron libraries or of zones' rules: it goes
 // through the minutes of absolute time and looks at the clock on the wall. A
-// time that the wall has shown before has had its turn; where the clock jumps
-// forward, all the times jumped over fall due at once.
+// time that the wall has shown before has had its turn, unless the expression
+// goes on throughout; where the clock jumps forward, all the times jumped over
+// fall due at once.
 
 // fields are the values that an expression allows, spelt out by hand; nil
 // allows all.
 type fields struct {
 	minutes, hours, days, months, weekdays []int
+	throughout                             bool // also when the wall shows a time again
 }
 
 func (f fields) allow(wall time.Time) bool {
@@ -28,8 +30,12 @@ func (f fields) allow(wall time.Time) bool {
 func in(list []int, n int) bool { return list == nil || slices.Contains(list, n) }
 
 // A minute is a moment and the time that the wall shows then, or would show had
-// the clock not jumped over it; as if it were in UTC.
-type minute struct{ moment, wall time.Time }
+// the clock not jumped over it, as if it were in UTC; and whether it has shown
+// that time before.
+type minute struct {
+	moment, wall time.Time
+	again        bool
+}
 
 // wallOf is what the clock shows, taken from its hands.
 func wallOf(moment time.Time, location *time.Location) time.Time {
@@ -38,17 +44,21 @@ func wallOf(moment time.Time, location *time.Location) time.Time {
 	return time.Date(year, month, day, hour, min, 0, 0, time.UTC)
 }
 
-// watch lists what the wall shows for the first time after from, and until to.
+// watch lists what the wall shows after from, and until to.
 // Both are whole minutes.
 func watch(location *time.Location, from, to time.Time) []minute {
 	var seen []minute
 	// Begin a day before, to know what the wall has shown.
 	now := from.Add(-24 * time.Hour)
 	for shown := wallOf(now, location); !now.After(to); now = now.Add(time.Minute) {
-		for wall := wallOf(now, location); shown.Before(wall); {
+		wall := wallOf(now, location)
+		if !shown.Before(wall) && now.After(from) {
+			seen = append(seen, minute{now, wall, true})
+		}
+		for shown.Before(wall) {
 			shown = shown.Add(time.Minute)
 			if now.After(from) {
-				seen = append(seen, minute{now, shown})
+				seen = append(seen, minute{now, shown, false})
 			}
 		}
 	}
@@ -59,7 +69,7 @@ func watch(location *time.Location, from, to time.Time) []minute {
 func (f fields) due(seen []minute) []time.Time {
 	var moments []time.Time
 	for _, m := range seen {
-		if f.allow(m.wall) {
+		if f.allow(m.wall) && (f.throughout || !m.again) {
 			moments = append(moments, m.moment)
 		}
 	}
@@ -75,11 +85,16 @@ var timetables = map[string]fields{
 	"15 2 * * 7":        {minutes: []int{15}, hours: []int{2}, weekdays: []int{0}},
 	"0 0 * * *":         {minutes: []int{0}, hours: []int{0}},
 	"@daily":            {minutes: []int{0}, hours: []int{0}},
-	"@hourly":           {minutes: []int{0}},
+	"@hourly":           {minutes: []int{0}, throughout: true},
 	"@weekly":           {minutes: []int{0}, hours: []int{0}, weekdays: []int{0}},
 	"@monthly":          {minutes: []int{0}, hours: []int{0}, days: []int{1}},
 	"@yearly":           {minutes: []int{0}, hours: []int{0}, days: []int{1}, months: []int{1}},
-	"*/20 * * * *":      {minutes: []int{0, 20, 40}},
+	"*/20 * * * *":      {minutes: []int{0, 20, 40}, throughout: true},
+	"30 * * * *":        {minutes: []int{30}, throughout: true},
+	"45 0-23 * * *":     {minutes: []int{45}, throughout: true},
+	"0 */2 * * *":       {minutes: []int{0}, hours: []int{0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22}, throughout: true},
+	"10 1-23/2 * * *":   {minutes: []int{10}, hours: []int{1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23}},
+	"0 */12 * * sun":    {minutes: []int{0}, hours: []int{0, 12}, weekdays: []int{0}, throughout: true},
 	"*/15 1-3 * * *":    {minutes: []int{0, 15, 30, 45}, hours: []int{1, 2, 3}},
 	"* 2 * * *":         {hours: []int{2}},
 	"*/20 1-3 * * *":    {minutes: []int{0, 20, 40}, hours: []int{1, 2, 3}},
@@ -92,5 +107,5 @@ var timetables = map[string]fields{
 	"0 3 29 2 *":        {minutes: []int{0}, hours: []int{3}, days: []int{29}, months: []int{2}},
 }
 
-var zones = strings.Fields(`Europe/London America/New_York Africa/Cairo Asia/Beirut
+var zones = strings.Fields(`Europe/Berlin Europe/London America/New_York Africa/Cairo Asia/Beirut
 	Australia/Lord_Howe Asia/Kolkata America/Santiago Pacific/Apia UTC`)

@@ -43,7 +43,22 @@ func Parse(expression string, location *time.Location) (t Timetable, err error) 
 	if clock.Next(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
 		return Timetable{}, errors.New("that day never comes")
 	}
-	return Timetable{clock: clock, location: location}, nil
+	return Timetable{clock: clock, location: location, throughout: isThroughout(expression)}, nil
+}
+
+// isThroughout tells whether the hours of an expression are every one, or every
+// so many, and not hours that somebody chose.
+func isThroughout(expression string) bool {
+	fields := strings.Fields(expression)
+	if len(fields) != 5 {
+		return expression == "@hourly"
+	}
+	for part := range strings.SplitSeq(fields[1], ",") {
+		if hours, _, _ := strings.Cut(part, "/"); hours == "*" || hours == "?" || hours == "0-23" {
+			return true
+		}
+	}
+	return false
 }
 
 func parseEvery(duration string) (Timetable, error) {

@@ -116,6 +116,33 @@ func TestARestartBetweenTwoEqualTimesRunsTheSlotOnce(t *testing.T) {
 	})
 }
 
+// What runs throughout has a slot at each of the two, once, over restarts too.
+func TestARestartInTheHourThatComesTwiceRunsEachOfItsSlotsOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d, store := &diary{}, storeIn(t)
+		begin := func() *schedule.Scheduler {
+			return started(t, schedule.Options{Store: store(), Entries: []schedule.Entry{{Name: "often", Cron: "*/30 * * * *", Location: zone(t, "Europe/London"), Run: d.run}}})
+		}
+		change := time.Date(2000, 10, 29, 1, 0, 0, 0, time.UTC) // 02:00 becomes 01:00
+		pass(time.Until(change.Add(-75 * time.Minute)))
+		for range 8 { // a start every twenty minutes, until 85 minutes after the change
+			s := begin()
+			pass(20 * time.Minute)
+			stop(t, s)
+		}
+		want := []time.Duration{-60, -30, 0, 30, 60}
+		if len(d.times) != len(want) {
+			t.Fatalf("ran at %v", d.times)
+		}
+		for i, minutes := range want {
+			if at := change.Add(minutes * time.Minute); !d.times[i].Equal(at) {
+				t.Errorf("run %d was at %v, not %v", i, d.times[i].UTC(), at)
+			}
+		}
+	})
+}
+
 func TestAStopDuringTheJitterLeavesTheSlotToTheNextStart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -12,7 +12,10 @@ type Timetable struct {
 	// the changes of a zone itself.
 	clock    cron.Schedule
 	location *time.Location
-	every    time.Duration // instead of clock and location
+	// throughout: it goes on when the clock shows an hour again, as its hours are
+	// every one, or every so many.
+	throughout bool
+	every      time.Duration // instead of clock and location
 }
 
 // Next returns the moment of the first slot after a moment, or the zero time
@@ -21,11 +24,35 @@ func (t Timetable) Next(after time.Time) time.Time {
 	if t.every > 0 {
 		return after.UTC().Truncate(t.every).Add(t.every)
 	}
+	if t.throughout {
+		return t.nextShown(after)
+	}
 	// Times that come twice have had their turn when they come again.
 	for wall := t.clock.Next(onTheWall(after, t.location)); !wall.IsZero(); wall = t.clock.Next(wall) {
 		if slot := firstShown(wall, t.location); slot.After(after) {
 			return slot
 		}
+	}
+	return time.Time{}
+}
+
+// nextShown is Next where a time that comes twice is two slots. Each stretch of
+// one offset is searched in turn.
+func (t Timetable) nextShown(after time.Time) time.Time {
+	from := after.In(t.location)
+	for wall := t.clock.Next(onTheWall(after, t.location)); !wall.IsZero(); {
+		_, offset := from.Zone()
+		moment := wall.Add(-time.Duration(offset) * time.Second)
+		end := stretchEnd(from)
+		if end.IsZero() || moment.Before(end) {
+			return moment
+		}
+		shown := onTheWall(end, t.location)
+		forward := shown.Sub(end.UTC()) > time.Duration(offset)*time.Second
+		if forward && !wall.After(shown) { // the clocks went forward over it
+			return end
+		}
+		from, wall = end, t.clock.Next(shown.Add(-time.Second))
 	}
 	return time.Time{}
 }
@@ -68,10 +95,7 @@ func firstShown(wall time.Time, location *time.Location) time.Time {
 	for {
 		_, offset := from.Zone()
 		moment := wall.Add(-time.Duration(offset) * time.Second).In(location)
-		_, end := from.ZoneBounds()
-		if !end.IsZero() && !end.After(from) {
-			end = from.Add(time.Hour) // on 31 December of a leap year the bound is wrong: a day early
-		}
+		end := stretchEnd(from)
 		switch {
 		case moment.Before(from): // the clocks went forward over it
 			return from
@@ -80,4 +104,14 @@ func firstShown(wall time.Time, location *time.Location) time.Time {
 		}
 		from = end
 	}
+}
+
+// stretchEnd is until when the offset of a local time holds at least; zero for
+// ever.
+func stretchEnd(from time.Time) time.Time {
+	_, end := from.ZoneBounds()
+	if !end.IsZero() && !end.After(from) {
+		return from.Add(time.Hour) // on 31 December of a leap year the bound is wrong: a day early
+	}
+	return end
 }

@@ -93,6 +93,13 @@ func TestTheDaysOfTheChange(t *testing.T) {
 		{"no midnight in Beirut", "Asia/Beirut", "@daily", "2026-03-29", []string{"2026-03-29T01:00:00+03:00"}},
 		{"half an hour, in spring", "Australia/Lord_Howe", "15 2 * * *", "2026-10-04", []string{"2026-10-04T02:30:00+11:00"}},
 		{"half an hour, in autumn", "Australia/Lord_Howe", "45 1 * * *", "2026-04-05", []string{"2026-04-05T01:45:00+11:00"}},
+		{"every two hours, through the hour that comes twice", "Europe/Berlin", "0 */2 * * *", "2026-10-25", []string{
+			"2026-10-25T00:00:00+02:00", "2026-10-25T02:00:00+02:00", "2026-10-25T02:00:00+01:00", "2026-10-25T04:00:00+01:00",
+			"2026-10-25T06:00:00+01:00", "2026-10-25T08:00:00+01:00", "2026-10-25T10:00:00+01:00", "2026-10-25T12:00:00+01:00"}},
+		{"every twelve hours, and no midnight", "Africa/Cairo", "0 */12 * * *", "2026-04-24", []string{
+			"2026-04-24T01:00:00+03:00", "2026-04-24T12:00:00+03:00"}},
+		{"chosen hours, every half of them, through the hour that comes twice", "America/New_York", "*/30 0-1 * * *", "2026-11-01", []string{
+			"2026-11-01T00:00:00-04:00", "2026-11-01T00:30:00-04:00", "2026-11-01T01:00:00-04:00", "2026-11-01T01:30:00-04:00"}},
 		{"a zone without changes", "Asia/Kolkata", "30 2 * * *", "2026-03-29", []string{"2026-03-29T02:30:00+05:30"}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -112,6 +119,30 @@ func TestTheDaysOfTheChange(t *testing.T) {
 				t.Errorf("%s in %s on %s comes at %v, not %v", c.cron, c.zone, c.day, got, c.want)
 			}
 		})
+	}
+}
+
+// Who wants fresh data every five minutes wants it in the hour that comes twice,
+// too: no pause is longer than the expression says.
+func TestWhatRunsThroughoutNeverPauses(t *testing.T) {
+	t.Parallel()
+	for expression, longest := range map[string]time.Duration{
+		"*/5 * * * *": 5 * time.Minute, "*/15 0-23 * * *": 15 * time.Minute, "17 * * * *": time.Hour, "@hourly": time.Hour,
+	} {
+		for _, name := range zones {
+			if name == "Pacific/Apia" {
+				continue
+			}
+			from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+			last := from
+			for _, slot := range slots(timetable(t, expression, zone(t, name)), from, from.AddDate(1, 0, 0)) {
+				// Where the zone moves by half an hour, minutes mean other moments.
+				if pause := slot.Sub(last); pause > longest && (name != "Australia/Lord_Howe" || pause > longest+30*time.Minute) {
+					t.Errorf("%q in %s pauses for %v before %v", expression, name, pause, slot)
+				}
+				last = slot
+			}
+		}
 	}
 }
 
