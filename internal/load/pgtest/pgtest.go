@@ -58,7 +58,7 @@ func Database(tb testing.TB, options string) string {
 // installed; else restart ends the sessions, which is what clients see of it.
 func Restartable(tb testing.TB) (database string, restart func()) {
 	tb.Helper()
-	s, err := start()
+	s, err := startPrivate()
 	if err != nil {
 		database = URL(tb)
 		return database, func() {
@@ -70,10 +70,41 @@ func Restartable(tb testing.TB) (database string, restart func()) {
 	tb.Cleanup(s.stop)
 	return s.url, func() {
 		tb.Helper()
-		if err := s.restart(); err != nil {
+		if err := s.order("restart"); err != nil {
 			tb.Fatal(err)
 		}
 	}
+}
+
+// Stoppable is [URL] with a way to stop the server, as a crash does, and to
+// start it again. Where the programs for a server of the test's own are not
+// installed, stop closes the database to all.
+func Stoppable(tb testing.TB) (database string, stop, start func()) {
+	tb.Helper()
+	s, err := startPrivate()
+	if err != nil {
+		database = URL(tb)
+		admin, name := serverURL(tb), ""
+		With(tb, database, func(u *url.URL) { name = strings.TrimPrefix(u.Path, "/") })
+		return database, func() {
+				tb.Helper()
+				Exec(tb, admin, "ALTER DATABASE "+name+" ALLOW_CONNECTIONS false",
+					"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '"+name+"'")
+			}, func() {
+				tb.Helper()
+				Exec(tb, admin, "ALTER DATABASE "+name+" ALLOW_CONNECTIONS true")
+			}
+	}
+	tb.Cleanup(s.stop)
+	order := func(word string) func() {
+		return func() {
+			tb.Helper()
+			if err := s.order(word); err != nil {
+				tb.Fatal(err)
+			}
+		}
+	}
+	return s.url, order("stop"), order("start")
 }
 
 // Role creates a role that may log in and nothing else, dropped at the end of
@@ -121,7 +152,7 @@ func serverURL(tb testing.TB) string {
 			return value
 		}
 	}
-	private.once.Do(func() { private.server, private.err = start() })
+	private.once.Do(func() { private.server, private.err = startPrivate() })
 	if private.err != nil {
 		tb.Fatalf("these tests need PostgreSQL 14 or newer: install its server (Debian: apt-get install postgresql; "+
 			"macOS: brew install postgresql), or set %s to the URL of a role that may create databases: %v",

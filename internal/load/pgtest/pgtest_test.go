@@ -60,3 +60,16 @@ func TestARestartBreaksSessionsAndKeepsData(t *testing.T) {
 	restart()
 	pgtest.Exec(t, database, "DROP TABLE kept")
 }
+
+func TestAStoppedServerAnswersNobodyUntilItIsStarted(t *testing.T) {
+	t.Parallel()
+	database, stop, start := pgtest.Stoppable(t)
+	pgtest.Exec(t, database, "CREATE TABLE kept ()")
+	stop()
+	if conn, err := pgx.Connect(t.Context(), database); err == nil {
+		conn.Close(t.Context())
+		t.Error("it answers")
+	}
+	start()
+	pgtest.Exec(t, database, "DROP TABLE kept")
+}

@@ -14,8 +14,8 @@ import (
 	"strings"
 )
 
-// server is a private server under a supervisor, which restarts it for each
-// line of its standard input, and stops it and clears away its files when that
+// server is a private server under a supervisor, which does what each line of
+// its standard input says, and stops it and clears away its files when that
 // ends: with [server.stop], or with this process.
 type server struct {
 	url    string
@@ -30,16 +30,24 @@ const supervise = `
 bin=$1 dir=$2 port=$3
 trap '"$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null 2>&1; rm -rf "$dir"' EXIT
 "$bin/initdb" -D "$dir/data" -U postgres -E UTF8 --locale=C --auth=scram-sha-256 --pwfile="$dir/password" --no-sync || exit
-"$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 -o "-p $port -c listen_addresses=127.0.0.1 \
-  -c unix_socket_directories='' -c fsync=off -c full_page_writes=off -c max_connections=200" start || { cat "$dir/log"; exit 1; }
-echo "the server is ready"
-while read -r _; do
-  "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -m immediate -w -t 60 restart >/dev/null 2>&1 || { cat "$dir/log"; exit 1; }
-  echo "the server is ready"
+up() {
+  "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 -o "-p $port -c listen_addresses=127.0.0.1 \
+    -c unix_socket_directories='' -c fsync=off -c full_page_writes=off -c max_connections=200" start || { cat "$dir/log"; exit 1; }
+}
+down() { "$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null 2>&1; }
+up
+echo "the server is as asked"
+while read -r order; do
+  case $order in
+  stop) down ;;
+  start) up >/dev/null ;;
+  restart) down; up >/dev/null ;;
+  esac
+  echo "the server is as asked"
 done
 `
 
-func start() (*server, error) {
+func startPrivate() (*server, error) {
 	bin, err := binaries()
 	if err != nil {
 		return nil, err
@@ -92,11 +100,11 @@ func (s *server) launch(cmd *exec.Cmd) (err error) {
 	return err
 }
 
-// ready waits until the supervisor says so.
+// ready waits until the supervisor has done what it was told.
 func (s *server) ready() error {
 	var said []string
 	for s.lines.Scan() {
-		if s.lines.Text() == "the server is ready" {
+		if s.lines.Text() == "the server is as asked" {
 			return nil
 		}
 		said = append(said, s.lines.Text())
@@ -104,9 +112,9 @@ func (s *server) ready() error {
 	return fmt.Errorf("the server did not start:\n%s", strings.Join(said, "\n"))
 }
 
-// restart stops the server at once, as a crash does, and starts it again.
-func (s *server) restart() error {
-	if _, err := io.WriteString(s.stdin, "restart\n"); err != nil {
+// order is restart, stop (at once, as a crash does) or start.
+func (s *server) order(word string) error {
+	if _, err := io.WriteString(s.stdin, word+"\n"); err != nil {
 		return err
 	}
 	return s.ready()
