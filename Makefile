@@ -20,6 +20,10 @@ demo: build ## load a month of made-up conversations and answer three questions
 build: ## build bin/convsync
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/convsync ./cmd/sync
 
+.PHONY: static
+static: ## build bin/convsync without cgo: it needs nothing beside it, and has no embedded SQL
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/convsync ./cmd/sync
+
 .PHONY: test
 test: postgres ## run every test; they start a Postgres of their own
 	$(GO) test -timeout 30m $(TESTFLAGS) ./...

@@ -124,22 +124,66 @@ func TestSystemdRunsAsNobodySpecialAndRepeatsOnlyWhatMayMend(t *testing.T) {
 	}
 }
 
-func TestTheImageIsSmallAndNotRoot(t *testing.T) {
-	t.Parallel()
-	var stages, users []string
-	for line := range strings.Lines(read(t, "Dockerfile")) {
+// stage is a part of the Dockerfile: what it begins from, its name, and the
+// arguments of each of its instructions.
+type stage struct {
+	from, name   string
+	instructions map[string][]string
+}
+
+func stages(t *testing.T) (all []stage) {
+	t.Helper()
+	text := strings.ReplaceAll(read(t, "Dockerfile"), "\\\n", " ")
+	for line := range strings.Lines(text) {
 		instruction, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-		switch instruction {
-		case "FROM":
-			stages = append(stages, rest)
-		case "USER":
-			users = append(users, rest)
+		switch {
+		case instruction == "" || instruction[0] == '#':
+		case instruction == "FROM":
+			from, name, _ := strings.Cut(rest, " AS ")
+			all = append(all, stage{from, name, map[string][]string{}})
+		default:
+			last := all[len(all)-1].instructions
+			last[instruction] = append(last[instruction], rest)
 		}
 	}
-	if len(stages) != 2 || !strings.HasSuffix(stages[1], "-slim") {
-		t.Errorf("stages: %q", stages)
+	return all
+}
+
+// TestTheImagesAreSmallAndNotRoot holds that the image which is built unless
+// another is asked for has nothing but the program in it, and that both run
+// alike.
+func TestTheImagesAreSmallAndNotRoot(t *testing.T) {
+	t.Parallel()
+	all := stages(t)
+	names := map[string]bool{}
+	for _, s := range all {
+		for _, copied := range s.instructions["COPY"] {
+			if from, ok := strings.CutPrefix(strings.Fields(copied)[0], "--from="); ok && !names[from] {
+				t.Errorf("%s copies from %s, which does not come before it", s.name, from)
+			}
+		}
+		names[s.name] = true
 	}
-	if !slices.Equal(users, []string{"10001:10001"}) {
-		t.Errorf("the image runs as %q", users)
+	static, sql := all[len(all)-1], all[len(all)-2]
+	if static.from != "scratch" || sql.name != "sql" || !strings.HasSuffix(sql.from, "-slim") {
+		t.Errorf("the images begin from %s and %s", static.from, sql.from)
+	}
+	for _, s := range []stage{static, sql} {
+		if !slices.Equal(s.instructions["USER"], []string{"10001:10001"}) {
+			t.Errorf("the image runs as %q", s.instructions["USER"])
+		}
+		for _, instruction := range []string{"WORKDIR", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD"} {
+			if got := s.instructions[instruction]; len(got) != 1 || !slices.Equal(got, static.instructions[instruction]) {
+				t.Errorf("%s: %s is %q", s.name, instruction, got)
+			}
+		}
+		// Without a shell, a command is a list.
+		if !strings.HasSuffix(s.instructions["HEALTHCHECK"][0], ` CMD ["/usr/local/bin/convsync", "health"]`) ||
+			s.instructions["ENTRYPOINT"][0] != `["/usr/local/bin/convsync"]` {
+			t.Errorf("%s: %q", s.name, s.instructions)
+		}
+	}
+	if !strings.Contains(strings.Join(static.instructions["COPY"], "\n"), "ca-certificates.crt") {
+		t.Error("no certificate of the source would be trusted")
 	}
 }

@@ -166,26 +166,6 @@ func TestEveryMetricThatIsAskedForExists(t *testing.T) {
 	}
 }
 
-// TestTheImagesHealthCheckAsksAService runs the command of the Dockerfile.
-func TestTheImagesHealthCheckAsksAService(t *testing.T) {
-	t.Parallel()
-	found := regexp.MustCompile(`CMD \["bash", "-c", "(.*)"\]`).FindStringSubmatch(read(t, "Dockerfile"))
-	if found == nil {
-		t.Fatal("there is no health check")
-	}
-	script := strings.ReplaceAll(found[1], `\\`, `\`)
-	check := func(port string) error {
-		return exec.CommandContext(t.Context(), "bash", "-c", strings.ReplaceAll(script, "8080", port)).Run()
-	}
-	url := serving(t)
-	if err := check(url[strings.LastIndexByte(url, ':')+1:]); err != nil {
-		t.Errorf("a service that answers is not healthy: %v", err)
-	}
-	if check("1") == nil {
-		t.Error("what does not answer is healthy")
-	}
-}
-
 func TestEveryAlertHasARunbook(t *testing.T) {
 	t.Parallel()
 	pages := map[string]bool{}

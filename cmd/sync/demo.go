@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"convsync/internal/config"
+	"convsync/internal/query"
 	"convsync/internal/simulate"
 )
 
@@ -81,7 +82,10 @@ func runDemo(ctx context.Context, app *app, opts demoOptions) error {
 	if err := outcome(ctx, report, nil, false); err != nil {
 		return err
 	}
-	if err := printLanded(ctx, app.stdout, opts.path); err != nil {
+	switch err := printLanded(ctx, app.stdout, opts.path); {
+	case errors.Is(err, query.ErrNotBuilt):
+		return fmt.Errorf("the lake is loaded, and its three questions are not answered: %w", err)
+	case err != nil:
 		return err
 	}
 	fmt.Fprintf(app.stdout, "\nWhat to type next:\n"+

@@ -63,6 +63,7 @@ func newRootCommand(app *app) *cobra.Command {
 	root.AddCommand(
 		newCheckCommand(app),
 		newDemoCommand(app),
+		newHealthCommand(app),
 		newInitCommand(app),
 		newMigrateCommand(app),
 		newNotifyCommand(app),

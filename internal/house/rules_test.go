@@ -52,9 +52,10 @@ var livesIn = map[string][]string{
 // usedIn is, for names of the standard library, the packages that may use them.
 var usedIn = map[string][]string{
 	// Requests to the source leave through one client, which guards the key;
-	// notify's go to those who are told, and guard their URLs.
-	"net/http.Client":                {"internal/polyai", "internal/notify"},
-	"net/http.Transport":             {"internal/polyai"},
+	// notify's go to those who are told, and guard their URLs; serve asks itself
+	// whether it is alive.
+	"net/http.Client":                {"internal/polyai", "internal/notify", "internal/serve"},
+	"net/http.Transport":             {"internal/polyai", "internal/serve"},
 	"net/http.DefaultClient":         {},
 	"net/http.DefaultTransport":      {"internal/polyai"},
 	"net/http.Get":                   {},
@@ -62,7 +63,7 @@ var usedIn = map[string][]string{
 	"net/http.Post":                  {},
 	"net/http.PostForm":              {},
 	"net/http.NewRequest":            {},
-	"net/http.NewRequestWithContext": {"internal/polyai", "internal/notify"},
+	"net/http.NewRequestWithContext": {"internal/polyai", "internal/notify", "internal/serve"},
 	// The environment is read in one place, and reaches it from main.
 	"os.Getenv":    {},
 	"os.Environ":   {"internal/load/pgtest"},

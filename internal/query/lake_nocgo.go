@@ -2,22 +2,16 @@
 
 package query
 
-import (
-	"context"
-	"errors"
-)
-
-var errNotBuilt = errors.New("this build has no embedded SQL: use a build with cgo, " +
-	"or read the lake's files with an engine of your own (DuckDB, Trino, pyarrow)")
+import "context"
 
 // DB is a lake open for queries.
 type DB struct{}
 
 // OpenLake opens the lake in a folder. This build cannot.
-func OpenLake(context.Context, string) (*DB, error) { return nil, errNotBuilt }
+func OpenLake(context.Context, string) (*DB, error) { return nil, ErrNotBuilt }
 
 // Query runs one statement.
-func (*DB) Query(context.Context, string) (*Result, error) { return nil, errNotBuilt }
+func (*DB) Query(context.Context, string) (*Result, error) { return nil, ErrNotBuilt }
 
 // Close closes the lake.
 func (*DB) Close() error { return nil }

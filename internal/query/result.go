@@ -1,5 +1,11 @@
 package query
 
+import "errors"
+
+// ErrNotBuilt is what a build without cgo answers to everything.
+var ErrNotBuilt = errors.New("this build has no embedded SQL: use a build with cgo (make build, or the image that --target sql makes), " +
+	"or read the lake's files with an engine of your own (DuckDB, Trino, pyarrow)")
+
 // Result is the answer to a query, held in memory.
 type Result struct {
 	Columns []string
