@@ -10,7 +10,7 @@ FUZZTIME ?= 20s
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build ## load a month of made-up conversations and answer three questions
@@ -40,6 +40,11 @@ lint: ## gofmt, go vet and golangci-lint
 chaos: postgres ## kill runs 200 times for each destination, and try thousands of sequences against the model
 	$(GO) test ./cmd/sync -run 'Killed' -timeout 60m -v -args -chaos.kills=200
 	$(GO) test ./internal/pipeline -run 'Model' -timeout 60m -args -rapid.checks=5000
+
+.PHONY: prometheus
+prometheus: postgres ## try alerts and dashboards with a real Prometheus, installed if it is missing
+	@sh scripts/need-prometheus
+	$(GO) test -tags prometheus ./deploy -run Prometheus -count 1
 
 SOAK ?= 1h
 .PHONY: soak

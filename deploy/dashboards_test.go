@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,6 +73,9 @@ func readDashboard(t *testing.T, name string) (d dashboard) {
 	return d
 }
 
+// units are the ids of Grafana's units that we use; it shows another as text.
+var units = strings.Fields("none short percentunit s dateTimeFromNow cpm reqps Bps wps bytes")
+
 // TestEveryPanelSaysWhatItShows holds that panels have a title, a unit and a
 // description, lie within the grid beside each other, and ask a data source
 // that is provisioned.
@@ -99,6 +103,9 @@ func TestEveryPanelSaysWhatItShows(t *testing.T) {
 				t.Errorf("%s, panel %d %q: no title, unit, description or query, or its id twice", name, p.ID, p.Title)
 			}
 			ids[p.ID] = true
+			if !slices.Contains(units, p.FieldConfig.Defaults.Unit) {
+				t.Errorf("%s, %q: Grafana has no unit %q", name, p.Title, p.FieldConfig.Defaults.Unit)
+			}
 			for x := p.GridPos.X; x < p.GridPos.X+p.GridPos.W; x++ {
 				for y := p.GridPos.Y; y < p.GridPos.Y+p.GridPos.H; y++ {
 					if other := taken[[2]int{x, y}]; other != "" || x >= 24 {
