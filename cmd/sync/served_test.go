@@ -96,21 +96,33 @@ func (s *served) metrics() map[string]float64 {
 	return values
 }
 
-// await looks at the metrics until they are as wanted, which may take minutes
-// on a slow machine.
+// await looks at the metrics until they are as wanted: on a machine that is busy
+// otherwise, a run takes minutes.
 func (s *served) await(what string, ok func(values map[string]float64) bool) {
 	s.t.Helper()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(3 * time.Minute)
+	deadline := time.After(10 * time.Minute)
 	for {
-		if ok(s.metrics()) {
+		values := s.metrics()
+		if ok(values) {
 			return
 		}
 		select {
 		case <-tick.C:
 		case <-deadline:
-			s.t.Fatalf("in three minutes, never %s", what)
+			s.t.Fatalf("in ten minutes, never %s; runs so far: %v", what, runsOf(values))
 		}
 	}
+}
+
+// runsOf are the counts of runs among metrics.
+func runsOf(values map[string]float64) map[string]float64 {
+	runs := map[string]float64{}
+	for name, value := range values {
+		if strings.HasPrefix(name, "convsync_runs_total{") {
+			runs[name] = value
+		}
+	}
+	return runs
 }
