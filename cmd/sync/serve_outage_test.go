@@ -27,6 +27,8 @@ func TestAnOutageOfPostgresIsShownAndLosesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Those who are told of it once, and once that it is over, belong here: a
+	// receiver beside the source, and its URL in this configuration.
 	writeFile(t, c.config, string(text)+"schedules: { often: { cron: \"@every 1s\" } }\nserve: { listen: \"127.0.0.1:0\" }\n")
 	s := serveIn(t, c.config, nil, "--run-now")
 	c.change()
