@@ -31,6 +31,9 @@ func TestAnOutageOfPostgresIsShownAndLosesNothing(t *testing.T) {
 	// receiver beside the source, and its URL in this configuration.
 	writeFile(t, c.config, string(text)+"schedules: { often: { cron: \"@every 1s\" } }\nserve: { listen: \"127.0.0.1:0\" }\n")
 	s := serveIn(t, c.config, nil, "--run-now")
+	// First all is read: what the source takes away before, and shows again later,
+	// would be beyond the lookback.
+	awaitRuns(s, succeededRuns)
 	c.change()
 	awaitRuns(s, succeededRuns)
 
