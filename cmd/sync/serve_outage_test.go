@@ -3,7 +3,7 @@ package main
 import (
 	"encoding/json"
 	"net/http"
-	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,18 +18,14 @@ const (
 )
 
 // TestAnOutageOfPostgresIsShownAndLosesNothing stops the server under the real
-// process while the source lives on, and starts it again.
+// process while the source lives on, has another process take over meanwhile,
+// and starts it again.
 func TestAnOutageOfPostgresIsShownAndLosesNothing(t *testing.T) {
 	t.Parallel()
 	database, stopPostgres, startPostgres := pgtest.Stoppable(t)
 	c := newChaos(t, intoPostgres(database))
-	text, err := os.ReadFile(c.config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Those who are told of it once, and once that it is over, belong here: a
-	// receiver beside the source, and its URL in this configuration.
-	writeFile(t, c.config, string(text)+"schedules: { often: { cron: \"@every 1s\" } }\nserve: { listen: \"127.0.0.1:0\" }\n")
+	hook, hookURL := newTold(t)
+	withServe(t, c.config, "schedules: { often: { cron: \"@every 1s\" } }\nnotify: { webhook_url: \""+hookURL+"\", format: json }\n")
 	s := serveIn(t, c.config, nil, "--run-now")
 	// First all is read: what the source takes away before, and shows again later,
 	// would be beyond the lookback.
@@ -52,6 +48,11 @@ func TestAnOutageOfPostgresIsShownAndLosesNothing(t *testing.T) {
 	awaitRuns(s, succeededRuns)
 	if _, page := get(t, s.url+"/"); strings.Contains(page, isAway) || !strings.Contains(page, "acme-team-4") {
 		t.Errorf("all is well again, and the page says:\n%s", page)
+	}
+
+	until(t, "its end is told", func() bool { return len(hook.notices()) > 1 })
+	if got, want := hook.notices(), []string{"destination_away open", "destination_away recovered"}; !slices.Equal(got, want) {
+		t.Errorf("two processes tell %q, not %q", got, want)
 	}
 
 	// When each tier of the lookback was due once more, all is there.
