@@ -75,5 +75,6 @@ func Specs() []Spec {
 		Conversations.Spec(), Turns.Spec(), Entities.Spec(), Metrics.Spec(), AudioReferences.Spec(),
 		Projects.Spec(), Changes.Spec(), SyncRuns.Spec(), SyncCoverage.Spec(), SyncWatermarks.Spec(),
 		OpenConversations.Spec(), SyncLateness.Spec(), SyncRevealed.Spec(), Rejects.Spec(), SchemaDrift.Spec(), Erasures.Spec(), SyncLocks.Spec(),
+		WebhookEvents.Spec(), ActiveAlerts.Spec(),
 	}
 }

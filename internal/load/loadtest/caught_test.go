@@ -81,6 +81,13 @@ var caughtBy = map[fault]string{
 	oldOverNew:        "what was seen before is not put over what is newer",
 	environmentsAlike: "an id of two environments is drift, each time that it is seen",
 	forgetsTwice:      "twice in a batch is once, the last",
+	doublesEvents:     "an event is taken in once, as it is given, also beside a writer and after a restart",
+	alertsOfDoubled:   "an event that was stored tells nothing of alerts a second time",
+	lastAlert:         "alerts are told of at once, and stand the same in whichever order their events came",
+	waitsUnordered:    "events wait until they are settled, in the order in which they came",
+	settlesAgain:      "events wait until they are settled, in the order in which they came",
+	losesWaiting:      "old events go, and those that wait stay",
+	keepsEvents:       "old events go, and those that wait stay",
 }
 
 func TestEveryBrokenPromiseIsCaught(t *testing.T) {

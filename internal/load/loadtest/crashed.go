@@ -37,6 +37,7 @@ func crashed(t testing.TB, b *session, base *Dump) {
 		}
 	}
 	seen += crashedGone(t, d, base, watermark)
+	crashedInbox(t, d, false)
 	if want := len(base.Conversations) + 3; seen != want {
 		t.Errorf("%d conversations are stored, still to come or deleted, want %d", seen, want)
 	}
@@ -129,6 +130,7 @@ func crashedAndDone(t testing.TB, s Subject) {
 	if len(d.Coverage) != 1 || d.Coverage[0].Until != at(2) || len(d.Watermarks) != 1 || d.Watermarks[0].Watermark != at(2) {
 		t.Errorf("covered are %+v, with watermarks %+v", d.Coverage, d.Watermarks)
 	}
+	crashedInbox(t, d, true)
 	if l, ok := s.(Leftovers); ok {
 		for _, path := range l.Leftovers(t) {
 			t.Errorf("left over: %s", path)

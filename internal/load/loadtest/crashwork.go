@@ -61,6 +61,7 @@ func crashBase(t testing.TB, s Subject) *Dump {
 	st := b.next(live("p"))
 	st.Rejects = []warehouse.Reject{reject(st, "resolved")}
 	b.publish(st)
+	takeBase(t, inbox(t, b.dest))
 	b.end()
 	return dump(t, s)
 }
@@ -79,6 +80,9 @@ func crashWork(ctx context.Context, dest load.Destination, run int) (err error) 
 	owner := ownerOf(run)
 	if err := dest.Prepare(ctx); err != nil {
 		return fmt.Errorf("Prepare: %w", err)
+	}
+	if err := crashInbox(ctx, dest); err != nil {
+		return err
 	}
 	w, err := dest.Begin(ctx, owner)
 	if err != nil {

@@ -89,6 +89,13 @@ const (
 	oldOverNew        fault = "puts what was seen before over what is newer"
 	environmentsAlike fault = "does not count an id of two environments as drift"
 	forgetsTwice      fault = "does not count what comes twice"
+	doublesEvents     fault = "stores a doubled event again"
+	alertsOfDoubled   fault = "takes alerts from doubled events"
+	lastAlert         fault = "takes what is told last of an alert for what happened last"
+	waitsUnordered    fault = "lists waiting events in the order of their ids"
+	settlesAgain      fault = "settles what is settled"
+	losesWaiting      fault = "lets old events go though they wait"
+	keepsEvents       fault = "keeps events for ever"
 
 	// These only show when a writer is killed.
 	coverageFirst  fault = "stores coverage before rows"

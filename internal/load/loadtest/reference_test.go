@@ -54,6 +54,7 @@ func (r *reference) Dump(testing.TB) *Dump {
 	d.Rejects, d.Drift = slices.Clone(d.Rejects), slices.Clone(d.Drift)
 	d.Projects, d.Watermarks = slices.Clone(d.Projects), slices.Clone(d.Watermarks)
 	d.Lateness, d.Revealed = slices.Clone(d.Lateness), slices.Clone(d.Revealed)
+	d.Events, d.Alerts = slices.Clone(d.Events), slices.Clone(d.Alerts)
 	r.fault.dump(&d)
 	return &d
 }
@@ -330,6 +331,7 @@ func (w *referenceWriter) Finish(_ context.Context, run *warehouse.SyncRun) erro
 		w.data.Runs = append(w.data.Runs, *run)
 	}
 	w.unended = nil
+	w.expireEvents()
 	w.saved()
 	return nil
 }

@@ -34,4 +34,7 @@ type Dump struct {
 	Runs          []warehouse.SyncRun
 	Lateness      []warehouse.Lateness
 	Revealed      []warehouse.Reveal
+	// Events and Alerts, with those that no run has put into their tables yet.
+	Events []warehouse.WebhookEvent
+	Alerts []warehouse.ActiveAlert
 }

@@ -28,6 +28,9 @@ func (w *writer) finish(c *commit, run *warehouse.SyncRun) error {
 	if err := w.copies(c, &next, run, at-changesKept*dayMicros); err != nil {
 		return err
 	}
+	if err := w.fold(c, at); err != nil {
+		return err
+	}
 	if err := c.extendRuns(*run); err != nil {
 		return err
 	}

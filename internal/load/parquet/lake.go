@@ -43,6 +43,7 @@ type Lake struct {
 	step     func(string)
 	token    string       // in temporary names: no two processes have the same
 	serial   atomic.Int64 // in temporary names
+	logged   logIndex     // which events are in the log
 }
 
 // Open opens a lake. It touches nothing: the folder need not be there.

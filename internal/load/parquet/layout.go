@@ -22,6 +22,8 @@ const (
 	stateDir     = "_sync/state"
 	changesDir   = "_sync/changes"
 	manifestDir  = "_sync/manifests"
+	inboxDir     = "_sync/inbox"
+	eventsDir    = "_sync/events"
 	partName     = "part-0.parquet"
 )
 

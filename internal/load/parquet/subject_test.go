@@ -142,6 +142,7 @@ func (s *lake) dumpOwn(t testing.TB, d *loadtest.Dump) {
 	d.Projects = readState(t, s, &warehouse.Projects, "state/projects.jsonl")
 	d.Runs = readState(t, s, &warehouse.SyncRuns, "runs.jsonl")
 	d.Changes = s.changes(t)
+	s.dumpInbox(t, d)
 	if s.read(t, "_sync/owner.json") != nil || s.read(t, "_sync/runs.jsonl") == nil {
 		return
 	}
@@ -156,6 +157,7 @@ func (s *lake) dumpOwn(t testing.TB, d *loadtest.Dump) {
 	compareCopy(t, s, &warehouse.SyncRuns, d.Runs)
 	compareCopy(t, s, &warehouse.Changes, d.Changes)
 	compareCopy(t, s, &warehouse.Erasures, nil)
+	s.compareInbox(t, d)
 	if locks := readTable(t, s, &warehouse.SyncLocks); len(locks) != 1 || locks[0].Owner != "" {
 		t.Errorf("sync_locks after the run: %+v", locks)
 	}

@@ -22,7 +22,10 @@ func (w *writer) Finish(ctx context.Context, run *warehouse.SyncRun) error {
 		_, err := tx.Exec(ctx, `DELETE FROM changes WHERE at < $1 AND sequence <
 			coalesce((SELECT sequence FROM changes WHERE at >= $1 ORDER BY sequence LIMIT 1), 9223372036854775807)`,
 			w.now().Time().Add(-keepChanges))
-		return err
+		if err != nil {
+			return err
+		}
+		return w.expireEvents(ctx, tx)
 	}, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "DELETE FROM sync_runs WHERE run_id = $1", run.RunID); err != nil {
 			return err

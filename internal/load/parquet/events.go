@@ -1,0 +1,108 @@
+package parquet
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"convsync/internal/warehouse"
+)
+
+// The log of events lies under _sync/events in files of JSON lines, one a day of
+// receipt. Lines are only added; a day goes as a whole.
+
+// eventsFile is the file of the log that an event belongs to.
+func eventsFile(e *warehouse.WebhookEvent) string {
+	return eventsDir + "/" + dayOf(e.ReceivedAt).String()
+}
+
+// eventsFiles lists the days of the log, oldest first.
+func (l *Lake) eventsFiles() (days []string, err error) {
+	entries, err := os.ReadDir(l.path(eventsDir)) // sorted by name
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, e := range entries {
+		days = append(days, e.Name())
+	}
+	return days, nil
+}
+
+// readEvents reads the whole lines of a day of the log from an offset on, and
+// returns the offset behind them. A last line without its end is being written.
+func (l *Lake) readEvents(day string, from int64, do func(*warehouse.WebhookEvent)) (until int64, err error) {
+	path := filepath.Join(l.path(eventsDir), day)
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return from, nil // it has gone
+	}
+	if err != nil {
+		return from, err
+	}
+	defer f.Close() //nolint:errcheck // it is only read
+	if _, err := f.Seek(from, io.SeekStart); err != nil {
+		return from, err
+	}
+	lines := bufio.NewReaderSize(f, 64<<10)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return from, nil
+		}
+		if err != nil {
+			return from, err
+		}
+		e, err := parseLine(&warehouse.WebhookEvents, bytes.TrimSpace(line))
+		if err != nil {
+			return from, damaged(path, err)
+		}
+		do(&e)
+		from += int64(len(line))
+	}
+}
+
+// logIndex knows which events are in the log, by what it has read of it.
+type logIndex struct {
+	mu   sync.Mutex
+	days map[string]int64 // up to where each was read
+	ids  map[[sha256.Size / 2]byte]struct{}
+}
+
+// knows reports whether an event is in the log, of which it reads what was added
+// since the last time.
+func (x *logIndex) knows(l *Lake, id string) (bool, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.ids == nil {
+		x.days, x.ids = map[string]int64{}, map[[sha256.Size / 2]byte]struct{}{}
+	}
+	days, err := l.eventsFiles()
+	if err != nil {
+		return false, err
+	}
+	for _, day := range days {
+		info, err := os.Stat(filepath.Join(l.path(eventsDir), day))
+		if err != nil || info.Size() <= x.days[day] { // gone, or as it was
+			continue
+		}
+		x.days[day], err = l.readEvents(day, x.days[day], func(e *warehouse.WebhookEvent) { x.ids[shortHash(e.EventID)] = struct{}{} })
+		if err != nil {
+			return false, err
+		}
+	}
+	_, known := x.ids[shortHash(id)]
+	return known, nil
+}
+
+// shortHash stands for an id in memory.
+func shortHash(id string) (short [sha256.Size / 2]byte) {
+	sum := sha256.Sum256([]byte(id))
+	copy(short[:], sum[:])
+	return short
+}

@@ -1,0 +1,146 @@
+package parquet
+
+import (
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// folding is what a run does with the letters of the inbox.
+type folding struct {
+	fresh   []warehouse.WebhookEvent // settled, and not in the log yet
+	waiting []warehouse.WebhookEvent
+	logged  []string // names of letters that are in the log
+}
+
+// fold puts what lies in the inbox into a commit: settled events into the log,
+// what is told of alerts into their table, and copies of both as Parquet. What
+// waits stays in the inbox, and is in the copy.
+func (w *writer) fold(c *commit, at warehouse.Timestamp) error {
+	letters, err := w.lake.letters()
+	if err != nil {
+		return err
+	}
+	since := dayOf(at - load.KeepEvents*dayMicros).String()
+	f, err := w.sort(letters, since)
+	if err != nil {
+		return err
+	}
+	days, err := w.lake.eventsFiles()
+	if err != nil {
+		return err
+	}
+	kept := slices.DeleteFunc(slices.Clone(days), func(day string) bool { return day < since })
+	if err := w.foldAlerts(c, letters); err != nil {
+		return err
+	}
+	news := append(slices.Clone(f.fresh), f.waiting...)
+	if len(news) > 0 || len(kept) < len(days) || !w.lake.has(copyPath(warehouse.WebhookEvents.Name)) {
+		if err := w.copyEvents(c, kept, news); err != nil {
+			return err
+		}
+	}
+	if err := extendLog(c, f.fresh); err != nil {
+		return err
+	}
+	for _, day := range days[:len(days)-len(kept)] {
+		c.remove(eventsDir + "/" + day)
+	}
+	for _, name := range f.logged {
+		c.remove(name)
+	}
+	w.lake.clearInbox()
+	return nil
+}
+
+// sort tells letters apart. A settled event of a day that is not kept any more
+// needs no place in the log.
+func (w *writer) sort(letters []letter, since string) (f folding, err error) {
+	for i := range letters {
+		e := &letters[i].event
+		if e.State == warehouse.EventWaiting {
+			f.waiting = append(f.waiting, *e)
+			continue
+		}
+		known, err := w.lake.logged.knows(w.lake, e.EventID)
+		if err != nil {
+			return f, err
+		}
+		if known || dayOf(e.ReceivedAt).String() < since {
+			f.logged = append(f.logged, letters[i].name)
+		} else {
+			f.fresh = append(f.fresh, *e)
+		}
+	}
+	return f, nil
+}
+
+// extendLog adds events to the files of their days.
+func extendLog(c *commit, events []warehouse.WebhookEvent) error {
+	byDay := map[string][]warehouse.WebhookEvent{}
+	var names []string
+	for _, e := range events {
+		name := eventsFile(&e)
+		if byDay[name] == nil {
+			names = append(names, name)
+		}
+		byDay[name] = append(byDay[name], e)
+	}
+	for _, name := range names {
+		if err := c.extend(name, func(w io.Writer) error { return writeLines(w, &warehouse.WebhookEvents, byDay[name]) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// foldAlerts merges what letters tell into the table of alerts.
+func (w *writer) foldAlerts(c *commit, letters []letter) error {
+	stored, err := readLines(w.lake.own(), &warehouse.ActiveAlerts)
+	if err != nil {
+		return err
+	}
+	merged := mergeAlerts(stored, letters)
+	if slices.Equal(merged, stored) && w.lake.has(copyPath(warehouse.ActiveAlerts.Name)) {
+		return nil
+	}
+	if err := copyTable(c, &warehouse.ActiveAlerts, each(merged)); err != nil {
+		return err
+	}
+	return putTable(c, &warehouse.ActiveAlerts, merged)
+}
+
+// copyEvents copies the log and what is new.
+func (w *writer) copyEvents(c *commit, days []string, fresh []warehouse.WebhookEvent) error {
+	return copyTable(c, &warehouse.WebhookEvents, func(do func(*warehouse.WebhookEvent)) error {
+		for _, day := range days {
+			if _, err := w.lake.readEvents(day, 0, do); err != nil {
+				return err
+			}
+		}
+		return each(fresh)(do)
+	})
+}
+
+// abandonedAfter is how old a half-made file of the inbox is that nobody makes
+// any more.
+const abandonedAfter = time.Hour
+
+// clearInbox removes half-made files that were left behind.
+func (l *Lake) clearInbox() {
+	entries, err := os.ReadDir(l.path(inboxDir))
+	if err != nil {
+		return // there is none
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err == nil && !strings.HasSuffix(e.Name(), letterSuffix) && time.Since(info.ModTime()) > abandonedAfter {
+			_ = os.Remove(l.path(inboxDir + "/" + e.Name())) // the next run tries again
+		}
+	}
+}

@@ -1,0 +1,224 @@
+package parquet
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// Events come in beside the writer: each into a file of its own under
+// _sync/inbox, which is named after the event's id. The writer puts those that
+// are settled into the log of events at the end of its run; see fold.go. A file
+// has the event in its first line, and in its second what it tells of an alert.
+
+var _ load.Inbox = (*Lake)(nil)
+
+// letter is a file of the inbox.
+type letter struct {
+	name  string // of the file
+	event warehouse.WebhookEvent
+	alert *warehouse.ActiveAlert // nil: it tells of none
+}
+
+const letterSuffix = ".jsonl"
+
+// letterName is where an event lies in the inbox.
+func letterName(eventID string) string {
+	sum := sha256.Sum256([]byte(eventID))
+	return inboxDir + "/" + hex.EncodeToString(sum[:]) + letterSuffix
+}
+
+// TakeIn implements [load.Inbox].
+func (l *Lake) TakeIn(_ context.Context, event *warehouse.WebhookEvent, alert *warehouse.ActiveAlert) (fresh bool, err error) {
+	fresh, err = l.takeIn(&letter{letterName(event.EventID), *event, alert})
+	return fresh, failed("cannot store an event in the lake "+l.root, err)
+}
+
+func (l *Lake) takeIn(in *letter) (fresh bool, err error) {
+	if known, err := l.logged.knows(l, in.event.EventID); known || err != nil {
+		return false, err
+	}
+	if err := l.writeLetter(in, os.Link); errors.Is(err, fs.ErrExist) {
+		// Perhaps it is there and not durable yet: who is told that it was
+		// stored already does not send it again.
+		return false, syncPath(l.path(inboxDir))
+	} else if err != nil {
+		return false, err
+	}
+	// A letter stays for a run after its event is in the log: one that is not
+	// there yet, and not in the log when we looked, is new.
+	return true, nil
+}
+
+// writeLetter makes a durable file and puts it into its place by put.
+func (l *Lake) writeLetter(in *letter, put func(from, to string) error) error {
+	text, err := appendLine(nil, &warehouse.WebhookEvents, &in.event)
+	if err == nil && in.alert != nil {
+		text, err = appendLine(text, &warehouse.ActiveAlerts, in.alert)
+	}
+	if err != nil {
+		return err
+	}
+	l.step("letter")
+	// Not under _sync/tmp, which each run clears when it begins.
+	name := fmt.Sprintf("%s-%s-%d", l.path(in.name), l.token, l.serial.Add(1))
+	f, err := l.createLetter(name)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		l.step("take in")
+		err = put(name, l.path(in.name))
+	}
+	if gone := os.Remove(name); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
+		err = errors.Join(err, gone)
+	}
+	if err != nil {
+		return err
+	}
+	return syncPath(l.path(inboxDir))
+}
+
+// createLetter creates a file, and the inbox when there is none.
+func (l *Lake) createLetter(name string) (*os.File, error) {
+	const flags = os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	f, err := os.OpenFile(name, flags, 0o666)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	if err := errors.Join(os.MkdirAll(l.path(inboxDir), 0o777), syncPath(l.path(syncDir))); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(name, flags, 0o666)
+}
+
+// letters reads the inbox, in the order in which the events came. What a run
+// takes away meanwhile is in the log or will be settled there.
+func (l *Lake) letters() (all []letter, err error) {
+	entries, err := os.ReadDir(l.path(inboxDir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), letterSuffix) {
+			continue // half made
+		}
+		in, err := l.readLetter(inboxDir + "/" + e.Name())
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, *in)
+	}
+	slices.SortFunc(all, func(a, b letter) int {
+		return cmp.Or(cmp.Compare(a.event.ReceivedAt, b.event.ReceivedAt), strings.Compare(a.event.EventID, b.event.EventID))
+	})
+	return all, nil
+}
+
+func (l *Lake) readLetter(name string) (*letter, error) {
+	text, err := os.ReadFile(l.path(name))
+	if err != nil {
+		return nil, err
+	}
+	first, second, _ := bytes.Cut(text, []byte("\n"))
+	in := &letter{name: name}
+	if in.event, err = parseLine(&warehouse.WebhookEvents, first); err == nil && len(second) > 0 {
+		in.alert = &warehouse.ActiveAlert{}
+		*in.alert, err = parseLine(&warehouse.ActiveAlerts, bytes.TrimSpace(second))
+	}
+	if err != nil {
+		return nil, damaged(l.path(name), err)
+	}
+	return in, nil
+}
+
+// Waiting implements [load.Inbox].
+func (l *Lake) Waiting(_ context.Context, limit int) (events []warehouse.WebhookEvent, err error) {
+	all, err := l.letters()
+	if err != nil {
+		return nil, failed("cannot read the events of the lake "+l.root, err)
+	}
+	for i := range all {
+		if all[i].event.State == warehouse.EventWaiting && len(events) < limit {
+			events = append(events, all[i].event)
+		}
+	}
+	return events, nil
+}
+
+// Settle implements [load.Inbox]. No writer touches what waits.
+func (l *Lake) Settle(_ context.Context, ids []string, settled load.Settled) error {
+	var broken error
+	for _, id := range ids {
+		in, err := l.readLetter(letterName(id))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // settled long ago, or unknown
+		}
+		if err == nil && settled.Apply(&in.event) {
+			err = l.writeLetter(in, os.Rename)
+		}
+		broken = errors.Join(broken, err)
+	}
+	return failed("cannot mark events as handled in the lake "+l.root, broken)
+}
+
+// Alerts implements [load.Inbox].
+func (l *Lake) Alerts(context.Context) ([]warehouse.ActiveAlert, error) {
+	// The inbox first: what a run takes out of it meanwhile is then seen twice,
+	// which changes nothing, and not missed.
+	alerts, err := l.alerts()
+	return alerts, failed("cannot read the alerts of the lake "+l.root, err)
+}
+
+func (l *Lake) alerts() ([]warehouse.ActiveAlert, error) {
+	all, err := l.letters()
+	if err != nil {
+		return nil, err
+	}
+	v, err := l.view()
+	if err != nil {
+		return nil, err
+	}
+	defer v.close() //nolint:errcheck // it is only read
+	stored, err := readLines(v, &warehouse.ActiveAlerts)
+	if err != nil {
+		return nil, err
+	}
+	return mergeAlerts(stored, all), nil
+}
+
+// mergeAlerts merges what letters tell into alerts, which are ordered by id.
+func mergeAlerts(stored []warehouse.ActiveAlert, letters []letter) []warehouse.ActiveAlert {
+	merged := slices.Clone(stored)
+	for i := range letters {
+		alert := letters[i].alert
+		if alert == nil {
+			continue
+		}
+		at, there := slices.BinarySearchFunc(merged, alert.AlertID, func(a warehouse.ActiveAlert, id string) int { return strings.Compare(a.AlertID, id) })
+		if there {
+			merged[at] = load.MergeAlert(merged[at], *alert)
+		} else {
+			merged = slices.Insert(merged, at, *alert)
+		}
+	}
+	return merged
+}

@@ -1,0 +1,143 @@
+package parquet_test
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"convsync/internal/load"
+	"convsync/internal/load/loadtest"
+	"convsync/internal/warehouse"
+)
+
+// dumpInbox reads the log of events, what lies in the inbox beside it, and what
+// both tell of alerts.
+func (s *lake) dumpInbox(t testing.TB, d *loadtest.Dump) {
+	t.Helper()
+	known := map[string]bool{}
+	add := func(e warehouse.WebhookEvent, fromLog bool) {
+		if known[e.EventID] {
+			if fromLog {
+				t.Errorf("event %q is twice in the log", e.EventID)
+			}
+			return
+		}
+		known[e.EventID] = true
+		d.Events = append(d.Events, e)
+	}
+	for _, name := range s.glob(t, "_sync/events/*") {
+		for _, e := range readState(t, s, &warehouse.WebhookEvents, name) {
+			add(e, true)
+		}
+	}
+	d.Alerts = readState(t, s, &warehouse.ActiveAlerts, "state/active_alerts.jsonl")
+	for _, name := range s.glob(t, "_sync/inbox/*.jsonl") {
+		add(readState(t, s, &warehouse.WebhookEvents, name)[0], false)
+		told := readState(t, s, &warehouse.ActiveAlerts, name)
+		if len(told) < 2 {
+			continue
+		}
+		same := func(a warehouse.ActiveAlert) bool { return a.AlertID == told[1].AlertID }
+		if i := slices.IndexFunc(d.Alerts, same); i >= 0 {
+			d.Alerts[i] = load.MergeAlert(d.Alerts[i], told[1])
+		} else {
+			d.Alerts = append(d.Alerts, told[1])
+		}
+	}
+}
+
+// glob lists files by their names below _sync.
+func (s *lake) glob(t testing.TB, pattern string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(s.path, pattern))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range files {
+		files[i] = strings.TrimPrefix(filepath.ToSlash(files[i]), filepath.ToSlash(filepath.Join(s.path, "_sync"))+"/")
+	}
+	return files
+}
+
+// compareInbox compares the copies in Parquet with what the last run has seen:
+// nothing may be in a copy that is not stored, and what is in the log is in it.
+func (s *lake) compareInbox(t testing.TB, d *loadtest.Dump) {
+	t.Helper()
+	copied := map[string]warehouse.WebhookEvent{}
+	for _, e := range readTable(t, s, &warehouse.WebhookEvents) {
+		if _, twice := copied[e.EventID]; twice {
+			t.Errorf("event %q is twice in Parquet", e.EventID)
+		}
+		copied[e.EventID] = e
+	}
+	for _, name := range s.glob(t, "_sync/events/*") {
+		for _, e := range readState(t, s, &warehouse.WebhookEvents, name) {
+			if !reflect.DeepEqual(copied[e.EventID], e) {
+				t.Errorf("event %+v is in Parquet as %+v", e, copied[e.EventID])
+			}
+			delete(copied, e.EventID)
+		}
+	}
+	for id, e := range copied {
+		if e.State != warehouse.EventWaiting || !slices.ContainsFunc(d.Events, func(s warehouse.WebhookEvent) bool { return s.EventID == id }) {
+			t.Errorf("event %+v is in Parquet, and not stored", e)
+		}
+	}
+	compareCopy(t, s, &warehouse.ActiveAlerts, readState(t, s, &warehouse.ActiveAlerts, "state/active_alerts.jsonl"))
+}
+
+func TestALetterStaysForARunAfterItIsInTheLog(t *testing.T) {
+	t.Parallel()
+	s := newLake(t)
+	box := s.Open(t, nil).(load.Inbox)
+	if err := s.Open(t, nil).Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	e := loadtest.Event("e-1", func(e *warehouse.WebhookEvent) { e.State = warehouse.EventIgnored })
+	if fresh, err := box.TakeIn(t.Context(), &e, nil); err != nil || !fresh {
+		t.Fatal(fresh, err)
+	}
+	for run, want := range []int{1, 0, 0} {
+		s.runStretch(t, load.Stretch{At: warehouse.TimestampOf(time.Now())}, 0)
+		if letters, logs := s.glob(t, "_sync/inbox/*"), s.glob(t, "_sync/events/*"); len(letters) != want || len(logs) != 1 {
+			t.Errorf("after run %d there are the letters %v and the days %v", run, letters, logs)
+		}
+		if fresh, err := box.TakeIn(t.Context(), &e, nil); err != nil || fresh {
+			t.Errorf("after run %d it is fresh: %v, %v", run, fresh, err)
+		}
+	}
+}
+
+func TestHalfMadeLettersAreNoEventsAndGo(t *testing.T) {
+	t.Parallel()
+	s := newLake(t)
+	l := s.Open(t, nil)
+	box := l.(load.Inbox)
+	if err := l.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	e := loadtest.Event("e-1")
+	if _, err := box.TakeIn(t.Context(), &e, nil); err != nil {
+		t.Fatal(err)
+	}
+	letter := filepath.Join(s.path, "_sync", s.glob(t, "_sync/inbox/*")[0])
+	for name, age := range map[string]time.Duration{letter + "-x-1-new": 2 * time.Hour, letter + "-x-2-new": 0} {
+		if err := os.WriteFile(name, []byte(`{"event_id":"half`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(name, time.Time{}, time.Now().Add(-age)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if waiting, err := box.Waiting(t.Context(), 10); err != nil || len(waiting) != 1 {
+		t.Errorf("%+v, %v", waiting, err)
+	}
+	s.runStretch(t, load.Stretch{At: warehouse.TimestampOf(time.Now())}, 0)
+	if left := s.glob(t, "_sync/inbox/*"); len(left) != 2 {
+		t.Errorf("there are %v; want the letter, and what may still be being made", left)
+	}
+}
