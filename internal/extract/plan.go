@@ -58,6 +58,35 @@ func Decide(n Need) Plan {
 	return plan
 }
 
+// Narrow is the little that a run is to read at once, such as for an event: it
+// leaves all else to the runs that come anyway.
+type Narrow struct {
+	Around []Second // starts of conversations; what starts nearby is read
+	Recent bool     // the lookback's first tier, and the worklist
+}
+
+// around is how far from a start that somebody else told a conversation is
+// looked for.
+const around = Second(60)
+
+// DecideNarrow plans a run that reads no more than is asked for. What is recent
+// becomes coverage, and leaves a gap before it where there is one; what lies
+// around a start does not.
+func DecideNarrow(n Need, narrow Narrow) Plan {
+	history := Span{n.Start, n.Now}
+	var plan Plan
+	if narrow.Recent && len(n.Lookback) > 0 {
+		recent := Span{n.Now - seconds(n.Lookback[0].Depth), n.Now}.Intersect(history)
+		plan.Spans = union([]Span{recent})
+		plan.Worklist = worklist(n.Open, plan.Spans)
+	}
+	for _, at := range narrow.Around {
+		plan.Worklist = append(plan.Worklist, Span{at - around, at + around + 1}.Intersect(history))
+	}
+	plan.Worklist = Together(Without(plan.Worklist, plan.Spans))
+	return plan
+}
+
 // older is the newest of what was read by older rules, and is not read anyway.
 func older(n Need, anyway []Span) []Span {
 	var spans []Span

@@ -175,6 +175,9 @@ func (f *feedRun) plan() extract.Plan {
 	for _, o := range f.state.Open {
 		need.Open = append(need.Open, extract.SecondOf(o.StartedAt.Time()))
 	}
+	if f.Narrow != nil {
+		return extract.DecideNarrow(need, *f.Narrow)
+	}
 	return extract.Decide(need)
 }
 

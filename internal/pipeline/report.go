@@ -17,6 +17,7 @@ const (
 	KindIncremental = "incremental"
 	KindBackfill    = "backfill"
 	KindRepair      = "repair"
+	KindEvent       = "event" // a narrow one, that a webhook's event led to
 )
 
 // Report is what came of a run; its JSON is `convsync run --output json`.

@@ -39,6 +39,8 @@ type Options struct {
 	// Repairs are all that a run does that is to mend what verify found.
 	Repairs  map[load.Feed]Repair
 	Lookback []extract.Tier
+	// Narrow is all that a run reads that an event led to; nil: an event did not.
+	Narrow *extract.Narrow
 	// OpenAgeLimit is how long a conversation may be in progress before it
 	// counts as abandoned; 7 days unless set.
 	OpenAgeLimit time.Duration
@@ -95,6 +97,8 @@ func (o *Options) kind() string {
 		return KindRepair
 	case !o.Backfill.Empty():
 		return KindBackfill
+	case o.Narrow != nil:
+		return KindEvent
 	}
 	return KindIncremental
 }
