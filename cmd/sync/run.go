@@ -137,6 +137,7 @@ func (opts *runOptions) plan(app *app) (*config.Config, syncOptions, error) {
 type syncOptions struct {
 	projects []config.Project // all that are configured unless set
 	backfill extract.Span
+	narrow   *extract.Narrow    // all that is to be read; nil: not for an event
 	lockWait time.Duration      // 0: the destination's own patience
 	progress *pipeline.Progress // told how far the run is; nil: nobody looks
 }
@@ -170,7 +171,7 @@ func newRun(ctx context.Context, app *app, cfg *config.Config, o syncOptions) (*
 	}
 	return &pipeline.Options{
 		Feeds: side.feeds, Projects: side.projects, Destination: destination, Owner: owner, ConfigHash: cfg.Fingerprint(),
-		Stats: side.stats, Budgets: side.budgets, Backfill: o.backfill, DeleteMissing: cfg.Sync.OnMissing == config.MissingDelete, MaxRejects: int64(cfg.Sync.MaxRejects), Lookback: tiers(cfg.Sync.Lookback), OpenAgeLimit: cfg.Sync.OpenAgeLimit,
+		Stats: side.stats, Budgets: side.budgets, Backfill: o.backfill, Narrow: o.narrow, DeleteMissing: cfg.Sync.OnMissing == config.MissingDelete, MaxRejects: int64(cfg.Sync.MaxRejects), Lookback: tiers(cfg.Sync.Lookback), OpenAgeLimit: cfg.Sync.OpenAgeLimit,
 		TransformWorkers: cfg.Sync.Workers.Transform, LoadWorkers: cfg.Sync.Workers.Load,
 		Log: log, Progress: cmp.Or(o.progress, &pipeline.Progress{}),
 	}, nil

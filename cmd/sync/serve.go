@@ -48,6 +48,7 @@ type service struct {
 	metrics *serve.Metrics
 	server  *serve.Server
 	running sync.Mutex // one run at a time: they share the destination's lock
+	events  *events    // nil: no webhooks
 
 	notifier *notify.Notifier // nil: nobody is told
 	aged     time.Time        // when it was last told how old the data is
@@ -73,6 +74,7 @@ func runServe(ctx context.Context, app *app, opts serveOptions) error {
 	if err := s.listen(ctx, scheduler); err != nil {
 		return err
 	}
+	s.events.start()
 	// A signal ends the waiting below, and not the runs: they get their grace.
 	if err := scheduler.Start(context.WithoutCancel(ctx)); err != nil {
 		return errors.Join(err, s.stop(scheduler, opts.grace))
@@ -94,7 +96,7 @@ func runServe(ctx context.Context, app *app, opts serveOptions) error {
 func (s *service) stop(scheduler *schedule.Scheduler, grace time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	err := scheduler.Stop(ctx)
+	err := errors.Join(scheduler.Stop(ctx), s.events.stop(ctx))
 	closing, cancelClosing := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancelClosing()
 	return errors.Join(err, s.server.Stop(closing))
@@ -141,11 +143,14 @@ func (s *service) listen(ctx context.Context, scheduler *schedule.Scheduler) err
 			feeds = append(feeds, serve.Feed{ProjectID: p.StoredID, Environment: environment, Start: p.Start, TimeZone: p.TimeZone})
 		}
 	}
-	s.server, err = serve.New(serve.Options{
+	options := serve.Options{
 		Address: s.cfg.Serve.Listen, Token: token, BasicUser: s.cfg.Serve.User, BasicPassword: password, Renew: s.secrets, CertFile: s.cfg.Serve.CertFile, KeyFile: s.cfg.Serve.KeyFile,
 		Destination: destination, Feeds: feeds, Lookback: s.cfg.Sync.Lookback.Daily, StaleAfter: s.cfg.Serve.StaleAfter,
 		Next: func() []serve.Scheduled { return s.next(scheduler) }, Metrics: s.metrics, Watched: s.watched, Log: s.log, Version: version(),
-	})
+	}
+	if err = s.takeEvents(ctx, destination, &options); err == nil {
+		s.server, err = serve.New(options)
+	}
 	if err != nil {
 		return usageError(errors.Join(err, destination.Close()))
 	}

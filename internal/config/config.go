@@ -160,6 +160,9 @@ type Serve struct {
 	// StaleAfter is the age of a project's watermark from which something is
 	// wrong; 26h unless set.
 	StaleAfter time.Duration
+	// WebhookSecrets are those that may have signed an event, so that one can take
+	// the place of another; events are taken in only when there is one.
+	WebhookSecrets []Secret
 }
 
 // Notify says whom `convsync serve` tells when something is wrong, and when it

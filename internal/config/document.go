@@ -94,18 +94,25 @@ type scheduleKeys struct {
 }
 
 type serveKeys struct {
-	Listen          string   `key:"listen"`
-	Token           string   `key:"token"`
-	TokenFile       string   `key:"token_file"`
-	TokenCommand    string   `key:"token_command"`
-	User            string   `key:"user"`
-	Password        string   `key:"password"`
-	PasswordFile    string   `key:"password_file"`
-	PasswordCommand string   `key:"password_command"`
-	CertFile        string   `key:"cert_file"`
-	KeyFile         string   `key:"key_file"`
-	StateFile       string   `key:"state_file"`
-	StaleAfter      duration `key:"stale_after"`
+	Listen          string      `key:"listen"`
+	Token           string      `key:"token"`
+	TokenFile       string      `key:"token_file"`
+	TokenCommand    string      `key:"token_command"`
+	User            string      `key:"user"`
+	Password        string      `key:"password"`
+	PasswordFile    string      `key:"password_file"`
+	PasswordCommand string      `key:"password_command"`
+	CertFile        string      `key:"cert_file"`
+	KeyFile         string      `key:"key_file"`
+	StateFile       string      `key:"state_file"`
+	StaleAfter      duration    `key:"stale_after"`
+	Webhooks        webhookKeys `key:"webhooks"`
+}
+
+type webhookKeys struct {
+	Secrets        []string `key:"secrets"`
+	SecretFiles    []string `key:"secret_files"`
+	SecretCommands []string `key:"secret_commands"`
 }
 
 type notifyKeys struct {

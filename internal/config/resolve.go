@@ -198,7 +198,23 @@ func (r *resolver) serve() Serve {
 		Listen: s.Listen, Token: r.secret("serve.token", s.Token, s.TokenFile, s.TokenCommand), User: s.User, Password: password,
 		CertFile: inFolderOf(r.file, s.CertFile), KeyFile: inFolderOf(r.file, s.KeyFile),
 		StateFile: inFolderOf(r.file, s.StateFile), StaleAfter: time.Duration(s.StaleAfter),
+		WebhookSecrets: r.webhookSecrets(s.Webhooks),
 	}
+}
+
+// webhookSecrets takes all that are written, in whichever way each.
+func (r *resolver) webhookSecrets(w webhookKeys) (secrets []Secret) {
+	const path = "serve.webhooks."
+	for i, value := range w.Secrets {
+		secrets = append(secrets, Secret{key: fmt.Sprintf("%ssecrets[%d]", path, i), value: value})
+	}
+	for i, file := range w.SecretFiles {
+		secrets = append(secrets, Secret{key: fmt.Sprintf("%ssecret_files[%d]", path, i), file: inFolderOf(r.file, file)})
+	}
+	for i, command := range w.SecretCommands {
+		secrets = append(secrets, Secret{key: fmt.Sprintf("%ssecret_commands[%d]", path, i), command: command})
+	}
+	return secrets
 }
 
 func (r *resolver) within(path string, n, least, most int, why string) {

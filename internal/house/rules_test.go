@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"internal/verify":        {"internal/extract", "internal/transform", "internal/load", "internal/pipeline", "internal/polyai", "internal/warehouse"},
 	"internal/schedule":      {}, // it knows when, and not what
 	"internal/serve":         {"internal/load", "internal/pipeline", "internal/warehouse"},
+	"internal/webhook":       {"internal/load", "internal/warehouse"},
 	"internal/notify":        {"internal/load", "internal/pipeline", "internal/warehouse"},
 	"internal/house":         {},
 	"migrations":             {},

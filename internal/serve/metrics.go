@@ -16,6 +16,7 @@ type Metrics struct {
 	runs      *prometheus.CounterVec
 	durations *prometheus.HistogramVec
 	lastEnd   *prometheus.GaugeVec
+	webhooks  *prometheus.CounterVec
 
 	mu      sync.Mutex
 	ended   tally
@@ -35,7 +36,8 @@ func NewMetrics() *Metrics {
 		lastEnd: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "convsync_last_run_timestamp_seconds", Help: "When the last run of a kind and status ended, in Unix time.",
 		}, []string{"kind", "status"}),
-		ended: newTally(),
+		webhooks: newWebhookCounter(),
+		ended:    newTally(),
 	}
 }
 
@@ -137,7 +139,7 @@ func (t *tally) join(other *tally) {
 func (m *Metrics) registry(w *watch, o *Options) (*prometheus.Registry, error) {
 	registry := prometheus.NewRegistry()
 	for _, c := range []prometheus.Collector{
-		m.runs, m.durations, m.lastEnd, &live{m}, buildInfo(o.Version), &gauges{w},
+		m.runs, m.durations, m.lastEnd, m.webhooks, &live{m}, buildInfo(o.Version), &gauges{w},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	} {
 		if err := registry.Register(c); err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"strings"
 	"time"
@@ -46,6 +47,11 @@ type Options struct {
 
 	// Watched is told what each look at the destination showed; nil: nobody is.
 	Watched func(Sight)
+	// Webhooks takes POST /webhooks/polyai from anywhere: a signature is its guard,
+	// and not ours. nil: there is no such page.
+	Webhooks http.Handler
+	// Alerts are those of PolyAI that were told of; nil: none is.
+	Alerts func(ctx context.Context) ([]warehouse.ActiveAlert, error)
 
 	Metrics *Metrics     // counts of this process; empty ones unless set
 	Log     *slog.Logger // nowhere unless set

@@ -73,6 +73,7 @@ func (s *Server) routes() (http.Handler, error) {
 	all := http.NewServeMux()
 	all.HandleFunc("GET /healthz", s.serveHealth)
 	all.HandleFunc("GET /readyz", s.serveReadiness)
+	all.Handle("POST /webhooks/polyai", orNothing(s.options.Webhooks))
 	all.Handle("/", s.guard.admit(&s.options, shown))
 	return harden(all), nil
 }

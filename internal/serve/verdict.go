@@ -54,7 +54,7 @@ func (p *page) judge(s *snapshot, o *Options) verdict {
 	if s.at.IsZero() {
 		return p.conclude(s, problems)
 	}
-	if found, ok := judgeRuns(s.runs, p.now); ok {
+	if found, ok := judgeRuns(judged(s.runs), p.now); ok {
 		add(found)
 	}
 	for _, kind := range feedProblems {
@@ -62,6 +62,7 @@ func (p *page) judge(s *snapshot, o *Options) verdict {
 			add(found)
 		}
 	}
+	add(p.judgeAlerts(s.alerts)...)
 	if s.chartsErr != nil && o.Charts != nil {
 		add(problem{
 			Level: levelLook, What: "The charts are not up to date: " + s.chartsErr.Error(),

@@ -38,6 +38,7 @@ type snapshot struct {
 	summaries map[load.Feed]load.FeedSummary
 	reasons   map[load.Feed][]reason
 	runs      []warehouse.SyncRun // newest first
+	alerts    []warehouse.ActiveAlert
 
 	failing time.Time // since when the destination cannot be read; zero: it can
 	err     error     // why not
@@ -58,14 +59,15 @@ type watch struct {
 	destination load.Destination
 	feeds       []load.Feed
 	draw        func(ctx context.Context) ([]Chart, error)
-	tell        func(Sight) // nil: nobody is told
+	tell        func(Sight)                                                // nil: nobody is told
+	alerts      func(ctx context.Context) ([]warehouse.ActiveAlert, error) // nil: none are told of
 	log         *slog.Logger
 	latest      atomic.Pointer[snapshot]
 	wake        chan struct{}
 }
 
 func newWatch(o *Options) *watch {
-	w := &watch{destination: o.Destination, draw: o.Charts, tell: o.Watched, log: o.Log, wake: make(chan struct{}, 1)}
+	w := &watch{destination: o.Destination, draw: o.Charts, tell: o.Watched, alerts: o.Alerts, log: o.Log, wake: make(chan struct{}, 1)}
 	for i := range o.Feeds {
 		w.feeds = append(w.feeds, o.Feeds[i].key())
 	}
@@ -155,6 +157,11 @@ func (w *watch) read(ctx context.Context, last *snapshot) (*snapshot, error) {
 	}
 	if s.runs, err = w.destination.Runs(ctx, shownRuns); err != nil {
 		return nil, err
+	}
+	if w.alerts != nil {
+		if s.alerts, err = w.alerts(ctx); err != nil {
+			return nil, err
+		}
 	}
 	s.reasons = map[load.Feed][]reason{}
 	for _, f := range w.feeds {

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"convsync/internal/config"
+	"convsync/internal/extract"
+	"convsync/internal/load"
+	"convsync/internal/serve"
+	"convsync/internal/warehouse"
+	"convsync/internal/webhook"
+)
+
+// events is how a service follows up the events of webhooks. A nil one does
+// nothing.
+type events struct {
+	dispatcher *webhook.Dispatcher
+	soft, hard context.CancelFunc
+	run        func()
+	working    sync.WaitGroup
+}
+
+func (e *events) start() {
+	if e != nil {
+		e.working.Go(e.run)
+	}
+}
+
+// stop begins no sync any more, and breaks the last one off when ctx ends.
+func (e *events) stop(ctx context.Context) error {
+	if e == nil {
+		return nil
+	}
+	e.soft()
+	done := make(chan struct{})
+	go func() { e.working.Wait(); close(done) }()
+	select {
+	case <-done:
+		e.hard()
+		return nil
+	case <-ctx.Done():
+	}
+	e.hard()
+	<-done
+	return errors.New("the sync that an event led to was broken off; it is done after the next start")
+}
+
+// takeEvents has the server take in webhooks, where a secret is configured.
+func (s *service) takeEvents(ctx context.Context, destination load.Destination, options *serve.Options) error {
+	if len(s.cfg.Serve.WebhookSecrets) == 0 {
+		return nil
+	}
+	stored, ok := destination.(load.Inbox)
+	if !ok {
+		return errors.New("this destination takes in no events of webhooks")
+	}
+	inbox := &preparedInbox{Inbox: stored, destination: destination, turn: make(chan struct{}, 1)}
+	if err := inbox.prepare(ctx); err != nil {
+		s.log.Warn("the destination is not ready for events of webhooks; it is tried again with each", "error", err.Error())
+	}
+	s.events = s.newEvents(inbox)
+	s.metrics.ShowWebhooks(webhook.Results...)
+	var projects []webhook.Project
+	for i := range s.cfg.Projects {
+		p := &s.cfg.Projects[i]
+		projects = append(projects, webhook.Project{ID: p.ID, AccountID: p.AccountID, StoredID: p.StoredID})
+	}
+	options.Alerts = inbox.Alerts
+	options.Webhooks = webhook.NewReceiver(webhook.Options{
+		Inbox: inbox, Secrets: s.webhookSecrets, Projects: projects, Count: s.metrics.CountWebhook, Log: s.log,
+		Taken: func(e *warehouse.WebhookEvent) {
+			switch {
+			case e.State == warehouse.EventWaiting:
+				s.events.dispatcher.Add(e)
+			case e.AlertID != "":
+				s.server.Refresh()
+			}
+		},
+	})
+	return nil
+}
+
+func (s *service) newEvents(inbox load.Inbox) *events {
+	ids := make([]string, len(s.cfg.Projects))
+	for i := range s.cfg.Projects {
+		ids[i] = s.cfg.Projects[i].StoredID
+	}
+	e := &events{dispatcher: webhook.NewDispatcher(webhook.DispatchOptions{Inbox: inbox, Sync: s.syncEvents, Projects: ids, Log: s.log})}
+	hard, cancelHard := context.WithCancel(context.Background())
+	soft, cancelSoft := context.WithCancel(hard)
+	e.soft, e.hard = cancelSoft, cancelHard
+	e.run = func() { e.dispatcher.Run(soft, hard) }
+	return e
+}
+
+// webhookSecrets is what the configured secrets are now. One that cannot be read
+// leaves the others good: while one takes the place of another, either may not
+// be there.
+func (s *service) webhookSecrets(ctx context.Context) ([]string, error) {
+	var secrets []string
+	var broken []error
+	for _, secret := range s.cfg.Serve.WebhookSecrets {
+		value, err := secret.Resolve(ctx)
+		if err != nil {
+			broken = append(broken, err)
+			continue
+		}
+		secrets = append(secrets, value)
+	}
+	if len(secrets) == 0 {
+		return nil, errors.Join(broken...)
+	}
+	return secrets, nil
+}
+
+// syncEvents reads what events are about, and tells by which run.
+func (s *service) syncEvents(ctx context.Context, want webhook.Wanted) (runID string, err error) {
+	s.running.Lock()
+	defer s.running.Unlock()
+	defer s.server.Refresh()
+	if ctx.Err() != nil {
+		return "", ctx.Err() // told to stop while another run went
+	}
+	projects, err := chooseProjects(s.cfg, []string{want.ProjectID})
+	if err != nil {
+		return "", err
+	}
+	narrow := &extract.Narrow{Recent: want.Recent}
+	for _, at := range want.Around {
+		narrow.Around = append(narrow.Around, extract.SecondOf(at))
+	}
+	report, err := syncOnce(ctx, s.app, s.cfg, syncOptions{projects: projects, narrow: narrow})
+	if report == nil {
+		return "", err
+	}
+	s.metrics.Observe(report)
+	s.log.Info("run ended", "event", true, "run_id", report.RunID, "status", report.Status, "read", report.Conversations.Read,
+		"inserted", report.Conversations.Inserted, "updated", report.Conversations.Updated, "requests", report.Requests)
+	// What could not be read as a conversation is kept, and is no reason to try again.
+	return report.RunID, errors.Join(append(report.Errors, err)...)
+}
+
+// preparedInbox makes the tables before the first event is stored in them. That
+// may fail while the destination is away; then it is tried again.
+type preparedInbox struct {
+	load.Inbox
+	destination load.Destination
+	turn        chan struct{} // of who prepares it; not longer than each of them has time
+	done        bool
+}
+
+func (p *preparedInbox) prepare(ctx context.Context) error {
+	select {
+	case p.turn <- struct{}{}:
+		defer func() { <-p.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if p.done {
+		return nil
+	}
+	if err := p.destination.Prepare(ctx); err != nil {
+		return err
+	}
+	p.done = true
+	return nil
+}
+
+func (p *preparedInbox) TakeIn(ctx context.Context, e *warehouse.WebhookEvent, a *warehouse.ActiveAlert) (bool, error) {
+	if err := p.prepare(ctx); err != nil {
+		return false, err
+	}
+	return p.Inbox.TakeIn(ctx, e, a)
+}
+
+func (p *preparedInbox) Waiting(ctx context.Context, limit int) ([]warehouse.WebhookEvent, error) {
+	if err := p.prepare(ctx); err != nil {
+		return nil, err
+	}
+	return p.Inbox.Waiting(ctx, limit)
+}
+
+func (p *preparedInbox) Alerts(ctx context.Context) ([]warehouse.ActiveAlert, error) {
+	if err := p.prepare(ctx); err != nil {
+		return nil, err
+	}
+	return p.Inbox.Alerts(ctx)
+}

@@ -1,0 +1,251 @@
+package webhook
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// The headers of a delivery.
+const (
+	HeaderTimestamp = "X-PolyAI-Timestamp"
+	HeaderSignature = "X-PolyAI-Signature"
+	HeaderEventID   = "X-PolyAI-Event-ID"
+)
+
+// Options configure a receiver.
+type Options struct {
+	// Inbox stores events.
+	Inbox load.Inbox
+	// Secrets are those that sign now: one, or both while they are changed. It
+	// is asked anew now and then, and when none fits.
+	Secrets func(ctx context.Context) ([]string, error)
+	// Projects are those that are configured.
+	Projects []Project
+	// Taken is told of each event that was stored, by the goroutine that answers
+	// it; nil: nobody is.
+	Taken func(*warehouse.WebhookEvent)
+	// Count is told what became of each delivery, by one of [Results]; nil:
+	// nobody is.
+	Count func(result string)
+
+	MaxBytes     int64         // of a body; 1 MiB unless set
+	BodyPatience time.Duration // for a body to come; 8 s unless set
+	Patience     time.Duration // for an event to be stored; 5 s unless set
+	MaxAtOnce    int           // deliveries that are in hand; 128 unless set
+
+	Log *slog.Logger // nowhere unless set
+	now func() time.Time
+}
+
+// Project is a project as configured: by its id and account in requests, and the
+// id that it is stored under.
+type Project struct{ ID, AccountID, StoredID string }
+
+// What becomes of a delivery.
+const (
+	Stored    = "stored"
+	Doubled   = "doubled"   // its id is stored already
+	Replayed  = "replayed"  // its signature came before, with another event id
+	Forged    = "forged"    // its signature fits no secret, or is missing
+	Old       = "old"       // its time is too far from ours
+	Oversized = "oversized" // its body is too large
+	Slow      = "slow"      // its body did not come in time
+	Malformed = "malformed" // it is no event
+	Failed    = "failed"    // it could not be stored, and is to be sent again
+)
+
+// Results lists what becomes of deliveries.
+var Results = []string{Stored, Doubled, Replayed, Forged, Old, Oversized, Slow, Malformed, Failed}
+
+// window is how far the time of a delivery may be from ours.
+const window = 5 * time.Minute
+
+// maxIDBytes bounds the id of an event.
+const maxIDBytes = 255
+
+// Receiver takes in deliveries. It is an [http.Handler].
+type Receiver struct {
+	o       Options
+	secrets *secrets
+	replays replays
+	slots   chan struct{}
+}
+
+// NewReceiver makes a receiver.
+func NewReceiver(o Options) *Receiver {
+	o.MaxBytes = cmp.Or(o.MaxBytes, 1<<20)
+	o.BodyPatience = cmp.Or(o.BodyPatience, 8*time.Second)
+	o.Patience = cmp.Or(o.Patience, 5*time.Second)
+	o.MaxAtOnce = cmp.Or(o.MaxAtOnce, 128)
+	if o.Taken == nil {
+		o.Taken = func(*warehouse.WebhookEvent) {}
+	}
+	if o.Count == nil {
+		o.Count = func(string) {}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.now == nil {
+		o.now = time.Now
+	}
+	return &Receiver{o: o, secrets: &secrets{get: o.Secrets}, slots: make(chan struct{}, o.MaxAtOnce)}
+}
+
+// refusal is why a delivery is not taken in: what is counted, and what the
+// sender is told.
+type refusal struct {
+	result, reason string
+	status         int
+}
+
+func (r *refusal) Error() string { return r.reason }
+
+func refuse(status int, result, reason string) error { return &refusal{result, reason, status} }
+
+// ServeHTTP takes in one delivery.
+func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	// Beyond what the server allows for a request, should that be less.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(r.o.BodyPatience))
+	fresh, err := r.receive(w, req)
+	var no *refusal
+	switch {
+	case err == nil && fresh:
+		r.o.Count(Stored)
+		_, _ = io.WriteString(w, "stored\n")
+	case err == nil:
+		r.o.Count(Doubled)
+		_, _ = io.WriteString(w, "stored already\n")
+	case errors.As(err, &no):
+		r.o.Count(no.result)
+		if no.status == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", "5")
+		}
+		http.Error(w, no.reason, no.status)
+	}
+}
+
+func (r *Receiver) receive(w http.ResponseWriter, req *http.Request) (fresh bool, err error) {
+	sentAt, err := r.checkHead(req)
+	if err != nil {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(req.Context(), r.o.BodyPatience+r.o.Patience)
+	defer cancel()
+	select {
+	case r.slots <- struct{}{}:
+		defer func() { <-r.slots }()
+	case <-ctx.Done():
+		return false, refuse(http.StatusServiceUnavailable, Failed, "too many deliveries at once: send it again")
+	}
+	body, err := r.read(w, req)
+	if err != nil {
+		return false, err
+	}
+	if err := r.checkSignature(ctx, req, body); err != nil {
+		return false, err
+	}
+	p, err := parse(body)
+	if err != nil {
+		return false, refuse(http.StatusBadRequest, Malformed, err.Error())
+	}
+	id := req.Header.Get(HeaderEventID)
+	signature := strings.ToLower(req.Header.Get(HeaderSignature)) // hex is one in either case
+	if !r.replays.admit(signature, id, r.o.now()) {
+		return false, refuse(http.StatusConflict, Replayed, "this was sent before, as another event")
+	}
+	event, alert := r.describe(p, id, sentAt)
+	if fresh, err = r.store(req.Context(), event, alert); err != nil {
+		r.replays.forget(signature, id)
+	}
+	return fresh, err
+}
+
+// checkHead looks at the headers, before anything of the body is read.
+func (r *Receiver) checkHead(req *http.Request) (sentAt time.Time, err error) {
+	id := req.Header.Get(HeaderEventID)
+	seconds, numberErr := strconv.ParseInt(req.Header.Get(HeaderTimestamp), 10, 64)
+	switch {
+	case req.Header.Get(HeaderSignature) == "":
+		return sentAt, refuse(http.StatusUnauthorized, Forged, "the header "+HeaderSignature+" is missing")
+	case numberErr != nil:
+		return sentAt, refuse(http.StatusBadRequest, Malformed, "the header "+HeaderTimestamp+" is no number of Unix seconds")
+	case !isID(id):
+		return sentAt, refuse(http.StatusBadRequest, Malformed, "the header "+HeaderEventID+" is missing, too long, or no plain text")
+	case req.ContentLength > r.o.MaxBytes:
+		return sentAt, r.oversized()
+	}
+	sentAt = time.Unix(seconds, 0)
+	if off := r.o.now().Sub(sentAt); off > window || off < -window {
+		return sentAt, refuse(http.StatusForbidden, Old, "the timestamp is more than 5 minutes from now: sign it anew")
+	}
+	return sentAt, nil
+}
+
+func (r *Receiver) oversized() error {
+	return refuse(http.StatusRequestEntityTooLarge, Oversized, "the body is larger than "+strconv.FormatInt(r.o.MaxBytes, 10)+" bytes")
+}
+
+// isID reports whether the id of an event can be one: printable, and not too long.
+func isID(id string) bool {
+	for i := range len(id) {
+		if id[i] < ' ' || id[i] > '~' {
+			return false
+		}
+	}
+	return id != "" && len(id) <= maxIDBytes
+}
+
+func (r *Receiver) read(w http.ResponseWriter, req *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, r.o.MaxBytes))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, r.oversized()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, refuse(http.StatusRequestTimeout, Slow, "the body did not come in time")
+	case err != nil:
+		return nil, refuse(http.StatusBadRequest, Malformed, "the body was cut off")
+	}
+	return body, nil
+}
+
+func (r *Receiver) checkSignature(ctx context.Context, req *http.Request, body []byte) error {
+	timestamp, signature := req.Header.Get(HeaderTimestamp), req.Header.Get(HeaderSignature)
+	ok, err := r.secrets.any(ctx, func(all []string) bool { return signed(all, timestamp, body, signature) })
+	switch {
+	case err != nil:
+		r.o.Log.Error("no signing secret of webhooks can be read: events are sent back", "error", err.Error())
+		return refuse(http.StatusServiceUnavailable, Failed, "the signature cannot be checked now: send it again")
+	case !ok:
+		return refuse(http.StatusUnauthorized, Forged, "the signature fits no secret that is known here")
+	}
+	return nil
+}
+
+// store stores an event, and tells of it.
+func (r *Receiver) store(ctx context.Context, event *warehouse.WebhookEvent, alert *warehouse.ActiveAlert) (fresh bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, r.o.Patience)
+	defer cancel()
+	fresh, err = r.o.Inbox.TakeIn(ctx, event, alert)
+	if err != nil {
+		r.o.Log.Error("an event of a webhook could not be stored, and is to be sent again", "event_id", event.EventID, "error", err.Error())
+		return false, refuse(http.StatusServiceUnavailable, Failed, "the event cannot be stored now: send it again")
+	}
+	if fresh {
+		r.o.Log.Info("an event came in", "event_id", event.EventID, "type", string(event.EventType), "project", string(event.ProjectID), "state", event.State)
+		r.o.Taken(event)
+	}
+	return fresh, nil
+}
