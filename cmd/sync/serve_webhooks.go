@@ -5,7 +5,6 @@ import (
 	"errors"
 	"sync"
 
-	"convsync/internal/config"
 	"convsync/internal/extract"
 	"convsync/internal/load"
 	"convsync/internal/serve"
