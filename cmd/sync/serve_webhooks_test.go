@@ -1,0 +1,237 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"convsync/internal/simulate"
+	"convsync/internal/webhook"
+)
+
+const webhookSecret = "made-up-signing-secret"
+
+// served is a `convsync serve` process.
+type served struct {
+	*exec.Cmd
+	url   string
+	lines *bufio.Reader // of its log
+}
+
+// startServe starts the real process, with webhooks.
+func startServe(t *testing.T, file string) *served {
+	t.Helper()
+	cmd := command(context.WithoutCancel(t.Context()), "serve", "--config", file, "--log-level", "warn")
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	s := &served{Cmd: cmd, lines: bufio.NewReader(stderr)}
+	var said []string
+	for s.url == "" {
+		line, err := s.lines.ReadString('\n')
+		said = append(said, line)
+		if err != nil {
+			t.Fatalf("%v after %q", err, said)
+		}
+		if strings.HasPrefix(line, "serving at") {
+			s.url = regexp.MustCompile(`http://\S+`).FindString(line)
+		}
+	}
+	go io.Copy(io.Discard, s.lines) //nolint:errcheck // so that it is never held up
+	return s
+}
+
+// delivery is a signed request of an event.
+func delivery(t testing.TB, url, id, body string) *http.Request {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/webhooks/polyai", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	timestamp := strconv.FormatInt(time.Now().Unix(), 10)
+	req.Header.Set(webhook.HeaderTimestamp, timestamp)
+	req.Header.Set(webhook.HeaderSignature, webhook.Sign(webhookSecret, timestamp, []byte(body)))
+	req.Header.Set(webhook.HeaderEventID, id)
+	return req
+}
+
+// deliver sends an event.
+func deliver(t testing.TB, url, id, body string) (status int, answer string) {
+	t.Helper()
+	res, err := http.DefaultClient.Do(delivery(t, url, id, body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(text)
+}
+
+// serving is a configuration of a service that runs by nothing but events.
+func serving(t *testing.T, source, destination string) (file string) {
+	t.Helper()
+	file = configure(t, source, destination)
+	writeFile(t, file, readFile(t, file)+"schedules: { seldom: { cron: \"0 2 29 2 *\" } }\n"+
+		"serve: { listen: \"127.0.0.1:0\", webhooks: { secret_files: [secret.old, secret] } }\n")
+	writeFile(t, strings.TrimSuffix(file, "convsync.yaml")+"secret", webhookSecret+"\n")
+	return file
+}
+
+// storedConversations asks status how many there are.
+func storedConversations(t *testing.T, file string) int {
+	t.Helper()
+	r := convsync(t, nil, "status", "--config", file, "--output", "json")
+	if r.code != exitOK {
+		t.Fatalf("%+v", r)
+	}
+	found := regexp.MustCompile(`"conversations": ?(\d+)`).FindStringSubmatch(r.stdout)
+	if found == nil {
+		t.Fatalf("status says nothing of conversations: %s", r.stdout)
+	}
+	n, err := strconv.Atoi(found[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestACallsEventMakesItsConversationLand starts the real process; an event
+// comes in while the source is down, the process is killed, and the next one
+// reads what the event was about, and nothing else.
+func TestACallsEventMakesItsConversationLand(t *testing.T) {
+	t.Parallel()
+	simulator, _ := past(t, 3000, 3, simulate.Deviations{})
+	var id string
+	var start time.Time
+	for truth := range simulator.Truth("acme-team-4", "live", standing.AddDate(0, 0, -5)) {
+		id, start = truth.ID, truth.Conversation["started_at"].(time.Time)
+	}
+	body := func(project string) string {
+		return fmt.Sprintf(`{"type":"call.completed","project_id":%q,"data":{"conversation_id":%q,"started_at":%q}}`,
+			project, id, start.Format(time.RFC3339Nano))
+	}
+	destinations(t, func(t *testing.T, destination string) {
+		var down atomic.Bool
+		source := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if down.Load() {
+				w.WriteHeader(http.StatusForbidden) // at once, and not tried again
+				return
+			}
+			simulator.ServeHTTP(w, r)
+		}))
+		t.Cleanup(source.Close)
+		file := serving(t, source.URL, destination)
+		down.Store(true)
+		first := startServe(t, file)
+		if status, answer := deliver(t, first.url, "evt-1", body("acme-team-4")); status != http.StatusOK || answer != "stored\n" {
+			t.Fatalf("answered %d, %s", status, answer)
+		}
+		if status, answer := deliver(t, first.url, "evt-1", body("acme-team-4")); status != http.StatusOK || answer != "stored already\n" {
+			t.Errorf("the second time it is answered %d, %s", status, answer)
+		}
+		if status, _ := deliver(t, first.url, "evt-2", body("another-project")); status != http.StatusOK {
+			t.Errorf("an unknown project is answered %d", status)
+		}
+		if err := first.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = first.Wait()
+		down.Store(false)
+		second := startServe(t, file)
+		eventually(t, second.url+"/metrics", `convsync_runs_total{kind="event",status="succeeded"} 1`)
+		if n := storedConversations(t, file); n < 1 || n > 50 {
+			t.Errorf("%d conversations are stored", n)
+		}
+		if status, answer := deliver(t, second.url, "evt-1", body("acme-team-4")); status != http.StatusOK || answer != "stored already\n" {
+			t.Errorf("after a restart it is answered %d, %s", status, answer)
+		}
+		if err := second.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if err := second.Wait(); err != nil {
+			t.Errorf("it ended with %v", err)
+		}
+	})
+}
+
+// TestAnAlertIsOnThePageUntilItIsResolved sends events of alerts, out of order
+// too, to the real process.
+func TestAnAlertIsOnThePageUntilItIsResolved(t *testing.T) {
+	t.Parallel()
+	_, source := past(t, 100, 2, simulate.Deviations{})
+	destinations(t, func(t *testing.T, destination string) {
+		s := startServe(t, serving(t, source.URL, destination))
+		alert := func(kind, rule, at string) string {
+			return fmt.Sprintf(`{"type":"alerts.%s","created_at":%q,"data":{"alert_rule_id":%q,"name":"Slow turns","project_id":"acme-team-4",
+				"metric":"turn_latency_p95","operator":">=","threshold_value":1500,"window_duration":"5m","current_value":1800}}`, kind, at, rule)
+		}
+		for id, body := range map[string]string{
+			"e-1": alert("triggered", "ar_1", "2026-06-15T10:00:00Z"),
+			"e-2": alert("resolved", "ar_2", "2026-06-15T10:30:00Z"),
+		} {
+			if status, answer := deliver(t, s.url, id, body); status != http.StatusOK {
+				t.Fatalf("%s: %d %s", id, status, answer)
+			}
+		}
+		eventually(t, s.url+"/", "PolyAI raised an alert: Slow turns (turn_latency_p95 &gt;= 1500 over 5m, it was 1800).")
+		deliver(t, s.url, "e-3", alert("triggered", "ar_2", "2026-06-15T10:20:00Z")) // came late
+		deliver(t, s.url, "e-4", alert("resolved", "ar_1", "2026-06-15T10:40:00Z"))
+		waitUntil(t, func() bool {
+			_, body := get(t, s.url+"/")
+			return strings.Contains(body, "acme-team-4") && !strings.Contains(body, "PolyAI raised")
+		})
+	})
+}
+
+// waitUntil waits for something to come true.
+func waitUntil(t *testing.T, is func() bool) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(time.Minute)
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("it never comes true")
+		}
+	}
+}
+
+func TestWithoutASecretThereIsNoSuchPage(t *testing.T) {
+	t.Parallel()
+	_, source := past(t, 10, 1, simulate.Deviations{})
+	file := serving(t, source.URL, into(t.TempDir()+"/lake"))
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, file, strings.Replace(string(text), ", webhooks: { secret_files: [secret.old, secret] }", ", token: made-up-token", 1))
+	s := startServe(t, file)
+	if status, _ := deliver(t, s.url, "e-1", `{}`); status != http.StatusNotFound {
+		t.Errorf("answered %d", status)
+	}
+}
