@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -17,7 +18,10 @@ import (
 	"testing"
 	"time"
 
+	"convsync/internal/config"
+	"convsync/internal/load"
 	"convsync/internal/simulate"
+	"convsync/internal/warehouse"
 	"convsync/internal/webhook"
 )
 
@@ -100,22 +104,26 @@ func serving(t *testing.T, source, destination string) (file string) {
 	return file
 }
 
-// storedConversations asks status how many there are.
-func storedConversations(t *testing.T, file string) int {
+// landed lists the conversations that are stored.
+func landed(t *testing.T, file string) (ids []string) {
 	t.Helper()
-	r := convsync(t, nil, "status", "--config", file, "--output", "json")
-	if r.code != exitOK {
-		t.Fatalf("%+v", r)
-	}
-	found := regexp.MustCompile(`"conversations": ?(\d+)`).FindStringSubmatch(r.stdout)
-	if found == nil {
-		t.Fatalf("status says nothing of conversations: %s", r.stdout)
-	}
-	n, err := strconv.Atoi(found[1])
+	cfg, err := config.Load(config.Options{File: file, LookupEnv: func(string) (string, bool) { return "", false }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return n
+	destination, err := openDestination(t.Context(), cfg, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer destination.Close()
+	keys, err := destination.Keys(t.Context(), load.Feed{ProjectID: "acme-team-4", Environment: "live"}, 0, warehouse.TimestampOf(standing))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range keys {
+		ids = append(ids, k.ID)
+	}
+	return ids
 }
 
 // TestACallsEventMakesItsConversationLand starts the real process; an event
@@ -162,8 +170,8 @@ func TestACallsEventMakesItsConversationLand(t *testing.T) {
 		down.Store(false)
 		second := startServe(t, file)
 		eventually(t, second.url+"/metrics", `convsync_runs_total{kind="event",status="succeeded"} 1`)
-		if n := storedConversations(t, file); n < 1 || n > 50 {
-			t.Errorf("%d conversations are stored", n)
+		if ids := landed(t, file); !slices.Contains(ids, id) || len(ids) > 50 {
+			t.Errorf("stored are %v, want %s and what started beside it", ids, id)
 		}
 		if status, answer := deliver(t, second.url, "evt-1", body("acme-team-4")); status != http.StatusOK || answer != "stored already\n" {
 			t.Errorf("after a restart it is answered %d, %s", status, answer)
