@@ -47,15 +47,23 @@ type Client struct {
 
 // New makes a client. It refuses hosts that cannot be right.
 func New(o Options) (*Client, error) {
+	c, err := newClient(o)
+	if err != nil {
+		return nil, err
+	}
+	if hint := hostHint(c.base.Hostname()); hint != "" {
+		return nil, errors.New(hint)
+	}
+	return c, nil
+}
+
+func newClient(o Options) (*Client, error) {
 	base, err := url.Parse(o.BaseURL)
 	if err != nil || base.Host == "" {
 		return nil, errors.New("the API's address is no URL: expected one such as https://api.uk-1.platform.polyai.app")
 	}
 	if base.Scheme != "https" && (base.Scheme != "http" || !isLoopback(base.Hostname())) {
 		return nil, fmt.Errorf("%s: a key must not travel in the clear: use https, or http to this machine only", base.Redacted())
-	}
-	if hint := hostHint(base.Hostname()); hint != "" {
-		return nil, errors.New(hint)
 	}
 	base.Path = cmp.Or(base.Path, "/")
 	o.APIVersion = cmp.Or(o.APIVersion, "v3")
@@ -169,11 +177,7 @@ func (c *Client) send(ctx context.Context, u *url.URL, key string) (*http.Respon
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("x-api-key", key)
-	req.Header.Set("Accept", "application/json")
-	if c.options.UserAgent != "" {
-		req.Header.Set("User-Agent", c.options.UserAgent)
-	}
+	c.setHeaders(req, key)
 	res, err := c.http.Do(req)
 	if err != nil {
 		return nil, c.transportError(ctx, u, err)
@@ -183,6 +187,14 @@ func (c *Client) send(ctx context.Context, u *url.URL, key string) (*http.Respon
 	}
 	defer res.Body.Close() //nolint:errcheck // the answer is an error already
 	return nil, c.apiError(res, u, key)
+}
+
+func (c *Client) setHeaders(req *http.Request, key string) {
+	req.Header.Set("x-api-key", key)
+	req.Header.Set("Accept", "application/json")
+	if c.options.UserAgent != "" {
+		req.Header.Set("User-Agent", c.options.UserAgent)
+	}
 }
 
 // maxErrorBytes is read of the body of an error.

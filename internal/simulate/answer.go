@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// ServeHTTP answers GET /v3/{account}/{project}/conversations.
+// ServeHTTP answers GET /v3/{account}/{project}/conversations, and all that is
+// at /v1/webhook-endpoints.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	count := s.requests.Add(1)
 	if !pause(hr, s.o.Faults.Latency) {
@@ -20,6 +21,12 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	w.Header().Set("X-PolyAI-Correlation-Id", r.id)
 	w.Header().Set("Date", r.now.Format(http.TimeFormat))
 	if s.fails(w, r) {
+		return
+	}
+	if rest, ok := endpointPath(r.URL); ok {
+		if s.admitKey(w, r, count) {
+			s.endpoints.answer(w, r, rest)
+		}
 		return
 	}
 	p := s.admit(w, r, count)
@@ -56,9 +63,7 @@ func (s *Simulator) admit(w http.ResponseWriter, r *request, count int64) *Proje
 		fail(w, r.id, http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "Use GET.")
 		return nil
 	}
-	key, last := r.Header.Get("X-Api-Key"), s.o.Faults.RevokeKeyAfter
-	if key == "" || s.o.APIKey != "" && key != s.o.APIKey || last > 0 && count > last {
-		fail(w, r.id, http.StatusUnauthorized, "UNAUTHORIZED", "The API key is missing or not valid.")
+	if !s.admitKey(w, r, count) {
 		return nil
 	}
 	p := s.project(account, project)
@@ -66,6 +71,16 @@ func (s *Simulator) admit(w http.ResponseWriter, r *request, count int64) *Proje
 		fail(w, r.id, http.StatusNotFound, "PROJECT_NOT_FOUND", "Project ID does not exist.")
 	}
 	return p
+}
+
+// admitKey reports whether a request has a key that is good; else it has been refused.
+func (s *Simulator) admitKey(w http.ResponseWriter, r *request, count int64) bool {
+	key, last := r.Header.Get("X-Api-Key"), s.o.Faults.RevokeKeyAfter
+	if key == "" || s.o.APIKey != "" && key != s.o.APIKey || last > 0 && count > last {
+		fail(w, r.id, http.StatusUnauthorized, "UNAUTHORIZED", "The API key is missing or not valid.")
+		return false
+	}
+	return true
 }
 
 // answerList answers a request for the conversations of a project.

@@ -49,6 +49,7 @@ type Simulator struct {
 	environments []*environment
 	requests     atomic.Int64
 	bucket       bucket // of requests, where their rate is limited
+	endpoints    endpoints
 }
 
 // environment is what one project holds in one environment.

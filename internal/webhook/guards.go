@@ -86,13 +86,3 @@ func (r *replays) admit(signature, id string, now time.Time) bool {
 	r.seen[key] = sighting{id, now}
 	return true
 }
-
-// forget forgets a signature whose event was not stored.
-func (r *replays) forget(signature, id string) {
-	key := sha256.Sum256([]byte(signature))
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.seen[key].id == id {
-		delete(r.seen, key)
-	}
-}

@@ -166,10 +166,7 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request) (fresh bool
 		return false, refuse(http.StatusConflict, Replayed, "this was sent before, as another event")
 	}
 	event, alert := r.describe(p, id, sentAt)
-	if fresh, err = r.store(req.Context(), event, alert); err != nil {
-		r.replays.forget(signature, id)
-	}
-	return fresh, err
+	return r.store(req.Context(), event, alert)
 }
 
 // checkHead looks at the headers, before anything of the body is read.

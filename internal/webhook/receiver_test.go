@@ -120,6 +120,13 @@ func TestWhatCannotBeStoredIsToBeSentAgain(t *testing.T) {
 	}
 }
 
+func TestAnEmptySecretSignsNothing(t *testing.T) {
+	t.Parallel()
+	if signed([]string{""}, "1", []byte(callBody), Sign("", "1", []byte(callBody))) || signed(nil, "1", nil, "") {
+		t.Error("it does")
+	}
+}
+
 func TestSecretsAreReadAnew(t *testing.T) {
 	t.Parallel()
 	current, asked := []string{"first"}, 0
