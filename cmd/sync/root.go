@@ -75,6 +75,7 @@ func newRootCommand(app *app) *cobra.Command {
 		newStatusCommand(app),
 		newVerifyCommand(app),
 		newVersionCommand(app),
+		newWebhooksCommand(app),
 	)
 	markUsageErrors(root)
 	return root

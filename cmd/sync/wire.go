@@ -55,22 +55,28 @@ func hostURL(host string) string {
 	return "https://" + host
 }
 
+// rootCAs are the certificates that are trusted; nil: those of the system.
+func rootCAs(cfg *config.Config) *x509.CertPool {
+	pem := cfg.Source.CACertificates
+	if pem == nil {
+		return nil
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	roots.AppendCertsFromPEM(pem)
+	return roots
+}
+
 // newClient makes the client of a project. A key that can be renewed is asked
 // for anew after the source refused it.
 func newClient(cfg *config.Config, p *config.Project) (*polyai.Client, error) {
-	var roots *x509.CertPool
-	if pem := cfg.Source.CACertificates; pem != nil {
-		var err error
-		if roots, err = x509.SystemCertPool(); err != nil {
-			roots = x509.NewCertPool()
-		}
-		roots.AppendCertsFromPEM(pem)
-	}
 	return polyai.New(polyai.Options{
 		BaseURL: dataURL(p), APIVersion: p.APIVersion,
 		Key:       func(ctx context.Context, _ bool) (string, error) { return p.APIKey.Resolve(ctx) },
 		UserAgent: "convsync/" + version(),
-		RootCAs:   roots,
+		RootCAs:   rootCAs(cfg),
 	})
 }
 

@@ -25,17 +25,17 @@ func NewBuildClient(o Options) (*BuildClient, error) {
 	return &BuildClient{c}, nil
 }
 
-// Endpoint is where PolyAI sends events to.
+// Endpoint is where PolyAI sends events to. Its headers may hold secrets, and
+// are left out.
 type Endpoint struct {
-	ID         string            `json:"id"`
-	Name       string            `json:"name"`
-	URL        string            `json:"url"`
-	Enabled    bool              `json:"enabled"`
-	EventTypes []string          `json:"event_types"`
-	Headers    map[string]string `json:"headers,omitempty"`
-	TimeoutMS  int               `json:"timeout_ms"`
-	CreatedAt  time.Time         `json:"created_at"`
-	UpdatedAt  time.Time         `json:"updated_at"`
+	ID         string    `json:"id"`
+	Name       string    `json:"name"`
+	URL        string    `json:"url"`
+	Enabled    bool      `json:"enabled"`
+	EventTypes []string  `json:"event_types"`
+	TimeoutMS  int       `json:"timeout_ms"`
+	CreatedAt  time.Time `json:"created_at"`
+	UpdatedAt  time.Time `json:"updated_at"`
 }
 
 // NewEndpoint is an endpoint that is to be made.

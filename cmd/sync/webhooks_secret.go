@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// secretSink takes a signing secret, which is told once: into a file that only
+// its owner may read, or to stdout. The file is made before the secret is asked
+// for, so that it is not lost where none can be made.
+type secretSink struct {
+	stdout, stderr io.Writer
+	path           string   // "": to stdout
+	beside         *os.File // what becomes the file at path
+}
+
+func openSecretSink(app *app, opts *webhookOptions) (*secretSink, error) {
+	s := &secretSink{stdout: app.stdout, stderr: app.stderr, path: opts.secretFile}
+	if s.path == "" {
+		return s, nil
+	}
+	if _, err := os.Lstat(s.path); err == nil && !opts.force {
+		return nil, usageError(fmt.Errorf("--secret-file %s is there: name another, or say --force", s.path))
+	}
+	var err error
+	if s.beside, err = os.CreateTemp(filepath.Dir(s.path), filepath.Base(s.path)+".new-"); err != nil {
+		return nil, usageError(fmt.Errorf("--secret-file cannot be written: %w", err))
+	}
+	return s, nil // CreateTemp gives it the mode 0600
+}
+
+// discard is for when there is no secret after all.
+func (s *secretSink) discard() error {
+	if s.beside == nil {
+		return nil
+	}
+	return errors.Join(s.beside.Close(), os.Remove(s.beside.Name()))
+}
+
+// put puts the secret where it belongs. What a file at its place held is kept
+// beside it: events that are under way may still be signed by it.
+func (s *secretSink) put(secret string) error {
+	if s.beside == nil {
+		_, err := fmt.Fprintln(s.stdout, secret)
+		return err
+	}
+	_, err := fmt.Fprintln(s.beside, secret)
+	err = errors.Join(err, s.beside.Sync(), s.beside.Close())
+	if err == nil {
+		err = keepOld(s.path)
+	}
+	if err == nil {
+		err = os.Rename(s.beside.Name(), s.path)
+	}
+	if err != nil {
+		return fmt.Errorf("the new secret is told only once, and is in %s: move it to %s by hand: %w", s.beside.Name(), s.path, err)
+	}
+	fmt.Fprintf(s.stderr, "its signing secret is in %s\n", s.path)
+	return nil
+}
+
+// keepOld keeps the secret of a file as FILE.old.
+func keepOld(path string) error {
+	old, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".old-")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(old)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path+".old")
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
