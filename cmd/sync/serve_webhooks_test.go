@@ -104,8 +104,8 @@ func serving(t *testing.T, source, destination string) (file string) {
 	return file
 }
 
-// landed lists the conversations that are stored.
-func landed(t *testing.T, file string) (ids []string) {
+// openConfigured opens the destination of a configuration.
+func openConfigured(t *testing.T, file string) load.Destination {
 	t.Helper()
 	cfg, err := config.Load(config.Options{File: file, LookupEnv: func(string) (string, bool) { return "", false }})
 	if err != nil {
@@ -115,8 +115,14 @@ func landed(t *testing.T, file string) (ids []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer destination.Close()
-	keys, err := destination.Keys(t.Context(), load.Feed{ProjectID: "acme-team-4", Environment: "live"}, 0, warehouse.TimestampOf(standing))
+	t.Cleanup(func() { destination.Close() })
+	return destination
+}
+
+// landed lists the conversations that are stored.
+func landed(t *testing.T, file string) (ids []string) {
+	t.Helper()
+	keys, err := openConfigured(t, file).Keys(t.Context(), load.Feed{ProjectID: "acme-team-4", Environment: "live"}, 0, warehouse.TimestampOf(standing))
 	if err != nil {
 		t.Fatal(err)
 	}
