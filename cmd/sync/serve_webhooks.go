@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/pipeline"
 	"convsync/internal/serve"
 	"convsync/internal/warehouse"
 	"convsync/internal/webhook"
@@ -130,15 +132,24 @@ func (s *service) syncEvents(ctx context.Context, want webhook.Wanted) (runID st
 	for _, at := range want.Around {
 		narrow.Around = append(narrow.Around, extract.SecondOf(at))
 	}
-	report, err := syncOnce(ctx, s.app, s.cfg, syncOptions{projects: projects, narrow: narrow})
+	began, progress := time.Now(), &pipeline.Progress{}
+	ended := s.metrics.Follow(progress)
+	report, err := s.syncGuarded(ctx, syncOptions{projects: projects, narrow: narrow, progress: progress})
 	if report == nil {
+		ended(pipeline.Failed(pipeline.KindEvent, began, err))
 		return "", err
 	}
-	s.metrics.Observe(report)
+	ended(report)
 	s.log.Info("run ended", "event", true, "run_id", report.RunID, "status", report.Status, "read", report.Conversations.Read,
 		"inserted", report.Conversations.Inserted, "updated", report.Conversations.Updated, "requests", report.Requests)
 	// What could not be read as a conversation is kept, and is no reason to try again.
 	return report.RunID, errors.Join(append(report.Errors, err)...)
+}
+
+// syncGuarded does a run; a panic is an error of this run, and of no other.
+func (s *service) syncGuarded(ctx context.Context, o syncOptions) (report *pipeline.Report, err error) {
+	defer extract.Caught(&err)
+	return syncOnce(ctx, s.app, s.cfg, o)
 }
 
 // preparedInbox makes the tables before the first event is stored in them. That

@@ -34,8 +34,8 @@ type served struct {
 	lines *bufio.Reader // of its log
 }
 
-// startServe starts the real process, with webhooks.
-func startServe(t *testing.T, file string) *served {
+// startReceiving starts the real process, with webhooks.
+func startReceiving(t *testing.T, file string) *served {
 	t.Helper()
 	cmd := command(context.WithoutCancel(t.Context()), "serve", "--config", file, "--log-level", "warn")
 	stderr, err := cmd.StderrPipe()
@@ -159,7 +159,7 @@ func TestACallsEventMakesItsConversationLand(t *testing.T) {
 		t.Cleanup(source.Close)
 		file := serving(t, source.URL, destination)
 		down.Store(true)
-		first := startServe(t, file)
+		first := startReceiving(t, file)
 		if status, answer := deliver(t, first.url, "evt-1", body("acme-team-4")); status != http.StatusOK || answer != "stored\n" {
 			t.Fatalf("answered %d, %s", status, answer)
 		}
@@ -174,7 +174,7 @@ func TestACallsEventMakesItsConversationLand(t *testing.T) {
 		}
 		_ = first.Wait()
 		down.Store(false)
-		second := startServe(t, file)
+		second := startReceiving(t, file)
 		eventually(t, second.url+"/metrics", `convsync_runs_total{kind="event",status="succeeded"} 1`)
 		if ids := landed(t, file); !slices.Contains(ids, id) || len(ids) > 50 {
 			t.Errorf("stored are %v, want %s and what started beside it", ids, id)
@@ -197,7 +197,7 @@ func TestAnAlertIsOnThePageUntilItIsResolved(t *testing.T) {
 	t.Parallel()
 	_, source := past(t, 100, 2, simulate.Deviations{})
 	destinations(t, func(t *testing.T, destination string) {
-		s := startServe(t, serving(t, source.URL, destination))
+		s := startReceiving(t, serving(t, source.URL, destination))
 		alert := func(kind, rule, at string) string {
 			return fmt.Sprintf(`{"type":"alerts.%s","created_at":%q,"data":{"alert_rule_id":%q,"name":"Slow turns","project_id":"acme-team-4",
 				"metric":"turn_latency_p95","operator":">=","threshold_value":1500,"window_duration":"5m","current_value":1800}}`, kind, at, rule)
@@ -244,7 +244,7 @@ func TestWithoutASecretThereIsNoSuchPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	writeFile(t, file, strings.Replace(string(text), ", webhooks: { secret_files: [secret.old, secret] }", ", token: made-up-token", 1))
-	s := startServe(t, file)
+	s := startReceiving(t, file)
 	if status, _ := deliver(t, s.url, "e-1", `{}`); status != http.StatusNotFound {
 		t.Errorf("answered %d", status)
 	}
