@@ -27,15 +27,15 @@ import (
 
 const webhookSecret = "made-up-signing-secret"
 
-// served is a `convsync serve` process.
-type served struct {
+// receiving is a `convsync serve` process.
+type receiving struct {
 	*exec.Cmd
 	url   string
 	lines *bufio.Reader // of its log
 }
 
 // startReceiving starts the real process, with webhooks.
-func startReceiving(t *testing.T, file string) *served {
+func startReceiving(t *testing.T, file string) *receiving {
 	t.Helper()
 	cmd := command(context.WithoutCancel(t.Context()), "serve", "--config", file, "--log-level", "warn")
 	stderr, err := cmd.StderrPipe()
@@ -49,7 +49,7 @@ func startReceiving(t *testing.T, file string) *served {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	s := &served{Cmd: cmd, lines: bufio.NewReader(stderr)}
+	s := &receiving{Cmd: cmd, lines: bufio.NewReader(stderr)}
 	var said []string
 	for s.url == "" {
 		line, err := s.lines.ReadString('\n')
