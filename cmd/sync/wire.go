@@ -96,7 +96,9 @@ type sourceSide struct {
 // are the same share one budget of requests.
 func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Project, log *slog.Logger) (*sourceSide, error) {
 	side := &sourceSide{stats: &extract.Stats{}}
-	slots := semaphore.NewWeighted(int64(cfg.Sync.Workers.Extract))
+	// A feed alone may use all slots, and what waits of the others holds none.
+	walks := int64(cfg.Sync.Workers.Extract)
+	slots := semaphore.NewWeighted(walks)
 	budgets := map[string]*extract.Budget{}
 	for i := range projects {
 		p := &projects[i]
@@ -124,7 +126,7 @@ func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Pr
 		for _, environment := range p.Environments {
 			reader := &extract.Reader{
 				Source: client, AccountID: p.AccountID, ProjectID: p.ID, Environment: environment,
-				PageSize: cfg.Sync.PageSize, Budget: budgets[shared], Slots: slots, Stats: side.stats,
+				PageSize: cfg.Sync.PageSize, Budget: budgets[shared], Slots: slots, Walks: semaphore.NewWeighted(walks), Stats: side.stats,
 				Log: log.With("project", p.StoredID, "environment", environment).Warn,
 			}
 			side.feeds = append(side.feeds, pipeline.Feed{

@@ -96,7 +96,7 @@ func (bench *bench) readers(client *polyai.Client, slices int, perSecond float64
 	for i := range bench.projects {
 		readers = append(readers, &extract.Reader{
 			Source: client, AccountID: "acme-uk", ProjectID: projectID(i), Environment: "live",
-			PageSize: benchPageSize, Budget: budget, Slots: slots, Stats: stats,
+			PageSize: benchPageSize, Budget: budget, Slots: slots, Walks: semaphore.NewWeighted(int64(slices)), Stats: stats,
 		})
 	}
 	return readers

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"convsync/internal/polyai"
 )
 
@@ -55,21 +57,43 @@ func (b *Budget) limited() bool {
 // request is a request that was let through. It must end.
 type request struct {
 	*Budget
+	slots   *semaphore.Weighted
 	started time.Time
 }
 
-// take waits until a request of a project may start.
-func (b *Budget) take(ctx context.Context, project string) (*request, error) {
+// take waits until a request of a project may start, and gets it one of the
+// slots, which the requests of all keys share. The slot comes last: what waits
+// for its rate or for the end of a pause holds none, and keeps no other key
+// waiting.
+func (b *Budget) take(ctx context.Context, project string, slots *semaphore.Weighted) (*request, error) {
 	b.requests.Add(1)
 	if err := b.turns.wait(ctx, project); err != nil {
 		return nil, err
 	}
 	defer b.turns.pass()
 	for {
-		wait, start, err := b.tryStart(time.Now())
+		if err := b.await(ctx); err != nil {
+			return nil, err
+		}
+		if err := slots.Acquire(ctx, 1); err != nil {
+			return nil, err
+		}
+		now := time.Now()
+		if b.start(now) {
+			return &request{b, slots, now}, nil
+		}
+		slots.Release(1) // the source asked for a pause meanwhile
+	}
+}
+
+// await waits until nothing of the key holds up a request. Who has the turn
+// calls it.
+func (b *Budget) await(ctx context.Context) error {
+	for {
+		wait, free, err := b.check(time.Now())
 		switch {
-		case start != nil || err != nil:
-			return start, err
+		case free || err != nil:
+			return err
 		case wait > 0:
 			err = sleep(ctx, wait)
 		default:
@@ -80,33 +104,46 @@ func (b *Budget) take(ctx context.Context, project string) (*request, error) {
 			}
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
 }
 
-// tryStart starts a request, or tells how long to wait; 0: until another ends.
-func (b *Budget) tryStart(now time.Time) (wait time.Duration, start *request, err error) {
+// check tells whether a request is free to start, or how long it has to wait;
+// 0: until another ends.
+func (b *Budget) check(now time.Time) (wait time.Duration, free bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if pause := b.paused.Sub(now); pause > maxRetryAfter {
-		return 0, nil, fmt.Errorf("%w, since the source asks to wait %s", errAskLater, pause.Round(time.Second))
+	return b.checkLocked(now)
+}
+
+func (b *Budget) checkLocked(now time.Time) (wait time.Duration, free bool, err error) {
+	pause := b.paused.Sub(now)
+	switch {
+	case pause > maxRetryAfter:
+		return 0, false, fmt.Errorf("%w, since the source asks to wait %s", errAskLater, pause.Round(time.Second))
+	case b.inFlight >= b.pace.inFlight():
+		return 0, false, nil
+	case pause > 0:
+		return pause, false, nil
 	}
-	if b.inFlight >= b.pace.inFlight() {
-		return 0, nil, nil
-	}
-	if pause := b.paused.Sub(now); pause > 0 {
-		return pause, nil, nil
-	}
-	if wait = b.pace.wait(b.starts, now); wait > 0 {
-		return wait, nil, nil
+	wait = b.pace.wait(b.starts, now)
+	return wait, wait <= 0, nil
+}
+
+// start counts a request that starts now, if it is free to.
+func (b *Budget) start(now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, free, err := b.checkLocked(now); !free || err != nil {
+		return false
 	}
 	b.inFlight++
 	if len(b.starts) == mostStarts {
 		b.starts = append(b.starts[:0], b.starts[mostStarts/2:]...)
 	}
 	b.starts = append(b.starts, now)
-	return 0, &request{b, now}, nil
+	return true
 }
 
 // mostStarts is how many starts are remembered, twice as many as are looked at.
@@ -138,6 +175,7 @@ func (r *request) end() {
 	r.mu.Lock()
 	r.inFlight--
 	r.mu.Unlock()
+	r.slots.Release(1)
 	select {
 	case r.freed <- struct{}{}:
 	default:

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	"pgregory.net/rapid"
 
 	"convsync/internal/polyai"
@@ -19,6 +20,9 @@ import (
 
 // errLimited is a 429 that does not say how long to wait.
 var errLimited = &polyai.APIError{Status: http.StatusTooManyRequests}
+
+// anySlots are more than any test takes.
+var anySlots = semaphore.NewWeighted(math.MaxInt64)
 
 // usage is what a budget let through.
 type usage struct {
@@ -32,7 +36,7 @@ type usage struct {
 // ask makes one request of a project that is answered after a while; answer
 // says how, and what pause is asked for.
 func (u *usage) ask(ctx context.Context, b *Budget, project string, takes time.Duration, answer func() (time.Duration, error)) error {
-	request, err := b.take(ctx, project)
+	request, err := b.take(ctx, project, anySlots)
 	if err != nil {
 		return err
 	}
@@ -147,13 +151,13 @@ func TestNothingIsAskedBeforeAPauseEnds(t *testing.T) {
 func TestAPauseOfHoursIsAnErrorForAll(t *testing.T) {
 	t.Parallel()
 	b := NewBudget(BudgetOptions{})
-	first, err := b.take(t.Context(), "a")
+	first, err := b.take(t.Context(), "a", anySlots)
 	if err != nil {
 		t.Fatal(err)
 	}
 	first.answered(errLimited, 2*time.Hour)
 	first.end()
-	if _, err := b.take(t.Context(), "b"); !errors.Is(err, errAskLater) {
+	if _, err := b.take(t.Context(), "b", anySlots); !errors.Is(err, errAskLater) {
 		t.Errorf("%v", err)
 	}
 }
@@ -204,7 +208,7 @@ func TestARequestThatIsStoppedLeavesTheLine(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBudget(BudgetOptions{InFlight: 1})
-		first, err := b.take(t.Context(), "a")
+		first, err := b.take(t.Context(), "a", anySlots)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -212,7 +216,7 @@ func TestARequestThatIsStoppedLeavesTheLine(t *testing.T) {
 		var stopped sync.WaitGroup
 		for i := range 9 {
 			stopped.Go(func() {
-				if _, err := b.take(ctx, fmt.Sprint(i%2)); err == nil {
+				if _, err := b.take(ctx, fmt.Sprint(i%2), anySlots); err == nil {
 					t.Error("a request was let through while one too many was in flight")
 				}
 			})
@@ -221,7 +225,7 @@ func TestARequestThatIsStoppedLeavesTheLine(t *testing.T) {
 		cancel()
 		stopped.Wait()
 		first.end()
-		if _, err := b.take(t.Context(), "b"); err != nil {
+		if _, err := b.take(t.Context(), "b", anySlots); err != nil {
 			t.Error(err)
 		}
 	})

@@ -69,10 +69,6 @@ func (r *Reader) Open(ctx context.Context, ask Span, local time.Time, began func
 // that the span is too dense to be read so, or when the source fails. What was
 // emitted then is not all.
 func (r *Reader) Try(ctx context.Context, span, ask Span, emit Emit) (Shown, error) {
-	if err := r.Slots.Acquire(ctx, 1); err != nil {
-		return Shown{}, err
-	}
-	defer r.Slots.Release(1)
 	w := &walk{Reader: r, span: span, ask: ask, patience: 1, emit: emit}
 	err := r.readSlice(ctx, w)
 	if dense := (*denseError)(nil); errors.As(err, &dense) {

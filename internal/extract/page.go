@@ -81,7 +81,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // pageOnce sends one request and hands over what it answers.
 func (r *Reader) pageOnce(ctx context.Context, q polyai.ListQuery, emit func(*Chunk) error) (next string, err error) {
-	request, err := r.Budget.take(ctx, r.ProjectID)
+	request, err := r.Budget.take(ctx, r.ProjectID, r.Slots)
 	if err != nil {
 		return "", err
 	}

@@ -18,7 +18,8 @@ type Reader struct {
 	PageSize    int // conversations, 1 to 1000
 
 	Budget *Budget             // shared by the requests of one key
-	Slots  *semaphore.Weighted // shared by all readers: slices that are read at once
+	Slots  *semaphore.Weighted // shared by all readers: requests whose answers are awaited or read at once
+	Walks  *semaphore.Weighted // of this feed: slices that are begun and not ended, though they may all wait
 	Stats  *Stats              // shared by all readers
 
 	// Backoff is the wait before the first retry; it doubles with each
@@ -52,7 +53,8 @@ func (r *Reader) ReadSpan(ctx context.Context, slices []Span, emit Emit) error {
 // fails its part only: the others are read to their ends. What fails the feed,
 // such as a key that is refused, or our own side, is an error at once; then
 // nothing counts as read. Once the last of the slices is under way, underWay is
-// called: there is room to read something else beside them.
+// called: there is room among the walks of the feed for something else
+// beside them.
 func (r *Reader) ReadParts(ctx context.Context, slices []Span, emit Emit, underWay func()) (failed []*SpanError, err error) {
 	var mu sync.Mutex
 	err = r.readSlices(ctx, slices, emit, underWay, func(e *SpanError) error {
@@ -89,7 +91,7 @@ func (r *Reader) readSlices(ctx context.Context, slices []Span, emit Emit, under
 	var once sync.Once
 	var reading sync.WaitGroup
 	for _, s := range slices {
-		if r.Slots.Acquire(groupCtx, 1) != nil {
+		if r.Walks.Acquire(groupCtx, 1) != nil {
 			break // all ends
 		}
 		reading.Go(func() {
@@ -111,10 +113,10 @@ func (r *Reader) readSlices(ctx context.Context, slices []Span, emit Emit, under
 	return ctx.Err()
 }
 
-// readOne reads a slice in a slot that was acquired, and frees it; where the
-// slice is dense, by parts.
+// readOne walks a slice that is counted among the walks, and counts it out;
+// where the slice is dense, it is read by parts.
 func (r *Reader) readOne(ctx context.Context, s Span, emit Emit, fn func(*SpanError) error) error {
-	err := r.readInSlot(ctx, &walk{Reader: r, span: s, ask: s, patience: unhurried, emit: emit})
+	err := r.readWalk(ctx, &walk{Reader: r, span: s, ask: s, patience: unhurried, emit: emit})
 	var dense *denseError
 	switch {
 	case err == nil:
@@ -125,8 +127,8 @@ func (r *Reader) readOne(ctx context.Context, s Span, emit Emit, fn func(*SpanEr
 	return fn(&SpanError{s, err})
 }
 
-func (r *Reader) readInSlot(ctx context.Context, w *walk) (err error) {
-	defer r.Slots.Release(1)
+func (r *Reader) readWalk(ctx context.Context, w *walk) (err error) {
+	defer r.Walks.Release(1)
 	defer Caught(&err)
 	return r.readSlice(ctx, w)
 }

@@ -35,7 +35,7 @@ func reading(t *testing.T, source http.Handler) *Reader {
 	t.Cleanup(client.Close)
 	return &Reader{
 		Source: client, AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", PageSize: 10,
-		Budget: NewBudget(BudgetOptions{}), Slots: semaphore.NewWeighted(4), Stats: &Stats{}, Backoff: time.Millisecond,
+		Budget: NewBudget(BudgetOptions{}), Slots: semaphore.NewWeighted(4), Walks: semaphore.NewWeighted(4), Stats: &Stats{}, Backoff: time.Millisecond,
 	}
 }
 

@@ -163,7 +163,7 @@ func (w *world) options(a *attempt) Options {
 	stats := &extract.Stats{}
 	reader := &extract.Reader{
 		Source: w.client, AccountID: modelRules.AccountID, ProjectID: modelRules.ProjectID, Environment: modelRules.Environment,
-		PageSize: w.pageSize, Budget: extract.NewBudget(extract.BudgetOptions{PerSecond: noLimit}), Slots: semaphore.NewWeighted(int64(w.parallel)), Stats: stats, Backoff: time.Microsecond,
+		PageSize: w.pageSize, Budget: extract.NewBudget(extract.BudgetOptions{PerSecond: noLimit}), Slots: semaphore.NewWeighted(int64(w.parallel)), Walks: semaphore.NewWeighted(int64(w.parallel)), Stats: stats, Backoff: time.Microsecond,
 	}
 	if a.lookback == nil {
 		a.lookback = w.lookback

@@ -67,7 +67,7 @@ func options(t *testing.T, source http.Handler, destination load.Destination, no
 	stats := &extract.Stats{}
 	reader := &extract.Reader{
 		Source: client, AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", PageSize: 100,
-		Budget: extract.NewBudget(extract.BudgetOptions{}), Slots: semaphore.NewWeighted(4), Stats: stats, Backoff: time.Millisecond,
+		Budget: extract.NewBudget(extract.BudgetOptions{}), Slots: semaphore.NewWeighted(4), Walks: semaphore.NewWeighted(4), Stats: stats, Backoff: time.Millisecond,
 	}
 	return Options{
 		Feeds: []Feed{{

@@ -1,0 +1,126 @@
+package extract
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"convsync/internal/polyai"
+)
+
+// busy is a source that answers each slice 429, to be asked again in a minute,
+// and tells which slices it was asked for.
+func busy(asked chan<- string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.URL.Query().Get("start_time")
+		w.Header().Set("Retry-After", "60")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+}
+
+// endless is a source that never answers, and remembers what it was asked for.
+type endless struct {
+	mu     sync.Mutex
+	slices map[time.Time]bool
+}
+
+func (e *endless) List(ctx context.Context, q polyai.ListQuery) (*polyai.Page, error) {
+	e.mu.Lock()
+	e.slices[q.Start] = true
+	e.mu.Unlock()
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestAProjectThatWaitsKeepsNoOtherWaiting(t *testing.T) {
+	t.Parallel()
+	asked := make(chan string, 64)
+	stopped, stop := context.WithCancel(t.Context())
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	defer stop()
+	slots := semaphore.NewWeighted(2)
+	for range 4 {
+		r := reading(t, busy(asked))
+		r.Slots = slots
+		waiting.Go(func() { _, _ = r.ReadParts(stopped, aDay.cut(4), newCollector().emit, nil) })
+	}
+	for range 4 {
+		<-asked // with a slot for two
+	}
+	other := reading(t, pages(nil))
+	other.Slots = slots
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := other.ReadSpan(ctx, aDay.cut(2), newCollector().emit); err != nil {
+		t.Errorf("a project with a key of its own waits for those that were told to wait: %v", err)
+	}
+}
+
+func TestSlicesThatWaitAreOnlySoMany(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		source := &endless{slices: map[time.Time]bool{}}
+		r := &Reader{
+			Source: source, PageSize: 10, Budget: NewBudget(BudgetOptions{}), Stats: &Stats{},
+			Slots: semaphore.NewWeighted(64), Walks: semaphore.NewWeighted(3),
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		var reading sync.WaitGroup
+		for _, part := range aDay.cut(2) {
+			reading.Go(func() {
+				_, _ = r.ReadParts(ctx, part.cut(8), newCollector().emit, func() {
+					if ctx.Err() == nil {
+						t.Error("all slices count as under way")
+					}
+				})
+			})
+		}
+		synctest.Wait()
+		if n := len(source.slices); n != 3 {
+			t.Errorf("%d slices are open, of 3", n)
+		}
+		stop()
+		reading.Wait()
+	})
+}
+
+func TestASlotIsTakenWhenTheRequestStarts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const pause = 17 * time.Second
+		slots := semaphore.NewWeighted(1)
+		b := NewBudget(BudgetOptions{PerSecond: 5})
+		first, err := b.take(t.Context(), "a", slots)
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		var second *request
+		var waiting sync.WaitGroup
+		waiting.Go(func() { second, err = b.take(t.Context(), "a", slots) })
+		if err := sleep(t.Context(), time.Second); err != nil { // until the second waits for the slot only
+			t.Fatal(err)
+		}
+		first.answered(errLimited, pause)
+		first.end()
+		synctest.Wait()
+		if !slots.TryAcquire(1) {
+			t.Fatal("what waits for the end of a pause holds a slot")
+		}
+		slots.Release(1)
+		waiting.Wait()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if waited := second.started.Sub(began); waited < pause+time.Second {
+			t.Errorf("started after %s, before the pause ended that was asked for while it waited for a slot", waited)
+		}
+		second.end()
+	})
+}
