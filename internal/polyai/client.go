@@ -79,6 +79,9 @@ func newClient(o Options) (*Client, error) {
 		ForceAttemptHTTP2:     true,
 		MaxIdleConnsPerHost:   64,
 		IdleConnTimeout:       90 * time.Second,
+		OnProxyConnectResponse: func(_ context.Context, proxy *url.URL, _ *http.Request, res *http.Response) error {
+			return proxyAnswer(proxy, res)
+		},
 	}
 	return &Client{base: base, options: o, http: &http.Client{
 		Transport: transport,
@@ -254,7 +257,10 @@ func (c *Client) transportError(ctx context.Context, u *url.URL, err error) erro
 	e := &TransportError{Request: c.describe(u), Err: err}
 	var dns *net.DNSError
 	var authority x509.UnknownAuthorityError
+	var proxy *proxyError
 	switch {
+	case errors.As(err, &proxy):
+		e.Err, e.Hint = proxy, proxy.hint(u.Hostname())
 	case errors.As(err, &dns) && dns.IsNotFound:
 		e.Hint = "there is no such host: check region or base_url (data hosts are named like api.uk-1.platform.polyai.app)"
 	case errors.As(err, &authority):

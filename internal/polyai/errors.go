@@ -103,7 +103,9 @@ func isLasting(err error) bool {
 	var authority x509.UnknownAuthorityError
 	var hostname x509.HostnameError
 	var certificate x509.CertificateInvalidError
-	return errors.As(err, &dns) && dns.IsNotFound ||
+	var proxy *proxyError
+	return errors.As(err, &proxy) && proxy.isLasting() ||
+		errors.As(err, &dns) && dns.IsNotFound ||
 		errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &certificate)
 }
 
