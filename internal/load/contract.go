@@ -15,6 +15,8 @@ type Destination interface {
 	// Prepare sets up an empty destination. A destination with data of an
 	// older layout is left alone: [ErrNeedsMigration].
 	Prepare(ctx context.Context) error
+	// Projects lists the projects that were registered, as they are stored.
+	Projects(ctx context.Context) ([]warehouse.Project, error)
 	// State is what is stored about the feeds, for planning. It is cheap
 	// however much is stored.
 	State(ctx context.Context, feeds []Feed) (map[Feed]FeedState, error)

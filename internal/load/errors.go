@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"convsync/internal/warehouse"
 )
 
 // ErrNeedsMigration says that the destination's layout is older than this
@@ -34,6 +36,30 @@ func (e *MixedProjectError) Error() string {
 	return fmt.Sprintf("project %s is stored as read from %s, and is now configured as %s: "+
 		"give the new one a name of its own with `as:` in its entry under projects, or use another destination",
 		e.ProjectID, e.Stored, e.Configured)
+}
+
+// Mixed is the error of a project that is stored with another account or region
+// than is configured; nil: it is the same project.
+func Mixed(stored, configured *warehouse.Project) error {
+	if stored.AccountID == configured.AccountID && stored.Region == configured.Region {
+		return nil
+	}
+	return &MixedProjectError{ProjectID: configured.ProjectID, Stored: origin(stored), Configured: origin(configured)}
+}
+
+// MixedAmong is the error of a project that is stored otherwise; nil: it is
+// stored as it is configured, or not at all.
+func MixedAmong(stored []warehouse.Project, configured *warehouse.Project) error {
+	for i := range stored {
+		if stored[i].ProjectID == configured.ProjectID {
+			return Mixed(&stored[i], configured)
+		}
+	}
+	return nil
+}
+
+func origin(p *warehouse.Project) string {
+	return fmt.Sprintf("account %s, region %s", p.AccountID, p.Region)
 }
 
 // TooNewError says that a newer version of the program wrote the destination.

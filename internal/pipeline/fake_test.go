@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"convsync/internal/load"
@@ -25,6 +27,8 @@ type fake struct {
 	closed        bool
 	broken        []string // what was done against the contract
 	missing       map[string]bool
+	projects      map[string]warehouse.Project // stored before
+	registered    []load.Project
 	hiddenDays    []warehouse.Timestamp
 	revealed      int64 // told by the next Publish
 	rejects       []warehouse.Reject
@@ -47,6 +51,10 @@ func newFake() *fake {
 func (f *fake) Check(context.Context) error   { return nil }
 func (f *fake) Prepare(context.Context) error { return nil }
 func (f *fake) Close() error                  { return nil }
+
+func (f *fake) Projects(context.Context) ([]warehouse.Project, error) {
+	return slices.Collect(maps.Values(f.projects)), nil
+}
 
 func (f *fake) State(_ context.Context, feeds []load.Feed) (map[load.Feed]load.FeedState, error) {
 	f.mu.Lock()
@@ -105,7 +113,18 @@ func (f *fake) Begin(_ context.Context, owner load.Owner) (load.Writer, error) {
 
 type fakeWriter struct{ *fake }
 
-func (w *fakeWriter) Register(context.Context, []load.Project) error { return nil }
+// Register refuses, as the contract has it, all for one.
+func (w *fakeWriter) Register(_ context.Context, projects []load.Project) error {
+	for i := range projects {
+		if stored, ok := w.projects[projects[i].ProjectID]; ok {
+			if err := load.Mixed(&stored, &projects[i].Project); err != nil {
+				return err
+			}
+		}
+	}
+	w.registered = projects
+	return nil
+}
 
 func (w *fakeWriter) Stage(_ context.Context, b *load.Batch) error {
 	w.mu.Lock()

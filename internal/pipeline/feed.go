@@ -101,6 +101,9 @@ func logPanic(log *slog.Logger, err *error) {
 }
 
 func (f *feedRun) read(ctx context.Context) error {
+	if f.Refused != nil {
+		return f.Refused
+	}
 	plan, err := f.open(ctx)
 	if err != nil {
 		return err

@@ -26,11 +26,15 @@ const replayBatch = 256
 func Replay(ctx context.Context, o Options) (*Report, error) {
 	o.setDefaults()
 	return o.record(ctx, KindReplay, func(r *run) error {
-		if err := r.writer.Register(ctx, r.Projects); err != nil {
+		if err := r.register(ctx); err != nil {
 			return err
 		}
 		for i := range r.Feeds {
 			f := r.newFeedRun(&r.Feeds[i], load.FeedState{})
+			if mixed := (*load.MixedProjectError)(nil); errors.As(f.Refused, &mixed) { // it takes no key
+				r.report.failFeed(f.describe(mixed))
+				continue
+			}
 			f.Rules.OpenSince = warehouse.TimestampOf(r.Clock().Add(-r.OpenAgeLimit))
 			if err := f.replay(ctx); err != nil {
 				return err

@@ -21,6 +21,9 @@ type Feed struct {
 	Reader *extract.Reader
 	Rules  transform.Options // OpenSince is set by the run
 	Start  extract.Second    // where the history begins
+	// Refused is why nothing can be read of the feed, found before any request,
+	// such as a key that cannot be had; it fails alone. nil: it can.
+	Refused error
 }
 
 // Options configure a run.
@@ -154,7 +157,7 @@ type run struct {
 }
 
 func (r *run) do(ctx context.Context) error {
-	if err := r.writer.Register(ctx, r.Projects); err != nil {
+	if err := r.register(ctx); err != nil {
 		return err
 	}
 	states, err := r.Destination.State(ctx, feedKeys(r.Feeds))
@@ -215,32 +218,4 @@ func feedKeys(feeds []Feed) []load.Feed {
 func sourceError(ctx context.Context, err error) bool {
 	var destination *destinationError
 	return err != nil && !errors.As(err, &destination) && ctx.Err() == nil
-}
-
-// FeedPlan is what a run would read of a feed.
-type FeedPlan struct {
-	Feed load.Feed
-	Plan extract.Plan
-}
-
-// Plan tells what a run would read now. It takes no lock and writes nothing.
-func Plan(ctx context.Context, o Options) ([]FeedPlan, error) {
-	o.setDefaults()
-	states, err := o.Destination.State(ctx, feedKeys(o.Feeds))
-	if err != nil {
-		return nil, err
-	}
-	var plans []FeedPlan
-	for i := range o.Feeds {
-		f := (&run{Options: o}).newFeedRun(&o.Feeds[i], states[o.Feeds[i].Feed])
-		f.coverage = covered(f.state.Coverage)
-		now, err := f.Reader.Now(ctx, o.Clock())
-		if err != nil {
-			return nil, f.describe(err)
-		}
-		f.now = extract.SecondOf(now)
-		f.coverage = extract.Believable(f.coverage, f.now)
-		plans = append(plans, FeedPlan{f.Feed.Feed, f.plan()})
-	}
-	return plans, nil
 }

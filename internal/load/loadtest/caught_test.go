@@ -12,6 +12,7 @@ var caughtBy = map[fault]string{
 	forgetsKilled:      "a run that did not finish counts as killed from the next run on",
 	losesRuns:          "runs are kept as they finished, newest first",
 	mixesProjects:      "a project of another region is refused, and nothing is stored",
+	forgetsProjects:    "projects are stored, and follow their names",
 	keepsAbandoned:     "what an abandoned stretch staged does not come with another",
 	lastEnvironment:    "a later environment does not take an id from the first",
 	noChanges:          "what is loaded stands as given",

@@ -19,6 +19,7 @@ const (
 	forgetsKilled      fault = "forgets a killed run"
 	losesRuns          fault = "loses the rows of runs"
 	mixesProjects      fault = "mixes accounts"
+	forgetsProjects    fault = "does not tell of its projects"
 	keepsAbandoned     fault = "publishes what was abandoned"
 	lastEnvironment    fault = "the last environment wins"
 	noChanges          fault = "records no changes"

@@ -190,7 +190,13 @@ var owningChecks = []check{
 		if err := b.writer.Register(t.Context(), []load.Project{renamed}); err != nil {
 			t.Fatalf("Register: %v", err)
 		}
-		sameSet(t, "projects", dump(t, s).Projects, []warehouse.Project{renamed.Project, want[1]})
+		want[0] = renamed.Project
+		sameSet(t, "projects", dump(t, s).Projects, want)
+		told, err := b.dest.Projects(t.Context())
+		if err != nil {
+			t.Fatalf("Projects: %v", err)
+		}
+		sameSet(t, "projects that are told", told, want)
 	}},
 	{"a project of another account is refused, and nothing is stored", func(t testing.TB, s Subject) {
 		refuse(t, s, func(p *load.Project) { p.AccountID = "another-account" })
@@ -222,6 +228,9 @@ func nothing(t testing.TB, dest load.Destination) {
 	feeds := []load.Feed{live("p")}
 	if runs, err := dest.Runs(t.Context(), 5); err != nil || len(runs) != 0 {
 		t.Errorf("runs are %+v, %v", runs, err)
+	}
+	if projects, err := dest.Projects(t.Context()); err != nil || len(projects) != 0 {
+		t.Errorf("projects are %+v, %v", projects, err)
 	}
 	if sums, err := dest.Summary(t.Context(), feeds); err != nil || sums[feeds[0]].Conversations != 0 {
 		t.Errorf("summary is %+v, %v", sums, err)

@@ -38,6 +38,13 @@ func (r *reference) State(_ context.Context, feeds []load.Feed) (map[load.Feed]l
 	return out, nil
 }
 
+func (r *reference) Projects(context.Context) ([]warehouse.Project, error) {
+	if r.fault == forgetsProjects {
+		return nil, nil
+	}
+	return r.Dump(nil).Projects, nil
+}
+
 func (r *reference) Summary(_ context.Context, feeds []load.Feed) (map[load.Feed]load.FeedSummary, error) {
 	d := r.Dump(nil)
 	out := map[load.Feed]load.FeedSummary{}

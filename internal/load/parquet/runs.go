@@ -33,6 +33,20 @@ func (l *Lake) State(_ context.Context, feeds []load.Feed) (map[load.Feed]load.F
 	return out, nil
 }
 
+// Projects implements [load.Destination].
+func (l *Lake) Projects(context.Context) ([]warehouse.Project, error) {
+	v, err := l.view()
+	if err != nil {
+		return nil, err
+	}
+	defer v.close() //nolint:errcheck // it is only read
+	s, err := v.readState()
+	if err != nil {
+		return nil, err
+	}
+	return s.projects, nil
+}
+
 // Runs implements [load.Destination].
 func (l *Lake) Runs(_ context.Context, limit int) ([]warehouse.SyncRun, error) {
 	lines, err := lastLines(l.path(runsFile), limit)

@@ -132,8 +132,8 @@ func (w *writer) Register(_ context.Context, projects []load.Project) error {
 			all = append(all, p.Project)
 			continue
 		}
-		if s := all[i]; s.AccountID != p.AccountID || s.Region != p.Region {
-			return &load.MixedProjectError{ProjectID: p.ProjectID, Stored: origin(&s), Configured: origin(&p.Project)}
+		if err := load.Mixed(&all[i], &p.Project); err != nil {
+			return err
 		}
 		all[i] = p.Project
 	}
@@ -156,10 +156,6 @@ func (w *writer) Register(_ context.Context, projects []load.Project) error {
 	next.projects = all
 	w.state = &next
 	return nil
-}
-
-func origin(p *warehouse.Project) string {
-	return fmt.Sprintf("account %s, region %s", p.AccountID, p.Region)
 }
 
 // Stage implements [load.Writer].

@@ -2,7 +2,8 @@ package postgres
 
 import (
 	"context"
-	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,8 +20,10 @@ func (w *writer) Register(ctx context.Context, projects []load.Project) error {
 	var put []warehouse.Project
 	for _, p := range projects {
 		s, known := stored[p.ProjectID]
-		if known && (s.AccountID != p.AccountID || s.Region != p.Region) {
-			return &load.MixedProjectError{ProjectID: p.ProjectID, Stored: origin(s), Configured: origin(p.Project)}
+		if known {
+			if err := load.Mixed(&s, &p.Project); err != nil {
+				return err
+			}
 		}
 		w.environments[p.ProjectID] = p.Environments
 		if !known || s != p.Project {
@@ -46,8 +49,16 @@ func (w *writer) Register(ctx context.Context, projects []load.Project) error {
 
 func nothing(pgx.Tx) error { return nil }
 
-func origin(p warehouse.Project) string {
-	return fmt.Sprintf("account %s, region %s", p.AccountID, p.Region)
+// Projects lists the projects that were registered, as they are stored.
+func (d *Database) Projects(ctx context.Context) ([]warehouse.Project, error) {
+	if ready, err := d.ready(ctx); err != nil || !ready {
+		return nil, err
+	}
+	stored, err := d.projects(ctx)
+	if err != nil {
+		return nil, d.describe(err)
+	}
+	return slices.Collect(maps.Values(stored)), nil
 }
 
 func (d *Database) projects(ctx context.Context) (map[string]warehouse.Project, error) {

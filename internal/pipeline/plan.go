@@ -1,0 +1,55 @@
+package pipeline
+
+import (
+	"context"
+
+	"convsync/internal/extract"
+	"convsync/internal/load"
+)
+
+// FeedPlan is what a run would read of a feed, or why it could not.
+type FeedPlan struct {
+	Feed load.Feed
+	Plan extract.Plan
+	Err  error
+}
+
+// Plan tells what a run would read now. It takes no lock and writes nothing.
+// What fails a feed fails no other.
+func Plan(ctx context.Context, o Options) ([]FeedPlan, error) {
+	o.setDefaults()
+	if err := o.RefuseMixed(ctx); err != nil {
+		return nil, err
+	}
+	states, err := o.Destination.State(ctx, feedKeys(o.Feeds))
+	if err != nil {
+		return nil, err
+	}
+	var plans []FeedPlan
+	for i := range o.Feeds {
+		f := (&run{Options: o}).newFeedRun(&o.Feeds[i], states[o.Feeds[i].Feed])
+		plan, err := f.planNow(ctx)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			err = f.describe(err)
+		}
+		plans = append(plans, FeedPlan{f.Feed.Feed, plan, err})
+	}
+	return plans, nil
+}
+
+// planNow asks the source for its time, and plans by it.
+func (f *feedRun) planNow(ctx context.Context) (extract.Plan, error) {
+	if f.Refused != nil {
+		return extract.Plan{}, f.Refused
+	}
+	now, err := f.Reader.Now(ctx, f.Clock())
+	if err != nil {
+		return extract.Plan{}, err
+	}
+	f.now = extract.SecondOf(now)
+	f.coverage = extract.Believable(covered(f.state.Coverage), f.now)
+	return f.plan(), nil
+}
