@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -38,7 +38,7 @@ func newInitCommand(app *app) *cobra.Command {
 			"  convsync init --region uk --account acme-uk --project acme-team-4 --destination postgres\n" +
 			"  convsync init --base-url http://127.0.0.1:8088 --account acme-uk --project acme-team-4   # convsync simulate",
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return runInit(app, opts) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runInit(app, opts, cmd.Flags().Changed) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&opts.studioURL, "studio-url", "", "the project's address in the browser; says region, account and project")
@@ -56,19 +56,19 @@ func newInitCommand(app *app) *cobra.Command {
 	return cmd
 }
 
-func runInit(app *app, opts initOptions) error {
-	if err := oneOf("destination", opts.destination, "parquet", "postgres"); err != nil {
+// runInit asks a person for what was not given by a flag.
+func runInit(app *app, opts initOptions, given func(flag string) bool) error {
+	if err := checkKind(opts.destination); err != nil {
 		return err
 	}
 	if _, err := os.Lstat(opts.file); err == nil && !opts.force {
 		return usageError(fmt.Errorf("%s is there already: choose another with --file, or overwrite it with --force", opts.file))
 	}
-	if !config.IsVariableName(opts.keyEnv) || !config.IsVariableName(opts.postgresURLEnv) {
-		// Neither is quoted: it may be the key itself.
-		return usageError(errors.New("--key-env and --postgres-url-env take the name of a variable, such as POLYAI_API_KEY, not what it holds"))
+	if err := cmp.Or(checkVariable(opts.keyEnv), checkVariable(opts.postgresURLEnv)); err != nil {
+		return err
 	}
 	if isTerminal(app.stdin) {
-		if err := ask(&opts, app.stdin, app.stdout); err != nil {
+		if err := ask(&opts, given, app.stdin, app.stdout); err != nil {
 			return err
 		}
 	}
@@ -104,39 +104,6 @@ func (o *initOptions) missing() []string {
 		flags = append(flags, "--project")
 	}
 	return flags
-}
-
-// ask asks for what no flag says. An empty answer leaves it unsaid.
-func ask(o *initOptions, in io.Reader, out io.Writer) error {
-	lines := bufio.NewScanner(in)
-	question := func(text string, answer *string) error {
-		if *answer != "" {
-			return nil
-		}
-		fmt.Fprint(out, text+": ")
-		if !lines.Scan() {
-			return usageError(errors.New("the answers ended; nothing was written"))
-		}
-		*answer = strings.TrimSpace(lines.Text())
-		return nil
-	}
-	if o.region == "" && o.baseURL == "" && o.account == "" && o.project == "" {
-		if err := question("Studio URL of the project, as in the browser (empty: answer one by one)", &o.studioURL); err != nil {
-			return err
-		}
-	}
-	if o.studioURL != "" {
-		return nil
-	}
-	if o.baseURL == "" {
-		if err := question("Region (us, uk, eu, studio)", &o.region); err != nil {
-			return err
-		}
-	}
-	if err := question("Account id, such as acme-uk", &o.account); err != nil {
-		return err
-	}
-	return question("Project id, such as acme-team-4", &o.project)
 }
 
 // writeNew writes the file whole or not at all.

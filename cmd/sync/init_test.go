@@ -102,25 +102,63 @@ func TestInitSaysWhereItCannotWrite(t *testing.T) {
 		want(t, exitFailed, "cannot be written: no such file or directory; choose another with --file")
 }
 
+// unasked are the options where no flag was given.
+func unasked() initOptions {
+	return initOptions{keyEnv: "POLYAI_API_KEY", destination: "parquet", path: "./convsync-data", postgresURLEnv: "DATABASE_URL", start: "2026-01-01"}
+}
+
 func TestInitAsksForWhatNoFlagSays(t *testing.T) {
 	t.Parallel()
+	const studio = "https://studio.uk.poly.ai/a/b"
 	for name, c := range map[string]struct {
-		given   initOptions
+		given   map[string]string // flags
 		answers string
-		want    initOptions
+		want    func(o *initOptions)
+		asked   []string
 	}{
-		"a Studio URL answers all": {initOptions{}, "https://studio.uk.poly.ai/a/b\n", initOptions{studioURL: "https://studio.uk.poly.ai/a/b"}},
-		"one by one":               {initOptions{}, "\n uk \nacme-uk\nacme-team-4\n", initOptions{region: "uk", account: "acme-uk", project: "acme-team-4"}},
-		"the rest":                 {initOptions{baseURL: "http://localhost:1", account: "a"}, "p\n", initOptions{baseURL: "http://localhost:1", account: "a", project: "p"}},
-		"nothing":                  {initOptions{studioURL: "u"}, "", initOptions{studioURL: "u"}},
+		"Enter takes what stands in brackets": {nil, studio + strings.Repeat("\n", 5), func(o *initOptions) { o.studioURL = studio },
+			[]string{"[POLYAI_API_KEY]", "[parquet]", "[./convsync-data]", "[2026-01-01]"}},
+		"into Postgres": {nil, studio + "\nMY_KEY\npostgres\nMY_URL\n2026-02-03\n", func(o *initOptions) {
+			o.studioURL, o.keyEnv, o.destination, o.postgresURLEnv, o.start = studio, "MY_KEY", "postgres", "MY_URL", "2026-02-03"
+		}, []string{"[DATABASE_URL]"}},
+		"one by one": {nil, "\n uk \nacme-uk\nacme-team-4\n\n\n./lake\n\n", func(o *initOptions) {
+			o.region, o.account, o.project, o.path = "uk", "acme-uk", "acme-team-4", "./lake"
+		}, []string{"Region", "Account id", "Project id"}},
+		"the rest": {map[string]string{"base-url": "http://localhost:1", "account": "a", "destination": "parquet", "start": "2026-01-01"}, "p\n\n\n",
+			func(o *initOptions) { o.baseURL, o.account, o.project = "http://localhost:1", "a", "p" }, []string{"Project id", "[POLYAI_API_KEY]", "[./convsync-data]"}},
+		"again what will not do": {nil, studio + "\nsk-made-up!\nMY_KEY\nmysql\npostgres\n\n\n", func(o *initOptions) {
+			o.studioURL, o.keyEnv, o.destination = studio, "MY_KEY", "postgres"
+		}, []string{"take the name of a variable", "use parquet, postgres"}},
 	} {
 		var asked bytes.Buffer
-		got := c.given
-		if err := ask(&got, strings.NewReader(c.answers), &asked); err != nil || got != c.want {
+		got, want := unasked(), unasked()
+		got.studioURL, got.baseURL, got.account = c.given["studio-url"], c.given["base-url"], c.given["account"]
+		c.want(&want)
+		given := func(flag string) bool { _, ok := c.given[flag]; return ok }
+		if err := ask(&got, given, strings.NewReader(c.answers), &asked); err != nil || got != want {
 			t.Errorf("%s: got %+v, %v after %s", name, got, err, asked.String())
 		}
+		for _, s := range c.asked {
+			if !strings.Contains(asked.String(), s) {
+				t.Errorf("%s: nothing asked of %q: %s", name, s, asked.String())
+			}
+		}
+		if strings.Contains(asked.String(), "sk-made-up") {
+			t.Errorf("%s: what may be a key is shown", name)
+		}
 	}
-	if err := ask(&initOptions{}, strings.NewReader(""), &bytes.Buffer{}); err == nil {
-		t.Error("answers that end are no error")
+}
+
+func TestInitWritesNothingWhenTheAnswersEnd(t *testing.T) {
+	t.Parallel()
+	for _, answers := range []string{"", "https://studio.uk.poly.ai/a/b\n"} {
+		o := unasked()
+		if err := ask(&o, func(string) bool { return false }, strings.NewReader(answers), &bytes.Buffer{}); err == nil {
+			t.Errorf("answers that end after %q are no error", answers)
+		}
+	}
+	o := unasked()
+	if err := ask(&o, func(string) bool { return true }, strings.NewReader(""), &bytes.Buffer{}); err != nil {
+		t.Errorf("asks though every flag was given: %v", err)
 	}
 }

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"convsync/internal/config"
+)
+
+// interview asks a person, in lines.
+type interview struct {
+	given func(flag string) bool
+	lines *bufio.Scanner
+	out   io.Writer
+}
+
+// ask asks for what no flag gave. Enter takes what stands in brackets.
+func ask(o *initOptions, given func(flag string) bool, in io.Reader, out io.Writer) error {
+	q := &interview{given, bufio.NewScanner(in), out}
+	if err := q.project(o); err != nil {
+		return err
+	}
+	if err := q.put("key-env", "Name of the variable that holds the key (not the key)", &o.keyEnv, checkVariable); err != nil {
+		return err
+	}
+	if err := q.put("destination", "Destination, parquet or postgres", &o.destination, checkKind); err != nil {
+		return err
+	}
+	var err error
+	if o.destination == "postgres" {
+		err = q.put("postgres-url-env", "Name of the variable that holds the Postgres URL (not the URL)", &o.postgresURLEnv, checkVariable)
+	} else {
+		err = q.put("path", "Folder of the Parquet lake", &o.path, anything)
+	}
+	if err != nil {
+		return err
+	}
+	return q.put("start", "Where the history begins", &o.start, anything)
+}
+
+// project asks which one it is, in one answer or one by one.
+func (q *interview) project(o *initOptions) error {
+	if o.region == "" && o.baseURL == "" && o.account == "" && o.project == "" {
+		if err := q.put("studio-url", "Studio URL of the project, as in the browser (Enter: answer one by one)", &o.studioURL, anything); err != nil {
+			return err
+		}
+	}
+	if o.studioURL != "" {
+		return nil
+	}
+	if o.baseURL == "" {
+		if err := q.put("region", "Region (us, uk, eu, studio)", &o.region, anything); err != nil {
+			return err
+		}
+	}
+	if err := q.put("account", "Account id, such as acme-uk", &o.account, anything); err != nil {
+		return err
+	}
+	return q.put("project", "Project id, such as acme-team-4", &o.project, anything)
+}
+
+// put asks for what a flag says unless it was given, until the answer will do.
+func (q *interview) put(flag, text string, answer *string, check func(string) error) error {
+	if q.given(flag) {
+		return nil
+	}
+	if *answer != "" {
+		text += " [" + *answer + "]"
+	}
+	for {
+		fmt.Fprint(q.out, text+": ")
+		if !q.lines.Scan() {
+			return usageError(errors.New("the answers ended; nothing was written"))
+		}
+		said := strings.TrimSpace(q.lines.Text())
+		if said == "" {
+			return nil
+		}
+		err := check(said)
+		if err == nil {
+			*answer = said
+			return nil
+		}
+		fmt.Fprintln(q.out, err)
+	}
+}
+
+func anything(string) error { return nil }
+
+func checkKind(destination string) error {
+	return oneOf("destination", destination, "parquet", "postgres")
+}
+
+// checkVariable does not quote what it refuses: it may be the key itself.
+func checkVariable(name string) error {
+	if config.IsVariableName(name) {
+		return nil
+	}
+	return usageError(errors.New("--key-env and --postgres-url-env take the name of a variable, such as POLYAI_API_KEY, not what it holds"))
+}
