@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"convsync/internal/config"
+	"convsync/internal/load"
 	"convsync/internal/polyai"
 )
 
@@ -28,8 +29,9 @@ func newCheckCommand(app *app) *cobra.Command {
 
 // checklist prints findings and remembers whether one was bad.
 type checklist struct {
-	w      io.Writer
-	failed int
+	w             io.Writer
+	failed        int
+	misconfigured bool // something was, which no request was needed to find
 }
 
 func (c *checklist) ok(what, format string, args ...any) {
@@ -43,6 +45,24 @@ func (c *checklist) note(what, format string, args ...any) {
 func (c *checklist) wrong(what string, err error) {
 	c.failed++
 	fmt.Fprintf(c.w, "WRONG %-12s %s\n", what, strings.ReplaceAll(err.Error(), "\n", "\n                   "))
+}
+
+// misconfigure is wrong, by what is configured.
+func (c *checklist) misconfigure(what string, err error) {
+	c.misconfigured = true
+	c.wrong(what, err)
+}
+
+// end is the error of all that was wrong; nil: nothing was.
+func (c *checklist) end() error {
+	if c.failed == 0 {
+		return nil
+	}
+	code := exitFailed
+	if c.misconfigured {
+		code = exitUsage
+	}
+	return codedError(code, fmt.Errorf("%s to mend", counted(int64(c.failed), "thing")))
 }
 
 func runCheck(ctx context.Context, app *app) error {
@@ -62,21 +82,18 @@ func runCheck(ctx context.Context, app *app) error {
 	}
 	checkDestination(ctx, c, cfg)
 	checkNotify(ctx, c, cfg)
-	if c.failed > 0 {
-		return codedError(exitFailed, fmt.Errorf("%s to mend", counted(int64(c.failed), "thing")))
-	}
-	return nil
+	return c.end()
 }
 
 // checkProject asks for the last day's newest conversations of each environment.
 func checkProject(ctx context.Context, c *checklist, cfg *config.Config, p *config.Project) {
 	if _, err := p.APIKey.Resolve(ctx); err != nil {
-		c.wrong("key", err)
+		c.misconfigure("key", fmt.Errorf("%s: %w", p.ID, err))
 		return
 	}
 	client, err := newClient(cfg, p)
 	if err != nil {
-		c.wrong("host", err)
+		c.misconfigure("host", fmt.Errorf("%s: %w", p.ID, err))
 		return
 	}
 	for _, environment := range p.Environments {
@@ -201,4 +218,20 @@ func checkDestination(ctx context.Context, c *checklist, cfg *config.Config) {
 		return
 	}
 	c.ok("destination", "%s can be written", describeDestination(cfg))
+	checkStored(ctx, c, cfg, destination)
+}
+
+// checkStored compares the projects with those that the destination remembers.
+func checkStored(ctx context.Context, c *checklist, cfg *config.Config, destination load.Destination) {
+	stored, err := destination.Projects(ctx)
+	if err != nil {
+		c.wrong("projects", err)
+		return
+	}
+	for i := range cfg.Projects {
+		configured := storedProject(&cfg.Projects[i])
+		if err := load.MixedAmong(stored, &configured); err != nil {
+			c.wrong("projects", err)
+		}
+	}
 }

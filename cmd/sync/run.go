@@ -89,7 +89,7 @@ func runOnce(ctx context.Context, app *app, opts runOptions) (report *pipeline.R
 		return nil, false, err
 	}
 	if opts.dryRun {
-		return nil, true, dryRun(ctx, app, cfg, sync)
+		return nil, true, dryRun(ctx, app, cfg, sync, opts.output)
 	}
 	report, err = syncOnce(ctx, app, cfg, sync)
 	var locked *load.LockedError
@@ -268,30 +268,6 @@ func chooseProjects(cfg *config.Config, ids []string) ([]config.Project, error) 
 		chosen = append(chosen, cfg.Projects[i])
 	}
 	return chosen, nil
-}
-
-func dryRun(ctx context.Context, app *app, cfg *config.Config, o syncOptions) error {
-	run, err := newRun(ctx, app, cfg, o)
-	if err != nil {
-		return err
-	}
-	defer run.Destination.Close() //nolint:errcheck // nothing is written
-	plans, err := pipeline.Plan(ctx, *run)
-	if err != nil {
-		return err
-	}
-	for _, p := range plans {
-		fmt.Fprintf(app.stdout, "%s (%s): ", p.Feed.ProjectID, p.Feed.Environment)
-		if len(p.Plan.Spans)+len(p.Plan.Worklist) == 0 {
-			fmt.Fprintln(app.stdout, "nothing to read")
-			continue
-		}
-		fmt.Fprintf(app.stdout, "%s, and %d around open conversations\n", counted(int64(len(p.Plan.Spans)), "span"), len(p.Plan.Worklist))
-		for _, s := range p.Plan.Spans {
-			fmt.Fprintf(app.stdout, "  %s\n", s)
-		}
-	}
-	return nil
 }
 
 // counted writes a number of things for people.

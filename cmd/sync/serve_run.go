@@ -77,18 +77,20 @@ func (s *service) verify(ctx context.Context, cfg *config.Config, o syncOptions)
 
 func compare(ctx context.Context, run *pipeline.Options, depth time.Duration) error {
 	now := time.Now()
-	results, err := verifyFeeds(ctx, run, extract.Span{From: extract.SecondOf(now.Add(-depth)), Until: extract.SecondOf(now)})
+	results, failed, err := verifyFeeds(ctx, run, extract.Span{From: extract.SecondOf(now.Add(-depth)), Until: extract.SecondOf(now)})
 	if err != nil {
 		return err
 	}
+	unread := failedFeeds(failed, len(results))
 	found := 0
 	for _, r := range results {
 		found += len(r.Findings)
 	}
 	if found > 0 {
-		return fmt.Errorf("verify found %s: `convsync verify` lists them, --repair mends them", counted(int64(found), "difference"))
+		differ := fmt.Errorf("verify found %s: `convsync verify` lists them, --repair mends them", counted(int64(found), "difference"))
+		return errors.Join(differ, unread)
 	}
-	return nil
+	return unread
 }
 
 // logEnd logs what came of a run. What failed of single projects was logged by

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"convsync/internal/extract"
+	"convsync/internal/load"
 	"convsync/internal/pipeline"
 	"convsync/internal/verify"
 	"convsync/internal/warehouse"
@@ -70,40 +72,72 @@ func runVerify(ctx context.Context, app *app, opts verifyOptions) error {
 		return err
 	}
 	defer run.Destination.Close() //nolint:errcheck // nothing is written any more
-	results, err := verifyFeeds(ctx, run, span)
+	results, failed, err := verifyFeeds(ctx, run, span)
 	if err != nil {
 		return err
 	}
-	if err := printVerified(app.stdout, opts.output, span, results); err != nil {
+	if err := printVerified(app.stdout, opts.output, span, results, failed); err != nil {
 		return err
 	}
+	unread := failedFeeds(failed, len(results))
 	repairs := verify.Repairs(results)
 	switch {
 	case len(repairs) == 0:
-		return nil
+		return unread
 	case !opts.repair:
-		return codedError(exitPartial, errors.New("the destination and the source differ: `convsync verify --repair` with the same stretch mends it"))
+		differ := errors.New("the destination and the source differ: `convsync verify --repair` with the same stretch mends it")
+		return codedError(exitPartial, errors.Join(differ, unread))
 	}
 	run.Repairs = repairs
 	report, err := pipeline.Run(ctx, *run)
 	if err := printReport(app.stderr, "text", report); err != nil {
 		return err
 	}
-	return outcome(ctx, report, err, false)
+	return cmp.Or(outcome(ctx, report, err, false), unread)
 }
 
-func verifyFeeds(ctx context.Context, run *pipeline.Options, span extract.Span) ([]*verify.Result, error) {
-	var results []*verify.Result
+// failedFeed is a feed that could not be asked, and why.
+type failedFeed struct {
+	load.Feed
+	err error
+}
+
+// failedFeeds is the error of a command of which some feeds failed beside
+// others that did not; nil: none failed.
+func failedFeeds(failed []failedFeed, succeeded int) error {
+	if len(failed) == 0 {
+		return nil
+	}
+	code := exitPartial
+	if succeeded == 0 {
+		code = exitFailed
+	}
+	var said []error
+	for _, f := range failed {
+		said = append(said, f.err)
+	}
+	return codedError(code, errors.Join(said...))
+}
+
+// verifyFeeds verifies each feed for itself. Its error ends it all.
+func verifyFeeds(ctx context.Context, run *pipeline.Options, span extract.Span) (results []*verify.Result, failed []failedFeed, err error) {
+	if err := run.RefuseMixed(ctx); err != nil {
+		return nil, nil, err
+	}
 	for i := range run.Feeds {
 		f := &run.Feeds[i]
 		f.Rules.OpenSince = warehouse.TimestampOf(time.Now().Add(-run.OpenAgeLimit))
 		result, err := verify.Feed(ctx, f, run.Destination, span)
-		if err != nil {
-			return nil, err
+		switch {
+		case ctx.Err() != nil:
+			return nil, nil, ctx.Err()
+		case err != nil:
+			failed = append(failed, failedFeed{f.Feed, err})
+		default:
+			results = append(results, result)
 		}
-		results = append(results, result)
 	}
-	return results, nil
+	return results, failed, nil
 }
 
 // verified is `convsync verify --output json`.
@@ -125,6 +159,7 @@ type verifiedFeed struct {
 	Missing     int64             `json:"missing_at_source"`
 	Unreadable  int64             `json:"unreadable"`
 	Findings    []verifiedFinding `json:"findings"`
+	Error       string            `json:"error,omitempty"` // why it could not be verified
 }
 
 type verifiedFinding struct {
@@ -133,8 +168,19 @@ type verifiedFinding struct {
 	Kind           string    `json:"kind"`
 }
 
-func printVerified(w io.Writer, output string, span extract.Span, results []*verify.Result) error {
-	out := verified{From: span.From.Time(), Until: span.Until.Time()}
+func printVerified(w io.Writer, output string, span extract.Span, results []*verify.Result, failed []failedFeed) error {
+	out := newVerified(span, results, failed)
+	if output == "json" {
+		return json.NewEncoder(w).Encode(out)
+	}
+	for i := range out.Projects {
+		out.Projects[i].print(w, span)
+	}
+	return nil
+}
+
+func newVerified(span extract.Span, results []*verify.Result, failed []failedFeed) *verified {
+	out := &verified{From: span.From.Time(), Until: span.Until.Time()}
 	for _, r := range results {
 		feed := verifiedFeed{
 			ProjectID: r.Feed.ProjectID, Environment: r.Feed.Environment, Listed: r.Listed, Stored: r.Stored, Turns: r.Turns, Same: r.Same,
@@ -145,32 +191,40 @@ func printVerified(w io.Writer, output string, span extract.Span, results []*ver
 		}
 		out.Projects = append(out.Projects, feed)
 	}
-	if output == "json" {
-		return json.NewEncoder(w).Encode(out)
+	for _, f := range failed {
+		out.Projects = append(out.Projects, verifiedFeed{
+			ProjectID: f.ProjectID, Environment: f.Environment, Findings: []verifiedFinding{}, Error: f.err.Error(),
+		})
 	}
-	for _, p := range out.Projects {
-		fmt.Fprintf(w, "%s (%s), %s: %d listed by the source, %d stored with %d turns, %d the same\n",
-			p.ProjectID, p.Environment, span, p.Listed, p.Stored, p.Turns, p.Same)
-		for _, also := range []struct {
-			n    int64
-			what string
-		}{
-			{p.Older, "stored by older rules, which is no difference"}, {p.Open, "in progress, and change by themselves"},
-			{p.Missing, "marked as no longer listed"}, {p.Unreadable, "listed that cannot be read (see the table rejects)"},
-		} {
-			if also.n > 0 {
-				fmt.Fprintf(w, "  %d %s\n", also.n, also.what)
-			}
-		}
-		for i, f := range p.Findings {
-			if i == shownFindings {
-				fmt.Fprintf(w, "  and %d more: --output json lists all\n", len(p.Findings)-i)
-				break
-			}
-			fmt.Fprintf(w, "  %-10s %s, started %s\n", f.Kind, f.ConversationID, f.StartedAt.Format(time.RFC3339Nano))
+	return out
+}
+
+// print shows people what came of a feed.
+func (p *verifiedFeed) print(w io.Writer, span extract.Span) {
+	if p.Error != "" {
+		fmt.Fprintf(w, "%s (%s), %s: could not be verified\n", p.ProjectID, p.Environment, span)
+		return
+	}
+	fmt.Fprintf(w, "%s (%s), %s: %d listed by the source, %d stored with %d turns, %d the same\n",
+		p.ProjectID, p.Environment, span, p.Listed, p.Stored, p.Turns, p.Same)
+	for _, also := range []struct {
+		n    int64
+		what string
+	}{
+		{p.Older, "stored by older rules, which is no difference"}, {p.Open, "in progress, and change by themselves"},
+		{p.Missing, "marked as no longer listed"}, {p.Unreadable, "listed that cannot be read (see the table rejects)"},
+	} {
+		if also.n > 0 {
+			fmt.Fprintf(w, "  %d %s\n", also.n, also.what)
 		}
 	}
-	return nil
+	for i, f := range p.Findings {
+		if i == shownFindings {
+			fmt.Fprintf(w, "  and %d more: --output json lists all\n", len(p.Findings)-i)
+			break
+		}
+		fmt.Fprintf(w, "  %-10s %s, started %s\n", f.Kind, f.ConversationID, f.StartedAt.Format(time.RFC3339Nano))
+	}
 }
 
 // shownFindings is how many people are shown of a project.

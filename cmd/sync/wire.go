@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -93,13 +94,15 @@ type sourceSide struct {
 }
 
 // newSourceSide makes the feeds of the projects. Projects whose key and host
-// are the same share one budget of requests.
+// are the same share one budget of requests. A project whose key cannot be had
+// is refused, and fails alone, unless that is so of all.
 func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Project, log *slog.Logger) (*sourceSide, error) {
 	side := &sourceSide{stats: &extract.Stats{}}
 	// A feed alone may use all slots, and what waits of the others holds none.
 	walks := int64(cfg.Sync.Workers.Extract)
 	slots := semaphore.NewWeighted(walks)
 	budgets := map[string]*extract.Budget{}
+	var keyless []error
 	for i := range projects {
 		p := &projects[i]
 		client, err := newClient(cfg, p)
@@ -107,8 +110,11 @@ func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Pr
 			return nil, usageError(fmt.Errorf("project %s: base_url: %w", p.ID, err))
 		}
 		key, err := p.APIKey.Resolve(ctx)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		if err != nil {
-			return nil, usageError(fmt.Errorf("project %s: %w", p.ID, err))
+			keyless = append(keyless, fmt.Errorf("project %s: %w", p.ID, err))
 		}
 		shared := dataURL(p) + "\x00" + key
 		if budgets[shared] == nil {
@@ -116,13 +122,7 @@ func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Pr
 			budgets[shared] = budget
 			side.budgets = append(side.budgets, pipeline.Budget{Budget: budget, Host: hostOf(dataURL(p)), Project: p.StoredID})
 		}
-		side.projects = append(side.projects, load.Project{
-			Project: warehouse.Project{
-				ProjectID: p.StoredID, Name: p.ID, AccountID: p.AccountID,
-				Region: warehouse.Text(cmp.Or(p.Region, hostOf(p.BaseURL))), TimeZone: p.TimeZone,
-			},
-			Environments: p.Environments,
-		})
+		side.projects = append(side.projects, load.Project{Project: storedProject(p), Environments: p.Environments})
 		for _, environment := range p.Environments {
 			reader := &extract.Reader{
 				Source: client, AccountID: p.AccountID, ProjectID: p.ID, Environment: environment,
@@ -136,11 +136,22 @@ func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Pr
 					AccountID: p.AccountID, ProjectID: p.ID, StoreAs: p.StoredID, Environment: environment,
 					APIVersion: p.APIVersion, PhoneRegion: phoneRegions[p.Region], AudioBaseURL: agentsURL(p),
 				},
-				Start: extract.SecondOf(p.Start),
+				Start: extract.SecondOf(p.Start), Refused: err,
 			})
 		}
 	}
+	if len(keyless) == len(projects) {
+		return nil, usageError(errors.Join(keyless...))
+	}
 	return side, nil
+}
+
+// storedProject is a project as the destination remembers it.
+func storedProject(p *config.Project) warehouse.Project {
+	return warehouse.Project{
+		ProjectID: p.StoredID, Name: p.ID, AccountID: p.AccountID,
+		Region: warehouse.Text(cmp.Or(p.Region, hostOf(p.BaseURL))), TimeZone: p.TimeZone,
+	}
 }
 
 func hostOf(baseURL string) string {

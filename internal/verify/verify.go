@@ -52,6 +52,9 @@ type Result struct {
 
 // Feed verifies what started within the span.
 func Feed(ctx context.Context, f *pipeline.Feed, archive load.Archive, span extract.Span) (*Result, error) {
+	if f.Refused != nil {
+		return nil, fmt.Errorf("project %s (%s): %w", f.ProjectID, f.Environment, f.Refused)
+	}
 	result := &Result{Feed: f.Feed}
 	density, before := 0.0, extract.Second(0)
 	for spans := []extract.Span{span}; len(spans) > 0; {

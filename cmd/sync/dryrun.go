@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"convsync/internal/config"
+	"convsync/internal/pipeline"
+)
+
+// planned is `convsync run --dry-run --output json`.
+type planned struct {
+	Projects []plannedFeed `json:"projects"`
+}
+
+type plannedFeed struct {
+	ProjectID   string        `json:"project_id"`
+	Environment string        `json:"environment"`
+	Spans       []plannedSpan `json:"spans"`
+	Worklist    int           `json:"worklist"`        // narrow spans around open conversations
+	Error       string        `json:"error,omitempty"` // why nothing could be planned
+}
+
+type plannedSpan struct {
+	From  time.Time `json:"from"`
+	Until time.Time `json:"until"`
+}
+
+func dryRun(ctx context.Context, app *app, cfg *config.Config, o syncOptions, output string) error {
+	run, err := newRun(ctx, app, cfg, o)
+	if err != nil {
+		return err
+	}
+	defer run.Destination.Close() //nolint:errcheck // nothing is written
+	plans, err := pipeline.Plan(ctx, *run)
+	if err != nil {
+		return err
+	}
+	if err := printPlans(app.stdout, output, plans); err != nil {
+		return err
+	}
+	var failed []failedFeed
+	for _, p := range plans {
+		if p.Err != nil {
+			failed = append(failed, failedFeed{p.Feed, p.Err})
+		}
+	}
+	return failedFeeds(failed, len(plans)-len(failed))
+}
+
+func printPlans(w io.Writer, output string, plans []pipeline.FeedPlan) error {
+	out := planned{Projects: []plannedFeed{}}
+	for _, p := range plans {
+		feed := plannedFeed{
+			ProjectID: p.Feed.ProjectID, Environment: p.Feed.Environment,
+			Spans: []plannedSpan{}, Worklist: len(p.Plan.Worklist),
+		}
+		for _, s := range p.Plan.Spans {
+			feed.Spans = append(feed.Spans, plannedSpan{s.From.Time(), s.Until.Time()})
+		}
+		if p.Err != nil {
+			feed.Error = p.Err.Error()
+		}
+		out.Projects = append(out.Projects, feed)
+	}
+	if output == "json" {
+		return json.NewEncoder(w).Encode(out)
+	}
+	for _, p := range out.Projects {
+		p.print(w)
+	}
+	return nil
+}
+
+// print shows people what would be read of a feed.
+func (p *plannedFeed) print(w io.Writer) {
+	fmt.Fprintf(w, "%s (%s): ", p.ProjectID, p.Environment)
+	switch {
+	case p.Error != "":
+		fmt.Fprintln(w, "could not be planned")
+		return
+	case len(p.Spans)+p.Worklist == 0:
+		fmt.Fprintln(w, "nothing to read")
+		return
+	}
+	fmt.Fprintf(w, "%s, and %d around open conversations\n", counted(int64(len(p.Spans)), "span"), p.Worklist)
+	for _, s := range p.Spans {
+		fmt.Fprintf(w, "  %s to %s\n", s.From.Format(time.RFC3339), s.Until.Format(time.RFC3339))
+	}
+}
