@@ -31,7 +31,7 @@ func TestAPanicInASliceIsAnErrorOfItsFeedAndHoldsNoSlot(t *testing.T) {
 	if !regexp.MustCompile(`panic with a string at caught_test\.go:\d+$`).MatchString(err.Error()) {
 		t.Errorf("it says %v", err)
 	}
-	if !r.Slots.TryAcquire(4) {
+	if !r.Slots.TryAcquire(4) || !r.Walks.TryAcquire(4) {
 		t.Error("a slot is held for ever")
 	}
 }
