@@ -15,8 +15,8 @@ func newSchemaCommand(app *app) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:     "schema [table...]",
-		Short:   "Print the data dictionary: tables, columns, types, meaning, source",
-		Long:    "Schema prints what lands in both destinations. Without a table it prints all of them.",
+		Short:   "Print the data dictionary: tables, views, columns, types, meaning, source",
+		Long:    "Schema prints what lands in both destinations, and the views over it. Without a table it prints all of them.",
 		Example: "  convsync schema\n  convsync schema turns --output json\n  convsync schema --output sql",
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return tableNames(), cobra.ShellCompDirectiveNoFileComp
@@ -27,16 +27,19 @@ func newSchemaCommand(app *app) *cobra.Command {
 	return cmd
 }
 
+// declared are the tables, then the views.
+func declared() []warehouse.Spec { return append(warehouse.Specs(), warehouse.Views()...) }
+
 func tableNames() []string {
 	var names []string
-	for _, s := range warehouse.Specs() {
+	for _, s := range declared() {
 		names = append(names, s.Name)
 	}
 	return names
 }
 
 func runSchema(w io.Writer, output string, tables []string) error {
-	specs := warehouse.Specs()
+	specs := declared()
 	for _, table := range tables {
 		if !slices.Contains(tableNames(), table) {
 			return usageError(fmt.Errorf("there is no table %s; there are %s", table, strings.Join(tableNames(), ", ")))

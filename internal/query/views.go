@@ -19,7 +19,8 @@ var columnTypes = map[warehouse.Type]string{
 	warehouse.TypeTimestamp: "TIMESTAMP WITH TIME ZONE", warehouse.TypeTextList: "VARCHAR[]",
 }
 
-// lakeViews are the statements that make a view of each table.
+// lakeViews are the statements that make a view of each table, and the views
+// for analysts over these.
 func lakeViews(path string) (statements []string, err error) {
 	if _, err := os.Stat(filepath.Join(path, "_sync", "lake.json")); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -37,6 +38,9 @@ func lakeViews(path string) (statements []string, err error) {
 			view += " UNION ALL BY NAME " + stored(path, &table)
 		}
 		statements = append(statements, view)
+	}
+	for _, view := range warehouse.Views() {
+		statements = append(statements, fmt.Sprintf("CREATE VIEW %s AS %s", name(view.Name), view.Select))
 	}
 	return statements, nil
 }

@@ -4,16 +4,21 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
-// WriteMarkdown writes the data dictionary of the tables for people.
+// WriteMarkdown writes the data dictionary of tables and views for people.
 func WriteMarkdown(w io.Writer, specs []Spec) error {
 	var b strings.Builder
 	b.WriteString("# Data dictionary\n\nMade by `convsync schema`; do not edit. Times are UTC. NULL means not known or not said.\n")
 	b.WriteString(aboutLakes)
 	for _, s := range specs {
-		fmt.Fprintf(&b, "\n## %s\n\n%s Key: `%s`.\n\n", s.Name, s.Doc, strings.Join(s.Key, "`, `"))
+		kind := ""
+		if s.Select != "" {
+			kind = "View. "
+		}
+		fmt.Fprintf(&b, "\n## %s\n\n%s%s Key: `%s`.\n\n", s.Name, kind, s.Doc, strings.Join(s.Key, "`, `"))
 		b.WriteString("| column | type | null | meaning | source |\n| --- | --- | --- | --- | --- |\n")
 		for _, c := range s.Columns {
 			null := "no"
@@ -43,17 +48,20 @@ many turns there are.
 // MarshalText is the type's name in the dictionary's JSON.
 func (t Type) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-// WriteJSON writes the data dictionary of the tables for programs.
+// WriteJSON writes the data dictionary of tables and views for programs.
 func WriteJSON(w io.Writer, specs []Spec) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
+	isView := func(s Spec) bool { return s.Select != "" }
+	isTable := func(s Spec) bool { return s.Select == "" }
 	return enc.Encode(struct {
 		Tables []Spec `json:"tables"`
-	}{specs})
+		Views  []Spec `json:"views"`
+	}{slices.DeleteFunc(slices.Clone(specs), isView), slices.DeleteFunc(slices.Clone(specs), isTable)})
 }
 
-// WriteSQL writes the tables' contract as CREATE TABLE statements with
+// WriteSQL writes the contract as CREATE TABLE and CREATE VIEW statements with
 // comments: logical tables, without partitions or physical keys.
 func WriteSQL(w io.Writer, specs []Spec) error {
 	var b strings.Builder
@@ -61,16 +69,14 @@ func WriteSQL(w io.Writer, specs []Spec) error {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintf(&b, "CREATE TABLE %s (\n", s.Name)
-		for _, c := range s.Columns {
-			null := ""
-			if !c.Nullable {
-				null = " NOT NULL"
-			}
-			fmt.Fprintf(&b, "    %s %s%s,\n", c.Name, c.Type.Postgres(), null)
+		kind := "TABLE"
+		if s.Select == "" {
+			writeTable(&b, &s)
+		} else {
+			kind = "VIEW"
+			fmt.Fprintf(&b, "CREATE VIEW %s AS\n%s;\n", s.Name, s.Select)
 		}
-		fmt.Fprintf(&b, "    PRIMARY KEY (%s)\n);\n", strings.Join(s.Key, ", "))
-		fmt.Fprintf(&b, "COMMENT ON TABLE %s IS %s;\n", s.Name, quoteSQL(s.Doc))
+		fmt.Fprintf(&b, "COMMENT ON %s %s IS %s;\n", kind, s.Name, quoteSQL(s.Doc))
 		for _, c := range s.Columns {
 			doc := c.Doc
 			if c.Unit != "" {
@@ -81,6 +87,18 @@ func WriteSQL(w io.Writer, specs []Spec) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func writeTable(b *strings.Builder, s *Spec) {
+	fmt.Fprintf(b, "CREATE TABLE %s (\n", s.Name)
+	for _, c := range s.Columns {
+		null := ""
+		if !c.Nullable {
+			null = " NOT NULL"
+		}
+		fmt.Fprintf(b, "    %s %s%s,\n", c.Name, c.Type.Postgres(), null)
+	}
+	fmt.Fprintf(b, "    PRIMARY KEY (%s)\n);\n", strings.Join(s.Key, ", "))
 }
 
 func quoteSQL(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

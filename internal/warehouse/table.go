@@ -35,13 +35,16 @@ type ColumnSpec struct {
 	Volatile bool   `json:"-"`
 }
 
-// Spec describes a table without its Go row type.
+// Spec describes a table without its Go row type, or a view.
 type Spec struct {
 	Name    string       `json:"name"`
 	Doc     string       `json:"meaning"`
 	Key     []string     `json:"key"`
 	ByStart bool         `json:"partitioned_by_start"`
 	Columns []ColumnSpec `json:"columns"`
+	// Select is what a view shows, in SQL that Postgres and DuckDB take alike,
+	// with the tables unqualified; "" for a table.
+	Select string `json:"-"`
 }
 
 // Spec describes the table.

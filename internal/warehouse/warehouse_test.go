@@ -186,7 +186,7 @@ func TestJSONNumbersHashByValue(t *testing.T) {
 
 func TestTheDeclarationsAreConsistent(t *testing.T) {
 	t.Parallel()
-	for _, s := range Specs() {
+	for _, s := range append(Specs(), Views()...) {
 		seen := map[string]bool{}
 		for _, c := range s.Columns {
 			if seen[c.Name] {

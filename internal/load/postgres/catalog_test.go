@@ -68,6 +68,45 @@ func TestEachPartitionedTableHasADefaultPartitionAndOneIndexBeyondTheKeysIsMade(
 	}
 }
 
+func TestTheMigrationsMakeTheViewsThatAreDeclared(t *testing.T) {
+	t.Parallel()
+	_, database := prepared(t)
+	conn := connect(t, inSchema(t, database, "polyai"))
+	for _, v := range warehouse.Views() {
+		if _, err := conn.Exec(t.Context(), "CREATE TEMPORARY VIEW declared AS "+v.Select); err != nil {
+			t.Fatal(err)
+		}
+		var made, declared string
+		if err := conn.QueryRow(t.Context(), "SELECT pg_get_viewdef('polyai."+v.Name+"'::regclass), pg_get_viewdef('pg_temp.declared'::regclass)").Scan(&made, &declared); err != nil {
+			t.Fatal(err)
+		}
+		if made != declared {
+			t.Errorf("%s is made as\n%s\nand declared as\n%s", v.Name, made, declared)
+		}
+		var columns []string
+		err := conn.QueryRow(t.Context(), `SELECT array(SELECT attname || ' ' || format_type(atttypid, atttypmod)
+			FROM pg_attribute WHERE attrelid = ('polyai.' || $1)::regclass ORDER BY attnum)`, v.Name).Scan(&columns)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		for _, c := range v.Columns {
+			want = append(want, c.Name+" "+c.Type.Postgres())
+		}
+		if !slices.Equal(columns, want) {
+			t.Errorf("%s has the columns %v, want %v", v.Name, columns, want)
+		}
+		if _, err := conn.Exec(t.Context(), "DROP VIEW declared"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var views int
+	err := conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_class WHERE relkind = 'v' AND relnamespace = 'polyai'::regnamespace").Scan(&views)
+	if err != nil || views != len(warehouse.Views()) {
+		t.Errorf("there are %d views, and %d are declared; %v", views, len(warehouse.Views()), err)
+	}
+}
+
 // catalog describes the tables that connections to the URL find.
 func catalog(t *testing.T, database string) map[string]described {
 	conn := connect(t, database)

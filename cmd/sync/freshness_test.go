@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"convsync/internal/load"
+	"convsync/internal/load/pgtest"
+	"convsync/internal/query"
+	"convsync/internal/simulate"
+	"convsync/internal/warehouse"
+)
+
+// view reads a view for analysts, its columns by name, in the order of its key:
+// a lake's by DuckDB, a database's by plain SQL.
+func view(t *testing.T, name, lake, database string) (rows []map[string]any) {
+	t.Helper()
+	views := warehouse.Views()
+	spec := views[slices.IndexFunc(views, func(s warehouse.Spec) bool { return s.Name == name })]
+	var values [][]any
+	order := " ORDER BY " + strings.Join(spec.Key, ", ")
+	if lake != "" {
+		db, err := query.OpenLake(t.Context(), lake)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		result, err := db.Query(t.Context(), "SELECT * FROM "+name+order)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values = result.Rows
+	} else {
+		conn, err := pgx.Connect(t.Context(), database)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(context.WithoutCancel(t.Context()))
+		found, err := conn.Query(t.Context(), "SELECT * FROM polyai."+name+order)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if values, err = pgx.CollectRows(found, func(row pgx.CollectableRow) ([]any, error) { return row.Values() }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, v := range values {
+		row := map[string]any{}
+		for i, c := range spec.Columns {
+			row[c.Name] = plainValue(c.Type, v[i])
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// freshLines are rows of the view freshness as `convsync status` has them.
+func freshLines(t *testing.T, config string) (rows []map[string]any) {
+	t.Helper()
+	var report statusReport
+	r := convsync(t, nil, "status", "--config", config, "--output", "json")
+	if err := json.Unmarshal([]byte(r.stdout), &report); err != nil {
+		t.Fatal(err, r)
+	}
+	for _, f := range report.Feeds {
+		row := map[string]any{
+			"project_id": f.ProjectID, "environment": f.Environment, "newest_started_at": orNil(f.Newest), "covered_until": orNil(f.Watermark),
+			"open_conversations": int64(f.Open),
+			"arrivals":           int64(0), "arrival_p50_seconds": nil, "arrival_p95_seconds": nil, "arrival_p99_seconds": nil,
+			"finals": int64(0), "final_p50_seconds": nil, "final_p95_seconds": nil, "final_p99_seconds": nil,
+		}
+		for _, l := range f.Lateness {
+			if l.Measure != load.LateChange {
+				row[l.Measure+"s"] = l.Conversations
+				row[l.Measure+"_p50_seconds"], row[l.Measure+"_p95_seconds"], row[l.Measure+"_p99_seconds"] = l.P50, l.P95, l.P99
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func orNil(t *time.Time) any {
+	if t == nil {
+		return nil
+	}
+	return t.UTC()
+}
+
+// TestFreshnessIsTheSameEverywhere follows a source for some hours, and holds
+// that the view says the same in both destinations, and what `status` says.
+func TestFreshnessIsTheSameEverywhere(t *testing.T) {
+	t.Parallel()
+	now := time.Now().UTC().Truncate(time.Second)
+	var clock atomic.Int64
+	project := func(id string, environments ...simulate.Environment) simulate.Project {
+		return simulate.Project{AccountID: "acme-uk", ID: id, From: now.Add(-72 * time.Hour), To: now, TurnsMean: 2, Environments: environments}
+	}
+	simulator, err := simulate.New(simulate.Options{
+		Seed: 5, Now: func() time.Time { return time.Unix(clock.Load(), 0) }, Deviations: simulate.Deviations{LateArrivals: true, NeverEnding: true},
+		Projects: []simulate.Project{
+			project("acme-team-1", simulate.Environment{Name: "live", Conversations: 3000}, simulate.Environment{Name: "sandbox", Conversations: 400}),
+			project("acme-team-2", simulate.Environment{Name: "live", Conversations: 2}),
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(simulator)
+	t.Cleanup(server.Close)
+	lake, database := filepath.Join(t.TempDir(), "lake"), pgtest.URL(t)
+	configs := map[string]string{"Parquet": into(lake), "Postgres": intoPostgres(database)}
+	for name, destination := range configs {
+		configs[name] = inFolder(t, "convsync.yaml")
+		writeFile(t, configs[name], fmt.Sprintf("source: { base_url: %q, account_id: acme-uk, api_key: made-up-key,\n"+
+			"  projects: [{ id: acme-team-1, environments: [live, sandbox] }, { id: acme-team-2 }] }\ndestination: { %s }\nsync: { start: %s }\n",
+			server.URL, destination, now.AddDate(0, 0, -4).Format(time.DateOnly)))
+	}
+	for _, ago := range []time.Duration{30 * time.Hour, 3 * time.Hour, 0} {
+		clock.Store(now.Add(-ago).Unix())
+		for _, config := range configs {
+			run(t, config, exitOK)
+		}
+	}
+	inLake, inDatabase := view(t, "freshness", lake, ""), view(t, "freshness", "", database)
+	for name, got := range map[string][]map[string]any{"Parquet": inLake, "Postgres": inDatabase} {
+		if want := freshLines(t, configs[name]); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: freshness is\n%v\nand status says\n%v", name, got, want)
+		}
+	}
+	for i, row := range inLake { // runs at two moments see things late by some seconds more or less
+		for _, column := range []string{"project_id", "environment", "newest_started_at", "covered_until", "arrivals", "finals", "open_conversations"} {
+			if other := inDatabase[i][column]; !reflect.DeepEqual(row[column], other) {
+				t.Errorf("row %d: %s is %v in the lake and %v in the database", i, column, row[column], other)
+			}
+		}
+	}
+	if first := inLake[0]; first["arrivals"].(int64) < 100 || first["open_conversations"].(int64) == 0 || first["arrival_p99_seconds"].(float64) < 3600 {
+		t.Errorf("too little happened to compare: %v", first)
+	}
+}
+
+// TestAViewComesByMigrate takes a database back to how an older version left it.
+func TestAViewComesByMigrate(t *testing.T) {
+	t.Parallel()
+	_, server := past(t, 50, 2, simulate.Deviations{})
+	database := pgtest.URL(t)
+	config := configure(t, server.URL, intoPostgres(database))
+	run(t, config, exitOK)
+	pgtest.Exec(t, database, "DROP VIEW polyai.freshness", "DELETE FROM polyai.goose_db_version WHERE version_id = 3")
+	convsync(t, nil, "run", "--config", config).want(t, exitFailed, "convsync migrate")
+	convsync(t, nil, "migrate", "--config", config).want(t, exitOK, "layout 3")
+	run(t, config, exitOK)
+	if rows := view(t, "freshness", "", database); len(rows) != 1 || rows[0]["newest_started_at"] == nil {
+		t.Errorf("freshness is %v", rows)
+	}
+}
+
+func TestTheDictionaryHasTheViews(t *testing.T) {
+	t.Parallel()
+	convsync(t, nil, "schema", "freshness").want(t, exitOK, "## freshness", "View.", "arrival_p99_seconds")
+	convsync(t, nil, "schema", "freshness", "--output", "json").want(t, exitOK, `"tables": []`, `"views": [`)
+	sql := inFolder(t, "tables.sql")
+	r := convsync(t, nil, "schema", "--output", "sql")
+	r.want(t, exitOK)
+	if err := os.WriteFile(sql, []byte(r.stdout), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Exec(t, pgtest.URL(t), readFile(t, sql)) // it is SQL
+}
