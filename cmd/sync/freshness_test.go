@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -17,7 +19,10 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"convsync/internal/load"
+	"convsync/internal/load/loadtest"
+	"convsync/internal/load/parquet"
 	"convsync/internal/load/pgtest"
+	"convsync/internal/load/postgres"
 	"convsync/internal/query"
 	"convsync/internal/simulate"
 	"convsync/internal/warehouse"
@@ -150,6 +155,82 @@ func TestFreshnessIsTheSameEverywhere(t *testing.T) {
 	if first := inLake[0]; first["arrivals"].(int64) < 100 || first["open_conversations"].(int64) == 0 || first["arrival_p99_seconds"].(float64) < 3600 {
 		t.Errorf("too little happened to compare: %v", first)
 	}
+}
+
+// TestFreshnessHasThePercentilesOfTheBuckets loads conversations that are late
+// by anything from seconds to months.
+func TestFreshnessHasThePercentilesOfTheBuckets(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	now := time.Now()
+	lake, database := filepath.Join(t.TempDir(), "lake"), pgtest.URL(t)
+	inLake, err := parquet.Open(parquet.Options{Path: lake})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inDatabase, err := postgres.Open(t.Context(), postgres.Options{URL: func(context.Context) (string, error) { return database, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { inDatabase.Close() })
+	batches := map[load.Feed][]*warehouse.Rows{}
+	var feeds []load.Feed
+	for i, n := range []int{1, 2, 3, 19, 20, 21, 40, 60, 80, 99, 100, 101, 110, 120, 130, 140, 150, 200, 201} {
+		feed := load.Feed{ProjectID: fmt.Sprintf("p-%02d", i), Environment: loadtest.Live}
+		feeds = append(feeds, feed)
+		for j := range n {
+			late := time.Duration(math.Exp(random.Float64()*math.Log(50*24*3600)) * float64(time.Second))
+			batches[feed] = append(batches[feed], loadtest.Conversation(feed.ProjectID, fmt.Sprint("c-", j), now.Add(-late), loadtest.Turns(1)))
+		}
+	}
+	for name, destination := range map[string]load.Destination{"Parquet": inLake, "Postgres": inDatabase} {
+		loadAll(t, destination, feeds, batches)
+		summaries, err := destination.Summary(t.Context(), feeds)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := map[string]func() []map[string]any{
+			"Parquet":  func() []map[string]any { return view(t, "freshness", lake, "") },
+			"Postgres": func() []map[string]any { return view(t, "freshness", "", database) },
+		}[name]()
+		if len(rows) != len(feeds) {
+			t.Fatalf("%s: freshness has %d rows", name, len(rows))
+		}
+		for i, row := range rows {
+			for column, share := range map[string]float64{"p50": 0.50, "p95": 0.95, "p99": 0.99} {
+				bound, n := load.Late(summaries[feeds[i]].Lateness, load.LateArrival, share)
+				if got := row["arrival_"+column+"_seconds"]; got != bound.Seconds() || row["arrivals"] != n || row["final_"+column+"_seconds"] != got {
+					t.Errorf("%s: %s of %d is %v of %v, want %v", name, column, n, got, row["arrivals"], bound.Seconds())
+				}
+			}
+		}
+	}
+}
+
+// loadAll loads a batch of each feed, as one run.
+func loadAll(t testing.TB, destination load.Destination, feeds []load.Feed, batches map[load.Feed][]*warehouse.Rows) {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(destination.Prepare(t.Context()))
+	w, err := destination.Begin(t.Context(), load.Owner{RunID: "run-1", Started: warehouse.TimestampOf(time.Now())})
+	must(err)
+	for i, feed := range feeds {
+		stretch := &load.Stretch{ID: load.StretchID(i), Feed: feed, RunID: "run-1", At: warehouse.TimestampOf(time.Now())}
+		var rows []*warehouse.Rows // the loader owns what it is given
+		for _, r := range batches[feed] {
+			rows = append(rows, loadtest.Clone(r))
+		}
+		must(w.Stage(t.Context(), &load.Batch{Stretch: stretch.ID, Feed: feed, Rows: rows, LiveSince: 1}))
+		_, err := w.Publish(t.Context(), stretch)
+		must(err)
+	}
+	must(w.Finish(t.Context(), &warehouse.SyncRun{RunID: "run-1", Kind: "incremental", Status: warehouse.RunSucceeded}))
+	must(w.Close())
 }
 
 // TestAViewComesByMigrate takes a database back to how an older version left it.
