@@ -22,6 +22,10 @@ type Destination interface {
 	State(ctx context.Context, feeds []Feed) (map[Feed]FeedState, error)
 	// Summary counts what is stored of the feeds, for people.
 	Summary(ctx context.Context, feeds []Feed) (map[Feed]FeedSummary, error)
+	// Daily counts the conversations of the feeds together, by UTC day of their
+	// start, for the days that begin within [from, until): a day with none is
+	// left out, and so is what is missing at the source. The oldest day is first.
+	Daily(ctx context.Context, feeds []Feed, from, until warehouse.Timestamp) ([]Day, error)
 	// Runs lists the last runs, newest first.
 	Runs(ctx context.Context, limit int) ([]warehouse.SyncRun, error)
 	// Begin takes the writer's lock; [*LockedError] when another holds it and
@@ -115,6 +119,18 @@ type FeedSummary struct {
 	Rejects       int64
 	Drift         []warehouse.Drift // by path
 	Lateness      []warehouse.Lateness
+}
+
+// Day is what the conversations of a UTC day came to.
+type Day struct {
+	Start         warehouse.Timestamp // its midnight
+	Conversations int64
+	Handoffs      int64 // of these, handed over
+	HandoffsKnown int64 // of these, it is known whether they were
+	// LatencyTurns are the turns that carry a latency; the others are the
+	// nearest-rank percentiles over them, NULL when there is none.
+	LatencyTurns                         int64
+	LatencyP50Seconds, LatencyP95Seconds warehouse.Null[float64]
 }
 
 // Range is a stretch of start times that was read whole: [From, Until), whole seconds.

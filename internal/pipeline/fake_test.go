@@ -75,6 +75,9 @@ func (f *fake) State(_ context.Context, feeds []load.Feed) (map[load.Feed]load.F
 func (f *fake) Summary(context.Context, []load.Feed) (map[load.Feed]load.FeedSummary, error) {
 	return nil, nil
 }
+func (f *fake) Daily(context.Context, []load.Feed, warehouse.Timestamp, warehouse.Timestamp) ([]load.Day, error) {
+	return nil, nil
+}
 func (f *fake) Runs(context.Context, int) ([]warehouse.SyncRun, error) { return f.runs, nil }
 func (f *fake) Keys(_ context.Context, _ load.Feed, from, until warehouse.Timestamp) (keys []load.Key, err error) {
 	f.mu.Lock()

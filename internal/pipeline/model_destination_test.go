@@ -242,7 +242,10 @@ func (s *store) Close() error                                           { return
 func (s *store) Summary(context.Context, []load.Feed) (map[load.Feed]load.FeedSummary, error) {
 	return nil, errScripted
 }
-func (s *store) Projects(context.Context) ([]warehouse.Project, error)  { return nil, errScripted }
+func (s *store) Projects(context.Context) ([]warehouse.Project, error) { return nil, errScripted }
+func (s *store) Daily(context.Context, []load.Feed, warehouse.Timestamp, warehouse.Timestamp) ([]load.Day, error) {
+	return nil, errScripted
+}
 func (s *store) Runs(context.Context, int) ([]warehouse.SyncRun, error) { return nil, errScripted }
 func (s *store) Read(context.Context, load.Feed, warehouse.Timestamp, warehouse.Timestamp, func(*warehouse.Rows) error) error {
 	return errScripted

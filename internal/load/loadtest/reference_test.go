@@ -21,7 +21,9 @@ type reference struct {
 	writer   *referenceWriter
 	unended  *load.Owner // of the run that has not finished
 	sequence int64
-	saved    func() // after each commit, when it is kept in a file
+
+	remembered []load.Day // by a fault
+	saved      func()     // after each commit, when it is kept in a file
 }
 
 type id = [2]string

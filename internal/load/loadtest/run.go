@@ -28,6 +28,7 @@ func checks() []check {
 	return slices.Concat(
 		writingChecks, hiddenChecks, movingChecks, worklistChecks, identityChecks,
 		valueChecks, sightingChecks, coveringChecks, owningChecks, volumeChecks,
-		missingChecks, revealedChecks, latenessChecks, rewritingChecks, archiveChecks, tellingChecks, resolvingChecks, inboxChecks, randomChecks,
+		missingChecks, revealedChecks, latenessChecks, rewritingChecks, archiveChecks, tellingChecks, resolvingChecks, inboxChecks,
+		dailyChecks, randomChecks,
 	)
 }

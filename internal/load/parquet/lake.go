@@ -44,6 +44,7 @@ type Lake struct {
 	token    string       // in temporary names: no two processes have the same
 	serial   atomic.Int64 // in temporary names
 	logged   logIndex     // which events are in the log
+	dailies  dailies
 }
 
 // Open opens a lake. It touches nothing: the folder need not be there.

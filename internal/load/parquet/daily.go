@@ -1,0 +1,235 @@
+package parquet
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"maps"
+	"math"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// dailies keeps what days came to, for as long as their files are the same: a
+// month of a hundred projects is some thousand files, few of which change.
+type dailies struct {
+	mu    sync.Mutex
+	feeds []load.Feed // that the days are of
+	days  map[day]*knownDay
+}
+
+// knownDay is what a day came to when it had these files.
+type knownDay struct {
+	files   map[partition]dayFiles
+	figures load.Day
+}
+
+// dayFiles are the files of a partition that figures are made of; nil where
+// there is none.
+type dayFiles struct{ conversations, turns os.FileInfo }
+
+func (f dayFiles) same(other dayFiles) bool {
+	return sameFile(f.conversations, other.conversations) && sameFile(f.turns, other.turns)
+}
+
+// sameFile also looks at what a file keeps when it is written to in its place.
+func sameFile(a, b os.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+}
+
+// Daily implements [load.Destination]. It reads the days whose files are not
+// those of the last time.
+func (l *Lake) Daily(ctx context.Context, feeds []load.Feed, from, until warehouse.Timestamp) (list []load.Day, err error) {
+	k := &l.dailies
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !slices.Equal(k.feeds, feeds) {
+		k.feeds, k.days = slices.Clone(feeds), nil
+	}
+	environments := map[string][]string{}
+	for _, f := range feeds {
+		environments[f.ProjectID] = append(environments[f.ProjectID], f.Environment)
+	}
+	stored, err := l.daysWithin(environments, dayOf(from-1)+1, dayOf(until-1))
+	if err != nil {
+		return nil, err
+	}
+	known := map[day]*knownDay{} // the others are let go
+	for _, d := range stored {
+		figures := k.days[d]
+		if figures == nil || !l.stillHas(figures.files, d, environments) {
+			if figures, err = l.readFigures(ctx, d, environments); err != nil {
+				return nil, err
+			}
+		}
+		known[d] = figures
+		if figures.figures.Conversations > 0 {
+			list = append(list, figures.figures)
+		}
+	}
+	k.days = known
+	return list, nil
+}
+
+// daysWithin lists the days on which something is stored of any of the projects.
+func (l *Lake) daysWithin(projects map[string][]string, first, last day) ([]day, error) {
+	v, err := l.view()
+	if err != nil {
+		return nil, err
+	}
+	defer v.close() //nolint:errcheck // it is only read
+	found, index := map[day]bool{}, newIndex(l)
+	for project := range projects {
+		days, err := index.stored(project)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(found, days)
+	}
+	for name := range v.from { // may be to come
+		if date, ok := strings.CutPrefix(path.Base(path.Dir(name)), "started_date="); ok {
+			if d, err := parseDay(date); err == nil {
+				found[d] = true
+			}
+		}
+	}
+	maps.DeleteFunc(found, func(d day, _ bool) bool { return d < first || d > last })
+	return slices.Sorted(maps.Keys(found)), nil
+}
+
+// stillHas reports whether a day's files are these. What cannot be told is not.
+func (l *Lake) stillHas(files map[partition]dayFiles, d day, environments map[string][]string) bool {
+	v, err := l.view()
+	if err != nil {
+		return false
+	}
+	defer v.close() //nolint:errcheck // it is only read
+	for project := range environments {
+		p := partition{project, d}
+		stored, err := v.stat(p.file(conversations.table.Name))
+		said, errTurns := v.stat(p.file(turns.table.Name))
+		if err != nil || errTurns != nil || !files[p].same(dayFiles{stored, said}) {
+			return false
+		}
+	}
+	return true
+}
+
+// stat tells what there is of a file of the lake; nil: there is none.
+func (v *view) stat(name string) (os.FileInfo, error) {
+	where := []string{name}
+	if from, pending := v.from[name]; pending {
+		if from == "" {
+			return nil, nil
+		}
+		where = []string{from, name}
+	}
+	for _, at := range where {
+		info, err := os.Stat(v.lake.path(at))
+		if !errors.Is(err, fs.ErrNotExist) {
+			return info, err
+		}
+	}
+	return nil, nil
+}
+
+// readFigures reads a day of all projects.
+func (l *Lake) readFigures(ctx context.Context, d day, environments map[string][]string) (*knownDay, error) {
+	k := &knownDay{files: map[partition]dayFiles{}, figures: load.Day{Start: warehouse.Timestamp(int64(d) * dayMicros)}}
+	var latencies []float64
+	for project, of := range environments {
+		p := partition{project, d}
+		for settled := false; !settled; {
+			counted, said := k.figures, latencies
+			files, ok, err := l.countPartition(ctx, p, of, &counted, &said)
+			if err = errors.Join(err, ctx.Err()); err != nil {
+				return nil, err
+			}
+			if settled = ok; settled {
+				k.files[p], k.figures, latencies = files, counted, said
+			}
+		}
+	}
+	slices.Sort(latencies)
+	k.figures.LatencyTurns = int64(len(latencies))
+	k.figures.LatencyP50Seconds, k.figures.LatencyP95Seconds = nearestRank(latencies, 0.50), nearestRank(latencies, 0.95)
+	return k, nil
+}
+
+func nearestRank(sorted []float64, p float64) warehouse.Null[float64] {
+	if len(sorted) == 0 {
+		return warehouse.Null[float64]{}
+	}
+	return warehouse.Some(sorted[int(math.Ceil(p*float64(len(sorted))))-1])
+}
+
+// countPartition adds what a partition's files have. They are settled when they
+// are of one commit, see [Lake.openSettled].
+func (l *Lake) countPartition(ctx context.Context, p partition, environments []string, into *load.Day, latencies *[]float64) (files dayFiles, settled bool, err error) {
+	v, err := l.view()
+	if err != nil {
+		return files, false, err
+	}
+	defer func() { err = errors.Join(err, v.close()) }()
+	stored, err := openFile(ctx, v, conversations, p.file(conversations.table.Name), p.project,
+		"conversation_id", "environment", "handoff", "missing_since")
+	if err != nil {
+		return files, false, err
+	}
+	defer func() { err = errors.Join(err, stored.close()) }()
+	others := map[string]bool{} // conversations that do not count
+	err = stored.each(func(c *warehouse.Conversation) {
+		if c.MissingSince.Valid || !slices.Contains(environments, c.Environment) {
+			others[c.ConversationID] = true
+			return
+		}
+		into.Conversations++
+		if c.Handoff.Valid {
+			into.HandoffsKnown++
+		}
+		if c.Handoff.V {
+			into.Handoffs++
+		}
+	})
+	if err != nil {
+		return files, false, err
+	}
+	columns := []string{"latency_seconds"}
+	if len(others) > 0 {
+		columns = append(columns, "conversation_id") // it is most of what is read
+	}
+	said, err := openFile(ctx, v, turns, p.file(turns.table.Name), p.project, columns...)
+	if err != nil {
+		return files, false, err
+	}
+	defer func() { err = errors.Join(err, said.close()) }()
+	if !v.stands() || v.journal == nil && !(stored.current() && said.current()) {
+		return files, false, nil
+	}
+	err = said.each(func(t *warehouse.Turn) {
+		if t.LatencySeconds.Valid && !others[t.ConversationID] {
+			*latencies = append(*latencies, t.LatencySeconds.V)
+		}
+	})
+	return dayFiles{stored.info, said.info}, true, err
+}
+
+// each goes through the rows that are left.
+func (r *fileReader[R]) each(do func(*R)) error {
+	for {
+		row, err := r.next()
+		if err != nil || row == nil {
+			return err
+		}
+		do(row)
+	}
+}
