@@ -34,32 +34,12 @@ func view(t *testing.T, name, lake, database string) (rows []map[string]any) {
 	t.Helper()
 	views := warehouse.Views()
 	spec := views[slices.IndexFunc(views, func(s warehouse.Spec) bool { return s.Name == name })]
-	var values [][]any
 	order := " ORDER BY " + strings.Join(spec.Key, ", ")
+	var values [][]any
 	if lake != "" {
-		db, err := query.OpenLake(t.Context(), lake)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer db.Close()
-		result, err := db.Query(t.Context(), "SELECT * FROM "+name+order)
-		if err != nil {
-			t.Fatal(err)
-		}
-		values = result.Rows
+		values = askLake(t, lake, "SELECT * FROM "+name+order)
 	} else {
-		conn, err := pgx.Connect(t.Context(), database)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close(context.WithoutCancel(t.Context()))
-		found, err := conn.Query(t.Context(), "SELECT * FROM polyai."+name+order)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if values, err = pgx.CollectRows(found, func(row pgx.CollectableRow) ([]any, error) { return row.Values() }); err != nil {
-			t.Fatal(err)
-		}
+		values = askDatabase(t, database, "SELECT * FROM polyai."+name+order)
 	}
 	for _, v := range values {
 		row := map[string]any{}
@@ -67,6 +47,40 @@ func view(t *testing.T, name, lake, database string) (rows []map[string]any) {
 			row[c.Name] = plainValue(c.Type, v[i])
 		}
 		rows = append(rows, row)
+	}
+	return rows
+}
+
+// askLake asks a lake by DuckDB.
+func askLake(t *testing.T, lake, statement string) [][]any {
+	t.Helper()
+	db, err := query.OpenLake(t.Context(), lake)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	result, err := db.Query(t.Context(), statement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result.Rows
+}
+
+// askDatabase asks a database by plain SQL.
+func askDatabase(t *testing.T, database, statement string) [][]any {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	found, err := conn.Query(t.Context(), statement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := pgx.CollectRows(found, func(row pgx.CollectableRow) ([]any, error) { return row.Values() })
+	if err != nil {
+		t.Fatal(err)
 	}
 	return rows
 }

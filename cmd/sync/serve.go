@@ -147,6 +147,7 @@ func (s *service) listen(ctx context.Context, scheduler *schedule.Scheduler) err
 		Address: s.cfg.Serve.Listen, Token: token, BasicUser: s.cfg.Serve.User, BasicPassword: password, Renew: s.secrets, CertFile: s.cfg.Serve.CertFile, KeyFile: s.cfg.Serve.KeyFile,
 		Destination: destination, Feeds: feeds, Lookback: s.cfg.Sync.Lookback.Daily, StaleAfter: s.cfg.Serve.StaleAfter,
 		Next: func() []serve.Scheduled { return s.next(scheduler) }, Metrics: s.metrics, Watched: s.watched, Log: s.log, Version: version(),
+		Charts: serve.DailyCharts(destination, feeds),
 	}
 	if err = s.takeEvents(ctx, destination, &options); err == nil {
 		s.server, err = serve.New(options)

@@ -1,0 +1,64 @@
+package serve
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// chartedDays is how many UTC days the charts have, today among them.
+const chartedDays = 30
+
+// DailyCharts makes [Options.Charts] of what a destination's last days came to:
+// all feeds together, by UTC day, since they may be of several time zones, and
+// without what is missing at the source.
+func DailyCharts(destination load.Destination, feeds []Feed) func(ctx context.Context) ([]Chart, error) {
+	keys := make([]load.Feed, len(feeds))
+	for i := range feeds {
+		keys[i] = feeds[i].key()
+	}
+	return func(ctx context.Context) ([]Chart, error) { return dailyCharts(ctx, destination, keys, time.Now()) }
+}
+
+func dailyCharts(ctx context.Context, destination load.Destination, feeds []load.Feed, now time.Time) ([]Chart, error) {
+	tomorrow := now.UTC().Truncate(24*time.Hour).AddDate(0, 0, 1)
+	first := tomorrow.AddDate(0, 0, -chartedDays)
+	known, err := destination.Daily(ctx, feeds, warehouse.TimestampOf(first), warehouse.TimestampOf(tomorrow))
+	if err != nil {
+		return nil, err
+	}
+	byStart := map[warehouse.Timestamp]load.Day{} // a day without conversations has none
+	for _, d := range known {
+		byStart[d.Start] = d
+	}
+	days := make([]time.Time, chartedDays)
+	conversations, p50, p95, rate := newFigures(), newFigures(), newFigures(), newFigures()
+	for i := range days {
+		days[i] = first.AddDate(0, 0, i)
+		d := byStart[warehouse.TimestampOf(days[i])]
+		conversations[i] = float64(d.Conversations)
+		if d.LatencyP50Seconds.Valid {
+			p50[i], p95[i] = d.LatencyP50Seconds.V, d.LatencyP95Seconds.V
+		}
+		if d.HandoffsKnown > 0 {
+			rate[i] = 100 * float64(d.Handoffs) / float64(d.HandoffsKnown)
+		}
+	}
+	return []Chart{
+		{Title: "Conversations a day", Bars: true, Days: days, Series: []Series{{"Conversations", conversations}}},
+		{Title: "Latency of the agent's turns", Unit: "s", Days: days, Series: []Series{{"p50", p50}, {"p95", p95}}},
+		{Title: "Handed over, where it is known", Unit: "%", Days: days, Series: []Series{{"Handoff rate", rate}}},
+	}, nil
+}
+
+// newFigures are figures of which none is known.
+func newFigures() []float64 {
+	figures := make([]float64, chartedDays)
+	for i := range figures {
+		figures[i] = math.NaN()
+	}
+	return figures
+}
