@@ -25,7 +25,7 @@ static: ## build bin/convsync without cgo: it needs nothing beside it, and has n
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/convsync ./cmd/sync
 
 .PHONY: test
-test: postgres ## run every test; they start a Postgres of their own
+test: postgres browser ## run every test; they start a Postgres of their own
 	$(GO) test -timeout 30m $(TESTFLAGS) ./...
 
 .PHONY: race
@@ -75,3 +75,8 @@ clean: ## remove what was built and what the demo wrote
 .PHONY: postgres
 postgres:
 	@sh scripts/need-postgres
+
+# The tests of the status page need Chromium and axe-core.
+.PHONY: browser
+browser:
+	@sh scripts/need-browser

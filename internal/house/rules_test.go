@@ -34,6 +34,8 @@ var mayImport = map[string][]string{
 	"schemas":                {},
 	"deploy":                 {},    // its tests alone take the program and what stands around it
 	"cmd/sync":               {"*"}, // the only place that wires stages to concrete loaders
+
+	"internal/serve/browsertest": {}, // its tests alone drive a browser
 }
 
 // livesIn is, for each library, the packages outside of which it is unknown.
@@ -47,6 +49,7 @@ var livesIn = map[string][]string{
 	"github.com/robfig/cron/":         {"internal/config", "internal/schedule"},
 	"github.com/nyaruka/phonenumbers": {"internal/transform"},
 	"github.com/prometheus/":          {"internal/serve"},
+	"github.com/chromedp/":            {}, // tests alone
 	"testing":                         {"internal/load/loadtest", "internal/load/pgtest"},
 }
 

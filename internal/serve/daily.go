@@ -50,7 +50,7 @@ func dailyCharts(ctx context.Context, destination load.Destination, feeds []load
 	return []Chart{
 		{Title: "Conversations a day", Bars: true, Days: days, Series: []Series{{"Conversations", conversations}}},
 		{Title: "Latency of the agent's turns", Unit: "s", Days: days, Series: []Series{{"p50", p50}, {"p95", p95}}},
-		{Title: "Handed over, where it is known", Unit: "%", Days: days, Series: []Series{{"Handoff rate", rate}}},
+		{Title: "Handoff rate", Unit: "%", Days: days, Series: []Series{{"Handed over", rate}}},
 	}, nil
 }
 

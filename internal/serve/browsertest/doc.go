@@ -1,0 +1,9 @@
+// Package browsertest holds the status page to its promises in a real browser,
+// headless Chromium: it asks nobody else for anything, works without JavaScript
+// and by keyboard, fits a phone, shows the destination's numbers, and passes
+// axe-core in light and dark, wide and narrow.
+//
+// It has tests alone, apart from those of package serve, so that all others run
+// where there is no browser. It must not know how the page is made. The browser
+// and axe-core are installed by scripts/need-browser.
+package browsertest
