@@ -116,3 +116,47 @@ func benchChange(rows []*warehouse.Rows, every, round int) []*warehouse.Rows {
 	}
 	return rows
 }
+
+// BenchmarkDaily asks what a month of a hundred projects came to, 30,000
+// conversations of 15 turns: for the first time, and once more.
+func BenchmarkDaily(b *testing.B) {
+	const projects, days, aDay = 100, 30, 10
+	l, w := benchLake(b)
+	var feeds []load.Feed
+	for p := range projects {
+		feed := load.Feed{ProjectID: fmt.Sprintf("p-%d", p), Environment: loadtest.Live}
+		feeds = append(feeds, feed)
+		st := &load.Stretch{ID: load.StretchID(p), Feed: feed, RunID: "run", At: 1}
+		for day := range days {
+			var rows []*warehouse.Rows
+			for i := range aDay {
+				start := loadtest.Noon.AddDate(0, 0, day).Add(time.Duration(i) * time.Minute)
+				rows = append(rows, loadtest.Conversation(feed.ProjectID, fmt.Sprintf("c-%d-%d", day, i), start, loadtest.Turns(benchTurns), func(r *warehouse.Rows) { r.Entities = nil }))
+			}
+			if err := w.Stage(b.Context(), &load.Batch{Stretch: st.ID, Feed: feed, Rows: rows}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if _, err := w.Publish(b.Context(), st); err != nil {
+			b.Fatal(err)
+		}
+	}
+	from, until := warehouse.TimestampOf(loadtest.Noon.AddDate(0, 0, -1)), warehouse.TimestampOf(loadtest.Noon.AddDate(0, 0, days))
+	for _, what := range []string{"first", "again"} {
+		b.Run(what, func(b *testing.B) {
+			for b.Loop() {
+				if what == "first" { // what is asked of other feeds makes it forget these
+					if _, err := l.Daily(b.Context(), nil, from, until); err != nil {
+						b.Fatal(err)
+					}
+				}
+				if got, err := l.Daily(b.Context(), feeds, from, until); err != nil || len(got) != days {
+					b.Fatalf("%d days, %v", len(got), err)
+				}
+			}
+		})
+	}
+	if err := w.Close(); err != nil {
+		b.Fatal(err)
+	}
+}

@@ -8,6 +8,7 @@ import (
 
 	"convsync/internal/load"
 	"convsync/internal/load/loadtest"
+	"convsync/internal/load/pgtest"
 	"convsync/internal/warehouse"
 )
 
@@ -62,6 +63,38 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.N*batches*size)/b.Elapsed().Seconds(), "conversations/s")
+}
+
+// BenchmarkDaily asks what a month of a hundred projects came to, 30,000
+// conversations of 15 turns.
+func BenchmarkDaily(b *testing.B) {
+	const projects, days, aDay = 100, 30, 10
+	d, database := prepared(b)
+	w, err := d.Begin(b.Context(), load.Owner{RunID: "run-1"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer w.Close()
+	var feeds []load.Feed
+	for p := range projects {
+		feed := load.Feed{ProjectID: fmt.Sprintf("p-%d", p), Environment: loadtest.Live}
+		feeds = append(feeds, feed)
+		var rows []*warehouse.Rows
+		for i := range days * aDay {
+			start := loadtest.Noon.AddDate(0, 0, i/aDay).Add(time.Duration(i%aDay) * time.Minute)
+			rows = append(rows, loadtest.Conversation(feed.ProjectID, fmt.Sprintf("c-%d", i), start, loadtest.Turns(15), func(r *warehouse.Rows) { r.Entities = nil }))
+		}
+		if err := w.Stage(b.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: rows}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	pgtest.Exec(b, database, "ANALYZE")
+	from, until := warehouse.TimestampOf(loadtest.Noon.AddDate(0, 0, -1)), warehouse.TimestampOf(loadtest.Noon.AddDate(0, 0, days))
+	for b.Loop() {
+		if got, err := d.Daily(b.Context(), feeds, from, until); err != nil || len(got) != days {
+			b.Fatalf("%d days, %v", len(got), err)
+		}
+	}
 }
 
 func manyConversations(round, batches, size int, note string) [][]*warehouse.Rows {
