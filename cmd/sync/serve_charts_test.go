@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"net/http/httptest"
 	"path/filepath"
 	"reflect"
@@ -103,43 +102,12 @@ func TestTheChartsHaveTheDestinationsNumbers(t *testing.T) {
 				}
 				want[day.Format(shownDate)] = []string{shownAs(figures[0], ""), shownAs(figures[1], "s"), shownAs(figures[2], "s"), shownAs(figures[3], "%")}
 			}
-			url := served(t, config)
+			url := serveIn(t, config, nil).url
 			eventually(t, url+"/", "Conversations a day as a table")
 			_, page := get(t, url+"/")
 			if got := shownFigures(page); !reflect.DeepEqual(got, want) {
 				t.Errorf("the page has\n%v\nand the destination\n%v", got, want)
 			}
 		})
-	}
-}
-
-// served starts the real process, and returns where it serves.
-func served(t *testing.T, config string) (url string) {
-	t.Helper()
-	cmd := command(t.Context(), "serve", "--config", config, "--log-level", "warn")
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	said := make([]byte, 0, 4096)
-	address := regexp.MustCompile(`http://\S+\n`)
-	for {
-		var part [512]byte
-		n, err := stderr.Read(part[:])
-		said = append(said, part[:n]...)
-		if found := address.Find(said); found != nil {
-			go io.Copy(io.Discard, stderr) // so that the process need not wait for a reader
-			return strings.TrimSpace(string(found))
-		}
-		if err != nil {
-			t.Fatalf("%v: %s", err, said)
-		}
 	}
 }

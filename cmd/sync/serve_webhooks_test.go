@@ -1,20 +1,15 @@
 package main
 
 import (
-	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -26,44 +21,6 @@ import (
 )
 
 const webhookSecret = "made-up-signing-secret"
-
-// receiving is a `convsync serve` process.
-type receiving struct {
-	*exec.Cmd
-	url   string
-	lines *bufio.Reader // of its log
-}
-
-// startReceiving starts the real process, with webhooks.
-func startReceiving(t *testing.T, file string) *receiving {
-	t.Helper()
-	cmd := command(context.WithoutCancel(t.Context()), "serve", "--config", file, "--log-level", "warn")
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	s := &receiving{Cmd: cmd, lines: bufio.NewReader(stderr)}
-	var said []string
-	for s.url == "" {
-		line, err := s.lines.ReadString('\n')
-		said = append(said, line)
-		if err != nil {
-			t.Fatalf("%v after %q", err, said)
-		}
-		if strings.HasPrefix(line, "serving at") {
-			s.url = regexp.MustCompile(`http://\S+`).FindString(line)
-		}
-	}
-	go io.Copy(io.Discard, s.lines) //nolint:errcheck // so that it is never held up
-	return s
-}
 
 // delivery is a signed request of an event.
 func delivery(t testing.TB, url, id, body string) *http.Request {
@@ -159,7 +116,7 @@ func TestACallsEventMakesItsConversationLand(t *testing.T) {
 		t.Cleanup(source.Close)
 		file := serving(t, source.URL, destination)
 		down.Store(true)
-		first := startReceiving(t, file)
+		first := serveIn(t, file, nil)
 		if status, answer := deliver(t, first.url, "evt-1", body("acme-team-4")); status != http.StatusOK || answer != "stored\n" {
 			t.Fatalf("answered %d, %s", status, answer)
 		}
@@ -169,12 +126,9 @@ func TestACallsEventMakesItsConversationLand(t *testing.T) {
 		if status, _ := deliver(t, first.url, "evt-2", body("another-project")); status != http.StatusOK {
 			t.Errorf("an unknown project is answered %d", status)
 		}
-		if err := first.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		_ = first.Wait()
+		first.kill()
 		down.Store(false)
-		second := startReceiving(t, file)
+		second := serveIn(t, file, nil)
 		eventually(t, second.url+"/metrics", `convsync_runs_total{kind="event",status="succeeded"} 1`)
 		if ids := landed(t, file); !slices.Contains(ids, id) || len(ids) > 50 {
 			t.Errorf("stored are %v, want %s and what started beside it", ids, id)
@@ -182,12 +136,7 @@ func TestACallsEventMakesItsConversationLand(t *testing.T) {
 		if status, answer := deliver(t, second.url, "evt-1", body("acme-team-4")); status != http.StatusOK || answer != "stored already\n" {
 			t.Errorf("after a restart it is answered %d, %s", status, answer)
 		}
-		if err := second.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
-		if err := second.Wait(); err != nil {
-			t.Errorf("it ended with %v", err)
-		}
+		second.stop()
 	})
 }
 
@@ -197,7 +146,7 @@ func TestAnAlertIsOnThePageUntilItIsResolved(t *testing.T) {
 	t.Parallel()
 	_, source := past(t, 100, 2, simulate.Deviations{})
 	destinations(t, func(t *testing.T, destination string) {
-		s := startReceiving(t, serving(t, source.URL, destination))
+		s := serveIn(t, serving(t, source.URL, destination), nil)
 		alert := func(kind, rule, at string) string {
 			return fmt.Sprintf(`{"type":"alerts.%s","created_at":%q,"data":{"alert_rule_id":%q,"name":"Slow turns","project_id":"acme-team-4",
 				"metric":"turn_latency_p95","operator":">=","threshold_value":1500,"window_duration":"5m","current_value":1800}}`, kind, at, rule)
@@ -244,7 +193,7 @@ func TestWithoutASecretThereIsNoSuchPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	writeFile(t, file, strings.Replace(string(text), ", webhooks: { secret_files: [secret.old, secret] }", ", token: made-up-token", 1))
-	s := startReceiving(t, file)
+	s := serveIn(t, file, nil)
 	if status, _ := deliver(t, s.url, "e-1", `{}`); status != http.StatusNotFound {
 		t.Errorf("answered %d", status)
 	}

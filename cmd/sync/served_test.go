@@ -75,6 +75,16 @@ func (s *served) stop() string {
 	return s.log.String()
 }
 
+// kill ends the process from outside.
+func (s *served) kill() {
+	s.t.Helper()
+	if err := s.cmd.Process.Kill(); err != nil {
+		s.t.Fatal(err)
+	}
+	<-s.read
+	_ = s.cmd.Wait()
+}
+
 // metrics are the values of all series, by name and labels as they stand.
 func (s *served) metrics() map[string]float64 {
 	s.t.Helper()

@@ -94,7 +94,7 @@ func TestManyEventsASecondAreAnsweredRightAndNoneIsLostOrDoubled(t *testing.T) {
 	_, source := past(t, 300, 2, simulate.Deviations{})
 	destinations(t, func(t *testing.T, destination string) {
 		file := serving(t, source.URL, destination)
-		first, f := startReceiving(t, file), newFlood(t)
+		first, f := serveIn(t, file, nil), newFlood(t)
 		var beside sync.WaitGroup
 		beside.Go(func() {
 			if r := convsync(t, nil, "run", "--config", file, "--log-level", "error", "--when-locked", "wait"); r.code != exitOK {
@@ -113,11 +113,8 @@ func TestManyEventsASecondAreAnsweredRightAndNoneIsLostOrDoubled(t *testing.T) {
 				t.Errorf("the metrics lack %s", want)
 			}
 		}
-		if err := first.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		_ = first.Wait()
-		second, again := startReceiving(t, file), newFlood(t)
+		first.kill()
+		second, again := serveIn(t, file, nil), newFlood(t)
 		again.all(second.url)
 		if n := again.answered; n[stored] != 0 || n[doubled] != floodEvents+floodEvents/3 {
 			t.Errorf("after a restart answered was %v", n)
