@@ -388,7 +388,7 @@ func TestOldVersionsPageByOffset(t *testing.T) {
 					t.Fatalf("after %d requests: %v", requests, err)
 				}
 				for _, v := range values {
-					seen[string(v)] = true
+					seen[v] = true
 				}
 				if query.Cursor = page.Cursor(); query.Cursor == "" {
 					break

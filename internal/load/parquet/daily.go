@@ -212,7 +212,8 @@ func (l *Lake) countPartition(ctx context.Context, p partition, environments []s
 		return files, false, err
 	}
 	defer func() { err = errors.Join(err, said.close()) }()
-	if !v.stands() || v.journal == nil && !(stored.current() && said.current()) {
+	sure := v.journal != nil || stored.current() && said.current() // else they may have been replaced meanwhile
+	if !v.stands() || !sure {
 		return files, false, nil
 	}
 	err = said.each(func(t *warehouse.Turn) {
