@@ -29,6 +29,7 @@ type feedRun struct {
 	vanished vanished
 	wereRead []extract.Span // whole, by this run
 	revealed int64          // conversations that show again what was hidden
+	shows    bool           // some transcript or metrics were shown to this run
 
 	mu     sync.Mutex           // several stretches are read at once
 	seen   extract.Shown        // of what was read last
@@ -111,10 +112,10 @@ func (f *feedRun) read(ctx context.Context) error {
 	if err := f.readSpans(ctx, plan.Spans); err != nil {
 		return err
 	}
-	if err := f.readRevealed(ctx); err != nil {
+	if err := f.readWorklist(ctx, plan.Worklist); err != nil {
 		return err
 	}
-	if err := f.readWorklist(ctx, plan.Worklist); err != nil {
+	if err := f.readRevealed(ctx); err != nil {
 		return err
 	}
 	if err := f.readSpans(ctx, plan.Older); err != nil {
@@ -241,6 +242,7 @@ func (f *feedRun) publish(ctx context.Context, st *stretch) error {
 	f.report.add(counts, st)
 	f.wereRead = append(f.wereRead, st.whole...)
 	f.revealed += counts.Revealed
+	f.shows = f.shows || st.shows.Load()
 	f.Progress.published.Add(int64(st.span.Seconds()))
 	f.Log.Debug("published", "stretch", st.span.String(), "inserted", counts.Inserted, "updated", counts.Updated, "unchanged", counts.Unchanged)
 	return nil

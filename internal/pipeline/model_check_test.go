@@ -236,7 +236,11 @@ func (w *world) checkReread(o *outcome, after standing) {
 // again, by the run that sees it or, where that fails, by a later one.
 func (w *world) checkShownAgain(o *outcome) {
 	older := slices.ContainsFunc(o.before.coverage, func(c extract.Covered) bool { return c.Shape != transform.Shape })
-	if w.store.revealed == 0 && !o.before.revealed || older || !o.backfill.Empty() { // what is read by newer rules is read last
+	shown := o.before.revealed && slices.ContainsFunc(w.source.conversations, func(c *told) bool {
+		v := c.as(o.began)
+		return w.source.answered[c.id] && v != nil && v.turns > 0
+	})
+	if w.store.revealed == 0 && !shown || w.source.hideTurns || older || !o.backfill.Empty() { // what is read by newer rules is read last
 		return
 	}
 	for id, r := range w.store.rows {

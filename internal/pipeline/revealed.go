@@ -7,10 +7,11 @@ import (
 )
 
 // readRevealed reads again what was hidden where this run has not been, when
-// this run or one before saw that the project shows it again. That is settled
-// when all of it was read.
+// this run or one before saw that the project shows it again; not while it
+// hides all once more. That is settled when all of it was read.
 func (f *feedRun) readRevealed(ctx context.Context) error {
-	if f.revealed == 0 && !f.state.Revealed || !f.Backfill.Empty() || f.Repairs != nil {
+	due := f.revealed > 0 || f.state.Revealed && f.shows
+	if !due || f.kind() != KindIncremental {
 		return nil
 	}
 	days, err := f.Destination.HiddenDays(ctx, f.Feed.Feed)

@@ -130,7 +130,8 @@ type stretch struct {
 	runID     string
 	at        warehouse.Timestamp
 	liveSince warehouse.Timestamp
-	rewrite   bool // write anew whatever is stored
+	rewrite   bool        // write anew whatever is stored
+	shows     atomic.Bool // a transcript or metrics
 	// hiddenRead settles that what was hidden is shown again.
 	hiddenRead bool
 	vanished   *vanished      // told what was answered; nil: nothing is stored yet
@@ -160,6 +161,9 @@ func (st *stretch) transform(c *extract.Chunk) []*warehouse.Rows {
 		rows = append(rows, r)
 		st.note(drift)
 		st.saw(r.Conversation.ConversationID, r.Conversation.StartedAt)
+		if len(r.Turns)+len(r.Metrics) > 0 {
+			st.shows.Store(true)
+		}
 	}
 	st.mu.Lock()
 	st.read += int64(c.Len())
