@@ -17,4 +17,5 @@ GRANT SELECT (
     latency_seconds, response_gap_seconds, is_ood, is_silence, barge_in
 ) ON polyai.turns TO grafana;
 
-GRANT SELECT ON polyai.projects, polyai.sync_coverage, polyai.sync_watermarks, polyai.sync_lateness TO grafana;
+GRANT SELECT ON polyai.projects, polyai.sync_coverage, polyai.sync_watermarks, polyai.sync_lateness,
+    polyai.freshness TO grafana;

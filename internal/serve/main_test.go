@@ -111,7 +111,7 @@ func healthy(n int, now time.Time) (*fakeDestination, []Feed) {
 }
 
 // newServer is a server of options, of which the destination was read once.
-func newServer(t *testing.T, o Options) *Server {
+func newServer(t testing.TB, o Options) *Server {
 	t.Helper()
 	s, err := New(o)
 	if err != nil {
