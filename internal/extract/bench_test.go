@@ -42,20 +42,20 @@ var benchEnd = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
 // bench is a source and the runs over it.
 type bench struct {
 	history
-	source *simulate.Simulator
-	server *httptest.Server
-	now    atomic.Pointer[time.Time]
-	store  *forgetful
+	source  *simulate.Simulator
+	server  *httptest.Server
+	now     atomic.Pointer[time.Time] // when it started
+	started time.Time
+	store   *forgetful
 }
 
 func newBench(b *testing.B, h history) *bench {
 	b.Helper()
 	bench := &bench{history: h, store: &forgetful{hashes: map[string]string{}, states: map[load.Feed]load.FeedState{}}}
 	bench.setNow(benchEnd.AddDate(0, 0, 2))
-	started := time.Now() // the service's clock goes on
+	bench.started = time.Now()
 	o := simulate.Options{
-		Faults: simulate.Faults{Latency: benchLatency, RateLimit: h.rate}, Gzip: true,
-		Now: func() time.Time { return bench.now.Load().Add(time.Since(started)) },
+		Faults: simulate.Faults{Latency: benchLatency, RateLimit: h.rate}, Gzip: true, Now: bench.clock,
 	}
 	for i := range h.projects {
 		o.Projects = append(o.Projects, simulate.Project{
@@ -75,6 +75,9 @@ func newBench(b *testing.B, h history) *bench {
 func projectID(i int) string { return fmt.Sprintf("made-up-%d", i) }
 
 func (bench *bench) setNow(t time.Time) { bench.now.Store(&t) }
+
+// clock goes on, the service's and ours alike.
+func (bench *bench) clock() time.Time { return bench.now.Load().Add(time.Since(bench.started)) }
 
 // client makes a client of the source.
 func (bench *bench) client(b *testing.B) *polyai.Client {
@@ -113,7 +116,7 @@ func (bench *bench) run(b *testing.B, slices int, perSecond float64) (elapsed ti
 	defer client.Close()
 	o := pipeline.Options{
 		Destination: bench.store, Owner: load.Owner{RunID: "run"},
-		Clock:    func() time.Time { return *bench.now.Load() },
+		Clock:    bench.clock,
 		Lookback: []extract.Tier{{Depth: 72 * time.Hour}},
 	}
 	for _, r := range bench.readers(client, slices, perSecond) {

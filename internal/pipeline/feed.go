@@ -144,6 +144,9 @@ func (f *feedRun) open(ctx context.Context) (plan extract.Plan, err error) {
 		st = f.newStretch(newest(plan.Spans).Intersect(ask))
 		return f.emitter(st)
 	})
+	if ask.Empty() { // nothing is known yet: what the source's clock adds is tried whole
+		shown.Over = 1
+	}
 	f.noteSeen(shown)
 	switch {
 	case st == nil || err == nil && ask.Empty():

@@ -121,6 +121,22 @@ func TestASecondRunReadsOnlyTheLookback(t *testing.T) {
 	}
 }
 
+func TestASecondRunWithinWhatOurClockIsSlowTriesItsSpanWhole(t *testing.T) {
+	t.Parallel()
+	now := at(end.Add(3 * time.Hour))
+	d := newFake()
+	source := simulated(t, now, simulate.Deviations{})
+	for run := range 2 {
+		o := options(t, source, d, at(now().Add(-10*time.Minute)))
+		o.Feeds[0].Reader.PageSize = 1000
+		o.Lookback = []extract.Tier{{Depth: 72 * time.Hour}}
+		report, err := Run(t.Context(), o)
+		if err != nil || run == 1 && report.Requests > 2 { // one learns what time it is
+			t.Errorf("%v, %d requests", err, report.Requests)
+		}
+	}
+}
+
 // failingAfter answers errors for all that started before a moment.
 func failingAfter(source http.Handler, before time.Time) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
