@@ -8,15 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
 )
-
-// mergesAtOnce is how many partitions are merged at once; the tables of each
-// are encoded beside each other.
-const mergesAtOnce = 2
 
 // publication is the publishing of one stretch.
 type publication struct {
@@ -98,31 +92,23 @@ func (p *publication) day(part partition) *dayChange {
 	return d
 }
 
-// merge writes the new files of the partitions in which something changes.
-// Beside an error it returns those that were finished.
+// merge writes the new files of the partitions in which something changes, one
+// after another: the tables of each are encoded beside each other, and hold a
+// row group each. Beside an error it returns those that were finished.
 func (p *publication) merge(ctx context.Context) (map[partition]*dayResult, error) {
-	parts := slices.Collect(maps.Keys(p.days))
-	results := make([]*dayResult, len(parts))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(mergesAtOnce)
-	for i, part := range parts {
-		group.Go(func() (err error) {
-			m := &merger{
-				lake: p.lake, change: p.days[part], stretch: p.stretch,
-				staged: stageReader{stage: p.staged}, reconciled: stageReader{stage: p.second},
-			}
-			results[i], err = m.merge(ctx)
-			return err
-		})
-	}
-	err := group.Wait()
-	out := make(map[partition]*dayResult, len(parts))
-	for i, part := range parts {
-		if results[i] != nil {
-			out[part] = results[i]
+	results := make(map[partition]*dayResult, len(p.days))
+	for part, change := range p.days {
+		m := &merger{
+			lake: p.lake, change: change, stretch: p.stretch,
+			staged: stageReader{stage: p.staged}, reconciled: stageReader{stage: p.second},
 		}
+		result, err := m.merge(ctx)
+		if err != nil {
+			return results, err
+		}
+		results[part] = result
 	}
-	return out, err
+	return results, nil
 }
 
 // rows puts into the commit what goes with the new files: their manifests, the
