@@ -26,7 +26,8 @@ func (f *feedRun) readSpans(ctx context.Context, spans []extract.Span) error {
 			st, err := f.tryWhole(reading, last)
 			switch {
 			case err != nil:
-				open.Go(func() error { return err }) // ends the loop
+				open.Go(func() error { return err }) // ends the others
+				return open.Wait()
 			case st != nil:
 				spans = spans[:len(spans)-1]
 				open.Go(func() error { return f.publishGuarded(ctx, st) })
