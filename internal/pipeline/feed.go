@@ -244,8 +244,7 @@ func (f *feedRun) publish(ctx context.Context, st *stretch) error {
 	f.coverage = coverage
 	f.report.add(counts, st)
 	f.wereRead = append(f.wereRead, st.whole...)
-	f.revealed += counts.Revealed
-	f.shows = f.shows || st.shows.Load()
+	f.sees(st, counts)
 	f.Progress.published.Add(int64(st.span.Seconds()))
 	f.Log.Debug("published", "stretch", st.span.String(), "inserted", counts.Inserted, "updated", counts.Updated, "unchanged", counts.Unchanged)
 	return nil
@@ -266,4 +265,11 @@ func (f *feedRun) abandon(ctx context.Context, st *stretch) {
 		f.Log.Warn("what was staged could not be cleared away; the next run does it", "error", err.Error())
 	}
 	f.report.addAbandoned(counts)
+	f.sees(st, counts)
+}
+
+// sees takes in what a stretch showed, also one that was not read whole.
+func (f *feedRun) sees(st *stretch, counts load.Counts) {
+	f.revealed += counts.Revealed
+	f.shows = f.shows || st.shows.Load()
 }
