@@ -24,17 +24,19 @@ type fake struct {
 	watermark     warehouse.Timestamp
 	runs          []warehouse.SyncRun
 	abandoned     int
-	closed        bool
-	broken        []string // what was done against the contract
-	missing       map[string]bool
-	projects      map[string]warehouse.Project // stored before
-	registered    []load.Project
-	hiddenDays    []warehouse.Timestamp
-	revealed      int64 // told by the next Publish
-	rejects       []warehouse.Reject
-	owner         load.Owner
-	batches       []*load.Batch
-	stretches     []*load.Stretch
+	// keptOfAbandoned is what Abandon tells, as a database would.
+	keptOfAbandoned load.Counts
+	closed          bool
+	broken          []string // what was done against the contract
+	missing         map[string]bool
+	projects        map[string]warehouse.Project // stored before
+	registered      []load.Project
+	hiddenDays      []warehouse.Timestamp
+	revealed        int64 // told by the next Publish
+	rejects         []warehouse.Reject
+	owner           load.Owner
+	batches         []*load.Batch
+	stretches       []*load.Stretch
 
 	failStage, failPublish error
 	onPublish              func()
@@ -176,7 +178,7 @@ func (w *fakeWriter) Abandon(context.Context, load.StretchID) (load.Counts, erro
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.abandoned++
-	return load.Counts{}, nil
+	return w.keptOfAbandoned, nil
 }
 
 func (w *fakeWriter) Finish(_ context.Context, run *warehouse.SyncRun) error {

@@ -328,12 +328,30 @@ func TestASourceClockThatRanAheadLosesNothing(t *testing.T) {
 	}
 }
 
+// handMade is a feed's run whose steps a test takes one by one.
+func handMade(t *testing.T, d *fake) *feedRun {
+	o := options(t, simulated(t, at(end), simulate.Deviations{}), d, at(end))
+	o.setDefaults()
+	return (&run{Options: o, writer: &fakeWriter{d}, report: newReport(&o, KindIncremental)}).newFeedRun(&o.Feeds[0], load.FeedState{})
+}
+
+func TestWhatAnAbandonedStretchShowedIsHeeded(t *testing.T) {
+	t.Parallel()
+	d := newFake()
+	d.keptOfAbandoned = load.Counts{Updated: 3, Revealed: 3}
+	f := handMade(t, d)
+	st := f.newStretch(extract.Span{From: f.Start, Until: f.Start + 3600})
+	st.shows.Store(true)
+	f.abandon(t.Context(), st)
+	if f.revealed != 3 || !f.shows {
+		t.Errorf("%d are revealed, something is shown: %t", f.revealed, f.shows)
+	}
+}
+
 func TestAStretchThatCouldNotBePublishedIsNotCoveredByTheNext(t *testing.T) {
 	t.Parallel()
 	d := newFake()
-	o := options(t, simulated(t, at(end), simulate.Deviations{}), d, at(end))
-	o.setDefaults()
-	f := (&run{Options: o, writer: &fakeWriter{d}, report: newReport(&o, KindIncremental)}).newFeedRun(&o.Feeds[0], load.FeedState{})
+	f := handMade(t, d)
 	f.now = extract.SecondOf(end)
 	older := extract.Span{From: f.Start, Until: f.Start + 3600}
 	newer := extract.Span{From: older.Until, Until: older.Until + 3600}
