@@ -143,10 +143,6 @@ func (c *Client) List(ctx context.Context, q ListQuery) (*Page, error) {
 	res, err := c.get(ctx, c.listURL(&q))
 	if err != nil {
 		cancel(nil)
-		var api *APIError
-		if errors.As(err, &api) {
-			api.withCursor = q.Cursor != ""
-		}
 		return nil, err
 	}
 	page := newPage(res, c.describe(res.Request.URL), cancel, c.options.Timeouts.Idle, c.pagesByOffset())
@@ -208,7 +204,7 @@ func (c *Client) apiError(res *http.Response, u *url.URL, key string) error {
 	defer idle.Stop()
 	body, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorBytes)) // what there is of it
 	e := &APIError{
-		Request: c.describe(u), Status: res.StatusCode,
+		Request: c.describe(u), Status: res.StatusCode, withCursor: u.Query().Has("cursor") || u.Query().Has("offset"),
 		CorrelationID: shorten(res.Header.Get("X-PolyAI-Correlation-Id")),
 	}
 	e.retryAfter, e.waitTold = parseRetryAfter(res.Header, time.Now())

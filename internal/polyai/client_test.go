@@ -256,6 +256,21 @@ func TestAStaleCursorIsToldApart(t *testing.T) {
 	}
 }
 
+// TestARequestThatWasCalledOffChangesNotWhy: the requests of a pool end with the
+// error of the one that failed, all with the same.
+func TestARequestThatWasCalledOffChangesNotWhy(t *testing.T) {
+	t.Parallel()
+	client := serve(t, answer("{}"))
+	why := &APIError{Status: http.StatusBadRequest}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(why)
+	q := someQuery
+	q.Cursor = "a cursor"
+	if _, err := client.List(ctx, q); !errors.Is(err, why) || IsStaleCursor(err) {
+		t.Errorf("%v, a stale cursor: %t", err, IsStaleCursor(err))
+	}
+}
+
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 6, 3, 0, 0, 0, 0, time.UTC)
