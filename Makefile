@@ -26,7 +26,7 @@ static: ## build bin/convsync without cgo: it needs nothing beside it, and has n
 
 .PHONY: test
 test: postgres browser ## run every test; they start a Postgres of their own
-	$(GO) test -timeout 30m $(TESTFLAGS) ./...
+	$(GO) test -timeout 1h $(TESTFLAGS) ./...
 
 .PHONY: race
 race: ## run every test with the race detector

@@ -52,7 +52,7 @@ func source(t *testing.T) (url string) {
 	simulator, err := simulate.New(simulate.Options{
 		Seed: 3,
 		Projects: []simulate.Project{{
-			AccountID: "acme-uk", ID: "acme-team-4", From: now.AddDate(0, 0, -13), To: now.Add(time.Hour),
+			AccountID: "acme-uk", ID: "acme-team-4", From: now.AddDate(0, 0, -13), To: now,
 			Environments: []simulate.Environment{{Name: "live", Conversations: 600}},
 		}},
 	})
@@ -71,7 +71,7 @@ func configuration(source, database string) string {
 source: { base_url: "` + source + `", account_id: acme-uk, api_key: made-up-key, projects: [{ id: acme-team-4, time_zone: Europe/London }] }
 destination: { postgres: { url: "` + database + `" } }
 sync: { start: ` + start + ` }
-schedules: { yearly: { cron: "@yearly" } }
+schedules: { yearly: { cron: "0 2 29 2 *" } }
 serve: { listen: "127.0.0.1:0" }
 `
 }

@@ -67,7 +67,7 @@ func exposed(t *testing.T, url string) string {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(time.Minute)
+	deadline := time.After(15 * time.Minute)
 	for {
 		text := get(t, url+"/metrics")
 		if strings.Contains(text, "convsync_last_run_timestamp_seconds{") && strings.Contains(text, "convsync_watermark_age_seconds{") {

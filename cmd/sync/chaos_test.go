@@ -76,7 +76,7 @@ func (c *chaos) run(kill time.Duration, args ...string) (killed bool) {
 	if kill > 0 {
 		time.AfterFunc(kill, cancel) // CommandContext kills with SIGKILL
 	}
-	cmd := command(ctx, append([]string{"run", "--config", c.config, "--log-level", "error"}, args...)...)
+	cmd := command(ctx, append([]string{"run", "--config", c.config, "--log-level", "error", "--when-locked", "wait"}, args...)...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()

@@ -23,7 +23,7 @@ import (
 func TestAHundredProjectsSyncTogether(t *testing.T) {
 	t.Parallel()
 	const projects, each = 100, 20
-	from := standing.AddDate(0, 0, -20)
+	from := standing.AddDate(0, 0, -3)
 	options := simulate.Options{APIKey: "the-right-key", Now: func() time.Time { return standing }}
 	for i := range projects {
 		options.Projects = append(options.Projects, simulate.Project{

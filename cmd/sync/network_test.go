@@ -77,7 +77,15 @@ sync: { start: 2026-05-01, page_size: 20 }
 		if report.Retries == 0 {
 			t.Error("no request failed: the test shows nothing")
 		}
-		p := verifyAll(t, file, exitOK).Projects[0]
+		whole := options
+		whole.Faults = simulate.Faults{} // what fails is not read again here
+		simulator, err = simulate.New(whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		well := httptest.NewServer(simulator)
+		t.Cleanup(well.Close)
+		p := verifyAll(t, configure(t, well.URL, destination), exitOK).Projects[0]
 		if p.Same != n || p.Stored != n {
 			t.Errorf("%+v", p)
 		}
@@ -130,11 +138,12 @@ func TestASignalStopsARunAtACommit(t *testing.T) {
 	destinations(t, func(t *testing.T, destination string) {
 		simulator, plain := past(t, 4000, 3, simulate.Deviations{})
 		plain.Close()
-		asked := make(chan struct{}, 1)
+		asked, sent := make(chan struct{}), make(chan struct{})
 		var requests atomic.Int64
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if requests.Add(1) == 3 {
-				asked <- struct{}{}
+				close(asked)
+				<-sent // that it ends is not to come before
 			}
 			simulator.ServeHTTP(w, r)
 		}))
@@ -145,7 +154,9 @@ func TestASignalStopsARunAtACommit(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-asked
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		err := cmd.Process.Signal(syscall.SIGTERM)
+		close(sent)
+		if err != nil {
 			t.Fatal(err)
 		}
 		if err := cmd.Wait(); cmd.ProcessState.ExitCode() != exitInterrupted {

@@ -54,12 +54,15 @@ func TestTheReadmesFiveMinutes(t *testing.T) {
 			convsync(t, env, "run", "--config", file, "--dry-run").want(t, exitOK, "1 span,")
 			convsync(t, env, "run", "--config", file).want(t, exitOK, "succeeded in", " new, 0 changed", "read whole until")
 			again := convsync(t, env, "run", "--config", file, "--output", "json")
-			var s summary
+			var s, all summary
 			if err := json.Unmarshal([]byte(again.stdout), &s); err != nil || again.code != exitOK || s.Conversations.Read > 50 || s.Conversations.Inserted > 5 {
 				t.Errorf("the second run read too much: %+v, %v", s, again)
 			}
 			convsync(t, env, "status", "--config", file).want(t, exitOK, "acme-team-4 (live)", "last runs", "succeeded")
-			convsync(t, env, "run", "--config", file, "--from", "2026-01-01").want(t, exitOK, "succeeded in", " 0 new")
+			whole := convsync(t, env, "run", "--config", file, "--from", "2026-01-01", "--output", "json")
+			if err := json.Unmarshal([]byte(whole.stdout), &all); err != nil || whole.code != exitOK || all.Conversations.Read < 400 || all.Conversations.Inserted > 5 {
+				t.Errorf("reading all again: %+v, %v", all, whole)
+			}
 		})
 	}
 }

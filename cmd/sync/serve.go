@@ -97,7 +97,7 @@ func (s *service) stop(scheduler *schedule.Scheduler, grace time.Duration) error
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	err := errors.Join(scheduler.Stop(ctx), s.events.stop(ctx))
-	closing, cancelClosing := context.WithTimeout(context.Background(), 5*time.Second)
+	closing, cancelClosing := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancelClosing()
 	return errors.Join(err, s.server.Stop(closing))
 }

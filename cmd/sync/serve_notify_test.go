@@ -115,7 +115,7 @@ func TestServeTellsOfAProjectThatFailsAndSaysWhatComesNext(t *testing.T) {
 	server := newServer(t, source)
 	hook, hookURL = newTold(t)
 	file := configure(t, server, into(filepath.Join(t.TempDir(), "lake")))
-	withServe(t, file, "schedules: { nightly: { cron: \"0 2 * * *\" } }\nnotify: { webhook_url: \""+hookURL+"\", format: json }\n")
+	withServe(t, file, "schedules: { nightly: { cron: \"0 2 29 2 *\" } }\nnotify: { webhook_url: \""+hookURL+"\", format: json }\n")
 	url, said, stop := startServe(t, file, "--run-now", "--log-level", "info")
 	until(t, "it is told", func() bool { return len(hook.notices()) > 0 })
 	until(t, "it is counted", func() bool { return counter(t, url, runsFailed) == 1 })

@@ -162,26 +162,11 @@ func TestAnAlertIsOnThePageUntilItIsResolved(t *testing.T) {
 		eventually(t, s.url+"/", "PolyAI raised an alert: Slow turns (turn_latency_p95 &gt;= 1500 over 5m, it was 1800).")
 		deliver(t, s.url, "e-3", alert("triggered", "ar_2", "2026-06-15T10:20:00Z")) // came late
 		deliver(t, s.url, "e-4", alert("resolved", "ar_1", "2026-06-15T10:40:00Z"))
-		waitUntil(t, func() bool {
+		until(t, "no alert is shown", func() bool {
 			_, body := get(t, s.url+"/")
 			return strings.Contains(body, "acme-team-4") && !strings.Contains(body, "PolyAI raised")
 		})
 	})
-}
-
-// waitUntil waits for something to come true.
-func waitUntil(t *testing.T, is func() bool) {
-	t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(time.Minute)
-	for !is() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatal("it never comes true")
-		}
-	}
 }
 
 func TestWithoutASecretThereIsNoSuchPage(t *testing.T) {

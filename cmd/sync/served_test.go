@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // A served is `convsync serve` as a process of its own.
@@ -28,7 +27,7 @@ type served struct {
 func serveIn(t *testing.T, config string, env []string, args ...string) *served {
 	t.Helper()
 	s := &served{t: t, read: make(chan struct{})}
-	s.cmd = command(context.WithoutCancel(t.Context()), append([]string{"serve", "--config", config, "--log-level", "warn"}, args...)...)
+	s.cmd = command(context.WithoutCancel(t.Context()), append([]string{"serve", "--config", config, "--log-level", "warn", "--grace", "1h"}, args...)...)
 	s.cmd.Env = append(s.cmd.Env, env...)
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {
@@ -106,24 +105,10 @@ func (s *served) metrics() map[string]float64 {
 	return values
 }
 
-// await looks at the metrics until they are as wanted: on a machine that is busy
-// otherwise, a run takes minutes.
+// await looks at the metrics until they are as wanted.
 func (s *served) await(what string, ok func(values map[string]float64) bool) {
 	s.t.Helper()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(10 * time.Minute)
-	for {
-		values := s.metrics()
-		if ok(values) {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline:
-			s.t.Fatalf("in ten minutes, never %s; runs so far: %v", what, runsOf(values))
-		}
-	}
+	until(s.t, what, func() bool { return ok(s.metrics()) })
 }
 
 // runsOf are the counts of runs among metrics.

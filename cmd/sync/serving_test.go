@@ -38,12 +38,16 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
+// patience is how long is waited for what has to come: on a machine that is busy
+// otherwise, a run takes minutes.
+const patience = 15 * time.Minute
+
 // until waits until something holds.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(2 * time.Minute)
+	deadline := time.After(patience)
 	for !holds() {
 		select {
 		case <-tick.C:
@@ -51,6 +55,15 @@ func until(t *testing.T, what string, holds func() bool) {
 			t.Fatalf("it never came to it that %s", what)
 		}
 	}
+}
+
+// eventually asks until the answer has what is wanted.
+func eventually(t *testing.T, url, want string) {
+	t.Helper()
+	until(t, url+" says "+want, func() bool {
+		_, body := get(t, url)
+		return strings.Contains(body, want)
+	})
 }
 
 // startServe runs `convsync serve` in this process; stop ends it as SIGTERM does.

@@ -93,7 +93,7 @@ func (s *soak) now() time.Time {
 func (s *soak) run(more func(sample func(name string, value float64))) {
 	s.t.Helper()
 	process := serveIn(s.t, s.config, []string{"TMPDIR=" + s.temporary}, "--run-now")
-	process.await("did the first run succeed", func(values map[string]float64) bool { return values[succeededRuns] > 0 })
+	process.await("the first run succeeds", func(values map[string]float64) bool { return values[succeededRuns] > 0 })
 	from, began := process.metrics()[succeededRuns], time.Now()
 	sample := func(name string, value float64) { s.series[name] = append(s.series[name], value) }
 	tick := time.NewTicker(max(*soakFor/3000, 100*time.Millisecond))

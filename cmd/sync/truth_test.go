@@ -17,6 +17,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"convsync/internal/load/loadtest"
 	"convsync/internal/load/pgtest"
 	"convsync/internal/query"
 	"convsync/internal/simulate"
@@ -90,7 +91,10 @@ func run(t testing.TB, config string, code int) summary {
 // simulator meant, and with each other, value by value.
 func TestBothDestinationsHoldTheTruth(t *testing.T) {
 	t.Parallel()
-	const n = 20_000
+	n := 20_000
+	if loadtest.Raced {
+		n = 4_000
+	}
 	simulator, server := past(t, n, 5, simulate.AllDeviations())
 	lake, database := filepath.Join(t.TempDir(), "lake"), pgtest.URL(t)
 	stores := map[string]map[string]rowsOf{}

@@ -135,9 +135,9 @@ func (s *Server) Stop(ctx context.Context) error {
 	}
 	s.stopping.Store(true)
 	s.halt()
-	err := s.http.Shutdown(ctx)
-	if err != nil {
-		err = cmp.Or(s.http.Close(), err)
+	var err error
+	if s.http.Shutdown(ctx) != nil { // somebody is still reading: that is no failure
+		err = s.http.Close()
 	}
 	done := make(chan struct{})
 	go func() { s.working.Wait(); close(done) }()

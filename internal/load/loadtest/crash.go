@@ -34,7 +34,7 @@ func Main(m *testing.M, open func(locator string, step func(string)) (load.Desti
 		if err := flag.Set("rapid.nofailfile", "true"); err != nil {
 			panic(err)
 		}
-		if raced {
+		if Raced {
 			if err := flag.Set("rapid.checks", "20"); err != nil { // unless said otherwise
 				panic(err)
 			}
@@ -96,7 +96,7 @@ func Crash(t *testing.T, fresh func(testing.TB) Subject) {
 	}
 	crashedAndDone(t, s)
 	for i, name := range steps {
-		if raced && i%racedKills != 0 {
+		if Raced && i%racedKills != 0 {
 			continue
 		}
 		n, title := i+1, fmt.Sprintf("%d %s", i+1, strings.ReplaceAll(name, "/", " "))

@@ -2,4 +2,5 @@
 
 package loadtest
 
-const raced = false
+// Raced tells that the race detector is on.
+const Raced = false

@@ -2,6 +2,6 @@
 
 package loadtest
 
-// raced tells that the race detector is on. It makes processes several times as
+// Raced tells that the race detector is on. It makes processes several times as
 // slow, and sees as much in a few of many like cases.
-const raced = true
+const Raced = true

@@ -32,7 +32,7 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 		return nil, errors.New("there is no Chromium: " + help)
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.Flag("disable-dev-shm-usage", true),
-		chromedp.WSURLReadTimeout(2*time.Minute)) // a loaded machine takes its time
+		chromedp.WSURLReadTimeout(patience)) // a loaded machine takes its time
 	if os.Getuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // which root cannot have
 	}
@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long a test may take on a machine that does other things.
-const patience = 10 * time.Minute
+const patience = 30 * time.Minute
 
 // newTab opens a tab for a test.
 func newTab(t *testing.T) context.Context {
