@@ -129,7 +129,7 @@ func TestServeTellsOfAProjectThatFailsAndSaysWhatComesNext(t *testing.T) {
 	if n := strings.Count(said.String(), "answered 401"); n != 1 {
 		t.Errorf("why it failed was logged %d times:\n%s", n, said)
 	}
-	if n := strings.Count(said.String(), "\neach schedule runs now; next: nightly at "); n != 1 {
+	if n := strings.Count(said.String(), "\neach schedule that loads runs now; next: nightly at "); n != 1 {
 		t.Errorf("it says %d times what comes next:\n%s", n, said)
 	}
 }

@@ -124,10 +124,18 @@ func verifyFeeds(ctx context.Context, run *pipeline.Options, span extract.Span) 
 	if err := run.RefuseMixed(ctx); err != nil {
 		return nil, nil, err
 	}
+	feeds := make([]load.Feed, len(run.Feeds))
+	for i := range run.Feeds {
+		feeds[i] = run.Feeds[i].Feed
+	}
+	states, err := run.Destination.State(ctx, feeds)
+	if err != nil {
+		return nil, nil, err
+	}
 	for i := range run.Feeds {
 		f := &run.Feeds[i]
 		f.Rules.OpenSince = warehouse.TimestampOf(time.Now().Add(-run.OpenAgeLimit))
-		result, err := verify.Feed(ctx, f, run.Destination, span)
+		result, err := verify.Feed(ctx, f, run.Destination, states[f.Feed].Coverage, span)
 		switch {
 		case ctx.Err() != nil:
 			return nil, nil, ctx.Err()
@@ -158,6 +166,7 @@ type verifiedFeed struct {
 	Open        int64             `json:"open"`
 	Missing     int64             `json:"missing_at_source"`
 	Unreadable  int64             `json:"unreadable"`
+	Newer       int64             `json:"newer"`
 	Findings    []verifiedFinding `json:"findings"`
 	Error       string            `json:"error,omitempty"` // why it could not be verified
 }
@@ -184,7 +193,7 @@ func newVerified(span extract.Span, results []*verify.Result, failed []failedFee
 	for _, r := range results {
 		feed := verifiedFeed{
 			ProjectID: r.Feed.ProjectID, Environment: r.Feed.Environment, Listed: r.Listed, Stored: r.Stored, Turns: r.Turns, Same: r.Same,
-			Older: r.Older, Open: r.Open, Missing: r.Missing, Unreadable: r.Unreadable, Findings: []verifiedFinding{},
+			Older: r.Older, Open: r.Open, Missing: r.Missing, Unreadable: r.Unreadable, Newer: r.Newer, Findings: []verifiedFinding{},
 		}
 		for _, f := range r.Findings {
 			feed.Findings = append(feed.Findings, verifiedFinding{f.ID, f.StartedAt.Time(), string(f.Kind)})
@@ -213,6 +222,7 @@ func (p *verifiedFeed) print(w io.Writer, span extract.Span) {
 	}{
 		{p.Older, "stored by older rules, which is no difference"}, {p.Open, "in progress, and change by themselves"},
 		{p.Missing, "marked as no longer listed"}, {p.Unreadable, "listed that cannot be read (see the table rejects)"},
+		{p.Newer, "that began after all that was read so far: the next run reads them"},
 	} {
 		if also.n > 0 {
 			fmt.Fprintf(w, "  %d %s\n", also.n, also.what)

@@ -31,7 +31,7 @@ func TestMessagesSayWhatSinceWhenWhyAndWhatToDo(t *testing.T) {
 The run of the schedule nightly failed.
 Since: 4 Mar 2026, 02:05 UTC
 Why: the database cannot be reached: connection refused
-What to do: ` + "`convsync check` tries each step and says what is wrong. What was read is kept; the next run goes on from there."},
+What to do: where the reason names no command, ` + "`convsync check` tries each step and says what is wrong. What was read is kept; the next run goes on from there."},
 		"a project": {[]incident{opened(projectFailed(sales, "answered 401 Unauthorized", now))},
 			`convsync on testing: something is wrong.
 

@@ -14,7 +14,7 @@ const shownTime = "2 Jan 2006, 15:04 UTC" // times are kept in UTC
 // advice is what to do, by kind.
 var advice = map[string]string{
 	kindDestination: "see that it runs, has room and can be reached from here; `convsync check` tries each step. What was read is kept, and the next run goes on from there.",
-	kindRun:         "`convsync check` tries each step and says what is wrong. What was read is kept; the next run goes on from there.",
+	kindRun:         "where the reason names no command, `convsync check` tries each step and says what is wrong. What was read is kept; the next run goes on from there.",
 	kindProject:     "`convsync check` tries each step and says what is wrong. What was read is kept; the next run tries the rest again.",
 	kindRejects:     "they are kept as they came, and `convsync status` counts them. After an update of convsync, `convsync replay` reads them again.",
 	kindOld:         "`convsync status` shows the last runs and how far each project is; `convsync run` starts one now.",

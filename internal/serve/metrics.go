@@ -21,7 +21,11 @@ type Metrics struct {
 	mu      sync.Mutex
 	ended   tally
 	running []*pipeline.Progress // in the order of their beginnings
+	proof   *pipeline.Report     // of the last verification that ended; nil: there was none
 }
+
+// verification is the kind of runs that compare and load nothing.
+const verification = "verify"
 
 // NewMetrics counts from zero.
 func NewMetrics() *Metrics {
@@ -50,11 +54,19 @@ func (m *Metrics) Observe(r *pipeline.Report) {
 
 func (m *Metrics) observe(r *pipeline.Report) {
 	m.runs.WithLabelValues(r.Kind, r.Status).Inc()
-	if !r.FinishedAt.IsZero() { // zero: it found no lock, or no destination
-		m.durations.WithLabelValues(r.Kind).Observe(r.FinishedAt.Sub(r.StartedAt).Seconds())
-		m.lastEnd.WithLabelValues(r.Kind, r.Status).Set(float64(r.FinishedAt.UnixMilli()) / 1e3)
-	}
+	m.durations.WithLabelValues(r.Kind).Observe(r.FinishedAt.Sub(r.StartedAt).Seconds())
+	m.lastEnd.WithLabelValues(r.Kind, r.Status).Set(float64(r.FinishedAt.UnixMilli()) / 1e3)
 	m.ended.add(r)
+	if r.Kind == verification {
+		m.proof = r
+	}
+}
+
+// lastProof is the report of the last verification; nil: there was none yet.
+func (m *Metrics) lastProof() *pipeline.Report {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.proof
 }
 
 // Follow counts a run while it goes. end takes its report, of which nothing is

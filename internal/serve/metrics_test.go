@@ -31,12 +31,12 @@ func TestMetricsCountRuns(t *testing.T) {
 	now := time.Now()
 	m.Observe(report(now))
 	m.Observe(report(now))
-	locked := &pipeline.Report{Kind: "incremental", Status: "failed", StartedAt: now} // it never began
+	locked := &pipeline.Report{Kind: "incremental", Status: "failed", StartedAt: now, FinishedAt: now} // it never began
 	m.Observe(locked)
 	text := get(s, "/metrics").Body.String()
 	for _, want := range []string{
 		`convsync_runs_total{kind="incremental",status="succeeded"} 2`, `convsync_runs_total{kind="incremental",status="failed"} 1`,
-		`convsync_run_duration_seconds_sum{kind="incremental"} 180`, `convsync_run_duration_seconds_count{kind="incremental"} 2`,
+		`convsync_run_duration_seconds_sum{kind="incremental"} 180`, `convsync_run_duration_seconds_count{kind="incremental"} 3`,
 		`convsync_requests_total 80`, `convsync_retries_total 6`, `convsync_drift_sightings_total 10`,
 		`convsync_retry_wait_seconds_total 1.5`, `convsync_received_bytes_total 1234`, `convsync_responses_total{status="429"} 6`, `convsync_responses_total{status="none"} 4`,
 		`convsync_conversations_total{outcome="read"} 200`, `convsync_conversations_total{outcome="inserted"} 120`,

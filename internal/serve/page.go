@@ -56,6 +56,7 @@ type feedView struct {
 	gaps       []stretch
 	staleSince time.Time // zero: it is fresh
 	late       bool
+	begun      bool // something of it was read
 }
 
 // Name tells the feed apart from others.
@@ -161,6 +162,7 @@ func newFeedView(id string, f *Feed, s *snapshot, o *Options, now time.Time) *fe
 		Conversations: summary.Conversations, Hidden: summary.Hidden, Missing: summary.Missing, Rejects: summary.Rejects,
 		Open: len(state.Open), Strips: drawCoverage(id, &state, f.Start, now, zone),
 		gaps: gapsOf(state.Coverage, f.Start), late: comesLate(&summary, o.Lookback), Late: lateViews(&summary),
+		begun: len(state.Coverage) > 0,
 	}
 	if len(state.Open) > 0 {
 		v.OldestOpen = stampOf(state.Open[0].StartedAt, now, zone)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"convsync/internal/load"
+	"convsync/internal/pipeline"
 	"convsync/internal/warehouse"
 )
 
@@ -75,6 +76,11 @@ func TestThePageSaysWhetherAllIsWell(t *testing.T) {
 		}, []string{"Something is wrong.", "1 feed not read for too long: acme-team-1 (live) Since", "(24 hours ago)", "convsync check"}},
 		"never read": {func(d *fakeDestination, f load.Feed, _ time.Time) { d.states[f] = load.FeedState{} },
 			[]string{"There is something to look at.", "1 feed with nothing read yet: acme-team-1 (live)", "Read up to nothing yet", "Nothing is read yet."}},
+		"not to its beginning": {func(d *fakeDestination, f load.Feed, _ time.Time) {
+			s := d.states[f]
+			s.Watermark = 0
+			d.states[f] = s
+		}, []string{"There is something to look at.", "1 feed not read back to the beginning yet: acme-team-1 (live)"}},
 		"no run": {func(d *fakeDestination, _ load.Feed, _ time.Time) { d.runs = nil },
 			[]string{"There was no run yet.", "convsync run starts one"}},
 		"failing for long": {func(d *fakeDestination, _ load.Feed, now time.Time) {
@@ -108,6 +114,29 @@ func TestThePageSaysWhetherAllIsWell(t *testing.T) {
 		}
 		if name != "well" && strings.Contains(page, "All is well") {
 			t.Errorf("%s: the page says that all is well", name)
+		}
+	}
+}
+
+// TestAVerificationThatDoesNotSucceedStandsOnThePage until the next one does.
+func TestAVerificationThatDoesNotSucceedStandsOnThePage(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	destination, feeds := healthy(1, now)
+	s := newServer(t, Options{Destination: destination, Feeds: feeds, Lookback: 168 * time.Hour})
+	const differs = "verify found 3 differences"
+	for _, step := range []struct {
+		report *pipeline.Report
+		shown  bool
+	}{
+		{pipeline.Failed("verify", now, errors.New(differs)), true},
+		{pipeline.Failed("incremental", now, errors.New("something else")), true},
+		{&pipeline.Report{Kind: "verify", Status: warehouse.RunSucceeded}, false},
+	} {
+		s.options.Metrics.Observe(step.report)
+		page := words(get(s, "/").Body.String())
+		if strings.Contains(page, differs) != step.shown || strings.Contains(page, "All is well") == step.shown {
+			t.Errorf("after %s %s, is it shown: %t\n%s", step.report.Kind, step.report.Status, !step.shown, page)
 		}
 	}
 }

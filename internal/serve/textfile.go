@@ -1,8 +1,6 @@
 package serve
 
 import (
-	"time"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"convsync/internal/pipeline"
@@ -55,12 +53,8 @@ func (l *lastRun) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	ended := r.FinishedAt
-	if ended.IsZero() { // it found no lock, or no destination
-		ended = time.Now()
-	}
-	gauge(lastRunEnd, float64(ended.UnixMilli())/1e3, r.Kind, r.Status)
-	gauge(lastRunDuration, ended.Sub(r.StartedAt).Seconds(), r.Kind)
+	gauge(lastRunEnd, float64(r.FinishedAt.UnixMilli())/1e3, r.Kind, r.Status)
+	gauge(lastRunDuration, r.FinishedAt.Sub(r.StartedAt).Seconds(), r.Kind)
 	gauge(lastRunRequests, float64(t.requests), r.Kind)
 	gauge(lastRunRetries, float64(t.retries), r.Kind)
 	gauge(lastRunWaited, t.waited.Seconds(), r.Kind)

@@ -1,11 +1,13 @@
 package serve
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"convsync/internal/load"
+	"convsync/internal/pipeline"
 	"convsync/internal/warehouse"
 )
 
@@ -55,6 +57,9 @@ func (p *page) judge(s *snapshot, o *Options) verdict {
 		return p.conclude(s, problems)
 	}
 	if found, ok := judgeRuns(judged(s.runs), p.now); ok {
+		add(found)
+	}
+	if found, ok := judgeProof(o.Metrics.lastProof(), p.now); ok {
 		add(found)
 	}
 	for _, kind := range feedProblems {
@@ -130,6 +135,17 @@ func judgeRuns(runs []warehouse.SyncRun, now time.Time) (problem, bool) {
 	return found, true
 }
 
+// judgeProof looks at the last verification of this process.
+func judgeProof(r *pipeline.Report, now time.Time) (problem, bool) {
+	if r == nil || r.Status == warehouse.RunSucceeded || len(r.Errors) == 0 {
+		return problem{}, false
+	}
+	return problem{
+		Level: levelBad, What: "The last verification did not succeed: " + errors.Join(r.Errors...).Error() + ".", Since: momentOf(r.FinishedAt, now, time.UTC),
+		Do: "What differs is to be looked at before it is mended: it may have been changed by hand. The next verification that succeeds ends this.",
+	}, true
+}
+
 // feedProblem is something that can be wrong with single feeds.
 type feedProblem struct {
 	level level
@@ -145,7 +161,10 @@ var feedProblems = []*feedProblem{
 		func(f *feedView) (time.Time, bool) { return f.staleSince, !f.staleSince.IsZero() }},
 	{levelLook, func(n int64) string { return count(n, "feed") + " with nothing read yet:" },
 		"The next run reads them, the newest first. If that stays, the errors of the last runs say why.",
-		func(f *feedView) (time.Time, bool) { return time.Time{}, f.Watermark.IsZero() }},
+		func(f *feedView) (time.Time, bool) { return time.Time{}, f.Watermark.IsZero() && !f.begun }},
+	{levelLook, func(n int64) string { return count(n, "feed") + " not read back to the beginning yet:" },
+		"The newest is there, and the next run goes on towards the beginning. If that stays, the errors of the last runs say why.",
+		func(f *feedView) (time.Time, bool) { return time.Time{}, f.Watermark.IsZero() && f.begun }},
 	{levelLook, func(n int64) string { return count(n, "feed") + " with gaps in what is read:" },
 		"The next run reads them. If they stay, the errors of the last runs say why.",
 		func(f *feedView) (time.Time, bool) { return time.Time{}, !f.Watermark.IsZero() && len(f.gaps) > 0 }},

@@ -21,7 +21,8 @@ type Kind string
 
 // The kinds of findings.
 const (
-	NotStored Kind = "not_stored" // the source lists it, the destination does not hold it
+	NotStored Kind = "not_stored" // the source lists it, the destination does not hold it though it was read there
+	NotRead   Kind = "not_read"   // the same, in a gap of what was read: the next run reads it
 	NotListed Kind = "not_listed" // stored and not marked as missing, the source does not list it
 	Differs   Kind = "differs"    // stored as the source no longer says it
 	Tampered  Kind = "tampered"   // the stored rows are not those that their hash was made of
@@ -47,11 +48,13 @@ type Result struct {
 	Open       int64 // in progress here or there: they change by themselves
 	Missing    int64 // stored, and marked as no longer listed
 	Unreadable int64 // listed, and no conversation that can be read
+	Newer      int64 // listed, not stored, and began after all that was read: no difference
 	Findings   []Finding
 }
 
-// Feed verifies what started within the span.
-func Feed(ctx context.Context, f *pipeline.Feed, archive load.Archive, span extract.Span) (*Result, error) {
+// Feed verifies what started within the span. read is the feed's coverage from
+// before: what is listed beyond it may well not be stored.
+func Feed(ctx context.Context, f *pipeline.Feed, archive load.Archive, read []load.Range, span extract.Span) (*Result, error) {
 	if f.Refused != nil {
 		return nil, fmt.Errorf("project %s (%s): %w", f.ProjectID, f.Environment, f.Refused)
 	}
@@ -60,7 +63,7 @@ func Feed(ctx context.Context, f *pipeline.Feed, archive load.Archive, span extr
 	for spans := []extract.Span{span}; len(spans) > 0; {
 		var part extract.Span
 		part, spans = extract.NextStretch(spans, density, before)
-		v := verifier{feed: f, archive: archive, span: part, result: result, stored: map[string]*stored{}}
+		v := verifier{feed: f, archive: archive, read: read, span: part, result: result, stored: map[string]*stored{}}
 		if err := v.do(ctx); err != nil {
 			return nil, fmt.Errorf("project %s (%s), %s: %w", f.ProjectID, f.Environment, part, err)
 		}
@@ -78,6 +81,7 @@ const sortable = "2006-01-02T15:04:05.000000"
 type verifier struct {
 	feed    *pipeline.Feed
 	archive load.Archive
+	read    []load.Range
 	span    extract.Span
 
 	mu     sync.Mutex
@@ -174,7 +178,7 @@ func (v *verifier) conversation(ctx context.Context, in *warehouse.Rows) error {
 	s, ok := v.stored[c.ConversationID]
 	switch {
 	case !ok:
-		v.find(c.ConversationID, c.StartedAt, c.StartedAt, NotStored)
+		v.absent(c.ConversationID, c.StartedAt)
 	case s.tampered:
 		v.find(c.ConversationID, s.start, c.StartedAt, Tampered)
 	case s.hash == c.ContentHash:
@@ -195,6 +199,23 @@ func (v *verifier) conversation(ctx context.Context, in *warehouse.Rows) error {
 		v.find(c.ConversationID, s.start, c.StartedAt, Differs)
 	}
 	return nil
+}
+
+// absent judges what is listed and not stored by whether it was read there.
+func (v *verifier) absent(id string, start warehouse.Timestamp) {
+	newer := len(v.read) > 0
+	for _, r := range v.read {
+		if start >= r.From && start < r.Until {
+			v.find(id, start, start, NotStored)
+			return
+		}
+		newer = newer && start >= r.Until
+	}
+	if newer {
+		v.result.Newer++
+		return
+	}
+	v.find(id, start, start, NotRead)
 }
 
 // isKept tells whether a stored conversation differs only by what was kept of

@@ -1,0 +1,154 @@
+package verify
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"convsync/internal/extract"
+	"convsync/internal/load"
+	"convsync/internal/pipeline"
+	"convsync/internal/polyai"
+	"convsync/internal/transform"
+	"convsync/internal/warehouse"
+)
+
+var (
+	feed  = load.Feed{ProjectID: "acme-team-4", Environment: "live"}
+	rules = transform.Options{AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", APIVersion: "v3"}
+)
+
+// at is an hour of the day that is verified.
+func at(hour int) time.Time { return time.Date(2026, 6, 1, hour, 0, 0, 0, time.UTC) }
+
+func hours(from, until int) extract.Span {
+	return extract.Span{From: extract.SecondOf(at(from)), Until: extract.SecondOf(at(until))}
+}
+
+func read(from, until int) load.Range {
+	return load.Range{From: warehouse.TimestampOf(at(from)), Until: warehouse.TimestampOf(at(until))}
+}
+
+// conversation is one that began at an hour, as the source says it.
+func conversation(id string, hour int, note string) json.RawMessage {
+	return fmt.Appendf(nil, `{"id":%q,"started_at":%q,"total_duration":60,"note":%q,"turns":[{"user_input":"a made-up question"}]}`,
+		id, at(hour).Format(time.RFC3339), note)
+}
+
+// archive holds rows as a destination does.
+type archive struct {
+	load.Archive // what is not asked of it panics
+	rows         []*warehouse.Rows
+}
+
+func (a *archive) Read(_ context.Context, _ load.Feed, from, until warehouse.Timestamp, yield func(*warehouse.Rows) error) error {
+	for _, r := range a.rows {
+		if start := r.Conversation.StartedAt; start >= from && start < until {
+			if err := yield(r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func holding(t *testing.T, conversations ...json.RawMessage) *archive {
+	t.Helper()
+	a := &archive{}
+	for _, c := range conversations {
+		r, _, err := transform.Rows(polyai.Value(c), &rules)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Conversation.ContentHash = r.Hash()
+		r.Conversation.TurnsLoaded = int64(len(r.Turns))
+		a.rows = append(a.rows, r)
+	}
+	return a
+}
+
+// listing is a feed whose source lists conversations.
+func listing(t *testing.T, conversations ...json.RawMessage) *pipeline.Feed {
+	t.Helper()
+	page, err := json.Marshal(map[string]any{"conversations": conversations})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(page) }))
+	t.Cleanup(server.Close)
+	client, err := polyai.New(polyai.Options{
+		BaseURL: server.URL, Key: func(context.Context, bool) (string, error) { return "made-up-key", nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return &pipeline.Feed{Feed: feed, Rules: rules, Reader: &extract.Reader{
+		Source: client, AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", PageSize: 100,
+		Budget: extract.NewBudget(extract.BudgetOptions{}), Slots: semaphore.NewWeighted(4), Walks: semaphore.NewWeighted(4),
+		Stats: &extract.Stats{}, Backoff: time.Millisecond,
+	}}
+}
+
+func TestEachDifferenceHasItsKind(t *testing.T) {
+	t.Parallel()
+	source := listing(t,
+		conversation("same", 1, ""), conversation("edited", 2, "by now"), conversation("lost", 3, ""),
+		conversation("in-a-gap", 5, ""), conversation("tampered", 7, ""), conversation("newer", 9, ""), conversation("next-day", 30, ""))
+	destination := holding(t, conversation("same", 1, ""), conversation("edited", 2, "before"), conversation("vanished", 4, ""),
+		conversation("tampered", 7, ""))
+	destination.rows[3].Turns[0].UserInput = "never said"
+
+	got, err := Feed(t.Context(), source, destination, []load.Range{read(0, 5), read(6, 8)}, hours(0, 24))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]Kind{}
+	for _, f := range got.Findings {
+		kinds[f.ID] = f.Kind
+	}
+	want := map[string]Kind{"edited": Differs, "lost": NotStored, "vanished": NotListed, "in-a-gap": NotRead, "tampered": Tampered}
+	if !maps.Equal(kinds, want) {
+		t.Errorf("found %v, want %v", kinds, want)
+	}
+	if got.Listed != 6 || got.Stored != 4 || got.Same != 1 || got.Newer != 1 {
+		t.Errorf("%+v", got)
+	}
+
+	repair := Repairs([]*Result{got})[feed]
+	if len(repair.Gone) != 1 || repair.Gone[0].ID != "vanished" {
+		t.Errorf("to be marked: %+v", repair.Gone)
+	}
+	for _, hour := range []int{2, 3, 5, 7} {
+		second := extract.SecondOf(at(hour))
+		if !slices.Contains(repair.Spans, extract.Span{From: second, Until: second + 1}) {
+			t.Errorf("hour %d is not read again: %v", hour, repair.Spans)
+		}
+	}
+}
+
+// TestNothingIsNewerThanNothing: where nothing was read, all of it is missing.
+func TestNothingIsNewerThanNothing(t *testing.T) {
+	t.Parallel()
+	got, err := Feed(t.Context(), listing(t, conversation("first", 1, "")), &archive{}, nil, hours(0, 24))
+	if err != nil || got.Newer != 0 || len(got.Findings) != 1 || got.Findings[0].Kind != NotRead {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestWhatIsRefusedIsNotVerified(t *testing.T) {
+	t.Parallel()
+	f := listing(t)
+	f.Refused = fmt.Errorf("made up: of another account")
+	if got, err := Feed(t.Context(), f, &archive{}, nil, hours(0, 24)); err == nil {
+		t.Errorf("%+v", got)
+	}
+}
