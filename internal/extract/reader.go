@@ -46,7 +46,7 @@ func (e *SpanError) Unwrap() error { return e.Err }
 // emitted conversation may lie outside of the span and may come twice. After
 // an error, which is the first that there is, some may be missing.
 func (r *Reader) ReadSpan(ctx context.Context, slices []Span, emit Emit) error {
-	return r.readSlices(ctx, slices, emit, nil, func(e *SpanError) error { return e })
+	return r.readSlices(ctx, slices, emit, nil, func(_ context.Context, e *SpanError) error { return e })
 }
 
 // ReadParts reads slices as [Reader.ReadSpan] does, but what fails for good
@@ -57,9 +57,12 @@ func (r *Reader) ReadSpan(ctx context.Context, slices []Span, emit Emit) error {
 // beside them.
 func (r *Reader) ReadParts(ctx context.Context, slices []Span, emit Emit, underWay func()) (failed []*SpanError, err error) {
 	var mu sync.Mutex
-	err = r.readSlices(ctx, slices, emit, underWay, func(e *SpanError) error {
+	err = r.readSlices(ctx, slices, emit, underWay, func(ctx context.Context, e *SpanError) error {
 		if !ofThisRequest(e.Err) {
 			return e
+		}
+		if ctx.Err() != nil {
+			return ctx.Err() // it was cut off by us, and did not fail
 		}
 		r.log("a part of the history could not be read", "slice", e.Span.String(), "because", e.Err.Error())
 		mu.Lock()
@@ -80,9 +83,12 @@ func Whole(slices []Span, failed []*SpanError) []Span {
 	return Without(slices, holes)
 }
 
+// onFailure tells what the failure of a slice means; ctx is that of its reading.
+type onFailure = func(ctx context.Context, e *SpanError) error
+
 // readSlices reads slices in parallel; what fn returns of a failure ends it all.
 // underWay is called when all have begun, unless it is nil.
-func (r *Reader) readSlices(ctx context.Context, slices []Span, emit Emit, underWay func(), fn func(*SpanError) error) error {
+func (r *Reader) readSlices(ctx context.Context, slices []Span, emit Emit, underWay func(), fn onFailure) error {
 	// No errgroup.WithContext: it would make the failure of one slice the cause
 	// of the end of the others, whose errors would then look like it.
 	groupCtx, stop := context.WithCancel(ctx)
@@ -115,7 +121,7 @@ func (r *Reader) readSlices(ctx context.Context, slices []Span, emit Emit, under
 
 // readOne walks a slice that is counted among the walks, and counts it out;
 // where the slice is dense, it is read by parts.
-func (r *Reader) readOne(ctx context.Context, s Span, emit Emit, fn func(*SpanError) error) error {
+func (r *Reader) readOne(ctx context.Context, s Span, emit Emit, fn onFailure) error {
 	err := r.readWalk(ctx, &walk{Reader: r, span: s, ask: s, patience: unhurried, emit: emit})
 	var dense *denseError
 	switch {
@@ -124,7 +130,7 @@ func (r *Reader) readOne(ctx context.Context, s Span, emit Emit, fn func(*SpanEr
 	case errors.As(err, &dense):
 		return r.readSlices(ctx, s.cut(dense.parts(s, r.PageSize)), emit, nil, fn)
 	}
-	return fn(&SpanError{s, err})
+	return fn(ctx, &SpanError{s, err})
 }
 
 func (r *Reader) readWalk(ctx context.Context, w *walk) (err error) {

@@ -306,6 +306,22 @@ func TestWhatFailsForGoodFailsItsPartOnly(t *testing.T) {
 	}
 }
 
+// TestWhatIsCutOffIsNoFailure: a stop is not to be read in the log as a fault of the source.
+func TestWhatIsCutOffIsNoFailure(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// So much that some of it is read by the time that all is written.
+		_, _ = io.WriteString(w, `{"conversations":[{"id":"`+strings.Repeat("cut", 8<<20))
+		stop()
+		<-r.Context().Done()
+	}))
+	r.Log = func(msg string, args ...any) { t.Errorf("it is logged: %s %v", msg, args) }
+	if failed, err := r.ReadParts(ctx, aDay.cut(8), newCollector().emit, nil); !errors.Is(err, context.Canceled) || len(failed) != 0 {
+		t.Errorf("failed %v, %v", failed, err)
+	}
+}
+
 func TestWhatFailsTheFeedEndsAllItsPartsAtOnce(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64
