@@ -4,7 +4,8 @@ WITH feeds AS (
     UNION SELECT project_id, environment FROM open_conversations
     UNION SELECT project_id, environment FROM sync_lateness
 ), reached AS (
-    SELECT project_id, environment, measure, upper_seconds,
+    SELECT project_id, environment, measure,
+        least(CAST(upper_seconds AS double precision), 9223372036.854775807) AS seconds,
         sum(count) OVER (PARTITION BY project_id, environment, measure ORDER BY upper_seconds) AS reached,
         sum(count) OVER (PARTITION BY project_id, environment, measure) AS counted
     FROM sync_lateness
@@ -12,13 +13,13 @@ WITH feeds AS (
 ), late AS (
     SELECT project_id, environment,
         max(counted) FILTER (WHERE measure = 'arrival') AS arrivals,
-        min(upper_seconds) FILTER (WHERE measure = 'arrival' AND reached * 100 >= counted * 50) AS arrival_p50,
-        min(upper_seconds) FILTER (WHERE measure = 'arrival' AND reached * 100 >= counted * 95) AS arrival_p95,
-        min(upper_seconds) FILTER (WHERE measure = 'arrival' AND reached * 100 >= counted * 99) AS arrival_p99,
+        min(seconds) FILTER (WHERE measure = 'arrival' AND reached * 100 >= counted * 50) AS arrival_p50,
+        min(seconds) FILTER (WHERE measure = 'arrival' AND reached * 100 >= counted * 95) AS arrival_p95,
+        min(seconds) FILTER (WHERE measure = 'arrival' AND reached * 100 >= counted * 99) AS arrival_p99,
         max(counted) FILTER (WHERE measure = 'final') AS finals,
-        min(upper_seconds) FILTER (WHERE measure = 'final' AND reached * 100 >= counted * 50) AS final_p50,
-        min(upper_seconds) FILTER (WHERE measure = 'final' AND reached * 100 >= counted * 95) AS final_p95,
-        min(upper_seconds) FILTER (WHERE measure = 'final' AND reached * 100 >= counted * 99) AS final_p99
+        min(seconds) FILTER (WHERE measure = 'final' AND reached * 100 >= counted * 50) AS final_p50,
+        min(seconds) FILTER (WHERE measure = 'final' AND reached * 100 >= counted * 95) AS final_p95,
+        min(seconds) FILTER (WHERE measure = 'final' AND reached * 100 >= counted * 99) AS final_p99
     FROM reached
     GROUP BY project_id, environment
 )
@@ -27,13 +28,13 @@ SELECT f.project_id, f.environment,
         WHERE c.project_id = f.project_id AND c.environment = f.environment AND c.missing_since IS NULL) AS newest_started_at,
     w.watermark AS covered_until,
     CAST(coalesce(l.arrivals, 0) AS bigint) AS arrivals,
-    least(CAST(l.arrival_p50 AS double precision), 9223372036.854775807) AS arrival_p50_seconds,
-    least(CAST(l.arrival_p95 AS double precision), 9223372036.854775807) AS arrival_p95_seconds,
-    least(CAST(l.arrival_p99 AS double precision), 9223372036.854775807) AS arrival_p99_seconds,
+    l.arrival_p50 AS arrival_p50_seconds,
+    l.arrival_p95 AS arrival_p95_seconds,
+    l.arrival_p99 AS arrival_p99_seconds,
     CAST(coalesce(l.finals, 0) AS bigint) AS finals,
-    least(CAST(l.final_p50 AS double precision), 9223372036.854775807) AS final_p50_seconds,
-    least(CAST(l.final_p95 AS double precision), 9223372036.854775807) AS final_p95_seconds,
-    least(CAST(l.final_p99 AS double precision), 9223372036.854775807) AS final_p99_seconds,
+    l.final_p50 AS final_p50_seconds,
+    l.final_p95 AS final_p95_seconds,
+    l.final_p99 AS final_p99_seconds,
     (SELECT count(*) FROM open_conversations AS o
         WHERE o.project_id = f.project_id AND o.environment = f.environment) AS open_conversations
 FROM feeds AS f
