@@ -197,11 +197,9 @@ func outcome(ctx context.Context, report *pipeline.Report, err error, failOnDrif
 	case errors.As(err, &locked):
 		return codedError(exitLocked, err)
 	case report.Status == warehouse.RunFailed:
-		return codedError(exitFailed, errors.Join(report.Errors...))
-	case report.Status == warehouse.RunPartial && len(report.Errors) > 0:
-		return codedError(exitPartial, errors.Join(report.Errors...))
+		return codedError(exitFailed, report.Incomplete())
 	case report.Status == warehouse.RunPartial:
-		return codedError(exitPartial, fmt.Errorf("%d conversations could not be read and are kept in the table rejects, with the reason", report.NewRejects))
+		return codedError(exitPartial, report.Incomplete())
 	case failOnDrift && report.Drift > 0:
 		return codedError(exitPartial, fmt.Errorf("fields or forms that are not known were seen %d times: they stand in the table schema_drift (sync.fail_on_drift)", report.Drift))
 	}

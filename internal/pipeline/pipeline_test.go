@@ -302,6 +302,9 @@ func TestWhatCannotBeReadIsKeptAndMakesTheRunPartial(t *testing.T) {
 	if err != nil || report.Status != warehouse.RunPartial || want == 0 || report.NewRejects < int64(want) {
 		t.Errorf("%v, %s, %d rejects, %d expected", err, report.Status, report.NewRejects, want)
 	}
+	if len(d.runs) != 1 || !strings.Contains(string(d.runs[0].Error), "kept in the table rejects") {
+		t.Errorf("the log does not say why: %+v", d.runs)
+	}
 }
 
 func TestASourceClockThatRanAheadLosesNothing(t *testing.T) {

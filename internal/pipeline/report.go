@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -182,6 +183,17 @@ func (r *Report) fail(err error) *Report {
 	return r
 }
 
+// Incomplete says why the run is not complete; nil: it is, or nobody knows.
+func (r *Report) Incomplete() error {
+	if len(r.Errors) > 0 {
+		return errors.Join(r.Errors...)
+	}
+	if r.Status == warehouse.RunPartial {
+		return fmt.Errorf("%d conversations could not be read and are kept in the table rejects, with the reason", r.NewRejects)
+	}
+	return nil
+}
+
 // row is the run's row in sync_runs.
 func (r *Report) row(o *Options) *warehouse.SyncRun {
 	row := &warehouse.SyncRun{
@@ -193,7 +205,7 @@ func (r *Report) row(o *Options) *warehouse.SyncRun {
 		Read: r.Conversations.Read, Inserted: r.Conversations.Inserted, Updated: r.Conversations.Updated,
 		Unchanged: r.Conversations.Unchanged, Rejected: r.Conversations.Rejected, Drifting: r.Drift,
 	}
-	if err := errors.Join(r.Errors...); err != nil {
+	if err := r.Incomplete(); err != nil {
 		row.Error = warehouse.Text(err.Error())
 	}
 	if b := o.Backfill; !b.Empty() {
