@@ -135,7 +135,7 @@ func verifyFeeds(ctx context.Context, run *pipeline.Options, span extract.Span) 
 	for i := range run.Feeds {
 		f := &run.Feeds[i]
 		f.Rules.OpenSince = warehouse.TimestampOf(time.Now().Add(-run.OpenAgeLimit))
-		result, err := verify.Feed(ctx, f, run.Destination, states[f.Feed].Coverage, span)
+		result, err := verify.Feed(ctx, f, run.Destination, states[f.Feed].Coverage, beside(feeds, f.Feed), span)
 		switch {
 		case ctx.Err() != nil:
 			return nil, nil, ctx.Err()
@@ -146,6 +146,17 @@ func verifyFeeds(ctx context.Context, run *pipeline.Options, span extract.Span) 
 		}
 	}
 	return results, failed, nil
+}
+
+// beside are the other feeds of a feed's project.
+func beside(feeds []load.Feed, f load.Feed) []load.Feed {
+	var others []load.Feed
+	for _, other := range feeds {
+		if other.ProjectID == f.ProjectID && other != f {
+			others = append(others, other)
+		}
+	}
+	return others
 }
 
 // verified is `convsync verify --output json`.
@@ -167,6 +178,7 @@ type verifiedFeed struct {
 	Missing     int64             `json:"missing_at_source"`
 	Unreadable  int64             `json:"unreadable"`
 	Newer       int64             `json:"newer"`
+	Elsewhere   int64             `json:"elsewhere"`
 	Findings    []verifiedFinding `json:"findings"`
 	Error       string            `json:"error,omitempty"` // why it could not be verified
 }
@@ -193,7 +205,7 @@ func newVerified(span extract.Span, results []*verify.Result, failed []failedFee
 	for _, r := range results {
 		feed := verifiedFeed{
 			ProjectID: r.Feed.ProjectID, Environment: r.Feed.Environment, Listed: r.Listed, Stored: r.Stored, Turns: r.Turns, Same: r.Same,
-			Older: r.Older, Open: r.Open, Missing: r.Missing, Unreadable: r.Unreadable, Newer: r.Newer, Findings: []verifiedFinding{},
+			Older: r.Older, Open: r.Open, Missing: r.Missing, Unreadable: r.Unreadable, Newer: r.Newer, Elsewhere: r.Elsewhere, Findings: []verifiedFinding{},
 		}
 		for _, f := range r.Findings {
 			feed.Findings = append(feed.Findings, verifiedFinding{f.ID, f.StartedAt.Time(), string(f.Kind)})
@@ -223,6 +235,7 @@ func (p *verifiedFeed) print(w io.Writer, span extract.Span) {
 		{p.Older, "stored by older rules, which is no difference"}, {p.Open, "in progress, and change by themselves"},
 		{p.Missing, "marked as no longer listed"}, {p.Unreadable, "listed that cannot be read (see the table rejects)"},
 		{p.Newer, "that began after all that was read so far: the next run reads them"},
+		{p.Elsewhere, "stored under another environment, where they were seen first (see the table schema_drift)"},
 	} {
 		if also.n > 0 {
 			fmt.Fprintf(w, "  %d %s\n", also.n, also.what)

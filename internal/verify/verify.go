@@ -44,17 +44,19 @@ type Result struct {
 	Stored     int64 // that are stored
 	Turns      int64 // of these
 	Same       int64 // listed and stored alike
-	Older      int64 // stored by older rules: not different
+	Older      int64 // stored by older rules, and not read by today's: not different
 	Open       int64 // in progress here or there: they change by themselves
 	Missing    int64 // stored, and marked as no longer listed
 	Unreadable int64 // listed, and no conversation that can be read
 	Newer      int64 // listed, not stored, and began after all that was read: no difference
+	Elsewhere  int64 // listed here, and stored under another environment, where it was seen first: no difference
 	Findings   []Finding
 }
 
 // Feed verifies what started within the span. read is the feed's coverage from
-// before: what is listed beyond it may well not be stored.
-func Feed(ctx context.Context, f *pipeline.Feed, archive load.Archive, read []load.Range, span extract.Span) (*Result, error) {
+// before: what is listed beyond it may well not be stored. beside are the other
+// feeds of the project: an id is stored under one environment only.
+func Feed(ctx context.Context, f *pipeline.Feed, archive load.Archive, read []load.Range, beside []load.Feed, span extract.Span) (*Result, error) {
 	if f.Refused != nil {
 		return nil, fmt.Errorf("project %s (%s): %w", f.ProjectID, f.Environment, f.Refused)
 	}
@@ -63,7 +65,7 @@ func Feed(ctx context.Context, f *pipeline.Feed, archive load.Archive, read []lo
 	for spans := []extract.Span{span}; len(spans) > 0; {
 		var part extract.Span
 		part, spans = extract.NextStretch(spans, density, before)
-		v := verifier{feed: f, archive: archive, read: read, span: part, result: result, stored: map[string]*stored{}}
+		v := verifier{feed: f, archive: archive, read: read, beside: beside, span: part, result: result, stored: map[string]*stored{}}
 		if err := v.do(ctx); err != nil {
 			return nil, fmt.Errorf("project %s (%s), %s: %w", f.ProjectID, f.Environment, part, err)
 		}
@@ -82,6 +84,7 @@ type verifier struct {
 	feed    *pipeline.Feed
 	archive load.Archive
 	read    []load.Range
+	beside  []load.Feed
 	span    extract.Span
 
 	mu     sync.Mutex
@@ -178,12 +181,14 @@ func (v *verifier) conversation(ctx context.Context, in *warehouse.Rows) error {
 	s, ok := v.stored[c.ConversationID]
 	switch {
 	case !ok:
-		v.absent(c.ConversationID, c.StartedAt)
+		return v.absent(ctx, c.ConversationID, c.StartedAt)
 	case s.tampered:
 		v.find(c.ConversationID, s.start, c.StartedAt, Tampered)
+	case s.missing: // and listed after all
+		v.find(c.ConversationID, s.start, c.StartedAt, Differs)
 	case s.hash == c.ContentHash:
 		v.result.Same++
-	case s.shape != c.Shape:
+	case s.shape != c.Shape && !v.isReadBy(c.Shape, c.StartedAt):
 		v.result.Older++
 	case s.open || in.IsOpen():
 		v.result.Open++
@@ -201,21 +206,39 @@ func (v *verifier) conversation(ctx context.Context, in *warehouse.Rows) error {
 	return nil
 }
 
-// absent judges what is listed and not stored by whether it was read there.
-func (v *verifier) absent(id string, start warehouse.Timestamp) {
+// isReadBy tells whether a moment was read by rules of a shape. The row of what
+// came out the same by both is not written again, and keeps its older shape.
+func (v *verifier) isReadBy(shape string, at warehouse.Timestamp) bool {
+	return slices.ContainsFunc(v.read, func(r load.Range) bool { return at >= r.From && at < r.Until && r.Shape == shape })
+}
+
+// absent judges what is listed and not stored here, by whether it is stored
+// elsewhere, or was read at all.
+func (v *verifier) absent(ctx context.Context, id string, start warehouse.Timestamp) error {
+	for _, other := range v.beside {
+		keys, err := v.archive.Keys(ctx, other, start, start+1)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(keys, func(k load.Key) bool { return k.ID == id }) {
+			v.result.Elsewhere++
+			return nil
+		}
+	}
 	newer := len(v.read) > 0
 	for _, r := range v.read {
 		if start >= r.From && start < r.Until {
 			v.find(id, start, start, NotStored)
-			return
+			return nil
 		}
 		newer = newer && start >= r.Until
 	}
 	if newer {
 		v.result.Newer++
-		return
+		return nil
 	}
 	v.find(id, start, start, NotRead)
+	return nil
 }
 
 // isKept tells whether a stored conversation differs only by what was kept of

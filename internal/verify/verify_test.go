@@ -47,6 +47,11 @@ func conversation(id string, hour int, note string) json.RawMessage {
 type archive struct {
 	load.Archive // what is not asked of it panics
 	rows         []*warehouse.Rows
+	keys         map[load.Feed][]load.Key // of other feeds
+}
+
+func (a *archive) Keys(_ context.Context, f load.Feed, from, until warehouse.Timestamp) ([]load.Key, error) {
+	return slices.DeleteFunc(slices.Clone(a.keys[f]), func(k load.Key) bool { return k.StartedAt < from || k.StartedAt >= until }), nil
 }
 
 func (a *archive) Read(_ context.Context, _ load.Feed, from, until warehouse.Timestamp, yield func(*warehouse.Rows) error) error {
@@ -107,7 +112,7 @@ func TestEachDifferenceHasItsKind(t *testing.T) {
 		conversation("tampered", 7, ""))
 	destination.rows[3].Turns[0].UserInput = "never said"
 
-	got, err := Feed(t.Context(), source, destination, []load.Range{read(0, 5), read(6, 8)}, hours(0, 24))
+	got, err := Feed(t.Context(), source, destination, []load.Range{read(0, 5), read(6, 8)}, nil, hours(0, 24))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,10 +140,51 @@ func TestEachDifferenceHasItsKind(t *testing.T) {
 	}
 }
 
+// TestAnIdIsStoredUnderOneEnvironment though the source lists it under two.
+func TestAnIdIsStoredUnderOneEnvironment(t *testing.T) {
+	t.Parallel()
+	sandbox := load.Feed{ProjectID: feed.ProjectID, Environment: "sandbox"}
+	destination := &archive{keys: map[load.Feed][]load.Key{sandbox: {{ID: "both", StartedAt: warehouse.TimestampOf(at(1))}}}}
+	source := listing(t, conversation("both", 1, ""), conversation("lost", 2, ""))
+	got, err := Feed(t.Context(), source, destination, []load.Range{read(0, 24)}, []load.Feed{sandbox}, hours(0, 24))
+	if err != nil || got.Elsewhere != 1 || len(got.Findings) != 1 || got.Findings[0].ID != "lost" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestWhatIsListedAfterAllIsNoLongerMissing(t *testing.T) {
+	t.Parallel()
+	destination := holding(t, conversation("back", 1, ""))
+	destination.rows[0].Conversation.MissingSince = warehouse.Some(warehouse.TimestampOf(at(2)))
+	got, err := Feed(t.Context(), listing(t, conversation("back", 1, "")), destination, []load.Range{read(0, 24)}, nil, hours(0, 24))
+	if err != nil || got.Same != 0 || len(got.Findings) != 1 || got.Findings[0].Kind != Differs {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// TestARowOfOlderRulesIsOlderUntilItsStretchIsReadByTodays: a row whose content
+// came out the same is not written again.
+func TestARowOfOlderRulesIsOlderUntilItsStretchIsReadByTodays(t *testing.T) {
+	t.Parallel()
+	destination := holding(t, conversation("edited", 1, "before"))
+	destination.rows[0].Conversation.Shape = "0"
+	for _, c := range []struct {
+		shape         string
+		older, differ int
+	}{{"0", 1, 0}, {transform.Shape, 0, 1}} {
+		covered := read(0, 24)
+		covered.Shape = c.shape
+		got, err := Feed(t.Context(), listing(t, conversation("edited", 1, "by now")), destination, []load.Range{covered}, nil, hours(0, 24))
+		if err != nil || int(got.Older) != c.older || len(got.Findings) != c.differ {
+			t.Errorf("read by %s: %+v, %v", c.shape, got, err)
+		}
+	}
+}
+
 // TestNothingIsNewerThanNothing: where nothing was read, all of it is missing.
 func TestNothingIsNewerThanNothing(t *testing.T) {
 	t.Parallel()
-	got, err := Feed(t.Context(), listing(t, conversation("first", 1, "")), &archive{}, nil, hours(0, 24))
+	got, err := Feed(t.Context(), listing(t, conversation("first", 1, "")), &archive{}, nil, nil, hours(0, 24))
 	if err != nil || got.Newer != 0 || len(got.Findings) != 1 || got.Findings[0].Kind != NotRead {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -148,7 +194,7 @@ func TestWhatIsRefusedIsNotVerified(t *testing.T) {
 	t.Parallel()
 	f := listing(t)
 	f.Refused = fmt.Errorf("made up: of another account")
-	if got, err := Feed(t.Context(), f, &archive{}, nil, hours(0, 24)); err == nil {
+	if got, err := Feed(t.Context(), f, &archive{}, nil, nil, hours(0, 24)); err == nil {
 		t.Errorf("%+v", got)
 	}
 }
