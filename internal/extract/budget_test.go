@@ -255,6 +255,26 @@ func TestTheRateIsLearned(t *testing.T) {
 	}
 }
 
+// TestASourceThatIsWellAgainIsUsedAgainSoon: however often it said 429 before,
+// the pauses it asked for are over.
+func TestASourceThatIsWellAgainIsUsedAgainSoon(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBudget(BudgetOptions{PerSecond: 5, InFlight: 8})
+		use(t, b, map[string]int{"a": 8}, 20*time.Minute, 200*time.Millisecond, func() (time.Duration, error) { return time.Minute, errLimited })
+		u := use(t, b, map[string]int{"a": 8}, 10*time.Minute, 200*time.Millisecond, fine)
+		last, end := 0, u.starts[len(u.starts)-1]
+		for _, at := range u.starts {
+			if end.Sub(at) < time.Minute {
+				last++
+			}
+		}
+		if last < 250 {
+			t.Errorf("ten minutes later, it is asked %d times in a minute", last)
+		}
+	})
+}
+
 // limited is a source that bears so many requests a second, with as many at
 // once, and answers 429 to what is more.
 type limited struct {

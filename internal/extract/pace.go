@@ -28,6 +28,7 @@ const (
 
 	limitedFactor  = 0.6  // of the rate at which a 429 came
 	ceilingFactor  = 0.9  // of the same: where it was borne, most likely
+	leastRate      = 0.5  // a second: a source that wants less is heeded by the pause after each 429
 	riseShare      = 0.05 // of the ceiling, a second
 	probeEvery     = 30 * time.Second
 	firstProbe     = 0.02 // of the ceiling; each probe that is borne doubles the next
@@ -81,7 +82,8 @@ func (p *pace) limited(started, now time.Time, starts []time.Time) {
 	if math.IsInf(at, 1) {
 		at = observed(starts, now)
 	}
-	p.rate, p.ceiling, p.step = limitedFactor*at, ceilingFactor*at, firstProbe
+	least := min(p.most, leastRate)
+	p.rate, p.ceiling, p.step = max(limitedFactor*at, least), max(ceilingFactor*at, least), firstProbe
 	p.rose, p.probed, p.pressed = now, now, false
 }
 
