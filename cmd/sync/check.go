@@ -87,11 +87,12 @@ func runCheck(ctx context.Context, app *app) error {
 
 // checkProject asks for the last day's newest conversations of each environment.
 func checkProject(ctx context.Context, c *checklist, cfg *config.Config, p *config.Project) {
-	if _, err := p.APIKey.Resolve(ctx); err != nil {
+	key := keptKey(p)
+	if _, err := key(ctx, false); err != nil {
 		c.misconfigure("key", fmt.Errorf("%s: %w", p.ID, err))
 		return
 	}
-	client, err := newClient(cfg, p)
+	client, err := newClient(cfg, p, key)
 	if err != nil {
 		c.misconfigure("host", fmt.Errorf("%s: %w", p.ID, err))
 		return

@@ -56,6 +56,22 @@ func wantReasons(t *testing.T, r result) {
 	}
 }
 
+// TestACommandForAKeyIsAskedOnceARun, however many requests there are.
+func TestACommandForAKeyIsAskedOnceARun(t *testing.T) {
+	t.Parallel()
+	_, server := past(t, 300, 2, simulate.Deviations{})
+	file := configure(t, server.URL, into(filepath.Join(t.TempDir(), "lake")))
+	asked := filepath.Join(t.TempDir(), "asked")
+	text := strings.Replace(readFile(t, file), "api_key: made-up-key", "api_key_command: 'echo once >> "+asked+" && echo made-up-key'", 1)
+	writeFile(t, file, strings.Replace(text, "sync: { ", "sync: { page_size: 20, ", 1))
+	if s := run(t, file, exitOK); s.Requests < 10 {
+		t.Errorf("%d requests show nothing", s.Requests)
+	}
+	if n := strings.Count(readFile(t, asked), "once"); n != 1 {
+		t.Errorf("it was asked %d times", n)
+	}
+}
+
 func TestOneProjectThatIsWrongStopsNoOther(t *testing.T) {
 	t.Parallel()
 	destinations(t, func(t *testing.T, destination string) {

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/user"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -70,12 +71,31 @@ func rootCAs(cfg *config.Config) *x509.CertPool {
 	return roots
 }
 
-// newClient makes the client of a project. A key that can be renewed is asked
-// for anew after the source refused it.
-func newClient(cfg *config.Config, p *config.Project) (*polyai.Client, error) {
+// keptKey has the key of a project: asked for once, and anew after the source
+// refused it.
+func keptKey(p *config.Project) func(ctx context.Context, renew bool) (string, error) {
+	var mu sync.Mutex
+	key, known := "", false
+	return func(ctx context.Context, renew bool) (string, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if known && !renew {
+			return key, nil
+		}
+		resolved, err := p.APIKey.Resolve(ctx)
+		if err != nil {
+			return "", err
+		}
+		key, known = resolved, true
+		return key, nil
+	}
+}
+
+// newClient makes the client of a project.
+func newClient(cfg *config.Config, p *config.Project, key func(ctx context.Context, renew bool) (string, error)) (*polyai.Client, error) {
 	return polyai.New(polyai.Options{
 		BaseURL: dataURL(p), APIVersion: p.APIVersion,
-		Key:       func(ctx context.Context, _ bool) (string, error) { return p.APIKey.Resolve(ctx) },
+		Key:       key,
 		UserAgent: "convsync/" + version(),
 		RootCAs:   rootCAs(cfg),
 	})
@@ -105,11 +125,12 @@ func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Pr
 	var keyless []error
 	for i := range projects {
 		p := &projects[i]
-		client, err := newClient(cfg, p)
+		keyOf := keptKey(p)
+		client, err := newClient(cfg, p, keyOf)
 		if err != nil {
 			return nil, usageError(fmt.Errorf("project %s: base_url: %w", p.ID, err))
 		}
-		key, err := p.APIKey.Resolve(ctx)
+		key, err := keyOf(ctx, false)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
