@@ -108,8 +108,9 @@ type ListQuery struct {
 	IncludeLatency       bool
 }
 
-// offsetCursor begins the cursor of an API version that pages by offset.
-const offsetCursor = "offset="
+// offsetCursor begins a cursor of our own, for a page that names an offset: no
+// service can have made one like it.
+const offsetCursor = "\x00offset="
 
 func (c *Client) listURL(q *ListQuery) *url.URL {
 	values := url.Values{
@@ -123,7 +124,7 @@ func (c *Client) listURL(q *ListQuery) *url.URL {
 	if q.IncludeLatency {
 		values.Set("include_latency", "true")
 	}
-	if offset, ok := strings.CutPrefix(q.Cursor, offsetCursor); ok && c.pagesByOffset() {
+	if offset, ok := strings.CutPrefix(q.Cursor, offsetCursor); ok {
 		values.Set("offset", offset)
 	} else if q.Cursor != "" {
 		values.Set("cursor", q.Cursor)
@@ -247,8 +248,11 @@ func (c *Client) transportError(ctx context.Context, u *url.URL, err error) erro
 	if errors.As(err, &inner) { // it would repeat the whole address
 		err = inner.Err
 	}
-	if ctx.Err() != nil {
-		err = errors.Join(context.Cause(ctx), ctx.Err())
+	if ctx.Err() != nil { // why is for people: it may be the error of another request
+		err = ctx.Err()
+		if why := context.Cause(ctx); !errors.Is(why, err) {
+			err = fmt.Errorf("%w (%v)", err, why) //nolint:errorlint // see above
+		}
 	}
 	e := &TransportError{Request: c.describe(u), Err: err}
 	var dns *net.DNSError

@@ -256,18 +256,19 @@ func TestAStaleCursorIsToldApart(t *testing.T) {
 	}
 }
 
-// TestARequestThatWasCalledOffChangesNotWhy: the requests of a pool end with the
-// error of the one that failed, all with the same.
-func TestARequestThatWasCalledOffChangesNotWhy(t *testing.T) {
+// TestARequestThatWasCalledOffIsNotTheOneThatFailed: the requests of a pool end
+// for the failure of one of them.
+func TestARequestThatWasCalledOffIsNotTheOneThatFailed(t *testing.T) {
 	t.Parallel()
 	client := serve(t, answer("{}"))
-	why := &APIError{Status: http.StatusBadRequest}
+	why := &APIError{Status: http.StatusUnauthorized, Message: "a made-up reason", withCursor: true}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(why)
 	q := someQuery
 	q.Cursor = "a cursor"
-	if _, err := client.List(ctx, q); !errors.Is(err, why) || IsStaleCursor(err) {
-		t.Errorf("%v, a stale cursor: %t", err, IsStaleCursor(err))
+	_, err := client.List(ctx, q)
+	if IsAuth(err) || IsStaleCursor(err) || !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), why.Message) {
+		t.Errorf("%v, refused: %t, a stale cursor: %t", err, IsAuth(err), IsStaleCursor(err))
 	}
 }
 

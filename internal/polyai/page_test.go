@@ -58,6 +58,30 @@ func TestOldVersionsPageByOffset(t *testing.T) {
 	}
 }
 
+// TestAFullPageOfV3MayNameAnOffset where it has no cursor, and a cursor may look like one.
+func TestAFullPageOfV3MayNameAnOffset(t *testing.T) {
+	t.Parallel()
+	for next, want := range map[string]string{`"cursor":null,"next_offset":2`: "offset=2", `"cursor":"offset=7"`: "cursor=offset%3D7"} {
+		var asked []string
+		client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			asked = append(asked, r.URL.RawQuery)
+			fmt.Fprintf(w, `{"conversations":[{"id":"a"},{"id":"b"}],%s}`, next)
+		})
+		query := someQuery
+		query.Limit = 2
+		for range 2 {
+			_, page, err := readAll(t, client, query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			query.Cursor = page.Cursor()
+		}
+		if !strings.Contains("&"+asked[1]+"&", "&"+want+"&") {
+			t.Errorf("after %s it asks for %s", next, asked[1])
+		}
+	}
+}
+
 func FuzzPage(f *testing.F) {
 	f.Add(`{"conversations":[{"id":"a"},1],"cursor":"x"}`)
 	f.Add(`{"cursor":null,"conversations":null`)
