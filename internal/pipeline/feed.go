@@ -41,10 +41,10 @@ type feedRun struct {
 func (f *feedRun) do(ctx context.Context) error {
 	f.coverage = covered(f.state.Coverage)
 	err := f.readGuarded(ctx)
-	if err == nil && len(f.failed) > 0 {
+	if missing := errors.Join(f.incomplete(), f.errSuspicious()); err == nil && missing != nil {
 		// Its reader has logged why, of each part.
 		f.Log.Warn("a project was not read whole; the next run reads the rest", "parts", len(f.failed))
-		f.report.feedIncomplete(f.describe(f.incomplete()))
+		f.report.feedIncomplete(f.describe(missing))
 		return nil
 	}
 	if sourceError(ctx, err) {
@@ -59,8 +59,11 @@ func (f *feedRun) do(ctx context.Context) error {
 }
 
 // incomplete says which parts could not be read: what touches as one, with the
-// first reason.
+// first reason. It is nil where all could.
 func (f *feedRun) incomplete() error {
+	if len(f.failed) == 0 {
+		return nil
+	}
 	slices.SortFunc(f.failed, func(a, b *extract.SpanError) int { return cmp.Compare(a.From, b.From) })
 	var missing []*extract.SpanError
 	for _, part := range f.failed {
@@ -121,10 +124,7 @@ func (f *feedRun) read(ctx context.Context) error {
 	if err := f.readSpans(ctx, plan.Older); err != nil {
 		return err
 	}
-	if err := f.publishVanished(ctx); err != nil {
-		return err
-	}
-	return f.errSuspicious()
+	return f.publishVanished(ctx)
 }
 
 // open reads the newest span that our own clock gives, learns the source's now
@@ -195,7 +195,7 @@ func (f *feedRun) newStretch(span extract.Span) *stretch {
 		id: load.StretchID(f.stretches.Add(1)), feed: f.Feed.Feed, span: span, whole: []extract.Span{span}, rewrite: f.Repairs != nil, rules: &f.Rules, runID: f.Owner.RunID,
 		at: warehouse.TimestampOf(f.Clock()), rejects: map[string]warehouse.Reject{}, drift: map[driftKey]warehouse.Drift{},
 	}
-	if len(f.state.Coverage) > 0 || !f.Backfill.Empty() { // something may be stored
+	if len(f.state.Coverage)+len(f.state.Open) > 0 || f.Repairs != nil || !f.Backfill.Empty() { // something may be stored
 		st.vanished = &f.vanished
 	}
 	for _, c := range f.state.Coverage {

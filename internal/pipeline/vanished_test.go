@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"convsync/internal/extract"
+	"convsync/internal/load"
 	"convsync/internal/simulate"
 	"convsync/internal/warehouse"
 )
@@ -78,7 +79,7 @@ func TestAnEmptyAnswerIsSuspiciousAndChangesNothing(t *testing.T) {
 			s.Override("acme-team-4", "live", i, simulate.Override{Remove: true})
 		}
 	})
-	if len(d.missing) != 0 || report.Status == warehouse.RunSucceeded || !strings.Contains(fmt.Sprint(report.Errors), "nothing was changed") {
+	if len(d.missing) != 0 || report.Status != warehouse.RunPartial || !strings.Contains(fmt.Sprint(report.Errors), "nothing was changed") {
 		t.Errorf("%d are called missing, %s, %v", len(d.missing), report.Status, report.Errors)
 	}
 }
@@ -97,6 +98,33 @@ func TestAnOpenConversationThatIsGoneIsLookedForUntilTheAgeLimit(t *testing.T) {
 	o.Lookback, o.OpenAgeLimit = []extract.Tier{{Depth: time.Hour}}, 48*time.Hour
 	if report, err := Run(t.Context(), o); err != nil || report.Missing != 1 || !d.missing["old"] || d.missing["young"] {
 		t.Errorf("%v, %d missing: %v", err, report.Missing, d.missing)
+	}
+}
+
+// TestWhatWasAnsweredIsNotLost also where nothing counts as covered, as where
+// all was loaded by backfills.
+func TestWhatWasAnsweredIsNotLost(t *testing.T) {
+	t.Parallel()
+	d := newFake()
+	source := simulated(t, at(end.Add(3*time.Hour)), simulate.Deviations{})
+	if _, err := Run(t.Context(), options(t, source, d, at(end.Add(3*time.Hour)))); err != nil {
+		t.Fatal(err)
+	}
+	d.coverage = nil
+	open := ""
+	for id, start := range d.starts {
+		if start.Time().Before(end.Add(-72 * time.Hour)) {
+			open = id
+			break
+		}
+	}
+	d.conversations[open] = warehouse.LifecycleOpen
+	o := options(t, source, d, at(end.Add(3*time.Hour)))
+	second := extract.SecondOf(d.starts[open].Time())
+	o.OpenAgeLimit = 48 * time.Hour
+	o.Repairs = map[load.Feed]Repair{o.Feeds[0].Feed: {Spans: []extract.Span{{From: second, Until: second + 1}}}}
+	if report, err := Run(t.Context(), o); err != nil || report.Conversations.Read == 0 || len(d.missing) != 0 {
+		t.Errorf("%v, %d read, missing: %v", err, report.Conversations.Read, d.missing)
 	}
 }
 
