@@ -2,14 +2,12 @@ package config
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/robfig/cron/v3"
+	"convsync/internal/schedule"
 )
 
 func (r *resolver) schedules(cfg *Config) []Schedule {
@@ -51,28 +49,9 @@ func (r *resolver) cron(path, expression string) string {
 		}
 		return ""
 	}
-	if err := checkCron(expression, r.now); err != nil {
-		r.add(path, "%s is no cron expression: %v; expected minute, hour, day, month, weekday (Sunday is 0), such as \"0 2 * * *\"", r.show(path, expression), err)
+	// What is refused here is what the scheduler would refuse, and nothing else.
+	if _, err := schedule.Parse(expression, time.UTC); err != nil {
+		r.add(path, "%s is no schedule: %v", r.show(path, expression), err)
 	}
 	return expression
-}
-
-// checkCron parses an expression, and holds that it ever comes true.
-func checkCron(expression string, now time.Time) (err error) {
-	defer func() {
-		if recover() != nil { // the parser panics on some half-written zones
-			err = errors.New("it cannot be read")
-		}
-	}()
-	if strings.Contains(expression, "TZ=") {
-		return errors.New("a zone is set by time_zone")
-	}
-	schedule, err := cron.ParseStandard(expression)
-	if err != nil {
-		return errors.New("a field is missing, misspelt or out of range") // the parser's words quote the expression
-	}
-	if schedule.Next(now).IsZero() {
-		return errors.New("that day never comes")
-	}
-	return nil
 }

@@ -30,7 +30,7 @@ func Parse(expression string, location *time.Location) (t Timetable, err error) 
 	}()
 	expression = strings.TrimSpace(expression)
 	if strings.Contains(expression, "TZ=") {
-		return Timetable{}, errors.New("an expression cannot set a zone: set it beside the expression")
+		return Timetable{}, errors.New("an expression cannot set a zone: set time_zone beside it")
 	}
 	if rest, ok := strings.CutPrefix(expression, "@every"); ok {
 		return parseEvery(strings.TrimSpace(rest))
