@@ -50,7 +50,7 @@ func newInitCommand(app *app) *cobra.Command {
 	flags.StringVar(&opts.destination, "destination", "parquet", "parquet or postgres")
 	flags.StringVar(&opts.path, "path", "./convsync-data", "folder of the Parquet lake")
 	flags.StringVar(&opts.postgresURLEnv, "postgres-url-env", "DATABASE_URL", "name of the variable that holds the Postgres URL")
-	flags.StringVar(&opts.start, "start", time.Now().UTC().AddDate(0, 0, -90).Format(time.DateOnly), "where the history begins")
+	flags.StringVar(&opts.start, "start", time.Now().UTC().AddDate(0, 0, -90).Format(time.DateOnly), "where the history begins; 90 days ago unless set")
 	flags.StringVar(&opts.file, "file", config.DefaultFile, "file to write")
 	flags.BoolVar(&opts.force, "force", false, "overwrite the file if it is there")
 	return cmd
@@ -132,5 +132,5 @@ func (o *initOptions) sayNext(w io.Writer) {
 	if o.destination == "postgres" {
 		fmt.Fprintf(w, "  export %s=postgres://user:password@host:5432/database\n", o.postgresURLEnv)
 	}
-	fmt.Fprintf(w, "  convsync check%s\n  convsync run%s\n", suffix, suffix)
+	fmt.Fprintf(w, "  convsync check%s\n  convsync run%s   # the history since %s (sync.start): an earlier day there reads more\n", suffix, suffix, o.start)
 }

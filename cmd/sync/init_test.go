@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"convsync/internal/config"
 )
@@ -34,7 +35,8 @@ func TestInitWritesAConfigurationThatLoads(t *testing.T) {
 			t.Parallel()
 			file := inFolder(t, "my.yaml")
 			args := append([]string{"init", "--file", file, "--key-env", "MY_KEY"}, strings.Fields(c.flags)...)
-			convsync(t, env, args...).want(t, exitOK, "export MY_KEY=", "convsync check --config "+file, "convsync run")
+			r := convsync(t, env, args...)
+			r.want(t, exitOK, "export MY_KEY=", "convsync check --config "+file, "convsync run")
 			if text := readFile(t, file); strings.Contains(text, "made-up") || !strings.Contains(text, "${MY_KEY}") {
 				t.Errorf("the key stands in the file, or its variable does not:\n%s", text)
 			}
@@ -45,6 +47,7 @@ func TestInitWritesAConfigurationThatLoads(t *testing.T) {
 			if !c.check(cfg) {
 				t.Errorf("loaded as %+v", cfg.Projects)
 			}
+			r.want(t, exitOK, "the history since "+cfg.Projects[0].Start.Format(time.DateOnly)+" (sync.start)")
 			if key, err := cfg.Projects[0].APIKey.Resolve(t.Context()); key != env["MY_KEY"] || err != nil {
 				t.Errorf("key = %q, %v", key, err)
 			}

@@ -65,9 +65,9 @@ func newWebhooksRegister(app *app, opts *webhookOptions) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return runWebhooksRegister(cmd.Context(), app, opts) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&opts.url, "url", "", "where `convsync serve` is reached from outside, with https: https://…/webhooks/polyai")
+	flags.StringVar(&opts.url, "url", "", "where convsync serve is reached from outside, with https: https://…/webhooks/polyai")
 	flags.StringVar(&opts.name, "name", "convsync", "name of the endpoint, for people")
-	flags.StringSliceVar(&opts.events, "event", []string{"alerts.triggered", "alerts.resolved"}, "type of event; may be repeated")
+	flags.StringSliceVar(&opts.events, "event", []string{"alerts.triggered", "alerts.resolved"}, "type of event, in place of the default; may be repeated. Only events on calls, where the account has them, make calls land at once")
 	secretFlags(cmd, opts)
 	return cmd
 }
