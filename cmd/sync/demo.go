@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -72,9 +74,7 @@ func runDemo(ctx context.Context, app *app, opts demoOptions) error {
 	fmt.Fprintf(app.stdout, "Loading a month of made-up conversations into %s\n", opts.path)
 	report, err := syncOnce(ctx, app, cfg, syncOptions{})
 	if report != nil {
-		if err := printReport(app.stdout, "text", report); err != nil {
-			return err
-		}
+		printSummary(app.stdout, report, "") // status would need a configuration
 	}
 	if err != nil {
 		return err
@@ -89,30 +89,46 @@ func runDemo(ctx context.Context, app *app, opts demoOptions) error {
 		return err
 	}
 	fmt.Fprintf(app.stdout, "\nWhat to type next:\n"+
-		"  convsync demo                     again: only what is new is written\n"+
-		"  convsync schema turns             what the columns mean\n"+
-		"  convsync init --studio-url https://studio.uk.poly.ai/ACCOUNT/PROJECT    for your own project\n"+
+		"  %[1]s demo                     again: only what is new is written\n"+
+		"  %[1]s schema turns             what the columns mean\n"+
+		"  %[1]s init --studio-url https://studio.uk.poly.ai/ACCOUNT/PROJECT    for your own project\n"+
 		"Any engine reads the lake, such as DuckDB:\n"+
-		"  SELECT * FROM read_parquet('%s/conversations/**/*.parquet', hive_partitioning = true)\n", filepath.ToSlash(opts.path))
+		"  SELECT * FROM read_parquet('%[2]s/conversations/**/*.parquet', hive_partitioning = true)\n",
+		programName(exec.LookPath, os.Args[0]), filepath.ToSlash(opts.path))
 	return nil
+}
+
+// programName is what to type to start this program: its name where that is on
+// the PATH, else the path that it was started by.
+func programName(lookPath func(file string) (string, error), typed string) string {
+	if _, err := lookPath("convsync"); err != nil {
+		return typed
+	}
+	return "convsync"
+}
+
+// demoSource is what the simulated API answers from. The made-up history is that
+// of two whole years, so that a demo on another day goes on where this one ended.
+// Only its last month is read.
+func demoSource(now time.Time, conversations int) simulate.Options {
+	first := time.Date(now.Year()-1, 1, 1, 0, 0, 0, 0, time.UTC)
+	last := first.AddDate(2, 0, 0)
+	return simulate.Options{
+		Seed: demoSeed,
+		Projects: []simulate.Project{{
+			AccountID: "acme-uk", ID: "acme-demo", From: first, To: last,
+			Environments: []simulate.Environment{{Name: "live", Conversations: scaled(conversations, last.Sub(first), demoDays)}},
+		}},
+		// Those that never end are what is open at any hour, also when hardly anybody calls.
+		Deviations: simulate.Deviations{HiddenTranscripts: true, LatencyObjects: true, MetricForms: true, Summaries: true, NeverEnding: true},
+	}
 }
 
 // startDemoSource starts the simulated API and makes a configuration that reads it.
 func startDemoSource(ctx context.Context, opts demoOptions) (cfg *config.Config, stop func(), err error) {
-	// The made-up history is that of two whole years, so that a demo on another
-	// day goes on where this one ended. Only its last month is read.
 	now := time.Now().UTC()
-	first := time.Date(now.Year()-1, 1, 1, 0, 0, 0, 0, time.UTC)
-	last := first.AddDate(2, 0, 0)
 	from := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC).AddDate(0, 0, -demoDays)
-	simulator, err := simulate.New(simulate.Options{
-		Seed: demoSeed,
-		Projects: []simulate.Project{{
-			AccountID: "acme-uk", ID: "acme-demo", From: first, To: last,
-			Environments: []simulate.Environment{{Name: "live", Conversations: scaled(opts.conversations, last.Sub(first), demoDays)}},
-		}},
-		Deviations: simulate.Deviations{HiddenTranscripts: true, LatencyObjects: true, MetricForms: true, Summaries: true},
-	})
+	simulator, err := simulate.New(demoSource(now, opts.conversations))
 	if err != nil {
 		return nil, nil, err
 	}

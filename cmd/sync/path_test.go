@@ -79,12 +79,3 @@ func TestSimulateSaysWhatToTypeNext(t *testing.T) {
 		}
 	}
 }
-
-func TestTheDemoAnswersItsQuestionsTwice(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "lake")
-	for range 2 {
-		convsync(t, nil, "demo", "--path", path, "--conversations", "600", "--log-level", "error").want(t, exitOK,
-			"What landed", "p95_seconds", "handoff_rate", "hidden_transcripts", "What to type next")
-	}
-}

@@ -280,6 +280,12 @@ func printReport(w io.Writer, output string, r *pipeline.Report) error {
 	if output == "json" {
 		return json.NewEncoder(w).Encode(r)
 	}
+	printSummary(w, r, "; `convsync status` lists them")
+	return nil
+}
+
+// printSummary shows people what a run did; listed is where its drift stands.
+func printSummary(w io.Writer, r *pipeline.Report, listed string) {
 	c := r.Conversations
 	fmt.Fprintf(w, "%s in %s: %s read, %d new, %d changed, %d unchanged", r.Status,
 		r.FinishedAt.Sub(r.StartedAt).Round(100*time.Millisecond), counted(c.Read, "conversation"), c.Inserted, c.Updated, c.Unchanged)
@@ -298,7 +304,6 @@ func printReport(w io.Writer, output string, r *pipeline.Report) error {
 		fmt.Fprintf(w, "  %s (%s): read whole until %s, %d open\n", p.ProjectID, p.Environment, watermark, p.Open)
 	}
 	if r.Drift > 0 {
-		fmt.Fprintf(w, "  drift: %d sightings of fields or forms that are not known; `convsync status` lists them\n", r.Drift)
+		fmt.Fprintf(w, "  drift: %s of fields or forms that are not known%s\n", counted(r.Drift, "sighting"), listed)
 	}
-	return nil
 }
