@@ -95,9 +95,12 @@ func runOnce(ctx context.Context, app *app, opts runOptions) (report *pipeline.R
 	var locked *load.LockedError
 	switch {
 	case errors.As(err, &locked) && opts.whenLocked == "skip":
-		fmt.Fprintln(app.stderr, "skipped: "+locked.Error())
+		fmt.Fprintln(app.stderr, "skipped: "+locked.Held())
 		return nil, true, nil
-	case report == nil:
+	case locked != nil && opts.whenLocked == "fail":
+		err = fmt.Errorf("%w, or start with --when-locked wait", err) // no other command has that flag
+	}
+	if report == nil {
 		return nil, false, err
 	}
 	if err := printReport(app.stdout, opts.output, report); err != nil {

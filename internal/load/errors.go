@@ -18,13 +18,16 @@ type LockedError struct {
 	Owner Owner  // as far as it is known
 }
 
-func (e *LockedError) Error() string {
+func (e *LockedError) Error() string { return e.Held() + ": wait until it ends" }
+
+// Held says who holds what, without what to do.
+func (e *LockedError) Held() string {
 	who := "another run"
 	if e.Owner.RunID != "" {
 		who = fmt.Sprintf("run %s of %s on %s (process %d, since %s)", e.Owner.RunID, e.Owner.Actor,
 			e.Owner.Host, e.Owner.ProcessID, e.Owner.Started.Time().Format(time.RFC3339))
 	}
-	return fmt.Sprintf("%s is being written by %s: wait until it ends, or start with --when-locked wait", e.Where, who)
+	return fmt.Sprintf("%s is being written by %s", e.Where, who)
 }
 
 // MixedProjectError says that a project id is stored with another account or region.
