@@ -1,8 +1,8 @@
 package main
 
 import (
-	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,7 +15,33 @@ import (
 // holds the lake, longer than any of them waits.
 func TestBesideAWriterEachCommandSaysWhatCanBeDone(t *testing.T) {
 	t.Parallel()
-	lake := filepath.Join(t.TempDir(), "lake")
+	lake := inFolder(t, "lake")
+	beganIn(t, lake)
+	const held = "is being written by run run-1 of ada on far"
+	file := configure(t, "http://127.0.0.1:1", into(lake))
+	var together sync.WaitGroup // each waits for the lock as long as the others
+	for line, c := range map[string]struct {
+		code      int
+		says, not string
+	}{
+		"run":                    {exitLocked, "wait until it ends, or start with --when-locked wait\n", "skipped"},
+		"run --when-locked skip": {exitOK, "skipped: the lake " + lake, "wait"},
+		"replay":                 {exitLocked, "wait until it ends\n", "--when-locked"},
+	} {
+		together.Go(func() {
+			r := convsync(t, nil, append(strings.Fields(line), "--config", file, "--log-level", "error")...)
+			r.want(t, c.code, held, c.says)
+			if strings.Contains(r.stderr, c.not) {
+				t.Errorf("%s says %q: %s", line, c.not, r.stderr)
+			}
+		})
+	}
+	together.Wait()
+}
+
+// beganIn has another run write to a lake until the test ends.
+func beganIn(t *testing.T, lake string) {
+	t.Helper()
 	destination, err := parquet.Open(parquet.Options{Path: lake})
 	if err == nil {
 		err = destination.Prepare(t.Context())
@@ -28,23 +54,4 @@ func TestBesideAWriterEachCommandSaysWhatCanBeDone(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.Close() })
-	const held = "is being written by run run-1 of ada on far"
-	file := configure(t, "http://127.0.0.1:1", into(lake))
-	for line, c := range map[string]struct {
-		code      int
-		says, not string
-	}{
-		"run":                    {exitLocked, "wait until it ends, or start with --when-locked wait\n", "skipped"},
-		"run --when-locked skip": {exitOK, "skipped: the lake " + lake, "wait"},
-		"replay":                 {exitLocked, "wait until it ends\n", "--when-locked"},
-	} {
-		t.Run(line, func(t *testing.T) {
-			t.Parallel()
-			r := convsync(t, nil, append(strings.Fields(line), "--config", file, "--log-level", "error")...)
-			r.want(t, c.code, held, c.says)
-			if strings.Contains(r.stderr, c.not) {
-				t.Errorf("it says %q: %s", c.not, r.stderr)
-			}
-		})
-	}
 }

@@ -13,6 +13,7 @@ import (
 	"convsync/internal/config"
 	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/serve"
 	"convsync/internal/warehouse"
 )
 
@@ -80,7 +81,9 @@ type runSummary struct {
 	Error    string     `json:"error,omitempty"`
 }
 
-const statusRuns = 5
+// statusRuns are those that the page lists too: of errors for which it has no
+// room, it sends its readers here.
+const statusRuns = serve.ListedRuns
 
 func runStatus(ctx context.Context, app *app, output string) error {
 	if err := oneOf("output", output, "text", "json"); err != nil {
@@ -216,7 +219,7 @@ func (r *statusReport) print(w io.Writer) error {
 		}
 	}
 	if len(r.Runs) == 0 {
-		_, err := fmt.Fprintln(w, "\nno run yet: convsync run")
+		_, err := fmt.Fprintln(w, "\nno run has ended yet")
 		return err
 	}
 	fmt.Fprintln(w, "\nlast runs")

@@ -57,7 +57,12 @@ func (f *feedStatus) addLateness(buckets []warehouse.Lateness, lookback time.Dur
 }
 
 func (f *feedStatus) printLateness(w io.Writer) {
-	seconds := func(s float64) string { return (time.Duration(s) * time.Second).String() }
+	seconds := func(s float64) string {
+		if s >= time.Duration(math.MaxInt64).Seconds() { // beyond all buckets
+			return "more than 30 days"
+		}
+		return (time.Duration(s) * time.Second).String()
+	}
 	for _, l := range f.Lateness {
 		fmt.Fprintf(w, "  %-17s %s, %s, %s (p50, p95, p99 of %d)\n", l.Measure+" within", seconds(l.P50), seconds(l.P95), seconds(l.P99), l.Conversations)
 	}

@@ -42,6 +42,20 @@ func TestTheLookbackIsProposedFromTheLateness(t *testing.T) {
 			if strings.Contains(said.String(), "WARNING") != c.warned {
 				t.Errorf("says %s", said.String())
 			}
+			if strings.Contains(said.String(), "more than 30 days, more than 30 days (") != (name == "beyond all the buckets") || strings.Contains(said.String(), "2562047h") {
+				t.Errorf("says %s", said.String())
+			}
 		})
+	}
+}
+
+func TestStatusDoesNotSayThatNothingRunsWhileTheFirstRunGoes(t *testing.T) {
+	t.Parallel()
+	lake := inFolder(t, "lake")
+	beganIn(t, lake)
+	r := convsync(t, nil, "status", "--config", configure(t, "http://127.0.0.1:1", into(lake)))
+	r.want(t, exitOK, "no run has ended yet")
+	if strings.Contains(r.stdout, "convsync run") {
+		t.Errorf("it says to start another run: %s", r.stdout)
 	}
 }

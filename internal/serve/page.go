@@ -116,9 +116,11 @@ func serveStyle(w http.ResponseWriter, r *http.Request) {
 	http.ServeFileFS(w, r, files, "style.css")
 }
 
+// ListedRuns is how many of the last runs the page lists.
+const ListedRuns = 10
+
 const (
 	overviewFrom  = 4 // feeds
-	listedRuns    = 10
 	listedErrors  = 5
 	listedGaps    = 5
 	listedReasons = 10
@@ -138,7 +140,7 @@ func newPage(s *snapshot, o *Options, now time.Time) *page {
 	p.Verdict = p.judge(s, o)
 	p.Running = runningViews(o.Metrics, now)
 	slices.SortStableFunc(p.Feeds, func(a, b *feedView) int { return int(b.Level - a.Level) })
-	for i := range min(len(s.runs), listedRuns) {
+	for i := range min(len(s.runs), ListedRuns) {
 		p.Runs = append(p.Runs, newRunView(&s.runs[i], now))
 	}
 	for _, n := range o.Next() {
