@@ -89,7 +89,7 @@ func runServe(ctx context.Context, app *app, opts serveOptions) error {
 			}
 		}
 	}
-	fmt.Fprintf(app.stderr, "serving at http://%s\n", s.server.Addr())
+	fmt.Fprintf(app.stderr, "serving at %s\n", s.server.URL())
 	s.announce(scheduler, opts.runNow)
 	<-ctx.Done()
 	return s.stop(scheduler, opts.grace)

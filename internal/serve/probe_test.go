@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"path/filepath"
@@ -19,6 +20,7 @@ func TestAProbeFindsAServerThatLives(t *testing.T) {
 		"with TLS":        {Address: "127.0.0.1:0", CertFile: certFile, KeyFile: keyFile},
 		"by another name": {Address: "localhost:0"},
 	} {
+		at := map[string]string{"with TLS": "https://127.0.0.1:", "by another name": "http://localhost:"}[name]
 		destination, feeds := healthy(1, time.Now())
 		o.Destination, o.Feeds = destination, feeds
 		s, err := New(o)
@@ -31,6 +33,9 @@ func TestAProbeFindsAServerThatLives(t *testing.T) {
 		host, _, _ := net.SplitHostPort(o.Address)
 		_, port, _ := net.SplitHostPort(s.Addr().String())
 		address := net.JoinHostPort(host, port)
+		if at = cmp.Or(at, "http://127.0.0.1:") + port; s.URL() != at {
+			t.Errorf("%s: it serves at %s, not at %s", name, s.URL(), at)
+		}
 		if err := Probe(t.Context(), address, o.CertFile != ""); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

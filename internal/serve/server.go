@@ -121,6 +121,17 @@ func (s *Server) Start(ctx context.Context) error {
 	return nil
 }
 
+// URL is where a browser on this machine finds the page.
+func (s *Server) URL() string {
+	scheme := "http"
+	if s.options.CertFile != "" {
+		scheme = "https"
+	}
+	host, _, _ := net.SplitHostPort(s.options.Address) // who listens on all addresses is asked at one
+	_, port, _ := net.SplitHostPort(s.Addr().String())
+	return scheme + "://" + net.JoinHostPort(reachable(host), port)
+}
+
 // Addr is where a started server listens.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 

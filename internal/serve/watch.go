@@ -123,7 +123,7 @@ func (w *watch) refresh(ctx context.Context) {
 			w.log.Warn("the destination cannot be read; the status page shows what was read last", "error", err)
 		}
 	} else if !last.failing.IsZero() {
-		w.log.Info("the destination can be read again", "after", time.Since(last.failing).Round(time.Second))
+		w.log.Info("the destination can be read again", "seconds", time.Since(last.failing).Seconds())
 	}
 	w.latest.Store(next)
 	if w.tell != nil {

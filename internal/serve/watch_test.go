@@ -1,8 +1,11 @@
 package serve
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,6 +60,23 @@ func TestADestinationThatHangsIsGivenUp(t *testing.T) {
 		}
 		if s.at != known || len(s.states) != 1 {
 			t.Error("what was known is lost")
+		}
+	})
+}
+
+func TestHowLongADestinationWasAwayIsLoggedInSeconds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		destination, feeds := healthy(1, time.Now())
+		var log bytes.Buffer
+		w := newWatch(&Options{Destination: destination, Feeds: feeds, Log: slog.New(slog.NewJSONHandler(&log, nil))})
+		destination.away = errAway
+		w.refresh(t.Context())
+		wait(25 * time.Second)
+		destination.away = nil
+		w.refresh(t.Context())
+		if want := `"msg":"the destination can be read again","seconds":25}`; !strings.Contains(log.String(), want) {
+			t.Errorf("%s\ndoes not have %s", log.String(), want)
 		}
 	})
 }

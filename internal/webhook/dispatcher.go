@@ -197,7 +197,7 @@ func (d *Dispatcher) handle(ctx context.Context, project string, q *queue) {
 	q.failures++
 	q.due = time.Now().Add(min(d.o.Every<<min(q.failures, 10), longestWait))
 	if ctx.Err() == nil {
-		d.o.Log.Warn("the sync that events led to failed, and is tried again; so do the scheduled runs", "project", project,
+		d.o.Log.Warn("the sync that events led to failed, and is tried again; scheduled runs read it as well", "project", project,
 			"events", len(ids), "again", q.due, "error", err.Error())
 	}
 }

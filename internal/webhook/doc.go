@@ -10,7 +10,7 @@
 //   - each event on a call of a known project is followed by a narrow sync of
 //     that project, which begins after the event was stored, also when the
 //     process died in between; many events are followed by few syncs;
-//   - nothing of a body is in an answer, an error or a log.
+//   - nothing of a body but its type is in a log, and nothing in an answer or an error.
 //
 // The package must not know a concrete destination, how a sync is done, or who
 // serves its handler.
