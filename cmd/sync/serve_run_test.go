@@ -16,6 +16,7 @@ import (
 	"convsync/internal/load/parquet"
 	"convsync/internal/notify"
 	"convsync/internal/serve"
+	"convsync/internal/webhook"
 )
 
 // newServer is a source of no conversations, or one that answers with a status.
@@ -62,7 +63,10 @@ func TestAPanicInARunIsToldAndStopsNothing(t *testing.T) {
 			t.Fatalf("it ends with %v", err)
 		}
 	}
-	if n := strings.Count(text.String(), "a run panicked"); n != 2 || !strings.Contains(text.String(), "openDestination") {
+	if _, err := s.syncEvents(t.Context(), webhook.Wanted{ProjectID: "acme-team-4", Recent: true}); err == nil || !strings.Contains(err.Error(), "panic: ") {
+		t.Fatalf("one by an event ends with %v", err)
+	}
+	if n := strings.Count(text.String(), "a run panicked"); n != 3 || !strings.Contains(text.String(), "openDestination") {
 		t.Errorf("the stack is logged %d times: %s", n, &text)
 	}
 	s.cfg.Destination.Parquet = &config.Parquet{Path: path}

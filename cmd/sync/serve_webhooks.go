@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"convsync/internal/config"
 	"convsync/internal/extract"
 	"convsync/internal/load"
 	"convsync/internal/pipeline"
@@ -135,19 +136,30 @@ func (s *service) syncEvents(ctx context.Context, want webhook.Wanted) (runID st
 	began, progress := time.Now(), &pipeline.Progress{}
 	ended := s.metrics.Follow(progress)
 	report, err := s.syncGuarded(ctx, syncOptions{projects: projects, narrow: narrow, progress: progress})
+	seen := report
+	if seen == nil {
+		seen = pipeline.Failed(pipeline.KindEvent, began, err)
+	}
+	ended(seen)
+	s.logEnd(ctx, byEvent, seen, err)
 	if report == nil {
-		ended(pipeline.Failed(pipeline.KindEvent, began, err))
 		return "", err
 	}
-	ended(report)
-	s.log.Info("run ended", "event", true, "run_id", report.RunID, "status", report.Status, "read", report.Conversations.Read,
-		"inserted", report.Conversations.Inserted, "updated", report.Conversations.Updated, "requests", report.Requests)
 	// What could not be read as a conversation is kept, and is no reason to try again.
 	return report.RunID, errors.Join(append(report.Errors, err)...)
 }
 
+// byEvent stands in the log where a run of a schedule has that.
+var byEvent = &config.Schedule{Name: "(event)", Kind: pipeline.KindEvent}
+
 // syncGuarded does a run; a panic is an error of this run, and of no other.
 func (s *service) syncGuarded(ctx context.Context, o syncOptions) (report *pipeline.Report, err error) {
+	defer func() {
+		var caught *extract.PanicError
+		if report == nil && errors.As(err, &caught) { // where there is a report, the run itself has logged it
+			s.log.Error("a run panicked", "schedule", byEvent.Name, "where", caught.Where, "stack", string(caught.Stack))
+		}
+	}()
 	defer extract.Caught(&err)
 	return syncOnce(ctx, s.app, s.cfg, o)
 }

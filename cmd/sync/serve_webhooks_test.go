@@ -140,6 +140,25 @@ func TestACallsEventMakesItsConversationLand(t *testing.T) {
 	})
 }
 
+// TestARunByAnEventThatFailsIsLoggedAsOne has a source that refuses all.
+func TestARunByAnEventThatFailsIsLoggedAsOne(t *testing.T) {
+	t.Parallel()
+	source := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+	t.Cleanup(source.Close)
+	url, said, stop := startServe(t, serving(t, source.URL, into(inFolder(t, "lake"))))
+	if status, answer := deliver(t, url, "evt-1", `{"type":"call.completed","project_id":"acme-team-4"}`); status != http.StatusOK {
+		t.Fatalf("answered %d, %s", status, answer)
+	}
+	until(t, "the event's run is over", func() bool { return strings.Contains(said.String(), `"schedule":"(event)"`) })
+	stop()
+	for line := range strings.Lines(said.String()) {
+		asFailed := strings.Contains(line, `"level":"ERROR","msg":"the run failed"`) && strings.Contains(line, `"status":"failed"`)
+		if strings.Contains(line, `"schedule":"(event)"`) && !asFailed {
+			t.Errorf("it logs %s", line)
+		}
+	}
+}
+
 // TestAnAlertIsOnThePageUntilItIsResolved sends events of alerts, out of order
 // too, to the real process.
 func TestAnAlertIsOnThePageUntilItIsResolved(t *testing.T) {
