@@ -44,6 +44,7 @@ func (c *checklist) note(what, format string, args ...any) {
 
 func (c *checklist) wrong(what string, err error) {
 	c.failed++
+	c.misconfigured = c.misconfigured || isSecret(err)
 	fmt.Fprintf(c.w, "WRONG %-12s %s\n", what, strings.ReplaceAll(err.Error(), "\n", "\n                   "))
 }
 
@@ -70,7 +71,7 @@ func runCheck(ctx context.Context, app *app) error {
 	cfg, err := app.loadConfig()
 	if err != nil {
 		c.wrong("config", err)
-		return codedError(exitUsage, errors.New("the configuration has to be mended first"))
+		return configError(errors.New("the configuration has to be mended first"))
 	}
 	file := cfg.File
 	if file == "" {

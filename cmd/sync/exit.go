@@ -24,18 +24,28 @@ const (
 
 // exitError is an error with the exit code that it ends in.
 type exitError struct {
-	code int
-	err  error
+	code  int
+	err   error
+	usage bool // the command's help says what is right
 }
 
 func (e *exitError) Error() string { return e.err.Error() }
 func (e *exitError) Unwrap() error { return e.err }
 
 // codedError gives an error its exit code.
-func codedError(code int, err error) error { return &exitError{code, err} }
+func codedError(code int, err error) error { return &exitError{code: code, err: err} }
 
 // usageError is for a flag or an argument that is wrong.
-func usageError(err error) error { return codedError(exitUsage, err) }
+func usageError(err error) error { return &exitError{code: exitUsage, err: err, usage: true} }
+
+// configError is for what is wrong in the configuration.
+func configError(err error) error { return codedError(exitUsage, err) }
+
+// isSecret tells whether an error is of a secret that cannot be had.
+func isSecret(err error) bool {
+	var secret *config.SecretError
+	return errors.As(err, &secret)
+}
 
 // exitCode is the one place where an error becomes an exit code.
 func exitCode(ctx context.Context, err error) int {
@@ -47,7 +57,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitOK
 	case errors.As(err, &coded):
 		return coded.code
-	case errors.As(err, &problem):
+	case errors.As(err, &problem), ctx.Err() == nil && isSecret(err):
 		return exitUsage
 	case ctx.Err() != nil:
 		return exitInterrupted
@@ -59,10 +69,10 @@ func exitCode(ctx context.Context, err error) int {
 }
 
 // explain prints an error for the person who started the command.
-func explain(w io.Writer, cmd *cobra.Command, code int, err error) {
+func explain(w io.Writer, cmd *cobra.Command, err error) {
 	fmt.Fprintf(w, "convsync: %v\n", err)
-	var problem *config.Problem
-	if code == exitUsage && !errors.As(err, &problem) {
+	var coded *exitError
+	if errors.As(err, &coded) && coded.usage {
 		fmt.Fprintf(w, "see: %s --help\n", cmd.CommandPath())
 	}
 }

@@ -89,6 +89,9 @@ func TestWrongUsageIsRefusedWithAHint(t *testing.T) {
 			t.Parallel()
 			r := convsync(t, nil, strings.Fields(line)...)
 			r.want(t, exitUsage, said)
+			if help := strings.Contains(r.stderr, "\nsee: convsync"); help != !strings.HasSuffix(line, ".yaml") {
+				t.Errorf("sends to the help: %t: %s", help, r.stderr)
+			}
 			if r.stdout != "" {
 				t.Errorf("an error went to stdout: %s", r.stdout)
 			}

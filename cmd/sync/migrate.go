@@ -37,7 +37,7 @@ func runMigrate(ctx context.Context, app *app, up bool) error {
 		return err
 	}
 	if cfg.Destination.Postgres == nil {
-		return usageError(errors.New("the destination is Parquet, which needs no migration: `migrate` is for Postgres"))
+		return configError(errors.New("the destination is Parquet, which needs no migration: `migrate` is for Postgres"))
 	}
 	destination, err := openDestination(ctx, cfg, 0)
 	if err != nil {

@@ -30,7 +30,7 @@ func runNotify(ctx context.Context, app *app) error {
 		return err
 	}
 	if cfg.Notify.WebhookURL.IsZero() && cfg.Notify.Command == "" {
-		return usageError(errors.New("nobody is told: add to the configuration, for example\n  notify: { webhook_url: \"${SLACK_WEBHOOK_URL}\" }"))
+		return configError(errors.New("nobody is told: add to the configuration, for example\n  notify: { webhook_url: \"${SLACK_WEBHOOK_URL}\" }"))
 	}
 	told, err := notify.Try(ctx, notifyOptions(cfg))
 	for _, way := range told {
@@ -49,7 +49,7 @@ func checkNotify(ctx context.Context, c *checklist, cfg *config.Config) {
 	}
 	hosts, err := notify.Check(ctx, notifyOptions(cfg))
 	if err != nil {
-		c.wrong("notify", err)
+		c.misconfigure("notify", err)
 		return
 	}
 	var ways []string

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
@@ -151,4 +152,23 @@ func TestCheckTellsConfigurationFromWhatTheSourceSays(t *testing.T) {
 			convsync(t, nil, "check", "--config", file).want(t, c.code, c.said)
 		})
 	}
+}
+
+// TestASecretThatCannotBeReadIsAMatterOfTheConfiguration has a database's URL
+// in a file that is not there, and an address of no known form to tell people at.
+func TestASecretThatCannotBeReadIsAMatterOfTheConfiguration(t *testing.T) {
+	t.Parallel()
+	file := configure(t, newServer(t, http.StatusOK), "postgres: { url_file: no-such-file }")
+	for _, line := range []string{"run", "verify", "replay", "status", "migrate", "check"} {
+		r := convsync(t, nil, line, "--config", file, "--log-level", "error")
+		r.want(t, exitUsage, "destination.postgres.url_file", "no-such-file")
+		if strings.Contains(r.stderr, "--help") {
+			t.Errorf("%s sends to its help: %s", line, r.stderr)
+		}
+	}
+	told := configure(t, newServer(t, http.StatusOK), into(inFolder(t, "lake")))
+	url := inFolder(t, "url")
+	writeFile(t, url, "no address\n")
+	writeFile(t, told, readFile(t, told)+fmt.Sprintf("notify: { webhook_url_file: %q }\n", url))
+	convsync(t, nil, "check", "--config", told).want(t, exitUsage, "WRONG notify")
 }

@@ -33,7 +33,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	cmd, err := root.ExecuteContextC(ctx)
 	code := exitCode(ctx, err)
 	if err != nil {
-		explain(stderr, cmd, code, err)
+		explain(stderr, cmd, err)
 	}
 	return code
 }

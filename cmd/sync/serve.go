@@ -60,7 +60,7 @@ func runServe(ctx context.Context, app *app, opts serveOptions) error {
 		return err
 	}
 	if len(cfg.Schedules) == 0 {
-		return usageError(errors.New("there is no schedule: add one to the configuration, such as\n  schedules:\n    nightly: { cron: \"0 2 * * *\", time_zone: Europe/London }"))
+		return configError(errors.New("there is no schedule: add one to the configuration, such as\n  schedules:\n    nightly: { cron: \"0 2 * * *\", time_zone: Europe/London }"))
 	}
 	s := &service{app: app, cfg: cfg, log: app.log, metrics: serve.NewMetrics()}
 	scheduler, err := s.newScheduler()
@@ -124,7 +124,7 @@ func (s *service) newScheduler() (*schedule.Scheduler, error) {
 	}
 	scheduler, err := schedule.New(schedule.Options{Entries: entries, Store: store, Log: s.log})
 	if err != nil {
-		return nil, usageError(err)
+		return nil, configError(err)
 	}
 	return scheduler, nil
 }
@@ -133,7 +133,7 @@ func (s *service) newScheduler() (*schedule.Scheduler, error) {
 func (s *service) listen(ctx context.Context, scheduler *schedule.Scheduler) error {
 	token, password, err := s.secrets(ctx)
 	if err != nil {
-		return usageError(err)
+		return configError(err)
 	}
 	destination, err := openDestination(ctx, s.cfg, 0)
 	if err != nil {
@@ -156,7 +156,7 @@ func (s *service) listen(ctx context.Context, scheduler *schedule.Scheduler) err
 		s.server, err = serve.New(options)
 	}
 	if err != nil {
-		return usageError(errors.Join(err, destination.Close()))
+		return configError(errors.Join(err, destination.Close()))
 	}
 	return s.server.Start(context.WithoutCancel(ctx))
 }

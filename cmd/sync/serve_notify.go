@@ -35,7 +35,7 @@ func (s *service) startNotifier() (err error) {
 	o := notifyOptions(s.cfg)
 	o.Log = s.log
 	if s.notifier, err = notify.New(o); err != nil {
-		return usageError(err)
+		return configError(err)
 	}
 	return nil
 }

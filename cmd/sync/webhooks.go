@@ -135,14 +135,14 @@ func (o *webhookOptions) buildClient(app *app) (*polyai.BuildClient, error) {
 func newBuildClient(cfg *config.Config, p *config.Project) (*polyai.BuildClient, error) {
 	host := agentsURL(p)
 	if host == "" {
-		return nil, usageError(fmt.Errorf("project %s has no build host: set its region, or agents_base_url", p.StoredID))
+		return nil, configError(fmt.Errorf("project %s has no build host: set its region, or agents_base_url", p.StoredID))
 	}
 	c, err := polyai.NewBuildClient(polyai.Options{
 		BaseURL: host, Key: func(ctx context.Context, _ bool) (string, error) { return p.WorkspaceAPIKey.Resolve(ctx) },
 		UserAgent: "convsync/" + version(), RootCAs: rootCAs(cfg),
 	})
 	if err != nil {
-		return nil, usageError(fmt.Errorf("project %s: agents_base_url: %w", p.StoredID, err))
+		return nil, configError(fmt.Errorf("project %s: agents_base_url: %w", p.StoredID, err))
 	}
 	return c, nil
 }

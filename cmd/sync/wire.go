@@ -128,7 +128,7 @@ func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Pr
 		keyOf := keptKey(p)
 		client, err := newClient(cfg, p, keyOf)
 		if err != nil {
-			return nil, usageError(fmt.Errorf("project %s: base_url: %w", p.ID, err))
+			return nil, configError(fmt.Errorf("project %s: base_url: %w", p.ID, err))
 		}
 		key, err := keyOf(ctx, false)
 		if ctx.Err() != nil {
@@ -162,7 +162,7 @@ func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Pr
 		}
 	}
 	if len(keyless) == len(projects) {
-		return nil, usageError(errors.Join(keyless...))
+		return nil, configError(errors.Join(keyless...))
 	}
 	return side, nil
 }

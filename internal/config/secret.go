@@ -40,31 +40,40 @@ func (s Secret) Renewable() bool { return s.file != "" || s.command != "" }
 
 // Resolve is the secret itself. A file is read, a command run, anew at every
 // call, so that a rotated secret needs no restart. Space and line ends round it
-// are cut off. The error names the file or the key of the command, never what
-// they held or said.
+// are cut off. The error, a [*SecretError], names the file or the key of the command,
+// never what they held or said.
 func (s Secret) Resolve(ctx context.Context) (string, error) {
-	var value string
-	var err error
-	switch {
-	case s.file != "":
-		value, err = s.read()
-	case s.command != "":
-		value, err = s.run(ctx)
-	default:
-		value = s.value
-	}
-	if err != nil {
-		return "", err
-	}
+	value, err := s.get(ctx)
 	value = strings.TrimSpace(value)
 	switch {
+	case err != nil:
 	case value == "":
-		return "", fmt.Errorf("%s: gave nothing; expected the secret as its only line", s.origin())
+		err = fmt.Errorf("%s: gave nothing; expected the secret as its only line", s.origin())
 	case strings.ContainsAny(value, "\r\n\x00"):
-		return "", fmt.Errorf("%s: gave more than one line; expected the secret as its only line", s.origin())
+		err = fmt.Errorf("%s: gave more than one line; expected the secret as its only line", s.origin())
+	}
+	if err != nil {
+		return "", &SecretError{err}
 	}
 	return value, nil
 }
+
+func (s Secret) get(ctx context.Context) (string, error) {
+	switch {
+	case s.file != "":
+		return s.read()
+	case s.command != "":
+		return s.run(ctx)
+	}
+	return s.value, nil
+}
+
+// SecretError says why a secret cannot be had: by which key of the
+// configuration, and never what it is.
+type SecretError struct{ err error }
+
+func (e *SecretError) Error() string { return e.err.Error() }
+func (e *SecretError) Unwrap() error { return e.err }
 
 func (s Secret) read() (string, error) {
 	b, err := os.ReadFile(s.file)
