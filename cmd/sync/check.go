@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
 
@@ -195,8 +196,8 @@ func (s *sample) print(c *checklist, name string, cfg *config.Config) {
 	often := nightly + daily*cfg.Sync.Lookback.Hourly.Hours() + daily*12*cfg.Sync.Lookback.EachRun.Hours()
 	each := float64(s.bytes) / float64(s.conversations)
 	page := float64(cfg.Sync.PageSize)
-	c.ok("lookback", "%s: about %.0f conversations a day; reading again costs about %.0f requests and %.2f GB a day with a nightly run, %.0f and %.2f GB with one every 5 minutes",
-		name, daily, nightly/page+1, nightly*each/1e9, often/page+24*13, often*each/1e9)
+	c.ok("lookback", "%s: about %s a day; reading again costs about %s and %.2f GB a day with a nightly run, %.0f and %.2f GB with one every 5 minutes",
+		name, counted(int64(math.Round(daily)), "conversation"), counted(int64(math.Round(nightly/page+1)), "request"), nightly*each/1e9, often/page+24*13, often*each/1e9)
 }
 
 // daily is about how many conversations a day has.

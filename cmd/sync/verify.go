@@ -241,6 +241,9 @@ func (p *verifiedFeed) print(w io.Writer, span extract.Span) {
 			fmt.Fprintf(w, "  %d %s\n", also.n, also.what)
 		}
 	}
+	if len(p.Findings) == 0 {
+		fmt.Fprintln(w, "  nothing differs")
+	}
 	for i, f := range p.Findings {
 		if i == shownFindings {
 			fmt.Fprintf(w, "  and %d more: --output json lists all\n", len(p.Findings)-i)

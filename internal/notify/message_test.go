@@ -126,3 +126,15 @@ func TestAnErrorGoesToTheProjectItNames(t *testing.T) {
 		}
 	}
 }
+
+func TestALineThatAnnouncesTheNextIsFollowedByIt(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"failed to connect to `user=ada database=demo`:\n\t127.0.0.1:5432: refused\n\t[::1]:5432: refused": "failed to connect to `user=ada database=demo`: 127.0.0.1:5432: refused; [::1]:5432: refused",
+		"\n\none\n\n two \n": "one; two", "": "",
+	} {
+		if got := tidy(text); got != want {
+			t.Errorf("%q becomes %q, not %q", text, got, want)
+		}
+	}
+}

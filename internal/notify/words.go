@@ -76,18 +76,25 @@ const longestWhy = 600
 
 // tidy makes one line of an error, of a length that can be read.
 func tidy(text string) string {
-	var lines []string
+	var b strings.Builder
 	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" {
-			lines = append(lines, line)
+		if line = strings.TrimSpace(line); line == "" {
+			continue
 		}
+		switch { // a colon announces what stands in the next line
+		case strings.HasSuffix(b.String(), ":"):
+			b.WriteByte(' ')
+		case b.Len() > 0:
+			b.WriteString("; ")
+		}
+		b.WriteString(line)
 	}
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r
-	}, strings.ToValidUTF8(strings.Join(lines, "; "), "?"))
+	}, strings.ToValidUTF8(b.String(), "?"))
 	if runes := []rune(text); len(runes) > longestWhy {
 		text = string(runes[:longestWhy]) + " …"
 	}
