@@ -14,7 +14,7 @@ func newHealthCommand(app *app) *cobra.Command {
 		Use:   "health",
 		Short: "Ask the convsync serve on this machine whether it is alive",
 		Long: "Health asks /healthz of the serve that listens where the configuration says (serve.listen), and fails when it does\n" +
-			"not answer. It is there for images that have no other program to ask with.",
+			"not answer. It is there for images that have no other program to ask with." + readWhole,
 		Example: "  convsync health\n  convsync health --config /etc/convsync/convsync.yaml",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runHealth(cmd.Context(), app) },

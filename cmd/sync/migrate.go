@@ -16,7 +16,7 @@ func newMigrateCommand(app *app) *cobra.Command {
 		Use:   "migrate",
 		Short: "Bring the database's schema up to this version",
 		Long: "Migrate applies what is missing, in order, under a lock. `convsync run` does so by itself only for an empty\n" +
-			"schema. Parquet lakes need no migration.",
+			"schema. Parquet lakes need no migration." + readWhole,
 		Example: "  convsync migrate\n  convsync migrate status",
 		Args:    cobra.NoArgs,
 		RunE:    up,

@@ -19,7 +19,7 @@ func newReplayCommand(app *app) *cobra.Command {
 		Use:   "replay",
 		Short: "Take rejects through today's rules again, without the API",
 		Long: "Replay reads the table rejects, makes rows of what can be read by now, loads them, and removes their rejects.\n" +
-			"Use it after an update of convsync that reads what the last one could not.",
+			"Use it after an update of convsync that reads what the last one could not." + readWhole,
 		Example: "  convsync replay\n  convsync replay --project acme-team-4",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runReplay(cmd.Context(), app, opts) },

@@ -109,6 +109,9 @@ func markUsageErrors(root *cobra.Command) {
 	}
 }
 
+// readWhole ends the help of commands that use a part of the configuration only.
+const readWhole = "\nThe configuration is read whole: all ${VARIABLES} in it must be set, that of the API's key too."
+
 // loadConfig reads the configuration that the flags and the environment name.
 func (a *app) loadConfig() (*config.Config, error) {
 	return config.Load(config.Options{File: a.configFile, LookupEnv: a.lookupEnv})

@@ -30,7 +30,8 @@ func newServeCommand(app *app) *cobra.Command {
 		Short: "Run by the schedules, with a status page and metrics",
 		Long: "Serve runs what stands under schedules in the configuration, and shows how it goes: a status page at /, metrics\n" +
 			"for Prometheus at /metrics, and /healthz and /readyz. It listens on this machine only, unless serve.listen says\n" +
-			"otherwise, which takes serve.token.",
+			"otherwise, which takes serve.token, or serve.user and serve.password; where these are set, they are asked for\n" +
+			"here, too.",
 		Example: "  convsync serve\n  convsync serve --run-now",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runServe(cmd.Context(), app, opts) },

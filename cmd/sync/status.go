@@ -22,7 +22,7 @@ func newStatusCommand(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "status",
 		Short:   "Show how far each project is, what is open, odd or missing, and the last runs",
-		Long:    "Status reads the destination only, never the source.",
+		Long:    "Status reads the destination only, never the source." + readWhole,
 		Example: "  convsync status\n  convsync status --output json",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runStatus(cmd.Context(), app, output) },

@@ -67,7 +67,7 @@ var Metrics = Table[Metric]{
 
 // AudioReferences is the table of recordings.
 var AudioReferences = Table[AudioReference]{
-	Name: "audio_references", Doc: "One row a recording of a voice conversation: where it is and what is known of it.",
+	Name: "audio_references", Doc: "One row a recording of a voice conversation: where it is. Recordings themselves are not looked at by this version.",
 	Key: []string{"project_id", "conversation_id", "direction", "redacted"}, ByStart: true,
 	Columns: []Column[AudioReference]{
 		{Name: "project_id", Doc: "The conversation's project.", Ref: func(r *AudioReference) any { return &r.ProjectID }},
@@ -76,14 +76,14 @@ var AudioReferences = Table[AudioReference]{
 		{Name: "redacted", Doc: "Whether the redacted recording was asked for.", Ref: func(r *AudioReference) any { return &r.Redacted }},
 		{Name: "started_at", Doc: "The conversation's start (for pruning).", Source: "started_at", Ref: func(r *AudioReference) any { return &r.StartedAt }},
 		{Name: "url", Doc: "Where the recording is; stable, without a key.", Ref: func(r *AudioReference) any { return &r.URL }},
-		{Name: "availability", Doc: "unknown, available or missing.", Ref: func(r *AudioReference) any { return &r.Availability }},
-		{Name: "checked_at", Doc: "When availability was last checked.", Ref: func(r *AudioReference) any { return &r.CheckedAt }},
-		{Name: "size_bytes", Unit: "bytes", Doc: "Size of the recording.", Ref: func(r *AudioReference) any { return &r.SizeBytes }},
-		{Name: "duration_seconds", Unit: "s", Doc: "Length of the recording.", Ref: func(r *AudioReference) any { return &r.DurationSeconds }},
-		{Name: "sample_rate_hz", Unit: "Hz", Doc: "Sample rate of the recording.", Ref: func(r *AudioReference) any { return &r.SampleRateHz }},
-		{Name: "channels", Doc: "Number of audio channels.", Ref: func(r *AudioReference) any { return &r.Channels }},
-		{Name: "sha256", Doc: "SHA-256 (hex) of the recording.", Ref: func(r *AudioReference) any { return &r.SHA256 }},
-		{Name: "stored_uri", Doc: "Where a copy of the recording was stored.", Ref: func(r *AudioReference) any { return &r.StoredURI }},
-		{Name: "stored_at", Doc: "When that copy was stored.", Ref: func(r *AudioReference) any { return &r.StoredAt }},
+		{Name: "availability", Doc: "unknown, available or missing; always unknown in this version.", Ref: func(r *AudioReference) any { return &r.Availability }},
+		{Name: "checked_at", Doc: "When availability was last checked; not filled by this version.", Ref: func(r *AudioReference) any { return &r.CheckedAt }},
+		{Name: "size_bytes", Unit: "bytes", Doc: "Size of the recording; not filled by this version.", Ref: func(r *AudioReference) any { return &r.SizeBytes }},
+		{Name: "duration_seconds", Unit: "s", Doc: "Length of the recording; not filled by this version.", Ref: func(r *AudioReference) any { return &r.DurationSeconds }},
+		{Name: "sample_rate_hz", Unit: "Hz", Doc: "Sample rate of the recording; not filled by this version.", Ref: func(r *AudioReference) any { return &r.SampleRateHz }},
+		{Name: "channels", Doc: "Number of audio channels; not filled by this version.", Ref: func(r *AudioReference) any { return &r.Channels }},
+		{Name: "sha256", Doc: "SHA-256 (hex) of the recording; not filled by this version.", Ref: func(r *AudioReference) any { return &r.SHA256 }},
+		{Name: "stored_uri", Doc: "Where a copy of the recording was stored; not filled by this version.", Ref: func(r *AudioReference) any { return &r.StoredURI }},
+		{Name: "stored_at", Doc: "When that copy was stored; not filled by this version.", Ref: func(r *AudioReference) any { return &r.StoredAt }},
 	},
 }

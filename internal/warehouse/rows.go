@@ -124,7 +124,8 @@ const (
 	TranscriptNone       = "none"
 )
 
-// The values of audio_references.availability.
+// The values of audio_references.availability. Nothing looks whether a recording
+// is there yet: all are unknown.
 const (
 	AudioUnknown   = "unknown"
 	AudioAvailable = "available"

@@ -16,7 +16,8 @@ type Change struct {
 	RunID                     string
 }
 
-// The values of changes.operation.
+// The values of changes.operation. Nothing writes the last two yet; who follows
+// the feed is told of them, so that a later version breaks no reader.
 const (
 	OperationUpsert = "upsert"
 	OperationDelete = "delete"

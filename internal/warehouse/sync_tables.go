@@ -5,7 +5,7 @@ var Projects = Table[Project]{
 	Name: "projects", Doc: "One row a project: where it is read and which days its views use.", Key: []string{"project_id"},
 	Columns: []Column[Project]{
 		{Name: "project_id", Doc: "The project as stored.", Ref: func(r *Project) any { return &r.ProjectID }},
-		{Name: "name", Doc: "The project's name for people.", Ref: func(r *Project) any { return &r.Name }},
+		{Name: "name", Doc: "The project's id at the source, which it is known by there; project_id is another one where `as` is configured.", Ref: func(r *Project) any { return &r.Name }},
 		{Name: "account_id", Doc: "The account that it is read from; another one is refused.", Ref: func(r *Project) any { return &r.AccountID }},
 		{Name: "region", Doc: "The region that it is read from; another one is refused.", Ref: func(r *Project) any { return &r.Region }},
 		{Name: "time_zone", Doc: "IANA time zone of the days in the views.", Ref: func(r *Project) any { return &r.TimeZone }},
@@ -19,7 +19,7 @@ var Changes = Table[Change]{
 		{Name: "sequence", Doc: "Position in the feed; grows in the order of commits.", Ref: func(r *Change) any { return &r.Sequence }},
 		{Name: "project_id", Doc: "The conversation's project.", Ref: func(r *Change) any { return &r.ProjectID }},
 		{Name: "conversation_id", Doc: "The conversation.", Ref: func(r *Change) any { return &r.ConversationID }},
-		{Name: "operation", Doc: "upsert, delete, erase or expire.", Ref: func(r *Change) any { return &r.Operation }},
+		{Name: "operation", Doc: "upsert or delete; erase and expire are kept for later versions, and not written by this one.", Ref: func(r *Change) any { return &r.Operation }},
 		{Name: "at", Doc: "When it was written.", Ref: func(r *Change) any { return &r.At }},
 		{Name: "run_id", Doc: "The run that wrote it.", Ref: func(r *Change) any { return &r.RunID }},
 	},
@@ -147,7 +147,7 @@ var SchemaDrift = Table[Drift]{
 
 // Erasures is the table of tombstones.
 var Erasures = Table[Erasure]{
-	Name: "erasures", Doc: "Tombstones: what was erased for good and must never be loaded again.", Key: []string{"project_id", "conversation_id"},
+	Name: "erasures", Doc: "Tombstones: what was erased for good and must never be loaded again. In Postgres, runs load nothing that stands here; this version itself writes none.", Key: []string{"project_id", "conversation_id"},
 	Columns: []Column[Erasure]{
 		{Name: "project_id", Doc: "The project.", Ref: func(r *Erasure) any { return &r.ProjectID }},
 		{Name: "conversation_id", Doc: "The conversation.", Ref: func(r *Erasure) any { return &r.ConversationID }},
