@@ -141,6 +141,11 @@ func TestComposeNeedsNoKeyAndItsConfigurationIsOne(t *testing.T) {
 	if cfg.Destination.Postgres == nil || len(cfg.Schedules) == 0 || cfg.Serve.Token.IsZero() {
 		t.Error("it must write to Postgres, have schedules, and ask for a token where others can reach it")
 	}
+	environment["POLYAI_REGION"], environment["POLYAI_BASE_URL"] = "eu", "https://api.eu-1.platform.polyai.app"
+	own := parseConfig(t, "docker-compose.yml", interpolate(t, at(file, "configs", "convsync", "content").(string)), environment).Projects[0]
+	if own.Region != "eu" || own.BaseURL != environment["POLYAI_BASE_URL"] {
+		t.Errorf("a project of one's own is read from %q, of the region %q", own.BaseURL, own.Region)
+	}
 	var everything map[string]any
 	text, err := json.Marshal(at(file, "services"))
 	if err != nil {

@@ -117,7 +117,10 @@ func TestSystemdRunsAsNobodySpecialAndRepeatsOnlyWhatMayMend(t *testing.T) {
 		t.Error("the destination is not Postgres")
 	}
 	for _, credential := range service["LoadCredential"] {
-		name, _, _ := strings.Cut(credential, ":")
+		name, at, _ := strings.Cut(credential, ":")
+		if at != "/etc/convsync/"+name { // where root finds it as well, by CREDENTIALS_DIRECTORY=/etc/convsync
+			t.Errorf("the credential %s is read from %s", name, at)
+		}
 		if !strings.Contains(read(t, file), "${CREDENTIALS_DIRECTORY}/"+name) {
 			t.Errorf("the configuration does not read the credential %s", name)
 		}
