@@ -40,6 +40,8 @@ func (k keptReference) Open(t testing.TB, step func(string)) load.Destination {
 	return d
 }
 
+func (k keptReference) Impatient(t testing.TB) load.Destination { return k.Open(t, nil) }
+
 func (k keptReference) Dump(t testing.TB) *Dump {
 	r, err := k.read()
 	if err != nil {

@@ -3,7 +3,6 @@ package loadtest
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
@@ -126,18 +125,6 @@ func (f fault) killed(o *load.Owner) warehouse.SyncRun {
 		run.Error = ""
 	}
 	return run
-}
-
-// patient waits a moment for the lock to be freed.
-func patient(freed <-chan struct{}) bool {
-	timeout := time.NewTimer(2 * time.Second)
-	defer timeout.Stop()
-	select {
-	case <-freed:
-		return true
-	case <-timeout.C:
-		return false
-	}
 }
 
 // newest is load.Newest, or its opposite.

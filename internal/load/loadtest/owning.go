@@ -15,7 +15,7 @@ var owningChecks = []check{
 	{"a second writer is told who holds the lock, and gets it after the first", func(t testing.TB, s Subject) {
 		first := begin(t, s, 1, "p")
 		first.load(Conversation("p", "c-1", Noon))
-		dest := open(t, s)
+		dest := s.Impatient(t)
 		writer, err := dest.Begin(t.Context(), ownerOf(2))
 		var locked *load.LockedError
 		switch {

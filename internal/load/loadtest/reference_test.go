@@ -61,28 +61,50 @@ func (r *reference) Dump(testing.TB) *Dump {
 	return &d
 }
 
-// Begin is refused at once while another writer is there, unless it lets go
-// within the context's time: the reference has no patience of its own.
-func (r *reference) Begin(_ context.Context, owner load.Owner) (load.Writer, error) {
-	r.mu.Lock()
-	for range 2 {
-		if r.writer == nil || r.fault == twoWriters {
-			break
+// Begin waits until nobody else writes.
+func (r *reference) Begin(ctx context.Context, owner load.Owner) (load.Writer, error) {
+	for {
+		w, other := r.begin(owner)
+		if other == nil {
+			return w, nil
 		}
-		freed, by := r.writer.freed, r.writer.owner
-		r.mu.Unlock()
-		if !patient(freed) {
-			return nil, &load.LockedError{Where: "the reference", Owner: by}
+		select {
+		case <-other.ended:
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
-		r.mu.Lock()
+		if r.fault == keepsLock { // nobody will free it any more
+			return nil, other.locked()
+		}
 	}
+}
+
+// impatientReference is refused at once while another writer is there.
+type impatientReference struct{ *reference }
+
+func (r *reference) Impatient(testing.TB) load.Destination { return impatientReference{r} }
+
+func (r impatientReference) Begin(_ context.Context, owner load.Owner) (load.Writer, error) {
+	w, other := r.begin(owner)
+	if other != nil {
+		return nil, other.locked()
+	}
+	return w, nil
+}
+
+// begin makes a writer, unless there is another.
+func (r *reference) begin(owner load.Owner) (w, other *referenceWriter) {
+	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.writer != nil && r.fault != twoWriters {
+		return nil, r.writer
+	}
 	if o := r.unended; o != nil && r.fault != forgetsKilled {
 		r.data.Runs = append(r.data.Runs, r.fault.killed(o))
 	}
 	r.unended = &owner
 	r.saved()
-	r.writer = &referenceWriter{reference: r, owner: owner, staged: map[load.StretchID][]*load.Batch{}, freed: make(chan struct{})}
+	r.writer = &referenceWriter{reference: r, owner: owner, staged: map[load.StretchID][]*load.Batch{}, ended: make(chan struct{})}
 	return r.writer, nil
 }
 
@@ -91,8 +113,13 @@ type referenceWriter struct {
 	owner        load.Owner
 	environments map[string][]string
 	staged       map[load.StretchID][]*load.Batch
-	freed        chan struct{} // closed when it lets go
+	ended        chan struct{} // closed with it
 	closed       bool
+}
+
+// locked is what others are told whom it keeps out.
+func (w *referenceWriter) locked() error {
+	return &load.LockedError{Where: "the reference", Owner: w.owner}
 }
 
 func (w *referenceWriter) Register(_ context.Context, projects []load.Project) error {
@@ -341,11 +368,11 @@ func (w *referenceWriter) Finish(_ context.Context, run *warehouse.SyncRun) erro
 func (w *referenceWriter) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.closed && w.fault != keepsLock {
-		close(w.freed)
-		if w.reference.writer == w {
-			w.reference.writer = nil
-		}
+	if w.reference.writer == w && w.fault != keepsLock {
+		w.reference.writer = nil
+	}
+	if !w.closed {
+		close(w.ended)
 	}
 	w.closed = true
 	clear(w.staged)

@@ -12,6 +12,9 @@ type Subject interface {
 	// Open opens the destination. step, when not nil, is called before each
 	// step that leaves something behind, with the step's name.
 	Open(t testing.TB, step func(name string)) load.Destination
+	// Impatient is Open for one who hardly waits for another writer. All others
+	// wait for as long as a machine may take that does much else.
+	Impatient(t testing.TB) load.Destination
 	// Dump reads everything that is stored, not through the loader.
 	Dump(t testing.TB) *Dump
 	// Locator names the destination so that another process of the same test

@@ -11,10 +11,8 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
-	"time"
 
 	"convsync/internal/load"
-	"convsync/internal/load/parquet"
 )
 
 // lakeVariable names the lake that the test in a process of its own is to hold.
@@ -49,7 +47,7 @@ func TestAWriterHoldsTheLockForAsLongAsItLives(t *testing.T) {
 		if err := child.Process.Signal(signal); err != nil {
 			t.Fatal(err)
 		}
-		_, err := s.patient(t, 10*time.Millisecond).Begin(t.Context(), load.Owner{})
+		_, err := s.Impatient(t).Begin(t.Context(), load.Owner{})
 		var locked *load.LockedError
 		if !errors.As(err, &locked) || locked.Owner.RunID != "held" || locked.Owner.ProcessID != child.Process.Pid {
 			t.Errorf("after signal %v the second writer gets %v", signal, err)
@@ -61,7 +59,7 @@ func TestAWriterHoldsTheLockForAsLongAsItLives(t *testing.T) {
 	if err := child.Wait(); err == nil {
 		t.Error("the killed writer succeeded")
 	}
-	w, err := s.patient(t, time.Nanosecond).Begin(t.Context(), load.Owner{RunID: "run-2"})
+	w, err := s.Impatient(t).Begin(t.Context(), load.Owner{RunID: "run-2"})
 	if err != nil {
 		t.Fatalf("after the first was killed: %v", err)
 	}
@@ -80,14 +78,4 @@ func hold(t *testing.T, path string) {
 	if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
 		t.Error(err)
 	}
-}
-
-// patient is the lake, opened by one who waits that long for the lock.
-func (s *lake) patient(t testing.TB, wait time.Duration) load.Destination {
-	t.Helper()
-	l, err := parquet.Open(parquet.Options{Path: s.path, LockWait: wait})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
 }

@@ -65,9 +65,24 @@ func folder(t testing.TB) string {
 	return path
 }
 
+// patience is for a lock that will be freed: a slow machine takes its time.
+const patience = 10 * time.Minute
+
 func (s *lake) Open(t testing.TB, step func(string)) load.Destination {
 	t.Helper()
-	l, err := parquet.Open(parquet.Options{Path: s.path, LockWait: time.Second, Step: step})
+	return s.open(t, parquet.Options{LockWait: patience, Step: step})
+}
+
+// Impatient is the lake, opened by one who does not wait for the lock.
+func (s *lake) Impatient(t testing.TB) load.Destination {
+	t.Helper()
+	return s.open(t, parquet.Options{LockWait: time.Nanosecond})
+}
+
+func (s *lake) open(t testing.TB, o parquet.Options) load.Destination {
+	t.Helper()
+	o.Path = s.path
+	l, err := parquet.Open(o)
 	if err != nil {
 		t.Fatal(err)
 	}

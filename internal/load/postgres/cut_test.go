@@ -69,7 +69,7 @@ func TestACommitWhoseAnswerIsLostConverges(t *testing.T) {
 				t.Parallel()
 				_, database := prepared(t)
 				c := &cutter{server: hostOf(t, database), after: arrives}
-				d := open(t, Options{URL: fixed(through(t, database, c.serve)), LockWait: patience})
+				d := open(t, Options{URL: fixed(through(t, database, c.serve))})
 				w := begin(t, d, "run-1")
 				stageOne(t, w, loadtest.Conversation("p", "c-1", loadtest.Noon), loadtest.Conversation("p", "c-2", loadtest.Noon))
 				d.Step = func(name string) {

@@ -33,7 +33,7 @@ func TestASmallDiskThatFillsUpIsSaidSoAndTheNextRunEndsComplete(t *testing.T) {
 	pgtest.Exec(t, admin, "CREATE DATABASE small TABLESPACE small")
 	t.Cleanup(func() { pgtest.Exec(t, admin, "DROP DATABASE small WITH (FORCE)", "DROP TABLESPACE small") })
 	database := pgtest.With(t, admin, func(u *url.URL) { u.Path = "/small" })
-	d := open(t, Options{URL: fixed(database), LockWait: patience})
+	d := open(t, Options{URL: fixed(database)})
 	if err := d.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}

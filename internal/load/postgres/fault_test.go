@@ -49,7 +49,7 @@ func many(n int, note string) (rows []*warehouse.Rows) {
 func TestAServerThatIsRestartedInTheMiddleOfACopyCostsNothing(t *testing.T) {
 	t.Parallel()
 	database, restart := pgtest.Restartable(t)
-	d := open(t, Options{URL: fixed(database), LockWait: patience})
+	d := open(t, Options{URL: fixed(database)})
 	if err := d.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestAServerThatIsRestartedInTheMiddleOfACopyCostsNothing(t *testing.T) {
 	}
 	removeTrap(t, database)
 
-	w = begin(t, open(t, Options{URL: fixed(database), LockWait: patience}), "run-2")
+	w = begin(t, open(t, Options{URL: fixed(database)}), "run-2")
 	if c := stageOne(t, w, many(60, "after")...); c.Inserted != 10 || c.Updated != 50 {
 		t.Errorf("counted %+v, want 10 inserted and 50 updated", c)
 	}

@@ -84,10 +84,11 @@ func TestAMigrationWaitsForTheWriter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	newer := open(t, Options{URL: d.URL, LockWait: patience})
-	newer.layouts, _ = aLayoutMore(t)
+	more, _ := aLayoutMore(t)
+	hasty, newer := impatient(t, d), open(t, Options{URL: d.URL})
+	hasty.layouts, newer.layouts = more, more
 	var locked *load.LockedError
-	if err := newer.Migrate(t.Context()); !errors.As(err, &locked) || locked.Owner.RunID != "run-1" {
+	if err := hasty.Migrate(t.Context()); !errors.As(err, &locked) || locked.Owner.RunID != "run-1" {
 		t.Errorf("beside a writer: %v, want a LockedError", err)
 	}
 	if err := w.Close(); err != nil {

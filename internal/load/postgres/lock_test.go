@@ -59,16 +59,22 @@ func TestTheLockGoesWithTheProcessAndIsWaitedFor(t *testing.T) {
 	d, _ := prepared(t)
 	first := begin(t, d, "run-1")
 	var locked *load.LockedError
-	if _, err := d.Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) || locked.Owner.RunID != "run-1" {
+	if _, err := impatient(t, d).Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) || locked.Owner.RunID != "run-1" {
 		t.Errorf("beside another writer: %v", err)
 	}
 	first.(*writer).lock.Close(t.Context()) // as when the process is killed
 	begin(t, d, "run-3")
 }
 
+const (
+	locksHeld        = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database WHERE datname = current_database() AND locktype = 'advisory'"
+	nobodyHasTheLock = "SELECT (" + locksHeld + ") = 0"
+)
+
 func TestACommitThatHangsCountsAsLocked(t *testing.T) {
 	t.Parallel()
 	d, database := prepared(t)
+	hasty := impatient(t, d)
 	w := begin(t, d, "run-1")
 	hanging, err := connect(t, inSchema(t, database, "polyai")).Begin(t.Context())
 	if err != nil {
@@ -78,8 +84,9 @@ func TestACommitThatHangsCountsAsLocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.(*writer).lock.Close(t.Context())
+	await(t, connect(t, database), nobodyHasTheLock)
 	var locked *load.LockedError
-	if _, err := d.Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) || locked.Owner.RunID != "run-1" {
+	if _, err := hasty.Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) || locked.Owner.RunID != "run-1" {
 		t.Errorf("beside a commit that hangs: %v", err)
 	}
 	if err := hanging.Rollback(t.Context()); err != nil {
@@ -90,8 +97,8 @@ func TestACommitThatHangsCountsAsLocked(t *testing.T) {
 
 func TestNobodyTakesOverBetweenTheCheckOfTheEpochAndTheCommit(t *testing.T) {
 	t.Parallel()
-	d, _ := prepared(t)
-	other := open(t, Options{URL: d.URL, LockWait: patience})
+	d, database := prepared(t)
+	other, watcher := impatient(t, d), connect(t, database)
 	var w load.Writer
 	commits := map[string]bool{}
 	d.Step = func(name string) {
@@ -100,6 +107,7 @@ func TestNobodyTakesOverBetweenTheCheckOfTheEpochAndTheCommit(t *testing.T) {
 		}
 		commits[name] = true
 		w.(*writer).lock.Close(t.Context()) // the advisory lock is lost
+		await(t, watcher, nobodyHasTheLock)
 		var locked *load.LockedError
 		if _, err := other.Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) {
 			t.Errorf("taken over at %q: %v", name, err)

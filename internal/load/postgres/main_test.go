@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -14,8 +15,9 @@ import (
 	"convsync/internal/load/pgtest"
 )
 
-// patience is for the lock, in tests where another one holds it.
-const patience = 300 * time.Millisecond
+// patience is for a lock that will be freed: a writer's when the server has
+// noticed that its session ended, which a busy machine takes its time for.
+const patience = 10 * time.Minute
 
 func TestMain(m *testing.M) {
 	// Both clear up after themselves: the suite starts this binary as a writer.
@@ -39,7 +41,7 @@ func (s suite) Run() int {
 	}
 	return loadtest.Main(s.m, func(locator string, step func(string)) (load.Destination, error) {
 		database, schema, _ := strings.Cut(locator, "#")
-		return Open(context.Background(), Options{URL: fixed(database), Schema: schema, Step: step})
+		return Open(context.Background(), Options{URL: fixed(database), Schema: schema, Step: step, LockWait: patience})
 	})
 }
 
@@ -52,7 +54,12 @@ func newSubject(t testing.TB) loadtest.Subject { return subject{url: pgtest.URL(
 
 func (s subject) Open(t testing.TB, step func(string)) load.Destination {
 	t.Helper()
-	return open(t, Options{URL: fixed(s.url), Schema: s.schema, Step: step, LockWait: patience})
+	return open(t, Options{URL: fixed(s.url), Schema: s.schema, Step: step})
+}
+
+func (s subject) Impatient(t testing.TB) load.Destination {
+	t.Helper()
+	return impatient(t, &Database{Options: Options{URL: fixed(s.url), Schema: s.schema}})
 }
 
 func (s subject) Locator() string { return s.url + "#" + s.schema }
@@ -69,6 +76,7 @@ func fixed(database string) func(context.Context) (string, error) {
 // open opens a database that is closed with the test.
 func open(t testing.TB, o Options) *Database {
 	t.Helper()
+	o.LockWait = cmp.Or(o.LockWait, patience)
 	d, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -77,11 +85,18 @@ func open(t testing.TB, o Options) *Database {
 	return d
 }
 
+// impatient opens a database anew, for who is to be told that another one holds
+// the lock.
+func impatient(t testing.TB, d *Database) *Database {
+	t.Helper()
+	return open(t, Options{URL: d.URL, Schema: d.Schema, LockWait: time.Millisecond})
+}
+
 // prepared opens an empty database and makes its tables.
 func prepared(t testing.TB) (*Database, string) {
 	t.Helper()
 	database := pgtest.URL(t)
-	d := open(t, Options{URL: fixed(database), LockWait: patience})
+	d := open(t, Options{URL: fixed(database)})
 	if err := d.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}

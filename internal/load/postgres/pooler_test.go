@@ -30,7 +30,7 @@ func TestAPoolerByTheTransactionIsRefused(t *testing.T) {
 			p := &pooler{}
 			p.inTurns.Store(inTurns)
 			p.pooling.Store(true)
-			d := open(t, Options{URL: fixed(pooled(t, p, database)), LockWait: patience})
+			d := open(t, Options{URL: fixed(pooled(t, p, database))})
 			_, beginErr := d.Begin(t.Context(), load.Owner{RunID: "run-1"})
 			for what, err := range map[string]error{
 				"Begin": beginErr, "Check": d.Check(t.Context()), "Prepare": d.Prepare(t.Context()), "Migrate": d.Migrate(t.Context()),
@@ -51,7 +51,7 @@ func TestAPoolerByTheTransactionIsRefused(t *testing.T) {
 func TestAPoolerOfWholeSessionsServes(t *testing.T) {
 	t.Parallel()
 	direct, database := prepared(t)
-	d := open(t, Options{URL: fixed(pooled(t, &pooler{}, database)), LockWait: patience})
+	d := open(t, Options{URL: fixed(pooled(t, &pooler{}, database))})
 	if err := d.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestAPoolerOfWholeSessionsServes(t *testing.T) {
 		t.Errorf("counted %+v", c)
 	}
 	var locked *load.LockedError
-	if _, err := direct.Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) {
+	if _, err := impatient(t, direct).Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) {
 		t.Errorf("beside it: %v", err)
 	}
 }
@@ -77,7 +77,7 @@ func TestWhoseSessionsAreMixedUpLaterCannotCommit(t *testing.T) {
 		q.Set("default_query_exec_mode", "cache_describe") // without named statements, which poolers stumble over
 		u.RawQuery = q.Encode()
 	})
-	w := begin(t, open(t, Options{URL: fixed(url), LockWait: patience}), "run-1")
+	w := begin(t, open(t, Options{URL: fixed(url)}), "run-1")
 	stageOne(t, w, loadtest.Conversation("p", "c-1", loadtest.Noon))
 
 	p.inTurns.Store(true)

@@ -33,7 +33,7 @@ func writeWhenTold(database string) error {
 	ctx := context.Background()
 	told := bufio.NewScanner(os.Stdin)
 	waits := true
-	d, err := Open(ctx, Options{URL: fixed(database), Step: func(name string) {
+	d, err := Open(ctx, Options{URL: fixed(database), LockWait: patience, Step: func(name string) {
 		if name == "commit: write conversations" && waits {
 			waits = false
 			fmt.Println("about to commit")
@@ -85,7 +85,7 @@ func TestAStoppedProcessThatWasTakenOverCannotCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	var locked *load.LockedError
-	if _, err := d.Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) || locked.Owner.RunID != "run-1" {
+	if _, err := impatient(t, d).Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) || locked.Owner.RunID != "run-1" {
 		t.Errorf("while its sessions are there: %v", err)
 	}
 	// What the server does by itself after a while, and at once when it is told to.
