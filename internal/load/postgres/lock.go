@@ -6,6 +6,8 @@ import (
 	"hash/fnv"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
 )
@@ -27,6 +29,16 @@ func (d *Database) takeLock(ctx context.Context, exec func(statement string) err
 		err = exec(fmt.Sprintf("SELECT pg_advisory_lock(%d)", d.lockKey()))
 	}
 	return d.locked(ctx, err)
+}
+
+// freeLock frees the lock at once: the server ends a session some time after its
+// client has closed it, and a pooler may keep it. Where it fails the end of the
+// session frees it. Only the session that took it is told to: a pooler might
+// show us another writer's.
+func (d *Database) freeLock(ctx context.Context, conn *pgx.Conn) {
+	mark, _ := conn.PgConn().CustomData()[sessionMark].(string)
+	// One statement of text, so that nobody gets in between.
+	_, _ = conn.Exec(ctx, fmt.Sprintf("SELECT pg_advisory_unlock(%d) WHERE %s = '%s'", d.lockKey(), askMark, mark))
 }
 
 // locked turns the end of patience into who holds the lock.

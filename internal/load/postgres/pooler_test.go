@@ -65,6 +65,33 @@ func TestAPoolerOfWholeSessionsServes(t *testing.T) {
 	}
 }
 
+func TestTheLockGoesWithItsWriterThoughASessionStays(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		mixedUp bool
+		held    int
+	}{"its own session": {false, 0}, "another writer's": {true, 1}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, database := prepared(t)
+			p := &pooler{}
+			p.lingers.Store(true)
+			w := begin(t, open(t, Options{URL: fixed(pooled(t, p, database))}), "run-1")
+			if c.mixedUp { // what it knows its session by is not this one's
+				w.(*writer).lock.PgConn().CustomData()[sessionMark] = "another"
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			var held int
+			err := connect(t, database).QueryRow(t.Context(), locksHeld).Scan(&held)
+			if err != nil || held != c.held {
+				t.Errorf("%d locks are held after the writer's end, %v; want %d", held, err, c.held)
+			}
+		})
+	}
+}
+
 // A pooler that begins to mix sessions when the run is under way, with the
 // search_path set for all of them: only the check of each commit is left.
 func TestWhoseSessionsAreMixedUpLaterCannotCommit(t *testing.T) {

@@ -16,6 +16,7 @@ type pooler struct {
 	database string
 	pooling  atomic.Bool
 	inTurns  atomic.Bool
+	lingers  atomic.Bool // sessions outlive their clients
 
 	mu   sync.Mutex
 	idle []*pgconn.HijackedConn
@@ -68,7 +69,11 @@ func (p *pooler) serve(t *testing.T, client net.Conn) {
 		"S\x00\x00\x00\x23standard_conforming_strings\x00on\x00" + "K\x00\x00\x00\x0c\x00\x00\x00\x01\x00\x00\x00\x01" + "Z\x00\x00\x00\x05I"))
 	var session *pgconn.HijackedConn
 	defer func() {
-		if session != nil {
+		switch {
+		case session == nil:
+		case p.lingers.Load():
+			p.giveBack(session)
+		default:
 			session.Conn.Close() // as it is, perhaps in a transaction
 		}
 	}()

@@ -22,7 +22,8 @@ type writer struct {
 	*Database
 	owner  load.Owner
 	epoch  int64
-	lock   *pgx.Conn // holds the advisory lock
+	lock   *pgx.Conn // the session of the advisory lock
+	holds  bool      // whether the lock was taken
 	erased bool      // whether there are tombstones
 
 	rejected rejected
@@ -60,6 +61,7 @@ func (w *writer) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	w.holds = true
 	w.Step("take over")
 	err = pgx.BeginFunc(ctx, w.lock, func(tx pgx.Tx) error {
 		if err := w.recordKilled(ctx, tx); err != nil {
@@ -100,7 +102,7 @@ func (w *writer) recordKilled(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// Close frees the lock.
+// Close frees the lock. Nothing is committed any more.
 func (w *writer) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -108,6 +110,9 @@ func (w *writer) Close() error {
 		// For those who look: the run has its row in sync_runs.
 		_, _ = w.lock.Exec(ctx, `UPDATE sync_locks SET owner = NULL, host = NULL, process_id = NULL, acquired_at = NULL, run_id = NULL,
 			version = NULL, kind = NULL WHERE name = $1 AND epoch = $2`, writerLock, w.epoch)
+	}
+	if w.holds {
+		w.freeLock(ctx, w.lock)
 	}
 	w.lock.Close(ctx) //nolint:errcheck // the session ends, and frees the lock, in any case
 	return nil
