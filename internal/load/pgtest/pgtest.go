@@ -2,6 +2,7 @@ package pgtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const variable = "CONVSYNC_TEST_POSTGRES_URL"
@@ -49,7 +51,7 @@ func Database(tb testing.TB, options string) string {
 	name := fmt.Sprintf("convsync_test_%d_%d", os.Getpid(), databases.Add(1))
 	admin := serverURL(tb)
 	Exec(tb, admin, "CREATE DATABASE "+name+" TEMPLATE template0 "+options)
-	tb.Cleanup(func() { Exec(tb, admin, "DROP DATABASE "+name+" WITH (FORCE)") })
+	tb.Cleanup(func() { drop(tb, admin, name) })
 	return With(tb, admin, func(u *url.URL) { u.Path = "/" + name })
 }
 
@@ -128,20 +130,45 @@ func With(tb testing.TB, database string, change func(*url.URL)) string {
 	return u.String()
 }
 
+// drop drops a database, whoever uses it. The server ends their sessions, but
+// waits for them no longer than 5 s.
+func drop(tb testing.TB, admin, name string) {
+	tb.Helper()
+	const inUse = "55006"
+	var refused *pgconn.PgError
+	for {
+		err := run(admin, "DROP DATABASE "+name+" WITH (FORCE)")
+		if errors.As(err, &refused) && refused.Code == inUse {
+			continue
+		}
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return
+	}
+}
+
 // Exec runs statements on a connection of their own.
 func Exec(tb testing.TB, database string, statements ...string) {
 	tb.Helper()
+	if err := run(database, statements...); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func run(database string, statements ...string) error {
 	ctx := context.Background() // a test's own is over when it cleans up
 	conn, err := pgx.Connect(ctx, database)
 	if err != nil {
-		tb.Fatal(err)
+		return err
 	}
 	defer conn.Close(ctx) //nolint:errcheck // each statement has been answered
 	for _, s := range statements {
 		if _, err := conn.Exec(ctx, s); err != nil {
-			tb.Fatalf("%s: %v", s, err)
+			return fmt.Errorf("%s: %w", s, err)
 		}
 	}
+	return nil
 }
 
 // serverURL is the URL of the server's own database.

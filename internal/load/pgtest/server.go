@@ -2,10 +2,11 @@ package pgtest
 
 import (
 	"bufio"
-	"crypto/rand"
+	cryptorand "crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -19,40 +20,49 @@ import (
 // ends: with [server.stop], or with this process.
 type server struct {
 	url    string
+	port   string
 	stdin  io.WriteCloser
 	output *os.File
 	lines  *bufio.Scanner // of output
 	wait   func() error
 }
 
-// supervise takes the folder of the binaries, that of the data, and the port.
+// supervise takes the folder of the binaries, that of the data, and ports: the
+// first that nobody has taken when the server starts is the server's. The limits
+// of pg_ctl are so long that the tests' own come first.
 const supervise = `
-bin=$1 dir=$2 port=$3
-trap '"$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null 2>&1; rm -rf "$dir"' EXIT
+bin=$1 dir=$2
+shift 2
+down() { "$bin/pg_ctl" -D "$dir/data" -m immediate -w -t 3600 stop >/dev/null 2>&1; }
+trap 'down; rm -rf "$dir"' EXIT
 "$bin/initdb" -D "$dir/data" -U postgres -E UTF8 --locale=C --auth=scram-sha-256 --pwfile="$dir/password" --no-sync || exit
-up() {
-  "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 -o "-p $port -c listen_addresses=127.0.0.1 \
-    -c unix_socket_directories='' -c fsync=off -c full_page_writes=off -c max_connections=200" start || { cat "$dir/log"; exit 1; }
+start() {
+  "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 3600 -o "-p $port -c listen_addresses=127.0.0.1 \
+    -c unix_socket_directories='' -c fsync=off -c full_page_writes=off -c max_connections=200" start
 }
-down() { "$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null 2>&1; }
-up
-echo "the server is as asked"
+up() { start || { cat "$dir/log"; exit 1; }; }
+for port; do
+  : >"$dir/log"
+  start && break
+  grep -q "could not bind" "$dir/log" || break
+done
+[ -f "$dir/data/postmaster.pid" ] || { cat "$dir/log"; exit 1; }
+echo "the server is as asked on port $port"
 while read -r order; do
   case $order in
   stop) down ;;
   start) up >/dev/null ;;
   restart) down; up >/dev/null ;;
   esac
-  echo "the server is as asked"
+  echo "the server is as asked on port $port"
 done
 `
 
-func startPrivate() (*server, error) {
+func startPrivate() (*server, error) { return startOn(somePorts()...) }
+
+// startOn starts a server on one of the ports.
+func startOn(ports ...string) (*server, error) {
 	bin, err := binaries()
-	if err != nil {
-		return nil, err
-	}
-	port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
@@ -60,9 +70,9 @@ func startPrivate() (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	password := rand.Text()
-	s := &server{url: "postgres://postgres:" + password + "@127.0.0.1:" + port + "/postgres?sslmode=disable"}
-	cmd := exec.Command("sh", "-c", supervise, "sh", bin, dir, port)
+	password := cryptorand.Text()
+	s := &server{}
+	cmd := exec.Command("sh", append([]string{"-c", supervise, "sh", bin, dir}, ports...)...)
 	cmd.Dir = dir
 	err = os.WriteFile(filepath.Join(dir, "password"), []byte(password), 0o600)
 	if err == nil {
@@ -74,6 +84,7 @@ func startPrivate() (*server, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
+	s.url = "postgres://postgres:" + password + "@127.0.0.1:" + s.port + "/postgres?sslmode=disable"
 	return s, nil
 }
 
@@ -104,7 +115,8 @@ func (s *server) launch(cmd *exec.Cmd) (err error) {
 func (s *server) ready() error {
 	var said []string
 	for s.lines.Scan() {
-		if s.lines.Text() == "the server is as asked" {
+		if port, ok := strings.CutPrefix(s.lines.Text(), "the server is as asked on port "); ok {
+			s.port = port
 			return nil
 		}
 		said = append(said, s.lines.Text())
@@ -126,13 +138,21 @@ func (s *server) stop() {
 	s.output.Close() //nolint:errcheck // only read from
 }
 
-// freePort finds a port that nobody listens on.
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// somePorts are ports that nobody listens on now. They are not of those that
+// systems hand out to whoever asks for any, so that hardly anybody takes one
+// before the server does, or while the server is stopped.
+func somePorts() (ports []string) {
+	for range 1000 {
+		port := strconv.Itoa(10_000 + rand.IntN(22_000))
+		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			l.Close() //nolint:errcheck // nobody connected
+			ports = append(ports, port)
+		}
+		if len(ports) == 20 {
+			break
+		}
 	}
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), l.Close()
+	return ports
 }
 
 // binaries finds the folder of the server's programs.

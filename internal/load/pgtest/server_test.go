@@ -1,0 +1,46 @@
+package pgtest
+
+import (
+	"net"
+	"strings"
+	"testing"
+)
+
+func TestAPortThatIsTakenIsPassedOver(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, taken, _ := net.SplitHostPort(l.Addr().String())
+	s, err := startOn(append([]string{taken}, somePorts()...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.stop)
+	if s.port == taken {
+		t.Error("the server says that it has the port of another")
+	}
+	Exec(t, s.url, "SELECT 1")
+
+	if s, err := startOn(taken); err == nil {
+		s.stop()
+		t.Error("with no other port it starts")
+	} else if !strings.Contains(err.Error(), "could not bind") {
+		t.Errorf("it is not said why it does not start: %v", err)
+	}
+}
+
+func TestPortsAreNoneThatSystemsHandOut(t *testing.T) {
+	t.Parallel()
+	ports := somePorts()
+	if len(ports) != 20 {
+		t.Errorf("%d ports are chosen", len(ports))
+	}
+	for _, p := range ports {
+		if len(p) != 5 || p < "10000" || p >= "32000" {
+			t.Errorf("port %s is chosen", p)
+		}
+	}
+}
