@@ -129,7 +129,7 @@ func TestReadingThatLosesItsConnectionSaysSo(t *testing.T) {
 	t.Parallel()
 	d, _ := prepared(t)
 	loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon))
-	gone := open(t, Options{URL: func(context.Context) (string, error) { return "postgres://" + closedPort(t) + "/x", nil }})
+	gone := open(t, Options{URL: func(context.Context) (string, error) { return "postgres://" + nobodyListens + "/x", nil }})
 	_, keysErr := gone.Keys(t.Context(), feed, ever, never)
 	_, daysErr := gone.HiddenDays(t.Context(), feed)
 	for _, err := range []error{
