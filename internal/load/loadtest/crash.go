@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"convsync/internal/load"
+	"convsync/internal/warehouse"
 )
 
 // Leftovers is a subject that can tell what lies about that no run needs, such
@@ -29,7 +30,7 @@ const writerChild = "loadtest-writer"
 // [Crash], a writer on the destination that open opens by a [Subject]'s locator.
 // The result is the process's exit code.
 func Main(m *testing.M, open func(locator string, step func(string)) (load.Destination, error)) int {
-	if len(os.Args) != 4 || os.Args[1] != writerChild {
+	if len(os.Args) != 5 || os.Args[1] != writerChild {
 		// The seed in the message is enough to repeat a random case.
 		if err := flag.Set("rapid.nofailfile", "true"); err != nil {
 			panic(err)
@@ -41,15 +42,22 @@ func Main(m *testing.M, open func(locator string, step func(string)) (load.Desti
 		}
 		return m.Run()
 	}
-	last, err := strconv.ParseInt(os.Args[3], 10, 64)
-	if err == nil {
-		err = writeUntil(os.Args[2], last, open)
-	}
-	if err != nil {
+	if err := writeAsChild(os.Args[2:], open); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return 0
+}
+
+// writeAsChild is given the locator, the step before which to die, and [lately].
+func writeAsChild(args []string, open func(string, func(string)) (load.Destination, error)) error {
+	last, lastErr := strconv.ParseInt(args[1], 10, 64)
+	received, err := strconv.ParseInt(args[2], 10, 64)
+	if err := errors.Join(lastErr, err); err != nil {
+		return err
+	}
+	lately = warehouse.Timestamp(received)
+	return writeUntil(args[0], last, open)
 }
 
 // writeUntil does the work of the crash test, kills itself before the step of
@@ -140,7 +148,7 @@ func spawn(t testing.TB, s Subject, last int) (steps []string, killed bool) {
 		t.Fatal(err)
 	}
 	var out, complaint bytes.Buffer
-	child := exec.CommandContext(t.Context(), program, writerChild, s.Locator(), strconv.Itoa(last))
+	child := exec.CommandContext(t.Context(), program, writerChild, s.Locator(), strconv.Itoa(last), strconv.FormatInt(int64(lately), 10))
 	child.Stdout, child.Stderr = &out, &complaint
 	err = child.Run()
 	steps = strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")

@@ -164,8 +164,8 @@ var inboxChecks = []check{
 	}},
 }
 
-// lately is when made-up events were received: of this month, since old ones go,
-// and the same in all processes of a test.
+// lately is when made-up events were received: of this month, since old ones go.
+// A child of [Crash] is told it: a month may end meanwhile.
 var lately = warehouse.TimestampOf(time.Now().Truncate(30 * 24 * time.Hour))
 
 // Event is a made-up event that waits.
