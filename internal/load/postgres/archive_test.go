@@ -114,7 +114,7 @@ func TestASlowReaderHoldsNoTransaction(t *testing.T) {
 	err := d.Read(t.Context(), feed, ever, never, func(*warehouse.Rows) error {
 		var open int
 		err := conn.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity
-			WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL`).Scan(&open)
+			WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND xact_start IS NOT NULL`).Scan(&open)
 		if open != 0 {
 			t.Errorf("%d transactions are open while the reader has the rows", open)
 		}
