@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"convsync/internal/warehouse"
@@ -129,6 +130,10 @@ func TestAnEmptySecretSignsNothing(t *testing.T) {
 
 func TestSecretsAreReadAnew(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, secretsAreReadAnew) // which has a clock of its own
+}
+
+func secretsAreReadAnew(t *testing.T) {
 	current, asked := []string{"first"}, 0
 	var broken error
 	s := &secrets{get: func(context.Context) ([]string, error) { asked++; return current, broken }}
@@ -136,25 +141,27 @@ func TestSecretsAreReadAnew(t *testing.T) {
 		ok, err := s.any(t.Context(), func(all []string) bool { return len(all) == 1 && all[0] == want })
 		return ok && err == nil
 	}
-	for range 2 {
-		if !fits("first") || asked != 1 {
+	for _, later := range []time.Duration{0, 0, secretsKept - 1} {
+		if <-time.After(later); !fits("first") || asked != 1 {
 			t.Errorf("asked %d times for a secret that fits", asked)
 		}
 	}
+	if <-time.After(1); !fits("first") || asked != 2 {
+		t.Errorf("asked %d times for a secret that is old", asked)
+	}
 	current = []string{"second"}
-	if fits("second") || asked != 1 {
+	if <-time.After(secretsAtAll - 1); fits("second") || asked != 2 {
 		t.Errorf("asked %d times within a second", asked)
 	}
-	s.at = s.at.Add(-2 * secretsAtAll)
-	if !fits("second") || asked != 2 {
+	if <-time.After(1); !fits("second") || asked != 3 {
 		t.Errorf("a new secret is not known; asked %d times", asked)
 	}
-	current, s.at = []string{"third"}, s.at.Add(-2*secretsKept)
-	if fits("second") {
+	current = []string{"third"}
+	if <-time.After(secretsKept); fits("second") {
 		t.Error("a secret that was taken back fits for long")
 	}
-	broken, s.at = errAway, time.Time{}
-	if fits("third") {
+	broken = errAway
+	if <-time.After(secretsKept); fits("third") {
 		t.Error("without a secret something fits")
 	}
 	w := newWorld(func(o *Options) { o.Secrets = func(context.Context) ([]string, error) { return nil, errAway } })
@@ -190,7 +197,7 @@ func TestASlowBodyIsNotWaitedFor(t *testing.T) {
 
 func TestManyDeliveriesAtOnceWaitForTheirTurn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(func(o *Options) { o.MaxAtOnce = 2 })
+	w := newWorld(func(o *Options) { o.MaxAtOnce, o.Patience = 2, time.Hour })
 	var sending sync.WaitGroup
 	for i := range 100 {
 		sending.Go(func() {
