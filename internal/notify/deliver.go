@@ -56,7 +56,7 @@ func (n *Notifier) tell(ctx context.Context, c *channel) {
 	if m == nil {
 		return
 	}
-	if err := persist(ctx, func(ctx context.Context) error { return c.send(ctx, m) }); err != nil {
+	if err := n.persist(ctx, func(ctx context.Context) error { return c.send(ctx, m) }); err != nil {
 		n.log.Error("people could not be told; it is tried again with the next event",
 			"by", c.name, "incidents", len(m.Incidents), "error", err.Error())
 		return
@@ -86,15 +86,15 @@ func (n *Notifier) sendHeartbeat(ctx context.Context) {
 	if !beat {
 		return
 	}
-	if err := persist(ctx, n.heartbeat.get); err != nil {
+	if err := n.persist(ctx, n.heartbeat.get); err != nil {
 		n.log.Error("the heartbeat could not be sent; the next run that succeeds sends one", "error", err.Error())
 	}
 }
 
 // persist tries a delivery a few times.
-func persist(ctx context.Context, send func(context.Context) error) error {
+func (n *Notifier) persist(ctx context.Context, send func(context.Context) error) error {
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		try, cancel := context.WithTimeout(ctx, tryTimeout)
+		try, cancel := context.WithTimeout(ctx, n.options.tryTimeout)
 		defer cancel()
 		return struct{}{}, send(try)
 	}, backoff.WithBackOff(backoff.NewExponentialBackOff()), backoff.WithMaxTries(tries))

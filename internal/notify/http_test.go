@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestAWebhookGetsTheFormatItAsksFor(t *testing.T) {
@@ -40,7 +41,7 @@ func TestAWebhookGetsTheFormatItAsksFor(t *testing.T) {
 				bodies <- body
 			}))
 			t.Cleanup(server.Close)
-			n, err := New(Options{WebhookURL: fixed(server.URL + "/hook"), Format: format, Transport: server.Client().Transport})
+			n, err := New(Options{WebhookURL: fixed(server.URL + "/hook"), Format: format, Transport: server.Client().Transport, tryTimeout: time.Hour})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,6 +73,7 @@ func TestACommandGetsTheMessageAndTheCounts(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	n, err := New(Options{
 		Command: `{ echo "$CONVSYNC_PROBLEMS $CONVSYNC_RECOVERIES $CONVSYNC_TEXT"; cat; } > '` + out + `'`, Sender: "convsync on testing",
+		tryTimeout: time.Hour,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -44,6 +44,8 @@ type Options struct {
 	Sender    string
 	Log       *slog.Logger      // nowhere unless set
 	Transport http.RoundTripper // Go's own unless set
+
+	tryTimeout time.Duration // of one try; as said above unless set, by tests
 }
 
 // Notifier keeps the incidents and tells of them. It is safe for concurrent use.
@@ -93,6 +95,7 @@ func (o *Options) complete() error {
 	if o.StaleAfter = cmp.Or(o.StaleAfter, 26*time.Hour); o.StaleAfter < 0 {
 		return fmt.Errorf("data cannot be old after %s: expected a time above 0, such as 26h", o.StaleAfter)
 	}
+	o.tryTimeout = cmp.Or(o.tryTimeout, tryTimeout)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

@@ -46,7 +46,7 @@ func Try(ctx context.Context, o Options) (told []string, err error) {
 	over := Notice{Kind: kindTest, State: StateRecovered, What: "The test is over.", Since: since, Until: since.Add(5 * time.Minute)}
 	var failed []error
 	for _, c := range n.channels {
-		if err := try(ctx, c, worded(o.Sender, []Notice{trouble}), worded(o.Sender, []Notice{over})); err != nil {
+		if err := n.try(ctx, c, worded(o.Sender, []Notice{trouble}), worded(o.Sender, []Notice{over})); err != nil {
 			failed = append(failed, fmt.Errorf("the test did not get through by the %s: %w", c.name, err))
 			continue
 		}
@@ -55,9 +55,9 @@ func Try(ctx context.Context, o Options) (told []string, err error) {
 	return told, errors.Join(failed...)
 }
 
-func try(ctx context.Context, c *channel, messages ...*Message) error {
+func (n *Notifier) try(ctx context.Context, c *channel, messages ...*Message) error {
 	for _, m := range messages {
-		if err := persist(ctx, func(ctx context.Context) error { return c.send(ctx, m) }); err != nil {
+		if err := n.persist(ctx, func(ctx context.Context) error { return c.send(ctx, m) }); err != nil {
 			return err
 		}
 	}
