@@ -16,7 +16,7 @@ const redacted = "[redacted]"
 
 // secretCommandTimeout is ample for a vault to answer, and short enough that
 // one that asks for a password in vain does not hang a run for ever.
-const secretCommandTimeout = 30 * time.Second
+var secretCommandTimeout = 30 * time.Second // tests wait longer
 
 // Secret is a key or a connection URL, or the way to get it. However it is
 // printed, logged or marshalled, it shows as [redacted]; only Resolve gives it
