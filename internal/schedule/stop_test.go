@@ -121,19 +121,22 @@ func TestAFailureIsLoggedOnce(t *testing.T) {
 		err  error
 		want int
 	}{"by the run": {schedule.Logged(errors.New("made up")), 0}, "by the schedule": {errors.New("made up"), 1}, "nothing failed": {schedule.Logged(nil), 0}} {
-		var text bytes.Buffer
-		s, err := schedule.New(schedule.Options{
-			Entries: []schedule.Entry{{Name: "nightly", Cron: "@daily", Run: func(context.Context) error { return c.err }}},
-			Log:     slog.New(slog.NewTextHandler(&text, nil)),
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { // no midnight comes in between
+				var text bytes.Buffer
+				s := started(t, schedule.Options{
+					Entries: []schedule.Entry{{Name: "nightly", Cron: "@daily", Run: func(context.Context) error { return c.err }}},
+					Log:     slog.New(slog.NewTextHandler(&text, nil)),
+				})
+				if err := s.RunNow("nightly"); err != nil {
+					t.Fatal(err)
+				}
+				stop(t, s)
+				if n := strings.Count(text.String(), "made up"); n != c.want {
+					t.Errorf("it was logged %d times: %s", n, &text)
+				}
+			})
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := errors.Join(s.Start(t.Context()), s.RunNow("nightly"), s.Stop(t.Context())); err != nil {
-			t.Fatal(err)
-		}
-		if n := strings.Count(text.String(), "made up"); n != c.want {
-			t.Errorf("%s: it was logged %d times: %s", name, n, &text)
-		}
 	}
 }
