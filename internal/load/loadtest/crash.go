@@ -112,7 +112,7 @@ func Crash(t *testing.T, fresh func(testing.TB) Subject) {
 			t.Parallel()
 			killAndGoOn(t, fresh(t), n)
 		})
-		if i%4 != 0 {
+		if i%4 != 0 || Raced && i%(2*racedKills) != 0 {
 			continue
 		}
 		t.Run(title+", and again", func(t *testing.T) {
