@@ -44,10 +44,6 @@ func (w *writer) finish(c *commit, run *warehouse.SyncRun) error {
 
 // copies puts the sync's own tables into a commit, as Parquet.
 func (w *writer) copies(c *commit, next *state, run *warehouse.SyncRun, since warehouse.Timestamp) error {
-	rejects, err := readLines(w.lake.own(), &warehouse.Rejects)
-	if err != nil {
-		return err
-	}
 	lock := warehouse.SyncLock{Name: "writer", Epoch: next.position.Epoch}
 	for _, put := range []func() error{
 		func() error { return copyTable(c, &warehouse.Projects, each(next.projects)) },
@@ -56,7 +52,7 @@ func (w *writer) copies(c *commit, next *state, run *warehouse.SyncRun, since wa
 		func() error { return copyTable(c, &warehouse.OpenConversations, each(next.worklist())) },
 		func() error { return copyTable(c, &warehouse.SyncLateness, each(next.lateness)) },
 		func() error { return copyTable(c, &warehouse.SyncRevealed, each(next.revealed)) },
-		func() error { return copyTable(c, &warehouse.Rejects, each(rejects)) },
+		func() error { return w.copyRejects(c, next) },
 		func() error { return copyTable(c, &warehouse.SchemaDrift, each(next.drift)) },
 		func() error { return copyTable(c, &warehouse.Erasures, each([]warehouse.Erasure(nil))) },
 		func() error { return copyTable(c, &warehouse.SyncLocks, each([]warehouse.SyncLock{lock})) },
@@ -67,7 +63,10 @@ func (w *writer) copies(c *commit, next *state, run *warehouse.SyncRun, since wa
 			return err
 		}
 	}
-	return nil
+	if next.position == w.state.position {
+		return nil
+	}
+	return c.putJSON(positionFile, next.position)
 }
 
 // copyRuns copies the log of runs, and the run that ends.
@@ -91,13 +90,23 @@ func (w *writer) copyChanges(c *commit, next *state, since warehouse.Timestamp) 
 		return nil
 	}
 	next.position.Copied = next.position.Sequence
-	err := copyTable(c, &warehouse.Changes, func(do func(*warehouse.Change)) error {
+	return copyTable(c, &warehouse.Changes, func(do func(*warehouse.Change)) error {
 		return w.lake.eachChange(since, do)
 	})
-	if err != nil {
-		return err
+}
+
+// copyRejects copies the rejects, unless they are as they were.
+func (w *writer) copyRejects(c *commit, next *state) error {
+	if next.position.RejectsCopied && w.lake.has(copyPath(warehouse.Rejects.Name)) {
+		return nil
 	}
-	return c.putJSON(positionFile, next.position)
+	next.position.RejectsCopied = true
+	return copyTable(c, &warehouse.Rejects, func(do func(*warehouse.Reject)) error {
+		return eachLine(w.lake.own(), &warehouse.Rejects, statePath(warehouse.Rejects.Name), func(r *warehouse.Reject) error {
+			do(r)
+			return nil
+		})
+	})
 }
 
 // copyPath is where the copy of one of the sync's own tables lies.

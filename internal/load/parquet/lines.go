@@ -2,7 +2,6 @@ package parquet
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -97,6 +96,18 @@ func target(field any) any {
 // eachLine parses the rows of a file in their order. A file that is not there
 // has none.
 func eachLine[R any](v *view, t *warehouse.Table[R], name string, do func(*R) error) error {
+	return eachText(v, name, func(line []byte) error {
+		row, err := parseLine(t, line)
+		if err != nil {
+			return damaged(v.lake.path(name), err)
+		}
+		return do(&row)
+	})
+}
+
+// eachText reads the lines of a file in their order, each with its end. A line
+// is good until do returns.
+func eachText(v *view, name string, do func(line []byte) error) error {
 	path := v.lake.path(name)
 	f, err := v.open(name)
 	if errors.Is(err, os.ErrNotExist) {
@@ -107,21 +118,22 @@ func eachLine[R any](v *view, t *warehouse.Table[R], name string, do func(*R) er
 	}
 	defer f.Close() //nolint:errcheck // it is only read
 	lines := bufio.NewReaderSize(f, 64<<10)
+	var line []byte
 	for {
-		line, err := lines.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
+		part, err := lines.ReadSlice('\n')
+		line = append(line, part...)
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case errors.Is(err, io.EOF):
 			return nil
-		}
-		if err != nil {
+		case err != nil:
 			return damaged(path, err)
 		}
-		row, err := parseLine(t, bytes.TrimSpace(line))
-		if err != nil {
-			return damaged(path, err)
-		}
-		if err := do(&row); err != nil {
+		if err := do(line); err != nil {
 			return err
 		}
+		line = line[:0]
 	}
 }
 

@@ -117,13 +117,13 @@ func (l *Lake) Summary(_ context.Context, feeds []load.Feed) (map[load.Feed]load
 	if err != nil {
 		return nil, err
 	}
-	rejects, err := readLines(v, &warehouse.Rejects)
+	rejects, err := v.countRejects()
 	if err != nil {
 		return nil, err
 	}
 	out := make(map[load.Feed]load.FeedSummary, len(feeds))
 	for _, f := range feeds {
-		var sum load.FeedSummary
+		sum := load.FeedSummary{Rejects: rejects[f]}
 		err := v.eachManifest(f.ProjectID, func(m *manifest) {
 			for _, d := range m.Days {
 				if t := d.Environments[f.Environment]; t != nil {
@@ -138,11 +138,6 @@ func (l *Lake) Summary(_ context.Context, feeds []load.Feed) (map[load.Feed]load
 		})
 		if err != nil {
 			return nil, err
-		}
-		for _, r := range rejects {
-			if r.ProjectID == f.ProjectID && r.Environment == f.Environment {
-				sum.Rejects++
-			}
 		}
 		for _, d := range s.drift {
 			if d.ProjectID == f.ProjectID && d.Environment == f.Environment {

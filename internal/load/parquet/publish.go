@@ -65,9 +65,14 @@ func (p *publication) do(ctx context.Context) error {
 	if err := p.rows(&next, results); err != nil {
 		return err
 	}
-	rejected, err := p.rejects()
+	rejected, err := p.rejects(&next)
 	if err != nil {
 		return err
+	}
+	if next.position != p.state.position {
+		if err := p.commit.putJSON(positionFile, next.position); err != nil {
+			return err
+		}
 	}
 	if err := p.account(&next); err != nil {
 		return err
@@ -177,10 +182,7 @@ func (p *publication) changes(next *state, rows []warehouse.Change) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(
-		p.commit.extend(name, func(w io.Writer) error { return appendChanges(w, rows) }),
-		p.commit.putJSON(positionFile, next.position),
-	)
+	return p.commit.extend(name, func(w io.Writer) error { return appendChanges(w, rows) })
 }
 
 // account puts drift, lateness and, last of all, the coverage into the commit.

@@ -1,11 +1,16 @@
 package parquet
 
 import (
+	"io"
 	"slices"
 
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
 )
+
+// Rejects carry what was answered, and together may be far larger than what a
+// run holds: their file is read and written a line at a time, and no more of
+// one stays in memory than who it is.
 
 // conversationOf is a conversation as a feed answers it.
 type conversationOf struct {
@@ -17,17 +22,57 @@ func ofReject(r *warehouse.Reject) conversationOf {
 	return conversationOf{load.Feed{ProjectID: r.ProjectID, Environment: r.Environment}, string(r.ConversationID)}
 }
 
+// rejectKey is the key of a reject.
+type rejectKey struct {
+	feed load.Feed
+	id   string
+}
+
+func keyOfReject(r *warehouse.Reject) rejectKey {
+	return rejectKey{load.Feed{ProjectID: r.ProjectID, Environment: r.Environment}, r.RejectID}
+}
+
+// rejectNames are the rejects without their content.
+var rejectNames = columnsOf(&warehouse.Rejects, "project_id", "environment", "reject_id", "conversation_id")
+
+// columnsOf is a table with some of its columns.
+func columnsOf[R any](t *warehouse.Table[R], names ...string) *warehouse.Table[R] {
+	some := *t
+	some.Columns = nil
+	for _, c := range t.Columns {
+		if slices.Contains(names, c.Name) {
+			some.Columns = append(some.Columns, c)
+		}
+	}
+	return &some
+}
+
+// eachReject tells of the rejects without their content.
+func eachReject(v *view, do func(*warehouse.Reject) error) error {
+	return eachLine(v, rejectNames, statePath(warehouse.Rejects.Name), do)
+}
+
 // rejected are the conversations of which there are rejects. These are read as
 // the writer begins: most stretches then need not read what may be large.
 func (l *Lake) rejected() (map[conversationOf]bool, error) {
 	found := map[conversationOf]bool{}
-	err := eachLine(l.own(), &warehouse.Rejects, statePath(warehouse.Rejects.Name), func(r *warehouse.Reject) error {
+	err := eachReject(l.own(), func(r *warehouse.Reject) error {
 		if r.ConversationID != "" {
 			found[ofReject(r)] = true
 		}
 		return nil
 	})
 	return found, err
+}
+
+// countRejects counts the rejects of each feed.
+func (v *view) countRejects() (map[load.Feed]int64, error) {
+	count := map[load.Feed]int64{}
+	err := eachReject(v, func(r *warehouse.Reject) error {
+		count[ofReject(r).feed]++
+		return nil
+	})
+	return count, err
 }
 
 // resolved are the conversations that were staged and of which there are rejects.
@@ -46,33 +91,88 @@ func (p *publication) resolved() map[conversationOf]bool {
 
 // rejects takes the rejects away that are resolved, and puts the stretch's to
 // the others. It returns what is to be known of them when that is committed.
-func (p *publication) rejects() (known map[conversationOf]bool, err error) {
+func (p *publication) rejects(next *state) (known map[conversationOf]bool, err error) {
 	st, resolved := p.stretch, p.resolved()
 	if len(st.Rejects)+len(st.Resolved)+len(resolved) == 0 {
 		return p.rejected, nil
-	}
-	all, err := readLines(p.lake.own(), &warehouse.Rejects)
-	if err != nil {
-		return nil, err
 	}
 	named := make(map[string]bool, len(st.Resolved))
 	for _, id := range st.Resolved {
 		named[id] = true
 	}
-	before := len(all)
-	all = slices.DeleteFunc(all, func(r warehouse.Reject) bool {
-		of := ofReject(&r)
+	m := &rejectsMerger{known: map[conversationOf]bool{}, gone: func(r *warehouse.Reject) bool {
+		of := ofReject(r)
 		return resolved[of] || of.feed == st.Feed && named[r.RejectID]
-	})
-	if len(all) == before && len(st.Rejects) == 0 {
-		return p.rejected, nil
+	}}
+	m.come(st.Rejects)
+	err = p.commit.put(statePath(warehouse.Rejects.Name), func(w io.Writer) error { return m.write(w, p.lake.own()) })
+	p.counts.NewRejects = m.fresh
+	next.position.RejectsCopied = false
+	return m.known, err
+}
+
+// rejectsMerger merges the rejects of a stretch with those that are stored.
+type rejectsMerger struct {
+	gone  func(*warehouse.Reject) bool // a stored one is resolved
+	came  []warehouse.Reject           // of the stretch, each once
+	at    map[rejectKey]int            // where in came
+	found []bool                       // by came: it is stored
+	known map[conversationOf]bool      // there are rejects of it
+	fresh int64                        // were not stored
+}
+
+// come takes in the rejects of the stretch.
+func (m *rejectsMerger) come(rejects []warehouse.Reject) {
+	m.at = make(map[rejectKey]int, len(rejects))
+	for i := range rejects {
+		key := keyOfReject(&rejects[i])
+		if j, twice := m.at[key]; twice {
+			m.came[j].LastSeenAt = max(m.came[j].LastSeenAt, rejects[i].LastSeenAt)
+			continue
+		}
+		m.at[key] = len(m.came)
+		m.came = append(m.came, rejects[i])
 	}
-	all, p.counts.NewRejects = addRejects(all, st.Rejects)
-	known = map[conversationOf]bool{}
-	for i := range all {
-		if all[i].ConversationID != "" {
-			known[ofReject(&all[i])] = true
+	m.found = make([]bool, len(m.came))
+}
+
+// write writes the stored rejects that stay, then the new ones.
+func (m *rejectsMerger) write(w io.Writer, stored *view) error {
+	name := statePath(warehouse.Rejects.Name)
+	err := eachText(stored, name, func(line []byte) error {
+		who, err := parseLine(rejectNames, line)
+		if err != nil {
+			return damaged(stored.lake.path(name), err)
+		}
+		if m.gone(&who) {
+			return nil
+		}
+		m.knows(&who)
+		i, again := m.at[keyOfReject(&who)]
+		if !again {
+			_, err := w.Write(line)
+			return err
+		}
+		m.found[i] = true
+		whole, err := parseLine(&warehouse.Rejects, line)
+		if err != nil {
+			return damaged(stored.lake.path(name), err)
+		}
+		whole.LastSeenAt = max(whole.LastSeenAt, m.came[i].LastSeenAt)
+		return writeLines(w, &warehouse.Rejects, []warehouse.Reject{whole})
+	})
+	for i := range m.came {
+		if err == nil && !m.found[i] {
+			m.knows(&m.came[i])
+			m.fresh++
+			err = writeLines(w, &warehouse.Rejects, m.came[i:i+1])
 		}
 	}
-	return known, putTable(p.commit, &warehouse.Rejects, all)
+	return err
+}
+
+func (m *rejectsMerger) knows(r *warehouse.Reject) {
+	if r.ConversationID != "" {
+		m.known[ofReject(r)] = true
+	}
 }

@@ -13,7 +13,8 @@ import (
 
 // state is the sync's own small tables, as they lie under _sync/state. The
 // slices are never changed in place: a commit makes new ones and puts them
-// here when it is done. Rejects may be large, and are read when needed.
+// here when it is done. Rejects may be large,
+// and are never held: see rejects.go.
 type state struct {
 	position   position
 	projects   []warehouse.Project
@@ -32,6 +33,8 @@ type position struct {
 	Sequence int64 `json:"sequence"` // of the last change
 	Copied   int64 `json:"copied"`   // the sequence up to which Parquet has the changes
 	Epoch    int64 `json:"epoch"`    // takeovers of the lock
+	// RejectsCopied says that Parquet has the rejects as they are.
+	RejectsCopied bool `json:"rejects_copied"`
 }
 
 // statePath is where the rows of one of the sync's small tables lie.
@@ -145,26 +148,6 @@ func (s *state) cover(st *load.Stretch) ([]warehouse.CoverageRange, []warehouse.
 		watermarks[i] = row
 	}
 	return coverage, watermarks
-}
-
-// addRejects adds the rejects of a stretch to all, and tells how many are new.
-func addRejects(all, rejects []warehouse.Reject) (_ []warehouse.Reject, fresh int64) {
-	type key struct{ project, environment, id string }
-	at := make(map[key]int, len(all))
-	for i, r := range all {
-		at[key{r.ProjectID, r.Environment, r.RejectID}] = i
-	}
-	for _, r := range rejects {
-		k := key{r.ProjectID, r.Environment, r.RejectID}
-		if i, seen := at[k]; seen {
-			all[i].LastSeenAt = max(all[i].LastSeenAt, r.LastSeenAt)
-			continue
-		}
-		at[k] = len(all)
-		all = append(all, r)
-		fresh++
-	}
-	return all, fresh
 }
 
 // drifting returns the drift with that of a stretch added.

@@ -1,0 +1,146 @@
+package parquet_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/metrics"
+	"strings"
+	"testing"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// largeRejects are rejects of n bytes each, all of which share their memory.
+func largeRejects(first, count, n int) []warehouse.Reject {
+	payload := warehouse.Text(`{"id":"` + strings.Repeat("x", n) + `"}`)
+	rejects := make([]warehouse.Reject, count)
+	for i := range rejects {
+		rejects[i] = warehouse.Reject{
+			ProjectID: feed.ProjectID, Environment: feed.Environment, RejectID: fmt.Sprintf("r-%d", first+i),
+			ConversationID: warehouse.Text(fmt.Sprintf("c-%d", first+i)), Reason: "made up", Payload: payload,
+			FirstSeenAt: 5, LastSeenAt: 5, RunID: "run",
+		}
+	}
+	return rejects
+}
+
+// held is the most memory that was in use while do went on, beyond what was
+// before. The collector runs all the while and tells what it cannot free.
+func held(do func()) int64 {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	look := func() int64 {
+		runtime.GC()
+		metrics.Read(live)
+		return int64(live[0].Value.Uint64())
+	}
+	before := look()
+	done, most := make(chan struct{}), make(chan int64)
+	go func() {
+		peak := before
+		for {
+			select {
+			case <-done:
+				most <- peak
+				return
+			default:
+				peak = max(peak, look())
+			}
+		}
+	}()
+	do()
+	close(done)
+	return <-most - before
+}
+
+// It is not parallel: what other tests hold would count.
+func TestStoredRejectsAreNotHeldInMemory(t *testing.T) {
+	const (
+		count, each = 12_000, 8 << 10
+		most        = 64 << 20 // a copy holds batches of rows on their way into Parquet
+	)
+	s := newLake(t)
+	l := s.Open(t, nil)
+	if err := l.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var w load.Writer
+	begin := func() (err error) {
+		w, err = l.Begin(t.Context(), load.Owner{RunID: "run", Started: 1})
+		return err
+	}
+	publish := func(st load.Stretch) error {
+		st.Feed, st.RunID, st.At = feed, "run", 6
+		_, err := w.Publish(t.Context(), &st)
+		return err
+	}
+	finish := func() error {
+		row := &warehouse.SyncRun{RunID: "run", Kind: "incremental", Status: "succeeded", StartedAt: 1}
+		return errors.Join(w.Finish(t.Context(), row), w.Close())
+	}
+	if err := errors.Join(begin(), publish(load.Stretch{ID: 1, Rejects: largeRejects(0, count, each)}), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		name string
+		do   func() error
+	}{
+		{"the beginning of a run", begin},
+		{"a stretch with rejects", func() error { return publish(load.Stretch{ID: 2, Rejects: largeRejects(count, 1, each)}) }},
+		{"a stretch that resolves", func() error { return publish(load.Stretch{ID: 3, Resolved: []string{"r-0"}}) }},
+		{"the end of a run", finish},
+		{"a summary", func() error {
+			sum, err := l.Summary(t.Context(), []load.Feed{feed})
+			if n := sum[feed].Rejects; n != count {
+				t.Errorf("%d rejects are counted, want %d", n, count)
+			}
+			return err
+		}},
+	} {
+		peak := held(func() {
+			if err := step.do(); err != nil {
+				t.Fatalf("%s: %v", step.name, err)
+			}
+		})
+		if peak > most {
+			t.Errorf("%s held %d MB, of %d MB of rejects", step.name, peak>>20, count*each>>20)
+		}
+	}
+}
+
+func TestRejectsAreCopiedOnlyAsTheyChange(t *testing.T) {
+	t.Parallel()
+	const part = "rejects/part-0.parquet"
+	s := newLake(t)
+	reject := func(first int) load.Stretch {
+		return load.Stretch{At: 5, Rejects: largeRejects(first, 1, 10)}
+	}
+	s.runStretch(t, reject(0), 0)
+	before := s.files(t)[part]
+	s.run(t)
+	if after := s.files(t)[part]; !os.SameFile(before, after) {
+		t.Error("they did not change, and were copied again")
+	}
+
+	w, err := s.Open(t, nil).Begin(t.Context(), load.Owner{RunID: "run", Started: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := reject(1)
+	st.ID = 1
+	publishStretch(t, w, st, 0)
+	if err := w.Close(); err != nil { // as if it was killed
+		t.Fatal(err)
+	}
+	s.run(t)
+	if n := len(readTable(t, s, &warehouse.Rejects)); n != 2 {
+		t.Errorf("after a run that was cut off %d rejects are in the copy, want 2", n)
+	}
+	s.runStretch(t, load.Stretch{At: 5, Resolved: []string{"r-0"}}, 0)
+	if n := len(readTable(t, s, &warehouse.Rejects)); n != 1 {
+		t.Errorf("%d rejects are in the copy once one is resolved, want 1", n)
+	}
+	s.Dump(t) // compares what is twice
+}
