@@ -208,10 +208,10 @@ type Counts struct {
 	Elsewhere  int64
 	NewRejects int64 // not seen before
 	Missing    int64 // newly marked as missing, or deleted
-	// Revealed had a hidden transcript, or hidden metrics as far as can be told,
+	// Revealed had a hidden transcript or hidden metrics, as far as can be told,
 	// and show it now: see [Reveals]. A loader makes the feed Revealed in the
 	// commit of the rows that it was counted of.
-	Revealed int64
+	Revealed Revealed
 	Rows     map[string]int64 // written, by table
 	// Lateness is what [Observe] counted. A loader adds it to sync_lateness in
 	// the commit of the rows that it was counted of.
@@ -226,7 +226,8 @@ func (c *Counts) Add(other Counts) {
 	c.Elsewhere += other.Elsewhere
 	c.NewRejects += other.NewRejects
 	c.Missing += other.Missing
-	c.Revealed += other.Revealed
+	c.Revealed.Transcripts += other.Revealed.Transcripts
+	c.Revealed.Metrics += other.Revealed.Metrics
 	for table, n := range other.Rows {
 		if c.Rows == nil {
 			c.Rows = map[string]int64{}

@@ -32,7 +32,7 @@ type fake struct {
 	projects        map[string]warehouse.Project // stored before
 	registered      []load.Project
 	hiddenDays      []warehouse.Timestamp
-	revealed        int64 // told by the next Publish
+	revealed        load.Revealed // told by the next Publish
 	rejects         []warehouse.Reject
 	owner           load.Owner
 	batches         []*load.Batch
@@ -168,7 +168,7 @@ func (w *fakeWriter) Publish(_ context.Context, s *load.Stretch) (load.Counts, e
 		w.missing[k.ID] = true
 	}
 	revealed := w.revealed
-	w.revealed = 0
+	w.revealed = load.Revealed{}
 	return load.Counts{
 		Inserted: int64(w.staged[s.ID]), NewRejects: int64(len(s.Rejects)), Missing: int64(len(s.Missing)), Revealed: revealed,
 	}, nil

@@ -28,7 +28,7 @@ type feedRun struct {
 
 	vanished vanished
 	wereRead []extract.Span // whole, by this run
-	revealed int64          // conversations that show again what was hidden
+	revealed load.Revealed  // conversations that show again what was hidden
 	shows    bool           // some transcript or metrics were shown to this run
 
 	mu     sync.Mutex           // several stretches are read at once
@@ -270,6 +270,7 @@ func (f *feedRun) abandon(ctx context.Context, st *stretch) {
 
 // sees takes in what a stretch showed, also one that was not read whole.
 func (f *feedRun) sees(st *stretch, counts load.Counts) {
-	f.revealed += counts.Revealed
+	f.revealed.Transcripts += counts.Revealed.Transcripts
+	f.revealed.Metrics += counts.Revealed.Metrics
 	f.shows = f.shows || st.shows.Load()
 }

@@ -240,7 +240,7 @@ func (w *world) checkShownAgain(o *outcome) {
 		v := c.as(o.began)
 		return w.source.answered[c.id] && v != nil && v.turns > 0
 	})
-	if w.store.revealed == 0 && !shown || w.source.hideTurns || older || !o.backfill.Empty() { // what is read by newer rules is read last
+	if w.store.revealed.Transcripts == 0 && !shown || w.source.hideTurns || older || !o.backfill.Empty() { // what is read by newer rules is read last
 		return
 	}
 	for id, r := range w.store.rows {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -35,7 +36,7 @@ type store struct {
 	settled  map[string]bool // conversations that were compared with what is stored,
 	written  map[string]bool // and of these, those that were written
 	missing  map[string]bool // newly called missing
-	revealed int64
+	revealed load.Revealed
 }
 
 // ending is a way in which the destination fails, or the process ends.
@@ -52,7 +53,7 @@ var errScripted = errors.New("the made-up destination fails")
 func (s *store) begin(e ending) {
 	s.calls, s.end, s.dead = 0, e, false
 	s.pending, s.counts, s.closed = map[load.StretchID][]*warehouse.Rows{}, map[load.StretchID]load.Counts{}, map[load.StretchID]bool{}
-	s.settled, s.written, s.missing, s.revealed = map[string]bool{}, map[string]bool{}, map[string]bool{}, 0
+	s.settled, s.written, s.missing, s.revealed = map[string]bool{}, map[string]bool{}, map[string]bool{}, load.Revealed{}
 }
 
 // call counts a call, and tells whether it has its effect and how it is answered.
@@ -93,9 +94,14 @@ func (s *store) settle(id load.StretchID) {
 	staged := len(s.pending[id])
 	newest := load.Newest(s.pending[id])
 	counts.Unchanged += int64(staged - len(newest))
+	var reveals load.Reveals
+	before := maps.Clone(s.rows)
 	for _, in := range newest {
-		s.write(in, &counts)
+		s.write(in, &counts, &reveals)
 	}
+	revealed, _ := reveals.Count(dayShows(before, showsTurns), dayShows(before, showsMetrics))
+	counts.Add(load.Counts{Revealed: revealed})
+	s.shown = s.shown || revealed.Any()
 	delete(s.pending, id)
 	s.counts[id] = counts
 }
@@ -103,7 +109,27 @@ func (s *store) settle(id load.StretchID) {
 // settledAt stands for our clock: the model looks at no such time.
 const settledAt = warehouse.Timestamp(1)
 
-func (s *store) write(in *warehouse.Rows, counts *load.Counts) {
+// dayShows tells of a day whether any of the rows that started then is such.
+func dayShows(rows map[string]*warehouse.Rows, such func(*warehouse.Rows) bool) load.DayShows {
+	return func(midnight warehouse.Timestamp) (bool, error) {
+		for _, r := range rows {
+			if midnightOf(r) == midnight && such(r) {
+				return true, nil
+			}
+		}
+		return false, nil
+	}
+}
+
+func midnightOf(r *warehouse.Rows) warehouse.Timestamp {
+	const day = secondsPerDay * 1_000_000
+	return r.Conversation.StartedAt / day * day
+}
+
+func showsTurns(r *warehouse.Rows) bool   { return len(r.Turns) > 0 && !isHidden(r) }
+func showsMetrics(r *warehouse.Rows) bool { return len(r.Metrics) > 0 }
+
+func (s *store) write(in *warehouse.Rows, counts *load.Counts, reveals *load.Reveals) {
 	id := in.Conversation.ConversationID
 	stored := s.rows[id]
 	if stored != nil && !load.Outranks([]string{"live"}, in.Conversation.Environment, stored.Conversation.Environment) {
@@ -119,10 +145,7 @@ func (s *store) write(in *warehouse.Rows, counts *load.Counts) {
 		counts.Inserted++
 	default:
 		counts.Updated++
-		if isHidden(stored) && len(in.Turns) > 0 && !isHidden(in) {
-			counts.Revealed++
-			s.shown = true
-		}
+		reveals.Changed(&in.Conversation, &stored.Conversation)
 	}
 	s.rows[id], s.written[id] = in, true
 }
@@ -147,7 +170,8 @@ func (s *store) Publish(_ context.Context, st *load.Stretch) (load.Counts, error
 		s.vanish(k, st, &counts)
 	}
 	if st.Coverage != nil {
-		s.revealed += counts.Revealed
+		s.revealed.Transcripts += counts.Revealed.Transcripts
+		s.revealed.Metrics += counts.Revealed.Metrics
 		s.coverage = slices.Clone(st.Coverage)
 		s.watermark = max(s.watermark, st.Watermark)
 	}
@@ -221,10 +245,10 @@ func (s *store) Keys(_ context.Context, _ load.Feed, from, until warehouse.Times
 func (s *store) HiddenDays(context.Context, load.Feed) (days []warehouse.Timestamp, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	const day = secondsPerDay * 1_000_000
 	for _, r := range s.sorted() {
-		if isHidden(r) {
-			days = append(days, r.Conversation.StartedAt/day*day)
+		day := midnightOf(r)
+		if measured, _ := dayShows(s.rows, showsMetrics)(day); isHidden(r) || !measured {
+			days = append(days, day)
 		}
 	}
 	return slices.Compact(days), nil

@@ -341,13 +341,13 @@ func handMade(t *testing.T, d *fake) *feedRun {
 func TestWhatAnAbandonedStretchShowedIsHeeded(t *testing.T) {
 	t.Parallel()
 	d := newFake()
-	d.keptOfAbandoned = load.Counts{Updated: 3, Revealed: 3}
+	d.keptOfAbandoned = load.Counts{Updated: 3, Revealed: load.Revealed{Transcripts: 2, Metrics: 1}}
 	f := handMade(t, d)
 	st := f.newStretch(extract.Span{From: f.Start, Until: f.Start + 3600})
 	st.shows.Store(true)
 	f.abandon(t.Context(), st)
-	if f.revealed != 3 || !f.shows {
-		t.Errorf("%d are revealed, something is shown: %t", f.revealed, f.shows)
+	if f.revealed != d.keptOfAbandoned.Revealed || !f.shows {
+		t.Errorf("revealed are %+v, something is shown: %t", f.revealed, f.shows)
 	}
 }
 

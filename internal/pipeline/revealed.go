@@ -10,7 +10,7 @@ import (
 // this run or one before saw that the project shows it again; not while it
 // hides all once more. That is settled when all of it was read.
 func (f *feedRun) readRevealed(ctx context.Context) error {
-	due := f.revealed > 0 || f.state.Revealed && f.shows
+	due := f.revealed.Any() || f.state.Revealed && f.shows
 	if !due || f.kind() != KindIncremental {
 		return nil
 	}

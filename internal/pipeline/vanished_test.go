@@ -158,7 +158,7 @@ func TestWhatIsShownAgainIsReadAgain(t *testing.T) {
 	if _, err := Run(t.Context(), options(t, source, d, now)); err != nil {
 		t.Fatal(err)
 	}
-	d.revealed = 1
+	d.revealed.Transcripts = 1
 	d.hiddenDays = []warehouse.Timestamp{warehouse.TimestampOf(begin.AddDate(0, 0, 2)), warehouse.TimestampOf(begin.AddDate(0, 0, 3))}
 	report, err := Run(t.Context(), options(t, source, d, now))
 	if err != nil || report.Conversations.Read < conversations/10 || report.Conversations.Read > conversations/2 {

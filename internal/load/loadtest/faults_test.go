@@ -2,7 +2,6 @@ package loadtest
 
 import (
 	"slices"
-	"strings"
 
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
@@ -80,7 +79,12 @@ const (
 	revealsKept        fault = "counts a kept transcript as revealed"
 	forgetsRevealed    fault = "forgets that something is shown again"
 	revealsEverywhere  fault = "settles what another environment shows again"
+	revealsLate        fault = "takes a late transcript for a hidden one"
 	revealsLateMetrics fault = "takes late metrics for hidden ones"
+	revealsOpen        fault = "takes the transcript of one that went on for a hidden one"
+	revealsBeside      fault = "looks at what other environments show of a day"
+	keptIsShown        fault = "takes a day of kept transcripts for one that shows some"
+	silentIsShown      fault = "takes a conversation without turns for one that shows some"
 	trustsHashes       fault = "writes nothing anew when asked to"
 	latenessOfOld      fault = "counts the lateness of history"
 	latenessAlways     fault = "counts the lateness of what is unchanged"
@@ -201,19 +205,6 @@ func (f fault) observe(c *load.Counts, in, stored *warehouse.Rows, at, liveSince
 	if write {
 		load.Observe(c, in, stored, at, liveSince)
 	}
-}
-
-// revealed reports whether a transcript was hidden and is shown now.
-func (f fault) revealed(in, old *warehouse.Conversation) bool {
-	hidden := func(status string) bool { return strings.HasPrefix(status, warehouse.TranscriptHidden) }
-	was, is := hidden(old.TranscriptStatus), hidden(in.TranscriptStatus)
-	switch f {
-	case revealsAlways:
-		return !is
-	case revealsKept:
-		return was && in.TranscriptStatus != warehouse.TranscriptHidden
-	}
-	return was && !is && in.TurnsLoaded > 0
 }
 
 // values breaks values.

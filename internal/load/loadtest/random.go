@@ -88,7 +88,8 @@ func (m *model) publish() {
 	for _, st := range stretches {
 		counts.Add(m.session.publish(st))
 	}
-	var inserted, updated, unchanged, revealed, perhaps int64
+	var inserted, updated, unchanged int64
+	var most load.Revealed // fewer, as it stands with the day's others at that moment
 	for _, r := range rows {
 		id := r.Conversation.ConversationID
 		old := m.stored[id]
@@ -100,19 +101,13 @@ func (m *model) publish() {
 			unchanged++
 		default:
 			updated++
-			is := &m.stored[id].Conversation
-			switch {
-			case isHidden(old) && !isHidden(m.stored[id]) && len(r.Turns) > 0:
-				revealed++
-			case old.Conversation.Lifecycle == warehouse.LifecycleFinal && load.NoMetrics(old.Conversation.Metrics) && !load.NoMetrics(is.Metrics):
-				perhaps++ // as it stands with the day's others at that moment
-			}
+			mayReveal(&most, &old.Conversation, &m.stored[id].Conversation)
 		}
 	}
 	m.changes += int(inserted + updated)
 	counted(m.t, counts, inserted, updated, unchanged)
-	if counts.Revealed < revealed || counts.Revealed > revealed+perhaps {
-		m.Errorf("counted %d revealed, want %d to %d", counts.Revealed, revealed, revealed+perhaps)
+	if got := counts.Revealed; got.Transcripts > most.Transcripts || got.Metrics > most.Metrics {
+		m.Errorf("counted as revealed: %+v, want %+v at most", got, most)
 	}
 }
 

@@ -76,8 +76,21 @@ func (m *model) compareLateness() {
 	}
 }
 
-func isHidden(r *warehouse.Rows) bool {
-	return strings.HasPrefix(r.Conversation.TranscriptStatus, warehouse.TranscriptHidden)
+// mayReveal counts what a conversation shows again, if nothing else of its day
+// shows any.
+func mayReveal(n *load.Revealed, was, is *warehouse.Conversation) {
+	hidden := func(c *warehouse.Conversation) bool {
+		return strings.HasPrefix(c.TranscriptStatus, warehouse.TranscriptHidden)
+	}
+	if was.Lifecycle != warehouse.LifecycleFinal {
+		return
+	}
+	if hidden(was) && !hidden(is) && is.TurnsLoaded > 0 {
+		n.Transcripts++
+	}
+	if load.NoMetrics(was.Metrics) && !load.NoMetrics(is.Metrics) {
+		n.Metrics++
+	}
 }
 
 // put is what is to be stored from now on, and counts its lateness.

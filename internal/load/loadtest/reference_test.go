@@ -242,8 +242,11 @@ func (w *referenceWriter) put(in *warehouse.Rows, st *load.Stretch, b *load.Batc
 		counts.Inserted++
 	} else {
 		counts.Updated++
-		if w.fault.revealed(&in.Conversation, &stored.Conversation) || w.metricsRevealed(in, stored) {
-			counts.Revealed++
+		if w.transcriptRevealed(&in.Conversation, &stored.Conversation) {
+			counts.Revealed.Transcripts++
+		}
+		if w.metricsRevealed(&in.Conversation, &stored.Conversation) {
+			counts.Revealed.Metrics++
 		}
 	}
 	counts.Add(load.Counts{Rows: map[string]int64{

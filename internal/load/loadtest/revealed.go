@@ -2,42 +2,56 @@ package loadtest
 
 import (
 	"testing"
+	"time"
 
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
 )
 
-// revealedChecks are about transcripts that were hidden and are shown.
+// revealedChecks are about what was hidden and is shown.
 var revealedChecks = []check{
 	{"a transcript is revealed when it was hidden and is shown", func(t testing.TB, s Subject) {
-		hidden := func(id string, o ...Option) *warehouse.Rows {
-			return Conversation("p", id, Noon, append(o, Hidden(warehouse.Some(int64(3))))...)
-		}
+		on := map[string]time.Time{"a": Noon, "b": Noon.AddDate(0, 0, 1), "c": Noon.AddDate(0, 0, 2), "d": Noon.AddDate(0, 0, 3)}
+		shown := func(id string, o ...Option) *warehouse.Rows { return Conversation("p", id, on[id], o...) }
+		hidden := func(id string, o ...Option) *warehouse.Rows { return shown(id, append(o, hiddenTurns)...) }
 		short := func(r *warehouse.Rows) { r.Conversation.NumTurns = warehouse.Some(int64(3)) }
 		b := begin(t, s, 1, "p")
-		for _, step := range []struct {
-			name string
-			rows []*warehouse.Rows
-			want int64
-		}{
-			{"new ones", []*warehouse.Rows{hidden("a"), hidden("b"), Conversation("p", "c", Noon), Conversation("p", "d", Noon)}, 0},
-			{"a changed one that stays hidden", []*warehouse.Rows{hidden("a", Note("was read"))}, 0},
-			{"one that is hidden after it was shown", []*warehouse.Rows{hidden("c")}, 0},
-			{"a changed one that was shown before", []*warehouse.Rows{Conversation("p", "d", Noon, Note("was read"))}, 0},
-			{"a hidden one whose kept turns are hidden still", []*warehouse.Rows{hidden("c", Note("was read"))}, 0},
+		reveal(b, []revealStep{
+			{"new ones", []*warehouse.Rows{hidden("a"), hidden("b"), shown("c"), shown("d")}, load.Revealed{}},
+			{"a changed one that stays hidden", []*warehouse.Rows{hidden("a", Note("was read"))}, load.Revealed{}},
+			{"one that is hidden after it was shown", []*warehouse.Rows{hidden("c")}, load.Revealed{}},
+			{"a changed one that was shown before", []*warehouse.Rows{shown("d", Note("was read"))}, load.Revealed{}},
+			{"a hidden one whose kept turns are hidden still", []*warehouse.Rows{hidden("c", Note("was read"))}, load.Revealed{}},
 			{"one shown for the first time, one shown in part, one shown again", []*warehouse.Rows{
-				Conversation("p", "a", Noon), Conversation("p", "b", Noon, Turns(2), short), Conversation("p", "c", Noon),
-			}, 3},
-			{"unchanged ones", []*warehouse.Rows{Conversation("p", "a", Noon), Conversation("p", "c", Noon)}, 0},
-			{"one that shows more", []*warehouse.Rows{Conversation("p", "b", Noon)}, 0},
-		} {
-			if got := b.load(step.rows...).Revealed; got != step.want {
-				t.Errorf("%s: counted %d revealed, want %d", step.name, got, step.want)
-			}
-		}
+				shown("a"), shown("b", Turns(2), short), shown("c"),
+			}, load.Revealed{Transcripts: 3}},
+			{"unchanged ones", []*warehouse.Rows{shown("a"), shown("c")}, load.Revealed{}},
+			{"one that shows more", []*warehouse.Rows{shown("b")}, load.Revealed{}},
+		})
 		if n := dump(t, s).of("b").Conversation.TurnsLoaded; n != 3 {
 			t.Errorf("%d turns are stored of what shows all three", n)
 		}
+	}},
+	{"transcripts are revealed where none of their day shows any", func(t testing.TB, s Subject) {
+		tomorrow, later, last := Noon.AddDate(0, 0, 1), Noon.AddDate(0, 0, 2), Noon.AddDate(0, 0, 3)
+		day := Noon.Truncate(24 * time.Hour)
+		b := begin(t, s, 1, "p")
+		b.load(
+			Conversation("p", "a", Noon, hiddenTurns), Conversation("p", "kept", Noon), Conversation("p", "silent", Noon, Turns(0)),
+			Conversation("p", "before", day.Add(-time.Microsecond)),
+			Conversation("p", "late", tomorrow, hiddenTurns), Conversation("p", "after", day.AddDate(0, 0, 1)),
+			Conversation("p", "open", later, hiddenTurns, Open()), Conversation("p", "both", last, hiddenTurns, NoMetrics("{}")),
+		)
+		b.load(Conversation("p", "elsewhere", Noon, In(Sandbox)))
+		b.load(Conversation("p", "kept", Noon, hiddenTurns))
+		reveal(b, []revealStep{
+			{"a late one of a day that shows others", []*warehouse.Rows{Conversation("p", "late", tomorrow)}, load.Revealed{}},
+			{"an open one that ends", []*warehouse.Rows{Conversation("p", "open", later)}, load.Revealed{}},
+			{"a changed one without", []*warehouse.Rows{Conversation("p", "a", Noon, hiddenTurns, Note("was read"))}, load.Revealed{}},
+			{"one of a day that shows none", []*warehouse.Rows{Conversation("p", "a", Noon)}, load.Revealed{Transcripts: 1}},
+			{"the other one of that day", []*warehouse.Rows{Conversation("p", "kept", Noon)}, load.Revealed{}},
+			{"one whose metrics were hidden too", []*warehouse.Rows{Conversation("p", "both", last)}, load.Revealed{Transcripts: 1, Metrics: 1}},
+		})
 	}},
 	{"metrics are revealed where none of their day has any", func(t testing.TB, s Subject) {
 		tomorrow, later := Noon.AddDate(0, 0, 1), Noon.AddDate(0, 0, 2)
@@ -47,21 +61,13 @@ var revealedChecks = []check{
 			Conversation("p", "late", tomorrow, NoMetrics("{}")), Conversation("p", "measured", tomorrow),
 			Conversation("p", "open", later, NoMetrics("{}"), Open()),
 		)
-		for _, step := range []struct {
-			name string
-			rows []*warehouse.Rows
-			want int64
-		}{
-			{"late ones of a day that has some", []*warehouse.Rows{Conversation("p", "late", tomorrow)}, 0},
-			{"an open one that ends", []*warehouse.Rows{Conversation("p", "open", later)}, 0},
-			{"a changed one without", []*warehouse.Rows{Conversation("p", "a", Noon, NoMetrics("{}"), Note("was read"))}, 0},
-			{"one of a day that has none", []*warehouse.Rows{Conversation("p", "a", Noon)}, 1},
-			{"the other one of that day", []*warehouse.Rows{Conversation("p", "b", Noon)}, 0},
-		} {
-			if got := b.load(step.rows...).Revealed; got != step.want {
-				t.Errorf("%s: counted %d revealed, want %d", step.name, got, step.want)
-			}
-		}
+		reveal(b, []revealStep{
+			{"late ones of a day that has some", []*warehouse.Rows{Conversation("p", "late", tomorrow)}, load.Revealed{}},
+			{"an open one that ends", []*warehouse.Rows{Conversation("p", "open", later)}, load.Revealed{}},
+			{"a changed one without", []*warehouse.Rows{Conversation("p", "a", Noon, NoMetrics("{}"), Note("was read"))}, load.Revealed{}},
+			{"one of a day that has none", []*warehouse.Rows{Conversation("p", "a", Noon)}, load.Revealed{Metrics: 1}},
+			{"the other one of that day", []*warehouse.Rows{Conversation("p", "b", Noon)}, load.Revealed{}},
+		})
 	}},
 	{"what is shown again is remembered until its days were read", func(t testing.TB, s Subject) {
 		elsewhere := load.Feed{ProjectID: "p", Environment: Sandbox}
@@ -72,7 +78,7 @@ var revealedChecks = []check{
 			}
 		}
 		for _, in := range []string{"live", Sandbox} {
-			b.load(Conversation("p", "c-"+in, Noon, In(in), Hidden(warehouse.Some(int64(3)))))
+			b.load(Conversation("p", "c-"+in, Noon, In(in), hiddenTurns))
 		}
 		expect("while it is hidden", live("p"), false)
 		b.load(Conversation("p", "c-live", Noon))
@@ -92,3 +98,22 @@ var revealedChecks = []check{
 		dump(t, s)
 	}},
 }
+
+// revealStep is what is loaded, and what it shows again.
+type revealStep struct {
+	name string
+	rows []*warehouse.Rows
+	want load.Revealed
+}
+
+func reveal(b *session, steps []revealStep) {
+	b.Helper()
+	for _, step := range steps {
+		if got := b.load(step.rows...).Revealed; got != step.want {
+			b.Errorf("%s: counted as revealed: %+v, want %+v", step.name, got, step.want)
+		}
+	}
+}
+
+// hiddenTurns hides the three turns that a conversation has unless told otherwise.
+var hiddenTurns = Hidden(warehouse.Some(int64(3)))

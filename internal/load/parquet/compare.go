@@ -62,12 +62,19 @@ func (p *publication) compare(ctx context.Context) error {
 			return err
 		}
 	}
-	p.counts.Revealed, err = reveals.Count(p.hasMetrics)
+	p.counts.Revealed, err = reveals.Count(p.showsTranscripts, p.showsMetrics)
 	return err
 }
 
-// hasMetrics tells whether any conversation of a day of the feed has metrics.
-func (p *publication) hasMetrics(midnight warehouse.Timestamp) (bool, error) {
+// showsTranscripts tells whether any conversation of a day of the feed shows its
+// transcript, as far as the day's manifest knows.
+func (p *publication) showsTranscripts(midnight warehouse.Timestamp) (bool, error) {
+	days, err := p.lake.days(p.stretch.Feed, midnight, midnight+1)
+	return len(days) > 0 && days[0].Shown > 0, err
+}
+
+// showsMetrics tells whether any conversation of a day of the feed has metrics.
+func (p *publication) showsMetrics(midnight warehouse.Timestamp) (bool, error) {
 	days, err := p.lake.days(p.stretch.Feed, midnight, midnight+1)
 	return len(days) > 0 && days[0].Metrics > 0, err
 }

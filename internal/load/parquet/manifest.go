@@ -27,6 +27,7 @@ type dayInfo struct {
 type tally struct {
 	Conversations int64               `json:"conversations"`
 	Hidden        int64               `json:"hidden"`
+	Shown         int64               `json:"shown"` // show a transcript; an older manifest does not know
 	Missing       int64               `json:"missing"`
 	Metrics       int64               `json:"metrics"` // have some; an older manifest does not know
 	Newest        warehouse.Timestamp `json:"newest"`  // start, in microseconds
@@ -42,6 +43,9 @@ func (d *dayInfo) count(c *warehouse.Conversation) {
 	t.Newest = max(t.Newest, c.StartedAt)
 	if load.IsHidden(c) {
 		t.Hidden++
+	}
+	if load.ShowsTranscript(c) {
+		t.Shown++
 	}
 	if c.MissingSince.Valid {
 		t.Missing++

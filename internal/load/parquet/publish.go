@@ -194,7 +194,7 @@ func (p *publication) account(next *state) error {
 			return err
 		}
 	}
-	if p.counts.Revealed > 0 || st.HiddenRead {
+	if p.counts.Revealed.Any() || st.HiddenRead {
 		next.revealed = p.state.revealing(st.Feed, st.At, !st.HiddenRead)
 		if err := putTable(p.commit, &warehouse.SyncRevealed, next.revealed); err != nil {
 			return err

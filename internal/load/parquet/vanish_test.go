@@ -156,7 +156,7 @@ func TestTranscriptsThatAreShownAgainAreCounted(t *testing.T) {
 	never := loadtest.Conversation("p", "never shown", loadtest.Noon.AddDate(0, 0, 1), loadtest.Hidden(warehouse.Some(int64(3))))
 	s.run(t, shown, never)
 	hidden := loadtest.Conversation("p", "kept", loadtest.Noon, loadtest.Hidden(warehouse.Some(int64(3))), loadtest.Note("hidden"))
-	if counts := s.run(t, hidden); counts.Revealed != 0 || counts.Updated != 1 {
+	if counts := s.run(t, hidden); counts.Revealed.Any() || counts.Updated != 1 {
 		t.Errorf("hidden: %+v", counts)
 	}
 	days, err := s.Open(t, nil).HiddenDays(t.Context(), feed)
@@ -165,7 +165,7 @@ func TestTranscriptsThatAreShownAgainAreCounted(t *testing.T) {
 		t.Errorf("hidden days are %v (%v), want %v", days, err, want)
 	}
 	short := loadtest.Conversation("p", "never shown", loadtest.Noon.AddDate(0, 0, 1), loadtest.Turns(2))
-	if counts := s.run(t, shown, short); counts.Revealed != 2 {
+	if counts := s.run(t, shown, short); counts.Revealed.Transcripts != 2 {
 		t.Errorf("shown again: %+v", counts)
 	}
 	if days, err := s.Open(t, nil).HiddenDays(t.Context(), feed); err != nil || len(days) != 0 {

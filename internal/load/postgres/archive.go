@@ -120,13 +120,19 @@ func (d *Database) Keys(ctx context.Context, feed load.Feed, from, until warehou
 // someMetrics says of a conversation that it has metrics.
 const someMetrics = `coalesce(metrics, '{}') NOT IN ('{}', '[]', 'null', '""')`
 
-// hasMetrics tells whether any conversation of a feed's day has metrics.
-func (d *Database) hasMetrics(ctx context.Context, feed load.Feed, midnight warehouse.Timestamp) (has bool, err error) {
-	day := midnight.Time()
-	err = d.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM conversations
-		WHERE project_id = $1 AND environment = $2 AND started_at >= $3 AND started_at < $4 AND `+someMetrics+`)`,
-		feed.ProjectID, feed.Environment, day, day.AddDate(0, 0, 1)).Scan(&has)
-	return has, err
+// someTranscript says of a conversation that it shows its transcript.
+const someTranscript = `turns_loaded > 0 AND transcript_status NOT IN ('` + warehouse.TranscriptHidden + `', '` + warehouse.TranscriptHiddenKept + `')`
+
+// daysShow tells of a feed's days whether what some says is true of any
+// conversation there. It reads no further than the first of which it is.
+func (d *Database) daysShow(ctx context.Context, feed load.Feed, some string) load.DayShows {
+	return func(midnight warehouse.Timestamp) (shows bool, err error) {
+		day := midnight.Time()
+		err = d.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM conversations
+			WHERE project_id = $1 AND environment = $2 AND started_at >= $3 AND started_at < $4 AND `+some+`)`,
+			feed.ProjectID, feed.Environment, day, day.AddDate(0, 0, 1)).Scan(&shows)
+		return shows, err
+	}
 }
 
 // HiddenDays lists the UTC days with hidden transcripts, or without any metrics,

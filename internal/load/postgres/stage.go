@@ -64,9 +64,7 @@ func (w *writer) stage(ctx context.Context, batch *load.Batch, rows []*warehouse
 	if len(writes)+len(resolved) == 0 {
 		return counts, nil
 	}
-	counts.Revealed, err = reveals.Count(func(midnight warehouse.Timestamp) (bool, error) {
-		return w.hasMetrics(ctx, batch.Feed, midnight)
-	})
+	counts.Revealed, err = reveals.Count(w.daysShow(ctx, batch.Feed, someTranscript), w.daysShow(ctx, batch.Feed, someMetrics))
 	if err != nil {
 		return counts, err
 	}

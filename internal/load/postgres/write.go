@@ -173,8 +173,8 @@ func addLateness(ctx context.Context, tx pgx.Tx, feed load.Feed, late map[load.L
 }
 
 // noteRevealed remembers that a feed shows again what it had hidden.
-func (w *writer) noteRevealed(ctx context.Context, tx pgx.Tx, feed load.Feed, revealed int64) error {
-	if revealed == 0 {
+func (w *writer) noteRevealed(ctx context.Context, tx pgx.Tx, feed load.Feed, revealed load.Revealed) error {
+	if !revealed.Any() {
 		return nil
 	}
 	_, err := tx.Exec(ctx, "INSERT INTO sync_revealed (project_id, environment, revealed_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",

@@ -1,0 +1,103 @@
+package pipeline
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"convsync/internal/extract"
+	"convsync/internal/warehouse"
+)
+
+// revealWorld has months of history, and the lookback that is the default.
+func revealWorld(t *testing.T, atOnce bool) *world {
+	t.Helper()
+	w := newWorld(t, settings{atOnce: atOnce, pageSize: 20, parallel: 1, openAge: 7 * 24 * time.Hour, lookback: []extract.Tier{
+		{Depth: time.Hour}, {Depth: 24 * time.Hour, Every: time.Hour}, {Depth: 168 * time.Hour, Every: 24 * time.Hour},
+	}})
+	t.Cleanup(w.close)
+	w.start = w.source.clock - w.source.clock%aDay - 60*aDay
+	return w
+}
+
+// arrived is a conversation of three turns that started a while ago.
+func (w *world) arrived(ago extract.Second) *told {
+	w.arrive(warehouse.TimestampOf((w.source.clock - ago).Time()), 3, 0, 0)
+	return w.source.conversations[len(w.source.conversations)-1]
+}
+
+// withholds shows no turns of a conversation until its transcript appears.
+func (w *world) withholds(c *told) { c.change(w.tick(), func(v *version) { v.turns = 0 }) }
+
+func (w *world) appears(c *told) { c.change(w.tick(), func(v *version) { v.turns = v.numTurns }) }
+
+// reads is how many conversations a run was answered, a while after the last.
+func (w *world) reads(after extract.Second) int {
+	w.t.Helper()
+	w.source.clock += after
+	if o := w.run(attempt{}); o.err != nil || o.report.Status != warehouse.RunSucceeded {
+		w.t.Fatalf("%v, %+v", o.err, o.report)
+	}
+	return len(w.source.answered)
+}
+
+func TestALateTranscriptAmongThoseHiddenForGoodReadsNothingElseAgain(t *testing.T) {
+	t.Parallel()
+	for _, atOnce := range []bool{false, true} {
+		t.Run(fmt.Sprintf("at once %t", atOnce), func(t *testing.T) {
+			t.Parallel()
+			w := revealWorld(t, atOnce)
+			for day := range extract.Second(60) {
+				for n := range extract.Second(8) {
+					c := w.arrived(day*aDay + n*anHour + 20*aMinute)
+					if n == 5 { // of each day one stays hidden
+						w.withholds(c)
+					}
+				}
+			}
+			late := w.arrived(10 * aMinute)
+			w.withholds(late)
+			w.reads(0)
+			ordinary := w.reads(5 * aMinute)
+			w.appears(late)
+			if got := w.reads(5 * aMinute); got > ordinary+1 {
+				t.Errorf("%d conversations were read, %d without the late transcript, of %d", got, ordinary, len(w.source.conversations))
+			}
+			if r := w.store.rows[late.id]; isHidden(r) || len(r.Turns) != 3 {
+				t.Errorf("%d turns are stored of it", len(r.Turns))
+			}
+		})
+	}
+}
+
+func TestWhatWasHiddenForWeeksIsWholeAgainADayAfterItIsShown(t *testing.T) {
+	t.Parallel()
+	for name, hide := range map[string]struct{ turns, metrics bool }{
+		"transcripts": {turns: true}, "both": {turns: true, metrics: true},
+	} {
+		for _, atOnce := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, at once %t", name, atOnce), func(t *testing.T) {
+				t.Parallel()
+				w := revealWorld(t, atOnce)
+				days := func(n int) {
+					for range n * 4 {
+						w.source.clock += 6 * anHour
+						w.arrived(4 * anHour)
+						w.arrived(10 * aMinute)
+						w.reads(0)
+					}
+				}
+				days(5)
+				w.hide(hide.turns, hide.metrics)
+				days(21)
+				w.hide(false, false)
+				days(1)
+				for id, r := range w.store.rows {
+					if isHidden(r) || len(r.Turns) != 3 || len(r.Metrics) == 0 {
+						t.Errorf("of %s, %d turns and %d metrics are stored", id, len(r.Turns), len(r.Metrics))
+					}
+				}
+			})
+		}
+	}
+}
