@@ -43,10 +43,10 @@ type Archive interface {
 	// Keys lists the same conversations without their content, in the same
 	// order. It is cheap.
 	Keys(ctx context.Context, feed Feed, from, until warehouse.Timestamp) ([]Key, error)
-	// HiddenDays lists the UTC days, as their midnights, on which the transcript
-	// of a feed's conversation is hidden, kept or not, or on which none of its
-	// conversations has metrics, which may be hidden.
-	HiddenDays(ctx context.Context, feed Feed) ([]warehouse.Timestamp, error)
+	// HiddenDays lists the UTC days, as their midnights, on which parts of a
+	// feed's conversations are hidden: the transcript of one, kept or not; the
+	// metrics of all, where none has any.
+	HiddenDays(ctx context.Context, feed Feed, parts Parts) ([]warehouse.Timestamp, error)
 	// Rejects yields what could not be read of a feed.
 	Rejects(ctx context.Context, feed Feed, yield func(*warehouse.Reject) error) error
 }

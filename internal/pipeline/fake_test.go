@@ -92,8 +92,11 @@ func (f *fake) Keys(_ context.Context, _ load.Feed, from, until warehouse.Timest
 	return keys, nil
 }
 
-func (f *fake) HiddenDays(context.Context, load.Feed) ([]warehouse.Timestamp, error) {
-	return f.hiddenDays, nil
+func (f *fake) HiddenDays(_ context.Context, _ load.Feed, parts load.Parts) (days []warehouse.Timestamp, err error) {
+	if parts.Transcripts {
+		days = append(days, f.hiddenDays...)
+	}
+	return days, nil
 }
 
 func (f *fake) Read(context.Context, load.Feed, warehouse.Timestamp, warehouse.Timestamp, func(*warehouse.Rows) error) error {

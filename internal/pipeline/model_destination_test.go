@@ -242,12 +242,12 @@ func (s *store) Keys(_ context.Context, _ load.Feed, from, until warehouse.Times
 	return keys, nil
 }
 
-func (s *store) HiddenDays(context.Context, load.Feed) (days []warehouse.Timestamp, err error) {
+func (s *store) HiddenDays(_ context.Context, _ load.Feed, parts load.Parts) (days []warehouse.Timestamp, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.sorted() {
 		day := midnightOf(r)
-		if measured, _ := dayShows(s.rows, showsMetrics)(day); isHidden(r) || !measured {
+		if measured, _ := dayShows(s.rows, showsMetrics)(day); parts.Transcripts && isHidden(r) || parts.Metrics && !measured {
 			days = append(days, day)
 		}
 	}

@@ -41,6 +41,18 @@ func (w *world) reads(after extract.Second) int {
 	return len(w.source.answered)
 }
 
+// days pass with runs, and is what they were answered at most.
+func (w *world) days(n int) (most int) {
+	w.t.Helper()
+	for range n * 4 {
+		w.source.clock += 6 * anHour
+		w.arrived(4 * anHour)
+		w.arrived(10 * aMinute)
+		most = max(most, w.reads(0))
+	}
+	return most
+}
+
 func TestALateTranscriptAmongThoseHiddenForGoodReadsNothingElseAgain(t *testing.T) {
 	t.Parallel()
 	for _, atOnce := range []bool{false, true} {
@@ -79,25 +91,35 @@ func TestWhatWasHiddenForWeeksIsWholeAgainADayAfterItIsShown(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, at once %t", name, atOnce), func(t *testing.T) {
 				t.Parallel()
 				w := revealWorld(t, atOnce)
-				days := func(n int) {
-					for range n * 4 {
-						w.source.clock += 6 * anHour
-						w.arrived(4 * anHour)
-						w.arrived(10 * aMinute)
-						w.reads(0)
-					}
-				}
-				days(5)
+				w.days(5)
 				w.hide(hide.turns, hide.metrics)
-				days(21)
+				w.days(21)
 				w.hide(false, false)
-				days(1)
+				w.days(1)
 				for id, r := range w.store.rows {
 					if isHidden(r) || len(r.Turns) != 3 || len(r.Metrics) == 0 {
 						t.Errorf("of %s, %d turns and %d metrics are stored", id, len(r.Turns), len(r.Metrics))
 					}
 				}
 			})
+		}
+	}
+}
+
+func TestTranscriptsThatAreShownAgainDoNotMakeTheDaysWithoutMetricsRead(t *testing.T) {
+	t.Parallel()
+	w := revealWorld(t, true)
+	w.hide(false, true) // as of an agent that writes none
+	w.days(40)
+	w.hide(true, true)
+	w.days(12)
+	w.hide(false, true)
+	if most := w.days(1); most < 100 || most > 200 {
+		t.Errorf("%d conversations were read at once, of %d; those of 19 days were hidden", most, len(w.source.conversations))
+	}
+	for id, r := range w.store.rows {
+		if isHidden(r) {
+			t.Errorf("%s is hidden still", id)
 		}
 	}
 }

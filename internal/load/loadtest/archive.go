@@ -135,7 +135,7 @@ var archiveChecks = []check{
 		dest := open(t, s)
 		defer func() { _ = dest.Close() }()
 		readsAs(t, dest, s, live("p"), ever, never)
-		hiddenDays(t, dest, live("p"))
+		hiddenDays(t, dest, live("p"), load.Parts{Transcripts: true, Metrics: true})
 		rejected(t, dest, live("p"))
 	}},
 }

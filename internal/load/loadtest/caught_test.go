@@ -51,6 +51,7 @@ var caughtBy = map[fault]string{
 	readsUnstopped:     "reading ends when it is told to stop",
 	keysForget:         "conversations are read whole, as they are stored",
 	daysForgetKept:     "the days of hidden transcripts are told, kept ones too",
+	daysOfAllParts:     "only the days of the hidden parts that are asked for are told",
 	rejectsOn:          "an error of the reader of rejects ends the reading, and is returned",
 	rejectsAnywhere:    "rejects are told, each feed's for itself",
 	daysElsewhere:      "a day counts the feeds that are asked for together, and no others",

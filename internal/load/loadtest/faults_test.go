@@ -55,6 +55,7 @@ const (
 	readsUnstopped     fault = "reads for a reader who is gone"
 	keysForget         fault = "lists what is missing as if it were not"
 	daysForgetKept     fault = "forgets the days of kept transcripts"
+	daysOfAllParts     fault = "tells of days of hidden parts that nobody asked for"
 	rejectsOn          fault = "tells of rejects when it is told to stop"
 	rejectsAnywhere    fault = "yields the rejects of other feeds"
 	daysElsewhere      fault = "counts other feeds into a day"

@@ -56,7 +56,10 @@ func (r *reference) within(feed load.Feed, from, until warehouse.Timestamp) (fou
 	return found
 }
 
-func (r *reference) HiddenDays(_ context.Context, feed load.Feed) (days []warehouse.Timestamp, err error) {
+func (r *reference) HiddenDays(_ context.Context, feed load.Feed, parts load.Parts) (days []warehouse.Timestamp, err error) {
+	if r.fault == daysOfAllParts {
+		parts = load.Parts{Transcripts: true, Metrics: true}
+	}
 	measured := map[warehouse.Timestamp]bool{} // days, and whether any of theirs has metrics
 	for _, rows := range r.Dump(nil).Conversations {
 		c := &rows.Conversation
@@ -65,13 +68,13 @@ func (r *reference) HiddenDays(_ context.Context, feed load.Feed) (days []wareho
 		if c.ProjectID != feed.ProjectID || c.Environment != feed.Environment {
 			continue
 		}
-		if hidden {
+		if hidden && parts.Transcripts {
 			days = append(days, midnight(c.StartedAt))
 		}
 		measured[midnight(c.StartedAt)] = measured[midnight(c.StartedAt)] || !load.NoMetrics(c.Metrics)
 	}
 	for day, any := range measured {
-		if !any {
+		if !any && parts.Metrics {
 			days = append(days, day)
 		}
 	}

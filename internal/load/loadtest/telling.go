@@ -19,10 +19,10 @@ var tellingChecks = []check{
 		}
 		b.load(Conversation("p", "measured", Noon.AddDate(0, 0, 1).Add(time.Hour)))
 		b.load(Conversation("p", "elsewhere", Noon, In(Sandbox)))
-		hiddenDays(t, b.dest, live("p"), Noon, Noon.AddDate(0, 0, 2), Noon.AddDate(0, 0, 3))
+		hiddenDays(t, b.dest, live("p"), load.Parts{Metrics: true}, Noon, Noon.AddDate(0, 0, 2), Noon.AddDate(0, 0, 3))
 	}},
 	{"the days of hidden transcripts are told, kept ones too", func(t testing.TB, s Subject) {
-		b := begin(t, s, 1, "p")
+		b, transcripts := begin(t, s, 1, "p"), load.Parts{Transcripts: true}
 		hidden := Hidden(warehouse.Some(int64(3)))
 		last := time.Date(2024, time.March, 20, 23, 59, 59, 999999000, time.UTC)
 		b.load(
@@ -33,10 +33,22 @@ var tellingChecks = []check{
 		)
 		b.load(Conversation("p", "elsewhere", Noon.AddDate(0, 0, 3), hidden, In(Sandbox)))
 		b.load(Conversation("p", "kept", Noon, hidden))
-		hiddenDays(t, b.dest, live("p"), Noon, Noon.AddDate(0, 0, 2), last, Noon.AddDate(0, 3, 0))
-		hiddenDays(t, b.dest, load.Feed{ProjectID: "p", Environment: Sandbox}, Noon.AddDate(0, 0, 3))
+		hiddenDays(t, b.dest, live("p"), transcripts, Noon, Noon.AddDate(0, 0, 2), last, Noon.AddDate(0, 3, 0))
+		hiddenDays(t, b.dest, load.Feed{ProjectID: "p", Environment: Sandbox}, transcripts, Noon.AddDate(0, 0, 3))
 		b.load(Conversation("p", "kept", Noon), Conversation("p", "hidden", Noon.AddDate(0, 0, 2)), Conversation("p", "far", Noon))
-		hiddenDays(t, b.dest, live("p"), Noon.AddDate(0, 0, 2), last)
+		hiddenDays(t, b.dest, live("p"), transcripts, Noon.AddDate(0, 0, 2), last)
+	}},
+	{"only the days of the hidden parts that are asked for are told", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		tomorrow, later := Noon.AddDate(0, 0, 1), Noon.AddDate(0, 0, 2)
+		b.load(
+			Conversation("p", "a", Noon, hiddenTurns), Conversation("p", "b", tomorrow, NoMetrics("{}")),
+			Conversation("p", "c", later, hiddenTurns, NoMetrics("{}")), Conversation("p", "d", Noon.AddDate(0, 0, 3)),
+		)
+		hiddenDays(t, b.dest, live("p"), load.Parts{Transcripts: true}, Noon, later)
+		hiddenDays(t, b.dest, live("p"), load.Parts{Metrics: true}, tomorrow, later)
+		hiddenDays(t, b.dest, live("p"), load.Parts{Transcripts: true, Metrics: true}, Noon, tomorrow, later)
+		hiddenDays(t, b.dest, live("p"), load.Parts{})
 	}},
 	{"rejects are told, each feed's for itself", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")
@@ -101,9 +113,9 @@ var tellingChecks = []check{
 }
 
 // hiddenDays checks the days that are told, each of which holds one of these moments.
-func hiddenDays(t testing.TB, dest load.Destination, feed load.Feed, on ...time.Time) {
+func hiddenDays(t testing.TB, dest load.Destination, feed load.Feed, parts load.Parts, on ...time.Time) {
 	t.Helper()
-	got, err := archive(t, dest).HiddenDays(t.Context(), feed)
+	got, err := archive(t, dest).HiddenDays(t.Context(), feed, parts)
 	if err != nil {
 		t.Fatalf("HiddenDays: %v", err)
 	}

@@ -80,11 +80,11 @@ func (l *Lake) Keys(ctx context.Context, feed load.Feed, from, until warehouse.T
 var keyColumns = []string{"conversation_id", "environment", "started_at", "missing_since"}
 
 // HiddenDays implements [load.Archive].
-func (l *Lake) HiddenDays(_ context.Context, feed load.Feed) ([]warehouse.Timestamp, error) {
+func (l *Lake) HiddenDays(_ context.Context, feed load.Feed, parts load.Parts) ([]warehouse.Timestamp, error) {
 	days, err := l.days(feed, math.MinInt64, math.MaxInt64)
 	var hidden []warehouse.Timestamp
 	for _, d := range days {
-		if d.Hidden > 0 || d.Metrics == 0 {
+		if parts.Transcripts && d.Hidden > 0 || parts.Metrics && d.Metrics == 0 {
 			hidden = append(hidden, warehouse.TimestampOf(d.day.time()))
 		}
 	}

@@ -159,7 +159,7 @@ func TestTranscriptsThatAreShownAgainAreCounted(t *testing.T) {
 	if counts := s.run(t, hidden); counts.Revealed.Any() || counts.Updated != 1 {
 		t.Errorf("hidden: %+v", counts)
 	}
-	days, err := s.Open(t, nil).HiddenDays(t.Context(), feed)
+	days, err := s.Open(t, nil).HiddenDays(t.Context(), feed, load.Parts{Transcripts: true})
 	want := []warehouse.Timestamp{1_710_374_400_000_000, 1_710_460_800_000_000} // 14 and 15 March 2024
 	if err != nil || !slices.Equal(days, want) {
 		t.Errorf("hidden days are %v (%v), want %v", days, err, want)
@@ -168,7 +168,7 @@ func TestTranscriptsThatAreShownAgainAreCounted(t *testing.T) {
 	if counts := s.run(t, shown, short); counts.Revealed.Transcripts != 2 {
 		t.Errorf("shown again: %+v", counts)
 	}
-	if days, err := s.Open(t, nil).HiddenDays(t.Context(), feed); err != nil || len(days) != 0 {
+	if days, err := s.Open(t, nil).HiddenDays(t.Context(), feed, load.Parts{Transcripts: true}); err != nil || len(days) != 0 {
 		t.Errorf("hidden days are %v (%v), want none", days, err)
 	}
 }

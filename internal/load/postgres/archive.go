@@ -135,17 +135,17 @@ func (d *Database) daysShow(ctx context.Context, feed load.Feed, some string) lo
 	}
 }
 
-// HiddenDays lists the UTC days with hidden transcripts, or without any metrics,
-// oldest first.
-func (d *Database) HiddenDays(ctx context.Context, feed load.Feed) (days []warehouse.Timestamp, err error) {
+// HiddenDays lists the UTC days with hidden transcripts, without any metrics or
+// either, oldest first.
+func (d *Database) HiddenDays(ctx context.Context, feed load.Feed, parts load.Parts) (days []warehouse.Timestamp, err error) {
 	if ready, err := d.ready(ctx); err != nil || !ready {
 		return nil, err
 	}
 	found, err := d.pool.Query(ctx, `SELECT date_trunc('day', started_at) FROM conversations
 		WHERE project_id = $1 AND environment = $2 GROUP BY 1
-		HAVING bool_or(transcript_status IN ($3, $4)) OR NOT bool_or(`+someMetrics+`)
+		HAVING $5 AND bool_or(transcript_status IN ($3, $4)) OR $6 AND NOT bool_or(`+someMetrics+`)
 		ORDER BY 1`, // our sessions are in UTC
-		feed.ProjectID, feed.Environment, warehouse.TranscriptHidden, warehouse.TranscriptHiddenKept)
+		feed.ProjectID, feed.Environment, warehouse.TranscriptHidden, warehouse.TranscriptHiddenKept, parts.Transcripts, parts.Metrics)
 	if err != nil {
 		return nil, d.describe(err)
 	}

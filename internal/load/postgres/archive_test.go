@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"convsync/internal/load"
 	"convsync/internal/load/loadtest"
 	"convsync/internal/load/pgtest"
 	"convsync/internal/warehouse"
@@ -131,7 +132,7 @@ func TestReadingThatLosesItsConnectionSaysSo(t *testing.T) {
 	loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon))
 	gone := open(t, Options{URL: func(context.Context) (string, error) { return "postgres://" + nobodyListens + "/x", nil }})
 	_, keysErr := gone.Keys(t.Context(), feed, ever, never)
-	_, daysErr := gone.HiddenDays(t.Context(), feed)
+	_, daysErr := gone.HiddenDays(t.Context(), feed, load.Parts{Transcripts: true})
 	for _, err := range []error{
 		gone.Read(t.Context(), feed, ever, never, func(*warehouse.Rows) error { return nil }), keysErr, daysErr,
 		gone.Rejects(t.Context(), feed, func(*warehouse.Reject) error { return nil }),
