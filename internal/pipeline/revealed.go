@@ -2,9 +2,11 @@ package pipeline
 
 import (
 	"context"
+	"time"
 
 	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/warehouse"
 )
 
 // readRevealed reads again what was hidden where this run has not been, when
@@ -44,14 +46,42 @@ func (f *feedRun) readHidden(ctx context.Context, parts load.Parts) error {
 	if err != nil {
 		return &destinationError{err}
 	}
-	var hidden []extract.Span
-	for _, d := range days {
-		from := extract.SecondOf(d.Time())
-		hidden = append(hidden, extract.Span{From: max(from, f.Start), Until: min(from+secondsPerDay, f.now)})
+	hidden := hiddenSpans(days, parts)
+	if parts.Metrics {
+		hidden = append(hidden, f.recent())
+	}
+	for i := range hidden {
+		hidden[i] = hidden[i].Intersect(extract.Span{From: f.Start, Until: f.now})
 	}
 	f.Log.Info("the project shows again what it had hidden: these days are read again",
 		"transcripts", parts.Transcripts, "metrics", parts.Metrics, "days", len(days))
 	return f.readSpans(ctx, extract.Without(hidden, f.wereRead))
+}
+
+// hiddenSpans are the days to be read. A day of which some conversations have
+// metrics does not say that others hide theirs, as those do on which a project
+// switched them off and on: of metrics the days beside are read, too.
+func hiddenSpans(days []warehouse.Timestamp, parts load.Parts) []extract.Span {
+	beside := extract.Second(0)
+	if parts.Metrics {
+		beside = secondsPerDay
+	}
+	spans := make([]extract.Span, len(days))
+	for i, d := range days {
+		from := extract.SecondOf(d.Time())
+		spans[i] = extract.Span{From: from - beside, Until: from + secondsPerDay + beside}
+	}
+	return spans
+}
+
+// recent is what the lookback may have read a part of just now, with the days
+// beside: these have metrics since, and are not told as hidden any more.
+func (f *feedRun) recent() extract.Span {
+	deepest := time.Duration(0)
+	for _, tier := range f.Lookback {
+		deepest = max(deepest, tier.Depth)
+	}
+	return extract.Span{From: f.now - extract.Second(deepest.Seconds()) - 2*secondsPerDay, Until: f.now}
 }
 
 const secondsPerDay = 24 * 60 * 60

@@ -41,13 +41,14 @@ func (w *world) reads(after extract.Second) int {
 	return len(w.source.answered)
 }
 
-// days pass with runs, and is what they were answered at most.
-func (w *world) days(n int) (most int) {
+// days pass with as many runs each; it is what these were answered at most.
+func (w *world) days(n, runs int) (most int) {
 	w.t.Helper()
-	for range n * 4 {
-		w.source.clock += 6 * anHour
-		w.arrived(4 * anHour)
-		w.arrived(10 * aMinute)
+	between := aDay / extract.Second(runs)
+	for range n * runs {
+		w.source.clock += between
+		w.arrived(between - anHour)
+		w.arrived(between / 3)
 		most = max(most, w.reads(0))
 	}
 	return most
@@ -82,20 +83,20 @@ func TestALateTranscriptAmongThoseHiddenForGoodReadsNothingElseAgain(t *testing.
 	}
 }
 
-func TestWhatWasHiddenForWeeksIsWholeAgainADayAfterItIsShown(t *testing.T) {
+func TestWhatWasHiddenIsWholeAgainADayAfterItIsShown(t *testing.T) {
 	t.Parallel()
 	for name, hide := range map[string]struct{ turns, metrics bool }{
-		"transcripts": {turns: true}, "both": {turns: true, metrics: true},
+		"transcripts": {turns: true}, "metrics": {metrics: true}, "both": {turns: true, metrics: true},
 	} {
-		for _, atOnce := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, at once %t", name, atOnce), func(t *testing.T) {
+		for days, runs := range map[int]int{1: 4, 7: 1, 8: 1, 9: 4, 21: 4} { // the lookback sees a week
+			t.Run(fmt.Sprintf("%s for %d days of %d runs", name, days, runs), func(t *testing.T) {
 				t.Parallel()
-				w := revealWorld(t, atOnce)
-				w.days(5)
+				w := revealWorld(t, days%2 > 0)
+				w.days(3, runs)
 				w.hide(hide.turns, hide.metrics)
-				w.days(21)
+				w.days(days, runs)
 				w.hide(false, false)
-				w.days(1)
+				w.days(1, runs)
 				for id, r := range w.store.rows {
 					if isHidden(r) || len(r.Turns) != 3 || len(r.Metrics) == 0 {
 						t.Errorf("of %s, %d turns and %d metrics are stored", id, len(r.Turns), len(r.Metrics))
@@ -110,11 +111,11 @@ func TestTranscriptsThatAreShownAgainDoNotMakeTheDaysWithoutMetricsRead(t *testi
 	t.Parallel()
 	w := revealWorld(t, true)
 	w.hide(false, true) // as of an agent that writes none
-	w.days(40)
+	w.days(40, 4)
 	w.hide(true, true)
-	w.days(12)
+	w.days(12, 4)
 	w.hide(false, true)
-	if most := w.days(1); most < 100 || most > 200 {
+	if most := w.days(1, 4); most < 100 || most > 200 {
 		t.Errorf("%d conversations were read at once, of %d; those of 19 days were hidden", most, len(w.source.conversations))
 	}
 	for id, r := range w.store.rows {
