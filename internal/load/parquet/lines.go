@@ -2,10 +2,12 @@ package parquet
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
 	"os"
+	"slices"
 
 	"convsync/internal/warehouse"
 )
@@ -72,6 +74,30 @@ func parseLine[R any](t *warehouse.Table[R], line []byte) (row R, err error) {
 		}
 	}
 	return row, err
+}
+
+// parseSome parses the columns of the table, which are some of the line's, and
+// looks at nothing behind the last of them.
+func parseSome[R any](t *warehouse.Table[R], line []byte) (row R, err error) {
+	members := json.NewDecoder(bytes.NewReader(line))
+	if _, err := members.Token(); err != nil { // the brace
+		return row, err
+	}
+	for left := len(t.Columns); left > 0 && members.More(); {
+		name, err := members.Token()
+		if err != nil {
+			return row, err
+		}
+		into := any(&json.RawMessage{})
+		if i := slices.IndexFunc(t.Columns, func(c warehouse.Column[R]) bool { return c.Name == name }); i >= 0 {
+			into = target(t.Columns[i].Ref(&row))
+			left--
+		}
+		if err := members.Decode(into); err != nil {
+			return row, err
+		}
+	}
+	return row, nil
 }
 
 // target is what a value of a field is parsed into.

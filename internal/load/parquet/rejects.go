@@ -47,16 +47,23 @@ func columnsOf[R any](t *warehouse.Table[R], names ...string) *warehouse.Table[R
 	return &some
 }
 
-// eachReject tells of the rejects without their content.
-func eachReject(v *view, do func(*warehouse.Reject) error) error {
-	return eachLine(v, rejectNames, statePath(warehouse.Rejects.Name), do)
+// eachReject tells of the rejects without their content, each with its line.
+func eachReject(v *view, do func(r *warehouse.Reject, line []byte) error) error {
+	name := statePath(warehouse.Rejects.Name)
+	return eachText(v, name, func(line []byte) error {
+		r, err := parseSome(rejectNames, line)
+		if err != nil {
+			return damaged(v.lake.path(name), err)
+		}
+		return do(&r, line)
+	})
 }
 
 // rejected are the conversations of which there are rejects. These are read as
 // the writer begins: most stretches then need not read what may be large.
 func (l *Lake) rejected() (map[conversationOf]bool, error) {
 	found := map[conversationOf]bool{}
-	err := eachReject(l.own(), func(r *warehouse.Reject) error {
+	err := eachReject(l.own(), func(r *warehouse.Reject, _ []byte) error {
 		if r.ConversationID != "" {
 			found[ofReject(r)] = true
 		}
@@ -68,7 +75,7 @@ func (l *Lake) rejected() (map[conversationOf]bool, error) {
 // countRejects counts the rejects of each feed.
 func (v *view) countRejects() (map[load.Feed]int64, error) {
 	count := map[load.Feed]int64{}
-	err := eachReject(v, func(r *warehouse.Reject) error {
+	err := eachReject(v, func(r *warehouse.Reject, _ []byte) error {
 		count[ofReject(r).feed]++
 		return nil
 	})
@@ -138,17 +145,12 @@ func (m *rejectsMerger) come(rejects []warehouse.Reject) {
 
 // write writes the stored rejects that stay, then the new ones.
 func (m *rejectsMerger) write(w io.Writer, stored *view) error {
-	name := statePath(warehouse.Rejects.Name)
-	err := eachText(stored, name, func(line []byte) error {
-		who, err := parseLine(rejectNames, line)
-		if err != nil {
-			return damaged(stored.lake.path(name), err)
-		}
-		if m.gone(&who) {
+	err := eachReject(stored, func(r *warehouse.Reject, line []byte) error {
+		if m.gone(r) {
 			return nil
 		}
-		m.knows(&who)
-		i, again := m.at[keyOfReject(&who)]
+		m.knows(r)
+		i, again := m.at[keyOfReject(r)]
 		if !again {
 			_, err := w.Write(line)
 			return err
@@ -156,7 +158,7 @@ func (m *rejectsMerger) write(w io.Writer, stored *view) error {
 		m.found[i] = true
 		whole, err := parseLine(&warehouse.Rejects, line)
 		if err != nil {
-			return damaged(stored.lake.path(name), err)
+			return damaged(stored.lake.path(statePath(warehouse.Rejects.Name)), err)
 		}
 		whole.LastSeenAt = max(whole.LastSeenAt, m.came[i].LastSeenAt)
 		return writeLines(w, &warehouse.Rejects, []warehouse.Reject{whole})
