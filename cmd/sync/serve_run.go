@@ -24,7 +24,7 @@ func (s *service) run(ctx context.Context, planned *config.Schedule) error {
 	defer s.server.Refresh()
 	began, progress := time.Now(), &pipeline.Progress{}
 	ended := s.metrics.Follow(progress)
-	report, err := s.guarded(ctx, planned, progress)
+	report, err := s.guarded(planned.Name, func() (*pipeline.Report, error) { return s.work(ctx, planned, progress) })
 	seen := report
 	if seen == nil {
 		seen = pipeline.Failed(planned.Kind, began, err)
@@ -38,16 +38,16 @@ func (s *service) run(ctx context.Context, planned *config.Schedule) error {
 	return schedule.Logged(err)
 }
 
-// guarded does the work; a panic is an error of this run, and of no other.
-func (s *service) guarded(ctx context.Context, planned *config.Schedule, progress *pipeline.Progress) (report *pipeline.Report, err error) {
+// guarded does the work of a run; a panic is an error of this run, and of no other.
+func (s *service) guarded(name string, work func() (*pipeline.Report, error)) (report *pipeline.Report, err error) {
 	defer func() {
 		var caught *extract.PanicError
 		if report == nil && errors.As(err, &caught) { // where there is a report, the run itself has logged it
-			s.log.Error("a run panicked", "schedule", planned.Name, "where", caught.Where, "stack", string(caught.Stack))
+			s.log.Error("a run panicked", "schedule", name, "where", caught.Where, "stack", string(caught.Stack))
 		}
 	}()
 	defer extract.Caught(&err)
-	return s.work(ctx, planned, progress)
+	return work()
 }
 
 func (s *service) work(ctx context.Context, planned *config.Schedule, progress *pipeline.Progress) (*pipeline.Report, error) {

@@ -135,7 +135,9 @@ func (s *service) syncEvents(ctx context.Context, want webhook.Wanted) (runID st
 	}
 	began, progress := time.Now(), &pipeline.Progress{}
 	ended := s.metrics.Follow(progress)
-	report, err := s.syncGuarded(ctx, syncOptions{projects: projects, narrow: narrow, progress: progress})
+	report, err := s.guarded(byEvent.Name, func() (*pipeline.Report, error) {
+		return syncOnce(ctx, s.app, s.cfg, syncOptions{projects: projects, narrow: narrow, progress: progress})
+	})
 	seen := report
 	if seen == nil {
 		seen = pipeline.Failed(pipeline.KindEvent, began, err)
@@ -151,18 +153,6 @@ func (s *service) syncEvents(ctx context.Context, want webhook.Wanted) (runID st
 
 // byEvent stands in the log where a run of a schedule has that.
 var byEvent = &config.Schedule{Name: "(event)", Kind: pipeline.KindEvent}
-
-// syncGuarded does a run; a panic is an error of this run, and of no other.
-func (s *service) syncGuarded(ctx context.Context, o syncOptions) (report *pipeline.Report, err error) {
-	defer func() {
-		var caught *extract.PanicError
-		if report == nil && errors.As(err, &caught) { // where there is a report, the run itself has logged it
-			s.log.Error("a run panicked", "schedule", byEvent.Name, "where", caught.Where, "stack", string(caught.Stack))
-		}
-	}()
-	defer extract.Caught(&err)
-	return syncOnce(ctx, s.app, s.cfg, o)
-}
 
 // preparedInbox makes the tables before the first event is stored in them. That
 // may fail while the destination is away; then it is tried again.

@@ -34,10 +34,6 @@ func Literal(value string) Secret { return Secret{value: value} }
 // IsZero tells whether none was configured.
 func (s Secret) IsZero() bool { return s.value == "" && s.file == "" && s.command == "" }
 
-// Renewable tells whether a later Resolve may answer something else: worth
-// trying once after the source refused it.
-func (s Secret) Renewable() bool { return s.file != "" || s.command != "" }
-
 // Resolve is the secret itself. A file is read, a command run, anew at every
 // call, so that a rotated secret needs no restart. Space and line ends round it
 // are cut off. The error, a [*SecretError], names the file or the key of the command,

@@ -30,6 +30,7 @@ var mayImport = map[string][]string{
 	"internal/webhook":       {"internal/load", "internal/warehouse"},
 	"internal/notify":        {"internal/load", "internal/pipeline", "internal/warehouse"},
 	"internal/house":         {},
+	"internal/leaktest":      {},
 	"migrations":             {},
 	"schemas":                {},
 	"deploy":                 {},    // its tests alone take the program and what stands around it
@@ -50,7 +51,7 @@ var livesIn = map[string][]string{
 	"github.com/nyaruka/phonenumbers": {"internal/transform"},
 	"github.com/prometheus/":          {"internal/serve"},
 	"github.com/chromedp/":            {}, // tests alone
-	"testing":                         {"internal/load/loadtest", "internal/load/pgtest"},
+	"testing":                         {"internal/leaktest", "internal/load/loadtest", "internal/load/pgtest"},
 }
 
 // usedIn is, for names of the standard library, the packages that may use them.

@@ -12,7 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"convsync/internal/leaktest"
+
 	"golang.org/x/sync/semaphore"
 
 	"convsync/internal/extract"
@@ -24,7 +25,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m)
+	leaktest.Main(m)
 }
 
 // The made-up history: ten days that ended an hour ago.

@@ -11,13 +11,13 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"convsync/internal/leaktest"
 
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // fakeDestination tells what it was given, and can be away or slow.
 type fakeDestination struct {

@@ -1,0 +1,181 @@
+package parquet_test
+
+import (
+	"errors"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	allocate "github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+
+	"convsync/internal/warehouse"
+)
+
+// readTable reads the files of a table in the order of their names. Nothing
+// else may lie in its folder.
+func readTable[R any](t testing.TB, s *lake, table *warehouse.Table[R]) (rows []R) {
+	t.Helper()
+	root := filepath.Join(s.path, table.Name)
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		inside, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		path, parts := filepath.ToSlash(path), strings.Split(filepath.ToSlash(inside), "/")
+		project, date := "", ""
+		if table.ByStart && len(parts) == 3 {
+			project, date = value(t, parts[0], "project_id="), value(t, parts[1], "started_date=")
+		} else if len(parts) != 1 {
+			t.Errorf("%s lies in a table's folder", path)
+		}
+		if parts[len(parts)-1] != "part-0.parquet" {
+			t.Errorf("%s lies in a table's folder", path)
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		seen := s.seen[path]
+		if seen.info == nil || !os.SameFile(seen.info, info) || !seen.info.ModTime().Equal(info.ModTime()) {
+			read := readFile(t, path, table)
+			for i := range read {
+				if table.ByStart {
+					complete(t, table, &read[i], project, date)
+				}
+			}
+			seen = seenFile{info, read}
+			s.seen[path] = seen
+		}
+		rows = append(rows, seen.rows.([]R)...)
+		return nil
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+func value(t testing.TB, folder, prefix string) string {
+	t.Helper()
+	text, ok := strings.CutPrefix(folder, prefix)
+	text, err := url.PathUnescape(text)
+	if !ok || err != nil {
+		t.Errorf("folder %q is no %s…", folder, prefix)
+	}
+	return text
+}
+
+// complete sets what stands in the path, and checks it.
+func complete[R any](t testing.TB, table *warehouse.Table[R], row *R, project, date string) {
+	t.Helper()
+	for i := range table.Columns {
+		switch field := table.Columns[i].Ref(row); table.Columns[i].Name {
+		case "project_id":
+			*field.(*string) = project
+		case "started_at":
+			if day := field.(*warehouse.Timestamp).Time().Format(time.DateOnly); day != date {
+				t.Errorf("a row of %s lies under %s", day, date)
+			}
+		}
+	}
+}
+
+func readFile[R any](t testing.TB, path string, table *warehouse.Table[R]) []R {
+	t.Helper()
+	reader, err := file.OpenParquetFile(path, false)
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	defer reader.Close()
+	arrows, err := pqarrow.NewFileReader(reader, pqarrow.ArrowReadProperties{}, allocate.DefaultAllocator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := arrows.ReadTable(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer content.Release()
+	rows := make([]R, content.NumRows())
+	for i := range table.Columns {
+		found := content.Schema().FieldIndices(table.Columns[i].Name)
+		if table.ByStart && table.Columns[i].Name == "project_id" {
+			continue
+		}
+		if len(found) != 1 {
+			t.Fatalf("%s has %d columns %s", path, len(found), table.Columns[i].Name)
+		}
+		at := 0
+		for _, chunk := range content.Column(found[0]).Data().Chunks() {
+			for j := range chunk.Len() {
+				set(t, table.Columns[i].Ref(&rows[at]), arrowValue(chunk, j))
+				at++
+			}
+		}
+	}
+	return rows
+}
+
+// arrowValue is a value as Go's: nil, string, int64, float64, bool or list.
+func arrowValue(a arrow.Array, i int) any {
+	if a.IsNull(i) {
+		return nil
+	}
+	switch a := a.(type) {
+	case *array.String:
+		return strings.Clone(a.Value(i))
+	case *array.Int64:
+		return a.Value(i)
+	case *array.Timestamp:
+		return int64(a.Value(i))
+	case *array.Float64:
+		return a.Value(i)
+	case *array.Boolean:
+		return a.Value(i)
+	case *array.List:
+		list := []any{}
+		from, until := a.ValueOffsets(i)
+		for at := from; at < until; at++ {
+			list = append(list, arrowValue(a.ListValues(), int(at)))
+		}
+		return list
+	}
+	return a.DataType()
+}
+
+// set sets a field, whatever its type, from such a value.
+func set(t testing.TB, field, value any) {
+	t.Helper()
+	if value == nil {
+		return
+	}
+	f := reflect.ValueOf(field).Elem()
+	if f.Kind() == reflect.Struct { // Null
+		f.FieldByName("Valid").SetBool(true)
+		f = f.FieldByName("V")
+	}
+	if list, ok := value.([]any); ok {
+		f.Set(reflect.MakeSlice(f.Type(), 0, len(list)))
+		for _, v := range list {
+			f.Set(reflect.Append(f, reflect.ValueOf(v)))
+		}
+		return
+	}
+	v := reflect.ValueOf(value)
+	if !v.CanConvert(f.Type()) || v.Kind() != f.Kind() && v.Kind() != reflect.Int64 {
+		t.Fatalf("%v of type %T cannot be a %s", value, value, f.Type())
+	}
+	f.Set(v.Convert(f.Type()))
+}
