@@ -143,7 +143,8 @@ func takeSample(ctx context.Context, client *polyai.Client, cfg *config.Config, 
 		}
 		s.add(v)
 	}
-	s.bytes, s.more = page.Bytes(), page.Cursor() != ""
+	link := page.Link()
+	s.bytes, s.more = page.Bytes(), link.Named() || link.MayBeOmitted && s.conversations >= cfg.Sync.PageSize
 	return s, nil
 }
 

@@ -7,7 +7,6 @@ import (
 	"math"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -23,8 +22,8 @@ type BudgetOptions struct {
 }
 
 // Budget is what the requests of one key share: their turns, their rate, how
-// many are in flight, the pauses that the source asks for, and how many may be
-// retries. It is safe for concurrent use.
+// many are in flight, and the pauses that the source asks for. Of each project
+// it has an account. It is safe for concurrent use.
 //
 // In any second it starts no more requests than its rate, and none before the
 // end of a pause.
@@ -36,10 +35,8 @@ type Budget struct {
 	starts   []time.Time // the latest, oldest first
 	paused   time.Time   // until then
 	inFlight int
-	freed    chan struct{} // a request ended; only who has the turn waits for it
-
-	requests atomic.Int64
-	retries  atomic.Int64
+	freed    chan struct{}       // a request ended; only who has the turn waits for it
+	accounts map[string]*account // by project
 }
 
 // NewBudget makes a budget that nothing was taken from.
@@ -66,7 +63,7 @@ type request struct {
 // for its rate or for the end of a pause holds none, and keeps no other key
 // waiting.
 func (b *Budget) take(ctx context.Context, project string, slots *semaphore.Weighted) (*request, error) {
-	b.requests.Add(1)
+	b.account(project).requests.Add(1)
 	if err := b.turns.wait(ctx, project); err != nil {
 		return nil, err
 	}
@@ -197,16 +194,15 @@ func (b *Budget) Use(now time.Time) (perSecond, allowed float64, inFlight int) {
 	return float64(n) / usedOver.Seconds(), b.pace.rate, b.inFlight
 }
 
-// freeRetries may be made before the share of retries is looked at: a run of
-// few requests must still get over a bad minute.
-const freeRetries = 20
-
-// mayRetry takes one retry from the budget: half of all requests may be retries.
-func (b *Budget) mayRetry() bool {
-	n := b.retries.Add(1)
-	if n <= freeRetries || 2*n <= b.requests.Load() {
-		return true
+// account is the one of a project.
+func (b *Budget) account(project string) *account {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.accounts == nil {
+		b.accounts = map[string]*account{}
 	}
-	b.retries.Add(-1)
-	return false
+	if b.accounts[project] == nil {
+		b.accounts[project] = newAccount()
+	}
+	return b.accounts[project]
 }

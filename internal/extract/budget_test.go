@@ -333,7 +333,7 @@ func TestThePaceStaysWithinItsBoundsWhateverItIsTold(t *testing.T) {
 
 func TestRetriesAreAtMostHalfOfAllRequests(t *testing.T) {
 	t.Parallel()
-	b := NewBudget(BudgetOptions{})
+	b := newAccount()
 	allowed := 0
 	for range 1000 {
 		b.requests.Add(1)
@@ -345,7 +345,7 @@ func TestRetriesAreAtMostHalfOfAllRequests(t *testing.T) {
 	if allowed < 500 {
 		t.Errorf("only %d retries in 1000 requests", allowed)
 	}
-	drained := NewBudget(BudgetOptions{})
+	drained := newAccount()
 	for range freeRetries {
 		drained.mayRetry()
 	}

@@ -69,7 +69,7 @@ func (r *Reader) Open(ctx context.Context, ask Span, local time.Time, began func
 // that the span is too dense to be read so, or when the source fails. What was
 // emitted then is not all.
 func (r *Reader) Try(ctx context.Context, span, ask Span, emit Emit) (Shown, error) {
-	w := &walk{Reader: r, span: span, ask: ask, patience: 1, emit: emit}
+	w := &walk{Reader: r.forSlice(), span: span, ask: ask, patience: 1, emit: emit}
 	err := r.readSlice(ctx, w)
 	if dense := (*denseError)(nil); errors.As(err, &dense) {
 		if dense.seen.first == 0 {
@@ -90,7 +90,7 @@ func (r *Reader) Try(ctx context.Context, span, ask Span, emit Emit) (Shown, err
 // Suits reports whether a span is worth a [Reader.Try], by the density of what
 // was read before; 0: nothing is known.
 func (r *Reader) Suits(span Span, density float64) bool {
-	return density*float64(span.Seconds()) <= float64(maxPages*r.PageSize)
+	return density*float64(span.Seconds()) <= float64(maxPages*r.pageSize())
 }
 
 // ofThisRequest reports whether an error is about what was asked for, and not
@@ -103,7 +103,7 @@ func ofThisRequest(err error) bool {
 	case errors.As(err, &api):
 		return api.Status != http.StatusNotFound
 	}
-	return polyai.IsTemporary(err) || errors.Is(err, errCursorRepeated)
+	return polyai.IsTemporary(err) || isPaging(err)
 }
 
 // Now asks the source for its time, by the smallest request there is, which

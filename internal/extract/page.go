@@ -24,32 +24,35 @@ const (
 // errAskLater says that the source is not to be asked any more for now.
 var errAskLater = errors.New("gave up")
 
-// page reads one page, again where the source fails in passing, and returns
-// the cursor of the next one.
-func (r *Reader) page(ctx context.Context, q polyai.ListQuery, emit Emit) (string, error) {
+// page reads one page, again where the source fails in passing.
+func (r *Reader) page(ctx context.Context, q polyai.ListQuery, emit Emit) (*answered, error) {
+	account := r.Budget.account(r.ProjectID)
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval, waits.MaxInterval = cmp.Or(r.Backoff, time.Second), maxBackoff
 	waits.RandomizationFactor = 1 // full jitter: requests that failed together come back apart
 	for attempt := 1; ; attempt++ {
-		next, err := r.pageOnce(ctx, q, func(c *Chunk) error { return emit(ctx, c) })
+		got, err := r.pageOnce(ctx, account, q, func(c *Chunk) error { return emit(ctx, c) })
 		switch {
 		case err == nil || ctx.Err() != nil || !polyai.IsTemporary(err):
-			return next, err
+			return got, err
 		case attempt == maxAttempts:
-			return "", fmt.Errorf("gave up after %d attempts: %w", attempt, err)
-		case !r.Budget.mayRetry():
-			return "", fmt.Errorf("%w, since more than half of all requests had to be sent again: %w", errAskLater, err)
+			return nil, fmt.Errorf("gave up after %d attempts: %w", attempt, err)
+		case !account.mayRetry():
+			return nil, fmt.Errorf("%w, since more than half of all requests of this project had to be sent again: %w", errAskLater, err)
 		}
 		pause := r.pauseAfter(err)
 		if pause > maxRetryAfter {
-			return "", fmt.Errorf("%w, since the source asks to wait %s: %w", errAskLater, pause, err)
+			return nil, fmt.Errorf("%w, since the source asks to wait %s: %w", errAskLater, pause, err)
+		}
+		if exhausted := account.exhausted(); exhausted != nil {
+			return nil, fmt.Errorf("%w: %w", exhausted, err)
 		}
 		d := max(pause, waits.NextBackOff())
 		r.Stats.Retries.Add(1)
 		r.Stats.waited.Add(int64(d))
 		r.log("asking again", "slice", askedFor(&q).String(), "in", d.Round(time.Millisecond).String(), "because", err.Error())
 		if err := sleep(ctx, d); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
 }
@@ -80,23 +83,43 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // pageOnce sends one request and hands over what it answers.
-func (r *Reader) pageOnce(ctx context.Context, q polyai.ListQuery, emit func(*Chunk) error) (next string, err error) {
+func (r *Reader) pageOnce(ctx context.Context, account *account, q polyai.ListQuery, emit func(*Chunk) error) (got *answered, err error) {
+	end, err := account.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	request, err := r.Budget.take(ctx, r.ProjectID, r.Slots)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer request.end()
+	defer func() {
+		if err != nil {
+			account.failed(request.started, time.Now(), r.pauseAfter(err))
+		}
+	}()
 	r.Stats.Requests.Add(1)
 	page, err := r.Source.List(ctx, q)
 	r.Stats.answered(err)
 	request.answered(err, r.pauseAfter(err))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer func() {
 		r.Stats.Bytes.Add(page.Bytes())
 		err = errors.Join(err, page.Close())
 	}()
+	keys, err := r.readRows(page, account, emit)
+	if err != nil {
+		return nil, err
+	}
+	account.pageRead()
+	return &answered{keys, page.Link()}, nil
+}
+
+// readRows hands over the conversations of a page, and returns their keys.
+func (r *Reader) readRows(page *polyai.Page, account *account, emit func(*Chunk) error) (keys []rowKey, err error) {
 	chunk := &Chunk{}
 	for {
 		v, err := page.Next()
@@ -104,21 +127,26 @@ func (r *Reader) pageOnce(ctx context.Context, q polyai.ListQuery, emit func(*Ch
 			break
 		}
 		if err != nil {
-			return "", err
+			return nil, err
+		}
+		if len(keys) == 0 {
+			account.receive(time.Now())
 		}
 		r.Stats.Conversations.Add(1)
+		keys = append(keys, keyOf(v))
 		chunk.add(v)
 		if chunk.full() {
 			if err := emit(chunk); err != nil {
-				return "", err
+				return nil, err
 			}
+			account.receive(time.Now()) // the wait for the destination is no failure of the source
 			chunk = &Chunk{}
 		}
 	}
 	if chunk.Len() > 0 {
 		if err := emit(chunk); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
-	return page.Cursor(), nil
+	return keys, nil
 }

@@ -177,7 +177,7 @@ func NextStretch(spans []Span, density float64, before Second) (stretch Span, re
 // partly filled: where requests are counted, slices are few and long; where
 // only time counts, many and short.
 func (r *Reader) Slices(stretch Span, density float64) []Span {
-	pages := density * float64(stretch.Seconds()) / float64(r.PageSize)
+	pages := density * float64(stretch.Seconds()) / float64(r.pageSize())
 	each := float64(slicePages)
 	if !r.Budget.limited() {
 		each = shortSlicePages

@@ -27,7 +27,22 @@ type Reader struct {
 	Backoff time.Duration
 	// Log is told of each retry, for people; nil is silent.
 	Log func(msg string, args ...any)
+
+	slice *pageCount // of the slice that is read; nil before it begins
 }
+
+// forSlice is the reader for one slice and for those that it is cut into.
+func (r *Reader) forSlice() *Reader {
+	if r.slice != nil {
+		return r
+	}
+	one := *r
+	one.slice = &pageCount{}
+	return &one
+}
+
+// pageSize is how many conversations a page of the source has when it is full.
+func (r *Reader) pageSize() int { return r.Budget.account(r.ProjectID).pageSize(r.PageSize) }
 
 // Emit takes what was read, chunk by chunk.
 type Emit = func(context.Context, *Chunk) error
@@ -122,13 +137,14 @@ func (r *Reader) readSlices(ctx context.Context, slices []Span, emit Emit, under
 // readOne walks a slice that is counted among the walks, and counts it out;
 // where the slice is dense, it is read by parts.
 func (r *Reader) readOne(ctx context.Context, s Span, emit Emit, fn onFailure) error {
+	r = r.forSlice()
 	err := r.readWalk(ctx, &walk{Reader: r, span: s, ask: s, patience: unhurried, emit: emit})
 	var dense *denseError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &dense):
-		return r.readSlices(ctx, s.cut(dense.parts(s, r.PageSize)), emit, nil, fn)
+		return r.readSlices(ctx, s.cut(dense.parts(s, r.pageSize())), emit, nil, fn)
 	}
 	return fn(ctx, &SpanError{s, err})
 }

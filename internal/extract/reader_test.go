@@ -26,17 +26,22 @@ func reading(t *testing.T, source http.Handler) *Reader {
 	t.Helper()
 	server := httptest.NewServer(source)
 	t.Cleanup(server.Close)
+	return &Reader{
+		Source: newTestClient(t, server.URL, "v3"), AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", PageSize: 10,
+		Budget: NewBudget(BudgetOptions{}), Slots: semaphore.NewWeighted(4), Walks: semaphore.NewWeighted(4), Stats: &Stats{}, Backoff: time.Millisecond,
+	}
+}
+
+func newTestClient(t *testing.T, url, version string) *polyai.Client {
+	t.Helper()
 	client, err := polyai.New(polyai.Options{
-		BaseURL: server.URL, Key: func(context.Context, bool) (string, error) { return "made-up-key", nil },
+		BaseURL: url, APIVersion: version, Key: func(context.Context, bool) (string, error) { return "made-up-key", nil },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	return &Reader{
-		Source: client, AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", PageSize: 10,
-		Budget: NewBudget(BudgetOptions{}), Slots: semaphore.NewWeighted(4), Walks: semaphore.NewWeighted(4), Stats: &Stats{}, Backoff: time.Millisecond,
-	}
+	return client
 }
 
 // collector remembers the ids that a reader emits.
@@ -241,13 +246,13 @@ func TestADenseSliceIsCutAgain(t *testing.T) {
 		page := len(q.Get("cursor"))
 		spans.Store(q.Get("start_time")+q.Get("end_time"), until.Sub(from))
 		if until.Sub(from) > 13*time.Hour { // a day has more pages than are walked in a row
-			fmt.Fprintf(w, `{"conversations":[],"cursor":%q}`, strings.Repeat("x", page+1))
+			fmt.Fprintf(w, `{"conversations":[{"id":"%d"}],"cursor":%q}`, page, strings.Repeat("x", page+1))
 			return
 		}
 		fmt.Fprintf(w, `{"conversations":[{"id":%q}]}`, q.Get("start_time"))
 	}))
 	got := newCollector()
-	if err := r.ReadSpan(t.Context(), []Span{aDay}, got.emit); err != nil || len(got.ids) != recut {
+	if err := r.ReadSpan(t.Context(), []Span{aDay}, got.emit); err != nil || len(got.ids) != recut+maxPages {
 		t.Errorf("%v, %v", got.ids, err)
 	}
 }

@@ -3,12 +3,13 @@ package extract
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"convsync/internal/polyai"
 )
 
 const (
-	maxRestarts = 3  // of a slice whose cursor went stale
+	maxRestarts = 3  // of a slice whose cursor went stale, or whose list changed
 	maxPages    = 16 // that are good to walk in a row
 	mostPages   = 64 // of a slice, whatever is expected of it
 	recut       = 4  // parts that a dense slice is cut into, at least
@@ -19,8 +20,6 @@ const (
 type denseError struct{ seen sighting }
 
 func (e *denseError) Error() string { return "the slice is dense" }
-
-var errCursorRepeated = errors.New("the source repeated a cursor: it would answer the same pages for ever")
 
 // sighting is what a walk has seen of its slice. It guesses from this what is
 // to come, and a wrong guess costs requests and nothing else: which pages come
@@ -47,6 +46,12 @@ func (s *sighting) look(c *Chunk) {
 
 // shown is how many seconds lie between the conversations that were seen.
 func (s *sighting) shown() Second { return Second((s.last-s.first)/1e6) + 1 }
+
+// elsewhere reports whether what was seen does not lie where it was asked for.
+func (s *sighting) elsewhere(ask Span) bool {
+	first, last := Second(s.first/1e6), Second(s.last/1e6)
+	return last < ask.From-1 || first > ask.Until+1 || s.shown() > 4*(ask.Seconds()+2)
+}
 
 // density is in conversations a second. There is one more of them than there
 // are intervals between them.
@@ -77,14 +82,18 @@ type walk struct {
 	seen     sighting
 }
 
-// readSlice walks the pages of a slice to the last. A stale cursor begins it anew.
+// readSlice walks the pages of a slice to the last. It starts again from the
+// first page when a cursor went stale or the list changed between two pages.
 func (r *Reader) readSlice(ctx context.Context, w *walk) error {
 	for restarts := 0; ; restarts++ {
 		w.seen = sighting{}
 		err := w.pages(ctx)
-		stale := polyai.IsStaleCursor(err) || errors.Is(err, errCursorRepeated)
-		if err == nil || !stale || restarts == maxRestarts {
+		again := polyai.IsStaleCursor(err) || errors.Is(err, errCursorRepeated) || errors.Is(err, errListChanged)
+		switch {
+		case err == nil || !again:
 			return err
+		case restarts == maxRestarts:
+			return fmt.Errorf("gave up after the slice was read %d times: %w", restarts+1, err)
 		}
 		r.log("reading a slice again from its start", "slice", w.span.String(), "because", err.Error())
 		r.Stats.Retries.Add(1)
@@ -98,21 +107,19 @@ func (w *walk) pages(ctx context.Context) error {
 		Start: (w.ask.From - 1).Time(), End: (w.ask.Until + 1).Time(),
 		Limit: w.PageSize, IncludeLatency: true,
 	}
-	cursors := map[string]bool{}
+	pager := newPager(w.Budget.account(w.ProjectID), w.slice)
 	for pages := 1; ; pages++ {
-		next, err := w.page(ctx, q, w.look)
-		switch {
-		case err != nil:
+		got, err := w.page(ctx, q, w.look)
+		if err != nil {
 			return err
-		case next == "":
-			return nil
-		case cursors[next]:
-			return errCursorRepeated
+		}
+		more, err := pager.next(&q, got)
+		switch {
+		case err != nil || !more:
+			return err
 		case w.isDense(pages):
 			return &denseError{w.seen}
 		}
-		cursors[next] = true
-		q.Cursor = next
 	}
 }
 
@@ -130,8 +137,10 @@ func (w *walk) isDense(pages int) bool {
 		return false
 	case w.seen.first == 0: // nothing is known
 		return pages >= maxPages
+	case w.seen.elsewhere(w.ask): // the source ignores what it is asked for: parts would be as dense
+		return false
 	}
-	return pages >= mostPages || w.seen.rest(w.span, w.PageSize) > float64(maxPages*pages)
+	return pages >= mostPages || w.seen.rest(w.span, w.pageSize()) > float64(maxPages*pages)
 }
 
 // parts is how many slices are to be made of a dense one.

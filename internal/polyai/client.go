@@ -105,12 +105,9 @@ type ListQuery struct {
 	Start, End           time.Time
 	Limit                int    // conversations a page, 1 to 1000
 	Cursor               string // of the page before; "" for the first
+	Offset               int64  // rows to skip, where there is no cursor
 	IncludeLatency       bool
 }
-
-// offsetCursor begins a cursor of our own, for a page that names an offset: no
-// service can have made one like it.
-const offsetCursor = "\x00offset="
 
 func (c *Client) listURL(q *ListQuery) *url.URL {
 	values := url.Values{
@@ -124,18 +121,20 @@ func (c *Client) listURL(q *ListQuery) *url.URL {
 	if q.IncludeLatency {
 		values.Set("include_latency", "true")
 	}
-	if offset, ok := strings.CutPrefix(q.Cursor, offsetCursor); ok {
-		values.Set("offset", offset)
-	} else if q.Cursor != "" {
+	switch {
+	case q.Cursor != "":
 		values.Set("cursor", q.Cursor)
+	case q.Offset > 0:
+		values.Set("offset", strconv.FormatInt(q.Offset, 10))
 	}
 	u := c.base.JoinPath(c.options.APIVersion, url.PathEscape(q.AccountID), url.PathEscape(q.ProjectID), "conversations")
 	u.RawQuery = values.Encode()
 	return u
 }
 
-// pagesByOffset tells whether pages may be walked by offset where there is no cursor.
-func (c *Client) pagesByOffset() bool { return c.options.APIVersion != "v3" }
+// mayOmitNext reports whether a page that names no next page may still be
+// followed by one: v1 and v2 page by offset, and not every answer names the next.
+func (c *Client) mayOmitNext() bool { return c.options.APIVersion != "v3" }
 
 // List asks for a page. The caller closes it. Errors are [*APIError],
 // [*TransportError], or the key's own.
@@ -146,12 +145,7 @@ func (c *Client) List(ctx context.Context, q ListQuery) (*Page, error) {
 		cancel(nil)
 		return nil, err
 	}
-	page := newPage(res, c.describe(res.Request.URL), cancel, c.options.Timeouts.Idle, c.pagesByOffset())
-	page.limit = int64(q.Limit)
-	if offset, ok := strings.CutPrefix(q.Cursor, offsetCursor); ok {
-		page.offset, _ = strconv.ParseInt(offset, 10, 64)
-	}
-	return page, nil
+	return newPage(res, c.describe(res.Request.URL), cancel, c.options.Timeouts.Idle, c.mayOmitNext()), nil
 }
 
 // get sends a request, and once more when the key was refused and there is

@@ -64,9 +64,6 @@ func (e *TransportError) Error() string {
 
 func (e *TransportError) Unwrap() error { return e.Err }
 
-// errStalled says that nothing came for too long.
-var errStalled = errors.New("the answer stalled")
-
 // errNotAPage says that an answer is JSON, or its beginning, but no page.
 var errNotAPage = errors.New("the answer is no list of conversations")
 

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -15,22 +15,21 @@ import (
 
 // Page is an answer that is being read: its conversations one by one, then its cursor.
 type Page struct {
-	request  string
-	body     *idleReader
-	dec      *jsontext.Decoder
-	server   time.Time
-	byOffset bool
-	offset   int64 // of its first conversation
-	limit    int64 // that was asked for
-	count    int64 // conversations read
+	request     string
+	body        *idleReader
+	dec         *jsontext.Decoder
+	server      time.Time
+	mayOmitNext bool
 
 	inList, listed, done bool
-	cursor, next         string
+	cursor               string
+	offset               int64
+	offsetNamed          bool
 	err                  error
 }
 
-func newPage(res *http.Response, request string, cancel context.CancelCauseFunc, idle time.Duration, byOffset bool) *Page {
-	p := &Page{request: request, byOffset: byOffset}
+func newPage(res *http.Response, request string, cancel context.CancelCauseFunc, idle time.Duration, mayOmitNext bool) *Page {
+	p := &Page{request: request, mayOmitNext: mayOmitNext}
 	p.body = newIdleReader(res.Body, cancel, idle)
 	p.dec = jsontext.NewDecoder(p.body, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	p.server, _ = http.ParseTime(res.Header.Get("Date"))
@@ -65,7 +64,7 @@ func (p *Page) read() (Value, error) {
 		if p.inList {
 			if p.dec.PeekKind() != ']' {
 				v, err := p.dec.ReadValue()
-				p.count++
+				p.body.floor.conversation()
 				return Value(v), unexpected(err)
 			}
 			p.inList = false
@@ -120,10 +119,7 @@ func (p *Page) member() error {
 			p.cursor = v.Text()
 		}
 	case "next_offset":
-		p.next = ""
-		if n, err := strconv.ParseInt(v.Text(), 10, 64); err == nil && n > 0 {
-			p.next = offsetCursor + strconv.FormatInt(n, 10)
-		}
+		p.offset, p.offsetNamed = parseOffset(v)
 	}
 	return nil
 }
@@ -159,25 +155,41 @@ func (p *Page) describe(err error) error {
 	return &TransportError{Request: p.request, Err: err}
 }
 
-// Cursor leads to the next page; "" when this was the last. It is known once
-// Next has returned io.EOF.
-func (p *Page) Cursor() string {
-	if !p.done {
-		return ""
+// parseOffset reads next_offset. What is no number, and is not empty either,
+// names a next page without its offset: taking it for the end could lose rows.
+func parseOffset(v Value) (offset int64, named bool) {
+	text := v.Text()
+	if v.Kind() == Null || text == "" || text == "false" {
+		return 0, false
 	}
-	full := p.count > 0 && p.count >= p.limit
-	switch {
-	case p.cursor != "":
-		return p.cursor
-	case p.count == 0: // whatever it says: nothing lies behind an empty page
-		return ""
-	case p.byOffset && p.next == "" && full: // it names no next one, and there may be one
-		return offsetCursor + strconv.FormatInt(p.offset+p.count, 10)
-	case !p.byOffset && !full: // a service that goes by cursors is at its end
-		return ""
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(n) || n > math.MaxInt32 {
+		return 0, true
 	}
-	return p.next
+	return int64(max(n, 0)), n >= 0
 }
+
+// Link is where a page leads, as the source states it.
+type Link struct {
+	Cursor       string // "" if there is none
+	Offset       int64  // 0 if there is none, or if it cannot be read
+	OffsetNamed  bool   // there is an offset, in whatever form
+	MayBeOmitted bool   // another page may follow although the source names none (v1, v2)
+}
+
+// Named reports whether the source says that there is another page.
+func (l Link) Named() bool { return l.Cursor != "" || l.OffsetNamed }
+
+// Link returns where the page leads. It is empty until Next has returned io.EOF.
+func (p *Page) Link() Link {
+	if !p.done {
+		return Link{}
+	}
+	return Link{p.cursor, p.offset, p.offsetNamed, p.mayOmitNext}
+}
+
+// Cursor is the cursor of the next page; "" if there is none.
+func (p *Page) Cursor() string { return p.Link().Cursor }
 
 // Bytes is what was read so far, decompressed.
 func (p *Page) Bytes() int64 { return p.body.n }
@@ -188,46 +200,3 @@ func (p *Page) ServerTime() time.Time { return p.server }
 
 // Close ends the reading.
 func (p *Page) Close() error { return p.body.close() }
-
-// idleReader reads a body and ends the request when nothing comes for too long.
-type idleReader struct {
-	body    io.ReadCloser
-	cancel  context.CancelCauseFunc
-	idle    time.Duration
-	timer   *time.Timer
-	stalled atomic.Bool
-	n       int64
-}
-
-func newIdleReader(body io.ReadCloser, cancel context.CancelCauseFunc, idle time.Duration) *idleReader {
-	r := &idleReader{body: body, cancel: cancel, idle: idle}
-	r.timer = time.AfterFunc(idle, func() {
-		r.stalled.Store(true)
-		cancel(errStalled)
-	})
-	r.timer.Stop()
-	return r
-}
-
-func (r *idleReader) Read(b []byte) (int, error) {
-	r.timer.Reset(r.idle)
-	n, err := r.body.Read(b)
-	r.timer.Stop()
-	r.n += int64(n)
-	return n, err
-}
-
-// cause is why the reading ended, where it was for the time that passed.
-func (r *idleReader) cause() error {
-	if !r.stalled.Load() {
-		return nil
-	}
-	return fmt.Errorf("%w: nothing came for %s", errStalled, r.idle)
-}
-
-func (r *idleReader) close() error {
-	r.timer.Stop()
-	err := r.body.Close()
-	r.cancel(nil)
-	return err
-}

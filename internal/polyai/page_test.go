@@ -2,83 +2,71 @@ package polyai
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
 
-func TestOldVersionsPageByOffset(t *testing.T) {
+func TestPageLink(t *testing.T) {
 	t.Parallel()
-	const listed, limit = 25, 10
-	for name, next := range map[string]func(offset, shown int) string{
-		"the next offset is given":              func(offset, shown int) string { return fmt.Sprint(offset + shown) },
-		"it is given also behind the last page": func(offset, _ int) string { return fmt.Sprint(offset + limit) },
-		"it is null":                            func(int, int) string { return "null" },
-		"it is given as long as there is a further page": func(offset, shown int) string {
-			return map[bool]string{true: "null", false: fmt.Sprint(offset + shown)}[offset+shown == listed]
-		},
+	for members, want := range map[string]Link{
+		`"cursor":"x","next_offset":2`:     {Cursor: "x", Offset: 2, OffsetNamed: true},
+		`"cursor":7`:                       {Cursor: "7"},
+		`"cursor":null,"next_offset":2`:    {Offset: 2, OffsetNamed: true},
+		`"next_offset":"2"`:                {Offset: 2, OffsetNamed: true},
+		`"next_offset":2.0`:                {Offset: 2, OffsetNamed: true},
+		`"next_offset":0`:                  {OffsetNamed: true},
+		`"next_offset":1e300`:              {OffsetNamed: true},
+		`"next_offset":"page-2"`:           {OffsetNamed: true},
+		`"next_offset":-1`:                 {},
+		`"next_offset":null`:               {},
+		`"next_offset":""`:                 {},
+		`"next_offset":false,"cursor":""`:  {},
+		`"next_offset":9,"next_offset":10`: {Offset: 10, OffsetNamed: true},
+		`"other":1`:                        {},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			handler := func(w http.ResponseWriter, r *http.Request) {
-				offset, _ := strconv.Atoi(r.URL.Query().Get("offset"))
-				var shown []string
-				for i := offset; i < min(offset+limit, listed); i++ {
-					shown = append(shown, fmt.Sprintf(`{"id":"c-%d"}`, i))
-				}
-				fmt.Fprintf(w, `{"conversations":[%s],"cursor":null,"next_offset":%s}`, strings.Join(shown, ","), next(offset, len(shown)))
+		for version, omitted := range map[string]bool{"v3": false, "v2": true, "v1": true} {
+			client := serve(t, answer(`{"conversations":[{"id":"a"}],`+members+`}`), func(o *Options) { o.APIVersion = version })
+			_, page, err := readAll(t, client, someQuery)
+			want.MayBeOmitted = omitted
+			if got := page.Link(); err != nil || got != want {
+				t.Errorf("%s, %s: %+v, %v, want %+v", version, members, got, err, want)
 			}
-			client := serve(t, handler, func(o *Options) { o.APIVersion = "v1" })
-			query := someQuery
-			query.Limit = limit
-			seen := map[string]bool{}
-			for requests := 1; ; requests++ {
-				values, page, err := readAll(t, client, query)
-				if err != nil || requests > 4 {
-					t.Fatalf("after %d requests: %v", requests, err)
-				}
-				for _, v := range values {
-					seen[v] = true
-				}
-				if query.Cursor = page.Cursor(); query.Cursor == "" {
-					break
-				}
-			}
-			if len(seen) != listed {
-				t.Errorf("%d of %d were read", len(seen), listed)
-			}
-			if _, page, _ := readAll(t, serve(t, handler), someQuery); page.Cursor() != "" {
-				t.Error("a page of v3 that is not full is walked on by offset")
-			}
-		})
+		}
 	}
 }
 
-// TestAFullPageOfV3MayNameAnOffset where it has no cursor, and a cursor may look like one.
-func TestAFullPageOfV3MayNameAnOffset(t *testing.T) {
+func TestListQuery(t *testing.T) {
 	t.Parallel()
-	for next, want := range map[string]string{`"cursor":null,"next_offset":2`: "offset=2", `"cursor":"offset=7"`: "cursor=offset%3D7"} {
-		var asked []string
-		client := serve(t, func(w http.ResponseWriter, r *http.Request) {
-			asked = append(asked, r.URL.RawQuery)
-			fmt.Fprintf(w, `{"conversations":[{"id":"a"},{"id":"b"}],%s}`, next)
-		})
-		query := someQuery
-		query.Limit = 2
-		for range 2 {
-			_, page, err := readAll(t, client, query)
-			if err != nil {
+	for name, c := range map[string]struct {
+		cursor string
+		offset int64
+		want   string
+	}{
+		"first page":                    {"", 0, ""},
+		"offset":                        {"", 7, "offset=7"},
+		"cursor":                        {"x y", 0, "cursor=x+y"},
+		"cursor that looks like offset": {"offset=7", 3, "cursor=offset%3D7"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var asked string
+			client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				asked = r.URL.RawQuery
+				io.WriteString(w, `{"conversations":[]}`)
+			})
+			query := someQuery
+			query.Cursor, query.Offset = c.cursor, c.offset
+			if _, _, err := readAll(t, client, query); err != nil {
 				t.Fatal(err)
 			}
-			query.Cursor = page.Cursor()
-		}
-		if !strings.Contains("&"+asked[1]+"&", "&"+want+"&") {
-			t.Errorf("after %s it asks for %s", next, asked[1])
-		}
+			paged := strings.Contains(asked, "cursor=") || strings.Contains(asked, "offset=")
+			if paged != (c.want != "") || !strings.Contains("&"+asked+"&", c.want) {
+				t.Errorf("asked for %s, want %q", asked, c.want)
+			}
+		})
 	}
 }
 

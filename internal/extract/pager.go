@@ -1,0 +1,215 @@
+package extract
+
+import (
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"sync"
+
+	"convsync/internal/polyai"
+)
+
+const (
+	// maxIdlePages is how many pages in a row may bring no new conversation.
+	maxIdlePages = 5
+	// overlapShare of the rows of a page are asked for again with the next one,
+	// when pages are read by offset; one row at least. With more than one, a
+	// few rows that go away do not make the slice start again.
+	overlapShare = 50
+	maxTail      = 2000 // rows that are remembered in their order
+)
+
+var (
+	errCursorRepeated = errors.New("the source repeated a cursor: it would return the same pages forever")
+	errListChanged    = errors.New("the list changed while it was read by offset, and conversations may have been skipped")
+	errTooManyPages   = errors.New("the slice took far more pages than its conversations fill: " +
+		"reading on might never end; report it to PolyAI with this time range")
+	errNothingNew = fmt.Errorf("the source names page after page, but the last %d had no new conversation: "+
+		"reading on might never end; report it to PolyAI with this time range", maxIdlePages)
+)
+
+// isPaging reports whether a slice failed because its pages did not lead to its end.
+func isPaging(err error) bool {
+	for _, is := range []error{errCursorRepeated, errListChanged, errNothingNew, errTooManyPages} {
+		if errors.Is(err, is) {
+			return true
+		}
+	}
+	return false
+}
+
+// answered is a page that was read to its end.
+type answered struct {
+	keys []rowKey
+	link polyai.Link
+}
+
+// rowKey identifies a conversation of a list: a hash of its id, or of all of it
+// where it has none.
+type rowKey uint64
+
+var rowSeed = maphash.MakeSeed()
+
+func keyOf(v polyai.Value) rowKey {
+	for name, value := range v.Members() {
+		if name == "id" && value.Kind() != polyai.Null {
+			return rowKey(maphash.Bytes(rowSeed, value))
+		}
+	}
+	return rowKey(maphash.Bytes(rowSeed, v))
+}
+
+// pager decides which page of a slice comes next, and where the last one is. It
+// checks that pages fit together: offsets count rows from the start of a list
+// that may shrink or grow meanwhile.
+type pager struct {
+	account *account
+	pages   *pageCount
+	seen    map[rowKey]bool
+	cursors map[string]bool
+	tail    []rowKey // the last rows, oldest first
+	overlap int      // rows that the current page repeats of those before
+	probe   bool     // the current page lies behind the last row that there seems to be
+	rows    int      // of the largest page
+	before  int      // rows of the page before
+	idle    int      // pages in a row that brought nothing new
+}
+
+func newPager(a *account, pages *pageCount) *pager {
+	return &pager{account: a, pages: pages, seen: map[rowKey]bool{}, cursors: map[string]bool{}}
+}
+
+// next takes in a page that was asked for by q, and turns q into the query of
+// the next one; more is false after the last.
+func (p *pager) next(q *polyai.ListQuery, got *answered) (more bool, err error) {
+	fresh, err := p.take(got.keys)
+	if err == nil {
+		err = p.pages.add(fresh, p.rows)
+	}
+	if err != nil {
+		return false, err
+	}
+	p.idle++
+	if fresh > 0 {
+		p.idle = 0
+		p.account.learnRows(p.before)
+	}
+	p.before = len(got.keys)
+	if got.link.Named() {
+		p.account.learnNamed()
+	}
+	switch {
+	case !p.hasNext(got, fresh):
+		return false, nil
+	case p.cursors[got.link.Cursor]:
+		return false, errCursorRepeated
+	case p.idle == maxIdlePages:
+		return false, errNothingNew
+	case got.link.Cursor == "":
+		p.nextOffset(q, got, fresh)
+		return true, nil
+	}
+	p.cursors[got.link.Cursor] = true
+	q.Cursor, p.overlap, p.probe = got.link.Cursor, 0, false
+	return true, nil
+}
+
+// hasNext reports whether a page is followed by another one. It trusts what the
+// source says, and not the number of rows: the source may return fewer than it
+// was asked for.
+func (p *pager) hasNext(got *answered, fresh int) bool {
+	switch {
+	case got.link.Cursor != "":
+		return true
+	case len(got.keys) == 0: // nothing lies behind an empty page, whatever it says
+		return false
+	case got.link.OffsetNamed:
+		return true
+	case !got.link.MayBeOmitted || p.account.namesNext():
+		return false
+	}
+	// The source never names a next page: go on until a page brings nothing
+	// beyond its overlap although it had room for more.
+	return fresh > 0 || len(got.keys) >= p.rows
+}
+
+// nextOffset asks for the rows behind those of the page, and for the last of
+// them once more. A page that had room for more rows than its overlap, and had
+// none, is followed by a probe without overlap, which must be empty.
+func (p *pager) nextOffset(q *polyai.ListQuery, got *answered, fresh int) {
+	end := q.Offset + int64(len(got.keys))
+	if q.Cursor != "" { // where that page began is not known
+		end = got.link.Offset
+		if end == 0 {
+			end = int64(len(p.seen))
+		}
+	}
+	// In pages of one row an overlap has no room.
+	p.overlap, p.probe = 0, fresh == 0 && (len(got.keys) < p.rows || p.rows == 1)
+	if !p.probe {
+		p.overlap = int(min(int64(max(1, len(got.keys)/overlapShare)), end))
+	}
+	q.Cursor, q.Offset, q.Limit = "", end-int64(p.overlap), max(q.Limit, p.overlap+1)
+}
+
+// take takes in the rows of a page and returns how many are new.
+func (p *pager) take(keys []rowKey) (fresh int, err error) {
+	repeated, ok := p.match(keys)
+	if !ok {
+		return 0, errListChanged
+	}
+	for _, key := range keys {
+		if !p.seen[key] {
+			p.seen[key] = true
+			fresh++
+		}
+	}
+	p.rows = max(p.rows, len(keys))
+	p.tail = append(p.tail, keys[repeated:]...)
+	if excess := len(p.tail) - maxTail; excess > 0 {
+		p.tail = append(p.tail[:0], p.tail[excess:]...)
+	}
+	return fresh, nil
+}
+
+// match reports how many rows at the beginning of a page repeat the last rows
+// before it. Where an overlap was asked for, there must be some, up to and
+// with the last: else rows went away, and others slipped through. More than were
+// asked for mean that rows came in before them, which hides none.
+func (p *pager) match(keys []rowKey) (repeated int, ok bool) {
+	if p.overlap == 0 {
+		return 0, !p.probe || len(keys) == 0
+	}
+	for i := range keys {
+		n := min(i+1, len(p.tail))
+		if slices.Equal(keys[i+1-n:i+1], p.tail[len(p.tail)-n:]) {
+			return i + 1, true
+		}
+	}
+	return 0, false
+}
+
+const (
+	freePages = 256 // of a slice, before they are compared with what they bring
+	leastFill = 64  // at least one row in so many of a full page, on average
+)
+
+// pageCount bounds the pages of a slice, together with the slices that it is cut
+// into, by what they bring. It is safe for concurrent use.
+type pageCount struct {
+	mu                 sync.Mutex
+	pages, fresh, most int // pages, conversations, rows of the largest page
+}
+
+func (c *pageCount) add(fresh, most int) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pages++
+	c.fresh += fresh
+	c.most = max(c.most, most)
+	if c.pages > freePages+leastFill*c.fresh/max(c.most, 1) {
+		return errTooManyPages
+	}
+	return nil
+}

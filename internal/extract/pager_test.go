@@ -1,0 +1,367 @@
+package extract
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"convsync/internal/polyai"
+)
+
+// naming is how an API that pages by offset names the next page.
+type naming int
+
+const (
+	namesNext   naming = iota // while there is one
+	namesAlways               // also behind the last page
+	namesAsked                // always, as offset + limit, whatever limit is used
+	namesSame                 // while there is one, as the offset of this page
+	namesNever                // v1 and v2 only
+)
+
+// offsetList is a list that is read by offset, newest first.
+type offsetList struct {
+	rows   []int
+	most   int // rows of a page, whatever is asked for
+	naming naming
+	v3     bool
+}
+
+func (l *offsetList) answer(offset, limit int) (rows []int, link polyai.Link) {
+	from := min(offset, len(l.rows))
+	end := min(from+min(limit, l.most), len(l.rows))
+	link.MayBeOmitted = !l.v3
+	next, more := end, end < len(l.rows)
+	switch l.naming {
+	case namesAlways:
+		more = true
+	case namesAsked:
+		next, more = offset+limit, true
+	case namesSame:
+		next = offset
+	case namesNever:
+		more = false
+	case namesNext:
+	}
+	if more {
+		link.OffsetNamed, link.Offset = true, int64(next)
+	}
+	return l.rows[from:end], link
+}
+
+// read walks the list as a slice is, without a source; before is called before each page.
+func (l *offsetList) read(a *account, limit int, before func()) (got map[int]bool, requests int, err error) {
+	pager := newPager(a, &pageCount{})
+	q := &polyai.ListQuery{Limit: limit}
+	got = map[int]bool{}
+	for more := true; more && err == nil; {
+		before()
+		requests++
+		rows, link := l.answer(int(q.Offset), q.Limit)
+		page := &answered{link: link}
+		for _, row := range rows {
+			got[row] = true
+			page.keys = append(page.keys, rowKey(row))
+		}
+		more, err = pager.next(q, page)
+	}
+	return got, requests, err
+}
+
+func numbers(n int) []int {
+	rows := make([]int, n)
+	for i := range rows {
+		rows[i] = i + 1
+	}
+	return rows
+}
+
+func TestPager(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		list     offsetList
+		limit    int
+		requests int // at most
+	}{
+		"LimitLowered":       {offsetList{numbers(450), 100, namesNext, true}, 500, 5},
+		"LimitLoweredAlways": {offsetList{numbers(450), 100, namesAlways, true}, 500, 7},
+		"LimitLoweredAsked":  {offsetList{numbers(450), 100, namesAsked, false}, 500, 7},
+		"LimitLoweredNever":  {offsetList{numbers(450), 100, namesNever, false}, 500, 6},
+		"OffsetStands":       {offsetList{numbers(450), 100, namesSame, true}, 100, 5},
+		"LastPageFull":       {offsetList{numbers(300), 100, namesNext, true}, 100, 4},
+		"LastPageFullNever":  {offsetList{numbers(298), 100, namesNever, false}, 100, 5},
+		"OnePage":            {offsetList{numbers(7), 100, namesNext, true}, 100, 1},
+		"OnePageNever":       {offsetList{numbers(7), 100, namesNever, false}, 100, 2},
+		"OneRowNever":        {offsetList{numbers(1), 100, namesNever, false}, 100, 3},
+		"Empty":              {offsetList{nil, 100, namesAlways, false}, 100, 1},
+		"PagesOfOne":         {offsetList{numbers(20), 1000, namesNext, false}, 1, 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, requests, err := c.list.read(newAccount(), c.limit, func() {})
+			if err != nil || len(got) != len(c.list.rows) || requests > c.requests {
+				t.Errorf("%d of %d rows in %d requests, %v", len(got), len(c.list.rows), requests, err)
+			}
+		})
+	}
+}
+
+// TestPagerChangingList: whatever a list loses or gains between two pages, a walk either fails
+// or has all rows that were there throughout.
+func TestPagerChangingList(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		list := offsetList{
+			rows:   numbers(rapid.IntRange(0, 60).Draw(t, "rows")),
+			most:   rapid.SampledFrom([]int{2, 3, 7, 10, 60, 200}).Draw(t, "most"),
+			naming: naming(rapid.IntRange(0, 4).Draw(t, "naming")),
+		}
+		list.v3 = list.naming != namesNever && rapid.Bool().Draw(t, "v3")
+		next := 1000
+		throughout := map[int]bool{}
+		for _, row := range list.rows {
+			throughout[row] = true
+		}
+		pages := 0
+		change := func() {
+			if pages++; pages > 30 { // a list that grows as fast as it is read has no end
+				return
+			}
+			for range rapid.SampledFrom([]int{0, 0, 1, 1, 3}).Draw(t, "changes") {
+				at := rapid.IntRange(0, len(list.rows)).Draw(t, "at")
+				switch rapid.IntRange(0, 2).Draw(t, "kind") {
+				case 0:
+					if at < len(list.rows) {
+						delete(throughout, list.rows[at])
+						list.rows = slices.Delete(list.rows, at, at+1)
+					}
+				case 1:
+					at = 0
+					fallthrough
+				default:
+					next++
+					list.rows = slices.Insert(list.rows, at, next)
+				}
+			}
+		}
+		got, _, err := list.read(newAccount(), rapid.SampledFrom([]int{1, 2, 10, 100}).Draw(t, "limit"), change)
+		if err != nil {
+			if !isPaging(err) {
+				t.Fatal(err)
+			}
+			return
+		}
+		for row := range throughout {
+			if !got[row] {
+				t.Fatalf("row %d is missing, and nothing was reported", row)
+			}
+		}
+	})
+}
+
+// TestPagerTolerates changes that hide nothing, without another walk.
+func TestPagerTolerates(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*offsetList, int){
+		"NewRows":       func(l *offsetList, n int) { l.rows = append([]int{-2 * n, -2*n - 1}, l.rows...) },
+		"OneGone":       func(l *offsetList, n int) { l.rows = slices.Delete(l.rows, 3, 4) },
+		"OneGoneOneNew": func(l *offsetList, n int) { l.rows[0], l.rows[1] = -n, l.rows[0] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			list := offsetList{numbers(450), 100, namesNext, true}
+			n := 0
+			got, _, err := list.read(newAccount(), 100, func() {
+				if n++; n > 1 {
+					change(&list, n)
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, row := range list.rows {
+				if row > 0 && !got[row] {
+					t.Errorf("row %d is missing", row)
+				}
+			}
+		})
+	}
+}
+
+func TestPagerLearns(t *testing.T) {
+	t.Parallel()
+	a := newAccount()
+	list := offsetList{numbers(250), 100, namesNext, false}
+	if _, _, err := list.read(a, 500, func() {}); err != nil || a.pageSize(500) != 100 || a.pageSize(50) != 50 {
+		t.Errorf("pages of %d rows, %v; the source has 100", a.pageSize(500), err)
+	}
+	list.rows = list.rows[:7]
+	if _, requests, err := list.read(a, 500, func() {}); err != nil || requests != 1 {
+		t.Errorf("%d requests for a page without a next one, where the source names it if there is one: %v", requests, err)
+	}
+	if a.pageSize(500) != 100 {
+		t.Errorf("a last page of 7 rows changed the size to %d", a.pageSize(500))
+	}
+}
+
+// listed is an offsetList behind HTTP, in which a row goes whenever a first page was served.
+type listed struct {
+	mu     sync.Mutex
+	list   offsetList
+	shrink int // how often
+}
+
+func (l *listed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	offset, _ := strconv.Atoi(r.URL.Query().Get("offset"))
+	limit, _ := strconv.Atoi(r.URL.Query().Get("limit"))
+	rows, link := l.list.answer(offset, limit)
+	page := map[string]any{"cursor": nil}
+	conversations := []any{}
+	for _, row := range rows {
+		conversations = append(conversations, map[string]any{"id": fmt.Sprint(row), "started_at": "2026-06-01T00:00:00Z"})
+	}
+	page["conversations"] = conversations
+	if link.OffsetNamed {
+		page["next_offset"] = link.Offset
+	}
+	_ = json.NewEncoder(w).Encode(page) // a client that is gone needs no answer
+	if offset == 0 && l.shrink > 0 {
+		l.shrink--
+		l.list.rows = slices.Delete(l.list.rows, 0, 3)
+	}
+}
+
+// readingOf makes a reader of a version of the API.
+func readingOf(t *testing.T, version string, source http.Handler) *Reader {
+	t.Helper()
+	r := reading(t, source)
+	server := httptest.NewServer(source)
+	t.Cleanup(server.Close)
+	r.Source = newTestClient(t, server.URL, version)
+	return r
+}
+
+func TestReaderOffset(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		version string
+		listed  *listed
+		err     error
+	}{
+		"LimitLowered":   {"v3", &listed{list: offsetList{numbers(45), 4, namesNext, true}}, nil},
+		"LimitLoweredV1": {"v1", &listed{list: offsetList{numbers(45), 4, namesNever, false}}, nil},
+		"ShrinksTwice":   {"v2", &listed{list: offsetList{numbers(45), 10, namesNext, false}, shrink: 2}, nil},
+		"ShrinksTwiceV3": {"v3", &listed{list: offsetList{numbers(45), 10, namesNext, true}, shrink: 2}, nil},
+		"ShrinksAlways":  {"v2", &listed{list: offsetList{numbers(45), 10, namesNext, false}, shrink: 10}, errListChanged},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := readingOf(t, c.version, c.listed)
+			got := newCollector()
+			failed, err := r.ReadParts(t.Context(), []Span{{aDay.From, aDay.From + 1}}, got.emit, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.err != nil {
+				if len(failed) != 1 || !errors.Is(failed[0], c.err) || r.Stats.Requests.Load() != 2*(maxRestarts+1) {
+					t.Errorf("failed %v after %d requests, want %v", failed, r.Stats.Requests.Load(), c.err)
+				}
+				return
+			}
+			for _, row := range c.listed.list.rows {
+				if got.ids[fmt.Sprint(row)] == 0 {
+					t.Errorf("row %d was not read; failed: %v", row, failed)
+				}
+			}
+		})
+	}
+}
+
+// TestReaderEndless: a source whose pages do not end costs a bounded number of requests.
+func TestReaderEndless(t *testing.T) {
+	t.Parallel()
+	row := func(id int) string {
+		return fmt.Sprintf(`{"id":"%d","started_at":"2026-06-01T00:00:%02dZ"}`, id, id%60)
+	}
+	for name, c := range map[string]struct {
+		page func(n int) string // of request n, from 1
+		err  error
+		most int64
+	}{
+		"FreshCursorEmptyPages": {func(n int) string {
+			if n > 3 {
+				return fmt.Sprintf(`{"conversations":[],"cursor":"%d"}`, n)
+			}
+			return fmt.Sprintf(`{"conversations":[%s],"cursor":"%d"}`, row(n), n)
+		}, errNothingNew, 8},
+		"FreshCursorSamePage": {func(n int) string { return fmt.Sprintf(`{"conversations":[%s],"cursor":"%d"}`, row(1), n) }, errNothingNew, 6},
+		"CursorsCycle":        {func(n int) string { return fmt.Sprintf(`{"conversations":[%s],"cursor":"%d"}`, row(n%3), n%3) }, errCursorRepeated, 16},
+		"OffsetIgnored":       {func(int) string { return `{"conversations":[` + row(1) + `,` + row(2) + `],"next_offset":2}` }, errNothingNew, 6},
+		"FewRowsEachPage": {func(n int) string {
+			if n == 1 {
+				rows := row(0)
+				for i := range 499 {
+					rows += "," + row(i+1)
+				}
+				return `{"conversations":[` + rows + `],"cursor":"1"}`
+			}
+			if n%5 != 0 {
+				return fmt.Sprintf(`{"conversations":[],"cursor":"%d"}`, n)
+			}
+			return fmt.Sprintf(`{"conversations":[%s],"cursor":"%d"}`, row(1000+n), n)
+		}, errTooManyPages, 340},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			n := 0
+			r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				mu.Lock()
+				defer mu.Unlock()
+				n++
+				fmt.Fprint(w, c.page(n))
+			}))
+			failed, err := r.ReadParts(t.Context(), []Span{{aDay.From, aDay.From + 1}}, newCollector().emit, nil)
+			if err != nil || len(failed) != 1 || !errors.Is(failed[0], c.err) || r.Stats.Requests.Load() > c.most {
+				t.Errorf("failed %v, %v after %d requests, want %v", failed, err, r.Stats.Requests.Load(), c.err)
+			}
+		})
+	}
+}
+
+// TestWalkIsDense/FilterIgnored: a source that returns all it has, whatever times it is asked
+// for, is not cut into ever smaller slices.
+func TestWalkIsDense(t *testing.T) {
+	t.Parallel()
+	hour := Span{aDay.From, aDay.From + 3600}
+	micros := func(s Second) polyai.Micros { return polyai.Micros(s) * 1e6 }
+	for name, c := range map[string]struct {
+		seen sighting
+		want bool
+	}{
+		"Dense":         {sighting{400, micros(hour.From), micros(hour.From + 10)}, true},
+		"FewPages":      {sighting{40, micros(hour.From), micros(hour.Until)}, false},
+		"FilterIgnored": {sighting{4000, micros(hour.From - day), micros(hour.From + day)}, false},
+		"AllBefore":     {sighting{400, micros(hour.From - 20), micros(hour.From - 10)}, false},
+		"AllAfter":      {sighting{400, micros(hour.Until + 20), micros(hour.Until + 30)}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := &Reader{PageSize: 10, Budget: NewBudget(BudgetOptions{})}
+			w := &walk{Reader: r, span: hour, ask: hour, patience: unhurried, seen: c.seen}
+			if got := w.isDense(c.seen.conversations / 10); got != c.want {
+				t.Errorf("dense: %t", got)
+			}
+		})
+	}
+}
