@@ -1,0 +1,153 @@
+package extract
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"convsync/internal/polyai"
+)
+
+// dripping is a source whose answers stall after a while, each.
+type dripping struct {
+	after    time.Duration
+	began    time.Time
+	mu       sync.Mutex
+	inFlight int
+	most     int // at once, after the first have failed
+}
+
+func (d *dripping) List(ctx context.Context, _ polyai.ListQuery) (*polyai.Page, error) {
+	d.mu.Lock()
+	d.inFlight++
+	if time.Since(d.began) > d.after+time.Second {
+		d.most = max(d.most, d.inFlight)
+	}
+	d.mu.Unlock()
+	err := sleep(ctx, d.after)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.inFlight--
+	if err != nil {
+		return nil, err
+	}
+	return nil, &polyai.TransportError{Request: "GET", Err: errors.New("the answer stalled")}
+}
+
+// readerOf makes a reader of a project without a server.
+func readerOf(source Source, project string, b *Budget, slots *semaphore.Weighted) *Reader {
+	return &Reader{
+		Source: source, ProjectID: project, PageSize: 10, Budget: b, Stats: &Stats{},
+		Slots: slots, Walks: semaphore.NewWeighted(4),
+	}
+}
+
+func TestReaderStuck(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		alive       bool
+		least, most time.Duration
+	}{
+		"FromTheStart": {false, 2 * time.Minute, 4 * time.Minute},
+		"Later":        {true, 8 * time.Minute, 20 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := readerOf(&dripping{after: 61 * time.Second}, "a", NewBudget(BudgetOptions{}), anySlots)
+				if c.alive {
+					r.Budget.account("a").receive(time.Now())
+				}
+				began := time.Now()
+				_, err := r.Open(t.Context(), aDay, began, func(time.Time) Emit { return nil })
+				if err == nil {
+					_, err = r.ReadParts(t.Context(), aDay.cut(64), newCollector().emit, nil)
+				}
+				if took := time.Since(began); !errors.Is(err, errAskLater) || took < c.least || took > c.most {
+					t.Errorf("after %s: %v", took, err)
+				}
+			})
+		})
+	}
+}
+
+func TestReaderStuckAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		source := &dripping{after: 61 * time.Second, began: time.Now()}
+		slots := semaphore.NewWeighted(4)
+		stuck := readerOf(source, "a", NewBudget(BudgetOptions{}), slots)
+		stuck.Budget.account("a").receive(time.Now())
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		var reading sync.WaitGroup
+		reading.Go(func() { _, _ = stuck.ReadParts(ctx, aDay.cut(8), newCollector().emit, nil) })
+		if err := sleep(ctx, 5*time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if !slots.TryAcquire(3) {
+			t.Error("a stuck project holds more than one permit")
+		} else {
+			slots.Release(3)
+		}
+		stop()
+		reading.Wait()
+		if source.most > 1 {
+			t.Errorf("%d requests of a stuck project at once", source.most)
+		}
+	})
+}
+
+func TestAccount(t *testing.T) {
+	t.Parallel()
+	at := func(seconds int) time.Time { return aDay.From.Time().Add(time.Duration(seconds) * time.Second) }
+	for name, c := range map[string]struct {
+		use  func(a *account)
+		over bool
+	}{
+		"Overlapping": {func(a *account) {
+			for range 8 {
+				a.failed(at(0), at(100), 0)
+			}
+		}, false},
+		"InSequence":   {func(a *account) { a.failed(at(0), at(100), 0); a.failed(at(110), at(160), 0) }, true},
+		"PageBetween":  {func(a *account) { a.failed(at(0), at(100), 0); a.pageRead(); a.failed(at(110), at(160), 0) }, false},
+		"AlreadyAlive": {func(a *account) { a.receive(at(0)); a.failed(at(0), at(800), 0) }, false},
+		"AliveTooLong": {func(a *account) { a.receive(at(0)); a.failed(at(0), at(900), 0) }, true},
+		"SlowReader":   {func(a *account) { a.receive(at(5000)); a.failed(at(0), at(5010), 0) }, false},
+		"Pauses":       {func(a *account) { a.failed(at(0), at(1), 14*time.Minute); a.failed(at(850), at(851), time.Minute) }, false},
+		"PausesTooLong": {func(a *account) {
+			a.failed(at(0), at(1), 14*time.Minute)
+			a.failed(at(850), at(851), 2*time.Minute)
+		}, true},
+		"PausesAtOnce": {func(a *account) {
+			for range 8 {
+				a.failed(at(0), at(1), 5*time.Minute)
+			}
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newAccount()
+			c.use(a)
+			if err := a.exhausted(); errors.Is(err, errAskLater) != c.over {
+				t.Errorf("exhausted: %v", err)
+			}
+		})
+	}
+}
+
+func TestAccountPerProject(t *testing.T) {
+	t.Parallel()
+	b := NewBudget(BudgetOptions{})
+	for b.account("a").mayRetry() {
+	}
+	if !b.account("b").mayRetry() {
+		t.Error("a project has no retries because another one used up its own")
+	}
+}
