@@ -106,7 +106,8 @@ func serveUntil(ctx context.Context, listener net.Listener, handler http.Handler
 }
 
 // faultNames are what --fault takes.
-var faultNames = []string{"429", "500", "502", "503", "reset", "cut", "stall", "malformed", "stale_cursor", "repeat_cursor"}
+var faultNames = []string{"429", "500", "502", "503", "reset", "cut", "stall", "malformed", "stale_cursor", "repeat_cursor",
+	"fresh_cursor", "cycle_cursor", "erase_first", "drip"}
 
 func (o *simulateOptions) parseFaults() (simulate.Faults, error) {
 	f := simulate.Faults{RateLimit: o.rateLimit, RetryAfter: simulate.RetryAfter(o.retryAfter), Latency: o.latency, Share: map[simulate.Fault]float64{}}

@@ -43,6 +43,7 @@ type account struct {
 	pausedUntil  time.Time
 	pageRows     int  // of the largest page that was followed by another one
 	nextWasNamed bool // the source names the next page where there is one
+	endless      int  // slices in a row whose pages did not come to an end
 }
 
 func newAccount() *account { return &account{alone: make(chan struct{}, 1)} }
@@ -153,6 +154,32 @@ func (a *account) namesNext() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.nextWasNamed
+}
+
+// sliceRead notes that a slice was read to its end.
+func (a *account) sliceRead() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.endless = 0
+}
+
+// sliceEndless notes that the pages of a slice brought nothing new.
+func (a *account) sliceEndless() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.endless++
+}
+
+// maxIdlePages is how many pages of a slice in a row may bring no new
+// conversation: fewer where slice after slice failed for that, since the source
+// then names a next page behind every page.
+func (a *account) maxIdlePages() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.endless >= maxEndless {
+		return 1
+	}
+	return maxIdlePages
 }
 
 // pageSize is how many rows a page has that was asked for with a limit: fewer

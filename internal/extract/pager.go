@@ -2,7 +2,6 @@ package extract
 
 import (
 	"errors"
-	"fmt"
 	"hash/maphash"
 	"slices"
 	"sync"
@@ -11,8 +10,10 @@ import (
 )
 
 const (
-	// maxIdlePages is how many pages in a row may bring no new conversation.
+	// maxIdlePages is how many pages of a slice in a row may bring no new
+	// conversation; after maxEndless slices that had more, it is one.
 	maxIdlePages = 5
+	maxEndless   = 3
 	// overlapShare of the rows of a page are asked for again with the next one,
 	// when pages are read by offset; one row at least. With more than one, a
 	// few rows that go away do not make the slice start again.
@@ -25,8 +26,8 @@ var (
 	errListChanged    = errors.New("the list changed while it was read by offset, and conversations may have been skipped")
 	errTooManyPages   = errors.New("the slice took far more pages than its conversations fill: " +
 		"reading on might never end; report it to PolyAI with this time range")
-	errNothingNew = fmt.Errorf("the source names page after page, but the last %d had no new conversation: "+
-		"reading on might never end; report it to PolyAI with this time range", maxIdlePages)
+	errNothingNew = errors.New("the source names page after page, but the last ones had no new conversation: " +
+		"reading on might never end; report it to PolyAI with this time range")
 )
 
 // isPaging reports whether a slice failed because its pages did not lead to its end.
@@ -104,7 +105,7 @@ func (p *pager) next(q *polyai.ListQuery, got *answered) (more bool, err error) 
 		return false, nil
 	case p.cursors[got.link.Cursor]:
 		return false, errCursorRepeated
-	case p.idle == maxIdlePages:
+	case p.idle >= p.account.maxIdlePages():
 		return false, errNothingNew
 	case got.link.Cursor == "":
 		p.nextOffset(q, got, fresh)

@@ -90,7 +90,13 @@ func (r *Reader) readSlice(ctx context.Context, w *walk) error {
 		err := w.pages(ctx)
 		again := polyai.IsStaleCursor(err) || errors.Is(err, errCursorRepeated) || errors.Is(err, errListChanged)
 		switch {
-		case err == nil || !again:
+		case err == nil:
+			w.Budget.account(w.ProjectID).sliceRead()
+			return nil
+		case errors.Is(err, errNothingNew):
+			w.Budget.account(w.ProjectID).sliceEndless()
+			return err
+		case !again:
 			return err
 		case restarts == maxRestarts:
 			return fmt.Errorf("gave up after the slice was read %d times: %w", restarts+1, err)

@@ -5,19 +5,20 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
 
-// ServeHTTP answers GET /v3/{account}/{project}/conversations, and all that is
-// at /v1/webhook-endpoints.
+// ServeHTTP answers GET /v3/{account}/{project}/conversations, the same of v1
+// and v2, which page by offset, and all that is at /v1/webhook-endpoints.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	count := s.requests.Add(1)
 	if !pause(hr, s.o.Faults.Latency) {
 		return
 	}
 	ids := random(mix(s.o.Seed ^ uint64(count)))
-	r := &request{Request: hr, now: s.now(), id: string(appendUUID(nil, ids.next(), ids.next())), fault: s.o.Faults.of(count, s.o.Seed)}
+	r := &request{Request: hr, number: count, now: s.now(), id: string(appendUUID(nil, ids.next(), ids.next())), fault: s.o.Faults.of(count, s.o.Seed)}
 	w.Header().Set("X-PolyAI-Correlation-Id", r.id)
 	w.Header().Set("Date", r.now.Format(http.TimeFormat))
 	if s.fails(w, r) {
@@ -53,7 +54,7 @@ func pause(r *http.Request, d time.Duration) bool {
 
 // admit finds the project of a request that may see it; else it has been refused.
 func (s *Simulator) admit(w http.ResponseWriter, r *request, count int64) *Project {
-	account, project, ok := listPath(r.URL)
+	version, account, project, ok := listPath(r.URL)
 	switch {
 	case !ok:
 		fail(w, r.id, http.StatusNotFound, "NOT_FOUND", "There is nothing at this path; the list is at /v3/{account_id}/{project_id}/conversations.")
@@ -70,6 +71,7 @@ func (s *Simulator) admit(w http.ResponseWriter, r *request, count int64) *Proje
 	if p == nil {
 		fail(w, r.id, http.StatusNotFound, "PROJECT_NOT_FOUND", "Project ID does not exist.")
 	}
+	r.version = version
 	return p
 }
 
@@ -99,11 +101,15 @@ func (s *Simulator) answerList(w http.ResponseWriter, r *request, p *Project) {
 		return
 	}
 	l := list{query: q, environment: s.environment(p.AccountID, p.ID, q.environment), now: r.now.UnixMicro(),
-		binding: bind(values, scope), overlap: s.o.Deviations.PageOverlap}
-	if r.fault == RepeatCursor {
-		l.repeat = values.Get("cursor")
+		binding: bind(values, scope), overlap: s.o.Deviations.PageOverlap, paging: s.pagingOf(r.version)}
+	if s.o.PageRows > 0 {
+		q.limit = min(q.limit, s.o.PageRows)
 	}
+	l.misbehave(r.fault, values.Get("cursor"), r.number)
 	s.send(w, r, &l)
+	if r.fault == EraseFirst {
+		l.eraseFirst()
+	}
 }
 
 func failQuery(w http.ResponseWriter, id string, err error) {
@@ -114,18 +120,18 @@ func failQuery(w http.ResponseWriter, id string, err error) {
 	fail(w, id, http.StatusBadRequest, b.code, b.message)
 }
 
-// listPath takes account and project out of the path, which may be escaped.
-func listPath(u *url.URL) (account, project string, ok bool) {
+// listPath takes version, account and project out of the path, which may be escaped.
+func listPath(u *url.URL) (version, account, project string, ok bool) {
 	parts := strings.Split(strings.TrimSuffix(u.EscapedPath(), "/"), "/")
-	if len(parts) != 5 || parts[0] != "" || parts[1] != "v3" || parts[4] != "conversations" {
-		return "", "", false
+	if len(parts) != 5 || parts[0] != "" || !slices.Contains([]string{"v1", "v2", "v3"}, parts[1]) || parts[4] != "conversations" {
+		return "", "", "", false
 	}
 	account, err := url.PathUnescape(parts[2])
 	if err != nil {
-		return "", "", false
+		return "", "", "", false
 	}
 	project, err = url.PathUnescape(parts[3])
-	return account, project, err == nil
+	return parts[1], account, project, err == nil
 }
 
 // fail answers with the error document of the API.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 )
 
 var gzips = sync.Pool{New: func() any {
@@ -22,6 +23,10 @@ var errCut = errors.New("the body is cut")
 // as the request's fault lets through.
 func (s *Simulator) send(w http.ResponseWriter, r *request, l *list) {
 	w.Header().Set("Content-Type", "application/json")
+	if r.fault == DripBody {
+		drip(w, r)
+		return
+	}
 	b := body{dst: w, flush: func() { _ = http.NewResponseController(w).Flush() }, left: s.o.Faults.afterBytes()}
 	if s.o.Gzip && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		w.Header().Set("Content-Encoding", "gzip")
@@ -35,6 +40,16 @@ func (s *Simulator) send(w http.ResponseWriter, r *request, l *list) {
 	}
 	b.then = interruption(w, r)
 	_ = l.write(&b)
+}
+
+// drip answers a blank a second.
+func drip(w http.ResponseWriter, r *request) {
+	for pause(r.Request, time.Second) {
+		if _, err := io.WriteString(w, " "); err != nil {
+			return
+		}
+		_ = http.NewResponseController(w).Flush() // a client that left is noticed above
+	}
 }
 
 // interruption is what happens to a body in its middle; nil for nothing.

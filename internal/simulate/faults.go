@@ -43,9 +43,14 @@ const (
 	Malformed    Fault = "malformed"     // the body has a syntax error
 	StaleCursor  Fault = "stale_cursor"  // a cursor is answered 400; other requests are answered as usual
 	RepeatCursor Fault = "repeat_cursor" // an answer to a cursor gives the same cursor
+	FreshCursor  Fault = "fresh_cursor"  // the last page has a cursor, too, always another one, and an empty page behind it
+	CycleCursor  Fault = "cycle_cursor"  // the last page has a cursor that leads back to the first
+	EraseFirst   Fault = "erase_first"   // the first conversation of the page is erased once it was answered
+	DripBody     Fault = "drip"          // the body is blanks, one a second, until the client leaves
 )
 
-var allFaults = []Fault{Status429, Status500, Status502, Status503, Reset, CutBody, StallBody, Malformed, StaleCursor, RepeatCursor}
+var allFaults = []Fault{Status429, Status500, Status502, Status503, Reset, CutBody, StallBody, Malformed, StaleCursor, RepeatCursor,
+	FreshCursor, CycleCursor, EraseFirst, DripBody}
 
 // RetryAfter is how a 429 says when to come again.
 type RetryAfter string
@@ -138,9 +143,11 @@ func (b *bucket) take(perSecond float64, now time.Time) time.Duration {
 // request is a request with what goes with its answer.
 type request struct {
 	*http.Request
-	now   time.Time // the server's
-	id    string    // correlation id
-	fault Fault
+	number  int64     // of all requests, from 1
+	now     time.Time // the server's
+	id      string    // correlation id
+	fault   Fault
+	version string // of the list that is asked for
 }
 
 // fails answers a request that a fault of the service befalls before it is looked at.

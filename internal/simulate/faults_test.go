@@ -209,6 +209,8 @@ func TestOptionsThatCannotBe(t *testing.T) {
 		"a negative share":       func(o *Options) { o.Faults.Share = map[Fault]float64{Status500: -0.1} },
 		"an unknown Retry-After": func(o *Options) { o.Faults.RetryAfter = "soon" },
 		"a negative rate":        func(o *Options) { o.Faults.RateLimit = -1 },
+		"an unknown paging":      func(o *Options) { o.Paging = "keyset" },
+		"pages of -1":            func(o *Options) { o.PageRows = -1 },
 	} {
 		o := testOptions(1)
 		spoil(&o)

@@ -16,6 +16,11 @@ type list struct {
 	binding     uint64
 	overlap     bool
 	repeat      string // the cursor to give, whatever the right one is; "" for that
+	paging      Paging
+	endless     *int // the place that the cursor of the last page leads to; nil: it has none
+	nonce       int  // another one in each answer
+
+	first *head // of those that were written
 }
 
 // page is a buffer for writing an answer and a conversation to write.
@@ -42,6 +47,8 @@ func (l *list) write(w io.Writer) error {
 		}
 		if written > 0 {
 			p.buf = append(p.buf, ',')
+		} else {
+			l.first = &h
 		}
 		p.conversation.fill(l.environment, h, l.now)
 		p.buf = p.conversation.append(p.buf, l.query.latency)
@@ -60,8 +67,15 @@ func (l *list) write(w io.Writer) error {
 
 // appendEnd writes where to go on.
 func (l *list) appendEnd(dst []byte, more bool, last, written int) []byte {
-	if !more {
+	switch {
+	case !more && l.endless != nil:
+		dst = append(append(dst, `,"cursor":"`...), cursor(*l.endless, l.nonce, false, l.binding)...)
+		return append(dst, `","next_offset":null}`...)
+	case l.paging == PagingUnnamed, !more:
 		return append(dst, `,"cursor":null,"next_offset":null}`...)
+	case l.paging == PagingOffset:
+		dst = append(dst, `,"cursor":null,"next_offset":`...)
+		return append(strconv.AppendInt(dst, int64(l.query.skip+written), 10), '}')
 	}
 	if l.repeat != "" {
 		return append(append(append(dst, `,"cursor":"`...), l.repeat...), `","next_offset":null}`...)

@@ -187,7 +187,7 @@ func TestErrors(t *testing.T) {
 		{"another key", "GET", listPathOf, "other", 401, "UNAUTHORIZED"},
 		{"another project", "GET", "/v3/acme-uk/other/conversations", "key", 404, "PROJECT_NOT_FOUND"},
 		{"another account", "GET", "/v3/other/acme-team-4/conversations", "key", 404, "PROJECT_NOT_FOUND"},
-		{"another path", "GET", "/v1/acme-uk/acme-team-4/conversations", "key", 404, "NOT_FOUND"},
+		{"another path", "GET", "/v4/acme-uk/acme-team-4/conversations", "key", 404, "NOT_FOUND"},
 		{"another method", "POST", listPathOf, "key", 405, "METHOD_NOT_ALLOWED"},
 		{"too large a page", "GET", listPathOf + "?limit=1001", "key", 400, "GET_CONVERSATIONS_INVALID_PARAMETER"},
 		{"an empty page", "GET", listPathOf + "?limit=0", "key", 400, "GET_CONVERSATIONS_INVALID_PARAMETER"},

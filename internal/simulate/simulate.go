@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -16,7 +17,9 @@ type Options struct {
 	// Now is the local clock, time.Now unless set. With ClockSkew added it is the server's.
 	Now       func() time.Time
 	ClockSkew time.Duration
-	MaxLimit  int  // largest page that may be asked for, 1000 unless set; above it 400
+	MaxLimit  int // largest page that may be asked for, 1000 unless set; above it 400
+	PageRows  int // rows of a page, where more are asked for; the limit that is asked for unless set
+	Paging    Paging
 	Gzip      bool // compress for clients that accept it
 	// Deviations from what is documented that have been seen in the wild.
 	Deviations Deviations
@@ -70,8 +73,11 @@ func New(o Options) (*Simulator, error) {
 		o.Now = time.Now
 	}
 	o.MaxLimit = cmp.Or(o.MaxLimit, 1000)
-	if err := o.Faults.validate(); err != nil {
+	if err := errors.Join(o.Faults.validate(), o.Paging.validate()); err != nil {
 		return nil, err
+	}
+	if o.PageRows < 0 {
+		return nil, fmt.Errorf("simulate: pages of %d rows; 0 is as many as are asked for", o.PageRows)
 	}
 	s := &Simulator{o: o}
 	if len(o.Projects) == 0 {

@@ -61,9 +61,13 @@ func askPage(t testing.TB, s http.Handler, query url.Values) answer {
 	if w.Code != http.StatusOK {
 		t.Fatalf("%s: %d %s", query.Encode(), w.Code, w.Body)
 	}
-	var a answer
+	return answerOf(t, w)
+}
+
+func answerOf(t testing.TB, w *httptest.ResponseRecorder) (a answer) {
+	t.Helper()
 	if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil {
-		t.Fatalf("%s: %v", query.Encode(), err)
+		t.Fatalf("%d %s: %v", w.Code, w.Body, err)
 	}
 	return a
 }
