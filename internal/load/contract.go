@@ -81,6 +81,14 @@ type Writer interface {
 	Close() error
 }
 
+// Watched is a [Writer] that can lose its lock while it has it, and notices that
+// by itself.
+type Watched interface {
+	// Lost yields once, when the lock is lost: [ErrLockLost], for people. A run
+	// ends then, whatever it is waiting for.
+	Lost() <-chan error
+}
+
 // Feed is one stream of conversations: a project, as stored, in one environment.
 type Feed struct{ ProjectID, Environment string }
 

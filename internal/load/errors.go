@@ -12,6 +12,10 @@ import (
 // program's and holds data: `convsync migrate` takes it up.
 var ErrNeedsMigration = errors.New("the destination has an older layout: run `convsync migrate` first")
 
+// ErrLockLost says that a writer no longer has its lock: its session ended, or
+// another run has taken over. Nothing more is written.
+var ErrLockLost = errors.New("the writer's lock was lost")
+
 // LockedError says that another writer holds the destination.
 type LockedError struct {
 	Where string // the destination, for people

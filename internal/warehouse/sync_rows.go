@@ -112,6 +112,7 @@ type SyncLock struct {
 	RunID       Text
 
 	Version, Kind Text
+	Commits       int64
 }
 
 // Lateness is a row of [SyncLateness].

@@ -170,5 +170,6 @@ var SyncLocks = Table[SyncLock]{
 		{Name: "run_id", Doc: "The run that holds it.", Ref: func(r *SyncLock) any { return &r.RunID }},
 		{Name: "version", Doc: "The owner's version of convsync.", Ref: func(r *SyncLock) any { return &r.Version }},
 		{Name: "kind", Doc: "The run's kind, as in sync_runs.", Ref: func(r *SyncLock) any { return &r.Kind }},
+		{Name: "commits", Doc: "Number of commits of all runs in Postgres: each commit compares it with what its run counted and raises it by one, so that a run notices that the database lost commits. 0 in a Parquet lake.", Ref: func(r *SyncLock) any { return &r.Commits }},
 	},
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,8 +37,11 @@ const maxConnections = 4
 type Database struct {
 	Options
 	pool    *pgxpool.Pool
-	where   string // for people; without the password
-	layouts fs.FS  // the migrations; tests put in others
+	where   string                 // for people; without the password
+	layouts fs.FS                  // the migrations; tests put in others
+	writing atomic.Pointer[server] // that the run began on; nil: there is none
+
+	beatEvery, beatTimeout time.Duration // of the lock's session
 }
 
 var _ load.Destination = (*Database)(nil)
@@ -49,7 +53,7 @@ func Open(ctx context.Context, o Options) (*Database, error) {
 	if o.Step == nil {
 		o.Step = func(string) {}
 	}
-	d := &Database{Options: o, layouts: migrations.Files}
+	d := &Database{Options: o, layouts: migrations.Files, beatEvery: beatEvery, beatTimeout: beatTimeout}
 	first, err := d.config(ctx)
 	if err != nil {
 		return nil, err
@@ -68,6 +72,7 @@ func Open(ctx context.Context, o Options) (*Database, error) {
 		}
 		return err
 	}
+	cfg.PrepareConn = d.prepareConn
 	if d.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return nil, d.describe(err)
 	}

@@ -64,12 +64,16 @@ var hints = map[string]string{
 // describe turns trouble with the server into an error for people. Errors
 // that are for people already pass.
 func (d *Database) describe(err error) error {
-	if err == nil || errors.Is(err, context.Canceled) || forPeople(err) {
-		return err
-	}
-	state := &load.StateError{What: d.where, Err: err}
 	var server *pgconn.PgError
 	var connect *pgconn.ConnectError
+	var state *load.StateError
+	switch {
+	case errors.As(err, &connect) && errors.As(err, &state):
+		return state // found right after the connection was made
+	case err == nil || errors.Is(err, context.Canceled) || forPeople(err):
+		return err
+	}
+	state = &load.StateError{What: d.where, Err: err}
 	var network net.Error
 	switch {
 	case errors.As(err, &server):

@@ -3,7 +3,6 @@ package postgres
 import (
 	"errors"
 	"slices"
-	"strings"
 	"testing"
 
 	"convsync/internal/load"
@@ -62,7 +61,7 @@ func TestTheLockGoesWithTheProcessAndIsWaitedFor(t *testing.T) {
 	if _, err := impatient(t, d).Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) || locked.Owner.RunID != "run-1" {
 		t.Errorf("beside another writer: %v", err)
 	}
-	first.(*writer).lock.Close(t.Context()) // as when the process is killed
+	cutLock(first) // as when the process is killed
 	begin(t, d, "run-3")
 }
 
@@ -83,7 +82,7 @@ func TestACommitThatHangsCountsAsLocked(t *testing.T) {
 	if _, err := hanging.Exec(t.Context(), "SELECT FROM sync_locks FOR UPDATE"); err != nil {
 		t.Fatal(err)
 	}
-	w.(*writer).lock.Close(t.Context())
+	cutLock(w)
 	await(t, connect(t, database), nobodyHasTheLock)
 	var locked *load.LockedError
 	if _, err := hasty.Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) || locked.Owner.RunID != "run-1" {
@@ -95,34 +94,40 @@ func TestACommitThatHangsCountsAsLocked(t *testing.T) {
 	begin(t, d, "run-3")
 }
 
+// cutLock cuts the connection of a writer's lock.
+func cutLock(w load.Writer) { w.(*writer).lock.conn.PgConn().Conn().Close() }
+
 func TestNobodyTakesOverBetweenTheCheckOfTheEpochAndTheCommit(t *testing.T) {
 	t.Parallel()
-	d, database := prepared(t)
-	other, watcher := impatient(t, d), connect(t, database)
-	var w load.Writer
-	commits := map[string]bool{}
-	d.Step = func(name string) {
-		if !strings.HasPrefix(name, "commit: ") || w == nil {
-			return
-		}
-		commits[name] = true
-		w.(*writer).lock.Close(t.Context()) // the advisory lock is lost
-		await(t, watcher, nobodyHasTheLock)
-		var locked *load.LockedError
-		if _, err := other.Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) {
-			t.Errorf("taken over at %q: %v", name, err)
-		}
-	}
-	w = begin(t, d, "run-1")
-	stageOne(t, w, loadtest.Conversation("p", "c-1", loadtest.Noon))
-	if _, err := w.Publish(t.Context(), &load.Stretch{ID: 2, Feed: feed, Watermark: 1000000}); err != nil {
-		t.Error(err)
-	}
-	if err := w.Finish(t.Context(), runRow(load.Owner{RunID: "run-1"})); err != nil {
-		t.Error(err)
-	}
-	if len(commits) != 4 { // a month, conversations, the stretch, the run
-		t.Errorf("commits: %v", commits)
+	for step, last := range map[string]bool{"make a month": false, "write conversations": false, "publish": true, "finish": true} {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			d, database := prepared(t)
+			other, watcher := impatient(t, d), connect(t, database)
+			var w load.Writer
+			reached := false
+			d.Step = func(name string) {
+				if name != "commit: "+step {
+					return
+				}
+				reached = true
+				cutLock(w)
+				await(t, watcher, nobodyHasTheLock)
+				var locked *load.LockedError
+				if _, err := other.Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) {
+					t.Errorf("taken over at %q: %v", name, err)
+				}
+			}
+			w = begin(t, d, "run-1")
+			err := w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", "c-1", loadtest.Noon)}})
+			if err == nil {
+				_, err = w.Publish(t.Context(), &load.Stretch{ID: 1, Feed: feed, Watermark: 1000000})
+			}
+			finishErr := w.Finish(t.Context(), runRow(load.Owner{RunID: "run-1"}))
+			if !reached || finishErr != nil || errors.Is(err, load.ErrLockLost) == last {
+				t.Errorf("reached: %t; then %v; at the end %v", reached, err, finishErr)
+			}
+		})
 	}
 }
 
@@ -142,13 +147,15 @@ func TestSessionsDoNotDependOnWhatTheRoleSets(t *testing.T) {
 	for _, note := range []warehouse.Text{"", "changed"} {
 		stageOne(t, w, loadtest.Conversation("p", "c-1", loadtest.Noon.AddDate(0, 0, len(note)), loadtest.Note(string(note))))
 	}
+	lock := w.(*writer).lock
+	lock.unwatch()
 	var limit string
-	if err := w.(*writer).lock.QueryRow(t.Context(), "SELECT current_setting('statement_timeout')").Scan(&limit); err != nil || limit != "0" {
+	if err := lock.conn.QueryRow(t.Context(), "SELECT current_setting('statement_timeout')").Scan(&limit); err != nil || limit != "0" {
 		t.Errorf("a statement may take %s, %v; want as long as it takes", limit, err)
 	}
 	for _, setting := range []string{"tcp_keepalives_idle", "idle_in_transaction_session_timeout"} {
 		var value string
-		if err := w.(*writer).lock.QueryRow(t.Context(), "SELECT current_setting($1)", setting).Scan(&value); err != nil || value == "0" || value == "7200" {
+		if err := lock.conn.QueryRow(t.Context(), "SELECT current_setting($1)", setting).Scan(&value); err != nil || value == "0" || value == "7200" {
 			t.Errorf("%s of the lock's session is %q, %v", setting, value, err)
 		}
 	}

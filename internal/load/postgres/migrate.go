@@ -153,6 +153,6 @@ func (l migrationLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error 
 
 // resetPatience makes the session fit for the pool again.
 func resetPatience(ctx context.Context, conn *sql.Conn) error {
-	_, err := conn.ExecContext(ctx, "RESET lock_timeout")
+	_, err := conn.ExecContext(ctx, "SET lock_timeout = 0")
 	return err
 }

@@ -78,7 +78,7 @@ func TestTheLockGoesWithItsWriterThoughASessionStays(t *testing.T) {
 			p.lingers.Store(true)
 			w := begin(t, open(t, Options{URL: fixed(pooled(t, p, database))}), "run-1")
 			if c.mixedUp { // what it knows its session by is not this one's
-				w.(*writer).lock.PgConn().CustomData()[sessionMark] = "another"
+				w.(*writer).lock.conn.PgConn().CustomData()[sessionMark] = "another"
 			}
 			if err := w.Close(); err != nil {
 				t.Fatal(err)

@@ -14,9 +14,11 @@ const keepChanges = 90 * 24 * time.Hour
 
 var syncRuns = newCopier(&warehouse.SyncRuns)
 
-// Finish records the end of the run, and lets old changes go.
+// Finish records the end of the run, and lets old changes go. A run that ends
+// because its lock's session is gone is recorded, too, unless another one has
+// taken over.
 func (w *writer) Finish(ctx context.Context, run *warehouse.SyncRun) error {
-	err := w.transact(ctx, "finish", func(tx pgx.Tx) error {
+	err := w.commit(ctx, &guarded{step: "finish", work: func(tx pgx.Tx) error {
 		// at grows with sequence, but for clocks that are set back: the walk
 		// along the key ends at the first change that is kept.
 		_, err := tx.Exec(ctx, `DELETE FROM changes WHERE at < $1 AND sequence <
@@ -26,13 +28,13 @@ func (w *writer) Finish(ctx context.Context, run *warehouse.SyncRun) error {
 			return err
 		}
 		return w.expireEvents(ctx, tx)
-	}, func(tx pgx.Tx) error {
+	}, last: func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "DELETE FROM sync_runs WHERE run_id = $1", run.RunID); err != nil {
 			return err
 		}
 		_, err := copyRows(ctx, tx, syncRuns, func(yield func(*warehouse.SyncRun) bool) { yield(run) })
 		return err
-	})
+	}})
 	w.finished = w.finished || err == nil
 	return w.describe(err)
 }

@@ -18,16 +18,21 @@ import (
 const sessionMark = "convsync.session"
 
 // settle makes a session independent of what the role, the database or the
-// URL set. It is no part of the startup message, which poolers refuse to take
-// settings in. A client that is gone or asleep loses its session, and with it
-// the lock, after minutes: the next run needs no hand work.
+// URL set, and records which server it is on. The parameters are not part of
+// the startup message, because poolers refuse them there. With the keepalives,
+// the server ends the sessions of a client that is gone after minutes.
 func (d *Database) settle(ctx context.Context, session *pgconn.PgConn) error {
+	if err := d.applySettings(ctx, session); err != nil {
+		return err
+	}
+	on, err := identify(ctx, session)
+	if err != nil {
+		return err
+	}
+	session.CustomData()[sessionServer] = on
 	mark := rand.Text()
 	session.CustomData()[sessionMark] = mark
-	return session.Exec(ctx, "SET statement_timeout = 0; SET search_path = "+pgx.Identifier{d.Schema}.Sanitize()+`;
-		SET timezone = 'UTC';
-		SET idle_in_transaction_session_timeout = '5min';
-		SET tcp_keepalives_idle = 60;
+	return session.Exec(ctx, `SET tcp_keepalives_idle = 60;
 		SET tcp_keepalives_interval = 15;
 		SET tcp_keepalives_count = 4;
 		SET `+sessionMark+" = '"+mark+"'").Close()

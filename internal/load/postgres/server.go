@@ -1,0 +1,83 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"convsync/internal/load"
+)
+
+// sessionServer is the key under which a connection keeps its [server].
+const sessionServer = "convsync.server"
+
+// server says which server a session is on, and on which branch of its history.
+// An empty field is not known: not every host lets a role ask.
+type server struct {
+	system   string // system identifier: a standby has that of its primary
+	timeline string // grows with each promotion; onStandby while it is not promoted
+}
+
+const onStandby = "standby"
+
+// identify asks a session which server it is on.
+func identify(ctx context.Context, session *pgconn.PgConn) (on server, err error) {
+	for _, ask := range []struct {
+		question string
+		answer   *string
+	}{
+		{"SELECT system_identifier FROM pg_control_system()", &on.system},
+		// The control file learns of a promotion later than the log.
+		{"SELECT CASE WHEN pg_is_in_recovery() THEN '" + onStandby + "' ELSE left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END", &on.timeline},
+	} {
+		results, err := session.Exec(ctx, ask.question).ReadAll()
+		var refused *pgconn.PgError
+		switch {
+		case errors.As(err, &refused) && !session.IsClosed(): // not permitted, or not supported
+		case err != nil:
+			return on, err
+		default:
+			*ask.answer = string(results[0].Rows[0][0])
+		}
+	}
+	return on, nil
+}
+
+// serverOf is the server of a connection.
+func serverOf(conn *pgx.Conn) server {
+	on, _ := conn.PgConn().CustomData()[sessionServer].(server)
+	return on
+}
+
+var errOtherServer = errors.New("the server is not the one that this run began on")
+
+// sameAs returns an error if on is known to be another server, or another
+// history, than the one that a run began on.
+func (on server) sameAs(began server) error {
+	differ := func(a, b string) bool { return a != "" && b != "" && a != b }
+	switch {
+	case differ(on.system, began.system):
+		return fmt.Errorf("%w: its system identifier is %s, not %s", errOtherServer, on.system, began.system)
+	case differ(on.timeline, began.timeline) && on.timeline == onStandby:
+		return fmt.Errorf("%w: it is a standby", errOtherServer)
+	case differ(on.timeline, began.timeline):
+		return fmt.Errorf("%w: a standby was promoted (timeline %s, not %s)", errOtherServer, on.timeline, began.timeline)
+	}
+	return nil
+}
+
+// prepareConn lets a connection out of the pool only if it leads to the server
+// that the current run began on: another one may lack what the run has stored.
+func (d *Database) prepareConn(_ context.Context, conn *pgx.Conn) (bool, error) {
+	began := d.writing.Load()
+	if began == nil {
+		return true, nil
+	}
+	if err := serverOf(conn).sameAs(*began); err != nil {
+		return false, &load.StateError{What: d.where, Err: err, Hint: hintLostCommits}
+	}
+	return true, nil
+}
