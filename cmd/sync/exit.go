@@ -18,7 +18,7 @@ const (
 	exitFailed      = 1   // no project succeeded
 	exitUsage       = 2   // wrong usage or configuration, found before any request
 	exitPartial     = 3   // something failed, was rejected or differs; what succeeded is kept
-	exitLocked      = 4   // another run holds the lock
+	exitLocked      = 4   // another run holds the lock, or this one lost it
 	exitInterrupted = 130 // Ctrl-C or SIGTERM
 )
 
@@ -47,11 +47,16 @@ func isSecret(err error) bool {
 	return errors.As(err, &secret)
 }
 
+// isLocked reports whether a run ended because it does not have the lock.
+func isLocked(err error) bool {
+	var locked *load.LockedError
+	return errors.As(err, &locked) || errors.Is(err, load.ErrLockLost)
+}
+
 // exitCode is the one place where an error becomes an exit code.
 func exitCode(ctx context.Context, err error) int {
 	var coded *exitError
 	var problem *config.Problem
-	var locked *load.LockedError
 	switch {
 	case err == nil:
 		return exitOK
@@ -61,7 +66,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitUsage
 	case ctx.Err() != nil:
 		return exitInterrupted
-	case errors.As(err, &locked):
+	case isLocked(err):
 		return exitLocked
 	default:
 		return exitFailed

@@ -62,6 +62,7 @@ func TestEachKindOfErrorHasItsExitCode(t *testing.T) {
 		{"usage", t.Context(), fmt.Errorf("x: %w", usageError(io.EOF)), 2},
 		{"configuration", t.Context(), errors.Join(&config.Problem{}, &config.Problem{}), 2},
 		{"partial", t.Context(), codedError(exitPartial, io.EOF), 3},
+		{"lock lost", t.Context(), &load.StateError{Err: load.ErrLockLost}, 4},
 		{"locked", t.Context(), fmt.Errorf("x: %w", &load.LockedError{}), 4},
 		{"interrupted", cancelled, fmt.Errorf("x: %w", context.Canceled), 130},
 		{"interrupted, seen as another error", cancelled, errors.New("connection closed"), 130},

@@ -193,11 +193,10 @@ func closeRun(run *pipeline.Options) {
 
 // outcome is the error, and with it the exit code, that a report ends in.
 func outcome(ctx context.Context, report *pipeline.Report, err error, failOnDrift bool) error {
-	var locked *load.LockedError
 	switch {
 	case ctx.Err() != nil:
 		return codedError(exitInterrupted, errors.New("stopped as asked; what was published is kept, and the next run goes on from there"))
-	case errors.As(err, &locked):
+	case isLocked(err):
 		return codedError(exitLocked, err)
 	case report.Status == warehouse.RunFailed:
 		return codedError(exitFailed, report.Incomplete())

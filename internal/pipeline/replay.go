@@ -25,7 +25,7 @@ const replayBatch = 256
 // newer, and is a reject no more.
 func Replay(ctx context.Context, o Options) (*Report, error) {
 	o.setDefaults()
-	return o.record(ctx, KindReplay, func(r *run) error {
+	return o.record(ctx, KindReplay, func(ctx context.Context, r *run) error {
 		if err := r.register(ctx); err != nil {
 			return err
 		}

@@ -75,7 +75,7 @@ const bytesInFlight = 24 << 20
 // in the report.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	o.setDefaults()
-	return o.record(ctx, o.kind(), func(r *run) error { return r.do(ctx) })
+	return o.record(ctx, o.kind(), func(ctx context.Context, r *run) error { return r.do(ctx) })
 }
 
 func (o *Options) setDefaults() {
@@ -107,7 +107,7 @@ func (o *Options) kind() string {
 }
 
 // record does work as the writer of the destination, and records its end.
-func (o *Options) record(ctx context.Context, kind string, work func(*run) error) (*Report, error) {
+func (o *Options) record(ctx context.Context, kind string, work func(context.Context, *run) error) (*Report, error) {
 	report := newReport(o, kind)
 	if err := o.Destination.Prepare(ctx); err != nil {
 		report.finish(o, err)
@@ -120,22 +120,53 @@ func (o *Options) record(ctx context.Context, kind string, work func(*run) error
 		report.finish(o, err)
 		return report, err
 	}
-	err = guarded(&run{Options: *o, writer: writer, report: report}, work)
+	err = locked(ctx, &run{Options: *o, writer: writer, report: report}, work)
 	report.finish(o, err)
 	// The end is recorded also when the run was told to stop.
 	last := context.WithoutCancel(ctx)
-	closing := errors.Join(writer.Finish(last, report.row(o)), writer.Close())
+	finishing := writer.Finish(last, report.row(o))
+	if errors.Is(err, finishing) { // a writer that has ended repeats why
+		finishing = nil
+	}
+	closing := errors.Join(finishing, writer.Close())
 	if closing != nil {
 		report.fail(closing)
 	}
 	return report, errors.Join(err, closing)
 }
 
+// locked does work until it is done, or the writer loses its lock.
+func locked(ctx context.Context, r *run, work func(context.Context, *run) error) error {
+	w, ok := r.writer.(load.Watched)
+	if !ok {
+		return guarded(ctx, r, work)
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var watching sync.WaitGroup
+	done := make(chan struct{})
+	var lost error
+	watching.Go(func() {
+		select {
+		case lost = <-w.Lost():
+			stop(lost)
+		case <-done:
+		}
+	})
+	err := guarded(ctx, r, work)
+	close(done)
+	watching.Wait()
+	if lost != nil && errors.Is(err, context.Canceled) {
+		return lost
+	}
+	return err
+}
+
 // guarded does work; a panic in it must not keep the lock.
-func guarded(r *run, work func(*run) error) (err error) {
+func guarded(ctx context.Context, r *run, work func(context.Context, *run) error) (err error) {
 	defer logPanic(r.Log, &err)
 	defer extract.Caught(&err)
-	return work(r)
+	return work(ctx, r)
 }
 
 func orElse[T any](f, other func() T) func() T {

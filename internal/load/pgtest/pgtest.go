@@ -70,12 +70,7 @@ func Restartable(tb testing.TB) (database string, restart func()) {
 		}
 	}
 	tb.Cleanup(s.stop)
-	return s.url, func() {
-		tb.Helper()
-		if err := s.order("restart"); err != nil {
-			tb.Fatal(err)
-		}
-	}
+	return s.url, s.ordered(tb, "restart")
 }
 
 // Stoppable is [URL] with a way to stop the server, as a crash does, and to
@@ -98,15 +93,37 @@ func Stoppable(tb testing.TB) (database string, stop, start func()) {
 			}
 	}
 	tb.Cleanup(s.stop)
-	order := func(word string) func() {
-		return func() {
-			tb.Helper()
-			if err := s.order(word); err != nil {
-				tb.Fatal(err)
-			}
+	return s.url, s.ordered(tb, "stop"), s.ordered(tb, "start")
+}
+
+// Unflushed is [Stoppable] on a server of the test's own that does not wait for
+// the disk at a commit unless a session asks for it: what was committed in the
+// last seconds is gone after stop.
+func Unflushed(tb testing.TB) (database string, stop, start func()) {
+	tb.Helper()
+	s := ownServer(tb, kind{options: "-c synchronous_commit=off -c wal_writer_delay=10s -c wal_writer_flush_after=1GB"})
+	return s.url, s.ordered(tb, "stop"), s.ordered(tb, "start")
+}
+
+// ownServer starts a server for the test alone.
+func ownServer(tb testing.TB, k kind) *server {
+	tb.Helper()
+	s, err := startOn(k, somePorts()...)
+	if err != nil {
+		tb.Fatalf("this test needs the programs of a PostgreSQL server, whatever %s says: %v", variable, err)
+	}
+	tb.Cleanup(s.stop)
+	return s
+}
+
+// ordered is a function that gives a server an order.
+func (s *server) ordered(tb testing.TB, word string) func() {
+	return func() {
+		tb.Helper()
+		if err := s.order(word); err != nil {
+			tb.Fatal(err)
 		}
 	}
-	return s.url, order("stop"), order("start")
 }
 
 // Role creates a role that may log in and nothing else, dropped at the end of

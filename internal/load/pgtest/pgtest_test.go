@@ -2,6 +2,7 @@ package pgtest_test
 
 import (
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -72,4 +73,47 @@ func TestAStoppedServerAnswersNobodyUntilItIsStarted(t *testing.T) {
 	}
 	start()
 	pgtest.Exec(t, database, "DROP TABLE kept")
+}
+
+func TestUnflushed(t *testing.T) {
+	t.Parallel()
+	database, stop, start := pgtest.Unflushed(t)
+	pgtest.Exec(t, database, "CREATE TABLE flushed ()", "SET synchronous_commit = on", "CREATE TABLE also_flushed ()",
+		"RESET synchronous_commit", "CREATE TABLE lost ()")
+	stop()
+	start()
+	wantTables(t, database, "also_flushed", "flushed")
+}
+
+func TestReplicated(t *testing.T) {
+	t.Parallel()
+	r := pgtest.Replicated(t)
+	pgtest.Exec(t, r.URL, "CREATE TABLE before ()")
+	r.Replicate()
+	r.Detach()
+	pgtest.Exec(t, r.URL, "CREATE TABLE lost ()")
+	r.Failover()
+	pgtest.Exec(t, r.URL, "CREATE TABLE next ()")
+	r.Replicate()
+	r.Detach()
+	pgtest.Exec(t, r.URL, "CREATE TABLE only_there ()")
+	r.Promote()
+	wantTables(t, r.URL, "before", "next")
+	wantTables(t, r.Primary(), "before", "next", "only_there")
+}
+
+func wantTables(t *testing.T, database string, want ...string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	rows, err := conn.Query(t.Context(), "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := pgx.CollectRows(rows, pgx.RowTo[string]); err != nil || !slices.Equal(got, want) {
+		t.Errorf("the tables are %v, %v; want %v", got, err, want)
+	}
 }

@@ -19,26 +19,32 @@ import (
 // its standard input says, and stops it and clears away its files when that
 // ends: with [server.stop], or with this process.
 type server struct {
-	url    string
-	port   string
-	stdin  io.WriteCloser
-	output *os.File
-	lines  *bufio.Scanner // of output
-	wait   func() error
+	url      string
+	port     string
+	password string
+	stdin    io.WriteCloser
+	output   *os.File
+	lines    *bufio.Scanner // of output
+	wait     func() error
 }
 
-// supervise takes the folder of the binaries, that of the data, and ports: the
-// first that nobody has taken when the server starts is the server's. The limits
-// of pg_ctl are so long that the tests' own come first.
+// supervise takes the folder of the binaries, that of the data, more options of
+// the server, the URL of the primary to copy (or nothing), and ports: the first
+// that nobody has taken when the server starts is the server's. The limits of
+// pg_ctl are so long that the tests' own come first.
 const supervise = `
-bin=$1 dir=$2
-shift 2
+bin=$1 dir=$2 options=$3 primary=$4
+shift 4
 down() { "$bin/pg_ctl" -D "$dir/data" -m immediate -w -t 3600 stop >/dev/null 2>&1; }
 trap 'down; rm -rf "$dir"' EXIT
-"$bin/initdb" -D "$dir/data" -U postgres -E UTF8 --locale=C --auth=scram-sha-256 --pwfile="$dir/password" --no-sync || exit
+if [ -n "$primary" ]; then
+  "$bin/pg_basebackup" -D "$dir/data" -d "$primary" -R -X stream -c fast --no-sync || exit
+else
+  "$bin/initdb" -D "$dir/data" -U postgres -E UTF8 --locale=C --auth=scram-sha-256 --pwfile="$dir/password" --no-sync || exit
+fi
 start() {
   "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 3600 -o "-p $port -c listen_addresses=127.0.0.1 \
-    -c unix_socket_directories='' -c fsync=off -c full_page_writes=off -c max_connections=200" start
+    -c unix_socket_directories='' -c fsync=off -c full_page_writes=off -c max_connections=200 $options" start
 }
 up() { start || { cat "$dir/log"; exit 1; }; }
 for port; do
@@ -53,15 +59,25 @@ while read -r order; do
   stop) down ;;
   start) up >/dev/null ;;
   restart) down; up >/dev/null ;;
+  promote) # a stopped standby, which must not fetch what it lacks
+    echo "primary_conninfo = ''" >>"$dir/data/postgresql.auto.conf"
+    up >/dev/null
+    "$bin/pg_ctl" -D "$dir/data" -w -t 3600 promote >/dev/null || exit ;;
   esac
   echo "the server is as asked on port $port"
 done
 `
 
-func startPrivate() (*server, error) { return startOn(somePorts()...) }
+func startPrivate() (*server, error) { return startOn(kind{}, somePorts()...) }
+
+// kind is how a server differs from the usual one.
+type kind struct {
+	options string  // for its command line
+	primary *server // that it is a standby of; nil: none
+}
 
 // startOn starts a server on one of the ports.
-func startOn(ports ...string) (*server, error) {
+func startOn(k kind, ports ...string) (*server, error) {
 	bin, err := binaries()
 	if err != nil {
 		return nil, err
@@ -70,11 +86,14 @@ func startOn(ports ...string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	password := cryptorand.Text()
-	s := &server{}
-	cmd := exec.Command("sh", append([]string{"-c", supervise, "sh", bin, dir}, ports...)...)
+	s := &server{password: cryptorand.Text()}
+	primary := ""
+	if k.primary != nil {
+		s.password, primary = k.primary.password, k.primary.url
+	}
+	cmd := exec.Command("sh", append([]string{"-c", supervise, "sh", bin, dir, k.options, primary}, ports...)...)
 	cmd.Dir = dir
-	err = os.WriteFile(filepath.Join(dir, "password"), []byte(password), 0o600)
+	err = os.WriteFile(filepath.Join(dir, "password"), []byte(s.password), 0o600)
 	if err == nil {
 		cmd.SysProcAttr, err = serverUser(dir)
 	}
@@ -84,7 +103,7 @@ func startOn(ports ...string) (*server, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	s.url = "postgres://postgres:" + password + "@127.0.0.1:" + s.port + "/postgres?sslmode=disable"
+	s.url = "postgres://postgres:" + s.password + "@127.0.0.1:" + s.port + "/postgres?sslmode=disable"
 	return s, nil
 }
 
@@ -124,7 +143,7 @@ func (s *server) ready() error {
 	return fmt.Errorf("the server did not start:\n%s", strings.Join(said, "\n"))
 }
 
-// order is restart, stop (at once, as a crash does) or start.
+// order is restart, stop (at once, as a crash does), start or promote.
 func (s *server) order(word string) error {
 	if _, err := io.WriteString(s.stdin, word+"\n"); err != nil {
 		return err

@@ -14,7 +14,7 @@ func TestAPortThatIsTakenIsPassedOver(t *testing.T) {
 	}
 	defer l.Close()
 	_, taken, _ := net.SplitHostPort(l.Addr().String())
-	s, err := startOn(append([]string{taken}, somePorts()...)...)
+	s, err := startOn(kind{}, append([]string{taken}, somePorts()...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +24,7 @@ func TestAPortThatIsTakenIsPassedOver(t *testing.T) {
 	}
 	Exec(t, s.url, "SELECT 1")
 
-	if s, err := startOn(taken); err == nil {
+	if s, err := startOn(kind{}, taken); err == nil {
 		s.stop()
 		t.Error("with no other port it starts")
 	} else if !strings.Contains(err.Error(), "could not bind") {
