@@ -21,6 +21,7 @@ func (w *world) check(o *outcome) {
 		w.fail("%v", err)
 	}
 	after := w.standing()
+	w.checkLoss(o)
 	w.checkRows()
 	w.checkKept(o)
 	w.checkRanges(o, after)

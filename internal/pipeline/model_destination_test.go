@@ -32,6 +32,9 @@ type store struct {
 	// Of this run:
 	calls    int             // of Stage and Publish
 	end      ending          // how they fail
+	loss     loss            // of commits
+	lost     bool            // commits were
+	history  []moment        // what was stored at its beginning, and after each commit
 	dead     bool            // nothing that is done has an effect any more
 	settled  map[string]bool // conversations that were compared with what is stored,
 	written  map[string]bool // and of these, those that were written
@@ -50,8 +53,10 @@ type ending struct {
 var errScripted = errors.New("the made-up destination fails")
 
 // begin makes ready for a run.
-func (s *store) begin(e ending) {
+func (s *store) begin(e ending, l loss) {
 	s.calls, s.end, s.dead = 0, e, false
+	s.loss, s.lost, s.history = l, false, nil
+	s.remember()
 	s.pending, s.counts, s.closed = map[load.StretchID][]*warehouse.Rows{}, map[load.StretchID]load.Counts{}, map[load.StretchID]bool{}
 	s.settled, s.written, s.missing, s.revealed = map[string]bool{}, map[string]bool{}, map[string]bool{}, load.Revealed{}
 }
@@ -61,7 +66,11 @@ func (s *store) call() (effect bool, err error) {
 	if s.dead {
 		return false, errScripted
 	}
-	if s.calls++; s.calls != s.end.at {
+	s.calls++
+	if err := s.loses(); err != nil {
+		return false, err
+	}
+	if s.calls != s.end.at {
 		return true, nil
 	}
 	s.dead = s.end.dead
@@ -84,6 +93,7 @@ func (s *store) Stage(_ context.Context, b *load.Batch) error {
 	s.pending[b.Stretch] = append(s.pending[b.Stretch], b.Rows...)
 	if s.atOnce {
 		s.settle(b.Stretch)
+		s.remember()
 	}
 	return err
 }
@@ -175,6 +185,7 @@ func (s *store) Publish(_ context.Context, st *load.Stretch) (load.Counts, error
 		s.coverage = slices.Clone(st.Coverage)
 		s.watermark = max(s.watermark, st.Watermark)
 	}
+	s.remember()
 	if err != nil {
 		return load.Counts{}, err
 	}
@@ -256,10 +267,15 @@ func (s *store) HiddenDays(_ context.Context, _ load.Feed, parts load.Parts) (da
 
 func (s *store) Begin(context.Context, load.Owner) (load.Writer, error) { return s, nil }
 func (s *store) Register(context.Context, []load.Project) error         { return nil }
-func (s *store) Finish(context.Context, *warehouse.SyncRun) error       { return nil }
-func (s *store) Check(context.Context) error                            { return nil }
-func (s *store) Prepare(context.Context) error                          { return nil }
-func (s *store) Close() error                                           { return nil }
+func (s *store) Finish(context.Context, *warehouse.SyncRun) error {
+	if s.lost {
+		return errLostCommits
+	}
+	return nil
+}
+func (s *store) Check(context.Context) error   { return nil }
+func (s *store) Prepare(context.Context) error { return nil }
+func (s *store) Close() error                  { return nil }
 
 // The rest of the contract is not for runs.
 

@@ -64,6 +64,8 @@ func (w *world) steps() map[string]func(*rapid.T) {
 		"run troubled": func(t *rapid.T) { w.run(attempt{trouble: drawTrouble(t)}) },
 		"run in part":  func(t *rapid.T) { w.run(attempt{trouble: trouble{tick: drawTick(t), broken: w.drawSpan(t)}}) },
 		"run killed":   func(t *rapid.T) { w.run(attempt{trouble: trouble{tick: drawTick(t)}, ending: drawEnding(t)}) },
+		"run loses":    func(t *rapid.T) { w.run(attempt{trouble: trouble{tick: drawTick(t)}, loss: drawLoss(t)}) },
+		"lose commits": func(t *rapid.T) { w.lose(rapid.IntRange(1, 6).Draw(t, "commits")) },
 		"backfill":     func(t *rapid.T) { w.run(attempt{trouble: drawTrouble(t), backfill: w.drawSpan(t)}) },
 	}
 }

@@ -151,12 +151,13 @@ type attempt struct {
 	backfill extract.Span
 	trouble
 	ending
+	loss
 	lookback []extract.Tier // the world's unless set
 }
 
 // troubled reports whether the run may end early.
 func (a *attempt) troubled() bool {
-	return len(a.trouble.at) > 0 || !a.broken.Empty() || a.downEnd != 0 || a.stopAt > 0 || a.ending.at > 0
+	return len(a.trouble.at) > 0 || !a.broken.Empty() || a.downEnd != 0 || a.stopAt > 0 || a.ending.at > 0 || a.loss.at > 0
 }
 
 func (w *world) options(a *attempt) Options {
@@ -229,7 +230,7 @@ func (w *world) run(a attempt) *outcome {
 	}
 	o := &outcome{attempt: a, before: w.standing(), began: w.source.clock}
 	w.source.begin(w.key(), a.trouble)
-	w.store.begin(a.ending)
+	w.store.begin(a.ending, a.loss)
 	o.report, o.err = Run(ctx, w.options(&o.attempt))
 	w.source.end()
 	w.check(o)
