@@ -37,8 +37,8 @@ lint: ## gofmt, go vet and golangci-lint
 	$(GO) run $(LINT) run ./...
 
 .PHONY: chaos
-chaos: postgres ## kill runs 200 times for each destination, and try thousands of sequences against the model
-	$(GO) test ./cmd/sync -run 'Killed' -timeout 60m -v -args -chaos.kills=200
+chaos: postgres ## kill runs 200 times for each destination, lose commits 20 times, and try thousands of sequences against the model
+	$(GO) test ./cmd/sync -run 'Killed|LostCommits' -timeout 60m -v -args -chaos.kills=200
 	$(GO) test ./internal/pipeline -run 'Model' -timeout 60m -args -rapid.checks=5000
 
 .PHONY: prometheus

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"io/fs"
 	"math/rand/v2"
+	"net/http"
 	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
@@ -29,7 +30,8 @@ type chaos struct {
 	t         *testing.T
 	random    *rand.Rand
 	simulator *simulate.Simulator
-	later     atomic.Int64 // by which the source's clock has gone on
+	later     atomic.Int64           // by which the source's clock has gone on
+	before    atomic.Pointer[func()] // called before each request; nil: nothing is
 	config    string
 	removed   map[string]bool
 	typical   time.Duration // what a run takes that is left alone
@@ -57,7 +59,12 @@ func newChaos(t *testing.T, destination string) *chaos {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(c.simulator)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if before := c.before.Load(); before != nil {
+			(*before)()
+		}
+		c.simulator.ServeHTTP(w, r)
+	}))
 	t.Cleanup(server.Close)
 	c.config = configure(t, server.URL, destination)
 	return c
