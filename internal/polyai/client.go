@@ -111,8 +111,8 @@ type ListQuery struct {
 
 func (c *Client) listURL(q *ListQuery) *url.URL {
 	values := url.Values{
-		"start_time": {q.Start.UTC().Format(time.RFC3339)},
-		"end_time":   {q.End.UTC().Format(time.RFC3339)},
+		"start_time": {queryTime(q.Start)},
+		"end_time":   {queryTime(q.End)},
 		"limit":      {strconv.Itoa(q.Limit)},
 	}
 	if q.Environment != "" {
@@ -186,6 +186,7 @@ func (c *Client) send(ctx context.Context, u *url.URL, key string) (*http.Respon
 func (c *Client) setHeaders(req *http.Request, key string) {
 	req.Header.Set("x-api-key", key)
 	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Cache-Control", "no-cache") // a cached answer has an old list and an old Date
 	if c.options.UserAgent != "" {
 		req.Header.Set("User-Agent", c.options.UserAgent)
 	}

@@ -87,6 +87,38 @@ func TestListAsksAsDocumented(t *testing.T) {
 	}
 }
 
+// TestListQuery: whatever is asked for, the source can read it, and no cache
+// answers it.
+func TestListQuery(t *testing.T) {
+	t.Parallel()
+	at := func(year int) time.Time { return time.Date(year, 6, 1, 0, 0, 0, 5, time.UTC) }
+	for name, c := range map[string]struct {
+		start, end         time.Time
+		wantStart, wantEnd string
+	}{
+		"Years":       {at(2026), at(2027), "2026-06-01T00:00:00Z", "2027-06-01T00:00:00Z"},
+		"Year10000":   {time.Date(9999, 12, 31, 23, 59, 58, 0, time.UTC), time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), "9999-12-31T23:59:58Z", "9999-12-31T23:59:59Z"},
+		"Year0":       {at(0), at(1), "0001-01-01T00:00:00Z", "0001-06-01T00:00:00Z"},
+		"BeforeYear0": {at(-300), at(300_000), "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				q := r.URL.Query()
+				if q.Get("start_time") != c.wantStart || q.Get("end_time") != c.wantEnd || r.Header.Get("Cache-Control") != "no-cache" {
+					t.Errorf("asked %s with %v", r.URL.RawQuery, r.Header)
+				}
+				io.WriteString(w, `{"conversations":[]}`)
+			})
+			query := someQuery
+			query.Start, query.End = c.start, c.end
+			if _, _, err := readAll(t, client, query); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestAPageIsReadWhateverItsOrder(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -49,6 +49,13 @@ var (
 	latest   = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 )
 
+// queryTime formats a time for a query. The source parses years of four digits
+// only: a time outside of 0001 to 9999 becomes the nearest one inside.
+func queryTime(t time.Time) string {
+	second := min(max(t.Unix(), earliest), latest-1)
+	return time.Unix(second, 0).UTC().Format(time.RFC3339)
+}
+
 // timeParser takes a time apart from its front; bad says that something was
 // not as expected.
 type timeParser struct {
