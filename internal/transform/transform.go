@@ -3,6 +3,7 @@ package transform
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -123,7 +124,7 @@ func (b *builder) lifecycle() string {
 	return warehouse.LifecycleOpen
 }
 
-// maxSeconds keeps started_at + duration within the years that destinations hold.
+// maxSeconds is the longest total duration that an end is computed of, 31 years.
 const maxSeconds = 1e9
 
 func (b *builder) finishedAt() warehouse.Null[warehouse.Timestamp] {
@@ -134,7 +135,26 @@ func (b *builder) finishedAt() warehouse.Null[warehouse.Timestamp] {
 	case b.inProgress() || !total.Valid || total.V < 0 || total.V > maxSeconds:
 		return warehouse.Null[warehouse.Timestamp]{}
 	}
-	return warehouse.Some(b.start + warehouse.Timestamp(total.V*1e6))
+	return computedTime(b.start, b.start+warehouse.Timestamp(total.V*1e6))
+}
+
+// The last times that some readers hold: pandas with nanoseconds, and Python's
+// datetime, which pyarrow converts to. Postgres and Parquet hold later ones.
+var (
+	lastNanoseconds = warehouse.TimestampOf(time.Date(2262, 4, 11, 23, 47, 16, 854_775_000, time.UTC))
+	lastDatetime    = warehouse.TimestampOf(time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC))
+)
+
+// computedTime is a time computed from a start: NULL where it leaves what a
+// reader holds that can hold the start. What the source says itself is stored
+// as it says it.
+func computedTime(start, at warehouse.Timestamp) warehouse.Null[warehouse.Timestamp] {
+	for _, last := range []warehouse.Timestamp{lastNanoseconds, lastDatetime} {
+		if start <= last && at > last {
+			return warehouse.Null[warehouse.Timestamp]{}
+		}
+	}
+	return warehouse.Some(at)
 }
 
 func (b *builder) direction() warehouse.Text {

@@ -47,6 +47,7 @@ func TestConversationColumns(t *testing.T) {
 	t.Parallel()
 	some := func(v float64) warehouse.Null[float64] { return warehouse.Some(v) }
 	start := warehouse.Timestamp(1780492759757917)
+	end := func(r *warehouse.Rows) any { return r.Conversation.FinishedAt }
 	for _, c := range []struct {
 		name, members string
 		got           func(*warehouse.Rows) any
@@ -72,6 +73,10 @@ func TestConversationColumns(t *testing.T) {
 		{"the end as the source says it", `"finishedAt":"2026-06-03 13:20:00","total_duration":1`, func(r *warehouse.Rows) any {
 			return r.Conversation.FinishedAt
 		}, warehouse.Some(warehouse.Timestamp(1780492800000000))},
+		{"an end beyond the year 9999", `"started_at":"9999-12-31T23:59:59Z","total_duration":1`, end, warehouse.Null[warehouse.Timestamp]{}},
+		{"an end in the year 9999", `"started_at":"9999-12-31T23:59:58Z","total_duration":1`, end, warehouse.Some(warehouse.Timestamp(253_402_300_799_000_000))},
+		{"an end beyond what pandas holds", `"started_at":"2262-04-11T23:47:16Z","total_duration":1`, end, warehouse.Null[warehouse.Timestamp]{}},
+		{"an end as the source says it, whatever it is", `"started_at":"2026-06-03T13:19:19Z","finishedAt":"9999-12-31T23:59:59Z"`, end, warehouse.Some(warehouse.Timestamp(253_402_300_799_000_000))},
 		{"hidden", `"num_turns":3,"turns":[]`, status, "hidden"},
 		{"hidden by null", `"num_turns":3,"turns":null`, status, "hidden"},
 		{"none", `"num_turns":0,"turns":[]`, status, "none"},
