@@ -28,6 +28,7 @@ type simulateOptions struct {
 	rateLimit        float64
 	retryAfter       string
 	latency          time.Duration
+	dateAhead        time.Duration
 }
 
 func newSimulateCommand(app *app) *cobra.Command {
@@ -57,6 +58,7 @@ func newSimulateCommand(app *app) *cobra.Command {
 	flags.Float64Var(&opts.rateLimit, "rate-limit", 0, "requests a second, beyond which the answer is 429; 0: none")
 	flags.StringVar(&opts.retryAfter, "retry-after", "seconds", "how a 429 says when to come again: seconds, date, missing")
 	flags.DurationVar(&opts.latency, "latency", 0, "time before the first byte of each answer")
+	flags.DurationVar(&opts.dateAhead, "date-ahead", 0, "how far the Date header of each answer is ahead of the clock, such as 8h; below 0 it is behind")
 	return cmd
 }
 
@@ -110,7 +112,7 @@ var faultNames = []string{"429", "500", "502", "503", "reset", "cut", "stall", "
 	"fresh_cursor", "cycle_cursor", "erase_first", "drip"}
 
 func (o *simulateOptions) parseFaults() (simulate.Faults, error) {
-	f := simulate.Faults{RateLimit: o.rateLimit, RetryAfter: simulate.RetryAfter(o.retryAfter), Latency: o.latency, Share: map[simulate.Fault]float64{}}
+	f := simulate.Faults{RateLimit: o.rateLimit, RetryAfter: simulate.RetryAfter(o.retryAfter), Latency: o.latency, DateAhead: o.dateAhead, Share: map[simulate.Fault]float64{}}
 	if err := oneOf("retry-after", o.retryAfter, "seconds", "date", "missing"); err != nil {
 		return f, err
 	}

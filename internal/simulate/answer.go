@@ -20,7 +20,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	ids := random(mix(s.o.Seed ^ uint64(count)))
 	r := &request{Request: hr, number: count, now: s.now(), id: string(appendUUID(nil, ids.next(), ids.next())), fault: s.o.Faults.of(count, s.o.Seed)}
 	w.Header().Set("X-PolyAI-Correlation-Id", r.id)
-	w.Header().Set("Date", r.now.Format(http.TimeFormat))
+	w.Header().Set("Date", r.now.Add(s.o.Faults.DateAhead).Format(http.TimeFormat))
 	if s.fails(w, r) {
 		return
 	}

@@ -24,6 +24,9 @@ type Faults struct {
 	// AfterBytes is how much of a body comes (before compression) until it is
 	// cut, reset, stalled or malformed, 1000 unless set; a shorter body is whole.
 	AfterBytes int
+	// DateAhead is how far the Date header of each answer is ahead of the clock
+	// that conversations start by; below 0 it is behind.
+	DateAhead time.Duration
 	// RevokeKeyAfter refuses the key after so many requests; 0 never.
 	RevokeKeyAfter int64
 }
