@@ -1,19 +1,23 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"convsync/internal/config"
+	"convsync/internal/extract"
 	"convsync/internal/load"
 	"convsync/internal/polyai"
+	"convsync/internal/warehouse"
 )
 
 func newCheckCommand(app *app) *cobra.Command {
@@ -33,6 +37,8 @@ type checklist struct {
 	w             io.Writer
 	failed        int
 	misconfigured bool // something was, which no request was needed to find
+
+	answered map[string]string // by project as stored: its id as the source answers it
 }
 
 func (c *checklist) ok(what, format string, args ...any) {
@@ -79,6 +85,7 @@ func runCheck(ctx context.Context, app *app) error {
 		file = "from the environment"
 	}
 	c.ok("config", "%s: %s, into %s", file, counted(int64(len(cfg.Projects)), "project"), describeDestination(cfg))
+	c.answered = map[string]string{}
 	for i := range cfg.Projects {
 		checkProject(ctx, c, cfg, &cfg.Projects[i])
 	}
@@ -111,6 +118,12 @@ func checkProject(ctx context.Context, c *checklist, cfg *config.Config, p *conf
 			return
 		}
 		c.ok("source", "%s at %s: key and project are right", name, dataURL(p))
+		if sample.project != "" {
+			c.answered[p.StoredID] = sample.project
+		}
+		if difference := extract.ClockDifference(sample.server, sample.local); !sample.server.IsZero() && difference != "" {
+			c.note("clock", "%s: %s; runs read up to the later of both, and count as read what started before the earlier one: correct the one that is wrong", name, difference)
+		}
 		sample.print(c, name, cfg)
 	}
 }
@@ -121,17 +134,36 @@ type sample struct {
 	bytes                                                   int64
 	more                                                    bool
 	oldest, newest                                          polyai.Micros
+	project                                                 string    // its id, as the first conversation that has one says
+	server, local                                           time.Time // the clocks when the answer came
+	days                                                    float64   // that were asked for
 }
 
+// takeSample asks for the last day by our own clock, and where the source's
+// differs, from the earlier to the later of both.
 func takeSample(ctx context.Context, client *polyai.Client, cfg *config.Config, p *config.Project, environment string) (s sample, err error) {
 	now := time.Now()
+	s, err = samplePage(ctx, client, cfg, p, environment, now, now)
+	if err != nil || s.server.IsZero() || extract.ClockDifference(s.server, s.local) == "" {
+		return s, err
+	}
+	first, last := s.server, s.local
+	if last.Before(first) {
+		first, last = last, first
+	}
+	return samplePage(ctx, client, cfg, p, environment, first, last)
+}
+
+// samplePage asks for one page of what started from a day before first to last.
+func samplePage(ctx context.Context, client *polyai.Client, cfg *config.Config, p *config.Project, environment string, first, last time.Time) (s sample, err error) {
 	page, err := client.List(ctx, polyai.ListQuery{
 		AccountID: p.AccountID, ProjectID: p.ID, Environment: environment,
-		Start: now.Add(-24 * time.Hour), End: now, Limit: cfg.Sync.PageSize, IncludeLatency: true,
+		Start: first.Add(-24 * time.Hour), End: last, Limit: cfg.Sync.PageSize, IncludeLatency: true,
 	})
 	if err != nil {
 		return s, err
 	}
+	s.server, s.local, s.days = page.ServerTime(), time.Now(), 1+last.Sub(first).Hours()/24
 	defer func() { err = errors.Join(err, page.Close()) }()
 	for {
 		v, err := page.Next()
@@ -155,6 +187,7 @@ func (s *sample) add(v polyai.Value) {
 		s.unreadable++
 		return
 	}
+	s.project = cmp.Or(s.project, conversation.ProjectID)
 	if s.oldest == 0 || conversation.StartedAt < s.oldest {
 		s.oldest = conversation.StartedAt
 	}
@@ -204,7 +237,7 @@ func (s *sample) print(c *checklist, name string, cfg *config.Config) {
 // daily is about how many conversations a day has.
 func (s *sample) daily() float64 {
 	if !s.more {
-		return float64(s.conversations)
+		return float64(s.conversations) / s.days
 	}
 	span := max(time.Duration(s.newest-s.oldest)*time.Microsecond, time.Second)
 	return float64(s.conversations) * float64(24*time.Hour) / float64(span)
@@ -232,10 +265,26 @@ func checkStored(ctx context.Context, c *checklist, cfg *config.Config, destinat
 		c.wrong("projects", err)
 		return
 	}
+	var configured []warehouse.Project
 	for i := range cfg.Projects {
-		configured := storedProject(&cfg.Projects[i])
-		if err := load.MixedAmong(stored, &configured); err != nil {
+		configured = append(configured, storedProject(&cfg.Projects[i]))
+	}
+	for i := range stored { // its next run stores it
+		if answered := c.answered[stored[i].ProjectID]; stored[i].OtherID == "" && answered != stored[i].Name {
+			stored[i].OtherID = warehouse.Text(answered)
+		}
+	}
+	for i := range configured {
+		p := &configured[i]
+		if err := load.MixedAmong(stored, p); err != nil {
 			c.wrong("projects", err)
+		}
+		known := stored
+		if !slices.ContainsFunc(stored, func(s warehouse.Project) bool { return s.ProjectID == p.ProjectID }) {
+			known = append(slices.Clone(stored), configured...)
+		}
+		if err := load.OtherForm(known, p, c.answered[p.ProjectID]); err != nil {
+			c.misconfigure("projects", err)
 		}
 	}
 }

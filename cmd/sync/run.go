@@ -174,7 +174,7 @@ func newRun(ctx context.Context, app *app, cfg *config.Config, o syncOptions) (*
 	}
 	return &pipeline.Options{
 		Feeds: side.feeds, Projects: side.projects, Destination: destination, Owner: owner, ConfigHash: cfg.Fingerprint(),
-		Stats: side.stats, Budgets: side.budgets, Backfill: o.backfill, Narrow: o.narrow, DeleteMissing: cfg.Sync.OnMissing == config.MissingDelete, MaxRejects: int64(cfg.Sync.MaxRejects), Lookback: tiers(cfg.Sync.Lookback), OpenAgeLimit: cfg.Sync.OpenAgeLimit,
+		Stats: side.stats, Budgets: side.budgets, Backfill: o.backfill, Narrow: o.narrow, DeleteMissing: cfg.Sync.OnMissing == config.MissingDelete, MissingLimit: pipeline.MissingLimit(cfg.Sync.MissingLimit), MaxRejects: int64(cfg.Sync.MaxRejects), Lookback: tiers(cfg.Sync.Lookback), OpenAgeLimit: cfg.Sync.OpenAgeLimit,
 		TransformWorkers: cfg.Sync.Workers.Transform, LoadWorkers: cfg.Sync.Workers.Load,
 		Log: log, Progress: cmp.Or(o.progress, &pipeline.Progress{}),
 	}, nil
@@ -304,6 +304,9 @@ func printSummary(w io.Writer, r *pipeline.Report, listed string) {
 			watermark = p.Watermark.Format(time.RFC3339)
 		}
 		fmt.Fprintf(w, "  %s (%s): read whole until %s, %d open\n", p.ProjectID, p.Environment, watermark, p.Open)
+	}
+	for _, warning := range r.Warnings {
+		fmt.Fprintf(w, "  warning: %s\n", warning)
 	}
 	if r.Drift > 0 {
 		fmt.Fprintf(w, "  drift: %s of fields or forms that are not known%s\n", counted(r.Drift, "sighting"), listed)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -79,6 +80,7 @@ type runSummary struct {
 	Inserted int64      `json:"inserted"`
 	Updated  int64      `json:"updated"`
 	Error    string     `json:"error,omitempty"`
+	Warnings []string   `json:"warnings,omitempty"`
 }
 
 // statusRuns are those that the page lists too: of errors for which it has no
@@ -188,6 +190,9 @@ func newRunSummary(r *warehouse.SyncRun) runSummary {
 	if r.FinishedAt.Valid {
 		s.Finished = moment(r.FinishedAt.V)
 	}
+	if r.Warnings != "" {
+		s.Warnings = strings.Split(string(r.Warnings), "\n")
+	}
 	return s
 }
 
@@ -227,7 +232,13 @@ func (r *statusReport) print(w io.Writer) error {
 	for _, run := range r.Runs {
 		fmt.Fprintf(t, "  %s\t%s\t%s\t%d new\t%d changed\t%s\n", run.Started.Format(time.RFC3339), run.Kind, run.Status, run.Inserted, run.Updated, run.Error)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, warning := range r.Runs[0].Warnings {
+		fmt.Fprintf(w, "\nwarning of the last run: %s\n", warning)
+	}
+	return nil
 }
 
 func orNothing(t *time.Time) string {

@@ -94,6 +94,9 @@ type Sync struct {
 	// OnMissing says what becomes of a stored conversation that the source no
 	// longer lists: mark or delete; mark unless set.
 	OnMissing string
+	// MissingLimit is how many conversations of a UTC day a run marks or deletes
+	// without confirmation.
+	MissingLimit MissingLimit
 	// FailOnDrift makes a run that met unknown fields end as partial; false
 	// unless set.
 	FailOnDrift bool
@@ -107,6 +110,12 @@ const (
 	MissingMark   = "mark"
 	MissingDelete = "delete"
 )
+
+// MissingLimit is a limit for each UTC day.
+type MissingLimit struct {
+	Share   float64 // of the stored conversations of the day, 0 to 1; 0.1 unless set
+	AtLeast int     // conversations, whatever the share is, 1 or more; 20 unless set
+}
 
 // Lookback is how far back what was read already is read again. Each tier
 // reaches at least as far as the one before.

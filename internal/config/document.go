@@ -68,8 +68,14 @@ type syncKeys struct {
 	MaxRequestsPerSecond float64      `key:"max_requests_per_second"`
 	Adaptive             bool         `key:"adaptive"`
 	OnMissing            string       `key:"on_missing"`
+	MissingLimit         missingKeys  `key:"missing_limit"`
 	FailOnDrift          bool         `key:"fail_on_drift"`
 	MaxRejects           int          `key:"max_rejects"`
+}
+
+type missingKeys struct {
+	Share   float64 `key:"share"`
+	AtLeast int     `key:"at_least"`
 }
 
 type lookbackKeys struct {

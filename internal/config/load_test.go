@@ -87,7 +87,7 @@ schedules:
 	tiers := config.Lookback{EachRun: time.Hour, Hourly: 24 * time.Hour, Daily: 168 * time.Hour}
 	wantSync := config.Sync{
 		Lookback: tiers, OpenAgeLimit: 168 * time.Hour, PageSize: 250,
-		Workers: config.Workers{Extract: 8, Transform: 3, Load: 2}, OnMissing: "mark",
+		Workers: config.Workers{Extract: 8, Transform: 3, Load: 2}, OnMissing: "mark", MissingLimit: config.MissingLimit{Share: 0.1, AtLeast: 20},
 	}
 	if got.Sync != wantSync {
 		t.Errorf("sync = %+v\nwant   %+v", got.Sync, wantSync)

@@ -25,6 +25,7 @@ func defaults() document {
 			Workers:              workersKeys{Extract: 4, Transform: 0, Load: 2},
 			MaxRequestsPerSecond: 5,
 			OnMissing:            MissingMark,
+			MissingLimit:         missingKeys{Share: 0.1, AtLeast: 20},
 		},
 		Serve: serveKeys{Listen: "127.0.0.1:8080", StateFile: "convsync-schedules.json", StaleAfter: duration(26 * time.Hour)},
 	}
@@ -164,6 +165,7 @@ func (r *resolver) sync() Sync {
 		r.add("sync.max_requests_per_second", "%s is out of range; expected more than 0, at most 1000", r.show("sync.max_requests_per_second", fmt.Sprint(n)))
 	}
 	return Sync{
+		MissingLimit: r.missingLimit("sync.missing_limit", s.MissingLimit),
 		Lookback:     r.lookback("sync.lookback", s.Lookback),
 		OpenAgeLimit: time.Duration(s.OpenAgeLimit),
 		PageSize:     s.PageSize,
@@ -229,6 +231,16 @@ func (r *resolver) workers(path string, n int) int {
 		return runtime.GOMAXPROCS(0)
 	}
 	return n
+}
+
+func (r *resolver) missingLimit(path string, keys missingKeys) MissingLimit {
+	if s := keys.Share; s != s || s < 0 || s > 1 {
+		r.add(path+".share", "%s is out of range; expected 0 to 1, where 0.1 is 10 %%", r.show(path+".share", fmt.Sprint(s)))
+	}
+	if keys.AtLeast < 1 {
+		r.add(path+".at_least", "%s is out of range; expected 1 or more", r.show(path+".at_least", strconv.Itoa(keys.AtLeast)))
+	}
+	return MissingLimit{Share: keys.Share, AtLeast: keys.AtLeast}
 }
 
 func (r *resolver) lookback(path string, keys lookbackKeys) Lookback {

@@ -56,6 +56,8 @@ func TestEachContradictionIsRefusedWithItsPlaceAndItsMending(t *testing.T) {
 		"no rate":                  {head + lake + "sync: {max_requests_per_second: 0}", `"0" is out of range`},
 		"boolean":                  {head + lake + "sync: {adaptive: yes}", `"yes" is neither; expected true or false`},
 		"on_missing":               {head + lake + "sync: {on_missing: drop}", "expected mark or delete"},
+		"missing_limit.share":      {head + lake + "sync: {missing_limit: {share: 10}}", `sync.missing_limit.share: "10" is out of range; expected 0 to 1, where 0.1 is 10 %`},
+		"missing_limit.at_least":   {head + lake + "sync: {missing_limit: {at_least: 0}}", `sync.missing_limit.at_least: "0" is out of range; expected 1 or more`},
 		"duration":                 {head + lake + "sync: {open_age_limit: 3 weeks}", "expected a duration such as 30m, 24h or 7d"},
 		"no duration":              {head + lake + "sync: {open_age_limit: 0h}", "longer than nothing"},
 		"tiers":                    {head + lake + "sync: {lookback: {hourly: 30m}}", "sync.lookback.hourly: is shorter than each_run"},

@@ -37,12 +37,26 @@ func Cover(coverage []Covered, read Covered, settled Second) []Covered {
 	return merged
 }
 
-// Believable is the coverage without what claims to be read later than now, by
-// the source's clock: that clock ran ahead when it was read, and nobody knows
-// what of it was there to be read.
+// Believable is the coverage without what claims to be read, or to be covered,
+// in the future: the clock was ahead when it was read, and what of it was there
+// to be read is not known. Of merged ranges, what started before the oldest
+// reading is known. now is the earlier clock.
 func Believable(coverage []Covered, now Second) []Covered {
-	return slices.DeleteFunc(slices.Clone(coverage), func(c Covered) bool { return c.ReadAt > now+clockSlack })
+	var out []Covered
+	for _, c := range coverage {
+		if InFuture(c.Until, now) {
+			c.Until = min(c.Until, c.ReadAt)
+		}
+		if !c.Empty() && !InFuture(c.ReadAt, now) {
+			out = append(out, c)
+		}
+	}
+	return out
 }
+
+// InFuture reports whether a stored time is later than now by more than clocks
+// differ that are kept in step.
+func InFuture(stored, now Second) bool { return stored > now+clockSlack }
 
 // Watermark is the end of the coverage without a gap from start on; ok is
 // false when start itself is not covered.

@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -12,7 +13,8 @@ type Tier struct{ Depth, Every time.Duration }
 // Need is what decides what a run reads of one feed.
 type Need struct {
 	Start    Second // where the history begins
-	Now      Second // the source's now: the upper end
+	Now      Second // the later clock: the upper end of what is read
+	Sure     Second // the earlier clock: the upper end of what is covered; Now unless set
 	Coverage []Covered
 	Lookback []Tier
 	Open     []Second // starts of the conversations on the worklist
@@ -47,16 +49,23 @@ func Decide(n Need) Plan {
 	history := Span{n.Start, n.Now}
 	due := subtract(history, spansOf(n.Coverage))
 	for _, tier := range n.Lookback {
-		window := Span{n.Now - seconds(tier.Depth), n.Now}.Intersect(history)
+		window := n.lookback(tier).Intersect(history)
 		if tierDue(window, n, tier.Every) {
 			due = append(due, window)
 		}
 	}
 	plan := Plan{Spans: union(due)}
-	plan.Worklist = worklist(n.Open, plan.Spans)
+	plan.Worklist = worklist(&n, plan.Spans)
 	plan.Older = older(n, plan.Spans)
 	return plan
 }
+
+// sure is the earlier clock.
+func (n *Need) sure() Second { return cmp.Or(n.Sure, n.Now) }
+
+// lookback is what a tier reads again: its depth before the earlier clock, up
+// to the later one.
+func (n *Need) lookback(tier Tier) Span { return Span{n.sure() - seconds(tier.Depth), n.Now} }
 
 // Narrow is the little that a run is to read at once, such as for an event: it
 // leaves all else to the runs that come anyway.
@@ -76,9 +85,9 @@ func DecideNarrow(n Need, narrow Narrow) Plan {
 	history := Span{n.Start, n.Now}
 	var plan Plan
 	if narrow.Recent && len(n.Lookback) > 0 {
-		recent := Span{n.Now - seconds(n.Lookback[0].Depth), n.Now}.Intersect(history)
+		recent := n.lookback(n.Lookback[0]).Intersect(history)
 		plan.Spans = union([]Span{recent})
-		plan.Worklist = worklist(n.Open, plan.Spans)
+		plan.Worklist = worklist(&n, plan.Spans)
 	}
 	for _, at := range narrow.Around {
 		plan.Worklist = append(plan.Worklist, Span{at - around, at + around + 1}.Intersect(history))
@@ -110,19 +119,28 @@ func older(n Need, anyway []Span) []Span {
 
 // tierDue reports whether the oldest reading within the window is due again.
 func tierDue(window Span, n Need, every time.Duration) bool {
-	deadline := n.Now - seconds(every-every/early)
+	deadline := n.sure() - seconds(every-every/early)
 	return slices.ContainsFunc(n.Coverage, func(c Covered) bool {
 		return !c.Intersect(window).Empty() && c.ReadAt <= deadline
 	})
 }
 
-// worklist is spans around the starts that lie in none of the spans.
-func worklist(starts []Second, spans []Span) []Span {
+// currentHour is what is read for open conversations that start in the future:
+// the source may list them at their start or among the newest.
+const currentHour = Second(60 * 60)
+
+// worklist is spans around the starts of open conversations that lie in none of
+// the spans.
+func worklist(n *Need, spans []Span) []Span {
 	var out []Span
-	for _, at := range starts {
+	for _, at := range n.Open {
 		if !slices.ContainsFunc(spans, func(s Span) bool { return s.From <= at && at < s.Until }) {
+			at = min(at, lastSecond-1) // the request asks a second more
 			out = append(out, Span{at, at + 1})
 		}
+	}
+	if slices.ContainsFunc(n.Open, func(at Second) bool { return at >= n.Now }) {
+		out = append(out, subtract(Span{n.sure() - currentHour, n.Now}, spans)...)
 	}
 	return Together(out)
 }

@@ -53,6 +53,14 @@ func TestDecide(t *testing.T) {
 			Need{Start: june(20, 11, 30), Now: now, Coverage: []Covered{{Span: Span{june(20, 11, 30), now}, ReadAt: now - 600}}},
 			[]Span{{june(20, 11, 30), now}},
 		}, {
+			"clocks that differ: from the lookback before the earlier one to the later one",
+			Need{Start: start, Now: now + 8*3600, Sure: now, Coverage: []Covered{{Span: Span{start, now}, ReadAt: now}}},
+			[]Span{{now - 3600, now + 8*3600}},
+		}, {
+			"clocks that differ: a tier is due by the earlier one",
+			Need{Start: start, Now: now + 9*3600, Sure: now + 3600, Coverage: []Covered{{Span: Span{start, now}, ReadAt: now}}},
+			[]Span{{now + 3600 - 24*3600, now + 9*3600}},
+		}, {
 			"a start in the future reads nothing",
 			Need{Start: now + 60, Now: now},
 			nil,
@@ -89,6 +97,33 @@ func drawSpan(t *rapid.T) Span {
 
 func inAny(spans []Span, s Second) bool {
 	return slices.ContainsFunc(spans, func(p Span) bool { return p.From <= s && s < p.Until })
+}
+
+// TestDecideFuture: what is open and starts in the future is asked for at its
+// start and with what is newest.
+func TestDecideFuture(t *testing.T) {
+	t.Parallel()
+	now := june(20, 12, 0)
+	covered := []Covered{{Span: Span{june(1, 0, 0), now}, ReadAt: now}}
+	for name, c := range map[string]struct {
+		lookback []Tier
+		open     Second
+		want     []Span
+	}{
+		"Planned":         {nil, now + 3*day, []Span{{now - 3600, now}, {now + 3*day, now + 3*day + 1}}},
+		"InTheLookback":   {tiers, now + 3*day, []Span{{now + 3*day, now + 3*day + 1}}},
+		"ShorterLookback": {[]Tier{{Depth: 30 * time.Minute}}, now + 3*day, []Span{{now - 3600, now - 1800}, {now + 3*day, now + 3*day + 1}}},
+		"LastSecond":      {tiers, lastSecond, []Span{{lastSecond - 1, lastSecond}}},
+		"Past":            {nil, now - 3*day, []Span{{now - 3*day, now - 3*day + 1}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := Decide(Need{Start: june(1, 0, 0), Now: now, Coverage: covered, Lookback: c.lookback, Open: []Second{c.open}})
+			if !slices.Equal(got.Worklist, c.want) {
+				t.Errorf("got  %v\nwant %v", got.Worklist, c.want)
+			}
+		})
+	}
 }
 
 func TestUnionAndSubtractAgreeWithSetsOfSeconds(t *testing.T) {

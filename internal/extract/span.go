@@ -12,6 +12,9 @@ type Second int64
 // day is a UTC day, in seconds.
 const day = Second(24 * 60 * 60)
 
+// lastSecond is the last one that a request can name, 9999-12-31T23:59:59Z.
+const lastSecond = Second(253_402_300_799)
+
 // SecondOf is the second that t lies in.
 func SecondOf(t time.Time) Second { return Second(t.Unix()) }
 

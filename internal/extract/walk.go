@@ -30,10 +30,12 @@ type sighting struct {
 }
 
 // look takes in a chunk: the starts of its first and its last conversation.
-func (s *sighting) look(c *Chunk) {
+// What started outside of what was asked for, such as in the year 9999, says
+// nothing about the density.
+func (s *sighting) look(c *Chunk, asked Span) {
 	for _, v := range []polyai.Value{c.value(0), c.value(c.Len() - 1)} {
 		at, ok := startOf(v)
-		if !ok {
+		if second := Second(at / 1e6); !ok || second < asked.From-1 || second > asked.Until+1 {
 			continue
 		}
 		if s.first == 0 || at < s.first {
@@ -131,7 +133,7 @@ func (w *walk) pages(ctx context.Context) error {
 
 // look hands a chunk on, and remembers where it lies.
 func (w *walk) look(ctx context.Context, c *Chunk) error {
-	w.seen.look(c)
+	w.seen.look(c, w.ask)
 	return w.emit(ctx, c)
 }
 

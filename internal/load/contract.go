@@ -63,7 +63,8 @@ type Key struct {
 // of other stretches.
 type Writer interface {
 	// Register makes the projects known. A project that is stored with
-	// another account or region is refused with [*MixedProjectError].
+	// another account or region is refused with [*MixedProjectError]. What is
+	// stored of the other form of its id stays: see [Registered].
 	Register(ctx context.Context, projects []Project) error
 	// Stage hands over conversations of a stretch. They may become visible
 	// from now on, and are visible and durable after its Publish. A conversation
@@ -112,7 +113,10 @@ type Owner struct {
 type FeedState struct {
 	Coverage  []Range             // ordered, without overlap
 	Watermark warehouse.Timestamp // 0: none yet
-	Open      []OpenConversation  // the worklist, oldest first
+	// WatermarkAt is when the watermark last moved, by the clock of the machine
+	// that ran; a clock that is set back does not set it back. 0: there is none.
+	WatermarkAt warehouse.Timestamp
+	Open        []OpenConversation // the worklist, oldest first
 	// Revealed says that the feed shows again what it had hidden, and that its
 	// hidden days were not read again since: [Stretch].HiddenRead.
 	Revealed bool
@@ -186,10 +190,14 @@ type Stretch struct {
 	Feed Feed
 	// Coverage replaces what is stored for the feed; nil leaves it as it is.
 	Coverage []Range
-	// Watermark of that coverage; the stored one never moves back. 0: none.
+	// Watermark of that coverage; the stored one never moves back, unless it is
+	// to be corrected. 0: none.
 	Watermark warehouse.Timestamp
-	Rejects   []warehouse.Reject
-	Drift     []warehouse.Drift // counts and times of this stretch, to be added
+	// CorrectWatermark replaces the stored watermark also by an earlier one, or by
+	// none: it was stored by a clock that was ahead.
+	CorrectWatermark bool
+	Rejects          []warehouse.Reject
+	Drift            []warehouse.Drift // counts and times of this stretch, to be added
 	// Missing are stored conversations of the feed that the source no longer
 	// lists. Each that is still stored with this start gets missing_since (At)
 	// unless it has one, and leaves the worklist; with DeleteMissing it is
@@ -202,8 +210,11 @@ type Stretch struct {
 	// Resolved are the ids of rejects of the feed that could be read now, and
 	// are staged: they are deleted, also those without a conversation's id.
 	Resolved []string
-	RunID    string
-	At       warehouse.Timestamp // now, by our clock
+	// OtherID is the project's id in its other form, which the source answered;
+	// it is stored with the project. "" leaves what is stored.
+	OtherID string
+	RunID   string
+	At      warehouse.Timestamp // now, by our clock
 }
 
 // Counts says what came of the conversations of a stretch. Whatever was staged

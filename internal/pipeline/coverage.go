@@ -19,15 +19,17 @@ func covered(ranges []load.Range) []extract.Covered {
 	return out
 }
 
-// cover counts a span as read in a coverage. readAt is when the run began, which is before
-// its reading began: at worst it is read again a little early.
+// cover counts a span as read in a coverage, up to the earlier clock. readAt is
+// when the run began, which is before its reading began: at worst it is read
+// again a little early.
 func (f *feedRun) cover(coverage []extract.Covered, span extract.Span) []extract.Covered {
 	deepest := extract.Second(0)
 	for _, tier := range f.Lookback {
 		deepest = max(deepest, extract.Second(tier.Depth.Seconds()))
 	}
-	read := extract.Covered{Span: span, ReadAt: f.now, Shape: transform.Shape}
-	return extract.Cover(coverage, read, f.now-deepest)
+	span.Until = min(span.Until, f.sure)
+	read := extract.Covered{Span: span, ReadAt: f.sure, Shape: transform.Shape}
+	return extract.Cover(coverage, read, f.sure-deepest)
 }
 
 // ranges is a coverage in the destination's terms.
@@ -42,12 +44,16 @@ func ranges(coverage []extract.Covered) []load.Range {
 }
 
 // watermark is the end of a coverage without a gap, and never before what is
-// stored; 0: none.
+// stored, unless that lies in the future; 0: none.
 func (f *feedRun) watermark(coverage []extract.Covered) warehouse.Timestamp {
-	if end, ok := extract.Watermark(coverage, f.Start); ok {
-		return max(timestamp(end), f.state.Watermark)
+	stored := f.state.Watermark
+	if f.rewind {
+		stored = 0
 	}
-	return f.state.Watermark
+	if end, ok := extract.Watermark(coverage, f.Start); ok {
+		return max(timestamp(end), stored)
+	}
+	return stored
 }
 
 func timestamp(s extract.Second) warehouse.Timestamp { return warehouse.TimestampOf(s.Time()) }

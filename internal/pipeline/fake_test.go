@@ -22,6 +22,7 @@ type fake struct {
 	published     map[load.StretchID]bool
 	coverage      []load.Range
 	watermark     warehouse.Timestamp
+	watermarkAt   warehouse.Timestamp
 	runs          []warehouse.SyncRun
 	abandoned     int
 	// keptOfAbandoned is what Abandon tells, as a database would.
@@ -61,7 +62,7 @@ func (f *fake) Projects(context.Context) ([]warehouse.Project, error) {
 func (f *fake) State(_ context.Context, feeds []load.Feed) (map[load.Feed]load.FeedState, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	state := load.FeedState{Coverage: f.coverage, Watermark: f.watermark}
+	state := load.FeedState{Coverage: f.coverage, Watermark: f.watermark, WatermarkAt: f.watermarkAt}
 	for id, lifecycle := range f.conversations {
 		if lifecycle == warehouse.LifecycleOpen {
 			state.Open = append(state.Open, load.OpenConversation{ID: id, StartedAt: f.starts[id]})
@@ -166,7 +167,9 @@ func (w *fakeWriter) Publish(_ context.Context, s *load.Stretch) (load.Counts, e
 	if s.Coverage != nil {
 		w.coverage = s.Coverage
 	}
-	w.watermark = max(w.watermark, s.Watermark)
+	if s.Watermark > w.watermark || s.CorrectWatermark && s.Watermark != w.watermark {
+		w.watermark, w.watermarkAt = s.Watermark, s.At
+	}
 	for _, k := range s.Missing {
 		w.missing[k.ID] = true
 	}

@@ -24,9 +24,13 @@ type feedRun struct {
 	Log      *slog.Logger // the run's, with the feed
 	state    load.FeedState
 	coverage []extract.Covered
-	now      extract.Second // the source's, when the run began
+	now      extract.Second // the later clock when the run began: what is read ends here
+	sure     extract.Second // the earlier clock: what is covered ends here
+	rewind   bool           // the stored watermark lies in the future
 
+	identity identity
 	vanished vanished
+	doubtful []doubtfulDay  // of which nothing was marked or deleted
 	wereRead []extract.Span // whole, by this run
 	revealed load.Revealed  // conversations that show again what was hidden
 	shows    bool           // some transcript or metrics were shown to this run
@@ -41,9 +45,10 @@ type feedRun struct {
 func (f *feedRun) do(ctx context.Context) error {
 	f.coverage = covered(f.state.Coverage)
 	err := f.readGuarded(ctx)
-	if missing := errors.Join(f.incomplete(), f.errSuspicious()); err == nil && missing != nil {
-		// Its reader has logged why, of each part.
-		f.Log.Warn("a project was not read whole; the next run reads the rest", "parts", len(f.failed))
+	if missing := errors.Join(f.incomplete(), f.doubt()); err == nil && missing != nil {
+		if len(f.failed) > 0 { // its reader has logged why, of each part
+			f.Log.Warn("a project was not read whole; the next run reads the rest", "parts", len(f.failed))
+		}
 		f.report.feedIncomplete(f.describe(missing))
 		return nil
 	}
@@ -127,17 +132,17 @@ func (f *feedRun) read(ctx context.Context) error {
 	return f.publishVanished(ctx)
 }
 
-// open reads the newest span that our own clock gives, learns the source's now
-// from the first answer, plans by it, and returns what is still to be read.
+// open reads the newest span that our own clock gives, learns the source's time
+// from the first answer, plans by both, and returns what is still to be read.
 func (f *feedRun) open(ctx context.Context) (plan extract.Plan, err error) {
 	local := f.Clock()
 	f.now = extract.SecondOf(local)
+	f.sure = f.now
 	ask := extract.Widen(newest(f.plan().Spans), f.now, f.Start)
 	var st *stretch
 	shown, err := f.Reader.Open(ctx, ask, local, func(now time.Time) extract.Emit {
-		f.now = extract.SecondOf(now)
-		f.coverage = extract.Believable(f.coverage, f.now)
-		f.Rules.OpenSince = warehouse.TimestampOf(now.Add(-f.OpenAgeLimit))
+		f.setClocks(now)
+		f.Rules.OpenSince = warehouse.TimestampOf(f.sure.Time().Add(-f.OpenAgeLimit))
 		plan = f.plan()
 		f.Progress.plan(plan)
 		f.Log.Debug("planned", "spans", len(plan.Spans), "worklist", len(plan.Worklist))
@@ -178,7 +183,7 @@ func (f *feedRun) plan() extract.Plan {
 		}
 		return extract.Plan{Spans: []extract.Span{asked}}
 	}
-	need := extract.Need{Start: f.Start, Now: f.now, Coverage: f.coverage, Lookback: f.Lookback, Shape: transform.Shape}
+	need := extract.Need{Start: f.Start, Now: f.now, Sure: f.sure, Coverage: f.coverage, Lookback: f.Lookback, Shape: transform.Shape}
 	for _, o := range f.state.Open {
 		need.Open = append(need.Open, extract.SecondOf(o.StartedAt.Time()))
 	}
@@ -209,6 +214,9 @@ func (f *feedRun) newStretch(span extract.Span) *stretch {
 // emitter hands what is read over to the stages.
 func (f *feedRun) emitter(st *stretch) extract.Emit {
 	return func(ctx context.Context, c *extract.Chunk) error {
+		if err := f.identify(c); err != nil {
+			return err
+		}
 		st.emitted.Add(int64(c.Len()))
 		f.Progress.conversations.Add(int64(c.Len()))
 		return f.stages.put(ctx, st, c)
@@ -229,13 +237,14 @@ func (f *feedRun) publish(ctx context.Context, st *stretch) error {
 	out := &load.Stretch{
 		ID: st.id, Feed: st.feed, RunID: f.Owner.RunID, At: st.at,
 		Rejects: slices.Collect(maps.Values(st.rejects)), Drift: slices.Collect(maps.Values(st.drift)), HiddenRead: st.hiddenRead,
+		OtherID: f.identity.learned(),
 	}
 	coverage := f.coverage // which a publication that fails leaves as it is: others are on their way
 	if f.Backfill.Empty() && !st.span.Empty() && len(st.whole) > 0 {
 		for _, whole := range st.whole {
 			coverage = f.cover(coverage, whole)
 		}
-		out.Coverage, out.Watermark = ranges(coverage), f.watermark(coverage)
+		out.Coverage, out.Watermark, out.CorrectWatermark = ranges(coverage), f.watermark(coverage), f.rewind
 	}
 	counts, err := f.writer.Publish(ctx, out)
 	if err != nil {

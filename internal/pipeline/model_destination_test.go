@@ -22,7 +22,10 @@ type store struct {
 	rows      map[string]*warehouse.Rows
 	coverage  []load.Range
 	watermark warehouse.Timestamp
-	shown     bool // again, and the hidden days are to be read
+	// watermarkAt is when the watermark moved, by our clock.
+	watermarkAt warehouse.Timestamp
+
+	shown bool // again, and the hidden days are to be read
 
 	pending map[load.StretchID][]*warehouse.Rows
 	counts  map[load.StretchID]load.Counts
@@ -183,7 +186,12 @@ func (s *store) Publish(_ context.Context, st *load.Stretch) (load.Counts, error
 		s.revealed.Transcripts += counts.Revealed.Transcripts
 		s.revealed.Metrics += counts.Revealed.Metrics
 		s.coverage = slices.Clone(st.Coverage)
-		s.watermark = max(s.watermark, st.Watermark)
+		if st.Watermark > s.watermark || st.CorrectWatermark && st.Watermark != s.watermark {
+			if !st.CorrectWatermark {
+				st.At = max(st.At, s.watermarkAt)
+			}
+			s.watermark, s.watermarkAt = st.Watermark, st.At
+		}
 	}
 	s.remember()
 	if err != nil {
@@ -222,7 +230,7 @@ func (s *store) Abandon(_ context.Context, id load.StretchID) (load.Counts, erro
 func (s *store) State(_ context.Context, feeds []load.Feed) (map[load.Feed]load.FeedState, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	state := load.FeedState{Coverage: slices.Clone(s.coverage), Watermark: s.watermark, Revealed: s.shown}
+	state := load.FeedState{Coverage: slices.Clone(s.coverage), Watermark: s.watermark, WatermarkAt: s.watermarkAt, Revealed: s.shown}
 	for _, r := range s.sorted() {
 		if c := &r.Conversation; r.IsOpen() && !c.MissingSince.Valid {
 			state.Open = append(state.Open, load.OpenConversation{ID: c.ConversationID, StartedAt: c.StartedAt})
@@ -273,16 +281,16 @@ func (s *store) Finish(context.Context, *warehouse.SyncRun) error {
 	}
 	return nil
 }
-func (s *store) Check(context.Context) error   { return nil }
-func (s *store) Prepare(context.Context) error { return nil }
-func (s *store) Close() error                  { return nil }
+func (s *store) Check(context.Context) error                           { return nil }
+func (s *store) Prepare(context.Context) error                         { return nil }
+func (s *store) Close() error                                          { return nil }
+func (s *store) Projects(context.Context) ([]warehouse.Project, error) { return nil, nil }
 
 // The rest of the contract is not for runs.
 
 func (s *store) Summary(context.Context, []load.Feed) (map[load.Feed]load.FeedSummary, error) {
 	return nil, errScripted
 }
-func (s *store) Projects(context.Context) ([]warehouse.Project, error) { return nil, errScripted }
 func (s *store) Daily(context.Context, []load.Feed, warehouse.Timestamp, warehouse.Timestamp) ([]load.Day, error) {
 	return nil, errScripted
 }

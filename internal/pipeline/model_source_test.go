@@ -18,6 +18,7 @@ import (
 type scripted struct {
 	mu            sync.Mutex
 	clock         extract.Second
+	dateAhead     extract.Second // of the clock, in the answers of this run
 	conversations []*told
 	hideTurns     bool
 	hideMetrics   bool
@@ -76,10 +77,10 @@ func (t *trouble) of(request int) fault {
 }
 
 // begin makes ready for a run.
-func (s *scripted) begin(key string, t trouble) {
+func (s *scripted) begin(key string, t trouble, dateAhead extract.Second) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.key = key
+	s.key, s.dateAhead = key, dateAhead
 	s.requests, s.trouble, s.answered = 0, t, map[string]bool{}
 }
 
@@ -123,7 +124,7 @@ func (s *scripted) answer(h http.Header, r *http.Request) (status int, body []by
 	}
 	s.requests++
 	s.clock += s.trouble.tick
-	h.Set("Date", s.clock.Time().Format(http.TimeFormat))
+	h.Set("Date", (s.clock + s.dateAhead).Time().Format(http.TimeFormat))
 	if s.requests == s.trouble.stopAt {
 		s.trouble.stop()
 	}
@@ -186,7 +187,12 @@ func (s *scripted) page(r *http.Request) (page []*told, next string) {
 	var found []*told
 	for _, c := range s.conversations {
 		v := c.as(s.clock)
-		if v == nil || !v.listed || v.start < from || v.start > until || s.habits.exclusive && (v.start == from || v.start == until) {
+		if v == nil || !v.listed {
+			continue
+		}
+		outside := v.start < from || v.start > until || s.habits.exclusive && (v.start == from || v.start == until)
+		planned := v.second() > s.clock && asked(r).Until >= s.clock // is also listed among the newest
+		if outside && !planned {
 			continue
 		}
 		found = append(found, c)
@@ -213,7 +219,7 @@ func (s *scripted) page(r *http.Request) (page []*told, next string) {
 func asked(r *http.Request) extract.Span {
 	second := func(name string) extract.Second {
 		at, err := time.Parse(time.RFC3339, r.URL.Query().Get(name))
-		if err != nil {
+		if err != nil || at.Year() < 1 {
 			panic(fmt.Sprintf("the source was asked for %s, which has no %s", r.URL, name))
 		}
 		return extract.SecondOf(at)

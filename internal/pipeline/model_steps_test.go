@@ -30,9 +30,7 @@ func drawSettings(t *rapid.T) settings {
 		atOnce: rapid.Bool().Draw(t, "at once"), deleteMissing: rapid.Bool().Draw(t, "delete missing"),
 		pageSize: rapid.IntRange(2, 6).Draw(t, "page size"), parallel: rapid.SampledFrom([]int{1, 1, 4}).Draw(t, "parallel"),
 		openAge: rapid.SampledFrom([]time.Duration{7 * 24 * time.Hour, 30 * time.Hour}).Draw(t, "open age"),
-		skew: rapid.SampledFrom([]time.Duration{
-			0, 30 * time.Second, -30 * time.Second, 10 * time.Minute, -10 * time.Minute, 5 * time.Hour, -5 * time.Hour, 50 * time.Hour, -50 * time.Hour,
-		}).Draw(t, "skew"),
+		limit:   rapid.SampledFrom([]MissingLimit{{Share: 0.1, AtLeast: 20}, {Share: 0.5, AtLeast: 1}}).Draw(t, "limit"),
 		lookback: rapid.SampledFrom([][]extract.Tier{
 			{{Depth: time.Hour}, {Depth: 24 * time.Hour, Every: time.Hour}, {Depth: 168 * time.Hour, Every: 24 * time.Hour}},
 			{{Depth: 10 * time.Minute}, {Depth: 36 * time.Hour, Every: 6 * time.Hour}},
@@ -58,6 +56,13 @@ func (w *world) steps() map[string]func(*rapid.T) {
 		"start earlier": func(t *rapid.T) {
 			w.start = max(w.start-anHour*extract.Second(rapid.IntRange(1, 30).Draw(t, "hours")), modelBegin)
 		},
+		"clocks go wrong": func(t *rapid.T) { w.clocks = drawClocks(t) },
+		"clocks go right": func(*rapid.T) { w.clocks = clocks{} },
+		"plan ahead": func(t *rapid.T) {
+			start := min(w.source.clock+anHour*extract.Second(rapid.SampledFrom([]int{1, 5, 30, 100, 1e9}).Draw(t, "hours")), lastSecond)
+			w.plan(start, drawWhile(t, "length")+1)
+		},
+		"confirm":      func(*rapid.T) { w.confirm() },
 		"renew rules":  func(*rapid.T) { w.renewRules() },
 		"run":          func(t *rapid.T) { w.run(attempt{trouble: trouble{tick: drawTick(t)}}) },
 		"run twice":    func(*rapid.T) { w.checkQuiet(w.run(attempt{})) },
@@ -106,6 +111,21 @@ func (w *world) drawStart(t *rapid.T) warehouse.Timestamp {
 func (w *world) drawSpan(t *rapid.T) extract.Span {
 	from := w.start + anHour*extract.Second(rapid.IntRange(-10, 200).Draw(t, "from"))
 	return extract.Span{From: from, Until: from + anHour*extract.Second(rapid.IntRange(1, 100).Draw(t, "hours"))}
+}
+
+// lastSecond is the last one that a request can name.
+const lastSecond = extract.Second(253_402_300_799)
+
+// drawClocks is clocks of which one is wrong, ahead or behind.
+func drawClocks(t *rapid.T) clocks {
+	off := rapid.SampledFrom([]extract.Second{30, 10 * aMinute, 5 * anHour, 50 * anHour, 10_000 * aDay}).Draw(t, "off")
+	if rapid.Bool().Draw(t, "behind") {
+		off = -off
+	}
+	if rapid.Bool().Draw(t, "source") {
+		return clocks{source: off}
+	}
+	return clocks{local: off}
 }
 
 func drawTick(t *rapid.T) extract.Second {

@@ -27,6 +27,7 @@ type world struct {
 	client *polyai.Client
 	server *httptest.Server
 	runs   int
+	clocks
 }
 
 // settings are what does not change in a sequence.
@@ -38,8 +39,12 @@ type settings struct {
 	parallel      int // slices, and workers of each kind
 	openAge       time.Duration
 	lookback      []extract.Tier
-	skew          time.Duration // our clock is ahead of the source's by this
+	limit         MissingLimit
 }
+
+// clocks are by how much the clocks of the source and of this machine are
+// ahead of the right time. One at most is wrong: the other shows it.
+type clocks struct{ source, local extract.Second }
 
 // The made-up history may begin here; the clock stands some days later at first.
 var (
@@ -86,6 +91,16 @@ func (w *world) close() {
 func (w *world) tick() extract.Second {
 	w.source.clock++
 	return w.source.clock
+}
+
+// plan adds a conversation that is open and starts in the future.
+func (w *world) plan(start, length extract.Second) {
+	at := w.tick()
+	first := version{at: at, content: 1, start: warehouse.TimestampOf(start.Time()), listed: true, open: true}
+	last := first
+	last.at, last.content, last.open = at+length, 2, false
+	w.source.conversations = append(w.source.conversations,
+		&told{id: fmt.Sprintf("conversation-%d", len(w.source.conversations)), versions: []version{first, last}})
 }
 
 // arrive adds a conversation that becomes visible after a delay, and ends a
@@ -153,6 +168,7 @@ type attempt struct {
 	ending
 	loss
 	lookback []extract.Tier // the world's unless set
+	repairs  map[load.Feed]Repair
 }
 
 // troubled reports whether the run may end early.
@@ -173,8 +189,9 @@ func (w *world) options(a *attempt) Options {
 		Feeds:       []Feed{{Feed: modelFeed, Reader: reader, Rules: modelRules, Start: w.start}},
 		Destination: w.store, Owner: load.Owner{RunID: fmt.Sprintf("run-%d", w.runs)}, Stats: stats,
 		Backfill: a.backfill, Lookback: a.lookback, OpenAgeLimit: w.openAge, DeleteMissing: w.deleteMissing,
+		MissingLimit: w.limit, Repairs: a.repairs,
 		TransformWorkers: w.parallel, LoadWorkers: w.parallel,
-		Clock: func() time.Time { return w.source.now().Time().Add(w.skew) },
+		Clock: func() time.Time { return w.source.now().Time().Add(time.Duration(w.local) * time.Second) },
 	}
 }
 
@@ -184,7 +201,12 @@ type outcome struct {
 	report *Report
 	err    error
 	before standing
-	began  extract.Second // the source's clock when the run began
+	began  extract.Second // the right time when the run began
+}
+
+// earliest is the earlier clock when the run began.
+func (w *world) earliest(o *outcome) extract.Second {
+	return o.began + min(w.clocks.source, w.clocks.local)
 }
 
 // standing is what the destination held before a run.
@@ -229,7 +251,7 @@ func (w *world) run(a attempt) *outcome {
 		a.ending.stop = cancel
 	}
 	o := &outcome{attempt: a, before: w.standing(), began: w.source.clock}
-	w.source.begin(w.key(), a.trouble)
+	w.source.begin(w.key(), a.trouble, w.clocks.source)
 	w.store.begin(a.ending, a.loss)
 	o.report, o.err = Run(ctx, w.options(&o.attempt))
 	w.source.end()
@@ -240,14 +262,33 @@ func (w *world) run(a attempt) *outcome {
 // settle ends all trouble and compares what is stored with the source.
 func (w *world) settle() {
 	w.hide(false, false)
+	w.clocks = clocks{}
 	w.inEveryDay()
 	w.source.clock += 8 * aDay // all that is to come has come
 	w.inEveryDay()
 	everything := []extract.Tier{{Depth: 1000 * 24 * time.Hour}}
 	w.run(attempt{lookback: everything})
+	w.confirm()
 	o := w.run(attempt{lookback: everything})
 	w.checkConverged()
 	w.checkQuiet(o)
+}
+
+// confirm says of all that is stored and not listed that it is gone, as `verify
+// --repair` does.
+func (w *world) confirm() {
+	repair := Repair{}
+	for id, r := range w.store.rows {
+		if v := w.find(id).as(w.source.clock); !v.listed && !r.Conversation.MissingSince.Valid {
+			repair.Gone = append(repair.Gone, load.Key{ID: id, StartedAt: r.Conversation.StartedAt})
+		}
+	}
+	w.run(attempt{repairs: map[load.Feed]Repair{modelFeed: repair}})
+	for _, k := range repair.Gone {
+		if r := w.store.rows[k.ID]; r != nil && !r.Conversation.MissingSince.Valid {
+			w.fail("%s is not called missing though it is confirmed", k.ID)
+		}
+	}
 }
 
 // inEveryDay adds a conversation to each day and part of a day that is read, so

@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -308,30 +307,6 @@ func TestWhatCannotBeReadIsKeptAndMakesTheRunPartial(t *testing.T) {
 	}
 }
 
-func TestASourceClockThatRanAheadLosesNothing(t *testing.T) {
-	t.Parallel()
-	now := end.Add(3 * time.Hour)
-	var ahead atomic.Int64
-	ahead.Store(int64(10 * 24 * time.Hour))
-	source := simulated(t, func() time.Time { return now.Add(time.Duration(ahead.Load())) }, simulate.Deviations{})
-	d := newFake()
-	if _, err := Run(t.Context(), options(t, source, d, at(now))); err != nil {
-		t.Fatal(err)
-	}
-	if len(d.coverage) != 1 || !d.coverage[0].Until.Time().After(now) {
-		t.Fatalf("the source's clock is not ahead: %v", d.coverage)
-	}
-	ahead.Store(0)
-	clear(d.conversations) // as if what it showed had not been there yet
-	report, err := Run(t.Context(), options(t, source, d, at(now)))
-	if err != nil || report.Status != warehouse.RunSucceeded || len(d.conversations) != conversations {
-		t.Errorf("%v, %s: %d of %d conversations were read", err, report.Status, len(d.conversations), conversations)
-	}
-	if last := d.coverage[len(d.coverage)-1]; last.Until.Time().After(now) {
-		t.Errorf("covered until %v, later than now", last.Until.Time())
-	}
-}
-
 // handMade is a feed's run whose steps a test takes one by one.
 func handMade(t *testing.T, d *fake) *feedRun {
 	o := options(t, simulated(t, at(end), simulate.Deviations{}), d, at(end))
@@ -356,7 +331,7 @@ func TestAStretchThatCouldNotBePublishedIsNotCoveredByTheNext(t *testing.T) {
 	t.Parallel()
 	d := newFake()
 	f := handMade(t, d)
-	f.now = extract.SecondOf(end)
+	f.now, f.sure = extract.SecondOf(end), extract.SecondOf(end)
 	older := extract.Span{From: f.Start, Until: f.Start + 3600}
 	newer := extract.Span{From: older.Until, Until: older.Until + 3600}
 	d.failPublish = errors.New("made up: not written")

@@ -49,7 +49,7 @@ func (f *feedRun) planNow(ctx context.Context) (extract.Plan, error) {
 	if err != nil {
 		return extract.Plan{}, err
 	}
-	f.now = extract.SecondOf(now)
-	f.coverage = extract.Believable(covered(f.state.Coverage), f.now)
+	f.coverage = covered(f.state.Coverage)
+	f.setClocks(now)
 	return f.plan(), nil
 }

@@ -9,9 +9,12 @@ import (
 )
 
 // register makes the projects known. The feeds of one that the destination
-// remembers from elsewhere are refused; the others go on.
+// remembers from elsewhere, or under another id, are refused; the others go on.
 func (r *run) register(ctx context.Context) error {
-	projects := slices.Clone(r.Projects)
+	if err := r.refuseOtherForms(ctx); err != nil {
+		return err
+	}
+	projects := slices.DeleteFunc(slices.Clone(r.Projects), func(p load.Project) bool { return r.isRefused(p.ProjectID) })
 	for {
 		err := r.writer.Register(ctx, projects)
 		var mixed *load.MixedProjectError
@@ -23,30 +26,54 @@ func (r *run) register(ctx context.Context) error {
 			return err
 		}
 		projects = slices.Delete(projects, i, i+1)
-		r.refuse(mixed)
+		r.refuse(mixed.ProjectID, mixed)
 	}
 }
 
-// refuse refuses the feeds of a mixed project.
-func (o *Options) refuse(mixed *load.MixedProjectError) {
+// refuseOtherForms refuses the projects that are stored under another id, and
+// remembers what is stored.
+func (o *Options) refuseOtherForms(ctx context.Context) (err error) {
+	if o.stored, err = o.Destination.Projects(ctx); err != nil {
+		return err
+	}
+	for i := range o.Projects {
+		if err := load.OtherForm(o.stored, &o.Projects[i].Project, ""); err != nil {
+			o.refuse(o.Projects[i].ProjectID, err)
+		}
+	}
+	return nil
+}
+
+// refuse refuses the feeds of a project.
+func (o *Options) refuse(projectID string, err error) {
 	o.Feeds = slices.Clone(o.Feeds) // they are the caller's
 	for i := range o.Feeds {
-		if o.Feeds[i].ProjectID == mixed.ProjectID {
-			o.Feeds[i].Refused = mixed
+		if o.Feeds[i].ProjectID == projectID {
+			o.Feeds[i].Refused = err
 		}
 	}
 }
 
+func (o *Options) isRefused(projectID string) bool {
+	return slices.ContainsFunc(o.Feeds, func(f Feed) bool { return f.ProjectID == projectID && isMisplaced(f.Refused) })
+}
+
+// isMisplaced reports whether a project is refused for what the destination
+// holds, and not for its key.
+func isMisplaced(err error) bool {
+	var mixed *load.MixedProjectError
+	var other *load.OtherFormError
+	return errors.As(err, &mixed) || errors.As(err, &other)
+}
+
 // RefuseMixed refuses the feeds that a run would refuse, and writes nothing.
 func (o *Options) RefuseMixed(ctx context.Context) error {
-	stored, err := o.Destination.Projects(ctx)
-	if err != nil {
+	if err := o.refuseOtherForms(ctx); err != nil {
 		return err
 	}
 	for i := range o.Projects {
-		var mixed *load.MixedProjectError
-		if errors.As(load.MixedAmong(stored, &o.Projects[i].Project), &mixed) {
-			o.refuse(mixed)
+		if err := load.MixedAmong(o.stored, &o.Projects[i].Project); err != nil {
+			o.refuse(o.Projects[i].ProjectID, err)
 		}
 	}
 	return nil

@@ -31,8 +31,8 @@ func Replay(ctx context.Context, o Options) (*Report, error) {
 		}
 		for i := range r.Feeds {
 			f := r.newFeedRun(&r.Feeds[i], load.FeedState{})
-			if mixed := (*load.MixedProjectError)(nil); errors.As(f.Refused, &mixed) { // it takes no key
-				r.report.failFeed(f.describe(mixed))
+			if isMisplaced(f.Refused) { // it takes no key
+				r.report.failFeed(f.describe(f.Refused))
 				continue
 			}
 			f.Rules.OpenSince = warehouse.TimestampOf(r.Clock().Add(-r.OpenAgeLimit))

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,6 +35,8 @@ type Report struct {
 	Conversations Conversations    `json:"conversations"`
 	Rows          map[string]int64 `json:"rows"` // written, by table
 	Projects      []Project        `json:"projects"`
+	// Warnings say what a person should look at though nothing failed.
+	Warnings []string `json:"warnings"`
 
 	// Errors say what failed, for people: of single feeds, and of the run.
 	Errors []error `json:"-"`
@@ -80,7 +84,7 @@ type Project struct {
 func newReport(o *Options, kind string) *Report {
 	r := &Report{
 		RunID: o.Owner.RunID, Kind: kind, StartedAt: o.Clock().UTC(),
-		Rows: map[string]int64{}, Projects: []Project{},
+		Rows: map[string]int64{}, Projects: []Project{}, Warnings: []string{},
 	}
 	o.Progress.run.Store(&accounted{r, o.Stats, o.Budgets})
 	return r
@@ -130,6 +134,15 @@ func (r *Report) keep(c load.Counts) {
 	r.Conversations.Unchanged += c.Unchanged
 	for table, n := range c.Rows {
 		r.Rows[table] += n
+	}
+}
+
+// warn records a warning, once.
+func (r *Report) warn(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !slices.Contains(r.Warnings, text) {
+		r.Warnings = append(r.Warnings, text)
 	}
 }
 
@@ -208,6 +221,7 @@ func (r *Report) row(o *Options) *warehouse.SyncRun {
 	if err := r.Incomplete(); err != nil {
 		row.Error = warehouse.Text(err.Error())
 	}
+	row.Warnings = warehouse.Text(strings.Join(r.Warnings, "\n"))
 	if b := o.Backfill; !b.Empty() {
 		row.WindowFrom = warehouse.Some(warehouse.TimestampOf(b.From.Time()))
 		row.WindowUntil = warehouse.Some(warehouse.TimestampOf(b.Until.Time()))

@@ -81,7 +81,7 @@ func (f *feedRun) recent() extract.Span {
 	for _, tier := range f.Lookback {
 		deepest = max(deepest, tier.Depth)
 	}
-	return extract.Span{From: f.now - extract.Second(deepest.Seconds()) - 2*secondsPerDay, Until: f.now}
+	return extract.Span{From: f.sure - extract.Second(deepest.Seconds()) - 2*secondsPerDay, Until: f.now}
 }
 
 const secondsPerDay = 24 * 60 * 60

@@ -13,6 +13,7 @@ import (
 	"convsync/internal/extract"
 	"convsync/internal/load"
 	"convsync/internal/transform"
+	"convsync/internal/warehouse"
 )
 
 // Feed is what a run reads: a project in one environment.
@@ -49,6 +50,9 @@ type Options struct {
 	OpenAgeLimit time.Duration
 	// DeleteMissing deletes what the source no longer lists, instead of marking it.
 	DeleteMissing bool
+	// MissingLimit is how many conversations of a UTC day a run marks or deletes
+	// without confirmation; see [MissingLimit] for the default.
+	MissingLimit MissingLimit
 	// MaxRejects is how many conversations that cannot be read, and could not be
 	// before, a run may meet and still succeed.
 	MaxRejects int64
@@ -59,6 +63,8 @@ type Options struct {
 	Log      *slog.Logger
 	Progress *Progress        // told how far the run is; nil: nobody looks
 	Clock    func() time.Time // our own clock; time.Now unless set
+
+	stored []warehouse.Project // before the run
 }
 
 // Repair is what a run mends of a feed.
@@ -81,6 +87,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 func (o *Options) setDefaults() {
 	o.Clock = orElse(o.Clock, time.Now)
 	o.OpenAgeLimit = cmp.Or(o.OpenAgeLimit, 7*24*time.Hour)
+	o.MissingLimit = cmp.Or(o.MissingLimit, MissingLimit{Share: 0.1, AtLeast: 20})
 	o.TransformWorkers = cmp.Or(o.TransformWorkers, runtime.GOMAXPROCS(0))
 	o.LoadWorkers = cmp.Or(o.LoadWorkers, 2)
 	if o.Log == nil {

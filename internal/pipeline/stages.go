@@ -137,7 +137,6 @@ type stretch struct {
 	vanished   *vanished      // told what was answered; nil: nothing is stored yet
 	pending    sync.WaitGroup // chunks that are not staged yet
 	emitted    atomic.Int64   // conversations that were read
-	inside     atomic.Int64   // of these, started within the span
 
 	mu       sync.Mutex
 	read     int64
@@ -180,11 +179,8 @@ func rowsOf(v polyai.Value, rules *transform.Options) (r *warehouse.Rows, drift 
 
 // saw notes that a conversation was answered.
 func (st *stretch) saw(id string, start warehouse.Timestamp) {
-	if at := extract.SecondOf(start.Time()); st.span.From <= at && at < st.span.Until {
-		st.inside.Add(1)
-	}
 	if st.vanished != nil {
-		st.vanished.saw(id)
+		st.vanished.saw(id, extract.SecondOf(start.Time()))
 	}
 }
 
@@ -200,7 +196,7 @@ func (st *stretch) reject(v polyai.Value, err error) {
 	if errors.As(err, &reject) {
 		r.Reason, r.ConversationID = reject.Reason, warehouse.Text(reject.ID)
 		r.StartedAt = warehouse.Null[warehouse.Timestamp]{V: warehouse.Timestamp(reject.StartedAt.V), Valid: reject.StartedAt.Valid}
-		st.saw(reject.ID, 0) // a reject is listed, too
+		st.saw(reject.ID, r.StartedAt.V) // a reject is listed, too
 	}
 	st.mu.Lock()
 	defer st.mu.Unlock()

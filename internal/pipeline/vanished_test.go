@@ -17,6 +17,12 @@ import (
 // ten minutes later with a lookback of all days.
 func twice(t *testing.T, d *fake, change func(*simulate.Simulator)) (*simulate.Simulator, *Report) {
 	t.Helper()
+	return twiceWith(t, d, func(*Options) {}, change)
+}
+
+// twiceWith is twice, where the second run has options of its own.
+func twiceWith(t *testing.T, d *fake, configure func(*Options), change func(*simulate.Simulator)) (*simulate.Simulator, *Report) {
+	t.Helper()
 	now := end.Add(3 * time.Hour)
 	var later atomic.Int64 // time by which the source's clock goes on
 	source := simulated(t, func() time.Time { return now.Add(time.Duration(later.Load())) }, simulate.Deviations{})
@@ -27,6 +33,7 @@ func twice(t *testing.T, d *fake, change func(*simulate.Simulator)) (*simulate.S
 	later.Store(int64(25 * time.Hour))
 	o := options(t, source, d, at(now.Add(25*time.Hour)))
 	o.Lookback = []extract.Tier{{Depth: 20 * 24 * time.Hour, Every: 24 * time.Hour}}
+	configure(&o)
 	report, err := Run(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +86,7 @@ func TestAnEmptyAnswerIsSuspiciousAndChangesNothing(t *testing.T) {
 			s.Override("acme-team-4", "live", i, simulate.Override{Remove: true})
 		}
 	})
-	if len(d.missing) != 0 || report.Status != warehouse.RunPartial || !strings.Contains(fmt.Sprint(report.Errors), "nothing was changed") {
+	if len(d.missing) != 0 || report.Status != warehouse.RunPartial || !strings.Contains(fmt.Sprint(report.Errors), "nothing of these days was changed") {
 		t.Errorf("%d are called missing, %s, %v", len(d.missing), report.Status, report.Errors)
 	}
 }

@@ -92,7 +92,7 @@ type runView struct {
 	Took                               string
 	Read, Inserted, Updated, Unchanged int64
 	Rejected, Requests, Retries        int64
-	Errors                             []string
+	Errors, Warnings                   []string
 	MoreErrors                         int
 }
 
@@ -210,7 +210,7 @@ func newRunView(r *warehouse.SyncRun, now time.Time) runView {
 	v := runView{
 		Kind: r.Kind, Started: stampOf(r.StartedAt, now, time.UTC), Took: "not known",
 		Read: r.Read, Inserted: r.Inserted, Updated: r.Updated, Unchanged: r.Unchanged,
-		Rejected: r.Rejected, Requests: r.Requests, Retries: r.Retries, Errors: inWords(string(r.Error)),
+		Rejected: r.Rejected, Requests: r.Requests, Retries: r.Retries, Errors: inWords(string(r.Error)), Warnings: inWords(string(r.Warnings)),
 	}
 	if r.FinishedAt.Valid {
 		v.Took = length(r.FinishedAt.V.Time().Sub(r.StartedAt.Time()))

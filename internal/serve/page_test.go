@@ -91,6 +91,12 @@ func TestThePageSaysWhetherAllIsWell(t *testing.T) {
 			good.StartedAt = stamp(now, 9*time.Hour)
 			d.runs = []warehouse.SyncRun{failed, older, good}
 		}, []string{"Something is wrong.", "The last run failed, and 1 run before it did not succeed either.", "(6 hours ago)", "the key was refused project two: the same"}},
+		"a warning": {func(d *fakeDestination, _ load.Feed, _ time.Time) {
+			d.runs[0].Warnings = "the clock of the source is 8h0m0s ahead\nand another thing"
+		}, []string{
+			"with 2 things to look at.", "The last run warns: the clock of the source is 8h0m0s ahead.", "The last run warns: and another thing.",
+			"Warning: the clock of the source is 8h0m0s ahead", "The next run without this warning ends it.",
+		}},
 		"a gap": {func(d *fakeDestination, f load.Feed, now time.Time) {
 			s := d.states[f]
 			s.Coverage[0].Until = stamp(now, 25*time.Hour)

@@ -59,6 +59,7 @@ func (p *page) judge(s *snapshot, o *Options) verdict {
 	if found, ok := judgeRuns(judged(s.runs), p.now); ok {
 		add(found)
 	}
+	add(judgeWarnings(judged(s.runs), p.now)...)
 	if found, ok := judgeProof(o.Metrics.lastProof(), p.now); ok {
 		add(found)
 	}
@@ -133,6 +134,20 @@ func judgeRuns(runs []warehouse.SyncRun, now time.Time) (problem, bool) {
 	}
 	found.What += "."
 	return found, true
+}
+
+// judgeWarnings lists the warnings of the newest run that was recorded.
+func judgeWarnings(runs []warehouse.SyncRun, now time.Time) (found []problem) {
+	if len(runs) == 0 {
+		return nil
+	}
+	for _, warning := range inWords(string(runs[0].Warnings)) {
+		found = append(found, problem{
+			Level: levelLook, What: "The last run warns: " + warning + ".", Since: stampOf(runs[0].StartedAt, now, time.UTC),
+			Do: "The next run without this warning ends it.",
+		})
+	}
+	return found
 }
 
 // judgeProof looks at the last verification of this process.

@@ -5,6 +5,7 @@ type Project struct {
 	ProjectID, Name, AccountID string
 	Region                     Text
 	TimeZone                   string
+	OtherID                    Text
 }
 
 // Change is a row of [Changes].
@@ -39,7 +40,7 @@ type SyncRun struct {
 	Bytes                         int64
 	Read, Inserted, Updated       int64
 	Unchanged, Rejected, Drifting int64
-	Error                         Text
+	Error, Warnings               Text
 }
 
 // The values of sync_runs.status.

@@ -9,6 +9,7 @@ var Projects = Table[Project]{
 		{Name: "account_id", Doc: "The account that it is read from; another one is refused.", Ref: func(r *Project) any { return &r.AccountID }},
 		{Name: "region", Doc: "The region that it is read from; another one is refused.", Ref: func(r *Project) any { return &r.Region }},
 		{Name: "time_zone", Doc: "IANA time zone of the days in the views.", Ref: func(r *Project) any { return &r.TimeZone }},
+		{Name: "other_id", Doc: "The project's id in its other form, as the source answers it (acme-team-4 and PROJECT-58RP822I are one project); NULL until it is known.", Ref: func(r *Project) any { return &r.OtherID }},
 	},
 }
 
@@ -51,6 +52,7 @@ var SyncRuns = Table[SyncRun]{
 		{Name: "conversations_rejected", Doc: "Conversations that could not be read.", Ref: func(r *SyncRun) any { return &r.Rejected }},
 		{Name: "drift", Doc: "Sightings of fields or forms that are not known.", Ref: func(r *SyncRun) any { return &r.Drifting }},
 		{Name: "error", Doc: "What went wrong, for people.", Ref: func(r *SyncRun) any { return &r.Error }},
+		{Name: "warnings", Doc: "What a person should look at though nothing failed, one a line, such as clocks that differ.", Ref: func(r *SyncRun) any { return &r.Warnings }},
 	},
 }
 

@@ -25,6 +25,8 @@ var caughtBy = map[fault]string{
 	losesCoverage:      "coverage and watermark are stored as given",
 	coverageOfAll:      "each feed has coverage of its own",
 	watermarkBack:      "coverage may be taken back, the watermark never is",
+	keepsFuture:        "a watermark in the future is corrected",
+	forgetsOtherID:     "the other form of a project's id is kept",
 	writesUnchanged:    "unchanged content is not written again",
 	keepsOldTurns:      "parts that the source no longer has are gone",
 	losesEntities:      "a change replaces the conversation and all of its parts",

@@ -47,6 +47,33 @@ var coveringChecks = []check{
 		cover(b, live("p"), 0)
 		hasState(t, b, live("p"), at(9))
 	}},
+	{"a watermark in the future is corrected", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p", "q")
+		cover(b, live("p"), at(900), span(0, 900))
+		cover(b, live("q"), at(900), span(0, 900))
+		for _, w := range []warehouse.Timestamp{at(4), at(6), 0, at(5)} {
+			correctWatermark(b, live("p"), w)
+			hasState(t, b, live("p"), w, span(0, 4))
+		}
+		if got := b.state(live("p")); got.WatermarkAt != b.now {
+			t.Errorf("the watermark is said to have moved at %d, and moved at %d", got.WatermarkAt, b.now)
+		}
+		hasState(t, b, live("q"), at(900), span(0, 900))
+		correctWatermark(b, load.Feed{ProjectID: "p", Environment: Sandbox}, 0) // of which there is none
+		b.end()
+		hasState(t, begin(t, s, 2, "p"), live("p"), at(5), span(0, 4))
+	}},
+	{"a clock that is set back does not set back when the watermark moved", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		cover(b, live("p"), at(5), span(0, 5))
+		moved := b.now
+		st := b.next(live("p"))
+		st.Coverage, st.Watermark, st.At = []load.Range{span(0, 6)}, at(6), moved-1_000_000_000
+		b.publish(st)
+		if got := b.state(live("p")); got.Watermark != at(6) || got.WatermarkAt != moved {
+			t.Errorf("the watermark is %d, moved at %d, want %d", got.Watermark, got.WatermarkAt, moved)
+		}
+	}},
 	{"each feed has coverage of its own", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")
 		sandbox := load.Feed{ProjectID: "p", Environment: Sandbox}
@@ -142,6 +169,14 @@ func cover(b *session, feed load.Feed, watermark warehouse.Timestamp, ranges ...
 	st := b.next(feed)
 	st.Coverage, st.Watermark = append([]load.Range{}, ranges...), watermark
 	return b.publish(st)
+}
+
+// correctWatermark publishes an empty stretch that corrects the watermark.
+func correctWatermark(b *session, feed load.Feed, watermark warehouse.Timestamp) {
+	b.Helper()
+	st := b.next(feed)
+	st.Coverage, st.Watermark, st.CorrectWatermark = []load.Range{span(0, 4)}, watermark, true
+	b.publish(st)
 }
 
 // hasState checks a feed's coverage and watermark, in the state and in the tables.

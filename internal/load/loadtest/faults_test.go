@@ -28,6 +28,8 @@ const (
 	losesCoverage      fault = "loses coverage"
 	coverageOfAll      fault = "replaces the coverage of other feeds"
 	watermarkBack      fault = "moves the watermark back"
+	keepsFuture        fault = "does not correct the watermark"
+	forgetsOtherID     fault = "forgets the other form of a project's id"
 
 	writesUnchanged fault = "writes what is unchanged"
 	keepsOldTurns   fault = "keeps turns that are gone"

@@ -198,6 +198,27 @@ var owningChecks = []check{
 		}
 		sameSet(t, "projects that are told", told, want)
 	}},
+	{"the other form of a project's id is kept", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p", "q")
+		for range 2 {
+			st := b.next(live("p"))
+			st.OtherID = "PROJECT-1"
+			b.publish(st)
+		}
+		b.load(Conversation("p", "c-1", Noon))
+		b.end()
+		begin(t, s, 2, "p", "q").end() // registers them again
+		want := []warehouse.Project{Project("p").Project, Project("q").Project}
+		want[0].OtherID = "PROJECT-1"
+		sameSet(t, "projects", dump(t, s).Projects, want)
+		swapped := Project("p")
+		swapped.Name, want[0].OtherID = "PROJECT-1", warehouse.Text(want[0].Name)
+		want[0].Name = swapped.Name
+		if err := begin(t, s, 3).writer.Register(t.Context(), []load.Project{swapped}); err != nil {
+			t.Fatalf("Register: %v", err)
+		}
+		sameSet(t, "projects in the other form", dump(t, s).Projects, want)
+	}},
 	{"a project of another account is refused, and nothing is stored", func(t testing.TB, s Subject) {
 		refuse(t, s, func(p *load.Project) { p.AccountID = "another-account" })
 	}},

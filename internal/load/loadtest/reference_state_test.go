@@ -21,7 +21,7 @@ func (r *reference) State(_ context.Context, feeds []load.Feed) (map[load.Feed]l
 		}
 		for _, w := range d.Watermarks {
 			if w.ProjectID == f.ProjectID && w.Environment == f.Environment {
-				s.Watermark = w.Watermark
+				s.Watermark, s.WatermarkAt = w.Watermark, w.UpdatedAt
 			}
 		}
 		s.Revealed = slices.ContainsFunc(d.Revealed, func(r warehouse.Reveal) bool {
@@ -91,4 +91,37 @@ func (r *reference) Runs(_ context.Context, limit int) ([]warehouse.SyncRun, err
 	runs := r.Dump(nil).Runs
 	slices.SortFunc(runs, func(a, b warehouse.SyncRun) int { return int(b.StartedAt - a.StartedAt) })
 	return runs[:min(limit, len(runs))], nil
+}
+
+// moveWatermark stores a watermark, or the correction of one.
+func (w *referenceWriter) moveWatermark(st *load.Stretch) {
+	row := warehouse.Watermark{ProjectID: st.Feed.ProjectID, Environment: st.Feed.Environment, Watermark: st.Watermark, UpdatedAt: st.At}
+	same := func(s warehouse.Watermark) bool {
+		return s.ProjectID == row.ProjectID && s.Environment == row.Environment
+	}
+	i := slices.IndexFunc(w.data.Watermarks, same)
+	correct := st.CorrectWatermark && w.fault != keepsFuture
+	switch {
+	case i < 0 && row.Watermark != 0:
+		w.data.Watermarks = append(w.data.Watermarks, row)
+	case i < 0 || row.Watermark == 0 && !correct || row.Watermark == w.data.Watermarks[i].Watermark:
+	case row.Watermark == 0:
+		w.data.Watermarks = slices.Delete(slices.Clone(w.data.Watermarks), i, i+1)
+	case row.Watermark > w.data.Watermarks[i].Watermark || correct || w.fault == watermarkBack:
+		if !correct {
+			row.UpdatedAt = max(row.UpdatedAt, w.data.Watermarks[i].UpdatedAt)
+		}
+		w.data.Watermarks = upsert(w.data.Watermarks, row, same)
+	}
+}
+
+// learn stores the other form of a project's id.
+func (w *referenceWriter) learn(st *load.Stretch) {
+	for i, p := range w.data.Projects {
+		if p.ProjectID == st.Feed.ProjectID && st.OtherID != "" {
+			p.OtherID = warehouse.Text(st.OtherID)
+			w.data.Projects = slices.Clone(w.data.Projects)
+			w.data.Projects[i] = p
+		}
+	}
 }

@@ -136,7 +136,11 @@ func (w *referenceWriter) Register(_ context.Context, projects []load.Project) e
 	w.environments = map[string][]string{}
 	for _, p := range projects {
 		w.environments[p.ProjectID] = p.Environments
-		w.data.Projects = upsert(w.data.Projects, p.Project, func(s warehouse.Project) bool { return s.ProjectID == p.ProjectID })
+		same := func(s warehouse.Project) bool { return s.ProjectID == p.ProjectID }
+		if i := slices.IndexFunc(w.data.Projects, same); i >= 0 && w.fault != forgetsOtherID {
+			p.Project = load.Registered(&w.data.Projects[i], p.Project)
+		}
+		w.data.Projects = upsert(w.data.Projects, p.Project, same)
 	}
 	w.saved()
 	return nil
@@ -334,6 +338,7 @@ func (w *referenceWriter) sightings(st *load.Stretch, counts *load.Counts) {
 
 // cover stores coverage and watermark.
 func (w *referenceWriter) cover(st *load.Stretch) {
+	w.learn(st)
 	p, e := st.Feed.ProjectID, st.Feed.Environment
 	if (st.Coverage != nil || w.fault == nilClearsCoverage) && w.fault != losesCoverage {
 		of := func(c warehouse.CoverageRange) bool {
@@ -345,15 +350,7 @@ func (w *referenceWriter) cover(st *load.Stretch) {
 				ProjectID: p, Environment: e, From: c.From, Until: c.Until, ReadAt: c.ReadAt, Shape: c.Shape})
 		}
 	}
-	if st.Watermark == 0 {
-		return
-	}
-	row := warehouse.Watermark{ProjectID: p, Environment: e, Watermark: st.Watermark, UpdatedAt: st.At}
-	same := func(s warehouse.Watermark) bool { return s.ProjectID == p && s.Environment == e }
-	if i := slices.IndexFunc(w.data.Watermarks, same); i >= 0 && w.data.Watermarks[i].Watermark >= row.Watermark && w.fault != watermarkBack {
-		return
-	}
-	w.data.Watermarks = upsert(w.data.Watermarks, row, same)
+	w.moveWatermark(st)
 }
 
 func (w *referenceWriter) Finish(_ context.Context, run *warehouse.SyncRun) error {

@@ -206,7 +206,13 @@ func (p *publication) account(next *state) error {
 			return err
 		}
 	}
-	if st.Coverage == nil && st.Watermark == 0 {
+	if projects, learned := p.state.named(st); learned {
+		next.projects = projects
+		if err := putTable(p.commit, &warehouse.Projects, projects); err != nil {
+			return err
+		}
+	}
+	if st.Coverage == nil && st.Watermark == 0 && !st.CorrectWatermark {
 		return nil
 	}
 	next.coverage, next.watermarks = p.state.cover(st)

@@ -103,7 +103,7 @@ func (s *state) feed(f load.Feed, worklist []warehouse.OpenConversation) (out lo
 	}
 	for _, w := range s.watermarks {
 		if f == (load.Feed{ProjectID: w.ProjectID, Environment: w.Environment}) {
-			out.Watermark = w.Watermark
+			out.Watermark, out.WatermarkAt = w.Watermark, w.UpdatedAt
 		}
 	}
 	for _, r := range s.revealed {
@@ -117,9 +117,21 @@ func (s *state) feed(f load.Feed, worklist []warehouse.OpenConversation) (out lo
 	return out
 }
 
+// named returns the projects with the other form of the id of a stretch's
+// project, and whether that is new.
+func (s *state) named(st *load.Stretch) (projects []warehouse.Project, learned bool) {
+	i := slices.IndexFunc(s.projects, func(p warehouse.Project) bool { return p.ProjectID == st.Feed.ProjectID })
+	if st.OtherID == "" || i < 0 || string(s.projects[i].OtherID) == st.OtherID {
+		return s.projects, false
+	}
+	projects = slices.Clone(s.projects)
+	projects[i].OtherID = warehouse.Text(st.OtherID)
+	return projects, true
+}
+
 // cover returns the coverage and watermarks with those of a stretch.
 func (s *state) cover(st *load.Stretch) ([]warehouse.CoverageRange, []warehouse.Watermark) {
-	coverage, watermarks := s.coverage, s.watermarks
+	coverage := s.coverage
 	if st.Coverage != nil {
 		coverage = slices.DeleteFunc(slices.Clone(coverage), func(c warehouse.CoverageRange) bool {
 			return c.ProjectID == st.Feed.ProjectID && c.Environment == st.Feed.Environment
@@ -131,23 +143,35 @@ func (s *state) cover(st *load.Stretch) ([]warehouse.CoverageRange, []warehouse.
 			})
 		}
 	}
-	if st.Watermark == 0 {
-		return coverage, watermarks
+	return coverage, s.moveWatermark(st)
+}
+
+// moveWatermark returns the watermarks with that of a stretch.
+func (s *state) moveWatermark(st *load.Stretch) []warehouse.Watermark {
+	if st.Watermark == 0 && !st.CorrectWatermark {
+		return s.watermarks
 	}
 	row := warehouse.Watermark{
 		ProjectID: st.Feed.ProjectID, Environment: st.Feed.Environment, Watermark: st.Watermark, UpdatedAt: st.At,
 	}
-	i := slices.IndexFunc(watermarks, func(w warehouse.Watermark) bool {
+	i := slices.IndexFunc(s.watermarks, func(w warehouse.Watermark) bool {
 		return w.ProjectID == row.ProjectID && w.Environment == row.Environment
 	})
+	moved := slices.Clone(s.watermarks)
 	switch {
+	case i < 0 && st.Watermark != 0:
+		return append(moved, row)
 	case i < 0:
-		watermarks = append(slices.Clone(watermarks), row)
-	case watermarks[i].Watermark < row.Watermark: // it never moves back
-		watermarks = slices.Clone(watermarks)
-		watermarks[i] = row
+	case st.Watermark == 0:
+		return slices.Delete(moved, i, i+1)
+	case moved[i].Watermark < row.Watermark || st.CorrectWatermark && moved[i].Watermark != row.Watermark:
+		if !st.CorrectWatermark {
+			row.UpdatedAt = max(row.UpdatedAt, moved[i].UpdatedAt)
+		}
+		moved[i] = row
+		return moved
 	}
-	return coverage, watermarks
+	return s.watermarks
 }
 
 // drifting returns the drift with that of a stretch added.

@@ -135,7 +135,7 @@ func (w *writer) Register(_ context.Context, projects []load.Project) error {
 		if err := load.Mixed(&all[i], &p.Project); err != nil {
 			return err
 		}
-		all[i] = p.Project
+		all[i] = load.Registered(&all[i], p.Project)
 	}
 	for _, p := range projects {
 		w.environments[p.ProjectID] = slices.Clone(p.Environments)

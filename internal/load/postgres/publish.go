@@ -87,18 +87,18 @@ func (w *writer) stretchChange(ctx context.Context, st *load.Stretch) (*stretchC
 			return nil, err
 		}
 	}
-	if st.Watermark == 0 {
+	if st.Watermark == 0 && !st.CorrectWatermark {
 		return c, nil
 	}
-	c.watermark = true
+	c.watermark = st.Watermark != 0
 	err := selectAll(ctx, w.pool, &warehouse.SyncWatermarks, ofFeed, func(old *warehouse.Watermark) {
-		c.watermark = st.Watermark > old.Watermark
+		c.watermark = st.Watermark > old.Watermark || st.CorrectWatermark && st.Watermark != old.Watermark
 	}, st.Feed.ProjectID, st.Feed.Environment)
 	return c, err
 }
 
 func (c *stretchChange) any() bool {
-	return len(c.gone)+len(c.covered)+len(c.Rejects)+len(c.Drift)+len(c.Missing)+len(c.Resolved) > 0 || c.watermark || c.HiddenRead
+	return len(c.gone)+len(c.covered)+len(c.Rejects)+len(c.Drift)+len(c.Missing)+len(c.Resolved) > 0 || c.watermark || c.HiddenRead || c.OtherID != ""
 }
 
 func (c *stretchChange) commit(ctx context.Context, tx pgx.Tx) (newRejects int64, err error) {
@@ -111,11 +111,9 @@ func (c *stretchChange) commit(ctx context.Context, tx pgx.Tx) (newRejects int64
 		batch.Queue(`INSERT INTO sync_coverage (project_id, environment, covered_from, covered_until, read_at, shape)
 			VALUES ($1, $2, $3, $4, $5, $6)`, r.ProjectID, r.Environment, r.From.Time(), r.Until.Time(), r.ReadAt.Time(), r.Shape)
 	}
-	if c.watermark {
-		batch.Queue(`INSERT INTO sync_watermarks AS w (project_id, environment, watermark, updated_at) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (project_id, environment) DO UPDATE
-			SET watermark = greatest(w.watermark, excluded.watermark), updated_at = excluded.updated_at`,
-			c.Feed.ProjectID, c.Feed.Environment, c.Watermark.Time(), c.At.Time())
+	c.queueWatermark(batch)
+	if c.OtherID != "" {
+		batch.Queue("UPDATE projects SET other_id = $2 WHERE project_id = $1 AND other_id IS DISTINCT FROM $2", c.Feed.ProjectID, c.OtherID)
 	}
 	if c.HiddenRead {
 		batch.Queue("DELETE FROM sync_revealed WHERE project_id = $1 AND environment = $2", c.Feed.ProjectID, c.Feed.Environment)
@@ -131,6 +129,20 @@ func (c *stretchChange) commit(ctx context.Context, tx pgx.Tx) (newRejects int64
 		c.queueDrift(batch, &c.Drift[i])
 	}
 	return newRejects, tx.SendBatch(ctx, batch).Close()
+}
+
+func (c *stretchChange) queueWatermark(batch *pgx.Batch) {
+	switch {
+	case !c.watermark:
+	case c.Watermark == 0:
+		batch.Queue("DELETE FROM sync_watermarks WHERE project_id = $1 AND environment = $2", c.Feed.ProjectID, c.Feed.Environment)
+	default:
+		batch.Queue(`INSERT INTO sync_watermarks AS w (project_id, environment, watermark, updated_at) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (project_id, environment) DO UPDATE
+			SET watermark = CASE WHEN $5 THEN excluded.watermark ELSE greatest(w.watermark, excluded.watermark) END,
+				updated_at = CASE WHEN $5 THEN excluded.updated_at ELSE greatest(w.updated_at, excluded.updated_at) END`,
+			c.Feed.ProjectID, c.Feed.Environment, c.Watermark.Time(), c.At.Time(), c.CorrectWatermark)
+	}
 }
 
 func (c *stretchChange) queueReject(batch *pgx.Batch, r *warehouse.Reject, newRejects *int64) {

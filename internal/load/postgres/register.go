@@ -24,6 +24,7 @@ func (w *writer) Register(ctx context.Context, projects []load.Project) error {
 			if err := load.Mixed(&s, &p.Project); err != nil {
 				return err
 			}
+			p.Project = load.Registered(&s, p.Project)
 		}
 		w.environments[p.ProjectID] = p.Environments
 		if !known || s != p.Project {
@@ -35,10 +36,10 @@ func (w *writer) Register(ctx context.Context, projects []load.Project) error {
 	}
 	return w.describe(w.transact(ctx, "register", func(tx pgx.Tx) error {
 		for _, p := range put {
-			_, err := tx.Exec(ctx, `INSERT INTO projects (project_id, name, account_id, region, time_zone)
-				VALUES ($1, $2, $3, nullif($4, ''), $5)
-				ON CONFLICT (project_id) DO UPDATE SET name = excluded.name, time_zone = excluded.time_zone`,
-				p.ProjectID, p.Name, p.AccountID, string(p.Region), p.TimeZone)
+			_, err := tx.Exec(ctx, `INSERT INTO projects (project_id, name, account_id, region, time_zone, other_id)
+				VALUES ($1, $2, $3, nullif($4, ''), $5, nullif($6, ''))
+				ON CONFLICT (project_id) DO UPDATE SET name = excluded.name, time_zone = excluded.time_zone, other_id = excluded.other_id`,
+				p.ProjectID, p.Name, p.AccountID, string(p.Region), p.TimeZone, string(p.OtherID))
 			if err != nil {
 				return err
 			}

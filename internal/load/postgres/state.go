@@ -43,7 +43,7 @@ func (d *Database) State(ctx context.Context, feeds []load.Feed) (map[load.Feed]
 	}, projects)
 	if err == nil {
 		err = selectAll(ctx, d.pool, &warehouse.SyncWatermarks, ofThese, func(r *warehouse.Watermark) {
-			put(r.ProjectID, r.Environment, func(s *load.FeedState) { s.Watermark = r.Watermark })
+			put(r.ProjectID, r.Environment, func(s *load.FeedState) { s.Watermark, s.WatermarkAt = r.Watermark, r.UpdatedAt })
 		}, projects)
 	}
 	if err == nil {
