@@ -32,7 +32,8 @@ func newVerifyCommand(app *app) *cobra.Command {
 		Short: "Prove a stretch of the destination against the source",
 		Long: "Verify reads a stretch of the source and of the destination again and compares ids, counts, turns and hashes.\n" +
 			"It finds what is not stored, what the source no longer lists, what differs, and what was changed by hand.\n" +
-			"With --repair it reads again what differs, and marks (or deletes, by sync.on_missing) what is no longer listed.",
+			"With --repair it reads again what differs, and marks (or deletes, by sync.on_missing) what is no longer listed,\n" +
+			"without the limit of sync.missing_limit: it is how a person confirms what a run left alone.",
 		Example: "  convsync verify --from 2026-06-01 --to 2026-06-08\n" +
 			"  convsync verify --from 2026-06-01 --repair",
 		Args: cobra.NoArgs,

@@ -303,7 +303,7 @@ func (w *world) checkWhole(o *outcome, after standing) {
 	if b := o.backfill; !b.Empty() {
 		for _, c := range w.source.conversations {
 			v := c.as(o.began)
-			if c.stays(o.began, w.source.clock) && b.From <= v.second() && v.second() < b.Until && w.contentOf(c.id) < v.content {
+			if c.stays(o.began, w.source.clock) && b.From <= v.second() && v.second() < min(b.Until, o.began) && w.contentOf(c.id) < v.content {
 				w.fail("%s lies in the backfill, and is not stored", c.id)
 			}
 		}

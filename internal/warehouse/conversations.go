@@ -20,7 +20,7 @@ var Conversations = Table[Conversation]{
 		{Name: "language", Doc: "The conversation's language as given.", Source: "language", Ref: func(r *Conversation) any { return &r.Language }},
 		{Name: "deployment_id", Doc: "The deployment of the agent that took it.", Source: "deployment_id, deploymentId", Ref: func(r *Conversation) any { return &r.DeploymentID }},
 		{Name: "started_at", Doc: "When it started.", Source: "started_at", Ref: func(r *Conversation) any { return &r.StartedAt }},
-		{Name: "finished_at", Doc: "When it ended: from the source, else started_at + total duration when not in progress.", Source: "finished_at, started_at + total_duration", Ref: func(r *Conversation) any { return &r.FinishedAt }},
+		{Name: "finished_at", Doc: "When it ended: from the source, else started_at + total duration when not in progress; a computed end later than the year 9999, or than April 2262 while the start is not, is NULL.", Source: "finished_at, started_at + total_duration", Ref: func(r *Conversation) any { return &r.FinishedAt }},
 		{Name: "in_progress", Doc: "Whether the source calls it in progress.", Source: "in_progress", Ref: func(r *Conversation) any { return &r.InProgress }},
 		{Name: "lifecycle", Doc: "open, final, or abandoned (open for longer than the age limit).", Source: "in_progress, started_at", Volatile: true, Ref: func(r *Conversation) any { return &r.Lifecycle }},
 		{Name: "total_duration_seconds", Unit: "s", Doc: "From its start to its end, handed-off part included.", Source: "total_duration", Ref: func(r *Conversation) any { return &r.TotalDurationSeconds }},
