@@ -22,22 +22,24 @@ var errLostCommits = errors.New("the made-up destination has lost commits")
 
 // moment is what was stored after a commit.
 type moment struct {
-	rows      map[string]*warehouse.Rows
-	coverage  []load.Range
-	watermark warehouse.Timestamp
-	shown     bool
+	rows        map[string]*warehouse.Rows
+	coverage    []load.Range
+	watermark   warehouse.Timestamp
+	watermarkAt warehouse.Timestamp
+	shown       bool
 }
 
 // remember keeps what is stored now, for a loss.
 func (s *store) remember() {
-	s.history = append(s.history, moment{maps.Clone(s.rows), slices.Clone(s.coverage), s.watermark, s.shown})
+	s.history = append(s.history, moment{maps.Clone(s.rows), slices.Clone(s.coverage), s.watermark, s.watermarkAt, s.shown})
 }
 
 // forget takes back the last commits of the last run.
 func (s *store) forget(commits int) {
 	s.history = s.history[:max(len(s.history)-commits, 1)]
 	m := s.history[len(s.history)-1]
-	s.rows, s.coverage, s.watermark, s.shown = maps.Clone(m.rows), slices.Clone(m.coverage), m.watermark, m.shown
+	s.rows, s.coverage, s.shown = maps.Clone(m.rows), slices.Clone(m.coverage), m.shown
+	s.watermark, s.watermarkAt = m.watermark, m.watermarkAt
 }
 
 // loses has a loss happen when it is time for it.

@@ -38,7 +38,7 @@ func TestPageLink(t *testing.T) {
 	}
 }
 
-func TestListQuery(t *testing.T) {
+func TestListPaging(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		cursor string
