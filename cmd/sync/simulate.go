@@ -29,6 +29,8 @@ type simulateOptions struct {
 	retryAfter       string
 	latency          time.Duration
 	dateAhead        time.Duration
+	paging           string
+	pageRows         int
 }
 
 func newSimulateCommand(app *app) *cobra.Command {
@@ -59,6 +61,8 @@ func newSimulateCommand(app *app) *cobra.Command {
 	flags.StringVar(&opts.retryAfter, "retry-after", "seconds", "how a 429 says when to come again: seconds, date, missing")
 	flags.DurationVar(&opts.latency, "latency", 0, "time before the first byte of each answer")
 	flags.DurationVar(&opts.dateAhead, "date-ahead", 0, "how far the Date header of each answer is ahead of the clock, such as 8h; below 0 it is behind")
+	flags.StringVar(&opts.paging, "paging", "cursor", "how a list leads to its next page: cursor; offset (next_offset only); unnamed (the client counts)")
+	flags.IntVar(&opts.pageRows, "page-rows", 0, "conversations of a page at most, whatever limit is asked for; 0: as many as are asked for")
 	return cmd
 }
 
@@ -151,8 +155,11 @@ func (o *simulateOptions) simulation(now time.Time) (simulate.Options, error) {
 	// Whole days, so that a restart on the same day has the same conversations.
 	past, all := midnight.Sub(from)+24*time.Hour, midnight.AddDate(1, 0, 0).Sub(from)
 	count := int(float64(o.conversations) * all.Hours() / past.Hours())
+	if err := oneOf("paging", o.paging, "cursor", "offset", "unnamed"); err != nil {
+		return simulate.Options{}, err
+	}
 	s := simulate.Options{
-		Seed: o.seed, APIKey: o.key, Gzip: true, Faults: faults,
+		Seed: o.seed, APIKey: o.key, Gzip: true, Faults: faults, PageRows: o.pageRows,
 		Projects: []simulate.Project{{
 			AccountID: o.account, ID: o.project, From: from, To: from.Add(all),
 			Environments: []simulate.Environment{{Name: "live", Conversations: count}},
@@ -160,6 +167,9 @@ func (o *simulateOptions) simulation(now time.Time) (simulate.Options, error) {
 	}
 	if o.deviations {
 		s.Deviations = simulate.AllDeviations()
+	}
+	if o.paging != "cursor" {
+		s.Paging = simulate.Paging(o.paging)
 	}
 	return s, nil
 }

@@ -1,14 +1,7 @@
 package extract
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"slices"
-	"strconv"
-	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -209,133 +202,6 @@ func TestPagerLearns(t *testing.T) {
 	}
 	if a.pageSize(500) != 100 {
 		t.Errorf("a last page of 7 rows changed the size to %d", a.pageSize(500))
-	}
-}
-
-// listed is an offsetList behind HTTP, in which a row goes whenever a first page was served.
-type listed struct {
-	mu     sync.Mutex
-	list   offsetList
-	shrink int // how often
-}
-
-func (l *listed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	offset, _ := strconv.Atoi(r.URL.Query().Get("offset"))
-	limit, _ := strconv.Atoi(r.URL.Query().Get("limit"))
-	rows, link := l.list.answer(offset, limit)
-	page := map[string]any{"cursor": nil}
-	conversations := []any{}
-	for _, row := range rows {
-		conversations = append(conversations, map[string]any{"id": fmt.Sprint(row), "started_at": "2026-06-01T00:00:00Z"})
-	}
-	page["conversations"] = conversations
-	if link.OffsetNamed {
-		page["next_offset"] = link.Offset
-	}
-	_ = json.NewEncoder(w).Encode(page) // a client that is gone needs no answer
-	if offset == 0 && l.shrink > 0 {
-		l.shrink--
-		l.list.rows = slices.Delete(l.list.rows, 0, 3)
-	}
-}
-
-// readingOf makes a reader of a version of the API.
-func readingOf(t *testing.T, version string, source http.Handler) *Reader {
-	t.Helper()
-	r := reading(t, source)
-	server := httptest.NewServer(source)
-	t.Cleanup(server.Close)
-	r.Source = newTestClient(t, server.URL, version)
-	return r
-}
-
-func TestReaderOffset(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		version string
-		listed  *listed
-		err     error
-	}{
-		"LimitLowered":   {"v3", &listed{list: offsetList{numbers(45), 4, namesNext, true}}, nil},
-		"LimitLoweredV1": {"v1", &listed{list: offsetList{numbers(45), 4, namesNever, false}}, nil},
-		"ShrinksTwice":   {"v2", &listed{list: offsetList{numbers(45), 10, namesNext, false}, shrink: 2}, nil},
-		"ShrinksTwiceV3": {"v3", &listed{list: offsetList{numbers(45), 10, namesNext, true}, shrink: 2}, nil},
-		"ShrinksAlways":  {"v2", &listed{list: offsetList{numbers(45), 10, namesNext, false}, shrink: 10}, errListChanged},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			r := readingOf(t, c.version, c.listed)
-			got := newCollector()
-			failed, err := r.ReadParts(t.Context(), []Span{{aDay.From, aDay.From + 1}}, got.emit, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if c.err != nil {
-				if len(failed) != 1 || !errors.Is(failed[0], c.err) || r.Stats.Requests.Load() != 2*(maxRestarts+1) {
-					t.Errorf("failed %v after %d requests, want %v", failed, r.Stats.Requests.Load(), c.err)
-				}
-				return
-			}
-			for _, row := range c.listed.list.rows {
-				if got.ids[fmt.Sprint(row)] == 0 {
-					t.Errorf("row %d was not read; failed: %v", row, failed)
-				}
-			}
-		})
-	}
-}
-
-// TestReaderEndless: a source whose pages do not end costs a bounded number of requests.
-func TestReaderEndless(t *testing.T) {
-	t.Parallel()
-	row := func(id int) string {
-		return fmt.Sprintf(`{"id":"%d","started_at":"2026-06-01T00:00:%02dZ"}`, id, id%60)
-	}
-	for name, c := range map[string]struct {
-		page func(n int) string // of request n, from 1
-		err  error
-		most int64
-	}{
-		"FreshCursorEmptyPages": {func(n int) string {
-			if n > 3 {
-				return fmt.Sprintf(`{"conversations":[],"cursor":"%d"}`, n)
-			}
-			return fmt.Sprintf(`{"conversations":[%s],"cursor":"%d"}`, row(n), n)
-		}, errNothingNew, 8},
-		"FreshCursorSamePage": {func(n int) string { return fmt.Sprintf(`{"conversations":[%s],"cursor":"%d"}`, row(1), n) }, errNothingNew, 6},
-		"CursorsCycle":        {func(n int) string { return fmt.Sprintf(`{"conversations":[%s],"cursor":"%d"}`, row(n%3), n%3) }, errCursorRepeated, 16},
-		"OffsetIgnored":       {func(int) string { return `{"conversations":[` + row(1) + `,` + row(2) + `],"next_offset":2}` }, errNothingNew, 6},
-		"FewRowsEachPage": {func(n int) string {
-			if n == 1 {
-				rows := row(0)
-				for i := range 499 {
-					rows += "," + row(i+1)
-				}
-				return `{"conversations":[` + rows + `],"cursor":"1"}`
-			}
-			if n%5 != 0 {
-				return fmt.Sprintf(`{"conversations":[],"cursor":"%d"}`, n)
-			}
-			return fmt.Sprintf(`{"conversations":[%s],"cursor":"%d"}`, row(1000+n), n)
-		}, errTooManyPages, 340},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var mu sync.Mutex
-			n := 0
-			r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				mu.Lock()
-				defer mu.Unlock()
-				n++
-				fmt.Fprint(w, c.page(n))
-			}))
-			failed, err := r.ReadParts(t.Context(), []Span{{aDay.From, aDay.From + 1}}, newCollector().emit, nil)
-			if err != nil || len(failed) != 1 || !errors.Is(failed[0], c.err) || r.Stats.Requests.Load() > c.most {
-				t.Errorf("failed %v, %v after %d requests, want %v", failed, err, r.Stats.Requests.Load(), c.err)
-			}
-		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -34,6 +35,8 @@ type scripted struct {
 type habits struct {
 	exclusive bool // start_time and end_time are not inside
 	overlap   bool // a page begins with the last of the page before
+	offset    bool // pages are named by next_offset, and there is no cursor
+	lowered   bool // a page has two rows, whatever limit is asked for
 }
 
 // fault is a way to answer a request badly.
@@ -128,7 +131,7 @@ func (s *scripted) answer(h http.Header, r *http.Request) (status int, body []by
 	if s.requests == s.trouble.stopAt {
 		s.trouble.stop()
 	}
-	kind, cursor := s.trouble.of(s.requests), r.URL.Query().Get("cursor")
+	kind, cursor := s.trouble.of(s.requests), cmp.Or(r.URL.Query().Get("cursor"), r.URL.Query().Get("offset"))
 	if !s.trouble.broken.Intersect(asked(r)).Empty() {
 		return http.StatusUnprocessableEntity, []byte(`{"message":"made-up trouble"}`)
 	}
@@ -175,6 +178,9 @@ func (s *scripted) body(page []*told, next string) []byte {
 		}
 		b = append(b, c.json(c.as(s.clock), s.hideTurns, s.hideMetrics)...)
 	}
+	if s.habits.offset && next != "" {
+		return fmt.Appendf(b, `],"cursor":null,"next_offset":%s}`, next)
+	}
 	return fmt.Appendf(b, `],"cursor":%q}`, next)
 }
 
@@ -184,6 +190,9 @@ func (s *scripted) page(r *http.Request) (page []*told, next string) {
 	q := r.URL.Query()
 	from, until := warehouse.TimestampOf(asked(r).From.Time()), warehouse.TimestampOf(asked(r).Until.Time())
 	limit, _ := strconv.Atoi(q.Get("limit"))
+	if s.habits.lowered {
+		limit = min(limit, 2)
+	}
 	var found []*told
 	for _, c := range s.conversations {
 		v := c.as(s.clock)
@@ -208,8 +217,16 @@ func (s *scripted) page(r *http.Request) (page []*told, next string) {
 			first--
 		}
 	}
+	if s.habits.offset {
+		offset, _ := strconv.Atoi(q.Get("offset"))
+		first = min(offset, len(found))
+	}
 	page = found[first:min(first+limit, len(found))]
-	if first+limit < len(found) {
+	switch {
+	case first+limit >= len(found):
+	case s.habits.offset:
+		next = strconv.Itoa(first + limit)
+	default:
 		next = place(page[len(page)-1])
 	}
 	return page, next

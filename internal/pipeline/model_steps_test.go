@@ -26,7 +26,8 @@ func TestModelOfTheEngine(t *testing.T) {
 
 func drawSettings(t *rapid.T) settings {
 	return settings{
-		habits: habits{exclusive: rapid.Bool().Draw(t, "exclusive"), overlap: rapid.Bool().Draw(t, "overlap")},
+		habits: habits{exclusive: rapid.Bool().Draw(t, "exclusive"), overlap: rapid.Bool().Draw(t, "overlap"),
+			offset: rapid.Bool().Draw(t, "offset"), lowered: rapid.Bool().Draw(t, "lowered")},
 		atOnce: rapid.Bool().Draw(t, "at once"), deleteMissing: rapid.Bool().Draw(t, "delete missing"),
 		pageSize: rapid.IntRange(2, 6).Draw(t, "page size"), parallel: rapid.SampledFrom([]int{1, 1, 4}).Draw(t, "parallel"),
 		openAge: rapid.SampledFrom([]time.Duration{7 * 24 * time.Hour, 30 * time.Hour}).Draw(t, "open age"),

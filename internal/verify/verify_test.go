@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -87,7 +88,13 @@ func listing(t *testing.T, conversations ...json.RawMessage) *pipeline.Feed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(page) }))
+	return feedOf(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(page) })
+}
+
+// feedOf is a feed of a source.
+func feedOf(t *testing.T, source http.HandlerFunc) *pipeline.Feed {
+	t.Helper()
+	server := httptest.NewServer(source)
 	t.Cleanup(server.Close)
 	client, err := polyai.New(polyai.Options{
 		BaseURL: server.URL, Key: func(context.Context, bool) (string, error) { return "made-up-key", nil },
@@ -101,6 +108,29 @@ func listing(t *testing.T, conversations ...json.RawMessage) *pipeline.Feed {
 		Budget: extract.NewBudget(extract.BudgetOptions{}), Slots: semaphore.NewWeighted(4), Walks: semaphore.NewWeighted(4),
 		Stats: &extract.Stats{}, Backoff: time.Millisecond,
 	}}
+}
+
+// TestFeed/LimitLowered: a source that returns fewer rows than it is asked for, and
+// leads on by offset, is compared to its end.
+func TestFeed(t *testing.T) {
+	t.Parallel()
+	t.Run("LimitLowered", func(t *testing.T) {
+		t.Parallel()
+		listed := []json.RawMessage{conversation("a", 1, ""), conversation("b", 2, ""), conversation("c", 3, ""), conversation("d", 4, "")}
+		source := feedOf(t, func(w http.ResponseWriter, r *http.Request) {
+			offset, _ := strconv.Atoi(r.URL.Query().Get("offset"))
+			end := min(offset+2, len(listed))
+			page := map[string]any{"conversations": listed[min(offset, end):end], "cursor": nil}
+			if end < len(listed) {
+				page["next_offset"] = end
+			}
+			_ = json.NewEncoder(w).Encode(page)
+		})
+		got, err := Feed(t.Context(), source, holding(t, listed[:2]...), []load.Range{read(0, 24)}, nil, hours(0, 24))
+		if err != nil || got.Listed != 4 || len(got.Findings) != 2 || got.Same != 2 {
+			t.Errorf("%+v, %v", got, err)
+		}
+	})
 }
 
 func TestEachDifferenceHasItsKind(t *testing.T) {
