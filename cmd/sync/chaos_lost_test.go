@@ -8,6 +8,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"convsync/internal/load/pgtest"
 )
@@ -21,8 +24,8 @@ func TestLostCommits(t *testing.T) {
 		t.Parallel()
 		r := pgtest.Replicated(t)
 		c := newLossy(t, r.URL)
-		for range c.rounds() {
-			c.loseCommits(r.URL, r.Detach, r.Failover)
+		for round := range c.rounds() {
+			c.loseCommits(round, r.URL, r.Detach, r.Failover)
 			pgtest.Exec(t, r.URL, "DROP SCHEMA polyai CASCADE")
 			r.Replicate()
 		}
@@ -31,8 +34,8 @@ func TestLostCommits(t *testing.T) {
 		t.Parallel()
 		database, stop, start := pgtest.Unflushed(t)
 		c := newLossy(t, database)
-		for range c.rounds() {
-			c.loseCommits(database, func() {}, func() { stop(); start() })
+		for round := range c.rounds() {
+			c.loseCommits(round, database, func() {}, func() { stop(); start() })
 			pgtest.Exec(t, database, "DROP SCHEMA polyai CASCADE")
 		}
 	})
@@ -53,20 +56,26 @@ func newLossy(t *testing.T, database string) *chaos {
 func (c *chaos) rounds() int { return max(*chaosKills/10, 1) }
 
 // loseCommits begins a first load, detaches what takes over at a random request
-// and loses the commits that follow at a later one. Then it wants the truth.
-func (c *chaos) loseCommits(database string, detach, lose func()) {
+// and loses the commits that follow at a later one. Then it wants the truth. In
+// every other round it happens between two transactions, so that none fails.
+func (c *chaos) loseCommits(round int, database string, detach, lose func()) {
 	c.t.Helper()
 	detachAt := 1 + c.random.Int64N(40)
 	loseAt := detachAt + 1 + c.random.Int64N(40)
 	var requests atomic.Int64
 	lost := make(chan struct{})
 	before := func() {
-		switch requests.Add(1) {
-		case detachAt:
+		switch n := requests.Add(1); {
+		case n == detachAt:
 			detach()
-		case loseAt:
+		case n == loseAt:
 			defer close(lost)
+			if round%2 == 0 {
+				awaitIdle(c.t, database)
+			}
 			lose()
+		case n > loseAt:
+			<-lost
 		}
 	}
 	c.before.Store(&before)
@@ -86,4 +95,26 @@ func (c *chaos) loseCommits(database string, detach, lose func()) {
 	c.t.Logf("detached at request %d, lost at %d: exit code %d", detachAt, loseAt, exit.ExitCode())
 	c.run(0)
 	c.wantTruth("Postgres", readDatabase(c.t, database))
+}
+
+// awaitIdle waits until the sessions of a run have had nothing to do for a while.
+func awaitIdle(t *testing.T, database string) {
+	conn, err := pgx.Connect(t.Context(), database)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer conn.Close(t.Context())
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for idle := 0; idle < 25; <-tick.C {
+		var all bool
+		if err := conn.QueryRow(t.Context(), "SELECT bool_and(state = 'idle') FROM pg_stat_activity WHERE application_name = 'convsync'").Scan(&all); err != nil {
+			t.Error(err)
+			return
+		}
+		if idle++; !all {
+			idle = 0
+		}
+	}
 }
