@@ -100,7 +100,7 @@ func (b *builder) conversation() {
 		Metrics: b.rows.Conversation.Metrics, State: b.json("state", c.State), Extra: b.conversationExtra(),
 		APIVersion: b.o.APIVersion, Shape: Shape,
 	}
-	summariseLatency(&b.rows.Conversation, b.rows.Turns)
+	warehouse.SummarizeLatency(&b.rows.Conversation, b.rows.Turns)
 }
 
 // nullable carries a value over into the warehouse's type.

@@ -302,7 +302,7 @@ func TestPercentilesAreValuesThatOccur(t *testing.T) {
 			turns = append(turns, warehouse.Turn{LatencySeconds: warehouse.Some(v)})
 		}
 		var c warehouse.Conversation
-		summariseLatency(&c, turns)
+		warehouse.SummarizeLatency(&c, turns)
 		for _, p := range []struct{ share, got float64 }{{0.5, c.LatencyP50Seconds.V}, {0.95, c.LatencyP95Seconds.V}, {1, c.LatencyMaxSeconds.V}} {
 			atMost, below := 0, 0
 			for _, v := range values {
