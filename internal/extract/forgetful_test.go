@@ -36,10 +36,13 @@ func (f *forgetful) Keys(context.Context, load.Feed, warehouse.Timestamp, wareho
 }
 
 func (f *forgetful) Begin(context.Context, load.Owner) (load.Writer, error) {
-	return forgetfulWriter{f}, nil
+	return forgetfulWriter{forgetful: f}, nil
 }
 
-type forgetfulWriter struct{ *forgetful }
+type forgetfulWriter struct {
+	load.Mender // not asked
+	*forgetful
+}
 
 func (w forgetfulWriter) Register(context.Context, []load.Project) error { return nil }
 

@@ -36,9 +36,12 @@ type Destination interface {
 
 // Archive is what a destination tells of single conversations and rejects.
 type Archive interface {
+	Auditor
 	// Read yields the stored conversations of a feed that started within
 	// [from, until), whole, in the order of start and id. The rows are good
-	// until yield returns; an error of yield ends the reading and is returned.
+	// until yield returns; an error of yield ends the reading and is returned. A
+	// part that cannot be read is a [*DamagedError], behind which a second Read
+	// can go on.
 	Read(ctx context.Context, feed Feed, from, until warehouse.Timestamp, yield func(*warehouse.Rows) error) error
 	// Keys lists the same conversations without their content, in the same
 	// order. It is cheap.
@@ -62,6 +65,7 @@ type Key struct {
 // goroutines; the other methods from one at a time, Publish also beside Stage
 // of other stretches.
 type Writer interface {
+	Mender
 	// Register makes the projects known. A project that is stored with
 	// another account or region is refused with [*MixedProjectError]. What is
 	// stored of the other form of its id stays: see [Registered].

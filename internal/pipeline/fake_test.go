@@ -38,6 +38,7 @@ type fake struct {
 	owner           load.Owner
 	batches         []*load.Batch
 	stretches       []*load.Stretch
+	mended          []load.Mending
 
 	failStage, failPublish error
 	onPublish              func()
@@ -104,6 +105,12 @@ func (f *fake) Read(context.Context, load.Feed, warehouse.Timestamp, warehouse.T
 	return nil
 }
 
+func (f *fake) Audit(context.Context, string, warehouse.Timestamp, warehouse.Timestamp, func(load.Fault) error) error {
+	return nil
+}
+
+func (f *fake) Erased(context.Context, string, []string) ([]string, error) { return nil, nil }
+
 func (f *fake) Rejects(_ context.Context, _ load.Feed, yield func(*warehouse.Reject) error) error {
 	for _, r := range f.rejects {
 		if err := yield(&r); err != nil {
@@ -133,6 +140,11 @@ func (w *fakeWriter) Register(_ context.Context, projects []load.Project) error 
 	}
 	w.registered = projects
 	return nil
+}
+
+func (w *fakeWriter) Mend(_ context.Context, m *load.Mending) (load.Counts, error) {
+	w.mended = append(w.mended, *m)
+	return load.Counts{Rows: map[string]int64{"turns": 1}}, nil
 }
 
 func (w *fakeWriter) Stage(_ context.Context, b *load.Batch) error {

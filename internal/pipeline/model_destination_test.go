@@ -298,6 +298,13 @@ func (s *store) Runs(context.Context, int) ([]warehouse.SyncRun, error) { return
 func (s *store) Read(context.Context, load.Feed, warehouse.Timestamp, warehouse.Timestamp, func(*warehouse.Rows) error) error {
 	return errScripted
 }
+func (s *store) Audit(context.Context, string, warehouse.Timestamp, warehouse.Timestamp, func(load.Fault) error) error {
+	return errScripted
+}
+func (s *store) Erased(context.Context, string, []string) ([]string, error) { return nil, errScripted }
+func (s *store) Mend(context.Context, *load.Mending) (load.Counts, error) {
+	return load.Counts{}, errScripted
+}
 func (s *store) Rejects(context.Context, load.Feed, func(*warehouse.Reject) error) error {
 	return errScripted
 }

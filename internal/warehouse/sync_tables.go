@@ -149,7 +149,7 @@ var SchemaDrift = Table[Drift]{
 
 // Erasures is the table of tombstones.
 var Erasures = Table[Erasure]{
-	Name: "erasures", Doc: "Tombstones: what was erased for good and must never be loaded again. In Postgres, runs load nothing that stands here; this version itself writes none.", Key: []string{"project_id", "conversation_id"},
+	Name: "erasures", Doc: "Tombstones: what was erased for good and must never be loaded again. Runs load nothing that is listed here, and verify does not miss it; this version itself writes none.", Key: []string{"project_id", "conversation_id"},
 	Columns: []Column[Erasure]{
 		{Name: "project_id", Doc: "The project.", Ref: func(r *Erasure) any { return &r.ProjectID }},
 		{Name: "conversation_id", Doc: "The conversation.", Ref: func(r *Erasure) any { return &r.ConversationID }},

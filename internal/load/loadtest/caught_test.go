@@ -106,6 +106,12 @@ var caughtBy = map[fault]string{
 	settlesAgain:      "events wait until they are settled, in the order in which they came",
 	losesWaiting:      "old events go, and those that wait stay",
 	keepsEvents:       "old events go, and those that wait stay",
+	findsNoFaults:     string(DamageOrphan) + ", of plain, is mended",
+	namesFaultsAlike:  string(DamageOrphan) + ", of plain, is mended",
+	mendsNothing:      string(DamageCopy) + ", of kept, is mended",
+	mendsByDeleting:   string(DamageCopy) + ", of kept, is mended",
+	acceptsNothing:    "rows that do not match their hash are accepted when asked",
+	loadsErased:       "what was erased is reported, and not loaded again",
 }
 
 func TestEveryBrokenPromiseIsCaught(t *testing.T) {

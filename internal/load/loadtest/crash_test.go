@@ -50,6 +50,9 @@ func (k keptReference) Dump(t testing.TB) *Dump {
 	return r.Dump(t)
 }
 
+// Inflict does nothing: the crash suite needs no damage.
+func (k keptReference) Inflict(testing.TB, Damage, *warehouse.Rows) bool { return false }
+
 func (k keptReference) Leftovers(t testing.TB) []string {
 	names, err := filepath.Glob(filepath.Join(k.folder, "*.tmp"))
 	if err != nil {

@@ -110,6 +110,12 @@ const (
 	settlesAgain      fault = "settles what is settled"
 	losesWaiting      fault = "lets old events go though they wait"
 	keepsEvents       fault = "keeps events for ever"
+	findsNoFaults     fault = "finds no faults"
+	namesFaultsAlike  fault = "names all faults alike"
+	mendsNothing      fault = "mends nothing"
+	mendsByDeleting   fault = "mends by deleting"
+	acceptsNothing    fault = "does not accept rows as they are"
+	loadsErased       fault = "loads what was erased"
 
 	// These only show when a writer is killed.
 	coverageFirst  fault = "stores coverage before rows"

@@ -23,7 +23,9 @@ type reference struct {
 	sequence int64
 
 	remembered []load.Day // by a fault
-	saved      func()     // after each commit, when it is kept in a file
+	faults     []load.Fault
+	erased     []id
+	saved      func() // after each commit, when it is kept in a file
 }
 
 type id = [2]string
@@ -224,6 +226,10 @@ func (w *referenceWriter) Publish(_ context.Context, st *load.Stretch) (load.Cou
 func (w *referenceWriter) put(in *warehouse.Rows, st *load.Stretch, b *load.Batch, counts *load.Counts) {
 	c := &in.Conversation
 	key := id{c.ProjectID, c.ConversationID}
+	if slices.Contains(w.erased, key) && w.fault != loadsErased {
+		counts.Unchanged++
+		return
+	}
 	stored := w.data.Conversations[key]
 	if stored != nil && stored.Conversation.Environment != c.Environment {
 		counts.Elsewhere++

@@ -29,6 +29,6 @@ func checks() []check {
 		writingChecks, hiddenChecks, movingChecks, worklistChecks, identityChecks,
 		valueChecks, sightingChecks, coveringChecks, owningChecks, volumeChecks,
 		missingChecks, revealedChecks, latenessChecks, rewritingChecks, archiveChecks, tellingChecks, resolvingChecks, inboxChecks,
-		dailyChecks, randomChecks,
+		dailyChecks, randomChecks, auditingChecks,
 	)
 }

@@ -20,6 +20,10 @@ type Subject interface {
 	// Locator names the destination so that another process of the same test
 	// binary can open it (a folder; a URL and schema).
 	Locator() string
+	// Inflict damages what is stored of a conversation, not through the loader,
+	// while no run is under way. It returns false where the destination has
+	// nothing that can be damaged so.
+	Inflict(t testing.TB, d Damage, of *warehouse.Rows) bool
 }
 
 // Dump is everything that is stored.

@@ -21,15 +21,29 @@ func (l *Lake) Read(ctx context.Context, feed load.Feed, from, until warehouse.T
 		return err
 	}
 	for _, d := range days {
-		r, err := l.openSettled(ctx, partition{feed.ProjectID, d.day})
-		if err != nil {
-			return err
+		var refused error // by yield: the day is not to blame
+		err := l.readDay(ctx, partition{feed.ProjectID, d.day}, feed.Environment, from, until, func(r *warehouse.Rows) error {
+			refused = yield(r)
+			return refused
+		})
+		if refused != nil || ctx.Err() != nil {
+			return cmp.Or(refused, err)
 		}
-		if err := errors.Join(r.each(ctx, feed.Environment, from, until, yield), r.close()); err != nil {
-			return err
+		if err != nil {
+			midnight := warehouse.TimestampOf(d.day.time())
+			return &load.DamagedError{From: max(from, midnight), Until: min(until, midnight+dayMicros), Err: err}
 		}
 	}
 	return nil
+}
+
+func (l *Lake) readDay(ctx context.Context, p partition, environment string, from, until warehouse.Timestamp, yield func(*warehouse.Rows) error) (err error) {
+	r, err := l.openSettled(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	return r.each(ctx, environment, from, until, yield)
 }
 
 // each yields the conversations of an environment that started within [from, until).

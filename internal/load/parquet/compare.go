@@ -35,6 +35,10 @@ func (p *publication) compare(ctx context.Context) error {
 	var c warehouse.Conversation
 	var reveals load.Reveals
 	for _, e := range entries {
+		if _, erased := p.state.erased[conversationKey{e.project, e.id}]; erased {
+			p.counts.Unchanged++
+			continue
+		}
 		old, ok := stored[conversationKey{e.project, e.id}]
 		if !ok {
 			d := p.day(e.partition())

@@ -36,6 +36,14 @@ func openPart[R any](ctx context.Context, v *view, p partition, f *format[R], in
 	return err
 }
 
+// emptyDay is a partition without files.
+func emptyDay() *dayReader {
+	return &dayReader{
+		conversations: &fileReader[warehouse.Conversation]{}, turns: &fileReader[warehouse.Turn]{},
+		entities: &fileReader[warehouse.Entity]{}, metrics: &fileReader[warehouse.Metric]{}, audio: &fileReader[warehouse.AudioReference]{},
+	}
+}
+
 // openSettled opens a partition beside a writer, all of its files as of one
 // commit. It looks again for as long as commits begin or end meanwhile.
 //

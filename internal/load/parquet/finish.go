@@ -54,7 +54,7 @@ func (w *writer) copies(c *commit, next *state, run *warehouse.SyncRun, since wa
 		func() error { return copyTable(c, &warehouse.SyncRevealed, each(next.revealed)) },
 		func() error { return w.copyRejects(c, next) },
 		func() error { return copyTable(c, &warehouse.SchemaDrift, each(next.drift)) },
-		func() error { return copyTable(c, &warehouse.Erasures, each([]warehouse.Erasure(nil))) },
+		func() error { return copyTable(c, &warehouse.Erasures, each(next.tombstones())) },
 		func() error { return copyTable(c, &warehouse.SyncLocks, each([]warehouse.SyncLock{lock})) },
 		func() error { return w.copyRuns(c, run) },
 		func() error { return w.copyChanges(c, next, since) },

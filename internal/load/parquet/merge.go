@@ -17,6 +17,10 @@ type dayChange struct {
 	put       []entry         // conversations that are to stand in it
 	gone      map[string]bool // stored ones that are replaced, or stand elsewhere now
 	vanished  map[string]bool // stored ones that the source no longer lists
+	// Of a day that is mended:
+	afresh   bool              // what is stored is not read: all of it is in put
+	dropped  []string          // ids of which nothing remains
+	unqueued []conversationKey // entries of the queue to remove
 }
 
 // dayResult is what came of merging a partition.
@@ -50,7 +54,11 @@ func (m *merger) merge(ctx context.Context) (*dayResult, error) {
 	m.out, m.result = m.lake.newDay(), &dayResult{counts: load.Counts{Rows: map[string]int64{}}}
 	defer m.out.abandon()
 	slices.SortFunc(m.change.put, compareEntries)
-	stored, err := m.lake.own().openDay(ctx, m.change.partition)
+	for _, id := range m.change.dropped {
+		m.result.change(conversationKey{m.change.partition.project, id}, warehouse.OperationDelete)
+	}
+	m.result.closed = append(m.result.closed, m.change.unqueued...)
+	stored, err := m.open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +71,14 @@ func (m *merger) merge(ctx context.Context) (*dayResult, error) {
 	m.result.info, m.result.ids = &m.out.info, m.out.ids
 	slices.Sort(m.result.ids)
 	return m.result, nil
+}
+
+// open opens what is stored and stays.
+func (m *merger) open(ctx context.Context) (*dayReader, error) {
+	if m.change.afresh {
+		return emptyDay(), nil
+	}
+	return m.lake.own().openDay(ctx, m.change.partition)
 }
 
 func (m *merger) interleave(ctx context.Context, stored *dayReader) error {
@@ -99,7 +115,9 @@ func (m *merger) put(e *entry, r *warehouse.Rows) error {
 		if err := m.reconciled.read(e, r); err != nil {
 			return err
 		}
-		m.result.counts.Updated++
+		if !e.unchanged {
+			m.result.counts.Updated++
+		}
 	} else {
 		if err := m.staged.read(e, r); err != nil {
 			return err
@@ -114,15 +132,12 @@ func (m *merger) put(e *entry, r *warehouse.Rows) error {
 }
 
 func (m *merger) account(e *entry, r *warehouse.Rows) {
-	rows := m.result.counts.Rows
-	rows[conversations.table.Name]++
-	rows[turns.table.Name] += int64(len(r.Turns))
-	rows[entities.table.Name] += int64(len(r.Entities))
-	rows[metrics.table.Name] += int64(len(r.Metrics))
-	rows[audioReferences.table.Name] += int64(len(r.Audio))
 	key := conversationKey{m.change.partition.project, e.id}
-	m.result.change(key, warehouse.OperationUpsert)
-	if !r.IsOpen() {
+	if !e.unchanged {
+		m.countRows(r)
+		m.result.change(key, warehouse.OperationUpsert)
+	}
+	if !r.IsOpen() || r.Conversation.MissingSince.Valid {
 		m.result.closed = append(m.result.closed, key)
 		return
 	}
@@ -130,6 +145,15 @@ func (m *merger) account(e *entry, r *warehouse.Rows) {
 		ProjectID: key.project, ConversationID: key.id, Environment: strings.Clone(r.Conversation.Environment),
 		StartedAt: r.Conversation.StartedAt, FirstSeenAt: r.Conversation.FirstSeenAt,
 	})
+}
+
+func (m *merger) countRows(r *warehouse.Rows) {
+	rows := m.result.counts.Rows
+	rows[conversations.table.Name]++
+	rows[turns.table.Name] += int64(len(r.Turns))
+	rows[entities.table.Name] += int64(len(r.Entities))
+	rows[metrics.table.Name] += int64(len(r.Metrics))
+	rows[audioReferences.table.Name] += int64(len(r.Audio))
 }
 
 // sortParts puts the parts into the order of their keys.

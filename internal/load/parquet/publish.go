@@ -54,6 +54,11 @@ func (p *publication) do(ctx context.Context) error {
 	if err := p.vanish(ctx); err != nil {
 		return err
 	}
+	return p.write(ctx)
+}
+
+// write writes and commits what changes.
+func (p *publication) write(ctx context.Context) error {
 	results, err := p.merge(ctx)
 	for part, r := range results {
 		p.place(part, r)

@@ -28,8 +28,9 @@ type fileReader[R any] struct {
 
 // openFile opens a file of a project for reading the named columns, or all of
 // them. A file that is not there has no rows.
-func openFile[R any](ctx context.Context, v *view, f *format[R], name, project string, columns ...string) (*fileReader[R], error) {
-	r := &fileReader[R]{format: f, path: v.lake.path(name), project: project}
+func openFile[R any](ctx context.Context, v *view, f *format[R], name, project string, columns ...string) (r *fileReader[R], err error) {
+	r = &fileReader[R]{format: f, path: v.lake.path(name), project: project}
+	defer panicked(r.path, &err)
 	opened, err := v.open(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return r, nil
@@ -119,6 +120,7 @@ func (r *fileReader[R]) read() (more bool, err error) {
 	if r.records == nil {
 		return false, nil
 	}
+	defer panicked(r.path, &err)
 	batch, err := r.records.Read()
 	if errors.Is(err, io.EOF) {
 		return false, nil
@@ -143,6 +145,13 @@ func (r *fileReader[R]) read() (more bool, err error) {
 		}
 	}
 	return true, nil
+}
+
+// panicked makes a panic of the decoder an error of the file.
+func panicked(path string, err *error) {
+	if p := recover(); p != nil {
+		*err = damaged(path, fmt.Errorf("%v", p))
+	}
 }
 
 func (r *fileReader[R]) close() error {

@@ -35,6 +35,7 @@ type entry struct {
 	// reconciled entries stand in the second stage file, with what is stored
 	// taken into account; the others are as the source has them.
 	reconciled bool
+	unchanged  bool // it is written again as it is stored, which is no change
 }
 
 func (e *entry) partition() partition { return partition{e.project, dayOf(e.start)} }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -24,6 +25,7 @@ type state struct {
 	drift      []warehouse.Drift
 	lateness   []warehouse.Lateness // ordered by its key
 	revealed   []warehouse.Reveal
+	erased     map[conversationKey]warehouse.Erasure // must not be loaded again
 }
 
 type conversationKey struct{ project, id string }
@@ -43,13 +45,18 @@ func statePath(table string) string { return stateDir + "/" + table + ".jsonl" }
 func (v *view) readState() (*state, error) {
 	s := &state{}
 	var open []warehouse.OpenConversation
+	var erased []warehouse.Erasure
 	err := errors.Join(
 		v.readJSON(positionFile, &s.position),
 		readTable(v, &warehouse.Projects, &s.projects), readTable(v, &warehouse.SyncCoverage, &s.coverage),
 		readTable(v, &warehouse.SyncWatermarks, &s.watermarks), readTable(v, &warehouse.OpenConversations, &open),
 		readTable(v, &warehouse.SchemaDrift, &s.drift), readTable(v, &warehouse.SyncLateness, &s.lateness),
-		readTable(v, &warehouse.SyncRevealed, &s.revealed),
+		readTable(v, &warehouse.SyncRevealed, &s.revealed), readTable(v, &warehouse.Erasures, &erased),
 	)
+	s.erased = make(map[conversationKey]warehouse.Erasure, len(erased))
+	for _, e := range erased {
+		s.erased[conversationKey{e.ProjectID, e.ConversationID}] = e
+	}
 	s.open = make(map[conversationKey]warehouse.OpenConversation, len(open))
 	for _, o := range open {
 		s.open[conversationKey{o.ProjectID, o.ConversationID}] = o
@@ -92,6 +99,13 @@ func (s *state) worklist() []warehouse.OpenConversation {
 			strings.Compare(a.ProjectID, b.ProjectID), strings.Compare(a.ConversationID, b.ConversationID))
 	})
 	return list
+}
+
+// tombstones are the erasures, ordered by their key.
+func (s *state) tombstones() []warehouse.Erasure {
+	return slices.SortedFunc(maps.Values(s.erased), func(a, b warehouse.Erasure) int {
+		return cmp.Or(strings.Compare(a.ProjectID, b.ProjectID), strings.Compare(a.ConversationID, b.ConversationID))
+	})
 }
 
 // feed is what is stored about a feed.

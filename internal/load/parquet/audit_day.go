@@ -1,0 +1,276 @@
+package parquet
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// dayAudit checks the files of a partition against the manifest, each other and
+// the queue.
+type dayAudit struct {
+	view     *view
+	part     partition
+	info     *dayInfo // as in the manifest; nil: it does not know the day
+	queue    map[string]warehouse.OpenConversation
+	faults   []load.Fault
+	readable map[string]bool                // tables whose file can be read
+	starts   map[string]warehouse.Timestamp // of the conversations, by id
+	counted  dayInfo
+	strays   bool // whether there are rows of other days
+}
+
+func newDayAudit(v *view, p partition) *dayAudit {
+	return &dayAudit{
+		view: v, part: p, queue: map[string]warehouse.OpenConversation{}, readable: map[string]bool{},
+		starts: map[string]warehouse.Timestamp{}, counted: dayInfo{Environments: map[string]*tally{}},
+	}
+}
+
+func (a *dayAudit) find(kind load.FaultKind, table string) *load.Fault {
+	a.faults = append(a.faults, load.Fault{Kind: kind, Table: table, StartedAt: warehouse.TimestampOf(a.part.day.time())})
+	return &a.faults[len(a.faults)-1]
+}
+
+func (a *dayAudit) do(ctx context.Context) error {
+	a.readInfo()
+	queue, err := readLines(a.view, &warehouse.OpenConversations)
+	if err != nil {
+		return err
+	}
+	for _, o := range queue {
+		if o.ProjectID == a.part.project && dayOf(o.StartedAt) == a.part.day {
+			a.queue[o.ConversationID] = o
+		}
+	}
+	for _, table := range startTables {
+		if err := a.file(table); err != nil {
+			return err
+		}
+	}
+	if err := a.conversations(ctx); err != nil {
+		return err
+	}
+	for _, check := range []func() error{
+		func() error { return auditParts(ctx, a, turns) }, func() error { return auditParts(ctx, a, entities) },
+		func() error { return auditParts(ctx, a, metrics) }, func() error { return auditParts(ctx, a, audioReferences) },
+	} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	a.compareCounts()
+	for _, id := range slices.Sorted(maps.Keys(a.queue)) { // what is left belongs to no conversation
+		f := a.find(load.FaultStaleEntry, warehouse.OpenConversations.Name)
+		f.ID, f.StartedAt = id, a.queue[id].StartedAt
+	}
+	return nil
+}
+
+// readInfo reads what the manifest knows of the day. One that cannot be read
+// knows nothing.
+func (a *dayAudit) readInfo() {
+	var m manifest
+	if err := a.view.readJSON(a.part.manifest(), &m); err != nil {
+		a.find(load.FaultManifest, conversations.table.Name).Path = a.part.manifest()
+	}
+	a.info = m.Days[a.part.day.String()]
+}
+
+// current reports whether the manifest still says the same.
+func (a *dayAudit) current() bool {
+	again := newDayAudit(a.view, a.part)
+	again.readInfo()
+	if a.info == nil || again.info == nil {
+		return a.info == nil && again.info == nil
+	}
+	return maps.Equal(a.info.Files, again.info.Files)
+}
+
+// file compares the file of a table with what the manifest says.
+func (a *dayAudit) file(table string) error {
+	var want fileInfo
+	listed := false
+	if a.info != nil {
+		want, listed = a.info.Files[table]
+	}
+	name := a.part.file(table)
+	f, err := a.view.open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if listed {
+			a.find(load.FaultLostFile, table).Path = name
+		}
+		return nil
+	}
+	if err != nil {
+		return failed("cannot read "+a.view.lake.path(name), err)
+	}
+	sum := sha256.New()
+	size, err := io.Copy(sum, f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return failed("cannot read "+a.view.lake.path(name), err)
+	}
+	a.readable[table] = true
+	switch {
+	case !listed:
+		a.find(load.FaultManifest, table).Path = name
+	case size != want.Bytes || hex.EncodeToString(sum.Sum(nil)) != want.SHA256:
+		a.find(load.FaultAlteredFile, table).Path = name
+	}
+	return nil
+}
+
+// unreadable notes that a table's file cannot be read. Such a file is damaged,
+// and not altered only.
+func (a *dayAudit) unreadable(table string) {
+	a.readable[table] = false
+	a.faults = slices.DeleteFunc(a.faults, func(f load.Fault) bool { return f.Table == table && f.Kind == load.FaultAlteredFile })
+	a.find(load.FaultDamagedFile, table).Path = a.part.file(table)
+}
+
+func (a *dayAudit) conversations(ctx context.Context) error {
+	table := conversations.table.Name
+	var order inOrder
+	err := scanRows(ctx, a.view, conversations, a.part, func(c *warehouse.Conversation) {
+		order.next(c.ConversationID, c.StartedAt)
+		a.strays = a.strays || dayOf(c.StartedAt) != a.part.day
+		id := strings.Clone(c.ConversationID)
+		if _, twice := a.starts[id]; twice {
+			f := a.find(load.FaultSecondCopy, table)
+			f.ID, f.StartedAt = id, c.StartedAt
+			return
+		}
+		a.starts[id] = c.StartedAt
+		a.counted.count(c)
+		a.conversation(c, id)
+	}, "conversation_id", "environment", "started_at", "in_progress", "lifecycle", "missing_since", "transcript_status", "turns_loaded", "metrics")
+	if err != nil {
+		a.unreadable(table)
+		a.starts, a.queue = map[string]warehouse.Timestamp{}, nil // nothing is known of them
+		return ctx.Err()
+	}
+	if order.broken || a.strays {
+		a.find(load.FaultMisplaced, table).Path = a.part.file(table)
+	}
+	return nil
+}
+
+// conversation checks the lifecycle of a conversation, and takes it off the queue.
+func (a *dayAudit) conversation(c *warehouse.Conversation, id string) {
+	fixed := *c
+	if load.FixLifecycle(&fixed) {
+		f := a.find(load.FaultLifecycle, conversations.table.Name)
+		f.ID, f.StartedAt = id, c.StartedAt
+	}
+	if c.Lifecycle != warehouse.LifecycleOpen || c.MissingSince.Valid || dayOf(c.StartedAt) != a.part.day {
+		return
+	}
+	if entry, queued := a.queue[id]; !queued || entry.StartedAt != c.StartedAt || entry.Environment != c.Environment {
+		f := a.find(load.FaultNotQueued, warehouse.OpenConversations.Name)
+		f.ID, f.StartedAt = id, c.StartedAt
+	}
+	delete(a.queue, id)
+}
+
+// inOrder checks that rows come in the order of start and id.
+type inOrder struct {
+	any, broken bool
+	last        warehouse.Timestamp
+	id          string
+}
+
+func (o *inOrder) next(id string, start warehouse.Timestamp) {
+	o.broken = o.broken || o.any && cmp.Or(cmp.Compare(o.last, start), cmp.Compare(o.id, id)) > 0
+	o.any, o.last, o.id = true, start, id
+}
+
+// auditParts finds the parts in a table without a conversation.
+func auditParts[R any](ctx context.Context, a *dayAudit, f *format[R]) error {
+	table := f.table.Name
+	if !a.readable[table] {
+		return nil
+	}
+	idOf, startOf := f.keys()
+	var order inOrder
+	lost := a.info != nil && a.info.Files[conversations.table.Name].Rows > 0 && !a.readable[conversations.table.Name]
+	found := map[string]warehouse.Timestamp{}
+	err := scanRows(ctx, a.view, f, a.part, func(row *R) {
+		id, start := *idOf(row), *startOf(row)
+		order.next(id, start)
+		if at, stored := a.starts[id]; lost || stored && at == start {
+			return
+		}
+		if at, seen := found[id]; seen && at == start {
+			return
+		}
+		id = strings.Clone(id)
+		found[id] = start
+		o := a.find(load.FaultOrphanParts, table)
+		o.ID, o.StartedAt = id, start
+	}, "conversation_id", "started_at")
+	if err != nil {
+		a.unreadable(table)
+		return ctx.Err()
+	}
+	if order.broken {
+		a.find(load.FaultMisplaced, table).Path = a.part.file(table)
+	}
+	return nil
+}
+
+// compareCounts compares the conversations with the counts of the manifest.
+func (a *dayAudit) compareCounts() {
+	if a.info == nil || len(a.faults) > 0 {
+		return
+	}
+	same := func(x, y *tally) bool {
+		return x.Conversations == y.Conversations && x.Hidden == y.Hidden && x.Missing == y.Missing && x.Newest == y.Newest
+	}
+	if !maps.EqualFunc(a.info.Environments, a.counted.Environments, same) {
+		a.find(load.FaultManifest, conversations.table.Name).Path = a.part.manifest()
+	}
+}
+
+// keys are the columns of a part that say whose it is.
+func (f *format[R]) keys() (id func(*R) *string, start func(*R) *warehouse.Timestamp) {
+	for _, c := range f.columns {
+		switch c.Name {
+		case "conversation_id":
+			id = func(r *R) *string { return c.Ref(r).(*string) }
+		case "started_at":
+			start = func(r *R) *warehouse.Timestamp { return c.Ref(r).(*warehouse.Timestamp) }
+		}
+	}
+	return id, start
+}
+
+// scanRows reads columns of a partition's file.
+func scanRows[R any](ctx context.Context, v *view, f *format[R], p partition, do func(*R), columns ...string) (err error) {
+	name := p.file(f.table.Name)
+	r, err := openFile(ctx, v, f, name, p.project, columns...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	if r.records != nil && len(r.records.Schema().FieldIndices("conversation_id")) == 0 {
+		return damaged(r.path, fmt.Errorf("it has no column conversation_id"))
+	}
+	for {
+		row, err := r.next()
+		if err = cmp.Or(err, ctx.Err()); err != nil || row == nil {
+			return err
+		}
+		do(row)
+	}
+}

@@ -1,0 +1,334 @@
+package parquet
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// Mend implements [load.Mender]. Foreign and damaged files are moved to
+// _sync/quarantine first. Then each faulty day is written again from what can
+// be read of it, in a commit of its own. At last copies on several days are merged.
+func (w *writer) Mend(ctx context.Context, m *load.Mending) (counts load.Counts, err error) {
+	counts.Rows = map[string]int64{}
+	if err = w.broken; err == nil {
+		err = w.mend(ctx, m, &counts)
+	}
+	return counts, failed("cannot mend the lake "+w.lake.root, err)
+}
+
+func (w *writer) mend(ctx context.Context, m *load.Mending, counts *load.Counts) error {
+	for _, r := range m.Ranges {
+		if r.From >= r.Until {
+			continue
+		}
+		span, err := w.mendManifests(m, daySpan{dayOf(r.From), dayOf(r.Until - 1)})
+		if err != nil {
+			return err
+		}
+		if err := w.mendDays(ctx, m, span, counts); err != nil {
+			return err
+		}
+		if err := w.mendCopies(ctx, m, span, counts); err != nil {
+			return err
+		}
+	}
+	reseal := map[string]map[partition]bool{}
+	for _, k := range m.Reseal {
+		reseal[k.ID] = map[partition]bool{{m.ProjectID, dayOf(k.StartedAt)}: true}
+	}
+	return w.merge(ctx, m, reseal, true, counts)
+}
+
+// mendManifests moves manifests aside that cannot be read, and returns the span
+// with all days of their months: no other knows what is stored on these.
+func (w *writer) mendManifests(m *load.Mending, span daySpan) (daySpan, error) {
+	folder := manifestDir + "/" + projectDir(m.ProjectID)
+	entries, err := os.ReadDir(w.lake.path(folder))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return span, err
+	}
+	wider := span
+	for _, e := range entries {
+		first, err := parseDay(strings.TrimSuffix(e.Name(), ".json") + "-01")
+		last := day(first.time().AddDate(0, 1, -1).Unix() / (24 * 60 * 60))
+		if err != nil || last < span.first || first > span.last || w.lake.own().readJSON(folder+"/"+e.Name(), &manifest{}) == nil {
+			continue
+		}
+		if err := w.lake.moveAside(folder+"/"+e.Name(), m.RunID); err != nil {
+			return span, err
+		}
+		wider = daySpan{min(wider.first, first), max(wider.last, last)}
+	}
+	return wider, nil
+}
+
+// mendDays mends each day by itself.
+func (w *writer) mendDays(ctx context.Context, m *load.Mending, span daySpan, counts *load.Counts) error {
+	foreign, err := w.lake.foreign(m.ProjectID, span)
+	if err != nil {
+		return err
+	}
+	for _, f := range foreign {
+		if err := w.lake.moveAside(f.Path, m.RunID); err != nil {
+			return err
+		}
+	}
+	days, err := w.lake.auditedDays(m.ProjectID, span)
+	if err != nil {
+		return err
+	}
+	var later []day // with rows of other days, which have to be sound first
+	for _, d := range days {
+		a := newDayAudit(w.lake.own(), partition{m.ProjectID, d})
+		if err := a.do(ctx); err != nil {
+			return err
+		}
+		switch {
+		case a.strays:
+			later = append(later, d)
+		case len(a.faults) > 0:
+			if err := w.rebuild(ctx, m, a, counts); err != nil {
+				return err
+			}
+		}
+	}
+	for _, d := range later {
+		a := newDayAudit(w.lake.own(), partition{m.ProjectID, d})
+		if err := a.do(ctx); err != nil {
+			return err
+		}
+		if err := w.rebuild(ctx, m, a, counts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mendCopies merges the conversations of the span that are stored on several days.
+func (w *writer) mendCopies(ctx context.Context, m *load.Mending, span daySpan, counts *load.Counts) error {
+	known := newIndex(w.lake)
+	known.lenient = true
+	days, err := w.lake.auditedDays(m.ProjectID, span)
+	if err != nil {
+		return err
+	}
+	for _, d := range days {
+		a := newDayAudit(w.lake.own(), partition{m.ProjectID, d})
+		if err := a.conversations(ctx); err != nil {
+			return err
+		}
+		copies, err := w.lake.copiesOf(ctx, a, known, span)
+		if err != nil {
+			return err
+		}
+		where := map[string]map[partition]bool{}
+		for _, f := range copies {
+			if where[f.ID] == nil {
+				where[f.ID] = map[partition]bool{a.part: true}
+			}
+			where[f.ID][f.in] = true
+		}
+		if err := w.merge(ctx, m, where, false, counts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mending is a publication that mends.
+type mending struct {
+	*publication
+	asked *load.Mending
+	spool *stage // what is stored, in pieces
+}
+
+func (w *writer) newMending(m *load.Mending) (*mending, error) {
+	spool, err := w.lake.newStage()
+	if err != nil {
+		return nil, err
+	}
+	second, err := w.lake.newStage()
+	if err != nil {
+		return nil, errors.Join(err, w.lake.drop(spool))
+	}
+	return &mending{
+		publication: &publication{
+			writer: w, second: second, commit: w.lake.newCommit(), days: map[partition]*dayChange{},
+			stretch: &load.Stretch{Feed: load.Feed{ProjectID: m.ProjectID}, RunID: m.RunID, At: m.At},
+			counts:  load.Counts{Rows: map[string]int64{}},
+		},
+		asked: m, spool: spool,
+	}, nil
+}
+
+// finish commits, and counts the rows that were written.
+func (p *mending) finish(ctx context.Context, err error, counts *load.Counts) error {
+	if err == nil {
+		err = p.write(ctx)
+	}
+	p.commit.discard()
+	if err == nil {
+		counts.Add(load.Counts{Rows: p.counts.Rows})
+	}
+	return errors.Join(err, p.lake.drop(p.spool), p.lake.drop(p.second))
+}
+
+// put puts a conversation into the files of its day.
+func (p *mending) put(r *warehouse.Rows, unchanged bool) error {
+	if err := p.second.add(&load.Batch{Rows: []*warehouse.Rows{r}}); err != nil {
+		return err
+	}
+	e := p.second.entries[len(p.second.entries)-1]
+	e.reconciled, e.unchanged = true, unchanged
+	d := p.day(e.partition())
+	d.put = append(d.put, e)
+	return nil
+}
+
+// rebuild writes a day again from what can be read of its files.
+func (w *writer) rebuild(ctx context.Context, m *load.Mending, a *dayAudit, counts *load.Counts) error {
+	if err := w.setAside(a, m.RunID); err != nil {
+		return err
+	}
+	p, err := w.newMending(m)
+	if err != nil {
+		return err
+	}
+	d := p.day(a.part)
+	d.afresh = true
+	for key, o := range w.state.open { // those that belong to a conversation come back with it
+		if key.project == m.ProjectID && dayOf(o.StartedAt) == a.part.day {
+			d.unqueued = append(d.unqueued, key)
+		}
+	}
+	return p.finish(ctx, p.refill(ctx, a, d), counts)
+}
+
+// setAside keeps the files of a day whose rows may not all be written again,
+// and moves those away that cannot be read.
+func (w *writer) setAside(a *dayAudit, runID string) error {
+	for _, f := range a.faults {
+		var err error
+		switch f.Kind {
+		case load.FaultDamagedFile:
+			err = w.lake.moveAside(f.Path, runID)
+		case load.FaultOrphanParts, load.FaultAlteredFile, load.FaultMisplaced, load.FaultSecondCopy:
+			err = w.lake.keepAside(a.part.file(f.Table), runID)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refill puts what is stored of a day, each conversation once.
+func (p *mending) refill(ctx context.Context, a *dayAudit, d *dayChange) error {
+	if err := p.spoolDay(ctx, a.part, a.readable, nil); err != nil {
+		return err
+	}
+	if err := p.spoolStrays(ctx, a); err != nil {
+		return err
+	}
+	lost := a.info != nil && a.info.Files[conversations.table.Name].Rows > 0 && !a.readable[conversations.table.Name]
+	faulty := map[string]bool{}
+	for _, f := range a.faults {
+		faulty[f.ID] = faulty[f.ID] || f.Table != warehouse.OpenConversations.Name
+	}
+	return p.eachSpooled(func(id string, copies []*warehouse.Rows) error {
+		if lost && !slices.ContainsFunc(copies, load.HasRow) {
+			p.restore(a.info, copies[0])
+		}
+		rows, changed := load.Settle(copies, p.asked.At, p.asked.RunID)
+		if rows == nil {
+			d.dropped = append(d.dropped, id)
+			return nil
+		}
+		changed = load.FixLifecycle(&rows.Conversation) || changed || lost
+		return p.put(rows, !changed && !faulty[id])
+	})
+}
+
+// spoolStrays adds what the days hold that rows of this day belong to, of the
+// same conversations.
+func (p *mending) spoolStrays(ctx context.Context, a *dayAudit) error {
+	wanted := map[partition]map[string]bool{}
+	for _, e := range p.spool.entries {
+		if part := e.partition(); a.strays && part != a.part {
+			want(wanted, part, e.id)
+			p.day(part).gone[e.id] = true
+		}
+	}
+	for part, ids := range wanted {
+		if err := p.spoolDay(ctx, part, nil, ids); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restore gives parts whose conversation was lost with its file a row.
+func (p *mending) restore(info *dayInfo, parts *warehouse.Rows) {
+	environment := load.UnknownEnvironment
+	if names := slices.Collect(maps.Keys(info.Environments)); len(names) == 1 {
+		environment = names[0]
+	}
+	account := ""
+	for _, project := range p.state.projects {
+		if project.ProjectID == p.asked.ProjectID {
+			account = project.AccountID
+		}
+	}
+	c := parts.Conversation
+	load.Restore(parts, &warehouse.Conversation{
+		AccountID: account, ProjectID: c.ProjectID, ConversationID: c.ConversationID, Environment: environment, StartedAt: c.StartedAt,
+	}, p.asked.At, p.asked.RunID)
+}
+
+// merge makes one of the copies of conversations, by id and where they are.
+// With reseal their rows are accepted as they are.
+func (w *writer) merge(ctx context.Context, m *load.Mending, where map[string]map[partition]bool, reseal bool, counts *load.Counts) error {
+	if len(where) == 0 {
+		return nil
+	}
+	p, err := w.newMending(m)
+	if err != nil {
+		return err
+	}
+	return p.finish(ctx, p.mergeCopies(ctx, where, reseal), counts)
+}
+
+func (p *mending) mergeCopies(ctx context.Context, where map[string]map[partition]bool, reseal bool) error {
+	wanted := map[partition]map[string]bool{}
+	for id, parts := range where {
+		for part := range parts {
+			want(wanted, part, id)
+		}
+	}
+	for _, part := range slices.SortedFunc(maps.Keys(wanted), comparePartitions) {
+		if err := p.spoolDay(ctx, part, nil, wanted[part]); err != nil {
+			return err
+		}
+	}
+	return p.eachSpooled(func(id string, copies []*warehouse.Rows) error {
+		rows, _ := load.Settle(copies, p.asked.At, p.asked.RunID)
+		if rows == nil {
+			return nil
+		}
+		if reseal {
+			load.Reseal(rows, p.asked.At, p.asked.RunID)
+		}
+		for part := range where[id] {
+			p.day(part).gone[id] = true
+		}
+		return p.put(rows, false)
+	})
+}

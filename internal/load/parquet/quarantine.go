@@ -1,0 +1,62 @@
+package parquet
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+)
+
+// quarantineDir has what a repair took out of the tables, by run: nothing is
+// deleted. What is no longer needed a person may delete.
+const quarantineDir = "_sync/quarantine"
+
+func quarantined(name, runID string) string { return quarantineDir + "/" + escape(runID) + "/" + name }
+
+// moveAside moves a file out of the tables. A folder that becomes empty goes.
+func (l *Lake) moveAside(name, runID string) error {
+	to := quarantined(name, runID)
+	l.step("quarantine")
+	if err := os.MkdirAll(filepath.Dir(l.path(to)), 0o777); err != nil {
+		return err
+	}
+	if err := os.Rename(l.path(name), l.path(to)); err != nil {
+		return err
+	}
+	err := errors.Join(syncPath(filepath.Dir(l.path(to))), syncPath(filepath.Dir(l.path(name))))
+	for folder := path.Dir(name); path.Dir(folder) != "."; folder = path.Dir(folder) {
+		if os.Remove(l.path(folder)) != nil { // it is not empty
+			break
+		}
+	}
+	return err
+}
+
+// keepAside keeps a file that is about to be replaced.
+func (l *Lake) keepAside(name, runID string) error {
+	from, to := l.path(name), l.path(quarantined(name, runID))
+	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+		return err
+	}
+	err := os.Link(from, to)
+	if err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return copyFile(from, to) // the file system has no hard links
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close() //nolint:errcheck // it is only read
+	out, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Sync(), out.Close())
+}

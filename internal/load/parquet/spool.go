@@ -1,0 +1,122 @@
+package parquet
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// spoolBatch is how many pieces are added to the spool at once.
+const spoolBatch = 256
+
+// spooler adds pieces of conversations to a stage: a row, or the parts of a
+// table that follow each other and belong together.
+type spooler struct {
+	stage   *stage
+	project string
+	ids     map[string]bool // only these; nil: all
+	pending []*warehouse.Rows
+}
+
+// piece is the piece that a row of an id and a start goes to; nil: it is not wanted.
+func (s *spooler) piece(id string, start warehouse.Timestamp) *warehouse.Rows {
+	if s.ids != nil && !s.ids[id] {
+		return nil
+	}
+	if last := len(s.pending) - 1; last >= 0 {
+		if c := &s.pending[last].Conversation; c.ConversationID == id && c.StartedAt == start && !load.HasRow(s.pending[last]) {
+			return s.pending[last]
+		}
+	}
+	r := &warehouse.Rows{Conversation: warehouse.Conversation{ProjectID: s.project, ConversationID: id, StartedAt: start}}
+	s.pending = append(s.pending, r)
+	return r
+}
+
+// flush writes the pieces once there are enough, or all of them.
+func (s *spooler) flush(all bool) error {
+	if len(s.pending) == 0 || !all && len(s.pending) < spoolBatch {
+		return nil
+	}
+	err := s.stage.add(&load.Batch{Rows: s.pending})
+	s.pending = s.pending[:0]
+	return err
+}
+
+// spoolDay adds what the readable files of a day hold to the spool, in whatever
+// order it is there. Without readable all files are.
+func (p *mending) spoolDay(ctx context.Context, part partition, readable, ids map[string]bool) error {
+	s := &spooler{stage: p.spool, project: part.project, ids: ids}
+	has := func(table string) bool { return readable == nil || readable[table] }
+	err := cmp.Or(
+		spoolRows(ctx, p, s, part, has, conversations, func(r *warehouse.Rows, c *warehouse.Conversation) { r.Conversation = *c }),
+		spoolRows(ctx, p, s, part, has, turns, func(r *warehouse.Rows, t *warehouse.Turn) { r.Turns = append(r.Turns, *t) }),
+		spoolRows(ctx, p, s, part, has, entities, func(r *warehouse.Rows, e *warehouse.Entity) { r.Entities = append(r.Entities, *e) }),
+		spoolRows(ctx, p, s, part, has, metrics, func(r *warehouse.Rows, m *warehouse.Metric) { r.Metrics = append(r.Metrics, *m) }),
+		spoolRows(ctx, p, s, part, has, audioReferences, func(r *warehouse.Rows, a *warehouse.AudioReference) { r.Audio = append(r.Audio, *a) }),
+	)
+	return cmp.Or(err, s.flush(true))
+}
+
+func spoolRows[R any](
+	ctx context.Context, p *mending, s *spooler, part partition, has func(string) bool, f *format[R], put func(*warehouse.Rows, *R),
+) (err error) {
+	if !has(f.table.Name) {
+		return nil
+	}
+	idOf, startOf := f.keys()
+	scanned := scanRows(ctx, p.lake.own(), f, part, func(row *R) {
+		if err = cmp.Or(err, s.flush(false)); err != nil {
+			return
+		}
+		if r := s.piece(*idOf(row), *startOf(row)); r != nil {
+			put(r, row)
+		}
+	})
+	return cmp.Or(err, scanned)
+}
+
+// eachSpooled yields what was spooled of each id: a copy for each row of a
+// conversation, with the parts of its start, and one for parts without a row.
+func (p *mending) eachSpooled(yield func(id string, copies []*warehouse.Rows) error) error {
+	entries := p.spool.entries
+	slices.SortFunc(entries, func(a, b entry) int {
+		return cmp.Or(strings.Compare(a.id, b.id), cmp.Compare(a.start, b.start), cmp.Compare(a.offset, b.offset))
+	})
+	reader := stageReader{stage: p.spool}
+	for len(entries) > 0 {
+		id := entries[0].id
+		var copies []*warehouse.Rows
+		for len(entries) > 0 && entries[0].id == id {
+			r := &warehouse.Rows{}
+			if err := reader.read(&entries[0], r); err != nil {
+				return err
+			}
+			copies = gatherPiece(copies, r)
+			entries = entries[1:]
+		}
+		slices.SortStableFunc(copies, func(a, b *warehouse.Rows) int { // the newest first
+			return cmp.Compare(b.Conversation.UpdatedAt, a.Conversation.UpdatedAt)
+		})
+		if err := yield(id, copies); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gatherPiece adds a piece to the copy of its start.
+func gatherPiece(copies []*warehouse.Rows, piece *warehouse.Rows) []*warehouse.Rows {
+	i := slices.IndexFunc(copies, func(r *warehouse.Rows) bool { return r.Conversation.StartedAt == piece.Conversation.StartedAt })
+	if i < 0 || load.HasRow(piece) {
+		return append(copies, piece)
+	}
+	r := copies[i]
+	r.Turns, r.Entities = append(r.Turns, piece.Turns...), append(r.Entities, piece.Entities...)
+	r.Metrics, r.Audio = append(r.Metrics, piece.Metrics...), append(r.Audio, piece.Audio...)
+	return copies
+}

@@ -1,0 +1,283 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// How much is mended at once: ids that one audit collects, and conversations
+// that are rewritten in one transaction.
+const limitOfIDs, mendConversations = "20000", 100
+
+// rebuilt are the kinds of faults that are mended by rewriting all that is
+// stored under an id. The others are mended by a statement each.
+var rebuilt = []load.FaultKind{load.FaultSecondCopy, load.FaultOrphanParts, load.FaultLostRow, load.FaultLifecycle}
+
+// Mend implements [load.Mender].
+func (w *writer) Mend(ctx context.Context, m *load.Mending) (counts load.Counts, err error) {
+	counts.Rows = map[string]int64{}
+	ids := make([]string, len(m.Reseal))
+	for i, k := range m.Reseal {
+		ids[i] = k.ID
+	}
+	if err := w.rebuildAll(ctx, m, ids, true, counts.Rows); err != nil {
+		return counts, w.describe(err)
+	}
+	for _, r := range m.Ranges {
+		for _, c := range auditChecks() {
+			if !slices.Contains(rebuilt, c.kind) {
+				continue
+			}
+			if err := w.mendCheck(ctx, m, r, c, counts.Rows); err != nil {
+				return counts, w.describe(err)
+			}
+		}
+		if err := w.mendIndex(ctx, m, r); err != nil {
+			return counts, w.describe(err)
+		}
+	}
+	return counts, nil
+}
+
+// mendCheck rewrites what a check finds, until it finds nothing.
+func (w *writer) mendCheck(ctx context.Context, m *load.Mending, r load.Range, c auditCheck, written map[string]int64) error {
+	c.query = "SELECT DISTINCT conversation_id, started_at FROM (" + c.query + ") AS found LIMIT " + limitOfIDs
+	for last := ""; ; {
+		ids := map[string]bool{}
+		err := audit(ctx, w.pool, c, m.ProjectID, r.From, r.Until, func(id string, _ time.Time) error {
+			ids[id] = true
+			return nil
+		})
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		sorted := slices.Sorted(maps.Keys(ids))
+		if sorted[0] == last {
+			return &load.StateError{What: "conversation " + last + " is still faulty (" + string(c.kind) + ") after it was mended",
+				Hint: "a trigger or a rule of the database may undo what is written; look at table " + c.table}
+		}
+		last = sorted[0]
+		if err := w.rebuildAll(ctx, m, sorted, false, written); err != nil {
+			return err
+		}
+	}
+}
+
+func (w *writer) rebuildAll(ctx context.Context, m *load.Mending, ids []string, reseal bool, written map[string]int64) error {
+	for batch := range slices.Chunk(ids, mendConversations) {
+		if err := w.rebuild(ctx, m, batch, reseal, written); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rebuild replaces all rows under some ids by one conversation each, or by none
+// where no conversation is known. With reseal it accepts the rows as they are.
+func (w *writer) rebuild(ctx context.Context, m *load.Mending, ids []string, reseal bool, written map[string]int64) error {
+	g, err := w.gather(ctx, m.ProjectID, ids)
+	if err != nil {
+		return err
+	}
+	var writes []*write
+	var kept, gone []string
+	for _, id := range ids {
+		if !g.has(id) {
+			continue
+		}
+		rows := g.settle(m, id)
+		if rows == nil {
+			gone = append(gone, id)
+			continue
+		}
+		if reseal {
+			load.Reseal(rows, m.At, m.RunID)
+		}
+		kept = append(kept, id)
+		writes = append(writes, &write{rows: rows, key: keyOf(&rows.Conversation)})
+	}
+	if err := w.makeMonths(ctx, writes); err != nil {
+		return err
+	}
+	counted := map[string]int64{}
+	err = w.transact(ctx, "mend", func(tx pgx.Tx) error {
+		if err := removeAll(ctx, tx, m.ProjectID, ids); err != nil || len(writes) == 0 {
+			return err
+		}
+		return add(ctx, tx, m.ProjectID, writes, counted)
+	}, func(tx pgx.Tx) error {
+		if err := w.recordChanges(ctx, tx, m.ProjectID, warehouse.OperationUpsert, kept); err != nil {
+			return err
+		}
+		return w.recordChanges(ctx, tx, m.ProjectID, warehouse.OperationDelete, gone)
+	})
+	if err == nil {
+		for table, n := range counted {
+			written[table] += n
+		}
+	}
+	return err
+}
+
+// removeAll deletes all rows under some ids, whatever their start.
+func removeAll(ctx context.Context, tx pgx.Tx, project string, ids []string) error {
+	batch := &pgx.Batch{}
+	for _, table := range append(partitioned(), "conversation_keys", "open_conversations") {
+		batch.Queue("DELETE FROM "+table+" WHERE project_id = $1 AND conversation_id = ANY($2)", project, ids)
+	}
+	return tx.SendBatch(ctx, batch).Close()
+}
+
+// gathered is all that is stored under some ids.
+type gathered struct {
+	account string // of the project
+	keys    map[string]conversationKey
+	copies  map[string]map[warehouse.Timestamp]*warehouse.Rows
+}
+
+// has reports whether anything is stored under an id.
+func (g *gathered) has(id string) bool {
+	_, known := g.keys[id]
+	return known || len(g.copies[id]) > 0
+}
+
+// at are the rows of an id and a start.
+func (g *gathered) at(id string, start warehouse.Timestamp) *warehouse.Rows {
+	if g.copies[id] == nil {
+		g.copies[id] = map[warehouse.Timestamp]*warehouse.Rows{}
+	}
+	r := g.copies[id][start]
+	if r == nil {
+		r = &warehouse.Rows{}
+		r.Conversation.ConversationID, r.Conversation.StartedAt = id, start
+		g.copies[id][start] = r
+	}
+	return r
+}
+
+// gather reads all that is stored under some ids, as of one moment.
+func (w *writer) gather(ctx context.Context, project string, ids []string) (*gathered, error) {
+	g := &gathered{keys: map[string]conversationKey{}, copies: map[string]map[warehouse.Timestamp]*warehouse.Rows{}}
+	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err := pgx.BeginTxFunc(ctx, w.pool, moment, func(tx pgx.Tx) error {
+		if err := byIndex(ctx, tx); err != nil {
+			return err
+		}
+		err := tx.QueryRow(ctx, "SELECT coalesce(max(account_id), '') FROM projects WHERE project_id = $1", project).Scan(&g.account)
+		if err != nil {
+			return err
+		}
+		if err := selectThese(ctx, tx, &conversationKeys, func(k *conversationKey) { g.keys[k.ConversationID] = *k }, project, ids); err != nil {
+			return err
+		}
+		return g.read(ctx, tx, project, ids)
+	})
+	return g, err
+}
+
+func (g *gathered) read(ctx context.Context, tx pgx.Tx, project string, ids []string) error {
+	const under = "WHERE project_id = $1 AND conversation_id = ANY($2) ORDER BY conversation_id, started_at"
+	err := selectAll(ctx, tx, &warehouse.Conversations, under, func(c *warehouse.Conversation) {
+		g.at(c.ConversationID, c.StartedAt).Conversation = *c
+	}, project, ids)
+	if err != nil {
+		return err
+	}
+	err = selectAll(ctx, tx, &warehouse.Turns, under+", turn_index", func(t *warehouse.Turn) {
+		r := g.at(t.ConversationID, t.StartedAt)
+		r.Turns = append(r.Turns, *t)
+	}, project, ids)
+	if err != nil {
+		return err
+	}
+	err = selectAll(ctx, tx, &warehouse.Entities, under+`, turn_index, name COLLATE "C", ordinal`, func(e *warehouse.Entity) {
+		r := g.at(e.ConversationID, e.StartedAt)
+		r.Entities = append(r.Entities, *e)
+	}, project, ids)
+	if err != nil {
+		return err
+	}
+	err = selectAll(ctx, tx, &warehouse.Metrics, under+`, name COLLATE "C", ordinal`, func(m *warehouse.Metric) {
+		r := g.at(m.ConversationID, m.StartedAt)
+		r.Metrics = append(r.Metrics, *m)
+	}, project, ids)
+	if err != nil {
+		return err
+	}
+	return selectAll(ctx, tx, &warehouse.AudioReferences, under+", direction, redacted", func(a *warehouse.AudioReference) {
+		r := g.at(a.ConversationID, a.StartedAt)
+		r.Audio = append(r.Audio, *a)
+	}, project, ids)
+}
+
+// settle makes one conversation of what is stored under an id; nil: no
+// conversation is known under it.
+func (g *gathered) settle(m *load.Mending, id string) *warehouse.Rows {
+	var copies []*warehouse.Rows
+	for _, r := range g.copies[id] {
+		copies = append(copies, r)
+	}
+	key, known := g.keys[id]
+	slices.SortFunc(copies, func(a, b *warehouse.Rows) int { // first the one that the key means, then the newest
+		x, y := &a.Conversation, &b.Conversation
+		return cmp.Or(preferred(key, y)-preferred(key, x), cmp.Compare(y.UpdatedAt, x.UpdatedAt), cmp.Compare(x.StartedAt, y.StartedAt))
+	})
+	if known && len(copies) > 0 && !slices.ContainsFunc(copies, load.HasRow) {
+		lost := g.copies[id][key.StartedAt]
+		if lost == nil {
+			lost = copies[0]
+		}
+		load.Restore(lost, &warehouse.Conversation{
+			AccountID: g.account, ProjectID: m.ProjectID, ConversationID: id, Environment: key.Environment,
+			StartedAt: lost.Conversation.StartedAt, FirstSeenAt: key.FirstSeenAt, MissingSince: key.MissingSince,
+		}, m.At, m.RunID)
+	}
+	rows, _ := load.Settle(copies, m.At, m.RunID)
+	if rows == nil {
+		return nil
+	}
+	load.FixLifecycle(&rows.Conversation)
+	return rows
+}
+
+// preferred is 1 of the copy that a key means, and 0 of others.
+func preferred(key conversationKey, c *warehouse.Conversation) int {
+	if c.StartedAt == key.StartedAt {
+		return 1
+	}
+	return 0
+}
+
+// mendIndex makes the keys and the queue of a range fit its conversations.
+func (w *writer) mendIndex(ctx context.Context, m *load.Mending, r load.Range) error {
+	const inRange = "c.project_id = $1 AND c.started_at >= $2 AND c.started_at < $3"
+	const columns = "environment, started_at, lifecycle, content_hash, missing_since, first_seen_at"
+	const values = "c.environment, c.started_at, c.lifecycle, c.content_hash, c.missing_since, c.first_seen_at"
+	statements := []string{
+		"INSERT INTO conversation_keys AS k (project_id, conversation_id, " + columns + ") SELECT c.project_id, c.conversation_id, " + values +
+			" FROM conversations c WHERE " + inRange + " ON CONFLICT (project_id, conversation_id) DO UPDATE SET (" + columns + ") = (excluded.environment," +
+			" excluded.started_at, excluded.lifecycle, excluded.content_hash, excluded.missing_since, excluded.first_seen_at) WHERE (k.environment, k.started_at," +
+			" k.lifecycle, k.content_hash, k.missing_since, k.first_seen_at) IS DISTINCT FROM (excluded.environment, excluded.started_at, excluded.lifecycle," +
+			" excluded.content_hash, excluded.missing_since, excluded.first_seen_at)",
+		"DELETE FROM open_conversations q WHERE q.project_id = $1 AND q.started_at >= $2 AND q.started_at < $3 AND NOT " + hasOpen("q"),
+		"INSERT INTO open_conversations (project_id, environment, conversation_id, started_at, first_seen_at)" +
+			" SELECT c.project_id, c.environment, c.conversation_id, c.started_at, c.first_seen_at FROM conversations c WHERE " + inRange + " AND " + isQueued +
+			" ON CONFLICT (project_id, conversation_id) DO UPDATE SET environment = excluded.environment, started_at = excluded.started_at",
+	}
+	return w.transact(ctx, "mend the index", func(tx pgx.Tx) error {
+		for _, s := range statements {
+			if _, err := tx.Exec(ctx, s, m.ProjectID, r.From.Time(), r.Until.Time()); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nothing)
+}

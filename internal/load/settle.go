@@ -1,0 +1,167 @@
+package load
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+
+	"convsync/internal/warehouse"
+)
+
+// UnknownEnvironment is that of a restored conversation whose environment is not
+// known. A configured environment that lists the conversation takes it over.
+const UnknownEnvironment = "unknown"
+
+// Settle merges everything that is stored under one id into one conversation:
+// copies with different starts, and parts without a row, whose Conversation has
+// an id and a start only. The first copy that has a row is kept. What it lacks
+// it takes from the others, as [Reconcile] keeps what the source hides. It
+// returns nil where no copy has a row.
+func Settle(copies []*warehouse.Rows, at warehouse.Timestamp, runID string) (kept *warehouse.Rows, changed bool) {
+	copies = slices.Clone(copies)
+	for _, r := range copies {
+		tidy(r)
+	}
+	slices.SortStableFunc(copies, func(a, b *warehouse.Rows) int { return rank(b) - rank(a) })
+	if len(copies) == 0 || !HasRow(copies[0]) {
+		return nil, false
+	}
+	kept = copies[0]
+	c := &kept.Conversation
+	for _, other := range copies[1:] {
+		if takeLacking(kept, other) {
+			c.ContentHash = ""
+		}
+		if HasRow(other) {
+			changed = true
+			c.FirstSeenAt = min(c.FirstSeenAt, other.Conversation.FirstSeenAt)
+		}
+	}
+	if c.ContentHash == "" {
+		Reseal(kept, at, runID)
+		changed = true
+	}
+	return kept, changed
+}
+
+// HasRow reports whether rows have their conversation's own row, and are not
+// parts only.
+func HasRow(r *warehouse.Rows) bool { return r.Conversation.Environment != "" }
+
+func rank(r *warehouse.Rows) int {
+	if HasRow(r) {
+		return 1
+	}
+	return 0
+}
+
+// takeLacking gives kept the parts of other that it has none of.
+func takeLacking(kept, other *warehouse.Rows) (took bool) {
+	c := &kept.Conversation
+	if len(kept.Turns) == 0 && len(other.Turns) > 0 {
+		kept.Turns, kept.Entities, took = slices.Clone(other.Turns), slices.Clone(other.Entities), true
+		if c.TurnsLoaded != int64(len(kept.Turns)) {
+			c.TranscriptStatus = warehouse.TranscriptHiddenKept
+			warehouse.SummarizeLatency(c, kept.Turns)
+		}
+	}
+	if len(kept.Metrics) == 0 && len(other.Metrics) > 0 {
+		kept.Metrics, took = slices.Clone(other.Metrics), true
+		if NoMetrics(c.Metrics) {
+			c.Metrics = orElse(other.Conversation.Metrics, metricsOf(other.Metrics))
+		}
+	}
+	if audio := mergeAudio(other.Audio, kept); len(audio) > len(kept.Audio) {
+		kept.Audio, took = audio, true
+	}
+	restart(kept)
+	for i := range kept.Audio {
+		kept.Audio[i].StartedAt = c.StartedAt
+	}
+	return took
+}
+
+func orElse(m, other warehouse.JSON) warehouse.JSON {
+	if NoMetrics(m) {
+		return other
+	}
+	return m
+}
+
+// metricsOf makes the metrics of a conversation from their rows, as text.
+func metricsOf(rows []warehouse.Metric) warehouse.JSON {
+	values := map[string][]string{}
+	for _, m := range rows {
+		values[m.Name] = append(values[m.Name], string(m.Value))
+	}
+	encoded, err := json.Marshal(values)
+	if err != nil {
+		panic(err) // text can always be encoded
+	}
+	canonical, _ := warehouse.Canonical(string(encoded))
+	return canonical
+}
+
+// tidy puts the parts into the order of their keys, each once.
+func tidy(r *warehouse.Rows) {
+	turn := func(a, b warehouse.Turn) int { return cmp.Compare(a.TurnIndex, b.TurnIndex) }
+	entity := func(a, b warehouse.Entity) int {
+		return cmp.Or(cmp.Compare(a.TurnIndex, b.TurnIndex), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Ordinal, b.Ordinal))
+	}
+	metric := func(a, b warehouse.Metric) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Ordinal, b.Ordinal))
+	}
+	r.Turns, r.Entities, r.Metrics = once(r.Turns, turn), once(r.Entities, entity), once(r.Metrics, metric)
+	r.Audio = mergeAudio(r.Audio, &warehouse.Rows{})
+}
+
+func once[R any](rows []R, compare func(a, b R) int) []R {
+	slices.SortStableFunc(rows, compare)
+	return slices.CompactFunc(rows, func(a, b R) bool { return compare(a, b) == 0 })
+}
+
+// Reseal makes the counts and the hash of a conversation fit its rows.
+func Reseal(r *warehouse.Rows, at warehouse.Timestamp, runID string) {
+	c := &r.Conversation
+	tidy(r)
+	c.TurnsLoaded = int64(len(r.Turns))
+	c.ContentHash, c.UpdatedAt, c.RunID = r.Hash(), at, runID
+}
+
+// Restore gives parts the row of a conversation that is known to have been
+// stored under base's id, start and environment. It counts as missing until
+// the source lists it again, which then replaces it.
+func Restore(parts *warehouse.Rows, base *warehouse.Conversation, at warehouse.Timestamp, runID string) {
+	c := &parts.Conversation
+	*c = *base
+	c.ChannelFamily, c.Lifecycle, c.TranscriptStatus = "other", warehouse.LifecycleFinal, warehouse.TranscriptNone
+	if len(parts.Turns) > 0 {
+		c.TranscriptStatus = warehouse.TranscriptHiddenKept
+		warehouse.SummarizeLatency(c, parts.Turns)
+	}
+	if len(parts.Metrics) > 0 {
+		c.Metrics = metricsOf(parts.Metrics)
+	}
+	if c.FirstSeenAt == 0 {
+		c.FirstSeenAt = at
+	}
+	if !c.MissingSince.Valid {
+		c.MissingSince = warehouse.Some(at)
+	}
+	Reseal(parts, at, runID)
+}
+
+// FixLifecycle corrects a lifecycle that contradicts in_progress, and reports
+// whether it did.
+func FixLifecycle(c *warehouse.Conversation) bool {
+	inProgress := c.InProgress.Valid && c.InProgress.V
+	switch {
+	case !inProgress && c.Lifecycle != warehouse.LifecycleFinal:
+		c.Lifecycle = warehouse.LifecycleFinal
+	case inProgress && c.Lifecycle != warehouse.LifecycleOpen && c.Lifecycle != warehouse.LifecycleAbandoned:
+		c.Lifecycle = warehouse.LifecycleOpen
+	default:
+		return false
+	}
+	return true
+}
