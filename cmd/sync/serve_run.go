@@ -80,22 +80,20 @@ func (s *service) verify(ctx context.Context, cfg *config.Config, o syncOptions)
 func compare(ctx context.Context, run *pipeline.Options, depth time.Duration) error {
 	now := time.Now()
 	span := extract.Span{From: extract.SecondOf(now.Add(-depth)), Until: extract.SecondOf(now)}
-	results, failed, err := verifyFeeds(ctx, run, span)
+	v, err := verifyPass(ctx, run, span)
 	if err != nil {
 		return err
 	}
-	unread := failedFeeds(failed, len(results))
-	found := 0
-	for _, r := range results {
-		for _, f := range r.Findings {
-			if f.Kind != verify.NotRead { // gaps are told of by other means, and filled by runs
-				found++
-			}
-		}
+	unread := failedFeeds(v.failed, len(v.results))
+	counts := v.found()
+	delete(counts, string(verify.NotRead)) // gaps are reported by other means, and filled by runs
+	found := int64(0)
+	for _, n := range counts {
+		found += n
 	}
 	if found > 0 {
 		differ := fmt.Errorf("verify found %s: `convsync verify --from %s --to %s` lists them, and with --repair mends them",
-			counted(int64(found), "difference"), span.From.Time().Format(time.RFC3339), span.Until.Time().Format(time.RFC3339))
+			counted(found, "difference"), span.From.Time().Format(time.RFC3339), span.Until.Time().Format(time.RFC3339))
 		return errors.Join(differ, unread)
 	}
 	return unread

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,11 +28,14 @@ func newVerifyCommand(app *app) *cobra.Command {
 	var opts verifyOptions
 	cmd := &cobra.Command{
 		Use:   "verify",
-		Short: "Prove a stretch of the destination against the source",
+		Short: "Check a stretch of the destination against the source and against itself",
 		Long: "Verify reads a stretch of the source and of the destination again and compares ids, counts, turns and hashes.\n" +
 			"It finds what is not stored, what the source no longer lists, what differs, and what was changed by hand.\n" +
-			"With --repair it reads again what differs, and marks (or deletes, by sync.on_missing) what is no longer listed,\n" +
-			"without the limit of sync.missing_limit: it is how a person confirms what a run left alone.",
+			"It also checks the stored data against itself: keys, parts, files, manifests and the queue of open conversations.\n" +
+			"With --repair it mends the stored data, reads again what differs, and marks (or deletes, by sync.on_missing)\n" +
+			"what is no longer listed, without the limit of sync.missing_limit: it is how a person confirms what a run left alone.\n" +
+			"Then it verifies again, prints what it mended by kind, and ends with exit code 0 only when nothing is left. Files\n" +
+			"that it takes out of a Parquet lake are kept under _sync/quarantine.",
 		Example: "  convsync verify --from 2026-06-01 --to 2026-06-08\n" +
 			"  convsync verify --from 2026-06-01 --repair",
 		Args: cobra.NoArgs,
@@ -73,28 +75,49 @@ func runVerify(ctx context.Context, app *app, opts verifyOptions) error {
 		return err
 	}
 	defer run.Destination.Close() //nolint:errcheck // nothing is written any more
-	results, failed, err := verifyFeeds(ctx, run, span)
+	first, err := verifyPass(ctx, run, span)
 	if err != nil {
 		return err
 	}
-	if err := printVerified(app.stdout, opts.output, span, results, failed); err != nil {
-		return err
+	if !opts.repair {
+		if err := printVerified(app.stdout, opts.output, newVerified(span, first, nil)); err != nil {
+			return err
+		}
+		return first.outcome("the destination and the source differ: `convsync verify --repair` with the same stretch mends it")
 	}
-	unread := failedFeeds(failed, len(results))
-	repairs := verify.Repairs(results)
-	switch {
-	case len(repairs) == 0:
-		return unread
-	case !opts.repair:
-		differ := errors.New("the destination and the source differ: `convsync verify --repair` with the same stretch mends it")
-		return codedError(exitPartial, errors.Join(differ, unread))
+	return repair(ctx, app, opts, run, span, first)
+}
+
+// repair mends what was found and verifies again. It succeeds only when the
+// second pass finds nothing.
+func repair(ctx context.Context, app *app, opts verifyOptions, run *pipeline.Options, span extract.Span, first *verification) error {
+	if opts.output == "text" {
+		newVerified(span, first, nil).print(app.stdout)
 	}
-	run.Repairs = repairs
-	report, err := pipeline.Run(ctx, *run)
-	if err := printReport(app.stderr, "text", report); err != nil {
-		return err
+	second, failed := first, error(nil)
+	run.Repairs, run.Mend = verify.Repairs(first.results, first.faults, span)
+	if len(run.Repairs)+len(run.Mend) > 0 {
+		report, err := pipeline.Run(ctx, *run)
+		if err := printReport(app.stderr, "text", report); err != nil {
+			return err
+		}
+		failed = outcome(ctx, report, err, false)
+		if err != nil {
+			return failed
+		}
+		if second, err = verifyPass(ctx, run, span); err != nil {
+			return err
+		}
 	}
-	return cmp.Or(outcome(ctx, report, err, false), unread)
+	out := newVerified(span, first, second)
+	if opts.output == "json" {
+		if err := json.NewEncoder(app.stdout).Encode(out); err != nil {
+			return err
+		}
+	} else {
+		out.Repair.print(app.stdout)
+	}
+	return cmp.Or(failed, second.outcome("the repair left differences: see above; run it again, or look for who else writes to the destination"))
 }
 
 // failedFeed is a feed that could not be asked, and why.
@@ -120,10 +143,30 @@ func failedFeeds(failed []failedFeed, succeeded int) error {
 	return codedError(code, errors.Join(said...))
 }
 
-// verifyFeeds verifies each feed for itself. Its error ends it all.
-func verifyFeeds(ctx context.Context, run *pipeline.Options, span extract.Span) (results []*verify.Result, failed []failedFeed, err error) {
+// verification is the outcome of one pass.
+type verification struct {
+	results []*verify.Result
+	faults  []*verify.Faults
+	failed  []failedFeed
+}
+
+// found counts what is to be mended, by kind.
+func (v *verification) found() map[string]int64 { return verify.Count(v.results, v.faults) }
+
+// outcome is the error of a command that ends with this pass; nil: nothing differs.
+func (v *verification) outcome(differ string) error {
+	unread := failedFeeds(v.failed, len(v.results))
+	if len(v.found()) == 0 {
+		return unread
+	}
+	return codedError(exitPartial, errors.Join(errors.New(differ), unread))
+}
+
+// verifyPass verifies each feed against the source, and the stored data of each
+// project against itself. Its error ends it all.
+func verifyPass(ctx context.Context, run *pipeline.Options, span extract.Span) (*verification, error) {
 	if err := run.RefuseMixed(ctx); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	feeds := make([]load.Feed, len(run.Feeds))
 	for i := range run.Feeds {
@@ -131,22 +174,31 @@ func verifyFeeds(ctx context.Context, run *pipeline.Options, span extract.Span) 
 	}
 	states, err := run.Destination.State(ctx, feeds)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	v, checked := &verification{}, map[string]bool{}
 	for i := range run.Feeds {
 		f := &run.Feeds[i]
+		if !checked[f.ProjectID] {
+			checked[f.ProjectID] = true
+			faults, err := verify.Stored(ctx, run.Destination, f.ProjectID, span)
+			if err != nil {
+				return nil, cmp.Or(ctx.Err(), fmt.Errorf("check the stored data of project %s: %w", f.ProjectID, err))
+			}
+			v.faults = append(v.faults, faults)
+		}
 		f.Rules.OpenSince = warehouse.TimestampOf(time.Now().Add(-run.OpenAgeLimit))
 		result, err := verify.Feed(ctx, f, run.Destination, states[f.Feed].Coverage, beside(feeds, f.Feed), span)
 		switch {
 		case ctx.Err() != nil:
-			return nil, nil, ctx.Err()
+			return nil, ctx.Err()
 		case err != nil:
-			failed = append(failed, failedFeed{f.Feed, err})
+			v.failed = append(v.failed, failedFeed{f.Feed, err})
 		default:
-			results = append(results, result)
+			v.results = append(v.results, result)
 		}
 	}
-	return results, failed, nil
+	return v, nil
 }
 
 // beside are the other feeds of a feed's project.
@@ -159,100 +211,3 @@ func beside(feeds []load.Feed, f load.Feed) []load.Feed {
 	}
 	return others
 }
-
-// verified is `convsync verify --output json`.
-type verified struct {
-	From     time.Time      `json:"from"`
-	Until    time.Time      `json:"until"`
-	Projects []verifiedFeed `json:"projects"`
-}
-
-type verifiedFeed struct {
-	ProjectID   string            `json:"project_id"`
-	Environment string            `json:"environment"`
-	Listed      int64             `json:"listed"`
-	Stored      int64             `json:"stored"`
-	Turns       int64             `json:"turns"`
-	Same        int64             `json:"same"`
-	Older       int64             `json:"older_rules"`
-	Open        int64             `json:"open"`
-	Missing     int64             `json:"missing_at_source"`
-	Unreadable  int64             `json:"unreadable"`
-	Newer       int64             `json:"newer"`
-	Elsewhere   int64             `json:"elsewhere"`
-	Findings    []verifiedFinding `json:"findings"`
-	Error       string            `json:"error,omitempty"` // why it could not be verified
-}
-
-type verifiedFinding struct {
-	ConversationID string    `json:"conversation_id"`
-	StartedAt      time.Time `json:"started_at"`
-	Kind           string    `json:"kind"`
-}
-
-func printVerified(w io.Writer, output string, span extract.Span, results []*verify.Result, failed []failedFeed) error {
-	out := newVerified(span, results, failed)
-	if output == "json" {
-		return json.NewEncoder(w).Encode(out)
-	}
-	for i := range out.Projects {
-		out.Projects[i].print(w, span)
-	}
-	return nil
-}
-
-func newVerified(span extract.Span, results []*verify.Result, failed []failedFeed) *verified {
-	out := &verified{From: span.From.Time(), Until: span.Until.Time()}
-	for _, r := range results {
-		feed := verifiedFeed{
-			ProjectID: r.Feed.ProjectID, Environment: r.Feed.Environment, Listed: r.Listed, Stored: r.Stored, Turns: r.Turns, Same: r.Same,
-			Older: r.Older, Open: r.Open, Missing: r.Missing, Unreadable: r.Unreadable, Newer: r.Newer, Elsewhere: r.Elsewhere, Findings: []verifiedFinding{},
-		}
-		for _, f := range r.Findings {
-			feed.Findings = append(feed.Findings, verifiedFinding{f.ID, f.StartedAt.Time(), string(f.Kind)})
-		}
-		out.Projects = append(out.Projects, feed)
-	}
-	for _, f := range failed {
-		out.Projects = append(out.Projects, verifiedFeed{
-			ProjectID: f.ProjectID, Environment: f.Environment, Findings: []verifiedFinding{}, Error: f.err.Error(),
-		})
-	}
-	return out
-}
-
-// print shows people what came of a feed.
-func (p *verifiedFeed) print(w io.Writer, span extract.Span) {
-	if p.Error != "" {
-		fmt.Fprintf(w, "%s (%s), %s: could not be verified\n", p.ProjectID, p.Environment, span)
-		return
-	}
-	fmt.Fprintf(w, "%s (%s), %s: %d listed by the source, %d stored with %d turns, %d the same\n",
-		p.ProjectID, p.Environment, span, p.Listed, p.Stored, p.Turns, p.Same)
-	for _, also := range []struct {
-		n    int64
-		what string
-	}{
-		{p.Older, "stored by older rules, which is no difference"}, {p.Open, "in progress, and change by themselves"},
-		{p.Missing, "marked as no longer listed"}, {p.Unreadable, "listed that cannot be read (see the table rejects)"},
-		{p.Newer, "that began after all that was read so far: the next run reads them"},
-		{p.Elsewhere, "stored under another environment, where they were seen first (see the table schema_drift)"},
-	} {
-		if also.n > 0 {
-			fmt.Fprintf(w, "  %d %s\n", also.n, also.what)
-		}
-	}
-	if len(p.Findings) == 0 {
-		fmt.Fprintln(w, "  nothing differs")
-	}
-	for i, f := range p.Findings {
-		if i == shownFindings {
-			fmt.Fprintf(w, "  and %d more: --output json lists all\n", len(p.Findings)-i)
-			break
-		}
-		fmt.Fprintf(w, "  %-10s %s, started %s\n", f.Kind, f.ConversationID, f.StartedAt.Format(time.RFC3339Nano))
-	}
-}
-
-// shownFindings is how many people are shown of a project.
-const shownFindings = 20

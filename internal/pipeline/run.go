@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -41,7 +42,9 @@ type Options struct {
 	// empty: an incremental run.
 	Backfill extract.Span
 	// Repairs are all that a run does that is to mend what verify found.
-	Repairs  map[load.Feed]Repair
+	Repairs map[load.Feed]Repair
+	// Mend is what such a run mends in the stored data, before it reads.
+	Mend     []load.Mending
 	Lookback []extract.Tier
 	// Narrow is all that a run reads that an event led to; nil: an event did not.
 	Narrow *extract.Narrow
@@ -198,6 +201,9 @@ func (r *run) do(ctx context.Context) error {
 	if err := r.register(ctx); err != nil {
 		return err
 	}
+	if err := r.mend(ctx); err != nil {
+		return err
+	}
 	states, err := r.Destination.State(ctx, feedKeys(r.Feeds))
 	if err != nil {
 		return err
@@ -219,6 +225,20 @@ func (r *run) do(ctx context.Context) error {
 	feeds.Wait()
 	r.stages.close()
 	return errors.Join(context.Cause(ctx), r.describeFeeds(context.WithoutCancel(ctx)))
+}
+
+// mend mends the stored data.
+func (r *run) mend(ctx context.Context) error {
+	for _, m := range r.Mend {
+		m.RunID, m.At = r.Owner.RunID, warehouse.TimestampOf(r.Clock())
+		counts, err := r.writer.Mend(ctx, &m)
+		if err != nil {
+			return fmt.Errorf("mend the stored data of project %s: %w", m.ProjectID, err)
+		}
+		r.report.keep(counts)
+		r.Log.Info("mended the stored data", "project", m.ProjectID, "rows", counts.Rows)
+	}
+	return nil
 }
 
 func (r *run) newFeedRun(f *Feed, state load.FeedState) *feedRun {

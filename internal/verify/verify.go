@@ -1,12 +1,15 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"unique"
 
 	"convsync/internal/extract"
 	"convsync/internal/load"
@@ -19,25 +22,32 @@ import (
 // Kind says how a conversation is not as it should be.
 type Kind string
 
-// The kinds of findings.
+// The kinds of findings. An id that the source lists twice has a place here, too.
 const (
-	NotStored Kind = "not_stored" // the source lists it, the destination does not hold it though it was read there
-	NotRead   Kind = "not_read"   // the same, in a gap of what was read: the next run reads it
-	NotListed Kind = "not_listed" // stored and not marked as missing, the source does not list it
-	Differs   Kind = "differs"    // stored as the source no longer says it
-	Tampered  Kind = "tampered"   // the stored rows are not those that their hash was made of
+	NotStored  Kind = "not_stored" // the source lists it, the destination does not hold it though it was read there
+	NotRead    Kind = "not_read"   // the same, in a gap of what was read: the next run reads it
+	NotListed  Kind = "not_listed" // stored and not marked as missing, the source does not list it
+	Differs    Kind = "differs"    // stored as the source no longer says it
+	Tampered   Kind = "tampered"   // the stored rows are not those that their hash was made of
+	NoAudio    Kind = "no_audio"   // stored without an audio reference that it has
+	Unreadable Kind = "unreadable" // a range that the source does not answer: it is not verified
+	Damaged    Kind = "damaged"    // a range whose stored data cannot be read: it is not compared
 )
 
-// Finding is a conversation that is not as it should be.
+// Finding is a conversation, or a range, that is not as it should be.
 type Finding struct {
 	Feed      load.Feed
-	ID        string
-	StartedAt warehouse.Timestamp // as stored, else as listed
+	ID        string              // "" for a range
+	StartedAt warehouse.Timestamp // as stored, else as listed; the start of a range
+	Until     warehouse.Timestamp // the end of a range
 	Listed    warehouse.Timestamp // as listed; 0: it is not
 	Kind      Kind
+	Reason    string // why a range cannot be read
+
+	reseal bool // the source cannot provide it: its rows are to be accepted
 }
 
-// Result is what came of verifying a feed.
+// Result is the outcome of verifying a feed.
 type Result struct {
 	Feed       load.Feed
 	Listed     int64 // conversations that the source lists in the stretch
@@ -50,12 +60,14 @@ type Result struct {
 	Unreadable int64 // listed, and no conversation that can be read
 	Newer      int64 // listed, not stored, and began after all that was read: no difference
 	Elsewhere  int64 // listed here, and stored under another environment, where it was seen first: no difference
+	Erased     int64 // listed, and not stored because it was erased on purpose: no difference
 	Findings   []Finding
 }
 
 // Feed verifies what started within the span. read is the feed's coverage from
 // before: what is listed beyond it may well not be stored. beside are the other
-// feeds of the project: an id is stored under one environment only.
+// feeds of the project: an id is stored under one environment only. A range
+// that one side cannot read is a finding, and the rest is verified.
 func Feed(ctx context.Context, f *pipeline.Feed, archive load.Archive, read []load.Range, beside []load.Feed, span extract.Span) (*Result, error) {
 	if f.Refused != nil {
 		return nil, fmt.Errorf("project %s (%s): %w", f.ProjectID, f.Environment, f.Refused)
@@ -65,19 +77,18 @@ func Feed(ctx context.Context, f *pipeline.Feed, archive load.Archive, read []lo
 	for spans := []extract.Span{span}; len(spans) > 0; {
 		var part extract.Span
 		part, spans = extract.NextStretch(spans, density, before)
-		v := verifier{feed: f, archive: archive, read: read, beside: beside, span: part, result: result, stored: map[string]*stored{}}
+		v := verifier{feed: f, archive: archive, read: read, beside: beside, span: part, result: result,
+			stored: map[string]*stored{}, listed: map[string]bool{}, rejected: map[string]bool{}}
 		if err := v.do(ctx); err != nil {
 			return nil, fmt.Errorf("project %s (%s), %s: %w", f.ProjectID, f.Environment, part, err)
 		}
 		density, before = float64(len(v.stored))/float64(part.Seconds()), part.Seconds()
 	}
 	slices.SortFunc(result.Findings, func(a, b Finding) int {
-		return strings.Compare(a.StartedAt.Time().Format(sortable)+a.ID, b.StartedAt.Time().Format(sortable)+b.ID)
+		return cmp.Or(cmp.Compare(a.StartedAt, b.StartedAt), strings.Compare(a.ID, b.ID), strings.Compare(string(a.Kind), string(b.Kind)))
 	})
 	return result, nil
 }
-
-const sortable = "2006-01-02T15:04:05.000000"
 
 // verifier verifies a part of the span.
 type verifier struct {
@@ -87,52 +98,122 @@ type verifier struct {
 	beside  []load.Feed
 	span    extract.Span
 
-	mu     sync.Mutex
-	result *Result
-	stored map[string]*stored
-	listed map[string]bool
+	damaged    []load.Range // of the stored data
+	unanswered []load.Range // by the source
+
+	mu       sync.Mutex
+	result   *Result
+	stored   map[string]*stored
+	listed   map[string]bool
+	rejected map[string]bool // listed, and cannot be read
+	absent   []load.Key      // listed, and not stored
 }
 
 // stored is what is known of a stored conversation.
 type stored struct {
 	start                   warehouse.Timestamp
-	hash, shape             string
+	turns                   int64
+	hash, shape, lifecycle  string
+	audio                   string // references, by [audioOf]
 	open, missing, tampered bool
 }
 
 func (v *verifier) do(ctx context.Context) error {
+	if err := v.readStored(ctx); err != nil {
+		return err
+	}
+	parts := v.feed.Reader.Slices(v.span, float64(len(v.stored))/float64(v.span.Seconds()))
+	failed, err := v.feed.Reader.ReadParts(ctx, parts, v.compare, nil)
+	if err != nil {
+		return err
+	}
+	for _, f := range failed {
+		r := load.Range{From: warehouse.TimestampOf(f.From.Time()), Until: warehouse.TimestampOf(f.Until.Time())}
+		v.unanswered = append(v.unanswered, r)
+		v.findRange(r, Unreadable, f.Err)
+	}
+	v.judgeUnlisted()
+	return v.judgeAbsent(ctx)
+}
+
+// readStored reads what is stored, around what is damaged of it.
+func (v *verifier) readStored(ctx context.Context) error {
 	from, until := warehouse.TimestampOf(v.span.From.Time()), warehouse.TimestampOf(v.span.Until.Time())
-	if err := v.archive.Read(ctx, v.feed.Feed, from, until, v.note); err != nil {
-		return err
+	for {
+		err := v.archive.Read(ctx, v.feed.Feed, from, until, v.note)
+		var damage *load.DamagedError
+		if !errors.As(err, &damage) {
+			return err
+		}
+		r := load.Range{From: damage.From, Until: damage.Until}
+		maps.DeleteFunc(v.stored, func(_ string, s *stored) bool {
+			if !within(s.start, []load.Range{r}) {
+				return false
+			}
+			v.result.Stored--
+			v.result.Turns -= s.turns
+			return true
+		})
+		v.damaged = append(v.damaged, r)
+		v.findRange(r, Damaged, damage.Err)
+		from = r.Until
 	}
-	v.listed = map[string]bool{}
-	slices := v.feed.Reader.Slices(v.span, float64(len(v.stored))/float64(v.span.Seconds()))
-	if err := v.feed.Reader.ReadSpan(ctx, slices, v.compare); err != nil {
-		return err
-	}
+}
+
+func within(at warehouse.Timestamp, ranges []load.Range) bool {
+	return slices.ContainsFunc(ranges, func(r load.Range) bool { return at >= r.From && at < r.Until })
+}
+
+// judgeUnlisted judges what is stored and was not compared.
+func (v *verifier) judgeUnlisted() {
 	for id, s := range v.stored {
+		unanswered := within(s.start, v.unanswered)
+		switch {
+		case v.listed[id] && !v.rejected[id]:
+			continue
+		case s.tampered:
+			v.find(Finding{ID: id, StartedAt: s.start, Kind: Tampered, reseal: !unanswered})
+		}
 		switch {
 		case v.listed[id]:
 		case s.missing:
 			v.result.Missing++
-		default:
-			v.find(id, s.start, 0, NotListed)
+		case !unanswered:
+			v.find(Finding{ID: id, StartedAt: s.start, Kind: NotListed})
 		}
 	}
-	return nil
 }
 
 // note takes in a stored conversation.
 func (v *verifier) note(r *warehouse.Rows) error {
 	c := &r.Conversation
 	v.stored[strings.Clone(c.ConversationID)] = &stored{
-		start: c.StartedAt, hash: strings.Clone(c.ContentHash), shape: strings.Clone(c.Shape),
+		start: c.StartedAt, turns: int64(len(r.Turns)), hash: strings.Clone(c.ContentHash), shape: unique.Make(c.Shape).Value(),
+		lifecycle: unique.Make(c.Lifecycle).Value(), audio: audioOf(r.Audio),
 		open: r.IsOpen(), missing: c.MissingSince.Valid,
 		tampered: r.Hash() != c.ContentHash || c.TurnsLoaded != int64(len(r.Turns)),
 	}
 	v.result.Stored++
 	v.result.Turns += int64(len(r.Turns))
 	return nil
+}
+
+// audioOf names the recordings that are referenced.
+func audioOf(references []warehouse.AudioReference) string {
+	names := make([]string, len(references))
+	for i, a := range references {
+		names[i] = fmt.Sprintf("%s %t", a.Direction, a.Redacted)
+	}
+	slices.Sort(names)
+	return unique.Make(strings.Join(names, ";")).Value()
+}
+
+// lacksAudio reports whether a reference is missing among those that are stored.
+func lacksAudio(stored string, in []warehouse.AudioReference) bool {
+	names := strings.Split(stored, ";")
+	return slices.ContainsFunc(in, func(a warehouse.AudioReference) bool {
+		return !slices.Contains(names, fmt.Sprintf("%s %t", a.Direction, a.Redacted))
+	})
 }
 
 // compare takes in what the source lists.
@@ -164,7 +245,7 @@ func (v *verifier) unreadable(value polyai.Value, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if !v.listed[key] {
-		v.listed[key] = true
+		v.listed[key], v.rejected[key] = true, true
 		v.result.Unreadable++
 	}
 }
@@ -180,30 +261,52 @@ func (v *verifier) conversation(ctx context.Context, in *warehouse.Rows) error {
 	v.result.Listed++
 	s, ok := v.stored[c.ConversationID]
 	switch {
+	case !ok && within(c.StartedAt, v.damaged):
+		return nil
 	case !ok:
-		return v.absent(ctx, c.ConversationID, c.StartedAt)
+		v.absent = append(v.absent, load.Key{ID: strings.Clone(c.ConversationID), StartedAt: c.StartedAt})
+		return nil
+	}
+	kind, err := v.judge(ctx, in, s)
+	if err == nil && kind != "" {
+		v.find(Finding{ID: strings.Clone(c.ConversationID), StartedAt: s.start, Listed: c.StartedAt, Kind: kind})
+	}
+	return err
+}
+
+// judge compares a conversation with what is stored of it, and counts it; "":
+// nothing is wrong.
+func (v *verifier) judge(ctx context.Context, in *warehouse.Rows, s *stored) (Kind, error) {
+	c := &in.Conversation
+	switch {
 	case s.tampered:
-		v.find(c.ConversationID, s.start, c.StartedAt, Tampered)
+		return Tampered, nil
 	case s.missing: // and listed after all
-		v.find(c.ConversationID, s.start, c.StartedAt, Differs)
+		return Differs, nil
+	case s.hash == c.ContentHash && s.lifecycle != c.Lifecycle:
+		if s.open && c.Lifecycle == warehouse.LifecycleAbandoned { // by now: the next run sees to it
+			v.result.Open++
+			return "", nil
+		}
+		return Differs, nil
 	case s.hash == c.ContentHash:
-		v.result.Same++
 	case s.shape != c.Shape && !v.isReadBy(c.Shape, c.StartedAt):
 		v.result.Older++
+		return "", nil
 	case s.open || in.IsOpen():
 		v.result.Open++
+		return "", nil
 	default:
 		kept, err := v.isKept(ctx, in, s)
-		if err != nil {
-			return err
+		if err != nil || !kept {
+			return Differs, err
 		}
-		if kept {
-			v.result.Same++
-			return nil
-		}
-		v.find(c.ConversationID, s.start, c.StartedAt, Differs)
 	}
-	return nil
+	if lacksAudio(s.audio, in.Audio) {
+		return NoAudio, nil
+	}
+	v.result.Same++
+	return "", nil
 }
 
 // isReadBy tells whether a moment was read by rules of a shape. The row of what
@@ -212,9 +315,35 @@ func (v *verifier) isReadBy(shape string, at warehouse.Timestamp) bool {
 	return slices.ContainsFunc(v.read, func(r load.Range) bool { return at >= r.From && at < r.Until && r.Shape == shape })
 }
 
-// absent judges what is listed and not stored here, by whether it is stored
-// elsewhere, or was read at all.
-func (v *verifier) absent(ctx context.Context, id string, start warehouse.Timestamp) error {
+// idsAtOnce is how many ids are looked up at once.
+const idsAtOnce = 1000
+
+// judgeAbsent judges what is listed and not stored here, by whether it was
+// erased, is stored elsewhere, or was read at all.
+func (v *verifier) judgeAbsent(ctx context.Context) error {
+	for keys := range slices.Chunk(v.absent, idsAtOnce) {
+		ids := make([]string, len(keys))
+		for i, k := range keys {
+			ids[i] = k.ID
+		}
+		erased, err := v.archive.Erased(ctx, v.feed.ProjectID, ids)
+		if err != nil {
+			return err
+		}
+		for _, k := range keys {
+			if slices.Contains(erased, k.ID) {
+				v.result.Erased++
+				continue
+			}
+			if err := v.judgeKey(ctx, k.ID, k.StartedAt); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (v *verifier) judgeKey(ctx context.Context, id string, start warehouse.Timestamp) error {
 	for _, other := range v.beside {
 		keys, err := v.archive.Keys(ctx, other, start, start+1)
 		if err != nil {
@@ -225,19 +354,15 @@ func (v *verifier) absent(ctx context.Context, id string, start warehouse.Timest
 			return nil
 		}
 	}
-	newer := len(v.read) > 0
-	for _, r := range v.read {
-		if start >= r.From && start < r.Until {
-			v.find(id, start, start, NotStored)
-			return nil
-		}
-		newer = newer && start >= r.Until
+	if within(start, v.read) {
+		v.find(Finding{ID: id, StartedAt: start, Listed: start, Kind: NotStored})
+		return nil
 	}
-	if newer {
+	if len(v.read) > 0 && !slices.ContainsFunc(v.read, func(r load.Range) bool { return start < r.Until }) {
 		v.result.Newer++
 		return nil
 	}
-	v.find(id, start, start, NotRead)
+	v.find(Finding{ID: id, StartedAt: start, Listed: start, Kind: NotRead})
 	return nil
 }
 
@@ -253,27 +378,11 @@ func (v *verifier) isKept(ctx context.Context, in *warehouse.Rows, s *stored) (k
 	return kept, err
 }
 
-func (v *verifier) find(id string, start, listed warehouse.Timestamp, kind Kind) {
-	v.result.Findings = append(v.result.Findings, Finding{v.feed.Feed, id, start, listed, kind})
+func (v *verifier) find(f Finding) {
+	f.Feed = v.feed.Feed
+	v.result.Findings = append(v.result.Findings, f)
 }
 
-// Repairs tells what a run has to read again, and what it has to mark, to mend
-// what was found.
-func Repairs(results []*Result) map[load.Feed]pipeline.Repair {
-	repairs := map[load.Feed]pipeline.Repair{}
-	for _, r := range results {
-		var repair pipeline.Repair
-		for _, f := range r.Findings {
-			if f.Listed == 0 {
-				repair.Gone = append(repair.Gone, load.Key{ID: f.ID, StartedAt: f.StartedAt})
-				continue
-			}
-			at := extract.SecondOf(f.Listed.Time())
-			repair.Spans = append(repair.Spans, extract.Span{From: at, Until: at + 1})
-		}
-		if len(r.Findings) > 0 {
-			repairs[r.Feed] = repair
-		}
-	}
-	return repairs
+func (v *verifier) findRange(r load.Range, kind Kind, reason error) {
+	v.find(Finding{StartedAt: r.From, Until: r.Until, Kind: kind, Reason: reason.Error()})
 }

@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -49,6 +50,12 @@ type archive struct {
 	load.Archive // what is not asked of it panics
 	rows         []*warehouse.Rows
 	keys         map[load.Feed][]load.Key // of other feeds
+	erased       []string
+	damaged      load.Range
+}
+
+func (a *archive) Erased(_ context.Context, _ string, ids []string) ([]string, error) {
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !slices.Contains(a.erased, id) }), nil
 }
 
 func (a *archive) Keys(_ context.Context, f load.Feed, from, until warehouse.Timestamp) ([]load.Key, error) {
@@ -57,11 +64,15 @@ func (a *archive) Keys(_ context.Context, f load.Feed, from, until warehouse.Tim
 
 func (a *archive) Read(_ context.Context, _ load.Feed, from, until warehouse.Timestamp, yield func(*warehouse.Rows) error) error {
 	for _, r := range a.rows {
-		if start := r.Conversation.StartedAt; start >= from && start < until {
+		beyond := a.damaged.From >= from && r.Conversation.StartedAt >= a.damaged.Until && a.damaged.Until != 0
+		if start := r.Conversation.StartedAt; start >= from && start < until && !beyond {
 			if err := yield(r); err != nil {
 				return err
 			}
 		}
+	}
+	if d := a.damaged; d.Until != 0 && d.From >= from && d.From < until { // found at the end of what lies in it
+		return &load.DamagedError{From: d.From, Until: d.Until, Err: errors.New("made up: damaged")}
 	}
 	return nil
 }
@@ -158,7 +169,11 @@ func TestEachDifferenceHasItsKind(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 
-	repair := Repairs([]*Result{got})[feed]
+	repairs, mend := Repairs([]*Result{got}, []*Faults{{ProjectID: feed.ProjectID}}, hours(0, 24))
+	if len(mend) != 0 {
+		t.Errorf("to be mended: %+v", mend)
+	}
+	repair := repairs[feed]
 	if len(repair.Gone) != 1 || repair.Gone[0].ID != "vanished" {
 		t.Errorf("to be marked: %+v", repair.Gone)
 	}
