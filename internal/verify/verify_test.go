@@ -121,27 +121,24 @@ func feedOf(t *testing.T, source http.HandlerFunc) *pipeline.Feed {
 	}}
 }
 
-// TestFeed/LimitLowered: a source that returns fewer rows than it is asked for, and
+// A source that returns fewer rows than it is asked for, and
 // leads on by offset, is compared to its end.
-func TestFeed(t *testing.T) {
+func TestFeedLimitLowered(t *testing.T) {
 	t.Parallel()
-	t.Run("LimitLowered", func(t *testing.T) {
-		t.Parallel()
-		listed := []json.RawMessage{conversation("a", 1, ""), conversation("b", 2, ""), conversation("c", 3, ""), conversation("d", 4, "")}
-		source := feedOf(t, func(w http.ResponseWriter, r *http.Request) {
-			offset, _ := strconv.Atoi(r.URL.Query().Get("offset"))
-			end := min(offset+2, len(listed))
-			page := map[string]any{"conversations": listed[min(offset, end):end], "cursor": nil}
-			if end < len(listed) {
-				page["next_offset"] = end
-			}
-			_ = json.NewEncoder(w).Encode(page)
-		})
-		got, err := Feed(t.Context(), source, holding(t, listed[:2]...), []load.Range{read(0, 24)}, nil, hours(0, 24))
-		if err != nil || got.Listed != 4 || len(got.Findings) != 2 || got.Same != 2 {
-			t.Errorf("%+v, %v", got, err)
+	listed := []json.RawMessage{conversation("a", 1, ""), conversation("b", 2, ""), conversation("c", 3, ""), conversation("d", 4, "")}
+	source := feedOf(t, func(w http.ResponseWriter, r *http.Request) {
+		offset, _ := strconv.Atoi(r.URL.Query().Get("offset"))
+		end := min(offset+2, len(listed))
+		page := map[string]any{"conversations": listed[min(offset, end):end], "cursor": nil}
+		if end < len(listed) {
+			page["next_offset"] = end
 		}
+		_ = json.NewEncoder(w).Encode(page)
 	})
+	got, err := Feed(t.Context(), source, holding(t, listed[:2]...), []load.Range{read(0, 24)}, nil, hours(0, 24))
+	if err != nil || got.Listed != 4 || len(got.Findings) != 2 || got.Same != 2 {
+		t.Errorf("%+v, %v", got, err)
+	}
 }
 
 func TestEachDifferenceHasItsKind(t *testing.T) {
