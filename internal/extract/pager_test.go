@@ -215,11 +215,11 @@ func TestWalkIsDense(t *testing.T) {
 		seen sighting
 		want bool
 	}{
-		"Dense":         {sighting{400, micros(hour.From), micros(hour.From + 10)}, true},
-		"FewPages":      {sighting{40, micros(hour.From), micros(hour.Until)}, false},
-		"FilterIgnored": {sighting{4000, micros(hour.From - day), micros(hour.From + day)}, false},
-		"AllBefore":     {sighting{400, micros(hour.From - 20), micros(hour.From - 10)}, false},
-		"AllAfter":      {sighting{400, micros(hour.Until + 20), micros(hour.Until + 30)}, false},
+		"Dense":         {sighting{400, micros(hour.From), micros(hour.From + 10), 8, 0}, true},
+		"OneIsPlanned":  {sighting{400, micros(hour.From), micros(hour.From + 10), 7, 1}, true},
+		"FewPages":      {sighting{40, micros(hour.From), micros(hour.Until), 8, 0}, false},
+		"FilterIgnored": {sighting{4000, micros(hour.From), micros(hour.From + 10), 2, 60}, false},
+		"AllElsewhere":  {sighting{4000, 0, 0, 0, 8}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

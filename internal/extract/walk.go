@@ -26,7 +26,9 @@ func (e *denseError) Error() string { return "the slice is dense" }
 // in which order is not known.
 type sighting struct {
 	conversations int
-	first, last   polyai.Micros // starts, of those that were looked at
+	first, last   polyai.Micros // starts, of those that were looked at and lie where it was asked for
+	inside        int           // that were looked at and lie there
+	outside       int           // and do not
 }
 
 // look takes in a chunk: the starts of its first and its last conversation.
@@ -35,9 +37,15 @@ type sighting struct {
 func (s *sighting) look(c *Chunk, asked Span) {
 	for _, v := range []polyai.Value{c.value(0), c.value(c.Len() - 1)} {
 		at, ok := startOf(v)
-		if second := Second(at / 1e6); !ok || second < asked.From-1 || second > asked.Until+1 {
+		second := Second(at / 1e6)
+		switch {
+		case !ok:
+			continue
+		case second < asked.From-1 || second > asked.Until+1:
+			s.outside++
 			continue
 		}
+		s.inside++
 		if s.first == 0 || at < s.first {
 			s.first = at
 		}
@@ -49,11 +57,9 @@ func (s *sighting) look(c *Chunk, asked Span) {
 // shown is how many seconds lie between the conversations that were seen.
 func (s *sighting) shown() Second { return Second((s.last-s.first)/1e6) + 1 }
 
-// elsewhere reports whether what was seen does not lie where it was asked for.
-func (s *sighting) elsewhere(ask Span) bool {
-	first, last := Second(s.first/1e6), Second(s.last/1e6)
-	return last < ask.From-1 || first > ask.Until+1 || s.shown() > 4*(ask.Seconds()+2)
-}
+// elsewhere reports whether most of what was seen does not lie where it was
+// asked for.
+func (s *sighting) elsewhere() bool { return s.outside > s.inside }
 
 // density is in conversations a second. There is one more of them than there
 // are intervals between them.
@@ -143,10 +149,10 @@ func (w *walk) isDense(pages int) bool {
 	switch {
 	case pages < w.patience || w.span.Seconds() <= 1:
 		return false
+	case w.seen.elsewhere(): // the source ignores what it is asked for: parts would be as dense
+		return false
 	case w.seen.first == 0: // nothing is known
 		return pages >= maxPages
-	case w.seen.elsewhere(w.ask): // the source ignores what it is asked for: parts would be as dense
-		return false
 	}
 	return pages >= mostPages || w.seen.rest(w.span, w.pageSize()) > float64(maxPages*pages)
 }

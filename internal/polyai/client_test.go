@@ -87,9 +87,9 @@ func TestListAsksAsDocumented(t *testing.T) {
 	}
 }
 
-// TestListQuery: whatever is asked for, the source can read it, and no cache
+// TestQueryTime: whatever is asked for, the source can read it, and no cache
 // answers it.
-func TestListQuery(t *testing.T) {
+func TestQueryTime(t *testing.T) {
 	t.Parallel()
 	at := func(year int) time.Time { return time.Date(year, 6, 1, 0, 0, 0, 5, time.UTC) }
 	for name, c := range map[string]struct {
