@@ -5,10 +5,13 @@
 // one transaction with their keys, the feed of changes and the worklist;
 // unchanged ones are recognised by their hashes in conversation_keys and cost
 // no write. A session advisory lock on a connection of its own keeps writers
-// apart, and every commit checks the epoch in sync_locks, so that a writer
-// that lost its lock without noticing cannot commit. Sessions are marked, and
-// asked for their mark: a pooler that hands them out by the transaction, on
-// which neither the lock nor the search_path would last, is refused.
+// apart. Every commit compares and swaps a counter in sync_locks together with
+// the epoch and the run, and checks that the lock's session has the lock: a
+// writer that lost it, or a database that lost commits, ends the run. Every
+// connection sets and reads back its session parameters, and is compared with
+// the server that the run began on. Sessions are marked, and asked for their
+// mark: a pooler that hands them out by the transaction, on which neither the
+// lock nor the search_path would last, is refused.
 //
 // What is read back of a long stretch comes in pages, each of one moment, and
 // no transaction is open while the caller works on one.
