@@ -316,13 +316,19 @@ func (w *world) checkWhole(o *outcome, after standing) {
 	if now < least {
 		w.fail("a run succeeded, and did not read up to its beginning, %s", least.Time())
 	}
+	for _, c := range w.source.conversations { // beyond what the earlier clock lets count as read
+		v := c.as(o.began)
+		if c.stays(o.began, w.source.clock) && now <= v.second() && v.second() < o.began+max(w.clocks.source, w.clocks.local) && w.contentOf(c.id) < v.content {
+			w.fail("%s started before the later clock, and is not stored", c.id)
+		}
+	}
 	if gaps := extract.Without([]extract.Span{{From: w.start, Until: now}}, spans(after.coverage)); len(gaps) > 0 {
 		w.fail("a run succeeded and left gaps: %v", gaps)
 	}
 	for _, tier := range o.lookback {
 		from := now - extract.Second(tier.Depth.Seconds())
 		for _, c := range after.coverage {
-			if c.Until > max(from, w.start) && c.ReadAt < now && c.ReadAt <= now-extract.Second(tier.Every.Seconds()) {
+			if c.Until > max(from, w.start) && c.ReadAt < least && c.ReadAt <= least-extract.Second(tier.Every.Seconds()) {
 				w.fail("%s is due by %v, and was last read at %s", c.Span, tier, c.ReadAt.Time())
 			}
 		}
