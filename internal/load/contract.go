@@ -103,6 +103,9 @@ type Project struct {
 	// Environments in the order configured: of an id that is answered under
 	// two, the earlier one keeps it.
 	Environments []string
+	// Since is the earliest start that the run reads; 0: not known. A loader may
+	// prepare for what started from then on.
+	Since warehouse.Timestamp
 }
 
 // Owner says who writes, for those who find the lock taken.
@@ -181,6 +184,12 @@ type Batch struct {
 	// SeenAt is when these were answered, where it was not now: what was written
 	// of a conversation after that is newer, and stays. 0: now.
 	SeenAt warehouse.Timestamp
+	// Refuse is called for each conversation that the destination refuses for
+	// what is in it, such as a value that breaks a constraint of the user's. The
+	// others of the batch are staged; what is stored of a refused one stays. It
+	// is called before Stage returns, one conversation at a time; the reason
+	// quotes nothing of the conversation. nil: a refusal fails the batch.
+	Refuse func(refused *warehouse.Rows, reason string)
 }
 
 // Outdated reports whether what is stored of a conversation of the batch is newer.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"convsync/internal/load"
+	"convsync/internal/warehouse"
 )
 
 // register makes the projects known. The feeds of one that the destination
@@ -15,6 +16,9 @@ func (r *run) register(ctx context.Context) error {
 		return err
 	}
 	projects := slices.DeleteFunc(slices.Clone(r.Projects), func(p load.Project) bool { return r.isRefused(p.ProjectID) })
+	for i := range projects {
+		projects[i].Since = r.since(projects[i].ProjectID)
+	}
 	for {
 		err := r.writer.Register(ctx, projects)
 		var mixed *load.MixedProjectError
@@ -28,6 +32,20 @@ func (r *run) register(ctx context.Context) error {
 		projects = slices.Delete(projects, i, i+1)
 		r.refuse(mixed.ProjectID, mixed)
 	}
+}
+
+// since is the earliest start that the run reads of a project; 0: it reads nothing.
+func (o *Options) since(project string) (since warehouse.Timestamp) {
+	for i := range o.Feeds {
+		start := o.Feeds[i].Start
+		if !o.Backfill.Empty() {
+			start = o.Backfill.From
+		}
+		if at := timestamp(start); o.Feeds[i].ProjectID == project && (since == 0 || at < since) {
+			since = at
+		}
+	}
+	return since
 }
 
 // refuseOtherForms refuses the projects that are stored under another id, and

@@ -51,7 +51,10 @@ func (f *feedRun) replay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p := &replaying{feedRun: f, st: f.newStretch(extract.Span{}), seen: map[warehouse.Timestamp][]*warehouse.Rows{}}
+	p := &replaying{
+		feedRun: f, st: f.newStretch(extract.Span{}),
+		waiting: map[*warehouse.Rows]warehouse.Reject{}, seen: map[warehouse.Timestamp][]*warehouse.Rows{},
+	}
 	err = f.Destination.Rejects(ctx, f.Feed.Feed, func(r *warehouse.Reject) error {
 		if id := conversationOf(r); id != "" && last[id].RejectID != r.RejectID {
 			return nil // it goes with the last of its conversation, and stays with it
@@ -63,7 +66,8 @@ func (f *feedRun) replay(ctx context.Context) error {
 		return errors.Join(err, abandoned)
 	}
 	counts, err := f.writer.Publish(ctx, &load.Stretch{
-		ID: p.st.id, Feed: p.st.feed, RunID: f.Owner.RunID, At: p.st.at, Resolved: p.resolved, Drift: slices.Collect(maps.Values(p.st.drift)),
+		ID: p.st.id, Feed: p.st.feed, RunID: f.Owner.RunID, At: p.st.at,
+		Resolved: p.resolved, Rejects: p.refused, Drift: slices.Collect(maps.Values(p.st.drift)),
 	})
 	if err != nil {
 		return err
@@ -101,7 +105,8 @@ type replaying struct {
 	*feedRun
 	st       *stretch
 	resolved []string
-	staging  int                                       // how many conversations wait
+	refused  []warehouse.Reject                        // by the destination, with the reason of now
+	waiting  map[*warehouse.Rows]warehouse.Reject      // to be staged, without payload
 	seen     map[warehouse.Timestamp][]*warehouse.Rows // these, by when they were answered
 }
 
@@ -114,9 +119,11 @@ func (p *replaying) try(ctx context.Context, r *warehouse.Reject) error {
 		return nil //nolint:nilerr // it stays a reject
 	}
 	p.st.note(drift)
-	p.resolved = append(p.resolved, r.RejectID)
+	reject := *r
+	reject.Payload = "" // it is stored
+	p.waiting[rows] = reject
 	p.seen[r.LastSeenAt] = append(p.seen[r.LastSeenAt], rows)
-	if p.staging++; p.staging < replayBatch {
+	if len(p.waiting) < replayBatch {
 		return nil
 	}
 	return p.stage(ctx)
@@ -125,12 +132,24 @@ func (p *replaying) try(ctx context.Context, r *warehouse.Reject) error {
 // stage stages what waits, as answered when the rejects were.
 func (p *replaying) stage(ctx context.Context) error {
 	for _, at := range slices.Sorted(maps.Keys(p.seen)) {
-		err := p.writer.Stage(ctx, &load.Batch{Stretch: p.st.id, Feed: p.st.feed, Rows: p.seen[at], SeenAt: at})
+		err := p.writer.Stage(ctx, &load.Batch{Stretch: p.st.id, Feed: p.st.feed, Rows: p.seen[at], SeenAt: at, Refuse: p.refuse})
 		if err != nil {
 			return err
 		}
 	}
+	for _, reject := range p.waiting {
+		p.resolved = append(p.resolved, reject.RejectID)
+	}
+	clear(p.waiting)
 	clear(p.seen)
-	p.staging = 0
 	return nil
+}
+
+// refuse keeps the reject of a conversation that the destination still refuses.
+func (p *replaying) refuse(rows *warehouse.Rows, reason string) {
+	reject := p.waiting[rows]
+	delete(p.waiting, rows)
+	reject.Reason = reason
+	p.refused = append(p.refused, reject)
+	p.st.rejected++
 }

@@ -202,7 +202,7 @@ func (r *Report) Incomplete() error {
 		return errors.Join(r.Errors...)
 	}
 	if r.Status == warehouse.RunPartial {
-		return fmt.Errorf("%d conversations could not be read and are kept in the table rejects, with the reason", r.NewRejects)
+		return fmt.Errorf("%d conversations could not be read, or were refused by the destination; they are kept in the table rejects, with the reason", r.NewRejects)
 	}
 	return nil
 }

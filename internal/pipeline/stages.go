@@ -35,6 +35,7 @@ type work struct {
 	stretch *stretch
 	chunk   *extract.Chunk
 	rows    []*warehouse.Rows
+	source  map[*warehouse.Rows]polyai.Value // what the rows were made of
 }
 
 // destinationError marks an error of the destination, which ends the run.
@@ -97,7 +98,7 @@ func (s *stages) done(w work) {
 
 func (s *stages) transform() {
 	for w := range s.chunks {
-		w.rows = w.stretch.transform(w.chunk)
+		w.rows, w.source = w.stretch.transform(w.chunk)
 		s.batches <- w
 	}
 }
@@ -117,6 +118,7 @@ func (s *stages) stage(ctx context.Context, w work) (err error) {
 	defer extract.Caught(&err)
 	return s.writer.Stage(ctx, &load.Batch{
 		Stretch: w.stretch.id, Feed: w.stretch.feed, Rows: w.rows, LiveSince: w.stretch.liveSince, Rewrite: w.stretch.rewrite,
+		Refuse: func(r *warehouse.Rows, reason string) { w.stretch.refuse(w.source[r], r, reason) },
 	})
 }
 
@@ -149,15 +151,15 @@ type stretch struct {
 type driftKey struct{ path, kind, jsonType string }
 
 // transform makes the rows of a chunk, and keeps count of what is odd in it.
-func (st *stretch) transform(c *extract.Chunk) []*warehouse.Rows {
-	rows := make([]*warehouse.Rows, 0, c.Len())
+func (st *stretch) transform(c *extract.Chunk) (rows []*warehouse.Rows, source map[*warehouse.Rows]polyai.Value) {
+	rows, source = make([]*warehouse.Rows, 0, c.Len()), make(map[*warehouse.Rows]polyai.Value, c.Len())
 	for v := range c.Values() {
 		r, drift, err := rowsOf(v, st.rules)
 		if err != nil {
 			st.reject(v, err)
 			continue
 		}
-		rows = append(rows, r)
+		rows, source[r] = append(rows, r), v
 		st.note(drift)
 		st.saw(r.Conversation.ConversationID, r.Conversation.StartedAt)
 		if len(r.Turns)+len(r.Metrics) > 0 {
@@ -167,7 +169,7 @@ func (st *stretch) transform(c *extract.Chunk) []*warehouse.Rows {
 	st.mu.Lock()
 	st.read += int64(c.Len())
 	st.mu.Unlock()
-	return rows
+	return rows, source
 }
 
 // rowsOf makes the rows of a conversation. One that the rules break on is a
@@ -184,20 +186,32 @@ func (st *stretch) saw(id string, start warehouse.Timestamp) {
 	}
 }
 
+// reject makes a reject of a conversation that could not be read.
 func (st *stretch) reject(v polyai.Value, err error) {
-	payload, _ := warehouse.Canonical(string(v))
-	sum := sha256.Sum256([]byte(payload))
-	r := warehouse.Reject{
-		ProjectID: st.feed.ProjectID, Environment: st.feed.Environment, RejectID: hex.EncodeToString(sum[:]),
-		Reason: err.Error(), Payload: warehouse.Text(payload),
-		FirstSeenAt: st.at, LastSeenAt: st.at, RunID: st.runID,
-	}
+	r := warehouse.Reject{Reason: err.Error()}
 	var reject *polyai.RejectError
 	if errors.As(err, &reject) {
 		r.Reason, r.ConversationID = reject.Reason, warehouse.Text(reject.ID)
 		r.StartedAt = warehouse.Null[warehouse.Timestamp]{V: warehouse.Timestamp(reject.StartedAt.V), Valid: reject.StartedAt.Valid}
 		st.saw(reject.ID, r.StartedAt.V) // a reject is listed, too
 	}
+	st.addReject(v, r)
+}
+
+// refuse makes a reject of a conversation that the destination refused.
+func (st *stretch) refuse(v polyai.Value, r *warehouse.Rows, reason string) {
+	st.addReject(v, warehouse.Reject{
+		Reason: reason, ConversationID: warehouse.Text(r.Conversation.ConversationID), StartedAt: warehouse.Some(r.Conversation.StartedAt),
+	})
+}
+
+// addReject adds a reject with what it was made of.
+func (st *stretch) addReject(v polyai.Value, r warehouse.Reject) {
+	payload, _ := warehouse.Canonical(string(v))
+	sum := sha256.Sum256([]byte(payload))
+	r.ProjectID, r.Environment = st.feed.ProjectID, st.feed.Environment
+	r.RejectID, r.Payload = hex.EncodeToString(sum[:]), warehouse.Text(payload)
+	r.FirstSeenAt, r.LastSeenAt, r.RunID = st.at, st.at, st.runID
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.rejected++

@@ -2,6 +2,7 @@ package transform
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,6 +43,14 @@ const DriftLongName polyai.DriftKind = "name_too_long"
 // RejectLongID is the reason to reject an id that is too long for a key.
 const RejectLongID = "id_too_long"
 
+// maxJSONBytes bounds a column of JSON: a jsonb value of Postgres takes so much
+// for each string and for what an object holds.
+const maxJSONBytes = 1<<28 - 1
+
+// RejectLargeJSON is the reason to reject a conversation of which a column of
+// JSON is too large.
+const RejectLargeJSON = "json_too_large"
+
 // Rows decodes a conversation and makes its rows. The error of one that cannot
 // be read at all is a [*polyai.RejectError].
 func Rows(v polyai.Value, o *Options) (*warehouse.Rows, []polyai.Drift, error) {
@@ -62,8 +71,18 @@ func Rows(v polyai.Value, o *Options) (*warehouse.Rows, []polyai.Drift, error) {
 	b.metrics()
 	b.conversation()
 	b.audio()
+	if b.tooLarge() {
+		return nil, nil, &polyai.RejectError{Reason: RejectLargeJSON, ID: c.ID, StartedAt: polyai.Some(c.StartedAt)}
+	}
 	b.rows.Conversation.ContentHash = b.rows.Hash()
 	return b.rows, b.drift, nil
+}
+
+// tooLarge reports whether a column of JSON is larger than a destination takes.
+func (b *builder) tooLarge() bool {
+	c := &b.rows.Conversation
+	return max(len(c.Metrics), len(c.State), len(c.Extra)) > maxJSONBytes ||
+		slices.ContainsFunc(b.rows.Turns, func(t warehouse.Turn) bool { return len(t.Extra) > maxJSONBytes })
 }
 
 // cut shortens text to a number of bytes, between its characters.

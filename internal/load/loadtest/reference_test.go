@@ -312,9 +312,10 @@ func (w *referenceWriter) sightings(st *load.Stretch, counts *load.Counts) {
 			return s.ProjectID == in.ProjectID && s.Environment == in.Environment && s.RejectID == in.RejectID
 		}
 		if i := slices.IndexFunc(w.data.Rejects, same); i >= 0 {
-			last := in.LastSeenAt
-			in = w.data.Rejects[i]
-			in.LastSeenAt = max(in.LastSeenAt, last)
+			last := in
+			if in = w.data.Rejects[i]; last.LastSeenAt >= in.LastSeenAt {
+				in.LastSeenAt, in.Reason = last.LastSeenAt, last.Reason
+			}
 		} else {
 			counts.NewRejects++
 		}

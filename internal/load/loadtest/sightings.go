@@ -22,11 +22,12 @@ var sightingChecks = []check{
 		b = begin(t, s, 2, "p")
 		st = b.next(live("p"))
 		st.Rejects = []warehouse.Reject{reject(st, "b"), reject(st, "c")}
+		st.Rejects[0].Reason = "another reason"
 		if counts := b.publish(st); counts.NewRejects != 1 {
 			t.Errorf("counted %d new rejects, want 1", counts.NewRejects)
 		}
 		again := first[1]
-		again.LastSeenAt = st.At
+		again.LastSeenAt, again.Reason = st.At, "another reason"
 		sameSet(t, "rejects", dump(t, s).Rejects, []warehouse.Reject{first[0], again, st.Rejects[1]})
 	}},
 	{"one answer rejected in two feeds is two rejects", func(t testing.TB, s Subject) {

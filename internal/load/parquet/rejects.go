@@ -160,7 +160,9 @@ func (m *rejectsMerger) write(w io.Writer, stored *view) error {
 		if err != nil {
 			return damaged(stored.lake.path(statePath(warehouse.Rejects.Name)), err)
 		}
-		whole.LastSeenAt = max(whole.LastSeenAt, m.came[i].LastSeenAt)
+		if m.came[i].LastSeenAt >= whole.LastSeenAt {
+			whole.LastSeenAt, whole.Reason = m.came[i].LastSeenAt, m.came[i].Reason
+		}
 		return writeLines(w, &warehouse.Rejects, []warehouse.Reject{whole})
 	})
 	for i := range m.came {

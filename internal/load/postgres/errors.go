@@ -33,6 +33,7 @@ const (
 	codeStatementExists  = "42P05"
 	codeLockNotAvailable = "55P03"
 	codeUniqueViolation  = "23505"
+	codeCheckViolation   = "23514"
 	codeDeadlock         = "40P01"
 	codeSerialization    = "40001"
 )

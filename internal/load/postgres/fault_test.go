@@ -115,7 +115,7 @@ func TestADeadlockIsTriedAgain(t *testing.T) {
 	stageOne(t, w, many(2, "before")...)
 	// The other one holds lock 1 and waits for the key of c-000, which we have
 	// locked when we come to ask for lock 1.
-	trap(t, database, "DELETE", "conversations", `WHILE NOT pg_try_advisory_xact_lock(1) LOOP
+	trap(t, database, "UPDATE", "conversations", `WHILE NOT pg_try_advisory_xact_lock(1) LOOP
 			IF EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
 				WHERE datname = current_database() AND locktype = 'transactionid' AND NOT granted) THEN
 				PERFORM pg_advisory_xact_lock(1);

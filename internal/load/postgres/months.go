@@ -1,7 +1,9 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -11,17 +13,55 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Years outside of these are odd: what starts in them goes to the default
-// partitions. The bounds are for ever: a month is made before its first row.
+// Years from firstYear to lastYear have a partition for each month. All years
+// before them share one partition, and so do all years after them. There is no
+// default partition: while there is one, ATTACH PARTITION waits for everyone
+// who reads the table and blocks everyone who comes after. The bounds cannot
+// be changed, since they are those of partitions that exist.
 const firstYear, lastYear = 2015, 2099
 
-// months are those that have partitions.
+// monthsAhead is how many months after the current one are created at the end
+// of each run.
+const monthsAhead = 2
+
+// Attaching a month needs SHARE UPDATE EXCLUSIVE on the partitioned table. That
+// conflicts with DDL, VACUUM and ANALYZE, but not with readers or writers, and
+// readers do not queue behind it.
+const (
+	attachTimeout  = 3 * time.Second
+	attachAttempts = 10
+)
+
+// months are the partitions that exist.
 type months struct {
-	mu   sync.Mutex
-	made map[string]bool // as in 2026_11
+	mu       sync.Mutex
+	attached map[string]bool // by name, such as turns_2026_11
+	timeout  time.Duration   // of one attempt to attach; attachTimeout unless set
 }
 
-// partitioned are the tables that have a partition a month.
+// period is a range of start times that has one partition in each table.
+type period struct {
+	suffix      string // of the partition's name
+	from, until string // its bounds in SQL
+}
+
+// periodOf is the period that holds a start time.
+func periodOf(start time.Time) period {
+	switch year := start.Year(); {
+	case year < firstYear:
+		return period{fmt.Sprintf("before_%d", firstYear), "MINVALUE", bound(firstYear, 1)}
+	case year > lastYear:
+		return period{fmt.Sprintf("from_%d", lastYear+1), bound(lastYear+1, 1), "MAXVALUE"}
+	}
+	return period{start.Format("2006_01"), bound(start.Year(), start.Month()), bound(start.Year(), start.Month()+1)}
+}
+
+// bound is the start of a month as a partition's bound.
+func bound(year int, month time.Month) string {
+	return "'" + time.Date(year, month, 1, 0, 0, 0, 0, time.UTC).Format(time.RFC3339) + "'"
+}
+
+// partitioned are the tables that have a partition for each period.
 func partitioned() (names []string) {
 	for _, s := range warehouse.Specs() {
 		if s.ByStart {
@@ -31,52 +71,121 @@ func partitioned() (names []string) {
 	return names
 }
 
-const monthLayout = "2006_01"
-
-// madeMonths reads which months there are. They are made for all tables at
-// once, so that one of them tells.
-func madeMonths(ctx context.Context, conn *pgx.Conn) (map[string]bool, error) {
-	rows, err := conn.Query(ctx, `SELECT substr(c.relname, length('conversations_') + 1)
-		FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'conversations'::regclass`)
+// read reads which partitions exist. The caller holds mu, or nobody else has m.
+func (m *months) read(ctx context.Context, q querier) error {
+	rows, err := q.Query(ctx, `SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+		WHERE i.inhparent = ANY($1::text[]::regclass[]) AND NOT i.inhdetachpending`, partitioned())
 	if err != nil {
-		return nil, err
+		return err
 	}
 	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	made := make(map[string]bool, len(names))
+	m.attached = make(map[string]bool, len(names))
 	for _, name := range names {
-		made[name] = true
+		m.attached[name] = true
 	}
-	return made, err
+	return err
 }
 
-// makeMonths makes the partitions that the rows need, in transactions of their
-// own: who makes one waits for all that use the table.
+// reread replaces what is remembered: partitions can be detached by hand, and a
+// server that loses its last commits loses the months among them.
+func (m *months) reread(ctx context.Context, q querier) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.read(ctx, q)
+}
+
+// makeMonths creates the partitions that the rows need, in transactions of
+// their own.
 func (w *writer) makeMonths(ctx context.Context, writes []*write) error {
 	w.months.mu.Lock()
 	defer w.months.mu.Unlock()
 	for _, wr := range writes {
-		start := wr.rows.Conversation.StartedAt.Time()
-		name := start.Format(monthLayout)
-		if w.months.made[name] || start.Year() < firstYear || start.Year() > lastYear {
-			continue
-		}
-		if err := w.transact(ctx, "make a month", func(tx pgx.Tx) error { return makeMonth(ctx, tx, start) }, nothing); err != nil {
+		if err := w.makePeriod(ctx, periodOf(wr.rows.Conversation.StartedAt.Time()), attachAttempts); err != nil {
 			return err
 		}
-		w.months.made[name] = true
 	}
 	return nil
 }
 
-func makeMonth(ctx context.Context, tx pgx.Tx, in time.Time) error {
-	from := time.Date(in.Year(), in.Month(), 1, 0, 0, 0, 0, time.UTC)
-	until := from.AddDate(0, 1, 0)
-	for _, table := range partitioned() {
-		_, err := tx.Exec(ctx, fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s_%s PARTITION OF %s FOR VALUES FROM ('%s') TO ('%s')",
-			table, from.Format(monthLayout), table, from.Format(time.RFC3339), until.Format(time.RFC3339)), pgx.QueryExecModeSimpleProtocol)
-		if err != nil {
+// makeMonthsAhead creates the current month and the next ones. What fails here
+// does not fail the run: it fails, and is reported, when a row needs the month.
+func (w *writer) makeMonthsAhead(ctx context.Context) {
+	now := w.now().Time()
+	_ = w.makeMonthsBetween(ctx, now, time.Date(now.Year(), now.Month()+monthsAhead, 1, 0, 0, 0, 0, time.UTC), 1)
+}
+
+// makeMonthsBetween creates the months of [from, until], except those before
+// firstYear and after lastYear, which wait for their first row, and those whose
+// table was detached by hand.
+func (w *writer) makeMonthsBetween(ctx context.Context, from, until time.Time, attempts int) error {
+	w.months.mu.Lock()
+	defer w.months.mu.Unlock()
+	if from.Year() < firstYear {
+		from = time.Date(firstYear, time.January, 1, 0, 0, 0, 0, time.UTC)
+	}
+	for month := time.Date(from.Year(), from.Month(), 1, 0, 0, 0, 0, time.UTC); !month.After(until) && month.Year() <= lastYear; month = month.AddDate(0, 1, 0) {
+		var detached *refusal
+		if err := w.makePeriod(ctx, periodOf(month), attempts); err != nil && !errors.As(err, &detached) {
 			return err
 		}
 	}
 	return nil
+}
+
+// makePeriod creates the partitions of a period that do not exist. Where
+// another session holds a conflicting lock, it gives up after the timeout, lets
+// the queue behind it proceed, and tries again.
+func (w *writer) makePeriod(ctx context.Context, p period, attempts int) (err error) {
+	var absent []string
+	for _, table := range partitioned() {
+		if !w.months.attached[table+"_"+p.suffix] {
+			absent = append(absent, table)
+		}
+	}
+	if len(absent) == 0 {
+		return nil
+	}
+	for range attempts {
+		err = w.transact(ctx, "make a month", func(tx pgx.Tx) error { return w.months.attach(ctx, tx, p, absent) }, nothing)
+		if !hasCode(err, codeLockNotAvailable) {
+			break
+		}
+	}
+	if err != nil {
+		return err
+	}
+	for _, table := range absent {
+		w.months.attached[table+"_"+p.suffix] = true
+	}
+	return nil
+}
+
+// attach creates partitions as tables of their own and attaches them. CREATE
+// TABLE … PARTITION OF would take ACCESS EXCLUSIVE on the partitioned table.
+func (m *months) attach(ctx context.Context, tx pgx.Tx, p period, tables []string) error {
+	var usual string
+	if err := tx.QueryRow(ctx, "SELECT current_setting('lock_timeout')").Scan(&usual); err != nil {
+		return err
+	}
+	if err := lockTimeout(ctx, tx, fmt.Sprint(cmp.Or(m.timeout, attachTimeout).Milliseconds())); err != nil {
+		return err
+	}
+	for _, table := range tables {
+		name := table + "_" + p.suffix
+		_, err := tx.Exec(ctx, fmt.Sprintf(`CREATE TABLE %[1]s (LIKE %[2]s INCLUDING ALL EXCLUDING IDENTITY);
+			ALTER TABLE %[2]s ATTACH PARTITION %[1]s FOR VALUES FROM (%[3]s) TO (%[4]s)`, name, table, p.from, p.until), pgx.QueryExecModeSimpleProtocol)
+		if hasCode(err, codeDuplicateTable) {
+			return &refusal{code: codeCheckViolation, table: table, detail: "the table " + name + " exists and is not attached"}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return lockTimeout(ctx, tx, usual)
+}
+
+// lockTimeout sets how long the rest of the transaction waits for each lock.
+func lockTimeout(ctx context.Context, tx pgx.Tx, timeout string) error {
+	_, err := tx.Exec(ctx, "SELECT set_config('lock_timeout', $1, true)", timeout)
+	return err
 }

@@ -21,7 +21,7 @@ func (w *writer) Publish(ctx context.Context, st *load.Stretch) (load.Counts, er
 	}
 	var published load.Counts
 	if change.any() {
-		published, err = again(func() (load.Counts, error) { return w.publish(ctx, change) })
+		published, err = w.again(ctx, func() (load.Counts, error) { return w.publish(ctx, change) })
 		if err != nil {
 			return load.Counts{}, w.describe(err)
 		}
@@ -49,7 +49,7 @@ func (w *writer) publish(ctx context.Context, c *stretchChange) (counts load.Cou
 		counts.NewRejects, err = c.commit(ctx, tx)
 		return err
 	})
-	return counts, err
+	return counts, asRefusal(err)
 }
 
 // Abandon forgets the counts of a stretch. Its rows are committed, and stay.
@@ -149,7 +149,8 @@ func (c *stretchChange) queueReject(batch *pgx.Batch, r *warehouse.Reject, newRe
 	batch.Queue(`INSERT INTO rejects (project_id, environment, reject_id, conversation_id, started_at, reason, payload,
 			first_seen_at, last_seen_at, run_id)
 		VALUES ($1, $2, $3, nullif($4, ''), $5, $6, nullif($7, ''), $8, $9, $10)
-		ON CONFLICT (project_id, environment, reject_id) DO UPDATE SET last_seen_at = greatest(rejects.last_seen_at, excluded.last_seen_at)
+		ON CONFLICT (project_id, environment, reject_id) DO UPDATE SET last_seen_at = greatest(rejects.last_seen_at, excluded.last_seen_at),
+			reason = CASE WHEN excluded.last_seen_at >= rejects.last_seen_at THEN excluded.reason ELSE rejects.reason END
 		RETURNING xmax = 0`, // a row that was not there before
 		r.ProjectID, r.Environment, r.RejectID, string(r.ConversationID), nullableTime(r.StartedAt), r.Reason, string(r.Payload),
 		r.FirstSeenAt.Time(), r.LastSeenAt.Time(), r.RunID,

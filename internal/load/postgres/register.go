@@ -18,6 +18,7 @@ func (w *writer) Register(ctx context.Context, projects []load.Project) error {
 		return w.describe(err)
 	}
 	var put []warehouse.Project
+	var since warehouse.Timestamp
 	for _, p := range projects {
 		s, known := stored[p.ProjectID]
 		if known {
@@ -27,8 +28,17 @@ func (w *writer) Register(ctx context.Context, projects []load.Project) error {
 			p.Project = load.Registered(&s, p.Project)
 		}
 		w.environments[p.ProjectID] = p.Environments
+		if p.Since != 0 && (since == 0 || p.Since < since) {
+			since = p.Since
+		}
 		if !known || s != p.Project {
 			put = append(put, p.Project)
+		}
+	}
+	// All months of a first load and of a backfill are created before the first row.
+	if since != 0 {
+		if err := w.makeMonthsBetween(ctx, since.Time(), w.now().Time(), attachAttempts); err != nil {
+			return w.describe(err)
 		}
 	}
 	if len(put) == 0 {

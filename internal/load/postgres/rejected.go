@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -54,6 +55,22 @@ func (r *rejected) among(f load.Feed, rows []*warehouse.Rows) (ids []string) {
 		}
 	}
 	return ids
+}
+
+// apart splits off the conversations of which there are rejects of the feed.
+func (r *rejected) apart(f load.Feed, rows []*warehouse.Rows) (known, others []*warehouse.Rows) {
+	ids := r.among(f, rows)
+	if len(ids) == 0 {
+		return nil, rows
+	}
+	for _, c := range rows {
+		if slices.Contains(ids, c.Conversation.ConversationID) {
+			known = append(known, c)
+		} else {
+			others = append(others, c)
+		}
+	}
+	return known, others
 }
 
 // add notes rejects that are stored now.

@@ -18,6 +18,7 @@ var syncRuns = newCopier(&warehouse.SyncRuns)
 // because its lock's session is gone is recorded, too, unless another one has
 // taken over.
 func (w *writer) Finish(ctx context.Context, run *warehouse.SyncRun) error {
+	w.makeMonthsAhead(ctx)
 	err := w.commit(ctx, &guarded{step: "finish", work: func(tx pgx.Tx) error {
 		// at grows with sequence, but for clocks that are set back: the walk
 		// along the key ends at the first change that is kept.

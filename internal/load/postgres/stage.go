@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"convsync/internal/load"
@@ -19,27 +20,70 @@ type write struct {
 	old  *conversationKey // what it replaces; nil: it is new
 
 	before *warehouse.Rows // what is stored; nil: nothing
+
+	rewrite bool // write also the rows that seem to be stored as they are
 }
 
-// Stage writes what is new or changed of a batch, in one transaction.
+// Stage writes what is new or changed of a batch, in one transaction; where the
+// server refuses a conversation, in several, without that one.
 func (w *writer) Stage(ctx context.Context, batch *load.Batch) error {
 	staged := len(batch.Rows)
 	rows := load.Newest(batch.Rows)
 	slices.SortFunc(rows, func(a, b *warehouse.Rows) int { // locks are taken in one order
 		return cmp.Compare(a.Conversation.ConversationID, b.Conversation.ConversationID)
 	})
-	counts, err := again(func() (load.Counts, error) { return w.stage(ctx, batch, rows) })
-	if err == nil {
-		counts.Unchanged += int64(staged - len(rows))
-		w.count(batch.Stretch, counts)
+	// What was refused before is likely to be refused again: the others need
+	// not be taken apart for it.
+	suspects, rows := w.rejected.apart(batch.Feed, rows)
+	counts := load.Counts{Unchanged: int64(staged - len(rows) - len(suspects))}
+	for _, part := range [][]*warehouse.Rows{rows, suspects} {
+		stored, err := w.isolate(ctx, batch, part)
+		if err != nil {
+			return w.describe(err)
+		}
+		counts.Add(stored)
 	}
-	return w.describe(err)
+	w.count(batch.Stretch, counts)
+	return nil
 }
 
-// again repeats work that collided.
-func again(work func() (load.Counts, error)) (counts load.Counts, err error) {
+// isolate writes rows. When the server refuses one, it writes each half by
+// itself, down to the conversation that is refused.
+func (w *writer) isolate(ctx context.Context, batch *load.Batch, rows []*warehouse.Rows) (counts load.Counts, err error) {
+	if len(rows) == 0 {
+		return counts, nil
+	}
+	stored, err := w.again(ctx, func() (load.Counts, error) { return w.stage(ctx, batch, rows) })
+	var refused *refusal
+	if err == nil || batch.Refuse == nil || !errors.As(err, &refused) {
+		return stored, err
+	}
+	if len(rows) == 1 {
+		batch.Refuse(rows[0], refused.Error())
+		return counts, nil
+	}
+	for _, half := range [][]*warehouse.Rows{rows[:len(rows)/2], rows[len(rows)/2:]} {
+		stored, err := w.isolate(ctx, batch, half)
+		if err != nil {
+			return counts, err
+		}
+		counts.Add(stored)
+	}
+	return counts, nil
+}
+
+// again repeats work that collided with another transaction, or that found no
+// partition where there was one.
+func (w *writer) again(ctx context.Context, work func() (load.Counts, error)) (counts load.Counts, err error) {
 	for range attempts {
-		if counts, err = work(); !collided(err) {
+		counts, err = work()
+		if noPartition(err) {
+			if err := w.months.reread(ctx, w.pool); err != nil {
+				return counts, err
+			}
+			continue
+		}
+		if !collided(err) {
 			break
 		}
 	}
@@ -49,7 +93,7 @@ func again(work func() (load.Counts, error)) (counts load.Counts, err error) {
 // collided reports whether a transaction failed only because another one was
 // there at the same time: it is repeated from the hashes on.
 func collided(err error) bool {
-	return violated(err, "conversation_keys_pkey") || hasCode(err, codeDeadlock, codeSerialization)
+	return violated(err, "conversation_keys_pkey") || errors.Is(err, errRowGone) || hasCode(err, codeDeadlock, codeSerialization)
 }
 
 func (w *writer) stage(ctx context.Context, batch *load.Batch, rows []*warehouse.Rows) (load.Counts, error) {
@@ -110,11 +154,11 @@ func (w *writer) compare(
 		}
 		switch {
 		case !known:
-			writes = append(writes, &write{rows: in})
+			writes = append(writes, &write{rows: in, rewrite: batch.Rewrite})
 		case key.erased || key.shows(c) && !batch.Rewrite || !load.Outranks(w.environments[project], batch.Feed.Environment, key.Environment):
 		default:
 			changed = append(changed, key.conversationKey)
-			writes = append(writes, &write{rows: in, old: &key.conversationKey})
+			writes = append(writes, &write{rows: in, old: &key.conversationKey, rewrite: batch.Rewrite})
 		}
 	}
 	before, err := w.storedRows(ctx, project, changed)

@@ -24,10 +24,7 @@ func (w *writer) write(ctx context.Context, feed load.Feed, writes []*write, cou
 		if len(writes) == 0 {
 			return nil
 		}
-		if err := remove(ctx, tx, feed.ProjectID, writes); err != nil {
-			return err
-		}
-		return add(ctx, tx, feed.ProjectID, writes, written)
+		return put(ctx, tx, feed.ProjectID, writes, written)
 	}, func(tx pgx.Tx) error {
 		if err := addLateness(ctx, tx, feed, counts.Lateness); err != nil {
 			return err
@@ -43,30 +40,75 @@ func (w *writer) write(ctx context.Context, feed load.Feed, writes []*write, cou
 	if err == nil {
 		w.rejected.remove(feed, resolved)
 	}
-	return written, err
+	return written, asRefusal(err)
 }
 
-// remove deletes what is replaced. A key that is no longer as it was read
-// stays, and the new one will collide with it.
-func remove(ctx context.Context, tx pgx.Tx, project string, writes []*write) error {
-	var ids, hashes, lifecycles []string
-	var starts []time.Time
+// put writes the conversations, keys first: that is where two writers of the
+// same one meet.
+func put(ctx context.Context, tx pgx.Tx, project string, writes []*write, written map[string]int64) error {
+	var fresh, replaced []*write
 	for _, wr := range writes {
-		if wr.old != nil {
-			ids, hashes = append(ids, wr.old.ConversationID), append(hashes, wr.old.ContentHash)
-			lifecycles, starts = append(lifecycles, wr.old.Lifecycle), append(starts, wr.old.StartedAt.Time())
+		if wr.old == nil {
+			fresh = append(fresh, wr)
+		} else {
+			replaced = append(replaced, wr)
 		}
 	}
-	if len(ids) == 0 {
-		return nil
+	if len(replaced) > 0 {
+		absent, err := replaceKeys(ctx, tx, project, replaced)
+		if err != nil {
+			return err
+		}
+		fresh = append(fresh, absent...)
+		if err := clearAway(ctx, tx, project, replaced); err != nil {
+			return err
+		}
 	}
-	_, err := tx.Exec(ctx, `DELETE FROM conversation_keys k USING unnest($2::text[], $3::text[], $4::text[]) AS o (id, hash, lifecycle)
-		WHERE k.project_id = $1 AND k.conversation_id = o.id AND k.content_hash = o.hash AND k.lifecycle = o.lifecycle`,
-		project, ids, hashes, lifecycles)
-	if err != nil {
+	if _, err := copyRows(ctx, tx, keys, each(fresh, func(wr *write) *conversationKey { return &wr.key })); err != nil {
 		return err
 	}
-	return removeRows(ctx, tx, project, ids, starts)
+	if err := putParts(ctx, tx, writes, written); err != nil {
+		return err
+	}
+	return addOpen(ctx, tx, project, writes)
+}
+
+// clearAway takes replaced conversations off the worklist, and deletes the rows
+// of those whose own row is not there: the others are updated in place.
+func clearAway(ctx context.Context, tx pgx.Tx, project string, replaced []*write) error {
+	var ids, broken []string
+	var starts []time.Time
+	for _, wr := range replaced {
+		ids = append(ids, wr.old.ConversationID)
+		if wr.before == nil {
+			broken, starts = append(broken, wr.old.ConversationID), append(starts, wr.old.StartedAt.Time())
+		}
+	}
+	if len(broken) > 0 {
+		if err := removeRows(ctx, tx, project, broken, starts); err != nil {
+			return err
+		}
+	}
+	_, err := tx.Exec(ctx, "DELETE FROM open_conversations WHERE project_id = $1 AND conversation_id = ANY($2)", project, ids)
+	return err
+}
+
+// putParts writes conversations and their parts, and counts the rows by table.
+func putParts(ctx context.Context, tx pgx.Tx, writes []*write, written map[string]int64) (err error) {
+	if written[conversations.Name], err = conversationPart.put(ctx, tx, writes); err != nil {
+		return err
+	}
+	if written[turns.Name], err = turnPart.put(ctx, tx, writes); err != nil {
+		return err
+	}
+	if written[entities.Name], err = entityPart.put(ctx, tx, writes); err != nil {
+		return err
+	}
+	if written[metrics.Name], err = metricPart.put(ctx, tx, writes); err != nil {
+		return err
+	}
+	written[audio.Name], err = audioPart.put(ctx, tx, writes)
+	return err
 }
 
 // ofThese are the rows of conversations. The ids say which; the first and the
@@ -88,50 +130,12 @@ func removeRows(ctx context.Context, tx pgx.Tx, project string, ids []string, st
 	return tx.SendBatch(ctx, batch).Close()
 }
 
-// add copies the conversations in, keys first: that is where two who write the
-// same one meet.
-func add(ctx context.Context, tx pgx.Tx, project string, writes []*write, written map[string]int64) error {
-	_, err := copyRows(ctx, tx, keys, each(writes, func(wr *write) *conversationKey { return &wr.key }))
-	if err != nil {
-		return err
-	}
-	if written[conversations.Name], err = copyRows(ctx, tx, conversations, each(writes, func(wr *write) *warehouse.Conversation { return &wr.rows.Conversation })); err != nil {
-		return err
-	}
-	if written[turns.Name], err = copyRows(ctx, tx, turns, parts(writes, func(r *warehouse.Rows) []warehouse.Turn { return r.Turns })); err != nil {
-		return err
-	}
-	if written[entities.Name], err = copyRows(ctx, tx, entities, parts(writes, func(r *warehouse.Rows) []warehouse.Entity { return r.Entities })); err != nil {
-		return err
-	}
-	if written[metrics.Name], err = copyRows(ctx, tx, metrics, parts(writes, func(r *warehouse.Rows) []warehouse.Metric { return r.Metrics })); err != nil {
-		return err
-	}
-	if written[audio.Name], err = copyRows(ctx, tx, audio, parts(writes, func(r *warehouse.Rows) []warehouse.AudioReference { return r.Audio })); err != nil {
-		return err
-	}
-	return addOpen(ctx, tx, project, writes)
-}
-
 // each yields a row of each conversation.
 func each[R any](writes []*write, pick func(*write) *R) iter.Seq[*R] {
 	return func(yield func(*R) bool) {
 		for _, wr := range writes {
 			if !yield(pick(wr)) {
 				return
-			}
-		}
-	}
-}
-
-// parts yields the rows of a part of each conversation.
-func parts[R any](writes []*write, pick func(*warehouse.Rows) []R) iter.Seq[*R] {
-	return func(yield func(*R) bool) {
-		for _, wr := range writes {
-			for rows, i := pick(wr.rows), 0; i < len(rows); i++ {
-				if !yield(&rows[i]) {
-					return
-				}
 			}
 		}
 	}

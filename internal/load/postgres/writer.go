@@ -66,8 +66,7 @@ func (w *writer) begin(ctx context.Context) error {
 	if err := w.takeOver(ctx, conn); err != nil {
 		return w.locked(ctx, err) // by a commit of the last writer's, which hangs
 	}
-	var err error
-	if w.months.made, err = madeMonths(ctx, conn); err != nil {
+	if err := w.months.read(ctx, conn); err != nil {
 		return err
 	}
 	if err := w.rejected.read(ctx, conn); err != nil {

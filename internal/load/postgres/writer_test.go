@@ -107,7 +107,7 @@ func TestConversationsAreInThePartitionOfTheirMonth(t *testing.T) {
 	starts := map[string]string{
 		"2024-03-01T00:00:00Z": "2024_03", "2024-03-31T23:59:59.999999Z": "2024_03", "2024-04-01T00:00:00Z": "2024_04",
 		"2015-01-01T00:00:00Z": "2015_01", "2099-12-31T23:59:59.999999Z": "2099_12",
-		"2014-12-31T23:59:59Z": "default", "2100-01-01T00:00:00Z": "default", "0001-01-01T00:00:00Z": "default", "9999-12-31T23:59:59Z": "default",
+		"2014-12-31T23:59:59Z": "before_2015", "2100-01-01T00:00:00Z": "from_2100", "0001-01-01T00:00:00Z": "before_2015", "9999-12-31T23:59:59Z": "from_2100",
 	}
 	var rows []*warehouse.Rows
 	for start := range starts {
