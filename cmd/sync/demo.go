@@ -41,10 +41,10 @@ func newDemoCommand(app *app) *cobra.Command {
 // questions are what the demo asks of the lake that it wrote.
 var questions = []struct{ title, sql string }{
 	{"Which hours were slowest, by the 95th percentile of the agent's latency?", `
-SELECT strftime(date_trunc('hour', c.started_at), '%Y-%m-%d %H:00') AS hour_utc,
+SELECT strftime(date_trunc('hour', started_at), '%Y-%m-%d %H:00') AS hour_utc,
        count(t.latency_seconds) AS turns,
        round(quantile_disc(t.latency_seconds, 0.95), 2) AS p95_seconds
-FROM conversations c JOIN turns t USING (project_id, conversation_id)
+FROM conversations c JOIN turns t USING (project_id, conversation_id, started_at)
 GROUP BY ALL HAVING turns >= 50
 ORDER BY p95_seconds DESC, hour_utc LIMIT 3`},
 	{"How often does each variant hand over to a person?", `

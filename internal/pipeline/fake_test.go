@@ -40,6 +40,8 @@ type fake struct {
 	stretches       []*load.Stretch
 	mended          []load.Mending
 
+	refused map[string]string // reasons to refuse conversations, by id
+
 	failStage, failPublish error
 	onPublish              func()
 }
@@ -156,9 +158,13 @@ func (w *fakeWriter) Stage(_ context.Context, b *load.Batch) error {
 	if w.published[b.Stretch] {
 		w.broken = append(w.broken, fmt.Sprintf("stretch %d was staged after it was published", b.Stretch))
 	}
-	w.staged[b.Stretch] += len(b.Rows)
 	w.batches = append(w.batches, b)
 	for _, r := range b.Rows {
+		if reason := w.refused[r.Conversation.ConversationID]; reason != "" {
+			b.Refuse(r, reason)
+			continue
+		}
+		w.staged[b.Stretch]++
 		w.conversations[r.Conversation.ConversationID] = r.Conversation.Lifecycle
 		w.starts[r.Conversation.ConversationID] = r.Conversation.StartedAt
 	}

@@ -12,6 +12,7 @@ import (
 func WriteMarkdown(w io.Writer, specs []Spec) error {
 	var b strings.Builder
 	b.WriteString("# Data dictionary\n\nMade by `convsync schema`; do not edit. Times are UTC. NULL means not known or not said.\n")
+	b.WriteString(aboutJoins)
 	b.WriteString(aboutLakes)
 	for _, s := range specs {
 		kind := ""
@@ -35,6 +36,13 @@ func WriteMarkdown(w io.Writer, specs []Spec) error {
 	_, err := io.WriteString(w, b.String())
 	return err
 }
+
+// aboutJoins says which columns find the partitions.
+const aboutJoins = `
+Join conversations and their parts by ` + "`project_id`, `conversation_id` and `started_at`" + `: every part has its conversation's start, by which
+the tables are partitioned. A time range belongs on each of the joined tables
+(` + "`WHERE c.started_at >= '2026-11-01' AND t.started_at >= '2026-11-01'`" + `); a table without one is read whole.
+`
 
 // aboutLakes is said of all tables. An empty file would have to lie under a
 // project and a day that nothing is stored of, and be taken for some by readers.

@@ -116,7 +116,7 @@ var SyncRevealed = Table[Reveal]{
 
 // Rejects is what could not be read.
 var Rejects = Table[Reject]{
-	Name: "rejects", Doc: "Conversations that could not be read at all, kept whole.", Key: []string{"project_id", "environment", "reject_id"},
+	Name: "rejects", Doc: "Conversations that could not be read at all, or that the destination refused, kept whole.", Key: []string{"project_id", "environment", "reject_id"},
 	Columns: []Column[Reject]{
 		{Name: "project_id", Doc: "The project.", Ref: func(r *Reject) any { return &r.ProjectID }},
 		{Name: "environment", Doc: "The environment.", Ref: func(r *Reject) any { return &r.Environment }},

@@ -35,14 +35,17 @@ func (w *writer) Publish(ctx context.Context, st *load.Stretch) (load.Counts, er
 // epoch, as all that locks conversations: two writers' goroutines would wait
 // for each other otherwise.
 func (w *writer) publish(ctx context.Context, c *stretchChange) (counts load.Counts, err error) {
-	var gone []string
+	var gone missing
 	err = w.transact(ctx, "publish", func(tx pgx.Tx) error {
-		gone, counts.Rows, err = vanish(ctx, tx, c.Stretch)
-		counts.Missing = int64(len(gone))
+		gone, err = vanish(ctx, tx, c.Stretch)
+		counts.Missing, counts.Rows = int64(len(gone.deleted)+len(gone.marked)), gone.rows
 		return err
 	}, func(tx pgx.Tx) error {
-		if len(gone) > 0 {
-			if err := w.recordChanges(ctx, tx, c.Feed.ProjectID, vanishing(c.Stretch), gone); err != nil {
+		for operation, ids := range map[string][]string{warehouse.OperationDelete: gone.deleted, warehouse.OperationUpsert: gone.marked} {
+			if len(ids) == 0 {
+				continue
+			}
+			if err := w.recordChanges(ctx, tx, c.Feed.ProjectID, operation, ids); err != nil {
 				return err
 			}
 		}

@@ -2,34 +2,89 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"convsync/internal/load"
-	"convsync/internal/warehouse"
 )
 
-// vanish marks or deletes those missing conversations of a stretch that are
-// still stored as they were looked for. It returns their ids, and the rows
-// written by table.
-func vanish(ctx context.Context, tx pgx.Tx, st *load.Stretch) (ids []string, written map[string]int64, err error) {
-	if len(st.Missing) == 0 {
-		return nil, nil, nil
+// missing are conversations that the source no longer lists.
+type missing struct {
+	deleted, marked []string
+	rows            map[string]int64 // written, by table
+}
+
+func (m *missing) add(other missing) {
+	m.deleted, m.marked = append(m.deleted, other.deleted...), append(m.marked, other.marked...)
+	for table, n := range other.rows {
+		if m.rows == nil {
+			m.rows = map[string]int64{}
+		}
+		m.rows[table] += n
 	}
+}
+
+// vanish marks or deletes those missing conversations of a stretch that are
+// still stored as they were looked for.
+func vanish(ctx context.Context, tx pgx.Tx, st *load.Stretch) (missing, error) {
+	switch {
+	case len(st.Missing) == 0:
+		return missing{}, nil
+	case st.DeleteMissing:
+		return deleteMissing(ctx, tx, st)
+	}
+	return markMissing(ctx, tx, st)
+}
+
+func markMissing(ctx context.Context, tx pgx.Tx, st *load.Stretch) (missing, error) {
 	ids, starts, err := vanishKeys(ctx, tx, st)
 	if err != nil || len(ids) == 0 {
-		return nil, nil, err
-	}
-	if st.DeleteMissing {
-		return ids, nil, removeRows(ctx, tx, st.Feed.ProjectID, ids, starts)
+		return missing{}, err
 	}
 	marked, err := tx.Exec(ctx, "UPDATE conversations SET missing_since = $5 "+ofThese,
 		append(these(st.Feed.ProjectID, ids, starts), st.At.Time())...)
 	if err == nil {
 		_, err = tx.Exec(ctx, "DELETE FROM open_conversations WHERE project_id = $1 AND conversation_id = ANY($2)", st.Feed.ProjectID, ids)
 	}
-	return ids, map[string]int64{conversations.Name: marked.RowsAffected()}, err
+	return missing{marked: ids, rows: map[string]int64{conversations.Name: marked.RowsAffected()}}, err
+}
+
+// deleteMissing deletes missing conversations. When the server refuses it, as
+// for a foreign key that references one, it deletes each half by itself; the
+// conversation that cannot be deleted is marked.
+func deleteMissing(ctx context.Context, tx pgx.Tx, st *load.Stretch) (m missing, err error) {
+	err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { // a savepoint
+		var starts []time.Time
+		if m.deleted, starts, err = vanishKeys(ctx, tx, st); err != nil || len(m.deleted) == 0 {
+			return err
+		}
+		if err := removeRows(ctx, tx, st.Feed.ProjectID, m.deleted, starts); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE") // deferred ones are checked here, too
+		return err
+	})
+	var refused *refusal
+	if err == nil || !errors.As(asRefusal(err), &refused) {
+		return m, err
+	}
+	m = missing{}
+	half := *st
+	if len(st.Missing) == 1 {
+		half.DeleteMissing = false
+		return markMissing(ctx, tx, &half)
+	}
+	for _, part := range [][]load.Key{st.Missing[:len(st.Missing)/2], st.Missing[len(st.Missing)/2:]} {
+		half.Missing = part
+		done, err := deleteMissing(ctx, tx, &half)
+		if err != nil {
+			return m, err
+		}
+		m.add(done)
+	}
+	return m, nil
 }
 
 // vanishKeys marks or deletes the keys, which tell what is still stored so. A
@@ -58,12 +113,4 @@ func vanishKeys(ctx context.Context, tx pgx.Tx, st *load.Stretch) (ids []string,
 		return nil
 	})
 	return ids, starts, err
-}
-
-// vanishing is what the feed of changes says of them.
-func vanishing(st *load.Stretch) string {
-	if st.DeleteMissing {
-		return warehouse.OperationDelete
-	}
-	return warehouse.OperationUpsert
 }
