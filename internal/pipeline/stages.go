@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -205,12 +206,20 @@ func (st *stretch) refuse(v polyai.Value, r *warehouse.Rows, reason string) {
 	})
 }
 
+// maxPayloadBytes bounds what is kept of a reject. A text of Postgres, and a
+// message to it, takes 1 GB at most.
+const maxPayloadBytes = 1 << 29
+
 // addReject adds a reject with what it was made of.
 func (st *stretch) addReject(v polyai.Value, r warehouse.Reject) {
 	payload, _ := warehouse.Canonical(string(v))
 	sum := sha256.Sum256([]byte(payload))
 	r.ProjectID, r.Environment = st.feed.ProjectID, st.feed.Environment
 	r.RejectID, r.Payload = hex.EncodeToString(sum[:]), warehouse.Text(payload)
+	if len(payload) > maxPayloadBytes {
+		r.Reason += fmt.Sprintf("; its %d bytes are too many to be kept", len(payload))
+		r.Payload = ""
+	}
 	r.FirstSeenAt, r.LastSeenAt, r.RunID = st.at, st.at, st.runID
 	st.mu.Lock()
 	defer st.mu.Unlock()

@@ -2,7 +2,6 @@ package transform
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -81,8 +80,11 @@ func Rows(v polyai.Value, o *Options) (*warehouse.Rows, []polyai.Drift, error) {
 // tooLarge reports whether a column of JSON is larger than a destination takes.
 func (b *builder) tooLarge() bool {
 	c := &b.rows.Conversation
-	return max(len(c.Metrics), len(c.State), len(c.Extra)) > maxJSONBytes ||
-		slices.ContainsFunc(b.rows.Turns, func(t warehouse.Turn) bool { return len(t.Extra) > maxJSONBytes })
+	largest := max(len(c.Metrics), len(c.State), len(c.Extra))
+	for i := range b.rows.Turns {
+		largest = max(largest, len(b.rows.Turns[i].Extra))
+	}
+	return largest > maxJSONBytes
 }
 
 // cut shortens text to a number of bytes, between its characters.

@@ -173,7 +173,8 @@ func (c *changes[R]) apply(ctx context.Context, tx pgx.Tx) (int64, error) {
 	for i := 0; results.NextResult(); i++ {
 		tag, err := results.ResultReader().Close()
 		if err != nil {
-			return 0, errors.Join(err, results.Close())
+			results.Close() //nolint:errcheck // it would answer the same error
+			return 0, err
 		}
 		if n := i - len(c.gone); n >= 0 && n < len(c.moved) && tag.RowsAffected() == 0 {
 			stale = true

@@ -35,41 +35,39 @@ func (w *writer) Stage(ctx context.Context, batch *load.Batch) error {
 	// What was refused before is likely to be refused again: the others need
 	// not be taken apart for it.
 	suspects, rows := w.rejected.apart(batch.Feed, rows)
-	counts := load.Counts{Unchanged: int64(staged - len(rows) - len(suspects))}
+	w.count(batch.Stretch, load.Counts{Unchanged: int64(staged - len(rows) - len(suspects))})
 	for _, part := range [][]*warehouse.Rows{rows, suspects} {
-		stored, err := w.isolate(ctx, batch, part)
-		if err != nil {
+		if err := w.isolate(ctx, batch, part); err != nil {
 			return w.describe(err)
 		}
-		counts.Add(stored)
 	}
-	w.count(batch.Stretch, counts)
 	return nil
 }
 
-// isolate writes rows. When the server refuses one, it writes each half by
-// itself, down to the conversation that is refused.
-func (w *writer) isolate(ctx context.Context, batch *load.Batch, rows []*warehouse.Rows) (counts load.Counts, err error) {
+// isolate writes rows, and counts them. When the server refuses one, it writes
+// each half by itself, down to the conversation that is refused.
+func (w *writer) isolate(ctx context.Context, batch *load.Batch, rows []*warehouse.Rows) error {
 	if len(rows) == 0 {
-		return counts, nil
+		return nil
 	}
-	stored, err := w.again(ctx, func() (load.Counts, error) { return w.stage(ctx, batch, rows) })
+	counts, err := w.again(ctx, func() (load.Counts, error) { return w.stage(ctx, batch, rows) })
+	if err == nil {
+		w.count(batch.Stretch, counts)
+		return nil
+	}
 	var refused *refusal
-	if err == nil || batch.Refuse == nil || !errors.As(err, &refused) {
-		return stored, err
+	if batch.Refuse == nil || !errors.As(err, &refused) {
+		return err
 	}
-	if len(rows) == 1 {
+	half := len(rows) / 2
+	if half == 0 {
 		batch.Refuse(rows[0], refused.Error())
-		return counts, nil
+		return nil
 	}
-	for _, half := range [][]*warehouse.Rows{rows[:len(rows)/2], rows[len(rows)/2:]} {
-		stored, err := w.isolate(ctx, batch, half)
-		if err != nil {
-			return counts, err
-		}
-		counts.Add(stored)
+	if err := w.isolate(ctx, batch, rows[:half]); err != nil {
+		return err
 	}
-	return counts, nil
+	return w.isolate(ctx, batch, rows[half:])
 }
 
 // again repeats work that collided with another transaction, or that found no
