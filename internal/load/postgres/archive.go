@@ -57,6 +57,9 @@ func (d *Database) readPage(ctx context.Context, feed load.Feed, at *page) (rows
 		if err != nil || len(ids) == 0 {
 			return err
 		}
+		if err := byIndex(ctx, tx); err != nil {
+			return err
+		}
 		stored := make(map[string]*warehouse.Rows, len(ids))
 		if err := readBack(ctx, tx, stored, feed.ProjectID, ids, starts); err != nil {
 			return err
@@ -77,7 +80,7 @@ const pageOfKeys = `SELECT conversation_id, started_at, turns_loaded FROM conver
 
 // pageKeys lists the conversations of the next page.
 func pageKeys(ctx context.Context, tx pgx.Tx, feed load.Feed, at page) (ids []string, starts []time.Time, err error) {
-	if err := byIndex(ctx, tx); err != nil {
+	if err := inIndexOrder(ctx, tx); err != nil {
 		return nil, nil, err
 	}
 	found, err := tx.Query(ctx, pageOfKeys, feed.ProjectID, feed.Environment, at.after, at.id, at.until, pageConversations)

@@ -38,10 +38,12 @@ func await(t *testing.T, conn *pgx.Conn, question string, args ...any) {
 	}
 }
 
-// many are n conversations with that note.
+// many are n conversations with that note, which their first turn says, too.
 func many(n int, note string) (rows []*warehouse.Rows) {
 	for i := range n {
-		rows = append(rows, loadtest.Conversation("p", fmt.Sprintf("c-%03d", i), loadtest.Noon, loadtest.Note(note)))
+		rows = append(rows, loadtest.Conversation("p", fmt.Sprintf("c-%03d", i), loadtest.Noon, loadtest.Note(note), func(r *warehouse.Rows) {
+			r.Turns[0].UserInput = warehouse.Text(note)
+		}))
 	}
 	return rows
 }
@@ -61,8 +63,8 @@ func TestAServerThatIsRestartedInTheMiddleOfACopyCostsNothing(t *testing.T) {
 	if _, err := holder.Exec(t.Context(), "SELECT pg_advisory_lock(1)"); err != nil {
 		t.Fatal(err)
 	}
-	// The COPY hangs half way, with rows behind and before it.
-	trap(t, database, "INSERT", "turns", "IF NEW.conversation_id = 'c-025' THEN PERFORM pg_advisory_lock(1); END IF;")
+	// The writing hangs half way, with rows behind and before it.
+	trap(t, database, "INSERT OR UPDATE", "turns", "IF NEW.conversation_id = 'c-025' THEN PERFORM pg_advisory_lock(1); END IF;")
 	w := begin(t, d, "run-1")
 	staged := make(chan error)
 	go func() {

@@ -84,7 +84,14 @@ func (w *writer) storedRows(ctx context.Context, project string, of []conversati
 // byIndex makes the planner go by the indexes for the rest of a transaction.
 // Without statistics, as during a first load, it would scan and sort months.
 func byIndex(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off", pgx.QueryExecModeSimpleProtocol)
+	_, err := tx.Exec(ctx, "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = on", pgx.QueryExecModeSimpleProtocol)
+	return err
+}
+
+// inIndexOrder is [byIndex] for a query that wants the first rows in the order
+// of an index: without statistics, the planner would sort a whole month for them.
+func inIndexOrder(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off", pgx.QueryExecModeSimpleProtocol)
 	return err
 }
 
