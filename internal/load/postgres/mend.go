@@ -112,7 +112,7 @@ func (w *writer) rebuild(ctx context.Context, m *load.Mending, ids []string, res
 		if err := removeAll(ctx, tx, m.ProjectID, ids); err != nil || len(writes) == 0 {
 			return err
 		}
-		return add(ctx, tx, m.ProjectID, writes, counted)
+		return put(ctx, tx, m.ProjectID, writes, counted)
 	}, func(tx pgx.Tx) error {
 		if err := w.recordChanges(ctx, tx, m.ProjectID, warehouse.OperationUpsert, kept); err != nil {
 			return err
