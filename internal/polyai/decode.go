@@ -10,6 +10,7 @@ func Decode(v Value) (*Conversation, error) {
 	for name, value := range v.members() {
 		d.member(name, value)
 	}
+	d.resolve()
 	if d.c.ID == "" {
 		return nil, &RejectError{Reason: RejectNoID, StartedAt: Optional[Micros]{V: d.c.StartedAt, Valid: d.started}}
 	}
@@ -25,6 +26,8 @@ type decoder struct {
 	c       *Conversation
 	started bool
 	scratch []byte // the member's name, without quotes
+	// Fields that the source spells in more than one way.
+	environment, deployment, finished, score, summaries spellings
 }
 
 // name is the text of a member's name, without memory of its own where it has
@@ -50,8 +53,10 @@ func (d *decoder) member(quoted, v Value) {
 		c.AccountID = f.text()
 	case "project_id":
 		c.ProjectID = f.text()
-	case "environment", "client_env":
-		c.Environment = f.text()
+	case "environment":
+		d.environment.note(0, &f)
+	case "client_env":
+		d.environment.note(1, &f)
 	case "channel":
 		c.Channel = f.text()
 	case "direction":
@@ -66,13 +71,17 @@ func (d *decoder) member(quoted, v Value) {
 		c.ToNumber = f.text()
 	case "language":
 		c.Language = f.text()
-	case "deployment_id", "deploymentId":
-		c.DeploymentID = f.text()
+	case "deployment_id":
+		d.deployment.note(0, &f)
+	case "deploymentId":
+		d.deployment.note(1, &f)
 	case "started_at":
 		at := f.time()
 		c.StartedAt, d.started = at.V, at.Valid
-	case "finished_at", "finishedAt":
-		c.FinishedAt = f.time()
+	case "finished_at":
+		d.finished.note(0, &f)
+	case "finishedAt":
+		d.finished.note(1, &f)
 	case "in_progress":
 		c.InProgress = f.bool()
 	case "total_duration":
@@ -99,10 +108,16 @@ func (d *decoder) moreMember(f *field) {
 		c.HandoffReason = f.text()
 	case "handoff_destination":
 		c.HandoffDestination = f.text()
-	case "poly_score", "polyScore":
-		c.PolyScore = f.float()
-	case "summary", "short_summary", "shortSummary":
-		d.summary(f)
+	case "poly_score":
+		d.score.note(0, f)
+	case "polyScore":
+		d.score.note(1, f)
+	case "summary":
+		d.summaries.note(0, f)
+	case "short_summary":
+		d.summaries.note(1, f)
+	case "shortSummary":
+		d.summaries.note(2, f)
 	case "note":
 		c.Note = f.text()
 	case "tags":
@@ -115,29 +130,6 @@ func (d *decoder) moreMember(f *field) {
 		d.turns(f)
 	default:
 		f.keep(DriftUnknown)
-	}
-}
-
-// summary is text, or {"heading": …, "content": …}.
-func (d *decoder) summary(f *field) {
-	if f.v.Kind() != Object {
-		d.c.Summary = f.text()
-		return
-	}
-	whole := true
-	for name, value := range f.v.Members() {
-		part := field{d: d, extra: f.extra, quoted: f.quoted, v: value}
-		switch {
-		case name == "heading" && value.scalar():
-			d.c.SummaryHeading = part.text()
-		case name == "content" && value.scalar():
-			d.c.Summary = part.text()
-		default:
-			whole = false
-		}
-	}
-	if !whole {
-		f.keep(DriftUnread)
 	}
 }
 

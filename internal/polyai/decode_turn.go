@@ -1,6 +1,7 @@
 package polyai
 
 func (d *decoder) turns(f *field) {
+	d.c.Turns = nil // the last duplicate wins
 	switch f.v.Kind() {
 	case Null:
 		return
@@ -80,6 +81,7 @@ func (d *decoder) turnMember(t *Turn, quoted, v Value) {
 // latency is a number of seconds, or an object that has it with its label and
 // its percentile of the day.
 func (d *decoder) latency(t *Turn, f *field) {
+	t.LatencySeconds, t.LatencyLabel, t.LatencyPercentile1d = Optional[float64]{}, "", Optional[float64]{}
 	if f.v.Kind() != Object {
 		t.LatencySeconds = f.float()
 		return
@@ -113,6 +115,7 @@ func (v Value) float(whole bool) (Optional[float64], bool) {
 
 // entities are a list of maps, or one map, of name to value or list of values.
 func (d *decoder) entities(t *Turn, f *field) {
+	t.Entities = nil
 	whole := true
 	add := func(v Value) {
 		if v.Kind() != Object {

@@ -82,6 +82,7 @@ type DriftKind string
 const (
 	DriftUnknown  DriftKind = "unknown_field"    // kept in extra
 	DriftUnread   DriftKind = "unreadable_value" // NULL in its column, raw value in extra
+	DriftSpelling DriftKind = "two_spellings"    // the field has another value under its documented name; kept in extra
 	DriftReplaced DriftKind = "replaced_text"    // U+0000, lone surrogates, bad UTF-8, numbers beyond numeric, deep nesting
 )
 

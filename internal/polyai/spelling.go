@@ -1,0 +1,89 @@
+package polyai
+
+// spellings are the values of one field that the source spells in more than one
+// way, by spelling. The documented spelling is the first. Of a spelling that
+// occurs twice the last value counts.
+type spellings [3]struct{ quoted, v Value }
+
+func (s *spellings) note(spelling int, f *field) {
+	s[spelling].quoted, s[spelling].v = f.quoted, f.v
+}
+
+// resolve sets the fields that have several spellings.
+func (d *decoder) resolve() {
+	c := d.c
+	c.Environment = choose(d, &d.environment, (*field).text)
+	c.DeploymentID = choose(d, &d.deployment, (*field).text)
+	c.FinishedAt = choose(d, &d.finished, (*field).time)
+	c.PolyScore = choose(d, &d.score, (*field).float)
+	d.summary()
+}
+
+// choose is the first spelling's value that is not null, empty or unreadable.
+// A later spelling with another value goes to extra.
+func choose[T comparable](d *decoder, s *spellings, read func(*field) T) (chosen T) {
+	var nothing T
+	for i := range s {
+		if s[i].v.Kind() == Absent {
+			continue
+		}
+		f := field{d: d, extra: &d.c.Extra, quoted: s[i].quoted, v: s[i].v}
+		switch v := read(&f); {
+		case v == nothing || v == chosen:
+		case chosen == nothing:
+			chosen = v
+		default:
+			f.keep(DriftSpelling)
+		}
+	}
+	return chosen
+}
+
+// summary sets the summary and its heading, each from the first spelling that
+// has it. A summary is text, or {"heading": …, "content": …}.
+func (d *decoder) summary() {
+	c := d.c
+	for i := range d.summaries {
+		f := field{d: d, extra: &c.Extra, quoted: d.summaries[i].quoted, v: d.summaries[i].v}
+		if f.v.Kind() == Absent {
+			continue
+		}
+		heading, content, whole := f.summary()
+		differs := !fill(&c.SummaryHeading, heading)
+		differs = !fill(&c.Summary, content) || differs
+		switch {
+		case !whole:
+			f.keep(DriftUnread)
+		case differs:
+			f.keep(DriftSpelling)
+		}
+	}
+}
+
+// fill sets text that is not set yet, and reports whether nothing is left over.
+func fill(into *string, v string) bool {
+	if *into == "" {
+		*into = v
+	}
+	return v == "" || v == *into
+}
+
+// summary reads the two parts of a summary; whole is false where it has more.
+func (f *field) summary() (heading, content string, whole bool) {
+	if f.v.Kind() != Object {
+		return "", f.text(), true
+	}
+	whole = true
+	for name, value := range f.v.Members() {
+		part := field{d: f.d, extra: f.extra, quoted: f.quoted, v: value}
+		switch {
+		case name == "heading" && value.scalar():
+			heading = part.text()
+		case name == "content" && value.scalar():
+			content = part.text()
+		default:
+			whole = false
+		}
+	}
+	return heading, content, whole
+}
