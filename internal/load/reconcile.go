@@ -11,8 +11,8 @@ import (
 // whether anything has to be written. in.Conversation.ContentHash is set anew
 // where stored parts were kept.
 //
-// What is hidden is not gone: stored turns and metrics outlive an answer that
-// hides them.
+// Hidden is not deleted: a part that the answer leaves empty (turns, entities,
+// metrics) never replaces a stored one.
 func Reconcile(in, stored *warehouse.Rows, at warehouse.Timestamp, runID string) (write bool) {
 	c := &in.Conversation
 	c.FirstSeenAt, c.UpdatedAt, c.RunID = at, at, runID
@@ -21,7 +21,7 @@ func Reconcile(in, stored *warehouse.Rows, at warehouse.Timestamp, runID string)
 	}
 	old := &stored.Conversation
 	c.FirstSeenAt = old.FirstSeenAt
-	kept := keepTurns(in, stored)
+	kept := keepTurns(in, stored) || keepEntities(in, stored)
 	kept = keepMetrics(in, stored) || kept
 	in.Audio = mergeAudio(in.Audio, stored)
 	for i := range in.Audio { // the start may have been corrected
@@ -38,14 +38,16 @@ func Reconcile(in, stored *warehouse.Rows, at warehouse.Timestamp, runID string)
 	return true
 }
 
-// keepTurns keeps the stored turns when the source hides them. Only num_turns
-// of 0 says that there are none.
+// keepTurns keeps the stored turns, with their entities, when the answer shows
+// no transcript, whatever num_turns says.
 func keepTurns(in, stored *warehouse.Rows) bool {
-	c, old := &in.Conversation, &stored.Conversation
-	none := c.NumTurns.Valid && c.NumTurns.V <= 0
-	if len(in.Turns) > 0 || len(stored.Turns) == 0 || none {
+	switch {
+	case len(stored.Turns) == 0 || hasText(in.Turns):
 		return false
+	case len(in.Turns) > 0 && !hasText(stored.Turns):
+		return false // the answer hides nothing that was visible
 	}
+	c, old := &in.Conversation, &stored.Conversation
 	in.Turns, in.Entities = slices.Clone(stored.Turns), slices.Clone(stored.Entities)
 	c.TurnsLoaded = int64(len(in.Turns))
 	c.TranscriptStatus = warehouse.TranscriptHiddenKept
@@ -55,7 +57,39 @@ func keepTurns(in, stored *warehouse.Rows) bool {
 	return true
 }
 
-// keepMetrics keeps the stored metrics when the source shows none.
+// hasText reports whether any turn shows what was said. Turns without any text
+// are a transcript that is hidden in another form.
+func hasText(turns []warehouse.Turn) bool {
+	return slices.ContainsFunc(turns, func(t warehouse.Turn) bool {
+		return t.UserInput != "" || t.AgentResponse != "" || t.UserInputDTMF != "" || t.TranslatedUserInput != "" || t.EnglishAgentResponse != ""
+	})
+}
+
+// keepEntities keeps stored entities when the answer shows turns and not one
+// entity. Only those are kept whose turn is still there with the same input: an
+// entity says something about that input.
+func keepEntities(in, stored *warehouse.Rows) (kept bool) {
+	if len(in.Entities) > 0 || len(stored.Entities) == 0 {
+		return false
+	}
+	inputs := make(map[int64]warehouse.Text, len(stored.Turns))
+	for i := range stored.Turns {
+		inputs[stored.Turns[i].TurnIndex] = stored.Turns[i].UserInput
+	}
+	same := make(map[int64]bool, len(in.Turns))
+	for i := range in.Turns {
+		input, known := inputs[in.Turns[i].TurnIndex]
+		same[in.Turns[i].TurnIndex] = known && input == in.Turns[i].UserInput
+	}
+	for _, e := range stored.Entities {
+		if same[e.TurnIndex] {
+			in.Entities = append(in.Entities, e)
+		}
+	}
+	return len(in.Entities) > 0
+}
+
+// keepMetrics keeps the stored metrics when the answer shows none.
 func keepMetrics(in, stored *warehouse.Rows) bool {
 	had := stored.Conversation.Metrics != "" && stored.Conversation.Metrics != "{}"
 	if !had || !NoMetrics(in.Conversation.Metrics) {

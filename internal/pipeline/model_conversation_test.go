@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"convsync/internal/extract"
+	"convsync/internal/load"
 	"convsync/internal/polyai"
 	"convsync/internal/transform"
 	"convsync/internal/warehouse"
@@ -118,6 +119,16 @@ func (c *told) rows(v *version) *warehouse.Rows {
 	return rows
 }
 
+// kept is what is to be stored of a version where stored is stored: turns that
+// are no longer visible remain.
+func (c *told) kept(v *version, stored *warehouse.Rows) *warehouse.Rows {
+	rows := c.rows(v)
+	if v.turns == 0 {
+		load.Reconcile(rows, stored, settledAt, "")
+	}
+	return rows
+}
+
 var modelRules = transform.Options{AccountID: "acme-uk", ProjectID: "acme-model", Environment: "live", APIVersion: "v3"}
 
 // contentOf is the content that a text tells of.
@@ -150,7 +161,8 @@ func (c *told) unitError(stored *warehouse.Rows, now extract.Second) string {
 }
 
 func (c *told) turnsError(stored *warehouse.Rows, v *version, now extract.Second) string {
-	hidden := stored.Conversation.TranscriptStatus == warehouse.TranscriptHidden || stored.Conversation.TranscriptStatus == warehouse.TranscriptHiddenKept
+	// Without a count, a hidden transcript cannot be told from none.
+	hidden := isHidden(stored) || stored.Conversation.TranscriptStatus == warehouse.TranscriptNone && v.numTurns == 0
 	of := v
 	if hidden && len(stored.Turns) > 0 {
 		of = c.content(contentOf(stored.Turns[0].AgentResponse), now)

@@ -47,6 +47,7 @@ func (w *world) steps() map[string]func(*rapid.T) {
 		"arrive more":  w.drawArrivals,
 		"edit":         w.onOne(isListed, func(_ *rapid.T, c *told) { w.edit(c) }),
 		"delete turn":  w.onOne(isListed, func(t *rapid.T, c *told) { w.deleteTurn(c, rapid.Bool().Draw(t, "counted")) }),
+		"count zero":   w.onOne(isListed, func(_ *rapid.T, c *told) { w.countZero(c) }),
 		"move":         w.onOne(isListed, func(t *rapid.T, c *told) { w.move(c, w.drawStart(t)) }),
 		"vanish":       w.onOne(isListed, func(_ *rapid.T, c *told) { w.setListed(c, false) }),
 		"come back":    w.onOne(isGone, func(_ *rapid.T, c *told) { w.setListed(c, true) }),

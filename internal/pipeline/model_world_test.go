@@ -141,6 +141,11 @@ func (w *world) deleteTurn(c *told, counted bool) {
 	})
 }
 
+// countZero makes the source count no turns, whatever it shows.
+func (w *world) countZero(c *told) {
+	c.change(w.tick(), func(v *version) { v.numTurns = 0 })
+}
+
 func (w *world) move(c *told, to warehouse.Timestamp) {
 	c.change(w.tick(), func(v *version) { v.start = to })
 }

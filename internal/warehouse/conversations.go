@@ -27,7 +27,7 @@ var Conversations = Table[Conversation]{
 		{Name: "polyai_duration_seconds", Unit: "s", Doc: "The part that the agent handled.", Source: "polyai_duration", Ref: func(r *Conversation) any { return &r.PolyAIDurationSeconds }},
 		{Name: "num_turns", Doc: "Number of turns as given.", Source: "num_turns", Ref: func(r *Conversation) any { return &r.NumTurns }},
 		{Name: "turns_loaded", Doc: "Number of its rows in turns.", Source: "turns", Ref: func(r *Conversation) any { return &r.TurnsLoaded }},
-		{Name: "transcript_status", Doc: "complete; hidden (none shown though num_turns > 0); hidden_kept (hidden now, stored turns kept); short (fewer than num_turns); none.", Source: "num_turns, turns", Ref: func(r *Conversation) any { return &r.TranscriptStatus }},
+		{Name: "transcript_status", Doc: "complete; hidden (none shown though num_turns > 0); hidden_kept (none shown now, whatever num_turns says; stored turns remain); short (fewer than num_turns); none.", Source: "num_turns, turns", Ref: func(r *Conversation) any { return &r.TranscriptStatus }},
 		{Name: "handoff", Doc: "Whether it was handed to a person.", Source: "handoff", Ref: func(r *Conversation) any { return &r.Handoff }},
 		{Name: "handoff_reason", Doc: "Why it was handed over.", Source: "handoff_reason", Ref: func(r *Conversation) any { return &r.HandoffReason }},
 		{Name: "handoff_destination", Doc: "Where it was handed to.", Source: "handoff_destination", Ref: func(r *Conversation) any { return &r.HandoffDestination }},

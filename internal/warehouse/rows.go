@@ -119,7 +119,7 @@ const (
 const (
 	TranscriptComplete   = "complete"
 	TranscriptHidden     = "hidden"      // none shown though num_turns > 0
-	TranscriptHiddenKept = "hidden_kept" // hidden now, stored turns kept
+	TranscriptHiddenKept = "hidden_kept" // none shown now, whatever num_turns says; stored turns remain
 	TranscriptShort      = "short"       // fewer than num_turns
 	TranscriptNone       = "none"
 )

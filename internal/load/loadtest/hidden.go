@@ -15,6 +15,43 @@ var hiddenChecks = []check{
 	{"hidden turns stay while nobody says how many there are", func(t testing.TB, s Subject) {
 		hide(t, s, warehouse.Null[int64]{})
 	}},
+	{"hidden turns/count is zero", func(t testing.TB, s Subject) {
+		hide(t, s, warehouse.Some(int64(0)))
+	}},
+	{"hidden turns/no text", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		shown := Conversation("p", "c-1", Noon)
+		b.load(shown)
+		before := dump(t, s)
+		counted(t, b.load(Conversation("p", "c-1", Noon, noText)), 0, 1, 0)
+		replaced(t, before, dump(t, s), kept(shown), "run-0001")
+		again := Conversation("p", "c-1", Noon, Turns(2))
+		counted(t, b.load(again), 0, 1, 0)
+		dump(t, s).stored(t, again)
+	}},
+	{"hidden entities/all", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		b.load(Conversation("p", "c-1", Noon))
+		before := dump(t, s)
+		counted(t, b.load(Conversation("p", "c-1", Noon, noEntities)), 0, 0, 1)
+		sameContent(t, before, dump(t, s))
+		counted(t, b.load(Conversation("p", "c-1", Noon, noEntities, Note("was read"))), 0, 1, 0)
+		replaced(t, before, dump(t, s), Conversation("p", "c-1", Noon, Note("was read")), "run-0001")
+	}},
+	{"hidden entities/of turns that changed", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		b.load(Conversation("p", "c-1", Noon))
+		reworded := func(r *warehouse.Rows) { r.Turns[1].UserInput = "Ada Example was misheard" }
+		counted(t, b.load(Conversation("p", "c-1", Noon, Turns(2), noEntities, reworded)), 0, 1, 0)
+		dump(t, s).stored(t, Conversation("p", "c-1", Noon, Turns(2), reworded, func(r *warehouse.Rows) { r.Entities = r.Entities[:3] }))
+	}},
+	{"hidden entities/some visible", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		b.load(Conversation("p", "c-1", Noon))
+		fewer := Conversation("p", "c-1", Noon, func(r *warehouse.Rows) { r.Entities = r.Entities[3:4] })
+		counted(t, b.load(fewer), 0, 1, 0)
+		dump(t, s).stored(t, fewer)
+	}},
 	{"turns that are hidden from the start are loaded when they are shown", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		hidden := Conversation("p", "c-1", Noon, Hidden(warehouse.Some(int64(3))))
@@ -71,6 +108,17 @@ func kept(r *warehouse.Rows) *warehouse.Rows {
 	r.Conversation.ContentHash = r.Hash()
 	return r
 }
+
+// noText takes away what was said in the turns, and what follows from it.
+func noText(r *warehouse.Rows) {
+	r.Entities = nil
+	for i := range r.Turns {
+		r.Turns[i].UserInput, r.Turns[i].AgentResponse = "", ""
+	}
+}
+
+// noEntities takes the entities away.
+func noEntities(r *warehouse.Rows) { r.Entities = nil }
 
 // hide shows a conversation, hides its turns twice, and shows others again.
 func hide(t testing.TB, s Subject, numTurns warehouse.Null[int64]) {

@@ -46,7 +46,7 @@ func (m *model) options() []Option {
 		name   string
 		option Option
 	}{
-		{"hidden", Hidden(warehouse.Some(int64(3)))}, {"hidden and unknown", Hidden(warehouse.Null[int64]{})},
+		{"hidden", Hidden(warehouse.Some(int64(3)))}, {"hidden, count is 0", Hidden(warehouse.Some(int64(0)))}, {"hidden and unknown", Hidden(warehouse.Null[int64]{})},
 		{"no metrics", NoMetrics("{}")}, {"null metrics", NoMetrics("")}, {"open", Open()}, {"abandoned", Abandoned()},
 	} {
 		if rapid.IntRange(0, 5).Draw(m.T, o.name) == 5 {

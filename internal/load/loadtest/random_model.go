@@ -15,7 +15,7 @@ func outcome(r, old *warehouse.Rows) *warehouse.Rows {
 		return out
 	}
 	c, was := &out.Conversation, Clone(old)
-	hidden := len(r.Turns) == 0 && len(was.Turns) > 0 && (!c.NumTurns.Valid || c.NumTurns.V > 0)
+	hidden := len(r.Turns) == 0 && len(was.Turns) > 0
 	if hidden {
 		out.Turns, out.Entities = was.Turns, was.Entities
 	}

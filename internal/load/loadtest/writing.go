@@ -94,14 +94,6 @@ var writingChecks = []check{
 		counted(t, b.load(r), 0, 1, 0)
 		replaced(t, before, dump(t, s), r, "run-0001")
 	}},
-	{"no turns at all replace turns where the source says that there are none", func(t testing.TB, s Subject) {
-		b := begin(t, s, 1, "p")
-		b.load(Conversation("p", "c-1", Noon))
-		before := dump(t, s)
-		r := Conversation("p", "c-1", Noon, Hidden(warehouse.Some(int64(0))))
-		counted(t, b.load(r), 0, 1, 0)
-		replaced(t, before, dump(t, s), r, "run-0001")
-	}},
 	{"new, changed and unchanged conversations of one batch are told apart", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "same", Noon), Conversation("p", "changed", Noon))
