@@ -75,7 +75,11 @@ type Writer interface {
 	// that could be read is a reject no more: what the feed's rejects hold of its
 	// id goes in the commit that loads it, or finds it unchanged.
 	Stage(ctx context.Context, batch *Batch) error
-	// Publish commits what was staged for the stretch, then its coverage.
+	// Publish commits what was staged for the stretch, then its coverage. When
+	// conversations were staged with an earlier start than is stored, and
+	// [Stretch.Judged] does not name them, it commits nothing and returns an
+	// [*EarlierStartsError]: the stretch goes on, more may be staged for it, and
+	// it is to be published again.
 	Publish(ctx context.Context, stretch *Stretch) (Counts, error)
 	// Abandon forgets what was staged for a stretch that failed. What it
 	// made visible already stays: reading a stretch again is harmless.
@@ -181,6 +185,10 @@ type Batch struct {
 	// Rewrite writes each conversation anew, also where its hash is the stored
 	// one: it mends what was changed in the destination by hand.
 	Rewrite bool
+	// Moved are places, by id, at which the source no longer lists conversations of
+	// the batch: what is still stored there is replaced, also by an earlier start
+	// or a later environment. See [Batch.Replaces].
+	Moved map[string]Place
 	// SeenAt is when these were answered, where it was not now: what was written
 	// of a conversation after that is newer, and stays. 0: now.
 	SeenAt warehouse.Timestamp
@@ -217,6 +225,9 @@ type Stretch struct {
 	// deleted with all its parts. Either is a change (upsert, delete).
 	Missing       []Key
 	DeleteMissing bool
+	// Judged are, by id, stored starts that the source was asked for: an earlier
+	// answer that was not staged as Moved is not written.
+	Judged map[string]warehouse.Timestamp
 	// HiddenRead says that the feed's hidden days were read again: it is
 	// Revealed no more.
 	HiddenRead bool
@@ -235,11 +246,14 @@ type Stretch struct {
 // one may count as Unchanged.
 type Counts struct {
 	Inserted, Updated, Unchanged int64
-	// Elsewhere were stored under another environment, whichever keeps the id.
+	// Elsewhere were stored under another environment, whichever keeps the id, and
+	// did not move from there.
 	// Publish counts them as drift; see [Stretch.ElsewhereDrift].
-	Elsewhere  int64
-	NewRejects int64 // not seen before
-	Missing    int64 // newly marked as missing, or deleted
+	Elsewhere int64
+	// OtherStarts were answered with another start than the one that was stored.
+	OtherStarts []OtherStart
+	NewRejects  int64 // not seen before
+	Missing     int64 // newly marked as missing, or deleted
 	// Revealed had a hidden transcript or hidden metrics, as far as can be told,
 	// and show it now: see [Reveals]. A loader makes the feed Revealed in the
 	// commit of the rows that it was counted of.
@@ -258,6 +272,7 @@ func (c *Counts) Add(other Counts) {
 	c.Elsewhere += other.Elsewhere
 	c.NewRejects += other.NewRejects
 	c.Missing += other.Missing
+	c.OtherStarts = append(c.OtherStarts, other.OtherStarts...)
 	c.Revealed.Transcripts += other.Revealed.Transcripts
 	c.Revealed.Metrics += other.Revealed.Metrics
 	for table, n := range other.Rows {

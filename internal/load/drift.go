@@ -6,6 +6,10 @@ import "convsync/internal/warehouse"
 // environments.
 const DriftTwoEnvironments = "two_environments"
 
+// DriftIDTwice is the kind of drift of an id that the source lists with two
+// starts. Its path is id.
+const DriftIDTwice = "id_twice"
+
 // ElsewhereDrift is the drift that a stretch is published with: its own, and
 // what c counts as stored under another environment.
 func (st *Stretch) ElsewhereDrift(c *Counts) []warehouse.Drift {

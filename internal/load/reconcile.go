@@ -154,20 +154,29 @@ func Outranks(environments []string, a, b string) bool {
 	return rank(a) < rank(b)
 }
 
-// Newest keeps one conversation an id, the last staged; of an open and an
-// ended one the ended, since conversations do not start again.
-func Newest(rows []*warehouse.Rows) []*warehouse.Rows {
+// Newest keeps one conversation an id, and lists the ids that have several
+// starts: of two starts the later stands. Of one start it is the last staged; of
+// an open and an ended one the ended, since conversations do not start again.
+func Newest(rows []*warehouse.Rows) (kept []*warehouse.Rows, others []OtherStart) {
 	at := make(map[string]int, len(rows))
-	kept := rows[:0]
+	kept = rows[:0]
 	for _, r := range rows {
-		i, twice := at[r.Conversation.ConversationID]
-		switch {
-		case !twice:
-			at[r.Conversation.ConversationID] = len(kept)
+		c := &r.Conversation
+		i, twice := at[c.ConversationID]
+		if !twice {
+			at[c.ConversationID] = len(kept)
 			kept = append(kept, r)
-		case !r.IsOpen() || kept[i].IsOpen():
+			continue
+		}
+		old := &kept[i].Conversation
+		if c.StartedAt != old.StartedAt {
+			others = append(others, OtherStart{
+				ID: c.ConversationID, Stored: max(c.StartedAt, old.StartedAt), Answered: min(c.StartedAt, old.StartedAt),
+			})
+		}
+		if c.StartedAt > old.StartedAt || c.StartedAt == old.StartedAt && (!r.IsOpen() || kept[i].IsOpen()) {
 			kept[i] = r
 		}
 	}
-	return kept
+	return kept, others
 }

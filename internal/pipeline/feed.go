@@ -29,7 +29,9 @@ type feedRun struct {
 	rewind   bool           // the stored watermark lies in the future
 
 	identity identity
+	beside   []*feedRun // of the project's other environments
 	vanished vanished
+	twice    sameIDs
 	doubtful []doubtfulDay  // of which nothing was marked or deleted
 	wereRead []extract.Span // whole, by this run
 	revealed load.Revealed  // conversations that show again what was hidden
@@ -40,11 +42,10 @@ type feedRun struct {
 	failed []*extract.SpanError // parts that could not be read
 }
 
-// do reads what the feed needs. Its error ends the run; what fails the feed
-// alone goes to the report.
-func (f *feedRun) do(ctx context.Context) error {
-	f.coverage = covered(f.state.Coverage)
-	err := f.readGuarded(ctx)
+// account puts the end of the feed's part into the report; err is how it was
+// read. The error that it returns ends the run; what fails the feed alone goes to
+// the report.
+func (f *feedRun) account(ctx context.Context, err error) error {
 	if missing := errors.Join(f.incomplete(), f.doubt()); err == nil && missing != nil {
 		if len(f.failed) > 0 { // its reader has logged why, of each part
 			f.Log.Warn("a project was not read whole; the next run reads the rest", "parts", len(f.failed))
@@ -94,11 +95,11 @@ func (f *feedRun) describe(err error) error {
 	return fmt.Errorf("project %s (%s): %w", f.ProjectID, f.Environment, err)
 }
 
-// readGuarded reads the feed; a panic fails it as the source would.
-func (f *feedRun) readGuarded(ctx context.Context) (err error) {
+// guarded does a part of the feed's work; a panic fails it as the source would.
+func (f *feedRun) guarded(ctx context.Context, work func(context.Context) error) (err error) {
 	defer logPanic(f.Log, &err)
 	defer extract.Caught(&err)
-	return f.read(ctx)
+	return work(ctx)
 }
 
 // logPanic logs the stack of a panic that was caught, where there was one.
@@ -109,7 +110,9 @@ func logPanic(log *slog.Logger, err *error) {
 	}
 }
 
+// read reads what the feed needs.
 func (f *feedRun) read(ctx context.Context) error {
+	f.coverage = covered(f.state.Coverage)
 	if f.Refused != nil {
 		return f.Refused
 	}
@@ -126,10 +129,7 @@ func (f *feedRun) read(ctx context.Context) error {
 	if err := f.readRevealed(ctx); err != nil {
 		return err
 	}
-	if err := f.readSpans(ctx, plan.Older); err != nil {
-		return err
-	}
-	return f.publishVanished(ctx)
+	return f.readSpans(ctx, plan.Older)
 }
 
 // open reads the newest span that our own clock gives, learns the source's time
@@ -200,7 +200,7 @@ func (f *feedRun) newStretch(span extract.Span) *stretch {
 		id: load.StretchID(f.stretches.Add(1)), feed: f.Feed.Feed, span: span, whole: []extract.Span{span}, rewrite: f.Repairs != nil, rules: &f.Rules, runID: f.Owner.RunID,
 		at: warehouse.TimestampOf(f.Clock()), rejects: map[string]warehouse.Reject{}, drift: map[driftKey]warehouse.Drift{},
 	}
-	if len(f.state.Coverage)+len(f.state.Open) > 0 || f.Repairs != nil || !f.Backfill.Empty() { // something may be stored
+	if f.remembers() {
 		st.vanished = &f.vanished
 	}
 	for _, c := range f.state.Coverage {
@@ -209,6 +209,12 @@ func (f *feedRun) newStretch(span extract.Span) *stretch {
 		}
 	}
 	return st
+}
+
+// remembers reports whether the run remembers what it is answered: something may
+// be stored already. During a first load that would take memory for nothing.
+func (f *feedRun) remembers() bool {
+	return len(f.state.Coverage)+len(f.state.Open) > 0 || f.Repairs != nil || !f.Backfill.Empty()
 }
 
 // emitter hands what is read over to the stages.
@@ -232,10 +238,25 @@ func (f *feedRun) publish(ctx context.Context, st *stretch) error {
 	if err := f.lookForVanished(ctx, st); err != nil {
 		return err
 	}
+	for {
+		err := f.commit(ctx, st)
+		var earlier *load.EarlierStartsError
+		if !errors.As(err, &earlier) {
+			return err
+		}
+		if err := f.judge(ctx, st, earlier.Earlier); err != nil {
+			f.abandon(ctx, st)
+			return err
+		}
+	}
+}
+
+// commit commits a stretch whose chunks are all staged.
+func (f *feedRun) commit(ctx context.Context, st *stretch) error {
 	f.commits.Lock()
 	defer f.commits.Unlock()
 	out := &load.Stretch{
-		ID: st.id, Feed: st.feed, RunID: f.Owner.RunID, At: st.at,
+		ID: st.id, Feed: st.feed, RunID: f.Owner.RunID, At: st.at, Judged: st.judged,
 		Rejects: slices.Collect(maps.Values(st.rejects)), Drift: slices.Collect(maps.Values(st.drift)), HiddenRead: st.hiddenRead,
 		OtherID: f.identity.learned(),
 	}
@@ -247,11 +268,15 @@ func (f *feedRun) publish(ctx context.Context, st *stretch) error {
 		out.Coverage, out.Watermark, out.CorrectWatermark = ranges(coverage), f.watermark(coverage), f.rewind
 	}
 	counts, err := f.writer.Publish(ctx, out)
+	if earlier := (*load.EarlierStartsError)(nil); errors.As(err, &earlier) {
+		return earlier
+	}
 	if err != nil {
 		return &destinationError{err}
 	}
 	f.coverage = coverage
 	f.report.add(counts, st)
+	f.noteLater(counts.OtherStarts)
 	f.wereRead = append(f.wereRead, st.whole...)
 	f.sees(st, counts)
 	f.Progress.published.Add(int64(st.span.Seconds()))

@@ -64,7 +64,7 @@ func judged(t *testing.T, read []extract.Span, listed []extract.Second, stored .
 	f := handMade(t, newFake())
 	f.wereRead = read
 	for i, at := range listed {
-		f.vanished.saw(fmt.Sprint("listed-", i), at)
+		f.vanished.saw(fmt.Sprint("listed-", i), timestamp(at))
 	}
 	f.vanished.look(stored)
 	missing = f.judgeMissing()

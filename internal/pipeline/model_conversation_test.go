@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"convsync/internal/extract"
@@ -22,6 +23,7 @@ type version struct {
 	at       extract.Second
 	content  int                 // grows with each change of what is shown
 	start    warehouse.Timestamp // may be corrected
+	env      string              // under which it is listed
 	open     bool                // in progress
 	listed   bool
 	turns    int // shown, unless transcripts are hidden
@@ -69,7 +71,7 @@ func (c *told) change(now extract.Second, change func(*version)) {
 		future = append(future, v)
 	}
 	next.content = content
-	if was := c.as(now); next.start != was.start || next.listed == was.listed { // else it is as it was, but gone or back
+	if was := c.as(now); next.start != was.start || next.listed == was.listed && next.env == was.env { // else it is as it was, but gone, back or elsewhere
 		next.content++
 	}
 	for i := range future {
@@ -86,11 +88,20 @@ func (c *told) stays(from, until extract.Second) bool {
 		return false
 	}
 	for i := range c.versions {
-		if v := &c.versions[i]; v.at > from && v.at <= until && (!v.listed || v.start != first.start) {
+		if v := &c.versions[i]; v.at > from && v.at <= until && (!v.listed || v.start != first.start || v.env != first.env) {
 			return false
 		}
 	}
 	return true
+}
+
+// wasListed reports whether a conversation was listed at any time from one moment
+// to another.
+func (c *told) wasListed(from, until extract.Second) bool {
+	if v := c.as(from); v != nil && v.listed {
+		return true
+	}
+	return slices.ContainsFunc(c.versions, func(v version) bool { return v.at > from && v.at <= until && v.listed })
 }
 
 // json is a version as the source answers it.
@@ -112,7 +123,9 @@ func (c *told) json(v *version, hideTurns, hideMetrics bool) []byte {
 
 // rows is what is to be stored of a version that is shown whole.
 func (c *told) rows(v *version) *warehouse.Rows {
-	rows, _, err := transform.Rows(polyai.Value(c.json(v, false, false)), &modelRules)
+	rules := modelRules
+	rules.Environment = v.env
+	rows, _, err := transform.Rows(polyai.Value(c.json(v, false, false)), &rules)
 	if err != nil {
 		panic(fmt.Sprintf("the made-up source answers what cannot be read: %v", err))
 	}
@@ -140,8 +153,9 @@ func contentOf[S ~string](text S) (content int) {
 }
 
 // unitError says what is wrong with stored rows by themselves, as a version of
-// a conversation of which parts may have been kept when they were hidden.
-func (c *told) unitError(stored *warehouse.Rows, now extract.Second) string {
+// a conversation of which parts may have been kept when they were hidden; with a
+// twin, they may be the twin's.
+func (c *told) unitError(stored *warehouse.Rows, now extract.Second, twin bool) string {
 	s := &stored.Conversation
 	content := contentOf(s.Note)
 	v := c.content(content, now)
@@ -154,8 +168,14 @@ func (c *told) unitError(stored *warehouse.Rows, now extract.Second) string {
 	if s.ContentHash != stored.Hash() || s.TurnsLoaded != int64(len(stored.Turns)) {
 		return "the row does not describe its parts"
 	}
+	if twin && (isHidden(stored) || len(stored.Turns) == 0 || len(stored.Metrics) == 0) {
+		return ""
+	}
 	if wrong := c.turnsError(stored, v, now); wrong != "" {
 		return wrong
+	}
+	if twin {
+		return ""
 	}
 	return c.metricsError(stored, v)
 }

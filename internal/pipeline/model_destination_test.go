@@ -18,32 +18,51 @@ import (
 type store struct {
 	atOnce bool // what is staged is stored, as a database may; else with Publish only, as files
 
-	mu        sync.Mutex
-	rows      map[string]*warehouse.Rows
-	coverage  []load.Range
-	watermark warehouse.Timestamp
-	// watermarkAt is when the watermark moved, by our clock.
-	watermarkAt warehouse.Timestamp
+	mu    sync.Mutex
+	rows  map[string]*warehouse.Rows
+	feeds map[load.Feed]*storedFeed
 
-	shown bool // again, and the hidden days are to be read
-
-	pending map[load.StretchID][]*warehouse.Rows
+	pending map[load.StretchID][]*load.Batch
 	counts  map[load.StretchID]load.Counts
 	closed  map[load.StretchID]bool // published or abandoned
 	broken  []string                // what was done against the contract
 
 	// Of this run:
-	calls    int             // of Stage and Publish
-	end      ending          // how they fail
-	loss     loss            // of commits
-	lost     bool            // commits were
-	history  []moment        // what was stored at its beginning, and after each commit
-	dead     bool            // nothing that is done has an effect any more
-	settled  map[string]bool // conversations that were compared with what is stored,
-	written  map[string]bool // and of these, those that were written
-	missing  map[string]bool // newly called missing
-	revealed load.Revealed
+	calls   int             // of Stage and Publish
+	end     ending          // how they fail
+	loss    loss            // of commits
+	lost    bool            // commits were
+	history []moment        // what was stored at its beginning, and after each commit
+	dead    bool            // nothing that is done has an effect any more
+	settled map[string]bool // conversations that were compared with what is stored,
+	written map[string]bool // and of these, those that were written
+	missing map[string]bool // newly called missing
+	twice   int64           // ids that are listed with two starts
 }
+
+// storedFeed is what a store holds of a feed beside its rows.
+type storedFeed struct {
+	coverage  []load.Range
+	watermark warehouse.Timestamp
+	// watermarkAt is when the watermark moved, by our clock.
+	watermarkAt warehouse.Timestamp
+	shown       bool          // again, and the hidden days are to be read
+	revealed    load.Revealed // of this run
+}
+
+// of is what is stored of a feed.
+func (s *store) of(f load.Feed) *storedFeed {
+	if s.feeds == nil {
+		s.feeds = map[load.Feed]*storedFeed{}
+	}
+	if s.feeds[f] == nil {
+		s.feeds[f] = &storedFeed{}
+	}
+	return s.feeds[f]
+}
+
+// isOf reports whether a row is of a feed.
+func isOf(f load.Feed, r *warehouse.Rows) bool { return r.Conversation.Environment == f.Environment }
 
 // ending is a way in which the destination fails, or the process ends.
 type ending struct {
@@ -60,8 +79,12 @@ func (s *store) begin(e ending, l loss) {
 	s.calls, s.end, s.dead = 0, e, false
 	s.loss, s.lost, s.history = l, false, nil
 	s.remember()
-	s.pending, s.counts, s.closed = map[load.StretchID][]*warehouse.Rows{}, map[load.StretchID]load.Counts{}, map[load.StretchID]bool{}
-	s.settled, s.written, s.missing, s.revealed = map[string]bool{}, map[string]bool{}, map[string]bool{}, load.Revealed{}
+	s.pending, s.counts, s.closed = map[load.StretchID][]*load.Batch{}, map[load.StretchID]load.Counts{}, map[load.StretchID]bool{}
+	s.twice = 0
+	s.settled, s.written, s.missing = map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, f := range s.feeds {
+		f.revealed = load.Revealed{}
+	}
 }
 
 // call counts a call, and tells whether it has its effect and how it is answered.
@@ -93,28 +116,63 @@ func (s *store) Stage(_ context.Context, b *load.Batch) error {
 	if !effect {
 		return err
 	}
-	s.pending[b.Stretch] = append(s.pending[b.Stretch], b.Rows...)
+	s.pending[b.Stretch] = append(s.pending[b.Stretch], b)
 	if s.atOnce {
-		s.settle(b.Stretch)
+		s.settle(b.Stretch, b.Feed)
 		s.remember()
 	}
 	return err
 }
 
-// settle stores what is pending of a stretch.
-func (s *store) settle(id load.StretchID) {
-	counts := s.counts[id]
-	staged := len(s.pending[id])
-	newest := load.Newest(s.pending[id])
+// newest are the conversations of the pending batches, one an id. What moved
+// stands before the start that it left.
+func (s *store) newest(id load.StretchID, counts *load.Counts) (newest []*warehouse.Rows, of map[*warehouse.Rows]*load.Batch) {
+	left, staged := map[string]load.Place{}, 0
+	for _, b := range s.pending[id] {
+		maps.Copy(left, b.Moved)
+	}
+	of = map[*warehouse.Rows]*load.Batch{}
+	for _, b := range s.pending[id] {
+		for _, r := range b.Rows {
+			of[r] = b
+			staged++
+			if c := &r.Conversation; left[c.ConversationID] != load.PlaceOf(c) {
+				newest = append(newest, r)
+			}
+		}
+	}
+	newest, others := load.Newest(newest)
 	counts.Unchanged += int64(staged - len(newest))
+	counts.OtherStarts = append(counts.OtherStarts, others...)
+	return newest, of
+}
+
+// otherStarts are those of what is pending and of what was stored of it.
+func (s *store) otherStarts(id load.StretchID) []load.OtherStart {
+	counts := load.Counts{OtherStarts: slices.Clone(s.counts[id].OtherStarts)}
+	newest, of := s.newest(id, &counts)
+	for _, in := range newest {
+		if stored := s.rows[in.Conversation.ConversationID]; stored != nil {
+			c := &stored.Conversation
+			of[in].Replaces(modelEnvironments, &in.Conversation, load.PlaceOf(c), c.MissingSince.Valid, &counts)
+		}
+	}
+	return counts.OtherStarts
+}
+
+// settle stores what is pending of a stretch.
+func (s *store) settle(id load.StretchID, feed load.Feed) {
+	counts := s.counts[id]
+	newest, of := s.newest(id, &counts)
 	var reveals load.Reveals
 	before := maps.Clone(s.rows)
+	maps.DeleteFunc(before, func(_ string, r *warehouse.Rows) bool { return !isOf(feed, r) })
 	for _, in := range newest {
-		s.write(in, &counts, &reveals)
+		s.write(of[in], in, &counts, &reveals)
 	}
 	revealed, _ := reveals.Count(dayShows(before, showsTurns), dayShows(before, showsMetrics))
 	counts.Add(load.Counts{Revealed: revealed})
-	s.shown = s.shown || revealed.Any()
+	s.of(feed).shown = s.of(feed).shown || revealed.Any()
 	delete(s.pending, id)
 	s.counts[id] = counts
 }
@@ -142,12 +200,15 @@ func midnightOf(r *warehouse.Rows) warehouse.Timestamp {
 func showsTurns(r *warehouse.Rows) bool   { return len(r.Turns) > 0 && !isHidden(r) }
 func showsMetrics(r *warehouse.Rows) bool { return len(r.Metrics) > 0 }
 
-func (s *store) write(in *warehouse.Rows, counts *load.Counts, reveals *load.Reveals) {
+func (s *store) write(b *load.Batch, in *warehouse.Rows, counts *load.Counts, reveals *load.Reveals) {
 	id := in.Conversation.ConversationID
 	stored := s.rows[id]
-	if stored != nil && !load.Outranks([]string{"live"}, in.Conversation.Environment, stored.Conversation.Environment) {
-		counts.Unchanged++
-		return
+	if stored != nil {
+		c := &stored.Conversation
+		if !b.Replaces(modelEnvironments, &in.Conversation, load.PlaceOf(c), c.MissingSince.Valid, counts) {
+			counts.Unchanged++
+			return
+		}
 	}
 	s.settled[id] = true
 	switch write := load.Reconcile(in, stored, settledAt, ""); {
@@ -175,22 +236,31 @@ func (s *store) Publish(_ context.Context, st *load.Stretch) (load.Counts, error
 	if !effect {
 		return load.Counts{}, err
 	}
-	s.settle(st.ID)
+	if err := st.Unjudged(s.otherStarts(st.ID)); err != nil {
+		return load.Counts{}, err
+	}
+	s.settle(st.ID, st.Feed)
 	s.closed[st.ID] = true
-	s.shown = s.shown && !st.HiddenRead
+	feed := s.of(st.Feed)
+	feed.shown = feed.shown && !st.HiddenRead
 	counts := s.counts[st.ID]
+	for _, d := range st.Drift {
+		if d.Kind == load.DriftIDTwice {
+			s.twice += d.Count
+		}
+	}
 	for _, k := range st.Missing {
 		s.vanish(k, st, &counts)
 	}
 	if st.Coverage != nil {
-		s.revealed.Transcripts += counts.Revealed.Transcripts
-		s.revealed.Metrics += counts.Revealed.Metrics
-		s.coverage = slices.Clone(st.Coverage)
-		if st.Watermark > s.watermark || st.CorrectWatermark && st.Watermark != s.watermark {
+		feed.revealed.Transcripts += counts.Revealed.Transcripts
+		feed.revealed.Metrics += counts.Revealed.Metrics
+		feed.coverage = slices.Clone(st.Coverage)
+		if st.Watermark > feed.watermark || st.CorrectWatermark && st.Watermark != feed.watermark {
 			if !st.CorrectWatermark {
-				st.At = max(st.At, s.watermarkAt)
+				st.At = max(st.At, feed.watermarkAt)
 			}
-			s.watermark, s.watermarkAt = st.Watermark, st.At
+			feed.watermark, feed.watermarkAt = st.Watermark, st.At
 		}
 	}
 	s.remember()
@@ -202,7 +272,7 @@ func (s *store) Publish(_ context.Context, st *load.Stretch) (load.Counts, error
 
 func (s *store) vanish(k load.Key, st *load.Stretch, counts *load.Counts) {
 	stored := s.rows[k.ID]
-	if stored == nil || stored.Conversation.StartedAt != k.StartedAt {
+	if stored == nil || stored.Conversation.StartedAt != k.StartedAt || !isOf(st.Feed, stored) {
 		return
 	}
 	switch {
@@ -230,13 +300,18 @@ func (s *store) Abandon(_ context.Context, id load.StretchID) (load.Counts, erro
 func (s *store) State(_ context.Context, feeds []load.Feed) (map[load.Feed]load.FeedState, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	state := load.FeedState{Coverage: slices.Clone(s.coverage), Watermark: s.watermark, WatermarkAt: s.watermarkAt, Revealed: s.shown}
-	for _, r := range s.sorted() {
-		if c := &r.Conversation; r.IsOpen() && !c.MissingSince.Valid {
-			state.Open = append(state.Open, load.OpenConversation{ID: c.ConversationID, StartedAt: c.StartedAt})
+	states := map[load.Feed]load.FeedState{}
+	for _, f := range feeds {
+		feed := s.of(f)
+		state := load.FeedState{Coverage: slices.Clone(feed.coverage), Watermark: feed.watermark, WatermarkAt: feed.watermarkAt, Revealed: feed.shown}
+		for _, r := range s.sorted() {
+			if c := &r.Conversation; isOf(f, r) && r.IsOpen() && !c.MissingSince.Valid {
+				state.Open = append(state.Open, load.OpenConversation{ID: c.ConversationID, StartedAt: c.StartedAt})
+			}
 		}
+		states[f] = state
 	}
-	return map[load.Feed]load.FeedState{feeds[0]: state}, nil
+	return states, nil
 }
 
 // sorted is what is stored, by start and id.
@@ -250,23 +325,28 @@ func (s *store) sorted() (rows []*warehouse.Rows) {
 	return rows
 }
 
-func (s *store) Keys(_ context.Context, _ load.Feed, from, until warehouse.Timestamp) (keys []load.Key, err error) {
+func (s *store) Keys(_ context.Context, f load.Feed, from, until warehouse.Timestamp) (keys []load.Key, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.sorted() {
-		if c := &r.Conversation; from <= c.StartedAt && c.StartedAt < until {
+		if c := &r.Conversation; isOf(f, r) && from <= c.StartedAt && c.StartedAt < until {
 			keys = append(keys, load.Key{ID: c.ConversationID, StartedAt: c.StartedAt, Missing: c.MissingSince.Valid})
 		}
 	}
 	return keys, nil
 }
 
-func (s *store) HiddenDays(_ context.Context, _ load.Feed, parts load.Parts) (days []warehouse.Timestamp, err error) {
+func (s *store) HiddenDays(_ context.Context, f load.Feed, parts load.Parts) (days []warehouse.Timestamp, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	of := maps.Clone(s.rows)
+	maps.DeleteFunc(of, func(_ string, r *warehouse.Rows) bool { return !isOf(f, r) })
 	for _, r := range s.sorted() {
+		if !isOf(f, r) {
+			continue
+		}
 		day := midnightOf(r)
-		if measured, _ := dayShows(s.rows, showsMetrics)(day); parts.Transcripts && isHidden(r) || parts.Metrics && !measured {
+		if measured, _ := dayShows(of, showsMetrics)(day); parts.Transcripts && isHidden(r) || parts.Metrics && !measured {
 			days = append(days, day)
 		}
 	}

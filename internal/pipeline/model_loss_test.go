@@ -3,7 +3,6 @@ package pipeline
 import (
 	"errors"
 	"maps"
-	"slices"
 
 	"pgregory.net/rapid"
 
@@ -22,24 +21,27 @@ var errLostCommits = errors.New("the made-up destination has lost commits")
 
 // moment is what was stored after a commit.
 type moment struct {
-	rows        map[string]*warehouse.Rows
-	coverage    []load.Range
-	watermark   warehouse.Timestamp
-	watermarkAt warehouse.Timestamp
-	shown       bool
+	rows  map[string]*warehouse.Rows
+	feeds map[load.Feed]storedFeed
 }
 
 // remember keeps what is stored now, for a loss.
 func (s *store) remember() {
-	s.history = append(s.history, moment{maps.Clone(s.rows), slices.Clone(s.coverage), s.watermark, s.watermarkAt, s.shown})
+	feeds := map[load.Feed]storedFeed{}
+	for f, stored := range s.feeds {
+		feeds[f] = *stored
+	}
+	s.history = append(s.history, moment{maps.Clone(s.rows), feeds})
 }
 
 // forget takes back the last commits of the last run.
 func (s *store) forget(commits int) {
 	s.history = s.history[:max(len(s.history)-commits, 1)]
 	m := s.history[len(s.history)-1]
-	s.rows, s.coverage, s.shown = maps.Clone(m.rows), slices.Clone(m.coverage), m.shown
-	s.watermark, s.watermarkAt = m.watermark, m.watermarkAt
+	s.rows = maps.Clone(m.rows)
+	for f, stored := range s.feeds {
+		*stored = m.feeds[f]
+	}
 }
 
 // loses has a loss happen when it is time for it.

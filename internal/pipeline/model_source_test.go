@@ -67,6 +67,7 @@ type trouble struct {
 	// The requests that are down; downEnd 0: none, below 0: to the run's end.
 	downAt, downEnd int
 	broken          extract.Span   // what is asked of it is refused, and nothing else
+	brokenIn        string         // what is asked of this environment is refused
 	tick            extract.Second // time that passes with a request
 	stopAt          int            // the request at which the run is told to stop; 0: none
 	stop            context.CancelFunc
@@ -132,7 +133,7 @@ func (s *scripted) answer(h http.Header, r *http.Request) (status int, body []by
 		s.trouble.stop()
 	}
 	kind, cursor := s.trouble.of(s.requests), cmp.Or(r.URL.Query().Get("cursor"), r.URL.Query().Get("offset"))
-	if !s.trouble.broken.Intersect(asked(r)).Empty() {
+	if !s.trouble.broken.Intersect(asked(r)).Empty() || s.trouble.brokenIn == r.URL.Query().Get("client_env") {
 		return http.StatusUnprocessableEntity, []byte(`{"message":"made-up trouble"}`)
 	}
 	switch kind {
@@ -196,7 +197,7 @@ func (s *scripted) page(r *http.Request) (page []*told, next string) {
 	var found []*told
 	for _, c := range s.conversations {
 		v := c.as(s.clock)
-		if v == nil || !v.listed {
+		if v == nil || !v.listed || v.env != q.Get("client_env") {
 			continue
 		}
 		outside := v.start < from || v.start > until || s.habits.exclusive && (v.start == from || v.start == until)

@@ -28,7 +28,8 @@ func drawSettings(t *rapid.T) settings {
 	return settings{
 		habits: habits{exclusive: rapid.Bool().Draw(t, "exclusive"), overlap: rapid.Bool().Draw(t, "overlap"),
 			offset: rapid.Bool().Draw(t, "offset"), lowered: rapid.Bool().Draw(t, "lowered")},
-		atOnce: rapid.Bool().Draw(t, "at once"), deleteMissing: rapid.Bool().Draw(t, "delete missing"),
+		environments: rapid.SampledFrom([]int{1, 1, 2}).Draw(t, "environments"),
+		atOnce:       rapid.Bool().Draw(t, "at once"), deleteMissing: rapid.Bool().Draw(t, "delete missing"),
 		pageSize: rapid.IntRange(2, 6).Draw(t, "page size"), parallel: rapid.SampledFrom([]int{1, 1, 4}).Draw(t, "parallel"),
 		openAge: rapid.SampledFrom([]time.Duration{7 * 24 * time.Hour, 30 * time.Hour}).Draw(t, "open age"),
 		limit:   rapid.SampledFrom([]MissingLimit{{Share: 0.1, AtLeast: 20}, {Share: 0.5, AtLeast: 1}}).Draw(t, "limit"),
@@ -43,18 +44,20 @@ func drawSettings(t *rapid.T) settings {
 // steps are what may happen.
 func (w *world) steps() map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
-		"arrive":       w.drawArrivals,
-		"arrive more":  w.drawArrivals,
-		"edit":         w.onOne(isListed, func(_ *rapid.T, c *told) { w.edit(c) }),
-		"delete turn":  w.onOne(isListed, func(t *rapid.T, c *told) { w.deleteTurn(c, rapid.Bool().Draw(t, "counted")) }),
-		"count zero":   w.onOne(isListed, func(_ *rapid.T, c *told) { w.countZero(c) }),
-		"move":         w.onOne(isListed, func(t *rapid.T, c *told) { w.move(c, w.drawStart(t)) }),
-		"vanish":       w.onOne(isListed, func(_ *rapid.T, c *told) { w.setListed(c, false) }),
-		"come back":    w.onOne(isGone, func(_ *rapid.T, c *told) { w.setListed(c, true) }),
-		"hide":         func(t *rapid.T) { w.hide(rapid.Bool().Draw(t, "turns"), rapid.Bool().Draw(t, "metrics")) },
-		"show":         func(*rapid.T) { w.hide(false, false) },
-		"pass minutes": func(t *rapid.T) { w.source.clock += aMinute * extract.Second(rapid.IntRange(1, 90).Draw(t, "minutes")) },
-		"pass hours":   func(t *rapid.T) { w.source.clock += anHour * extract.Second(rapid.IntRange(1, 40).Draw(t, "hours")) },
+		"arrive":           w.drawArrivals,
+		"arrive more":      w.drawArrivals,
+		"edit":             w.onOne(isListed, func(_ *rapid.T, c *told) { w.edit(c) }),
+		"delete turn":      w.onOne(isListed, func(t *rapid.T, c *told) { w.deleteTurn(c, rapid.Bool().Draw(t, "counted")) }),
+		"count zero":       w.onOne(isListed, func(_ *rapid.T, c *told) { w.countZero(c) }),
+		"move":             w.onOne(isListed, func(t *rapid.T, c *told) { w.move(c, w.drawStart(t)) }),
+		"two ids":          w.onOne(isListed, func(t *rapid.T, c *told) { w.arriveTwice(c, w.drawStart(t), rapid.IntRange(0, 3).Draw(t, "turns")) }),
+		"move environment": w.onOne(isListed, func(_ *rapid.T, c *told) { w.moveEnvironment(c) }),
+		"vanish":           w.onOne(isListed, func(_ *rapid.T, c *told) { w.setListed(c, false) }),
+		"come back":        w.onOne(isGone, func(_ *rapid.T, c *told) { w.setListed(c, true) }),
+		"hide":             func(t *rapid.T) { w.hide(rapid.Bool().Draw(t, "turns"), rapid.Bool().Draw(t, "metrics")) },
+		"show":             func(*rapid.T) { w.hide(false, false) },
+		"pass minutes":     func(t *rapid.T) { w.source.clock += aMinute * extract.Second(rapid.IntRange(1, 90).Draw(t, "minutes")) },
+		"pass hours":       func(t *rapid.T) { w.source.clock += anHour * extract.Second(rapid.IntRange(1, 40).Draw(t, "hours")) },
 		"start earlier": func(t *rapid.T) {
 			w.start = max(w.start-anHour*extract.Second(rapid.IntRange(1, 30).Draw(t, "hours")), modelBegin)
 		},
@@ -88,7 +91,8 @@ func (w *world) onOne(which func(*version) bool, step func(*rapid.T, *told)) fun
 
 func (w *world) drawArrivals(t *rapid.T) {
 	for range rapid.IntRange(1, 6).Draw(t, "arrivals") {
-		w.arrive(w.drawStart(t), rapid.IntRange(0, 3).Draw(t, "turns"), drawWhile(t, "delay"), drawWhile(t, "length"))
+		env := w.feeds()[rapid.IntRange(0, len(w.feeds())-1).Draw(t, "environment")].Environment
+		w.arriveIn(env, w.drawStart(t), rapid.IntRange(0, 3).Draw(t, "turns"), drawWhile(t, "delay"), drawWhile(t, "length"))
 	}
 }
 

@@ -33,6 +33,7 @@ type world struct {
 // settings are what does not change in a sequence.
 type settings struct {
 	habits
+	environments  int // 1 unless set
 	atOnce        bool
 	deleteMissing bool
 	pageSize      int
@@ -49,8 +50,10 @@ type clocks struct{ source, local extract.Second }
 // The made-up history may begin here; the clock stands some days later at first.
 var (
 	modelBegin = extract.SecondOf(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
-	modelFeed  = load.Feed{ProjectID: modelRules.ProjectID, Environment: modelRules.Environment}
 )
+
+// modelEnvironments are those of the made-up project, as configured.
+var modelEnvironments = []string{"live", "sandbox"}
 
 const (
 	aMinute = extract.Second(60)
@@ -96,7 +99,7 @@ func (w *world) tick() extract.Second {
 // plan adds a conversation that is open and starts in the future.
 func (w *world) plan(start, length extract.Second) {
 	at := w.tick()
-	first := version{at: at, content: 1, start: warehouse.TimestampOf(start.Time()), listed: true, open: true}
+	first := version{at: at, content: 1, start: warehouse.TimestampOf(start.Time()), env: modelRules.Environment, listed: true, open: true}
 	last := first
 	last.at, last.content, last.open = at+length, 2, false
 	w.source.conversations = append(w.source.conversations,
@@ -106,8 +109,12 @@ func (w *world) plan(start, length extract.Second) {
 // arrive adds a conversation that becomes visible after a delay, and ends a
 // while after that; after 0 it has ended when it is first seen.
 func (w *world) arrive(start warehouse.Timestamp, turns int, delay, length extract.Second) {
+	w.arriveIn("live", start, turns, delay, length)
+}
+
+func (w *world) arriveIn(env string, start warehouse.Timestamp, turns int, delay, length extract.Second) {
 	visible := w.tick() + delay
-	first := version{at: visible, content: 1, start: start, listed: true, turns: turns, numTurns: turns, open: length > 0}
+	first := version{at: visible, content: 1, start: start, env: env, listed: true, turns: turns, numTurns: turns, open: length > 0}
 	c := &told{id: fmt.Sprintf("conversation-%d", len(w.source.conversations)), versions: []version{first}}
 	if length > 0 {
 		first.at, first.content, first.open = visible+length, 2, false
@@ -115,6 +122,46 @@ func (w *world) arrive(start warehouse.Timestamp, turns int, delay, length extra
 		c.versions = append(c.versions, first)
 	}
 	w.source.conversations = append(w.source.conversations, c)
+}
+
+// arriveTwice adds a second record with the id of another one.
+func (w *world) arriveTwice(c *told, start warehouse.Timestamp, turns int) {
+	if slices.ContainsFunc(w.withID(c.id), func(c *told) bool { return c.as(w.source.clock).start == start }) {
+		return
+	}
+	twin := version{at: w.tick(), content: 1, start: start, env: c.as(w.source.clock).env, listed: true, turns: turns, numTurns: turns}
+	w.source.conversations = append(w.source.conversations, &told{id: c.id, versions: []version{twin}})
+}
+
+// withID are the conversations with an id: one, unless it has twins.
+func (w *world) withID(id string) (found []*told) {
+	for _, c := range w.source.conversations {
+		if c.id == id && c.as(w.source.clock) != nil {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+// hasTwin reports whether there is more than one conversation with an id.
+func (w *world) hasTwin(id string) bool { return len(w.withID(id)) > 1 }
+
+// moveEnvironment makes the source list a conversation in another environment.
+func (w *world) moveEnvironment(c *told) {
+	if w.environments < 2 || w.hasTwin(c.id) {
+		return
+	}
+	c.change(w.tick(), func(v *version) {
+		v.env = modelEnvironments[1-slices.Index(modelEnvironments, v.env)]
+	})
+}
+
+// feeds are the feeds of the project.
+func (w *world) feeds() (feeds []load.Feed) {
+	for _, env := range modelEnvironments[:max(w.environments, 1)] {
+		feeds = append(feeds, load.Feed{ProjectID: modelRules.ProjectID, Environment: env})
+	}
+	return feeds
 }
 
 // visible is the conversations that are known to the source, in order.
@@ -147,6 +194,9 @@ func (w *world) countZero(c *told) {
 }
 
 func (w *world) move(c *told, to warehouse.Timestamp) {
+	if w.hasTwin(c.id) {
+		return // to the start of the other, at worst
+	}
 	c.change(w.tick(), func(v *version) { v.start = to })
 }
 
@@ -161,8 +211,10 @@ func (w *world) hide(turns, metrics bool) {
 
 // renewRules makes all that was read look as if it was read by older rules.
 func (w *world) renewRules() {
-	for i := range w.store.coverage {
-		w.store.coverage[i].Shape = "older"
+	for _, f := range w.store.feeds {
+		for i := range f.coverage {
+			f.coverage[i].Shape = "older"
+		}
 	}
 }
 
@@ -178,20 +230,27 @@ type attempt struct {
 
 // troubled reports whether the run may end early.
 func (a *attempt) troubled() bool {
-	return len(a.trouble.at) > 0 || !a.broken.Empty() || a.downEnd != 0 || a.stopAt > 0 || a.ending.at > 0 || a.loss.at > 0
+	return len(a.trouble.at) > 0 || !a.broken.Empty() || a.brokenIn != "" || a.downEnd != 0 || a.stopAt > 0 || a.ending.at > 0 || a.loss.at > 0
 }
 
 func (w *world) options(a *attempt) Options {
 	stats := &extract.Stats{}
-	reader := &extract.Reader{
-		Source: w.client, AccountID: modelRules.AccountID, ProjectID: modelRules.ProjectID, Environment: modelRules.Environment,
-		PageSize: w.pageSize, Budget: extract.NewBudget(extract.BudgetOptions{PerSecond: noLimit}), Slots: semaphore.NewWeighted(int64(w.parallel)), Walks: semaphore.NewWeighted(int64(w.parallel)), Stats: stats, Backoff: time.Microsecond,
+	budget, slots := extract.NewBudget(extract.BudgetOptions{PerSecond: noLimit}), semaphore.NewWeighted(int64(w.parallel))
+	var feeds []Feed
+	for _, f := range w.feeds() {
+		reader := &extract.Reader{
+			Source: w.client, AccountID: modelRules.AccountID, ProjectID: f.ProjectID, Environment: f.Environment,
+			PageSize: w.pageSize, Budget: budget, Slots: slots, Walks: semaphore.NewWeighted(int64(w.parallel)), Stats: stats, Backoff: time.Microsecond,
+		}
+		rules := modelRules
+		rules.Environment = f.Environment
+		feeds = append(feeds, Feed{Feed: f, Reader: reader, Rules: rules, Start: w.start})
 	}
 	if a.lookback == nil {
 		a.lookback = w.lookback
 	}
 	return Options{
-		Feeds:       []Feed{{Feed: modelFeed, Reader: reader, Rules: modelRules, Start: w.start}},
+		Feeds:       feeds,
 		Destination: w.store, Owner: load.Owner{RunID: fmt.Sprintf("run-%d", w.runs)}, Stats: stats,
 		Backfill: a.backfill, Lookback: a.lookback, OpenAgeLimit: w.openAge, DeleteMissing: w.deleteMissing,
 		MissingLimit: w.limit, Repairs: a.repairs,
@@ -216,7 +275,12 @@ func (w *world) earliest(o *outcome) extract.Second {
 
 // standing is what the destination held before a run.
 type standing struct {
-	rows      map[string]*warehouse.Rows
+	rows  map[string]*warehouse.Rows
+	feeds map[load.Feed]feedStanding
+}
+
+// feedStanding is what it held of a feed.
+type feedStanding struct {
 	coverage  []extract.Covered
 	watermark extract.Second
 	open      []load.OpenConversation
@@ -224,7 +288,7 @@ type standing struct {
 }
 
 // now is the upper end of the last run that succeeded, by its coverage.
-func (s standing) now() extract.Second {
+func (s feedStanding) now() extract.Second {
 	if len(s.coverage) == 0 {
 		return 0
 	}
@@ -232,13 +296,17 @@ func (s standing) now() extract.Second {
 }
 
 func (w *world) standing() standing {
-	state, err := w.store.State(context.Background(), []load.Feed{modelFeed})
+	states, err := w.store.State(context.Background(), w.feeds())
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	s := standing{rows: map[string]*warehouse.Rows{}, coverage: covered(state[modelFeed].Coverage), open: state[modelFeed].Open, revealed: state[modelFeed].Revealed}
-	if at := state[modelFeed].Watermark; at != 0 {
-		s.watermark = extract.SecondOf(at.Time())
+	s := standing{rows: map[string]*warehouse.Rows{}, feeds: map[load.Feed]feedStanding{}}
+	for f, state := range states {
+		feed := feedStanding{coverage: covered(state.Coverage), open: state.Open, revealed: state.Revealed}
+		if at := state.Watermark; at != 0 {
+			feed.watermark = extract.SecondOf(at.Time())
+		}
+		s.feeds[f] = feed
 	}
 	for id, r := range w.store.rows {
 		s.rows[id] = r
@@ -282,16 +350,21 @@ func (w *world) settle() {
 // confirm says of all that is stored and not listed that it is gone, as `verify
 // --repair` does.
 func (w *world) confirm() {
-	repair := Repair{}
-	for id, r := range w.store.rows {
-		if v := w.find(id).as(w.source.clock); !v.listed && !r.Conversation.MissingSince.Valid {
-			repair.Gone = append(repair.Gone, load.Key{ID: id, StartedAt: r.Conversation.StartedAt})
+	repairs, gone := map[load.Feed]Repair{}, map[string]bool{}
+	for _, f := range w.feeds() {
+		var repair Repair
+		for id, r := range w.store.rows {
+			listed := slices.ContainsFunc(w.withID(id), func(c *told) bool { return c.as(w.source.clock).listed })
+			if isOf(f, r) && !listed && !r.Conversation.MissingSince.Valid {
+				repair.Gone, gone[id] = append(repair.Gone, load.Key{ID: id, StartedAt: r.Conversation.StartedAt}), true
+			}
 		}
+		repairs[f] = repair
 	}
-	w.run(attempt{repairs: map[load.Feed]Repair{modelFeed: repair}})
-	for _, k := range repair.Gone {
-		if r := w.store.rows[k.ID]; r != nil && !r.Conversation.MissingSince.Valid {
-			w.fail("%s is not called missing though it is confirmed", k.ID)
+	w.run(attempt{repairs: repairs})
+	for id := range gone {
+		if r := w.store.rows[id]; r != nil && !r.Conversation.MissingSince.Valid {
+			w.fail("%s is not called missing though it is confirmed", id)
 		}
 	}
 }
@@ -301,15 +374,19 @@ func (w *world) confirm() {
 func (w *world) inEveryDay() {
 	for from := w.start; from < w.source.clock-10; from = from - from%aDay + aDay {
 		until := min(from-from%aDay+aDay, w.source.clock-1)
-		w.arrive(warehouse.TimestampOf((from + (until-from)/2).Time()), 1, 0, 0)
+		for _, f := range w.feeds() {
+			w.arriveIn(f.Environment, warehouse.TimestampOf((from + (until-from)/2).Time()), 1, 0, 0)
+		}
 	}
 }
 
 // edges are seconds at which something may go wrong by one.
 func (w *world) edges() []extract.Second {
 	edges := []extract.Second{w.start, w.source.clock - 1, w.source.clock - w.source.clock%aDay}
-	for _, c := range covered(w.store.coverage) {
-		edges = append(edges, c.From, c.Until)
+	for _, f := range w.feeds() {
+		for _, c := range covered(w.store.of(f).coverage) {
+			edges = append(edges, c.From, c.Until)
+		}
 	}
 	for _, r := range w.store.sorted() {
 		edges = append(edges, extract.SecondOf(r.Conversation.StartedAt.Time()))

@@ -65,10 +65,18 @@ func (f *feedRun) replay(ctx context.Context) error {
 		_, abandoned := f.writer.Abandon(context.WithoutCancel(ctx), p.st.id)
 		return errors.Join(err, abandoned)
 	}
-	counts, err := f.writer.Publish(ctx, &load.Stretch{
+	out := &load.Stretch{
 		ID: p.st.id, Feed: p.st.feed, RunID: f.Owner.RunID, At: p.st.at,
 		Resolved: p.resolved, Rejects: p.refused, Drift: slices.Collect(maps.Values(p.st.drift)),
-	})
+	}
+	counts, err := f.writer.Publish(ctx, out)
+	if earlier := (*load.EarlierStartsError)(nil); errors.As(err, &earlier) {
+		out.Judged = map[string]warehouse.Timestamp{}
+		for _, o := range earlier.Earlier { // what is stored is newer
+			out.Judged[o.ID] = max(out.Judged[o.ID], o.Stored)
+		}
+		counts, err = f.writer.Publish(ctx, out)
+	}
 	if err != nil {
 		return err
 	}

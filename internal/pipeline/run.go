@@ -213,16 +213,15 @@ func (r *run) do(ctx context.Context) error {
 	r.stages = startStages(ctx, stop, r.writer, r.TransformWorkers, r.LoadWorkers)
 	r.Progress.stages.Store(r.stages)
 	defer r.Progress.stages.Store(nil)
-	var feeds sync.WaitGroup
-	for i := range r.Feeds {
-		feed := r.newFeedRun(&r.Feeds[i], states[r.Feeds[i].Feed])
-		feeds.Go(func() {
-			if err := feed.do(ctx); err != nil {
+	var projects sync.WaitGroup
+	for _, feeds := range r.byProject(states) {
+		projects.Go(func() {
+			if err := readProject(ctx, feeds, stop); err != nil {
 				stop(err)
 			}
 		})
 	}
-	feeds.Wait()
+	projects.Wait()
 	r.stages.close()
 	return errors.Join(context.Cause(ctx), r.describeFeeds(context.WithoutCancel(ctx)))
 }

@@ -118,7 +118,7 @@ func (s *stages) load(ctx context.Context) {
 func (s *stages) stage(ctx context.Context, w work) (err error) {
 	defer extract.Caught(&err)
 	return s.writer.Stage(ctx, &load.Batch{
-		Stretch: w.stretch.id, Feed: w.stretch.feed, Rows: w.rows, LiveSince: w.stretch.liveSince, Rewrite: w.stretch.rewrite,
+		Stretch: w.stretch.id, Feed: w.stretch.feed, Rows: w.rows, LiveSince: w.stretch.liveSince, Rewrite: w.stretch.rewrite, Moved: w.stretch.moved,
 		Refuse: func(r *warehouse.Rows, reason string) { w.stretch.refuse(w.source[r], r, reason) },
 	})
 }
@@ -133,8 +133,10 @@ type stretch struct {
 	runID     string
 	at        warehouse.Timestamp
 	liveSince warehouse.Timestamp
-	rewrite   bool        // write anew whatever is stored
-	shows     atomic.Bool // a transcript or metrics
+	rewrite   bool                           // write anew whatever is stored
+	judged    map[string]warehouse.Timestamp // see [load.Stretch]
+	moved     map[string]load.Place          // see [load.Batch]
+	shows     atomic.Bool                    // a transcript or metrics
 	// hiddenRead settles that what was hidden is shown again.
 	hiddenRead bool
 	vanished   *vanished      // told what was answered; nil: nothing is stored yet
@@ -183,7 +185,7 @@ func rowsOf(v polyai.Value, rules *transform.Options) (r *warehouse.Rows, drift 
 // saw notes that a conversation was answered.
 func (st *stretch) saw(id string, start warehouse.Timestamp) {
 	if st.vanished != nil {
-		st.vanished.saw(id, extract.SecondOf(start.Time()))
+		st.vanished.saw(id, start)
 	}
 }
 
@@ -194,7 +196,7 @@ func (st *stretch) reject(v polyai.Value, err error) {
 	if errors.As(err, &reject) {
 		r.Reason, r.ConversationID = reject.Reason, warehouse.Text(reject.ID)
 		r.StartedAt = warehouse.Null[warehouse.Timestamp]{V: warehouse.Timestamp(reject.StartedAt.V), Valid: reject.StartedAt.Valid}
-		st.saw(reject.ID, r.StartedAt.V) // a reject is listed, too
+		st.saw(reject.ID, r.StartedAt.V) // a reject is listed, too; without a start it is anyStart
 	}
 	st.addReject(v, r)
 }

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"sync"
 
@@ -16,10 +17,12 @@ import (
 // day by day, since a conversation may have moved into another stretch.
 type vanished struct {
 	mu       sync.Mutex
-	answered map[uint64]struct{} // hashes of the ids that this run was answered
+	answered map[uint64]warehouse.Timestamp // latest starts that this run was answered, by the hash of the id
 	days     map[extract.Second]*dayRead
 	keys     int        // that are kept of all days
 	lost     []load.Key // open conversations that are not listed where they started
+	// elsewhere are listed in another environment, or may be.
+	elsewhere map[load.Key]bool
 }
 
 func idHash(id string) uint64 {
@@ -28,15 +31,25 @@ func idHash(id string) uint64 {
 	return h.Sum64()
 }
 
-// saw remembers that the source lists a conversation, whether it can be read or not.
-func (v *vanished) saw(id string, start extract.Second) {
+// saw remembers that the source lists a conversation, whether it can be read
+// ([anyStart]) or not.
+func (v *vanished) saw(id string, start warehouse.Timestamp) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.answered == nil {
-		v.answered = map[uint64]struct{}{}
+	v.answered = orMake(v.answered)
+	hash := idHash(id)
+	if latest, listed := v.answered[hash]; !listed || start > latest {
+		v.answered[hash] = start
 	}
-	v.answered[idHash(id)] = struct{}{}
-	v.day(start).answered = true
+	v.day(extract.SecondOf(start.Time())).answered = true
+}
+
+// latest is the latest start with which this run was answered an id.
+func (v *vanished) latest(id string) (start warehouse.Timestamp, listed bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	start, listed = v.answered[idHash(id)]
+	return start, listed
 }
 
 // look compares what is stored in a stretch that was read to its last page
@@ -65,7 +78,23 @@ func (v *vanished) look(stored []load.Key) {
 
 func (v *vanished) isListed(k load.Key) bool {
 	_, listed := v.answered[idHash(k.ID)]
-	return listed
+	return listed || v.elsewhere[k]
+}
+
+// unlisted are the stored conversations that were not listed where they are
+// stored, nor anywhere else in this feed.
+func (v *vanished) unlisted() (keys []load.Key) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, start := range slices.Sorted(maps.Keys(v.days)) {
+		keys = append(keys, v.days[start].gone...)
+	}
+	for _, k := range v.lost {
+		if !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	return slices.DeleteFunc(keys, v.isListed)
 }
 
 // add takes in open conversations that were not listed where they started.
@@ -116,23 +145,40 @@ func (f *feedRun) lookForLost(read []extract.Span) {
 	f.vanished.add(lost)
 }
 
-// publishVanished marks or deletes what the source no longer lists, as far as
-// that may be done without confirmation, and what a person confirmed.
+// publishVanished marks or deletes what the source no longer lists in any
+// environment, as far as that may be done without confirmation, and what a person
+// confirmed. It counts ids that the source lists with two starts.
 func (f *feedRun) publishVanished(ctx context.Context) error {
-	missing := append(f.judgeMissing(), f.Repairs[f.Feed.Feed].Gone...)
-	if len(missing) == 0 {
-		return nil
+	confirmed := slices.Clone(f.Repairs[f.Feed.Feed].Gone)
+	if err := f.lookElsewhere(ctx, confirmed); err != nil {
+		return err
+	}
+	missing := f.judgeMissing()
+	for _, k := range confirmed {
+		if !f.vanished.elsewhere[k] {
+			missing = append(missing, k)
+		}
 	}
 	st := f.newStretch(extract.Span{})
+	if err := f.judgeLater(ctx, st); err != nil {
+		return err
+	}
+	if len(missing)+len(st.drift) == 0 {
+		return nil
+	}
 	f.commits.Lock()
 	defer f.commits.Unlock()
 	counts, err := f.writer.Publish(ctx, &load.Stretch{
 		ID: st.id, Feed: st.feed, RunID: f.Owner.RunID, At: st.at, Missing: missing, DeleteMissing: f.DeleteMissing,
+		Drift: slices.Collect(maps.Values(st.drift)),
 	})
 	if err != nil {
 		return &destinationError{err}
 	}
 	f.report.add(counts, st)
+	if len(missing) == 0 {
+		return nil
+	}
 	f.Log.Info("the source no longer lists conversations that are stored",
 		"conversations", counts.Missing, "deleted", f.DeleteMissing)
 	return nil

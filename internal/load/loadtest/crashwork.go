@@ -101,6 +101,8 @@ func crashWork(ctx context.Context, dest load.Destination, run int) (err error) 
 		for _, rows := range [][]*warehouse.Rows{given[i][:half], given[i][half:]} {
 			staged := batch(st, rows)
 			staged.LiveSince = 1 // all of it is late
+			before := load.Place{Environment: Live, StartedAt: warehouse.TimestampOf(Noon)}
+			staged.Moved = map[string]load.Place{"to another day": before, "to another month": before}
 			if err := w.Stage(ctx, staged); err != nil {
 				return fmt.Errorf("Stage: %w", err)
 			}

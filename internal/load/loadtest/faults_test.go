@@ -101,6 +101,12 @@ const (
 	resolvesChanged   fault = "keeps the rejects of what is stored already"
 	resolvesAllFeeds  fault = "resolves what other feeds rejected of an id"
 	oldOverNew        fault = "puts what was seen before over what is newer"
+	lastStart         fault = "stores the start that is answered last"
+	neverAsks         fault = "drops earlier starts and says nothing"
+	judgesLate        fault = "covers a stretch whose starts are to be judged"
+	missingStays      fault = "keeps the place of what is missing"
+	movesNothing      fault = "keeps what moved away"
+	movesAll          fault = "replaces a place that was not left"
 	environmentsAlike fault = "does not count an id of two environments as drift"
 	forgetsTwice      fault = "does not count what comes twice"
 	doublesEvents     fault = "stores a doubled event again"
@@ -141,7 +147,7 @@ func (f fault) killed(o *load.Owner) warehouse.SyncRun {
 }
 
 // newest is load.Newest, or its opposite.
-func (f fault) newest(rows []*warehouse.Rows) []*warehouse.Rows {
+func (f fault) newest(rows []*warehouse.Rows) ([]*warehouse.Rows, []load.OtherStart) {
 	if f == firstStaged {
 		slices.Reverse(rows)
 	}

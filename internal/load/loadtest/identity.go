@@ -97,7 +97,7 @@ var identityChecks = []check{
 	{"twice in a stretch is once, the last", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		st := b.next(live("p"))
-		last := Conversation("p", "c-1", Noon.AddDate(0, 0, 1), Note("last"), Turns(1))
+		last := Conversation("p", "c-1", Noon, Note("last"), Turns(1))
 		b.stage(st, Conversation("p", "c-1", Noon, Turns(5)))
 		b.stage(st, last)
 		if counts := b.publish(st); counts.Inserted != 1 || counts.Updated+counts.Unchanged != 1 {

@@ -178,22 +178,21 @@ func (w *referenceWriter) Abandon(_ context.Context, st load.StretchID) (load.Co
 func (w *referenceWriter) Publish(_ context.Context, st *load.Stretch) (load.Counts, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var rows []*warehouse.Rows
-	of := map[*warehouse.Rows]*load.Batch{}
-	for _, b := range slices.Concat(w.staged[st.ID], w.staged[0]) {
-		rows = append(rows, b.Rows...)
-		for _, r := range b.Rows {
-			of[r] = b
+	rows, of := w.rowsOf(st.ID)
+	staged := len(rows)
+	rows, others := w.newest(rows, of)
+	if err := st.Unjudged(w.otherStarts(rows, of, others)); err != nil && w.fault != neverAsks {
+		if w.fault == judgesLate {
+			w.cover(st)
 		}
+		return load.Counts{}, err
 	}
 	delete(w.staged, st.ID)
 	if w.fault == coverageFirst {
 		w.cover(st)
 		w.saved()
 	}
-	counts := load.Counts{Rows: map[string]int64{}}
-	staged := len(rows)
-	rows = w.fault.newest(rows)
+	counts := load.Counts{Rows: map[string]int64{}, OtherStarts: others}
 	if w.fault != forgetsTwice {
 		counts.Unchanged = int64(staged - len(rows))
 	}
@@ -231,14 +230,11 @@ func (w *referenceWriter) put(in *warehouse.Rows, st *load.Stretch, b *load.Batc
 		return
 	}
 	stored := w.data.Conversations[key]
-	if stored != nil && stored.Conversation.Environment != c.Environment {
-		counts.Elsewhere++
-	}
-	if stored != nil && b.Outdated(&stored.Conversation) && w.fault != oldOverNew {
+	if stored != nil && !w.replaces(c, &stored.Conversation, b, counts) {
 		counts.Unchanged++
 		return
 	}
-	if stored != nil && !load.Outranks(w.environments[c.ProjectID], c.Environment, stored.Conversation.Environment) && w.fault != lastEnvironment {
+	if stored != nil && b.Outdated(&stored.Conversation) && w.fault != oldOverNew {
 		counts.Unchanged++
 		return
 	}

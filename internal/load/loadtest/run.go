@@ -26,7 +26,7 @@ func Run(t *testing.T, fresh func(testing.TB) Subject) {
 // checks are all of the suite's, theme by theme.
 func checks() []check {
 	return slices.Concat(
-		writingChecks, hiddenChecks, movingChecks, worklistChecks, identityChecks,
+		writingChecks, hiddenChecks, movingChecks, startChecks, worklistChecks, identityChecks,
 		valueChecks, sightingChecks, coveringChecks, owningChecks, volumeChecks,
 		missingChecks, revealedChecks, latenessChecks, rewritingChecks, archiveChecks, tellingChecks, resolvingChecks, inboxChecks,
 		dailyChecks, randomChecks, auditingChecks,

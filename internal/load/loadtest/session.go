@@ -26,6 +26,7 @@ type session struct {
 	// Of what is staged.
 	liveSince warehouse.Timestamp
 	rewrite   bool
+	staged    map[load.StretchID][]*warehouse.Rows
 }
 
 // live is the project's feed that most checks use.
@@ -58,7 +59,7 @@ func begin(t testing.TB, s Subject, run int, projects ...string) *session {
 	if err != nil {
 		t.Fatalf("Begin: %v", err)
 	}
-	b := &session{TB: t, subject: s, dest: dest, writer: writer, owner: owner, now: owner.Started}
+	b := &session{TB: t, subject: s, dest: dest, writer: writer, owner: owner, now: owner.Started, staged: map[load.StretchID][]*warehouse.Rows{}}
 	t.Cleanup(b.close)
 	registered := make([]load.Project, len(projects))
 	for i, p := range projects {
@@ -80,11 +81,18 @@ func (b *session) next(feed load.Feed) *load.Stretch {
 // stage stages copies of the rows as one batch.
 func (b *session) stage(st *load.Stretch, rows ...*warehouse.Rows) {
 	b.Helper()
+	b.stageMoved(st, nil, rows...)
+}
+
+// stageMoved stages conversations that moved away from places.
+func (b *session) stageMoved(st *load.Stretch, moved map[string]load.Place, rows ...*warehouse.Rows) {
+	b.Helper()
 	staged := batch(st, rows)
-	staged.LiveSince, staged.Rewrite = b.liveSince, b.rewrite
+	staged.LiveSince, staged.Rewrite, staged.Moved = b.liveSince, b.rewrite, moved
 	if err := b.writer.Stage(b.Context(), staged); err != nil {
 		b.Fatalf("Stage: %v", err)
 	}
+	b.staged[st.ID] = append(b.staged[st.ID], rows...)
 }
 
 func batch(st *load.Stretch, rows []*warehouse.Rows) *load.Batch {
@@ -95,13 +103,40 @@ func batch(st *load.Stretch, rows []*warehouse.Rows) *load.Batch {
 	return &load.Batch{Stretch: st.ID, Feed: st.Feed, Rows: copies}
 }
 
+// publish publishes a stretch. What was staged with an earlier start than is
+// stored has moved: it is staged again as such, and counted once.
 func (b *session) publish(st *load.Stretch) load.Counts {
 	b.Helper()
 	counts, err := b.writer.Publish(b.Context(), st)
+	var earlier *load.EarlierStartsError
+	again := 0
+	if errors.As(err, &earlier) {
+		again = b.move(st, earlier.Earlier)
+		counts, err = b.writer.Publish(b.Context(), st)
+	}
 	if err != nil {
 		b.Fatalf("Publish: %v", err)
 	}
+	counts.Unchanged -= int64(again)
 	return counts
+}
+
+// move stages the rows of earlier starts again, as moved.
+func (b *session) move(st *load.Stretch, earlier []load.OtherStart) (n int) {
+	b.Helper()
+	moved := map[string]load.Place{}
+	st.Judged = map[string]warehouse.Timestamp{}
+	var rows []*warehouse.Rows
+	for _, o := range earlier {
+		moved[o.ID], st.Judged[o.ID] = load.Place{Environment: st.Feed.Environment, StartedAt: o.Stored}, o.Stored
+		for _, r := range b.staged[st.ID] {
+			if c := &r.Conversation; c.ConversationID == o.ID && c.StartedAt == o.Answered {
+				rows = append(rows, r)
+			}
+		}
+	}
+	b.stageMoved(st, moved, rows...)
+	return len(rows)
 }
 
 // load stages and publishes a stretch of the rows' feed.

@@ -16,24 +16,45 @@ import (
 // known is what is stored of a conversation, as far as it takes to tell
 // whether it changed.
 type known struct {
-	partition                    partition
-	environment, hash, lifecycle string
-	missing                      bool
+	partition       partition
+	place           load.Place
+	hash, lifecycle string
+	missing         bool
 }
 
 // compare sorts out which of the staged conversations are new, and which
 // changed.
 func (p *publication) compare(ctx context.Context) error {
-	entries := p.staged.newest()
+	entries, others := p.staged.newest()
 	p.counts.Unchanged += int64(len(p.staged.entries) - len(entries))
+	p.counts.OtherStarts = others
 	stored, err := p.locate(ctx, entries)
 	if err != nil {
 		return err
 	}
-	staged := stageReader{stage: p.staged}
-	differing := map[partition]map[string]entry{} // by where they are stored
-	var c warehouse.Conversation
+	differing, err := p.sort(entries, stored)
+	if err != nil {
+		return err
+	}
+	if err := p.stretch.Unjudged(p.counts.OtherStarts); err != nil {
+		return err
+	}
 	var reveals load.Reveals
+	for part, wanted := range differing {
+		if err := p.reconcile(ctx, part, wanted, &reveals); err != nil {
+			return err
+		}
+	}
+	p.counts.Revealed, err = reveals.Count(p.showsTranscripts, p.showsMetrics)
+	return err
+}
+
+// sort puts what is new into its day, and returns what differs from what is
+// stored and replaces it, by where that is stored and by id.
+func (p *publication) sort(entries []entry, stored map[conversationKey]known) (differing map[partition]map[string]entry, err error) {
+	staged := stageReader{stage: p.staged}
+	differing = map[partition]map[string]entry{}
+	var c warehouse.Conversation
 	for _, e := range entries {
 		if _, erased := p.state.erased[conversationKey{e.project, e.id}]; erased {
 			p.counts.Unchanged++
@@ -46,13 +67,10 @@ func (p *publication) compare(ctx context.Context) error {
 			continue
 		}
 		if err := staged.head(&e, &c); err != nil {
-			return err
+			return nil, err
 		}
-		if c.Environment != old.environment {
-			p.counts.Elsewhere++
-		}
-		same := !e.batch.Rewrite && c.ContentHash == old.hash && c.Lifecycle == old.lifecycle && !old.missing
-		if same || !load.Outranks(p.environments[e.project], c.Environment, old.environment) {
+		replaces := e.batch.Replaces(p.environments[e.project], &c, old.place, old.missing, &p.counts)
+		if !replaces || !e.batch.Rewrite && c.ContentHash == old.hash && c.Lifecycle == old.lifecycle && !old.missing {
 			p.counts.Unchanged++
 			continue
 		}
@@ -61,13 +79,7 @@ func (p *publication) compare(ctx context.Context) error {
 		}
 		differing[old.partition][e.id] = e
 	}
-	for part, wanted := range differing {
-		if err := p.reconcile(ctx, part, wanted, &reveals); err != nil {
-			return err
-		}
-	}
-	p.counts.Revealed, err = reveals.Count(p.showsTranscripts, p.showsMetrics)
-	return err
+	return differing, nil
 }
 
 // showsTranscripts tells whether any conversation of a day of the feed shows its
@@ -153,10 +165,10 @@ func (p *publication) look(ctx context.Context, wanted map[partition]map[string]
 				return
 			}
 			into[conversationKey{part.project, strings.Clone(c.ConversationID)}] = known{
-				partition: part, environment: unique.Make(c.Environment).Value(), hash: strings.Clone(c.ContentHash),
-				lifecycle: unique.Make(c.Lifecycle).Value(), missing: c.MissingSince.Valid,
+				partition: part, place: load.Place{Environment: unique.Make(c.Environment).Value(), StartedAt: c.StartedAt},
+				hash: strings.Clone(c.ContentHash), lifecycle: unique.Make(c.Lifecycle).Value(), missing: c.MissingSince.Valid,
 			}
-		}, "conversation_id", "environment", "content_hash", "lifecycle", "missing_since")
+		}, "conversation_id", "environment", "started_at", "content_hash", "lifecycle", "missing_since")
 		if err != nil {
 			return err
 		}

@@ -34,6 +34,11 @@ func (w *writer) Publish(ctx context.Context, st *load.Stretch) (load.Counts, er
 		err = p.do(ctx)
 	}
 	p.commit.discard()
+	var earlier *load.EarlierStartsError
+	if errors.As(err, &earlier) { // the stretch goes on
+		w.keepStage(st.ID, p.staged)
+		return load.Counts{}, earlier
+	}
 	for _, s := range []*stage{p.staged, p.second} {
 		if s != nil {
 			err = errors.Join(err, w.lake.drop(s))

@@ -195,6 +195,13 @@ func (w *writer) takeStage(id load.StretchID) *stage {
 	return s
 }
 
+// keepStage puts back what was taken of a stretch.
+func (w *writer) keepStage(id load.StretchID, s *stage) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stages[id] = s
+}
+
 // Abandon implements [load.Writer].
 func (w *writer) Abandon(_ context.Context, id load.StretchID) (load.Counts, error) {
 	s := w.takeStage(id)

@@ -13,6 +13,9 @@ import (
 // Publish commits the coverage of a stretch, whose rows Stage has committed,
 // with what was odd in it and what vanished from it.
 func (w *writer) Publish(ctx context.Context, st *load.Stretch) (load.Counts, error) {
+	if err := st.Unjudged(w.otherStarts(st.ID)); err != nil {
+		return load.Counts{}, err
+	}
 	counts, whole := w.counted(st.ID), *st
 	whole.Drift = st.ElsewhereDrift(&counts)
 	change, err := w.stretchChange(ctx, &whole)

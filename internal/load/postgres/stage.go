@@ -28,14 +28,14 @@ type write struct {
 // server refuses a conversation, in several, without that one.
 func (w *writer) Stage(ctx context.Context, batch *load.Batch) error {
 	staged := len(batch.Rows)
-	rows := load.Newest(batch.Rows)
+	rows, others := load.Newest(batch.Rows)
 	slices.SortFunc(rows, func(a, b *warehouse.Rows) int { // locks are taken in one order
 		return cmp.Compare(a.Conversation.ConversationID, b.Conversation.ConversationID)
 	})
 	// What was refused before is likely to be refused again: the others need
 	// not be taken apart for it.
 	suspects, rows := w.rejected.apart(batch.Feed, rows)
-	w.count(batch.Stretch, load.Counts{Unchanged: int64(staged - len(rows) - len(suspects))})
+	w.count(batch.Stretch, load.Counts{Unchanged: int64(staged - len(rows) - len(suspects)), OtherStarts: others})
 	for _, part := range [][]*warehouse.Rows{rows, suspects} {
 		if err := w.isolate(ctx, batch, part); err != nil {
 			return w.describe(err)
@@ -97,11 +97,12 @@ func collided(err error) bool {
 func (w *writer) stage(ctx context.Context, batch *load.Batch, rows []*warehouse.Rows) (load.Counts, error) {
 	at := w.now()
 	var reveals load.Reveals
-	writes, elsewhere, err := w.compare(ctx, batch, rows, at, &reveals)
+	counts := load.Counts{}
+	writes, err := w.compare(ctx, batch, rows, at, &reveals, &counts)
 	if err != nil {
 		return load.Counts{}, err
 	}
-	counts := load.Counts{Unchanged: int64(len(rows) - len(writes)), Elsewhere: elsewhere}
+	counts.Unchanged = int64(len(rows) - len(writes))
 	resolved := w.rejected.among(batch.Feed, rows)
 	if len(writes)+len(resolved) == 0 {
 		return counts, nil
@@ -130,15 +131,15 @@ func (wr *write) count(c *load.Counts) {
 	c.Updated++
 }
 
-// compare tells which conversations have to be written, and as what, and how
-// many are stored under another environment.
+// compare tells which conversations have to be written, and as what. It counts
+// those that are stored under another environment or with another start.
 func (w *writer) compare(
-	ctx context.Context, batch *load.Batch, rows []*warehouse.Rows, at warehouse.Timestamp, reveals *load.Reveals,
-) (writes []*write, elsewhere int64, err error) {
+	ctx context.Context, batch *load.Batch, rows []*warehouse.Rows, at warehouse.Timestamp, reveals *load.Reveals, counts *load.Counts,
+) (writes []*write, err error) {
 	project := batch.Feed.ProjectID
 	stored, err := w.storedKeys(ctx, project, rows)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	var changed []conversationKey
 	for _, in := range rows {
@@ -147,13 +148,10 @@ func (w *writer) compare(
 		if !known && batch.Rewrite { // its rows may be there though its key is not
 			key, known = storedKey{conversationKey: keyOf(c)}, true
 		}
-		if known && !key.erased && key.Environment != batch.Feed.Environment {
-			elsewhere++
-		}
 		switch {
 		case !known:
 			writes = append(writes, &write{rows: in, rewrite: batch.Rewrite})
-		case key.erased || key.shows(c) && !batch.Rewrite || !load.Outranks(w.environments[project], batch.Feed.Environment, key.Environment):
+		case key.erased || !w.replaces(batch, c, &key.conversationKey, counts) || key.shows(c) && !batch.Rewrite:
 		default:
 			changed = append(changed, key.conversationKey)
 			writes = append(writes, &write{rows: in, old: &key.conversationKey, rewrite: batch.Rewrite})
@@ -161,7 +159,7 @@ func (w *writer) compare(
 	}
 	before, err := w.storedRows(ctx, project, changed)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	return slices.DeleteFunc(writes, func(wr *write) bool {
 		if wr.old != nil {
@@ -175,7 +173,13 @@ func (w *writer) compare(
 			reveals.Changed(&wr.rows.Conversation, &wr.before.Conversation)
 		}
 		return !changed && !batch.Rewrite
-	}), elsewhere, nil
+	}), nil
+}
+
+// replaces reports whether an answer may replace what is stored under a key.
+func (w *writer) replaces(batch *load.Batch, in *warehouse.Conversation, key *conversationKey, counts *load.Counts) bool {
+	place := load.Place{Environment: key.Environment, StartedAt: key.StartedAt}
+	return batch.Replaces(w.environments[batch.Feed.ProjectID], in, place, key.MissingSince.Valid, counts)
 }
 
 // reconcile settles what is written, and reports whether anything is. It works
@@ -195,6 +199,16 @@ func (w *writer) count(stretch load.StretchID, c load.Counts) {
 		w.counts[stretch] = &load.Counts{}
 	}
 	w.counts[stretch].Add(c)
+}
+
+// otherStarts returns what was counted of a stretch so far.
+func (w *writer) otherStarts(stretch load.StretchID) []load.OtherStart {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c := w.counts[stretch]; c != nil {
+		return c.OtherStarts
+	}
+	return nil
 }
 
 // counted returns the counts of a stretch, which is done with.

@@ -125,7 +125,7 @@ func TestConversationsAreInThePartitionOfTheirMonth(t *testing.T) {
 		}
 	}
 	// A correction of the start takes all of it along.
-	loadOne(t, d, loadtest.Conversation("p", "2024-03-01T00:00:00Z", at("2024-02-29T23:59:59Z")))
+	loadOne(t, d, loadtest.Conversation("p", "2024-03-01T00:00:00Z", at("2024-04-30T23:59:59Z")))
 	for _, table := range partitioned() {
 		var months int
 		err := conn.QueryRow(t.Context(), "SELECT count(DISTINCT tableoid) FROM "+table+" WHERE conversation_id = '2024-03-01T00:00:00Z'").Scan(&months)

@@ -1,0 +1,71 @@
+package loadtest
+
+import (
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// rowsOf are the rows that were staged for a stretch, and the batches that they
+// came in.
+func (w *referenceWriter) rowsOf(st load.StretchID) (rows []*warehouse.Rows, of map[*warehouse.Rows]*load.Batch) {
+	of = map[*warehouse.Rows]*load.Batch{}
+	for _, batches := range [][]*load.Batch{w.staged[st], w.staged[0]} {
+		for _, b := range batches {
+			rows = append(rows, b.Rows...)
+			for _, r := range b.Rows {
+				of[r] = b
+			}
+		}
+	}
+	return rows, of
+}
+
+// newest keeps one conversation an id. What was staged as moved stands before
+// the start that it moved away from.
+func (w *referenceWriter) newest(rows []*warehouse.Rows, of map[*warehouse.Rows]*load.Batch) ([]*warehouse.Rows, []load.OtherStart) {
+	left := map[id]load.Place{}
+	for _, r := range rows {
+		if place, moved := of[r].Moved[r.Conversation.ConversationID]; moved {
+			left[id{r.Conversation.ProjectID, r.Conversation.ConversationID}] = place
+		}
+	}
+	var still []*warehouse.Rows
+	for _, r := range rows {
+		if left[id{r.Conversation.ProjectID, r.Conversation.ConversationID}] != load.PlaceOf(&r.Conversation) {
+			still = append(still, r)
+		}
+	}
+	return w.fault.newest(still)
+}
+
+// otherStarts are those of the stored conversations, too.
+func (w *referenceWriter) otherStarts(rows []*warehouse.Rows, of map[*warehouse.Rows]*load.Batch, others []load.OtherStart) []load.OtherStart {
+	counts := load.Counts{OtherStarts: others}
+	for _, r := range rows {
+		c := &r.Conversation
+		if stored := w.data.Conversations[id{c.ProjectID, c.ConversationID}]; stored != nil {
+			w.replaces(c, &stored.Conversation, of[r], &counts)
+		}
+	}
+	return counts.OtherStarts
+}
+
+// replaces reports whether an answer may replace what is stored, and counts its
+// other start.
+func (w *referenceWriter) replaces(in, stored *warehouse.Conversation, b *load.Batch, counts *load.Counts) bool {
+	place, missing := load.PlaceOf(stored), stored.MissingSince.Valid
+	if w.fault == movesAll && len(b.Moved) > 0 {
+		return true
+	}
+	replaces := b.Replaces(w.environments[in.ProjectID], in, place, missing, counts)
+	sameFeed := in.Environment == stored.Environment
+	switch {
+	case w.fault == lastEnvironment && !sameFeed, w.fault == lastStart && sameFeed:
+		return true
+	case w.fault == missingStays && missing:
+		return load.Outranks(w.environments[in.ProjectID], in.Environment, stored.Environment)
+	case w.fault == movesNothing && b.Moved[in.ConversationID] == place:
+		return false
+	}
+	return replaces
+}

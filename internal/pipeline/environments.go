@@ -1,0 +1,145 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"convsync/internal/extract"
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// byProject groups the feeds of the run by project, each in the order of the
+// configuration.
+func (r *run) byProject(states map[load.Feed]load.FeedState) (projects [][]*feedRun) {
+	at := map[string]int{}
+	for i := range r.Feeds {
+		f := r.newFeedRun(&r.Feeds[i], states[r.Feeds[i].Feed])
+		n, known := at[f.ProjectID]
+		if !known {
+			n = len(projects)
+			at[f.ProjectID] = n
+			projects = append(projects, nil)
+		}
+		projects[n] = append(projects[n], f)
+	}
+	for _, feeds := range projects {
+		for i, f := range feeds {
+			f.beside = slices.Concat(feeds[:i], feeds[i+1:])
+		}
+	}
+	return projects
+}
+
+// readProject reads the environments of a project at once. What they no longer
+// list is judged when all of them were read: it may be listed in another one.
+func readProject(ctx context.Context, feeds []*feedRun, stop context.CancelCauseFunc) error {
+	errs := make([]error, len(feeds))
+	var reading sync.WaitGroup
+	for i, f := range feeds {
+		reading.Go(func() {
+			errs[i] = f.guarded(ctx, f.read)
+			if errs[i] != nil && !sourceError(ctx, errs[i]) {
+				stop(errs[i])
+			}
+		})
+	}
+	reading.Wait()
+	for i, f := range feeds {
+		if errs[i] == nil {
+			errs[i] = f.guarded(ctx, f.publishVanished)
+		}
+	}
+	for i, f := range feeds {
+		errs[i] = f.account(ctx, errs[i])
+	}
+	return errors.Join(errs...)
+}
+
+// lookElsewhere looks in the other environments of the project for what this one
+// no longer lists, and for what a person confirmed to be gone. What one lists
+// moves there. What one cannot be asked for stays as it is.
+func (f *feedRun) lookElsewhere(ctx context.Context, confirmed []load.Key) error {
+	if len(f.beside) == 0 {
+		return nil
+	}
+	keys := append(f.vanished.unlisted(), confirmed...)
+	elsewhere := map[load.Key]bool{}
+	for _, k := range keys {
+		elsewhere[k] = true
+	}
+	for _, other := range f.beside {
+		if len(keys) == 0 {
+			break
+		}
+		var err error
+		if keys, err = f.moveTo(ctx, other, keys); err != nil {
+			return err
+		}
+	}
+	for _, k := range keys {
+		delete(elsewhere, k)
+	}
+	f.vanished.mu.Lock()
+	defer f.vanished.mu.Unlock()
+	f.vanished.elsewhere = elsewhere
+	return nil
+}
+
+// moveTo moves those of the keys that another environment lists there, and
+// returns those that it does not list.
+func (f *feedRun) moveTo(ctx context.Context, other *feedRun, keys []load.Key) (left []load.Key, err error) {
+	known := func(k load.Key) bool {
+		_, listed := other.vanished.latest(k.ID)
+		return listed || other.remembers() && other.hasRead(k.StartedAt)
+	}
+	asked, err := other.ask(ctx, slices.DeleteFunc(slices.Clone(keys), known))
+	if sourceError(ctx, err) {
+		f.Log.Warn("conversations are no longer listed, and may be in another environment, which cannot be asked; nothing was marked",
+			"conversations", len(keys), "other", other.Environment, "error", err.Error())
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	moved := map[string]load.Place{}
+	var spans []extract.Span
+	for _, k := range keys {
+		start, listed := other.vanished.latest(k.ID)
+		if starts := asked.starts[k.ID]; !listed && len(starts) > 0 {
+			start, listed = slices.Max(starts), true
+		}
+		switch {
+		case listed && start != anyStart:
+			moved[k.ID] = load.Place{Environment: f.Environment, StartedAt: k.StartedAt}
+			spans = append(spans, secondOf(start))
+		case !listed && (known(k) || asked.failedAt(k.StartedAt) == nil):
+			left = append(left, k)
+		}
+	}
+	return left, other.takeOver(ctx, moved, spans)
+}
+
+// hasRead reports whether the run read the second of a start whole.
+func (f *feedRun) hasRead(start warehouse.Timestamp) bool {
+	at := extract.SecondOf(start.Time())
+	return slices.ContainsFunc(f.wereRead, func(s extract.Span) bool { return s.From <= at && at < s.Until })
+}
+
+// takeOver loads conversations that are stored under another environment, which
+// no longer lists them.
+func (f *feedRun) takeOver(ctx context.Context, moved map[string]load.Place, spans []extract.Span) error {
+	if len(moved) == 0 {
+		return nil
+	}
+	st := f.newStretch(extract.Span{})
+	st.moved = moved
+	if err := f.readStretch(ctx, st, extract.Together(spans), nil); err != nil {
+		f.abandon(ctx, st)
+		return err
+	}
+	f.Log.Info("conversations moved here from another environment", "conversations", len(moved))
+	return f.publish(ctx, st)
+}

@@ -1,0 +1,224 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"convsync/internal/extract"
+	"convsync/internal/load"
+	"convsync/internal/polyai"
+	"convsync/internal/warehouse"
+)
+
+// maxLater is how many later starts of a feed are remembered, to find out at the
+// end of its run whether the earlier ones are listed as well.
+const maxLater = 1000
+
+// sameIDs finds ids that the source lists with two starts. The warehouse stores
+// one of them, the later.
+type sameIDs struct {
+	mu    sync.Mutex
+	found map[string]warehouse.Timestamp // later starts by id, counted once a run
+	later []load.OtherStart              // were stored with an earlier start, which may still be listed
+}
+
+// judge finds out which of the conversations that were answered with an earlier
+// start than is stored moved there, and which the source lists with both starts.
+// Those that moved are staged again as such. What cannot be asked for is not
+// covered, and is asked for by the next run.
+func (f *feedRun) judge(ctx context.Context, st *stretch, earlier []load.OtherStart) error {
+	unknown := make([]load.Key, 0, len(earlier))
+	for _, o := range earlier {
+		if listed, gone := f.knows(st, &o); !listed && !gone {
+			unknown = append(unknown, load.Key{ID: o.ID, StartedAt: o.Stored})
+		}
+	}
+	asked, err := f.ask(ctx, unknown)
+	if err != nil {
+		return err
+	}
+	st.judged, st.moved = orMake(st.judged), map[string]load.Place{}
+	var again []extract.Span
+	for _, o := range earlier {
+		st.judged[o.ID] = max(st.judged[o.ID], o.Stored)
+		second := secondOf(o.Answered)
+		listed, gone := f.knows(st, &o)
+		switch failed := asked.failedAt(o.Stored); {
+		case listed || asked.lists(o.ID, o.Stored):
+			f.countTwice(st, &o)
+		case failed != nil && !gone:
+			st.whole = extract.Without(st.whole, []extract.Span{second})
+			f.fail(&extract.SpanError{Span: second, Err: failed.Err})
+		default:
+			st.moved[o.ID] = load.Place{Environment: f.Environment, StartedAt: o.Stored}
+			again = append(again, second)
+		}
+	}
+	return f.readMoved(ctx, st, again)
+}
+
+// knows reports whether this run was answered a stored start, or read its second
+// whole and was not answered it.
+func (f *feedRun) knows(st *stretch, o *load.OtherStart) (listed, gone bool) {
+	latest, answered := f.vanished.latest(o.ID)
+	at := extract.SecondOf(o.Stored.Time())
+	inside := func(s extract.Span) bool { return s.From < at && at < s.Until-1 }
+	listed = answered && latest == o.Stored || f.twice.lists(o)
+	gone = answered && latest != anyStart && latest < o.Stored && slices.ContainsFunc(st.whole, inside)
+	return listed, gone && !listed
+}
+
+// lists reports whether this run found a stored start listed.
+func (t *sameIDs) lists(o *load.OtherStart) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	later, ok := t.found[o.ID]
+	return ok && later == o.Stored
+}
+
+// readMoved reads seconds again whose conversations moved there.
+func (f *feedRun) readMoved(ctx context.Context, st *stretch, spans []extract.Span) error {
+	if len(spans) == 0 {
+		return nil
+	}
+	failed, err := f.Reader.ReadParts(ctx, extract.Together(spans), f.emitter(st), nil)
+	for _, part := range failed {
+		st.whole = extract.Without(st.whole, []extract.Span{part.Span})
+	}
+	f.fail(failed...)
+	st.pending.Wait()
+	return cmp.Or(err, ctx.Err()) // something of it may not be staged
+}
+
+// fail remembers parts that could not be read.
+func (f *feedRun) fail(parts ...*extract.SpanError) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failed = append(f.failed, parts...)
+}
+
+// countTwice counts an id that the source lists with two starts.
+func (f *feedRun) countTwice(st *stretch, o *load.OtherStart) {
+	f.twice.mu.Lock()
+	_, counted := f.twice.found[o.ID]
+	f.twice.found = orMake(f.twice.found)
+	f.twice.found[o.ID] = max(o.Stored, o.Answered)
+	f.twice.mu.Unlock()
+	if counted {
+		return
+	}
+	f.Log.Warn("the source lists one id with two starts; the later one is stored, the other is not",
+		"conversation", o.ID, "stored", max(o.Stored, o.Answered).Time(), "not_stored", min(o.Stored, o.Answered).Time())
+	st.note([]polyai.Drift{{Path: "id", Type: "string", Length: len(o.ID) + len(`""`), Kind: load.DriftIDTwice}})
+}
+
+// noteLater remembers ids that were stored with an earlier start.
+func (f *feedRun) noteLater(others []load.OtherStart) {
+	f.twice.mu.Lock()
+	defer f.twice.mu.Unlock()
+	for _, o := range others {
+		if _, counted := f.twice.found[o.ID]; !o.Earlier() && !counted && len(f.twice.later) < maxLater {
+			f.twice.later = append(f.twice.later, o)
+		}
+	}
+}
+
+// judgeLater counts those ids whose earlier start, which is no longer stored, is
+// still listed. It changes no row: what cannot be asked for is not counted.
+func (f *feedRun) judgeLater(ctx context.Context, st *stretch) error {
+	var keys []load.Key
+	for _, o := range f.twice.later {
+		keys = append(keys, load.Key{ID: o.ID, StartedAt: o.Stored})
+	}
+	asked, err := f.ask(ctx, keys)
+	if err != nil && !sourceError(ctx, err) {
+		return err
+	}
+	for _, o := range f.twice.later {
+		if asked.lists(o.ID, o.Stored) {
+			f.countTwice(st, &o)
+		}
+	}
+	return nil
+}
+
+// listing is what the source lists of some ids in the seconds that it was asked for.
+type listing struct {
+	mu     sync.Mutex
+	starts map[string][]warehouse.Timestamp
+	failed []*extract.SpanError
+}
+
+// anyStart is the start of a conversation that is listed and cannot be read.
+const anyStart warehouse.Timestamp = 0
+
+// lists reports whether the source lists an id with a start.
+func (a *listing) lists(id string, start warehouse.Timestamp) bool {
+	return slices.Contains(a.starts[id], start) || slices.Contains(a.starts[id], anyStart)
+}
+
+// failedAt is why the second of a start could not be asked for; nil: it could.
+func (a *listing) failedAt(start warehouse.Timestamp) *extract.SpanError {
+	second := extract.SecondOf(start.Time())
+	for _, part := range a.failed {
+		if part.From <= second && second < part.Until {
+			return part
+		}
+	}
+	return nil
+}
+
+// ask asks the source for the seconds in which conversations started.
+func (f *feedRun) ask(ctx context.Context, keys []load.Key) (*listing, error) {
+	a := &listing{starts: map[string][]warehouse.Timestamp{}}
+	if len(keys) == 0 || f.Refused != nil {
+		return a, f.Refused
+	}
+	spans := make([]extract.Span, len(keys))
+	for i, k := range keys {
+		a.starts[k.ID] = nil
+		spans[i] = secondOf(k.StartedAt)
+	}
+	var err error
+	a.failed, err = f.Reader.ReadParts(ctx, extract.Together(spans), func(_ context.Context, chunk *extract.Chunk) error {
+		for v := range chunk.Values() {
+			a.note(v)
+		}
+		return nil
+	}, nil)
+	return a, err
+}
+
+// note takes in a conversation that is listed.
+func (a *listing) note(v polyai.Value) {
+	id, start := "", anyStart
+	c, err := polyai.Decode(v)
+	var reject *polyai.RejectError
+	switch {
+	case err == nil:
+		id, start = c.ID, warehouse.Timestamp(c.StartedAt)
+	case errors.As(err, &reject):
+		id = reject.ID
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if starts, wanted := a.starts[id]; wanted && !slices.Contains(starts, start) {
+		a.starts[id] = append(starts, start)
+	}
+}
+
+// secondOf is the second that a conversation starts in.
+func secondOf(start warehouse.Timestamp) extract.Span {
+	at := extract.SecondOf(start.Time())
+	return extract.Span{From: at, Until: at + 1}
+}
+
+func orMake[K comparable, V any](m map[K]V) map[K]V {
+	if m == nil {
+		return map[K]V{}
+	}
+	return m
+}
