@@ -40,8 +40,16 @@ type verifiedFeed struct {
 	Newer       int64             `json:"newer"`
 	Elsewhere   int64             `json:"elsewhere"`
 	Erased      int64             `json:"erased"`
+	IDTwice     []verifiedTwice   `json:"id_twice"`
 	Findings    []verifiedFinding `json:"findings"`
 	Error       string            `json:"error,omitempty"` // why it could not be verified
+}
+
+// verifiedTwice is an id that the source lists with two starts.
+type verifiedTwice struct {
+	ConversationID string    `json:"conversation_id"`
+	StartedAt      time.Time `json:"started_at"` // which is stored
+	OtherStartedAt time.Time `json:"other_started_at"`
 }
 
 type verifiedFinding struct {
@@ -81,7 +89,7 @@ func newVerified(span extract.Span, first, second *verification) *verified {
 	}
 	for _, f := range first.failed {
 		out.Projects = append(out.Projects, verifiedFeed{
-			ProjectID: f.ProjectID, Environment: f.Environment, Findings: []verifiedFinding{}, Error: f.err.Error(),
+			ProjectID: f.ProjectID, Environment: f.Environment, IDTwice: []verifiedTwice{}, Findings: []verifiedFinding{}, Error: f.err.Error(),
 		})
 	}
 	for _, f := range first.faults {
@@ -101,7 +109,10 @@ func newVerifiedFeed(r *verify.Result) verifiedFeed {
 	feed := verifiedFeed{
 		ProjectID: r.Feed.ProjectID, Environment: r.Feed.Environment, Listed: r.Listed, Stored: r.Stored, Turns: r.Turns, Same: r.Same,
 		Older: r.Older, Open: r.Open, Missing: r.Missing, Unreadable: r.Unreadable, Newer: r.Newer, Elsewhere: r.Elsewhere,
-		Erased: r.Erased, Findings: []verifiedFinding{},
+		Erased: r.Erased, IDTwice: []verifiedTwice{}, Findings: []verifiedFinding{},
+	}
+	for _, f := range r.Twice {
+		feed.IDTwice = append(feed.IDTwice, verifiedTwice{f.ID, f.StartedAt.Time(), f.Listed.Time()})
 	}
 	for _, f := range r.Findings {
 		finding := verifiedFinding{ConversationID: f.ID, StartedAt: f.StartedAt.Time(), Kind: string(f.Kind), Reason: f.Reason}
@@ -164,6 +175,7 @@ func (p *verifiedFeed) print(w io.Writer, span extract.Span) {
 			fmt.Fprintf(w, "  %d %s\n", also.n, also.what)
 		}
 	}
+	p.printTwice(w)
 	if len(p.Findings) == 0 {
 		fmt.Fprintln(w, "  nothing differs")
 	}
@@ -173,6 +185,18 @@ func (p *verifiedFeed) print(w io.Writer, span extract.Span) {
 			break
 		}
 		f.print(w)
+	}
+}
+
+// printTwice shows people the ids that the source lists with two starts.
+func (p *verifiedFeed) printTwice(w io.Writer) {
+	for i, f := range p.IDTwice {
+		if i == shownFindings {
+			fmt.Fprintf(w, "  and %d more: --output json lists all\n", len(p.IDTwice)-i)
+			return
+		}
+		fmt.Fprintf(w, "  %-10s %s, started %s; the one that started %s is not stored\n",
+			verify.IDTwice, f.ConversationID, f.StartedAt.Format(time.RFC3339Nano), f.OtherStartedAt.Format(time.RFC3339Nano))
 	}
 }
 

@@ -28,6 +28,7 @@ const (
 	NotRead    Kind = "not_read"   // the same, in a gap of what was read: the next run reads it
 	NotListed  Kind = "not_listed" // stored and not marked as missing, the source does not list it
 	Differs    Kind = "differs"    // stored as the source no longer says it
+	IDTwice    Kind = "id_twice"   // the source lists the id with two starts, of which the later is stored: no difference
 	Tampered   Kind = "tampered"   // the stored rows are not those that their hash was made of
 	NoAudio    Kind = "no_audio"   // stored without an audio reference that it has
 	Unreadable Kind = "unreadable" // a range that the source does not answer: it is not verified
@@ -62,6 +63,9 @@ type Result struct {
 	Elsewhere  int64 // listed here, and stored under another environment, where it was seen first: no difference
 	Erased     int64 // listed, and not stored because it was erased on purpose: no difference
 	Findings   []Finding
+	Twice      []Finding // the source lists the id with two starts: StartedAt, which is stored, and Listed, which is not
+
+	others []Finding // stored and listed with different starts
 }
 
 // Feed verifies what started within the span. read is the feed's coverage from
@@ -83,6 +87,9 @@ func Feed(ctx context.Context, f *pipeline.Feed, archive load.Archive, read []lo
 			return nil, fmt.Errorf("project %s (%s), %s: %w", f.ProjectID, f.Environment, part, err)
 		}
 		density, before = float64(len(v.stored))/float64(part.Seconds()), part.Seconds()
+	}
+	if err := result.settleStarts(ctx, f, archive, read); err != nil {
+		return nil, fmt.Errorf("project %s (%s): %w", f.ProjectID, f.Environment, err)
 	}
 	slices.SortFunc(result.Findings, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.StartedAt, b.StartedAt), strings.Compare(a.ID, b.ID), strings.Compare(string(a.Kind), string(b.Kind)))
@@ -254,6 +261,10 @@ func (v *verifier) conversation(ctx context.Context, in *warehouse.Rows) error {
 	c := &in.Conversation
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if s, ok := v.stored[c.ConversationID]; ok && s.start != c.StartedAt {
+		v.otherStart(c, s)
+		return nil
+	}
 	if v.listed[c.ConversationID] {
 		return nil // pages overlap
 	}
@@ -349,7 +360,7 @@ func (v *verifier) judgeKey(ctx context.Context, id string, start warehouse.Time
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(keys, func(k load.Key) bool { return k.ID == id }) {
+		if slices.ContainsFunc(keys, func(k load.Key) bool { return k.ID == id && !k.Missing }) {
 			v.result.Elsewhere++
 			return nil
 		}
