@@ -1,0 +1,55 @@
+package pipeline
+
+import (
+	"convsync/internal/extract"
+	"convsync/internal/warehouse"
+)
+
+// at is the conversation of a stored row: that which the source lists with its
+// start now, else the first with its id.
+func (w *world) at(r *warehouse.Rows) *told {
+	found := w.withID(r.Conversation.ConversationID)
+	for _, c := range found {
+		if c.as(w.source.clock).start == r.Conversation.StartedAt {
+			return c
+		}
+	}
+	return found[0]
+}
+
+// inPlace reports whether the source lists a stored conversation where it is.
+func (w *world) inPlace(r *warehouse.Rows) bool {
+	v := w.at(r).as(w.source.clock)
+	return v.listed && v.start == r.Conversation.StartedAt && v.env == r.Conversation.Environment
+}
+
+// wins reports whether a conversation is the one of its id that is to be stored,
+// and was so since a moment.
+func (w *world) wins(c *told, since extract.Second) bool {
+	now := w.source.clock
+	start := c.as(now).start
+	for _, other := range w.withID(c.id) {
+		switch {
+		case other == c:
+		case other.as(now).listed && (other.as(now).start > start || !other.stays(since, now)):
+			return false
+		case !other.as(now).listed && other.wasListed(since, now):
+			return false
+		}
+	}
+	return true
+}
+
+// isStored reports whether a content of a conversation is stored, or a later one,
+// in its environment.
+func (w *world) isStored(c *told, v *version) bool {
+	r := w.store.rows[c.id]
+	return r != nil && contentOf(r.Conversation.Note) >= v.content && (r.Conversation.StartedAt == v.start || !w.hasTwin(c.id))
+}
+
+// isAstray reports whether a conversation is stored under another environment
+// than it is listed in: that is settled when both were read.
+func (w *world) isAstray(c *told) bool {
+	r := w.store.rows[c.id]
+	return r != nil && r.Conversation.Environment != c.as(w.source.clock).env
+}
