@@ -287,4 +287,52 @@ func checkStored(ctx context.Context, c *checklist, cfg *config.Config, destinat
 			c.misconfigure("projects", err)
 		}
 	}
+	checkNames(ctx, c, cfg, destination)
+	checkFiles(ctx, c, destination)
+}
+
+// checkNames finds projects that the destination could not store.
+func checkNames(ctx context.Context, c *checklist, cfg *config.Config, destination load.Destination) {
+	checker, ok := destination.(load.ProjectChecker)
+	if !ok {
+		return
+	}
+	var projects []load.Project
+	for i := range cfg.Projects {
+		projects = append(projects, load.Project{Project: storedProject(&cfg.Projects[i])})
+	}
+	refused, err := checker.CheckProjects(ctx, projects)
+	if err != nil {
+		c.wrong("projects", err)
+	}
+	for _, e := range refused {
+		c.misconfigure("projects", e)
+	}
+}
+
+// listedFiles is how many findings about stored files are listed.
+const listedFiles = 5
+
+// checkFiles compares what is stored with what was recorded.
+func checkFiles(ctx context.Context, c *checklist, destination load.Destination) {
+	inspector, ok := destination.(load.Inspector)
+	if !ok {
+		return
+	}
+	found, err := inspector.Inspect(ctx)
+	if err != nil {
+		c.wrong("files", err)
+		return
+	}
+	for i, m := range found {
+		if i == listedFiles {
+			c.note("files", "and %d more", len(found)-i)
+			break
+		}
+		c.note("files", "%s, %s: %s; the next run of the project reads this time range again",
+			m.ProjectID, m.From.Time().Format(time.DateOnly), strings.Join(m.What, ", "))
+	}
+	if len(found) == 0 {
+		c.ok("files", "names and sizes are as recorded")
+	}
 }

@@ -65,6 +65,7 @@ func newRootCommand(app *app) *cobra.Command {
 		newDemoCommand(app),
 		newHealthCommand(app),
 		newInitCommand(app),
+		newLakeCommand(app),
 		newMigrateCommand(app),
 		newNotifyCommand(app),
 		newReplayCommand(app),

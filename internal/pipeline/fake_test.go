@@ -32,6 +32,8 @@ type fake struct {
 	missing         map[string]bool
 	projects        map[string]warehouse.Project // stored before
 	registered      []load.Project
+	refusedName     string // an id that cannot be stored
+	uncovered       []load.Uncovered // found by Recover
 	hiddenDays      []warehouse.Timestamp
 	revealed        load.Revealed // told by the next Publish
 	rejects         []warehouse.Reject
@@ -131,9 +133,27 @@ func (f *fake) Begin(_ context.Context, owner load.Owner) (load.Writer, error) {
 
 type fakeWriter struct{ *fake }
 
+// CheckProjects implements [load.ProjectChecker].
+func (f *fake) CheckProjects(_ context.Context, projects []load.Project) (refused []*load.ProjectNameError, err error) {
+	for i := range projects {
+		if id := projects[i].ProjectID; id == f.refusedName {
+			refused = append(refused, &load.ProjectNameError{ProjectID: id})
+		}
+	}
+	return refused, nil
+}
+
+// Recover implements [load.Recoverer].
+func (w *fakeWriter) Recover(context.Context, string, warehouse.Timestamp) ([]load.Uncovered, error) {
+	return w.uncovered, nil
+}
+
 // Register refuses, as the contract has it, all for one.
 func (w *fakeWriter) Register(_ context.Context, projects []load.Project) error {
 	for i := range projects {
+		if id := projects[i].ProjectID; id == w.refusedName {
+			return &load.ProjectNameError{ProjectID: id, What: id + " cannot be stored", Hint: "rename it"}
+		}
 		if stored, ok := w.projects[projects[i].ProjectID]; ok {
 			if err := load.Mixed(&stored, &projects[i].Project); err != nil {
 				return err

@@ -10,7 +10,8 @@ import (
 )
 
 // register makes the projects known. The feeds of one that the destination
-// remembers from elsewhere, or under another id, are refused; the others go on.
+// remembers from elsewhere or under another id, or that it cannot store, are
+// refused; the others go on.
 func (r *run) register(ctx context.Context) error {
 	if err := r.refuseOtherForms(ctx); err != nil {
 		return err
@@ -21,16 +22,13 @@ func (r *run) register(ctx context.Context) error {
 	}
 	for {
 		err := r.writer.Register(ctx, projects)
-		var mixed *load.MixedProjectError
-		if !errors.As(err, &mixed) {
-			return err
-		}
-		i := slices.IndexFunc(projects, func(p load.Project) bool { return p.ProjectID == mixed.ProjectID })
+		id, refused := refusedProject(err)
+		i := slices.IndexFunc(projects, func(p load.Project) bool { return refused && p.ProjectID == id })
 		if i < 0 {
 			return err
 		}
 		projects = slices.Delete(projects, i, i+1)
-		r.refuse(mixed.ProjectID, mixed)
+		r.refuse(id, err)
 	}
 }
 
@@ -46,6 +44,19 @@ func (o *Options) since(project string) (since warehouse.Timestamp) {
 		}
 	}
 	return since
+}
+
+// refusedProject is the project that the destination refuses, alone.
+func refusedProject(err error) (id string, ok bool) {
+	var mixed *load.MixedProjectError
+	var name *load.ProjectNameError
+	switch {
+	case errors.As(err, &mixed):
+		return mixed.ProjectID, true
+	case errors.As(err, &name):
+		return name.ProjectID, true
+	}
+	return "", false
 }
 
 // refuseOtherForms refuses the projects that are stored under another id, and
@@ -81,7 +92,8 @@ func (o *Options) isRefused(projectID string) bool {
 func isMisplaced(err error) bool {
 	var mixed *load.MixedProjectError
 	var other *load.OtherFormError
-	return errors.As(err, &mixed) || errors.As(err, &other)
+	var name *load.ProjectNameError
+	return errors.As(err, &mixed) || errors.As(err, &other) || errors.As(err, &name)
 }
 
 // RefuseMixed refuses the feeds that a run would refuse, and writes nothing.
@@ -94,5 +106,13 @@ func (o *Options) RefuseMixed(ctx context.Context) error {
 			o.refuse(o.Projects[i].ProjectID, err)
 		}
 	}
-	return nil
+	checker, ok := o.Destination.(load.ProjectChecker)
+	if !ok {
+		return nil
+	}
+	names, err := checker.CheckProjects(ctx, o.Projects)
+	for _, name := range names {
+		o.refuse(name.ProjectID, name)
+	}
+	return err
 }

@@ -29,6 +29,9 @@ func Replay(ctx context.Context, o Options) (*Report, error) {
 		if err := r.register(ctx); err != nil {
 			return err
 		}
+		if err := r.recover(ctx); err != nil {
+			return err
+		}
 		for i := range r.Feeds {
 			f := r.newFeedRun(&r.Feeds[i], load.FeedState{})
 			if isMisplaced(f.Refused) { // it takes no key

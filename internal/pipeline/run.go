@@ -204,6 +204,9 @@ func (r *run) do(ctx context.Context) error {
 	if err := r.mend(ctx); err != nil {
 		return err
 	}
+	if err := r.recover(ctx); err != nil {
+		return err
+	}
 	states, err := r.Destination.State(ctx, feedKeys(r.Feeds))
 	if err != nil {
 		return err

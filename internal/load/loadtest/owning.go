@@ -219,6 +219,32 @@ var owningChecks = []check{
 		}
 		sameSet(t, "projects in the other form", dump(t, s).Projects, want)
 	}},
+	{"projects that differ only in case are stored apart, or the second is refused", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p", "Q")
+		twins := []load.Project{Project("P"), Project("q"), Project("r")}
+		var names []*load.ProjectNameError
+		if checker, ok := b.dest.(load.ProjectChecker); ok {
+			var err error
+			if names, err = checker.CheckProjects(t.Context(), twins); err != nil {
+				t.Fatalf("CheckProjects: %v", err)
+			}
+		}
+		for i, twin := range twins[:2] {
+			err := b.writer.Register(t.Context(), []load.Project{twin})
+			var refused *load.ProjectNameError
+			switch {
+			case err == nil:
+				b.load(Conversation(twin.ProjectID, "c-1", Noon))
+			case !errors.As(err, &refused) || refused.ProjectID != twin.ProjectID || refused.Hint == "":
+				t.Errorf("Register of %q: %v", twin.ProjectID, err)
+			case len(names) != 2 || names[i].ProjectID != twin.ProjectID:
+				t.Errorf("Register refuses %q, CheckProjects refuses %v", twin.ProjectID, names)
+			}
+		}
+		if err := b.writer.Register(t.Context(), twins[2:]); err != nil {
+			t.Errorf("Register of another project: %v", err)
+		}
+	}},
 	{"a project of another account is refused, and nothing is stored", func(t testing.TB, s Subject) {
 		refuse(t, s, func(p *load.Project) { p.AccountID = "another-account" })
 	}},

@@ -174,7 +174,7 @@ func names() []string {
 
 // projectIDs are odd as folders or as partitions.
 var projectIDs = []string{
-	"PROJECT-EXAMPLE", "project-example", "p/q", `p\q`, "..", ".", "_hidden", ".hidden", "p=1", "p%2Fq", "p q", " p", "p.", "CON",
+	"PROJECT-EXAMPLE", "p/q", `p\q`, "..", ".", "_hidden", ".hidden", "p=1", "p%2Fq", "p q", " p", "p.", "CON",
 	"p:q", "p*?", "p'q\"", "p\nq", "ä", "漢字", "👋", "-p", "~", "project_id=p", "null",
 }
 

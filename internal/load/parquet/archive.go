@@ -139,7 +139,7 @@ func (l *Lake) days(feed load.Feed, from, until warehouse.Timestamp) (days []fee
 	}
 	first, last := dayOf(from), dayOf(until-1)
 	var bad error
-	err = v.eachManifest(feed.ProjectID, func(m *manifest) {
+	err = v.eachManifest(feed.ProjectID, max(first, firstDay), min(last, lastDay), func(m *manifest) {
 		for date, info := range m.Days {
 			d, err := parseDay(date)
 			bad = cmp.Or(bad, err)

@@ -79,7 +79,7 @@ func (l *Lake) auditedDays(project string, span daySpan) ([]day, error) {
 	}
 	defer v.close() //nolint:errcheck // it is only read
 	days := map[day]bool{}
-	err = v.eachManifest(project, func(m *manifest) {
+	err = v.eachManifest(project, max(span.first, firstDay), min(span.last, lastDay), func(m *manifest) {
 		for date := range m.Days {
 			if d, err := parseDay(date); err == nil {
 				days[d] = true

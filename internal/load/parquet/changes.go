@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"math"
-	"os"
 	"path/filepath"
 
 	"convsync/internal/warehouse"
@@ -36,7 +35,7 @@ func (l *Lake) changesFile(at warehouse.Timestamp) (string, error) {
 
 // changesFiles lists the files of the feed, oldest first.
 func (l *Lake) changesFiles() (names []string, err error) {
-	entries, err := os.ReadDir(l.path(changesDir)) // sorted by name
+	entries, err := l.readFolder(l.path(changesDir)) // sorted by name
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, failed("cannot read "+l.path(changesDir), err)
 	}
@@ -44,6 +43,31 @@ func (l *Lake) changesFiles() (names []string, err error) {
 		names = append(names, e.Name())
 	}
 	return names, nil
+}
+
+// alignChanges brings the position in line with the newest file of the feed:
+// in a copy that was made while the lake was written, the file may end within a
+// row, or have changes that the position does not count yet.
+func (l *Lake) alignChanges(p *position) error {
+	files, err := l.changesFiles()
+	if err != nil || len(files) == 0 {
+		p.ChangesFile, p.ChangesBytes = "", 0
+		return err
+	}
+	name := changesDir + "/" + files[len(files)-1]
+	size, err := sizeOf(l.path(name))
+	if err != nil {
+		return failed("cannot look at "+l.path(name), err)
+	}
+	if p.ChangesFile == name && p.ChangesBytes == size {
+		return nil
+	}
+	whole, err := l.readChanges(l.path(name), math.MinInt64, func(c *warehouse.Change) { p.Sequence = max(p.Sequence, c.Sequence) })
+	if err != nil {
+		return damaged(l.path(name), err)
+	}
+	p.ChangesFile, p.ChangesBytes = name, whole
+	return nil
 }
 
 func appendChanges(w io.Writer, rows []warehouse.Change) error {
@@ -69,39 +93,44 @@ func (l *Lake) eachChange(since warehouse.Timestamp, do func(*warehouse.Change))
 			continue
 		}
 		path := filepath.Join(l.path(changesDir), name)
-		if err := readChanges(path, since, do); err != nil {
+		if _, err := l.readChanges(path, since, do); err != nil {
 			return damaged(path, err)
 		}
 	}
 	return nil
 }
 
-func readChanges(path string, since warehouse.Timestamp, do func(*warehouse.Change)) error {
-	f, err := os.Open(path)
+// readChanges reads the whole rows of a file, and returns how many bytes they
+// have. Behind them there may be a part of one that never was committed.
+func (l *Lake) readChanges(path string, since warehouse.Timestamp, do func(*warehouse.Change)) (whole int64, err error) {
+	f, err := l.openToRead(path)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer f.Close() //nolint:errcheck // it is only read
 	in := bufio.NewReaderSize(f, 256<<10)
 	for {
 		n, err := binary.ReadUvarint(in)
-		if errors.Is(err, io.EOF) {
-			return nil
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return whole, nil
 		}
 		if err != nil {
-			return err
+			return whole, err
 		}
 		if n > math.MaxInt32 {
-			return fmt.Errorf("a row of %d bytes", n)
+			return whole, fmt.Errorf("a row of %d bytes", n)
 		}
 		text := make([]byte, n)
-		if _, err := io.ReadFull(in, text); err != nil {
-			return err
+		if _, err := io.ReadFull(in, text); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return whole, nil
+		} else if err != nil {
+			return whole, err
 		}
 		var row warehouse.Change
 		if _, err := warehouse.Changes.Decode(string(text), &row); err != nil {
-			return err
+			return whole, err
 		}
+		whole += int64(len(binary.AppendUvarint(nil, n))) + int64(n)
 		if row.At >= since {
 			do(&row)
 		}

@@ -95,48 +95,58 @@ func (p *publication) showsMetrics(midnight warehouse.Timestamp) (bool, error) {
 	return len(days) > 0 && days[0].Metrics > 0, err
 }
 
-// locate finds what is stored of the conversations.
+// locate finds what is stored of the conversations. Of one that is stored on two
+// days, as a copy of the lake may have it that was made while it was written,
+// the copy on another day than that of its start is dropped.
 func (p *publication) locate(ctx context.Context, entries []entry) (map[conversationKey]known, error) {
 	stored := map[conversationKey]known{}
 	byDay := map[partition]map[string]bool{}
 	for _, e := range entries {
 		want(byDay, e.partition(), e.id)
 	}
-	if err := p.look(ctx, byDay, stored); err != nil {
+	note := func(key conversationKey, k known) {
+		if _, twice := stored[key]; twice {
+			p.day(k.partition).gone[key.id] = true
+			return
+		}
+		stored[key] = k
+	}
+	if err := p.look(ctx, byDay, note); err != nil {
 		return nil, err
 	}
-	elsewhere, err := p.elsewhere(ctx, entries, stored)
+	elsewhere, err := p.elsewhere(ctx, entries)
 	if err != nil {
 		return nil, err
 	}
-	return stored, p.look(ctx, elsewhere, stored)
+	return stored, p.look(ctx, elsewhere, note)
 }
 
-// elsewhere tells on which other days conversations may be stored that are not
-// on the day of their start.
-func (p *publication) elsewhere(ctx context.Context, entries []entry, stored map[conversationKey]known) (map[partition]map[string]bool, error) {
+// elsewhere tells on which days other than those of their starts conversations
+// may be stored.
+func (p *publication) elsewhere(ctx context.Context, entries []entry) (map[partition]map[string]bool, error) {
 	wanted := map[partition]map[string]bool{}
-	ids := map[uint64][]string{} // one, but for rare twins
+	ids := map[uint64][]*entry{} // one, but for rare twins
 	first, last := day(math.MaxInt64), day(math.MinInt64)
-	for _, e := range entries {
-		if _, ok := stored[conversationKey{e.project, e.id}]; !ok {
-			hash := hashID(e.id)
-			ids[hash] = append(ids[hash], e.id)
-			first, last = min(first, dayOf(e.start)), max(last, dayOf(e.start))
-		}
+	for i := range entries {
+		e := &entries[i]
+		hash := hashID(e.id)
+		ids[hash] = append(ids[hash], e)
+		first, last = min(first, dayOf(e.start)), max(last, dayOf(e.start))
 	}
 	if len(ids) == 0 {
 		return wanted, nil
 	}
 	project := p.stretch.Feed.ProjectID
-	found, err := p.index.find(ctx, project, first, last, slices.Sorted(maps.Keys(ids)))
+	found, err := p.index.find(ctx, project, p.state.logged(project), first, last, slices.Collect(maps.Keys(ids)))
 	if err != nil {
 		return nil, err
 	}
 	for part, hashes := range found {
 		for _, hash := range hashes {
-			for _, id := range ids[hash] {
-				want(wanted, part, id)
+			for _, e := range ids[hash] {
+				if e.partition() != part {
+					want(wanted, part, e.id)
+				}
 			}
 		}
 	}
@@ -151,7 +161,7 @@ func want(wanted map[partition]map[string]bool, p partition, id string) {
 }
 
 // look reads what is known of the wanted conversations of the partitions.
-func (p *publication) look(ctx context.Context, wanted map[partition]map[string]bool, into map[conversationKey]known) error {
+func (p *publication) look(ctx context.Context, wanted map[partition]map[string]bool, note func(conversationKey, known)) error {
 	for part, ids := range wanted {
 		days, err := p.index.stored(part.project)
 		if err != nil {
@@ -164,10 +174,10 @@ func (p *publication) look(ctx context.Context, wanted map[partition]map[string]
 			if !ids[c.ConversationID] {
 				return
 			}
-			into[conversationKey{part.project, strings.Clone(c.ConversationID)}] = known{
+			note(conversationKey{part.project, strings.Clone(c.ConversationID)}, known{
 				partition: part, place: load.Place{Environment: unique.Make(c.Environment).Value(), StartedAt: c.StartedAt},
 				hash: strings.Clone(c.ContentHash), lifecycle: unique.Make(c.Lifecycle).Value(), missing: c.MissingSince.Valid,
-			}
+			})
 		}, "conversation_id", "environment", "started_at", "content_hash", "lifecycle", "missing_since")
 		if err != nil {
 			return err

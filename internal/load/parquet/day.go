@@ -89,8 +89,13 @@ func (d *dayReader) next(r *warehouse.Rows) (bool, error) {
 		return false, d.complete()
 	}
 	r.Conversation = *c
-	id := c.ConversationID
-	return true, errors.Join(
+	return true, d.parts(r)
+}
+
+// parts reads the parts of a conversation.
+func (d *dayReader) parts(r *warehouse.Rows) error {
+	id := r.Conversation.ConversationID
+	return errors.Join(
 		take(d.turns, &r.Turns, func(t *warehouse.Turn) bool { return t.ConversationID == id }),
 		take(d.entities, &r.Entities, func(e *warehouse.Entity) bool { return e.ConversationID == id }),
 		take(d.metrics, &r.Metrics, func(m *warehouse.Metric) bool { return m.ConversationID == id }),
@@ -141,7 +146,7 @@ func closePart[R any](r *fileReader[R]) error {
 type dayWriter struct {
 	lake          *Lake
 	info          dayInfo
-	ids           []uint64 // hashes of the conversations' ids
+	added         int // conversations
 	conversations part[warehouse.Conversation]
 	turns         part[warehouse.Turn]
 	entities      part[warehouse.Entity]
@@ -183,11 +188,11 @@ func (p *part[R]) add(l *Lake, rows ...R) (err error) {
 
 // add adds the conversation that comes next in order.
 func (d *dayWriter) add(r *warehouse.Rows) error {
-	if len(d.ids) == 0 {
+	if d.added == 0 {
 		d.lake.step("merge")
 	}
 	d.info.count(&r.Conversation)
-	d.ids = append(d.ids, hashID(r.Conversation.ConversationID))
+	d.added++
 	return errors.Join(
 		d.conversations.add(d.lake, r.Conversation), d.turns.add(d.lake, r.Turns...), d.entities.add(d.lake, r.Entities...),
 		d.metrics.add(d.lake, r.Metrics...), d.audio.add(d.lake, r.Audio...),
@@ -195,7 +200,10 @@ func (d *dayWriter) add(r *warehouse.Rows) error {
 }
 
 // placedFile is a finished file of a partition.
-type placedFile struct{ table, name string }
+type placedFile struct {
+	table, name string
+	info        fileInfo
+}
 
 // close finishes the files.
 func (d *dayWriter) close() (files []placedFile, err error) {
@@ -212,7 +220,7 @@ func finish[R any](d *dayWriter, p *part[R], files *[]placedFile) error {
 	info, err := p.file.close()
 	p.file = nil
 	d.info.Files[p.format.table.Name] = info
-	*files = append(*files, placedFile{p.format.table.Name, p.name})
+	*files = append(*files, placedFile{p.format.table.Name, p.name, info})
 	return err
 }
 

@@ -12,6 +12,9 @@
 // The Parquet files of the sync's own tables are copies of it, made at the end
 // of a run.
 //
+// Before a run plans, the files of its projects are compared with the manifests
+// by name and size. What is missing or of another commit no longer counts as read.
+//
 // It works on folders of a file system with rename and flock, and must not
 // know what the rows mean: columns come from package warehouse, and what is
 // replaced or kept is decided by package load.

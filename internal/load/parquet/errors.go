@@ -13,7 +13,9 @@ import (
 func failed(what string, err error) error {
 	var told *load.StateError
 	var newer *load.TooNewError
-	if err == nil || errors.As(err, &told) || errors.As(err, &newer) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	var taken *load.TakenOverError
+	var locked *load.LockedError
+	if err == nil || errors.As(err, &told) || errors.As(err, &newer) || errors.As(err, &taken) || errors.As(err, &locked) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	return &load.StateError{What: what, Hint: hint(err), Err: err}
@@ -21,6 +23,8 @@ func failed(what string, err error) error {
 
 func hint(err error) string {
 	switch {
+	case errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.ENOLCK), errors.Is(err, syscall.ENOSYS):
+		return "the file system does not support flock: put the lake on a local disk, or mount it with locks"
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return "free some space and run again: nothing that was published is lost"
 	case errors.Is(err, syscall.EFBIG):

@@ -24,7 +24,7 @@ func eventsFile(e *warehouse.WebhookEvent) string {
 
 // eventsFiles lists the days of the log, oldest first.
 func (l *Lake) eventsFiles() (days []string, err error) {
-	entries, err := os.ReadDir(l.path(eventsDir)) // sorted by name
+	entries, err := l.readFolder(l.path(eventsDir)) // sorted by name
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func (l *Lake) eventsFiles() (days []string, err error) {
 // returns the offset behind them. A last line without its end is being written.
 func (l *Lake) readEvents(day string, from int64, do func(*warehouse.WebhookEvent)) (until int64, err error) {
 	path := filepath.Join(l.path(eventsDir), day)
-	f, err := os.Open(path)
+	f, err := l.openToRead(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return from, nil // it has gone
 	}

@@ -2,6 +2,7 @@ package parquet
 
 import (
 	"context"
+	"os"
 
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
@@ -9,7 +10,7 @@ import (
 
 // Finish implements [load.Writer].
 func (w *writer) Finish(_ context.Context, run *warehouse.SyncRun) error {
-	c := w.lake.newCommit()
+	c := w.newCommit()
 	defer c.discard()
 	err := w.broken
 	if err == nil {
@@ -128,12 +129,13 @@ func copyTable[R any](c *commit, t *warehouse.Table[R], rows func(func(*R)) erro
 	if err != nil {
 		return err
 	}
-	c.place(name, copyPath(t.Name))
 	if err := rows(f.add); err != nil {
 		f.abandon()
+		_ = os.Remove(c.lake.path(name)) // the next writer clears away what stays
 		return err
 	}
-	_, err = f.close()
+	info, err := f.close()
+	c.place(name, copyPath(t.Name), info)
 	return err
 }
 

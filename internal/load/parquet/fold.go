@@ -133,7 +133,7 @@ const abandonedAfter = time.Hour
 
 // clearInbox removes half-made files that were left behind.
 func (l *Lake) clearInbox() {
-	entries, err := os.ReadDir(l.path(inboxDir))
+	entries, err := l.readFolder(l.path(inboxDir))
 	if err != nil {
 		return // there is none
 	}

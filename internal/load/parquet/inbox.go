@@ -107,7 +107,7 @@ func (l *Lake) createLetter(name string) (*os.File, error) {
 // letters reads the inbox, in the order in which the events came. What a run
 // takes away meanwhile is in the log or will be settled there.
 func (l *Lake) letters() (all []letter, err error) {
-	entries, err := os.ReadDir(l.path(inboxDir))
+	entries, err := l.readFolder(l.path(inboxDir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -134,7 +134,7 @@ func (l *Lake) letters() (all []letter, err error) {
 }
 
 func (l *Lake) readLetter(name string) (*letter, error) {
-	text, err := os.ReadFile(l.path(name))
+	text, err := l.readFile(l.path(name))
 	if err != nil {
 		return nil, err
 	}

@@ -1,16 +1,17 @@
 package parquet
 
 import (
-	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -21,6 +22,10 @@ type operation struct {
 	From   string `json:"from,omitempty"` // under _sync/tmp
 	To     string `json:"to"`
 	Offset int64  `json:"offset,omitempty"` // where the appended text begins
+	Was    int64  `json:"was,omitempty"`    // size of the file that is appended to, before
+	// Bytes and SHA256 describe From. Older versions did not write them.
+	Bytes  int64  `json:"bytes,omitempty"`
+	SHA256 string `json:"sha256,omitempty"`
 }
 
 // The kinds of operation.
@@ -30,157 +35,139 @@ const (
 	opRemove  = "remove"  // To is removed
 )
 
-// commit gathers new files under _sync/tmp and puts them into place as one.
-// Operations are done in their order.
-type commit struct {
-	lake       *Lake
+var (
+	// errLost says that the new file of an operation is gone and was not put
+	// into place: in a copy of a lake that was made while it was written, or
+	// where somebody cleared _sync/tmp.
+	errLost = errors.New("its new content is gone")
+	// errNotOurs says that the journal is no longer the one that was being done.
+	errNotOurs = errors.New("the journal was finished by another run")
+)
+
+// unfinished is the journal of a writer that was killed and that could not be
+// finished.
+type unfinished struct {
 	operations []operation
-	durable    bool // the journal is written: there is no way back
+	lost       []operation // that can no longer be done
 }
 
-func (l *Lake) newCommit() *commit { return &commit{lake: l} }
-
-// temporary is a name under _sync/tmp that is never taken twice: a reader may
-// still look for it when it is long in its place.
-func (l *Lake) temporary(kind string) string {
-	return tmpDir + "/" + l.token + "-" + strconv.FormatInt(l.serial.Add(1), 10) + "-" + kind
+// recover finishes the journal of a writer that was killed, if there is one.
+// What it lists is done when the target has the size and checksum of the new
+// file, not merely when there is a target. A journal that cannot be finished
+// stays until the commit that mends what it lists.
+func (l *Lake) recover() (*unfinished, error) {
+	unlock, err := l.lockCommits()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	f, err := l.openToRead(l.path(journalFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return &unfinished{}, nil
+	}
+	if err != nil {
+		return nil, failed("cannot read "+l.path(journalFile), err)
+	}
+	defer f.Close() //nolint:errcheck // it is only read
+	j := &unfinished{}
+	info, err := f.Stat()
+	if err == nil {
+		err = json.NewDecoder(f).Decode(&j.operations)
+	}
+	if err != nil {
+		return nil, damaged(l.path(journalFile), err)
+	}
+	j.lost, err = l.redo(info, j.operations)
+	return j, failed("cannot finish what an earlier run had begun to write", err)
 }
 
-// put writes a new file that is to replace the one at to.
-func (c *commit) put(to string, write func(io.Writer) error) error {
-	from, err := c.write(write)
-	c.operations = append(c.operations, operation{Kind: opReplace, From: from, To: to})
+// projects lists the projects that something is lost of.
+func (j *unfinished) projects() (projects []string) {
+	for _, op := range j.operations {
+		project, ok := projectOf(op.To)
+		if ok && len(j.lost) > 0 && !slices.Contains(projects, project) {
+			projects = append(projects, project)
+		}
+	}
+	return projects
+}
+
+// apply does the operations of a journal that was just written, and removes it.
+func (l *Lake) apply(journal fs.FileInfo, operations []operation) error {
+	folders := map[string]bool{} // in which a name has changed
+	for _, op := range operations {
+		if err := l.applyOne(journal, op, false, folders); err != nil {
+			return fmt.Errorf("%s: %w", l.path(op.To), err)
+		}
+	}
+	return l.finishJournal(journal, operations, folders)
+}
+
+// redo is apply after a writer that was killed: some operations may have been
+// done before, and those that are lost are returned.
+func (l *Lake) redo(journal fs.FileInfo, operations []operation) (lost []operation, err error) {
+	folders := map[string]bool{}
+	for _, op := range operations {
+		err := l.applyOne(journal, op, true, folders)
+		if errors.Is(err, errLost) {
+			lost = append(lost, op)
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	if len(lost) > 0 {
+		return lost, syncAll(slices.Collect(maps.Keys(folders)))
+	}
+	return nil, l.finishJournal(journal, operations, folders)
+}
+
+// applyOne does one operation, and adds the folders in which a name changed.
+func (l *Lake) applyOne(journal fs.FileInfo, op operation, again bool, folders map[string]bool) error {
+	l.step(op.Kind)
+	if !l.hasJournal(journal) {
+		return errNotOurs
+	}
+	to := l.path(op.To)
+	if op.Kind != opRemove {
+		if err := l.makeFolder(filepath.Dir(to), again, folders); err != nil {
+			return err
+		}
+	}
+	var err error
+	switch op.Kind {
+	case opRemove:
+		if err = os.Remove(to); errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+	case opAppend:
+		err = appendFile(l.path(op.From), to, &op)
+	default:
+		if err = os.Rename(l.path(op.From), to); errors.Is(err, fs.ErrNotExist) {
+			err = isDone(to, 0, &op)
+		}
+	}
+	if err == nil {
+		folders[filepath.Dir(to)] = true
+	}
 	return err
 }
 
-// putJSON is put with the JSON of v.
-func (c *commit) putJSON(to string, v any) error {
-	return c.put(to, func(w io.Writer) error { return json.NewEncoder(w).Encode(v) })
+// hasJournal reports whether the journal is this one.
+func (l *Lake) hasJournal(journal fs.FileInfo) bool {
+	now, err := os.Stat(l.path(journalFile))
+	return err == nil && os.SameFile(journal, now)
 }
 
-// extend writes what is to be appended to the file at to.
-func (c *commit) extend(to string, write func(io.Writer) error) error {
-	from, err := c.write(write)
-	if err != nil {
-		return err
-	}
-	var size int64
-	if info, err := os.Stat(c.lake.path(to)); err == nil {
-		size = info.Size()
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	c.operations = append(c.operations, operation{Kind: opAppend, From: from, To: to, Offset: size})
-	return nil
-}
-
-// place takes a finished file under _sync/tmp.
-func (c *commit) place(from, to string) {
-	c.operations = append(c.operations, operation{Kind: opReplace, From: from, To: to})
-}
-
-func (c *commit) remove(to string) {
-	c.operations = append(c.operations, operation{Kind: opRemove, To: to})
-}
-
-// write writes a file under _sync/tmp.
-func (c *commit) write(write func(io.Writer) error) (name string, err error) {
-	if len(c.operations) == 0 {
-		c.lake.step("prepare")
-	}
-	name = c.lake.temporary("state")
-	f, err := os.OpenFile(c.lake.path(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return name, err
-	}
-	w := bufio.NewWriterSize(f, 64<<10)
-	err = write(w)
-	if err == nil {
-		err = w.Flush()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		_ = os.Remove(c.lake.path(name)) // the next writer clears away what stays
-	}
-	return name, err
-}
-
-// do commits: the new files and the journal are made durable, then the
-// operations are done.
-func (c *commit) do() error {
-	l := c.lake
-	from, err := c.write(func(w io.Writer) error { return json.NewEncoder(w).Encode(c.operations) })
-	if err != nil {
-		return err
-	}
-	made := []string{l.path(from)}
-	for _, op := range c.operations {
-		if op.From != "" {
-			made = append(made, l.path(op.From))
-		}
-	}
-	if err := errors.Join(syncAll(made), syncPath(l.path(tmpDir))); err != nil {
-		return err
-	}
-	l.step("journal")
-	if err := os.Rename(l.path(from), l.path(journalFile)); err != nil {
-		return err
-	}
-	c.durable = true
-	if err := syncPath(l.path(syncDir)); err != nil {
-		return err
-	}
-	return l.apply(c.operations, false)
-}
-
-// discard removes the new files of a commit that was not done.
-func (c *commit) discard() {
-	if c.durable {
-		return
-	}
-	for _, op := range c.operations {
-		if op.From != "" {
-			_ = os.Remove(c.lake.path(op.From)) // the next writer clears the rest away
-		}
-	}
-}
-
-// recover finishes the journal of a writer that was cut off, if there is one.
-func (l *Lake) recover() error {
-	text, err := os.ReadFile(l.path(journalFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return failed("cannot read "+l.path(journalFile), err)
-	}
-	var operations []operation
-	if err := json.Unmarshal(text, &operations); err != nil {
-		return damaged(l.path(journalFile), err)
-	}
-	return failed("cannot finish what an earlier run had begun to write", l.apply(operations, true))
-}
-
-// apply does the operations of the journal and removes it. again tells that
-// some may have been done before, by a writer that was cut off.
-func (l *Lake) apply(operations []operation, again bool) error {
-	folders := map[string]bool{} // in which a name has changed
-	for _, op := range operations {
-		l.step(op.Kind)
-		if op.Kind != opRemove {
-			if err := l.makeFolder(filepath.Dir(l.path(op.To)), again, folders); err != nil {
-				return err
-			}
-		}
-		if err := l.applyOne(op); err != nil {
-			return err
-		}
-		folders[filepath.Dir(l.path(op.To))] = true
-	}
+// finishJournal makes durable what was done, and removes the journal.
+func (l *Lake) finishJournal(journal fs.FileInfo, operations []operation, folders map[string]bool) error {
 	l.removeEmpty(operations, folders)
 	if err := syncAll(slices.Collect(maps.Keys(folders))); err != nil {
 		return err
 	}
 	l.step("done")
+	if !l.hasJournal(journal) {
+		return errNotOurs
+	}
 	if err := os.Remove(l.path(journalFile)); err != nil {
 		return err
 	}
@@ -191,6 +178,37 @@ func (l *Lake) apply(operations []operation, again bool) error {
 		if op.Kind == opAppend {
 			_ = os.Remove(l.path(op.From)) // the next writer clears away what stays
 		}
+	}
+	return nil
+}
+
+// isDone checks that a file has, from an offset on, the content that an
+// operation was to give it.
+func isDone(path string, offset int64, op *operation) error {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errLost
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // it is only read
+	if op.SHA256 == "" {
+		return nil // the journal of an older version cannot tell
+	}
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	if size < offset+op.Bytes || op.Kind == opReplace && size != op.Bytes {
+		return errLost
+	}
+	hash := sha256.New()
+	if _, err := io.Copy(hash, io.NewSectionReader(f, offset, op.Bytes)); err != nil {
+		return err
+	}
+	if hex.EncodeToString(hash.Sum(nil)) != op.SHA256 {
+		return errLost
 	}
 	return nil
 }
@@ -231,29 +249,13 @@ func (l *Lake) removeEmpty(operations []operation, changed map[string]bool) {
 	}
 }
 
-func (l *Lake) applyOne(op operation) error {
-	to := l.path(op.To)
-	switch op.Kind {
-	case opRemove:
-		if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
-	case opAppend:
-		return appendFile(l.path(op.From), to, op.Offset)
-	}
-	err := os.Rename(l.path(op.From), to)
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, there := os.Stat(to); there == nil {
-			return nil // done before
-		}
-	}
-	return err
-}
-
-// appendFile makes the file to be its first offset bytes and those of from.
-func appendFile(from, to string, offset int64) error {
+// appendFile appends the file from. It may have been done before, or in part.
+// A file that was changed by somebody else meanwhile is not touched.
+func appendFile(from, to string, op *operation) error {
 	in, err := os.Open(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		return isDone(to, op.Offset, op)
+	}
 	if err != nil {
 		return err
 	}
@@ -262,9 +264,23 @@ func appendFile(from, to string, offset int64) error {
 	if err != nil {
 		return err
 	}
-	err = out.Truncate(offset)
+	return errors.Join(appendTo(out, in, op), out.Close())
+}
+
+func appendTo(out, in *os.File, op *operation) error {
+	size, err := out.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	begun := size >= op.Offset && size <= op.Offset+op.Bytes
+	if op.SHA256 != "" && size != op.Was && !begun {
+		return errLost
+	}
+	if size == op.Was || op.SHA256 == "" {
+		err = out.Truncate(op.Offset)
+	}
 	if err == nil {
-		_, err = out.Seek(offset, io.SeekStart)
+		_, err = out.Seek(op.Offset, io.SeekStart)
 	}
 	if err == nil {
 		_, err = io.Copy(out, in)
@@ -272,12 +288,12 @@ func appendFile(from, to string, offset int64) error {
 	if err == nil {
 		err = out.Sync()
 	}
-	return errors.Join(err, out.Close())
+	return err
 }
 
-// clearTemporary removes what a writer that was cut off has left.
+// clearTemporary removes what a writer that was killed has left.
 func (l *Lake) clearTemporary() error {
-	entries, err := os.ReadDir(l.path(tmpDir))
+	entries, err := l.readFolder(l.path(tmpDir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return failed("cannot make "+l.path(tmpDir), os.MkdirAll(l.path(tmpDir), 0o777))
 	}

@@ -44,6 +44,8 @@ type Lake struct {
 	token    string       // in temporary names: no two processes have the same
 	serial   atomic.Int64 // in temporary names
 	logged   logIndex     // which events are in the log
+	tryLock  func(*os.File) (bool, error)
+	opened   func(path string) // of tests: called before a file or folder is opened for reading
 	dailies  dailies
 }
 
@@ -56,7 +58,7 @@ func Open(o Options) (*Lake, error) {
 	if err != nil {
 		return nil, failed("cannot tell where "+o.Path+" is", err)
 	}
-	l := &Lake{root: root, lockWait: o.LockWait, step: o.Step, token: rand.Text()}
+	l := &Lake{root: root, lockWait: o.LockWait, step: o.Step, token: rand.Text(), tryLock: tryLock}
 	if l.lockWait == 0 {
 		l.lockWait = 10 * time.Second
 	}
@@ -116,7 +118,7 @@ func (l *Lake) Prepare(context.Context) error {
 
 // writeFormat makes the folder a lake.
 func (l *Lake) writeFormat() error {
-	text, err := json.Marshal(lakeFormat{Version: formatVersion})
+	text, err := json.Marshal(lakeFormat{Contents: true, Version: formatVersion})
 	if err != nil {
 		return err
 	}
@@ -139,33 +141,40 @@ func (l *Lake) writeFormat() error {
 
 // lakeFormat is the content of lake.json.
 type lakeFormat struct {
-	Version int64 `json:"format_version"`
+	// Contents says that each project has its contents recorded. Older versions
+	// did not record them.
+	Contents bool  `json:"contents,omitempty"`
+	Version  int64 `json:"format_version"`
 }
 
 // version is the version of the lake's layout; 0: there is no lake yet. What is
 // neither a lake of a version that is known nor empty is refused.
 func (l *Lake) version() (int64, error) {
-	text, err := os.ReadFile(l.path(formatFile))
+	format, err := l.format()
+	return format.Version, err
+}
+
+func (l *Lake) format() (format lakeFormat, err error) {
+	text, err := l.readFile(l.path(formatFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, l.refuseForeign()
+		return format, l.refuseForeign()
 	}
 	if err != nil {
-		return 0, failed("cannot read the lake "+l.root, err)
+		return format, failed("cannot read the lake "+l.root, err)
 	}
-	var format lakeFormat
 	if err := json.Unmarshal(text, &format); err != nil || format.Version < 1 {
-		return 0, damaged(l.path(formatFile), fmt.Errorf("it names no format_version"))
+		return lakeFormat{}, damaged(l.path(formatFile), fmt.Errorf("it names no format_version"))
 	}
 	if format.Version > formatVersion {
-		return 0, &load.TooNewError{Where: "the lake " + l.root, Found: format.Version, Highest: formatVersion}
+		return lakeFormat{}, &load.TooNewError{Where: "the lake " + l.root, Found: format.Version, Highest: formatVersion}
 	}
-	return format.Version, nil
+	return format, nil
 }
 
 // refuseForeign refuses a folder with something that is not of a lake. A
 // _sync alone is a lake whose making was cut off.
 func (l *Lake) refuseForeign() error {
-	entries, err := os.ReadDir(l.root)
+	entries, err := l.readFolder(l.root)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -2,6 +2,8 @@ package parquet
 
 import (
 	"fmt"
+	"net/url"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -11,20 +13,24 @@ import (
 
 // Where things lie, relative to the root of the lake, with slashes.
 const (
-	syncDir      = "_sync"
-	formatFile   = "_sync/lake.json"
-	lockFile     = "_sync/lock"
-	ownerFile    = "_sync/owner.json"
-	journalFile  = "_sync/journal.json"
-	positionFile = "_sync/position.json"
-	runsFile     = "_sync/runs.jsonl"
-	tmpDir       = "_sync/tmp"
-	stateDir     = "_sync/state"
-	changesDir   = "_sync/changes"
-	manifestDir  = "_sync/manifests"
-	inboxDir     = "_sync/inbox"
-	eventsDir    = "_sync/events"
-	partName     = "part-0.parquet"
+	syncDir        = "_sync"
+	formatFile     = "_sync/lake.json"
+	lockFile       = "_sync/lock"
+	ownerFile      = "_sync/owner.json"
+	commitLockFile = "_sync/commit"
+	journalFile    = "_sync/journal.json"
+	positionFile   = "_sync/position.json"
+	runsFile       = "_sync/runs.jsonl"
+	tmpDir         = "_sync/tmp"
+	stateDir       = "_sync/state"
+	changesDir     = "_sync/changes"
+	manifestDir    = "_sync/manifests"
+	inboxDir       = "_sync/inbox"
+	eventsDir      = "_sync/events"
+	contentsDir    = "_sync/contents"
+	idsDir         = "_sync/ids"
+	contentsSuffix = ".json"
+	partName       = "part-0.parquet"
 )
 
 // maxNameBytes is how long the name of a file may be on the usual file systems.
@@ -88,6 +94,29 @@ type partition struct {
 // file is where the partition's file of a table lies.
 func (p partition) file(table string) string {
 	return table + "/" + projectDir(p.project) + "/started_date=" + p.day.String() + "/" + partName
+}
+
+// projectOf is the project that a file is of.
+func projectOf(name string) (string, bool) {
+	name = "/" + name
+	_, rest, ok := strings.Cut(name, "/"+partitionColumn+"=")
+	if !ok {
+		return "", false
+	}
+	escaped, _, _ := strings.Cut(rest, "/")
+	project, err := url.PathUnescape(strings.TrimSuffix(escaped, contentsSuffix))
+	return project, err == nil
+}
+
+// partitionOf is the partition that a file is of.
+func partitionOf(name string) (p partition, ok bool) {
+	_, date, ok := strings.Cut(path.Dir(name), "/started_date=")
+	project, known := projectOf(name)
+	if !ok || !known {
+		return p, false
+	}
+	d, err := parseDay(date)
+	return partition{project, d}, err == nil
 }
 
 // isPartition reports whether a name is of a partition's file.

@@ -7,7 +7,6 @@ import (
 	"hash/fnv"
 	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -19,12 +18,13 @@ const (
 	// still be found for certain.
 	movedDays = 8
 	// maxIndexed is how many conversations are looked through for one that
-	// moved farther. Their hashes of 8 bytes are kept in memory.
+	// moved farther. Their hashes are kept in memory.
 	maxIndexed = 2 << 20
 )
 
-// index answers on which day a conversation is stored. It reads the ids of a
-// day once, when they are first needed, and keeps their hashes.
+// index answers on which day a conversation is stored, for an audit: it reads the
+// ids of a day once, when they are first needed, and keeps their hashes. A run
+// asks the log of ids; see idLog.
 type index struct {
 	lake  *Lake
 	days  map[string]map[day]bool // of each project, those that are stored
@@ -49,10 +49,20 @@ func (x *index) stored(project string) (map[day]bool, error) {
 	if days := x.days[project]; days != nil {
 		return days, nil
 	}
-	folder := conversations.table.Name + "/" + projectDir(project)
-	entries, err := os.ReadDir(x.lake.path(folder))
+	days, err := x.lake.folderDays(conversations.table.Name, project)
+	if err != nil {
+		return nil, err
+	}
+	x.days[project] = days
+	return days, nil
+}
+
+// folderDays lists the days that a table has a folder of.
+func (l *Lake) folderDays(table, project string) (map[day]bool, error) {
+	folder := l.path(table + "/" + projectDir(project))
+	entries, err := l.readFolder(folder)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, failed("cannot read "+x.lake.path(folder), err)
+		return nil, failed("cannot read "+folder, err)
 	}
 	days := map[day]bool{}
 	for _, e := range entries {
@@ -61,7 +71,6 @@ func (x *index) stored(project string) (map[day]bool, error) {
 			days[d] = true
 		}
 	}
-	x.days[project] = days
 	return days, nil
 }
 

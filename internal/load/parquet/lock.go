@@ -24,7 +24,7 @@ func (l *Lake) lock(ctx context.Context) (*os.File, error) {
 	poll := time.NewTicker(min(lockPoll, l.lockWait))
 	defer poll.Stop()
 	for {
-		ok, err := tryLock(f)
+		ok, err := l.tryLock(f)
 		if ok {
 			return f, nil
 		}
@@ -48,7 +48,7 @@ func (l *Lake) lock(ctx context.Context) (*os.File, error) {
 // owner is who began to write last and did not finish; zero when there is
 // nobody. It informs only: the lock decides.
 func (l *Lake) owner() (owner load.Owner) {
-	text, err := os.ReadFile(l.path(ownerFile))
+	text, err := l.readFile(l.path(ownerFile))
 	if err != nil || json.Unmarshal(text, &owner) != nil {
 		return load.Owner{}
 	}

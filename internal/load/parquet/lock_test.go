@@ -9,10 +9,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"testing"
 
 	"convsync/internal/load"
+	"convsync/internal/load/parquet"
 )
 
 // lakeVariable names the lake that the test in a process of its own is to hold.
@@ -76,6 +78,93 @@ func hold(t *testing.T, path string) {
 	}
 	fmt.Println("holding")
 	if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
+		t.Error(err)
+	}
+}
+
+// A process is paused right before its journal, loses its lock file, and goes
+// on after another has committed.
+func TestTakenOver_PausedProcess(t *testing.T) {
+	if path := os.Getenv(lakeVariable); path != "" {
+		publishPaused(t, path)
+		return
+	}
+	t.Parallel()
+	s := newLake(t)
+	s.run(t, edition(1)...)
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.CommandContext(t.Context(), program, "-test.run=^"+t.Name()+"$")
+	child.Env = append(os.Environ(), lakeVariable+"="+s.path)
+	child.Stderr = os.Stderr
+	said, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	goOn, err := child.StdinPipe()
+	if err := errors.Join(err, child.Start()); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(said)
+	if line, err := lines.ReadString('\n'); err != nil || line != "before the journal\n" {
+		t.Fatalf("the writer says %q (%v)", line, err)
+	}
+	if err := errors.Join(child.Process.Signal(syscall.SIGSTOP), os.Remove(filepath.Join(s.path, "_sync/lock"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.takeover(t, parquet.Options{LockWait: patience}, func(*parquet.Lake) {}); err != nil {
+		t.Fatalf("the second writer: %v", err)
+	}
+	epoch, before := s.epoch(t), s.files(t)
+	if err := errors.Join(child.Process.Signal(syscall.SIGCONT), goOn.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := lines.ReadString('\n'); err != nil || line != "taken over: true\n" {
+		t.Errorf("the paused writer says %q (%v)", line, err)
+	}
+	if err := child.Wait(); err != nil {
+		t.Error(err)
+	}
+	if s.epoch(t) != epoch {
+		t.Errorf("the epoch went from %d to %d", epoch, s.epoch(t))
+	}
+	after := s.files(t)
+	for name, is := range after {
+		if was := before[name]; was == nil || !os.SameFile(was, is) {
+			t.Errorf("%s was written by the writer that was taken over", name)
+		}
+	}
+	if s.Dump(t).Conversations[[2]string{"p", "second"}] == nil {
+		t.Error("the second writer's conversation is lost")
+	}
+}
+
+// publishPaused publishes, and waits right before the journal until its input
+// is closed.
+func publishPaused(t *testing.T, path string) {
+	s := &lake{path: path}
+	paused := false
+	w, err := s.Open(t, func(step string) {
+		if paused && step == "journal" {
+			fmt.Println("before the journal")
+			if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
+				t.Error(err)
+			}
+		}
+	}).Begin(t.Context(), load.Owner{RunID: "paused", ProcessID: os.Getpid()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	paused = true
+	if err := w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: edition(2)}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.Publish(t.Context(), &load.Stretch{ID: 1, Feed: feed, RunID: "paused", At: 5})
+	var taken *load.TakenOverError
+	fmt.Printf("taken over: %v\n", errors.As(err, &taken) && taken.Owner.RunID == "")
+	if err := w.Close(); err != nil {
 		t.Error(err)
 	}
 }

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"path"
+	"strings"
 
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
@@ -56,21 +56,22 @@ func (d *dayInfo) count(c *warehouse.Conversation) {
 }
 
 // putManifests puts the manifests of the months of changed partitions into a commit.
-func (c *commit) putManifests(changed map[partition]*dayInfo) error {
+func (c *commit) putManifests(next *state, changed map[partition]*dayInfo) error {
 	months := map[string]*manifest{}
 	for p, info := range changed {
 		name := p.manifest()
 		m := months[name]
 		if m == nil {
-			m = &manifest{Project: p.project}
+			m = &manifest{}
 			if err := c.lake.own().readJSON(name, m); err != nil {
 				return err
 			}
-			if m.Days == nil {
-				m.Days = map[string]*dayInfo{}
-			}
-			months[name] = m
 		}
+		m.Project = p.project
+		if m.Days == nil {
+			m.Days = map[string]*dayInfo{}
+		}
+		months[name] = m
 		m.Days[p.day.String()] = info
 		if len(info.Files) == 0 {
 			delete(m.Days, p.day.String())
@@ -80,14 +81,19 @@ func (c *commit) putManifests(changed map[partition]*dayInfo) error {
 		if err := c.putJSON(name, m); err != nil {
 			return err
 		}
+		put := c.last()
+		next.change(m.Project).Months[manifestMonth(name)] = manifestDigest{put.Bytes, put.SHA256}
 	}
 	return nil
 }
 
-// eachManifest reads the manifests of a project.
-func (v *view) eachManifest(project string, do func(*manifest)) error {
+// manifestMonth is the month of a manifest's name.
+func manifestMonth(name string) string { return strings.TrimSuffix(path.Base(name), ".json") }
+
+// eachManifest reads the manifests of a project, for the months of some days.
+func (v *view) eachManifest(project string, first, last day, do func(*manifest)) error {
 	folder := manifestDir + "/" + projectDir(project)
-	entries, err := os.ReadDir(v.lake.path(folder))
+	entries, err := v.lake.readFolder(v.lake.path(folder))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return failed("cannot read "+v.lake.path(folder), err)
 	}
@@ -101,6 +107,9 @@ func (v *view) eachManifest(project string, do func(*manifest)) error {
 		}
 	}
 	for name := range names {
+		if month := manifestMonth(name); month < first.month() || month > last.month() {
+			continue
+		}
 		var m manifest
 		if err := v.readJSON(name, &m); err != nil {
 			return err
@@ -109,6 +118,9 @@ func (v *view) eachManifest(project string, do func(*manifest)) error {
 	}
 	return nil
 }
+
+// The first and last day that a manifest may be of.
+var firstDay, lastDay = day(-719528), day(2932896) // years 0 and 9999
 
 // Summary implements [load.Destination].
 func (l *Lake) Summary(_ context.Context, feeds []load.Feed) (map[load.Feed]load.FeedSummary, error) {
@@ -128,7 +140,7 @@ func (l *Lake) Summary(_ context.Context, feeds []load.Feed) (map[load.Feed]load
 	out := make(map[load.Feed]load.FeedSummary, len(feeds))
 	for _, f := range feeds {
 		sum := load.FeedSummary{Rejects: rejects[f]}
-		err := v.eachManifest(f.ProjectID, func(m *manifest) {
+		err := v.eachManifest(f.ProjectID, firstDay, lastDay, func(m *manifest) {
 			for _, d := range m.Days {
 				if t := d.Environments[f.Environment]; t != nil {
 					if sum.Conversations == 0 || t.Newest > sum.Newest {

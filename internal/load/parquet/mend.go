@@ -95,7 +95,7 @@ func (w *writer) mendDays(ctx context.Context, m *load.Mending, span daySpan, co
 		case a.strays:
 			later = append(later, d)
 		case len(a.faults) > 0:
-			if err := w.rebuild(ctx, m, a, counts); err != nil {
+			if err := w.rebuild(ctx, m, a, false, counts); err != nil {
 				return err
 			}
 		}
@@ -105,7 +105,7 @@ func (w *writer) mendDays(ctx context.Context, m *load.Mending, span daySpan, co
 		if err := a.do(ctx); err != nil {
 			return err
 		}
-		if err := w.rebuild(ctx, m, a, counts); err != nil {
+		if err := w.rebuild(ctx, m, a, false, counts); err != nil {
 			return err
 		}
 	}
@@ -148,6 +148,8 @@ type mending struct {
 	*publication
 	asked *load.Mending
 	spool *stage // what is stored, in pieces
+	// distrust has the conversations differ from whatever the source has.
+	distrust bool
 }
 
 func (w *writer) newMending(m *load.Mending) (*mending, error) {
@@ -161,7 +163,7 @@ func (w *writer) newMending(m *load.Mending) (*mending, error) {
 	}
 	return &mending{
 		publication: &publication{
-			writer: w, second: second, commit: w.lake.newCommit(), days: map[partition]*dayChange{},
+			writer: w, second: second, commit: w.newCommit(), days: map[partition]*dayChange{},
 			stretch: &load.Stretch{Feed: load.Feed{ProjectID: m.ProjectID}, RunID: m.RunID, At: m.At},
 			counts:  load.Counts{Rows: map[string]int64{}},
 		},
@@ -194,7 +196,7 @@ func (p *mending) put(r *warehouse.Rows, unchanged bool) error {
 }
 
 // rebuild writes a day again from what can be read of its files.
-func (w *writer) rebuild(ctx context.Context, m *load.Mending, a *dayAudit, counts *load.Counts) error {
+func (w *writer) rebuild(ctx context.Context, m *load.Mending, a *dayAudit, distrust bool, counts *load.Counts) error {
 	if err := w.setAside(a, m.RunID); err != nil {
 		return err
 	}
@@ -202,6 +204,7 @@ func (w *writer) rebuild(ctx context.Context, m *load.Mending, a *dayAudit, coun
 	if err != nil {
 		return err
 	}
+	p.distrust = distrust
 	d := p.day(a.part)
 	d.afresh = true
 	for key, o := range w.state.open { // those that belong to a conversation come back with it
@@ -253,6 +256,9 @@ func (p *mending) refill(ctx context.Context, a *dayAudit, d *dayChange) error {
 			return nil
 		}
 		changed = load.FixLifecycle(&rows.Conversation) || changed || lost
+		if p.distrust {
+			rows.Conversation.ContentHash = ""
+		}
 		return p.put(rows, !changed && !faulty[id])
 	})
 }

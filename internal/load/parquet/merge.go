@@ -31,7 +31,8 @@ type dayResult struct {
 	closed  []conversationKey
 	files   []placedFile
 	info    *dayInfo
-	ids     []uint64
+	came    []uint64 // hashes of the ids that were not stored on the day before
+	stored  int      // conversations
 }
 
 // merger writes the new files of a partition: what is stored and stays, and
@@ -68,8 +69,7 @@ func (m *merger) merge(ctx context.Context) (*dayResult, error) {
 	if m.result.files, err = m.out.close(); err != nil {
 		return nil, err
 	}
-	m.result.info, m.result.ids = &m.out.info, m.out.ids
-	slices.Sort(m.result.ids)
+	m.result.info, m.result.stored = &m.out.info, m.out.added
 	return m.result, nil
 }
 
@@ -127,6 +127,9 @@ func (m *merger) put(e *entry, r *warehouse.Rows) error {
 		m.result.counts.Inserted++
 	}
 	m.account(e, r)
+	if !m.change.gone[e.id] {
+		m.result.came = append(m.result.came, hashID(e.id))
+	}
 	sortParts(r)
 	return m.out.add(r)
 }

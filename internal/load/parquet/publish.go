@@ -26,7 +26,7 @@ type publication struct {
 // Publish implements [load.Writer].
 func (w *writer) Publish(ctx context.Context, st *load.Stretch) (load.Counts, error) {
 	p := &publication{
-		writer: w, stretch: st, staged: w.takeStage(st.ID), commit: w.lake.newCommit(),
+		writer: w, stretch: st, staged: w.takeStage(st.ID), commit: w.newCommit(),
 		counts: load.Counts{Rows: map[string]int64{}}, days: map[partition]*dayChange{},
 	}
 	err := w.broken
@@ -51,6 +51,9 @@ func (w *writer) Publish(ctx context.Context, st *load.Stretch) (load.Counts, er
 }
 
 func (p *publication) do(ctx context.Context) error {
+	if err := p.state.load(p.lake, p.stretch.Feed.ProjectID); err != nil {
+		return err
+	}
 	if p.staged != nil {
 		if err := p.compare(ctx); err != nil {
 			return err
@@ -64,9 +67,14 @@ func (p *publication) do(ctx context.Context) error {
 
 // write writes and commits what changes.
 func (p *publication) write(ctx context.Context) error {
+	for part := range p.days {
+		if err := p.state.load(p.lake, part.project); err != nil {
+			return err
+		}
+	}
 	results, err := p.merge(ctx)
 	for part, r := range results {
-		p.place(part, r)
+		p.commit.placeDay(part, r.files, r.info)
 	}
 	if err != nil {
 		return err
@@ -87,12 +95,15 @@ func (p *publication) write(ctx context.Context) error {
 	if err := p.account(&next); err != nil {
 		return err
 	}
+	if err := p.commit.putContents(&next); err != nil {
+		return err
+	}
 	if err := p.writer.do(p.commit); err != nil {
 		return err
 	}
 	p.state, p.rejected = &next, rejected
 	for part, r := range results {
-		p.index.put(part, r.ids)
+		p.index.put(part, r.stored, r.came)
 	}
 	return nil
 }
@@ -146,8 +157,13 @@ func (p *publication) rows(next *state, results map[partition]*dayResult) error 
 			next.open[conversationKey{o.ProjectID, o.ConversationID}] = o
 		}
 	}
-	if err := p.commit.putManifests(infos); err != nil {
+	if err := p.commit.putManifests(next, infos); err != nil {
 		return err
+	}
+	for project, came := range arrivals(results) {
+		if err := p.commit.ids(next, project, came); err != nil {
+			return err
+		}
 	}
 	if !maps.Equal(next.open, p.state.open) {
 		if err := putTable(p.commit, &warehouse.OpenConversations, next.worklist()); err != nil {
@@ -157,6 +173,18 @@ func (p *publication) rows(next *state, results map[partition]*dayResult) error 
 	return p.changes(next, changed)
 }
 
+// arrivals are the conversations that came to a day, by project.
+func arrivals(results map[partition]*dayResult) map[string]map[day][]uint64 {
+	came := map[string]map[day][]uint64{}
+	for part, r := range results {
+		if came[part.project] == nil {
+			came[part.project] = map[day][]uint64{}
+		}
+		came[part.project][part.day] = r.came
+	}
+	return came
+}
+
 func comparePartitions(a, b partition) int {
 	if a.project != b.project {
 		return strings.Compare(a.project, b.project)
@@ -164,17 +192,16 @@ func comparePartitions(a, b partition) int {
 	return int(a.day - b.day)
 }
 
-// place puts the files of a partition into the commit, and removes those of
+// placeDay puts the files of a partition into the commit, and removes those of
 // tables that have no rows any more. The conversations come last: their parts
 // are there when they are.
-func (p *publication) place(part partition, r *dayResult) {
-	slices.Reverse(r.files)
-	for _, f := range r.files {
-		p.commit.place(f.name, part.file(f.table))
+func (c *commit) placeDay(part partition, files []placedFile, info *dayInfo) {
+	for _, f := range slices.Backward(files) {
+		c.place(f.name, part.file(f.table), f.info)
 	}
 	for _, table := range startTables {
-		if _, ok := r.info.Files[table]; !ok && p.lake.has(part.file(table)) {
-			p.commit.remove(part.file(table))
+		if _, ok := info.Files[table]; !ok && c.lake.has(part.file(table)) {
+			c.remove(part.file(table))
 		}
 	}
 }
@@ -192,7 +219,12 @@ func (p *publication) changes(next *state, rows []warehouse.Change) error {
 	if err != nil {
 		return err
 	}
-	return p.commit.extend(name, func(w io.Writer) error { return appendChanges(w, rows) })
+	if name != next.position.ChangesFile {
+		next.position.ChangesFile, next.position.ChangesBytes = name, 0
+	}
+	err = p.commit.extendAt(name, next.position.ChangesBytes, func(w io.Writer) error { return appendChanges(w, rows) })
+	next.position.ChangesBytes += p.commit.last().Bytes
+	return err
 }
 
 // account puts drift, lateness and, last of all, the coverage into the commit.
@@ -225,6 +257,7 @@ func (p *publication) account(next *state) error {
 	if st.Coverage == nil && st.Watermark == 0 && !st.CorrectWatermark {
 		return nil
 	}
+	next.change(st.Feed.ProjectID)
 	next.coverage, next.watermarks = p.state.cover(st)
 	return errors.Join(
 		putTable(p.commit, &warehouse.SyncCoverage, next.coverage),

@@ -3,6 +3,7 @@ package parquet
 import (
 	"cmp"
 	"errors"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -121,7 +122,10 @@ func (s *stage) close() error { return s.file.Close() }
 // drop closes and removes the file.
 func (l *Lake) drop(s *stage) error {
 	err := s.close()
-	return errors.Join(err, os.Remove(l.path(s.name)))
+	if gone := os.Remove(l.path(s.name)); !errors.Is(gone, fs.ErrNotExist) { // by a run that took over
+		err = errors.Join(err, gone)
+	}
+	return err
 }
 
 // stageReader reads staged conversations, one at a time.

@@ -26,6 +26,8 @@ type state struct {
 	lateness   []warehouse.Lateness // ordered by its key
 	revealed   []warehouse.Reveal
 	erased     map[conversationKey]warehouse.Erasure // must not be loaded again
+	contents   map[string]*contents                  // by project, as far as they were read
+	changed    map[string]*contents                  // to be written by the commit that makes this state
 }
 
 type conversationKey struct{ project, id string }
@@ -33,8 +35,12 @@ type conversationKey struct{ project, id string }
 // position is where the counters stand.
 type position struct {
 	Sequence int64 `json:"sequence"` // of the last change
-	Copied   int64 `json:"copied"`   // the sequence up to which Parquet has the changes
-	Epoch    int64 `json:"epoch"`    // takeovers of the lock
+	// ChangesFile is the newest file of the feed of changes, and ChangesBytes how
+	// much of it belongs to commits.
+	ChangesFile  string `json:"changes_file"`
+	ChangesBytes int64  `json:"changes_bytes"`
+	Copied       int64  `json:"copied"` // the sequence up to which Parquet has the changes
+	turn
 	// RejectsCopied says that Parquet has the rejects as they are.
 	RejectsCopied bool `json:"rejects_copied"`
 }

@@ -13,10 +13,11 @@ import (
 // put into place. Of one file it shows a whole version, and of a day's files
 // those of one commit, see [Lake.openSettled].
 type view struct {
-	lake    *Lake
-	journal os.FileInfo       // nil: there was none
-	held    *os.File          // keeps the journal's inode from being used again
-	from    map[string]string // by name, where it may still lie; "": it is removed
+	lake       *Lake
+	journal    os.FileInfo       // nil: there was none
+	held       *os.File          // keeps the journal's inode from being used again
+	from       map[string]string // by name, where it may still lie; "": it is removed
+	operations []operation       // of the journal
 }
 
 // own is the lake as its writer sees it: nothing is under way but its own.
@@ -25,7 +26,7 @@ func (l *Lake) own() *view { return &view{lake: l} }
 // view looks at the journal. The view is to be closed.
 func (l *Lake) view() (*view, error) {
 	v := &view{lake: l}
-	f, err := os.Open(l.path(journalFile))
+	f, err := l.openToRead(l.path(journalFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return v, nil
 	}
@@ -33,14 +34,13 @@ func (l *Lake) view() (*view, error) {
 		return nil, failed("cannot read "+l.path(journalFile), err)
 	}
 	v.held, v.from = f, map[string]string{}
-	var operations []operation
 	if v.journal, err = f.Stat(); err == nil {
-		err = json.NewDecoder(f).Decode(&operations)
+		err = json.NewDecoder(f).Decode(&v.operations)
 	}
 	if err != nil {
 		return nil, errors.Join(damaged(l.path(journalFile), err), f.Close())
 	}
-	for _, op := range operations {
+	for _, op := range v.operations {
 		switch op.Kind {
 		case opReplace:
 			v.from[op.To] = op.From
@@ -74,11 +74,11 @@ func (v *view) open(name string) (*os.File, error) {
 		if from == "" {
 			return nil, fs.ErrNotExist
 		}
-		if f, err := os.Open(v.lake.path(from)); !errors.Is(err, fs.ErrNotExist) {
+		if f, err := v.lake.openToRead(v.lake.path(from)); !errors.Is(err, fs.ErrNotExist) {
 			return f, err
 		}
 	}
-	return os.Open(v.lake.path(name)) // it never was to be moved, or has been
+	return v.lake.openToRead(v.lake.path(name)) // it never was to be moved, or has been
 }
 
 // readJSON reads a file with one JSON value; into stays as it is when there is

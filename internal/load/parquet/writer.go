@@ -2,10 +2,11 @@ package parquet
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -20,9 +21,12 @@ type writer struct {
 	owner        load.Owner
 	locked       *os.File // frees the lock when it is closed
 	state        *state
-	index        *index
+	index        *idLog
 	rejected     map[conversationOf]bool // of which there are rejects
 	environments map[string][]string     // of each project, in the order configured
+	turn, taking turn                    // what the lake must say for this writer to own it
+	uncovered    []load.Uncovered        // found when the writer began
+	doubtful     []partition             // days that [writer.Recover] writes again
 	// broken is why a commit could not be finished once its journal was
 	// written: the next writer finishes it.
 	broken error
@@ -55,10 +59,10 @@ func (l *Lake) Begin(ctx context.Context, owner load.Owner) (load.Writer, error)
 		return nil, err
 	}
 	w := &writer{
-		lake: l, owner: owner, locked: locked, index: newIndex(l),
+		lake: l, owner: owner, locked: locked, index: newIDLog(l),
 		environments: map[string][]string{}, stages: map[load.StretchID]*stage{},
 	}
-	if err := w.takeOver(); err != nil {
+	if err := w.takeOver(ctx); err != nil {
 		return nil, errors.Join(failed("cannot write to the lake "+l.root, err), w.Close())
 	}
 	return w, nil
@@ -66,37 +70,78 @@ func (l *Lake) Begin(ctx context.Context, owner load.Owner) (load.Writer, error)
 
 // takeOver finishes what the last writer left behind, and puts this one in its
 // place. It takes a lake of an older version up to this one.
-func (w *writer) takeOver() (err error) {
-	if err := errors.Join(w.lake.recover(), w.lake.clearTemporary()); err != nil {
+func (w *writer) takeOver(ctx context.Context) (err error) {
+	unfinished, err := w.lake.recover()
+	if err != nil {
+		return err
+	}
+	if err := w.lake.clearTemporary(); err != nil { // not before: it is all that a journal has
 		return err
 	}
 	if w.state, err = w.lake.own().readState(); err != nil {
 		return err
 	}
+	w.turn = w.state.position.turn
 	if w.rejected, err = w.lake.rejected(); err != nil {
 		return err
 	}
-	c := w.lake.newCommit()
-	defer c.discard()
-	version, err := w.lake.version() // now that nobody else changes it
-	if err != nil {
+	r := w.newRepair(ctx)
+	defer r.commit.discard()
+	if err := w.upgrade(r); err != nil {
 		return err
 	}
-	if version < formatVersion {
-		if err := c.putJSON(formatFile, lakeFormat{Version: formatVersion}); err != nil {
-			return err
-		}
+	if err := r.lost(unfinished); err != nil {
+		return err
+	}
+	if err := r.end(); err != nil {
+		return err
+	}
+	if err := w.lake.alignChanges(&r.next.position); err != nil {
+		return err
 	}
 	if killed := w.lake.owner(); killed.RunID != "" {
-		if err := c.extendRuns(load.KilledRun(&killed)); err != nil {
+		if err := r.commit.extendRuns(load.KilledRun(&killed)); err != nil {
 			return err
 		}
 	}
-	w.state.position.Epoch++
-	if err := errors.Join(c.putJSON(positionFile, w.state.position), c.putJSON(ownerFile, w.owner)); err != nil {
+	w.taking = turn{Epoch: w.turn.Epoch + 1, Writer: rand.Text()}
+	r.next.position.turn = w.taking
+	if err := errors.Join(r.commit.putJSON(positionFile, r.next.position), r.commit.putJSON(ownerFile, w.owner)); err != nil {
 		return err
 	}
-	return w.do(c)
+	if err := w.do(r.commit); err != nil {
+		return err
+	}
+	w.turn = w.taking
+	r.done()
+	return nil
+}
+
+// upgrade takes a lake of an older version up to this one.
+func (w *writer) upgrade(r *repair) error {
+	format, err := w.lake.format() // now that no other writer changes it
+	if err != nil || format.Version == formatVersion && format.Contents {
+		return err
+	}
+	projects := map[string]bool{}
+	for _, p := range w.state.projects {
+		projects[p.ProjectID] = true
+	}
+	folders, err := w.lake.readFolder(w.lake.path(manifestDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, f := range folders {
+		if project, ok := projectOf(f.Name()); ok {
+			projects[project] = true
+		}
+	}
+	for _, project := range slices.Sorted(maps.Keys(projects)) {
+		if err := r.project(project, false); err != nil {
+			return err
+		}
+	}
+	return r.commit.putJSON(formatFile, lakeFormat{Contents: true, Version: formatVersion})
 }
 
 func (c *commit) extendRuns(run warehouse.SyncRun) error {
@@ -115,47 +160,6 @@ func (w *writer) do(c *commit) error {
 		w.broken = err
 	}
 	return err
-}
-
-// Register implements [load.Writer].
-func (w *writer) Register(_ context.Context, projects []load.Project) error {
-	all := slices.Clone(w.state.projects)
-	for _, p := range projects {
-		if name := projectDir(p.ProjectID); len(name) > maxNameBytes {
-			return &load.StateError{
-				What: fmt.Sprintf("the name of project %.40s… makes a folder name of %d bytes, and %d is the most", p.ProjectID, len(name), maxNameBytes),
-				Hint: "give it a shorter name with `as:` in its entry under projects",
-			}
-		}
-		i := slices.IndexFunc(all, func(s warehouse.Project) bool { return s.ProjectID == p.ProjectID })
-		if i < 0 {
-			all = append(all, p.Project)
-			continue
-		}
-		if err := load.Mixed(&all[i], &p.Project); err != nil {
-			return err
-		}
-		all[i] = load.Registered(&all[i], p.Project)
-	}
-	for _, p := range projects {
-		w.environments[p.ProjectID] = slices.Clone(p.Environments)
-	}
-	if slices.Equal(all, w.state.projects) {
-		return nil
-	}
-	c := w.lake.newCommit()
-	defer c.discard()
-	err := putTable(c, &warehouse.Projects, all)
-	if err == nil {
-		err = w.do(c)
-	}
-	if err != nil {
-		return failed("cannot write to the lake "+w.lake.root, err)
-	}
-	next := *w.state
-	next.projects = all
-	w.state = &next
-	return nil
 }
 
 // Stage implements [load.Writer].

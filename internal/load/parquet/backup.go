@@ -1,0 +1,228 @@
+package parquet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"convsync/internal/load"
+)
+
+// BackedUp says what a backup holds.
+type BackedUp struct {
+	Files  int
+	Bytes  int64
+	Copied int // of the files; the others are hard links
+}
+
+// Backup makes a copy of the lake as of one commit in a new or empty folder,
+// also while a run writes. Files that are replaced as a whole are hard links
+// where the folder is on the same file system, so that the backup takes no room
+// until they are replaced; files that grow are copied. Commits wait until the
+// links are made.
+func (l *Lake) Backup(ctx context.Context, folder string) (done BackedUp, err error) {
+	version, err := l.version()
+	if err == nil && version == 0 {
+		err = &load.StateError{What: "there is no lake in " + l.root, Hint: "check destination.parquet.path"}
+	}
+	if err != nil {
+		return done, err
+	}
+	folder, err = filepath.Abs(folder)
+	if err == nil {
+		err = l.prepareBackup(folder)
+	}
+	if err != nil {
+		return done, err
+	}
+	b := &backup{lake: l, to: folder}
+	if err := b.make(ctx); err != nil {
+		return done, failed("cannot back up the lake to "+folder, err)
+	}
+	return b.done, nil
+}
+
+// prepareBackup makes the folder of a backup, and refuses one with content.
+func (l *Lake) prepareBackup(folder string) error {
+	if inside, err := filepath.Rel(l.root, folder); err == nil && !strings.HasPrefix(inside, "..") {
+		return &load.StateError{What: folder + " is in the lake", Hint: "name a folder outside of " + l.root}
+	}
+	if err := os.MkdirAll(folder, 0o777); err != nil {
+		return failed("cannot make the folder "+folder, err)
+	}
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return failed("cannot read the folder "+folder, err)
+	}
+	if len(entries) > 0 {
+		return &load.StateError{What: "the folder " + folder + " is not empty", Hint: "name a new folder for each backup"}
+	}
+	return nil
+}
+
+// backup is a backup that is being made.
+type backup struct {
+	lake *Lake
+	to   string
+	done BackedUp
+	// pending are files under _sync/tmp that belong into the copy.
+	pending map[string]bool
+}
+
+// snapshotPrefix is how folders of links begin that a backup to another file
+// system is copied from.
+const snapshotPrefix = "_sync/backup-"
+
+// make links the files, or copies them from links: a copy to another file
+// system takes long, and commits must not wait for it.
+func (b *backup) make(ctx context.Context) error {
+	linked, err := b.linkable()
+	if err != nil {
+		return err
+	}
+	if linked {
+		return b.underLock(ctx, b.lake.root, b.to)
+	}
+	snapshot := b.lake.path(snapshotPrefix + b.lake.token)
+	defer os.RemoveAll(snapshot) //nolint:errcheck // the next backup removes it
+	b.removeOld()
+	if err := b.underLock(ctx, b.lake.root, snapshot); err != nil {
+		return err
+	}
+	b.done = BackedUp{}
+	return b.tree(ctx, snapshot, b.to, b.copy)
+}
+
+// linkable reports whether files of the lake can be linked into the folder.
+func (b *backup) linkable() (bool, error) {
+	trial := filepath.Join(b.to, ".convsync-backup")
+	err := os.Link(b.lake.path(formatFile), trial)
+	if err == nil {
+		return true, os.Remove(trial)
+	}
+	if errors.Is(err, syscall.EXDEV) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTSUP) || errors.Is(err, syscall.EMLINK) {
+		return false, nil
+	}
+	return false, err
+}
+
+// removeOld removes what a backup that was killed has left.
+func (b *backup) removeOld() {
+	old, _ := filepath.Glob(b.lake.path(snapshotPrefix) + "*") // the pattern is sound
+	for _, folder := range old {
+		_ = os.RemoveAll(folder) // the next backup tries again
+	}
+}
+
+// underLock links the files while no commit is done.
+func (b *backup) underLock(ctx context.Context, from, to string) error {
+	unlock, err := b.lake.lockCommits()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	b.lake.step("backup")
+	if err := b.findPending(); err != nil {
+		return err
+	}
+	return b.tree(ctx, from, to, b.link)
+}
+
+// tree goes through the files of a lake and puts each into its place in a copy.
+func (b *backup) tree(ctx context.Context, from, to string, put func(name, from, to string) error) error {
+	var folders []string
+	err := filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // a file of the inbox that was handled meanwhile
+		}
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return err
+		}
+		inside, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		name := filepath.ToSlash(inside)
+		target := filepath.Join(to, inside)
+		switch {
+		case strings.HasPrefix(name, snapshotPrefix):
+			return fs.SkipDir
+		case e.IsDir():
+			folders = append(folders, target)
+			return os.MkdirAll(target, 0o777)
+		case name == lockFile || name == commitLockFile || strings.HasPrefix(name, tmpDir+"/") && !b.pending[name]:
+			return nil
+		}
+		if err := put(name, path, target); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return syncAll(folders)
+}
+
+// findPending finds the new files that a journal lists: a run that was killed
+// within a commit leaves it to the next one, also in the copy.
+func (b *backup) findPending() error {
+	v, err := b.lake.view()
+	if err != nil {
+		return err
+	}
+	b.pending = map[string]bool{}
+	for _, op := range v.operations {
+		b.pending[op.From] = true
+	}
+	return v.close()
+}
+
+// grows reports whether a file is appended to in its place.
+func grows(name string) bool {
+	for _, folder := range []string{changesDir, eventsDir, idsDir} {
+		if strings.HasPrefix(name, folder+"/") {
+			return true
+		}
+	}
+	return name == runsFile
+}
+
+func (b *backup) link(name, from, to string) error {
+	if !grows(name) {
+		if err := os.Link(from, to); err == nil || errors.Is(err, fs.ErrNotExist) {
+			return b.count(to, false, err)
+		}
+	}
+	return b.copy(name, from, to)
+}
+
+func (b *backup) copy(_, from, to string) error {
+	return b.count(to, true, copyFile(from, to))
+}
+
+func (b *backup) count(path string, copied bool, err error) error {
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	b.done.Files++
+	b.done.Bytes += info.Size()
+	if copied {
+		b.done.Copied++
+	}
+	return nil
+}
+
+// String describes a backup for people.
+func (b BackedUp) String() string {
+	return fmt.Sprintf("%d files, %.1f MB; %d copied, the others are hard links", b.Files, float64(b.Bytes)/1e6, b.Copied)
+}

@@ -1,0 +1,9 @@
+package parquet
+
+import "os"
+
+// WithoutFlock makes the lake one on a file system that does not enforce flock.
+func WithoutFlock(l *Lake) { l.tryLock = func(*os.File) (bool, error) { return true, nil } }
+
+// OnOpen has the lake report each file and folder that it opens for reading.
+func OnOpen(l *Lake, opened func(path string)) { l.opened = opened }

@@ -1,0 +1,89 @@
+package parquet
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"time"
+
+	"convsync/internal/load"
+)
+
+// turn identifies a takeover of the lake: no two have the same.
+type turn struct {
+	Epoch  int64  `json:"epoch"`  // takeovers of the lock
+	Writer string `json:"writer"` // random; two writers without a lock that works may count alike
+}
+
+// fence fails with [*load.TakenOverError] when the writer no longer owns the
+// lake: the lock file that it holds was removed or replaced, or another writer
+// has begun, as is possible where flock is not enforced.
+func (w *writer) fence() error {
+	l := w.lake
+	if w.locked == nil {
+		return errors.New("the writer is closed")
+	}
+	held, err := w.locked.Stat()
+	if err != nil {
+		return failed("cannot check the lock of the lake "+l.root, err)
+	}
+	there, err := os.Stat(l.path(lockFile))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return w.takenOver("its lock file " + lockFile + " was removed")
+	case err != nil:
+		return failed("cannot check the lock of the lake "+l.root, err)
+	case !os.SameFile(held, there):
+		return w.takenOver("its lock file " + lockFile + " was removed and made again")
+	}
+	var now position
+	if err := l.own().readJSON(positionFile, &now); err != nil {
+		return err
+	}
+	if now.turn != w.turn && now.turn != w.taking {
+		return w.takenOver("another writer began while this one held the lock")
+	}
+	return nil
+}
+
+func (w *writer) takenOver(why string) error {
+	e := &load.TakenOverError{Where: "the lake " + w.lake.root, Why: why}
+	if owner := w.lake.owner(); owner != w.owner {
+		e.Owner = owner
+	}
+	return e
+}
+
+// lockCommits takes the lock that a writer holds from before its journal is
+// there until all is in place. Whoever holds it finds the files of one commit in
+// their places. A writer that is paused within a commit cannot be taken over,
+// also when the other lock file was removed.
+func (l *Lake) lockCommits() (unlock func(), err error) {
+	f, err := os.OpenFile(l.path(commitLockFile), os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, failed("cannot lock the lake "+l.root, err)
+	}
+	timeout := time.NewTimer(max(l.lockWait, lockPoll))
+	defer timeout.Stop()
+	poll := time.NewTicker(commitPoll)
+	defer poll.Stop()
+	for {
+		ok, err := l.tryLock(f)
+		if ok {
+			return func() { _ = f.Close() }, nil // nothing was written
+		}
+		if err != nil {
+			_ = f.Close() // nothing was written
+			return nil, failed("cannot lock the lake "+l.root, err)
+		}
+		select {
+		case <-poll.C:
+		case <-timeout.C:
+			_ = f.Close() // nothing was written
+			return nil, &load.LockedError{Where: "the lake " + l.root, Owner: l.owner()}
+		}
+	}
+}
+
+// commitPoll is how often the lock of commits is asked for again.
+const commitPoll = 2 * time.Millisecond

@@ -1,0 +1,163 @@
+package parquet_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"convsync/internal/load"
+	"convsync/internal/load/loadtest"
+	"convsync/internal/load/parquet"
+	"convsync/internal/warehouse"
+)
+
+// takeover is a run that takes the lake from another that still holds it, and
+// loads a conversation of its own.
+func (s *lake) takeover(t testing.TB, o parquet.Options, prepare func(*parquet.Lake)) error {
+	t.Helper()
+	l := s.open(t, o).(*parquet.Lake)
+	prepare(l)
+	w, err := l.Begin(t.Context(), load.Owner{RunID: "second", Host: "other.example.com", Started: 2})
+	if err != nil {
+		return err
+	}
+	st := coveredDay(1)
+	publishStretch(t, w, st, 0, loadtest.Conversation("p", "second", loadtest.Noon.AddDate(0, 0, 3)))
+	return errors.Join(w.Finish(t.Context(), &warehouse.SyncRun{RunID: "second", StartedAt: 2}), w.Close())
+}
+
+// coveredDay is a stretch that covers a day, counted from that of noon.
+func coveredDay(n int) load.Stretch {
+	midnight := warehouse.TimestampOf(loadtest.Noon.AddDate(0, 0, n).Truncate(24 * 3600e9))
+	const dayMicros = 24 * 3600e6
+	return load.Stretch{ID: load.StretchID(n + 10), At: 5, Coverage: []load.Range{{From: midnight, Until: midnight + dayMicros, ReadAt: 5}}, Watermark: midnight}
+}
+
+// epoch is the epoch that the lake has stored.
+func (s *lake) epoch(t testing.TB) (epoch int) {
+	t.Helper()
+	_, rest, _ := strings.Cut(string(s.read(t, "_sync/position.json")), `"epoch":`)
+	if _, err := fmt.Sscan(rest[:strings.IndexAny(rest, ",}")], &epoch); err != nil {
+		t.Fatal(err)
+	}
+	return epoch
+}
+
+// A writer is taken over before each of its steps, where flock does not work.
+func TestTakenOver(t *testing.T) {
+	t.Parallel()
+	for at, last := 0, false; !last; at++ {
+		var failed error
+		s := newLake(t)
+		s.run(t, loadtest.Conversation("p", "before", loadtest.Noon.AddDate(0, 0, 3)))
+		began := s.epoch(t)
+		step, durable := 0, false
+		l := s.open(t, parquet.Options{LockWait: patience, Step: func(name string) {
+			if step >= 0 && name == "replace" {
+				durable = true
+			}
+			if step == at {
+				step = -1 << 30
+				if err := s.takeover(t, parquet.Options{LockWait: patience}, parquet.WithoutFlock); err != nil {
+					t.Errorf("step %d, %s: the second writer: %v", at, name, err)
+				}
+			}
+			step++
+		}}).(*parquet.Lake)
+		parquet.WithoutFlock(l)
+		w, err := l.Begin(t.Context(), load.Owner{RunID: "first", Started: 1})
+		if err == nil {
+			st := coveredDay(0)
+			st.Feed, st.RunID = feed, "first"
+			err = w.Stage(t.Context(), &load.Batch{Stretch: st.ID, Feed: feed, Rows: []*warehouse.Rows{
+				loadtest.Conversation("p", "first", loadtest.Noon), loadtest.Conversation("p", "before", loadtest.Noon), // and leaves its day
+			}})
+			if err == nil {
+				_, err = w.Publish(t.Context(), &st)
+			}
+			failed = err
+			if err == nil {
+				last = step >= 0 // no step is left
+				failed = w.Finish(t.Context(), &warehouse.SyncRun{RunID: "first", StartedAt: 1})
+			}
+			if err := w.Close(); err != nil {
+				t.Errorf("step %d: Close: %v", at, err)
+			}
+		} else {
+			failed = err
+		}
+		if last {
+			if at < 20 {
+				t.Errorf("only %d steps", at)
+			}
+			break
+		}
+		var taken *load.TakenOverError
+		if !errors.As(failed, &taken) || taken.Where != "the lake "+s.path {
+			t.Fatalf("step %d: the first writer ends with %v", at, failed)
+		}
+		if epoch := s.epoch(t); epoch <= began {
+			t.Errorf("step %d: the epoch is %d, and was %d", at, epoch, began)
+		}
+		s.run(t, loadtest.Conversation("p", "third", loadtest.Noon.AddDate(0, 0, 2)))
+		d := s.Dump(t)
+		for _, id := range []string{"before", "second", "third"} {
+			if d.Conversations[[2]string{"p", id}] == nil {
+				t.Errorf("step %d: %s is lost", at, id)
+			}
+		}
+		first := d.Conversations[[2]string{"p", "first"}] != nil
+		if covered := len(d.Coverage) > 0 && d.Coverage[0].From == coveredDay(0).Coverage[0].From; covered && !first {
+			t.Errorf("step %d: covered, and not stored (durable: %v)", at, durable)
+		}
+		if left := s.Leftovers(t); len(left) > 0 {
+			t.Errorf("step %d: left over: %v", at, left)
+		}
+	}
+}
+
+// With flock, a writer is taken over when its lock file is removed, unless it
+// is within a commit: then the second one is told who holds the lake.
+func TestTakenOver_LockRemoved(t *testing.T) {
+	t.Parallel()
+	for name, within := range map[string]bool{"journal": false, "fence": true, "replace": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newLake(t)
+			s.run(t, loadtest.Conversation("p", "before", loadtest.Noon))
+			armed := false
+			w, err := s.Open(t, func(step string) {
+				if !armed || step != name {
+					return
+				}
+				armed = false
+				if err := os.Remove(filepath.Join(s.path, "_sync/lock")); err != nil {
+					t.Error(err)
+				}
+				err := s.takeover(t, parquet.Options{LockWait: 1}, func(*parquet.Lake) {})
+				var locked *load.LockedError
+				if errors.As(err, &locked) != within || !within && err != nil {
+					t.Errorf("the second writer ends with %v", err)
+				}
+			}).Begin(t.Context(), load.Owner{RunID: "first", Started: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			armed = true
+			if err := w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", "first", loadtest.Noon)}}); err != nil {
+				t.Fatal(err)
+			}
+			_, err = w.Publish(t.Context(), &load.Stretch{ID: 1, Feed: feed, RunID: "first", At: 5})
+			var taken *load.TakenOverError
+			if errors.As(err, &taken) == (name == "replace") || taken != nil && !within && taken.Owner.RunID != "" {
+				t.Errorf("the first writer ends with %v", err)
+			}
+			if err := w.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -1,0 +1,28 @@
+package parquet
+
+import "os"
+
+// openToRead opens a file of the lake for reading.
+func (l *Lake) openToRead(path string) (*os.File, error) {
+	l.note(path)
+	return os.Open(path)
+}
+
+// readFile reads a file of the lake.
+func (l *Lake) readFile(path string) ([]byte, error) {
+	l.note(path)
+	return os.ReadFile(path)
+}
+
+// readFolder lists a folder of the lake.
+func (l *Lake) readFolder(path string) ([]os.DirEntry, error) {
+	l.note(path)
+	return os.ReadDir(path)
+}
+
+// note tells a test that a file or folder is opened.
+func (l *Lake) note(path string) {
+	if l.opened != nil {
+		l.opened(path)
+	}
+}

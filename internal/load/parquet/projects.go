@@ -1,0 +1,153 @@
+package parquet
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// CheckProjects implements [load.ProjectChecker].
+func (l *Lake) CheckProjects(ctx context.Context, projects []load.Project) (refused []*load.ProjectNameError, err error) {
+	stored, err := l.Projects(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range projects {
+		if e := refuseName(stored, projects[:i], projects[i].ProjectID); e != nil {
+			refused = append(refused, e)
+		}
+	}
+	return refused, nil
+}
+
+// refuseName refuses a project whose folder would not fit the file system: its
+// name is too long, or differs only in case from that of another project, which
+// is the same folder on file systems of macOS and Windows. A project that is
+// stored goes on: its data is where it is.
+func refuseName(stored []warehouse.Project, others []load.Project, id string) *load.ProjectNameError {
+	const hint = "give it another name with `as:` in its entry under projects"
+	if name := projectDir(id); len(name) > maxNameBytes {
+		return &load.ProjectNameError{
+			ProjectID: id, Hint: hint,
+			What: fmt.Sprintf("the name of project %.40s… makes a folder name of %d bytes, and %d is the most", id, len(name), maxNameBytes),
+		}
+	}
+	if slices.ContainsFunc(stored, func(p warehouse.Project) bool { return p.ProjectID == id }) {
+		return nil
+	}
+	var names []string
+	for i := range stored {
+		names = append(names, stored[i].ProjectID)
+	}
+	for i := range others {
+		names = append(names, others[i].ProjectID)
+	}
+	for _, other := range names {
+		if other != id && strings.EqualFold(projectDir(other), projectDir(id)) {
+			return &load.ProjectNameError{
+				ProjectID: id, Hint: hint,
+				What: fmt.Sprintf("project %s differs from project %s only in case: their folders are the same on file systems that ignore case", id, other),
+			}
+		}
+	}
+	return nil
+}
+
+// Register implements [load.Writer].
+func (w *writer) Register(_ context.Context, projects []load.Project) error {
+	all := slices.Clone(w.state.projects)
+	for i := range projects {
+		p := &projects[i]
+		if err := refuseName(w.state.projects, projects[:i], p.ProjectID); err != nil {
+			return err
+		}
+		at := slices.IndexFunc(all, func(s warehouse.Project) bool { return s.ProjectID == p.ProjectID })
+		if at < 0 {
+			all = append(all, p.Project)
+			continue
+		}
+		if err := load.Mixed(&all[at], &p.Project); err != nil {
+			return err
+		}
+		all[at] = load.Registered(&all[at], p.Project)
+	}
+	for _, p := range projects {
+		w.environments[p.ProjectID] = slices.Clone(p.Environments)
+	}
+	return failed("cannot write to the lake "+w.lake.root, w.register(all))
+}
+
+func (w *writer) register(all []warehouse.Project) error {
+	if w.broken != nil {
+		return w.broken
+	}
+	if slices.Equal(all, w.state.projects) {
+		return nil
+	}
+	c := w.newCommit()
+	defer c.discard()
+	if err := putTable(c, &warehouse.Projects, all); err != nil {
+		return err
+	}
+	if err := w.do(c); err != nil {
+		return err
+	}
+	next := *w.state
+	next.projects = all
+	w.state = &next
+	return nil
+}
+
+// Inspect implements [load.Inspector]. While it looks, no commit is done.
+func (l *Lake) Inspect(ctx context.Context) (found []load.Uncovered, err error) {
+	if version, err := l.version(); version == 0 || err != nil {
+		return nil, err
+	}
+	unlock, err := l.lockCommits()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	projects, err := l.Projects(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range projects {
+		id := projects[i].ProjectID
+		known, err := l.own().readContents(id)
+		if err != nil {
+			known = nil
+		}
+		a, err := l.inventory(id, known)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, a.findings()...)
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// findings are what an inventory found, by time.
+func (a *inventory) findings() (found []load.Uncovered) {
+	for p, what := range a.faults {
+		from := warehouse.TimestampOf(p.day.time())
+		found = append(found, load.Uncovered{ProjectID: a.project, From: from, Until: from + dayMicros, What: what})
+	}
+	for month, what := range a.months {
+		if first, err := parseDay(month + "-01"); err == nil {
+			found = append(found, load.Uncovered{
+				ProjectID: a.project, From: warehouse.TimestampOf(first.time()),
+				Until: warehouse.TimestampOf(first.time().AddDate(0, 1, 0)), What: []string{what},
+			})
+		}
+	}
+	slices.SortFunc(found, func(x, y load.Uncovered) int { return int(min(max(x.From-y.From, -1), 1)) })
+	return found
+}

@@ -1,0 +1,199 @@
+package parquet_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"convsync/internal/load"
+	"convsync/internal/load/loadtest"
+	"convsync/internal/load/parquet"
+	"convsync/internal/warehouse"
+)
+
+// A journal whose new files are gone is not done because there are older ones:
+// the day is named, and no longer counts as read.
+func TestRecover(t *testing.T) {
+	t.Parallel()
+	for name, again := range map[string]bool{"NewFilesGone": false, "KilledWhileMended": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newLake(t)
+			s.run(t, loadtest.Conversation("p", "c-1", loadtest.Noon, loadtest.Note("a")))
+			cut := newLake(t)
+			w, err := s.Open(t, func(step string) {
+				if step == "replace" && cut.read(t, "_sync/lake.json") == nil && len(s.read(t, "_sync/journal.json")) > 0 && strings.Contains(string(s.read(t, "_sync/journal.json")), "started_date") {
+					if err := os.CopyFS(cut.path, os.DirFS(s.path)); err != nil {
+						t.Error(err)
+					}
+				}
+			}).Begin(t.Context(), load.Owner{RunID: "cut off", Started: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			publishStretch(t, w, coveredDay(0), 0, loadtest.Conversation("p", "c-1", loadtest.Noon, loadtest.Note("b")))
+			if err := w.Close(); err != nil {
+				t.Error(err)
+			}
+			s = cut
+			files, err := filepath.Glob(filepath.Join(s.path, "_sync/tmp/*"))
+			if err != nil || len(files) == 0 {
+				t.Fatalf("no new files (%v)", err)
+			}
+			for _, f := range files {
+				if err := os.Remove(f); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if again {
+				s = s.killedAt(t, "fence")
+			}
+			w, err = s.Open(t, nil).Begin(t.Context(), load.Owner{RunID: "next", Started: 2})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Register(t.Context(), []load.Project{loadtest.Project("p")}); err != nil {
+				t.Fatal(err)
+			}
+			if found := recovered(t, w); !named(found, "conversations/project_id=p/started_date=2024-03-14/part-0.parquet could not be written") {
+				t.Errorf("found is %+v", found)
+			}
+			if d := s.Dump(t); len(d.Coverage) > 0 {
+				t.Errorf("covered is %+v", d.Coverage)
+			}
+			again := loadtest.Conversation("p", "c-1", loadtest.Noon, loadtest.Note("b"))
+			if counts := publishStretch(t, w, coveredDay(0), 0, again); counts.Updated != 1 {
+				t.Errorf("reading the day again counts %+v", counts)
+			}
+			if err := w.Close(); err != nil {
+				t.Error(err)
+			}
+			if diff := loadtest.Diff(again, s.Dump(t).Conversations[[2]string{"p", "c-1"}], loadtest.LoaderSet...); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// killedAt is the lake as a writer leaves it that is killed before a step of its
+// beginning.
+func (s *lake) killedAt(t *testing.T, step string) *lake {
+	t.Helper()
+	cut := newLake(t)
+	w, err := s.Open(t, func(name string) {
+		if name == step && cut.read(t, "_sync/lake.json") == nil {
+			if err := os.CopyFS(cut.path, os.DirFS(s.path)); err != nil {
+				t.Error(err)
+			}
+		}
+	}).Begin(t.Context(), load.Owner{RunID: "killed", Started: 2})
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return cut
+}
+
+// years makes a lake with a conversation on each of n days.
+func years(t testing.TB, n int) *lake {
+	t.Helper()
+	s := newLake(t)
+	rows := make([]*warehouse.Rows, n)
+	for i := range rows {
+		rows[i] = loadtest.Conversation("p", fmt.Sprint("c-", i), loadtest.Noon.AddDate(0, 0, -i), loadtest.Turns(1), loadtest.NoMetrics(""))
+	}
+	s.run(t, rows...)
+	return s
+}
+
+// opens counts the files and folders that a run opens which loads a conversation.
+func (s *lake) opens(t testing.TB, row *warehouse.Rows) (opened []string) {
+	t.Helper()
+	l := s.open(t, parquet.Options{LockWait: patience}).(*parquet.Lake)
+	parquet.OnOpen(l, func(path string) { opened = append(opened, path) })
+	w, err := l.Begin(t.Context(), load.Owner{RunID: "one", Started: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Register(t.Context(), []load.Project{loadtest.Project("p")}); err != nil {
+		t.Fatal(err)
+	}
+	if found := recovered(t, w); len(found) > 0 {
+		t.Errorf("found is %+v", found)
+	}
+	if counts := publish(t, w, 1, row); counts.Inserted+counts.Updated != 1 {
+		t.Errorf("counted %+v", counts)
+	}
+	err = w.Finish(t.Context(), &warehouse.SyncRun{RunID: "one", StartedAt: 2})
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return opened
+}
+
+// What a run opens depends on what changes: of what is stored it opens the
+// manifest of each month and the log of ids of each year, and no day but its own.
+func TestOpens(t *testing.T) {
+	t.Parallel()
+	const few, many = 20, 200
+	counted := map[int]int{}
+	for _, n := range []int{few, many} {
+		s := years(t, n)
+		opened := s.opens(t, loadtest.Conversation("p", "new", loadtest.Noon.AddDate(0, 0, 1), loadtest.Turns(1)))
+		counted[n] = len(opened)
+		for _, path := range opened {
+			if strings.Contains(path, "started_date=") && !strings.Contains(path, "started_date=2024-03-15") {
+				t.Errorf("with %d days, %s is opened", n, path)
+			}
+		}
+	}
+	const months, years = 8 - 2, 1
+	if more := counted[many] - counted[few]; more > months+years {
+		t.Errorf("%d files are opened with %d days, and %d with %d", counted[many], many, counted[few], few)
+	}
+}
+
+// One that moved is found by the log of ids, also in a lake of an older version
+// that has none.
+func TestOpens_Moved(t *testing.T) {
+	t.Parallel()
+	for _, older := range []bool{false, true} {
+		s := years(t, 40)
+		if older {
+			for _, name := range []string{"ids", "contents"} {
+				if err := os.RemoveAll(filepath.Join(s.path, "_sync", name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.WriteFile(filepath.Join(s.path, "_sync/lake.json"), []byte(`{"format_version":2}`), 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.opens(t, loadtest.Conversation("p", "c-33", loadtest.Noon.AddDate(0, 0, 1), loadtest.Note("moved")))
+		if d := s.Dump(t); len(d.Conversations) != 40 { // Dump finds what is stored twice
+			t.Errorf("%d conversations are stored", len(d.Conversations))
+		}
+		if !older {
+			s.opens(t, loadtest.Conversation("p", "c-33", loadtest.Noon.AddDate(0, 0, 2), loadtest.Note("moved again")))
+			s.Dump(t)
+		}
+	}
+}
+
+// BenchmarkOpen begins a run over ten years of days, and compares their files.
+func BenchmarkOpen(b *testing.B) {
+	s := years(b, 3655)
+	for b.Loop() {
+		w, err := s.Open(b, nil).Begin(b.Context(), load.Owner{RunID: "one", Started: 2})
+		if err != nil {
+			b.Fatal(err)
+		}
+		err = w.Register(b.Context(), []load.Project{loadtest.Project("p")})
+		recovered(b, w)
+		if err := errors.Join(err, w.Close()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,324 @@
+package parquet
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"syscall"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// repair gathers what one commit takes out of the coverage of what an inventory
+// found: days whose files are not those that were recorded, and months whose
+// manifest is not. After it, the days are written again; see [writer.Recover].
+type repair struct {
+	*writer
+	ctx    context.Context
+	commit *commit
+	next   *state
+
+	bad         map[partition]bool    // days that are to be written again
+	inventories map[string]*inventory // by project
+	found       []load.Uncovered
+}
+
+func (w *writer) newRepair(ctx context.Context) *repair {
+	next := *w.state
+	return &repair{
+		writer: w, ctx: ctx, commit: w.newCommit(), next: &next,
+		bad: map[partition]bool{}, inventories: map[string]*inventory{},
+	}
+}
+
+// project inventories a project and mends what is wrong. expected says that the
+// project must have contents when anything is stored of it.
+func (r *repair) project(project string, expected bool) error {
+	if r.inventories[project] != nil {
+		return nil
+	}
+	known, err := r.lake.own().readContents(project)
+	if err != nil { // damaged
+		known = nil
+	}
+	if known != nil {
+		r.next.contents = maps.Clone(r.next.contents)
+		if r.next.contents == nil {
+			r.next.contents = map[string]*contents{}
+		}
+		r.next.contents[project] = known
+		if err := r.adopt(project, known); err != nil {
+			return err
+		}
+	}
+	a, err := r.lake.inventory(project, known)
+	if err != nil {
+		return err
+	}
+	r.inventories[project] = a
+	changed := r.next.change(project)
+	if known == nil && expected && a.hasAnything(r.state) {
+		r.cut(project, 0, 0, contentsFile(project)+" is missing or damaged")
+	}
+	for month, what := range a.months {
+		if err := r.cutMonth(project, month, what); err != nil {
+			return err
+		}
+	}
+	changed.Months = a.digests
+	for _, p := range slices.SortedFunc(maps.Keys(a.faults), comparePartitions) {
+		r.doubt(p, a.faults[p]...)
+	}
+	return nil
+}
+
+// hasAnything reports whether something is stored of the project.
+func (a *inventory) hasAnything(s *state) bool {
+	return len(a.manifests)+len(a.faults) > 0 ||
+		slices.ContainsFunc(s.coverage, func(c warehouse.CoverageRange) bool { return c.ProjectID == a.project })
+}
+
+// adopt takes the coverage and the open conversations of the contents, where
+// the files that they are read from are as of another commit.
+func (r *repair) adopt(project string, known *contents) error {
+	coverage, open, err := known.rows()
+	if err != nil {
+		return damaged(r.lake.path(contentsFile(project)), err)
+	}
+	ours := func(c warehouse.CoverageRange) bool { return c.ProjectID == project }
+	stored := slices.DeleteFunc(slices.Clone(r.next.coverage), func(c warehouse.CoverageRange) bool { return !ours(c) })
+	if !slices.Equal(stored, coverage) {
+		r.next.coverage = append(slices.DeleteFunc(slices.Clone(r.next.coverage), ours), coverage...)
+	}
+	queue := maps.Clone(r.next.open)
+	maps.DeleteFunc(queue, func(k conversationKey, _ warehouse.OpenConversation) bool { return k.project == project })
+	for _, o := range open {
+		queue[conversationKey{o.ProjectID, o.ConversationID}] = o
+	}
+	if !maps.Equal(queue, r.next.open) {
+		r.next.open = queue
+	}
+	return nil
+}
+
+// index makes the log of ids again for the years that something was wrong with.
+func (r *repair) index() error {
+	for project, a := range r.inventories {
+		years := map[string]bool{}
+		for _, year := range a.unindexed {
+			years[year] = true
+		}
+		for month := range a.months {
+			year, _, _ := strings.Cut(month, "-")
+			years[year] = true
+		}
+		for p := range r.bad {
+			if p.project == project {
+				years[p.day.year()] = true
+			}
+		}
+		for _, year := range slices.Sorted(maps.Keys(years)) {
+			if err := r.indexYear(a, year); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// indexYear makes the log of ids of a year from what is stored on its days. A
+// day that cannot be read is in doubt: its conversations come to the log when
+// it is written again.
+func (r *repair) indexYear(a *inventory, year string) error {
+	hashes := map[day][]uint64{}
+	for _, d := range a.daysOf(year) {
+		p := partition{a.project, d}
+		if r.bad[p] {
+			continue
+		}
+		ids, err := r.idsOfDay(p)
+		if isPassing(err) || r.ctx.Err() != nil {
+			return errors.Join(err, r.ctx.Err())
+		}
+		if err != nil {
+			r.doubt(p, err.Error())
+			continue
+		}
+		hashes[d] = ids
+	}
+	contents := r.next.change(a.project)
+	err := r.commit.put(idsFile(a.project, year), func(w io.Writer) error {
+		for _, d := range slices.Sorted(maps.Keys(hashes)) {
+			if err := writeIDs(w, d, hashes[d]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	contents.IDs[year] = r.commit.last().Bytes
+	return err
+}
+
+// isPassing reports whether an error says nothing about the content of a file.
+func isPassing(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
+}
+
+// doubt takes a day out of the coverage, to be written again.
+func (r *repair) doubt(p partition, what ...string) {
+	if r.bad[p] {
+		return
+	}
+	r.bad[p] = true
+	from := warehouse.TimestampOf(p.day.time())
+	r.cut(p.project, from, from+dayMicros, what...)
+}
+
+// cut takes a time range of a project out of the coverage; both 0: all of it.
+func (r *repair) cut(project string, from, until warehouse.Timestamp, what ...string) {
+	var kept []warehouse.CoverageRange
+	for _, c := range r.next.coverage {
+		if c.ProjectID != project {
+			kept = append(kept, c)
+			continue
+		}
+		if from == until {
+			continue
+		}
+		if before := c; c.From < from {
+			before.Until = min(c.Until, from)
+			kept = append(kept, before)
+		}
+		if after := c; c.Until > until {
+			after.From = max(c.From, until)
+			kept = append(kept, after)
+		}
+	}
+	r.next.coverage = kept
+	r.next.change(project)
+	r.found = append(r.found, load.Uncovered{ProjectID: project, From: from, Until: until, What: what})
+}
+
+func (r *repair) cutMonth(project, month, what string) error {
+	first, err := parseDay(month + "-01")
+	if err != nil {
+		return nil //nolint:nilerr // a file that no version wrote
+	}
+	until := warehouse.TimestampOf(first.time().AddDate(0, 1, 0))
+	r.cut(project, warehouse.TimestampOf(first.time()), until, what)
+	return nil
+}
+
+// lost mends what the journal of a writer that was killed lists and can no
+// longer be done: the projects that it is about are compared, and the days whose
+// new files are gone are written again, also those whose older file looks right.
+func (r *repair) lost(j *unfinished) error {
+	for _, project := range j.projects() {
+		if err := r.project(project, true); err != nil {
+			return err
+		}
+	}
+	for _, op := range j.lost {
+		what := op.To + " could not be written as the journal says: " + errLost.Error()
+		p, ok := partitionOf(op.To)
+		switch {
+		case !ok:
+			r.found = append(r.found, load.Uncovered{What: []string{what}})
+		default:
+			r.doubt(p, what)
+		}
+	}
+	return nil
+}
+
+// end puts what changed into the commit.
+func (r *repair) end() error {
+	if err := r.index(); err != nil {
+		return err
+	}
+	if !slices.Equal(r.next.coverage, r.state.coverage) {
+		if err := putTable(r.commit, &warehouse.SyncCoverage, r.next.coverage); err != nil {
+			return err
+		}
+	}
+	if !maps.Equal(r.next.open, r.state.open) {
+		if err := putTable(r.commit, &warehouse.OpenConversations, r.next.worklist()); err != nil {
+			return err
+		}
+	}
+	for project, changed := range r.next.changed {
+		old := r.next.contents[project]
+		if err := changed.take(r.next); err != nil {
+			return err
+		}
+		if old != nil && changed.equal(old) {
+			delete(r.next.changed, project)
+		}
+	}
+	return r.commit.putContents(r.next)
+}
+
+// done has the writer go on from what was committed.
+func (r *repair) done() {
+	r.writer.state = r.next
+	r.uncovered = append(r.uncovered, r.found...)
+	r.doubtful = append(r.doubtful, slices.SortedFunc(maps.Keys(r.bad), comparePartitions)...)
+	if len(r.found) > 0 {
+		r.writer.index = newIDLog(r.lake)
+	}
+}
+
+// Recover implements [load.Recoverer].
+func (w *writer) Recover(ctx context.Context, runID string, at warehouse.Timestamp) ([]load.Uncovered, error) {
+	err := w.broken
+	if err == nil {
+		err = w.uncover(ctx)
+	}
+	for _, p := range w.doubtful {
+		if err == nil {
+			err = w.writeAgain(ctx, p, runID, at)
+		}
+	}
+	found := w.uncovered
+	w.uncovered, w.doubtful = nil, nil
+	return found, failed("cannot recover the lake "+w.lake.root, err)
+}
+
+// uncover compares what is stored of the registered projects with what was
+// recorded, and takes what does not fit out of the coverage.
+func (w *writer) uncover(ctx context.Context) error {
+	r := w.newRepair(ctx)
+	defer r.commit.discard()
+	for _, project := range slices.Sorted(maps.Keys(w.environments)) {
+		if err := r.project(project, true); err != nil {
+			return err
+		}
+	}
+	if err := r.end(); err != nil {
+		return err
+	}
+	if err := w.do(r.commit); err != nil {
+		return err
+	}
+	r.done()
+	return nil
+}
+
+// writeAgain writes a day again from what can be read of it, with conversations
+// that differ from whatever the source has.
+func (w *writer) writeAgain(ctx context.Context, p partition, runID string, at warehouse.Timestamp) error {
+	m := &load.Mending{ProjectID: p.project, RunID: runID, At: at}
+	if _, err := w.mendManifests(m, daySpan{p.day, p.day}); err != nil {
+		return err
+	}
+	a := newDayAudit(w.lake.own(), p)
+	if err := a.do(ctx); err != nil {
+		return err
+	}
+	return w.rebuild(ctx, m, a, true, &load.Counts{Rows: map[string]int64{}})
+}
