@@ -32,7 +32,7 @@ type fake struct {
 	missing         map[string]bool
 	projects        map[string]warehouse.Project // stored before
 	registered      []load.Project
-	refusedName     string // an id that cannot be stored
+	refusedName     string           // an id that cannot be stored
 	uncovered       []load.Uncovered // found by Recover
 	hiddenDays      []warehouse.Timestamp
 	revealed        load.Revealed // told by the next Publish

@@ -55,19 +55,28 @@ func publish(t testing.TB, w load.Writer, id load.StretchID, rows ...*warehouse.
 
 func publishStretch(t testing.TB, w load.Writer, st load.Stretch, liveSince warehouse.Timestamp, rows ...*warehouse.Rows) load.Counts {
 	t.Helper()
-	copies := make([]*warehouse.Rows, len(rows))
-	for i := range rows {
-		copies[i] = loadtest.Clone(rows[i])
-	}
-	if err := w.Stage(t.Context(), &load.Batch{Stretch: st.ID, Feed: feed, Rows: copies, LiveSince: liveSince}); err != nil {
-		t.Fatal(err)
-	}
 	st.Feed, st.RunID = feed, "run"
-	counts, err := w.Publish(t.Context(), &st)
-	if err != nil {
-		t.Fatal(err)
+	batch := load.Batch{Stretch: st.ID, Feed: feed, LiveSince: liveSince, Moved: map[string]load.Place{}}
+	for {
+		batch.Rows = make([]*warehouse.Rows, len(rows))
+		for i := range rows {
+			batch.Rows[i] = loadtest.Clone(rows[i])
+		}
+		if err := w.Stage(t.Context(), &batch); err != nil {
+			t.Fatal(err)
+		}
+		counts, err := w.Publish(t.Context(), &st)
+		var earlier *load.EarlierStartsError
+		if err != nil && (!errors.As(err, &earlier) || len(batch.Moved) > 0) {
+			t.Fatal(err)
+		}
+		if err == nil {
+			return counts
+		}
+		for _, o := range earlier.Earlier { // the made-up source lists them there no longer
+			batch.Moved[o.ID] = load.Place{Environment: loadtest.Live, StartedAt: o.Stored}
+		}
 	}
-	return counts
 }
 
 // files describes the files below the lake's tables and state, by path.
