@@ -367,14 +367,6 @@ func (w *world) checkConverged() {
 	}
 }
 
-// atEdge reports whether a stored conversation lies within a second of where a
-// stretch may end, where none is called missing.
-func (w *world) atEdge(r *warehouse.Rows) bool {
-	at := extract.SecondOf(r.Conversation.StartedAt.Time())
-	now := w.standing().feeds[load.Feed{ProjectID: r.Conversation.ProjectID, Environment: r.Conversation.Environment}].now()
-	return at <= w.start || at >= now-1 || at%aDay == 0 || at%aDay == aDay-1
-}
-
 // checkQuiet: a second run right after a successful one writes nothing. It may
 // have read more, around what is on the worklist or by another plan of the first
 // request: that may be news.

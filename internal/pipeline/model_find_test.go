@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"convsync/internal/extract"
+	"convsync/internal/load"
 	"convsync/internal/warehouse"
 )
 
@@ -52,4 +53,12 @@ func (w *world) isStored(c *told, v *version) bool {
 func (w *world) isAstray(c *told) bool {
 	r := w.store.rows[c.id]
 	return r != nil && r.Conversation.Environment != c.as(w.source.clock).env
+}
+
+// atEdge reports whether a stored conversation lies within a second of where a
+// stretch may end, where none is called missing.
+func (w *world) atEdge(r *warehouse.Rows) bool {
+	at := extract.SecondOf(r.Conversation.StartedAt.Time())
+	now := w.standing().feeds[load.Feed{ProjectID: r.Conversation.ProjectID, Environment: r.Conversation.Environment}].now()
+	return at <= w.start || at >= now-1 || at%aDay == 0 || at%aDay == aDay-1
 }
