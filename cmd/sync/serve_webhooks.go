@@ -194,6 +194,13 @@ func (p *preparedInbox) Waiting(ctx context.Context, limit int) ([]warehouse.Web
 	return p.Inbox.Waiting(ctx, limit)
 }
 
+func (p *preparedInbox) Recent(ctx context.Context, since warehouse.Timestamp) ([]warehouse.WebhookEvent, error) {
+	if err := p.prepare(ctx); err != nil {
+		return nil, err
+	}
+	return p.Inbox.Recent(ctx, since)
+}
+
 func (p *preparedInbox) Alerts(ctx context.Context) ([]warehouse.ActiveAlert, error) {
 	if err := p.prepare(ctx); err != nil {
 		return nil, err

@@ -178,6 +178,10 @@ func runWebhooksList(ctx context.Context, app *app, opts *webhookOptions) error 
 	return t.Flush()
 }
 
+// deliveryTimeoutMS is how long PolyAI is asked to wait for an answer. `serve`
+// answers within 5 s, the default; twice that leaves room for a slow network.
+const deliveryTimeoutMS = 10_000
+
 func runWebhooksRegister(ctx context.Context, app *app, opts *webhookOptions) error {
 	if !strings.HasPrefix(opts.url, "https://") {
 		return usageError(errors.New("--url is to be an address that PolyAI reaches, with https: https://…/webhooks/polyai"))
@@ -191,7 +195,12 @@ func runWebhooksRegister(ctx context.Context, app *app, opts *webhookOptions) er
 	if err != nil {
 		return err
 	}
-	made, secret, err := client.CreateEndpoint(ctx, polyai.NewEndpoint{Name: opts.name, URL: opts.url, EventTypes: opts.events})
+	made, secret, err := client.CreateEndpoint(ctx, polyai.NewEndpoint{
+		Name:       opts.name,
+		URL:        opts.url,
+		EventTypes: opts.events,
+		TimeoutMS:  deliveryTimeoutMS,
+	})
 	if err != nil {
 		return errors.Join(err, sink.discard())
 	}

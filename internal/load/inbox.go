@@ -22,6 +22,8 @@ type Inbox interface {
 	Waiting(ctx context.Context, limit int) ([]warehouse.WebhookEvent, error)
 	// Settle marks those of the events that wait as handled or ignored, durably.
 	Settle(ctx context.Context, ids []string, settled Settled) error
+	// Recent lists the events that were received at since or later, in no order.
+	Recent(ctx context.Context, since warehouse.Timestamp) ([]warehouse.WebhookEvent, error)
 	// Alerts lists all alerts that were told of, by their ids.
 	Alerts(ctx context.Context) ([]warehouse.ActiveAlert, error)
 }

@@ -43,6 +43,7 @@ type NewEndpoint struct {
 	Name       string   `json:"name"`
 	URL        string   `json:"url"`
 	EventTypes []string `json:"event_types"`
+	TimeoutMS  int      `json:"timeout_ms"` // 1,000 to 30,000; how long PolyAI waits for an answer
 }
 
 // Endpoints lists the account's webhook endpoints.

@@ -35,7 +35,7 @@ func TestEndpointsAreAskedForAsDocumented(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].ID != "whe_1" {
 		t.Errorf("%+v, %v", list, err)
 	}
-	made, secret, err := c.CreateEndpoint(t.Context(), NewEndpoint{Name: "n", URL: "https://example.com", EventTypes: []string{"alerts.triggered"}})
+	made, secret, err := c.CreateEndpoint(t.Context(), NewEndpoint{Name: "n", URL: "https://example.com", EventTypes: []string{"alerts.triggered"}, TimeoutMS: 10_000})
 	if err != nil || made.ID != "whe_2" || secret != "made-up-secret" {
 		t.Errorf("%+v, %q, %v", made, secret, err)
 	}
@@ -47,7 +47,7 @@ func TestEndpointsAreAskedForAsDocumented(t *testing.T) {
 	}
 	want := []string{
 		"GET /v1/webhook-endpoints made-up-key  ",
-		`POST /v1/webhook-endpoints made-up-key application/json {"name":"n","url":"https://example.com","event_types":["alerts.triggered"]}`,
+		`POST /v1/webhook-endpoints made-up-key application/json {"name":"n","url":"https://example.com","event_types":["alerts.triggered"],"timeout_ms":10000}`,
 		"POST /v1/webhook-endpoints/whe_1/rotate-secret made-up-key  ",
 		"DELETE /v1/webhook-endpoints/..%2Fx made-up-key  ",
 	}

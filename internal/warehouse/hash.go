@@ -50,6 +50,14 @@ func appendContent[R any](dst []byte, t *Table[R], row *R) []byte {
 	return dst
 }
 
+// AppendValue appends the value of a document to dst: documents that are equal
+// by value, whatever the order of their members or the form of their numbers,
+// append the same bytes.
+func (j JSON) AppendValue(dst []byte) []byte {
+	canonical, _ := Canonical(string(j))
+	return appendJSONContent(dst, string(canonical))
+}
+
 // appendJSONContent appends canonical JSON with every number in one form. The
 // document is its own end mark: a NUL cannot occur in JSON.
 func appendJSONContent(dst []byte, s string) []byte {

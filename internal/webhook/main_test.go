@@ -63,6 +63,12 @@ func (f *fakeInbox) Waiting(_ context.Context, limit int) (waiting []warehouse.W
 	return waiting, f.away
 }
 
+func (f *fakeInbox) Recent(_ context.Context, since warehouse.Timestamp) ([]warehouse.WebhookEvent, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(f.events), func(e warehouse.WebhookEvent) bool { return e.ReceivedAt < since }), f.away
+}
+
 func (f *fakeInbox) Settle(_ context.Context, ids []string, settled load.Settled) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"convsync/internal/load"
@@ -27,8 +26,8 @@ const (
 type Options struct {
 	// Inbox stores events.
 	Inbox load.Inbox
-	// Secrets are those that sign now: one, or both while they are changed. It
-	// is asked anew now and then, and when none fits.
+	// Secrets are those that sign now: one, or both during a rotation. They are
+	// read at most every 10 s, and at least once a minute while deliveries arrive.
 	Secrets func(ctx context.Context) ([]string, error)
 	// Projects are those that are configured.
 	Projects []Project
@@ -39,10 +38,12 @@ type Options struct {
 	// nobody is.
 	Count func(result string)
 
-	MaxBytes     int64         // of a body; 1 MiB unless set
-	BodyPatience time.Duration // for a body to come; 8 s unless set
-	Patience     time.Duration // for an event to be stored; 5 s unless set
-	MaxAtOnce    int           // deliveries that are in hand; 128 unless set
+	MaxBytes int64 // of a body; 1 MiB unless set
+	// Together these stay below the 5 s after which PolyAI gives up by default.
+	BodyPatience time.Duration // for a body to come; 2.5 s unless set
+	Patience     time.Duration // for an event to be stored; 2 s unless set
+	MaxAtOnce    int           // events that are stored at once; 128 unless set
+	MaxBodies    int           // bodies that are read at once; 128 unless set
 
 	Log *slog.Logger // nowhere unless set
 	now func() time.Time
@@ -79,15 +80,18 @@ type Receiver struct {
 	o       Options
 	secrets *secrets
 	replays replays
+	bodies  bodies
 	slots   chan struct{}
+	refused refusals
 }
 
 // NewReceiver makes a receiver.
 func NewReceiver(o Options) *Receiver {
 	o.MaxBytes = cmp.Or(o.MaxBytes, 1<<20)
-	o.BodyPatience = cmp.Or(o.BodyPatience, 8*time.Second)
-	o.Patience = cmp.Or(o.Patience, 5*time.Second)
+	o.BodyPatience = cmp.Or(o.BodyPatience, 2500*time.Millisecond)
+	o.Patience = cmp.Or(o.Patience, 2*time.Second)
 	o.MaxAtOnce = cmp.Or(o.MaxAtOnce, 128)
+	o.MaxBodies = cmp.Or(o.MaxBodies, 128)
 	if o.Taken == nil {
 		o.Taken = func(*warehouse.WebhookEvent) {}
 	}
@@ -100,7 +104,14 @@ func NewReceiver(o Options) *Receiver {
 	if o.now == nil {
 		o.now = time.Now
 	}
-	return &Receiver{o: o, secrets: &secrets{get: o.Secrets}, slots: make(chan struct{}, o.MaxAtOnce)}
+	return &Receiver{
+		o:       o,
+		secrets: &secrets{get: o.Secrets},
+		replays: replays{recent: o.Inbox.Recent},
+		bodies:  bodies{most: o.MaxBodies},
+		slots:   make(chan struct{}, o.MaxAtOnce),
+		refused: refusals{log: o.Log},
+	}
 }
 
 // refusal is why a delivery is not taken in: what is counted, and what the
@@ -116,8 +127,6 @@ func refuse(status int, result, reason string) error { return &refusal{result, r
 
 // ServeHTTP takes in one delivery.
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	// Beyond what the server allows for a request, should that be less.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(r.o.BodyPatience))
 	fresh, err := r.receive(w, req)
 	var no *refusal
 	switch {
@@ -129,6 +138,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		_, _ = io.WriteString(w, "stored already\n")
 	case errors.As(err, &no):
 		r.o.Count(no.result)
+		r.refused.note(no.result, peerOf(req), r.o.now())
 		if no.status == http.StatusServiceUnavailable {
 			w.Header().Set("Retry-After", "5")
 		}
@@ -136,23 +146,20 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
+// receive checks a delivery in the order of what the checks cost: the headers,
+// the body, its signature. Only an event that is genuine takes one of the slots,
+// and with it a session of the destination.
 func (r *Receiver) receive(w http.ResponseWriter, req *http.Request) (fresh bool, err error) {
 	sentAt, err := r.checkHead(req)
 	if err != nil {
 		return false, err
 	}
-	ctx, cancel := context.WithTimeout(req.Context(), r.o.BodyPatience+r.o.Patience)
-	defer cancel()
-	select {
-	case r.slots <- struct{}{}:
-		defer func() { <-r.slots }()
-	case <-ctx.Done():
-		return false, refuse(http.StatusServiceUnavailable, Failed, "too many deliveries at once: send it again")
-	}
 	body, err := r.read(w, req)
 	if err != nil {
 		return false, err
 	}
+	ctx, cancel := context.WithTimeout(req.Context(), r.o.Patience)
+	defer cancel()
 	if err := r.checkSignature(ctx, req, body); err != nil {
 		return false, err
 	}
@@ -160,13 +167,21 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request) (fresh bool
 	if err != nil {
 		return false, refuse(http.StatusBadRequest, Malformed, err.Error())
 	}
-	id := req.Header.Get(HeaderEventID)
-	signature := strings.ToLower(req.Header.Get(HeaderSignature)) // hex is one in either case
-	if !r.replays.admit(signature, id, r.o.now()) {
+	select {
+	case r.slots <- struct{}{}:
+		defer func() { <-r.slots }()
+	case <-ctx.Done():
+		return false, refuse(http.StatusServiceUnavailable, Failed, "too many deliveries at once: send it again")
+	}
+	event, alert := r.describe(p, req.Header.Get(HeaderEventID), sentAt)
+	admitted, err := r.replays.admit(ctx, event, r.o.now())
+	switch {
+	case err != nil:
+		return false, r.notStored(event, err)
+	case !admitted:
 		return false, refuse(http.StatusConflict, Replayed, "this was sent before, as another event")
 	}
-	event, alert := r.describe(p, id, sentAt)
-	return r.store(req.Context(), event, alert)
+	return r.store(ctx, event, alert)
 }
 
 // checkHead looks at the headers, before anything of the body is read.
@@ -174,8 +189,8 @@ func (r *Receiver) checkHead(req *http.Request) (sentAt time.Time, err error) {
 	id := req.Header.Get(HeaderEventID)
 	seconds, numberErr := strconv.ParseInt(req.Header.Get(HeaderTimestamp), 10, 64)
 	switch {
-	case req.Header.Get(HeaderSignature) == "":
-		return sentAt, refuse(http.StatusUnauthorized, Forged, "the header "+HeaderSignature+" is missing")
+	case !isSignature(req.Header.Get(HeaderSignature)):
+		return sentAt, refuse(http.StatusUnauthorized, Forged, "the header "+HeaderSignature+" is missing, or is no HMAC-SHA-256 in hex")
 	case numberErr != nil:
 		return sentAt, refuse(http.StatusBadRequest, Malformed, "the header "+HeaderTimestamp+" is no number of Unix seconds")
 	case !isID(id):
@@ -204,7 +219,13 @@ func isID(id string) bool {
 	return id != "" && len(id) <= maxIDBytes
 }
 
+// read reads the body within its deadline, which is cut short when too many
+// bodies arrive at once.
 func (r *Receiver) read(w http.ResponseWriter, req *http.Request) ([]byte, error) {
+	connection := http.NewResponseController(w)
+	_ = connection.SetReadDeadline(time.Now().Add(r.o.BodyPatience)) // not supported: the server's own limit remains
+	end := r.bodies.begin(peerOf(req), func() { _ = connection.SetReadDeadline(time.Now()) })
+	defer end()
 	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, r.o.MaxBytes))
 	var large *http.MaxBytesError
 	switch {
@@ -220,29 +241,33 @@ func (r *Receiver) read(w http.ResponseWriter, req *http.Request) ([]byte, error
 
 func (r *Receiver) checkSignature(ctx context.Context, req *http.Request, body []byte) error {
 	timestamp, signature := req.Header.Get(HeaderTimestamp), req.Header.Get(HeaderSignature)
-	ok, err := r.secrets.any(ctx, func(all []string) bool { return signed(all, timestamp, body, signature) })
+	verdict, err := r.secrets.judge(ctx, func(all []string) bool { return signed(all, timestamp, body, signature) })
 	switch {
 	case err != nil:
-		r.o.Log.Error("no signing secret of webhooks can be read: events are sent back", "error", err.Error())
+		r.o.Log.Error("read signing secrets of webhooks: deliveries are answered 503 and sent again by PolyAI", "error", err.Error())
 		return refuse(http.StatusServiceUnavailable, Failed, "the signature cannot be checked now: send it again")
-	case !ok:
+	case verdict == forged:
 		return refuse(http.StatusUnauthorized, Forged, "the signature fits no secret that is known here")
+	case verdict == undecided:
+		return refuse(http.StatusServiceUnavailable, Forged, "the signature fits no secret that is known here yet: send it again")
 	}
 	return nil
 }
 
-// store stores an event, and tells of it.
+// store stores an event, and passes it on when it is new.
 func (r *Receiver) store(ctx context.Context, event *warehouse.WebhookEvent, alert *warehouse.ActiveAlert) (fresh bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, r.o.Patience)
-	defer cancel()
 	fresh, err = r.o.Inbox.TakeIn(ctx, event, alert)
 	if err != nil {
-		r.o.Log.Error("an event of a webhook could not be stored, and is to be sent again", "event_id", event.EventID, "error", err.Error())
-		return false, refuse(http.StatusServiceUnavailable, Failed, "the event cannot be stored now: send it again")
+		return false, r.notStored(event, err)
 	}
 	if fresh {
 		r.o.Log.Info("an event came in", "event_id", event.EventID, "type", string(event.EventType), "project", string(event.ProjectID), "state", event.State)
 		r.o.Taken(event)
 	}
 	return fresh, nil
+}
+
+func (r *Receiver) notStored(event *warehouse.WebhookEvent, err error) error {
+	r.o.Log.Error("an event of a webhook could not be stored, and is to be sent again", "event_id", event.EventID, "error", err.Error())
+	return refuse(http.StatusServiceUnavailable, Failed, "the event cannot be stored now: send it again")
 }

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"convsync/internal/warehouse"
@@ -128,42 +127,8 @@ func TestAnEmptySecretSignsNothing(t *testing.T) {
 	}
 }
 
-func TestSecretsAreReadAnew(t *testing.T) {
+func TestSecretsUnavailable(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, secretsAreReadAnew) // which has a clock of its own
-}
-
-func secretsAreReadAnew(t *testing.T) {
-	current, asked := []string{"first"}, 0
-	var broken error
-	s := &secrets{get: func(context.Context) ([]string, error) { asked++; return current, broken }}
-	fits := func(want string) bool {
-		ok, err := s.any(t.Context(), func(all []string) bool { return len(all) == 1 && all[0] == want })
-		return ok && err == nil
-	}
-	for _, later := range []time.Duration{0, 0, secretsKept - 1} {
-		if <-time.After(later); !fits("first") || asked != 1 {
-			t.Errorf("asked %d times for a secret that fits", asked)
-		}
-	}
-	if <-time.After(1); !fits("first") || asked != 2 {
-		t.Errorf("asked %d times for a secret that is old", asked)
-	}
-	current = []string{"second"}
-	if <-time.After(secretsAtAll - 1); fits("second") || asked != 2 {
-		t.Errorf("asked %d times within a second", asked)
-	}
-	if <-time.After(1); !fits("second") || asked != 3 {
-		t.Errorf("a new secret is not known; asked %d times", asked)
-	}
-	current = []string{"third"}
-	if <-time.After(secretsKept); fits("second") {
-		t.Error("a secret that was taken back fits for long")
-	}
-	broken = errAway
-	if <-time.After(secretsKept); fits("third") {
-		t.Error("without a secret something fits")
-	}
 	w := newWorld(func(o *Options) { o.Secrets = func(context.Context) ([]string, error) { return nil, errAway } })
 	if status, _ := w.send(signedAt(now, "e", callBody)); status != 503 || w.counted[Failed] != 1 {
 		t.Errorf("answered %d, counted %v", status, w.counted)
@@ -210,7 +175,7 @@ func TestManyDeliveriesAtOnceWaitForTheirTurn(t *testing.T) {
 	if len(w.inbox.events) != 50 || w.counted[Stored] != 50 || w.counted[Doubled] != 50 {
 		t.Errorf("%d events, counted %v", len(w.inbox.events), w.counted)
 	}
-	full := newWorld(func(o *Options) { o.MaxAtOnce, o.BodyPatience, o.Patience = 1, time.Millisecond, time.Millisecond })
+	full := newWorld(func(o *Options) { o.MaxAtOnce, o.Patience = 1, 50*time.Millisecond })
 	full.slots <- struct{}{}
 	if status, _ := full.send(signedAt(now, "e", callBody)); status != 503 {
 		t.Errorf("with no room it is answered %d", status)

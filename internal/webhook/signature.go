@@ -34,3 +34,9 @@ func signed(secrets []string, timestamp string, body []byte, signature string) b
 	}
 	return ok
 }
+
+// isSignature reports whether text has the form of a signature.
+func isSignature(text string) bool {
+	sum, err := hex.DecodeString(text)
+	return err == nil && len(sum) == sha256.Size
+}

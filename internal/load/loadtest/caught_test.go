@@ -110,6 +110,7 @@ var caughtBy = map[fault]string{
 	lastAlert:         "alerts are told of at once, and stand the same in whichever order their events came",
 	waitsUnordered:    "events wait until they are settled, in the order in which they came",
 	settlesAgain:      "events wait until they are settled, in the order in which they came",
+	recentWaiting:     "recent events are listed in any state, also after runs",
 	losesWaiting:      "old events go, and those that wait stay",
 	keepsEvents:       "old events go, and those that wait stay",
 	findsNoFaults:     string(DamageOrphan) + ", of plain, is mended",

@@ -114,6 +114,7 @@ const (
 	lastAlert         fault = "takes what is told last of an alert for what happened last"
 	waitsUnordered    fault = "lists waiting events in the order of their ids"
 	settlesAgain      fault = "settles what is settled"
+	recentWaiting     fault = "lists only waiting events as recent"
 	losesWaiting      fault = "lets old events go though they wait"
 	keepsEvents       fault = "keeps events for ever"
 	findsNoFaults     fault = "finds no faults"

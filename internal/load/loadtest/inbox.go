@@ -147,6 +147,27 @@ var inboxChecks = []check{
 			t.Errorf("%d alerts, %v: %+v", len(got), err, got)
 		}
 	}},
+	{"recent events are listed in any state, also after runs", func(t testing.TB, s Subject) {
+		box := inbox(t, open(t, s))
+		at := func(minutes int, state string) func(*warehouse.WebhookEvent) {
+			return func(e *warehouse.WebhookEvent) {
+				e.ReceivedAt, e.State = lately+warehouse.Timestamp(minutes)*60e6, state
+			}
+		}
+		old, first, second := Event("old", at(-11, warehouse.EventIgnored)), Event("e-1", at(-10, warehouse.EventIgnored)), Event("e-2", at(0, warehouse.EventWaiting))
+		for _, e := range []warehouse.WebhookEvent{old, first, second} {
+			take(t, box, true, &e, nil)
+		}
+		for run := range 3 {
+			got, err := inbox(t, s.Open(t, nil)).Recent(t.Context(), lately-600e6)
+			slices.SortFunc(got, func(a, b warehouse.WebhookEvent) int { return strings.Compare(a.EventID, b.EventID) })
+			if err != nil || !slices.EqualFunc(got, []warehouse.WebhookEvent{first, second}, sameEvent) {
+				t.Errorf("after %d runs the recent events are %+v, %v; want %+v and %+v", run, got, err, first, second)
+			}
+			b := begin(t, s, run+1, "p")
+			b.end()
+		}
+	}},
 	{"old events go, and those that wait stay", func(t testing.TB, s Subject) {
 		dest := open(t, s)
 		box := inbox(t, dest)

@@ -41,6 +41,12 @@ func (r *reference) Waiting(_ context.Context, limit int) ([]warehouse.WebhookEv
 	return waiting[:min(limit, len(waiting))], nil
 }
 
+func (r *reference) Recent(_ context.Context, since warehouse.Timestamp) ([]warehouse.WebhookEvent, error) {
+	return slices.DeleteFunc(r.Dump(nil).Events, func(e warehouse.WebhookEvent) bool {
+		return e.ReceivedAt < since || r.fault == recentWaiting && e.State != warehouse.EventWaiting
+	}), nil
+}
+
 func (r *reference) Settle(_ context.Context, ids []string, settled load.Settled) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -162,6 +163,43 @@ func (l *Lake) Waiting(_ context.Context, limit int) (events []warehouse.Webhook
 		}
 	}
 	return events, nil
+}
+
+// Recent implements [load.Inbox].
+func (l *Lake) Recent(_ context.Context, since warehouse.Timestamp) ([]warehouse.WebhookEvent, error) {
+	events, err := l.recent(since)
+	return events, failed("cannot read the recent events of the lake "+l.root, err)
+}
+
+// recent reads the inbox first: what a run moves to the log meanwhile is then
+// read twice, and not missed.
+func (l *Lake) recent(since warehouse.Timestamp) ([]warehouse.WebhookEvent, error) {
+	all, err := l.letters()
+	if err != nil {
+		return nil, err
+	}
+	byID := map[string]warehouse.WebhookEvent{}
+	keep := func(e *warehouse.WebhookEvent) {
+		if e.ReceivedAt >= since {
+			byID[e.EventID] = *e
+		}
+	}
+	for i := range all {
+		keep(&all[i].event)
+	}
+	days, err := l.eventsFiles()
+	if err != nil {
+		return nil, err
+	}
+	for _, day := range days {
+		if day < dayOf(since).String() {
+			continue
+		}
+		if _, err := l.readEvents(day, 0, keep); err != nil {
+			return nil, err
+		}
+	}
+	return slices.Collect(maps.Values(byID)), nil
 }
 
 // Settle implements [load.Inbox]. No writer touches what waits.

@@ -99,6 +99,13 @@ func (d *Database) Waiting(ctx context.Context, limit int) (events []warehouse.W
 	return events, d.describe(err)
 }
 
+// Recent implements [load.Inbox].
+func (d *Database) Recent(ctx context.Context, since warehouse.Timestamp) (events []warehouse.WebhookEvent, err error) {
+	err = selectAll(ctx, d.pool, &warehouse.WebhookEvents, "WHERE received_at >= $1",
+		func(e *warehouse.WebhookEvent) { events = append(events, *e) }, since.Time())
+	return events, d.describe(err)
+}
+
 // Settle implements [load.Inbox].
 func (d *Database) Settle(ctx context.Context, ids []string, settled load.Settled) error {
 	d.Step("settle")

@@ -1,0 +1,78 @@
+package webhook
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"sync"
+	"time"
+
+	"convsync/internal/warehouse"
+)
+
+// replays remembers which event id came with which signed content (time and
+// body). The id is not signed: whoever has recorded a delivery could send it
+// again under other ids. Once its time is outside the window, it is refused
+// anyway.
+type replays struct {
+	recent func(ctx context.Context, since warehouse.Timestamp) ([]warehouse.WebhookEvent, error)
+
+	mu     sync.Mutex
+	seen   map[[sha256.Size]byte]accepted // nil: what was stored before this process is not loaded yet
+	pruned time.Time
+}
+
+type accepted struct {
+	id string
+	at time.Time
+}
+
+// signedContent identifies what a signature covers, in whichever form the
+// destination returns it.
+func signedContent(e *warehouse.WebhookEvent) [sha256.Size]byte {
+	return sha256.Sum256(e.Payload.AppendValue(fmt.Appendf(nil, "%d.", e.SentAt)))
+}
+
+// admit reports whether the content of an event is new, or came with the same
+// id before. The first call loads what was stored before a restart.
+func (r *replays) admit(ctx context.Context, e *warehouse.WebhookEvent, now time.Time) (bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.load(ctx, now); err != nil {
+		return false, err
+	}
+	r.prune(now)
+	key := signedContent(e)
+	if before, known := r.seen[key]; known && before.id != e.EventID {
+		return false, nil
+	}
+	r.seen[key] = accepted{e.EventID, now}
+	return true, nil
+}
+
+func (r *replays) load(ctx context.Context, now time.Time) error {
+	if r.seen != nil {
+		return nil
+	}
+	stored, err := r.recent(ctx, warehouse.TimestampOf(now.Add(-2*window)))
+	if err != nil {
+		return err
+	}
+	r.seen = make(map[[sha256.Size]byte]accepted, len(stored))
+	for i := range stored {
+		r.seen[signedContent(&stored[i])] = accepted{stored[i].EventID, now}
+	}
+	return nil
+}
+
+func (r *replays) prune(now time.Time) {
+	if now.Sub(r.pruned) <= window {
+		return
+	}
+	for key, before := range r.seen {
+		if now.Sub(before.at) > 2*window {
+			delete(r.seen, key)
+		}
+	}
+	r.pruned = now
+}
