@@ -47,7 +47,7 @@ func prometheus(t *testing.T, service string) (api string) {
 		"convsync:8080", strings.TrimPrefix(service, "http://"), "/run/convsync/token", filepath.Join(folder, "token"),
 		"rules.yaml", rules, "scrape_interval: 15s", "scrape_interval: 1s", "evaluation_interval: 30s", "evaluation_interval: 1s",
 	).Replace(read(t, "deploy/prometheus/prometheus.yaml"))
-	for name, content := range map[string]string{"prometheus.yaml": text, "token": "made-up-token"} {
+	for name, content := range map[string]string{"prometheus.yaml": text, "token": "made-up-token-1234"} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -196,7 +196,7 @@ func TestWithoutASecretThereIsNoSuchPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, file, strings.Replace(string(text), ", webhooks: { secret_files: [secret.old, secret] }", ", token: made-up-token", 1))
+	writeFile(t, file, strings.Replace(string(text), ", webhooks: { secret_files: [secret.old, secret] }", ", token: made-up-token-1234", 1))
 	s := serveIn(t, file, nil)
 	if status, _ := deliver(t, s.url, "e-1", `{}`); status != http.StatusNotFound {
 		t.Errorf("answered %d", status)

@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	hookURL  = "https://hooks.example.com/services/made-up-secret?token=made-up-token"
+	hookURL  = "https://hooks.example.com/services/made-up-secret?token=made-up-token-1234"
 	heartURL = "https://beats.example.com/made-up-heartbeat"
 )
 

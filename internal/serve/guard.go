@@ -3,19 +3,31 @@ package serve
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math"
 	"net"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // guard lets those in who may see more than health.
-type guard struct{ digests atomic.Pointer[digests] }
+type guard struct {
+	digests  atomic.Pointer[digests]
+	attempts attempts
+	now      func() time.Time
+}
 
 type digests struct{ token, user, password [sha256.Size]byte }
 
 func newGuard(o *Options) *guard {
-	g := &guard{}
+	g := &guard{attempts: attempts{log: o.Log, failed: o.Metrics.countFailedLogin}, now: time.Now}
 	g.set(o.Token, o.BasicUser, o.BasicPassword)
 	return g
 }
@@ -24,23 +36,52 @@ func (g *guard) set(token, user, password string) {
 	g.digests.Store(&digests{sha256.Sum256([]byte(token)), sha256.Sum256([]byte(user)), sha256.Sum256([]byte(password))})
 }
 
+const (
+	shortestToken    = 16 // characters
+	shortestPassword = 12
+)
+
+// checkStrength refuses secrets that can be guessed; "" is none.
+func checkStrength(token, password string) error {
+	switch {
+	case token != "" && len(token) < shortestToken:
+		return fmt.Errorf("the token has %d characters, and needs %d at least: make one with `openssl rand -hex 16`", len(token), shortestToken)
+	case password != "" && len(password) < shortestPassword:
+		return fmt.Errorf("the password has %d characters, and needs %d at least", len(password), shortestPassword)
+	}
+	return nil
+}
+
 // admit wraps next for an open server or a guarded one.
 func (g *guard) admit(o *Options, next http.Handler) http.Handler {
 	if !o.guarded() {
-		return onlyLocalNames(next)
+		return onlyLocal(o.Log, next)
 	}
-	challenge := `Basic realm="convsync", charset="UTF-8"`
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		peer, asked := peerOf(r), r.Header.Get("Authorization") != ""
+		if wait := g.attempts.delay(peer, g.now()); asked && wait > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+			http.Error(w, "Too many failed logins from this address: wait, and try again.", http.StatusTooManyRequests)
+			return
+		}
 		if g.knows(r, o.Token != "", o.BasicUser != "") {
+			g.attempts.succeeded(peer)
 			next.ServeHTTP(w, r)
 			return
 		}
-		w.Header().Add("WWW-Authenticate", challenge)
-		if o.Token != "" {
-			w.Header().Add("WWW-Authenticate", `Bearer realm="convsync"`)
+		if asked { // a browser asks without credentials first
+			g.attempts.fail(peer, g.now())
 		}
-		http.Error(w, "This page asks for a token, or for a user and a password.", http.StatusUnauthorized)
+		challenge(w, o.Token != "")
 	})
+}
+
+func challenge(w http.ResponseWriter, byToken bool) {
+	w.Header().Add("WWW-Authenticate", `Basic realm="convsync", charset="UTF-8"`)
+	if byToken {
+		w.Header().Add("WWW-Authenticate", `Bearer realm="convsync"`)
+	}
+	http.Error(w, "This page asks for a token, or for a user and a password.", http.StatusUnauthorized)
 }
 
 // knows compares digests, so that neither a secret's bytes nor its length show
@@ -61,21 +102,44 @@ func same(given string, want [sha256.Size]byte) int {
 	return subtle.ConstantTimeCompare(sum[:], want[:])
 }
 
-// onlyLocalNames refuses requests that name another host. A web site that lets
-// its name lead to this machine could else read the page through a browser here.
-func onlyLocalNames(next http.Handler) http.Handler {
+// onlyLocal refuses requests that did not come from this machine: those that
+// name another host, since a web site that lets its name lead to this machine
+// could read the page through a browser here, and those that a reverse proxy
+// passed on, since without a token the proxy would make the page public.
+func onlyLocal(log *slog.Logger, next http.Handler) http.Handler {
+	var proxied sync.Once
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.Host)
 		if err != nil {
 			host = strings.Trim(r.Host, "[]")
 		}
-		if !isLoopback(host) {
+		header := forwardedBy(r.Header)
+		switch {
+		case header != "":
+			proxied.Do(func() {
+				log.Warn("a reverse proxy asks for the status page, which has no token: refused", "header", header,
+					"hint", "set serve.token, or serve.user and serve.password, to serve it through a proxy")
+			})
+			http.Error(w, "A reverse proxy passed this request on ("+header+"), and this page has no token: it would be public. "+
+				"Set serve.token, or serve.user and serve.password.", http.StatusForbidden)
+		case !isLoopback(host):
 			http.Error(w, "This page is for this machine only: ask for it as localhost or 127.0.0.1, "+
 				"or set a token to use another name.", http.StatusMisdirectedRequest)
-			return
+		default:
+			next.ServeHTTP(w, r)
 		}
-		next.ServeHTTP(w, r)
 	})
+}
+
+// forwardedBy is the first header by which a reverse proxy shows itself; "":
+// there is none.
+func forwardedBy(h http.Header) string {
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		if name == "Forwarded" || name == "Via" || name == "X-Real-Ip" || strings.HasPrefix(name, "X-Forwarded-") {
+			return name
+		}
+	}
+	return ""
 }
 
 // harden sets the headers that every answer has.

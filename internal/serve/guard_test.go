@@ -22,7 +22,7 @@ func TestAnAddressThatOthersReachTakesASecret(t *testing.T) {
 		if err != nil && !strings.Contains(err.Error(), "set a token") {
 			t.Errorf("%q: %v does not say what to do", address, err)
 		}
-		if _, err := New(Options{Address: address, Token: "made-up-token", Destination: destination}); err != nil {
+		if _, err := New(Options{Address: address, Token: "made-up-token-1234", Destination: destination}); err != nil {
 			t.Errorf("%q with a token: %v", address, err)
 		}
 	}
@@ -56,20 +56,20 @@ func TestWhoMaySeeWhat(t *testing.T) {
 	basic := func(user, password string) ask { return func(r *http.Request) { r.SetBasicAuth(user, password) } }
 	nobody := func(*http.Request) {}
 	asks := map[string]ask{
-		"nobody": nobody, "token": bearer("made-up-token"), "wrong token": bearer("made-up-tokem"), "longer token": bearer("made-up-token1"),
+		"nobody": nobody, "token": bearer("made-up-token-1234"), "wrong token": bearer("made-up-token-1235"), "longer token": bearer("made-up-token-12345"),
 		"no token": bearer(""), "user": basic("ada", "made-up-password"), "wrong user": basic("bob", "made-up-password"),
-		"wrong password": basic("ada", "made-up"), "empty user": basic("", ""), "token as password": basic("anyone", "made-up-token"),
+		"wrong password": basic("ada", "made-up"), "empty user": basic("", ""), "token as password": basic("anyone", "made-up-token-1234"),
 		"password as token": bearer("made-up-password"),
 		"scheme alone":      func(r *http.Request) { r.Header.Set("Authorization", "Bearer") },
-		"another scheme":    func(r *http.Request) { r.Header.Set("Authorization", "Digest made-up-token") },
+		"another scheme":    func(r *http.Request) { r.Header.Set("Authorization", "Digest made-up-token-1234") },
 	}
 	for name, c := range map[string]struct {
 		options  Options
 		admitted string // names of asks, between commas
 	}{
-		"token": {Options{Token: "made-up-token"}, "token,token as password"},
+		"token": {Options{Token: "made-up-token-1234"}, "token,token as password"},
 		"basic": {Options{BasicUser: "ada", BasicPassword: "made-up-password"}, "user"},
-		"both":  {Options{Token: "made-up-token", BasicUser: "ada", BasicPassword: "made-up-password"}, "token,token as password,user"},
+		"both":  {Options{Token: "made-up-token-1234", BasicUser: "ada", BasicPassword: "made-up-password"}, "token,token as password,user"},
 	} {
 		destination, feeds := healthy(1, time.Now())
 		c.options.Destination, c.options.Feeds, c.options.Address = destination, feeds, "0.0.0.0:0"

@@ -163,9 +163,9 @@ func TestSecretsAreRenewedWithoutARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		destination, feeds := healthy(1, time.Now())
 		var token atomic.Value // "": it cannot be read
-		token.Store("made-up-1")
+		token.Store("made-up-token-0001")
 		o := Options{
-			Address: "0.0.0.0:0", Token: "made-up-1", Destination: destination, Feeds: feeds, Log: discard,
+			Address: "0.0.0.0:0", Token: "made-up-token-0001", Destination: destination, Feeds: feeds, Log: discard,
 			Renew: func(context.Context) (string, string, error) {
 				if now := token.Load().(string); now != "" {
 					return now, "", nil
@@ -179,17 +179,23 @@ func TestSecretsAreRenewedWithoutARestart(t *testing.T) {
 		may := func(token string) bool {
 			return get(s, "/metrics", func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }).Code == http.StatusOK
 		}
-		token.Store("made-up-2")
+		token.Store("made-up-token-0002")
 		wait(renewEvery + time.Second)
 		synctest.Wait()
-		if may("made-up-1") || !may("made-up-2") {
+		if may("made-up-token-0001") || !may("made-up-token-0002") {
 			t.Error("the token of before is asked for")
 		}
 		token.Store("")
 		wait(renewEvery + time.Second)
 		synctest.Wait()
-		if may("") || !may("made-up-2") {
+		if may("") || !may("made-up-token-0002") {
 			t.Error("where it cannot be read, the token of before does not stay")
+		}
+		token.Store("too-short")
+		wait(renewEvery + time.Second)
+		synctest.Wait()
+		if may("too-short") || !may("made-up-token-0002") {
+			t.Error("a weak token replaced the previous one")
 		}
 		stop()
 		synctest.Wait()

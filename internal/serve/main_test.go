@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -122,8 +123,11 @@ func newServer(t testing.TB, o Options) *Server {
 }
 
 // get asks a server that need not listen.
+var peers atomic.Int64
+
 func get(s *Server, path string, change ...func(*http.Request)) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8080"+path, nil)
+	r.RemoteAddr = fmt.Sprintf("peer-%d:1234", peers.Add(1)) // each request from a peer of its own
 	for _, c := range change {
 		c(r)
 	}

@@ -17,6 +17,7 @@ type Metrics struct {
 	durations *prometheus.HistogramVec
 	lastEnd   *prometheus.GaugeVec
 	webhooks  *prometheus.CounterVec
+	refused   prometheus.Counter // failed logins
 
 	mu      sync.Mutex
 	ended   tally
@@ -41,9 +42,14 @@ func NewMetrics() *Metrics {
 			Name: "convsync_last_run_timestamp_seconds", Help: "When the last run of a kind and status ended, in Unix time.",
 		}, []string{"kind", "status"}),
 		webhooks: newWebhookCounter(),
-		ended:    newTally(),
+		refused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "convsync_failed_logins_total", Help: "Requests with a wrong token, user or password.",
+		}),
+		ended: newTally(),
 	}
 }
+
+func (m *Metrics) countFailedLogin() { m.refused.Inc() }
 
 // Observe counts a run that ended.
 func (m *Metrics) Observe(r *pipeline.Report) {
@@ -151,7 +157,7 @@ func (t *tally) join(other *tally) {
 func (m *Metrics) registry(w *watch, o *Options) (*prometheus.Registry, error) {
 	registry := prometheus.NewRegistry()
 	for _, c := range []prometheus.Collector{
-		m.runs, m.durations, m.lastEnd, m.webhooks, &live{m}, buildInfo(o.Version), &gauges{w},
+		m.runs, m.durations, m.lastEnd, m.webhooks, m.refused, &live{m}, buildInfo(o.Version), &gauges{w},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	} {
 		if err := registry.Register(c); err != nil {

@@ -111,6 +111,9 @@ func (o *Options) validate() error {
 	case o.Destination == nil:
 		return errors.New("there is no destination to show")
 	}
+	if err := checkStrength(o.Token, o.BasicPassword); err != nil {
+		return err
+	}
 	if o.CertFile != "" {
 		if _, err := tls.LoadX509KeyPair(o.CertFile, o.KeyFile); err != nil {
 			return fmt.Errorf("the certificate %s with the key %s cannot be used: %w", o.CertFile, o.KeyFile, err)

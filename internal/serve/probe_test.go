@@ -16,7 +16,7 @@ func TestAProbeFindsAServerThatLives(t *testing.T) {
 	writeCertificate(t, certFile, keyFile, 1, time.Now())
 	for name, o := range map[string]Options{
 		"this machine":    {Address: "127.0.0.1:0"},
-		"all addresses":   {Address: "0.0.0.0:0", Token: "made-up"},
+		"all addresses":   {Address: "0.0.0.0:0", Token: "made-up-token-1234"},
 		"with TLS":        {Address: "127.0.0.1:0", CertFile: certFile, KeyFile: keyFile},
 		"by another name": {Address: "localhost:0"},
 	} {

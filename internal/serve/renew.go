@@ -21,11 +21,14 @@ func (g *guard) renew(ctx context.Context, o *Options) {
 		case <-tick.C:
 		}
 		token, password, err := o.Renew(ctx)
+		if err == nil {
+			err = checkStrength(token, password)
+		}
 		switch {
 		case err == nil:
 			g.set(token, o.BasicUser, password)
 		case !failed && ctx.Err() == nil:
-			o.Log.Warn("the token or the password cannot be read again; the one of before stays", "error", err)
+			o.Log.Warn("read the token or the password again; keeping the previous one", "error", err)
 		}
 		failed = err != nil
 	}

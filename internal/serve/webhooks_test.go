@@ -17,7 +17,7 @@ func TestWebhooksComeInFromAnywhereWithoutAToken(t *testing.T) {
 	post := func(r *http.Request) {
 		r.Method, r.Host = http.MethodPost, "convsync.example.com"
 	}
-	for name, token := range map[string]string{"open": "", "guarded": "made-up-token"} {
+	for name, token := range map[string]string{"open": "", "guarded": "made-up-token-1234"} {
 		o := Options{Destination: destination, Feeds: feeds, Token: token}
 		if w := get(newServer(t, o), "/webhooks/polyai", post); w.Code != http.StatusNotFound {
 			t.Errorf("%s, without webhooks: %d", name, w.Code)
