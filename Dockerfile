@@ -24,6 +24,7 @@ FROM debian:bookworm-slim AS sql
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates libstdc++6 && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 10001 --create-home --home-dir /data convsync
+COPY LICENSE NOTICE THIRD_PARTY_LICENSES /licenses/
 COPY --from=build-sql /out/convsync /usr/local/bin/convsync
 # By number, so that Kubernetes can tell that it is not root.
 USER 10001:10001
@@ -37,6 +38,7 @@ CMD ["serve"]
 FROM scratch AS static
 COPY --from=build-static /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build-static /out/passwd /etc/passwd
+COPY LICENSE NOTICE THIRD_PARTY_LICENSES /licenses/
 COPY --from=build-static /out/convsync /usr/local/bin/convsync
 COPY --from=build-static --chown=10001:10001 /out/data /data
 USER 10001:10001

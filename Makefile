@@ -10,7 +10,7 @@ FUZZTIME ?= 20s
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build ## load a month of made-up conversations and answer three questions
@@ -66,6 +66,14 @@ bench: postgres ## measure speed and memory, each beside what it is compared wit
 .PHONY: docs
 docs: ## write the data dictionary anew
 	$(GO) run ./cmd/sync schema > docs/tables.md
+
+.PHONY: licenses
+licenses: ## collect the licences of all dependencies into THIRD_PARTY_LICENSES
+	$(GO) run github.com/google/go-licenses@v1.6.0 report ./cmd/sync --ignore convsync --template scripts/licenses.tmpl > THIRD_PARTY_LICENSES
+
+.PHONY: vulnerabilities
+vulnerabilities: ## check the code and its dependencies with govulncheck
+	@GO="$(GO)" sh scripts/check-vulnerabilities
 
 .PHONY: clean
 clean: ## remove what was built and what the demo wrote
