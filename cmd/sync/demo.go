@@ -20,6 +20,7 @@ import (
 type demoOptions struct {
 	path          string
 	conversations int
+	deviations    bool
 }
 
 func newDemoCommand(app *app) *cobra.Command {
@@ -35,6 +36,7 @@ func newDemoCommand(app *app) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&opts.path, "path", "convsync-demo", "folder of the lake")
 	cmd.Flags().IntVar(&opts.conversations, "conversations", 10_000, "conversations in the month")
+	cmd.Flags().BoolVar(&opts.deviations, "deviations", false, "answer in every form that the real service has been seen to, documented or not")
 	return cmd
 }
 
@@ -79,8 +81,9 @@ func runDemo(ctx context.Context, app *app, opts demoOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := outcome(ctx, report, nil, false); err != nil {
-		return err
+	ended := outcome(ctx, report, nil, false)
+	if ended != nil && !opts.deviations { // which make some of the conversations unreadable
+		return ended
 	}
 	switch err := printLanded(ctx, app.stdout, opts.path); {
 	case errors.Is(err, query.ErrNotBuilt):
@@ -95,7 +98,7 @@ func runDemo(ctx context.Context, app *app, opts demoOptions) error {
 		"Any engine reads the lake, such as DuckDB:\n"+
 		"  SELECT * FROM read_parquet('%[2]s/conversations/**/*.parquet', hive_partitioning = true)\n",
 		programName(exec.LookPath, os.Args[0]), filepath.ToSlash(opts.path))
-	return nil
+	return ended
 }
 
 // programName is what to type to start this program: its name where that is on
@@ -110,17 +113,21 @@ func programName(lookPath func(file string) (string, error), typed string) strin
 // demoSource is what the simulated API answers from. The made-up history is that
 // of two whole years, so that a demo on another day goes on where this one ended.
 // Only its last month is read.
-func demoSource(now time.Time, conversations int) simulate.Options {
+func demoSource(now time.Time, opts demoOptions) simulate.Options {
 	first := time.Date(now.Year()-1, 1, 1, 0, 0, 0, 0, time.UTC)
 	last := first.AddDate(2, 0, 0)
+	// Those that never end are open at any hour, also when hardly anybody calls.
+	deviations := simulate.Deviations{HiddenTranscripts: true, NeverEnding: true}
+	if opts.deviations {
+		deviations = simulate.AllDeviations()
+	}
 	return simulate.Options{
 		Seed: demoSeed,
 		Projects: []simulate.Project{{
-			AccountID: "acme-uk", ID: "acme-demo", From: first, To: last,
-			Environments: []simulate.Environment{{Name: "live", Conversations: scaled(conversations, last.Sub(first), demoDays)}},
+			AccountID: "acme-uk", ID: "acme-demo", From: first, To: last, TurnsMean: demoTurns, Summaries: true,
+			Environments: []simulate.Environment{{Name: "live", Conversations: scaled(opts.conversations, last.Sub(first), demoDays)}},
 		}},
-		// Those that never end are what is open at any hour, also when hardly anybody calls.
-		Deviations: simulate.Deviations{HiddenTranscripts: true, LatencyObjects: true, MetricForms: true, Summaries: true, NeverEnding: true},
+		Deviations: deviations,
 	}
 }
 
@@ -128,7 +135,7 @@ func demoSource(now time.Time, conversations int) simulate.Options {
 func startDemoSource(ctx context.Context, opts demoOptions) (cfg *config.Config, stop func(), err error) {
 	now := time.Now().UTC()
 	from := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC).AddDate(0, 0, -demoDays)
-	simulator, err := simulate.New(demoSource(now, opts.conversations))
+	simulator, err := simulate.New(demoSource(now, opts))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -151,8 +158,9 @@ func startDemoSource(ctx context.Context, opts demoOptions) (cfg *config.Config,
 }
 
 const (
-	demoSeed = 2026
-	demoDays = 30
+	demoSeed  = 2026
+	demoDays  = 30
+	demoTurns = 8 // mean of a conversation
 )
 
 // scaled is how many conversations the whole has when some of its days have n.

@@ -17,20 +17,29 @@ import (
 func TestTheDemoAnswersItsQuestionsTwice(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "lake")
-	for i, more := range []string{"drift: ", "unchanged"} {
+	for i, more := range []string{"succeeded", "unchanged"} {
 		r := convsync(t, nil, "demo", "--path", path, "--conversations", "600", "--log-level", "error")
 		r.want(t, exitOK, "What landed", "p95_seconds", "handoff_rate", "hidden_transcripts", "What to type next", more)
 		if strings.Contains(r.stdout, "convsync status") {
 			t.Errorf("time %d, it names a command that needs a configuration: %s", i, r.stdout)
 		}
+		if strings.Contains(r.stdout, "drift") || strings.Contains(r.stdout, "rejected") {
+			t.Errorf("time %d, it deviates without having been asked to: %s", i, r.stdout)
+		}
 	}
+}
+
+func TestTheDemoDeviatesWhenAskedTo(t *testing.T) {
+	t.Parallel()
+	r := convsync(t, nil, "demo", "--path", filepath.Join(t.TempDir(), "lake"), "--conversations", "300", "--deviations", "--log-level", "error")
+	r.want(t, exitPartial, "What landed", "drift: ", "rejected")
 }
 
 // TestTheDemoHasOpenConversationsAtAnyHour looks at the quietest one.
 func TestTheDemoHasOpenConversationsAtAnyHour(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 3, 30, 0, 0, time.UTC) // Monday
-	options := demoSource(now, 10_000)
+	options := demoSource(now, demoOptions{conversations: 10_000})
 	options.Now = func() time.Time { return now }
 	simulator, err := simulate.New(options)
 	if err != nil {

@@ -1,6 +1,9 @@
 package simulate
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // conversation is what the generator means: the JSON is written from it, and
 // what a warehouse should hold follows from it. Its buffers are used again for
@@ -32,9 +35,10 @@ type conversation struct {
 	metrics       []metric
 	hiddenMetrics bool
 	topic         string
-	caller        string
+	caller        int // place in the values of slotName
 	callSID       string
 	nasty         *fragment // a further member of the state
+	plan          plan
 	turns         []turn
 	hiddenTurns   hiding
 	empty         emptyForm
@@ -135,32 +139,37 @@ func fictional() []string {
 }
 
 var (
-	customerNames = slotValues[slotName]
-	ourNumbers    = []string{"+442079460900", "+442079460901", "+442079460902"}
-	scores        = []string{"1", "2", "3", "4", "5"}
-	notes         = []string{"Reviewed: fine.", "Customer was promised a call back.", "Agent should have asked for the name.", "Good example for training – keep."}
+	ourNumbers  = []string{"+442079460900", "+442079460901", "+442079460902"}
+	departments = []string{"billing", "front desk", "second line", "shipping", "purchasing"}
+	orderValues = []float64{12.5, 24.9, 39.95, 73.5, 88.2, 119, 149.99, 260.4, 512.75}
+	notes       = []string{"Reviewed: fine.", "Customer was promised a call back.", "Agent should have asked for the name.", "Good example for training – keep."}
 )
 
 // fill makes the conversation of a head, as it is told at a moment (µs).
 func (c *conversation) fill(e *environment, h head, now int64) {
 	*c = conversation{head: h, environment: e, now: now, open: h.open(now),
-		metrics: c.metrics[:0], turns: c.turns[:0], extra: c.extra[:0],
+		metrics: c.metrics[:0], turns: c.turns[:0], extra: c.extra[:0], plan: plan{said: c.plan.said},
 		accountID: e.project.AccountID, projectID: e.project.ID, envName: e.name}
 	r := random(h.seed)
 	c.identify(&r)
 	c.language = languageOf(r.float())
+	c.plan.make(c, stream(h.seed, streamPlan))
+	c.topic = c.plan.topic()
 	c.talk(&r)
 	changed := e.override(h.index)
 	c.turns = c.turns[:max(len(c.turns)-changed.DropTurns, 0)]
 	c.count()
 	// Streams of their own: how much of r has been used depends on the moment.
 	c.measure(stream(h.seed, streamMeasures))
-	c.handOver(stream(h.seed, streamHandover))
+	c.handOver()
 	c.hiddenMetrics = e.project.HideMetrics
 	if e.project.HideTranscripts {
 		c.hiddenTurns = hideEmpty
 	}
 	c.review(stream(h.seed, streamReviews))
+	if e.project.Summaries {
+		c.summarise(stream(h.seed, streamSummaries))
+	}
 	e.deviations.apply(c)
 	changed.change(c)
 }
@@ -192,7 +201,7 @@ func (c *conversation) identify(r *random) {
 		id = appendUUID(id, a, b)
 	}
 	c.id = string(id)
-	c.caller = pick(r, customerNames)
+	c.caller = r.n(len(slotValues[slotName][0]))
 	person, ours := phones[r.n(len(phones))], pick(r, ourNumbers)
 	withheld := r.chance(0.03)
 	switch {
@@ -237,43 +246,54 @@ func (c *conversation) count() {
 
 // measure fills in the metrics, some of which are written at the end only.
 func (c *conversation) measure(r *random) {
-	c.metrics = append(c.metrics, metric{name: "call_reason", kind: metricText, text: c.topic})
+	add := func(m metric) { c.metrics = append(c.metrics, m) }
+	add(metric{name: "call_reason", kind: metricText, text: c.topic})
 	if r.chance(0.4) {
-		verified := r.chance(0.7)
-		text := "false"
-		if verified {
-			text = "true"
-		}
-		c.metrics = append(c.metrics, metric{name: "authenticated", kind: metricBoolean, text: text})
+		verified := r.chance(0.9) && !(c.plan.outcome == handedOff && c.plan.reason == notVerified)
+		add(metric{name: "authenticated", kind: metricBoolean, text: strconv.FormatBool(verified)})
 	}
 	if r.chance(0.15) {
-		c.metrics = append(c.metrics, metric{name: "department", kind: metricList, text: pick(r, handoffDestinations), second: pick(r, handoffDestinations)})
+		first := r.n(len(departments))
+		second := (first + 1 + r.n(len(departments)-1)) % len(departments)
+		add(metric{name: "department", kind: metricList, text: departments[first], second: departments[second]})
 	}
 	if r.chance(0.05) {
-		c.metrics = append(c.metrics, metric{name: "survey_comment", kind: metricText})
+		add(metric{name: "survey_comment", kind: metricText})
 	}
 	if c.open {
 		return
 	}
-	if r.chance(0.3) {
-		n := r.n(len(scores))
-		c.metrics = append(c.metrics, metric{name: "csat_score", kind: metricNumber, text: scores[n], number: float64(n + 1)})
+	if score := c.satisfaction(r); r.chance(0.3) && c.plan.outcome != hungUp {
+		add(metric{name: "csat_score", kind: metricNumber, text: strconv.Itoa(score), number: float64(score)})
 	}
 	if r.chance(0.1) {
-		c.metrics = append(c.metrics, metric{name: "callback_requested_at", kind: metricTime, at: c.end() - c.end()%secondMicros})
+		add(metric{name: "callback_requested_at", kind: metricTime, at: c.end() - c.end()%secondMicros})
 	}
-	if r.chance(0.2) {
-		c.metrics = append(c.metrics, metric{name: "order_value", kind: metricNumber, text: "73.50", number: 73.5})
+	if value := pick(r, orderValues); c.plan.orderEnd > 0 && c.plan.outcome != hungUp || r.chance(0.15) {
+		add(metric{name: "order_value", kind: metricNumber, text: strconv.FormatFloat(value, 'f', 2, 64), number: value})
 	}
 }
 
-// handOver says so when the agent has handed the conversation over by now.
-func (c *conversation) handOver(r *random) {
-	reason, destination := pick(r, handoffReasons), pick(r, handoffDestinations)
+// satisfaction is a score from 1 to 5 that fits the outcome.
+func (c *conversation) satisfaction(r *random) int {
+	weights := [...]float64{0.03, 0.05, 0.14, 0.38, 0.40}
+	switch {
+	case c.plan.outcome == handedOff && c.plan.reason == complaint:
+		weights = [...]float64{0.40, 0.35, 0.15, 0.07, 0.03}
+	case c.plan.outcome == handedOff:
+		weights = [...]float64{0.12, 0.18, 0.35, 0.25, 0.10}
+	case c.plan.outcome == hungUp:
+		weights = [...]float64{0.35, 0.30, 0.20, 0.10, 0.05}
+	}
+	return 1 + pickWeighted(r, weights[:])
+}
+
+// handOver records the handoff when the agent has handed the conversation over by now.
+func (c *conversation) handOver() {
 	handed := c.handoff && c.now >= c.start+c.agent*secondMicros
 	c.handoffSaid = say(handed)
 	if handed {
-		c.reason, c.destination = reason, destination
+		c.reason, c.destination = handoffEndings[c.plan.reason].reason, c.plan.destination
 	}
 }
 

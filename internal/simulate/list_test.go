@@ -344,14 +344,12 @@ func count(t testing.TB, s *Simulator, query url.Values) int {
 
 func TestThePhrasesNeedNoEscapes(t *testing.T) {
 	t.Parallel()
-	for _, group := range append(spokenTopics, spokenGreetings, spokenFillers, spokenSpecial) {
-		for _, s := range group {
-			for l := range languages {
-				for _, p := range []phrase{s.user[l], s.agent[l]} {
-					for _, v := range append(slices.Clone(slotValues[s.slot]), p.before, p.after) {
-						if !json.Valid([]byte(`"` + v + `"`)) {
-							t.Errorf("%q needs escapes", v)
-						}
+	for _, s := range everySpoken() {
+		for l := range languages {
+			for _, p := range []slotted{s.user[l], s.agent[l]} {
+				for _, v := range append(slices.Clone(slotValues[s.slot][l]), p.before, p.after) {
+					if !json.Valid([]byte(`"` + v + `"`)) {
+						t.Errorf("%q needs escapes", v)
 					}
 				}
 			}

@@ -2,194 +2,161 @@ package simulate
 
 import "strings"
 
-// slot is what stands for {} in a phrase.
-type slot uint8
-
-const (
-	slotNone slot = iota
-	slotName
-	slotReference
-	slotDate
-	slotTime
-	slotAmount
-	slotPlace
-)
-
-// slotEntity is the name of the entity that a slot is recognised as.
-var slotEntity = [...]string{"", "customer_name", "reference", "date", "time", "amount", "branch"}
-
 // languages in the order of the phrases. The agent works in English.
 var languages = [...]string{"en-GB", "de-DE", "es-ES"}
 
-// exchange is what a user says and what the agent answers, in each language.
+// l3 is a phrase in each of the languages.
+type l3 = [len(languages)]string
+
+// exchange is what a user says and what the agent answers.
 type exchange struct {
 	intents     []string
 	slot        slot
-	user, agent [len(languages)]string
+	settled     bool // no question is open after it
+	user, agent l3
 }
 
 var greetings = []exchange{
-	{agent: [3]string{
-		"Thank you for calling Example & Sons. How can I help you today?",
-		"Danke für Ihren Anruf bei Example & Söhne. Wie kann ich Ihnen helfen?",
-		"Gracias por llamar a Example e Hijos. ¿En qué puedo ayudarle?"}},
-	{agent: [3]string{
-		"Hello, this is the assistant of Example & Sons. What can I do for you?",
-		"Guten Tag, hier ist die Assistentin von Example & Söhne. Was kann ich für Sie tun?",
-		"Hola, soy la asistente de Example e Hijos. ¿Qué puedo hacer por usted?"}},
+	{agent: l3{
+		"Welcome to Example & Sons. How can I help you today?",
+		"Willkommen bei Example & Söhne. Wie kann ich Ihnen helfen?",
+		"Bienvenido a Example e Hijos. ¿En qué puedo ayudarle?"}},
+	{agent: l3{
+		"Hello, this is the digital assistant of Example & Sons. What can I do for you?",
+		"Guten Tag, hier ist der digitale Assistent von Example & Söhne. Was kann ich für Sie tun?",
+		"Hola, soy el asistente digital de Example e Hijos. ¿Qué puedo hacer por usted?"}},
+	{agent: l3{
+		"Example & Sons, good day. What is it about?",
+		"Example & Söhne, guten Tag. Worum geht es?",
+		"Example e Hijos, buenos días. ¿De qué se trata?"}},
 }
 
-// topics are what people call about; each begins with what they want.
-var topics = [...]struct {
-	name  string
-	steps []exchange
-}{
-	{"booking", []exchange{
-		{[]string{"make_booking"}, slotDate,
-			[3]string{"I'd like to book an appointment for {}, please.", "Ich möchte gern einen Termin für den {}.", "Quisiera reservar una cita para el {}."},
-			[3]string{"Of course. At what time on {} would suit you?", "Gern. Um wie viel Uhr passt es Ihnen am {}?", "Por supuesto. ¿A qué hora le viene bien el {}?"}},
-		{[]string{"give_time"}, slotTime,
-			[3]string{"Around {} would be perfect.", "Gegen {} wäre perfekt.", "Sobre las {} sería perfecto."},
-			[3]string{"I have a free place at {}. Shall I take it?", "Um {} ist noch frei. Soll ich das nehmen?", "Tengo un hueco a las {}. ¿Lo reservo?"}},
-		{[]string{"change_booking", "give_date"}, slotDate,
-			[3]string{"Actually, could we move it to {}?", "Können wir es doch auf den {} legen?", "En realidad, ¿podemos cambiarla al {}?"},
-			[3]string{"No problem, I have moved it to {}.", "Kein Problem, ich habe es auf den {} gelegt.", "Sin problema, la he cambiado al {}."}},
-	}},
-	{"billing", []exchange{
-		{[]string{"query_bill"}, slotAmount,
-			[3]string{"My last bill says {} and I don't understand why.", "Auf meiner letzten Rechnung stehen {}, und ich verstehe nicht, warum.", "Mi última factura dice {} y no entiendo por qué."},
-			[3]string{"I can look into that. Which reference stands on the bill?", "Das sehe ich mir an. Welche Nummer steht auf der Rechnung?", "Puedo revisarlo. ¿Qué referencia figura en la factura?"}},
-		{[]string{"give_reference"}, slotReference,
-			[3]string{"It says {} at the top.", "Oben steht {}.", "Arriba pone {}."},
-			[3]string{"Thank you. For {} I see a payment that came late.", "Danke. Zu {} sehe ich eine verspätete Zahlung.", "Gracias. Para {} veo un pago con retraso."}},
-		{[]string{"dispute_charge"}, slotAmount,
-			[3]string{"That can't be right, I only owe {}.", "Das kann nicht stimmen, ich schulde nur {}.", "No puede ser, solo debo {}."},
-			[3]string{"I have noted that you expected {}. A colleague will check it.", "Ich habe notiert, dass Sie {} erwartet haben. Ein Kollege prüft das.", "He anotado que esperaba {}. Un compañero lo comprobará."}},
-	}},
-	{"delivery", []exchange{
-		{[]string{"track_order"}, slotReference,
-			[3]string{"Where is my parcel? The number is {}.", "Wo ist mein Paket? Die Nummer ist {}.", "¿Dónde está mi paquete? El número es {}."},
-			[3]string{"Parcel {} is on its way to you.", "Das Paket {} ist unterwegs zu Ihnen.", "El paquete {} está en camino."}},
-		{[]string{"ask_delivery_time"}, slotDate,
-			[3]string{"Will it be here by {}?", "Ist es bis zum {} da?", "¿Llegará antes del {}?"},
-			[3]string{"Yes, it should be with you by {}.", "Ja, es sollte bis zum {} bei Ihnen sein.", "Sí, debería llegar antes del {}."}},
-		{[]string{"change_address"}, slotPlace,
-			[3]string{"Can I collect it in {} instead?", "Kann ich es auch in {} abholen?", "¿Puedo recogerlo en {}?"},
-			[3]string{"It will wait for you in {}.", "Es liegt in {} für Sie bereit.", "Le esperará en {}."}},
-	}},
-	{"opening_hours", []exchange{
-		{[]string{"ask_opening_hours"}, slotPlace,
-			[3]string{"How long are you open in {} today?", "Wie lange haben Sie heute in {} geöffnet?", "¿Hasta qué hora abren hoy en {}?"},
-			[3]string{"Our branch in {} closes at eight.", "Unsere Filiale in {} schließt um acht.", "Nuestra tienda en {} cierra a las ocho."}},
-		{[]string{"ask_parking"}, slotNone,
-			[3]string{"Is there anywhere to park?", "Kann man dort parken?", "¿Hay aparcamiento?"},
-			[3]string{"Yes, behind the building, and it costs nothing.", "Ja, hinter dem Haus, und es kostet nichts.", "Sí, detrás del edificio, y es gratis."}},
-	}},
-	{"account", []exchange{
-		{[]string{"reset_password"}, slotNone,
-			[3]string{"I can't log in any more.", "Ich kann mich nicht mehr anmelden.", "Ya no puedo entrar en mi cuenta."},
-			[3]string{"I am sorry to hear that. What is your full name?", "Das tut mir leid. Wie heißen Sie?", "Lo siento. ¿Cuál es su nombre completo?"}},
-		{[]string{"give_name"}, slotName,
-			[3]string{"My name is {}.", "Mein Name ist {}.", "Me llamo {}."},
-			[3]string{"Thank you, {}. I have sent you a new link.", "Danke, {}. Ich habe Ihnen einen neuen Link geschickt.", "Gracias, {}. Le he enviado un enlace nuevo."}},
-		{[]string{"update_details"}, slotName,
-			[3]string{"Please write {} on the contract as well.", "Bitte tragen Sie auch {} in den Vertrag ein.", "Por favor, incluya también a {} en el contrato."},
-			[3]string{"I have added {}.", "Ich habe {} eingetragen.", "He añadido a {}."}},
-	}},
-}
+var outboundGreeting = exchange{agent: l3{
+	"Hello, this is Example & Sons. You asked us to call you back. What can we do for you?",
+	"Guten Tag, hier ist Example & Söhne. Sie hatten um einen Rückruf gebeten. Was können wir für Sie tun?",
+	"Hola, le llamamos de Example e Hijos. Nos pidió que le llamáramos. ¿Qué podemos hacer por usted?"}}
 
-// fillers fit anywhere.
-var fillers = []exchange{
-	{[]string{"affirm"}, slotNone, [3]string{"Yes, please.", "Ja, bitte.", "Sí, por favor."},
-		[3]string{"Alright, one moment please.", "Gut, einen Moment bitte.", "Muy bien, un momento por favor."}},
-	{[]string{"deny"}, slotNone, [3]string{"No, that's not what I meant.", "Nein, das meinte ich nicht.", "No, no me refería a eso."},
-		[3]string{"I'm sorry. Could you say it in other words?", "Entschuldigung. Können Sie es anders sagen?", "Perdone. ¿Puede decirlo de otra forma?"}},
-	{[]string{"repeat"}, slotNone, [3]string{"Could you say that again?", "Können Sie das wiederholen?", "¿Puede repetirlo?"},
-		[3]string{"Certainly, I'll say it again.", "Natürlich, ich wiederhole es.", "Claro, se lo repito."}},
-	{[]string{}, slotNone, [3]string{"Hang on, I need to find a pen.", "Moment, ich suche einen Stift.", "Espere, busco un bolígrafo."},
-		[3]string{"Take your time.", "Lassen Sie sich Zeit.", "Tómese su tiempo."}},
-	{[]string{"give_name"}, slotName, [3]string{"This is {} speaking.", "Hier spricht {}.", "Le habla {}."},
-		[3]string{"Good to hear from you, {}. Is there anything else?", "Schön, von Ihnen zu hören, {}. Noch etwas?", "Encantada, {}. ¿Algo más?"}},
-	{[]string{"give_reference"}, slotReference, [3]string{"The reference is {}.", "Die Nummer ist {}.", "La referencia es {}."},
-		[3]string{"I have found {} and can see everything about it. It was opened by you, and a colleague has looked at it since. Would you like me to read out what was written?",
-			"Ich habe {} gefunden und sehe alles dazu. Sie haben es eröffnet, und ein Kollege hat es angesehen. Soll ich vorlesen, was dort steht?",
-			"He encontrado {} y veo toda la información. La abrió usted y un compañero la ha revisado. ¿Quiere que le lea lo que pone?"}},
-}
-
+// silences come when the user says nothing; outside is what the agent does not
+// answer; fillers fit anywhere, those of voice on the telephone only.
 var (
-	silence  = exchange{agent: [3]string{"Are you still there?", "Sind Sie noch da?", "¿Sigue ahí?"}}
-	outside  = exchange{intents: []string{"out_of_domain"}, user: [3]string{"Do you think it will rain on my garden gnome?", "Wird es auf meinen Gartenzwerg regnen?", "¿Lloverá sobre mi gnomo de jardín?"}, agent: [3]string{"I can only help with Example & Sons.", "Ich kann nur zu Example & Söhne helfen.", "Solo puedo ayudar con Example e Hijos."}}
-	keypad   = exchange{intents: []string{"keypad"}, agent: [3]string{"Thank you for typing it in.", "Danke für die Eingabe.", "Gracias por marcarlo."}}
-	handover = exchange{intents: []string{"speak_to_agent"}, user: [3]string{"I want to talk to a person.", "Ich möchte mit einem Menschen sprechen.", "Quiero hablar con una persona."}, agent: [3]string{"I'll put you through to a colleague.", "Ich verbinde Sie mit einem Kollegen.", "Le paso con un compañero."}}
-	goodbye  = exchange{intents: []string{"goodbye"}, user: [3]string{"That's all, thank you. Bye!", "Das ist alles, danke. Tschüss!", "Eso es todo, gracias. ¡Adiós!"}, agent: [3]string{"Thank you for calling. Goodbye!", "Danke für Ihren Anruf. Auf Wiederhören!", "Gracias por llamar. ¡Adiós!"}}
+	silences = []exchange{
+		{agent: l3{"Are you still there?", "Sind Sie noch da?", "¿Sigue ahí?"}},
+		{agent: l3{"I have not got an answer from you. Please go on whenever you like.", "Ich habe keine Antwort von Ihnen bekommen. Machen Sie gern weiter, wann Sie möchten.", "No he recibido respuesta. Continúe cuando quiera."}},
+	}
+	outside = []exchange{
+		{user: l3{"Do you think it will rain on my garden gnome?", "Wird es auf meinen Gartenzwerg regnen?", "¿Lloverá sobre mi gnomo de jardín?"},
+			agent: l3{"I can't say, I only know about Example & Sons. Shall we go on?", "Das weiß ich nicht, ich kenne nur Example & Söhne. Machen wir weiter?", "No lo sé, solo conozco Example e Hijos. ¿Seguimos?"}},
+		{user: l3{"Who won the match last night?", "Wer hat gestern Abend gewonnen?", "¿Quién ganó el partido de anoche?"},
+			agent: l3{"Sport is not my field, I'm afraid. Back to your question.", "Von Sport verstehe ich leider nichts. Zurück zu Ihrer Frage.", "El deporte no es lo mío. Volvamos a su pregunta."}},
+		{user: l3{"Can you recommend a good restaurant?", "Können Sie ein gutes Restaurant empfehlen?", "¿Puede recomendarme un buen restaurante?"},
+			agent: l3{"I'm sorry, I can't help with restaurants.", "Bei Restaurants kann ich leider nicht helfen.", "Lo siento, con restaurantes no puedo ayudarle."}},
+	}
+	fillers = []exchange{
+		{user: l3{"Hang on, I need to find a pen.", "Moment, ich suche einen Stift.", "Espere, busco un bolígrafo."},
+			agent: l3{"Take your time.", "Lassen Sie sich Zeit.", "Tómese su tiempo."}},
+		{intents: []string{"ask_if_bot"}, user: l3{"Am I talking to a robot?", "Spreche ich mit einem Roboter?", "¿Estoy hablando con un robot?"},
+			agent: l3{"I am a digital assistant. If you prefer a person, just say so.", "Ich bin ein digitaler Assistent. Wenn Sie lieber mit einem Menschen sprechen, sagen Sie es einfach.", "Soy un asistente digital. Si prefiere una persona, dígamelo."}},
+		{user: l3{"One second, someone is at the door.", "Eine Sekunde, es klingelt an der Tür.", "Un segundo, llaman a la puerta."},
+			agent: l3{"No problem, I'll wait.", "Kein Problem, ich warte.", "No hay problema, espero."}},
+		{intents: []string{"wait"}, user: l3{"Let me just look that up.", "Ich muss kurz nachsehen.", "Déjeme comprobarlo un momento."},
+			agent: l3{"Of course, there is no hurry.", "Natürlich, es eilt nicht.", "Claro, no hay prisa."}},
+	}
+	fillersOfVoice = []exchange{
+		{intents: []string{"speak_slower"}, user: l3{"Could you speak a little more slowly?", "Können Sie etwas langsamer sprechen?", "¿Puede hablar un poco más despacio?"},
+			agent: l3{"Of course, I'll slow down.", "Natürlich, ich spreche langsamer.", "Por supuesto, hablaré más despacio."}},
+		{user: l3{"Sorry, it's rather loud here.", "Entschuldigung, hier ist es ziemlich laut.", "Perdone, aquí hay mucho ruido."},
+			agent: l3{"That's all right, I can hear you.", "Das macht nichts, ich verstehe Sie.", "No pasa nada, le oigo."}},
+	}
+	// keypad is asked for, and then used.
+	keypad = []exchange{
+		{intents: []string{"use_keypad"}, user: l3{"Can I type in my customer number instead?", "Kann ich meine Kundennummer auch eintippen?", "¿Puedo marcar mi número de cliente?"},
+			agent: l3{"Yes, please type it on your keypad now.", "Ja, bitte tippen Sie sie jetzt ein.", "Sí, márquelo ahora en el teclado."}},
+		{intents: []string{"keypad"}, agent: l3{"Thank you, I have found you.", "Danke, ich habe Sie gefunden.", "Gracias, le he encontrado."}},
+	}
 )
 
-// slotValues are what may stand in a slot.
-var slotValues = [...][]string{
-	slotNone: {""}, slotName: names(),
-	slotReference: {"EX-1001", "EX-2040", "EX-3333", "EX-4712", "EX-5150", "EX-6001", "EX-7777", "EX-8128", "EX-9000", "EX-9999"},
-	slotDate:      {"1 March", "2 April", "3 May", "14 June", "15 July", "26 August", "7 September", "8 October", "19 November", "30 December"},
-	slotTime:      {"9:00", "9:30", "10:15", "11:00", "12:45", "14:00", "15:30", "16:00", "17:20"},
-	slotAmount:    {"£12.34", "£23.45", "£34.56", "£45.67", "£123.45", "€56.78", "€67.89", "$100.00"},
-	slotPlace:     {"Exampleton", "Sampleford", "Testingham", "Mockbury", "Placeholder-on-Sea", "Dummersdorf", "Villa Ejemplo"},
-}
+// slotted is a phrase cut at its slot.
+type slotted struct{ before, after string }
 
-func names() []string {
-	var list []string
-	for _, first := range []string{"Ada", "Bob", "Clara", "Dev", "Emre", "Fatima", "Grace", "Hiro", "Inès", "Jörg", "Kwame", "Lucía", "Mei", "Noor", "Olga", "Pádraig"} {
-		for _, last := range []string{"Example", "Sample", "Specimen", "Placeholder", "Testcase", "Mustermann"} {
-			list = append(list, first+" "+last)
-		}
-	}
-	return list
-}
+// kind is what a turn counts as.
+type kind uint8
 
-// phrase is a phrase cut at its slot.
-type phrase struct{ before, after string }
+const (
+	usual kind = iota
+	silent
+	outOfDomain
+	typed
+)
 
 // spoken is an exchange ready for use.
 type spoken struct {
-	intents     []string
-	slot        slot
-	user, agent [len(languages)]phrase
-	userHas     bool // the slot is in what the user says
+	intents             []string
+	slot                slot
+	kind                kind
+	settled             bool
+	user, agent         [len(languages)]slotted
+	userSlot, agentSlot bool // the slot is in what is said
 }
 
-func speak(exchanges ...exchange) []spoken {
+func speak(k kind, exchanges ...exchange) []spoken {
 	list := make([]spoken, len(exchanges))
 	for i, e := range exchanges {
-		list[i] = spoken{intents: e.intents, slot: e.slot}
+		s := &list[i]
+		*s = spoken{intents: e.intents, slot: e.slot, kind: k, settled: e.settled}
 		for l := range languages {
-			list[i].user[l].before, list[i].user[l].after, list[i].userHas = strings.Cut(e.user[l], "{}")
-			list[i].agent[l].before, list[i].agent[l].after, _ = strings.Cut(e.agent[l], "{}")
+			s.user[l].before, s.user[l].after, s.userSlot = strings.Cut(e.user[l], "{}")
+			s.agent[l].before, s.agent[l].after, s.agentSlot = strings.Cut(e.agent[l], "{}")
 		}
-		if list[i].intents == nil {
-			list[i].intents = []string{}
+		if k == outOfDomain {
+			s.intents = []string{"out_of_domain"}
+		}
+		if s.intents == nil {
+			s.intents = []string{}
 		}
 	}
 	return list
 }
 
+func join(lists ...[]spoken) (all []spoken) {
+	for _, l := range lists {
+		all = append(all, l...)
+	}
+	return all
+}
+
 var (
-	spokenGreetings = speak(greetings...)
-	spokenFillers   = speak(fillers...)
-	spokenSpecial   = speak(silence, outside, keypad, handover, goodbye)
-	spokenTopics    = func() [][]spoken {
-		var all [][]spoken
-		for _, t := range topics {
-			all = append(all, speak(t.steps...))
+	spokenGreetings = speak(usual, greetings...)
+	spokenOutbound  = speak(usual, outboundGreeting)
+	// spokenAnywhere are interjections for each channel; those of voice come first.
+	spokenAnywhere = join(speak(usual, fillersOfVoice...), speak(usual, fillers...), speak(silent, silences...), speak(outOfDomain, outside...))
+	spokenKeypad   = join(speak(usual, keypad[0]), speak(typed, keypad[1]))
+	spokenGoodbyes = speak(usual, goodbyes...)
+	spokenMisdial  = speak(usual, misdial, noCallback)
+	spokenHangUps  = speak(silent, hangUps...)
+	spokenAtOnce   = speak(usual, handoffAtOnce)
+	spokenLines    = speak(usual, orderLines...)
+	spokenTopics   = func() (all [len(topics)][]spoken) {
+		for i, t := range topics {
+			all[i] = speak(usual, t.steps...)
+		}
+		return all
+	}()
+	spokenHandoffs = func() (all [handoffReasonCount][][]spoken) {
+		for i, e := range handoffEndings {
+			for _, steps := range e.endings {
+				all[i] = append(all[i], speak(usual, steps...))
+			}
 		}
 		return all
 	}()
 )
 
-const (
-	specialSilence = iota // places in spokenSpecial
-	specialOutside
-	specialKeypad
-	specialHandover
-	specialGoodbye
-)
-
-var handoffReasons = []string{"caller asked for a person", "could not verify", "complaint", "topic not covered", "payment needed"}
-var handoffDestinations = []string{"billing", "front desk", "second line", "+442079460999", "sip:desk@example.com"}
+// everySpoken is all that can be said, for tests.
+func everySpoken() []spoken {
+	all := join(spokenGreetings, spokenOutbound, spokenAnywhere, spokenKeypad, spokenGoodbyes, spokenMisdial, spokenHangUps, spokenAtOnce, spokenLines)
+	all = join(all, join(spokenTopics[:]...))
+	for _, endings := range spokenHandoffs {
+		all = join(all, join(endings...))
+	}
+	return all
+}

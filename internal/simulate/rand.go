@@ -80,8 +80,9 @@ const (
 	streamScores
 	streamUnreadable
 	streamMeasures
-	streamHandover
+	streamPlan
 	streamReviews
+	streamSummaries
 )
 
 func stream(seed, name uint64) *random {

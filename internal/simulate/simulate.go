@@ -37,6 +37,7 @@ type Project struct {
 	TurnsMean               float64   // mean number of turns, 15 unless set; at least 1
 	HideTranscripts         bool      // turns are [] though num_turns is not 0
 	HideMetrics             bool      // metrics are {}
+	Summaries               bool      // ended conversations have a score, a summary, tags and a language
 }
 
 // Environment is one of live, sandbox and pre-release with its number of conversations.

@@ -170,7 +170,7 @@ func (c *conversation) appendState(dst []byte, s side) []byte {
 	dst = appendQuoted(append(dst, `{"from_":`...), c.from)
 	dst = appendQuoted(append(dst, `,"to":`...), c.to)
 	dst = appendQuoted(append(dst, `,"call_sid":`...), c.callSID)
-	dst = appendQuoted(append(dst, `,"customer_name":`...), c.caller)
+	dst = appendQuoted(append(dst, `,"customer_name":`...), slotValues[slotName][0][c.caller])
 	dst = appendQuoted(append(dst, `,"topic":`...), c.topic)
 	dst = appendQuoted(append(dst, `,"language":`...), languages[c.language])
 	dst = strconv.AppendInt(append(dst, `,"attempts":`...), int64(c.head.turns%3), 10)

@@ -1,0 +1,103 @@
+package simulate
+
+import "strconv"
+
+// slot is what replaces {} in a phrase.
+type slot uint8
+
+const (
+	slotNone slot = iota
+	slotName
+	slotReference
+	slotDate
+	slotTime
+	slotAmount
+	slotPlace
+	slotItem
+	slotCount
+)
+
+// slotEntity is the name of the entity that a slot is recognised as.
+var slotEntity = [slotCount]string{"", "customer_name", "reference", "date", "time", "amount", "branch", "item"}
+
+// slotValues are the values of a slot in each language: the same place in two
+// lists is the same value, translated.
+var slotValues = [slotCount][len(languages)][]string{
+	slotNone:      same([]string{""}),
+	slotName:      same(names()),
+	slotReference: same(references()),
+	slotDate: {
+		{"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"},
+		{"Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag"},
+		{"lunes", "martes", "miércoles", "jueves", "viernes", "sábado"}},
+	slotTime: same([]string{"9:00", "9:30", "10:15", "11:00", "12:45", "14:00", "15:30", "16:00", "17:20"}),
+	slotAmount: {
+		{"£12.34", "£23.45", "£34.56", "£45.67", "£56.78", "£67.89", "£98.76", "£123.45"},
+		{"12,34 €", "23,45 €", "34,56 €", "45,67 €", "56,78 €", "67,89 €", "98,76 €", "123,45 €"},
+		{"12,34 €", "23,45 €", "34,56 €", "45,67 €", "56,78 €", "67,89 €", "98,76 €", "123,45 €"}},
+	slotPlace: {
+		{"Exampleton", "Sampleford", "Testingham", "Mockbury", "Placeholder-on-Sea", "Dummerton"},
+		{"Beispielstadt", "Musterhausen", "Testheim", "Probeburg", "Platzhalter am See", "Dummersdorf"},
+		{"Villa Ejemplo", "Muestra del Mar", "Pruebas de Arriba", "San Modelo", "Puerto Ficticio", "Maquetilla"}},
+	slotItem: items3(),
+}
+
+func same(list []string) (all [len(languages)][]string) {
+	for l := range all {
+		all[l] = list
+	}
+	return all
+}
+
+func names() []string {
+	var list []string
+	for _, first := range []string{"Ada", "Bob", "Clara", "Dev", "Emre", "Fatima", "Grace", "Hiro", "Inès", "Jörg", "Kwame", "Lucía", "Mei", "Noor", "Olga", "Pádraig"} {
+		for _, last := range []string{"Example", "Sample", "Specimen", "Placeholder", "Testcase", "Mustermann"} {
+			list = append(list, first+" "+last)
+		}
+	}
+	return list
+}
+
+func references() []string {
+	var list []string
+	for n := 1001; n < 10_000; n += 97 {
+		list = append(list, "EX-"+strconv.Itoa(n))
+	}
+	return list
+}
+
+// items3 are quantities of things for an office, enough for the longest conversation.
+func items3() (all [len(languages)][]string) {
+	things := []l3{
+		{"boxes of envelopes", "Kartons Briefumschläge", "cajas de sobres"},
+		{"packs of printer paper", "Pakete Druckerpapier", "paquetes de papel"},
+		{"ring binders", "Ordner", "archivadores"},
+		{"desk lamps", "Schreibtischlampen", "lámparas de mesa"},
+		{"blue pens", "blaue Kugelschreiber", "bolígrafos azules"},
+		{"rolls of tape", "Rollen Klebeband", "rollos de cinta"},
+		{"notebooks", "Notizbücher", "cuadernos"},
+		{"paper baskets", "Papierkörbe", "papeleras"},
+		{"staplers", "Heftgeräte", "grapadoras"},
+		{"packs of labels", "Packungen Etiketten", "paquetes de etiquetas"},
+		{"whiteboard markers", "Whiteboard-Stifte", "rotuladores"},
+		{"calendars", "Kalender", "calendarios"},
+		{"office chairs", "Bürostühle", "sillas de oficina"},
+		{"extension leads", "Verlängerungskabel", "alargadores"},
+		{"folders", "Mappen", "carpetas"},
+		{"packs of coffee", "Packungen Kaffee", "paquetes de café"},
+		{"erasers", "Radiergummis", "gomas de borrar"},
+		{"rulers", "Lineale", "reglas"},
+		{"pairs of scissors", "Scheren", "tijeras"},
+		{"toner cartridges", "Tonerkartuschen", "cartuchos de tóner"},
+	}
+	const quantities = 60 // of 20 things: 1200 items, more than the turns of any conversation
+	for i := range quantities * len(things) {
+		// Neighbours differ in quantity as well as in the thing.
+		quantity := strconv.Itoa(2 + (i/len(things)+7*(i%len(things)))%quantities)
+		for l := range all {
+			all[l] = append(all[l], quantity+" "+things[i%len(things)][l])
+		}
+	}
+	return all
+}
