@@ -59,7 +59,12 @@ func (r *Reader) page(ctx context.Context, q polyai.ListQuery, emit Emit) (*answ
 
 // askedFor is the span of a request, without the second that it asks more on
 // both sides.
-func askedFor(q *polyai.ListQuery) Span { return Span{SecondOf(q.Start) + 1, SecondOf(q.End) - 1} }
+func askedFor(q *polyai.ListQuery) Span {
+	if s := (Span{SecondOf(q.Start) + 1, SecondOf(q.End) - 1}); !s.Empty() {
+		return s
+	}
+	return Span{SecondOf(q.Start), SecondOf(q.End)} // asks for no second more
+}
 
 // pauseAfter is how long an error asks all requests of the key to wait.
 func (r *Reader) pauseAfter(err error) time.Duration {

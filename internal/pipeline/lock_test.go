@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -84,4 +85,38 @@ func TestEndedWriterIsReportedOnce(t *testing.T) {
 	if !errors.Is(err, errDestination) || strings.Count(err.Error(), "out of order") != 1 || len(report.Errors) != 1 {
 		t.Errorf("got %v, reported %v", err, report.Errors)
 	}
+}
+
+// busy is a destination that is free once its wait was logged.
+type busy struct {
+	*fake
+	logged chan struct{}
+}
+
+func (b busy) Begin(ctx context.Context, owner load.Owner) (load.Writer, error) {
+	<-b.logged
+	return b.fake.Begin(ctx, owner)
+}
+
+func TestLockWaitIsLogged(t *testing.T) {
+	t.Parallel()
+	b := busy{newFake(), make(chan struct{})}
+	o := options(t, simulated(t, at(end), simulate.Deviations{}), b, at(end))
+	o.Log = slog.New(slog.NewTextHandler(signal{"is not free yet", b.logged}, nil))
+	if report, err := Run(t.Context(), o); err != nil || report.Status != warehouse.RunSucceeded {
+		t.Errorf("got %+v, %v", report, err)
+	}
+}
+
+// signal is a log that closes a channel when a text is logged.
+type signal struct {
+	text   string
+	logged chan struct{}
+}
+
+func (s signal) Write(line []byte) (int, error) {
+	if strings.Contains(string(line), s.text) {
+		close(s.logged)
+	}
+	return len(line), nil
 }

@@ -116,6 +116,20 @@ func (o *Options) kind() string {
 	return KindIncremental
 }
 
+// waitsAloud is how long the wait for another writer is silent.
+const waitsAloud = time.Second
+
+// begin becomes the writer of the destination. It logs when it has to wait.
+func (o *Options) begin(ctx context.Context, kind string) (load.Writer, error) {
+	waiting := time.AfterFunc(waitsAloud, func() {
+		o.Log.Info("the destination is not free yet, because another run writes or the connection is slow; waiting")
+	})
+	defer waiting.Stop()
+	owner := o.Owner
+	owner.Kind = kind
+	return o.Destination.Begin(ctx, owner)
+}
+
 // record does work as the writer of the destination, and records its end.
 func (o *Options) record(ctx context.Context, kind string, work func(context.Context, *run) error) (*Report, error) {
 	report := newReport(o, kind)
@@ -123,9 +137,7 @@ func (o *Options) record(ctx context.Context, kind string, work func(context.Con
 		report.finish(o, err)
 		return report, err
 	}
-	owner := o.Owner
-	owner.Kind = kind
-	writer, err := o.Destination.Begin(ctx, owner)
+	writer, err := o.begin(ctx, kind)
 	if err != nil {
 		report.finish(o, err)
 		return report, err
