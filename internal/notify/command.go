@@ -19,8 +19,8 @@ func runCommand(ctx context.Context, command string, m *Message) error {
 		shell, flag = "cmd", "/C"
 	}
 	cmd := exec.CommandContext(ctx, shell, flag, command)
-	cmd.WaitDelay = time.Second // for a grandchild that keeps the pipe open
-	cmd.Stdin = bytes.NewReader(m.body(FormatJSON))
+	cmd.WaitDelay = time.Second                                   // for a grandchild that keeps the pipe open
+	cmd.Stdin = bytes.NewReader(append(m.body(FormatJSON), '\n')) // a line, as tools expect
 	problems, recoveries := m.count()
 	cmd.Env = append(cmd.Environ(), "CONVSYNC_TEXT="+m.Text,
 		"CONVSYNC_PROBLEMS="+strconv.Itoa(problems), "CONVSYNC_RECOVERIES="+strconv.Itoa(recoveries))

@@ -39,7 +39,7 @@ func TestATestThatDoesNotGetThroughSaysWhyAndNoURL(t *testing.T) {
 		if len(told) != 1 || told[0] != "command" {
 			t.Errorf("told by %v", told)
 		}
-		if text, err := os.ReadFile(out); err != nil || strings.Count(string(text), `"kind":"test"`) != 2 {
+		if text, err := os.ReadFile(out); err != nil || strings.Count(string(text), `"kind":"test"`) != 2 || strings.Count(string(text), "\n") != 2 {
 			t.Errorf("the command got %s, %v", text, err)
 		}
 	})
