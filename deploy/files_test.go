@@ -127,6 +127,34 @@ func TestSystemdRunsAsNobodySpecialAndRepeatsOnlyWhatMayMend(t *testing.T) {
 	}
 }
 
+func TestSystemdServe(t *testing.T) {
+	t.Parallel()
+	u := unit(t, "deploy/systemd/convsync-serve.service")
+	service := u["Service"]
+	for key, want := range map[string]string{
+		"Type": "exec", "DynamicUser": "yes", "NoNewPrivileges": "yes", "ProtectSystem": "strict",
+		"Restart": "on-failure", "RestartPreventExitStatus": "2", "SuccessExitStatus": "130",
+		"ExecStart": "/usr/local/bin/convsync serve --config /etc/convsync/serve.yaml",
+	} {
+		if got := strings.Join(service[key], ","); got != want {
+			t.Errorf("%s is %q, not %q", key, got, want)
+		}
+	}
+	if u["Install"]["WantedBy"] == nil {
+		t.Error("it does not start with the machine")
+	}
+	const file = "deploy/systemd/serve.yaml"
+	cfg := parseConfig(t, file, read(t, file), map[string]string{"CREDENTIALS_DIRECTORY": "/run/credentials/convsync-serve.service"})
+	if len(cfg.Schedules) == 0 || !strings.HasPrefix(cfg.Serve.StateFile, "/var/lib/"+service["StateDirectory"][0]+"/") {
+		t.Errorf("it has %d schedules, and keeps its state in %q", len(cfg.Schedules), cfg.Serve.StateFile)
+	}
+	for _, credential := range service["LoadCredential"] {
+		if name, _, _ := strings.Cut(credential, ":"); !strings.Contains(read(t, file), "${CREDENTIALS_DIRECTORY}/"+name) {
+			t.Errorf("the configuration does not read the credential %s", name)
+		}
+	}
+}
+
 // stage is a part of the Dockerfile: what it begins from, its name, and the
 // arguments of each of its instructions.
 type stage struct {

@@ -1,5 +1,6 @@
--- The role that Grafana reads with, for psql as one who may create roles.
--- It may be run again, as when the password changes.
+-- Creates the role that Grafana reads with, or changes its password.
+-- Run it with psql 15 or later, as a role with CREATEROLE, before grants.sql:
+--   GRAFANA_DATABASE_PASSWORD=... psql "$DATABASE_URL" -v ON_ERROR_STOP=1 -f role.sql -f grants.sql
 \getenv password GRAFANA_DATABASE_PASSWORD
 SELECT 'CREATE ROLE grafana' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'grafana') \gexec
 ALTER ROLE grafana LOGIN PASSWORD :'password' CONNECTION LIMIT 10;
