@@ -7,17 +7,20 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"convsync/internal/config"
+	"convsync/internal/polyai"
 )
 
 type initOptions struct {
 	studioURL, region, baseURL string
-	account, project           string
+	account                    string
+	projects                   []string
 	keyEnv                     string
 	destination, path          string
 	postgresURLEnv             string
@@ -31,11 +34,11 @@ func newInitCommand(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write a commented convsync.yaml",
-		Long: "Init writes the configuration of one project. On a terminal it asks for what no flag says.\n" +
+		Long: "Init writes the configuration of one or more projects of an account. On a terminal it asks for what no flag says.\n" +
 			"The file names the variable that holds the key, never the key itself.",
 		Example: "  convsync init\n" +
 			"  convsync init --studio-url https://studio.uk.poly.ai/acme-uk/acme-team-4\n" +
-			"  convsync init --region uk --account acme-uk --project acme-team-4 --destination postgres\n" +
+			"  convsync init --region uk --account acme-uk --project acme-team-4,acme-team-5 --destination postgres\n" +
 			"  convsync init --base-url http://127.0.0.1:8088 --account acme-uk --project acme-team-4   # convsync simulate",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runInit(app, opts, cmd.Flags().Changed) },
@@ -45,7 +48,7 @@ func newInitCommand(app *app) *cobra.Command {
 	flags.StringVar(&opts.region, "region", "", "us, uk, eu or studio")
 	flags.StringVar(&opts.baseURL, "base-url", "", "instead of a region: another host, such as that of convsync simulate")
 	flags.StringVar(&opts.account, "account", "", "account id, such as acme-uk")
-	flags.StringVar(&opts.project, "project", "", "project id, such as acme-team-4")
+	flags.StringSliceVar(&opts.projects, "project", nil, "project id, such as acme-team-4; may be repeated")
 	flags.StringVar(&opts.keyEnv, "key-env", "POLYAI_API_KEY", "name of the variable that holds the key")
 	flags.StringVar(&opts.destination, "destination", "parquet", "parquet or postgres")
 	flags.StringVar(&opts.path, "path", "./convsync-data", "folder of the Parquet lake")
@@ -73,7 +76,7 @@ func runInit(app *app, opts initOptions, given func(flag string) bool) error {
 		}
 	}
 	if missing := opts.missing(); len(missing) > 0 {
-		return usageError(fmt.Errorf("not enough is known: add %s, or --studio-url, which says region, account and project", strings.Join(missing, ", ")))
+		return usageError(fmt.Errorf("not enough is known: add %s%s", strings.Join(missing, ", "), opts.alternative()))
 	}
 	text := opts.render()
 	// The variables need not be set yet: any value will do to judge the rest.
@@ -92,6 +95,9 @@ func runInit(app *app, opts initOptions, given func(flag string) bool) error {
 func (o *initOptions) missing() []string {
 	var flags []string
 	if o.studioURL != "" {
+		if studio, ok := polyai.ParseStudioURL(o.studioURL); ok && studio.ProjectID == "" && len(o.projects) == 0 {
+			return []string{"--project (the Studio URL names none)"}
+		}
 		return nil // what it does not say, the check of the file names
 	}
 	if o.region == "" && o.baseURL == "" {
@@ -100,10 +106,27 @@ func (o *initOptions) missing() []string {
 	if o.account == "" {
 		flags = append(flags, "--account")
 	}
-	if o.project == "" {
+	if len(o.projects) == 0 {
 		flags = append(flags, "--project")
 	}
 	return flags
+}
+
+// alternative is what else completes the flags; "" after a Studio URL.
+func (o *initOptions) alternative() string {
+	if o.studioURL != "" {
+		return ", or use the Studio URL of a project"
+	}
+	return ", or --studio-url, which says region, account and project"
+}
+
+// allProjects are those of the flags, after the one of the Studio URL.
+func (o *initOptions) allProjects() []string {
+	studio, _ := polyai.ParseStudioURL(o.studioURL)
+	if studio.ProjectID == "" || len(o.projects) == 0 || slices.Contains(o.projects, studio.ProjectID) {
+		return o.projects
+	}
+	return append([]string{studio.ProjectID}, o.projects...)
 }
 
 // writeNew writes the file whole or not at all.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"convsync/internal/config"
+	"convsync/internal/polyai"
 )
 
 // interview asks a person, in lines.
@@ -43,10 +44,13 @@ func ask(o *initOptions, given func(flag string) bool, in io.Reader, out io.Writ
 
 // project asks which one it is, in one answer or one by one.
 func (q *interview) project(o *initOptions) error {
-	if o.region == "" && o.baseURL == "" && o.account == "" && o.project == "" {
+	if o.region == "" && o.baseURL == "" && o.account == "" && len(o.projects) == 0 {
 		if err := q.put("studio-url", "Studio URL of the project, as in the browser (Enter: answer one by one)", &o.studioURL, anything); err != nil {
 			return err
 		}
+	}
+	if studio, ok := polyai.ParseStudioURL(o.studioURL); ok && studio.ProjectID == "" {
+		return q.projects(o)
 	}
 	if o.studioURL != "" {
 		return nil
@@ -59,7 +63,21 @@ func (q *interview) project(o *initOptions) error {
 	if err := q.put("account", "Account id, such as acme-uk", &o.account, anything); err != nil {
 		return err
 	}
-	return q.put("project", "Project id, such as acme-team-4", &o.project, anything)
+	return q.projects(o)
+}
+
+func (q *interview) projects(o *initOptions) error {
+	ids := strings.Join(o.projects, ",")
+	if err := q.put("project", "Project id, such as acme-team-4 (several: separated by commas)", &ids, anything); err != nil {
+		return err
+	}
+	o.projects = nil
+	for id := range strings.SplitSeq(ids, ",") {
+		if id = strings.TrimSpace(id); id != "" {
+			o.projects = append(o.projects, id)
+		}
+	}
+	return nil
 }
 
 // put asks for what a flag says unless it was given, until the answer will do.

@@ -26,11 +26,13 @@ func (o *initOptions) render() string {
 		line("  account_id: %s", yamlText(o.account))
 	}
 	line("  api_key: ${%s}   # or api_key_file, api_key_command", o.keyEnv)
-	if o.project != "" {
-		line("  projects:")
-		line("    - id: %s", yamlText(o.project))
+	for i, id := range o.allProjects() {
+		if i == 0 {
+			line("  projects:")
+		}
+		line("    - id: %s", yamlText(id))
 		line("      environments: [live]   # live, sandbox, pre-release")
-		line("      time_zone: UTC         # of the days of the views, such as Europe/London")
+		line("      time_zone: UTC         # of the days of the dashboards, such as Europe/London")
 	}
 	line("")
 	line("destination:   # exactly one")

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,12 @@ func TestInitWritesAConfigurationThatLoads(t *testing.T) {
 		"one by one": {"--region us --account ws-fd112d8f --project PROJECT-58RP822I --path ./lake:$1 --start 2026-01-02", func(cfg *config.Config) bool {
 			p := cfg.Projects[0]
 			return p.Region == "us" && p.ID == "PROJECT-58RP822I" && strings.HasSuffix(cfg.Destination.Parquet.Path, "lake:$1") && p.Start.Day() == 2
+		}},
+		"several projects": {"--region uk --account acme-uk --project acme-team-4,acme-team-5 --project acme-team-6", func(cfg *config.Config) bool {
+			return len(cfg.Projects) == 3 && cfg.Projects[1].ID == "acme-team-5" && cfg.Projects[2].ID == "acme-team-6"
+		}},
+		"studio and one more": {"--studio-url https://studio.uk.poly.ai/acme-uk/acme-team-4 --project acme-team-5", func(cfg *config.Config) bool {
+			return len(cfg.Projects) == 2 && cfg.Projects[0].ID == "acme-team-4" && cfg.Projects[1].AccountID == "acme-uk"
 		}},
 		"simulator into Postgres": {"--base-url http://127.0.0.1:8088 --account 123 --project true --destination postgres --postgres-url-env MY_URL", func(cfg *config.Config) bool {
 			p := cfg.Projects[0]
@@ -80,7 +87,7 @@ func TestInitWritesNothingWhenItKnowsTooLittleOrWrong(t *testing.T) {
 		"--key-env sk-made-up!":                "take the name of a variable",
 		"--region ku --account a --project p":  `"ku" is not known`,
 		"--studio-url https://example.com/a/b": "is no Studio URL",
-		"--studio-url https://studio.uk.poly.ai/acme-uk":         "source.projects: is missing",
+		"--studio-url https://studio.uk.poly.ai/acme-uk":         "add --project (the Studio URL names none), or use the Studio URL of a project",
 		"--base-url http://api.test --account a --project p":     "in the clear",
 		"--region uk --account a --project p --start 2999-01-01": "in the future",
 	} {
@@ -125,10 +132,13 @@ func TestInitAsksForWhatNoFlagSays(t *testing.T) {
 			o.studioURL, o.keyEnv, o.destination, o.postgresURLEnv, o.start = studio, "MY_KEY", "postgres", "MY_URL", "2026-02-03"
 		}, []string{"[DATABASE_URL]"}},
 		"one by one": {nil, "\n uk \nacme-uk\nacme-team-4\n\n\n./lake\n\n", func(o *initOptions) {
-			o.region, o.account, o.project, o.path = "uk", "acme-uk", "acme-team-4", "./lake"
+			o.region, o.account, o.projects, o.path = "uk", "acme-uk", []string{"acme-team-4"}, "./lake"
 		}, []string{"Region", "Account id", "Project id"}},
 		"the rest": {map[string]string{"base-url": "http://localhost:1", "account": "a", "destination": "parquet", "start": "2026-01-01"}, "p\n\n\n",
-			func(o *initOptions) { o.baseURL, o.account, o.project = "http://localhost:1", "a", "p" }, []string{"Project id", "[POLYAI_API_KEY]", "[./convsync-data]"}},
+			func(o *initOptions) { o.baseURL, o.account, o.projects = "http://localhost:1", "a", []string{"p"} }, []string{"Project id", "[POLYAI_API_KEY]", "[./convsync-data]"}},
+		"a Studio URL without a project": {nil, "https://studio.uk.poly.ai/a\n p1, p2\n\n\n\n\n", func(o *initOptions) {
+			o.studioURL, o.projects = "https://studio.uk.poly.ai/a", []string{"p1", "p2"}
+		}, []string{"Project id"}},
 		"again what will not do": {nil, studio + "\nsk-made-up!\nMY_KEY\nmysql\npostgres\n\n\n", func(o *initOptions) {
 			o.studioURL, o.keyEnv, o.destination = studio, "MY_KEY", "postgres"
 		}, []string{"take the name of a variable", "use parquet, postgres"}},
@@ -138,7 +148,7 @@ func TestInitAsksForWhatNoFlagSays(t *testing.T) {
 		got.studioURL, got.baseURL, got.account = c.given["studio-url"], c.given["base-url"], c.given["account"]
 		c.want(&want)
 		given := func(flag string) bool { _, ok := c.given[flag]; return ok }
-		if err := ask(&got, given, strings.NewReader(c.answers), &asked); err != nil || got != want {
+		if err := ask(&got, given, strings.NewReader(c.answers), &asked); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %+v, %v after %s", name, got, err, asked.String())
 		}
 		for _, s := range c.asked {
