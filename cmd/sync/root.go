@@ -79,6 +79,7 @@ func newRootCommand(app *app) *cobra.Command {
 		newWebhooksCommand(app),
 	)
 	markUsageErrors(root)
+	completeFlags(app, root)
 	return root
 }
 

@@ -52,7 +52,7 @@ func newRunCommand(app *app) *cobra.Command {
 	flags.StringSliceVar(&opts.projects, "project", nil, "only this project, by the id that is stored; may be repeated")
 	flags.BoolVar(&opts.dryRun, "dry-run", false, "say what would be read, and write nothing")
 	flags.StringVar(&opts.output, "output", "text", "text or json")
-	flags.StringVar(&opts.whenLocked, "when-locked", "fail", "when another run writes: fail (exit 4), skip (exit 0) or wait")
+	flags.StringVar(&opts.whenLocked, "when-locked", "fail", "when another run still writes after 10s: fail (exit 4), skip (exit 0) or wait (as long as it takes)")
 	flags.StringVar(&opts.metricsFile, "metrics-file", "", "write what the run did here, also when it failed, for the textfile collector of Prometheus' node exporter")
 	return cmd
 }

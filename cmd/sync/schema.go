@@ -50,6 +50,9 @@ func runSchema(w io.Writer, output string, tables []string) error {
 	}
 	switch output {
 	case "markdown":
+		if len(tables) > 0 {
+			return warehouse.WriteMarkdownTables(w, specs)
+		}
 		return warehouse.WriteMarkdown(w, specs)
 	case "json":
 		return warehouse.WriteJSON(w, specs)

@@ -50,6 +50,10 @@ func agentsURL(p *config.Project) string {
 	return cmp.Or(p.AgentsBaseURL, hostURL(region.BuildHost))
 }
 
+// audioURL is the host of recordings. Where base_url alone names a host, that
+// host serves all APIs, as `convsync simulate` and a proxy do.
+func audioURL(p *config.Project) string { return cmp.Or(agentsURL(p), p.BaseURL) }
+
 func hostURL(host string) string {
 	if host == "" {
 		return ""
@@ -155,7 +159,7 @@ func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Pr
 				Reader: reader,
 				Rules: transform.Options{
 					AccountID: p.AccountID, ProjectID: p.ID, StoreAs: p.StoredID, Environment: environment,
-					APIVersion: p.APIVersion, PhoneRegion: phoneRegions[p.Region], AudioBaseURL: agentsURL(p),
+					APIVersion: p.APIVersion, PhoneRegion: phoneRegions[p.Region], AudioBaseURL: audioURL(p),
 				},
 				Start: extract.SecondOf(p.Start), Refused: err,
 			})

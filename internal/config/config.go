@@ -48,7 +48,7 @@ type Project struct {
 	// Environments to read: live, sandbox, pre-release. [live] unless set. Of a
 	// conversation that is answered under two, the first keeps it.
 	Environments []string
-	// TimeZone of the days of the views, an IANA name; UTC unless set.
+	// TimeZone of the days of the dashboards, an IANA name; UTC unless set.
 	TimeZone string
 	// Start of the history, in UTC; 2020-01-01 unless set.
 	Start time.Time

@@ -14,12 +14,27 @@ func WriteMarkdown(w io.Writer, specs []Spec) error {
 	b.WriteString("# Data dictionary\n\nMade by `convsync schema`; do not edit. Times are UTC. NULL means not known or not said.\n")
 	b.WriteString(aboutJoins)
 	b.WriteString(aboutLakes)
+	writeMarkdownTables(&b, specs)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// WriteMarkdownTables writes the sections of tables and views alone, for those
+// who ask for some of them.
+func WriteMarkdownTables(w io.Writer, specs []Spec) error {
+	var b strings.Builder
+	writeMarkdownTables(&b, specs)
+	_, err := io.WriteString(w, strings.TrimLeft(b.String(), "\n"))
+	return err
+}
+
+func writeMarkdownTables(b *strings.Builder, specs []Spec) {
 	for _, s := range specs {
 		kind := ""
 		if s.Select != "" {
 			kind = "View. "
 		}
-		fmt.Fprintf(&b, "\n## %s\n\n%s%s Key: `%s`.\n\n", s.Name, kind, s.Doc, strings.Join(s.Key, "`, `"))
+		fmt.Fprintf(b, "\n## %s\n\n%s%s Key: `%s`.\n\n", s.Name, kind, s.Doc, strings.Join(s.Key, "`, `"))
 		b.WriteString("| column | type | null | meaning | source |\n| --- | --- | --- | --- | --- |\n")
 		for _, c := range s.Columns {
 			null := "no"
@@ -30,11 +45,9 @@ func WriteMarkdown(w io.Writer, specs []Spec) error {
 			if c.Unit != "" {
 				typ += ", " + c.Unit
 			}
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", c.Name, typ, null, c.Doc, c.Source)
+			fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s |\n", c.Name, typ, null, c.Doc, c.Source)
 		}
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
 // aboutJoins says which columns find the partitions.
@@ -51,6 +64,10 @@ In a lake a table of conversations or their parts has a folder from its first ro
 none, which DuckDB answers with "No files found that match the pattern": ask first, with
 ` + "`SELECT count(*) FROM glob('convsync-data/turns/**/*.parquet')`" + `, or read a table that has rows; ` + "`conversations.turns_loaded`" + ` says how
 many turns there are.
+
+A folder's name gives a value without a type, and readers guess one: a project id of digits becomes a number (007 becomes 7). For text, give
+pandas or pyarrow ` + "`partitioning=pyarrow.dataset.partitioning(pyarrow.schema([(\"project_id\", pyarrow.string())]), flavor=\"hive\")`" + `,
+and DuckDB's read_parquet ` + "`hive_types = {'project_id': VARCHAR}`" + `.
 `
 
 // MarshalText is the type's name in the dictionary's JSON.

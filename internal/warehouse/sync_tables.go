@@ -8,7 +8,7 @@ var Projects = Table[Project]{
 		{Name: "name", Doc: "The project's id at the source, which it is known by there; project_id is another one where `as` is configured.", Ref: func(r *Project) any { return &r.Name }},
 		{Name: "account_id", Doc: "The account that it is read from; another one is refused.", Ref: func(r *Project) any { return &r.AccountID }},
 		{Name: "region", Doc: "The region that it is read from; another one is refused.", Ref: func(r *Project) any { return &r.Region }},
-		{Name: "time_zone", Doc: "IANA time zone of the days in the views.", Ref: func(r *Project) any { return &r.TimeZone }},
+		{Name: "time_zone", Doc: "IANA time zone of the days of the dashboards, for use in SQL; no view has days yet.", Ref: func(r *Project) any { return &r.TimeZone }},
 		{Name: "other_id", Doc: "The project's id in its other form, as the source answers it (acme-team-4 and PROJECT-58RP822I are one project); NULL until it is known.", Ref: func(r *Project) any { return &r.OtherID }},
 	},
 }
