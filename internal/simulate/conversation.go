@@ -249,7 +249,7 @@ func (c *conversation) measure(r *random) {
 	add := func(m metric) { c.metrics = append(c.metrics, m) }
 	add(metric{name: "call_reason", kind: metricText, text: c.topic})
 	if r.chance(0.4) {
-		verified := r.chance(0.9) && !(c.plan.outcome == handedOff && c.plan.reason == notVerified)
+		verified := r.chance(0.9) && (c.plan.outcome != handedOff || c.plan.reason != notVerified)
 		add(metric{name: "authenticated", kind: metricBoolean, text: strconv.FormatBool(verified)})
 	}
 	if r.chance(0.15) {
