@@ -2,6 +2,7 @@ package extract
 
 import (
 	"iter"
+	"slices"
 
 	"convsync/internal/polyai"
 )
@@ -10,6 +11,9 @@ import (
 type Chunk struct {
 	data []byte
 	ends []int
+
+	broken      []polyai.Value
+	brokenBytes int
 }
 
 // Chunks are handed on at this size: large enough to be cheap, small enough
@@ -28,13 +32,27 @@ func (c *Chunk) add(v polyai.Value) {
 	c.ends = append(c.ends, len(c.data))
 }
 
-func (c *Chunk) full() bool { return len(c.data) >= chunkBytes || len(c.ends) >= chunkConversations }
+// addBroken copies a conversation that is no well-formed JSON into the chunk.
+func (c *Chunk) addBroken(v polyai.Value) {
+	c.broken = append(c.broken, slices.Clone(v))
+	c.brokenBytes += len(v)
+}
 
-// Len is the number of conversations.
+func (c *Chunk) full() bool {
+	return len(c.data)+c.brokenBytes >= chunkBytes || len(c.ends)+len(c.broken) >= chunkConversations
+}
+
+// Len is the number of conversations, without the broken ones.
 func (c *Chunk) Len() int { return len(c.ends) }
 
+// Broken are the conversations that are no well-formed JSON: [polyai.BrokenError].
+func (c *Chunk) Broken() []polyai.Value { return c.broken }
+
+// answered is the number of conversations, with the broken ones.
+func (c *Chunk) answered() int { return len(c.ends) + len(c.broken) }
+
 // Bytes is the memory that the chunk holds.
-func (c *Chunk) Bytes() int { return cap(c.data) }
+func (c *Chunk) Bytes() int { return cap(c.data) + c.brokenBytes }
 
 // Values yields the conversations.
 func (c *Chunk) Values() iter.Seq[polyai.Value] {

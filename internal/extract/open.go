@@ -79,6 +79,7 @@ func (r *Reader) Try(ctx context.Context, span, ask Span, emit Emit) (Shown, err
 	}
 	if err != nil && ofThisRequest(err) { // perhaps it was too much to ask for at once
 		r.log("reading in smaller parts", "slice", span.String(), "because", err.Error())
+		r.Isolation.noteTried(span)
 		return Shown{}, nil
 	}
 	if err != nil {

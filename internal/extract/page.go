@@ -3,6 +3,8 @@ package extract
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -26,18 +28,23 @@ var errAskLater = errors.New("gave up")
 
 // page reads one page, again where the source fails in passing.
 func (r *Reader) page(ctx context.Context, q polyai.ListQuery, emit Emit) (*answered, error) {
-	account := r.Budget.account(r.ProjectID)
+	account, broken := r.Budget.account(r.ProjectID), confirmer{reader: r}
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval, waits.MaxInterval = cmp.Or(r.Backoff, time.Second), maxBackoff
 	waits.RandomizationFactor = 1 // full jitter: requests that failed together come back apart
 	for attempt := 1; ; attempt++ {
-		got, err := r.pageOnce(ctx, account, q, func(c *Chunk) error { return emit(ctx, c) })
+		got, err := r.pageOnce(ctx, account, q, &broken, func(c *Chunk) error { return emit(ctx, c) })
 		switch {
 		case err == nil || ctx.Err() != nil || !polyai.IsTemporary(err):
 			return got, err
+		case r.isEnough(attempt, err):
+			return nil, err
 		case attempt == maxAttempts:
 			return nil, fmt.Errorf("gave up after %d attempts: %w", attempt, err)
 		case !account.mayRetry():
+			if r.Isolation.isOn() && isIsolatable(err) {
+				return nil, err // isolating takes no retries, and shows whether the source is out of order
+			}
 			return nil, fmt.Errorf("%w, since more than half of all requests of this project had to be sent again: %w", errAskLater, err)
 		}
 		pause := r.pauseAfter(err)
@@ -88,7 +95,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // pageOnce sends one request and hands over what it answers.
-func (r *Reader) pageOnce(ctx context.Context, account *account, q polyai.ListQuery, emit func(*Chunk) error) (got *answered, err error) {
+func (r *Reader) pageOnce(ctx context.Context, account *account, q polyai.ListQuery, broken *confirmer, emit func(*Chunk) error) (got *answered, err error) {
 	end, err := account.begin(ctx)
 	if err != nil {
 		return nil, err
@@ -115,7 +122,7 @@ func (r *Reader) pageOnce(ctx context.Context, account *account, q polyai.ListQu
 		r.Stats.Bytes.Add(page.Bytes())
 		err = errors.Join(err, page.Close())
 	}()
-	keys, err := r.readRows(page, account, emit)
+	keys, err := r.readRows(ctx, page, account, broken, emit)
 	if err != nil {
 		return nil, err
 	}
@@ -123,23 +130,41 @@ func (r *Reader) pageOnce(ctx context.Context, account *account, q polyai.ListQu
 	return &answered{keys, page.Link()}, nil
 }
 
-// readRows hands over the conversations of a page, and returns their keys.
-func (r *Reader) readRows(page *polyai.Page, account *account, emit func(*Chunk) error) (keys []rowKey, err error) {
+// readRows hands over the conversations of a page, and returns their keys. It
+// reads the page to its end also when a conversation is broken that is not
+// confirmed, so that the next attempt confirms all of them.
+func (r *Reader) readRows(
+	ctx context.Context, page *polyai.Page, account *account, broken *confirmer, emit func(*Chunk) error,
+) (keys []rowKey, err error) {
 	chunk := &Chunk{}
+	var unconfirmed error
 	for {
 		v, err := page.Next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		if err != nil {
-			return nil, err
-		}
 		if len(keys) == 0 {
 			account.receive(time.Now())
 		}
+		switch of := (*polyai.BrokenError)(nil); {
+		case err == nil:
+			chunk.add(v)
+		case !errors.As(err, &of):
+			return nil, err
+		default:
+			confirmed, err := broken.confirm(ctx, of.Value)
+			if err != nil {
+				return nil, err
+			}
+			if !confirmed {
+				unconfirmed = of
+				continue
+			}
+			v = of.Value
+			chunk.addBroken(v)
+		}
 		r.Stats.Conversations.Add(1)
 		keys = append(keys, keyOf(v))
-		chunk.add(v)
 		if chunk.full() {
 			if err := emit(chunk); err != nil {
 				return nil, err
@@ -148,10 +173,46 @@ func (r *Reader) readRows(page *polyai.Page, account *account, emit func(*Chunk)
 			chunk = &Chunk{}
 		}
 	}
-	if chunk.Len() > 0 {
+	if chunk.answered() > 0 {
 		if err := emit(chunk); err != nil {
 			return nil, err
 		}
 	}
-	return keys, nil
+	return keys, unconfirmed
+}
+
+// isEnough reports whether a page that fails is not to be asked for again. A
+// broken conversation always is once more, to be confirmed.
+func (r *Reader) isEnough(attempt int, err error) bool {
+	var broken *polyai.BrokenError
+	return r.givesUp != nil && (attempt > 1 || !errors.As(err, &broken)) && r.givesUp(attempt, err)
+}
+
+// confirmer decides whether a broken conversation is what the source really
+// answers, and not a page that was damaged on its way: the same bytes were
+// answered before, by this request or another, in this run or an earlier one.
+type confirmer struct {
+	reader *Reader
+	seen   map[string]bool // digests
+}
+
+func (c *confirmer) confirm(ctx context.Context, v polyai.Value) (bool, error) {
+	digest := Digest(v)
+	if c.seen[digest] || c.reader.Isolation.wasAnswered(digest) {
+		return true, nil
+	}
+	if c.seen == nil {
+		c.seen = map[string]bool{}
+	}
+	c.seen[digest] = true
+	if c.reader.IsKnown == nil {
+		return false, nil
+	}
+	return c.reader.IsKnown(ctx, digest)
+}
+
+// Digest identifies a broken conversation by its bytes.
+func Digest(v polyai.Value) string {
+	sum := sha256.Sum256(v)
+	return hex.EncodeToString(sum[:])
 }

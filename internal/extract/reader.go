@@ -22,6 +22,15 @@ type Reader struct {
 	Walks  *semaphore.Weighted // of this feed: slices that are begun and not ended, though they may all wait
 	Stats  *Stats              // shared by all readers
 
+	// Isolation is what the source cannot answer of this feed, known before and
+	// found by this reader; nil: a slice that fails is not isolated.
+	Isolation *Isolation
+	// IsKnown reports whether an earlier run stored a broken conversation with
+	// this digest: it is then not asked for once more. nil: none is known.
+	IsKnown func(ctx context.Context, digest string) (bool, error)
+
+	givesUp func(attempt int, err error) bool // of a page, before maxAttempts; nil: no
+
 	// Backoff is the wait before the first retry; it doubles with each
 	// further one, with jitter. 1 s unless set.
 	Backoff time.Duration
@@ -50,7 +59,8 @@ type Emit = func(context.Context, *Chunk) error
 // SpanError is a part of a span that could not be read, and why.
 type SpanError struct {
 	Span
-	Err error
+	Err  error
+	Hole bool // it was isolated: it is recorded, and not read with the rest
 }
 
 func (e *SpanError) Error() string { return e.Span.String() + ": " + e.Err.Error() }
@@ -67,7 +77,8 @@ func (r *Reader) ReadSpan(ctx context.Context, slices []Span, emit Emit) error {
 // ReadParts reads slices as [Reader.ReadSpan] does, but what fails for good
 // fails its part only: the others are read to their ends. What fails the feed,
 // such as a key that is refused, or our own side, is an error at once; then
-// nothing counts as read. Once the last of the slices is under way, underWay is
+// nothing counts as read. A part that the source cannot answer is isolated: see
+// [Isolation]. Once the last of the slices is under way, underWay is
 // called: there is room among the walks of the feed for something else
 // beside them.
 func (r *Reader) ReadParts(ctx context.Context, slices []Span, emit Emit, underWay func()) (failed []*SpanError, err error) {
@@ -79,10 +90,18 @@ func (r *Reader) ReadParts(ctx context.Context, slices []Span, emit Emit, underW
 		if ctx.Err() != nil {
 			return ctx.Err() // it was cut off by us, and did not fail
 		}
-		r.log("a part of the history could not be read", "slice", e.Span.String(), "because", e.Err.Error())
+		rest, err := r.isolate(ctx, e, emit)
+		if err != nil {
+			return err
+		}
+		for _, part := range rest {
+			if !part.Hole {
+				r.log("a part of the history could not be read", "slice", part.Span.String(), "because", part.Err.Error())
+			}
+		}
 		mu.Lock()
 		defer mu.Unlock()
-		failed = append(failed, e)
+		failed = append(failed, rest...)
 		return nil
 	})
 	return failed, err
@@ -137,7 +156,7 @@ func (r *Reader) readSlices(ctx context.Context, slices []Span, emit Emit, under
 // readOne walks a slice that is counted among the walks, and counts it out;
 // where the slice is dense, it is read by parts.
 func (r *Reader) readOne(ctx context.Context, s Span, emit Emit, fn onFailure) error {
-	r = r.forSlice()
+	r = r.hurried(s).forSlice()
 	err := r.readWalk(ctx, &walk{Reader: r, span: s, ask: s, patience: unhurried, emit: emit})
 	var dense *denseError
 	switch {
@@ -146,7 +165,7 @@ func (r *Reader) readOne(ctx context.Context, s Span, emit Emit, fn onFailure) e
 	case errors.As(err, &dense):
 		return r.readSlices(ctx, s.cut(dense.parts(s, r.pageSize())), emit, nil, fn)
 	}
-	return fn(ctx, &SpanError{s, err})
+	return fn(ctx, &SpanError{Span: s, Err: err})
 }
 
 func (r *Reader) readWalk(ctx context.Context, w *walk) (err error) {

@@ -22,25 +22,44 @@ import (
 )
 
 // reading starts a source and makes a reader of it.
-func reading(t *testing.T, source http.Handler) *Reader {
+func reading(t testing.TB, source http.Handler) *Reader {
 	t.Helper()
+	r, end := readingUntil(t, source)
+	t.Cleanup(end)
+	return r
+}
+
+// fataler is what a test of any kind has.
+type fataler interface{ Fatal(args ...any) }
+
+// readingUntil is reading, until end is called.
+func readingUntil(t fataler, source http.Handler) (r *Reader, end func()) {
 	server := httptest.NewServer(source)
-	t.Cleanup(server.Close)
-	return &Reader{
-		Source: newTestClient(t, server.URL, "v3"), AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", PageSize: 10,
+	client := newClient(t, server.URL, "v3")
+	r = &Reader{
+		Source: client, AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", PageSize: 10,
 		Budget: NewBudget(BudgetOptions{}), Slots: semaphore.NewWeighted(4), Walks: semaphore.NewWeighted(4), Stats: &Stats{}, Backoff: time.Millisecond,
+	}
+	return r, func() {
+		client.Close()
+		server.Close()
 	}
 }
 
 func newTestClient(t *testing.T, url, version string) *polyai.Client {
 	t.Helper()
+	client := newClient(t, url, version)
+	t.Cleanup(client.Close)
+	return client
+}
+
+func newClient(t fataler, url, version string) *polyai.Client {
 	client, err := polyai.New(polyai.Options{
 		BaseURL: url, APIVersion: version, Key: func(context.Context, bool) (string, error) { return "made-up-key", nil },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(client.Close)
 	return client
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"convsync/internal/polyai"
 )
@@ -35,6 +36,9 @@ type sighting struct {
 // What started outside of what was asked for, such as in the year 9999, says
 // nothing about the density.
 func (s *sighting) look(c *Chunk, asked Span) {
+	if c.Len() == 0 {
+		return // all are broken
+	}
 	for _, v := range []polyai.Value{c.value(0), c.value(c.Len() - 1)} {
 		at, ok := startOf(v)
 		second := Second(at / 1e6)
@@ -84,8 +88,10 @@ func startOf(v polyai.Value) (polyai.Micros, bool) {
 type walk struct {
 	*Reader
 	span     Span
-	ask      Span // wider than the span
-	patience int  // pages before it is asked whether the slice is dense
+	ask      Span       // wider than the span
+	tight    bool       // asks for no more than that: see bounds
+	until    *time.Time // another end of its requests; nil: none
+	patience int        // pages before it is asked whether the slice is dense
 	emit     Emit
 	seen     sighting
 }
@@ -114,13 +120,16 @@ func (r *Reader) readSlice(ctx context.Context, w *walk) error {
 	}
 }
 
-func (w *walk) pages(ctx context.Context) error {
-	q := polyai.ListQuery{
+func (w *walk) query() polyai.ListQuery {
+	start, end := w.bounds()
+	return polyai.ListQuery{
 		AccountID: w.AccountID, ProjectID: w.ProjectID, Environment: w.Environment,
-		// A second more on both sides: nothing says whether the ends are inclusive.
-		Start: (w.ask.From - 1).Time(), End: (w.ask.Until + 1).Time(),
-		Limit: w.PageSize, IncludeLatency: true,
+		Start: start, End: end, Limit: w.PageSize, IncludeLatency: true,
 	}
+}
+
+func (w *walk) pages(ctx context.Context) error {
+	q := w.query()
 	pager := newPager(w.Budget.account(w.ProjectID), w.slice)
 	for pages := 1; ; pages++ {
 		got, err := w.page(ctx, q, w.look)

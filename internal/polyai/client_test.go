@@ -151,7 +151,7 @@ func TestABadPageIsAskedForAgain(t *testing.T) {
 		"cut in a conversation":  `{"conversations":[{"id":"a"},{"id":`,
 		"cut after one":          `{"conversations":[{"id":"a"}`,
 		"cut before the cursor":  `{"conversations":[{"id":"a"}]`,
-		"a syntax error":         `{"conversations":[{"id":"a"},{"id":nope}],"cursor":null}`,
+		"a syntax error":         `{"conversations":[{"id":"a"},{"id":"no"pe"}],"cursor":null}`,
 		"empty":                  ``,
 		"no JSON":                `<html>`,
 		"no list":                `{"success":false,"error_code":"X"}`,

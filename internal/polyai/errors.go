@@ -64,6 +64,18 @@ func (e *TransportError) Error() string {
 
 func (e *TransportError) Unwrap() error { return e.Err }
 
+// BrokenError is a conversation in a page that is no well-formed JSON, such as
+// one with NaN or a raw line break in a string. Where it begins and ends is
+// certain: the other conversations of the page are as the source wrote them.
+type BrokenError struct {
+	Request string
+	Value   Value // the conversation as it was answered, good until the page's next call
+}
+
+func (e *BrokenError) Error() string {
+	return e.Request + ": a conversation of the answer is not well-formed JSON"
+}
+
 // errNotAPage says that an answer is JSON, or its beginning, but no page.
 var errNotAPage = errors.New("the answer is no list of conversations")
 
@@ -89,6 +101,9 @@ func IsTemporary(err error) bool {
 			return true
 		}
 		return false
+	}
+	if broken := (*BrokenError)(nil); errors.As(err, &broken) {
+		return true
 	}
 	var transport *TransportError
 	return errors.As(err, &transport) && !errors.Is(err, context.Canceled) && !isLasting(err)

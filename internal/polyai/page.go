@@ -1,49 +1,63 @@
 package polyai
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"net/http"
 	"strconv"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Page is an answer that is being read: its conversations one by one, then its cursor.
 type Page struct {
 	request     string
 	body        *idleReader
-	dec         *jsontext.Decoder
+	framer      framer
 	server      time.Time
 	mayOmitNext bool
 
-	inList, listed, done bool
-	cursor               string
-	offset               int64
-	offsetNamed          bool
-	err                  error
+	at           place
+	listed, done bool
+	cursor       string
+	offset       int64
+	offsetNamed  bool
+	err          error
 }
+
+// place is how far the reading of a page is.
+type place uint8
+
+const (
+	atStart     place = iota
+	inPage            // behind {
+	behindName        // behind a member
+	inList            // behind [ of the conversations
+	behindValue       // behind a conversation
+)
 
 func newPage(res *http.Response, request string, cancel context.CancelCauseFunc, idle time.Duration, mayOmitNext bool) *Page {
 	p := &Page{request: request, mayOmitNext: mayOmitNext}
 	p.body = newIdleReader(res.Body, cancel, idle)
-	p.dec = jsontext.NewDecoder(p.body, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	p.framer.src = p.body
 	p.server, _ = http.ParseTime(res.Header.Get("Date"))
 	return p
 }
 
 // Next returns the next conversation, which is good until the next call, and
-// io.EOF after the last, when the whole page was read and found well-formed.
+// io.EOF after the last, when the whole page was read and found well-formed. A
+// [*BrokenError] is about one conversation: Next may be called for the others.
 // Any other error is a [*TransportError]: the page is to be asked for again.
 func (p *Page) Next() (Value, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
 	v, err := p.read()
+	if broken := (*BrokenError)(nil); errors.As(err, &broken) {
+		return nil, broken
+	}
 	if err != nil {
 		p.err = err
 		if !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -55,21 +69,16 @@ func (p *Page) Next() (Value, error) {
 
 // read goes on to the next conversation or to the end.
 func (p *Page) read() (Value, error) {
-	if !p.listed && !p.inList && p.dec.InputOffset() == 0 {
-		if err := p.open('{'); err != nil {
+	if p.at == atStart {
+		p.framer.skipMark()
+		if err := p.open(); err != nil {
 			return nil, err
 		}
 	}
 	for {
-		if p.inList {
-			if p.dec.PeekKind() != ']' {
-				v, err := p.dec.ReadValue()
-				p.body.floor.conversation()
-				return Value(v), unexpected(err)
-			}
-			p.inList = false
-			if _, err := p.dec.ReadToken(); err != nil {
-				return nil, unexpected(err)
+		if p.at == inList || p.at == behindValue {
+			if v, listed, err := p.element(); listed || err != nil {
+				return v, err
 			}
 		}
 		if err := p.member(); err != nil {
@@ -78,36 +87,113 @@ func (p *Page) read() (Value, error) {
 	}
 }
 
-func (p *Page) open(kind jsontext.Kind) error {
-	token, err := p.dec.ReadToken()
+// open reads the bracket that begins the page.
+func (p *Page) open() error {
+	c, err := p.framer.peek()
 	if err != nil {
 		return unexpected(err)
 	}
-	if token.Kind() != kind {
-		return errNotAPage
+	v := Value{c}
+	switch {
+	case c == '{':
+		p.at = inPage
+		_, err = p.framer.token('{')
+		return err
+	case v.Kind() == Number && c != '-' && (c < '0' || c > '9'):
+		return p.framer.malformed()
 	}
-	return nil
+	return errNotAPage
+}
+
+// element reads the next conversation; listed is false at the end of the list.
+func (p *Page) element() (v Value, listed bool, err error) {
+	c, err := p.framer.peek()
+	if err != nil {
+		return nil, false, unexpected(err)
+	}
+	if c == ']' {
+		p.at = behindName
+		_, err = p.framer.token(']')
+		return nil, false, err
+	}
+	if p.at == behindValue {
+		if _, err := p.framer.token(','); err != nil {
+			return nil, false, err
+		}
+	}
+	if v, err = p.framer.value(); err != nil {
+		return nil, false, err
+	}
+	p.at = behindValue
+	p.body.floor.conversation()
+	switch inspect(v) {
+	case sound:
+		return v, true, nil
+	case flawed:
+		return nil, true, &BrokenError{Request: p.request, Value: v}
+	}
+	return nil, false, p.framer.malformed()
 }
 
 // member reads a member of the page up to the conversations, or the page's end.
 func (p *Page) member() error {
-	token, err := p.dec.ReadToken()
-	if err != nil {
-		return unexpected(err)
+	allowed := []byte{'}', ','}
+	if p.at == inPage {
+		allowed = []byte{'}', '"'}
 	}
-	if token.Kind() == '}' {
+	c, err := p.framer.peek()
+	if err == nil && !(p.at == inPage && c == '"') {
+		c, err = p.framer.token(allowed...)
+	}
+	switch {
+	case err != nil:
+		return unexpected(err)
+	case c == '}':
 		return p.end()
 	}
-	name := token.String()
-	if name == "conversations" && p.dec.PeekKind() == '[' {
-		p.inList, p.listed = true, true
-		return p.open('[')
-	}
-	raw, err := p.dec.ReadValue()
+	name, err := p.name()
 	if err != nil {
+		return err
+	}
+	p.at = behindName
+	if c, err = p.framer.peek(); err != nil {
 		return unexpected(err)
 	}
-	v := Value(raw)
+	if name == "conversations" && c == '[' {
+		p.at, p.listed = inList, true
+		_, err = p.framer.token('[')
+		return err
+	}
+	v, err := p.framer.value()
+	if err != nil {
+		return err
+	}
+	return p.take(name, v)
+}
+
+// name reads the name of a member and the colon behind it.
+func (p *Page) name() (string, error) {
+	if c, err := p.framer.peek(); err != nil || c != '"' {
+		return "", cmp.Or(unexpected(err), p.framer.malformed())
+	}
+	v, err := p.framer.value()
+	if err != nil {
+		return "", err
+	}
+	if !IsSound(v) {
+		return "", p.framer.malformed()
+	}
+	name := v.Text()
+	_, err = p.framer.token(':')
+	return name, err
+}
+
+// take takes a member in. What is not known may be flawed: nothing depends on it.
+func (p *Page) take(name string, v Value) error {
+	switch soundness := inspect(v); {
+	case soundness == broken, soundness == flawed && (name == "conversations" || name == "cursor" || name == "next_offset"):
+		return p.framer.malformed()
+	}
 	switch name {
 	case "conversations":
 		if p.listed = v.Kind() == Null; !p.listed {
@@ -129,28 +215,19 @@ func (p *Page) end() error {
 	if !p.listed {
 		return errNotAPage
 	}
-	if _, err := p.dec.ReadToken(); !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.Join(errors.New("something follows the page"), err)
+	switch _, err := p.framer.peek(); {
+	case err == nil:
+		return errors.New("something follows the page")
+	case !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		return err
 	}
 	p.done = true
 	return io.EOF
 }
 
-// unexpected makes an end where none should be an error.
-func unexpected(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
 func (p *Page) describe(err error) error {
 	if cause := p.body.cause(); cause != nil {
 		err = cause
-	}
-	var syntax *jsontext.SyntacticError
-	if errors.As(err, &syntax) { // its text may quote the answer
-		err = fmt.Errorf("the answer is not well-formed JSON at byte %d", syntax.ByteOffset)
 	}
 	return &TransportError{Request: p.request, Err: err}
 }

@@ -82,6 +82,12 @@ func FuzzPage(f *testing.F) {
 			if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 				return
 			}
+			if broken := (*BrokenError)(nil); errors.As(err, &broken) {
+				if IsSound(broken.Value) || !IsTemporary(err) {
+					t.Fatalf("%q is called broken", broken.Value)
+				}
+				continue
+			}
 			if err != nil {
 				if !IsTemporary(err) || page.Cursor() != "" {
 					t.Fatalf("%v, cursor %q", err, page.Cursor())

@@ -50,10 +50,13 @@ var (
 )
 
 // queryTime formats a time for a query. The source parses years of four digits
-// only: a time outside of 0001 to 9999 becomes the nearest one inside.
+// only: a time outside of 0001 to 9999 becomes the nearest one inside. It has a
+// fraction, to the microsecond, only where it is no whole second.
 func queryTime(t time.Time) string {
-	second := min(max(t.Unix(), earliest), latest-1)
-	return time.Unix(second, 0).UTC().Format(time.RFC3339)
+	if second := min(max(t.Unix(), earliest), latest-1); second != t.Unix() {
+		t = time.Unix(second, 0)
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.999999Z07:00")
 }
 
 // timeParser takes a time apart from its front; bad says that something was

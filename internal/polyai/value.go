@@ -132,15 +132,12 @@ func skipSpace(v Value, at int) int {
 // skipString is the end of the string that begins at at.
 func skipString(v Value, at int) int {
 	for at++; at < len(v); at++ {
-		quote := bytes.IndexByte(v[at:], '"')
-		if quote < 0 {
-			return len(v)
+		switch v[at] {
+		case '"':
+			return at + 1
+		case '\\':
+			at++ // and over what is escaped
 		}
-		escape := bytes.IndexByte(v[at:at+quote], '\\')
-		if escape < 0 {
-			return at + quote + 1
-		}
-		at += escape + 1 // and over what is escaped, by the loop
 	}
 	return len(v)
 }

@@ -1,0 +1,211 @@
+package polyai
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+// maxValueBytes bounds one value of a page, and with it the memory of a page
+// that is being read.
+const maxValueBytes = 512 << 20
+
+var errTooLarge = fmt.Errorf("a value is larger than %d MiB", maxValueBytes>>20)
+
+// framer cuts a page into values while it arrives. It finds the end of a value
+// by matching brackets and quotes and does not check what is in between: see
+// [inspect]. It is not recursive, so that nesting costs nothing, and holds one
+// value at a time.
+type framer struct {
+	src      io.Reader
+	buf      []byte
+	pos, end int   // buf[pos:end] is not consumed yet
+	offset   int64 // of buf[0] in the page
+	err      error // of src, after its last byte
+}
+
+const (
+	firstBuffer = 64 << 10
+	emptyReads  = 100 // in a row, after which a reader is given up
+)
+
+// more reads the next part of the page behind buf[pos:end]; false: there is none.
+func (f *framer) more() bool {
+	if f.err != nil {
+		return false
+	}
+	if f.pos > 0 {
+		f.offset += int64(f.pos)
+		f.end = copy(f.buf, f.buf[f.pos:f.end])
+		f.pos = 0
+	}
+	if f.end == len(f.buf) {
+		grown := make([]byte, max(firstBuffer, 2*len(f.buf)))
+		copy(grown, f.buf)
+		f.buf = grown
+	}
+	for range emptyReads {
+		n, err := f.src.Read(f.buf[f.end:])
+		f.end += n
+		f.err = err
+		if n > 0 || err != nil {
+			return n > 0
+		}
+	}
+	f.err = io.ErrNoProgress
+	return false
+}
+
+// skipMark skips the byte order mark that some services put before a page.
+func (f *framer) skipMark() {
+	const mark = "\xEF\xBB\xBF"
+	for f.end-f.pos < len(mark) && f.more() { //nolint:revive // until there are enough bytes
+	}
+	if f.end-f.pos >= len(mark) && string(f.buf[f.pos:f.pos+len(mark)]) == mark {
+		f.pos += len(mark)
+	}
+}
+
+// peek skips white space and returns the next byte without consuming it, or the
+// error of the reader (io.EOF at the end).
+func (f *framer) peek() (byte, error) {
+	for {
+		for ; f.pos < f.end; f.pos++ {
+			if c := f.buf[f.pos]; !isSpace(c) {
+				return c, nil
+			}
+		}
+		if !f.more() {
+			return 0, f.err
+		}
+	}
+}
+
+// token consumes the next byte, which must be one of those given.
+func (f *framer) token(allowed ...byte) (byte, error) {
+	c, err := f.peek()
+	if err != nil {
+		return 0, unexpected(err)
+	}
+	for _, a := range allowed {
+		if c == a {
+			f.pos++
+			return c, nil
+		}
+	}
+	return 0, f.malformed()
+}
+
+// value consumes the next value. It is valid until the next call.
+func (f *framer) value() (Value, error) {
+	if _, err := f.peek(); err != nil {
+		return nil, unexpected(err)
+	}
+	var m matcher
+	for n := 0; ; {
+		used, whole := m.scan(f.buf[f.pos+n : f.end])
+		n += used
+		switch {
+		case whole && n == 0:
+			return nil, f.malformed()
+		case whole:
+			v := f.buf[f.pos : f.pos+n : f.pos+n]
+			f.pos += n
+			return v, nil
+		case n > maxValueBytes:
+			return nil, errTooLarge
+		case !f.more():
+			return nil, unexpected(f.err)
+		}
+	}
+}
+
+// malformed is the error of what stands at the next byte.
+func (f *framer) malformed() error {
+	return fmt.Errorf("%w at byte %d", errMalformed, f.offset+int64(f.pos))
+}
+
+var errMalformed = errors.New("the answer is not well-formed JSON")
+
+// unexpected makes an end where none should be an error.
+func unexpected(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
+
+// matcher finds the end of a value that arrives in parts.
+type matcher struct {
+	begun   bool
+	scalar  bool // neither brackets nor quotes: it ends before what cannot belong to it
+	quoted  bool // inside a string
+	escaped bool // behind a backslash of a string
+	depth   int
+}
+
+// scan goes on with the next part of the value and returns how much of it
+// belongs to the value. The value is whole, or the part is used up.
+func (m *matcher) scan(part []byte) (used int, whole bool) {
+	if !m.begun && len(part) > 0 {
+		m.begun = true
+		m.scalar = part[0] != '{' && part[0] != '[' && part[0] != '"'
+	}
+	if m.scalar {
+		for i, c := range part {
+			if endsScalar(c) {
+				return i, true
+			}
+		}
+		return len(part), false
+	}
+	for i := 0; i < len(part); i++ {
+		if m.quoted {
+			if i = m.string(part, i); i == len(part) {
+				break
+			}
+			if m.depth == 0 { // the string is the value
+				return i + 1, true
+			}
+			continue
+		}
+		switch part[i] {
+		case '"':
+			m.quoted = true
+		case '{', '[':
+			m.depth++
+		case '}', ']':
+			if m.depth--; m.depth <= 0 {
+				return i + 1, true
+			}
+		}
+	}
+	return len(part), false
+}
+
+// string goes on in a string and returns the place of the quote that ends it,
+// or the length of the part.
+func (m *matcher) string(part []byte, i int) int {
+	for ; i < len(part); i++ {
+		switch c := part[i]; {
+		case m.escaped:
+			m.escaped = false
+		case c == '\\':
+			m.escaped = true
+		case c == '"':
+			m.quoted = false
+			return i
+		}
+	}
+	return i
+}
+
+func endsScalar(c byte) bool {
+	switch c {
+	case ',', ':', ']', '}', '[', '{', '"':
+		return true
+	}
+	return isSpace(c)
+}

@@ -1,0 +1,193 @@
+package polyai
+
+// soundness is how well-formed a value is.
+type soundness uint8
+
+const (
+	// broken: brackets, commas or quotes do not match. Where the value really
+	// ends is not known.
+	broken soundness = iota
+	// flawed: it is built as a value is and its end is certain, but a part of it
+	// is no JSON: NaN, a raw line break in a string, an escape that does not exist.
+	flawed
+	// sound: it is well-formed JSON. Names may occur twice, and text need not be
+	// valid UTF-8.
+	sound
+)
+
+// IsSound reports whether v is one well-formed JSON value.
+func IsSound(v Value) bool { return inspect(v) == sound }
+
+// inspect checks a value, however deep it is nested, without recursion.
+func inspect(v []byte) soundness {
+	in := inspector{v: v, result: sound}
+	in.open = in.few[:0]
+	for in.at < len(v) && in.result != broken {
+		in.next()
+	}
+	if in.wants != nothing {
+		return broken
+	}
+	return in.result
+}
+
+// wanted is what may come next.
+type wanted uint8
+
+const (
+	aValue      wanted = iota
+	aValueOrEnd        // behind [
+	aName              // behind a comma of an object
+	aNameOrEnd         // behind {
+	aColon             // behind a name
+	aCommaOrEnd        // behind a value that is nested
+	nothing            // behind the value
+)
+
+const (
+	typicalDepth   = 64
+	firstPrintable = 0x20 // what is below is no text without an escape
+)
+
+type inspector struct {
+	v      []byte
+	at     int
+	wants  wanted
+	result soundness
+	open   []byte // the brackets that are open
+	few    [typicalDepth]byte
+}
+
+// next takes the next token.
+func (in *inspector) next() {
+	c := in.v[in.at]
+	switch {
+	case isSpace(c):
+		in.at++
+	case c == ',':
+		in.expect(aCommaOrEnd)
+		in.wants = aValue
+		if in.inObject() {
+			in.wants = aName
+		}
+	case c == ':':
+		in.expect(aColon)
+		in.wants = aValue
+	case c == '}' || c == ']':
+		in.close(c)
+	case c == '"' && (in.wants == aName || in.wants == aNameOrEnd):
+		in.string()
+		in.wants = aColon
+	case in.wants != aValue && in.wants != aValueOrEnd:
+		in.result = broken
+	case c == '{' || c == '[':
+		in.open = append(in.open, c)
+		in.at++
+		in.wants = aValueOrEnd
+		if c == '{' {
+			in.wants = aNameOrEnd
+		}
+	case c == '"':
+		in.string()
+		in.ended()
+	default:
+		in.word()
+		in.ended()
+	}
+}
+
+// expect takes a single byte, which must be what is wanted.
+func (in *inspector) expect(w wanted) {
+	if in.wants != w {
+		in.result = broken
+	}
+	in.at++
+}
+
+func (in *inspector) inObject() bool { return len(in.open) > 0 && in.open[len(in.open)-1] == '{' }
+
+// close takes a closing bracket.
+func (in *inspector) close(c byte) {
+	fits := in.wants == aCommaOrEnd || in.wants == aNameOrEnd || in.wants == aValueOrEnd
+	if !fits || in.inObject() != (c == '}') {
+		in.result = broken
+		return
+	}
+	in.open = in.open[:len(in.open)-1]
+	in.at++
+	in.ended()
+}
+
+// ended notes that a value has ended.
+func (in *inspector) ended() {
+	in.wants = aCommaOrEnd
+	if len(in.open) == 0 {
+		in.wants = nothing
+	}
+}
+
+// flaw notes that a part is no JSON, though it is clear where it ends.
+func (in *inspector) flaw() { in.result = min(in.result, flawed) }
+
+// string takes a string.
+func (in *inspector) string() {
+	for in.at++; in.at < len(in.v); in.at++ {
+		switch c := in.v[in.at]; {
+		case c == '"':
+			in.at++
+			return
+		case c < firstPrintable:
+			in.flaw()
+		case c == '\\':
+			in.escape()
+		}
+	}
+	in.result = broken
+}
+
+// escape takes an escape up to its last byte.
+func (in *inspector) escape() {
+	in.at++
+	if in.at == len(in.v) {
+		return // the string does not end
+	}
+	c := in.v[in.at]
+	if c != 'u' {
+		if escaped[c] == 0 {
+			in.flaw()
+		}
+		return
+	}
+	for i := in.at + 1; i <= in.at+4; i++ {
+		if i >= len(in.v) || !isHex(in.v[i]) {
+			in.flaw()
+			return // what follows is text
+		}
+	}
+	in.at += 4
+}
+
+// word takes a number, true, false or null, or something in the place of one.
+func (in *inspector) word() {
+	from := in.at
+	for in.at < len(in.v) && !endsScalar(in.v[in.at]) {
+		if !inWord(in.v[in.at]) {
+			in.result = broken
+			return
+		}
+		in.at++
+	}
+	switch w := string(in.v[from:in.at]); {
+	case w == "true" || w == "false" || w == "null" || isNumber(w):
+	default:
+		in.flaw()
+	}
+}
+
+// inWord reports whether a byte belongs to a number or a name such as NaN,
+// -Infinity or undefined.
+func inWord(c byte) bool {
+	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' || c == '+' || c == '-' || c == '.' || c == '_'
+}
+
+func isHex(c byte) bool { return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f' }
