@@ -131,6 +131,8 @@ type FeedState struct {
 	// Revealed says that the feed shows again what it had hidden, and that its
 	// hidden days were not read again since: [Stretch].HiddenRead.
 	Revealed bool
+	// Holes are seconds that the source cannot answer for, oldest first.
+	Holes []warehouse.Hole
 }
 
 // FeedSummary counts what is stored of a feed.
@@ -211,6 +213,9 @@ type Stretch struct {
 	Feed Feed
 	// Coverage replaces what is stored for the feed; nil leaves it as it is.
 	Coverage []Range
+	// Holes replaces what is stored for the feed; nil leaves it as it is. The rows
+	// carry the feed.
+	Holes []warehouse.Hole
 	// Watermark of that coverage; the stored one never moves back, unless it is
 	// to be corrected. 0: none.
 	Watermark warehouse.Timestamp

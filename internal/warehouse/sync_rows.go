@@ -76,6 +76,16 @@ type Reveal struct {
 	RevealedAt             Timestamp
 }
 
+// Hole is a row of [SyncHoles]: [From, Until), whole seconds.
+type Hole struct {
+	ProjectID, Environment   string
+	From, Until              Timestamp
+	Reason                   string
+	FirstSeenAt, LastTriedAt Timestamp
+	Tries                    int64
+	NextTryAt                Timestamp
+}
+
 // Reject is a row of [Rejects].
 type Reject struct {
 	ProjectID, Environment, RejectID string

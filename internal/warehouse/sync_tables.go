@@ -114,6 +114,22 @@ var SyncRevealed = Table[Reveal]{
 	},
 }
 
+// SyncHoles is what the source cannot answer.
+var SyncHoles = Table[Hole]{
+	Name: "sync_holes", Doc: "Seconds that the source cannot answer for, though it answers for the seconds around them. They are not in sync_coverage, and the watermark passes them; each is asked for again from time to time, and its row is deleted when it can be read.", Key: []string{"project_id", "environment", "hole_from"},
+	Columns: []Column[Hole]{
+		{Name: "project_id", Doc: "The project.", Ref: func(r *Hole) any { return &r.ProjectID }},
+		{Name: "environment", Doc: "The environment.", Ref: func(r *Hole) any { return &r.Environment }},
+		{Name: "hole_from", Doc: "First second of start times that cannot be read.", Ref: func(r *Hole) any { return &r.From }},
+		{Name: "hole_until", Doc: "First second after it.", Ref: func(r *Hole) any { return &r.Until }},
+		{Name: "reason", Doc: "How the source answered the last try.", Ref: func(r *Hole) any { return &r.Reason }},
+		{Name: "first_seen_at", Doc: "When it was found.", Ref: func(r *Hole) any { return &r.FirstSeenAt }},
+		{Name: "last_tried_at", Doc: "When it was last asked for.", Ref: func(r *Hole) any { return &r.LastTriedAt }},
+		{Name: "tries", Doc: "How often it was asked for, including when it was found.", Ref: func(r *Hole) any { return &r.Tries }},
+		{Name: "next_try_at", Doc: "The first run after this time asks for it again.", Ref: func(r *Hole) any { return &r.NextTryAt }},
+	},
+}
+
 // Rejects is what could not be read.
 var Rejects = Table[Reject]{
 	Name: "rejects", Doc: "Conversations that could not be read at all, or that the destination refused, kept whole.", Key: []string{"project_id", "environment", "reject_id"},

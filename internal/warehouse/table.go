@@ -77,7 +77,7 @@ func Specs() []Spec {
 	return []Spec{
 		Conversations.Spec(), Turns.Spec(), Entities.Spec(), Metrics.Spec(), AudioReferences.Spec(),
 		Projects.Spec(), Changes.Spec(), SyncRuns.Spec(), SyncCoverage.Spec(), SyncWatermarks.Spec(),
-		OpenConversations.Spec(), SyncLateness.Spec(), SyncRevealed.Spec(), Rejects.Spec(), SchemaDrift.Spec(), Erasures.Spec(), SyncLocks.Spec(),
+		OpenConversations.Spec(), SyncLateness.Spec(), SyncRevealed.Spec(), SyncHoles.Spec(), Rejects.Spec(), SchemaDrift.Spec(), Erasures.Spec(), SyncLocks.Spec(),
 		WebhookEvents.Spec(), ActiveAlerts.Spec(),
 	}
 }

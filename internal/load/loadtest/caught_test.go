@@ -90,6 +90,11 @@ var caughtBy = map[fault]string{
 	latenessReplaced:   "lateness adds up over batches, stretches and runs",
 	latenessAnywhere:   "each feed has lateness of its own",
 
+	nilClearsHoles: "a stretch without holes leaves them as they are",
+	holesOfAll:     "each feed has holes of its own",
+	keepsHoles:     "holes are stored as given",
+	forgetsTries:   "holes are stored as given",
+
 	killedAlike:       "a killed run is told of as its owner was",
 	killedUnversioned: "a killed run is told of as its owner was",
 	killedSilently:    "a killed run is told of as its owner was",

@@ -94,6 +94,11 @@ const (
 	latenessReplaced   fault = "overwrites lateness"
 	latenessAnywhere   fault = "counts the lateness of all feeds as one"
 
+	nilClearsHoles fault = "takes no holes for none"
+	holesOfAll     fault = "replaces the holes of other feeds"
+	keepsHoles     fault = "keeps holes that were read"
+	forgetsTries   fault = "forgets how often a hole was tried"
+
 	killedAlike       fault = "takes every killed run for an incremental one"
 	killedUnversioned fault = "forgets the version of a killed run"
 	killedSilently    fault = "does not say what became of a killed run"

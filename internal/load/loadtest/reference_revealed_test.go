@@ -58,6 +58,24 @@ func (w *referenceWriter) dayHas(of *warehouse.Conversation, such func(*warehous
 	return false
 }
 
+// hole stores the holes of a feed.
+func (w *referenceWriter) hole(st *load.Stretch) {
+	if st.Holes == nil && w.fault != nilClearsHoles {
+		return
+	}
+	w.data.Holes = slices.DeleteFunc(slices.Clone(w.data.Holes), func(h warehouse.Hole) bool {
+		of := h.ProjectID == st.Feed.ProjectID && (h.Environment == st.Feed.Environment || w.fault == holesOfAll)
+		return of && w.fault != keepsHoles
+	})
+	for _, h := range st.Holes {
+		if w.fault == forgetsTries {
+			h.Tries = 1
+		}
+		w.data.Holes = append(w.data.Holes, h)
+	}
+	slices.SortFunc(w.data.Holes, func(a, b warehouse.Hole) int { return int(a.From - b.From) })
+}
+
 // reveal remembers that a feed shows something again, until it was read.
 func (w *referenceWriter) reveal(st *load.Stretch, revealed load.Revealed) {
 	of := func(r warehouse.Reveal) bool {

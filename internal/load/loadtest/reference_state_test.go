@@ -27,6 +27,11 @@ func (r *reference) State(_ context.Context, feeds []load.Feed) (map[load.Feed]l
 		s.Revealed = slices.ContainsFunc(d.Revealed, func(r warehouse.Reveal) bool {
 			return r.ProjectID == f.ProjectID && r.Environment == f.Environment
 		})
+		for _, h := range d.Holes {
+			if h.ProjectID == f.ProjectID && h.Environment == f.Environment {
+				s.Holes = append(s.Holes, h)
+			}
+		}
 		for _, o := range d.Open {
 			if o.ProjectID == f.ProjectID && o.Environment == f.Environment {
 				s.Open = append(s.Open, load.OpenConversation{ID: o.ConversationID, StartedAt: o.StartedAt})

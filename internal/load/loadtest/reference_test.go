@@ -57,7 +57,7 @@ func (r *reference) Dump(testing.TB) *Dump {
 	d.Changes, d.Runs = slices.Clone(d.Changes), slices.Clone(d.Runs)
 	d.Rejects, d.Drift = slices.Clone(d.Rejects), slices.Clone(d.Drift)
 	d.Projects, d.Watermarks = slices.Clone(d.Projects), slices.Clone(d.Watermarks)
-	d.Lateness, d.Revealed = slices.Clone(d.Lateness), slices.Clone(d.Revealed)
+	d.Lateness, d.Revealed, d.Holes = slices.Clone(d.Lateness), slices.Clone(d.Revealed), slices.Clone(d.Holes)
 	d.Events, d.Alerts = slices.Clone(d.Events), slices.Clone(d.Alerts)
 	r.fault.dump(&d)
 	return &d
@@ -205,6 +205,7 @@ func (w *referenceWriter) Publish(_ context.Context, st *load.Stretch) (load.Cou
 	}
 	w.sightings(st, &counts)
 	w.reveal(st, counts.Revealed)
+	w.hole(st)
 	if w.fault != latenessLate {
 		w.late(st.Feed, counts.Lateness)
 	}

@@ -28,7 +28,7 @@ func checks() []check {
 	return slices.Concat(
 		writingChecks, hiddenChecks, movingChecks, startChecks, worklistChecks, identityChecks,
 		valueChecks, sightingChecks, coveringChecks, owningChecks, volumeChecks,
-		missingChecks, revealedChecks, latenessChecks, rewritingChecks, archiveChecks, tellingChecks, resolvingChecks, inboxChecks,
+		missingChecks, revealedChecks, holeChecks, latenessChecks, rewritingChecks, archiveChecks, tellingChecks, resolvingChecks, inboxChecks,
 		dailyChecks, randomChecks, auditingChecks,
 	)
 }

@@ -41,6 +41,7 @@ type Dump struct {
 	Runs          []warehouse.SyncRun
 	Lateness      []warehouse.Lateness
 	Revealed      []warehouse.Reveal
+	Holes         []warehouse.Hole
 	// Events and Alerts, with those that no run has put into their tables yet.
 	Events []warehouse.WebhookEvent
 	Alerts []warehouse.ActiveAlert

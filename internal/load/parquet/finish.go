@@ -53,6 +53,7 @@ func (w *writer) copies(c *commit, next *state, run *warehouse.SyncRun, since wa
 		func() error { return copyTable(c, &warehouse.OpenConversations, each(next.worklist())) },
 		func() error { return copyTable(c, &warehouse.SyncLateness, each(next.lateness)) },
 		func() error { return copyTable(c, &warehouse.SyncRevealed, each(next.revealed)) },
+		func() error { return copyTable(c, &warehouse.SyncHoles, each(next.holes)) },
 		func() error { return w.copyRejects(c, next) },
 		func() error { return copyTable(c, &warehouse.SchemaDrift, each(next.drift)) },
 		func() error { return copyTable(c, &warehouse.Erasures, each(next.tombstones())) },

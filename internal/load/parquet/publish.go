@@ -248,6 +248,12 @@ func (p *publication) account(next *state) error {
 			return err
 		}
 	}
+	if st.Holes != nil {
+		next.holes = p.state.holed(st.Feed, st.Holes)
+		if err := putTable(p.commit, &warehouse.SyncHoles, next.holes); err != nil {
+			return err
+		}
+	}
 	if projects, learned := p.state.named(st); learned {
 		next.projects = projects
 		if err := putTable(p.commit, &warehouse.Projects, projects); err != nil {

@@ -26,8 +26,9 @@ type state struct {
 	lateness   []warehouse.Lateness // ordered by its key
 	revealed   []warehouse.Reveal
 	erased     map[conversationKey]warehouse.Erasure // must not be loaded again
-	contents   map[string]*contents                  // by project, as far as they were read
-	changed    map[string]*contents                  // to be written by the commit that makes this state
+	holes      []warehouse.Hole
+	contents   map[string]*contents // by project, as far as they were read
+	changed    map[string]*contents // to be written by the commit that makes this state
 }
 
 type conversationKey struct{ project, id string }
@@ -57,7 +58,7 @@ func (v *view) readState() (*state, error) {
 		readTable(v, &warehouse.Projects, &s.projects), readTable(v, &warehouse.SyncCoverage, &s.coverage),
 		readTable(v, &warehouse.SyncWatermarks, &s.watermarks), readTable(v, &warehouse.OpenConversations, &open),
 		readTable(v, &warehouse.SchemaDrift, &s.drift), readTable(v, &warehouse.SyncLateness, &s.lateness),
-		readTable(v, &warehouse.SyncRevealed, &s.revealed), readTable(v, &warehouse.Erasures, &erased),
+		readTable(v, &warehouse.SyncRevealed, &s.revealed), readTable(v, &warehouse.SyncHoles, &s.holes), readTable(v, &warehouse.Erasures, &erased),
 	)
 	s.erased = make(map[conversationKey]warehouse.Erasure, len(erased))
 	for _, e := range erased {
@@ -128,6 +129,11 @@ func (s *state) feed(f load.Feed, worklist []warehouse.OpenConversation) (out lo
 	}
 	for _, r := range s.revealed {
 		out.Revealed = out.Revealed || f == load.Feed{ProjectID: r.ProjectID, Environment: r.Environment}
+	}
+	for _, h := range s.holes {
+		if f == (load.Feed{ProjectID: h.ProjectID, Environment: h.Environment}) {
+			out.Holes = append(out.Holes, h)
+		}
 	}
 	for _, o := range worklist {
 		if f == (load.Feed{ProjectID: o.ProjectID, Environment: o.Environment}) {
@@ -230,6 +236,18 @@ func (s *state) revealing(feed load.Feed, at warehouse.Timestamp, is bool) []war
 	default:
 		all = append(all, warehouse.Reveal{ProjectID: feed.ProjectID, Environment: feed.Environment, RevealedAt: at})
 	}
+	return all
+}
+
+// holed returns the holes with those of a feed replaced, in the order of the key.
+func (s *state) holed(feed load.Feed, holes []warehouse.Hole) []warehouse.Hole {
+	all := slices.DeleteFunc(slices.Clone(s.holes), func(h warehouse.Hole) bool {
+		return h.ProjectID == feed.ProjectID && h.Environment == feed.Environment
+	})
+	all = append(all, holes...)
+	slices.SortFunc(all, func(a, b warehouse.Hole) int {
+		return cmp.Or(strings.Compare(a.ProjectID, b.ProjectID), strings.Compare(a.Environment, b.Environment), cmp.Compare(a.From, b.From))
+	})
 	return all
 }
 

@@ -62,6 +62,7 @@ func (s subject) Dump(t testing.TB) *loadtest.Dump {
 	d.Runs = dumpTable(t, conn, &warehouse.SyncRuns)
 	d.Lateness = append([]warehouse.Lateness{}, dumpTable(t, conn, &warehouse.SyncLateness)...) // nil: not looked at
 	d.Revealed = dumpTable(t, conn, &warehouse.SyncRevealed)
+	d.Holes = dumpTable(t, conn, &warehouse.SyncHoles)
 	d.Events, d.Alerts = dumpTable(t, conn, &warehouse.WebhookEvents), dumpTable(t, conn, &warehouse.ActiveAlerts)
 	return d
 }

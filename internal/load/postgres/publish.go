@@ -104,7 +104,7 @@ func (w *writer) stretchChange(ctx context.Context, st *load.Stretch) (*stretchC
 }
 
 func (c *stretchChange) any() bool {
-	return len(c.gone)+len(c.covered)+len(c.Rejects)+len(c.Drift)+len(c.Missing)+len(c.Resolved) > 0 || c.watermark || c.HiddenRead || c.OtherID != ""
+	return len(c.gone)+len(c.covered)+len(c.Rejects)+len(c.Drift)+len(c.Missing)+len(c.Resolved) > 0 || c.watermark || c.HiddenRead || c.Holes != nil || c.OtherID != ""
 }
 
 func (c *stretchChange) commit(ctx context.Context, tx pgx.Tx) (newRejects int64, err error) {
@@ -121,6 +121,7 @@ func (c *stretchChange) commit(ctx context.Context, tx pgx.Tx) (newRejects int64
 	if c.OtherID != "" {
 		batch.Queue("UPDATE projects SET other_id = $2 WHERE project_id = $1 AND other_id IS DISTINCT FROM $2", c.Feed.ProjectID, c.OtherID)
 	}
+	c.queueHoles(batch)
 	if c.HiddenRead {
 		batch.Queue("DELETE FROM sync_revealed WHERE project_id = $1 AND environment = $2", c.Feed.ProjectID, c.Feed.Environment)
 	}
@@ -148,6 +149,19 @@ func (c *stretchChange) queueWatermark(batch *pgx.Batch) {
 			SET watermark = CASE WHEN $5 THEN excluded.watermark ELSE greatest(w.watermark, excluded.watermark) END,
 				updated_at = CASE WHEN $5 THEN excluded.updated_at ELSE greatest(w.updated_at, excluded.updated_at) END`,
 			c.Feed.ProjectID, c.Feed.Environment, c.Watermark.Time(), c.At.Time(), c.CorrectWatermark)
+	}
+}
+
+func (c *stretchChange) queueHoles(batch *pgx.Batch) {
+	if c.Holes == nil {
+		return
+	}
+	batch.Queue("DELETE FROM sync_holes WHERE project_id = $1 AND environment = $2", c.Feed.ProjectID, c.Feed.Environment)
+	for i := range c.Holes {
+		h := &c.Holes[i]
+		batch.Queue(`INSERT INTO sync_holes (project_id, environment, hole_from, hole_until, reason, first_seen_at, last_tried_at, tries, next_try_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			h.ProjectID, h.Environment, h.From.Time(), h.Until.Time(), h.Reason, h.FirstSeenAt.Time(), h.LastTriedAt.Time(), h.Tries, h.NextTryAt.Time())
 	}
 }
 

@@ -52,6 +52,11 @@ func (d *Database) State(ctx context.Context, feeds []load.Feed) (map[load.Feed]
 		}, projects)
 	}
 	if err == nil {
+		err = selectAll(ctx, d.pool, &warehouse.SyncHoles, ofThese+"ORDER BY hole_from", func(r *warehouse.Hole) {
+			put(r.ProjectID, r.Environment, func(s *load.FeedState) { s.Holes = append(s.Holes, *r) })
+		}, projects)
+	}
+	if err == nil {
 		err = selectAll(ctx, d.pool, &warehouse.OpenConversations, ofThese+"ORDER BY started_at, conversation_id", func(r *warehouse.OpenConversation) {
 			put(r.ProjectID, r.Environment, func(s *load.FeedState) {
 				s.Open = append(s.Open, load.OpenConversation{ID: r.ConversationID, StartedAt: r.StartedAt})
