@@ -170,6 +170,11 @@ func samplePage(ctx context.Context, client *polyai.Client, cfg *config.Config, 
 		if errors.Is(err, io.EOF) {
 			break
 		}
+		if broken := (*polyai.BrokenError)(nil); errors.As(err, &broken) {
+			s.conversations++
+			s.unreadable++
+			continue
+		}
 		if err != nil {
 			return s, err
 		}

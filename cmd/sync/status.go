@@ -50,6 +50,7 @@ type feedStatus struct {
 	Hidden        int64         `json:"hidden_transcripts"`
 	Missing       int64         `json:"missing_at_source"`
 	Rejects       int64         `json:"rejects"`
+	Holes         []holeStatus  `json:"holes"` // seconds that the source cannot answer for
 	Drift         []driftStatus `json:"drift"`
 	Lateness      []lateStatus  `json:"lateness"`
 	// Lookback is how far back it takes to see 99 of 100 arrivals and changes;
@@ -61,6 +62,15 @@ type feedStatus struct {
 type gap struct {
 	From  time.Time `json:"from"`
 	Until time.Time `json:"until"`
+}
+
+type holeStatus struct {
+	From    time.Time `json:"from"`
+	Until   time.Time `json:"until"`
+	Reason  string    `json:"reason"`
+	Found   time.Time `json:"first_seen_at"`
+	Tries   int64     `json:"tries"`
+	NextTry time.Time `json:"next_try_at"`
 }
 
 type driftStatus struct {
@@ -156,10 +166,13 @@ func newFeedStatus(f load.Feed, start extract.Second, state load.FeedState, summ
 	s := feedStatus{
 		ProjectID: f.ProjectID, Environment: f.Environment, Watermark: moment(state.Watermark), Gaps: []gap{},
 		Conversations: summary.Conversations, Newest: moment(summary.Newest), Open: len(state.Open),
-		Hidden: summary.Hidden, Missing: summary.Missing, Rejects: summary.Rejects, Drift: []driftStatus{}, Lateness: []lateStatus{},
+		Hidden: summary.Hidden, Missing: summary.Missing, Rejects: summary.Rejects, Holes: []holeStatus{}, Drift: []driftStatus{}, Lateness: []lateStatus{},
 	}
 	at := start.Time()
-	for _, c := range state.Coverage {
+	for _, h := range state.Holes {
+		s.Holes = append(s.Holes, holeStatus{h.From.Time(), h.Until.Time(), h.Reason, h.FirstSeenAt.Time(), h.Tries, h.NextTryAt.Time()})
+	}
+	for _, c := range state.Accounted() {
 		if from := c.From.Time(); from.After(at) {
 			s.Gaps = append(s.Gaps, gap{at, from})
 		}
@@ -211,6 +224,10 @@ func (r *statusReport) print(w io.Writer) error {
 			fmt.Fprintf(w, "  missing           %d no longer listed by the source\n", f.Missing)
 		}
 		fmt.Fprintf(w, "  rejects           %d\n", f.Rejects)
+		for _, h := range f.Holes {
+			fmt.Fprintf(w, "  hole              %s, tried %d times, next after %s: %s\n",
+				h.From.Format(time.RFC3339), h.Tries, h.NextTry.Format(time.RFC3339), h.Reason)
+		}
 		f.printLateness(w)
 		if len(f.Drift) > 0 {
 			fmt.Fprintf(w, "  drift\n")

@@ -188,6 +188,11 @@ func verifyPass(ctx context.Context, run *pipeline.Options, span extract.Span) (
 			v.faults = append(v.faults, faults)
 		}
 		f.Rules.OpenSince = warehouse.TimestampOf(time.Now().Add(-run.OpenAgeLimit))
+		if f.Reader != nil { // nil: it is refused
+			reader := *f.Reader
+			reader.Isolation = extract.NewIsolation(pipeline.HoleSpans(states[f.Feed].Holes))
+			f.Reader = &reader
+		}
 		result, err := verify.Feed(ctx, f, run.Destination, states[f.Feed].Coverage, beside(feeds, f.Feed), span)
 		switch {
 		case ctx.Err() != nil:

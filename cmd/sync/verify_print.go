@@ -41,6 +41,7 @@ type verifiedFeed struct {
 	Elsewhere   int64             `json:"elsewhere"`
 	Erased      int64             `json:"erased"`
 	IDTwice     []verifiedTwice   `json:"id_twice"`
+	Holes       []gap             `json:"holes"` // that the source cannot answer for: not verified
 	Findings    []verifiedFinding `json:"findings"`
 	Error       string            `json:"error,omitempty"` // why it could not be verified
 }
@@ -89,7 +90,7 @@ func newVerified(span extract.Span, first, second *verification) *verified {
 	}
 	for _, f := range first.failed {
 		out.Projects = append(out.Projects, verifiedFeed{
-			ProjectID: f.ProjectID, Environment: f.Environment, IDTwice: []verifiedTwice{}, Findings: []verifiedFinding{}, Error: f.err.Error(),
+			ProjectID: f.ProjectID, Environment: f.Environment, Holes: []gap{}, IDTwice: []verifiedTwice{}, Findings: []verifiedFinding{}, Error: f.err.Error(),
 		})
 	}
 	for _, f := range first.faults {
@@ -109,7 +110,10 @@ func newVerifiedFeed(r *verify.Result) verifiedFeed {
 	feed := verifiedFeed{
 		ProjectID: r.Feed.ProjectID, Environment: r.Feed.Environment, Listed: r.Listed, Stored: r.Stored, Turns: r.Turns, Same: r.Same,
 		Older: r.Older, Open: r.Open, Missing: r.Missing, Unreadable: r.Unreadable, Newer: r.Newer, Elsewhere: r.Elsewhere,
-		Erased: r.Erased, IDTwice: []verifiedTwice{}, Findings: []verifiedFinding{},
+		Erased: r.Erased, Holes: []gap{}, IDTwice: []verifiedTwice{}, Findings: []verifiedFinding{},
+	}
+	for _, h := range r.Holes {
+		feed.Holes = append(feed.Holes, gap{h.From.Time(), h.Until.Time()})
 	}
 	for _, f := range r.Twice {
 		feed.IDTwice = append(feed.IDTwice, verifiedTwice{f.ID, f.StartedAt.Time(), f.Listed.Time()})
@@ -174,6 +178,9 @@ func (p *verifiedFeed) print(w io.Writer, span extract.Span) {
 		if also.n > 0 {
 			fmt.Fprintf(w, "  %d %s\n", also.n, also.what)
 		}
+	}
+	for _, h := range p.Holes {
+		fmt.Fprintf(w, "  %s is not verified: the source cannot answer for it (see the table sync_holes)\n", h.From.Format(time.RFC3339))
 	}
 	p.printTwice(w)
 	if len(p.Findings) == 0 {

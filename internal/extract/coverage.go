@@ -59,16 +59,31 @@ func Believable(coverage []Covered, now Second) []Covered {
 func InFuture(stored, now Second) bool { return stored > now+clockSlack }
 
 // Watermark is the end of the coverage without a gap from start on; ok is
-// false when start itself is not covered.
-func Watermark(coverage []Covered, start Second) (end Second, ok bool) {
+// false when start itself is not covered. Holes are no gaps: a source that
+// cannot answer for one second must not hold up all that follows.
+func Watermark(coverage []Covered, holes []Span, start Second) (end Second, ok bool) {
 	end = start
-	for _, c := range coverage {
-		if c.From > end {
+	for _, s := range union(append(spansOf(coverage), holes...)) {
+		if s.From > end {
 			break
 		}
-		end = max(end, c.Until)
+		end = max(end, s.Until)
 	}
-	return end, end > start
+	begun := func(c Covered) bool { return c.From < end && c.Until > start }
+	return end, end > start && slices.ContainsFunc(coverage, begun)
+}
+
+// outside is the coverage without what lies in the spans.
+func outside(coverage []Covered, spans []Span) (left []Covered) {
+	if len(spans) == 0 {
+		return coverage
+	}
+	for _, c := range coverage {
+		for _, rest := range subtract(c.Span, spans) {
+			left = append(left, Covered{rest, c.ReadAt, c.Shape})
+		}
+	}
+	return left
 }
 
 // spansOf is the coverage without its reading times.

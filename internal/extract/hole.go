@@ -21,7 +21,7 @@ type Isolation struct {
 
 	mu     sync.Mutex
 	holes  []Span // known and found
-	found  []Hole // and not taken yet
+	found  []Hole // and not stored yet
 	fresh  int    // found by this run
 	asked  int
 	off    bool
@@ -43,13 +43,18 @@ func (i *Isolation) Holes() []Span {
 	return slices.Clone(i.holes)
 }
 
-// TakeFound returns the holes that were found since the last call.
-func (i *Isolation) TakeFound() []Hole {
+// Found are the holes that were found and are not stored yet.
+func (i *Isolation) Found() []Hole {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	found := i.found
-	i.found = nil
-	return found
+	return slices.Clone(i.found)
+}
+
+// Stored notes that holes which were found are stored.
+func (i *Isolation) Stored(holes []Span) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.found = slices.DeleteFunc(i.found, func(h Hole) bool { return slices.Contains(holes, Span{h.At, h.At + 1}) })
 }
 
 // add records a hole; false: there are too many.
@@ -199,7 +204,7 @@ func (r *Reader) ReadHole(ctx context.Context, hole Span, emit Emit) (still, err
 	one := *r
 	one.slice = &pageCount{}
 	one.givesUp = func(_ int, err error) bool { return isIsolatable(err) }
-	err = one.readSlice(ctx, &walk{Reader: &one, span: hole, ask: hole, tight: true, patience: unhurried, emit: emit})
+	err = one.readSlice(ctx, &walk{Reader: &one, span: hole, ask: hole, patience: unhurried, emit: emit})
 	if err != nil && ofThisRequest(err) && ctx.Err() == nil {
 		return err, nil
 	}

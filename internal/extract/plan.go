@@ -19,6 +19,7 @@ type Need struct {
 	Lookback []Tier
 	Open     []Second // starts of the conversations on the worklist
 	Shape    string   // of today's rules
+	Holes    []Span   // what the source cannot answer: it is in no plan
 }
 
 // Plan is what a run reads of one feed.
@@ -47,6 +48,7 @@ const (
 // Decide plans a run.
 func Decide(n Need) Plan {
 	history := Span{n.Start, n.Now}
+	n.Coverage = outside(n.Coverage, n.Holes) // what is not read again does not become due
 	due := subtract(history, spansOf(n.Coverage))
 	for _, tier := range n.Lookback {
 		window := n.lookback(tier).Intersect(history)
@@ -57,7 +59,15 @@ func Decide(n Need) Plan {
 	plan := Plan{Spans: union(due)}
 	plan.Worklist = worklist(&n, plan.Spans)
 	plan.Older = older(n, plan.Spans)
-	return plan
+	return plan.Without(n.Holes)
+}
+
+// Without is the plan without what lies in the holes.
+func (p Plan) Without(holes []Span) Plan {
+	if len(holes) == 0 {
+		return p
+	}
+	return Plan{Without(p.Spans, holes), Without(p.Worklist, holes), Without(p.Older, holes)}
 }
 
 // sure is the earlier clock.
@@ -93,7 +103,7 @@ func DecideNarrow(n Need, narrow Narrow) Plan {
 		plan.Worklist = append(plan.Worklist, Span{at - around, at + around + 1}.Intersect(history))
 	}
 	plan.Worklist = Together(Without(plan.Worklist, plan.Spans))
-	return plan
+	return plan.Without(n.Holes)
 }
 
 // older is the newest of what was read by older rules, and is not read anyway.

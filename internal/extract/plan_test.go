@@ -211,7 +211,7 @@ func TestWatermarkStopsAtTheFirstGap(t *testing.T) {
 		start, want Second
 		ok          bool
 	}{{0, 20, true}, {5, 20, true}, {20, 20, false}, {21, 30, true}, {-1, -1, false}} {
-		if got, ok := Watermark(coverage, c.start); got != c.want || ok != c.ok {
+		if got, ok := Watermark(coverage, nil, c.start); got != c.want || ok != c.ok {
 			t.Errorf("from %d: %d, %v; want %d, %v", c.start, got, ok, c.want, c.ok)
 		}
 	}

@@ -43,14 +43,14 @@ func ranges(coverage []extract.Covered) []load.Range {
 	return out
 }
 
-// watermark is the end of a coverage without a gap, and never before what is
-// stored, unless that lies in the future; 0: none.
-func (f *feedRun) watermark(coverage []extract.Covered) warehouse.Timestamp {
+// watermark is the end of a coverage without a gap but for holes, and never
+// before what is stored, unless that lies in the future; 0: none.
+func (f *feedRun) watermark(coverage []extract.Covered, holes []warehouse.Hole) warehouse.Timestamp {
 	stored := f.state.Watermark
 	if f.rewind {
 		stored = 0
 	}
-	if end, ok := extract.Watermark(coverage, f.Start); ok {
+	if end, ok := extract.Watermark(coverage, HoleSpans(holes), f.Start); ok {
 		return max(timestamp(end), stored)
 	}
 	return stored

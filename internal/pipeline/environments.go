@@ -136,7 +136,7 @@ func (f *feedRun) takeOver(ctx context.Context, moved map[string]load.Place, spa
 	}
 	st := f.newStretch(extract.Span{})
 	st.moved = moved
-	if err := f.readStretch(ctx, st, extract.Together(spans), nil); err != nil {
+	if err := f.readStretch(ctx, st, extract.Without(extract.Together(spans), f.holeSpans()), nil); err != nil {
 		f.abandon(ctx, st)
 		return err
 	}

@@ -37,6 +37,7 @@ type fake struct {
 	hiddenDays      []warehouse.Timestamp
 	revealed        load.Revealed // told by the next Publish
 	rejects         []warehouse.Reject
+	holes           []warehouse.Hole
 	owner           load.Owner
 	batches         []*load.Batch
 	stretches       []*load.Stretch
@@ -67,7 +68,7 @@ func (f *fake) Projects(context.Context) ([]warehouse.Project, error) {
 func (f *fake) State(_ context.Context, feeds []load.Feed) (map[load.Feed]load.FeedState, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	state := load.FeedState{Coverage: f.coverage, Watermark: f.watermark, WatermarkAt: f.watermarkAt}
+	state := load.FeedState{Coverage: f.coverage, Watermark: f.watermark, WatermarkAt: f.watermarkAt, Holes: f.holes}
 	for id, lifecycle := range f.conversations {
 		if lifecycle == warehouse.LifecycleOpen {
 			state.Open = append(state.Open, load.OpenConversation{ID: id, StartedAt: f.starts[id]})
@@ -211,10 +212,20 @@ func (w *fakeWriter) Publish(_ context.Context, s *load.Stretch) (load.Counts, e
 	for _, k := range s.Missing {
 		w.missing[k.ID] = true
 	}
+	if s.Holes != nil {
+		w.holes = s.Holes
+	}
+	newRejects := int64(0)
+	for _, r := range s.Rejects {
+		if !slices.ContainsFunc(w.rejects, func(known warehouse.Reject) bool { return known.RejectID == r.RejectID }) {
+			w.rejects = append(w.rejects, r)
+			newRejects++
+		}
+	}
 	revealed := w.revealed
 	w.revealed = load.Revealed{}
 	return load.Counts{
-		Inserted: int64(w.staged[s.ID]), NewRejects: int64(len(s.Rejects)), Missing: int64(len(s.Missing)), Revealed: revealed,
+		Inserted: int64(w.staged[s.ID]), NewRejects: newRejects, Missing: int64(len(s.Missing)), Revealed: revealed,
 	}, nil
 }
 

@@ -37,16 +37,22 @@ type feedRun struct {
 	revealed load.Revealed  // conversations that show again what was hidden
 	shows    bool           // some transcript or metrics were shown to this run
 
+	holes    []warehouse.Hole // as stored
+	newHoles []warehouse.Hole // found by this run
+
 	mu     sync.Mutex           // several stretches are read at once
 	seen   extract.Shown        // of what was read last
 	failed []*extract.SpanError // parts that could not be read
+	// rejected are the ids of the feed's rejects that are no JSON, once they were
+	// asked for.
+	rejected map[string]bool
 }
 
 // account puts the end of the feed's part into the report; err is how it was
 // read. The error that it returns ends the run; what fails the feed alone goes to
 // the report.
 func (f *feedRun) account(ctx context.Context, err error) error {
-	if missing := errors.Join(f.incomplete(), f.doubt()); err == nil && missing != nil {
+	if missing := errors.Join(f.incomplete(), f.errHoles(), f.doubt()); err == nil && missing != nil {
 		if len(f.failed) > 0 { // its reader has logged why, of each part
 			f.Log.Warn("a project was not read whole; the next run reads the rest", "parts", len(f.failed))
 		}
@@ -126,10 +132,16 @@ func (f *feedRun) read(ctx context.Context) error {
 	if err := f.readWorklist(ctx, plan.Worklist); err != nil {
 		return err
 	}
+	if err := f.retryHoles(ctx); err != nil {
+		return err
+	}
 	if err := f.readRevealed(ctx); err != nil {
 		return err
 	}
-	return f.readSpans(ctx, plan.Older)
+	if err := f.readSpans(ctx, plan.Older); err != nil {
+		return err
+	}
+	return f.publishHoles(ctx)
 }
 
 // open reads the newest span that our own clock gives, learns the source's time
@@ -139,6 +151,7 @@ func (f *feedRun) open(ctx context.Context) (plan extract.Plan, err error) {
 	f.now = extract.SecondOf(local)
 	f.sure = f.now
 	ask := extract.Widen(newest(f.plan().Spans), f.now, f.Start)
+	ask = newest(extract.Without([]extract.Span{ask}, f.holeSpans()))
 	var st *stretch
 	shown, err := f.Reader.Open(ctx, ask, local, func(now time.Time) extract.Emit {
 		f.setClocks(now)
@@ -174,16 +187,16 @@ func newest(spans []extract.Span) (last extract.Span) {
 
 func (f *feedRun) plan() extract.Plan {
 	if f.Repairs != nil {
-		return extract.Plan{Worklist: extract.Together(f.Repairs[f.Feed.Feed].Spans)}
+		return extract.Plan{Worklist: extract.Together(f.Repairs[f.Feed.Feed].Spans)}.Without(f.holeSpans())
 	}
 	if !f.Backfill.Empty() {
 		asked := extract.Span{From: f.Backfill.From, Until: min(f.Backfill.Until, f.now)}
 		if asked.Empty() {
 			return extract.Plan{}
 		}
-		return extract.Plan{Spans: []extract.Span{asked}}
+		return extract.Plan{Spans: []extract.Span{asked}}.Without(f.holeSpans())
 	}
-	need := extract.Need{Start: f.Start, Now: f.now, Sure: f.sure, Coverage: f.coverage, Lookback: f.Lookback, Shape: transform.Shape}
+	need := extract.Need{Start: f.Start, Now: f.now, Sure: f.sure, Coverage: f.coverage, Lookback: f.Lookback, Shape: transform.Shape, Holes: f.holeSpans()}
 	for _, o := range f.state.Open {
 		need.Open = append(need.Open, extract.SecondOf(o.StartedAt.Time()))
 	}
@@ -260,12 +273,16 @@ func (f *feedRun) commit(ctx context.Context, st *stretch) error {
 		Rejects: slices.Collect(maps.Values(st.rejects)), Drift: slices.Collect(maps.Values(st.drift)), HiddenRead: st.hiddenRead,
 		OtherID: f.identity.learned(),
 	}
+	holes, found, changed := f.holesWith(st)
+	if changed {
+		out.Holes = append([]warehouse.Hole{}, holes...)
+	}
 	coverage := f.coverage // which a publication that fails leaves as it is: others are on their way
 	if f.Backfill.Empty() && !st.span.Empty() && len(st.whole) > 0 {
 		for _, whole := range st.whole {
 			coverage = f.cover(coverage, whole)
 		}
-		out.Coverage, out.Watermark, out.CorrectWatermark = ranges(coverage), f.watermark(coverage), f.rewind
+		out.Coverage, out.Watermark, out.CorrectWatermark = ranges(coverage), f.watermark(coverage, holes), f.rewind
 	}
 	counts, err := f.writer.Publish(ctx, out)
 	if earlier := (*load.EarlierStartsError)(nil); errors.As(err, &earlier) {
@@ -275,6 +292,7 @@ func (f *feedRun) commit(ctx context.Context, st *stretch) error {
 		return &destinationError{err}
 	}
 	f.coverage = coverage
+	f.storedHoles(holes, found)
 	f.report.add(counts, st)
 	f.noteLater(counts.OtherStarts)
 	f.wereRead = append(f.wereRead, st.whole...)

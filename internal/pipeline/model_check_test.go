@@ -26,6 +26,7 @@ func (w *world) check(o *outcome) {
 	w.checkKept(o)
 	for _, f := range w.feeds() {
 		w.checkRanges(o, f, after)
+		w.checkHoles(after.feeds[f])
 		w.checkWatermark(o, f, after)
 		w.checkCovered(f, after)
 	}
@@ -137,7 +138,9 @@ func spans(coverage []extract.Covered) (spans []extract.Span) {
 // checkWatermark: it is the end of the coverage without a gap, and never moves back.
 func (w *world) checkWatermark(o *outcome, f load.Feed, after standing) {
 	end := w.start
-	for _, c := range after.feeds[f].coverage {
+	ranges := append(spans(after.feeds[f].coverage), HoleSpans(after.feeds[f].holes)...)
+	slices.SortFunc(ranges, compareSpans)
+	for _, c := range ranges {
 		if c.From <= end {
 			end = max(end, c.Until)
 		}
@@ -166,7 +169,7 @@ func (w *world) checkCovered(f load.Feed, after standing) {
 			}
 			v := c.as(covered.ReadAt)
 			inside := v.env == f.Environment && covered.From <= v.second() && v.second() < covered.Until
-			if inside && !w.isStored(c, v) {
+			if inside && !w.isLost(c, v) && !w.isStored(c, v) {
 				w.fail("%s is not stored as it was when %s was read, at %s", c.id, covered.Span, covered.ReadAt.Time())
 			}
 		}
@@ -233,7 +236,7 @@ func (w *world) checkSucceeded(o *outcome) {
 	if o.err != nil {
 		w.fail("the run failed: %v", o.err)
 	}
-	if o.report.Status == warehouse.RunSucceeded {
+	if o.report.Status == warehouse.RunSucceeded || len(w.visible(isPoisoned)) > 0 {
 		return
 	}
 	if text := fmt.Sprint(o.report.Errors); !strings.Contains(text, "no longer lists conversations that are stored") {
@@ -255,7 +258,7 @@ func (w *world) checkReread(o *outcome, f load.Feed, after standing) {
 	for _, open := range o.before.feeds[f].open {
 		for _, c := range w.withID(open.ID) {
 			v := c.as(o.began)
-			if v != nil && v.start == open.StartedAt && v.env == f.Environment && c.stays(o.began, w.source.clock) && w.wins(c, o.began) && !w.isStored(c, v) {
+			if v != nil && !w.isLost(c, v) && v.start == open.StartedAt && v.env == f.Environment && c.stays(o.began, w.source.clock) && w.wins(c, o.began) && !w.isStored(c, v) {
 				w.fail("%s was on the worklist, and was not read again", open.ID)
 			}
 		}
@@ -271,7 +274,7 @@ func (w *world) checkReread(o *outcome, f load.Feed, after standing) {
 		c := &r.Conversation
 		young := c.StartedAt >= warehouse.TimestampOf(state.now().Time().Add(-w.openAge))
 		listed := slices.ContainsFunc(state.open, func(l load.OpenConversation) bool { return l.ID == id && l.StartedAt == c.StartedAt })
-		if want := c.InProgress.V && young && !c.MissingSince.Valid; want != listed && w.source.answered[id] && w.inPlace(r) {
+		if want := c.InProgress.V && young && !c.MissingSince.Valid; want != listed && w.source.answered[id] && w.inPlace(r) && !w.isLost(w.at(r), w.at(r).as(w.source.clock)) {
 			w.fail("%s on the worklist: %t", id, listed)
 		}
 	}
@@ -291,7 +294,7 @@ func (w *world) checkShownAgain(o *outcome, f load.Feed) {
 	}
 	for id, r := range w.store.rows {
 		v := w.at(r).as(o.began)
-		if isOf(f, r) && isHidden(r) && w.inPlace(r) && v.start == r.Conversation.StartedAt && v.turns > 0 && v.numTurns > 0 {
+		if isOf(f, r) && isHidden(r) && !w.isLost(w.at(r), v) && w.inPlace(r) && v.start == r.Conversation.StartedAt && v.turns > 0 && v.numTurns > 0 {
 			w.fail("%s is hidden still, though transcripts are shown again", id)
 		}
 	}
@@ -303,7 +306,7 @@ func (w *world) checkWhole(o *outcome, f load.Feed, after standing) {
 	if b := o.backfill; !b.Empty() {
 		for _, c := range w.source.conversations {
 			v := c.as(o.began)
-			if c.stays(o.began, w.source.clock) && v.env == f.Environment && !w.isAstray(c) && w.wins(c, o.began) && b.From <= v.second() && v.second() < min(b.Until, o.began) && !w.isStored(c, v) {
+			if !w.isLost(c, v) && c.stays(o.began, w.source.clock) && v.env == f.Environment && !w.isAstray(c) && w.wins(c, o.began) && b.From <= v.second() && v.second() < min(b.Until, o.began) && !w.isStored(c, v) {
 				w.fail("%s lies in the backfill, and is not stored", c.id)
 			}
 		}
@@ -320,17 +323,17 @@ func (w *world) checkWhole(o *outcome, f load.Feed, after standing) {
 	for _, c := range w.source.conversations { // beyond what the earlier clock lets count as read
 		v := c.as(o.began)
 		late := v != nil && v.env == f.Environment && now <= v.second() && v.second() < o.began+max(w.clocks.source, w.clocks.local)
-		if late && c.stays(o.began, w.source.clock) && !w.isAstray(c) && w.wins(c, o.began) && !w.isStored(c, v) {
+		if late && !w.isLost(c, v) && c.stays(o.began, w.source.clock) && !w.isAstray(c) && w.wins(c, o.began) && !w.isStored(c, v) {
 			w.fail("%s started before the later clock, and is not stored", c.id)
 		}
 	}
-	if gaps := extract.Without([]extract.Span{{From: w.start, Until: now}}, spans(state.coverage)); len(gaps) > 0 {
+	if gaps := extract.Without([]extract.Span{{From: w.start, Until: now}}, append(spans(state.coverage), HoleSpans(state.holes)...)); len(gaps) > 0 {
 		w.fail("a run succeeded and left gaps: %v", gaps)
 	}
 	for _, tier := range o.lookback {
 		from := now - extract.Second(tier.Depth.Seconds())
 		for _, c := range state.coverage {
-			if c.Until > max(from, w.start) && c.ReadAt < least && c.ReadAt <= least-extract.Second(tier.Every.Seconds()) {
+			if len(extract.Without([]extract.Span{c.Span}, HoleSpans(state.holes))) > 0 && c.Until > max(from, w.start) && c.ReadAt < least && c.ReadAt <= least-extract.Second(tier.Every.Seconds()) {
 				w.fail("%s is due by %v, and was last read at %s", c.Span, tier, c.ReadAt.Time())
 			}
 		}
@@ -342,6 +345,9 @@ func (w *world) checkWhole(o *outcome, f load.Feed, after standing) {
 // stands.
 func (w *world) checkConverged() {
 	for _, f := range w.feeds() {
+		if left := w.store.of(f).holes; len(left) > 0 {
+			w.fail("holes are left: %+v", left)
+		}
 		for _, c := range covered(w.store.of(f).coverage) {
 			if c.Shape != transform.Shape && c.Until > w.start {
 				w.fail("something was never read by the newer rules")

@@ -28,6 +28,7 @@ type version struct {
 	listed   bool
 	turns    int // shown, unless transcripts are hidden
 	numTurns int // as counted by the source
+	poison   poison
 }
 
 // second is the second that the conversation starts in.
@@ -106,6 +107,9 @@ func (c *told) wasListed(from, until extract.Second) bool {
 
 // json is a version as the source answers it.
 func (c *told) json(v *version, hideTurns, hideMetrics bool) []byte {
+	if text, ok := v.poison.text(c.id); ok {
+		return []byte(text)
+	}
 	b := fmt.Appendf(nil, `{"id":%q,"started_at":%q,"in_progress":%t,"num_turns":%d,"note":"content %d","turns":[`,
 		c.id, v.start.Time().Format("2006-01-02T15:04:05.000000Z"), v.open, v.numTurns, v.content)
 	for i := 0; i < v.turns && !hideTurns; i++ {

@@ -48,6 +48,8 @@ type storedFeed struct {
 	watermarkAt warehouse.Timestamp
 	shown       bool          // again, and the hidden days are to be read
 	revealed    load.Revealed // of this run
+	holes       []warehouse.Hole
+	rejects     map[string]warehouse.Reject // by id; replaced, never changed
 }
 
 // of is what is stored of a feed.
@@ -249,6 +251,19 @@ func (s *store) Publish(_ context.Context, st *load.Stretch) (load.Counts, error
 			s.twice += d.Count
 		}
 	}
+	if st.Holes != nil {
+		feed.holes = slices.Clone(st.Holes)
+	}
+	feed.rejects = maps.Clone(feed.rejects)
+	for _, r := range st.Rejects {
+		if _, known := feed.rejects[r.RejectID]; !known {
+			counts.NewRejects++
+		}
+		if feed.rejects == nil {
+			feed.rejects = map[string]warehouse.Reject{}
+		}
+		feed.rejects[r.RejectID] = r
+	}
 	for _, k := range st.Missing {
 		s.vanish(k, st, &counts)
 	}
@@ -303,7 +318,7 @@ func (s *store) State(_ context.Context, feeds []load.Feed) (map[load.Feed]load.
 	states := map[load.Feed]load.FeedState{}
 	for _, f := range feeds {
 		feed := s.of(f)
-		state := load.FeedState{Coverage: slices.Clone(feed.coverage), Watermark: feed.watermark, WatermarkAt: feed.watermarkAt, Revealed: feed.shown}
+		state := load.FeedState{Coverage: slices.Clone(feed.coverage), Watermark: feed.watermark, WatermarkAt: feed.watermarkAt, Revealed: feed.shown, Holes: slices.Clone(feed.holes)}
 		for _, r := range s.sorted() {
 			if c := &r.Conversation; isOf(f, r) && r.IsOpen() && !c.MissingSince.Valid {
 				state.Open = append(state.Open, load.OpenConversation{ID: c.ConversationID, StartedAt: c.StartedAt})
@@ -366,6 +381,17 @@ func (s *store) Prepare(context.Context) error                         { return 
 func (s *store) Close() error                                          { return nil }
 func (s *store) Projects(context.Context) ([]warehouse.Project, error) { return nil, nil }
 
+func (s *store) Rejects(_ context.Context, f load.Feed, yield func(*warehouse.Reject) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.of(f).rejects {
+		if err := yield(&r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // The rest of the contract is not for runs.
 
 func (s *store) Summary(context.Context, []load.Feed) (map[load.Feed]load.FeedSummary, error) {
@@ -384,7 +410,4 @@ func (s *store) Audit(context.Context, string, warehouse.Timestamp, warehouse.Ti
 func (s *store) Erased(context.Context, string, []string) ([]string, error) { return nil, errScripted }
 func (s *store) Mend(context.Context, *load.Mending) (load.Counts, error) {
 	return load.Counts{}, errScripted
-}
-func (s *store) Rejects(context.Context, load.Feed, func(*warehouse.Reject) error) error {
-	return errScripted
 }

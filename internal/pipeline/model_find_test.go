@@ -60,5 +60,5 @@ func (w *world) isAstray(c *told) bool {
 func (w *world) atEdge(r *warehouse.Rows) bool {
 	at := extract.SecondOf(r.Conversation.StartedAt.Time())
 	now := w.standing().feeds[load.Feed{ProjectID: r.Conversation.ProjectID, Environment: r.Conversation.Environment}].now()
-	return at <= w.start || at >= now-1 || at%aDay == 0 || at%aDay == aDay-1
+	return at <= w.start || at >= now-1 || at%aDay == 0 || at%aDay == aDay-1 || w.wasPoisonedNear(at) // where a range ends
 }

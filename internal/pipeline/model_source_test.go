@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -157,12 +158,17 @@ func (s *scripted) answer(h http.Header, r *http.Request) (status int, body []by
 	if kind == faultRepeated && cursor != "" {
 		next = cursor
 	}
+	if slices.ContainsFunc(page, func(c *told) bool { return c.as(s.clock).poison == poisonRefused }) {
+		return http.StatusInternalServerError, []byte(`{"message":"made-up trouble"}`)
+	}
 	body = s.body(page, next)
 	switch kind {
 	case faultCut:
 		return brokenIn, body
 	case faultMalformed:
-		body[len(body)/2] = '\x01'
+		// A bracket: damage within a string, the same twice, would be a conversation
+		// that the source answers so.
+		body[bytes.LastIndexByte(body[:len(body)/2+1], '{')] = '\x01'
 		return http.StatusOK, body
 	}
 	for _, c := range page {
@@ -189,7 +195,7 @@ func (s *scripted) body(page []*told, next string) []byte {
 // the place of the last one before it.
 func (s *scripted) page(r *http.Request) (page []*told, next string) {
 	q := r.URL.Query()
-	from, until := warehouse.TimestampOf(asked(r).From.Time()), warehouse.TimestampOf(asked(r).Until.Time())
+	from, until := ends(r)
 	limit, _ := strconv.Atoi(q.Get("limit"))
 	if s.habits.lowered {
 		limit = min(limit, 2)
@@ -209,7 +215,8 @@ func (s *scripted) page(r *http.Request) (page []*told, next string) {
 	}
 	place := func(c *told) string { return fmt.Sprintf("%020d %s", c.as(s.clock).start, c.id) }
 	slices.SortFunc(found, func(a, b *told) int { return strings.Compare(place(b), place(a)) })
-	first := 0
+	first, _ := strconv.Atoi(q.Get("offset"))
+	first = min(first, len(found))
 	if cursor := q.Get("cursor"); cursor != "" {
 		for first < len(found) && place(found[first]) >= cursor {
 			first++
@@ -233,14 +240,20 @@ func (s *scripted) page(r *http.Request) (page []*told, next string) {
 	return page, next
 }
 
-// asked is what a request asks for.
+// asked is what a request asks for, in whole seconds.
 func asked(r *http.Request) extract.Span {
-	second := func(name string) extract.Second {
-		at, err := time.Parse(time.RFC3339, r.URL.Query().Get(name))
+	from, until := ends(r)
+	return extract.Span{From: extract.SecondOf(from.Time()), Until: extract.SecondOf(until.Time())}
+}
+
+// ends are the ends of a request.
+func ends(r *http.Request) (from, until warehouse.Timestamp) {
+	moment := func(name string) warehouse.Timestamp {
+		at, err := time.Parse(time.RFC3339Nano, r.URL.Query().Get(name))
 		if err != nil || at.Year() < 1 {
 			panic(fmt.Sprintf("the source was asked for %s, which has no %s", r.URL, name))
 		}
-		return extract.SecondOf(at)
+		return warehouse.TimestampOf(at)
 	}
-	return extract.Span{From: second("start_time"), Until: second("end_time")}
+	return moment("start_time"), moment("end_time")
 }

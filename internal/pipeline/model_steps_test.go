@@ -68,6 +68,8 @@ func (w *world) steps() map[string]func(*rapid.T) {
 			w.plan(start, drawWhile(t, "length")+1)
 		},
 		"confirm":      func(*rapid.T) { w.confirm() },
+		"poison":       w.onOne(isListed, w.drawPoison),
+		"cure":         w.onOne(isPoisoned, func(_ *rapid.T, c *told) { w.poison(c, "") }),
 		"renew rules":  func(*rapid.T) { w.renewRules() },
 		"run":          func(t *rapid.T) { w.run(attempt{trouble: trouble{tick: drawTick(t)}}) },
 		"run twice":    func(*rapid.T) { w.checkQuiet(w.run(attempt{})) },

@@ -282,6 +282,7 @@ type standing struct {
 // feedStanding is what it held of a feed.
 type feedStanding struct {
 	coverage  []extract.Covered
+	holes     []warehouse.Hole
 	watermark extract.Second
 	open      []load.OpenConversation
 	revealed  bool
@@ -302,7 +303,7 @@ func (w *world) standing() standing {
 	}
 	s := standing{rows: map[string]*warehouse.Rows{}, feeds: map[load.Feed]feedStanding{}}
 	for f, state := range states {
-		feed := feedStanding{coverage: covered(state.Coverage), open: state.Open, revealed: state.Revealed}
+		feed := feedStanding{coverage: covered(state.Coverage), open: state.Open, holes: state.Holes, revealed: state.Revealed}
 		if at := state.Watermark; at != 0 {
 			feed.watermark = extract.SecondOf(at.Time())
 		}
@@ -336,12 +337,18 @@ func (w *world) run(a attempt) *outcome {
 func (w *world) settle() {
 	w.hide(false, false)
 	w.clocks = clocks{}
+	for _, c := range w.visible(isPoisoned) {
+		w.poison(c, "")
+	}
 	w.inEveryDay()
 	w.source.clock += 8 * aDay // all that is to come has come
 	w.inEveryDay()
 	everything := []extract.Tier{{Depth: 1000 * 24 * time.Hour}}
 	w.run(attempt{lookback: everything})
 	w.confirm()
+	for range mostPoisoned {
+		w.run(attempt{lookback: everything}) // asks for some of the holes that are left
+	}
 	o := w.run(attempt{lookback: everything})
 	w.checkConverged()
 	w.checkQuiet(o)

@@ -124,7 +124,12 @@ type replaying struct {
 // try reads a reject.
 func (p *replaying) try(ctx context.Context, r *warehouse.Reject) error {
 	p.st.read++
-	rows, drift, err := rowsOf(polyai.Value(r.Payload), &p.Rules)
+	value := polyai.Value(r.Payload)
+	if !polyai.IsSound(value) {
+		p.st.rejected++
+		return nil
+	}
+	rows, drift, err := rowsOf(value, &p.Rules)
 	if err != nil {
 		p.st.rejected++
 		return nil //nolint:nilerr // it stays a reject

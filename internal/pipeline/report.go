@@ -79,6 +79,7 @@ type Project struct {
 	Environment string     `json:"environment"`
 	Watermark   *time.Time `json:"watermark"` // null: nothing is covered yet
 	Open        int        `json:"open"`      // conversations on the worklist
+	Holes       int        `json:"holes"`     // seconds that the source cannot answer for
 }
 
 func newReport(o *Options, kind string) *Report {

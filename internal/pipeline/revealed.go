@@ -55,7 +55,7 @@ func (f *feedRun) readHidden(ctx context.Context, parts load.Parts) error {
 	}
 	f.Log.Info("the project shows again what it had hidden: these days are read again",
 		"transcripts", parts.Transcripts, "metrics", parts.Metrics, "days", len(days))
-	return f.readSpans(ctx, extract.Without(hidden, f.wereRead))
+	return f.readSpans(ctx, extract.Without(hidden, append(f.holeSpans(), f.wereRead...)))
 }
 
 // hiddenSpans are the days to be read. A day of which some conversations have

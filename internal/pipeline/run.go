@@ -256,7 +256,9 @@ func (r *run) mend(ctx context.Context) error {
 }
 
 func (r *run) newFeedRun(f *Feed, state load.FeedState) *feedRun {
-	return &feedRun{run: r, Feed: *f, Log: r.Log.With("project", f.ProjectID, "environment", f.Environment), state: state}
+	feed := &feedRun{run: r, Feed: *f, Log: r.Log.With("project", f.ProjectID, "environment", f.Environment), state: state}
+	feed.prepareHoles()
+	return feed
 }
 
 // describeFeeds puts into the report how far the feeds are now.
@@ -267,7 +269,7 @@ func (r *run) describeFeeds(ctx context.Context) error {
 	}
 	for _, f := range r.Feeds {
 		state := states[f.Feed]
-		p := Project{ProjectID: f.ProjectID, Environment: f.Environment, Open: len(state.Open)}
+		p := Project{ProjectID: f.ProjectID, Environment: f.Environment, Open: len(state.Open), Holes: len(state.Holes)}
 		if state.Watermark != 0 {
 			at := state.Watermark.Time()
 			p.Watermark = &at

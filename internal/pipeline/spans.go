@@ -97,9 +97,7 @@ func (f *feedRun) readStretch(ctx context.Context, st *stretch, slices []extract
 	if err != nil {
 		return err
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.failed = append(f.failed, failed...)
+	f.fail(failed...)
 	st.whole = extract.Whole(slices, failed)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -127,8 +128,9 @@ func (s *stages) stage(ctx context.Context, w work) (err error) {
 type stretch struct {
 	id        load.StretchID
 	feed      load.Feed
-	span      extract.Span   // what it is to cover; empty where it is no coverage
-	whole     []extract.Span // what of it was read whole
+	span      extract.Span                  // what it is to cover; empty where it is no coverage
+	whole     []extract.Span                // what of it was read whole
+	tried     map[warehouse.Timestamp]error // holes that were asked for in vain, by their seconds
 	rules     *transform.Options
 	runID     string
 	at        warehouse.Timestamp
@@ -142,6 +144,7 @@ type stretch struct {
 	vanished   *vanished      // told what was answered; nil: nothing is stored yet
 	pending    sync.WaitGroup // chunks that are not staged yet
 	emitted    atomic.Int64   // conversations that were read
+	blind      atomic.Bool    // one of them is no JSON, and which one is not known: nothing can be called missing
 
 	mu       sync.Mutex
 	read     int64
@@ -169,8 +172,11 @@ func (st *stretch) transform(c *extract.Chunk) (rows []*warehouse.Rows, source m
 			st.shows.Store(true)
 		}
 	}
+	for _, v := range c.Broken() {
+		st.reject(v, polyai.RejectBroken(v))
+	}
 	st.mu.Lock()
-	st.read += int64(c.Len())
+	st.read += int64(c.Len() + len(c.Broken()))
 	st.mu.Unlock()
 	return rows, source
 }
@@ -197,6 +203,9 @@ func (st *stretch) reject(v polyai.Value, err error) {
 		r.Reason, r.ConversationID = reject.Reason, warehouse.Text(reject.ID)
 		r.StartedAt = warehouse.Null[warehouse.Timestamp]{V: warehouse.Timestamp(reject.StartedAt.V), Valid: reject.StartedAt.Valid}
 		st.saw(reject.ID, r.StartedAt.V) // a reject is listed, too; without a start it is anyStart
+		if reject.Reason == polyai.RejectNotJSON && reject.ID == "" {
+			st.blind.Store(true)
+		}
 	}
 	st.addReject(v, r)
 }
@@ -214,10 +223,9 @@ const maxPayloadBytes = 1 << 29
 
 // addReject adds a reject with what it was made of.
 func (st *stretch) addReject(v polyai.Value, r warehouse.Reject) {
-	payload, _ := warehouse.Canonical(string(v))
-	sum := sha256.Sum256([]byte(payload))
+	id, payload := contentOfReject(v)
 	r.ProjectID, r.Environment = st.feed.ProjectID, st.feed.Environment
-	r.RejectID, r.Payload = hex.EncodeToString(sum[:]), warehouse.Text(payload)
+	r.RejectID, r.Payload = id, warehouse.Text(payload)
 	if len(payload) > maxPayloadBytes {
 		r.Reason += fmt.Sprintf("; its %d bytes are too many to be kept", len(payload))
 		r.Payload = ""
@@ -227,6 +235,17 @@ func (st *stretch) addReject(v polyai.Value, r warehouse.Reject) {
 	defer st.mu.Unlock()
 	st.rejected++
 	st.rejects[r.RejectID] = r
+}
+
+// contentOfReject is what is kept of a conversation, and its hash. What is no
+// JSON is kept as it was answered, but for what no text may hold.
+func contentOfReject(v polyai.Value) (id, payload string) {
+	if !polyai.IsSound(v) {
+		return extract.Digest(v), strings.ReplaceAll(strings.ToValidUTF8(string(v), "\uFFFD"), "\x00", "\uFFFD")
+	}
+	canonical, _ := warehouse.Canonical(string(v))
+	sum := sha256.Sum256([]byte(canonical))
+	return hex.EncodeToString(sum[:]), string(canonical)
 }
 
 func (st *stretch) note(drift []polyai.Drift) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"sync"
 
@@ -49,6 +50,9 @@ func (f *feedRun) judge(ctx context.Context, st *stretch, earlier []load.OtherSt
 		switch failed := asked.failedAt(o.Stored); {
 		case listed || asked.lists(o.ID, o.Stored):
 			f.countTwice(st, &o)
+		case failed != nil && failed.Hole && !gone:
+			// The later start stands until the source answers for it: a known hole
+			// must not leave a gap in each run.
 		case failed != nil && !gone:
 			st.whole = extract.Without(st.whole, []extract.Span{second})
 			f.fail(&extract.SpanError{Span: second, Err: failed.Err})
@@ -84,7 +88,7 @@ func (f *feedRun) readMoved(ctx context.Context, st *stretch, spans []extract.Sp
 	if len(spans) == 0 {
 		return nil
 	}
-	failed, err := f.Reader.ReadParts(ctx, extract.Together(spans), f.emitter(st), nil)
+	failed, err := f.Reader.ReadParts(ctx, extract.Without(extract.Together(spans), f.holeSpans()), f.emitter(st), nil)
 	for _, part := range failed {
 		st.whole = extract.Without(st.whole, []extract.Span{part.Span})
 	}
@@ -93,11 +97,15 @@ func (f *feedRun) readMoved(ctx context.Context, st *stretch, spans []extract.Sp
 	return cmp.Or(err, ctx.Err()) // something of it may not be staged
 }
 
-// fail remembers parts that could not be read.
+// fail remembers parts that could not be read. Holes are remembered elsewhere.
 func (f *feedRun) fail(parts ...*extract.SpanError) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.failed = append(f.failed, parts...)
+	for _, part := range parts {
+		if !part.Hole {
+			f.failed = append(f.failed, part)
+		}
+	}
 }
 
 // countTwice counts an id that the source lists with two starts.
@@ -182,14 +190,36 @@ func (f *feedRun) ask(ctx context.Context, keys []load.Key) (*listing, error) {
 		a.starts[k.ID] = nil
 		spans[i] = secondOf(k.StartedAt)
 	}
-	var err error
-	a.failed, err = f.Reader.ReadParts(ctx, extract.Together(spans), func(_ context.Context, chunk *extract.Chunk) error {
+	holes := f.holeSpans()
+	failed, err := f.Reader.ReadParts(ctx, extract.Without(extract.Together(spans), holes), func(_ context.Context, chunk *extract.Chunk) error {
 		for v := range chunk.Values() {
 			a.note(v)
 		}
+		for _, v := range chunk.Broken() {
+			a.noteBroken(v)
+		}
 		return nil
 	}, nil)
+	for _, h := range holes {
+		failed = append(failed, &extract.SpanError{Span: h, Err: errHole, Hole: true})
+	}
+	a.failed = append(a.failed, failed...)
 	return a, err
+}
+
+var errHole = errors.New("the source cannot answer for it")
+
+// noteBroken takes in a conversation that is no JSON. Where it has no id, it may
+// be any of those that are looked for.
+func (a *listing) noteBroken(v polyai.Value) {
+	reject := polyai.RejectBroken(v)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if reject.ID == "" {
+		a.failed = append(a.failed, &extract.SpanError{Span: extract.Span{From: math.MinInt64, Until: math.MaxInt64}, Err: reject})
+		return
+	}
+	a.add(reject.ID, anyStart)
 }
 
 // note takes in a conversation that is listed.
@@ -205,6 +235,11 @@ func (a *listing) note(v polyai.Value) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.add(id, start)
+}
+
+// add adds a start of an id that is looked for.
+func (a *listing) add(id string, start warehouse.Timestamp) {
 	if starts, wanted := a.starts[id]; wanted && !slices.Contains(starts, start) {
 		a.starts[id] = append(starts, start)
 	}

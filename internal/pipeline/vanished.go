@@ -112,7 +112,7 @@ func inside(s extract.Span) (from, until warehouse.Timestamp) {
 // lookForVanished compares a stretch that was read whole with what was stored
 // in it before.
 func (f *feedRun) lookForVanished(ctx context.Context, st *stretch) error {
-	if st.vanished == nil || st.span.Empty() {
+	if st.vanished == nil || st.span.Empty() || st.blind.Load() {
 		return nil // nothing is stored, or it is no whole reading
 	}
 	for _, whole := range st.whole {

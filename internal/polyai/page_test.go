@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 func TestPageLink(t *testing.T) {
@@ -85,6 +86,9 @@ func FuzzPage(f *testing.F) {
 			if broken := (*BrokenError)(nil); errors.As(err, &broken) {
 				if IsSound(broken.Value) || !IsTemporary(err) {
 					t.Fatalf("%q is called broken", broken.Value)
+				}
+				if id := RejectBroken(broken.Value).ID; !utf8.ValidString(id) || strings.ContainsRune(id, 0) {
+					t.Fatalf("%q is no id that a destination holds", id)
 				}
 				continue
 			}

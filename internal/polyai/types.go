@@ -99,6 +99,7 @@ const (
 	RejectNotAnObject = "not_an_object"
 	RejectNoID        = "no_id"
 	RejectNoStart     = "no_start"
+	RejectNotJSON     = "not_json" // see [BrokenError]
 )
 
 // RejectError says that a well-formed answer is no conversation that can be kept.
@@ -106,6 +107,30 @@ type RejectError struct {
 	Reason    string
 	ID        string // where there is one
 	StartedAt Optional[Micros]
+}
+
+// maxRejectID bounds the id of a broken conversation: a longer one is left out.
+const maxRejectID = 1000
+
+// RejectBroken is the reject of a conversation that is no JSON, with the id and
+// the start that it has where these can be read.
+func RejectBroken(v Value) *RejectError {
+	e := &RejectError{Reason: RejectNotJSON}
+	for name, value := range v.Members() {
+		if value.Kind() != String || !IsSound(value) {
+			continue
+		}
+		switch name {
+		case "id":
+			if id := value.Text(); len(id) <= maxRejectID {
+				e.ID = id
+			}
+		case "started_at":
+			at, ok := ParseTime(value.Text())
+			e.StartedAt = Optional[Micros]{V: at, Valid: ok}
+		}
+	}
+	return e
 }
 
 func (e *RejectError) Error() string { return "the conversation cannot be read: " + e.Reason }

@@ -121,7 +121,7 @@ func drawCoverage(id string, state *load.FeedState, start, now time.Time, zone *
 	if start.IsZero() || !start.Before(now) {
 		return nil
 	}
-	gaps := gapsOf(state.Coverage, start)
+	gaps := gapsOf(state.Accounted(), start)
 	draw := func(n int, title string, from time.Time) strip {
 		period := stretch{from, now}
 		return strip{

@@ -45,6 +45,8 @@ type feedView struct {
 	Conversations, Hidden  int64
 	Missing, Rejects       int64
 	Open                   int
+	Holes                  []string // the first few
+	MoreHoles              int
 	OldestOpen             moment
 	Strips                 []strip
 	Gaps                   []string // the first few
@@ -163,7 +165,7 @@ func newFeedView(id string, f *Feed, s *snapshot, o *Options, now time.Time) *fe
 		Watermark: stampOf(state.Watermark, now, zone), Newest: stampOf(summary.Newest, now, zone),
 		Conversations: summary.Conversations, Hidden: summary.Hidden, Missing: summary.Missing, Rejects: summary.Rejects,
 		Open: len(state.Open), Strips: drawCoverage(id, &state, f.Start, now, zone),
-		gaps: gapsOf(state.Coverage, f.Start), late: comesLate(&summary, o.Lookback), Late: lateViews(&summary),
+		gaps: gapsOf(state.Accounted(), f.Start), late: comesLate(&summary, o.Lookback), Late: lateViews(&summary),
 		begun: len(state.Coverage) > 0,
 	}
 	if len(state.Open) > 0 {
@@ -179,6 +181,7 @@ func newFeedView(id string, f *Feed, s *snapshot, o *Options, now time.Time) *fe
 		}
 		v.Gaps = append(v.Gaps, g.in(zone))
 	}
+	v.addHoles(&state, now, zone)
 	for _, r := range s.reasons[f.key()][:min(len(s.reasons[f.key()]), listedReasons)] {
 		v.Reasons = append(v.Reasons, reasonView{r.text, r.count})
 	}
@@ -188,6 +191,19 @@ func newFeedView(id string, f *Feed, s *snapshot, o *Options, now time.Time) *fe
 		})
 	}
 	return v
+}
+
+// addHoles lists the seconds that the source cannot answer for.
+func (f *feedView) addHoles(state *load.FeedState, now time.Time, zone *time.Location) {
+	for i := range state.Holes {
+		if i == listedGaps {
+			f.MoreHoles = len(state.Holes) - i
+			break
+		}
+		h := &state.Holes[i]
+		f.Holes = append(f.Holes, fmt.Sprintf("%s, asked for %s, next %s: %s",
+			h.From.Time().In(zone).Format("2 Jan 2006, 15:04:05 MST"), count(h.Tries, "time"), stampOf(h.NextTryAt, now, zone).Ago, h.Reason))
+	}
 }
 
 func lateViews(summary *load.FeedSummary) []lateView {

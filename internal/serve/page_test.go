@@ -62,6 +62,30 @@ func TestThePageShowsWhatTheSnapshotHas(t *testing.T) {
 	}
 }
 
+func TestPageHoles(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	destination, feeds := healthy(1, now)
+	f := feeds[0].key()
+	state := destination.states[f]
+	hole := state.Coverage[0].From
+	state.Coverage[0].From += 1_000_000
+	for n := range warehouse.Timestamp(7) {
+		state.Holes = append(state.Holes, warehouse.Hole{From: hole + n, Until: hole + n + 1_000_000, Tries: 3, Reason: "answered 500 <b>", NextTryAt: stamp(now, -time.Hour)})
+	}
+	destination.states[f] = state
+	w := get(newServer(t, Options{Destination: destination, Feeds: feeds}), "/")
+	page := words(w.Body.String())
+	for _, want := range []string{"1 feed with seconds that the source cannot answer for", "asked for 3 times, next in", "answered 500 &lt;b&gt;", "and 2 more"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q: %s", want, page)
+		}
+	}
+	if strings.Contains(page, "with gaps in what is read") {
+		t.Error("a hole is shown as a gap")
+	}
+}
+
 func TestThePageSaysWhetherAllIsWell(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -105,6 +105,12 @@ func (s *Simulator) answerList(w http.ResponseWriter, r *request, p *Project) {
 	if s.o.PageRows > 0 {
 		q.limit = min(q.limit, s.o.PageRows)
 	}
+	if s.o.ByteOrderMark {
+		l.mark = byteOrderMark
+	}
+	if l.refuses(w, r.id) {
+		return
+	}
 	l.misbehave(r.fault, values.Get("cursor"), r.number)
 	s.send(w, r, &l)
 	if r.fault == EraseFirst {

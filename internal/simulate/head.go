@@ -37,6 +37,7 @@ type head struct {
 	removed    bool // by an override, as moved
 	moved      bool
 	unreadable bool // what is listed here is no conversation
+	poison     Poison
 }
 
 const neverEnds = math.MaxInt32

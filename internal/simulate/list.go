@@ -15,6 +15,7 @@ type list struct {
 	now         int64        // µs
 	binding     uint64
 	overlap     bool
+	mark        string // before the answer
 	repeat      string // the cursor to give, whatever the right one is; "" for that
 	paging      Paging
 	endless     *int // the place that the cursor of the last page leads to; nil: it has none
@@ -37,7 +38,7 @@ const flushBytes = 64 << 10
 func (l *list) write(w io.Writer) error {
 	p := pages.Get().(*page)
 	defer pages.Put(p)
-	p.buf = append(p.buf[:0], `{"conversations":[`...)
+	p.buf = append(append(p.buf[:0], l.mark...), `{"conversations":[`...)
 	written, last := 0, 0
 	more := false
 	for h := range l.heads() {
@@ -51,7 +52,7 @@ func (l *list) write(w io.Writer) error {
 			l.first = &h
 		}
 		p.conversation.fill(l.environment, h, l.now)
-		p.buf = p.conversation.append(p.buf, l.query.latency)
+		p.buf = h.poison.append(p.buf, &p.conversation, l.query.latency)
 		written, last = written+1, h.place
 		if len(p.buf) >= flushBytes {
 			if _, err := w.Write(p.buf); err != nil {

@@ -23,6 +23,7 @@ type Override struct {
 	MetricName, MetricValue string
 	DropTurns               int           // so many of its last turns are gone, and not counted
 	Move                    time.Duration // its start, its end and its turns move by this
+	Poison                  Poison        // what it does to its pages
 }
 
 // Override changes the conversation of a [Truth.Index] from now on, instead of
@@ -101,7 +102,7 @@ func (e *environment) moved(from, to int64, before int) iter.Seq[head] {
 
 // changeHead leaves out what was removed and moves what was moved.
 func (o *Override) changeHead(h *head) {
-	h.removed, h.moved = o.Remove, o.Move != 0
+	h.removed, h.moved, h.poison = o.Remove, o.Move != 0, o.Poison
 	h.start += o.Move.Microseconds()
 	h.visible += o.Move.Microseconds()
 }
@@ -114,6 +115,9 @@ func (o *Override) change(c *conversation) {
 	c.hiddenMetrics = c.hiddenMetrics || o.HideMetrics
 	if o.Note != "" {
 		c.note = o.Note
+	}
+	if o.Poison == PoisonDeep {
+		c.nasty = &deepState
 	}
 	if o.MetricName == "" {
 		return

@@ -21,6 +21,8 @@ type Options struct {
 	PageRows  int // rows of a page, where more are asked for; the limit that is asked for unless set
 	Paging    Paging
 	Gzip      bool // compress for clients that accept it
+	// ByteOrderMark stands before each page.
+	ByteOrderMark bool
 	// Deviations from what is documented that have been seen in the wild.
 	Deviations Deviations
 	// Faults of the service and of the network.

@@ -39,7 +39,7 @@ func (s *Simulator) Truth(projectID, environmentName string, asOf time.Time) ite
 		var c conversation
 		for e := range s.named(projectID, environmentName) {
 			for h := range e.shown(asOf) {
-				if h.unreadable {
+				if h.unreadable || h.poison.isLost() {
 					continue
 				}
 				c.fill(e, h, asOf.UnixMicro())
@@ -57,7 +57,7 @@ func (s *Simulator) Unreadable(projectID, environmentName string, asOf time.Time
 	n := 0
 	for e := range s.named(projectID, environmentName) {
 		for h := range e.shown(asOf) {
-			if h.unreadable {
+			if h.unreadable || h.poison == PoisonNaN || h.poison == PoisonLineBreak {
 				n++
 			}
 		}

@@ -51,17 +51,18 @@ type Finding struct {
 // Result is the outcome of verifying a feed.
 type Result struct {
 	Feed       load.Feed
-	Listed     int64 // conversations that the source lists in the stretch
-	Stored     int64 // that are stored
-	Turns      int64 // of these
-	Same       int64 // listed and stored alike
-	Older      int64 // stored by older rules, and not read by today's: not different
-	Open       int64 // in progress here or there: they change by themselves
-	Missing    int64 // stored, and marked as no longer listed
-	Unreadable int64 // listed, and no conversation that can be read
-	Newer      int64 // listed, not stored, and began after all that was read: no difference
-	Elsewhere  int64 // listed here, and stored under another environment, where it was seen first: no difference
-	Erased     int64 // listed, and not stored because it was erased on purpose: no difference
+	Listed     int64          // conversations that the source lists in the stretch
+	Stored     int64          // that are stored
+	Turns      int64          // of these
+	Same       int64          // listed and stored alike
+	Older      int64          // stored by older rules, and not read by today's: not different
+	Open       int64          // in progress here or there: they change by themselves
+	Missing    int64          // stored, and marked as no longer listed
+	Unreadable int64          // listed, and no conversation that can be read
+	Newer      int64          // listed, not stored, and began after all that was read: no difference
+	Elsewhere  int64          // listed here, and stored under another environment, where it was seen first: no difference
+	Erased     int64          // listed, and not stored because it was erased on purpose: no difference
+	Holes      []extract.Span // that the source cannot answer for: not verified
 	Findings   []Finding
 	Twice      []Finding // the source lists the id with two starts: StartedAt, which is stored, and Listed, which is not
 
@@ -71,14 +72,21 @@ type Result struct {
 // Feed verifies what started within the span. read is the feed's coverage from
 // before: what is listed beyond it may well not be stored. beside are the other
 // feeds of the project: an id is stored under one environment only. A range
-// that one side cannot read is a finding, and the rest is verified.
+// that one side cannot read is a finding, and the rest is verified. The
+// holes that the feed's reader knows are not asked for.
 func Feed(ctx context.Context, f *pipeline.Feed, archive load.Archive, read []load.Range, beside []load.Feed, span extract.Span) (*Result, error) {
 	if f.Refused != nil {
 		return nil, fmt.Errorf("project %s (%s): %w", f.ProjectID, f.Environment, f.Refused)
 	}
 	result := &Result{Feed: f.Feed}
+	known := f.Reader.Isolation.Holes()
+	for _, h := range known {
+		if h = h.Intersect(span); !h.Empty() {
+			result.Holes = append(result.Holes, h)
+		}
+	}
 	density, before := 0.0, extract.Second(0)
-	for spans := []extract.Span{span}; len(spans) > 0; {
+	for spans := extract.Without([]extract.Span{span}, known); len(spans) > 0; {
 		var part extract.Span
 		part, spans = extract.NextStretch(spans, density, before)
 		v := verifier{feed: f, archive: archive, read: read, beside: beside, span: part, result: result,
@@ -225,6 +233,9 @@ func lacksAudio(stored string, in []warehouse.AudioReference) bool {
 
 // compare takes in what the source lists.
 func (v *verifier) compare(ctx context.Context, chunk *extract.Chunk) error {
+	for _, value := range chunk.Broken() {
+		v.unreadable(value, polyai.RejectBroken(value))
+	}
 	for value := range chunk.Values() {
 		r, _, err := transform.Rows(value, &v.feed.Rules)
 		if err != nil {

@@ -1,0 +1,194 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"convsync/internal/extract"
+	"convsync/internal/polyai"
+	"convsync/internal/warehouse"
+)
+
+const (
+	firstHoleRetry = time.Hour // after a hole was found; the wait doubles with each try
+	lastHoleRetry  = 7 * 24 * time.Hour
+	mostHoleTries  = 10  // holes asked for in one run
+	maxHoleReason  = 500 // bytes
+)
+
+// prepareHoles makes the feed's reader know the holes that are stored.
+func (f *feedRun) prepareHoles() {
+	f.holes = f.state.Holes
+	if f.Reader == nil {
+		return
+	}
+	reader := *f.Reader
+	reader.Isolation = extract.NewIsolation(HoleSpans(f.holes))
+	reader.IsKnown = f.isStoredReject
+	f.Reader = &reader
+}
+
+// holeSpans are what is not to be asked for, also of holes that are not stored yet.
+func (f *feedRun) holeSpans() []extract.Span {
+	if f.Reader == nil {
+		return nil
+	}
+	return f.Reader.Isolation.Holes()
+}
+
+// HoleSpans are the time ranges of holes.
+func HoleSpans(holes []warehouse.Hole) []extract.Span {
+	spans := make([]extract.Span, len(holes))
+	for i := range holes {
+		spans[i] = extract.Span{From: extract.SecondOf(holes[i].From.Time()), Until: extract.SecondOf(holes[i].Until.Time())}
+	}
+	return spans
+}
+
+// holesWith is the feed's holes after a stretch: with those that were found, and
+// without those that were read whole. found are the new ones among them.
+func (f *feedRun) holesWith(st *stretch) (holes, found []warehouse.Hole, changed bool) {
+	holes = slices.Clone(f.holes)
+	holes = slices.DeleteFunc(holes, func(h warehouse.Hole) bool {
+		at := HoleSpans([]warehouse.Hole{h})[0]
+		return slices.ContainsFunc(st.whole, func(s extract.Span) bool { return s.From <= at.From && at.Until <= s.Until })
+	})
+	changed = len(holes) < len(f.holes)
+	now := timestamp(f.sure)
+	for _, h := range f.Reader.Isolation.Found() {
+		row := warehouse.Hole{
+			ProjectID: f.ProjectID, Environment: f.Environment, From: timestamp(h.At), Until: timestamp(h.At + 1), FirstSeenAt: now,
+		}
+		tried(&row, now, h.Err)
+		found = append(found, row)
+	}
+	holes = append(holes, found...)
+	changed = changed || len(found) > 0
+	for i := range holes {
+		if again, asked := st.tried[holes[i].From]; asked {
+			tried(&holes[i], now, again)
+			changed = true
+		}
+	}
+	slices.SortFunc(holes, func(a, b warehouse.Hole) int { return cmp.Compare(a.From, b.From) })
+	return holes, found, changed
+}
+
+// storedHoles notes what a commit stored of the holes.
+func (f *feedRun) storedHoles(holes, found []warehouse.Hole) {
+	f.holes = holes
+	f.newHoles = append(f.newHoles, found...)
+	f.Reader.Isolation.Stored(HoleSpans(found))
+}
+
+// tried notes that a hole could not be read.
+func tried(h *warehouse.Hole, at warehouse.Timestamp, why error) {
+	h.Tries++
+	wait := firstHoleRetry
+	for n := int64(1); n < h.Tries && wait < lastHoleRetry; n++ {
+		wait *= 2
+	}
+	h.LastTriedAt, h.NextTryAt = at, at+warehouse.Timestamp(min(wait, lastHoleRetry).Microseconds())
+	h.Reason = shortened(why.Error())
+}
+
+func shortened(s string) string {
+	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+	if len(s) > maxHoleReason {
+		s = strings.ToValidUTF8(s[:maxHoleReason], "") + "…"
+	}
+	return s
+}
+
+// dueHoles are the holes to be asked for again: those whose time has come, and
+// all that lie in a backfill. The earlier clock decides, and what was tried by a
+// clock that was ahead is due: a wrong clock must not put a hole off.
+func (f *feedRun) dueHoles() (due []warehouse.Hole) {
+	now := timestamp(f.sure)
+	for _, h := range f.holes {
+		at := HoleSpans([]warehouse.Hole{h})[0]
+		isDue := h.NextTryAt <= now || extract.InFuture(extract.SecondOf(h.LastTriedAt.Time()), f.sure)
+		asked := f.kind() == KindIncremental && isDue && !at.Intersect(extract.Span{From: f.Start, Until: f.now}).Empty()
+		if asked || !at.Intersect(f.Backfill).Empty() {
+			due = append(due, h)
+		}
+	}
+	slices.SortStableFunc(due, func(a, b warehouse.Hole) int { return cmp.Compare(a.NextTryAt, b.NextTryAt) })
+	return due[:min(len(due), mostHoleTries)]
+}
+
+// retryHoles asks for the holes that are due, with one request each. What can be
+// read is covered, and no hole any more.
+func (f *feedRun) retryHoles(ctx context.Context) error {
+	due := f.dueHoles()
+	if len(due) == 0 {
+		return nil
+	}
+	spans := HoleSpans(due)
+	st := f.newStretch(extract.Span{From: slices.MinFunc(spans, compareSpans).From, Until: slices.MaxFunc(spans, compareSpans).Until})
+	st.whole, st.tried = nil, map[warehouse.Timestamp]error{}
+	for i, at := range spans {
+		still, err := f.Reader.ReadHole(ctx, at, f.emitter(st))
+		switch {
+		case err != nil:
+			f.abandon(ctx, st)
+			return err
+		case still != nil:
+			st.tried[due[i].From] = still
+		default:
+			st.whole = append(st.whole, at)
+			f.Reader.Isolation.Heal(at)
+			f.Log.Info("the source answers again for a second that was set aside", "second", at.From.Time())
+		}
+	}
+	return f.publish(ctx, st)
+}
+
+func compareSpans(a, b extract.Span) int { return cmp.Compare(a.From, b.From) }
+
+// publishHoles stores the holes that were found since the last publication.
+func (f *feedRun) publishHoles(ctx context.Context) error {
+	if len(f.Reader.Isolation.Found()) == 0 {
+		return nil
+	}
+	return f.publish(ctx, f.newStretch(extract.Span{}))
+}
+
+// errHoles says which seconds were set aside by this run.
+func (f *feedRun) errHoles() error {
+	if len(f.newHoles) == 0 {
+		return nil
+	}
+	var said []error
+	for _, h := range f.newHoles {
+		said = append(said, fmt.Errorf("%s: %s", h.From.Time().Format(time.RFC3339), h.Reason))
+	}
+	return fmt.Errorf("the source cannot answer for some seconds (%d): they are set aside in the table sync_holes, all else is read, "+
+		"and they are asked for again from time to time: %w", len(said), errors.Join(said...))
+}
+
+// isStoredReject reports whether a broken conversation is stored as a reject. Few
+// feeds have one: the rejects are read when the first is met.
+func (f *feedRun) isStoredReject(ctx context.Context, digest string) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.rejected == nil {
+		found := map[string]bool{}
+		err := f.Destination.Rejects(ctx, f.Feed.Feed, func(r *warehouse.Reject) error {
+			if strings.HasPrefix(r.Reason, polyai.RejectNotJSON) {
+				found[strings.Clone(r.RejectID)] = true
+			}
+			return nil
+		})
+		if err != nil {
+			return false, &destinationError{err}
+		}
+		f.rejected = found
+	}
+	return f.rejected[digest], nil
+}
