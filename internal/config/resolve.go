@@ -240,7 +240,7 @@ func (r *resolver) missingLimit(path string, keys missingKeys) MissingLimit {
 	if keys.AtLeast < 1 {
 		r.add(path+".at_least", "%s is out of range; expected 1 or more", r.show(path+".at_least", strconv.Itoa(keys.AtLeast)))
 	}
-	return MissingLimit{Share: keys.Share, AtLeast: keys.AtLeast}
+	return MissingLimit(keys)
 }
 
 func (r *resolver) lookback(path string, keys lookbackKeys) Lookback {

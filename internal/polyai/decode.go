@@ -84,10 +84,6 @@ func (d *decoder) member(quoted, v Value) {
 		d.finished.note(1, &f)
 	case "in_progress":
 		c.InProgress = f.bool()
-	case "total_duration":
-		c.TotalDurationSeconds = f.float()
-	case "polyai_duration":
-		c.PolyAIDurationSeconds = f.float()
 	default:
 		d.moreMember(&f)
 	}
@@ -96,6 +92,10 @@ func (d *decoder) member(quoted, v Value) {
 func (d *decoder) moreMember(f *field) {
 	c := d.c
 	switch string(d.name(f.quoted)) {
+	case "total_duration":
+		c.TotalDurationSeconds = f.float()
+	case "polyai_duration":
+		c.PolyAIDurationSeconds = f.float()
 	case "num_turns":
 		c.NumTurns = f.integer()
 	case "num_silences":

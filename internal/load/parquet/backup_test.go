@@ -69,7 +69,6 @@ func TestBackup(t *testing.T) {
 	if len(made) < 10 {
 		t.Errorf("only %d backups", len(made))
 	}
-	source := sums(t, s.path)
 	for _, b := range made {
 		b.isSound(t, b.Open(t, nil))
 		editionOf(t, b.archived(t, feed))
@@ -81,7 +80,7 @@ func TestBackup(t *testing.T) {
 			}
 		}
 		s.run(t, edition(4)...)
-		source = sums(t, s.path)
+		source := sums(t, s.path)
 		b.run(t, edition(5)...)
 		if n := editionOf(t, b.archived(t, feed)); n != 5 {
 			t.Errorf("after a run the restored lake has edition %d", n)
