@@ -45,8 +45,8 @@ func TestWhatIsReadTwiceIsExplained(t *testing.T) {
 func TestOfAnAbandonedStretchCountsWhatIsKept(t *testing.T) {
 	t.Parallel()
 	r := &Report{Rows: map[string]int64{}}
-	r.addAbandoned(load.Counts{Inserted: 5, Updated: 2, Unchanged: 1, Rows: map[string]int64{"turns": 9}})
-	r.addAbandoned(load.Counts{})
+	r.addAbandoned(load.Counts{Inserted: 5, Updated: 2, Unchanged: 1, Rows: map[string]int64{"turns": 9}}, &stretch{})
+	r.addAbandoned(load.Counts{}, &stretch{})
 	if want := (Conversations{Read: 8, Inserted: 5, Updated: 2, Unchanged: 1}); r.Conversations != want || r.Rows["turns"] != 9 {
 		t.Errorf("counted %+v and %v, want %+v", r.Conversations, r.Rows, want)
 	}

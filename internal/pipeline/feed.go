@@ -54,18 +54,18 @@ type feedRun struct {
 func (f *feedRun) account(ctx context.Context, err error) error {
 	if missing := errors.Join(f.incomplete(), f.errHoles(), f.doubt()); err == nil && missing != nil {
 		if len(f.failed) > 0 { // its reader has logged why, of each part
-			f.Log.Warn("a project was not read whole; the next run reads the rest", "parts", len(f.failed))
+			f.Log.Warn("project "+f.name()+" was not read completely: "+failedBecause(missing)+"; the next run reads the rest", "parts", len(f.failed))
 		}
 		f.report.feedIncomplete(f.describe(missing))
 		return nil
 	}
 	if sourceError(ctx, err) {
-		f.Log.Error("a project failed; what was published of it is kept", "error", err.Error())
+		f.Log.Error("project "+f.name()+" failed: "+failedBecause(err)+"; what was published of it is kept", "error", err.Error())
 		f.report.failFeed(f.describe(err))
 		return nil
 	}
 	if err == nil {
-		f.report.feedDone()
+		f.report.feedDone(f.Feed.Feed)
 	}
 	return err
 }
@@ -97,8 +97,16 @@ func (f *feedRun) incomplete() error {
 }
 
 // describe names the feed in an error for people.
-func (f *feedRun) describe(err error) error {
-	return fmt.Errorf("project %s (%s): %w", f.ProjectID, f.Environment, err)
+func (f *feedRun) describe(err error) *FeedError { return &FeedError{f.Feed.Feed, err} }
+
+func (f *feedRun) name() string { return f.ProjectID + " (" + f.Environment + ")" }
+
+// failedBecause is a reason for the first words of a log line.
+func failedBecause(err error) string {
+	if reason := shortReason(err); reason != "" {
+		return reason
+	}
+	return Brief(err.Error())
 }
 
 // guarded does a part of the feed's work; a panic fails it as the source would.
@@ -119,8 +127,9 @@ func logPanic(log *slog.Logger, err *error) {
 // read reads what the feed needs.
 func (f *feedRun) read(ctx context.Context) error {
 	f.coverage = covered(f.state.Coverage)
+	defer f.report.took(f.Feed.Feed, f.Clock())(f.Clock)
 	if f.Refused != nil {
-		return f.Refused
+		return &refusedError{f.Refused}
 	}
 	plan, err := f.open(ctx)
 	if err != nil {
@@ -316,7 +325,7 @@ func (f *feedRun) abandon(ctx context.Context, st *stretch) {
 	if err != nil {
 		f.Log.Warn("what was staged could not be cleared away; the next run does it", "error", err.Error())
 	}
-	f.report.addAbandoned(counts)
+	f.report.addAbandoned(counts, st)
 	f.sees(st, counts)
 }
 

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -122,9 +121,9 @@ func (f *feedRun) doubt() error {
 		days = append(days, fmt.Sprintf("and %d more days", more))
 	}
 	first, last := f.doubtful[0].start, f.doubtful[len(f.doubtful)-1].start
-	return errors.New("the source no longer lists conversations that are stored: " + strings.Join(days, "; ") +
+	return &doubtError{"the source no longer lists conversations that are stored: " + strings.Join(days, "; ") +
 		": nothing of these days was changed; check that the key may still read all of the project, and if the conversations are really gone, confirm it with " +
-		fmt.Sprintf("`convsync verify --repair --project %s --from %s --to %s`", f.ProjectID, dateOf(first), dateOf(last+secondsPerDay)))
+		fmt.Sprintf("`convsync verify --repair --project %s --from %s --to %s`", f.ProjectID, dateOf(first), dateOf(last+secondsPerDay))}
 }
 
 func (d doubtfulDay) String() string {

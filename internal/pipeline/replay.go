@@ -42,7 +42,7 @@ func Replay(ctx context.Context, o Options) (*Report, error) {
 			if err := f.replay(ctx); err != nil {
 				return err
 			}
-			r.report.feedDone()
+			r.report.feedDone(f.Feed.Feed)
 		}
 		return r.describeFeeds(ctx)
 	})

@@ -37,6 +37,11 @@ type Report struct {
 	Projects      []Project        `json:"projects"`
 	// Warnings say what a person should look at though nothing failed.
 	Warnings []string `json:"warnings"`
+	// Error is why the run as a whole is not complete; null: what failed, if
+	// anything, failed in single projects.
+	Error *Failure `json:"error"`
+	// Seconds is how long the run took.
+	Seconds float64 `json:"seconds"`
 
 	// Errors say what failed, for people: of single feeds, and of the run.
 	Errors []error `json:"-"`
@@ -51,9 +56,10 @@ type Report struct {
 	Traffic Traffic `json:"-"`
 
 	mu         sync.Mutex
-	failed     int // feeds
-	incomplete int // feeds of which some part failed
-	succeeded  int // feeds
+	feeds      map[load.Feed]*Project // what is known of each so far
+	failed     int                    // feeds
+	incomplete int                    // feeds of which some part failed
+	succeeded  int                    // feeds
 }
 
 // Traffic is what went over the wire in a run.
@@ -73,19 +79,54 @@ type Conversations struct {
 	Rejected  int64 `json:"rejected"`
 }
 
-// Project is how far a feed is.
+// Project is the result of a run for one feed, and how far the feed is.
 type Project struct {
-	ProjectID   string     `json:"project_id"`
-	Environment string     `json:"environment"`
-	Watermark   *time.Time `json:"watermark"` // null: nothing is covered yet
-	Open        int        `json:"open"`      // conversations on the worklist
-	Holes       int        `json:"holes"`     // seconds that the source cannot answer for
+	ProjectID   string `json:"project_id"`
+	Environment string `json:"environment"`
+	// Status is succeeded, partial (parts failed, or conversations were rejected
+	// that no earlier run had rejected), failed, or not_run.
+	Status        string        `json:"status"`
+	Error         *Failure      `json:"error"`     // null: none
+	Watermark     *time.Time    `json:"watermark"` // null: not everything since the start is covered yet
+	Open          int           `json:"open"`      // conversations in the open-conversation queue
+	Holes         int           `json:"holes"`     // seconds that the source cannot answer for
+	Conversations Conversations `json:"conversations"`
+	Seconds       float64       `json:"seconds"` // that reading it took
+	Gaps          []Gap         `json:"gaps"`    // not read yet, from the start of the history to the end of the coverage
+}
+
+// NotRun is the status of a feed of which the run asked nothing.
+const NotRun = "not_run"
+
+// Gap is a time range that was not read yet.
+type Gap struct {
+	From  time.Time `json:"from"`
+	Until time.Time `json:"until"`
+}
+
+// Gaps are what a coverage lacks between the start of the history, where one is
+// set, and its own end.
+func Gaps(coverage []load.Range, start time.Time) []Gap {
+	gaps, at := []Gap{}, start
+	for _, c := range coverage {
+		if from := c.From.Time(); from.After(at) && !at.IsZero() {
+			gaps = append(gaps, Gap{at, from})
+		}
+		if until := c.Until.Time(); until.After(at) {
+			at = until
+		}
+	}
+	return gaps
 }
 
 func newReport(o *Options, kind string) *Report {
 	r := &Report{
 		RunID: o.Owner.RunID, Kind: kind, StartedAt: o.Clock().UTC(),
-		Rows: map[string]int64{}, Projects: []Project{}, Warnings: []string{},
+		Rows: map[string]int64{}, Projects: []Project{}, Warnings: []string{}, feeds: map[load.Feed]*Project{},
+	}
+	for _, f := range o.Feeds {
+		p := r.feed(f.Feed)
+		p.Status = NotRun
 	}
 	o.Progress.run.Store(&accounted{r, o.Stats, o.Budgets})
 	return r
@@ -114,6 +155,13 @@ func (r *Report) add(c load.Counts, st *stretch) {
 	r.keep(c)
 	r.Conversations.Read += st.read
 	r.Conversations.Rejected += st.rejected
+	of := r.feed(st.feed)
+	of.Conversations.add(c)
+	of.Conversations.Read += st.read
+	of.Conversations.Rejected += st.rejected
+	if c.NewRejects > 0 {
+		of.Status = worse(of.Status, warehouse.RunPartial)
+	}
 	r.NewRejects += c.NewRejects
 	r.Missing += c.Missing
 	r.Drift += st.drifting + c.Elsewhere
@@ -121,21 +169,68 @@ func (r *Report) add(c load.Counts, st *stretch) {
 
 // addAbandoned counts what came of a stretch that is abandoned. Only what the
 // destination kept of it was read to an end; the rest is read again.
-func (r *Report) addAbandoned(c load.Counts) {
+func (r *Report) addAbandoned(c load.Counts, st *stretch) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.keep(c)
 	r.Conversations.Read += c.Inserted + c.Updated + c.Unchanged
+	of := r.feed(st.feed)
+	of.Conversations.add(c)
+	of.Conversations.Read += c.Inserted + c.Updated + c.Unchanged
 }
 
 // keep counts what is in the destination.
 func (r *Report) keep(c load.Counts) {
-	r.Conversations.Inserted += c.Inserted
-	r.Conversations.Updated += c.Updated
-	r.Conversations.Unchanged += c.Unchanged
+	r.Conversations.add(c)
 	for table, n := range c.Rows {
 		r.Rows[table] += n
 	}
+}
+
+func (c *Conversations) add(kept load.Counts) {
+	c.Inserted += kept.Inserted
+	c.Updated += kept.Updated
+	c.Unchanged += kept.Unchanged
+}
+
+// feed is what is known of a feed; r.mu is held, or the run has not begun.
+func (r *Report) feed(f load.Feed) *Project {
+	p := r.feeds[f]
+	if p == nil {
+		if r.feeds == nil {
+			r.feeds = map[load.Feed]*Project{}
+		}
+		p = &Project{ProjectID: f.ProjectID, Environment: f.Environment, Gaps: []Gap{}}
+		r.feeds[f] = p
+	}
+	return p
+}
+
+// took measures the work on a feed, from its beginning until it is called.
+func (r *Report) took(f load.Feed, began time.Time) func(clock func() time.Time) {
+	return func(clock func() time.Time) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.feed(f).Seconds = clock().Sub(began).Seconds()
+	}
+}
+
+// settle gives a feed its status, and where it failed its error.
+func (r *Report) settle(f load.Feed, status string, err error) {
+	p := r.feed(f)
+	p.Status = worse(p.Status, status)
+	if err != nil {
+		p.Error = FailureOf(err)
+	}
+}
+
+// worse is the worse of two statuses.
+func worse(a, b string) string {
+	order := []string{NotRun, warehouse.RunSucceeded, warehouse.RunPartial, warehouse.RunFailed}
+	if slices.Index(order, a) > slices.Index(order, b) {
+		return a
+	}
+	return b
 }
 
 // warn records a warning, once.
@@ -148,31 +243,36 @@ func (r *Report) warn(text string) {
 }
 
 // failFeed records why a feed failed.
-func (r *Report) failFeed(err error) {
+func (r *Report) failFeed(err *FeedError) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.failed++
+	r.settle(err.Feed, warehouse.RunFailed, err.Err)
 	r.Errors = append(r.Errors, err)
 }
 
 // feedIncomplete records which parts of a feed could not be read.
-func (r *Report) feedIncomplete(err error) {
+func (r *Report) feedIncomplete(err *FeedError) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.incomplete++
+	r.settle(err.Feed, warehouse.RunPartial, err.Err)
 	r.Errors = append(r.Errors, err)
 }
 
-func (r *Report) feedDone() {
+func (r *Report) feedDone(f load.Feed) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.succeeded++
+	r.settle(f, warehouse.RunSucceeded, nil)
 }
 
 // finish settles the report; err ended the run as a whole.
 func (r *Report) finish(o *Options, err error) {
 	r.FinishedAt = o.Clock().UTC()
+	r.Seconds = r.FinishedAt.Sub(r.StartedAt).Seconds()
 	r.count(o.Stats)
+	r.listFeeds(o)
 	switch {
 	case err != nil:
 		r.fail(err)
@@ -189,12 +289,28 @@ func (r *Report) finish(o *Options, err error) {
 // stop has kept what it published: it is partial.
 func (r *Report) fail(err error) *Report {
 	r.Status = warehouse.RunFailed
+	failure := FailureOf(err)
 	if errors.Is(err, context.Canceled) {
 		r.Status = warehouse.RunPartial
 		err = errors.New("the run was told to stop; what was published is kept")
+		failure = &Failure{CodeInterrupted, err.Error(), hints[CodeInterrupted]}
 	}
 	r.Errors = append(r.Errors, err)
+	r.Error = failure
 	return r
+}
+
+// listFeeds lists the feeds also where the run ended before it could ask how
+// far they are.
+func (r *Report) listFeeds(o *Options) {
+	if len(r.Projects) > 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range o.Feeds {
+		r.Projects = append(r.Projects, *r.feed(o.Feeds[i].Feed))
+	}
 }
 
 // Incomplete says why the run is not complete; nil: it is, or nobody knows.

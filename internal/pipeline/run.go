@@ -267,9 +267,15 @@ func (r *run) describeFeeds(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.report.mu.Lock()
+	defer r.report.mu.Unlock()
 	for _, f := range r.Feeds {
 		state := states[f.Feed]
-		p := Project{ProjectID: f.ProjectID, Environment: f.Environment, Open: len(state.Open), Holes: len(state.Holes)}
+		p := *r.report.feed(f.Feed)
+		if p.Status == NotRun && p.Conversations.Read > 0 { // the run ended before the feed did
+			p.Status = warehouse.RunPartial
+		}
+		p.Open, p.Holes, p.Gaps = len(state.Open), len(state.Holes), Gaps(state.Coverage, f.Start.Time())
 		if state.Watermark != 0 {
 			at := state.Watermark.Time()
 			p.Watermark = &at

@@ -1,0 +1,253 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+
+	"convsync/internal/extract"
+	"convsync/internal/load"
+	"convsync/internal/polyai"
+)
+
+// The codes of a [Failure]. They are part of the output for machines: a code
+// is never renamed.
+const (
+	CodeKeyRefused        = "key_refused"
+	CodeKeyUnavailable    = "key_unavailable" // it cannot be read from where the configuration says
+	CodeNotFound          = "not_found"
+	CodeRateLimited       = "rate_limited"
+	CodeSourceError       = "source_error" // any other answer that is no success
+	CodeSourceUnreachable = "source_unreachable"
+	CodeMissingInSource   = "needs_confirmation" // many conversations are no longer listed
+	CodeProjectMoved      = "project_mismatch"   // the destination knows the project as another one
+	CodeDestination       = "destination"
+	CodeLocked            = "locked"
+	CodeInterrupted       = "interrupted"
+	CodeRejects           = "rejects"
+	CodePanic             = "internal"
+	CodeOther             = "failed"
+)
+
+// Failure is why a feed or a run failed, for machines and people.
+type Failure struct {
+	Code    string `json:"code"`
+	Message string `json:"message"` // one line
+	Hint    string `json:"hint"`    // what to do
+}
+
+// FeedError is why a feed failed. Its text begins with the feed and the reason
+// in a few words: it is what people read first, and what sync_runs stores.
+type FeedError struct {
+	load.Feed
+	Err error
+}
+
+func (e *FeedError) Error() string {
+	text := feedPrefix(e.Feed)
+	if reason := shortReason(e.Err); reason != "" {
+		text += reason + ": "
+	}
+	return text + e.Err.Error()
+}
+
+func (e *FeedError) Unwrap() error { return e.Err }
+
+func feedPrefix(f load.Feed) string {
+	return fmt.Sprintf("project %s (%s): ", f.ProjectID, f.Environment)
+}
+
+// FeedFailure finds the failure of a feed in the errors that sync_runs stores of
+// a run: its first line without the feed's name.
+func FeedFailure(stored string, f load.Feed) (why string, found bool) {
+	for line := range strings.Lines(stored) {
+		if why, found = strings.CutPrefix(strings.TrimSpace(line), feedPrefix(f)); found {
+			return why, true
+		}
+	}
+	return "", false
+}
+
+// Brief is the beginning of an error that fits a headline: its reason in a few
+// words where it begins with one, else its first words.
+func Brief(why string) string {
+	const longest = 80
+	if reason, _, ok := strings.Cut(why, ": "); ok && len(reason) <= longest && !strings.Contains(reason, "/") {
+		return reason
+	}
+	why, _, _ = strings.Cut(strings.TrimSpace(why), "\n")
+	if runes := []rune(why); len(runes) > longest {
+		return strings.TrimSpace(string(runes[:longest])) + "…"
+	}
+	return strings.TrimSuffix(why, ".")
+}
+
+// NeedsConfirmation reports whether a feed's stored failure waits for a person,
+// and does not keep the feed from being read.
+func NeedsConfirmation(why string) bool { return strings.HasPrefix(why, reasonConfirm+": ") }
+
+const reasonConfirm = "many conversations are missing at the source"
+
+// refusedError is why nothing was asked of a feed: [Feed.Refused].
+type refusedError struct{ err error }
+
+func (e *refusedError) Error() string { return e.err.Error() }
+func (e *refusedError) Unwrap() error { return e.err }
+
+// doubtError is why a person has to confirm what is missing.
+type doubtError struct{ text string }
+
+func (e *doubtError) Error() string { return e.text }
+
+// shortReason says in a few words why something failed; "": the error's own
+// words come first.
+func shortReason(err error) string {
+	var api *polyai.APIError
+	var transport *polyai.TransportError
+	var doubt *doubtError
+	var refused *refusedError
+	switch {
+	case isMisplaced(err):
+		return "the destination knows this project as another one"
+	case errors.As(err, &refused):
+		return "its key cannot be read"
+	case errors.As(err, &api) && polyai.IsAuth(err):
+		return fmt.Sprintf("the source refused the key (%d)", api.Status)
+	case api != nil && api.Status == http.StatusNotFound:
+		return "unknown to the source (404)"
+	case api != nil && api.Status == http.StatusTooManyRequests:
+		return "the source limits requests (429)"
+	case api != nil:
+		return strings.TrimSpace(fmt.Sprintf("the source answered %d %s", api.Status, http.StatusText(api.Status)))
+	case errors.As(err, &transport):
+		return unreachable(err)
+	case errors.As(err, &doubt):
+		return reasonConfirm
+	}
+	return ""
+}
+
+func unreachable(err error) string {
+	var dns *net.DNSError
+	var authority x509.UnknownAuthorityError
+	var hostname x509.HostnameError
+	var certificate x509.CertificateInvalidError
+	var timeout net.Error
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "the source refused the connection"
+	case errors.As(err, &dns):
+		return "the source's host name was not found"
+	case errors.As(err, &authority), errors.As(err, &hostname), errors.As(err, &certificate):
+		return "the source's certificate is not trusted"
+	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
+		return "the source did not answer in time"
+	}
+	return "the source gave no complete answer"
+}
+
+// FailureOf classifies an error; nil: there is none.
+func FailureOf(err error) *Failure {
+	if err == nil {
+		return nil
+	}
+	f := &Failure{Code: codeOf(err), Message: oneLine(err.Error())}
+	f.Hint = hints[f.Code]
+	if hint := ownHint(err); hint != "" {
+		f.Hint = hint
+		f.Message = strings.TrimSuffix(f.Message, "; "+hint)
+	}
+	return f
+}
+
+// ownHint is what an error itself advises.
+func ownHint(err error) string {
+	var api *polyai.APIError
+	var transport *polyai.TransportError
+	var state *load.StateError
+	switch {
+	case errors.As(err, &api):
+		return api.Hint
+	case errors.As(err, &transport):
+		return transport.Hint
+	case errors.As(err, &state):
+		return state.Hint
+	}
+	return ""
+}
+
+func codeOf(err error) string {
+	var api *polyai.APIError
+	var transport *polyai.TransportError
+	var locked *load.LockedError
+	var caught *extract.PanicError
+	var doubt *doubtError
+	var refused *refusedError
+	switch {
+	case errors.As(err, &locked), errors.Is(err, load.ErrLockLost):
+		return CodeLocked
+	case IsDestination(err):
+		return CodeDestination
+	case isMisplaced(err):
+		return CodeProjectMoved
+	case errors.As(err, &refused):
+		return CodeKeyUnavailable
+	case errors.Is(err, context.Canceled):
+		return CodeInterrupted
+	case errors.As(err, &caught):
+		return CodePanic
+	case errors.As(err, &api):
+		return apiCode(api, polyai.IsAuth(err))
+	case errors.As(err, &transport):
+		return CodeSourceUnreachable
+	case errors.As(err, &doubt):
+		return CodeMissingInSource
+	}
+	return CodeOther
+}
+
+func apiCode(api *polyai.APIError, refused bool) string {
+	switch {
+	case refused:
+		return CodeKeyRefused
+	case api.Status == http.StatusNotFound:
+		return CodeNotFound
+	case api.Status == http.StatusTooManyRequests:
+		return CodeRateLimited
+	}
+	return CodeSourceError
+}
+
+// hints say what to do, by code.
+var hints = map[string]string{
+	CodeKeyRefused:        "check that the key is of this project, account and region; `convsync check` tries it",
+	CodeKeyUnavailable:    "check where the configuration says that the key is; `convsync check` tries it",
+	CodeNotFound:          "check account_id, the project's id and the region; `convsync check` tries them",
+	CodeRateLimited:       "lower max_requests_per_second, or look for who else uses the key; the next run continues",
+	CodeSourceError:       "the next run tries again; if it stays, report it to PolyAI with the correlation id",
+	CodeSourceUnreachable: "check the network, the proxy and base_url; `convsync check` tries each step; the next run tries again",
+	CodeMissingInSource:   "check that the key may still read all of the project, then confirm with `convsync verify --repair`",
+	CodeProjectMoved:      "check the project's id and account in the configuration",
+	CodeDestination:       "check that the destination runs, has room and accepts writes; `convsync check` tries each step",
+	CodeLocked:            "wait until the other run ends, or use --when-locked wait",
+	CodeInterrupted:       "run it again: it continues from what was stored",
+	CodeRejects:           "the table rejects has the reasons; after an update, `convsync replay` reads them again",
+	CodePanic:             "this is a bug: report it with the log",
+	CodeOther:             "`convsync check` tries each step and says what is wrong",
+}
+
+// oneLine joins the lines of an error.
+func oneLine(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "; ")
+}
