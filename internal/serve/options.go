@@ -42,6 +42,10 @@ type Options struct {
 	StaleAfter time.Duration
 	// Next tells what runs next, soonest first; nil: nothing is scheduled.
 	Next func() []Scheduled
+	// SecondRunAfter is when, after a moment, the second scheduled run that loads
+	// is due: no run until then is a problem. The zero time, or nil: none is
+	// scheduled.
+	SecondRunAfter func(after time.Time) time.Time
 	// Charts are drawn on the page, anew after each run; nil: none.
 	Charts func(ctx context.Context) ([]Chart, error)
 
@@ -56,6 +60,8 @@ type Options struct {
 	Metrics *Metrics     // counts of this process; empty ones unless set
 	Log     *slog.Logger // nowhere unless set
 	Version string
+
+	started time.Time // of the server, with the monotonic clock; zero: it is none
 }
 
 // Feed is a feed that is shown.
@@ -74,6 +80,7 @@ type Sight struct {
 	Watermarks map[load.Feed]warehouse.Timestamp // as it showed last; nil: it never did
 	Failing    time.Time                         // since when it cannot be read; zero: it can
 	Err        error                             // why not
+	IdleSince  time.Time                         // since when no run happened, though two were due; zero: runs happen
 }
 
 // Scheduled is a run to come.

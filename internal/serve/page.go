@@ -58,11 +58,26 @@ type feedView struct {
 	gaps       []stretch
 	staleSince time.Time // zero: it is fresh
 	late       bool
-	begun      bool // something of it was read
+	Failure    *failure // nil: it was read when it was last tried
+	loading    bool     // its first load is not complete
+	loaded     int      // percent of the history, while it is loading
 }
 
 // Name tells the feed apart from others.
 func (f *feedView) Name() string { return f.ProjectID + " (" + f.Environment + ")" }
+
+// ReadUpTo is up to when the feed is read, where that is not a time.
+func (f *feedView) ReadUpTo() string {
+	if f.loading {
+		return fmt.Sprintf("first load, %d %% read", f.loaded)
+	}
+	return ""
+}
+
+// FailingSince is since when the feed fails.
+func (f *feedView) FailingSince(now moment) moment {
+	return momentOf(f.Failure.since, now.At, time.UTC)
+}
 
 // GapCount is how many stretches before the end of the coverage are not read.
 func (f *feedView) GapCount() int { return len(f.gaps) }
@@ -139,9 +154,9 @@ func newPage(s *snapshot, o *Options, now time.Time) *page {
 			p.Feeds = append(p.Feeds, newFeedView(fmt.Sprintf("feed-%d", i+1), &o.Feeds[i], s, o, now))
 		}
 	}
-	p.Verdict = p.judge(s, o)
 	p.Running = runningViews(o.Metrics, now)
-	slices.SortStableFunc(p.Feeds, func(a, b *feedView) int { return int(b.Level - a.Level) })
+	p.Verdict = p.judge(s, o)
+	slices.SortStableFunc(p.Feeds, worstFirst)
 	for i := range min(len(s.runs), ListedRuns) {
 		p.Runs = append(p.Runs, newRunView(&s.runs[i], now))
 	}
@@ -152,6 +167,20 @@ func newPage(s *snapshot, o *Options, now time.Time) *page {
 		p.Charts = append(p.Charts, newChartView(fmt.Sprintf("chart-%d", i+1), &s.charts[i]))
 	}
 	return p
+}
+
+// worstFirst sorts failing feeds first, and then by level.
+func worstFirst(a, b *feedView) int {
+	if c := int(b.Level - a.Level); c != 0 {
+		return c
+	}
+	failing := func(f *feedView) int {
+		if f.Failure != nil {
+			return 1
+		}
+		return 0
+	}
+	return failing(b) - failing(a)
 }
 
 func newFeedView(id string, f *Feed, s *snapshot, o *Options, now time.Time) *feedView {
@@ -166,8 +195,9 @@ func newFeedView(id string, f *Feed, s *snapshot, o *Options, now time.Time) *fe
 		Conversations: summary.Conversations, Hidden: summary.Hidden, Missing: summary.Missing, Rejects: summary.Rejects,
 		Open: len(state.Open), Strips: drawCoverage(id, &state, f.Start, now, zone),
 		gaps: gapsOf(state.Accounted(), f.Start), late: comesLate(&summary, o.Lookback), Late: lateViews(&summary),
-		begun: len(state.Coverage) > 0,
+		Failure: failureOf(s.runs, f.key(), &state),
 	}
+	v.loaded, v.loading = firstLoad(&state, f.Start, now)
 	if len(state.Open) > 0 {
 		v.OldestOpen = stampOf(state.Open[0].StartedAt, now, zone)
 	}

@@ -49,7 +49,7 @@ func TestThePageShowsWhatTheSnapshotHas(t *testing.T) {
 		"2,204 1,109 1,011 84 0 1,043 7", "incremental succeeded 2 minutes",
 		"it has no start 2", "it has no id 1", "turns[].tempo unknown_field number 4,321",
 		"nightly : 6 May 2031, 02:00 UTC", "convsync 1.2.3",
-		"The data is up to date, with 1 thing to look at.", "acme-team-2 (live)", "convsync replay",
+		"The data is up to date, with 1 thing to look at: acme-team-2 (live) has conversations that could not be read.", "convsync replay",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
@@ -97,16 +97,17 @@ func TestThePageSaysWhetherAllIsWell(t *testing.T) {
 			s := d.states[f]
 			s.Watermark = stamp(now, 50*time.Hour)
 			d.states[f] = s
-		}, []string{"Something is wrong.", "1 feed not read for too long: acme-team-1 (live) Since", "(24 hours ago)", "convsync check"}},
+		}, []string{"acme-team-1 (live) has old data: not read for too long.", "(24 hours ago)", "convsync check"}},
 		"never read": {func(d *fakeDestination, f load.Feed, _ time.Time) { d.states[f] = load.FeedState{} },
-			[]string{"There is something to look at.", "1 feed with nothing read yet: acme-team-1 (live)", "Read up to nothing yet", "Nothing is read yet."}},
-		"not to its beginning": {func(d *fakeDestination, f load.Feed, _ time.Time) {
+			[]string{"First load, 0 % read: acme-team-1 (live)", "Read up to first load, 0 % read", "Nothing is read yet."}},
+		"not to its beginning": {func(d *fakeDestination, f load.Feed, now time.Time) {
 			s := d.states[f]
 			s.Watermark = 0
+			s.Coverage = []load.Range{{From: stamp(now, 34*24*time.Hour+time.Hour), Until: stamp(now, 0), ReadAt: stamp(now, time.Minute)}}
 			d.states[f] = s
-		}, []string{"There is something to look at.", "1 feed not read back to the beginning yet: acme-team-1 (live)"}},
+		}, []string{"First load, 34 % read: acme-team-1 (live)", "Read up to first load, 34 % read"}},
 		"no run": {func(d *fakeDestination, _ load.Feed, _ time.Time) { d.runs = nil },
-			[]string{"There was no run yet.", "convsync run starts one"}},
+			[]string{"No run has ended yet.", "`convsync run` starts one"}},
 		"failing for long": {func(d *fakeDestination, _ load.Feed, now time.Time) {
 			failed := warehouse.SyncRun{Kind: "incremental", Status: warehouse.RunFailed, StartedAt: stamp(now, 3*time.Hour), Error: "the key was refused\nproject two: the same"}
 			older := failed
@@ -114,18 +115,18 @@ func TestThePageSaysWhetherAllIsWell(t *testing.T) {
 			good := d.runs[0]
 			good.StartedAt = stamp(now, 9*time.Hour)
 			d.runs = []warehouse.SyncRun{failed, older, good}
-		}, []string{"Something is wrong.", "The last run failed, and 1 run before it did not succeed either.", "(6 hours ago)", "the key was refused project two: the same"}},
+		}, []string{"Failing The last run failed: the key was refused.", "The run before it did not succeed either.", "(6 hours ago)", "the key was refused project two: the same"}},
 		"a warning": {func(d *fakeDestination, _ load.Feed, _ time.Time) {
 			d.runs[0].Warnings = "the clock of the source is 8h0m0s ahead\nand another thing"
 		}, []string{
-			"with 2 things to look at.", "The last run warns: the clock of the source is 8h0m0s ahead.", "The last run warns: and another thing.",
+			"with 2 things to look at: The last run warns: the clock of the source is 8h0m0s ahead.", "The last run warns: the clock of the source is 8h0m0s ahead.", "The last run warns: and another thing.",
 			"Warning: the clock of the source is 8h0m0s ahead", "The next run without this warning ends it.",
 		}},
 		"a gap": {func(d *fakeDestination, f load.Feed, now time.Time) {
 			s := d.states[f]
 			s.Coverage[0].Until = stamp(now, 25*time.Hour)
 			d.states[f] = s
-		}, []string{"1 feed with gaps in what is read:", "Not read yet", "but for 1 gap."}},
+		}, []string{"acme-team-1 (live) has gaps in what is read.", "Not read yet", "but for 1 gap."}},
 		"late": {func(d *fakeDestination, f load.Feed, _ time.Time) {
 			s := d.summaries[f]
 			s.Lateness = []warehouse.Lateness{{Measure: load.LateChange, UpperSeconds: math.MaxInt64, Count: 100}}
@@ -244,7 +245,7 @@ func TestADestinationThatIsAwayKeepsThePage(t *testing.T) {
 	destination.goAway(errAway)
 	s.watch.refresh(t.Context())
 	page := words(get(s, "/").Body.String())
-	for _, want := range []string{"Something is wrong.", errAway.Error(), "what was last known", "81,234", "convsync check"} {
+	for _, want := range []string{"Failing The destination cannot be read: " + errAway.Error(), errAway.Error(), "what was last known", "81,234", "convsync check"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}

@@ -32,6 +32,7 @@ type Server struct {
 // Its errors are for people.
 func New(o Options) (*Server, error) {
 	o.setDefaults()
+	o.started = time.Now()
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("the server cannot start: %w", err)
 	}
@@ -69,6 +70,7 @@ func (s *Server) routes() (http.Handler, error) {
 	}))
 	shown.HandleFunc("GET /{$}", s.servePage)
 	shown.HandleFunc("GET /style.css", serveStyle)
+	shown.HandleFunc("GET /runbooks/{name}", serveRunbook)
 
 	all := http.NewServeMux()
 	all.HandleFunc("GET /healthz", s.serveHealth)

@@ -3,6 +3,7 @@ package serve
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,17 +24,21 @@ type level int
 // String is the level's CSS class.
 func (l level) String() string { return [...]string{"good", "look", "bad"}[l] }
 
-// Word is the level without colours.
-func (l level) Word() string { return [...]string{"well", "look", "wrong"}[l] }
+// Word is the badge of the level.
+func (l level) Word() string { return [...]string{"OK", "Attention", "Failing"}[l] }
 
 // problem is something that is not well, for people.
 type problem struct {
-	Level level
-	What  string
-	Feeds []*feedView // concerned; none: all of them
-	More  int         // feeds beyond those
-	Since moment
-	Do    string
+	Level   level
+	What    string      // a clause without a full stop, which names what it is about first
+	Why     string      // the whole error, where there is one
+	Feeds   []*feedView // that What does not name
+	More    int         // feeds beyond those
+	Since   moment
+	Do      string
+	Runbook string // its name; "": none
+
+	about []*feedView // all that are concerned, as far as they are named
 }
 
 // verdict is whether all is well.
@@ -50,13 +55,24 @@ func (p *page) judge(s *snapshot, o *Options) verdict {
 	if !s.failing.IsZero() {
 		add(problem{
 			Level: levelBad, What: "The destination cannot be read: " + s.err.Error(), Since: momentOf(s.failing, p.now, time.UTC),
-			Do: "See that it runs and can be reached from here; convsync check tries each step.",
+			Do: "Check that it runs and can be reached from here; `convsync check` tries each step.", Runbook: runbookDestination,
 		})
 	}
 	if s.at.IsZero() {
 		return p.conclude(s, problems)
 	}
-	if found, ok := judgeRuns(judged(s.runs), p.now); ok {
+	add(p.judgeFailing()...)
+	if since := s.idleSince(o, o.started, p.now); !since.IsZero() {
+		add(problem{
+			Level: levelBad, What: "No run happened for " + length(p.now.Sub(since)) + ", twice the time between runs", Since: momentOf(since, p.now, time.UTC),
+			Do:      "Check that `convsync serve` runs and that the clock of its machine is right; `convsync run` starts a run now.",
+			Runbook: runbookRunStalls,
+		})
+	}
+	if found, ok := p.judgeFirstLoad(); ok {
+		add(found)
+	}
+	if found, ok := p.judgeRuns(judged(s.runs)); ok {
 		add(found)
 	}
 	add(judgeWarnings(judged(s.runs), p.now)...)
@@ -72,7 +88,7 @@ func (p *page) judge(s *snapshot, o *Options) verdict {
 	if s.chartsErr != nil && o.Charts != nil {
 		add(problem{
 			Level: levelLook, What: "The charts are not up to date: " + s.chartsErr.Error(),
-			Do: "Nothing is lost: they are tried again.",
+			Do: "No data is affected: they are drawn again soon.",
 		})
 	}
 	return p.conclude(s, problems)
@@ -91,48 +107,87 @@ func (p *page) conclude(s *snapshot, problems []problem) verdict {
 	switch {
 	case s.at.IsZero() && len(problems) == 0:
 		v.Level, v.Sentence = levelLook, "Nothing is known yet: the destination is being read for the first time."
-	case v.Level == levelBad:
-		v.Sentence = "Something is wrong."
-	case len(p.Feeds) == 0:
+	case v.Level == levelGood && len(p.Feeds) == 0:
 		v.Sentence = "All is well, but no project is configured."
-	case v.Level == levelLook:
-		v.Sentence = "The data is up to date, with " + count(int64(len(problems)), "thing") + " to look at."
-		if !p.fresh() {
-			v.Sentence = "There is something to look at."
-		}
-	default:
+	case v.Level == levelGood:
 		v.Sentence = fmt.Sprintf("All is well: all is read up to %s.", p.oldestWatermark().Ago)
+	case v.Level == levelLook && p.fresh():
+		v.Sentence = "The data is up to date, with " + count(int64(len(problems)), "thing") + " to look at: " + sentence(v.Problems[0].What)
+	default:
+		v.Sentence = sentence(v.Problems[0].What)
+		if more := len(v.Problems) - 1; more > 0 {
+			v.Sentence += " " + count(int64(more), "more thing") + " to look at."
+		}
 	}
 	return v
 }
 
-// judgeRuns looks at the newest run, and how long it has been like that.
-func judgeRuns(runs []warehouse.SyncRun, now time.Time) (problem, bool) {
-	if len(runs) == 0 {
-		return problem{Level: levelLook, What: "There was no run yet.", Do: "The next one is listed below; convsync run starts one now."}, true
+// longestSentence is what can be read at a glance, in characters.
+const longestSentence = 160
+
+func sentence(clause string) string {
+	clause, _, _ = strings.Cut(clause, "\n")
+	if runes := []rune(clause); len(runes) > longestSentence {
+		return strings.TrimSpace(string(runes[:longestSentence])) + "…"
 	}
-	if runs[0].Status == warehouse.RunSucceeded {
+	return strings.TrimSuffix(clause, ".") + "."
+}
+
+// judgeRuns looks at the newest run, and how long it has been like that. Where
+// single feeds failed, they are listed, and the run is not.
+func (p *page) judgeRuns(runs []warehouse.SyncRun) (problem, bool) {
+	if len(runs) == 0 && (len(p.Running) > 0 || slices.ContainsFunc(p.Feeds, func(f *feedView) bool { return f.loading && f.loaded > 0 })) {
+		return problem{}, false // the first one goes
+	}
+	if len(runs) == 0 {
+		return problem{Level: levelLook, What: "No run has ended yet", Do: "The next one is listed below; `convsync run` starts one now."}, true
+	}
+	if runs[0].Status == warehouse.RunSucceeded || p.accounted(&runs[0]) {
 		return problem{}, false
 	}
 	first := 0
 	for first+1 < len(runs) && runs[first+1].Status != warehouse.RunSucceeded {
 		first++
 	}
-	found := problem{Level: levelBad, Since: stampOf(runs[first].StartedAt, now, time.UTC)}
+	found := problem{Level: levelBad, Since: stampOf(runs[first].StartedAt, p.now, time.UTC), Why: string(runs[0].Error), Runbook: runbookRunsFail}
 	switch runs[0].Status {
 	case warehouse.RunPartial:
-		found.Level = levelLook
-		found.What, found.Do = "The last run was not complete", "What it could read is kept, and the next run reads the rest. Its errors stand below."
+		found.Level, found.Runbook = levelLook, runbookRunsArePartial
+		found.What, found.Do = "The last run was not complete", "What it could read is kept, and the next run reads the rest."
 	case warehouse.RunKilled:
-		found.Level = levelLook
-		found.What, found.Do = "The last run was ended from outside before it was done", "The next run goes on from what it kept. See whether memory or time ran out."
+		found.Level, found.Runbook = levelLook, ""
+		found.What, found.Do = "The last run was killed before it was done", "The next run continues from what it stored. Check whether memory or time ran out."
 	default:
-		found.What, found.Do = "The last run failed", "Its errors stand below; convsync check tries each step."
+		found.What, found.Do = "The last run failed", "`convsync check` tries each step and says what to correct."
+	}
+	if lines := inWords(found.Why); len(lines) > 0 {
+		found.What += ": " + pipeline.Brief(lines[0])
 	}
 	if first > 0 {
-		found.What += fmt.Sprintf(", and %s before it did not succeed either", count(int64(first), "run"))
+		found.Do = "The " + strings.TrimPrefix(count(int64(first), "run"), "1 ") + " before it did not succeed either. " + found.Do
 	}
-	found.What += "."
+	return found, true
+}
+
+// judgeFirstLoad is how far the first load of feeds is, which is no failure.
+func (p *page) judgeFirstLoad() (problem, bool) {
+	found, n, percent := problem{Level: levelLook}, 0, 0
+	for _, f := range p.Feeds {
+		if !f.loading || f.Failure != nil {
+			continue
+		}
+		n++
+		percent += f.loaded
+		f.Level = max(f.Level, levelLook)
+		if len(found.Feeds) < namedFeeds {
+			found.Feeds = append(found.Feeds, f)
+		}
+	}
+	if n == 0 {
+		return problem{}, false
+	}
+	found.What, found.More, found.about = fmt.Sprintf("First load, %d %% read", percent/n), n-len(found.Feeds), found.Feeds
+	found.Do = "The newest conversations are read first, so that the last days are complete early. A run that is interrupted continues where it stopped."
 	return found, true
 }
 
@@ -143,7 +198,7 @@ func judgeWarnings(runs []warehouse.SyncRun, now time.Time) (found []problem) {
 	}
 	for _, warning := range inWords(string(runs[0].Warnings)) {
 		found = append(found, problem{
-			Level: levelLook, What: "The last run warns: " + warning + ".", Since: stampOf(runs[0].StartedAt, now, time.UTC),
+			Level: levelLook, What: "The last run warns: " + warning, Since: stampOf(runs[0].StartedAt, now, time.UTC),
 			Do: "The next run without this warning ends it.",
 		})
 	}
@@ -156,43 +211,39 @@ func judgeProof(r *pipeline.Report, now time.Time) (problem, bool) {
 		return problem{}, false
 	}
 	return problem{
-		Level: levelBad, What: "The last verification did not succeed: " + errors.Join(r.Errors...).Error() + ".", Since: momentOf(r.FinishedAt, now, time.UTC),
+		Level: levelBad, What: "The last verification did not succeed: " + errors.Join(r.Errors...).Error(), Since: momentOf(r.FinishedAt, now, time.UTC),
 		Do: "What differs is to be looked at before it is mended: it may have been changed by hand. The next verification that succeeds ends this.",
 	}, true
 }
 
 // feedProblem is something that can be wrong with single feeds.
 type feedProblem struct {
-	level level
-	what  func(n int64) string
-	do    string
-	// has tells whether a feed has it, and since when as far as that is known.
+	level     level
+	one, many string // what is wrong, after the names of one feed or of several
+	do        string
+	runbook   string
+	// has reports whether a feed has it, and since when as far as that is known.
 	has func(f *feedView) (time.Time, bool)
 }
 
+// A feed that is failing, or in its first load, is listed as that.
 var feedProblems = []*feedProblem{
-	{levelBad, func(n int64) string { return count(n, "feed") + " not read for too long:" },
-		"The errors of the last runs below say why; convsync check tries each step.",
-		func(f *feedView) (time.Time, bool) { return f.staleSince, !f.staleSince.IsZero() }},
-	{levelLook, func(n int64) string { return count(n, "feed") + " with nothing read yet:" },
-		"The next run reads them, the newest first. If that stays, the errors of the last runs say why.",
-		func(f *feedView) (time.Time, bool) { return time.Time{}, f.Watermark.IsZero() && !f.begun }},
-	{levelLook, func(n int64) string { return count(n, "feed") + " not read back to the beginning yet:" },
-		"The newest is there, and the next run goes on towards the beginning. If that stays, the errors of the last runs say why.",
-		func(f *feedView) (time.Time, bool) { return time.Time{}, f.Watermark.IsZero() && f.begun }},
-	{levelLook, func(n int64) string { return count(n, "feed") + " with gaps in what is read:" },
-		"The next run reads them. If they stay, the errors of the last runs say why.",
-		func(f *feedView) (time.Time, bool) { return time.Time{}, !f.Watermark.IsZero() && len(f.gaps) > 0 }},
-	{levelLook, func(n int64) string { return count(n, "feed") + " with seconds that the source cannot answer for:" },
-		"All else is read, and they are asked for again from time to time. Send PolyAI the time and the correlation id of the error.",
+	{levelBad, "has old data: not read for too long", "have old data: not read for too long",
+		"The errors of the last runs say why; `convsync check` tries each step.", runbookDataIsOld,
+		func(f *feedView) (time.Time, bool) { return f.staleSince, !f.staleSince.IsZero() && f.Failure == nil }},
+	{levelLook, "has gaps in what is read", "have gaps in what is read",
+		"The next run reads them. If they stay, the errors of the last runs say why.", "",
+		func(f *feedView) (time.Time, bool) {
+			return time.Time{}, !f.loading && len(f.gaps) > 0 && f.Failure == nil
+		}},
+	{levelLook, "has seconds that the source cannot answer for", "have seconds that the source cannot answer for",
+		"All else is read, and they are asked for again from time to time. Send PolyAI the time and the correlation id of the error.", "",
 		func(f *feedView) (time.Time, bool) { return time.Time{}, len(f.Holes) > 0 }},
-	{levelLook, func(n int64) string { return count(n, "feed") + " with conversations that could not be read:" },
-		"They are kept as they came. After an update of convsync, convsync replay reads them again.",
+	{levelLook, "has conversations that could not be read", "have conversations that could not be read",
+		"They are kept as they came. After an update of convsync, `convsync replay` reads them again.", runbookRejects,
 		func(f *feedView) (time.Time, bool) { return time.Time{}, f.Rejects > 0 }},
-	{levelLook, func(n int64) string {
-		return count(n, "feed") + " whose conversations arrive or change near the edge of the lookback:"
-	},
-		"Later ones would be lost: make sync.lookback.daily longer, or let convsync verify --repair go over older weeks.",
+	{levelLook, "has conversations that arrive or change near the edge of the lookback", "have conversations that arrive or change near the edge of the lookback",
+		"Later ones would be lost: make sync.lookback.daily longer, or let `convsync verify --repair` go over older weeks.", runbookLate,
 		func(f *feedView) (time.Time, bool) { return time.Time{}, f.late }},
 }
 
@@ -201,31 +252,37 @@ const namedFeeds = 8
 
 // gather finds the feeds that have a problem, and marks them.
 func (p *page) gather(kind *feedProblem) (problem, bool) {
-	found, n := problem{Level: kind.level, Do: kind.do}, int64(0)
+	found := problem{Level: kind.level, Do: kind.do, Runbook: kind.runbook}
 	var since time.Time
 	for _, f := range p.Feeds {
 		at, has := kind.has(f)
 		if !has {
 			continue
 		}
-		n++
+		found.about = append(found.about, f)
 		f.Level = max(f.Level, kind.level)
 		if !at.IsZero() && (since.IsZero() || at.Before(since)) {
 			since = at
 		}
-		if len(found.Feeds) < namedFeeds {
-			found.Feeds = append(found.Feeds, f)
-		}
 	}
-	found.What, found.More = kind.what(n), int(n)-len(found.Feeds)
 	found.Since = momentOf(since, p.now, time.UTC)
-	return found, n > 0
+	switch n := len(found.about); n {
+	case 0:
+		return problem{}, false
+	case 1:
+		found.What = found.about[0].Name() + " " + kind.one
+	default:
+		found.What = fmt.Sprintf("%s and %s %s", found.about[0].Name(), count(int64(n-1), "more feed"), kind.many)
+		found.Feeds = found.about[:min(n, namedFeeds)]
+		found.More = n - len(found.Feeds)
+	}
+	return found, true
 }
 
 // fresh reports whether every feed is read up to not too long ago.
 func (p *page) fresh() bool {
 	for _, f := range p.Feeds {
-		if f.Watermark.IsZero() || !f.staleSince.IsZero() {
+		if f.loading || !f.staleSince.IsZero() || f.Failure != nil && !f.Failure.needsConfirmation() {
 			return false
 		}
 	}

@@ -61,6 +61,7 @@ type watch struct {
 	draw        func(ctx context.Context) ([]Chart, error)
 	tell        func(Sight)                                                // nil: nobody is told
 	alerts      func(ctx context.Context) ([]warehouse.ActiveAlert, error) // nil: none are told of
+	idle        func(s *snapshot, now time.Time) time.Time
 	log         *slog.Logger
 	latest      atomic.Pointer[snapshot]
 	wake        chan struct{}
@@ -68,6 +69,7 @@ type watch struct {
 
 func newWatch(o *Options) *watch {
 	w := &watch{destination: o.Destination, draw: o.Charts, tell: o.Watched, alerts: o.Alerts, log: o.Log, wake: make(chan struct{}, 1)}
+	w.idle = func(s *snapshot, now time.Time) time.Time { return s.idleSince(o, o.started, now) }
 	for i := range o.Feeds {
 		w.feeds = append(w.feeds, o.Feeds[i].key())
 	}
@@ -127,7 +129,9 @@ func (w *watch) refresh(ctx context.Context) {
 	}
 	w.latest.Store(next)
 	if w.tell != nil {
-		w.tell(next.sight(w.feeds))
+		sight := next.sight(w.feeds)
+		sight.IdleSince = w.idle(next, time.Now())
+		w.tell(sight)
 	}
 	if err == nil {
 		w.redraw(ctx, next)

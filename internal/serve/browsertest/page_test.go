@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -23,6 +24,9 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
 )
 
 var screenshots = flag.String("screenshots", "", "folder to put pictures of the page into")
@@ -31,7 +35,38 @@ var screenshots = flag.String("screenshots", "", "folder to put pictures of the 
 var worlds = map[string]func() world{
 	"well":     func() world { d, feeds := well(3); return world{d, feeds} },
 	"troubled": func() world { d, feeds := troubled(5); return world{d, feeds} },
-	"hundred":  func() world { d, feeds := well(100); return world{d, feeds} },
+	"first load": func() world {
+		d, feeds := well(2)
+		for _, f := range feeds {
+			s := d.states[key(f)]
+			s.Watermark, s.WatermarkAt = 0, 0
+			s.Coverage = []load.Range{{From: ago(time.Now(), 34*24*time.Hour), Until: ago(time.Now(), time.Minute), ReadAt: ago(time.Now(), time.Minute)}}
+			d.states[key(f)] = s
+		}
+		d.runs = nil
+		return world{d, feeds}
+	},
+	"failing": func() world { d, feeds := failing(4); return world{d, feeds} },
+	"behind": func() world {
+		d, feeds := well(2)
+		for _, f := range feeds {
+			s := d.states[key(f)]
+			s.Watermark = ago(time.Now(), 50*time.Hour)
+			s.Coverage = []load.Range{{From: s.Coverage[0].From, Until: s.Watermark, ReadAt: s.Watermark}}
+			d.states[key(f)] = s
+		}
+		for i := range d.runs {
+			d.runs[i].StartedAt, d.runs[i].FinishedAt = ago(time.Now(), time.Duration(50+i)*time.Hour), warehouse.Some(ago(time.Now(), time.Duration(50+i)*time.Hour))
+		}
+		return world{d, feeds}
+	},
+	"clock": func() world {
+		d, feeds := well(2)
+		d.runs[0].Warnings = "the clock of the source is 8h0m0s ahead of the clock of this machine: what started up to the later of both is read, and up to the earlier one counts as read; " +
+			"correct the clock of this machine if it is the wrong one, else report it to PolyAI"
+		return world{d, feeds}
+	},
+	"hundred": func() world { d, feeds := well(100); return world{d, feeds} },
 	"away": func() world {
 		d, feeds := well(1)
 		d.err = fmt.Errorf("made up: Postgres at db.example.com does not answer")

@@ -148,6 +148,23 @@ func troubled(n int) (*told, []serve.Feed) {
 	return d, feeds
 }
 
+// failing is well, but for the source of one project, which is down.
+func failing(n int) (*told, []serve.Feed) {
+	now := time.Now()
+	d, feeds := well(n)
+	down := d.states[key(feeds[2])]
+	down.Watermark, down.WatermarkAt = ago(now, 2*time.Hour), ago(now, 2*time.Hour)
+	for i := range down.Coverage {
+		down.Coverage[i].Until, down.Coverage[i].ReadAt = min(down.Coverage[i].Until, down.Watermark), min(down.Coverage[i].ReadAt, down.Watermark)
+	}
+	d.states[key(feeds[2])] = down
+	for i := range 3 {
+		d.runs[i].Status = warehouse.RunPartial
+		d.runs[i].Error = "project acme-it-desk (live): the source answered 503 Service Unavailable: GET https://api.example.com/v3/acme/acme-it-desk/conversations: answered 503 Service Unavailable: made up (correlation id 0123456789abcdef)"
+	}
+	return d, feeds
+}
+
 // serving serves a world on loopback, and returns its address once the
 // destination was read and drawn.
 func serving(t *testing.T, w world) (url string) {
