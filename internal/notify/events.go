@@ -82,6 +82,21 @@ func (n *Notifier) Reached(ctx context.Context, failing time.Time, why error, no
 	}
 }
 
+// Idle takes in since when no run happened although two were scheduled; the zero
+// time: runs happen.
+func (n *Notifier) Idle(ctx context.Context, since, now time.Time) {
+	n.mu.Lock()
+	i := n.state.find(kindIdle, subject{})
+	known := i != nil && i.Open
+	n.mu.Unlock()
+	switch {
+	case since.IsZero() && known:
+		n.change(ctx, now, func(s *state) { s.close(kindIdle, subject{}, now) })
+	case !since.IsZero() && !known:
+		n.change(ctx, now, func(s *state) { s.open(noRun(since, now)) })
+	}
+}
+
 // judgeProjects looks at each feed of a run, and returns the errors that are of
 // none of them. Only a run that came to its end has read the others whole.
 func (s *state) judgeProjects(report *pipeline.Report, ended bool, now time.Time) (whole []error) {

@@ -81,7 +81,7 @@ func TestACommandGetsTheMessageAndTheCounts(t *testing.T) {
 	n.Ran(t.Context(), "nightly", report(sales, support), nil)
 	n.Close(context.Background())
 	got, err := os.ReadFile(out)
-	if err != nil || !strings.HasPrefix(string(got), "2 0 convsync on testing: 2 things are wrong.") || !strings.Contains(string(got), `"project_id":"support"`) {
+	if err != nil || !strings.HasPrefix(string(got), "2 0 sales (live) is failing: answered 401 Unauthorized. 1 more thing is wrong. (convsync on testing)") || !strings.Contains(string(got), `"project_id":"support"`) {
 		t.Errorf("%v: %s", err, got)
 	}
 }

@@ -14,6 +14,7 @@ const (
 	kindProject     = "project_failed"   // a feed of a run, or parts of it
 	kindRejects     = "rejects"          // more new ones than a run may meet
 	kindOld         = "data_old"
+	kindIdle        = "no_run" // none happened for twice the time between two
 	kindTest        = "test"
 )
 

@@ -54,7 +54,7 @@ func TestARunThatFailsAsAWholeSaysNothingOfItsProjects(t *testing.T) {
 		w.ran(nil, errOutside)
 		w.expect("the run fails without a report")
 		w.ran(report(), nil)
-		w.expect("all is well", "2 things are well again.")
+		w.expect("all is well", "1 more thing is well again.")
 	})
 }
 

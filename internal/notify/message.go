@@ -3,10 +3,12 @@ package notify
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"convsync/internal/load"
+	"convsync/internal/pipeline"
 )
 
 // Message is what came of one event, as the JSON format and the command get it.
@@ -24,7 +26,7 @@ const (
 
 // Notice tells that an incident began, or ended.
 type Notice struct {
-	Kind        string    `json:"kind"` // destination_away, run_failed, project_failed, rejects, data_old or test
+	Kind        string    `json:"kind"` // destination_away, run_failed, project_failed, rejects, data_old, no_run or test
 	State       string    `json:"state"`
 	Schedule    string    `json:"schedule,omitempty"`   // of run_failed and rejects
 	ProjectID   string    `json:"project_id,omitempty"` // of project_failed and data_old
@@ -55,6 +57,7 @@ func newMessage(sender, channel string, s *state, now time.Time) *Message {
 	if len(due) == 0 {
 		return nil
 	}
+	slices.SortStableFunc(due, func(a, b Notice) int { return a.rank() - b.rank() })
 	return worded(sender, due)
 }
 
@@ -62,7 +65,7 @@ func newMessage(sender, channel string, s *state, now time.Time) *Message {
 func worded(sender string, notices []Notice) *Message {
 	m := &Message{Sender: sender, Incidents: notices}
 	var b strings.Builder
-	b.WriteString(sender + ": " + m.headline())
+	b.WriteString(m.headline() + " (" + sender + ")")
 	for _, notice := range m.Incidents[:min(len(m.Incidents), shownInFull)] {
 		b.WriteString("\n\n" + notice.text())
 	}
@@ -93,19 +96,56 @@ func (m *Message) count() (problems, recoveries int) {
 	return problems, len(m.Incidents) - problems
 }
 
+// headline is all that a preview shows: it begins with the first problem, by
+// name and with its reason.
 func (m *Message) headline() string {
 	problems, recoveries := m.count()
+	text := m.Incidents[0].headline()
 	switch {
-	case recoveries == 0 && problems == 1:
-		return "something is wrong."
-	case recoveries == 0:
-		return fmt.Sprintf("%d things are wrong.", problems)
-	case problems == 0 && recoveries == 1:
-		return "something is well again."
-	case problems == 0:
-		return fmt.Sprintf("%d things are well again.", recoveries)
+	case problems == 0 && recoveries == 2:
+		text += " 1 more thing is well again."
+	case problems == 0 && recoveries > 2:
+		text += " " + plural(recoveries-1, "more thing") + " are well again."
+	case problems == 2:
+		text += " 1 more thing is wrong."
+	case problems > 2:
+		text += " " + plural(problems-1, "more thing") + " are wrong."
 	}
-	return fmt.Sprintf("%d wrong, %d well again.", problems, recoveries)
+	switch {
+	case problems > 0 && recoveries == 1:
+		text += " 1 thing is well again."
+	case problems > 0 && recoveries > 1:
+		text += " " + plural(recoveries, "thing") + " are well again."
+	}
+	return text
+}
+
+// headline is the notice in one sentence.
+func (n *Notice) headline() string {
+	if n.State == StateRecovered {
+		return n.What
+	}
+	why := pipeline.Brief(n.Why)
+	switch name := n.ProjectID + " (" + n.Environment + ")"; {
+	case n.Kind == kindProject && pipeline.NeedsConfirmation(n.Why):
+		return name + " needs confirmation: " + why + "."
+	case n.Kind == kindProject:
+		return name + " is failing: " + why + "."
+	case n.Kind == kindRun, n.Kind == kindDestination:
+		return strings.TrimSuffix(n.What, ".") + ": " + why + "."
+	}
+	return n.What
+}
+
+// rank sorts problems before recoveries, and failing projects first.
+func (n *Notice) rank() int {
+	switch {
+	case n.State == StateRecovered:
+		return 2
+	case n.Kind == kindProject:
+		return 0
+	}
+	return 1
 }
 
 func (n *Notice) text() string {

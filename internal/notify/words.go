@@ -17,6 +17,7 @@ var advice = map[string]string{
 	kindRun:         "where the reason names no command, `convsync check` tries each step and says what is wrong. What was read is kept; the next run goes on from there.",
 	kindProject:     "`convsync check` tries each step and says what is wrong. What was read is kept; the next run tries the rest again.",
 	kindRejects:     "they are kept as they came, and `convsync status` counts them. After an update of convsync, `convsync replay` reads them again.",
+	kindIdle:        "check that `convsync serve` runs and that the clock of its machine is right; `convsync run` starts a run now.",
 	kindOld:         "`convsync status` shows the last runs and how far each project is; `convsync run` starts one now.",
 }
 
@@ -47,6 +48,13 @@ func dataOld(feed load.Feed, covered time.Time, why string, since time.Time) inc
 	return about(feed, incident{Kind: kindOld, What: what, Why: why, Since: since})
 }
 
+func noRun(since, now time.Time) incident {
+	return incident{
+		Kind: kindIdle, What: "No run happened for " + length(now.Sub(since)) + ", twice the time between runs.", Since: since,
+		Why: "the schedules were due twice and nothing ran: the process may hang, or the clock of its machine was changed",
+	}
+}
+
 // recovery is what is well again.
 func recovery(i *incident) string {
 	switch i.Kind {
@@ -56,6 +64,8 @@ func recovery(i *incident) string {
 		return named(i.subject().Feed) + " is read whole again."
 	case kindRejects:
 		return "The last run of the schedule " + i.Schedule + " met no new conversations that it could not read."
+	case kindIdle:
+		return "Runs happen again."
 	case kindOld:
 		return named(i.subject().Feed) + " is up to date again."
 	}
