@@ -122,10 +122,13 @@ func drawCoverage(id string, state *load.FeedState, start, now time.Time, zone *
 		return nil
 	}
 	gaps := gapsOf(state.Accounted(), start)
+	if state.Watermark == 0 { // a first load: it is still to come, and not missing
+		gaps = nil
+	}
 	draw := func(n int, title string, from time.Time) strip {
 		period := stretch{from, now}
 		return strip{
-			ID: fmt.Sprintf("%s-strip-%d", id, n), Title: title, Alt: describeCoverage(state, gaps, period, zone),
+			ID: fmt.Sprintf("%s-strip-%d", id, n), Title: title, Alt: describeCoverage(state, gaps, start, period, zone),
 			From: from.In(zone).Format("2 Jan 2006"), To: "now",
 			Bars: drawStrip(state.Coverage, gaps, period, now, zone),
 		}
@@ -138,7 +141,7 @@ func drawCoverage(id string, state *load.FeedState, start, now time.Time, zone *
 }
 
 // describeCoverage says what a strip shows to those who do not see it.
-func describeCoverage(state *load.FeedState, gaps []stretch, period stretch, zone *time.Location) string {
+func describeCoverage(state *load.FeedState, gaps []stretch, whole time.Time, period stretch, zone *time.Location) string {
 	if len(state.Coverage) == 0 {
 		return "Nothing is read yet."
 	}
@@ -149,6 +152,9 @@ func describeCoverage(state *load.FeedState, gaps []stretch, period stretch, zon
 		}
 	}
 	end := state.Coverage[len(state.Coverage)-1].Until.Time().In(zone).Format(shownTime)
+	if percent, loading := firstLoad(state, whole, period.until); loading {
+		return fmt.Sprintf("First load, %d %% read.", percent)
+	}
 	if n == 0 {
 		return "All is read up to " + end + "."
 	}

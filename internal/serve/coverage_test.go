@@ -12,7 +12,7 @@ func TestAShortGapIsSeenInALongHistory(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	start := now.AddDate(-3, 0, 0)
-	state := load.FeedState{Coverage: []load.Range{
+	state := load.FeedState{Watermark: warehouse.TimestampOf(now), Coverage: []load.Range{
 		{From: warehouse.TimestampOf(start), Until: stamp(now, 2*time.Hour)},
 		{From: stamp(now, time.Hour), Until: warehouse.TimestampOf(now), ReadAt: warehouse.TimestampOf(now)},
 	}}

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"convsync/internal/load"
@@ -82,7 +83,7 @@ func (p *page) judgeFailing() (problems []problem) {
 			continue
 		}
 		found := problem{
-			Level: levelBad, What: f.Name() + " is failing: " + f.Failure.Brief(), Why: f.Failure.Why, about: []*feedView{f},
+			Level: levelBad, What: f.Name() + " is failing: " + f.Failure.Brief(), Why: strings.TrimPrefix(f.Failure.Why, f.Failure.Brief()+": "), about: []*feedView{f},
 			Since: momentOf(f.Failure.since, p.now, time.UTC), Runbook: runbookRunsFail,
 			Do: "What was read is kept, and each run tries again. `convsync check` tries each step and says what to correct.",
 		}

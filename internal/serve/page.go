@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"convsync/internal/load"
@@ -17,8 +18,17 @@ import (
 var files embed.FS
 
 var pageTemplate = template.Must(template.New("page.html").Funcs(template.FuncMap{
-	"grouped": grouped,
+	"grouped": grouped, "coded": coded,
 }).ParseFS(files, "page.html", "running.html"))
+
+// coded is a text in which `commands` are marked as code.
+func coded(text string) template.HTML {
+	parts := strings.Split(template.HTMLEscapeString(text), "`")
+	for i := 1; i+1 < len(parts); i += 2 {
+		parts[i] = "<code>" + parts[i] + "</code>"
+	}
+	return template.HTML(strings.Join(parts, "")) //nolint:gosec // escaped above
+}
 
 // page is what the template shows.
 type page struct {

@@ -99,15 +99,15 @@ func TestThePageSaysWhetherAllIsWell(t *testing.T) {
 			d.states[f] = s
 		}, []string{"acme-team-1 (live) has old data: not read for too long.", "(24 hours ago)", "convsync check"}},
 		"never read": {func(d *fakeDestination, f load.Feed, _ time.Time) { d.states[f] = load.FeedState{} },
-			[]string{"First load, 0 % read: acme-team-1 (live)", "Read up to first load, 0 % read", "Nothing is read yet."}},
+			[]string{"First load, 0 % read. Feeds: acme-team-1 (live)", "Read up to first load, 0 % read", "Nothing is read yet."}},
 		"not to its beginning": {func(d *fakeDestination, f load.Feed, now time.Time) {
 			s := d.states[f]
 			s.Watermark = 0
 			s.Coverage = []load.Range{{From: stamp(now, 34*24*time.Hour+time.Hour), Until: stamp(now, 0), ReadAt: stamp(now, time.Minute)}}
 			d.states[f] = s
-		}, []string{"First load, 34 % read: acme-team-1 (live)", "Read up to first load, 34 % read"}},
+		}, []string{"First load, 34 % read. Feeds: acme-team-1 (live)", "Read up to first load, 34 % read"}},
 		"no run": {func(d *fakeDestination, _ load.Feed, _ time.Time) { d.runs = nil },
-			[]string{"No run has ended yet.", "`convsync run` starts one"}},
+			[]string{"No run has ended yet.", "convsync run starts one"}},
 		"failing for long": {func(d *fakeDestination, _ load.Feed, now time.Time) {
 			failed := warehouse.SyncRun{Kind: "incremental", Status: warehouse.RunFailed, StartedAt: stamp(now, 3*time.Hour), Error: "the key was refused\nproject two: the same"}
 			older := failed

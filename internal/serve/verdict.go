@@ -38,6 +38,7 @@ type problem struct {
 	Do      string
 	Runbook string // its name; "": none
 
+	Said  bool        // the verdict's sentence is this problem's
 	about []*feedView // all that are concerned, as far as they are named
 }
 
@@ -103,6 +104,9 @@ func (p *page) conclude(s *snapshot, problems []problem) verdict {
 				v.Level = max(v.Level, wanted)
 			}
 		}
+	}
+	if len(v.Problems) > 0 {
+		v.Problems[0].Said = true
 	}
 	switch {
 	case s.at.IsZero() && len(problems) == 0:
