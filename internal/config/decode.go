@@ -14,6 +14,7 @@ import (
 // decoder fills the document from the parsed file, strictly: a key that the
 // document does not have and a value of another type are problems.
 type decoder struct {
+	withoutKeys bool // as in Options
 	*report
 	lookup func(string) (string, bool)
 }
@@ -194,7 +195,11 @@ func (d *decoder) scalar(node ast.Node, path, expected string) (scalar, bool) {
 		d.add(path, "%s; expected %s", kindOf(node), expected)
 		return scalar{}, false
 	}
-	text, err := expand(raw, d.lookup)
+	lookup := d.lookup
+	if d.withoutKeys && isKey(path) {
+		lookup = orNoKey(lookup)
+	}
+	text, err := expand(raw, lookup)
 	if err != nil {
 		d.add(path, "%v", err)
 		return scalar{}, false

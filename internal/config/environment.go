@@ -12,6 +12,9 @@ func fromEnvironment(opts Options) (*Config, error) {
 	doc := defaults()
 	source := &doc.Source
 	source.APIKey = get("POLYAI_API_KEY")
+	if source.APIKey == "" && opts.WithoutKeys && get("POLYAI_PROJECT_ID") != "" {
+		source.APIKey = noKey
+	}
 	source.Region = get("POLYAI_REGION")
 	source.BaseURL = get("POLYAI_BASE_URL")
 	source.AccountID = get("POLYAI_ACCOUNT_ID")
@@ -39,7 +42,7 @@ func fromEnvironment(opts Options) (*Config, error) {
 	need("source.region", source.Region+source.BaseURL, enumerate(regionNames)+", or POLYAI_BASE_URL")
 	need("source.account_id", source.AccountID, "the account's id, such as acme-uk")
 	need("source.projects[0].id", project.ID, "the project's id, such as acme-team-4")
-	cfg := resolve(&doc, r, opts.now())
+	cfg := resolve(&doc, r, opts)
 	if err := r.err(); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,16 @@ import (
 	"strings"
 )
 
+// orNoKey is a lookup that finds every variable.
+func orNoKey(lookup func(string) (string, bool)) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		if value, set := lookup(name); set && value != "" {
+			return value, true
+		}
+		return noKey, true
+	}
+}
+
 // expand replaces ${NAME} and ${NAME:-default} by the environment's values, and
 // $$ by $. It works on one scalar after parsing, so that no value can change
 // the structure of the file. As in a shell, the default stands in for a

@@ -28,6 +28,17 @@ type Options struct {
 	// Now is the moment that `start` must lie before; the zero time means the
 	// machine's clock.
 	Now time.Time
+	// WithoutKeys is for commands that ask the source nothing: the API's keys may
+	// be missing, and variables that they name unset. Such a key cannot be used.
+	WithoutKeys bool
+}
+
+// noKey is what an API key is that need not be there.
+const noKey = "no key"
+
+// isKey reports whether a path of the document is that of an API key.
+func isKey(path string) bool {
+	return strings.HasSuffix(path, ".api_key") || strings.HasSuffix(path, ".workspace_api_key")
 }
 
 func (o Options) now() time.Time {
@@ -81,12 +92,12 @@ func find(opts Options) (path string, text []byte, err error) {
 func Parse(path string, text []byte, opts Options) (*Config, error) {
 	d := &decoder{
 		report: &report{file: path, places: map[string]place{}, raw: map[string]string{}},
-		lookup: opts.LookupEnv,
+		lookup: opts.LookupEnv, withoutKeys: opts.WithoutKeys,
 	}
 	doc := defaults()
 	var cfg *Config
 	if d.decodeText(text, &doc) {
-		cfg = resolve(&doc, d.report, opts.now())
+		cfg = resolve(&doc, d.report, opts)
 		cfg.File = path
 	}
 	if err := d.err(); err != nil {

@@ -90,7 +90,7 @@ func (r *resolver) complete(path string, p Project) {
 	if p.Region == "" && p.BaseURL == "" && missing("region", "base_url") && !r.reported("source.studio_url") {
 		r.add("source.region", "is missing; expected %s, or base_url", enumerate(regionNames))
 	}
-	if p.APIKey.IsZero() && missing("api_key", "api_key_file", "api_key_command") {
+	if p.APIKey.IsZero() && !r.withoutKeys && missing("api_key", "api_key_file", "api_key_command") {
 		r.add("source.api_key", "is missing; expected api_key: ${POLYAI_API_KEY}, api_key_file or api_key_command")
 	}
 }

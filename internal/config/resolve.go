@@ -33,8 +33,8 @@ func defaults() document {
 
 // resolve checks the document as a whole and makes the configuration of it.
 // What it returns is good only if nothing was reported.
-func resolve(doc *document, r *report, now time.Time) *Config {
-	resolver := &resolver{report: r, doc: doc, now: now}
+func resolve(doc *document, r *report, opts Options) *Config {
+	resolver := &resolver{report: r, doc: doc, now: opts.now(), withoutKeys: opts.WithoutKeys}
 	cfg := &Config{
 		Source:      Source{CACertificates: resolver.certificates()},
 		Projects:    resolver.projects(),
@@ -48,6 +48,7 @@ func resolve(doc *document, r *report, now time.Time) *Config {
 }
 
 type resolver struct {
+	withoutKeys bool
 	*report
 	doc *document
 	now time.Time
