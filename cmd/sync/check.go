@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,41 +17,77 @@ import (
 	"convsync/internal/config"
 	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/pipeline"
 	"convsync/internal/polyai"
+	"convsync/internal/serve"
 	"convsync/internal/warehouse"
 )
 
 func newCheckCommand(app *app) *cobra.Command {
-	return &cobra.Command{
+	var output string
+	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check configuration, key, host, project, transcripts, latency and destination",
 		Long: "Check prints one line each: ok, or what is wrong and how to mend it. It asks the source for one page a\n" +
 			"project, and leaves nothing in the destination.",
-		Example: "  convsync check",
+		Example: "  convsync check\n  convsync check --output json",
 		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return runCheck(cmd.Context(), app) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runCheck(cmd.Context(), app, output) },
 	}
+	cmd.Flags().StringVar(&output, "output", "text", "text or json")
+	return cmd
 }
 
 // checklist prints findings and remembers whether one was bad.
 type checklist struct {
 	w             io.Writer
+	found         []checked
 	failed        int
 	misconfigured bool // something was, which no request was needed to find
 
 	answered map[string]string // by project as stored: its id as the source answers it
 }
 
-func (c *checklist) ok(what, format string, args ...any) {
-	fmt.Fprintf(c.w, "ok    %-12s %s\n", what, fmt.Sprintf(format, args...))
+// checked is a line of the checklist.
+type checked struct {
+	What    string            `json:"check"`
+	Verdict string            `json:"verdict"` // ok, attention or failing
+	Message string            `json:"message"`
+	Error   *pipeline.Failure `json:"error"` // null unless it is failing
+}
+
+// checkReport is `convsync check --output json`.
+type checkReport struct {
+	Verdict string    `json:"verdict"` // the worst of its checks
+	Checks  []checked `json:"checks"`
 }
 
 func (c *checklist) note(what, format string, args ...any) {
-	fmt.Fprintf(c.w, "note  %-12s %s\n", what, fmt.Sprintf(format, args...))
+	text := fmt.Sprintf(format, args...)
+	c.found = append(c.found, checked{What: what, Verdict: serve.VerdictAttention, Message: text})
+	fmt.Fprintf(c.w, "note  %-12s %s\n", what, text)
+}
+
+func (c *checklist) report() checkReport {
+	r := checkReport{Verdict: serve.VerdictOK, Checks: c.found}
+	for i := range c.found {
+		if v := c.found[i].Verdict; v == serve.VerdictFailing || r.Verdict == serve.VerdictOK {
+			r.Verdict = v
+		}
+	}
+	return r
+}
+
+func (c *checklist) ok(what, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	c.found = append(c.found, checked{What: what, Verdict: serve.VerdictOK, Message: text})
+	fmt.Fprintf(c.w, "ok    %-12s %s\n", what, text)
 }
 
 func (c *checklist) wrong(what string, err error) {
 	c.failed++
+	failure := failureOf(context.Background(), err)
+	c.found = append(c.found, checked{what, serve.VerdictFailing, failure.Message, failure})
 	c.misconfigured = c.misconfigured || isSecret(err)
 	fmt.Fprintf(c.w, "WRONG %-12s %s\n", what, strings.ReplaceAll(err.Error(), "\n", "\n                   "))
 }
@@ -73,8 +110,23 @@ func (c *checklist) end() error {
 	return codedError(code, fmt.Errorf("%s to mend", counted(int64(c.failed), "thing")))
 }
 
-func runCheck(ctx context.Context, app *app) error {
+func runCheck(ctx context.Context, app *app, output string) error {
+	if err := oneOf("output", output, "text", "json"); err != nil {
+		return err
+	}
 	c := &checklist{w: app.stdout}
+	if output == "json" {
+		c.w = io.Discard
+	}
+	err := checkAll(ctx, c, app)
+	if output == "json" {
+		err = errors.Join(err, json.NewEncoder(app.stdout).Encode(c.report()))
+	}
+	return err
+}
+
+// checkAll goes through the whole list.
+func checkAll(ctx context.Context, c *checklist, app *app) error {
 	cfg, err := app.loadConfig()
 	if err != nil {
 		c.wrong("config", err)

@@ -106,7 +106,7 @@ func TestOneProjectThatIsWrongStopsNoOther(t *testing.T) {
 			t.Fatalf("exit code %d, %v: %s", r.code, err, r.stdout)
 		}
 		for _, p := range v.Projects {
-			if right := p.ProjectID == "right"; (p.Error == "") != right || right && p.Same != fewConversations {
+			if right := p.ProjectID == "right"; (p.Error == nil) != right || right && p.Same != fewConversations {
 				t.Errorf("verified %+v", p)
 			}
 		}

@@ -33,17 +33,9 @@ func runReplay(ctx context.Context, app *app, opts replayOptions) error {
 	if err := oneOf("output", opts.output, "text", "json"); err != nil {
 		return err
 	}
-	cfg, err := app.loadConfig()
+	run, err := newReplay(ctx, app, opts)
 	if err != nil {
-		return err
-	}
-	projects, err := chooseProjects(cfg, opts.projects)
-	if err != nil {
-		return err
-	}
-	run, err := newRun(ctx, app, cfg, syncOptions{projects: projects})
-	if err != nil {
-		return err
+		return printFailure(ctx, app.stdout, opts.output, err)
 	}
 	defer run.Destination.Close() //nolint:errcheck // nothing is written any more
 	report, err := pipeline.Replay(ctx, *run)
@@ -51,4 +43,16 @@ func runReplay(ctx context.Context, app *app, opts replayOptions) error {
 		return err
 	}
 	return outcome(ctx, report, err, false)
+}
+
+func newReplay(ctx context.Context, app *app, opts replayOptions) (*pipeline.Options, error) {
+	cfg, err := app.loadConfig()
+	if err != nil {
+		return nil, err
+	}
+	projects, err := chooseProjects(cfg, opts.projects)
+	if err != nil {
+		return nil, err
+	}
+	return newRun(ctx, app, cfg, syncOptions{projects: projects})
 }

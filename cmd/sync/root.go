@@ -119,6 +119,11 @@ func (a *app) loadConfig() (*config.Config, error) {
 	return config.Load(config.Options{File: a.configFile, LookupEnv: a.lookupEnv})
 }
 
+// loadConfigWithoutKeys is loadConfig for commands that ask the source nothing.
+func (a *app) loadConfigWithoutKeys() (*config.Config, error) {
+	return config.Load(config.Options{File: a.configFile, LookupEnv: a.lookupEnv, WithoutKeys: true})
+}
+
 // startLog makes the log: to stderr, text for people, JSON for machines.
 func (a *app) startLog() error {
 	var level slog.Level

@@ -60,6 +60,11 @@ func newRunCommand(app *app) *cobra.Command {
 func runRun(ctx context.Context, app *app, opts runOptions) error {
 	began := time.Now()
 	report, skipped, err := runOnce(ctx, app, opts)
+	if report == nil && err != nil && opts.output == "json" && !opts.dryRun {
+		failed := pipeline.Failed(opts.kind(), began, err)
+		failed.Error = failureOf(ctx, err)
+		err = errors.Join(err, json.NewEncoder(app.stdout).Encode(newRunOutput(failed)))
+	}
 	if opts.metricsFile == "" || skipped {
 		return err
 	}
@@ -70,17 +75,28 @@ func runRun(ctx context.Context, app *app, opts runOptions) error {
 // it began leaves that.
 func writeMetrics(opts runOptions, began time.Time, report *pipeline.Report, err error) error {
 	if report == nil {
-		kind := pipeline.KindIncremental
-		if opts.from != "" || opts.to != "" {
-			kind = pipeline.KindBackfill
-		}
-		report = pipeline.Failed(kind, began, err)
+		report = pipeline.Failed(opts.kind(), began, err)
 	}
 	if err := serve.WriteTextfile(opts.metricsFile, report, version()); err != nil {
 		return codedError(exitPartial, fmt.Errorf("--metrics-file: %w", err))
 	}
 	return nil
 }
+
+func (opts *runOptions) kind() string {
+	if opts.from != "" || opts.to != "" {
+		return pipeline.KindBackfill
+	}
+	return pipeline.KindIncremental
+}
+
+// runOutput is the output of run and replay for machines.
+type runOutput struct {
+	Verdict string `json:"verdict"` // ok, attention or failing
+	*pipeline.Report
+}
+
+func newRunOutput(r *pipeline.Report) runOutput { return runOutput{verdictOf(r.Status), r} }
 
 // runOnce is what the command does; skipped: it was not to run, or another did.
 func runOnce(ctx context.Context, app *app, opts runOptions) (report *pipeline.Report, skipped bool, err error) {
@@ -280,7 +296,7 @@ func counted(n int64, thing string) string {
 
 func printReport(w io.Writer, output string, r *pipeline.Report) error {
 	if output == "json" {
-		return json.NewEncoder(w).Encode(r)
+		return json.NewEncoder(w).Encode(newRunOutput(r))
 	}
 	printSummary(w, r, "; `convsync status` lists them")
 	return nil

@@ -140,17 +140,11 @@ func (s *service) listen(ctx context.Context, scheduler *schedule.Scheduler) err
 	if err != nil {
 		return err
 	}
-	var feeds []serve.Feed
-	for i := range s.cfg.Projects {
-		p := &s.cfg.Projects[i]
-		for _, environment := range p.Environments {
-			feeds = append(feeds, serve.Feed{ProjectID: p.StoredID, Environment: environment, Start: p.Start, TimeZone: p.TimeZone})
-		}
-	}
+	feeds := pageFeeds(s.cfg.Projects)
 	options := serve.Options{
 		Address: s.cfg.Serve.Listen, Token: token, BasicUser: s.cfg.Serve.User, BasicPassword: password, Renew: s.secrets, CertFile: s.cfg.Serve.CertFile, KeyFile: s.cfg.Serve.KeyFile,
 		Destination: destination, Feeds: feeds, Lookback: s.cfg.Sync.Lookback.Daily, StaleAfter: s.cfg.Serve.StaleAfter,
-		Next: func() []serve.Scheduled { return s.next(scheduler) }, Metrics: s.metrics, Watched: s.watched, Log: s.log, Version: version(),
+		Next: func() []serve.Scheduled { return s.next(scheduler) }, Metrics: s.metrics, SecondRunAfter: secondRunAfter(s.cfg), Watched: s.watched, Log: s.log, Version: version(),
 		Charts: serve.DailyCharts(destination, feeds),
 	}
 	if err = s.takeEvents(ctx, destination, &options); err == nil {
@@ -172,4 +166,46 @@ func (s *service) next(scheduler *schedule.Scheduler) []serve.Scheduled {
 	}
 	slices.SortFunc(next, func(a, b serve.Scheduled) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Name, b.Name)) })
 	return next
+}
+
+// pageFeeds are the feeds of projects, as the page shows them.
+func pageFeeds(projects []config.Project) (feeds []serve.Feed) {
+	for i := range projects {
+		p := &projects[i]
+		for _, environment := range p.Environments {
+			feeds = append(feeds, serve.Feed{ProjectID: p.StoredID, Environment: environment, Start: p.Start, TimeZone: p.TimeZone})
+		}
+	}
+	return feeds
+}
+
+// secondRunAfter is when the second run after a moment is due that loads; nil:
+// no schedule has any.
+func secondRunAfter(cfg *config.Config) func(after time.Time) time.Time {
+	var tables []schedule.Timetable
+	for i := range cfg.Schedules {
+		planned := &cfg.Schedules[i]
+		location, err := time.LoadLocation(planned.TimeZone)
+		if err != nil || planned.Kind == config.KindVerify {
+			continue
+		}
+		if table, err := schedule.Parse(planned.Cron, location); err == nil {
+			tables = append(tables, table)
+		}
+	}
+	if len(tables) == 0 {
+		return nil
+	}
+	return func(after time.Time) (due time.Time) {
+		for _, t := range tables {
+			first := t.Next(after)
+			if first.IsZero() {
+				continue
+			}
+			if second := t.Next(first); !second.IsZero() && (due.IsZero() || second.Before(due)) {
+				due = second
+			}
+		}
+		return due
+	}
 }

@@ -115,6 +115,7 @@ func (s *service) logEnd(ctx context.Context, planned *config.Schedule, r *pipel
 	case r.Status == warehouse.RunPartial:
 		level, words = slog.LevelWarn, "the run was not complete"
 	}
+	words = failingFirst(r) + words
 	switch {
 	case err != nil:
 		args = append(args, "error", err.Error())
@@ -126,6 +127,20 @@ func (s *service) logEnd(ctx context.Context, planned *config.Schedule, r *pipel
 		}
 	}
 	s.log.Log(ctx, level, words, args...)
+}
+
+// failingFirst names the first project that failed and why; "": none did.
+func failingFirst(r *pipeline.Report) string {
+	var failed *pipeline.FeedError
+	if len(r.Errors) == 0 || !errors.As(r.Errors[0], &failed) {
+		return ""
+	}
+	name := "project " + failed.ProjectID + " (" + failed.Environment + ")"
+	text := name + " is failing: " + pipeline.Brief(strings.TrimPrefix(failed.Error(), name+": "))
+	if more := len(r.Errors) - 1; more > 0 {
+		text += ", and " + counted(int64(more), "other")
+	}
+	return text + "; "
 }
 
 // announce says in one line what comes next.

@@ -152,7 +152,7 @@ func TestARunByAnEventThatFailsIsLoggedAsOne(t *testing.T) {
 	until(t, "the event's run is over", func() bool { return strings.Contains(said.String(), `"schedule":"(event)"`) })
 	stop()
 	for line := range strings.Lines(said.String()) {
-		asFailed := strings.Contains(line, `"level":"ERROR","msg":"the run failed"`) && strings.Contains(line, `"status":"failed"`)
+		asFailed := strings.Contains(line, `"level":"ERROR","msg":"project acme-team-4 (live) is failing: the source refused the key (403); the run failed"`) && strings.Contains(line, `"status":"failed"`)
 		if strings.Contains(line, `"schedule":"(event)"`) && !asFailed {
 			t.Errorf("it logs %s", line)
 		}

@@ -3,65 +3,86 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"io"
+	"errors"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"convsync/internal/config"
-	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/pipeline"
 	"convsync/internal/serve"
 	"convsync/internal/warehouse"
 )
 
 func newStatusCommand(app *app) *cobra.Command {
-	var output string
+	var opts statusOptions
 	cmd := &cobra.Command{
-		Use:     "status",
-		Short:   "Show how far each project is, what is open, odd or missing, and the last runs",
-		Long:    "Status reads the destination only, never the source." + readWhole,
-		Example: "  convsync status\n  convsync status --output json",
+		Use:   "status",
+		Short: "Show how far each project is, what is open, odd or missing, and the last runs",
+		Long: "Status reads the destination only, never the source, and needs no API key. Its first line says whether all is\n" +
+			"well, or which project is failing and why. With --exit-code it ends with 0 (ok), 3 (attention) or 1 (failing).",
+		Example: "  convsync status\n  convsync status --project acme-team-4\n  convsync status --output json --exit-code",
 		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return runStatus(cmd.Context(), app, output) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runStatus(cmd.Context(), app, opts) },
 	}
-	cmd.Flags().StringVar(&output, "output", "text", "text or json")
+	cmd.Flags().StringVar(&opts.output, "output", "text", "text or json")
+	cmd.Flags().StringSliceVar(&opts.projects, "project", nil, "only this project, by the id that is stored; may be repeated")
+	cmd.Flags().BoolVar(&opts.exitCode, "exit-code", false, "end with 3 when something needs attention and with 1 when something is failing")
 	return cmd
+}
+
+type statusOptions struct {
+	output   string
+	projects []string
+	exitCode bool
 }
 
 // statusReport is `convsync status --output json`.
 type statusReport struct {
-	Destination string       `json:"destination"`
-	Feeds       []feedStatus `json:"projects"`
-	Runs        []runSummary `json:"runs"` // newest first
+	Verdict     string            `json:"verdict"` // ok, attention or failing
+	Summary     string            `json:"summary"` // one sentence
+	Error       *pipeline.Failure `json:"error"`   // why there is no status; null: there is one
+	Problems    []statusProblem   `json:"problems"`
+	Destination string            `json:"destination"`
+	Feeds       []feedStatus      `json:"projects"`
+	Runs        []runSummary      `json:"runs"` // newest first
+}
+
+// statusProblem is something that is not well.
+type statusProblem struct {
+	Verdict string     `json:"verdict"` // attention or failing
+	What    string     `json:"what"`
+	Error   string     `json:"error,omitempty"`
+	Since   *time.Time `json:"since"`
+	Do      string     `json:"do"`
+	Runbook string     `json:"runbook,omitempty"` // a page in docs/runbooks
 }
 
 type feedStatus struct {
-	ProjectID     string        `json:"project_id"`
-	Environment   string        `json:"environment"`
-	Watermark     *time.Time    `json:"watermark"`
-	Gaps          []gap         `json:"gaps"` // between the start and the end of the coverage
-	Conversations int64         `json:"conversations"`
-	Newest        *time.Time    `json:"newest"`
-	Open          int           `json:"open"`
-	Hidden        int64         `json:"hidden_transcripts"`
-	Missing       int64         `json:"missing_at_source"`
-	Rejects       int64         `json:"rejects"`
-	Holes         []holeStatus  `json:"holes"` // seconds that the source cannot answer for
-	Drift         []driftStatus `json:"drift"`
-	Lateness      []lateStatus  `json:"lateness"`
+	ProjectID     string         `json:"project_id"`
+	Environment   string         `json:"environment"`
+	Verdict       string         `json:"verdict"` // ok, attention or failing
+	Error         string         `json:"error,omitempty"`
+	FailingSince  *time.Time     `json:"failing_since"`
+	FirstLoad     *int           `json:"first_load_percent"` // null: it is complete
+	Watermark     *time.Time     `json:"watermark"`
+	AgeSeconds    *float64       `json:"watermark_age_seconds"`
+	Gaps          []pipeline.Gap `json:"gaps"` // between the start and the end of the coverage
+	Conversations int64          `json:"conversations"`
+	Newest        *time.Time     `json:"newest"`
+	Open          int            `json:"open"`
+	Hidden        int64          `json:"hidden_transcripts"`
+	Missing       int64          `json:"missing_at_source"`
+	Rejects       int64          `json:"rejects"`
+	Holes         []holeStatus   `json:"holes"` // seconds that the source cannot answer for
+	Drift         []driftStatus  `json:"drift"`
+	Lateness      []lateStatus   `json:"lateness"`
 	// Lookback is how far back it takes to see 99 of 100 arrivals and changes;
 	// Warning says that what is configured is near that, or below.
 	Lookback *float64 `json:"proposed_lookback_hours"`
 	Warning  string   `json:"warning,omitempty"`
-}
-
-type gap struct {
-	From  time.Time `json:"from"`
-	Until time.Time `json:"until"`
 }
 
 type holeStatus struct {
@@ -97,39 +118,58 @@ type runSummary struct {
 // room, it sends its readers here.
 const statusRuns = serve.ListedRuns
 
-func runStatus(ctx context.Context, app *app, output string) error {
-	if err := oneOf("output", output, "text", "json"); err != nil {
+func runStatus(ctx context.Context, app *app, opts statusOptions) error {
+	if err := oneOf("output", opts.output, "text", "json"); err != nil {
 		return err
 	}
-	cfg, err := app.loadConfig()
+	now := time.Now()
+	report, err := readStatus(ctx, app, opts, now)
 	if err != nil {
+		return printFailure(ctx, app.stdout, opts.output, err)
+	}
+	if opts.output == "json" {
+		err = json.NewEncoder(app.stdout).Encode(report)
+	} else {
+		err = report.print(app.stdout, now)
+	}
+	if err != nil || !opts.exitCode {
 		return err
+	}
+	switch report.Verdict {
+	case serve.VerdictFailing:
+		return codedError(exitFailed, errors.New(report.Summary))
+	case serve.VerdictAttention:
+		return codedError(exitPartial, errors.New(report.Summary))
+	}
+	return nil
+}
+
+// readStatus reads the destination.
+func readStatus(ctx context.Context, app *app, opts statusOptions, now time.Time) (*statusReport, error) {
+	cfg, err := app.loadConfigWithoutKeys()
+	if err != nil {
+		return nil, err
+	}
+	projects, err := chooseProjects(cfg, opts.projects)
+	if err != nil {
+		return nil, err
 	}
 	destination, err := openDestination(ctx, cfg, 0)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer destination.Close() //nolint:errcheck // nothing is written
-	report, err := collectStatus(ctx, cfg, destination)
-	if err != nil {
-		return err
-	}
-	if output == "json" {
-		return json.NewEncoder(app.stdout).Encode(report)
-	}
-	return report.print(app.stdout)
+	return collectStatus(ctx, cfg, projects, destination, now)
 }
 
-func collectStatus(ctx context.Context, cfg *config.Config, destination load.Destination) (*statusReport, error) {
+func collectStatus(ctx context.Context, cfg *config.Config, projects []config.Project, destination load.Destination, now time.Time) (*statusReport, error) {
 	var feeds []load.Feed
-	starts := map[load.Feed]extract.Second{}
-	for i := range cfg.Projects {
-		p := &cfg.Projects[i]
-		for _, e := range p.Environments {
-			f := load.Feed{ProjectID: p.StoredID, Environment: e}
-			feeds = append(feeds, f)
-			starts[f] = extract.SecondOf(p.Start)
-		}
+	starts := map[load.Feed]time.Time{}
+	shown := pageFeeds(projects)
+	for i := range shown {
+		f := load.Feed{ProjectID: shown[i].ProjectID, Environment: shown[i].Environment}
+		feeds = append(feeds, f)
+		starts[f] = shown[i].Start
 	}
 	states, err := destination.State(ctx, feeds)
 	if err != nil {
@@ -139,17 +179,23 @@ func collectStatus(ctx context.Context, cfg *config.Config, destination load.Des
 	if err != nil {
 		return nil, err
 	}
-	runs, err := destination.Runs(ctx, statusRuns)
+	runs, err := destination.Runs(ctx, serve.ReadRuns)
 	if err != nil {
 		return nil, err
 	}
 	report := &statusReport{Destination: describeDestination(cfg), Feeds: []feedStatus{}, Runs: []runSummary{}}
-	for _, f := range feeds {
+	assessed := serve.Assess(serve.Options{
+		Feeds: shown, Lookback: cfg.Sync.Lookback.Daily, StaleAfter: cfg.Serve.StaleAfter, SecondRunAfter: secondRunAfter(cfg),
+	}, &serve.Stored{States: states, Summaries: summaries, Runs: runs}, now)
+	report.judge(assessed)
+	for i := range assessed.Feeds {
+		f := assessed.Feeds[i].Feed
 		status := newFeedStatus(f, starts[f], states[f], summaries[f])
+		status.judge(&assessed.Feeds[i], now)
 		status.addLateness(summaries[f].Lateness, cfg.Sync.Lookback.Daily)
 		report.Feeds = append(report.Feeds, status)
 	}
-	for i := range runs {
+	for i := range min(len(runs), statusRuns) {
 		report.Runs = append(report.Runs, newRunSummary(&runs[i]))
 	}
 	return report, nil
@@ -162,23 +208,14 @@ func describeDestination(cfg *config.Config) string {
 	return "Postgres, schema " + cfg.Destination.Postgres.Schema
 }
 
-func newFeedStatus(f load.Feed, start extract.Second, state load.FeedState, summary load.FeedSummary) feedStatus {
+func newFeedStatus(f load.Feed, start time.Time, state load.FeedState, summary load.FeedSummary) feedStatus {
 	s := feedStatus{
-		ProjectID: f.ProjectID, Environment: f.Environment, Watermark: moment(state.Watermark), Gaps: []gap{},
+		ProjectID: f.ProjectID, Environment: f.Environment, Watermark: moment(state.Watermark), Gaps: pipeline.Gaps(state.Accounted(), start),
 		Conversations: summary.Conversations, Newest: moment(summary.Newest), Open: len(state.Open),
 		Hidden: summary.Hidden, Missing: summary.Missing, Rejects: summary.Rejects, Holes: []holeStatus{}, Drift: []driftStatus{}, Lateness: []lateStatus{},
 	}
-	at := start.Time()
 	for _, h := range state.Holes {
 		s.Holes = append(s.Holes, holeStatus{h.From.Time(), h.Until.Time(), h.Reason, h.FirstSeenAt.Time(), h.Tries, h.NextTryAt.Time()})
-	}
-	for _, c := range state.Accounted() {
-		if from := c.From.Time(); from.After(at) {
-			s.Gaps = append(s.Gaps, gap{at, from})
-		}
-		if until := c.Until.Time(); until.After(at) {
-			at = until
-		}
 	}
 	for _, d := range summary.Drift {
 		s.Drift = append(s.Drift, driftStatus{d.Path, d.Kind, d.JSONType, d.Count, d.LastSeenAt.Time()})
@@ -207,60 +244,4 @@ func newRunSummary(r *warehouse.SyncRun) runSummary {
 		s.Warnings = strings.Split(string(r.Warnings), "\n")
 	}
 	return s
-}
-
-func (r *statusReport) print(w io.Writer) error {
-	fmt.Fprintf(w, "%s\n\n", r.Destination)
-	for _, f := range r.Feeds {
-		fmt.Fprintf(w, "%s (%s)\n", f.ProjectID, f.Environment)
-		fmt.Fprintf(w, "  read whole until  %s\n", orNothing(f.Watermark))
-		for _, g := range f.Gaps {
-			fmt.Fprintf(w, "  not read yet      %s to %s\n", g.From.Format(time.RFC3339), g.Until.Format(time.RFC3339))
-		}
-		fmt.Fprintf(w, "  conversations     %d, the newest of %s\n", f.Conversations, orNothing(f.Newest))
-		fmt.Fprintf(w, "  open              %d\n", f.Open)
-		fmt.Fprintf(w, "  hidden            %d transcripts\n", f.Hidden)
-		if f.Missing > 0 {
-			fmt.Fprintf(w, "  missing           %d no longer listed by the source\n", f.Missing)
-		}
-		fmt.Fprintf(w, "  rejects           %d\n", f.Rejects)
-		for _, h := range f.Holes {
-			fmt.Fprintf(w, "  hole              %s, tried %d times, next after %s: %s\n",
-				h.From.Format(time.RFC3339), h.Tries, h.NextTry.Format(time.RFC3339), h.Reason)
-		}
-		f.printLateness(w)
-		if len(f.Drift) > 0 {
-			fmt.Fprintf(w, "  drift\n")
-			t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-			for _, d := range f.Drift {
-				fmt.Fprintf(t, "    %s\t%s\t%s\t%d times\tlast %s\n", d.Path, d.Kind, d.Type, d.Count, d.Last.Format(time.RFC3339))
-			}
-			if err := t.Flush(); err != nil {
-				return err
-			}
-		}
-	}
-	if len(r.Runs) == 0 {
-		_, err := fmt.Fprintln(w, "\nno run has ended yet")
-		return err
-	}
-	fmt.Fprintln(w, "\nlast runs")
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, run := range r.Runs {
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%d new\t%d changed\t%s\n", run.Started.Format(time.RFC3339), run.Kind, run.Status, run.Inserted, run.Updated, run.Error)
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	for _, warning := range r.Runs[0].Warnings {
-		fmt.Fprintf(w, "\nwarning of the last run: %s\n", warning)
-	}
-	return nil
-}
-
-func orNothing(t *time.Time) string {
-	if t == nil {
-		return "nothing yet"
-	}
-	return t.Format(time.RFC3339)
 }

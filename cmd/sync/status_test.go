@@ -1,61 +1,136 @@
 package main
 
 import (
-	"math"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"convsync/internal/load"
-	"convsync/internal/warehouse"
+	"convsync/internal/config"
 )
 
-func TestTheLookbackIsProposedFromTheLateness(t *testing.T) {
-	t.Parallel()
-	hours := func(h, n int64) warehouse.Lateness {
-		return warehouse.Lateness{Measure: load.LateArrival, UpperSeconds: h * 3600, Count: n}
+// decoded is the JSON that a command printed; it must be one object alone.
+func decoded(t *testing.T, r result) (out map[string]any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(r.stdout), &out); err != nil {
+		t.Fatalf("%v: %s%s", err, r.stdout, r.stderr)
 	}
-	for name, c := range map[string]struct {
-		buckets  []warehouse.Lateness
-		proposed float64 // 0: none
-		warned   bool
-	}{
-		"nothing yet":            {nil, 0, false},
-		"too few to tell":        {[]warehouse.Lateness{hours(1, 50)}, 0, false},
-		"well within":            {[]warehouse.Lateness{hours(1, 990), hours(24, 10)}, 2, false},
-		"near the edge":          {[]warehouse.Lateness{hours(1, 900), hours(144, 100)}, 180, true},
-		"beyond all the buckets": {[]warehouse.Lateness{hours(1, 900), {Measure: load.LateChange, UpperSeconds: math.MaxInt64, Count: 100}}, 0, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var f feedStatus
-			f.addLateness(c.buckets, 168*time.Hour)
-			proposed := 0.0
-			if f.Lookback != nil {
-				proposed = *f.Lookback
-			}
-			if proposed != c.proposed || (f.Warning != "") != c.warned {
-				t.Errorf("proposes %gh and warns %q", proposed, f.Warning)
-			}
-			var said strings.Builder
-			f.printLateness(&said)
-			if strings.Contains(said.String(), "WARNING") != c.warned {
-				t.Errorf("says %s", said.String())
-			}
-			if strings.Contains(said.String(), "more than 30 days, more than 30 days (") != (name == "beyond all the buckets") || strings.Contains(said.String(), "2562047h") {
-				t.Errorf("says %s", said.String())
-			}
-		})
+	return out
+}
+
+// wantFirst holds that the first ten words of a line name a project and why.
+func wantFirst(t *testing.T, line string, said ...string) {
+	t.Helper()
+	words := strings.Fields(line)
+	first := strings.Join(words[:min(10, len(words))], " ")
+	for _, s := range said {
+		if !strings.Contains(first, s) {
+			t.Errorf("the first ten words lack %q: %s", s, first)
+		}
 	}
 }
 
-func TestStatusDoesNotSayThatNothingRunsWhileTheFirstRunGoes(t *testing.T) {
+// Of four projects three fail, each for a reason of its own.
+func TestOutput_OneOfFour(t *testing.T) {
 	t.Parallel()
-	lake := inFolder(t, "lake")
-	beganIn(t, lake)
-	r := convsync(t, nil, "status", "--config", configure(t, "http://127.0.0.1:1", into(lake)))
-	r.want(t, exitOK, "no run has ended yet")
-	if strings.Contains(r.stdout, "convsync run") {
-		t.Errorf("it says to start another run: %s", r.stdout)
+	file := oneOfFour(t, fmt.Sprintf("parquet: { path: %q } }\nserve: { stale_after: 99999h", t.TempDir()))
+	out := decoded(t, convsync(t, nil, "run", "--config", file, "--output", "json"))
+	if out["verdict"] != "attention" || out["status"] != "partial" || out["error"] != nil {
+		t.Errorf("the run is %v, %v, %v", out["verdict"], out["status"], out["error"])
+	}
+	codes := map[string]string{"keyless": "key_unavailable", "revoked": "key_refused", "mixed": "project_mismatch"}
+	for _, p := range out["projects"].([]any) {
+		p := p.(map[string]any)
+		id, failure := p["project_id"].(string), p["error"]
+		if id == "right" {
+			if failure != nil || p["status"] != "succeeded" || p["conversations"].(map[string]any)["inserted"] != float64(fewConversations) || p["gaps"] == nil {
+				t.Errorf("%s is %v", id, p)
+			}
+			continue
+		}
+		e, _ := failure.(map[string]any)
+		if p["status"] != "failed" || e["code"] != codes[id] || e["message"] == "" || e["hint"] == "" {
+			t.Errorf("%s is %v", id, p)
+		}
+	}
+
+	r := convsync(t, nil, "status", "--config", file)
+	r.want(t, exitOK, "(live): Failing", "failing since", " ago)", "docs/runbooks/ConvsyncRunsFail.md")
+	wantFirst(t, strings.SplitN(r.stdout, "\n", 2)[0], "Failing: keyless (live) is failing: its key cannot be read.")
+	convsync(t, nil, "status", "--config", file, "--exit-code").want(t, exitFailed)
+	convsync(t, nil, "status", "--config", file, "--exit-code", "--project", "right").want(t, exitPartial, "Attention: The data is up to date, with 1 thing to look at: The last run warns: the clock")
+	out = decoded(t, convsync(t, nil, "status", "--config", file, "--output", "json", "--project", "revoked", "--exit-code"))
+	feeds := out["projects"].([]any)
+	if out["verdict"] != "failing" || len(feeds) != 1 || !strings.HasPrefix(feeds[0].(map[string]any)["error"].(string), "the source refused the key (401)") {
+		t.Errorf("the status is %v", out)
+	}
+
+	r = convsync(t, nil, "check", "--config", file, "--output", "json")
+	r.want(t, exitUsage)
+	if out = decoded(t, r); out["verdict"] != "failing" || len(out["checks"].([]any)) < 5 {
+		t.Errorf("check says %v", out)
+	}
+	from := standing.AddDate(0, 0, -20).Format(time.DateOnly)
+	if out = decoded(t, convsync(t, nil, "verify", "--config", file, "--from", from, "--output", "json")); out["verdict"] != "attention" {
+		t.Errorf("verify says %v", out["verdict"])
+	}
+	if out = decoded(t, convsync(t, nil, "verify", "--config", file, "--from", from, "--to", standing.Format(time.DateOnly), "--project", "right", "--output", "json")); out["verdict"] != "ok" {
+		t.Errorf("verify of the right one says %v", out)
+	}
+	if out = decoded(t, convsync(t, nil, "replay", "--config", file, "--project", "right", "--output", "json")); out["verdict"] != "ok" || out["kind"] != "replay" {
+		t.Errorf("replay says %v", out)
+	}
+}
+
+// What cannot begin says why in the same form.
+func TestOutput_NoResult(t *testing.T) {
+	t.Parallel()
+	away := filepath.Join(t.TempDir(), "away.yaml")
+	writeFile(t, away, "source: { region: uk, account_id: acme-uk, api_key: any-key, projects: [{ id: p }] }\n"+
+		"destination: { postgres: { url: \"postgres://nobody@127.0.0.1:1/none\" } }\n")
+	wrong := filepath.Join(t.TempDir(), "wrong.yaml")
+	writeFile(t, wrong, "source: { regoin: uk }\n")
+	for _, command := range []string{"run", "verify", "replay", "status", "check"} {
+		for file, code := range map[string]string{away: "destination", wrong: "configuration"} {
+			r := convsync(t, nil, command, "--config", file, "--output", "json")
+			out := decoded(t, r)
+			failure, _ := out["error"].(map[string]any)
+			if command == "check" { // each check has its own
+				checks := out["checks"].([]any)
+				failure, _ = checks[len(checks)-1].(map[string]any)["error"].(map[string]any)
+			}
+			if r.code == exitOK || out["verdict"] != "failing" || failure["code"] != code || failure["hint"] == "" {
+				t.Errorf("%s with %s ends with %d: %s", command, filepath.Base(file), r.code, r.stdout)
+			}
+		}
+	}
+}
+
+// Status asks the source nothing, and needs no key.
+func TestStatus_WithoutKey(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "convsync.yaml")
+	writeFile(t, file, "source: { region: uk, account_id: acme-uk, api_key: \"${POLYAI_API_KEY}\", projects: [{ id: p }] }\ndestination: { parquet: { path: ./lake } }\n")
+	convsync(t, nil, "status", "--config", file).want(t, exitOK, "Attention: First load, 0 % read.", "first load, 0 % read")
+	convsync(t, nil, "status", "--config", file, "--exit-code").want(t, exitPartial)
+	convsync(t, nil, "run", "--config", file).want(t, exitUsage, "POLYAI_API_KEY")
+}
+
+func TestSecondRunAfter(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	nightly := config.Schedule{Name: "nightly", Cron: "0 2 * * *", TimeZone: "UTC"}
+	often := config.Schedule{Name: "often", Cron: "*/5 * * * *", TimeZone: "UTC"}
+	proof := config.Schedule{Name: "proof", Cron: "* * * * *", TimeZone: "UTC", Kind: config.KindVerify}
+	if got := secondRunAfter(&config.Config{Schedules: []config.Schedule{nightly, proof}})(at); !got.Equal(time.Date(2026, 3, 6, 2, 0, 0, 0, time.UTC)) {
+		t.Errorf("nightly: %s", got)
+	}
+	if got := secondRunAfter(&config.Config{Schedules: []config.Schedule{nightly, often}})(at); !got.Equal(at.Add(10 * time.Minute)) {
+		t.Errorf("often: %s", got)
+	}
+	if secondRunAfter(&config.Config{Schedules: []config.Schedule{proof}}) != nil {
+		t.Error("a verification alone is expected to load")
 	}
 }

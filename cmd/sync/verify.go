@@ -62,22 +62,14 @@ func runVerify(ctx context.Context, app *app, opts verifyOptions) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := app.loadConfig()
+	run, err := newReplay(ctx, app, replayOptions{projects: opts.projects})
 	if err != nil {
-		return err
-	}
-	projects, err := chooseProjects(cfg, opts.projects)
-	if err != nil {
-		return err
-	}
-	run, err := newRun(ctx, app, cfg, syncOptions{projects: projects})
-	if err != nil {
-		return err
+		return printFailure(ctx, app.stdout, opts.output, err)
 	}
 	defer run.Destination.Close() //nolint:errcheck // nothing is written any more
 	first, err := verifyPass(ctx, run, span)
 	if err != nil {
-		return err
+		return printFailure(ctx, app.stdout, opts.output, err)
 	}
 	if !opts.repair {
 		if err := printVerified(app.stdout, opts.output, newVerified(span, first, nil)); err != nil {
@@ -103,10 +95,10 @@ func repair(ctx context.Context, app *app, opts verifyOptions, run *pipeline.Opt
 		}
 		failed = outcome(ctx, report, err, false)
 		if err != nil {
-			return failed
+			return printFailure(ctx, app.stdout, opts.output, failed)
 		}
 		if second, err = verifyPass(ctx, run, span); err != nil {
-			return err
+			return printFailure(ctx, app.stdout, opts.output, err)
 		}
 	}
 	out := newVerified(span, first, second)

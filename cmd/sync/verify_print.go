@@ -10,6 +10,8 @@ import (
 
 	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/pipeline"
+	"convsync/internal/serve"
 	"convsync/internal/verify"
 )
 
@@ -18,11 +20,13 @@ const shownFindings = 20
 
 // verified is `convsync verify --output json`.
 type verified struct {
-	From     time.Time        `json:"from"`
-	Until    time.Time        `json:"until"`
-	Projects []verifiedFeed   `json:"projects"`
-	Stored   []verifiedStored `json:"stored_data"`
-	Repair   *repaired        `json:"repair,omitempty"`
+	Verdict  string            `json:"verdict"` // ok; attention: differences; failing: no project could be read
+	Error    *pipeline.Failure `json:"error"`   // why there is no result; null: there is one
+	From     time.Time         `json:"from"`
+	Until    time.Time         `json:"until"`
+	Projects []verifiedFeed    `json:"projects"`
+	Stored   []verifiedStored  `json:"stored_data"`
+	Repair   *repaired         `json:"repair,omitempty"`
 	span     extract.Span
 }
 
@@ -41,9 +45,9 @@ type verifiedFeed struct {
 	Elsewhere   int64             `json:"elsewhere"`
 	Erased      int64             `json:"erased"`
 	IDTwice     []verifiedTwice   `json:"id_twice"`
-	Holes       []gap             `json:"holes"` // that the source cannot answer for: not verified
+	Holes       []pipeline.Gap    `json:"holes"` // that the source cannot answer for: not verified
 	Findings    []verifiedFinding `json:"findings"`
-	Error       string            `json:"error,omitempty"` // why it could not be verified
+	Error       *pipeline.Failure `json:"error"` // why it could not be verified; null: it was
 }
 
 // verifiedTwice is an id that the source lists with two starts.
@@ -90,7 +94,7 @@ func newVerified(span extract.Span, first, second *verification) *verified {
 	}
 	for _, f := range first.failed {
 		out.Projects = append(out.Projects, verifiedFeed{
-			ProjectID: f.ProjectID, Environment: f.Environment, Holes: []gap{}, IDTwice: []verifiedTwice{}, Findings: []verifiedFinding{}, Error: f.err.Error(),
+			ProjectID: f.ProjectID, Environment: f.Environment, Holes: []pipeline.Gap{}, IDTwice: []verifiedTwice{}, Findings: []verifiedFinding{}, Error: pipeline.FailureOf(f.err),
 		})
 	}
 	for _, f := range first.faults {
@@ -100,20 +104,36 @@ func newVerified(span extract.Span, first, second *verification) *verified {
 		}
 		out.Stored = append(out.Stored, stored)
 	}
+	last := first
+	if second != nil {
+		last = second
+	}
+	out.Verdict = last.verdict()
 	if second != nil {
 		out.Repair = newRepaired(first.found(), second.found())
 	}
 	return out
 }
 
+// verdict is ok where all is as the source has it.
+func (v *verification) verdict() string {
+	switch {
+	case len(v.failed) > 0 && len(v.results) == 0:
+		return serve.VerdictFailing
+	case len(v.failed) > 0 || len(v.found()) > 0:
+		return serve.VerdictAttention
+	}
+	return serve.VerdictOK
+}
+
 func newVerifiedFeed(r *verify.Result) verifiedFeed {
 	feed := verifiedFeed{
 		ProjectID: r.Feed.ProjectID, Environment: r.Feed.Environment, Listed: r.Listed, Stored: r.Stored, Turns: r.Turns, Same: r.Same,
 		Older: r.Older, Open: r.Open, Missing: r.Missing, Unreadable: r.Unreadable, Newer: r.Newer, Elsewhere: r.Elsewhere,
-		Erased: r.Erased, Holes: []gap{}, IDTwice: []verifiedTwice{}, Findings: []verifiedFinding{},
+		Erased: r.Erased, Holes: []pipeline.Gap{}, IDTwice: []verifiedTwice{}, Findings: []verifiedFinding{},
 	}
 	for _, h := range r.Holes {
-		feed.Holes = append(feed.Holes, gap{h.From.Time(), h.Until.Time()})
+		feed.Holes = append(feed.Holes, pipeline.Gap{From: h.From.Time(), Until: h.Until.Time()})
 	}
 	for _, f := range r.Twice {
 		feed.IDTwice = append(feed.IDTwice, verifiedTwice{f.ID, f.StartedAt.Time(), f.Listed.Time()})
@@ -159,7 +179,7 @@ func (v *verified) print(w io.Writer) {
 
 // print shows people the outcome of a feed.
 func (p *verifiedFeed) print(w io.Writer, span extract.Span) {
-	if p.Error != "" {
+	if p.Error != nil {
 		fmt.Fprintf(w, "%s (%s), %s: could not be verified\n", p.ProjectID, p.Environment, span)
 		return
 	}

@@ -32,7 +32,7 @@ func TestVerifySaysWhereNothingDiffers(t *testing.T) {
 	}{
 		"the same":              {verifiedFeed{Listed: 3, Same: 3}, true},
 		"one differs":           {verifiedFeed{Listed: 3, Same: 2, Findings: []verifiedFinding{{Kind: "differs"}}}, false},
-		"it was never answered": {verifiedFeed{Error: "401"}, false},
+		"it was never answered": {verifiedFeed{Error: &pipeline.Failure{Message: "401"}}, false},
 	} {
 		var said strings.Builder
 		c.feed.print(&said, extract.Span{})

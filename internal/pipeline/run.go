@@ -275,7 +275,7 @@ func (r *run) describeFeeds(ctx context.Context) error {
 		if p.Status == NotRun && p.Conversations.Read > 0 { // the run ended before the feed did
 			p.Status = warehouse.RunPartial
 		}
-		p.Open, p.Holes, p.Gaps = len(state.Open), len(state.Holes), Gaps(state.Coverage, f.Start.Time())
+		p.Open, p.Holes, p.Gaps = len(state.Open), len(state.Holes), Gaps(state.Accounted(), f.Start.Time())
 		if state.Watermark != 0 {
 			at := state.Watermark.Time()
 			p.Watermark = &at

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -113,29 +114,32 @@ func isAre(n int64, thing string) string {
 	return count(n, thing) + " are"
 }
 
-// accounted reports whether each error of a run is that of a feed that is
-// listed as failing, so that the run itself needs no line.
+// accounted reports whether each error of a run is that of a feed, which is
+// listed as failing unless it is not shown, so that the run itself needs no line.
 func (p *page) accounted(run *warehouse.SyncRun) bool {
 	lines := inWords(string(run.Error))
 	if len(lines) == 0 {
 		return false
 	}
-	if _, first := p.namedIn(lines[0]); !first { // lines after that may continue a feed's error
+	if !anyFeed.MatchString(lines[0]) { // lines after that may continue a feed's error
 		return false
 	}
 	for _, line := range lines {
-		if f, named := p.namedIn(line); named && f.Failure == nil {
+		if f := p.namedIn(line); f != nil && f.Failure == nil {
 			return false
 		}
 	}
 	return true
 }
 
-func (p *page) namedIn(line string) (*feedView, bool) {
+// anyFeed is the beginning of a feed's error, also of one that is not shown.
+var anyFeed = regexp.MustCompile(`^project \S+ \([^)]+\): `)
+
+func (p *page) namedIn(line string) *feedView {
 	for _, f := range p.Feeds {
 		if _, found := pipeline.FeedFailure(line, load.Feed{ProjectID: f.ProjectID, Environment: f.Environment}); found {
-			return f, true
+			return f
 		}
 	}
-	return nil, false
+	return nil
 }

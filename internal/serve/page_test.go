@@ -97,7 +97,7 @@ func TestThePageSaysWhetherAllIsWell(t *testing.T) {
 			s := d.states[f]
 			s.Watermark = stamp(now, 50*time.Hour)
 			d.states[f] = s
-		}, []string{"acme-team-1 (live) has old data: not read for too long.", "(24 hours ago)", "convsync check"}},
+		}, []string{"acme-team-1 (live) has old data: read up to 2 days 2 h ago.", "(24 hours ago)", "convsync check"}},
 		"never read": {func(d *fakeDestination, f load.Feed, _ time.Time) { d.states[f] = load.FeedState{} },
 			[]string{"First load, 0 % read. Feeds: acme-team-1 (live)", "Read up to first load, 0 % read", "Nothing is read yet."}},
 		"not to its beginning": {func(d *fakeDestination, f load.Feed, now time.Time) {

@@ -232,7 +232,7 @@ type feedProblem struct {
 
 // A feed that is failing, or in its first load, is listed as that.
 var feedProblems = []*feedProblem{
-	{levelBad, "has old data: not read for too long", "have old data: not read for too long",
+	{levelBad, "has old data", "have old data",
 		"The errors of the last runs say why; `convsync check` tries each step.", runbookDataIsOld,
 		func(f *feedView) (time.Time, bool) { return f.staleSince, !f.staleSince.IsZero() && f.Failure == nil }},
 	{levelLook, "has gaps in what is read", "have gaps in what is read",
@@ -280,6 +280,9 @@ func (p *page) gather(kind *feedProblem) (problem, bool) {
 		found.Feeds = found.about[:min(n, namedFeeds)]
 		found.More = n - len(found.Feeds)
 	}
+	if !since.IsZero() {
+		found.What += fmt.Sprintf(": read up to %s", oldestOf(found.about).Ago)
+	}
 	return found, true
 }
 
@@ -293,9 +296,11 @@ func (p *page) fresh() bool {
 	return true
 }
 
-func (p *page) oldestWatermark() moment {
+func (p *page) oldestWatermark() moment { return oldestOf(p.Feeds) }
+
+func oldestOf(feeds []*feedView) moment {
 	oldest := moment{}
-	for _, f := range p.Feeds {
+	for _, f := range feeds {
 		if oldest.IsZero() || f.Watermark.At.Before(oldest.At) {
 			oldest = f.Watermark
 		}

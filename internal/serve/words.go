@@ -38,6 +38,9 @@ func (m moment) Machine() string { return m.At.UTC().Format(time.RFC3339) }
 
 func (m moment) IsZero() bool { return m.At.IsZero() }
 
+// Ago is how long before now a time was, in plain words, or how far ahead.
+func Ago(t, now time.Time) string { return relative(now.Sub(t)) }
+
 func relative(ago time.Duration) string {
 	switch {
 	case ago > -time.Second && ago < time.Second:
