@@ -117,10 +117,10 @@ func TestThePageSaysWhetherAllIsWell(t *testing.T) {
 			d.runs = []warehouse.SyncRun{failed, older, good}
 		}, []string{"Failing The last run failed: the key was refused.", "The run before it did not succeed either.", "(6 hours ago)", "the key was refused project two: the same"}},
 		"a warning": {func(d *fakeDestination, _ load.Feed, _ time.Time) {
-			d.runs[0].Warnings = "the clock of the source is 8h0m0s ahead\nand another thing"
+			d.runs[0].Warnings = "the clock of the source is 8h0m0s ahead: correct it\nand another thing"
 		}, []string{
 			"with 2 things to look at: The last run warns: the clock of the source is 8h0m0s ahead.", "The last run warns: the clock of the source is 8h0m0s ahead.", "The last run warns: and another thing.",
-			"Warning: the clock of the source is 8h0m0s ahead", "The next run without this warning ends it.",
+			"Warning: the clock of the source is 8h0m0s ahead", "correct it", "The next run without this warning ends it.",
 		}},
 		"a gap": {func(d *fakeDestination, f load.Feed, now time.Time) {
 			s := d.states[f]

@@ -106,7 +106,7 @@ func (p *page) conclude(s *snapshot, problems []problem) verdict {
 		}
 	}
 	if len(v.Problems) > 0 {
-		v.Problems[0].Said = true
+		v.Problems[0].Said = len(v.Problems[0].What) <= longestSentence
 	}
 	switch {
 	case s.at.IsZero() && len(problems) == 0:
@@ -201,8 +201,9 @@ func judgeWarnings(runs []warehouse.SyncRun, now time.Time) (found []problem) {
 		return nil
 	}
 	for _, warning := range inWords(string(runs[0].Warnings)) {
+		warning, why, _ := strings.Cut(warning, ": ")
 		found = append(found, problem{
-			Level: levelLook, What: "The last run warns: " + warning, Since: stampOf(runs[0].StartedAt, now, time.UTC),
+			Level: levelLook, What: "The last run warns: " + warning, Why: why, Since: stampOf(runs[0].StartedAt, now, time.UTC),
 			Do: "The next run without this warning ends it.",
 		})
 	}
