@@ -37,11 +37,22 @@ func edition(n int) (rows []*warehouse.Rows) {
 	for i := range 3 {
 		options := []loadtest.Option{loadtest.Turns(n), loadtest.Note(fmt.Sprint(n))}
 		if n%2 == 0 {
-			options = append(options, func(r *warehouse.Rows) { r.Entities = nil })
+			options = append(options, withoutEntities(n))
 		}
 		rows = append(rows, loadtest.Conversation("p", fmt.Sprint("c-", i), loadtest.Noon.Add(time.Duration(i)*time.Second), options...))
 	}
 	return rows
+}
+
+// withoutEntities are turns with another user input and no entities: those of
+// the same input would keep the stored ones.
+func withoutEntities(n int) loadtest.Option {
+	return func(r *warehouse.Rows) {
+		r.Entities = nil
+		for i := range r.Turns {
+			r.Turns[i].UserInput = warehouse.Text(fmt.Sprint("input of edition ", n))
+		}
+	}
 }
 
 // editionOf is the edition of a day that was read; a mixture is a failure. It

@@ -52,7 +52,8 @@ func TestTakenOver(t *testing.T) {
 	for at, last := 0, false; !last; at++ {
 		var failed error
 		s := newLake(t)
-		s.run(t, loadtest.Conversation("p", "before", loadtest.Noon.AddDate(0, 0, 3)))
+		left := loadtest.Noon.AddDate(0, 0, 3) // a day that the first writer takes a conversation from
+		s.run(t, loadtest.Conversation("p", "before", left))
 		began := s.epoch(t)
 		step, durable := 0, false
 		l := s.open(t, parquet.Options{LockWait: patience, Step: func(name string) {
@@ -72,9 +73,12 @@ func TestTakenOver(t *testing.T) {
 		if err == nil {
 			st := coveredDay(0)
 			st.Feed, st.RunID = feed, "first"
-			err = w.Stage(t.Context(), &load.Batch{Stretch: st.ID, Feed: feed, Rows: []*warehouse.Rows{
-				loadtest.Conversation("p", "first", loadtest.Noon), loadtest.Conversation("p", "before", loadtest.Noon), // and leaves its day
-			}})
+			err = w.Stage(t.Context(), &load.Batch{
+				Stretch: st.ID,
+				Feed:    feed,
+				Rows:    []*warehouse.Rows{loadtest.Conversation("p", "first", loadtest.Noon), loadtest.Conversation("p", "before", loadtest.Noon)},
+				Moved:   map[string]load.Place{"before": {Environment: loadtest.Live, StartedAt: warehouse.TimestampOf(left)}},
+			})
 			if err == nil {
 				_, err = w.Publish(t.Context(), &st)
 			}
