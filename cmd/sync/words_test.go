@@ -14,7 +14,7 @@ func TestOneOfAThingIsSaidInTheSingular(t *testing.T) {
 	t.Parallel()
 	var said strings.Builder
 	printSummary(&said, &pipeline.Report{Drift: 1, Requests: 1}, "")
-	seen := sample{conversations: 1, bytes: 1000}
+	seen := sample{conversations: 1, bytes: 1000, days: 1}
 	cfg := &config.Config{Sync: config.Sync{PageSize: 500, Lookback: config.Lookback{Daily: 24 * time.Hour}}}
 	seen.print(&checklist{w: &said}, "acme-team-4 (live)", cfg)
 	for _, want := range []string{"drift: 1 sighting of", "; 1 request, ", "about 1 conversation a day", "about 1 request and"} {
