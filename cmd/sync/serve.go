@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -91,9 +93,21 @@ func runServe(ctx context.Context, app *app, opts serveOptions) error {
 		}
 	}
 	fmt.Fprintf(app.stderr, "serving at %s\n", s.server.URL())
+	if inClearText(&cfg.Serve) {
+		s.log.Warn("the status page is served without TLS beyond this machine: tokens and passwords can be read on the way; " +
+			"set serve.cert_file and serve.key_file, or put a proxy with TLS in front of it")
+	}
 	s.announce(scheduler, opts.runNow)
 	<-ctx.Done()
 	return s.stop(scheduler, opts.grace)
+}
+
+// inClearText reports whether other machines can reach the server without TLS.
+func inClearText(s *config.Serve) bool {
+	host, _, err := net.SplitHostPort(s.Listen)
+	addr, addrErr := netip.ParseAddr(host)
+	loopback := host == "localhost" || addrErr == nil && addr.IsLoopback()
+	return err == nil && s.CertFile == "" && !loopback
 }
 
 // stop stops the schedules first, softly, and then what shows them.

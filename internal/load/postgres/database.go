@@ -91,7 +91,7 @@ func (d *Database) config(ctx context.Context) (*pgx.ConnConfig, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := pgx.ParseConfig(text)
+	c, err := parseURL(text)
 	if err != nil {
 		// The reason may quote the URL, and with it the password.
 		return nil, &load.StateError{

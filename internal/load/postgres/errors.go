@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -37,6 +38,12 @@ const (
 	codeDeadlock         = "40P01"
 	codeSerialization    = "40001"
 )
+
+// refusedTLS is in the error of pgconn, which has no value for it.
+const refusedTLS = "server refused TLS connection"
+
+const hintTLS = "the server does not offer TLS, and nothing was sent to it: enable it there (ssl = on); in a network that you trust, " +
+	"add sslmode=disable to destination.postgres.url"
 
 const hintLost = "the connection was lost: run again, nothing is lost"
 
@@ -79,6 +86,8 @@ func (d *Database) describe(err error) error {
 	switch {
 	case errors.As(err, &server):
 		state.Hint = hints[server.Code]
+	case errors.As(err, &connect) && strings.Contains(err.Error(), refusedTLS):
+		state.Hint = hintTLS
 	case errors.As(err, &connect):
 		state.Hint = "check host and port in destination.postgres.url, and that the server is up and may be reached from here"
 	case errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err):
