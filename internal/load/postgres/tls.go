@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"net/netip"
-	"os"
 	"regexp"
 	"strings"
 
@@ -46,10 +45,9 @@ func prefersTLS(c *pgx.ConnConfig) bool {
 
 var sslmodePrefer = regexp.MustCompile(`\bsslmode\s*=\s*'?prefer\b`)
 
-// asksToPrefer reports whether sslmode=prefer was written rather than implied.
-func asksToPrefer(text string) bool {
-	return sslmodePrefer.MatchString(text) || os.Getenv("PGSSLMODE") == "prefer"
-}
+// asksToPrefer reports whether the URL itself says sslmode=prefer. In PGSSLMODE
+// or a service file it cannot be told from the default.
+func asksToPrefer(text string) bool { return sslmodePrefer.MatchString(text) }
 
 // isRemote reports whether a host of the URL is neither loopback nor the folder
 // of a Unix socket.
