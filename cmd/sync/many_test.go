@@ -50,7 +50,7 @@ func TestAHundredProjectsSyncTogether(t *testing.T) {
 			case 17:
 				more = ", api_key: a-revoked-key"
 			case 42:
-				more = fmt.Sprintf(", base_url: %q", broken.URL)
+				more = fmt.Sprintf(", base_url: %q, api_key: the-right-key", broken.URL)
 			}
 			fmt.Fprintf(&b, "    - { id: acme-team-%d%s }\n", i, more)
 		}

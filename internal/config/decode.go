@@ -54,7 +54,9 @@ func (d *decoder) decodeStruct(node ast.Node, v reflect.Value, path string) {
 			if path != "" {
 				what = path
 			}
-			d.add(keyPath, "is not a key of %s; %s", what, oneOf(name, names))
+			shown := join(path, showKey(name))
+			d.places[shown] = d.places[keyPath]
+			d.add(shown, "is not a key of %s; %s", what, oneOf(name, names))
 			return
 		}
 		d.decode(value, field, keyPath)
@@ -104,8 +106,8 @@ func (d *decoder) eachKey(node ast.Node, path string, visit func(name, path stri
 		at := placeOf(pair.Key)
 		if !ok {
 			name := pair.Key.GetToken().Value
-			d.places[join(path, name)] = at
-			d.add(join(path, name), "is no key; expected a plain name (anchors, aliases and merge keys are not supported)")
+			d.places[join(path, showKey(name))] = at
+			d.add(join(path, showKey(name)), "is no key; expected a plain name (anchors, aliases and merge keys are not supported)")
 			continue
 		}
 		keyPath := join(path, key.Value)

@@ -47,6 +47,9 @@ func expand(text string, lookup func(string) (string, bool)) (string, error) {
 		if hasFallback && (!set || value == "") {
 			value, set = fallback, true
 		}
+		if !set && !looksLikeVariable(name) {
+			return "", fmt.Errorf("needs a variable that is not set; between ${ and } stands the name of a variable, such as ${POLYAI_API_KEY}, and not its value")
+		}
 		if !set {
 			return "", fmt.Errorf("needs the variable %s, which is not set; set it (export %s=…) or give a default (${%s:-…})", name, name, name)
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -76,15 +75,13 @@ func (r *report) add(path, format string, args ...any) {
 	r.found = append(r.found, p)
 }
 
-// show is a value for a message: one line of it, and never what a variable held.
+// show is a value for a message: never what a variable held, and nothing that
+// looks like a secret.
 func (r *report) show(path, value string) string {
 	if raw, ok := r.raw[path]; ok {
-		value = raw
+		return quoteVariable(raw)
 	}
-	if runes := []rune(value); len(runes) > 60 {
-		value = string(runes[:60]) + "…"
-	}
-	return strconv.Quote(value)
+	return quotePlain(value)
 }
 
 // reported tells whether a problem of the key was found.

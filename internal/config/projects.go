@@ -43,10 +43,16 @@ type inherited struct {
 
 func (r *resolver) project(path string, keys *projectKeys, base inherited) Project {
 	own := r.hosts(path, &keys.hostKeys)
+	r.ownKeys(path, own, base.hosts)
 	if own.region != "" {
 		base.hosts = hosts{account: base.account} // another region, other hosts
 	}
-	apiKey := firstSecret(r.apiKey(path, &keys.hostKeys), base.apiKey)
+	ownKey, ownWorkspaceKey := r.apiKey(path, &keys.hostKeys), r.workspaceKey(path, &keys.hostKeys)
+	apiKey := firstSecret(ownKey, base.apiKey)
+	workspaceKey := firstSecret(ownWorkspaceKey, base.workspaceKey, apiKey)
+	if own.agentsBaseURL != "" && own.agentsBaseURL != base.agentsBaseURL {
+		workspaceKey = firstSecret(ownWorkspaceKey, ownKey)
+	}
 	p := Project{
 		ID:              r.identifier(path+".id", keys.ID),
 		StoredID:        cmp.Or(keys.As, keys.ID),
@@ -55,7 +61,7 @@ func (r *resolver) project(path string, keys *projectKeys, base inherited) Proje
 		BaseURL:         cmp.Or(own.baseURL, base.baseURL),
 		AgentsBaseURL:   cmp.Or(own.agentsBaseURL, base.agentsBaseURL),
 		APIKey:          apiKey,
-		WorkspaceAPIKey: firstSecret(r.workspaceKey(path, &keys.hostKeys), base.workspaceKey, apiKey),
+		WorkspaceAPIKey: workspaceKey,
 		APIVersion:      cmp.Or(r.doc.Source.APIVersion, "v3"),
 		Environments:    r.environments(path+".environments", keys.Environments),
 		TimeZone:        r.timeZone(path+".time_zone", keys.TimeZone),
@@ -69,6 +75,24 @@ func (r *resolver) project(path string, keys *projectKeys, base inherited) Proje
 	}
 	r.complete(path, p)
 	return p
+}
+
+// ownKeys refuses a project with a host of its own and without a key of its own:
+// the key of source would be sent to that host.
+func (r *resolver) ownKeys(path string, own, base hosts) {
+	written := func(names ...string) bool {
+		return slices.ContainsFunc(names, func(name string) bool { return r.given(path + "." + name) })
+	}
+	hasKey := written("api_key", "api_key_file", "api_key_command")
+	if own.baseURL != "" && own.baseURL != base.baseURL && !hasKey {
+		r.add(path+".base_url", "is a host of its own, and would get the key of source; expected api_key, api_key_file or api_key_command "+
+			"next to it: the same key, written there again, if that host may have it")
+	}
+	if own.agentsBaseURL != "" && own.agentsBaseURL != base.agentsBaseURL &&
+		!hasKey && !written("workspace_api_key", "workspace_api_key_file", "workspace_api_key_command") {
+		r.add(path+".agents_base_url", "is a host of its own, and would get the key of source; expected workspace_api_key, "+
+			"workspace_api_key_file or workspace_api_key_command next to it")
+	}
 }
 
 // complete reports what a project needs and neither it nor source has.
@@ -112,9 +136,9 @@ func (r *resolver) identifier(path, id string) string {
 	}
 	switch {
 	case strings.ContainsFunc(id, bad) || id == "." || id == "..":
-		r.add(path, "%s is no id; expected it as it stands in the Studio URL, such as acme-team-4", r.show(path, id))
+		r.add(path, "is no id; expected it as it stands in the Studio URL, such as acme-team-4, without spaces and / ? # %%")
 	case strings.HasPrefix(id, "ACCOUNT-"):
-		r.add(path, "%s is an old form that the API no longer takes; expected it as it stands in the Studio URL, such as acme-uk or ws-fd112d8f", r.show(path, id))
+		r.add(path, "begins with ACCOUNT-, an old form that the API no longer takes; expected it as it stands in the Studio URL, such as acme-uk or ws-fd112d8f")
 	}
 	return id
 }
@@ -127,7 +151,7 @@ func (r *resolver) environments(path string, names []string) []string {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		r.choice(at, name, "live", "sandbox", "pre-release")
 		if slices.Contains(names[:i], name) {
-			r.add(at, "%s stands there twice; expected each environment once", name)
+			r.add(at, "%s stands there twice; expected each environment once", r.show(at, name))
 		}
 	}
 	return names

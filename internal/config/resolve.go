@@ -195,7 +195,7 @@ func (r *resolver) serve() Serve {
 		r.add("serve.user", "and serve.password belong together; expected both, or neither")
 	}
 	if strings.Contains(s.User, ":") {
-		r.add("serve.user", "%s holds a colon, which no browser can send; expected a name without one", r.show("serve.user", s.User))
+		r.add("serve.user", "holds a colon, which no browser can send; expected a name without one, and the password in serve.password")
 	}
 	return Serve{
 		Listen: s.Listen, Token: r.secret("serve.token", s.Token, s.TokenFile, s.TokenCommand), User: s.User, Password: password,
