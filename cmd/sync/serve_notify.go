@@ -13,7 +13,7 @@ import (
 // notifyOptions are the ways of telling people that the configuration has.
 func notifyOptions(cfg *config.Config) notify.Options {
 	o := notify.Options{
-		Format: cfg.Notify.Format, Command: cfg.Notify.Command,
+		Format: cfg.Notify.Format, Command: cfg.Notify.Command, CommandEnv: config.CommandEnvironment(cfg.Notify.Command),
 		StatePath: cfg.Notify.StateFile, StaleAfter: cfg.Serve.StaleAfter,
 	}
 	if url := cfg.Notify.WebhookURL; !url.IsZero() {

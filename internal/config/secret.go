@@ -87,6 +87,7 @@ func (s Secret) run(ctx context.Context) (string, error) {
 		shell, flag = "cmd", "/C"
 	}
 	cmd := exec.CommandContext(ctx, shell, flag, s.command)
+	cmd.Env = secretEnvironment(s.command)
 	cmd.WaitDelay = time.Second // for a grandchild that keeps the pipe open
 	out, err := cmd.Output()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {

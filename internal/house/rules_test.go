@@ -72,7 +72,7 @@ var usedIn = map[string][]string{
 	"net/http.NewRequestWithContext": {"internal/polyai", "internal/notify", "internal/serve"},
 	// The environment is read in one place, and reaches it from main.
 	"os.Getenv":    {},
-	"os.Environ":   {"internal/load/pgtest"},
+	"os.Environ":   {"internal/config", "internal/load/pgtest"}, // config: for the commands that it names
 	"os.ExpandEnv": {},
 	"os.LookupEnv": {"cmd/sync"},
 }

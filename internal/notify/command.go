@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"time"
 )
 
 // runCommand tells by a command. What it prints is not kept: it may hold what
 // no log should.
-func runCommand(ctx context.Context, command string, m *Message) error {
+func runCommand(ctx context.Context, command string, env []string, m *Message) error {
 	shell, flag := "sh", "-c"
 	if runtime.GOOS == "windows" {
 		shell, flag = "cmd", "/C"
@@ -22,7 +23,7 @@ func runCommand(ctx context.Context, command string, m *Message) error {
 	cmd.WaitDelay = time.Second                                   // for a grandchild that keeps the pipe open
 	cmd.Stdin = bytes.NewReader(append(m.body(FormatJSON), '\n')) // a line, as tools expect
 	problems, recoveries := m.count()
-	cmd.Env = append(cmd.Environ(), "CONVSYNC_TEXT="+m.Text,
+	cmd.Env = append(slices.Clone(env), "CONVSYNC_TEXT="+m.Text,
 		"CONVSYNC_PROBLEMS="+strconv.Itoa(problems), "CONVSYNC_RECOVERIES="+strconv.Itoa(recoveries))
 	err := cmd.Run()
 	switch exit := (*exec.ExitError)(nil); {

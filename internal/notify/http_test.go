@@ -88,7 +88,7 @@ func TestACommandGetsTheMessageAndTheCounts(t *testing.T) {
 
 func TestACommandThatFailsSaysItsExitCodeAndNotItsWords(t *testing.T) {
 	t.Parallel()
-	err := runCommand(t.Context(), "echo made-up-secret >&2; exit 7", &Message{})
+	err := runCommand(t.Context(), "echo made-up-secret >&2; exit 7", nil, &Message{})
 	if err == nil || !strings.Contains(err.Error(), "exit code 7") || strings.Contains(err.Error(), "made-up") {
 		t.Error(err)
 	}
@@ -98,7 +98,7 @@ func TestACommandThatDoesNotEndIsEnded(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 1)
 	defer cancel()
-	if err := runCommand(ctx, "exec tail -f /dev/null", &Message{}); err == nil || !strings.Contains(err.Error(), "did not end within 10s") {
+	if err := runCommand(ctx, "exec tail -f /dev/null", nil, &Message{}); err == nil || !strings.Contains(err.Error(), "did not end within 10s") {
 		t.Error(err)
 	}
 }

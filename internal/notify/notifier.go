@@ -26,10 +26,13 @@ type Options struct {
 	WebhookURL URLFunc
 	Format     string // of the webhook: FormatSlack unless set
 	// Command is run by the shell, with a [Message] as JSON on its input, and
-	// CONVSYNC_TEXT, CONVSYNC_PROBLEMS and CONVSYNC_RECOVERIES (counts) beside
-	// the environment of this process. It has 10 s; an exit code other than 0
-	// counts as not delivered.
+	// CONVSYNC_TEXT, CONVSYNC_PROBLEMS and CONVSYNC_RECOVERIES (counts) in
+	// addition to CommandEnv. It has 10 s; an exit code other than 0 counts as not
+	// delivered.
 	Command string
+	// CommandEnv is the environment of Command, as NAME=value. Nothing is
+	// inherited from this process, whose environment holds secrets.
+	CommandEnv []string
 	// HeartbeatURL is asked for (GET) after each run that succeeded.
 	HeartbeatURL URLFunc
 	// StatePath is the file that keeps what is open; its folder must exist.
@@ -119,7 +122,7 @@ func (n *Notifier) connect() {
 	}
 	if n.options.Command != "" {
 		n.channels = append(n.channels, &channel{"command", func(ctx context.Context, m *Message) error {
-			return runCommand(ctx, n.options.Command, m)
+			return runCommand(ctx, n.options.Command, n.options.CommandEnv, m)
 		}})
 	}
 	if n.options.HeartbeatURL != nil {
