@@ -42,7 +42,7 @@ func startSimulate(t *testing.T, flags ...string) (url string) {
 func TestTheReadmesFiveMinutes(t *testing.T) {
 	t.Parallel()
 	url := startSimulate(t, "--conversations", "500")
-	env := map[string]string{"POLYAI_API_KEY": "any", "DATABASE_URL": pgtest.URL(t)}
+	env := map[string]string{"POLYAI_API_KEY": "made-up-key-5c0ffee5", "DATABASE_URL": pgtest.URL(t)}
 	for _, destination := range []string{"parquet", "postgres"} {
 		t.Run(destination, func(t *testing.T) {
 			t.Parallel()

@@ -16,11 +16,11 @@ const progressInterval = 200 * time.Millisecond
 // showProgress draws how far a run is, on a terminal; elsewhere nothing. stop
 // wipes the line away.
 func (a *app) showProgress(progress *pipeline.Progress) (stop func()) {
-	if !isTerminal(a.stderr) {
+	if !isTerminal(a.terminal) {
 		return func() {}
 	}
 	bar := progressbar.NewOptions64(-1,
-		progressbar.OptionSetWriter(a.stderr),
+		progressbar.OptionSetWriter(a.terminal),
 		progressbar.OptionSetElapsedTime(true),
 		progressbar.OptionSetPredictTime(true),
 		progressbar.OptionSetWidth(24),

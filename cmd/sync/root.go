@@ -18,7 +18,8 @@ import (
 // them have. Its log is there once a command runs.
 type app struct {
 	stdin          io.Reader
-	stdout, stderr io.Writer
+	stdout, stderr io.Writer // with control characters escaped
+	terminal       io.Writer // stderr as it is, for the bar of progress
 	lookupEnv      func(name string) (string, bool)
 	log            *slog.Logger
 
@@ -27,13 +28,16 @@ type app struct {
 
 // Main runs one command line and returns its exit code. Cancelling ctx is Ctrl-C.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, lookupEnv func(string) (string, bool)) int {
-	app := &app{stdin: stdin, stdout: stdout, stderr: stderr, lookupEnv: lookupEnv}
+	app := &app{
+		stdin: stdin, stdout: &escapingWriter{to: stdout}, stderr: &escapingWriter{to: stderr},
+		terminal: stderr, lookupEnv: lookupEnv,
+	}
 	root := newRootCommand(app)
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
 	code := exitCode(ctx, err)
 	if err != nil {
-		explain(stderr, cmd, err)
+		explain(app.stderr, cmd, err)
 	}
 	return code
 }
@@ -138,7 +142,7 @@ func (a *app) startLog() error {
 		a.log = slog.New(slog.NewJSONHandler(a.stderr, options))
 	case "":
 		a.logFormat = "json"
-		if isTerminal(a.stderr) {
+		if isTerminal(a.terminal) {
 			a.logFormat = "text"
 		}
 		return a.startLog()

@@ -89,13 +89,14 @@ func runSimulate(ctx context.Context, app *app, opts simulateOptions) error {
 	fmt.Fprintf(app.stdout, "about %d made-up conversations of %s/%s at http://%s\n\nin another shell:\n"+
 		"  convsync init --base-url http://%[4]s --account %[2]s --project %[3]s\n"+
 		"  POLYAI_API_KEY=%[5]s convsync run\n\nCtrl-C ends it.\n",
-		opts.conversations, opts.account, opts.project, listener.Addr(), orAny(opts.key))
+		opts.conversations, opts.account, opts.project, listener.Addr(), orMadeUp(opts.key))
 	return serveUntil(ctx, listener, simulator)
 }
 
-func orAny(key string) string {
+// orMadeUp is what to set as the key: the simulator takes any, unless it has one.
+func orMadeUp(key string) string {
 	if key == "" {
-		return "any"
+		return "made-up-key-5c0ffee5"
 	}
 	return "..."
 }

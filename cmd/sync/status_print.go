@@ -68,14 +68,14 @@ func (r *statusReport) print(w io.Writer, now time.Time) error {
 		fmt.Fprintf(w, "  rejects           %d\n", f.Rejects)
 		for _, h := range f.Holes {
 			fmt.Fprintf(w, "  hole              %s, tried %d times, next after %s: %s\n",
-				h.From.Format(time.RFC3339), h.Tries, h.NextTry.Format(time.RFC3339), h.Reason)
+				h.From.Format(time.RFC3339), h.Tries, h.NextTry.Format(time.RFC3339), oneLine(h.Reason))
 		}
 		f.printLateness(w)
 		if len(f.Drift) > 0 {
 			fmt.Fprintf(w, "  drift\n")
 			t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 			for _, d := range f.Drift {
-				fmt.Fprintf(t, "    %s\t%s\t%s\t%d times\tlast %s\n", d.Path, d.Kind, d.Type, d.Count, d.Last.Format(time.RFC3339))
+				fmt.Fprintf(t, "    %s\t%s\t%s\t%d times\tlast %s\n", oneLine(d.Path), d.Kind, d.Type, d.Count, d.Last.Format(time.RFC3339))
 			}
 			if err := t.Flush(); err != nil {
 				return err

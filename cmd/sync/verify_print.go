@@ -229,10 +229,10 @@ func (p *verifiedFeed) printTwice(w io.Writer) {
 
 func (f *verifiedFinding) print(w io.Writer) {
 	if f.Until != nil {
-		fmt.Fprintf(w, "  %-10s %s to %s: %s\n", f.Kind, f.StartedAt.Format(time.RFC3339), f.Until.Format(time.RFC3339), f.Reason)
+		fmt.Fprintf(w, "  %-10s %s to %s: %s\n", f.Kind, f.StartedAt.Format(time.RFC3339), f.Until.Format(time.RFC3339), oneLine(f.Reason))
 		return
 	}
-	fmt.Fprintf(w, "  %-10s %s, started %s\n", f.Kind, f.ConversationID, f.StartedAt.Format(time.RFC3339Nano))
+	fmt.Fprintf(w, "  %-10s %s, started %s\n", f.Kind, oneLine(f.ConversationID), f.StartedAt.Format(time.RFC3339Nano))
 }
 
 // print shows people what contradicts itself; nothing where nothing does.
@@ -247,10 +247,10 @@ func (s *verifiedStored) print(w io.Writer) {
 			break
 		}
 		if f.Path != "" {
-			fmt.Fprintf(w, "  %-16s %s\n", f.Kind, f.Path)
+			fmt.Fprintf(w, "  %-16s %s\n", f.Kind, oneLine(f.Path))
 			continue
 		}
-		fmt.Fprintf(w, "  %-16s %s in %s, started %s\n", f.Kind, f.ConversationID, f.Table, f.StartedAt.Format(time.RFC3339Nano))
+		fmt.Fprintf(w, "  %-16s %s in %s, started %s\n", f.Kind, oneLine(f.ConversationID), f.Table, f.StartedAt.Format(time.RFC3339Nano))
 	}
 }
 

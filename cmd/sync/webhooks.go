@@ -173,7 +173,7 @@ func runWebhooksList(ctx context.Context, app *app, opts *webhookOptions) error 
 	t := tabwriter.NewWriter(app.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "id\tname\tenabled\turl\tevents\tmade")
 	for _, e := range endpoints {
-		fmt.Fprintf(t, "%s\t%s\t%t\t%s\t%s\t%s\n", e.ID, e.Name, e.Enabled, e.URL, strings.Join(e.EventTypes, " "), e.CreatedAt.Format("2006-01-02"))
+		fmt.Fprintf(t, "%s\t%s\t%t\t%s\t%s\t%s\n", oneLine(e.ID), oneLine(e.Name), e.Enabled, oneLine(e.URL), strings.Join(e.EventTypes, " "), e.CreatedAt.Format("2006-01-02"))
 	}
 	return t.Flush()
 }

@@ -13,7 +13,6 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -204,10 +203,10 @@ func (c *Client) apiError(res *http.Response, u *url.URL, key string) error {
 		CorrelationID: shorten(res.Header.Get("X-PolyAI-Correlation-Id")),
 	}
 	e.retryAfter, e.waitTold = parseRetryAfter(res.Header, time.Now())
-	e.describeBody(body)
-	if key != "" { // a gateway may echo what it was sent
-		e.Message, e.Code = strings.ReplaceAll(e.Message, key, "[key]"), strings.ReplaceAll(e.Code, key, "[key]")
-	}
+	// A gateway may echo what it was sent: whole, cut off by the length of a
+	// message, or with the escapes of JSON.
+	e.describeBody([]byte(maskKey(string(body), key)))
+	e.Message, e.Code, e.CorrelationID = maskKey(e.Message, key), maskKey(e.Code, key), maskKey(e.CorrelationID, key)
 	e.Hint = statusHint(res.StatusCode, u.Host)
 	return e
 }

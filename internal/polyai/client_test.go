@@ -252,16 +252,17 @@ func TestAnErrorSaysWhatWasAskedAndWhatToTry(t *testing.T) {
 		want            []string
 		temporary, auth bool
 	}{
-		"documented":   {401, `{"success":false,"error":"x","error_id":"1","error_code":"UNAUTHORIZED","error_message":"Invalid key","data":null}`, []string{"401", "UNAUTHORIZED", "Invalid key", "keys are made per region"}, false, true},
-		"no right":     {403, `{"error_message":"No access"}`, []string{"No access", "no right"}, false, true},
-		"not found":    {404, `{"message":"Not found","errors":["project"]}`, []string{"Not found", `["project"]`, "studio.REGION.poly.ai"}, false, false},
-		"detail":       {400, `{"detail":[{"loc":["query","limit"],"msg":"too large"}]}`, []string{"too large"}, false, false},
-		"a web page":   {502, `<html><head><title>502 Bad Gateway</title></head></html>`, []string{"a web page: 502 Bad Gateway"}, true, false},
-		"nothing":      {503, ``, []string{"503"}, true, false},
-		"rate limited": {429, `{"error_message":"slow down"}`, []string{"slow down"}, true, false},
-		"a long story": {500, `{"message":"` + strings.Repeat("é", 5000) + `"}`, []string{"…"}, true, false},
-		"a key echoed": {400, `{"message":"bad header x-api-key: ` + madeUpKey + `"}`, []string{"[key]"}, false, false},
-		"a redirect":   {302, ``, []string{"redirects are not followed"}, false, false},
+		"documented":    {401, `{"success":false,"error":"x","error_id":"1","error_code":"UNAUTHORIZED","error_message":"Invalid key","data":null}`, []string{"401", "UNAUTHORIZED", "Invalid key", "keys are made per region"}, false, true},
+		"no right":      {403, `{"error_message":"No access"}`, []string{"No access", "no right"}, false, true},
+		"not found":     {404, `{"message":"Not found","errors":["project"]}`, []string{"Not found", `["project"]`, "studio.REGION.poly.ai"}, false, false},
+		"detail":        {400, `{"detail":[{"loc":["query","limit"],"msg":"too large"}]}`, []string{"too large"}, false, false},
+		"a web page":    {502, `<html><head><title>502 Bad Gateway</title></head></html>`, []string{"a web page: 502 Bad Gateway"}, true, false},
+		"nothing":       {503, ``, []string{"503"}, true, false},
+		"rate limited":  {429, `{"error_message":"slow down"}`, []string{"slow down"}, true, false},
+		"a long story":  {500, `{"message":"` + strings.Repeat("é", 5000) + `"}`, []string{"…"}, true, false},
+		"a key cut off": {400, `{"message":"` + strings.Repeat("x ", 145) + madeUpKey + `"}`, []string{"[key]"}, false, false},
+		"a key echoed":  {400, `{"message":"bad header x-api-key: ` + madeUpKey + `"}`, []string{"[key]"}, false, false},
+		"a redirect":    {302, ``, []string{"redirects are not followed"}, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -203,7 +203,7 @@ func words(v any) string {
 }
 
 func shorten(s string) string {
-	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "\uFFFD")), " ")
+	s = strings.Join(strings.Fields(strings.Map(visible, strings.ToValidUTF8(s, "\uFFFD"))), " ")
 	if len(s) <= maxMessageBytes {
 		return s
 	}
