@@ -312,6 +312,7 @@ func checkDestination(ctx context.Context, c *checklist, cfg *config.Config) {
 		return
 	}
 	c.ok("destination", "%s can be written", describeDestination(cfg))
+	checkExposure(c, cfg, destination)
 	checkStored(ctx, c, cfg, destination)
 }
 

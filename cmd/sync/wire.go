@@ -31,7 +31,7 @@ import (
 // writer waits for another to end.
 func openDestination(ctx context.Context, cfg *config.Config, lockWait time.Duration) (load.Destination, error) {
 	if lake := cfg.Destination.Parquet; lake != nil {
-		return parquet.Open(parquet.Options{Path: lake.Path, LockWait: lockWait})
+		return parquet.Open(parquet.Options{Path: lake.Path, Mode: lake.Mode, Group: lake.Group, LockWait: lockWait})
 	}
 	return postgres.Open(ctx, postgres.Options{
 		URL: cfg.Destination.Postgres.URL.Resolve, Schema: cfg.Destination.Postgres.Schema, LockWait: lockWait,

@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"io/fs"
+	"time"
+)
 
 // Config is the effective configuration.
 type Config struct {
@@ -68,6 +71,10 @@ type Parquet struct {
 	// Path of the folder; a relative one is taken from the folder of the
 	// configuration file. ./convsync-data without a file.
 	Path string
+	// Mode of the files that are created; 0600 unless set.
+	Mode fs.FileMode `json:"-"` // no part of the fingerprint: it changes nothing that is stored
+	// Group of what is created, by name or number; that of the process unless set.
+	Group string `json:"-"`
 }
 
 // Postgres is a schema in a database.

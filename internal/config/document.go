@@ -49,7 +49,9 @@ type destinationKeys struct {
 }
 
 type parquetKeys struct {
-	Path string `key:"path"`
+	Path  string   `key:"path"`
+	Mode  fileMode `key:"mode"`
+	Group string   `key:"group"`
 }
 
 type postgresKeys struct {

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"io/fs"
 	"strings"
 	"testing"
 )
@@ -90,5 +91,15 @@ func TestOwnHostNeedsOwnKey(t *testing.T) {
 	same := strings.Replace(project("base_url: https://eu.example.com"), "  region: uk\n", "  base_url: https://eu.example.com\n", 1)
 	if _, err := load(t, same, nil); err != nil {
 		t.Errorf("the host of source: %v", err)
+	}
+}
+
+func TestModeOfLake(t *testing.T) {
+	t.Parallel()
+	for keys, want := range map[string]fs.FileMode{"": 0o600, ", group: analysts": 0o640, `, mode: "0644"`: 0o644, `, mode: "660", group: "12"`: 0o660} {
+		cfg, err := load(t, head+"destination: {parquet: {path: a"+keys+"}}", nil)
+		if err != nil || cfg.Destination.Parquet.Mode != want {
+			t.Errorf("%s: got %+v, %v, want %o", keys, cfg, err, want)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"io/fs"
 	"net"
 	"path/filepath"
 	"regexp"
@@ -132,7 +133,14 @@ func (r *resolver) parquet(p *parquetKeys) *Parquet {
 	case p.Path == "" && !r.given(path):
 		r.add(path, "is missing; expected a folder, such as ./convsync-data")
 	}
-	return &Parquet{Path: inFolderOf(r.file, filepath.FromSlash(p.Path))}
+	mode := fs.FileMode(p.Mode)
+	switch {
+	case mode == 0 && p.Group != "":
+		mode = 0o640
+	case mode == 0:
+		mode = 0o600
+	}
+	return &Parquet{Path: inFolderOf(r.file, filepath.FromSlash(p.Path)), Mode: mode, Group: p.Group}
 }
 
 var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)

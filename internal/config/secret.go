@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -52,6 +53,25 @@ func (s Secret) Resolve(ctx context.Context) (string, error) {
 		return "", &SecretError{err}
 	}
 	return value, nil
+}
+
+// SecretFiles are the files that secrets are read from, and the key of TLS, each once.
+func (c *Config) SecretFiles() []string {
+	secrets := []Secret{c.Serve.Token, c.Serve.Password, c.Notify.WebhookURL, c.Notify.HeartbeatURL, {file: c.Serve.KeyFile}}
+	secrets = append(secrets, c.Serve.WebhookSecrets...)
+	for i := range c.Projects {
+		secrets = append(secrets, c.Projects[i].APIKey, c.Projects[i].WorkspaceAPIKey)
+	}
+	if c.Destination.Postgres != nil {
+		secrets = append(secrets, c.Destination.Postgres.URL)
+	}
+	var files []string
+	for _, s := range secrets {
+		if s.file != "" && !slices.Contains(files, s.file) {
+			files = append(files, s.file)
+		}
+	}
+	return files
 }
 
 func (s Secret) get(ctx context.Context) (string, error) {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"io/fs"
 	"math"
 	"strconv"
 	"strings"
@@ -34,6 +35,18 @@ func (d *duration) UnmarshalText(text []byte) error {
 		return errors.New(expectedDuration + ", longer than nothing")
 	}
 	*d = duration(total)
+	return nil
+}
+
+// fileMode is the mode of files, in octal: 0600, 0640, 0644.
+type fileMode fs.FileMode
+
+func (m *fileMode) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseUint(string(text), 8, 16)
+	if err != nil || n&0o600 != 0o600 || n&^0o666 != 0 {
+		return errors.New("expected the mode of files in octal and in quotes, such as \"0640\", in which the owner may read and write; folders follow it")
+	}
+	*m = fileMode(n)
 	return nil
 }
 

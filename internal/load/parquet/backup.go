@@ -52,7 +52,7 @@ func (l *Lake) prepareBackup(folder string) error {
 	if inside, err := filepath.Rel(l.root, folder); err == nil && !strings.HasPrefix(inside, "..") {
 		return &load.StateError{What: folder + " is in the lake", Hint: "name a folder outside of " + l.root}
 	}
-	if err := os.MkdirAll(folder, 0o777); err != nil {
+	if err := l.access.mkdirAll(folder); err != nil {
 		return failed("cannot make the folder "+folder, err)
 	}
 	entries, err := os.ReadDir(folder)
@@ -154,7 +154,7 @@ func (b *backup) tree(ctx context.Context, from, to string, put func(name, from,
 			return fs.SkipDir
 		case e.IsDir():
 			folders = append(folders, target)
-			return os.MkdirAll(target, 0o777)
+			return b.lake.access.mkdirAll(target)
 		case name == lockFile || name == commitLockFile || strings.HasPrefix(name, tmpDir+"/") && !b.pending[name]:
 			return nil
 		}
@@ -203,7 +203,7 @@ func (b *backup) link(name, from, to string) error {
 }
 
 func (b *backup) copy(_, from, to string) error {
-	return b.count(to, true, copyFile(from, to))
+	return b.count(to, true, b.lake.access.copyFile(from, to))
 }
 
 func (b *backup) count(path string, copied bool, err error) error {

@@ -84,7 +84,7 @@ func (c *commit) write(write func(io.Writer) error) (name string, size int64, su
 		c.lake.step("prepare")
 	}
 	name = c.lake.temporary("state")
-	f, err := os.OpenFile(c.lake.path(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	f, err := c.lake.access.open(c.lake.path(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return name, 0, "", err
 	}

@@ -176,7 +176,7 @@ type part[R any] struct {
 func (p *part[R]) add(l *Lake, rows ...R) (err error) {
 	if p.file == nil && len(rows) > 0 {
 		p.name = l.temporary(p.format.table.Name + ".parquet")
-		if p.file, err = createFile(p.format, l.path(p.name)); err != nil {
+		if p.file, err = createFile(p.format, l.access, l.path(p.name)); err != nil {
 			return err
 		}
 	}

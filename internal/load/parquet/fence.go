@@ -59,7 +59,7 @@ func (w *writer) takenOver(why string) error {
 // their places. A writer that is paused within a commit cannot be taken over,
 // also when the other lock file was removed.
 func (l *Lake) lockCommits() (unlock func(), err error) {
-	f, err := os.OpenFile(l.path(commitLockFile), os.O_RDWR|os.O_CREATE, 0o666)
+	f, err := l.access.open(l.path(commitLockFile), os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, failed("cannot lock the lake "+l.root, err)
 	}

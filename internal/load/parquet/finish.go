@@ -126,7 +126,7 @@ func each[R any](rows []R) func(func(*R)) error {
 // copyTable puts one of the sync's own tables into a commit, as one Parquet file.
 func copyTable[R any](c *commit, t *warehouse.Table[R], rows func(func(*R)) error) error {
 	name := c.lake.temporary(t.Name + ".parquet")
-	f, err := createFile(newFormat(t, batchRows), c.lake.path(name))
+	f, err := createFile(newFormat(t, batchRows), c.lake.access, c.lake.path(name))
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ import (
 func footer[R any](t *testing.T, f *format[R], rows int, row func(int) R) *file.Reader {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), partName)
-	w, err := createFile(f, path)
+	w, err := createFile(f, access{file: 0o600, group: -1}, path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -95,14 +95,14 @@ func (l *Lake) writeLetter(in *letter, put func(from, to string) error) error {
 // createLetter creates a file, and the inbox when there is none.
 func (l *Lake) createLetter(name string) (*os.File, error) {
 	const flags = os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	f, err := os.OpenFile(name, flags, 0o666)
+	f, err := l.access.open(name, flags)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return f, err
 	}
-	if err := errors.Join(os.MkdirAll(l.path(inboxDir), 0o777), syncPath(l.path(syncDir))); err != nil {
+	if err := errors.Join(l.access.mkdirAll(l.path(inboxDir)), syncPath(l.path(syncDir))); err != nil {
 		return nil, err
 	}
-	return os.OpenFile(name, flags, 0o666)
+	return l.access.open(name, flags)
 }
 
 // letters reads the inbox, in the order in which the events came. What a run

@@ -140,7 +140,7 @@ func (l *Lake) applyOne(journal fs.FileInfo, op operation, again bool, folders m
 			err = nil
 		}
 	case opAppend:
-		err = appendFile(l.path(op.From), to, &op)
+		err = l.access.appendFile(l.path(op.From), to, &op)
 	default:
 		if err = os.Rename(l.path(op.From), to); errors.Is(err, fs.ErrNotExist) {
 			err = isDone(to, 0, &op)
@@ -228,7 +228,7 @@ func (l *Lake) makeFolder(path string, again bool, changed map[string]bool) erro
 		return err
 	}
 	changed[parent] = true
-	if err := os.Mkdir(path, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := l.access.mkdir(path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return nil
@@ -251,7 +251,7 @@ func (l *Lake) removeEmpty(operations []operation, changed map[string]bool) {
 
 // appendFile appends the file from. It may have been done before, or in part.
 // A file that was changed by somebody else meanwhile is not touched.
-func appendFile(from, to string, op *operation) error {
+func (a access) appendFile(from, to string, op *operation) error {
 	in, err := os.Open(from)
 	if errors.Is(err, fs.ErrNotExist) {
 		return isDone(to, op.Offset, op)
@@ -260,7 +260,7 @@ func appendFile(from, to string, op *operation) error {
 		return err
 	}
 	defer in.Close() //nolint:errcheck // it is only read
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE, 0o666)
+	out, err := a.open(to, os.O_WRONLY|os.O_CREATE)
 	if err != nil {
 		return err
 	}
@@ -295,7 +295,7 @@ func appendTo(out, in *os.File, op *operation) error {
 func (l *Lake) clearTemporary() error {
 	entries, err := l.readFolder(l.path(tmpDir))
 	if errors.Is(err, fs.ErrNotExist) {
-		return failed("cannot make "+l.path(tmpDir), os.MkdirAll(l.path(tmpDir), 0o777))
+		return failed("cannot make "+l.path(tmpDir), l.access.mkdirAll(l.path(tmpDir)))
 	}
 	for _, e := range entries {
 		err = errors.Join(err, os.RemoveAll(filepath.Join(l.path(tmpDir), e.Name())))

@@ -27,6 +27,12 @@ const formatVersion = 2
 // Options configure a lake.
 type Options struct {
 	Path string // the lake's folder; made when it is not there
+	// Mode of files that are created, whatever the umask is; 0600 unless set.
+	// Folders may be searched by those who may read files. What is there stays.
+	Mode fs.FileMode
+	// Group of files and folders that are created, by name or number; that of the
+	// process unless set.
+	Group string
 	// LockWait is how long to wait for another writer; 10 s unless set.
 	LockWait time.Duration
 	// Step, when not nil, is called with a name before each step that leaves
@@ -39,6 +45,7 @@ type Options struct {
 // Lake is a folder of Parquet files. It is a [load.Destination].
 type Lake struct {
 	root     string
+	access   access
 	lockWait time.Duration
 	step     func(string)
 	token    string       // in temporary names: no two processes have the same
@@ -58,7 +65,11 @@ func Open(o Options) (*Lake, error) {
 	if err != nil {
 		return nil, failed("cannot tell where "+o.Path+" is", err)
 	}
-	l := &Lake{root: root, lockWait: o.LockWait, step: o.Step, token: rand.Text(), tryLock: tryLock}
+	access, err := newAccess(o.Mode, o.Group)
+	if err != nil {
+		return nil, err
+	}
+	l := &Lake{root: root, access: access, lockWait: o.LockWait, step: o.Step, token: rand.Text(), tryLock: tryLock}
 	if l.lockWait == 0 {
 		l.lockWait = 10 * time.Second
 	}
@@ -105,7 +116,7 @@ func (l *Lake) Prepare(context.Context) error {
 	}
 	l.step("folders")
 	for _, dir := range []string{tmpDir, stateDir, changesDir, manifestDir} {
-		if err := os.MkdirAll(l.path(dir), 0o777); err != nil {
+		if err := l.access.mkdirAll(l.path(dir)); err != nil {
 			return failed("cannot make the lake "+l.root, err)
 		}
 	}
@@ -124,7 +135,7 @@ func (l *Lake) writeFormat() error {
 	}
 	l.step("format")
 	name := l.path(tmpDir + "/lake-" + rand.Text())
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	f, err := l.access.open(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ const lockPoll = 50 * time.Millisecond
 // lock takes the writer's lock, and waits for it as long as the lake is
 // patient. Closing the file frees it.
 func (l *Lake) lock(ctx context.Context) (*os.File, error) {
-	f, err := os.OpenFile(l.path(lockFile), os.O_RDWR|os.O_CREATE, 0o666)
+	f, err := l.access.open(l.path(lockFile), os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, failed("cannot lock the lake "+l.root, err)
 	}

@@ -19,7 +19,7 @@ func quarantined(name, runID string) string { return quarantineDir + "/" + escap
 func (l *Lake) moveAside(name, runID string) error {
 	to := quarantined(name, runID)
 	l.step("quarantine")
-	if err := os.MkdirAll(filepath.Dir(l.path(to)), 0o777); err != nil {
+	if err := l.access.mkdirAll(filepath.Dir(l.path(to))); err != nil {
 		return err
 	}
 	if err := os.Rename(l.path(name), l.path(to)); err != nil {
@@ -37,23 +37,23 @@ func (l *Lake) moveAside(name, runID string) error {
 // keepAside keeps a file that is about to be replaced.
 func (l *Lake) keepAside(name, runID string) error {
 	from, to := l.path(name), l.path(quarantined(name, runID))
-	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+	if err := l.access.mkdirAll(filepath.Dir(to)); err != nil {
 		return err
 	}
 	err := os.Link(from, to)
 	if err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return copyFile(from, to) // the file system has no hard links
+	return l.access.copyFile(from, to) // the file system has no hard links
 }
 
-func copyFile(from, to string) error {
+func (a access) copyFile(from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer in.Close() //nolint:errcheck // it is only read
-	out, err := os.Create(to)
+	out, err := a.open(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func compareEntries(a, b entry) int {
 
 func (l *Lake) newStage() (*stage, error) {
 	name := l.temporary("stage")
-	f, err := os.OpenFile(l.path(name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+	f, err := l.access.open(l.path(name), os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return nil, err
 	}

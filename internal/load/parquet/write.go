@@ -43,8 +43,8 @@ type fileWriter[R any] struct {
 	group   int64                  // bytes that the encoder put into the row group
 }
 
-func createFile[R any](f *format[R], path string) (*fileWriter[R], error) {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+func createFile[R any](f *format[R], a access, path string) (*fileWriter[R], error) {
+	file, err := a.open(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return nil, err
 	}

@@ -65,7 +65,7 @@ func testRoundTrip[R any](t *testing.T, f *format[R]) {
 	t.Run(f.table.Name, func(t *testing.T) {
 		t.Parallel()
 		path := filepath.Join(t.TempDir(), "part-0.parquet")
-		w, err := createFile(f, path)
+		w, err := createFile(f, access{file: 0o600, group: -1}, path)
 		if err != nil {
 			t.Fatal(err)
 		}
