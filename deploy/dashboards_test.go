@@ -144,7 +144,7 @@ func plain(t *testing.T, query string) string {
 func grafana(t *testing.T, database string) *pgx.Conn {
 	t.Helper()
 	withRole, role := pgtest.Role(t, database)
-	pgtest.Exec(t, database, strings.ReplaceAll(read(t, "deploy/postgres/grants.sql"), "TO grafana", "TO "+role))
+	pgtest.Exec(t, database, regexp.MustCompile(`(TO|FROM) grafana\b`).ReplaceAllString(read(t, "deploy/postgres/grants.sql"), "$1 "+role))
 	conn, err := pgx.Connect(t.Context(), withRole)
 	if err != nil {
 		t.Fatal(err)
@@ -210,6 +210,7 @@ func TestGrafanaSeesNoTranscriptAndWritesNothing(t *testing.T) {
 	for _, forbidden := range []string{
 		"SELECT user_input FROM polyai.turns", "SELECT agent_response FROM polyai.turns", "SELECT * FROM polyai.turns",
 		"SELECT from_number FROM polyai.conversations", "SELECT customer_number FROM polyai.conversations",
+		"SELECT handoff_destination FROM polyai.conversations",
 		"SELECT summary FROM polyai.conversations", "SELECT state FROM polyai.conversations", "SELECT extra FROM polyai.conversations",
 		"SELECT value FROM polyai.turn_entities", "SELECT payload FROM polyai.rejects", "SELECT url FROM polyai.audio_references",
 		"DELETE FROM polyai.conversations", "UPDATE polyai.sync_watermarks SET watermark = now()", "CREATE TABLE polyai.x ()",

@@ -1,13 +1,15 @@
 -- What the dashboards may see: counts, times, latencies and outcomes, and no
--- transcript, telephone number, summary or payload. Whoever may open a
+-- transcript, telephone number (also as the destination of a handoff), summary or payload. Whoever may open a
 -- dashboard may send any query to its data source, so the line is drawn here.
--- It may be run again, after `convsync migrate` made the tables.
+-- Run it as the owner of the tables after each `convsync migrate`: it takes back
+-- what an earlier version of it granted.
+REVOKE ALL ON ALL TABLES IN SCHEMA polyai FROM grafana;
 GRANT USAGE ON SCHEMA polyai TO grafana;
 
 GRANT SELECT (
     project_id, conversation_id, environment, channel_family, direction, variant_id, variant_name, language, deployment_id,
     started_at, finished_at, lifecycle, total_duration_seconds, polyai_duration_seconds,
-    num_turns, turns_loaded, transcript_status, handoff, handoff_reason, handoff_destination,
+    num_turns, turns_loaded, transcript_status, handoff, handoff_reason,
     num_silences, num_ood, latency_turns, latency_avg_seconds, latency_p50_seconds, latency_p95_seconds, latency_max_seconds,
     poly_score, missing_since, first_seen_at, updated_at
 ) ON polyai.conversations TO grafana;

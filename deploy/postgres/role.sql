@@ -3,6 +3,24 @@
 --   GRAFANA_DATABASE_PASSWORD=... psql "$DATABASE_URL" -v ON_ERROR_STOP=1 -f role.sql -f grants.sql
 \getenv password GRAFANA_DATABASE_PASSWORD
 SELECT 'CREATE ROLE grafana' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'grafana') \gexec
-ALTER ROLE grafana LOGIN PASSWORD :'password' CONNECTION LIMIT 10;
+ALTER ROLE grafana LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT PASSWORD :'password' CONNECTION LIMIT 10;
+SELECT format('GRANT CONNECT ON DATABASE %I TO grafana', current_database()) \gexec
+
+-- Defaults against accidents. A session may SET them to something else: what
+-- grafana may read and write is decided by grants.sql and by the lines below.
 ALTER ROLE grafana SET default_transaction_read_only = on;
 ALTER ROLE grafana SET statement_timeout = '30s';
+
+-- Every role may make temporary tables, and on Postgres 14 tables in the schema
+-- public: with them a dashboard could fill the disk. convsync needs neither. If
+-- others use this database and need them, grant them to those roles.
+SELECT format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()) \gexec
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+
+-- Limits that a session cannot SET. Only a superuser may set the one, and revoke
+-- the other.
+SELECT rolsuper AS superuser FROM pg_roles WHERE rolname = current_user \gset
+\if :superuser
+ALTER ROLE grafana SET temp_file_limit = '1GB';
+REVOKE EXECUTE ON FUNCTION lo_create(oid), lo_creat(integer), lo_from_bytea(oid, bytea) FROM PUBLIC;
+\endif
