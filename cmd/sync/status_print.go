@@ -49,7 +49,7 @@ func (r *statusReport) print(w io.Writer, now time.Time) error {
 	for _, f := range r.Feeds {
 		fmt.Fprintf(w, "%s (%s): %s\n", f.ProjectID, f.Environment, badge(f.Verdict))
 		if f.Error != "" {
-			fmt.Fprintf(w, "  failing since     %s: %s\n", withAge(f.FailingSince, now), f.Error)
+			fmt.Fprintf(w, "  failing since     %s: %s\n", withAge(f.FailingSince, now), oneLine(f.Error))
 		}
 		if f.FirstLoad != nil {
 			fmt.Fprintf(w, "  first load, %d %% read\n", *f.FirstLoad)
@@ -89,13 +89,13 @@ func (r *statusReport) print(w io.Writer, now time.Time) error {
 	fmt.Fprintln(w, "\nlast runs")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, run := range r.Runs {
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%d new\t%d changed\t%s\n", withAge(&run.Started, now), run.Kind, run.Status, run.Inserted, run.Updated, firstOf(run.Error))
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%d new\t%d changed\t%s\n", withAge(&run.Started, now), run.Kind, run.Status, run.Inserted, run.Updated, oneLine(firstOf(run.Error)))
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
 	for _, warning := range r.Runs[0].Warnings {
-		fmt.Fprintf(w, "\nwarning of the last run: %s\n", warning)
+		fmt.Fprintf(w, "\nwarning of the last run: %s\n", oneLine(warning))
 	}
 	return nil
 }
@@ -106,7 +106,7 @@ func badge(verdict string) string {
 }
 
 func (p *statusProblem) print(w io.Writer, now time.Time) {
-	fmt.Fprintf(w, "  %s: %s", badge(p.Verdict), p.What)
+	fmt.Fprintf(w, "  %s: %s", badge(p.Verdict), oneLine(p.What))
 	if p.Since != nil {
 		fmt.Fprintf(w, ", since %s", withAge(p.Since, now))
 	}
