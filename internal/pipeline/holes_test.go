@@ -145,7 +145,7 @@ func TestBrokenConversationIsAReject(t *testing.T) {
 			whole := runOver(t, simulated(t, now, simulate.Deviations{}), clean, now)
 			first := runOver(t, s, d, now)
 			first.want(t, warehouse.RunPartial)
-			if len(d.conversations) != conversations-1 || len(d.holes) > 0 || d.watermark != warehouse.TimestampOf(now()) || first.requests > whole.requests+2 {
+			if len(d.conversations) != conversations-1 || len(d.holes) > 0 || d.watermark != warehouse.TimestampOf(now()) || first.requests > whole.requests+6 { // slices run at once, so the number varies
 				t.Errorf("%d conversations, holes: %v, %d requests, want about %d", len(d.conversations), d.holes, first.requests, whole.requests)
 			}
 			if len(d.rejects) != 1 || d.rejects[0].Reason != "not_json" || !strings.Contains(string(d.rejects[0].Payload), with) ||
