@@ -151,6 +151,7 @@ type stretch struct {
 	rejected int64 // of these, could not be read
 	rejects  map[string]warehouse.Reject
 	drift    map[driftKey]warehouse.Drift
+	paths    load.DriftPaths // of the drift of this stretch
 	drifting int64
 }
 
@@ -255,12 +256,13 @@ func (st *stretch) note(drift []polyai.Drift) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	for _, d := range drift {
-		key := driftKey{d.Path, string(d.Kind), d.Type}
+		path := st.paths.Bound(d.Path, string(d.Kind))
+		key := driftKey{path, string(d.Kind), d.Type}
 		row, seen := st.drift[key]
 		if !seen {
 			row = warehouse.Drift{
 				ProjectID: st.feed.ProjectID, Environment: st.feed.Environment,
-				Path: d.Path, Kind: string(d.Kind), JSONType: d.Type, FirstSeenAt: st.at, LastSeenAt: st.at,
+				Path: path, Kind: string(d.Kind), JSONType: d.Type, FirstSeenAt: st.at, LastSeenAt: st.at,
 			}
 		}
 		row.Count++

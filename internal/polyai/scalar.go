@@ -25,16 +25,14 @@ func (f *field) keepKnown() {
 	*f.extra = append(*f.extra, Member{f.quoted.Text(), f.v})
 }
 
-// maxPathBytes bounds a path, since an agent may make up names.
-const maxPathBytes = 200
-
 func (f *field) drift(kind DriftKind) {
 	path := f.path
 	if path != "turns[]" { // the element itself
-		path += f.quoted.Text()
-	}
-	for len(path) > maxPathBytes {
-		path = string([]rune(path)[:maxPathBytes/4])
+		name := f.quoted.Text()
+		if kind == DriftUnknown {
+			name = driftName(name)
+		}
+		path += name
 	}
 	f.d.c.Drift = append(f.d.c.Drift, Drift{Path: path, Type: f.v.Kind().String(), Length: len(f.v), Kind: kind})
 }

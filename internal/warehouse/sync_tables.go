@@ -153,7 +153,7 @@ var SchemaDrift = Table[Drift]{
 	Columns: []Column[Drift]{
 		{Name: "project_id", Doc: "The project.", Ref: func(r *Drift) any { return &r.ProjectID }},
 		{Name: "environment", Doc: "The environment.", Ref: func(r *Drift) any { return &r.Environment }},
-		{Name: "path", Doc: "Where in a conversation, such as turns[].new_field.", Ref: func(r *Drift) any { return &r.Path }},
+		{Name: "path", Doc: "Where in a conversation, such as turns[].new_field. Numbers in unknown names are #, names that look like data [name], names beyond the limit [other].", Ref: func(r *Drift) any { return &r.Path }},
 		{Name: "kind", Doc: "What is odd about it: unknown_field, unreadable_value, replaced_text, name_too_long, two_spellings (a field has another value under its documented name), two_environments, id_twice (the id has two starts; the later is stored).", Ref: func(r *Drift) any { return &r.Kind }},
 		{Name: "json_type", Doc: "JSON type of the value.", Ref: func(r *Drift) any { return &r.JSONType }},
 		{Name: "max_length_bytes", Unit: "bytes", Doc: "Length of the longest value as JSON text.", Ref: func(r *Drift) any { return &r.MaxLengthBytes }},

@@ -21,6 +21,7 @@ var caughtBy = map[fault]string{
 	noSequence:         "new, changed and unchanged conversations of one batch are told apart",
 	countsRejectsAgain: "a reject is stored once, and its last sighting moves",
 	driftOverwritten:   "sightings of drift add up",
+	driftUnbounded:     "made-up names are counted under one name",
 	nilClearsCoverage:  "a stretch without coverage leaves it as it is",
 	losesCoverage:      "coverage and watermark are stored as given",
 	coverageOfAll:      "each feed has coverage of its own",

@@ -24,6 +24,7 @@ const (
 	noSequence         fault = "numbers all changes alike"
 	countsRejectsAgain fault = "counts known rejects as new"
 	driftOverwritten   fault = "overwrites drift"
+	driftUnbounded     fault = "stores every path of drift"
 	nilClearsCoverage  fault = "takes no coverage for none"
 	losesCoverage      fault = "loses coverage"
 	coverageOfAll      fault = "replaces the coverage of other feeds"

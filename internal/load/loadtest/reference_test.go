@@ -325,7 +325,16 @@ func (w *referenceWriter) sightings(st *load.Stretch, counts *load.Counts) {
 	if w.fault == environmentsAlike {
 		drift = st.Drift
 	}
+	var paths load.DriftPaths
+	for i := range w.data.Drift {
+		if d := &w.data.Drift[i]; st.Feed == (load.Feed{ProjectID: d.ProjectID, Environment: d.Environment}) {
+			paths.Add(d.Path, d.Kind)
+		}
+	}
 	for _, in := range drift {
+		if w.fault != driftUnbounded {
+			in.Path = paths.Bound(in.Path, in.Kind)
+		}
 		same := func(s warehouse.Drift) bool {
 			return s.ProjectID == in.ProjectID && s.Environment == in.Environment &&
 				s.Path == in.Path && s.Kind == in.Kind && s.JSONType == in.JSONType

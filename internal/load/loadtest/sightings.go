@@ -1,6 +1,8 @@
 package loadtest
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"convsync/internal/load"
@@ -104,6 +106,53 @@ var sightingChecks = []check{
 		one.Count, one.LastSeenAt = 7, st.At
 		two.Count, two.MaxLengthBytes, two.LastSeenAt = 2, 6, st.At
 		sameSet(t, "drift", dump(t, s).Drift, []warehouse.Drift{one, two, other})
+	}},
+	{"made-up names are counted under one name", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p", "q")
+		made := func(st *load.Stretch, parent string, n int) (all []warehouse.Drift) {
+			for i := range n {
+				all = append(all, drift(st, fmt.Sprintf("%sname%03d", parent, i), 1, 5))
+			}
+			return all
+		}
+		st := b.next(live("p"))
+		first := made(st, "", load.MaxDriftSiblings+20)
+		st.Drift = first
+		b.publish(st)
+		b.end()
+
+		b = begin(t, s, 2, "p", "q")
+		st = b.next(live("p"))
+		known, further := drift(st, "name003", 4, 5), drift(st, "turns[].zzz", 1, 5)
+		st.Drift = append(made(st, "more", 30), known, further)
+		b.publish(st)
+		other := b.next(live("q"))
+		other.Drift = []warehouse.Drift{drift(other, "zzz", 1, 5)}
+		b.publish(other)
+
+		want := append(slices.Clone(first[:load.MaxDriftSiblings]), first[0], further, other.Drift[0])
+		want[3].Count, want[3].LastSeenAt = 5, st.At
+		rest := &want[load.MaxDriftSiblings]
+		rest.Path, rest.Count, rest.LastSeenAt = load.OtherDrift, 20+30, st.At
+		sameSet(t, "drift", dump(t, s).Drift, want)
+	}},
+	{"a feed has a bounded number of paths", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		st := b.next(live("p"))
+		for parent := range 10 {
+			for name := range 40 {
+				st.Drift = append(st.Drift, drift(st, fmt.Sprintf("%c[].name%d", 'a'+parent, name), 1, 5))
+			}
+		}
+		b.publish(st)
+		var sightings int64
+		got := dump(t, s).Drift
+		for _, d := range got {
+			sightings += d.Count
+		}
+		if len(got) != load.MaxDriftPaths+5 || sightings != 400 {
+			t.Errorf("stored %d rows with %d sightings, want %d rows with 400", len(got), sightings, load.MaxDriftPaths+5)
+		}
 	}},
 	{"the summary counts each feed for itself", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")

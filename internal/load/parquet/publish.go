@@ -243,7 +243,7 @@ func (p *publication) account(next *state) error {
 		}
 	}
 	if drift := st.ElsewhereDrift(&p.counts); len(drift) > 0 {
-		next.drift = p.state.drifting(drift)
+		next.drift = p.state.drifting(st.Feed, drift)
 		if err := putTable(p.commit, &warehouse.SchemaDrift, next.drift); err != nil {
 			return err
 		}

@@ -200,16 +200,21 @@ func (s *state) moveWatermark(st *load.Stretch) []warehouse.Watermark {
 	return s.watermarks
 }
 
-// drifting returns the drift with that of a stretch added.
-func (s *state) drifting(drift []warehouse.Drift) []warehouse.Drift {
+// drifting returns the drift with that of a stretch added. Its paths are bounded.
+func (s *state) drifting(feed load.Feed, drift []warehouse.Drift) []warehouse.Drift {
 	type key struct{ project, environment, path, kind, jsonType string }
 	of := func(d *warehouse.Drift) key { return key{d.ProjectID, d.Environment, d.Path, d.Kind, d.JSONType} }
-	all := slices.Clone(s.drift)
+	all := slices.DeleteFunc(slices.Clone(s.drift), func(d warehouse.Drift) bool { return load.DriftHasData(&d) })
 	at := make(map[key]int, len(all))
+	var paths load.DriftPaths
 	for i := range all {
 		at[of(&all[i])] = i
+		if feed == (load.Feed{ProjectID: all[i].ProjectID, Environment: all[i].Environment}) {
+			paths.Add(all[i].Path, all[i].Kind)
+		}
 	}
 	for _, d := range drift {
+		d.Path = paths.Bound(d.Path, d.Kind)
 		i, seen := at[of(&d)]
 		if !seen {
 			at[of(&d)] = len(all)

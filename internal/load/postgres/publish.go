@@ -108,6 +108,10 @@ func (c *stretchChange) any() bool {
 }
 
 func (c *stretchChange) commit(ctx context.Context, tx pgx.Tx) (newRejects int64, err error) {
+	paths, err := c.driftPaths(ctx, tx)
+	if err != nil {
+		return 0, err
+	}
 	batch := &pgx.Batch{}
 	for _, r := range c.gone {
 		batch.Queue("DELETE FROM sync_coverage WHERE project_id = $1 AND environment = $2 AND covered_from = $3",
@@ -133,7 +137,7 @@ func (c *stretchChange) commit(ctx context.Context, tx pgx.Tx) (newRejects int64
 		c.queueReject(batch, &c.Rejects[i], &newRejects)
 	}
 	for i := range c.Drift {
-		c.queueDrift(batch, &c.Drift[i])
+		c.queueDrift(batch, &c.Drift[i], paths)
 	}
 	return newRejects, tx.SendBatch(ctx, batch).Close()
 }
@@ -184,7 +188,27 @@ func (c *stretchChange) queueReject(batch *pgx.Batch, r *warehouse.Reject, newRe
 	})
 }
 
-func (c *stretchChange) queueDrift(batch *pgx.Batch, d *warehouse.Drift) {
+// driftPaths reads the paths that are stored of the feed, which bound those that
+// a stretch with drift may add.
+func (c *stretchChange) driftPaths(ctx context.Context, tx pgx.Tx) (*load.DriftPaths, error) {
+	var paths load.DriftPaths
+	if len(c.Drift) == 0 {
+		return &paths, nil
+	}
+	rows, err := tx.Query(ctx, "SELECT DISTINCT path, kind FROM schema_drift WHERE project_id = $1 AND environment = $2",
+		c.Feed.ProjectID, c.Feed.Environment)
+	if err != nil {
+		return nil, err
+	}
+	var path, kind string
+	_, err = pgx.ForEachRow(rows, []any{&path, &kind}, func() error {
+		paths.Add(path, kind)
+		return nil
+	})
+	return &paths, err
+}
+
+func (c *stretchChange) queueDrift(batch *pgx.Batch, d *warehouse.Drift, paths *load.DriftPaths) {
 	batch.Queue(`INSERT INTO schema_drift AS d (project_id, environment, path, kind, json_type, max_length_bytes, first_seen_at, last_seen_at, count)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT (project_id, environment, path, kind, json_type) DO UPDATE SET
@@ -192,5 +216,5 @@ func (c *stretchChange) queueDrift(batch *pgx.Batch, d *warehouse.Drift) {
 			first_seen_at = least(d.first_seen_at, excluded.first_seen_at),
 			last_seen_at = greatest(d.last_seen_at, excluded.last_seen_at),
 			count = d.count + excluded.count`,
-		d.ProjectID, d.Environment, d.Path, d.Kind, d.JSONType, d.MaxLengthBytes, d.FirstSeenAt.Time(), d.LastSeenAt.Time(), d.Count)
+		d.ProjectID, d.Environment, paths.Bound(d.Path, d.Kind), d.Kind, d.JSONType, d.MaxLengthBytes, d.FirstSeenAt.Time(), d.LastSeenAt.Time(), d.Count)
 }
