@@ -56,6 +56,8 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
+const maxHeaderBytes = 256 << 10 // of an answer; it is held before anything is known of it
+
 func newClient(o Options) (*Client, error) {
 	base, err := url.Parse(o.BaseURL)
 	if err != nil || base.Host == "" {
@@ -70,14 +72,15 @@ func newClient(o Options) (*Client, error) {
 	o.Timeouts.FirstByte = cmp.Or(o.Timeouts.FirstByte, 2*time.Minute)
 	o.Timeouts.Idle = cmp.Or(o.Timeouts.Idle, time.Minute)
 	transport := &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: o.Timeouts.Connect}).DialContext,
-		TLSHandshakeTimeout:   o.Timeouts.Connect,
-		ResponseHeaderTimeout: o.Timeouts.FirstByte,
-		TLSClientConfig:       &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
-		ForceAttemptHTTP2:     true,
-		MaxIdleConnsPerHost:   64,
-		IdleConnTimeout:       90 * time.Second,
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: o.Timeouts.Connect}).DialContext,
+		TLSHandshakeTimeout:    o.Timeouts.Connect,
+		ResponseHeaderTimeout:  o.Timeouts.FirstByte,
+		MaxResponseHeaderBytes: maxHeaderBytes,
+		TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
+		ForceAttemptHTTP2:      true,
+		MaxIdleConnsPerHost:    64,
+		IdleConnTimeout:        90 * time.Second,
 		OnProxyConnectResponse: func(_ context.Context, proxy *url.URL, _ *http.Request, res *http.Response) error {
 			return proxyAnswer(proxy, res)
 		},

@@ -11,6 +11,9 @@ func Decode(v Value) (*Conversation, error) {
 		d.member(name, value)
 	}
 	d.resolve()
+	if isStub(d.c) {
+		return nil, &RejectError{Reason: RejectTooLarge, ID: d.c.ID, StartedAt: Optional[Micros]{V: d.c.StartedAt, Valid: d.started}}
+	}
 	if d.c.ID == "" {
 		return nil, &RejectError{Reason: RejectNoID, StartedAt: Optional[Micros]{V: d.c.StartedAt, Valid: d.started}}
 	}

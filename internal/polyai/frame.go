@@ -1,16 +1,21 @@
 package polyai
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 )
 
-// maxValueBytes bounds one value of a page, and with it the memory of a page
-// that is being read.
-const maxValueBytes = 512 << 20
+// What is held of a page at most. What is larger is read on to its end, and not
+// held: a small compressed answer must not exhaust the memory.
+const (
+	maxConversationBytes = 64 << 20
+	maxMemberBytes       = 1 << 20  // of the page itself, such as its cursor
+	headBytes            = 64 << 10 // held of what is too large
+)
 
-var errTooLarge = fmt.Errorf("a value is larger than %d MiB", maxValueBytes>>20)
+var errTooLarge = errors.New("a name or a cursor of the answer is larger than 1 MiB")
 
 // framer cuts a page into values while it arrives. It finds the end of a value
 // by matching brackets and quotes and does not check what is in between: see
@@ -22,6 +27,7 @@ type framer struct {
 	pos, end int   // buf[pos:end] is not consumed yet
 	offset   int64 // of buf[0] in the page
 	err      error // of src, after its last byte
+	most     int   // bytes of a conversation; maxConversationBytes unless set
 }
 
 const (
@@ -96,10 +102,11 @@ func (f *framer) token(allowed ...byte) (byte, error) {
 	return 0, f.malformed()
 }
 
-// value consumes the next value. It is valid until the next call.
-func (f *framer) value() (Value, error) {
+// value consumes the next value, which is valid until the next call. Of one with
+// more than most bytes it returns the first ones: size is larger than len(v).
+func (f *framer) value(most int) (v Value, size int64, err error) {
 	if _, err := f.peek(); err != nil {
-		return nil, unexpected(err)
+		return nil, 0, unexpected(err)
 	}
 	var m matcher
 	for n := 0; ; {
@@ -107,17 +114,38 @@ func (f *framer) value() (Value, error) {
 		n += used
 		switch {
 		case whole && n == 0:
-			return nil, f.malformed()
+			return nil, 0, f.malformed()
+		case n > most || n == most && !whole:
+			return f.skip(&m, n, min(most, headBytes), whole)
 		case whole:
 			v := f.buf[f.pos : f.pos+n : f.pos+n]
 			f.pos += n
-			return v, nil
-		case n > maxValueBytes:
-			return nil, errTooLarge
+			return v, int64(n), nil
 		case !f.more():
-			return nil, unexpected(f.err)
+			return nil, 0, unexpected(f.err)
 		}
 	}
+}
+
+// skip consumes the rest of a value of which n bytes are known, and returns the
+// first of them, most bytes.
+func (f *framer) skip(m *matcher, n, most int, whole bool) (head Value, size int64, err error) {
+	head, size = bytes.Clone(f.buf[f.pos:f.pos+most]), int64(n)
+	f.pos += n
+	for !whole {
+		if len(f.buf) > maxMemberBytes {
+			f.offset += int64(f.pos)
+			f.buf, f.pos, f.end = nil, 0, 0
+		}
+		if !f.more() {
+			return nil, 0, unexpected(f.err)
+		}
+		var used int
+		used, whole = m.scan(f.buf[f.pos:f.end])
+		f.pos += used
+		size += int64(used)
+	}
+	return head, size, nil
 }
 
 // malformed is the error of what stands at the next byte.

@@ -49,6 +49,7 @@ func newPage(res *http.Response, request string, cancel context.CancelCauseFunc,
 // Next returns the next conversation, which is good until the next call, and
 // io.EOF after the last, when the whole page was read and found well-formed. A
 // [*BrokenError] is about one conversation: Next may be called for the others.
+// Of a conversation over 64 MiB it returns a stub, which [Decode] rejects.
 // Any other error is a [*TransportError]: the page is to be asked for again.
 func (p *Page) Next() (Value, error) {
 	if p.err != nil {
@@ -121,11 +122,15 @@ func (p *Page) element() (v Value, listed bool, err error) {
 			return nil, false, err
 		}
 	}
-	if v, err = p.framer.value(); err != nil {
+	v, size, err := p.framer.value(cmp.Or(p.framer.most, maxConversationBytes))
+	if err != nil {
 		return nil, false, err
 	}
 	p.at = behindValue
 	p.body.floor.conversation()
+	if size > int64(len(v)) {
+		return stubOf(v, size), true, nil
+	}
 	switch inspect(v) {
 	case sound:
 		return v, true, nil
@@ -164,11 +169,16 @@ func (p *Page) member() error {
 		_, err = p.framer.token('[')
 		return err
 	}
-	v, err := p.framer.value()
-	if err != nil {
+	v, size, err := p.framer.value(maxMemberBytes)
+	switch {
+	case err != nil:
 		return err
+	case size == int64(len(v)):
+		return p.take(name, v)
+	case name == "conversations" || name == "cursor" || name == "next_offset":
+		return errTooLarge
 	}
-	return p.take(name, v)
+	return nil // not known, and not held
 }
 
 // name reads the name of a member and the colon behind it.
@@ -176,11 +186,13 @@ func (p *Page) name() (string, error) {
 	if c, err := p.framer.peek(); err != nil || c != '"' {
 		return "", cmp.Or(unexpected(err), p.framer.malformed())
 	}
-	v, err := p.framer.value()
-	if err != nil {
+	v, size, err := p.framer.value(maxMemberBytes)
+	switch {
+	case err != nil:
 		return "", err
-	}
-	if !IsSound(v) {
+	case size > int64(len(v)):
+		return "", errTooLarge
+	case !IsSound(v):
 		return "", p.framer.malformed()
 	}
 	name := v.Text()

@@ -99,7 +99,8 @@ const (
 	RejectNotAnObject = "not_an_object"
 	RejectNoID        = "no_id"
 	RejectNoStart     = "no_start"
-	RejectNotJSON     = "not_json" // see [BrokenError]
+	RejectNotJSON     = "not_json"  // see [BrokenError]
+	RejectTooLarge    = "too_large" // more than a page may hold of one conversation
 )
 
 // RejectError says that a well-formed answer is no conversation that can be kept.
