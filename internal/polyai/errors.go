@@ -91,6 +91,14 @@ func IsStaleCursor(err error) bool {
 	return errors.As(err, &api) && api.Status == http.StatusBadRequest && api.withCursor
 }
 
+// IsLimitRefused reports whether the source refused how many conversations a page
+// should have.
+func IsLimitRefused(err error) bool {
+	var api *APIError
+	return errors.As(err, &api) && (api.Status == http.StatusBadRequest || api.Status == http.StatusUnprocessableEntity) &&
+		strings.Contains(strings.ToLower(api.Message+" "+api.Code), "limit")
+}
+
 // IsTemporary reports whether the same request may succeed later.
 func IsTemporary(err error) bool {
 	var api *APIError

@@ -24,6 +24,7 @@ type Page struct {
 	cursor       string
 	offset       int64
 	offsetNamed  bool
+	refusal      refusal
 	err          error
 }
 
@@ -126,7 +127,7 @@ func (p *Page) element() (v Value, listed bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	p.at = behindValue
+	p.at, p.refusal.answered = behindValue, true
 	p.body.floor.conversation()
 	if size > int64(len(v)) {
 		return stubOf(v, size), true, nil
@@ -218,12 +219,17 @@ func (p *Page) take(name string, v Value) error {
 		}
 	case "next_offset":
 		p.offset, p.offsetNamed = parseOffset(v)
+	default:
+		p.refusal.take(name, v)
 	}
 	return nil
 }
 
 // end makes sure that the page was one, and that nothing follows it.
 func (p *Page) end() error {
+	if err := p.refusal.err(); err != nil {
+		return err
+	}
 	if !p.listed {
 		return errNotAPage
 	}
