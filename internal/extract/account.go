@@ -35,6 +35,7 @@ type account struct {
 	alone             chan struct{} // held by the one request of a project that is stuck
 
 	mu           sync.Mutex
+	mostRows     int           // of a page, where the source refused more; 0: as asked
 	alive        bool          // a conversation or a page was read in this run
 	received     time.Time     // when the last one was
 	failing      time.Duration // that failed requests waited since the last page; where they overlap, once

@@ -33,8 +33,12 @@ func (r *Reader) page(ctx context.Context, q polyai.ListQuery, emit Emit) (*answ
 	waits.InitialInterval, waits.MaxInterval = cmp.Or(r.Backoff, time.Second), maxBackoff
 	waits.RandomizationFactor = 1 // full jitter: requests that failed together come back apart
 	for attempt := 1; ; attempt++ {
+		q.Limit = account.limit(q.Limit)
 		got, err := r.pageOnce(ctx, account, q, &broken, func(c *Chunk) error { return emit(ctx, c) })
 		switch {
+		case polyai.IsLimitRefused(err) && account.lowerLimit(q.Limit):
+			r.log("the source refuses the page size, lowering it", "slice", askedFor(&q).String(), "from", q.Limit, "because", err.Error())
+			continue
 		case err == nil || ctx.Err() != nil || !polyai.IsTemporary(err):
 			return got, err
 		case r.isEnough(attempt, err):
