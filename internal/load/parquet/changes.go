@@ -51,7 +51,7 @@ func (l *Lake) changesFiles() (names []string, err error) {
 func (l *Lake) alignChanges(p *position) error {
 	files, err := l.changesFiles()
 	if err != nil || len(files) == 0 {
-		p.ChangesFile, p.ChangesBytes = "", 0
+		p.ChangesFile, p.ChangesBytes, p.ChangesCopyBytes = "", 0, 0
 		return err
 	}
 	name := changesDir + "/" + files[len(files)-1]
@@ -67,6 +67,7 @@ func (l *Lake) alignChanges(p *position) error {
 		return damaged(l.path(name), err)
 	}
 	p.ChangesFile, p.ChangesBytes = name, whole
+	p.ChangesCopyBytes = 0 // the copy is of other changes
 	return nil
 }
 

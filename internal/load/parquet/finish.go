@@ -88,27 +88,42 @@ func (w *writer) copyChanges(c *commit, next *state, since warehouse.Timestamp) 
 	if err := c.expireChanges(since); err != nil {
 		return err
 	}
-	if next.position.Copied == next.position.Sequence && w.lake.has(copyPath(warehouse.Changes.Name)) {
+	if next.position.Copied == next.position.Sequence && w.lake.isCopy(warehouse.Changes.Name, next.position.ChangesCopyBytes) {
 		return nil
 	}
 	next.position.Copied = next.position.Sequence
-	return copyTable(c, &warehouse.Changes, func(do func(*warehouse.Change)) error {
+	err := copyTable(c, &warehouse.Changes, func(do func(*warehouse.Change)) error {
 		return w.lake.eachChange(since, do)
 	})
+	if err == nil {
+		next.position.ChangesCopyBytes = c.last().Bytes
+	}
+	return err
 }
 
 // copyRejects copies the rejects, unless they are as they were.
 func (w *writer) copyRejects(c *commit, next *state) error {
-	if next.position.RejectsCopied && w.lake.has(copyPath(warehouse.Rejects.Name)) {
+	if next.position.RejectsCopied && w.lake.isCopy(warehouse.Rejects.Name, next.position.RejectsCopyBytes) {
 		return nil
 	}
 	next.position.RejectsCopied = true
-	return copyTable(c, &warehouse.Rejects, func(do func(*warehouse.Reject)) error {
+	err := copyTable(c, &warehouse.Rejects, func(do func(*warehouse.Reject)) error {
 		return eachLine(w.lake.own(), &warehouse.Rejects, statePath(warehouse.Rejects.Name), func(r *warehouse.Reject) error {
 			do(r)
 			return nil
 		})
 	})
+	if err == nil {
+		next.position.RejectsCopyBytes = c.last().Bytes
+	}
+	return err
+}
+
+// isCopy reports whether the copy of one of the sync's own tables is the one that
+// was made last, by its size.
+func (l *Lake) isCopy(table string, bytes int64) bool {
+	size, err := sizeOf(l.path(copyPath(table)))
+	return err == nil && size == bytes && size > 0
 }
 
 // copyPath is where the copy of one of the sync's own tables lies.

@@ -44,6 +44,9 @@ type position struct {
 	turn
 	// RejectsCopied says that Parquet has the rejects as they are.
 	RejectsCopied bool `json:"rejects_copied"`
+	// Sizes of the copies that were made last.
+	ChangesCopyBytes int64 `json:"changes_copy_bytes"`
+	RejectsCopyBytes int64 `json:"rejects_copy_bytes"`
 }
 
 // statePath is where the rows of one of the sync's small tables lie.
