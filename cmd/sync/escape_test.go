@@ -60,7 +60,7 @@ func TestOutputOfHostileValues(t *testing.T) {
 	}
 	result.Stored[0].Faults = map[load.FaultKind]int64{"orphan": 1}
 	result.print(out)
-	if err := status.print(out); err != nil {
+	if err := status.print(out, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	slog.New(slog.NewTextHandler(out, nil)).Warn(hostile, "id", hostile)

@@ -333,5 +333,5 @@ func (s *search) beside(ctx context.Context, at, side Second) (err error) {
 			return err
 		}
 	}
-	return cmp.Or(err, error(errNotIsolated))
+	return cmp.Or[error](err, errNotIsolated)
 }

@@ -148,7 +148,7 @@ func (p *Page) member() error {
 		allowed = []byte{'}', '"'}
 	}
 	c, err := p.framer.peek()
-	if err == nil && !(p.at == inPage && c == '"') {
+	if err == nil && (p.at != inPage || c != '"') {
 		c, err = p.framer.token(allowed...)
 	}
 	switch {
