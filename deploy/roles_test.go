@@ -33,7 +33,7 @@ func forbid(t *testing.T, database string, statements ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(t.Context()) //nolint:errcheck // of a test
+	defer conn.Close(t.Context())
 	for _, s := range statements {
 		if _, err := conn.Exec(t.Context(), s); err == nil || !strings.Contains(err.Error(), "SQLSTATE 42501") {
 			t.Errorf("%s: %v", s, err)
@@ -70,7 +70,7 @@ func TestRoles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(t.Context()) //nolint:errcheck // of a test
+	defer conn.Close(t.Context())
 	var n int
 	if err := conn.QueryRow(t.Context(), "SELECT count(started_at) FROM polyai.conversations").Scan(&n); err != nil || n == 0 {
 		t.Errorf("grafana reads %d conversations: %v", n, err)
