@@ -12,7 +12,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Codes of failures that come before a run, beside those of package pipeline.
+// Codes of failures that come before a run, in addition to those of package pipeline.
 const (
 	codeUsage         = "usage"
 	codeConfiguration = "configuration"
