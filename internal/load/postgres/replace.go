@@ -219,10 +219,11 @@ func binaryTime(t warehouse.Timestamp) []byte {
 	return binary.BigEndian.AppendUint64(nil, uint64(int64(t)-postgresEpoch))
 }
 
-// replaceKeys updates the keys of stored conversations. Those that are no
-// longer as they were read, or are not there, are returned: their new keys are
-// to be copied in, where they collide with what another one wrote.
-func replaceKeys(ctx context.Context, tx pgx.Tx, project string, writes []*write) (absent []*write, err error) {
+// replaceKeys updates the keys of stored conversations, and returns those whose
+// keys are lost and have to be added. It fails when another transaction has
+// changed or deleted a conversation since it was read: only the rows that
+// differ from what was read would be written.
+func replaceKeys(ctx context.Context, tx pgx.Tx, project string, writes []*write) (lost []*write, err error) {
 	var ids, hashes, lifecycles []string
 	var environments, newHashes, newLifecycles []string
 	var starts, seen []time.Time
@@ -244,5 +245,14 @@ func replaceKeys(ctx context.Context, tx pgx.Tx, project string, writes []*write
 	if err != nil || len(updated) == len(writes) {
 		return nil, err
 	}
-	return slices.DeleteFunc(slices.Clone(writes), func(wr *write) bool { return slices.Contains(updated, wr.key.ConversationID) }), nil
+	for _, wr := range writes {
+		switch {
+		case slices.Contains(updated, wr.key.ConversationID):
+		case wr.lost:
+			lost = append(lost, wr)
+		default:
+			return nil, errRowGone
+		}
+	}
+	return lost, nil
 }

@@ -18,6 +18,7 @@ type write struct {
 	rows *warehouse.Rows
 	key  conversationKey
 	old  *conversationKey // what it replaces; nil: it is new
+	lost bool             // no key is stored: old is what it would be
 
 	before *warehouse.Rows // what is stored; nil: nothing
 
@@ -146,7 +147,7 @@ func (w *writer) compare(
 		c := &in.Conversation
 		key, known := stored[c.ConversationID]
 		if !known && batch.Rewrite { // its rows may be there though its key is not
-			key, known = storedKey{conversationKey: keyOf(c)}, true
+			key, known = storedKey{conversationKey: keyOf(c), lost: true}, true
 		}
 		switch {
 		case !known:
@@ -154,7 +155,7 @@ func (w *writer) compare(
 		case key.erased || !w.replaces(batch, c, &key.conversationKey, counts) || key.shows(c) && !batch.Rewrite:
 		default:
 			changed = append(changed, key.conversationKey)
-			writes = append(writes, &write{rows: in, old: &key.conversationKey, rewrite: batch.Rewrite})
+			writes = append(writes, &write{rows: in, old: &key.conversationKey, lost: key.lost, rewrite: batch.Rewrite})
 		}
 	}
 	before, err := w.storedRows(ctx, project, changed)

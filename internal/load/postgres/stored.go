@@ -41,6 +41,7 @@ func selectFrom[R any](ctx context.Context, q querier, t *warehouse.Table[R], fr
 type storedKey struct {
 	conversationKey
 	erased bool // there is a tombstone: it must not be loaded again
+	lost   bool // it is not stored, but its rows may be
 }
 
 // storedKeys reads the keys of those conversations that are stored.

@@ -52,6 +52,37 @@ func TestMarkingBesideStagingConverges(t *testing.T) {
 	}
 }
 
+// A conversation that is deleted after it was read for comparison is written
+// whole, not only in the rows that differ.
+func TestStageOfDeleted(t *testing.T) {
+	t.Parallel()
+	d, database := prepared(t)
+	w := begin(t, d, "run-1")
+	stageOne(t, w, loadtest.Conversation("p", "c-1", loadtest.Noon), loadtest.Conversation("p", "c-2", loadtest.Noon))
+	missing := []load.Key{{ID: "c-1", StartedAt: loadtest.Conversation("p", "c-1", loadtest.Noon).Conversation.StartedAt}}
+	read := true
+	d.Step = func(name string) {
+		if name != "write conversations" || !read {
+			return
+		}
+		read = false
+		if _, err := w.Publish(t.Context(), &load.Stretch{ID: 3, Feed: feed, Missing: missing, DeleteMissing: true, At: 1}); err != nil {
+			t.Error(err)
+		}
+	}
+	one, two := loadtest.Conversation("p", "c-1", loadtest.Noon, loadtest.Note("next")), loadtest.Conversation("p", "c-2", loadtest.Noon, loadtest.Note("next"))
+	if err := w.Stage(t.Context(), &load.Batch{Stretch: 2, Feed: feed, Rows: []*warehouse.Rows{one, two}, LiveSince: 1}); err != nil || read {
+		t.Fatalf("staged: %v; deleted meanwhile: %t", err, !read)
+	}
+	dump := subject{database, "polyai"}.Dump(t)
+	for _, want := range []*warehouse.Rows{one, two} {
+		got := dump.Conversations[[2]string{"p", want.Conversation.ConversationID}]
+		if diff := loadtest.Diff(want, got, loadtest.LoaderSet...); diff != "" {
+			t.Errorf("conversation %q: %s", want.Conversation.ConversationID, diff)
+		}
+	}
+}
+
 func TestWhatWasChangedByHandIsMendedWhenWrittenAnew(t *testing.T) {
 	t.Parallel()
 	for name, damage := range map[string]string{

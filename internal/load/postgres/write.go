@@ -55,11 +55,11 @@ func put(ctx context.Context, tx pgx.Tx, project string, writes []*write, writte
 		}
 	}
 	if len(replaced) > 0 {
-		absent, err := replaceKeys(ctx, tx, project, replaced)
+		lost, err := replaceKeys(ctx, tx, project, replaced)
 		if err != nil {
 			return err
 		}
-		fresh = append(fresh, absent...)
+		fresh = append(fresh, lost...)
 		if err := clearAway(ctx, tx, project, replaced); err != nil {
 			return err
 		}
