@@ -37,18 +37,9 @@ func (d *Database) takeLock(ctx context.Context, exec func(statement string) err
 // show us another writer's.
 func (d *Database) freeLock(ctx context.Context, conn *pgx.Conn) {
 	mark, _ := conn.PgConn().CustomData()[sessionMark].(string)
-	// One statement of text, so that nobody gets in between. A pooler that hands
-	// out sessions in turns shows us another one each time.
-	for range unlockAttempts {
-		tag, err := conn.Exec(ctx, fmt.Sprintf("SELECT pg_advisory_unlock(%d) WHERE %s = '%s'", d.lockKey(), askMark, mark))
-		if err != nil || tag.RowsAffected() > 0 {
-			return
-		}
-	}
+	// One statement of text, so that nobody gets in between.
+	_, _ = conn.Exec(ctx, fmt.Sprintf("SELECT pg_advisory_unlock(%d) WHERE %s = '%s'", d.lockKey(), askMark, mark))
 }
-
-// unlockAttempts bounds the search for the session that has the lock.
-const unlockAttempts = 8
 
 // locked turns the end of patience into who holds the lock.
 func (d *Database) locked(ctx context.Context, err error) error {

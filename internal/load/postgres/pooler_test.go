@@ -40,10 +40,6 @@ func TestAPoolerByTheTransactionIsRefused(t *testing.T) {
 				}
 				wantState(t, err, "the server itself")
 			}
-			// A session that took the lock before the pooler was noticed has it for
-			// as long as the pooler keeps the session.
-			d.Close()
-			p.close()
 			loadOne(t, direct, loadtest.Conversation("p", "c-1", loadtest.Noon)) // nothing is left locked
 			if runs, err := direct.Runs(t.Context(), 5); err != nil || len(runs) != 1 {
 				t.Errorf("the runs are %+v, %v; want the one that went directly", runs, err)

@@ -39,6 +39,11 @@ func (p *pooler) take(t *testing.T) *pgconn.HijackedConn {
 	if err != nil {
 		return nil
 	}
+	// Under load pgconn may still be reading in the background, and would take
+	// the first answer that is meant for the client.
+	if err := conn.SyncConn(t.Context()); err != nil {
+		return nil
+	}
 	s, err := conn.Hijack()
 	if err != nil {
 		return nil
@@ -84,31 +89,32 @@ func (p *pooler) serve(t *testing.T, client net.Conn) {
 		}
 	}
 	for {
-		yield()
 		m, err := readMessage(client)
 		if err != nil || m.kind == 'X' {
 			return
 		}
-		yield() // which may have begun meanwhile
+		yield() // pooling may have begun meanwhile
 		if session == nil {
 			if session = p.take(t); session == nil {
 				return
 			}
 		}
-		if !transaction(client, session.Conn, m) {
+		if !transaction(client, session.Conn, m, yield) {
 			return
 		}
 	}
 }
 
 // transaction hands on messages, from the first, until the server is idle
-// again. It reports whether both sides are still there.
-func transaction(client, server net.Conn, m message) bool {
+// again: idle is called before the client hears of it, so that its next message
+// finds the session given back, as in a pooler of one thread. It reports whether
+// both sides are still there.
+func transaction(client, server net.Conn, m message, idle func()) bool {
 	for {
 		server.Write(m.raw)
 		// The server says that it is ready after each query and each Sync.
 		if m.kind == 'Q' || m.kind == 'S' {
-			state, ok := answer(client, server)
+			state, ok := answer(client, server, idle)
 			if !ok || state == 'I' {
 				return ok
 			}
@@ -122,11 +128,14 @@ func transaction(client, server net.Conn, m message) bool {
 
 // answer hands on what the server says until it is ready, or wants to be told
 // what to copy.
-func answer(client, server net.Conn) (state byte, ok bool) {
+func answer(client, server net.Conn, idle func()) (state byte, ok bool) {
 	for {
 		m, err := readMessage(server)
 		if err != nil {
 			return 0, false
+		}
+		if m.kind == 'Z' && m.body()[0] == 'I' {
+			idle()
 		}
 		if _, err := client.Write(m.raw); err != nil {
 			return 0, false
