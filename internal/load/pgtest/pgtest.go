@@ -97,12 +97,25 @@ func Stoppable(tb testing.TB) (database string, stop, start func()) {
 }
 
 // Unflushed is [Stoppable] on a server of the test's own that does not wait for
-// the disk at a commit unless a session asks for it: what was committed in the
-// last seconds is gone after stop.
+// the disk at a commit unless a session asks for it, and does not write what was
+// committed in the background: stop loses it, unless a later commit was waited for.
 func Unflushed(tb testing.TB) (database string, stop, start func()) {
 	tb.Helper()
-	s := ownServer(tb, kind{options: "-c synchronous_commit=off -c wal_writer_delay=10s -c wal_writer_flush_after=1GB"})
-	return s.url, s.ordered(tb, "stop"), s.ordered(tb, "start")
+	s := ownServer(tb, kind{options: "-c synchronous_commit=off -c bgwriter_lru_maxpages=0 -c autovacuum=off -c restart_after_crash=off"})
+	end := pauseWalWriter(tb, s)
+	tb.Cleanup(func() { end() }) // a paused process would hold up the end of the server
+	stop = func() {
+		tb.Helper()
+		end()
+		end = func() {}
+		s.ordered(tb, "stop")()
+	}
+	start = func() {
+		tb.Helper()
+		s.ordered(tb, "start")()
+		end = pauseWalWriter(tb, s)
+	}
+	return s.url, stop, start
 }
 
 // ownServer starts a server for the test alone.

@@ -3,6 +3,7 @@
 package pgtest
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -10,6 +11,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // serverUser says as whom to run the server, which refuses to run as root, and
@@ -33,4 +37,30 @@ func serverUser(dir string) (*syscall.SysProcAttr, error) {
 	return attr, filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 		return errors.Join(err, os.Chown(path, uid, gid))
 	})
+}
+
+// pauseWalWriter pauses the process that writes commits to the disk in the
+// background. The returned function kills it, with which the server crashes.
+func pauseWalWriter(tb testing.TB, s *server) (kill func()) {
+	tb.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, s.url)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer conn.Close(ctx) //nolint:errcheck // the answer is here
+	pid := 0
+	for waiting := false; !waiting; { // a process that starts late would first write
+		const query = "SELECT pid, coalesce(wait_event = 'WalWriterMain', false) FROM pg_stat_activity WHERE backend_type = 'walwriter'"
+		if err := conn.QueryRow(ctx, query).Scan(&pid, &waiting); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			tb.Fatal(err)
+		}
+	}
+	signal := func(sig syscall.Signal) {
+		if err := syscall.Kill(pid, sig); err != nil {
+			tb.Error(err)
+		}
+	}
+	signal(syscall.SIGSTOP)
+	return func() { signal(syscall.SIGKILL) }
 }
