@@ -167,6 +167,9 @@ func (w *world) checkCovered(f load.Feed, after standing) {
 			if !c.stays(covered.ReadAt, w.source.clock) || w.isAstray(c) || !w.wins(c, covered.ReadAt) {
 				continue
 			}
+			if c.wasPoisoned(covered.ReadAt, covered.ReadAt+w.behind) { // by the right clock it was read within these
+				continue
+			}
 			v := c.as(covered.ReadAt)
 			inside := v.env == f.Environment && covered.From <= v.second() && v.second() < covered.Until
 			if inside && !w.isLost(c, v) && !w.isStored(c, v) {

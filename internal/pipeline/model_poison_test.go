@@ -33,6 +33,12 @@ func (p poison) text(id string) (text string, ok bool) {
 
 func isPoisoned(v *version) bool { return v.listed && v.poison != poisonNone }
 
+// wasPoisoned reports whether a conversation was poisoned after one moment, up to
+// another.
+func (c *told) wasPoisoned(from, until extract.Second) bool {
+	return slices.ContainsFunc(c.versions, func(v version) bool { return v.at > from && v.at <= until && v.poison != poisonNone })
+}
+
 func (w *world) poison(c *told, p poison) {
 	c.change(w.tick(), func(v *version) { v.poison = p })
 }

@@ -61,7 +61,10 @@ func (w *world) steps() map[string]func(*rapid.T) {
 		"start earlier": func(t *rapid.T) {
 			w.start = max(w.start-anHour*extract.Second(rapid.IntRange(1, 30).Draw(t, "hours")), modelBegin)
 		},
-		"clocks go wrong": func(t *rapid.T) { w.clocks = drawClocks(t) },
+		"clocks go wrong": func(t *rapid.T) {
+			w.clocks = drawClocks(t)
+			w.behind = max(w.behind, -w.clocks.source, -w.clocks.local)
+		},
 		"clocks go right": func(*rapid.T) { w.clocks = clocks{} },
 		"plan ahead": func(t *rapid.T) {
 			start := min(w.source.clock+anHour*extract.Second(rapid.SampledFrom([]int{1, 5, 30, 100, 1e9}).Draw(t, "hours")), lastSecond)
