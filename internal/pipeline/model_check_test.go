@@ -153,7 +153,8 @@ func (w *world) checkWatermark(o *outcome, f load.Feed, after standing) {
 	}
 	stored, got := o.before.feeds[f].watermark, after.feeds[f].watermark
 	corrected := extract.InFuture(stored, w.earliest(o)) && got == end
-	if got != want && !corrected {
+	left := !o.backfill.Empty() && got == stored // a backfill may find a hole at the watermark
+	if got != want && !corrected && !left {
 		w.fail("the watermark is %s, not %s", got.Time(), want.Time())
 	}
 }
