@@ -3,6 +3,8 @@ package extract
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -149,5 +151,22 @@ func TestAccountPerProject(t *testing.T) {
 	}
 	if !b.account("b").mayRetry() {
 		t.Error("a project has no retries because another one used up its own")
+	}
+}
+
+func TestReaderNothingReceived(t *testing.T) {
+	t.Parallel()
+	for body, alive := range map[string]bool{
+		`{"conversations":[`: false, `{"conversations":[{"id":"a","started_at":"2026-06-01T00:00:00Z"},`: true,
+	} {
+		r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, body)
+			http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}))
+		err := r.ReadSpan(t.Context(), []Span{aDay}, newCollector().emit)
+		if got := r.Budget.account(r.ProjectID).alive; err == nil || got != alive {
+			t.Errorf("%s: the project counts as answered: %v (%v)", body, got, err)
+		}
 	}
 }

@@ -147,15 +147,15 @@ func (r *Reader) readRows(
 		if errors.Is(err, io.EOF) {
 			break
 		}
+		var of *polyai.BrokenError
+		isBroken := errors.As(err, &of)
+		if err != nil && !isBroken {
+			return nil, err
+		}
 		if len(keys) == 0 {
 			account.receive(time.Now())
 		}
-		switch of := (*polyai.BrokenError)(nil); {
-		case err == nil:
-			chunk.add(v)
-		case !errors.As(err, &of):
-			return nil, err
-		default:
+		if isBroken {
 			confirmed, err := broken.confirm(ctx, of.Value)
 			if err != nil {
 				return nil, err
@@ -166,6 +166,8 @@ func (r *Reader) readRows(
 			}
 			v = of.Value
 			chunk.addBroken(v)
+		} else {
+			chunk.add(v)
 		}
 		r.Stats.Conversations.Add(1)
 		keys = append(keys, keyOf(v))
