@@ -40,7 +40,7 @@ func serverUser(dir string) (*syscall.SysProcAttr, error) {
 }
 
 // pauseWalWriter pauses the process that writes commits to the disk in the
-// background. The returned function kills it, with which the server crashes.
+// background. The returned function kills it, which crashes the server.
 func pauseWalWriter(tb testing.TB, s *server) (kill func()) {
 	tb.Helper()
 	ctx := context.Background()
