@@ -63,12 +63,14 @@ func (c *chaos) loseCommits(round int, database string, detach, lose func()) {
 	detachAt := 1 + c.random.Int64N(40)
 	loseAt := detachAt + 1 + c.random.Int64N(40)
 	var requests atomic.Int64
-	lost := make(chan struct{})
-	before := func() {
+	detached, lost := make(chan struct{}), make(chan struct{})
+	before := func() { // by requests in parallel
 		switch n := requests.Add(1); {
 		case n == detachAt:
+			defer close(detached)
 			detach()
 		case n == loseAt:
+			<-detached
 			defer close(lost)
 			if round%2 == 0 {
 				awaitIdle(c.t, database)
