@@ -42,21 +42,26 @@ var (
 
 var copyBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// copyRows copies rows into the table and tells how many there were.
-func copyRows[R any](ctx context.Context, tx pgx.Tx, c copier[R], rows iter.Seq[*R]) (int64, error) {
+// copyRows copies rows into the table and returns how many there were. It fails
+// with a [*refusal] when the server did not store all of them.
+func copyRows[R any](ctx context.Context, tx pgx.Tx, c copier[R], rows iter.Seq[*R]) (n int64, err error) {
 	buf := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(buf)
 	b := append((*buf)[:0], copyHeader...)
 	for row := range rows {
 		b = c.appendRow(b, row)
+		n++
 	}
 	*buf = b
-	if len(b) == len(copyHeader) {
+	if n == 0 {
 		return 0, nil
 	}
 	*buf = append(b, 0xff, 0xff)
 	tag, err := tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(*buf), c.statement)
-	return tag.RowsAffected(), err
+	if err == nil && tag.RowsAffected() != n {
+		err = skipped(c.Name)
+	}
+	return n, err
 }
 
 func (c copier[R]) appendRow(dst []byte, row *R) []byte {

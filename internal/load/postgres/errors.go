@@ -35,6 +35,7 @@ const (
 	codeLockNotAvailable = "55P03"
 	codeUniqueViolation  = "23505"
 	codeCheckViolation   = "23514"
+	codeTriggeredChange  = "27000"
 	codeDeadlock         = "40P01"
 	codeSerialization    = "40001"
 )

@@ -62,6 +62,13 @@ func asRefusal(err error) error {
 	return &refusal{code: server.Code, constraint: server.ConstraintName, table: server.TableName, column: server.ColumnName, err: server}
 }
 
+// skipped is the refusal of rows that a trigger skipped without an error: it
+// returned NULL for them. Without it their conversation would be stored in part.
+// table is empty where it is not known.
+func skipped(table string) *refusal {
+	return &refusal{code: codeTriggeredChange, table: table, detail: "a trigger skipped a row"}
+}
+
 // noPartition reports whether a row found no partition. The server's message may
 // be in any language; the name of its function is not.
 func noPartition(err error) bool {

@@ -165,3 +165,42 @@ func TestRefusalIsNotOfTheDestination(t *testing.T) {
 		}
 	}
 }
+
+// A conversation of which a trigger skips a row, without an error, is refused
+// and not stored in part.
+func TestRefusalSkipped(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ event, table string }{
+		"NewKey": {"INSERT", "conversation_keys"}, "NewRow": {"INSERT", "conversations"}, "NewTurn": {"INSERT", "turns"},
+		"ChangedKey": {"UPDATE", "conversation_keys"}, "ChangedRow": {"UPDATE", "conversations"}, "ChangedTurn": {"UPDATE", "turns"},
+		"GoneTurn": {"DELETE", "turns"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, database := prepared(t)
+			w := begin(t, d, "run-1")
+			rows := many(8, "fine")
+			if c.event != "INSERT" {
+				stageOne(t, w, rows...)
+				for i := range rows {
+					rows[i] = loadtest.Conversation("p", rows[i].Conversation.ConversationID, loadtest.Noon, loadtest.Turns(2))
+					rows[i].Turns[0].UserInput = "changed"
+					loadtest.Seal(rows[i])
+				}
+			}
+			trap(t, database, c.event, c.table, "IF OLD.conversation_id = 'c-003' OR NEW.conversation_id = 'c-003' THEN RETURN NULL; END IF;")
+			reasons := stageRefusing(t, w, rows...)
+			if len(reasons) != 1 || !strings.HasPrefix(reasons["c-003"], "refused by Postgres: SQLSTATE 27000 (triggered data change violation)") {
+				t.Errorf("refused %v", reasons)
+			}
+			dump := subject{database, "polyai"}.Dump(t)
+			stored := dump.Conversations[[2]string{"p", "c-003"}]
+			if c.event == "INSERT" && stored != nil || c.event != "INSERT" && stored.Hash() != stored.Conversation.ContentHash {
+				t.Errorf("stored in part: %+v", stored)
+			}
+			if n := len(dump.Conversations); n != 8 && c.event != "INSERT" || n != 7 && c.event == "INSERT" {
+				t.Errorf("%d are stored", n)
+			}
+		})
+	}
+}

@@ -74,7 +74,8 @@ func pointers[R any](rows []R) iter.Seq[*R] {
 	}
 }
 
-// errRowGone reports that a stored row is no longer where it was read.
+// errRowGone reports that a stored row is no longer where it was read, or that
+// a trigger skipped its change.
 var errRowGone = errors.New("a stored row changed while its conversation was written")
 
 // put writes the part's rows of the conversations and returns how many there were.
@@ -170,15 +171,13 @@ func (c *changes[R]) apply(ctx context.Context, tx pgx.Tx) (int64, error) {
 	}
 	results := tx.Conn().PgConn().ExecBatch(ctx, batch)
 	stale := false
-	for i := 0; results.NextResult(); i++ {
+	for results.NextResult() {
 		tag, err := results.ResultReader().Close()
 		if err != nil {
 			results.Close() //nolint:errcheck // it would answer the same error
 			return 0, err
 		}
-		if n := i - len(c.gone); n >= 0 && n < len(c.moved) && tag.RowsAffected() == 0 {
-			stale = true
-		}
+		stale = stale || tag.RowsAffected() == 0
 	}
 	if err := results.Close(); err != nil {
 		return 0, err

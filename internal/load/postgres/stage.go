@@ -86,6 +86,9 @@ func (w *writer) again(ctx context.Context, work func() (load.Counts, error)) (c
 			break
 		}
 	}
+	if errors.Is(err, errRowGone) { // no other transaction does this each time
+		err = skipped("")
+	}
 	return counts, err
 }
 

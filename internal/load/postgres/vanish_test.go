@@ -120,3 +120,35 @@ func TestWhatWasChangedByHandIsMendedWhenWrittenAnew(t *testing.T) {
 		})
 	}
 }
+
+// A missing conversation whose rows a trigger keeps is marked, and not left
+// without its key.
+func TestDeleteMissingSkipped(t *testing.T) {
+	t.Parallel()
+	for _, table := range []string{"conversation_keys", "conversations", "turns"} {
+		t.Run(table, func(t *testing.T) {
+			t.Parallel()
+			d, database := prepared(t)
+			w := begin(t, d, "run-1")
+			rows := many(5, "")
+			stageOne(t, w, rows...)
+			trap(t, database, "DELETE", table, "IF OLD.conversation_id = 'c-003' THEN RETURN NULL; END IF;")
+			var missing []load.Key
+			for _, r := range rows {
+				missing = append(missing, load.Key{ID: r.Conversation.ConversationID, StartedAt: r.Conversation.StartedAt})
+			}
+			_, err := w.Publish(t.Context(), &load.Stretch{ID: 2, Feed: feed, Missing: missing, DeleteMissing: true, At: 7})
+			if err != nil {
+				t.Fatal(err)
+			}
+			stored := subject{database, "polyai"}.Dump(t).Conversations
+			kept := stored[[2]string{"p", "c-003"}]
+			if len(stored) != 1 || kept == nil || len(kept.Turns) != len(rows[3].Turns) {
+				t.Errorf("%d are stored, and c-003 is %+v", len(stored), kept)
+			}
+			if table != "conversation_keys" && kept.Conversation.MissingSince != warehouse.Some(warehouse.Timestamp(7)) {
+				t.Errorf("it is not marked: %+v", kept.Conversation.MissingSince)
+			}
+		})
+	}
+}

@@ -120,11 +120,19 @@ func these(project string, ids []string, starts []time.Time) []any {
 	return []any{project, ids, slices.MinFunc(starts, time.Time.Compare), slices.MaxFunc(starts, time.Time.Compare)}
 }
 
-// removeRows deletes conversations with all their parts, whose keys are gone.
+// removeRows deletes conversations with all their parts, whose keys are gone. It
+// fails with a [*refusal] where a trigger keeps rows.
 func removeRows(ctx context.Context, tx pgx.Tx, project string, ids []string, starts []time.Time) error {
 	batch, args := &pgx.Batch{}, these(project, ids, starts)
 	for _, table := range partitioned() {
 		batch.Queue("DELETE FROM "+table+" "+ofThese, args...)
+		batch.Queue("SELECT EXISTS (SELECT FROM "+table+" "+ofThese+")", args...).QueryRow(func(row pgx.Row) error {
+			var kept bool
+			if err := row.Scan(&kept); err != nil || !kept {
+				return err
+			}
+			return skipped(table)
+		})
 	}
 	batch.Queue("DELETE FROM open_conversations WHERE project_id = $1 AND conversation_id = ANY($2)", project, ids)
 	return tx.SendBatch(ctx, batch).Close()
