@@ -151,3 +151,49 @@ func TestJoinReadsOnlyTheMonths(t *testing.T) {
 		t.Errorf("%v: the plan reads other months:\n%s", err, plan)
 	}
 }
+
+// What users add to rows stays when the rows are mended.
+func TestMendThatIsReferenced(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		damage string
+		reseal bool
+	}{
+		"Lifecycle":  {damage: "UPDATE conversations SET lifecycle = 'open' WHERE conversation_id = 'c-001'"},
+		"Reseal":     {damage: "UPDATE turns SET user_input = 'by hand' WHERE conversation_id = 'c-001' AND turn_index = 0", reseal: true},
+		"SecondCopy": {damage: "INSERT INTO conversations SELECT (jsonb_populate_record(c, jsonb_build_object('started_at', c.started_at + interval '1 hour', 'reviewed', false))).* FROM conversations c WHERE conversation_id = 'c-001'"},
+		"Orphans":    {damage: "ALTER TABLE turns DROP COLUMN words; INSERT INTO turns SELECT (jsonb_populate_record(c, jsonb_build_object('started_at', c.started_at + interval '1 hour'))).* FROM turns c WHERE conversation_id = 'c-001'"},
+		"Key":        {damage: "UPDATE conversation_keys SET lifecycle = 'open' WHERE conversation_id = 'c-001'"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, database := prepared(t)
+			pgtest.Exec(t, inSchema(t, database, "polyai"), additions...)
+			conn := connect(t, inSchema(t, database, "polyai"))
+			w := begin(t, d, "run-1")
+			stageOne(t, w, many(3, "")...)
+			refer(t, database, "c-001")
+			pgtest.Exec(t, inSchema(t, database, "polyai"), c.damage)
+			start := many(3, "")[1].Conversation.StartedAt
+			m := &load.Mending{ProjectID: "p", RunID: "run-1", At: 77, Ranges: []load.Range{{From: start - 1e12, Until: start + 1e12}}}
+			if c.reseal {
+				m.Reseal = []load.Key{{ID: "c-001", StartedAt: start}}
+			}
+			if _, err := w.Mend(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			want := []string{"labels", "reviewed", "reviews 2024-03", "turn_labels 2024-03"}
+			if got := references(t, conn); !slices.Equal(got, want) {
+				t.Errorf("the references are %v, want %v", got, want)
+			}
+			err := d.Audit(t.Context(), "p", start-1e12, start+1e12, func(f load.Fault) error {
+				t.Errorf("left: %+v", f)
+				return nil
+			})
+			stored := subject{database, "polyai"}.Dump(t).Conversations[[2]string{"p", "c-001"}]
+			if err != nil || stored.Hash() != stored.Conversation.ContentHash || len(stored.Turns) != 3 {
+				t.Errorf("%v: stored is %+v", err, stored)
+			}
+		})
+	}
+}

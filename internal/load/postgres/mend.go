@@ -80,20 +80,22 @@ func (w *writer) rebuildAll(ctx context.Context, m *load.Mending, ids []string, 
 	return nil
 }
 
-// rebuild replaces all rows under some ids by one conversation each, or by none
-// where no conversation is known. With reseal it accepts the rows as they are.
+// rebuild makes one conversation of all rows under each of some ids, or none
+// where no conversation is known. It changes only the rows that differ, in place:
+// users may have added columns to them, and references. With reseal it accepts
+// the rows as they are.
 func (w *writer) rebuild(ctx context.Context, m *load.Mending, ids []string, reseal bool, written map[string]int64) error {
 	g, err := w.gather(ctx, m.ProjectID, ids)
 	if err != nil {
 		return err
 	}
 	var writes []*write
-	var kept, gone []string
+	var gone []string
 	for _, id := range ids {
 		if !g.has(id) {
 			continue
 		}
-		rows := g.settle(m, id)
+		rows, before := g.settle(m, id)
 		if rows == nil {
 			gone = append(gone, id)
 			continue
@@ -101,20 +103,16 @@ func (w *writer) rebuild(ctx context.Context, m *load.Mending, ids []string, res
 		if reseal {
 			load.Reseal(rows, m.At, m.RunID)
 		}
-		kept = append(kept, id)
-		writes = append(writes, &write{rows: rows, key: keyOf(&rows.Conversation)})
+		writes = append(writes, &write{rows: rows, key: keyOf(&rows.Conversation), before: before})
 	}
 	if err := w.makeMonths(ctx, writes); err != nil {
 		return err
 	}
 	counted := map[string]int64{}
 	err = w.transact(ctx, "mend", func(tx pgx.Tx) error {
-		if err := removeAll(ctx, tx, m.ProjectID, ids); err != nil || len(writes) == 0 {
-			return err
-		}
-		return put(ctx, tx, m.ProjectID, writes, counted)
+		return rewrite(ctx, tx, m.ProjectID, writes, gone, counted)
 	}, func(tx pgx.Tx) error {
-		if err := w.recordChanges(ctx, tx, m.ProjectID, warehouse.OperationUpsert, kept); err != nil {
+		if err := w.recordChanges(ctx, tx, m.ProjectID, warehouse.OperationUpsert, idsOf(writes)); err != nil {
 			return err
 		}
 		return w.recordChanges(ctx, tx, m.ProjectID, warehouse.OperationDelete, gone)
@@ -127,17 +125,44 @@ func (w *writer) rebuild(ctx context.Context, m *load.Mending, ids []string, res
 	return err
 }
 
-// removeAll deletes all rows under some ids, whatever their start.
-func removeAll(ctx context.Context, tx pgx.Tx, project string, ids []string) error {
-	batch := &pgx.Batch{}
-	for _, table := range append(partitioned(), "conversation_keys", "open_conversations") {
-		batch.Queue("DELETE FROM "+table+" WHERE project_id = $1 AND conversation_id = ANY($2)", project, ids)
+func idsOf(writes []*write) []string {
+	ids := make([]string, len(writes))
+	for i, wr := range writes {
+		ids[i] = wr.key.ConversationID
 	}
-	return tx.SendBatch(ctx, batch).Close()
+	return ids
+}
+
+// rewrite leaves of each conversation what is written, and nothing of those that
+// are gone.
+func rewrite(ctx context.Context, tx pgx.Tx, project string, writes []*write, gone []string, written map[string]int64) error {
+	kept, starts := idsOf(writes), make([]time.Time, len(writes))
+	for i, wr := range writes {
+		starts[i] = wr.key.StartedAt.Time()
+	}
+	ids, batch := slices.Concat(kept, gone), &pgx.Batch{}
+	for _, table := range partitioned() {
+		batch.Queue("DELETE FROM "+table+" c WHERE project_id = $1 AND conversation_id = ANY($2) AND NOT EXISTS ("+
+			"SELECT FROM unnest($3::text[], $4::timestamptz[]) AS kept (id, at) WHERE kept.id = c.conversation_id AND kept.at = c.started_at)",
+			project, ids, kept, starts)
+	}
+	batch.Queue("DELETE FROM conversation_keys WHERE project_id = $1 AND conversation_id = ANY($2)", project, gone)
+	batch.Queue("DELETE FROM open_conversations WHERE project_id = $1 AND conversation_id = ANY($2)", project, ids)
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return err
+	}
+	if err := putParts(ctx, tx, writes, written); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, keysOf("c.project_id = $1 AND c.conversation_id = ANY($2)"), project, kept); err != nil {
+		return err
+	}
+	return addOpen(ctx, tx, project, writes)
 }
 
 // gathered is all that is stored under some ids.
 type gathered struct {
+	project string
 	account string // of the project
 	keys    map[string]conversationKey
 	copies  map[string]map[warehouse.Timestamp]*warehouse.Rows
@@ -157,7 +182,7 @@ func (g *gathered) at(id string, start warehouse.Timestamp) *warehouse.Rows {
 	r := g.copies[id][start]
 	if r == nil {
 		r = &warehouse.Rows{}
-		r.Conversation.ConversationID, r.Conversation.StartedAt = id, start
+		r.Conversation.ProjectID, r.Conversation.ConversationID, r.Conversation.StartedAt = g.project, id, start
 		g.copies[id][start] = r
 	}
 	return r
@@ -165,7 +190,7 @@ func (g *gathered) at(id string, start warehouse.Timestamp) *warehouse.Rows {
 
 // gather reads all that is stored under some ids, as of one moment.
 func (w *writer) gather(ctx context.Context, project string, ids []string) (*gathered, error) {
-	g := &gathered{keys: map[string]conversationKey{}, copies: map[string]map[warehouse.Timestamp]*warehouse.Rows{}}
+	g := &gathered{project: project, keys: map[string]conversationKey{}, copies: map[string]map[warehouse.Timestamp]*warehouse.Rows{}}
 	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, w.pool, moment, func(tx pgx.Tx) error {
 		if err := byIndex(ctx, tx); err != nil {
@@ -219,11 +244,12 @@ func (g *gathered) read(ctx context.Context, tx pgx.Tx, project string, ids []st
 }
 
 // settle makes one conversation of what is stored under an id; nil: no
-// conversation is known under it.
-func (g *gathered) settle(m *load.Mending, id string) *warehouse.Rows {
+// conversation is known under it. before is what is stored with its start.
+func (g *gathered) settle(m *load.Mending, id string) (rows, before *warehouse.Rows) {
 	var copies []*warehouse.Rows
-	for _, r := range g.copies[id] {
-		copies = append(copies, r)
+	stored := map[warehouse.Timestamp]*warehouse.Rows{}
+	for start, r := range g.copies[id] {
+		copies, stored[start] = append(copies, r), cloned(r)
 	}
 	key, known := g.keys[id]
 	slices.SortFunc(copies, func(a, b *warehouse.Rows) int { // first the one that the key means, then the newest
@@ -240,12 +266,20 @@ func (g *gathered) settle(m *load.Mending, id string) *warehouse.Rows {
 			StartedAt: lost.Conversation.StartedAt, FirstSeenAt: key.FirstSeenAt, MissingSince: key.MissingSince,
 		}, m.At, m.RunID)
 	}
-	rows, _ := load.Settle(copies, m.At, m.RunID)
+	rows, _ = load.Settle(copies, m.At, m.RunID)
 	if rows == nil {
-		return nil
+		return nil, nil
 	}
 	load.FixLifecycle(&rows.Conversation)
-	return rows
+	return rows, stored[rows.Conversation.StartedAt]
+}
+
+// cloned is a copy of rows, which settling changes.
+func cloned(r *warehouse.Rows) *warehouse.Rows {
+	c := *r
+	c.Turns, c.Entities = slices.Clone(r.Turns), slices.Clone(r.Entities)
+	c.Metrics, c.Audio = slices.Clone(r.Metrics), slices.Clone(r.Audio)
+	return &c
 }
 
 // preferred is 1 of the copy that a key means, and 0 of others.
@@ -256,17 +290,22 @@ func preferred(key conversationKey, c *warehouse.Conversation) int {
 	return 0
 }
 
+// keysOf is the statement that makes the keys of conversations (c) fit them.
+func keysOf(these string) string {
+	const columns = "environment, started_at, lifecycle, content_hash, missing_since, first_seen_at"
+	const values = "c.environment, c.started_at, c.lifecycle, c.content_hash, c.missing_since, c.first_seen_at"
+	return "INSERT INTO conversation_keys AS k (project_id, conversation_id, " + columns + ") SELECT c.project_id, c.conversation_id, " + values +
+		" FROM conversations c WHERE " + these + " ON CONFLICT (project_id, conversation_id) DO UPDATE SET (" + columns + ") = (excluded.environment," +
+		" excluded.started_at, excluded.lifecycle, excluded.content_hash, excluded.missing_since, excluded.first_seen_at) WHERE (k.environment, k.started_at," +
+		" k.lifecycle, k.content_hash, k.missing_since, k.first_seen_at) IS DISTINCT FROM (excluded.environment, excluded.started_at, excluded.lifecycle," +
+		" excluded.content_hash, excluded.missing_since, excluded.first_seen_at)"
+}
+
 // mendIndex makes the keys and the queue of a range fit its conversations.
 func (w *writer) mendIndex(ctx context.Context, m *load.Mending, r load.Range) error {
 	const inRange = "c.project_id = $1 AND c.started_at >= $2 AND c.started_at < $3"
-	const columns = "environment, started_at, lifecycle, content_hash, missing_since, first_seen_at"
-	const values = "c.environment, c.started_at, c.lifecycle, c.content_hash, c.missing_since, c.first_seen_at"
 	statements := []string{
-		"INSERT INTO conversation_keys AS k (project_id, conversation_id, " + columns + ") SELECT c.project_id, c.conversation_id, " + values +
-			" FROM conversations c WHERE " + inRange + " ON CONFLICT (project_id, conversation_id) DO UPDATE SET (" + columns + ") = (excluded.environment," +
-			" excluded.started_at, excluded.lifecycle, excluded.content_hash, excluded.missing_since, excluded.first_seen_at) WHERE (k.environment, k.started_at," +
-			" k.lifecycle, k.content_hash, k.missing_since, k.first_seen_at) IS DISTINCT FROM (excluded.environment, excluded.started_at, excluded.lifecycle," +
-			" excluded.content_hash, excluded.missing_since, excluded.first_seen_at)",
+		keysOf(inRange),
 		"DELETE FROM open_conversations q WHERE q.project_id = $1 AND q.started_at >= $2 AND q.started_at < $3 AND NOT " + hasOpen("q"),
 		"INSERT INTO open_conversations (project_id, environment, conversation_id, started_at, first_seen_at)" +
 			" SELECT c.project_id, c.environment, c.conversation_id, c.started_at, c.first_seen_at FROM conversations c WHERE " + inRange + " AND " + isQueued +

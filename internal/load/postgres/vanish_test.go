@@ -152,3 +152,27 @@ func TestDeleteMissingSkipped(t *testing.T) {
 		})
 	}
 }
+
+// A conversation that is open and missing is not put on the worklist by mending.
+func TestMendOpenAndMissing(t *testing.T) {
+	t.Parallel()
+	d, database := prepared(t)
+	w := begin(t, d, "run-1")
+	row := loadtest.Conversation("p", "c-1", loadtest.Noon, loadtest.Open())
+	stageOne(t, w, row)
+	key := load.Key{ID: "c-1", StartedAt: row.Conversation.StartedAt}
+	if _, err := w.Publish(t.Context(), &load.Stretch{ID: 2, Feed: feed, Missing: []load.Key{key}, At: 7}); err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Exec(t, inSchema(t, database, "polyai"), "UPDATE conversations SET note = 'by hand'")
+	if _, err := w.Mend(t.Context(), &load.Mending{ProjectID: "p", RunID: "run-1", At: 77, Reseal: []load.Key{key}}); err != nil {
+		t.Fatal(err)
+	}
+	err := d.Audit(t.Context(), "p", key.StartedAt-1, key.StartedAt+1, func(f load.Fault) error {
+		t.Errorf("left: %+v", f)
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -149,12 +149,13 @@ func each[R any](writes []*write, pick func(*write) *R) iter.Seq[*R] {
 	}
 }
 
-// addOpen puts open conversations on the worklist.
+// addOpen puts open conversations on the worklist, but for those that the source
+// no longer lists.
 func addOpen(ctx context.Context, tx pgx.Tx, project string, writes []*write) error {
 	var ids, environments []string
 	var starts, seen []time.Time
 	for _, wr := range writes {
-		if wr.rows.IsOpen() {
+		if wr.rows.IsOpen() && !wr.key.MissingSince.Valid {
 			ids, environments = append(ids, wr.key.ConversationID), append(environments, wr.key.Environment)
 			starts, seen = append(starts, wr.key.StartedAt.Time()), append(seen, wr.key.FirstSeenAt.Time())
 		}
