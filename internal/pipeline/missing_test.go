@@ -136,3 +136,27 @@ func TestMissingConfirmed(t *testing.T) {
 		t.Errorf("%v, %s, %v, %d are missing", err, report.Status, report.Errors, len(d.missing))
 	}
 }
+
+// TestMissingConfirmed_Listed: the source lists again what a person confirmed
+// when it did not.
+func TestMissingConfirmed_Listed(t *testing.T) {
+	t.Parallel()
+	d := newFake()
+	source := simulated(t, at(end), simulate.Deviations{})
+	if _, err := Run(t.Context(), options(t, source, d, at(end))); err != nil {
+		t.Fatal(err)
+	}
+	gone := []load.Key{{ID: "gone", StartedAt: warehouse.TimestampOf(begin)}}
+	for id, start := range d.starts {
+		if gone = append(gone, load.Key{ID: id, StartedAt: start}); len(gone) == 10 {
+			break
+		}
+	}
+	o := options(t, source, d, at(end))
+	o.DeleteMissing = true
+	o.Repairs = map[load.Feed]Repair{o.Feeds[0].Feed: {Gone: gone}}
+	report, err := Run(t.Context(), o)
+	if err != nil || report.Status != warehouse.RunSucceeded || len(d.missing) != 1 || !d.missing["gone"] {
+		t.Errorf("%v, %s, %v, missing are %v", err, report.Status, report.Errors, d.missing)
+	}
+}

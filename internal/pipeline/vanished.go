@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"hash/fnv"
 	"maps"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/polyai"
 	"convsync/internal/warehouse"
 )
 
@@ -145,11 +147,38 @@ func (f *feedRun) lookForLost(read []extract.Span) {
 	f.vanished.add(lost)
 }
 
+// confirmedGone is what a person confirmed to be gone, and what the source does
+// not list now either: it may have answered less than it has when it was
+// verified. What it cannot answer for stays as it is.
+func (f *feedRun) confirmedGone(ctx context.Context) ([]load.Key, error) {
+	gone := slices.Clone(f.Repairs[f.Feed.Feed].Gone)
+	asked, err := f.ask(ctx, gone)
+	if err != nil {
+		return nil, err
+	}
+	asked.failed = slices.DeleteFunc(asked.failed, func(part *extract.SpanError) bool {
+		var broken *polyai.RejectError // has no id: it says nothing about those that were confirmed
+		return errors.As(part.Err, &broken)
+	})
+	all := len(gone)
+	gone = slices.DeleteFunc(gone, func(k load.Key) bool {
+		_, answered := f.vanished.latest(k.ID)
+		return answered || len(asked.starts[k.ID]) > 0 || asked.failedAt(k.StartedAt) != nil
+	})
+	if left := all - len(gone); left > 0 {
+		f.Log.Warn("conversations that were not listed when they were verified are listed now, or cannot be asked for; they were not changed", "conversations", left)
+	}
+	return gone, nil
+}
+
 // publishVanished marks or deletes what the source no longer lists in any
 // environment, as far as that may be done without confirmation, and what a person
 // confirmed. It counts ids that the source lists with two starts.
 func (f *feedRun) publishVanished(ctx context.Context) error {
-	confirmed := slices.Clone(f.Repairs[f.Feed.Feed].Gone)
+	confirmed, err := f.confirmedGone(ctx)
+	if err != nil {
+		return err
+	}
 	if err := f.lookElsewhere(ctx, confirmed); err != nil {
 		return err
 	}
