@@ -57,17 +57,24 @@ func (i *Isolation) Stored(holes []Span) {
 	i.found = slices.DeleteFunc(i.found, func(h Hole) bool { return slices.Contains(holes, Span{h.At, h.At + 1}) })
 }
 
-// add records a hole; false: there are too many.
-func (i *Isolation) add(h Hole) bool {
+// suppose sets a second aside, to be added or taken back; false: there are too
+// many. It is not found yet: others store what is found at any moment.
+func (i *Isolation) suppose(at Second) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.fresh == mostNewHoles || lengthOf(i.holes) >= mostHoles {
 		return false
 	}
 	i.fresh++
-	i.found = append(i.found, h)
-	i.holes = append(i.holes, Span{h.At, h.At + 1})
+	i.holes = append(i.holes, Span{at, at + 1})
 	return true
+}
+
+// add records a supposed hole.
+func (i *Isolation) add(h Hole) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.found = append(i.found, h)
 }
 
 func lengthOf(spans []Span) (n Second) {
@@ -77,12 +84,11 @@ func lengthOf(spans []Span) (n Second) {
 	return n
 }
 
-// takeBack forgets a hole that was found.
+// takeBack forgets a hole that was supposed.
 func (i *Isolation) takeBack(at Second) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.fresh--
-	i.found = slices.DeleteFunc(i.found, func(h Hole) bool { return h.At == at })
 	i.holes = slices.DeleteFunc(i.holes, func(h Span) bool { return h.From == at })
 }
 

@@ -307,7 +307,7 @@ func (s *search) singles(ctx context.Context, at Span) (all bool, err error) {
 // hole records a hole, if the source answers on both sides of it.
 func (s *search) hole(ctx context.Context, at Span) error {
 	cause := s.last
-	if !s.Isolation.add(Hole{At: at.From, Err: cause}) {
+	if !s.Isolation.suppose(at.From) {
 		return fmt.Errorf("%w: there are too many seconds that cannot be read", errNotIsolated)
 	}
 	for _, side := range []Second{-1, 1} {
@@ -316,6 +316,7 @@ func (s *search) hole(ctx context.Context, at Span) error {
 			return err
 		}
 	}
+	s.Isolation.add(Hole{At: at.From, Err: cause})
 	s.log("the source cannot answer for one second: it is set aside, and asked for again later",
 		"second", at.From.Time().Format(time.RFC3339), "because", cause.Error())
 	return nil

@@ -218,6 +218,30 @@ func TestIsolateModel(t *testing.T) {
 	})
 }
 
+// A hole that is not confirmed yet is not found: another part of the feed, which
+// is published meanwhile, would store it.
+func TestIsolateUnconfirmed(t *testing.T) {
+	t.Parallel()
+	at := aDay.From + 12*60*60 + 1801
+	s := &shelf{items: append(evenlyAt(8), item{id: "bad", at: micros(at, 0), fault: refused})}
+	r := isolating(t, s)
+	supposed := false
+	s.down = func(Span) bool { // from the moment when the hole is to be confirmed
+		supposed = supposed || len(r.Isolation.Holes()) > 0
+		if supposed && len(r.Isolation.Found()) > 0 {
+			t.Errorf("found before it was confirmed: %v", r.Isolation.Found())
+		}
+		return supposed
+	}
+	failed, err := r.ReadParts(t.Context(), []Span{aDay}, newCollector().emit, nil)
+	if err != nil || !supposed || len(r.Isolation.Holes()) > 0 {
+		t.Errorf("%v, supposed: %t, holes: %v", err, supposed, r.Isolation.Holes())
+	}
+	if len(failed) == 0 || slices.ContainsFunc(failed, func(e *SpanError) bool { return e.Hole }) {
+		t.Errorf("failed: %v", failed)
+	}
+}
+
 func TestIsolateOutage(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
