@@ -213,10 +213,11 @@ func (p *Page) take(name string, v Value) error {
 			return errNotAPage
 		}
 	case "cursor":
-		p.cursor = ""
-		if v.Kind() == String || v.Kind() == Number {
-			p.cursor = v.Text()
+		cursor, ok := parseCursor(v)
+		if !ok {
+			return errCursorForm
 		}
+		p.cursor = cursor
 	case "next_offset":
 		p.offset, p.offsetNamed = parseOffset(v)
 	default:
@@ -248,6 +249,24 @@ func (p *Page) describe(err error) error {
 		err = cause
 	}
 	return &TransportError{Request: p.request, Err: err}
+}
+
+var errCursorForm = errors.New("the cursor of the answer is neither text nor null: where the next page is cannot be told")
+
+// parseCursor reads cursor; "" is none. What has another form may name a next
+// page: taking it for the end could lose rows.
+func parseCursor(v Value) (cursor string, ok bool) {
+	switch v.Kind() {
+	case String, Number:
+		return v.Text(), true
+	case Null:
+		return "", true
+	}
+	switch string(v) {
+	case "false", "{}", "[]":
+		return "", true
+	}
+	return "", false
 }
 
 // parseOffset reads next_offset. What is no number, and is not empty either,

@@ -26,6 +26,8 @@ func TestPageLink(t *testing.T) {
 		`"next_offset":""`:                 {},
 		`"next_offset":false,"cursor":""`:  {},
 		`"next_offset":9,"next_offset":10`: {Offset: 10, OffsetNamed: true},
+		`"cursor":false`:                   {},
+		`"cursor":{}`:                      {},
 		`"other":1`:                        {},
 	} {
 		for version, omitted := range map[string]bool{"v3": false, "v2": true, "v1": true} {
@@ -35,6 +37,17 @@ func TestPageLink(t *testing.T) {
 			if got := page.Link(); err != nil || got != want {
 				t.Errorf("%s, %s: %+v, %v, want %+v", version, members, got, err, want)
 			}
+		}
+	}
+}
+
+// A cursor of another form may name a next page: the page is not the last one.
+func TestPageCursorForm(t *testing.T) {
+	t.Parallel()
+	for _, cursor := range []string{`{"next":"x"}`, `["x"]`, `true`} {
+		_, _, err := readAll(t, serve(t, answer(`{"conversations":[{"id":"a"}],"cursor":`+cursor+`}`)), someQuery)
+		if !errors.Is(err, errCursorForm) || !IsTemporary(err) {
+			t.Errorf("%s: %v", cursor, err)
 		}
 	}
 }
