@@ -93,7 +93,7 @@ func (f *feedRun) lookElsewhere(ctx context.Context, confirmed []load.Key) error
 func (f *feedRun) moveTo(ctx context.Context, other *feedRun, keys []load.Key) (left []load.Key, err error) {
 	known := func(k load.Key) bool {
 		_, listed := other.vanished.latest(k.ID)
-		return listed || other.remembers() && other.hasRead(k.StartedAt)
+		return listed || other.remembers() && other.hasRead(k.StartedAt) && !other.vanished.mayList(k)
 	}
 	asked, err := other.ask(ctx, slices.DeleteFunc(slices.Clone(keys), known))
 	if sourceError(ctx, err) {
@@ -115,7 +115,7 @@ func (f *feedRun) moveTo(ctx context.Context, other *feedRun, keys []load.Key) (
 		case listed && start != anyStart:
 			moved[k.ID] = load.Place{Environment: f.Environment, StartedAt: k.StartedAt}
 			spans = append(spans, secondOf(start))
-		case !listed && (known(k) || asked.failedAt(k.StartedAt) == nil):
+		case !listed && (known(k) || asked.failedAt(k.StartedAt) == nil && !asked.nameless[k.StartedAt]):
 			left = append(left, k)
 		}
 	}

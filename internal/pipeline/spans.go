@@ -115,6 +115,8 @@ func (f *feedRun) readWorklist(ctx context.Context, spans []extract.Span) error 
 	if err := f.publish(ctx, st); err != nil {
 		return err
 	}
-	f.lookForLost(st.whole)
+	if !st.blind.Load() {
+		f.lookForLost(st.whole)
+	}
 	return nil
 }

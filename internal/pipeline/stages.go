@@ -144,7 +144,7 @@ type stretch struct {
 	vanished   *vanished      // told what was answered; nil: nothing is stored yet
 	pending    sync.WaitGroup // chunks that are not staged yet
 	emitted    atomic.Int64   // conversations that were read
-	blind      atomic.Bool    // one of them is no JSON, and which one is not known: nothing can be called missing
+	blind      atomic.Bool    // of one of them neither id nor start is known: nothing can be called missing
 
 	mu       sync.Mutex
 	read     int64
@@ -203,12 +203,33 @@ func (st *stretch) reject(v polyai.Value, err error) {
 	if errors.As(err, &reject) {
 		r.Reason, r.ConversationID = reject.Reason, warehouse.Text(reject.ID)
 		r.StartedAt = warehouse.Null[warehouse.Timestamp]{V: warehouse.Timestamp(reject.StartedAt.V), Valid: reject.StartedAt.Valid}
-		st.saw(reject.ID, r.StartedAt.V) // a reject is listed, too; without a start it is anyStart
-		if reject.Reason == polyai.RejectNotJSON && reject.ID == "" {
-			st.blind.Store(true)
-		}
+	} else { // the rules broke on it
+		reject = polyai.RejectBroken(v)
 	}
+	st.sawReject(reject)
 	st.addReject(v, r)
+}
+
+// sawReject notes that a conversation was answered that could not be read: it is
+// listed, too.
+func (st *stretch) sawReject(r *polyai.RejectError) {
+	switch id, start := idAndStart(r); {
+	case id == "" && start == anyStart:
+		st.blind.Store(true)
+		if st.vanished != nil {
+			st.vanished.blind.Store(true)
+		}
+	default:
+		st.saw(id, start)
+	}
+}
+
+// idAndStart are what is known of a reject; "" and [anyStart] where they are not.
+func idAndStart(r *polyai.RejectError) (id string, start warehouse.Timestamp) {
+	if r.StartedAt.Valid {
+		return r.ID, warehouse.Timestamp(r.StartedAt.V)
+	}
+	return r.ID, anyStart
 }
 
 // refuse makes a reject of a conversation that the destination refused.

@@ -155,9 +155,10 @@ func (f *feedRun) judgeLater(ctx context.Context, st *stretch) error {
 
 // listing is what the source lists of some ids in the seconds that it was asked for.
 type listing struct {
-	mu     sync.Mutex
-	starts map[string][]warehouse.Timestamp
-	failed []*extract.SpanError
+	mu       sync.Mutex
+	starts   map[string][]warehouse.Timestamp
+	nameless map[warehouse.Timestamp]bool // starts of those without an id that can be read
+	failed   []*extract.SpanError
 }
 
 // anyStart is the start of a conversation that is listed and cannot be read.
@@ -165,7 +166,7 @@ const anyStart warehouse.Timestamp = 0
 
 // lists reports whether the source lists an id with a start.
 func (a *listing) lists(id string, start warehouse.Timestamp) bool {
-	return slices.Contains(a.starts[id], start) || slices.Contains(a.starts[id], anyStart)
+	return slices.Contains(a.starts[id], start) || slices.Contains(a.starts[id], anyStart) || a.nameless[start]
 }
 
 // failedAt is why the second of a start could not be asked for; nil: it could.
@@ -181,7 +182,7 @@ func (a *listing) failedAt(start warehouse.Timestamp) *extract.SpanError {
 
 // ask asks the source for the seconds in which conversations started.
 func (f *feedRun) ask(ctx context.Context, keys []load.Key) (*listing, error) {
-	a := &listing{starts: map[string][]warehouse.Timestamp{}}
+	a := &listing{starts: map[string][]warehouse.Timestamp{}, nameless: map[warehouse.Timestamp]bool{}}
 	if len(keys) == 0 || f.Refused != nil {
 		return a, f.Refused
 	}
@@ -196,7 +197,7 @@ func (f *feedRun) ask(ctx context.Context, keys []load.Key) (*listing, error) {
 			a.note(v)
 		}
 		for _, v := range chunk.Broken() {
-			a.noteBroken(v)
+			a.noteReject(polyai.RejectBroken(v))
 		}
 		return nil
 	}, nil)
@@ -209,33 +210,34 @@ func (f *feedRun) ask(ctx context.Context, keys []load.Key) (*listing, error) {
 
 var errHole = errors.New("the source cannot answer for it")
 
-// noteBroken takes in a conversation that is no JSON. Where it has no id, it may
-// be any of those that are looked for.
-func (a *listing) noteBroken(v polyai.Value) {
-	reject := polyai.RejectBroken(v)
+// noteReject takes in a conversation that cannot be read. Without an id, it may be
+// any of those that are looked for with its start; without both, any of them.
+func (a *listing) noteReject(reject *polyai.RejectError) {
+	id, start := idAndStart(reject)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if reject.ID == "" {
+	switch {
+	case id != "":
+		a.add(id, anyStart)
+	case start != anyStart:
+		a.nameless[start] = true
+	default:
 		a.failed = append(a.failed, &extract.SpanError{Span: extract.Span{From: math.MinInt64, Until: math.MaxInt64}, Err: reject})
-		return
 	}
-	a.add(reject.ID, anyStart)
 }
 
 // note takes in a conversation that is listed.
 func (a *listing) note(v polyai.Value) {
-	id, start := "", anyStart
 	c, err := polyai.Decode(v)
 	var reject *polyai.RejectError
 	switch {
-	case err == nil:
-		id, start = c.ID, warehouse.Timestamp(c.StartedAt)
 	case errors.As(err, &reject):
-		id = reject.ID
+		a.noteReject(reject)
+	case err == nil:
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.add(c.ID, warehouse.Timestamp(c.StartedAt))
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.add(id, start)
 }
 
 // add adds a start of an id that is looked for.

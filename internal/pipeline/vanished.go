@@ -2,15 +2,14 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"hash/fnv"
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"convsync/internal/extract"
 	"convsync/internal/load"
-	"convsync/internal/polyai"
 	"convsync/internal/warehouse"
 )
 
@@ -20,6 +19,8 @@ import (
 type vanished struct {
 	mu       sync.Mutex
 	answered map[uint64]warehouse.Timestamp // latest starts that this run was answered, by the hash of the id
+	nameless map[warehouse.Timestamp]bool   // starts of conversations that were answered without an id that can be read
+	blind    atomic.Bool                    // of one that was answered neither id nor start can be read
 	days     map[extract.Second]*dayRead
 	keys     int        // that are kept of all days
 	lost     []load.Key // open conversations that are not listed where they started
@@ -34,14 +35,19 @@ func idHash(id string) uint64 {
 }
 
 // saw remembers that the source lists a conversation, whether it can be read
-// ([anyStart]) or not.
+// ([anyStart]) or not. Without an id it may be any that is stored with its start.
 func (v *vanished) saw(id string, start warehouse.Timestamp) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.answered = orMake(v.answered)
-	hash := idHash(id)
-	if latest, listed := v.answered[hash]; !listed || start > latest {
-		v.answered[hash] = start
+	if id == "" {
+		v.nameless = orMake(v.nameless)
+		v.nameless[start] = true
+	} else {
+		v.answered = orMake(v.answered)
+		hash := idHash(id)
+		if latest, listed := v.answered[hash]; !listed || start > latest {
+			v.answered[hash] = start
+		}
 	}
 	v.day(extract.SecondOf(start.Time())).answered = true
 }
@@ -80,7 +86,15 @@ func (v *vanished) look(stored []load.Key) {
 
 func (v *vanished) isListed(k load.Key) bool {
 	_, listed := v.answered[idHash(k.ID)]
-	return listed || v.elsewhere[k]
+	return listed || v.elsewhere[k] || v.nameless[k.StartedAt]
+}
+
+// mayList reports whether a conversation may be one that was answered and could
+// not be read.
+func (v *vanished) mayList(k load.Key) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.nameless[k.StartedAt] || v.blind.Load()
 }
 
 // unlisted are the stored conversations that were not listed where they are
@@ -156,14 +170,10 @@ func (f *feedRun) confirmedGone(ctx context.Context) ([]load.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	asked.failed = slices.DeleteFunc(asked.failed, func(part *extract.SpanError) bool {
-		var broken *polyai.RejectError // has no id: it says nothing about those that were confirmed
-		return errors.As(part.Err, &broken)
-	})
 	all := len(gone)
 	gone = slices.DeleteFunc(gone, func(k load.Key) bool {
 		_, answered := f.vanished.latest(k.ID)
-		return answered || len(asked.starts[k.ID]) > 0 || asked.failedAt(k.StartedAt) != nil
+		return answered || len(asked.starts[k.ID]) > 0 || asked.nameless[k.StartedAt] || asked.failedAt(k.StartedAt) != nil
 	})
 	if left := all - len(gone); left > 0 {
 		f.Log.Warn("conversations that were not listed when they were verified are listed now, or cannot be asked for; they were not changed", "conversations", left)
