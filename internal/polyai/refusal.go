@@ -7,10 +7,11 @@ import (
 )
 
 // refusal is what a page with status 200 says about a failure of the source. A
-// page without conversations that says "success": false is not an empty page:
-// its time range must not count as read.
+// page without conversations that says "success": false, or names an error, is
+// not an empty page: its time range must not count as read.
 type refusal struct {
-	failed, answered    bool // it says so; it has conversations all the same
+	failed, succeeded   bool // it says so
+	answered            bool // it has conversations all the same
 	code, message, text string
 }
 
@@ -19,6 +20,7 @@ func (r *refusal) take(name string, v Value) {
 	switch name {
 	case "success":
 		r.failed = v.Kind() == Bool && v.Text() == "false"
+		r.succeeded = v.Kind() == Bool && !r.failed
 	case "error_code":
 		r.code = saidIn(v)
 	case "error_message":
@@ -36,9 +38,9 @@ func saidIn(v Value) string {
 }
 
 func (r *refusal) err() error {
-	if !r.failed || r.answered {
+	said := strings.TrimPrefix(r.code+": "+cmp.Or(r.message, r.text), ": ")
+	if r.answered || r.succeeded || !r.failed && said == "" {
 		return nil
 	}
-	said := strings.TrimPrefix(r.code+": "+cmp.Or(r.message, r.text), ": ")
-	return fmt.Errorf(`answered 200 with "success": false and no conversations: %s`, cmp.Or(strings.TrimSuffix(said, ": "), "no reason is given"))
+	return fmt.Errorf("answered 200 with an error and no conversations: %s", cmp.Or(strings.TrimSuffix(said, ": "), "no reason is given"))
 }

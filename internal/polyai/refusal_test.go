@@ -14,6 +14,11 @@ func TestPageSuccessFalse(t *testing.T) {
 		`{"conversations":null,"success":false,"error":"down"}`:                                  "down",
 		`{"success":false,"data":null}`:                                                          "no reason is given",
 		`{"success":false,"conversations":[{"id":"a"}]}`:                                         "",
+		`{"conversations":[],"error":"timeout"}`:                                                 "timeout",
+		`{"error_message":"down","conversations":null,"cursor":null}`:                            "down",
+		`{"conversations":[],"error":null,"error_code":"","error_message":""}`:                   "",
+		`{"conversations":[{"id":"a"}],"error":"timeout"}`:                                       "",
+		`{"success":true,"conversations":[],"error":"none"}`:                                     "",
 		`{"success":true,"conversations":[]}`:                                                    "",
 		`{"success":"false","conversations":[]}`:                                                 "",
 	} {
