@@ -54,7 +54,7 @@ func (w *writer) storedKeys(ctx context.Context, project string, rows []*warehou
 	err := selectThese(ctx, w.pool, &conversationKeys, func(k *conversationKey) {
 		stored[k.ConversationID] = storedKey{conversationKey: *k}
 	}, project, ids)
-	if err == nil && w.erased {
+	if err == nil && w.erased.Load() {
 		err = selectThese(ctx, w.pool, &warehouse.Erasures, func(e *warehouse.Erasure) {
 			stored[e.ConversationID] = storedKey{erased: true}
 		}, project, ids)

@@ -176,3 +176,33 @@ func TestMendOpenAndMissing(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is erased while a run writes is not loaded again.
+func TestErasedMeanwhile(t *testing.T) {
+	t.Parallel()
+	erase := []string{"BEGIN", "INSERT INTO erasures (project_id, conversation_id, erased_at, run_id) VALUES ('p', 'c-003', now(), 'by hand')"}
+	for _, table := range append(partitioned(), "conversation_keys") {
+		erase = append(erase, "DELETE FROM "+table+" WHERE conversation_id = 'c-003'")
+	}
+	for name, known := range map[string]bool{"New": false, "Stored": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, database := prepared(t)
+			w := begin(t, d, "run-1")
+			if known {
+				stageOne(t, w, many(5, "")...)
+			}
+			d.Step = func(step string) {
+				if step == "write conversations" {
+					d.Step = func(string) {}
+					pgtest.Exec(t, inSchema(t, database, "polyai"), append(erase, "COMMIT")...)
+				}
+			}
+			stageOne(t, w, many(5, "changed")...)
+			stored := subject{database, "polyai"}.Dump(t).Conversations
+			if len(stored) != 4 || stored[[2]string{"p", "c-003"}] != nil {
+				t.Errorf("%d are stored, and of c-003 %+v", len(stored), stored[[2]string{"p", "c-003"}])
+			}
+		})
+	}
+}

@@ -24,7 +24,10 @@ func (w *writer) write(ctx context.Context, feed load.Feed, writes []*write, cou
 		if len(writes) == 0 {
 			return nil
 		}
-		return put(ctx, tx, feed.ProjectID, writes, written)
+		if err := put(ctx, tx, feed.ProjectID, writes, written); err != nil {
+			return err
+		}
+		return w.notErased(ctx, tx, feed.ProjectID, ids)
 	}, func(tx pgx.Tx) error {
 		if err := addLateness(ctx, tx, feed, counts.Lateness); err != nil {
 			return err
@@ -41,6 +44,19 @@ func (w *writer) write(ctx context.Context, feed load.Feed, writes []*write, cou
 		w.rejected.remove(feed, resolved)
 	}
 	return written, asRefusal(err)
+}
+
+// notErased fails where a tombstone was added since the conversations were
+// compared: who erases a conversation adds one and deletes its rows, and must not
+// find it loaded again.
+func (w *writer) notErased(ctx context.Context, tx pgx.Tx, project string, ids []string) error {
+	var erased bool
+	err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM erasures WHERE project_id = $1 AND conversation_id = ANY($2))", project, ids).Scan(&erased)
+	if err == nil && erased {
+		w.erased.Store(true)
+		err = errRowGone
+	}
+	return err
 }
 
 // put writes the conversations, keys first: that is where two writers of the

@@ -25,7 +25,7 @@ type writer struct {
 	epoch   int64
 	commits commitCount
 	over    atomic.Pointer[load.StateError] // why nothing more may be written
-	erased  bool                            // whether there are tombstones
+	erased  atomic.Bool                     // there are tombstones
 
 	rejected rejected
 
@@ -72,9 +72,11 @@ func (w *writer) begin(ctx context.Context) error {
 	if err := w.rejected.read(ctx, conn); err != nil {
 		return err
 	}
-	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM erasures)").Scan(&w.erased); err != nil {
+	var erased bool
+	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM erasures)").Scan(&erased); err != nil {
 		return err
 	}
+	w.erased.Store(erased)
 	w.lock.watch(ctx)
 	return nil
 }
