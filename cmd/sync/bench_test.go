@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -25,10 +27,31 @@ const asConvsync = "CONVSYNC_TEST_AS_CONVSYNC"
 
 func TestMain(m *testing.M) {
 	if _, yes := os.LookupEnv(asConvsync); yes {
+		if file, yes := os.LookupEnv(collecting); yes {
+			go collectGarbage(file)
+		}
 		main()
 		return
 	}
 	os.Exit(pgtest.Main(m))
+}
+
+// collecting lets the process collect its garbage all the time, so that its
+// metrics tell what it holds, and write into the file of that name how many
+// goroutines it has: a scrape starts some of its own.
+const collecting = "CONVSYNC_TEST_COLLECTING"
+
+func collectGarbage(file string) {
+	for range time.Tick(100 * time.Millisecond) {
+		runtime.GC()
+		err := os.WriteFile(file+".new", []byte(strconv.Itoa(runtime.NumGoroutine())), 0o600)
+		if err == nil {
+			err = os.Rename(file+".new", file)
+		}
+		if err != nil {
+			panic(err)
+		}
+	}
 }
 
 // command is convsync as a process of its own.
