@@ -60,9 +60,16 @@ func (i *incident) subject() subject {
 func (i *incident) due(channel string, now time.Time) bool {
 	told := slices.Contains(i.Told, channel)
 	if i.Open && !told {
-		return i.Ended.IsZero() || now.Sub(i.Ended) >= quiet
+		return i.Ended.IsZero() || i.isQuietOver(now)
 	}
 	return !i.Open && told
+}
+
+// isQuietOver reports whether the quiet time after the end has passed. An end in
+// the future was noted by a clock that has been set back since.
+func (i *incident) isQuietOver(now time.Time) bool {
+	passed := now.Sub(i.Ended)
+	return passed >= quiet || passed < 0
 }
 
 // heard records a channel's last word.
@@ -120,14 +127,19 @@ func (s *state) close(kind string, of subject, now time.Time) {
 func (s *state) forget(channels []*channel, now time.Time) {
 	s.Incidents = slices.DeleteFunc(s.Incidents, func(i *incident) bool {
 		due := slices.ContainsFunc(channels, func(c *channel) bool { return i.due(c.name, now) })
-		return !i.Open && now.Sub(i.Ended) >= quiet && (!due || now.Sub(i.Ended) >= keepEnded)
+		return !i.Open && i.isQuietOver(now) && (!due || now.Sub(i.Ended) >= keepEnded)
 	})
 }
 
-// waitingSince is since when nothing is covered of a feed.
+// waitingSince is since when nothing is covered of a feed. What is noted in the
+// future was noted by a clock that has been set back since: it counts from now.
 func (s *state) waitingSince(feed load.Feed, now time.Time) time.Time {
-	for _, w := range s.Waiting {
+	for i := range s.Waiting {
+		w := &s.Waiting[i]
 		if w.ProjectID == feed.ProjectID && w.Environment == feed.Environment {
+			if w.Since.After(now) {
+				w.Since = now.UTC()
+			}
 			return w.Since
 		}
 	}

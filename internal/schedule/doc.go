@@ -12,6 +12,10 @@
 //   - After downtime the last slot that was missed is caught up, and only that
 //     one. No slot runs twice, over restarts too, as far as the [Store] keeps
 //     what it is told.
+//   - A clock that is set holds no run back. Where it was set back, a slot noted
+//     in the future is dropped, and those in between may run a second time;
+//     where it was set forward, what it skipped is caught up as after downtime.
+//     Both are logged.
 //   - Runs of one entry never overlap: a slot that comes due while the last run
 //     still goes is skipped, and the log says so. Entries do not wait for each
 //     other.

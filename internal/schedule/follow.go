@@ -10,14 +10,9 @@ import (
 	"time"
 )
 
-const (
-	// lookEvery is how long a timer is trusted: those of a machine that sleeps, or
-	// whose clock is set, go off at the wrong time of day.
-	lookEvery = time.Minute
-	// farAhead is how far in the future a noted slot is believed. One from beyond
-	// was noted under a wrong clock, and would hold all runs back until then.
-	farAhead = 24 * time.Hour
-)
+// lookEvery is how long a timer is trusted: those of a machine that sleeps, or
+// whose clock is set, go off at the wrong time of day.
+const lookEvery = time.Minute
 
 // recall learns from the store which slots have had their turn. For an entry
 // that is new, those are all up to now: nothing was missed.
@@ -26,29 +21,21 @@ func (s *Scheduler) recall(ctx context.Context, e *entry) error {
 	if err != nil {
 		return err
 	}
-	now := time.Now()
-	future := last.After(now.Add(farAhead))
-	if future {
-		s.log.WarnContext(ctx, "the last slot noted is in the future; beginning anew", "schedule", e.name, "slot", last)
-	}
-	if last.IsZero() || future {
-		last = now
+	if last.IsZero() {
+		last = s.wall()
 		if err := s.store.Note(ctx, e.name, last); err != nil {
 			return err
 		}
 	}
 	e.setLast(last)
-	return nil
+	_, err = s.dropFuture(ctx, e)
+	return err
 }
 
 // follow gives each slot of an entry its turn, until a stop.
 func (s *Scheduler) follow(e *entry) {
-	for {
-		last := e.lastSlot()
-		if !s.waitUntil(e.timetable.Next(last)) {
-			return
-		}
-		now := time.Now()
+	for s.waitForSlot(e) {
+		last, now := e.lastSlot(), s.wall()
 		slot := e.timetable.latest(last, now)
 		if slot.IsZero() {
 			continue // the clock was put back just now
@@ -63,18 +50,26 @@ func (s *Scheduler) follow(e *entry) {
 	}
 }
 
-// waitUntil waits for a moment on the clock; without one, for a stop. It tells
-// whether the moment came without a stop.
-func (s *Scheduler) waitUntil(moment time.Time) bool {
+// waitForSlot waits until a slot comes that has not had its turn. It returns
+// false when a stop came first.
+func (s *Scheduler) waitForSlot(e *entry) bool {
+	slot := e.timetable.Next(e.lastSlot())
 	for {
-		left := time.Until(moment)
-		if moment.IsZero() {
-			left = lookEvery
+		dropped, err := s.dropFuture(s.ctx, e)
+		if err != nil {
+			s.log.ErrorContext(s.ctx, "the scheduled time that was dropped is still noted, and a restart drops it again", "schedule", e.name, "error", err)
+		}
+		if dropped {
+			slot = e.timetable.Next(e.lastSlot())
+		}
+		left := lookEvery
+		if !slot.IsZero() {
+			left = min(left, slot.Sub(s.wall()))
 		}
 		if left <= 0 {
 			return true
 		}
-		if !s.wait(min(left, lookEvery)) {
+		if !s.wait(left) {
 			return false
 		}
 	}

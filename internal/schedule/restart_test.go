@@ -161,26 +161,6 @@ func TestAStopDuringTheJitterLeavesTheSlotToTheNextStart(t *testing.T) {
 	})
 }
 
-func TestASlotNotedUnderAWrongClockHoldsNothingBack(t *testing.T) {
-	t.Parallel()
-	for ahead, hours := range map[time.Duration][]float64{
-		2*time.Hour + time.Minute: {3, 4}, // the clock was put back a little: those have run
-		90 * 24 * time.Hour:       {1, 2, 3, 4},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			d, store := &diary{}, storeIn(t)()
-			note(t, store, "hourly", time.Now().Add(ahead))
-			s := started(t, schedule.Options{Store: store, Entries: []schedule.Entry{{Name: "hourly", Cron: "@hourly", Run: d.run}}})
-			if slot, ok := s.Next("hourly"); !ok || time.Until(slot).Hours() != hours[0] {
-				t.Errorf("noted %v ahead, the next slot is %v, %v", ahead, slot, ok)
-			}
-			pass(4 * time.Hour)
-			stop(t, s)
-			d.expect(t, hours...)
-		})
-	}
-}
-
 // A broken store fails after a number of calls.
 type broken struct{ calls int }
 

@@ -50,6 +50,7 @@ type Scheduler struct {
 	entries []*entry
 	store   Store
 	log     *slog.Logger
+	wall    func() time.Time // the time of day; tests set it
 
 	mu       sync.Mutex
 	started  bool
@@ -65,6 +66,7 @@ func New(options Options) (*Scheduler, error) {
 	s := &Scheduler{
 		store:    options.Store,
 		log:      cmp.Or(options.Log, slog.New(slog.DiscardHandler)),
+		wall:     wallClock,
 		stopping: make(chan struct{}),
 	}
 	if s.store == nil {
@@ -104,6 +106,7 @@ func (s *Scheduler) Start(ctx context.Context) error {
 	}
 	s.started = true
 	s.ctx, s.cancel = context.WithCancel(ctx)
+	s.loops.Go(s.watchClock)
 	for _, e := range s.entries {
 		s.loops.Go(func() { s.follow(e) })
 	}
@@ -151,9 +154,9 @@ func (s *Scheduler) Next(name string) (slot time.Time, ok bool) {
 	if e == nil {
 		return time.Time{}, false
 	}
-	now := time.Now()
-	if last := e.lastSlot(); last.After(now) {
-		now = last // the clock was put back: that slot has had its turn
+	now := s.wall()
+	if last := e.lastSlot(); last.After(now) && !ahead(last, now) {
+		now = last // the clock was put back a little: that slot has had its turn
 	}
 	slot = e.timetable.Next(now)
 	return slot, !slot.IsZero()
