@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
@@ -31,19 +32,51 @@ func (d *Database) Check(ctx context.Context) error {
 		"SELECT has_schema_privilege($1, 'CREATE') AND has_schema_privilege($1, 'USAGE')", d.Schema); err != nil || status.Applied == 0 {
 		return err
 	}
-	names := []string{"conversation_keys"}
+	// To make a month's partition one must own the table.
+	err = d.checkRight(ctx, "the role does not own all of the tables",
+		"SELECT coalesce(bool_and(pg_has_role(relowner, 'USAGE')), false) FROM pg_class WHERE oid = ANY($1::text[]::regclass[])", tableNames())
+	if err != nil {
+		return err
+	}
+	return d.checkPolicies(ctx)
+}
+
+// tableNames are all tables of ours.
+func tableNames() []string {
+	names := []string{conversationKeys.Spec().Name}
 	for _, s := range warehouse.Specs() {
 		names = append(names, s.Name)
 	}
-	// To make a month's partition one must own the table.
-	return d.checkRight(ctx, "the role does not own all of the tables",
-		"SELECT coalesce(bool_and(pg_has_role(relowner, 'USAGE')), false) FROM pg_class WHERE oid = ANY($1::text[]::regclass[])", names)
+	return names
+}
+
+const hintPolicies = "let the role that convsync connects as see all rows, with ALTER TABLE … NO FORCE ROW LEVEL SECURITY or ALTER ROLE … BYPASSRLS"
+
+// checkPolicies refuses row level security that applies to this role: rows that
+// it hides would be loaded a second time, and COPY refuses such tables.
+func (d *Database) checkPolicies(ctx context.Context) error {
+	var tables []string
+	err := d.pool.QueryRow(ctx, `SELECT coalesce(array_agg(oid::regclass::text ORDER BY relname), '{}') FROM pg_class
+		WHERE (oid = ANY($1::text[]::regclass[]) OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = ANY($1::text[]::regclass[])))
+			AND row_security_active(oid)`, tableNames()).Scan(&tables)
+	if err != nil {
+		return d.describe(err)
+	}
+	if len(tables) == 0 {
+		return nil
+	}
+	if more := len(tables) - 3; more > 0 {
+		tables = append(tables[:3], fmt.Sprintf("%d more", more))
+	}
+	return &load.StateError{
+		What: fmt.Sprintf("%s: row level security applies to the role in %s", d.where, strings.Join(tables, ", ")), Hint: hintPolicies,
+	}
 }
 
 // checkServer refuses a server that is too old, read only or not UTF-8, and a
 // way to it on which sessions do not last.
 func (d *Database) checkServer(ctx context.Context) error {
-	if err := d.checkSessions(ctx); err != nil {
+	if err := d.checkSessions(ctx, sessionsOfRun); err != nil {
 		return err
 	}
 	var version int

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +34,10 @@ type Options struct {
 // question. The writer's lock has a connection beside it.
 const maxConnections = 4
 
+// sessionTimeout is how long a pooler may take to hand out a session, or all
+// that are needed.
+const sessionTimeout = time.Minute
+
 // Database is a schema of a PostgreSQL database as a destination.
 type Database struct {
 	Options
@@ -42,6 +47,9 @@ type Database struct {
 	writing atomic.Pointer[server] // that the run began on; nil: there is none
 
 	beatEvery, beatTimeout time.Duration // of the lock's session
+	sessionTimeout         time.Duration // how long a pooler may take to hand out sessions
+
+	checking sync.Mutex // that there are enough sessions
 }
 
 var _ load.Destination = (*Database)(nil)
@@ -53,7 +61,7 @@ func Open(ctx context.Context, o Options) (*Database, error) {
 	if o.Step == nil {
 		o.Step = func(string) {}
 	}
-	d := &Database{Options: o, layouts: migrations.Files, beatEvery: beatEvery, beatTimeout: beatTimeout}
+	d := &Database{Options: o, layouts: migrations.Files, beatEvery: beatEvery, beatTimeout: beatTimeout, sessionTimeout: sessionTimeout}
 	first, err := d.config(ctx)
 	if err != nil {
 		return nil, err

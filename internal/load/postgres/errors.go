@@ -43,6 +43,10 @@ const (
 // refusedTLS is in the error of pgconn, which has no value for it.
 const refusedTLS = "server refused TLS connection"
 
+// byStatement is in the error of PgBouncer at the begin of a transaction, if it
+// hands out sessions by the statement.
+const byStatement = "statement pooling mode"
+
 const hintTLS = "the server does not offer TLS, and nothing was sent to it: enable it there (ssl = on); in a network that you trust, " +
 	"add sslmode=disable to destination.postgres.url"
 
@@ -60,7 +64,6 @@ var hints = map[string]string{
 	codeNoPrivilege:      "let the role own the schema: CREATE SCHEMA … AUTHORIZATION …, or GRANT CREATE ON DATABASE … TO …",
 	codeReadOnly:         "this server is a standby or set to read only: give the URL of the primary",
 	codeDiskFull:         "the server's disk is full: make room and run again, nothing is lost",
-	codeTooManyConns:     "the server has no connection free: raise max_connections or end others",
 	codeStarting:         "the server is starting or stopping: run again in a moment, nothing is lost",
 	codeShutdown:         "the server was stopped: run again when it is back, nothing is lost",
 	codeCrashed:          hintLost,
@@ -82,9 +85,16 @@ func (d *Database) describe(err error) error {
 	case err == nil || errors.Is(err, context.Canceled) || forPeople(err):
 		return err
 	}
+	if reason := shortage(err); reason != nil {
+		return &load.StateError{What: d.where, Err: reason, Hint: hintTooFew}
+	}
 	state = &load.StateError{What: d.where, Err: err}
 	var network net.Error
 	switch {
+	case errors.As(err, &server) && strings.Contains(server.Message, byStatement):
+		state.Err, state.Hint = errPooled, hintPooled
+	case errors.As(err, &server) && server.Routine == "check_enable_rls":
+		state.Hint = hintPolicies
 	case errors.As(err, &server):
 		state.Hint = hints[server.Code]
 	case errors.As(err, &connect) && strings.Contains(err.Error(), refusedTLS):

@@ -2,6 +2,9 @@ package postgres
 
 import (
 	"errors"
+	"maps"
+	"reflect"
+	"slices"
 	"strconv"
 	"testing"
 	"testing/fstest"
@@ -41,12 +44,13 @@ func TestAnOlderLayoutWithDataIsLeftToMigrate(t *testing.T) {
 	more, known := aLayoutMore(t)
 	newer.layouts = more
 	loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon))
-	for _, err := range []error{newer.Prepare(t.Context()), newer.Check(t.Context())} {
+	_, newerErr := newer.State(t.Context(), []load.Feed{feed})
+	for _, err := range []error{newer.Prepare(t.Context()), newer.Check(t.Context()), newerErr} {
 		if !errors.Is(err, load.ErrNeedsMigration) {
 			t.Errorf("got %v, want ErrNeedsMigration", err)
 		}
 	}
-	if s, err := newer.MigrationStatus(t.Context()); err != nil || s != (MigrationStatus{Applied: known, Known: 99999}) {
+	if s, err := newer.MigrationStatus(t.Context()); err != nil || s.Applied != known || s.Known != 99999 {
 		t.Errorf("status %+v, %v", s, err)
 	}
 	if err := newer.Migrate(t.Context()); err != nil {
@@ -122,5 +126,68 @@ func TestSeveralMayPrepareAtOnce(t *testing.T) {
 		if err := <-results; err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A database that was written by a build whose migrations had other numbers.
+func TestMissingMigrations(t *testing.T) {
+	t.Parallel()
+	database := pgtest.URL(t)
+	more, known := aLayoutMore(t)
+	delete(more, "99999_more.sql")
+	for _, name := range []string{"00009_clocks.sql", "00010_holes.sql"} {
+		if more[name] == nil {
+			t.Fatalf("%s is no longer there: choose another one", name)
+		}
+		delete(more, name)
+	}
+	between := open(t, Options{URL: fixed(database)})
+	between.layouts = more
+	if err := between.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d := open(t, Options{URL: fixed(database)})
+	s, err := d.MigrationStatus(t.Context())
+	if err != nil || s.Applied != known || !slices.Equal(s.Missing, []int64{9, 10}) {
+		t.Errorf("status %+v, %v", s, err)
+	}
+	_, stateErr := d.State(t.Context(), []load.Feed{feed})
+	for _, err := range []error{d.Check(t.Context()), d.Prepare(t.Context()), d.Migrate(t.Context()), stateErr} {
+		wantState(t, err, "lacks 2 of the migrations")
+		wantState(t, err, "(9, 10)")
+		wantState(t, err, "convsync migrate --missing")
+	}
+	if err := d.MigrateMissing(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := d.MigrationStatus(t.Context()); err != nil || s.Applied != known || len(s.Missing) > 0 {
+		t.Errorf("afterwards: status %+v, %v", s, err)
+	}
+	loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon))
+	_, fresh := prepared(t)
+	if got, want := catalog(t, inSchema(t, database, "polyai")), catalog(t, inSchema(t, fresh, "polyai")); !reflect.DeepEqual(got, want) {
+		t.Errorf("the tables differ from those of a new schema: %v, want %v", got, want)
+	}
+}
+
+// What is missing was there under another number.
+func TestMissingMigrations_Renumbered(t *testing.T) {
+	t.Parallel()
+	database := pgtest.URL(t)
+	more, _ := aLayoutMore(t)
+	more["00099_holes.sql"] = more["00010_holes.sql"]
+	delete(more, "00010_holes.sql")
+	delete(more, "99999_more.sql")
+	between := open(t, Options{URL: fixed(database)})
+	between.layouts = more
+	if err := between.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d := open(t, Options{URL: fixed(database)})
+	d.layouts = maps.Clone(more)
+	d.layouts.(fstest.MapFS)["00010_holes.sql"] = more["00099_holes.sql"]
+	wantState(t, d.MigrateMissing(t.Context()), "nothing was lost: set destination.postgres.schema to a new name")
+	if s, err := between.MigrationStatus(t.Context()); err != nil || s.Applied != 99 || len(s.Missing) > 0 {
+		t.Errorf("it was changed: %+v, %v", s, err)
 	}
 }

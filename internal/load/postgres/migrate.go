@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -15,39 +17,62 @@ import (
 
 // MigrationStatus tells how far the layout is.
 type MigrationStatus struct {
-	Applied int64 // version of the schema's layout; 0: none yet
-	Known   int64 // newest version that this program knows
+	Applied int64   // version of the schema's layout; 0: none yet
+	Known   int64   // newest version that this program knows
+	Missing []int64 // versions below Applied that were not applied
 }
 
 // Migrate brings the layout up to the newest version, one transaction a
-// migration, under the writer's lock. It makes the schema if need be.
-func (d *Database) Migrate(ctx context.Context) error {
-	if err := d.checkSessions(ctx); err != nil {
+// migration, under the writer's lock. It makes the schema if need be, and
+// refuses a layout in which migrations are missing.
+func (d *Database) Migrate(ctx context.Context) error { return d.migrate(ctx, false) }
+
+// MigrateMissing is Migrate that first applies the migrations that are missing.
+func (d *Database) MigrateMissing(ctx context.Context) error { return d.migrate(ctx, true) }
+
+func (d *Database) migrate(ctx context.Context, missingToo bool) error {
+	if err := d.checkSessions(ctx, sessionsOfMigration); err != nil {
 		return err
 	}
 	status, err := d.MigrationStatus(ctx)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if status.Applied > status.Known {
+	case status.Applied > status.Known:
 		return &load.TooNewError{Where: d.where, Found: status.Applied, Highest: status.Known}
-	}
-	if status.Applied == status.Known {
+	case len(status.Missing) > 0 && !missingToo:
+		return d.lacking(&status)
+	case len(status.Missing) == 0 && status.Applied == status.Known:
 		return nil
 	}
 	if err := d.createSchema(ctx); err != nil {
 		return d.describe(err)
 	}
-	p, done, err := d.provider()
+	p, done, err := d.provider(goose.WithAllowOutofOrder(missingToo))
 	if err != nil {
 		return err
 	}
 	defer done()
 	d.Step("migrate")
 	if _, err := p.Up(ctx); err != nil {
-		return d.describe(err)
+		if err = d.describe(err); len(status.Missing) > 0 && !errors.As(err, new(*load.LockedError)) {
+			err = &load.StateError{What: "the missing migrations could not be applied", Err: err, Hint: hintOtherSchema}
+		}
+		return err
 	}
 	return nil
+}
+
+const hintOtherSchema = "nothing was lost: set destination.postgres.schema to a new name and load the history again"
+
+// lacking is the error of a layout in which migrations are missing.
+func (d *Database) lacking(s *MigrationStatus) error {
+	list := strings.ReplaceAll(strings.Trim(fmt.Sprint(s.Missing), "[]"), " ", ", ")
+	return &load.StateError{
+		What: fmt.Sprintf("%s lacks %d of the migrations before layout %d (%s)", d.where, len(s.Missing), s.Applied, list),
+		Err:  errors.New("it was made by a build between two versions"),
+		Hint: "back the schema up and apply them with `convsync migrate --missing`, or set destination.postgres.schema to a new name and load the history again",
+	}
 }
 
 // MigrationStatus tells how far the layout is. It writes nothing.
@@ -63,8 +88,18 @@ func (d *Database) MigrationStatus(ctx context.Context) (MigrationStatus, error)
 	if err := d.pool.QueryRow(ctx, "SELECT to_regclass('goose_db_version') IS NOT NULL").Scan(&exists); err != nil || !exists {
 		return s, d.describe(err)
 	}
-	err = d.pool.QueryRow(ctx, "SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied").Scan(&s.Applied)
-	return s, d.describe(err)
+	var applied []int64
+	err = d.pool.QueryRow(ctx, "SELECT coalesce(array_agg(DISTINCT version_id ORDER BY version_id), '{0}') FROM goose_db_version WHERE is_applied").Scan(&applied)
+	if err != nil {
+		return s, d.describe(err)
+	}
+	s.Applied = applied[len(applied)-1]
+	for _, source := range sources {
+		if source.Version < s.Applied && !slices.Contains(applied, source.Version) {
+			s.Missing = append(s.Missing, source.Version)
+		}
+	}
+	return s, nil
 }
 
 // Prepare makes the layout in an empty schema, and refuses one that is not of
@@ -74,13 +109,17 @@ func (d *Database) Prepare(ctx context.Context) error {
 		return err
 	}
 	s, err := d.checkLayout(ctx)
-	if err != nil || s.Applied == s.Known {
+	switch {
+	case err != nil:
 		return err
+	case s.Applied == s.Known:
+		return d.checkPolicies(ctx)
 	}
 	return d.Migrate(ctx)
 }
 
-// checkLayout refuses a layout that is newer, or older with data.
+// checkLayout refuses a layout that is newer, older with data, or lacks
+// migrations.
 func (d *Database) checkLayout(ctx context.Context) (MigrationStatus, error) {
 	s, err := d.MigrationStatus(ctx)
 	switch {
@@ -88,6 +127,8 @@ func (d *Database) checkLayout(ctx context.Context) (MigrationStatus, error) {
 		return s, err
 	case s.Applied > s.Known:
 		return s, &load.TooNewError{Where: d.where, Found: s.Applied, Highest: s.Known}
+	case len(s.Missing) > 0:
+		return s, d.lacking(&s)
 	case s.Applied == 0 || s.Applied == s.Known:
 		return s, nil
 	}
@@ -120,10 +161,10 @@ func (d *Database) schemaExists(ctx context.Context) (exists bool, err error) {
 }
 
 // provider makes goose's provider over the pool's connections; done frees it.
-func (d *Database) provider() (p *goose.Provider, done func(), err error) {
+func (d *Database) provider(options ...goose.ProviderOption) (p *goose.Provider, done func(), err error) {
 	db := stdlib.OpenDBFromPool(d.pool)
-	p, err = goose.NewProvider(goose.DialectPostgres, db, d.layouts,
-		goose.WithSessionLocker(migrationLock{d}), goose.WithDisableGlobalRegistry(true))
+	options = append(options, goose.WithSessionLocker(migrationLock{d}), goose.WithDisableGlobalRegistry(true))
+	p, err = goose.NewProvider(goose.DialectPostgres, db, d.layouts, options...)
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}

@@ -16,19 +16,21 @@ import (
 // pooled is the database's URL by way of a pooler.
 func pooled(t *testing.T, p *pooler, database string) string {
 	t.Helper()
-	p.database = database
+	p.database, p.freed.L = database, &p.mu
 	t.Cleanup(p.close)
 	return through(t, database, func(client net.Conn) { p.serve(t, client) })
 }
 
 func TestAPoolerByTheTransactionIsRefused(t *testing.T) {
 	t.Parallel()
-	for name, inTurns := range map[string]bool{"the last session first": false, "sessions in turns": true} {
+	for name, c := range map[string]struct{ inTurns, byStatement bool }{
+		"the last session first": {false, false}, "sessions in turns": {true, false}, "ByStatement": {false, true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			direct, database := prepared(t)
-			p := &pooler{}
-			p.inTurns.Store(inTurns)
+			p := &pooler{byStatement: c.byStatement}
+			p.inTurns.Store(c.inTurns)
 			p.pooling.Store(true)
 			d := open(t, Options{URL: fixed(pooled(t, p, database))})
 			_, beginErr := d.Begin(t.Context(), load.Owner{RunID: "run-1"})

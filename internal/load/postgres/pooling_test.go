@@ -17,14 +17,27 @@ type pooler struct {
 	pooling  atomic.Bool
 	inTurns  atomic.Bool
 	lingers  atomic.Bool // sessions outlive their clients
+	// byStatement refuses transactions, as PgBouncer does that hands out sessions
+	// by the statement.
+	byStatement bool
+	size        int // how many sessions there are; 0: as many as are wanted
 
-	mu   sync.Mutex
-	idle []*pgconn.HijackedConn
+	mu     sync.Mutex
+	idle   []*pgconn.HijackedConn
+	open   int
+	closed bool
+	freed  sync.Cond // of mu: a session, or all of them
 }
 
 func (p *pooler) take(t *testing.T) *pgconn.HijackedConn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for p.size > 0 && p.open == p.size && len(p.idle) == 0 && !p.closed {
+		p.freed.Wait()
+	}
+	if p.closed {
+		return nil
+	}
 	// In turns there is always another one.
 	if n := len(p.idle); n > 0 && (!p.inTurns.Load() || n > 2) {
 		at := n - 1
@@ -48,19 +61,32 @@ func (p *pooler) take(t *testing.T) *pgconn.HijackedConn {
 	if err != nil {
 		return nil
 	}
+	p.open++
 	return s
+}
+
+// end ends a session as it is, perhaps in a transaction.
+func (p *pooler) end(s *pgconn.HijackedConn) {
+	s.Conn.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open--
+	p.freed.Broadcast()
 }
 
 func (p *pooler) giveBack(s *pgconn.HijackedConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.idle = append(p.idle, s)
+	p.freed.Broadcast()
 }
 
-// close ends the idle sessions.
+// close ends the idle sessions, and the waiting for others.
 func (p *pooler) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.closed = true
+	p.freed.Broadcast()
 	for _, s := range p.idle {
 		s.Conn.Close()
 	}
@@ -79,7 +105,7 @@ func (p *pooler) serve(t *testing.T, client net.Conn) {
 		case p.lingers.Load():
 			p.giveBack(session)
 		default:
-			session.Conn.Close() // as it is, perhaps in a transaction
+			p.end(session)
 		}
 	}()
 	yield := func() {
@@ -87,6 +113,16 @@ func (p *pooler) serve(t *testing.T, client net.Conn) {
 			p.giveBack(session)
 			session = nil
 		}
+	}
+	ready := func(state byte) bool {
+		switch {
+		case state == 'I':
+			yield()
+		case p.byStatement:
+			client.Write([]byte("E\x00\x00\x00\x4dSFATAL\x00C08P01\x00Mtransaction blocks not allowed in statement pooling mode\x00\x00"))
+			return false
+		}
+		return true
 	}
 	for {
 		m, err := readMessage(client)
@@ -99,22 +135,22 @@ func (p *pooler) serve(t *testing.T, client net.Conn) {
 				return
 			}
 		}
-		if !transaction(client, session.Conn, m, yield) {
+		if !transaction(client, session.Conn, m, ready) {
 			return
 		}
 	}
 }
 
 // transaction hands on messages, from the first, until the server is idle
-// again: idle is called before the client hears of it, so that its next message
+// again: ready is called before the client hears of it, so that its next message
 // finds the session given back, as in a pooler of one thread. It reports whether
 // both sides are still there.
-func transaction(client, server net.Conn, m message, idle func()) bool {
+func transaction(client, server net.Conn, m message, ready func(state byte) bool) bool {
 	for {
 		server.Write(m.raw)
 		// The server says that it is ready after each query and each Sync.
 		if m.kind == 'Q' || m.kind == 'S' {
-			state, ok := answer(client, server, idle)
+			state, ok := answer(client, server, ready)
 			if !ok || state == 'I' {
 				return ok
 			}
@@ -128,14 +164,14 @@ func transaction(client, server net.Conn, m message, idle func()) bool {
 
 // answer hands on what the server says until it is ready, or wants to be told
 // what to copy.
-func answer(client, server net.Conn, idle func()) (state byte, ok bool) {
+func answer(client, server net.Conn, ready func(state byte) bool) (state byte, ok bool) {
 	for {
 		m, err := readMessage(server)
 		if err != nil {
 			return 0, false
 		}
-		if m.kind == 'Z' && m.body()[0] == 'I' {
-			idle()
+		if m.kind == 'Z' && !ready(m.body()[0]) {
+			return 0, false
 		}
 		if _, err := client.Write(m.raw); err != nil {
 			return 0, false

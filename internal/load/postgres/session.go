@@ -18,10 +18,22 @@ import (
 const sessionMark = "convsync.session"
 
 // settle makes a session independent of what the role, the database or the
-// URL set, and records which server it is on. The parameters are not part of
+// URL set, and records which server it is on. A pooler lets clients in at once
+// and answers the first statement when it has a session for them, or never.
+func (d *Database) settle(ctx context.Context, session *pgconn.PgConn) error {
+	waiting, cancel := context.WithTimeout(ctx, d.sessionTimeout)
+	defer cancel()
+	err := d.setUp(waiting, session)
+	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
+		return &noSessionError{d.sessionTimeout}
+	}
+	return err
+}
+
+// setUp sets and marks what is a session's own. The parameters are not part of
 // the startup message, because poolers refuse them there. With the keepalives,
 // the server ends the sessions of a client that is gone after minutes.
-func (d *Database) settle(ctx context.Context, session *pgconn.PgConn) error {
+func (d *Database) setUp(ctx context.Context, session *pgconn.PgConn) error {
 	if err := d.applySettings(ctx, session); err != nil {
 		return err
 	}
@@ -40,33 +52,66 @@ func (d *Database) settle(ctx context.Context, session *pgconn.PgConn) error {
 
 const askMark = "coalesce(current_setting('" + sessionMark + "', true), '')"
 
-// checkSessions refuses a pooler that hands out sessions by the transaction:
-// two connections are asked, one while the other is in a transaction, whether
-// their sessions are still their own.
-func (d *Database) checkSessions(ctx context.Context) error {
-	conn, err := d.connect(ctx) // of the pool's nobody is to want two
+// checkSessions refuses a pooler that hands out sessions by the transaction or
+// by the statement, and a server or pooler that has fewer sessions than needed.
+func (d *Database) checkSessions(ctx context.Context, needed int) error {
+	conn, err := d.connect(ctx)
 	if err != nil {
-		return d.describe(err)
+		return d.describe(d.tooFew(err, needed))
 	}
 	defer conn.Close(ctx) //nolint:errcheck // only asked
-	return d.describe(d.checkBeside(ctx, conn))
+	return d.describe(d.checkBeside(ctx, conn, needed))
 }
 
 // checkBeside is checkSessions of one connection that is at hand.
-func (d *Database) checkBeside(ctx context.Context, conn *pgx.Conn) error {
-	return pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
-		for _, c := range []*pgx.Conn{tx.Conn(), conn, conn, tx.Conn()} {
-			var mark string
-			// Named statements are a session's too.
-			if err := c.QueryRow(ctx, "SELECT "+askMark, pgx.QueryExecModeExec).Scan(&mark); err != nil {
-				return err
-			}
-			if err := d.ownSession(c, mark); err != nil {
-				return err
-			}
+func (d *Database) checkBeside(ctx context.Context, conn *pgx.Conn, needed int) error {
+	d.checking.Lock() // two that want all connections of the pool would wait for each other
+	defer d.checking.Unlock()
+	waiting, cancel := context.WithTimeout(ctx, d.sessionTimeout)
+	defer cancel()
+	err := d.askSessions(waiting, conn, needed)
+	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
+		err = &noSessionError{d.sessionTimeout}
+	}
+	return d.tooFew(err, needed)
+}
+
+// askSessions opens as many transactions as are needed, less one, and asks each
+// connection, some of them again while the others are in their transactions,
+// whether its session is still its own.
+func (d *Database) askSessions(ctx context.Context, conn *pgx.Conn, needed int) error {
+	var open []pgx.Tx
+	defer func() {
+		for _, tx := range open {
+			_ = tx.Rollback(ctx) // nothing was written
 		}
-		return nil
-	})
+	}()
+	for len(open) < needed-1 {
+		tx, err := d.pool.Begin(ctx)
+		if err != nil {
+			return err
+		}
+		open = append(open, tx)
+		if err := d.askSession(ctx, tx.Conn()); err != nil {
+			return err
+		}
+	}
+	for _, c := range []*pgx.Conn{conn, conn, open[0].Conn()} {
+		if err := d.askSession(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// askSession asks a connection whether its session is its own.
+func (d *Database) askSession(ctx context.Context, c *pgx.Conn) error {
+	var mark string
+	// Named statements are a session's too.
+	if err := c.QueryRow(ctx, "SELECT "+askMark, pgx.QueryExecModeExec).Scan(&mark); err != nil {
+		return err
+	}
+	return d.ownSession(c, mark)
 }
 
 // ownSession checks the mark that a session of the connection's showed.
@@ -77,6 +122,7 @@ func (d *Database) ownSession(c *pgx.Conn, mark string) error {
 	return &load.StateError{What: d.where, Err: errPooled, Hint: hintPooled}
 }
 
-var errPooled = errors.New("a pooler stands between us and the server that hands out sessions by the transaction: the writer's lock cannot be held")
+var errPooled = errors.New("a pooler between convsync and the server hands out sessions by the transaction or by the statement: " +
+	"the writer's lock cannot be held")
 
 const hintPooled = "let destination.postgres.url lead to the server itself, or to a pooler's port for sessions"

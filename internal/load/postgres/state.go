@@ -9,13 +9,11 @@ import (
 )
 
 // ready reports whether there are tables to read from. An empty destination,
-// which the first run prepares, holds nothing.
+// which the first run prepares, holds nothing; one of another layout cannot be
+// read.
 func (d *Database) ready(ctx context.Context) (bool, error) {
-	s, err := d.MigrationStatus(ctx)
-	if err == nil && s.Applied > s.Known {
-		err = &load.TooNewError{Where: d.where, Found: s.Applied, Highest: s.Known}
-	}
-	return s.Applied > 0, err
+	s, err := d.checkLayout(ctx)
+	return s.Applied > 0 && s.Applied == s.Known, err
 }
 
 // State is what is stored about the feeds.
