@@ -37,6 +37,7 @@ type Budget struct {
 	inFlight int
 	freed    chan struct{}       // a request ended; only who has the turn waits for it
 	accounts map[string]*account // by project
+	contact  contact
 }
 
 // NewBudget makes a budget that nothing was taken from.
@@ -79,7 +80,7 @@ func (b *Budget) take(ctx context.Context, project string, slots *semaphore.Weig
 		if b.start(now) {
 			return &request{b, slots, now}, nil
 		}
-		slots.Release(1) // the source asked for a pause meanwhile
+		slots.Release(1) // the source asked for a pause meanwhile, or was found to be away
 	}
 }
 
@@ -115,6 +116,9 @@ func (b *Budget) check(now time.Time) (wait time.Duration, free bool, err error)
 }
 
 func (b *Budget) checkLocked(now time.Time) (wait time.Duration, free bool, err error) {
+	if err := b.contact.unreached(); err != nil {
+		return 0, false, err
+	}
 	pause := b.paused.Sub(now)
 	switch {
 	case pause > maxRetryAfter:
@@ -156,6 +160,7 @@ func (r *request) answered(err error, pause time.Duration) {
 	if until := now.Add(pause); pause > 0 && until.After(b.paused) {
 		b.paused = until
 	}
+	b.contact.attempt(r.started, err)
 	var api *polyai.APIError
 	switch {
 	case err == nil:

@@ -28,7 +28,7 @@ var errAskLater = errors.New("gave up")
 
 // page reads one page, again where the source fails in passing.
 func (r *Reader) page(ctx context.Context, q polyai.ListQuery, emit Emit) (*answered, error) {
-	account, broken := r.Budget.account(r.ProjectID), confirmer{reader: r}
+	began, account, broken := time.Now(), r.Budget.account(r.ProjectID), confirmer{reader: r}
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval, waits.MaxInterval = cmp.Or(r.Backoff, time.Second), maxBackoff
 	waits.RandomizationFactor = 1 // full jitter: requests that failed together come back apart
@@ -39,7 +39,7 @@ func (r *Reader) page(ctx context.Context, q polyai.ListQuery, emit Emit) (*answ
 		case polyai.IsLimitRefused(err) && account.lowerLimit(q.Limit):
 			r.log("the source refuses the page size, lowering it", "slice", askedFor(&q).String(), "from", q.Limit, "because", err.Error())
 			continue
-		case err == nil || ctx.Err() != nil || !polyai.IsTemporary(err):
+		case err == nil || ctx.Err() != nil || errors.Is(err, errAskLater) || !polyai.IsTemporary(err):
 			return got, err
 		case r.isEnough(attempt, err):
 			return nil, err
@@ -59,6 +59,12 @@ func (r *Reader) page(ctx context.Context, q polyai.ListQuery, emit Emit) (*answ
 			return nil, fmt.Errorf("%w: %w", exhausted, err)
 		}
 		d := max(pause, waits.NextBackOff())
+		if r.Budget.wasNeverReached(err) {
+			if last := r.Budget.giveUpReaching(attempt, time.Since(began), err); last != nil {
+				return nil, last
+			}
+			d = r.firstWait(attempt)
+		}
 		r.Stats.Retries.Add(1)
 		r.Stats.waited.Add(int64(d))
 		r.log("asking again", "slice", askedFor(&q).String(), "in", d.Round(time.Millisecond).String(), "because", err.Error())

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -134,17 +133,20 @@ func shortReason(err error) string {
 
 func unreachable(err error) string {
 	var dns *net.DNSError
-	var authority x509.UnknownAuthorityError
-	var hostname x509.HostnameError
-	var certificate x509.CertificateInvalidError
 	var timeout net.Error
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "the source refused the connection"
-	case errors.As(err, &dns):
+	case errors.As(err, &dns) && dns.IsNotFound:
 		return "the source's host name was not found"
-	case errors.As(err, &authority), errors.As(err, &hostname), errors.As(err, &certificate):
+	case errors.As(err, &dns):
+		return "the source's host name could not be looked up"
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
+		return "there is no route to the source"
+	case polyai.IsCertificate(err):
 		return "the source's certificate is not trusted"
+	case polyai.IsTLS(err):
+		return "no TLS connection to the source was possible"
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		return "the source did not answer in time"
 	}

@@ -251,21 +251,10 @@ func (c *Client) transportError(ctx context.Context, u *url.URL, err error) erro
 			err = fmt.Errorf("%w (%v)", err, why) //nolint:errorlint // see above
 		}
 	}
-	e := &TransportError{Request: c.describe(u), Err: err}
-	var dns *net.DNSError
-	var authority x509.UnknownAuthorityError
-	var proxy *proxyError
-	switch {
-	case errors.As(err, &proxy):
-		e.Err, e.Hint = proxy, proxy.hint(u.Hostname())
-	case errors.As(err, &dns) && dns.IsNotFound:
-		e.Hint = "there is no such host: check region or base_url (data hosts are named like api.uk-1.platform.polyai.app)"
-	case errors.As(err, &authority):
-		e.Hint = "the certificate is signed by an authority that is not known: behind an intercepting proxy, name its certificates with source.ca_file"
-	case errors.As(err, &dns), isTimeout(err):
-		e.Hint = "check the network, and HTTPS_PROXY where a proxy is needed"
+	if proxy := (*proxyError)(nil); errors.As(err, &proxy) {
+		err = proxy
 	}
-	return e
+	return &TransportError{Request: c.describe(u), Err: err, Hint: reachHint(u, err)}
 }
 
 func isTimeout(err error) bool {

@@ -3,7 +3,6 @@ package polyai
 import (
 	"bytes"
 	"context"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -120,13 +119,9 @@ func IsTemporary(err error) bool {
 // isLasting reports whether a connection fails for a reason that stays.
 func isLasting(err error) bool {
 	var dns *net.DNSError
-	var authority x509.UnknownAuthorityError
-	var hostname x509.HostnameError
-	var certificate x509.CertificateInvalidError
 	var proxy *proxyError
-	return errors.As(err, &proxy) && proxy.isLasting() ||
-		errors.As(err, &dns) && dns.IsNotFound ||
-		errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &certificate)
+	return errors.As(err, &proxy) && proxy.isLasting() || errors.As(err, &dns) && dns.IsNotFound || IsCertificate(err) ||
+		errors.Is(err, http.ErrSchemeMismatch)
 }
 
 // RetryAfter is how long the server asked to wait, where it did.
