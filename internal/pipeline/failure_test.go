@@ -90,6 +90,41 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// The source tells its time, and answers nothing else.
+func TestReport_NothingRead(t *testing.T) {
+	t.Parallel()
+	now := at(end.Add(3 * time.Hour))
+	source := simulated(t, now, simulate.Deviations{})
+	down := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("limit") == "1" {
+			source.ServeHTTP(w, r)
+			return
+		}
+		http.Error(w, `{"message": "made up"}`, http.StatusBadRequest)
+	})
+	for name, c := range map[string]struct {
+		others int
+		want   string
+	}{"All": {0, warehouse.RunFailed}, "OneOfTwo": {1, warehouse.RunPartial}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := options(t, down, newFake(), now)
+			for range c.others {
+				good := options(t, source, newFake(), now).Feeds[0]
+				good.ProjectID = "good"
+				o.Feeds = append(o.Feeds, good)
+			}
+			report, err := Run(t.Context(), o)
+			if err != nil || report.Status != c.want {
+				t.Errorf("the run is %s, want %s: %v", report.Status, c.want, err)
+			}
+			if p := report.Projects[0]; p.Status != warehouse.RunFailed || p.Error == nil || p.Error.Code != CodeSourceError {
+				t.Errorf("the project is %+v, %+v", p, p.Error)
+			}
+		})
+	}
+}
+
 // A run that cannot begin still lists its projects and why.
 func TestReport_CannotBegin(t *testing.T) {
 	t.Parallel()

@@ -52,7 +52,11 @@ type feedRun struct {
 // read. The error that it returns ends the run; what fails the feed alone goes to
 // the report.
 func (f *feedRun) account(ctx context.Context, err error) error {
-	if missing := errors.Join(f.incomplete(), f.errHoles(), f.doubt()); err == nil && missing != nil {
+	missing := errors.Join(f.incomplete(), f.errHoles(), f.doubt())
+	if err == nil && ctx.Err() == nil && f.readNothing() {
+		err = missing
+	}
+	if err == nil && missing != nil {
 		if len(f.failed) > 0 { // its reader has logged why, of each part
 			f.Log.Warn("project "+f.name()+" was not read completely: "+failedBecause(missing)+"; the next run reads the rest", "parts", len(f.failed))
 		}
@@ -68,6 +72,16 @@ func (f *feedRun) account(ctx context.Context, err error) error {
 		f.report.feedDone(f.Feed.Feed)
 	}
 	return err
+}
+
+// readNothing reports whether all that was tried of the feed failed.
+func (f *feedRun) readNothing() bool {
+	if len(f.failed) == 0 || slices.ContainsFunc(f.wereRead, func(s extract.Span) bool { return !s.Empty() }) {
+		return false
+	}
+	f.report.mu.Lock()
+	defer f.report.mu.Unlock()
+	return f.report.feed(f.Feed.Feed).Conversations.Read == 0
 }
 
 // incomplete says which parts could not be read: what touches as one, with the
