@@ -19,7 +19,7 @@ const (
 	exitUsage       = 2   // wrong usage or configuration, found before any request
 	exitPartial     = 3   // something failed, was rejected or differs; what succeeded is kept
 	exitLocked      = 4   // another run holds the lock, or this one lost it
-	exitInterrupted = 130 // Ctrl-C or SIGTERM
+	exitInterrupted = 130 // Ctrl-C, SIGTERM or SIGHUP
 )
 
 // exitError is an error with the exit code that it ends in.

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os/signal"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -132,10 +135,15 @@ sync: { start: 2026-05-01, page_size: 20 }
 	})
 }
 
-// TestASignalStopsARunAtACommit sends SIGTERM to the real process.
+// TestASignalStopsARunAtACommit sends SIGTERM to the real process, and SIGHUP, as
+// a terminal that is closed does.
 func TestASignalStopsARunAtACommit(t *testing.T) {
 	t.Parallel()
 	destinations(t, func(t *testing.T, destination string) {
+		stop := syscall.SIGTERM
+		if strings.Contains(destination, "parquet") && !signal.Ignored(syscall.SIGHUP) { // under nohup it is
+			stop = syscall.SIGHUP
+		}
 		simulator, plain := past(t, 4000, 3, simulate.Deviations{})
 		plain.Close()
 		asked, sent := make(chan struct{}), make(chan struct{})
@@ -149,18 +157,23 @@ func TestASignalStopsARunAtACommit(t *testing.T) {
 		}))
 		t.Cleanup(server.Close)
 		file := configure(t, server.URL, destination)
-		cmd := command(context.WithoutCancel(t.Context()), "run", "--config", file, "--log-level", "error")
+		cmd := command(context.WithoutCancel(t.Context()), "run", "--config", file, "--log-level", "error", "--output", "json")
+		var stdout bytes.Buffer
+		cmd.Stdout = &stdout
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
 		<-asked
-		err := cmd.Process.Signal(syscall.SIGTERM)
+		err := cmd.Process.Signal(stop)
 		close(sent)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := cmd.Wait(); cmd.ProcessState.ExitCode() != exitInterrupted {
 			t.Fatalf("exit code %d, %v", cmd.ProcessState.ExitCode(), err)
+		}
+		if out := stdout.String(); !strings.Contains(out, `"code":"interrupted"`) {
+			t.Errorf("it prints %q", out)
 		}
 		run(t, file, exitOK)
 		if p := verifyAll(t, file, exitOK).Projects[0]; p.Stored != p.Listed || p.Stored < 3500 {

@@ -6,7 +6,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -34,12 +36,24 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	}
 	root := newRootCommand(app)
 	root.SetArgs(args)
+	ctx, stop := untilHangup(ctx, root, args)
+	defer stop()
 	cmd, err := root.ExecuteContextC(ctx)
 	code := exitCode(ctx, err)
 	if err != nil {
 		explain(app.stderr, cmd, err)
 	}
 	return code
+}
+
+// untilHangup is a context that ends also when the terminal is closed (SIGHUP),
+// unless that is ignored, as under nohup. `serve` reloads its configuration
+// instead.
+func untilHangup(ctx context.Context, root *cobra.Command, args []string) (context.Context, context.CancelFunc) {
+	if cmd, _, err := root.Find(args); err == nil && cmd.Name() == "serve" || signal.Ignored(syscall.SIGHUP) {
+		return ctx, func() {}
+	}
+	return signal.NotifyContext(ctx, syscall.SIGHUP)
 }
 
 func newRootCommand(app *app) *cobra.Command {

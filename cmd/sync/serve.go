@@ -8,13 +8,17 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
+	"os/signal"
 	"slices"
-	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"convsync/internal/config"
+	"convsync/internal/load"
 	"convsync/internal/notify"
 	"convsync/internal/schedule"
 	"convsync/internal/serve"
@@ -33,7 +37,9 @@ func newServeCommand(app *app) *cobra.Command {
 		Long: "Serve runs what stands under schedules in the configuration, and shows how it goes: a status page at /, metrics\n" +
 			"for Prometheus at /metrics, and /healthz and /readyz. It listens on this machine only, unless serve.listen says\n" +
 			"otherwise, which takes serve.token, or serve.user and serve.password; where these are set, they are asked for\n" +
-			"here, too.",
+			"here, too.\n\n" +
+			"SIGHUP reads the configuration and its secrets again. A configuration that is wrong is refused and logged, and the\n" +
+			"previous one stays in use. Runs that have begun end as they began.",
 		Example: "  convsync serve\n  convsync serve --run-now",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runServe(cmd.Context(), app, opts) },
@@ -43,63 +49,98 @@ func newServeCommand(app *app) *cobra.Command {
 	return cmd
 }
 
-// service is `convsync serve`.
+// service is `convsync serve` with one configuration.
 type service struct {
-	app     *app
-	cfg     *config.Config
-	log     *slog.Logger
-	metrics *serve.Metrics
-	server  *serve.Server
-	running sync.Mutex // one run at a time: they share the destination's lock
-	events  *events    // nil: no webhooks
+	app         *app
+	cfg         *config.Config
+	log         *slog.Logger
+	metrics     *serve.Metrics
+	server      *serve.Server
+	destination load.Destination // of the server
+	store       *schedule.FileStore
+	scheduler   *schedule.Scheduler
+	lifetime    *lifetime
+	events      *events // nil: no webhooks
 
 	notifier *notify.Notifier // nil: nobody is told
 	aged     time.Time        // when it was last told how old the data is
+
+	successor atomic.Pointer[service] // with the configuration of a later reload; nil: none
 }
 
 func runServe(ctx context.Context, app *app, opts serveOptions) error {
-	cfg, err := app.loadConfig()
-	if err != nil {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	s := &service{app: app, log: app.log, metrics: serve.NewMetrics(), lifetime: newLifetime()}
+	if err := s.prepare(ctx, nil); err != nil {
 		return err
 	}
-	if len(cfg.Schedules) == 0 {
+	err := s.startNotifier()
+	if err == nil {
+		// A signal ends the waiting below, and not the runs: they get their grace.
+		err = s.start(context.WithoutCancel(ctx), opts.runNow)
+	}
+	for err == nil {
+		select {
+		case <-ctx.Done():
+			return s.stop(opts.grace)
+		case <-hangups:
+			s, err = s.reload(ctx)
+		}
+	}
+	return errors.Join(err, s.stop(opts.grace))
+}
+
+// prepare reads the configuration, and makes what it asks for, without starting
+// any of it. before is the service that this one is to replace; nil: none.
+func (s *service) prepare(ctx context.Context, before *service) (err error) {
+	if s.cfg, err = s.app.loadConfig(); err != nil {
+		return err
+	}
+	if len(s.cfg.Schedules) == 0 {
 		return configError(errors.New("there is no schedule: add one to the configuration, such as\n  schedules:\n    nightly: { cron: \"0 2 * * *\", time_zone: Europe/London }"))
 	}
-	s := &service{app: app, cfg: cfg, log: app.log, metrics: serve.NewMetrics()}
-	scheduler, err := s.newScheduler()
-	if err != nil {
+	if err := s.openStore(before); err != nil {
 		return err
 	}
-	if err := s.startNotifier(); err != nil {
+	if s.scheduler, err = s.newScheduler(); err != nil {
 		return err
 	}
-	defer s.stopNotifier()
-	if err := s.listen(ctx, scheduler); err != nil {
+	return s.newServer(ctx)
+}
+
+// start starts what prepare made.
+func (s *service) start(ctx context.Context, runNow bool) error {
+	if err := s.server.Start(ctx); err != nil {
 		return err
 	}
 	s.events.start()
-	// A signal ends the waiting below, and not the runs: they get their grace.
-	if err := scheduler.Start(context.WithoutCancel(ctx)); err != nil {
-		return errors.Join(err, s.stop(scheduler, opts.grace))
+	if err := s.scheduler.Start(ctx); err != nil {
+		return err
 	}
-	if opts.runNow {
-		for i := range cfg.Schedules {
-			if cfg.Schedules[i].Kind == config.KindVerify {
-				continue // what it compares with is being read
-			}
-			if err := scheduler.RunNow(cfg.Schedules[i].Name); err != nil && !errors.Is(err, schedule.ErrRunning) {
-				s.log.Error("could not run at the start", "schedule", cfg.Schedules[i].Name, "error", err.Error())
-			}
-		}
+	if runNow {
+		s.runNow()
 	}
-	fmt.Fprintf(app.stderr, "serving at %s\n", s.server.URL())
-	if inClearText(&cfg.Serve) {
+	fmt.Fprintf(s.app.stderr, "serving at %s\n", s.server.URL())
+	if inClearText(&s.cfg.Serve) {
 		s.log.Warn("the status page is served without TLS beyond this machine: tokens and passwords can be read on the way; " +
 			"set serve.cert_file and serve.key_file, or put a proxy with TLS in front of it")
 	}
-	s.announce(scheduler, opts.runNow)
-	<-ctx.Done()
-	return s.stop(scheduler, opts.grace)
+	s.announce(s.scheduler, runNow)
+	return nil
+}
+
+// runNow runs each schedule that loads.
+func (s *service) runNow() {
+	for i := range s.cfg.Schedules {
+		if s.cfg.Schedules[i].Kind == config.KindVerify {
+			continue // what it compares with is being read
+		}
+		if err := s.scheduler.RunNow(s.cfg.Schedules[i].Name); err != nil && !errors.Is(err, schedule.ErrRunning) {
+			s.log.Error("could not run at the start", "schedule", s.cfg.Schedules[i].Name, "error", err.Error())
+		}
+	}
 }
 
 // inClearText reports whether other machines can reach the server without TLS.
@@ -111,20 +152,18 @@ func inClearText(s *config.Serve) bool {
 }
 
 // stop stops the schedules first, softly, and then what shows them.
-func (s *service) stop(scheduler *schedule.Scheduler, grace time.Duration) error {
+func (s *service) stop(grace time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	err := errors.Join(scheduler.Stop(ctx), s.events.stop(ctx))
+	err := errors.Join(s.scheduler.Stop(ctx), s.events.stop(ctx), s.lifetime.end(ctx))
 	closing, cancelClosing := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancelClosing()
-	return errors.Join(err, s.server.Stop(closing))
+	err = errors.Join(err, s.server.Stop(closing))
+	s.stopNotifier()
+	return errors.Join(err, s.destination.Close())
 }
 
 func (s *service) newScheduler() (*schedule.Scheduler, error) {
-	store, err := schedule.OpenFileStore(s.cfg.Serve.StateFile)
-	if err != nil {
-		return nil, err
-	}
 	var entries []schedule.Entry
 	for i := range s.cfg.Schedules {
 		planned := &s.cfg.Schedules[i]
@@ -137,37 +176,36 @@ func (s *service) newScheduler() (*schedule.Scheduler, error) {
 			Run: func(ctx context.Context) error { return s.run(ctx, planned) },
 		})
 	}
-	scheduler, err := schedule.New(schedule.Options{Entries: entries, Store: store, Log: s.log})
+	scheduler, err := schedule.New(schedule.Options{Entries: entries, Store: s.store, Log: s.log})
 	if err != nil {
 		return nil, configError(err)
 	}
 	return scheduler, nil
 }
 
-// listen starts the HTTP side, with a connection of its own to the destination.
-func (s *service) listen(ctx context.Context, scheduler *schedule.Scheduler) error {
+// newServer makes the HTTP side, with a connection of its own to the destination.
+func (s *service) newServer(ctx context.Context) error {
 	token, password, err := s.secrets(ctx)
 	if err != nil {
 		return configError(err)
 	}
-	destination, err := openDestination(ctx, s.cfg, 0)
-	if err != nil {
+	if s.destination, err = openDestination(ctx, s.cfg, 0); err != nil {
 		return err
 	}
 	feeds := pageFeeds(s.cfg.Projects)
 	options := serve.Options{
 		Address: s.cfg.Serve.Listen, Token: token, BasicUser: s.cfg.Serve.User, BasicPassword: password, Renew: s.secrets, CertFile: s.cfg.Serve.CertFile, KeyFile: s.cfg.Serve.KeyFile,
-		Destination: destination, Feeds: feeds, Lookback: s.cfg.Sync.Lookback.Daily, StaleAfter: s.cfg.Serve.StaleAfter,
-		Next: func() []serve.Scheduled { return s.next(scheduler) }, Metrics: s.metrics, SecondRunAfter: secondRunAfter(s.cfg), Watched: s.watched, Log: s.log, Version: version(),
-		Charts: serve.DailyCharts(destination, feeds),
+		Destination: s.destination, Feeds: feeds, Lookback: s.cfg.Sync.Lookback.Daily, StaleAfter: s.cfg.Serve.StaleAfter,
+		Next: func() []serve.Scheduled { return s.next(s.scheduler) }, Metrics: s.metrics, SecondRunAfter: secondRunAfter(s.cfg), Watched: s.watched, Log: s.log, Version: version(),
+		Charts: serve.DailyCharts(s.destination, feeds),
 	}
-	if err = s.takeEvents(ctx, destination, &options); err == nil {
+	if err = s.takeEvents(ctx, s.destination, &options); err == nil {
 		s.server, err = serve.New(options)
 	}
 	if err != nil {
-		return configError(errors.Join(err, destination.Close()))
+		return configError(errors.Join(err, s.destination.Close()))
 	}
-	return s.server.Start(context.WithoutCancel(ctx))
+	return nil
 }
 
 // next lists the runs to come, soonest first.

@@ -19,9 +19,9 @@ import (
 // run does the work of a schedule, and tells of it: the metrics, who is to be
 // told, and the log, which has each reason once.
 func (s *service) run(ctx context.Context, planned *config.Schedule) error {
-	s.running.Lock()
-	defer s.running.Unlock()
-	defer s.server.Refresh()
+	s.lifetime.running.Lock()
+	defer s.lifetime.running.Unlock()
+	defer func() { s.latest().server.Refresh() }()
 	began, progress := time.Now(), &pipeline.Progress{}
 	ended := s.metrics.Follow(progress)
 	report, err := s.guarded(planned.Name, func() (*pipeline.Report, error) { return s.work(ctx, planned, progress) })
@@ -30,7 +30,7 @@ func (s *service) run(ctx context.Context, planned *config.Schedule) error {
 		seen = pipeline.Failed(planned.Kind, began, err)
 	}
 	ended(seen)
-	s.tell(ctx, planned, report, err)
+	s.latest().tell(ctx, planned, report, err)
 	s.logEnd(ctx, planned, seen, err)
 	if report != nil && err == nil {
 		err = outcome(ctx, report, nil, s.cfg.Sync.FailOnDrift)

@@ -42,7 +42,7 @@ func TestAPanicInARunIsToldAndStopsNothing(t *testing.T) {
 	}
 	var text bytes.Buffer
 	s := &service{
-		log: slog.New(slog.NewTextHandler(&text, nil)), metrics: serve.NewMetrics(),
+		log: slog.New(slog.NewTextHandler(&text, nil)), metrics: serve.NewMetrics(), lifetime: newLifetime(),
 		cfg: &config.Config{Projects: []config.Project{{
 			ID: "acme-team-4", StoredID: "acme-team-4", AccountID: "acme-uk", BaseURL: newServer(t, http.StatusOK), APIVersion: "v3",
 			APIKey: config.Literal("made-up-key"), Environments: []string{"live"}, TimeZone: "UTC", Start: time.Now().Add(-time.Hour),

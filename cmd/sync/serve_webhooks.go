@@ -119,9 +119,9 @@ func (s *service) webhookSecrets(ctx context.Context) ([]string, error) {
 
 // syncEvents reads what events are about, and tells by which run.
 func (s *service) syncEvents(ctx context.Context, want webhook.Wanted) (runID string, err error) {
-	s.running.Lock()
-	defer s.running.Unlock()
-	defer s.server.Refresh()
+	s.lifetime.running.Lock()
+	defer s.lifetime.running.Unlock()
+	defer func() { s.latest().server.Refresh() }()
 	if ctx.Err() != nil {
 		return "", ctx.Err() // told to stop while another run went
 	}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"convsync/internal/notify"
+	"convsync/internal/pipeline"
+	"convsync/internal/schedule"
+)
+
+// lifetime is what the services of one process share: a reload replaces the
+// service while runs of the one before may go on.
+type lifetime struct {
+	running  sync.Mutex // one run at a time: they share the destination's lock
+	draining sync.WaitGroup
+	hard     context.Context // ends runs of services that were replaced
+	cancel   context.CancelFunc
+}
+
+func newLifetime() *lifetime {
+	l := &lifetime{}
+	l.hard, l.cancel = context.WithCancel(context.Background())
+	return l
+}
+
+// end waits for the runs of services that were replaced. When ctx ends first,
+// they are stopped at their next commit.
+func (l *lifetime) end(ctx context.Context) error {
+	defer l.cancel()
+	done := make(chan struct{})
+	go func() { l.draining.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	l.cancel()
+	<-done
+	return fmt.Errorf("runs of an earlier configuration were stopped before their end: %w", context.Cause(ctx))
+}
+
+// latest is the service that is in use now.
+func (s *service) latest() *service {
+	for {
+		next := s.successor.Load()
+		if next == nil {
+			return s
+		}
+		s = next
+	}
+}
+
+// reload replaces the service by one with the configuration as it is now, and
+// returns the one that is in use. What is wrong with the configuration is
+// logged, and changes nothing. After an error nothing is in use: the old server
+// has stopped and the new one could not start.
+func (s *service) reload(ctx context.Context) (*service, error) {
+	next := &service{app: s.app, log: s.log, metrics: s.metrics, lifetime: s.lifetime}
+	if err := next.prepareReload(ctx, s); err != nil {
+		s.log.Error("reload: " + pipeline.FailureOf(err).Message + "; keeping the previous configuration")
+		return s, nil
+	}
+	s.retire(next)
+	if err := next.start(context.WithoutCancel(ctx), false); err != nil {
+		return next, fmt.Errorf("reload: %w", err)
+	}
+	s.log.Info("reloaded the configuration", "projects", len(next.cfg.Projects), "schedules", len(next.cfg.Schedules))
+	return next, nil
+}
+
+// prepareReload prepares a service, and checks what else could keep it from
+// starting once the one before has stopped.
+func (s *service) prepareReload(ctx context.Context, before *service) error {
+	if err := s.prepare(ctx, before); err != nil {
+		return err
+	}
+	err := s.checkNotifier()
+	if s.cfg.Serve.Listen != before.cfg.Serve.Listen {
+		err = errors.Join(err, checkListen(ctx, s.cfg.Serve.Listen))
+	}
+	if err != nil {
+		return errors.Join(err, s.events.stop(ctx), s.destination.Close())
+	}
+	return nil
+}
+
+// checkNotifier checks the options, without the state file: the notifier of the
+// service before writes it.
+func (s *service) checkNotifier() error {
+	if s.cfg.Notify.IsZero() {
+		return nil
+	}
+	o := notifyOptions(s.cfg)
+	o.StatePath = ""
+	n, err := notify.New(o)
+	if err != nil {
+		return configError(err)
+	}
+	n.Close(context.Background())
+	return nil
+}
+
+func checkListen(ctx context.Context, address string) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s: %w", address, err)
+	}
+	return listener.Close()
+}
+
+// retire stops the service for another one, except its run: that one goes on to
+// its end, in the background, and is reported by the other service.
+func (s *service) retire(next *service) {
+	stopping, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := s.server.Stop(stopping); err != nil {
+		s.log.Warn("the server of the previous configuration did not stop in time", "error", err.Error())
+	}
+	s.stopNotifier() // two would write one state file
+	if err := next.startNotifier(); err != nil {
+		s.log.Error("reload: notifications are off until the next reload: " + err.Error())
+	}
+	s.successor.Store(next)
+	s.lifetime.draining.Go(func() {
+		err := errors.Join(s.scheduler.Stop(s.lifetime.hard), s.events.stop(s.lifetime.hard), s.destination.Close())
+		if err != nil {
+			s.log.Warn("the previous configuration did not end cleanly", "error", err.Error())
+		}
+	})
+}
+
+// openStore opens the memory of the schedules; one file has one store.
+func (s *service) openStore(before *service) (err error) {
+	if before != nil && before.cfg.Serve.StateFile == s.cfg.Serve.StateFile {
+		s.store = before.store
+		return nil
+	}
+	s.store, err = schedule.OpenFileStore(s.cfg.Serve.StateFile)
+	return err
+}
