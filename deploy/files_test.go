@@ -133,7 +133,7 @@ func TestSystemdServe(t *testing.T) {
 	service := u["Service"]
 	for key, want := range map[string]string{
 		"Type": "exec", "DynamicUser": "yes", "NoNewPrivileges": "yes", "ProtectSystem": "strict",
-		"Restart": "on-failure", "RestartPreventExitStatus": "2", "SuccessExitStatus": "130",
+		"Restart": "on-failure", "RestartPreventExitStatus": "2", "SuccessExitStatus": "130", "ExecReload": "/bin/kill -HUP $MAINPID",
 		"ExecStart": "/usr/local/bin/convsync serve --config /etc/convsync/serve.yaml",
 	} {
 		if got := strings.Join(service[key], ","); got != want {
