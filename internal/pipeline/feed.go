@@ -52,13 +52,17 @@ type feedRun struct {
 // read. The error that it returns ends the run; what fails the feed alone goes to
 // the report.
 func (f *feedRun) account(ctx context.Context, err error) error {
-	missing := errors.Join(f.incomplete(), f.errHoles(), f.doubt())
+	doubt := f.doubt()
+	missing := errors.Join(f.incomplete(), f.errHoles(), doubt)
 	if err == nil && ctx.Err() == nil && f.readNothing() {
 		err = missing
 	}
 	if err == nil && missing != nil {
 		if len(f.failed) > 0 { // its reader has logged why, of each part
 			f.Log.Warn("project "+f.name()+" was not read completely: "+failedBecause(missing)+"; the next run reads the rest", "parts", len(f.failed))
+		}
+		if doubt != nil {
+			f.Log.Warn("project " + f.name() + " needs confirmation: " + doubt.Error())
 		}
 		f.report.feedIncomplete(f.describe(missing))
 		return nil
@@ -180,7 +184,7 @@ func (f *feedRun) open(ctx context.Context) (plan extract.Plan, err error) {
 		f.setClocks(now)
 		f.Rules.OpenSince = warehouse.TimestampOf(f.sure.Time().Add(-f.OpenAgeLimit))
 		plan = f.plan()
-		f.Progress.plan(plan)
+		f.planned(plan)
 		f.Log.Debug("planned", "spans", len(plan.Spans), "worklist", len(plan.Worklist))
 		st = f.newStretch(newest(plan.Spans).Intersect(ask))
 		return f.emitter(st)
@@ -261,6 +265,7 @@ func (f *feedRun) emitter(st *stretch) extract.Emit {
 		}
 		st.emitted.Add(int64(c.Len()))
 		f.Progress.conversations.Add(int64(c.Len()))
+		f.note(func(o *outlook) { o.pending += int64(c.Len()) })
 		return f.stages.put(ctx, st, c)
 	}
 }
@@ -321,6 +326,13 @@ func (f *feedRun) commit(ctx context.Context, st *stretch) error {
 	f.wereRead = append(f.wereRead, st.whole...)
 	f.sees(st, counts)
 	f.Progress.published.Add(int64(st.span.Seconds()))
+	f.note(func(o *outlook) {
+		o.published += int64(st.span.Seconds())
+		o.pending -= st.emitted.Load()
+		if !st.span.Empty() {
+			o.loaded += st.emitted.Load()
+		}
+	})
 	f.Log.Debug("published", "stretch", st.span.String(), "inserted", counts.Inserted, "updated", counts.Updated, "unchanged", counts.Unchanged)
 	return nil
 }
@@ -333,6 +345,7 @@ func (f *feedRun) publishGuarded(ctx context.Context, st *stretch) (err error) {
 // abandon forgets a stretch that was not read whole.
 func (f *feedRun) abandon(ctx context.Context, st *stretch) {
 	st.pending.Wait()
+	f.note(func(o *outlook) { o.pending -= st.emitted.Load() })
 	f.commits.Lock()
 	defer f.commits.Unlock()
 	counts, err := f.writer.Abandon(context.WithoutCancel(ctx), st.id)

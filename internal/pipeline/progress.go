@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +14,9 @@ import (
 // is a run that has not begun.
 type Progress struct {
 	conversations, planned, published atomic.Int64
+
+	mu       sync.Mutex
+	outlooks map[*feedRun]*outlook
 
 	run    atomic.Pointer[accounted]
 	stages atomic.Pointer[stages]
@@ -32,12 +36,6 @@ func (p *Progress) Conversations() int64 { return p.conversations.Load() }
 // much there is in all, in seconds over all feeds planned so far.
 func (p *Progress) Seconds() (published, planned int64) {
 	return p.published.Load(), p.planned.Load()
-}
-
-func (p *Progress) plan(plan extract.Plan) {
-	for _, s := range plan.Spans {
-		p.planned.Add(int64(s.Seconds()))
-	}
 }
 
 // SoFar is the report as it is now, without status, errors and projects; nil

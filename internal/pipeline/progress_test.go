@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
+	"sync/atomic"
 	"testing"
 
 	"convsync/internal/extract"
@@ -53,6 +55,32 @@ func TestProgressMovesWhileARunGoes(t *testing.T) {
 	}
 	if queues, bytes, _ := o.Progress.Queues(); queues != nil || bytes != 0 {
 		t.Errorf("at the end there are queues: %v, %d bytes", queues, bytes)
+	}
+}
+
+// TestProgress_Expected looks at the estimate with each request from the second
+// on, when the first page is read.
+func TestProgress_Expected(t *testing.T) {
+	t.Parallel()
+	source, progress := simulated(t, at(end), simulate.Deviations{}), &Progress{}
+	var requests atomic.Int64
+	o := options(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n, expected := requests.Add(1), progress.Expected(); n == 1 && expected != 0 ||
+			n > 1 && (expected < conversations/2 || expected > conversations*2) {
+			t.Errorf("before request %d, about %d of %d conversations are expected", n, expected, conversations)
+		}
+		source.ServeHTTP(w, r)
+	}), newFake(), at(end))
+	o.Progress = progress
+	report, err := Run(t.Context(), o)
+	if err != nil || requests.Load() < 5 || !report.FirstLoad {
+		t.Fatalf("%v, %d requests, first load: %t", err, requests.Load(), report.FirstLoad)
+	}
+	if got := progress.Expected(); got != progress.Conversations() {
+		t.Errorf("at the end %d of %d are expected", progress.Conversations(), got)
+	}
+	if report, err = Run(t.Context(), o); err != nil || report.FirstLoad {
+		t.Errorf("the second run is a first load: %v", err)
 	}
 }
 

@@ -223,6 +223,7 @@ func (r *run) do(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.report.FirstLoad = isFirstLoad(states)
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	r.stages = startStages(ctx, stop, r.writer, r.TransformWorkers, r.LoadWorkers)
@@ -239,6 +240,16 @@ func (r *run) do(ctx context.Context) error {
 	projects.Wait()
 	r.stages.close()
 	return errors.Join(context.Cause(ctx), r.describeFeeds(context.WithoutCancel(ctx)))
+}
+
+// isFirstLoad reports whether nothing was read of any feed before.
+func isFirstLoad(states map[load.Feed]load.FeedState) bool {
+	for f := range states {
+		if len(states[f].Coverage) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // mend mends the stored data.

@@ -82,6 +82,9 @@ func (f *feedRun) noteSeen(shown extract.Shown) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.seen = shown
+	if shown.Over > 0 {
+		f.note(func(o *outlook) { o.seen = shown })
+	}
 }
 
 func (f *feedRun) lastSeen() extract.Shown {

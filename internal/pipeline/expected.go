@@ -1,0 +1,65 @@
+package pipeline
+
+import "convsync/internal/extract"
+
+// outlook is what is known of how much a feed is to read.
+type outlook struct {
+	planned, published int64         // seconds
+	loaded             int64         // conversations of what is published
+	pending            int64         // conversations that were read of what is not
+	seen               extract.Shown // of the part that was read last
+}
+
+// left estimates how many conversations are still to be read, from those per
+// second so far; it is not known before the first page is read.
+func (o *outlook) left() (conversations float64, known bool) {
+	density := o.seen.Density
+	switch {
+	case o.planned == o.published:
+		return 0, true
+	case int64(o.seen.Over) < o.published:
+		density = float64(o.loaded) / float64(o.published)
+	case o.seen.Over == 0:
+		return 0, false
+	}
+	return max(0, density*float64(o.planned-o.published)-float64(o.pending)), true
+}
+
+// Expected estimates how many conversations the run reads in all, repetitions
+// included; 0: not known yet.
+func (p *Progress) Expected() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	expected, some := float64(p.Conversations()), false
+	for _, o := range p.outlooks {
+		left, known := o.left()
+		expected += left
+		some = some || known
+	}
+	if !some {
+		return 0
+	}
+	return int64(expected)
+}
+
+// note changes what is known of the feed.
+func (f *feedRun) note(change func(*outlook)) {
+	p := f.Progress
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.outlooks == nil {
+		p.outlooks = map[*feedRun]*outlook{}
+	}
+	if p.outlooks[f] == nil {
+		p.outlooks[f] = &outlook{}
+	}
+	change(p.outlooks[f])
+}
+
+// planned notes how much time the run is to read of the feed.
+func (f *feedRun) planned(plan extract.Plan) {
+	for _, s := range plan.Spans {
+		f.Progress.planned.Add(int64(s.Seconds()))
+		f.note(func(o *outlook) { o.planned += int64(s.Seconds()) })
+	}
+}
