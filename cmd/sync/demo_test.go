@@ -32,7 +32,7 @@ func TestTheDemoAnswersItsQuestionsTwice(t *testing.T) {
 func TestTheDemoDeviatesWhenAskedTo(t *testing.T) {
 	t.Parallel()
 	r := convsync(t, nil, "demo", "--path", filepath.Join(t.TempDir(), "lake"), "--conversations", "300", "--deviations", "--log-level", "error")
-	r.want(t, exitPartial, "What landed", "drift: ", "rejected")
+	r.want(t, exitPartial, "What landed", "unknown fields or forms", "rejected")
 }
 
 // TestTheDemoHasOpenConversationsAtAnyHour looks at the quietest one.

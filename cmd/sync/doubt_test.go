@@ -88,7 +88,7 @@ func TestClockWarning(t *testing.T) {
 	file := configure(t, server.URL, into(filepath.Join(t.TempDir(), "lake")))
 	const warning = "the clock of the source is 8h0m0s ahead of the clock of this machine"
 	convsync(t, nil, "check", "--config", file).want(t, exitOK, "note  clock        acme-team-4 (live): "+warning)
-	convsync(t, nil, "run", "--config", file).want(t, exitOK, "warning: "+warning)
+	convsync(t, nil, "run", "--config", file).want(t, exitOK, "look at: 1 warning in the log", warning)
 	convsync(t, nil, "status", "--config", file).want(t, exitOK, "warning of the last run: "+warning)
 	if at := *statusOf(t, file).Feeds[0].Watermark; at.After(time.Now()) {
 		t.Errorf("the watermark is %v", at)

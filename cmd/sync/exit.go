@@ -27,6 +27,8 @@ type exitError struct {
 	code  int
 	err   error
 	usage bool // the command's help says what is right
+
+	reported bool // the log and the summary, or JSON, have said it
 }
 
 func (e *exitError) Error() string { return e.err.Error() }
@@ -40,6 +42,12 @@ func usageError(err error) error { return &exitError{code: exitUsage, err: err, 
 
 // configError is for what is wrong in the configuration.
 func configError(err error) error { return codedError(exitUsage, err) }
+
+// isReported reports whether people have read the error already.
+func isReported(err error) bool {
+	coded, ok := err.(*exitError) //nolint:errorlint // joined with another error, it is not all there is to report
+	return ok && coded.reported
+}
 
 // isSecret tells whether an error is of a secret that cannot be had.
 func isSecret(err error) bool {

@@ -2,10 +2,9 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"time"
-
-	"github.com/schollz/progressbar/v3"
 
 	"convsync/internal/pipeline"
 )
@@ -14,56 +13,141 @@ import (
 const progressInterval = 200 * time.Millisecond
 
 // showProgress draws how far a run is, on a terminal; elsewhere nothing. stop
-// wipes the line away.
+// erases the line.
 func (a *app) showProgress(progress *pipeline.Progress) (stop func()) {
-	if !isTerminal(a.terminal) {
+	if a.screen == nil || a.quiet {
 		return func() {}
 	}
-	bar := progressbar.NewOptions64(-1,
-		progressbar.OptionSetWriter(a.terminal),
-		progressbar.OptionSetElapsedTime(true),
-		progressbar.OptionSetPredictTime(true),
-		progressbar.OptionSetWidth(24),
-		progressbar.OptionClearOnFinish(),
-		progressbar.OptionThrottle(progressInterval),
-	)
 	done := make(chan struct{})
 	var drawing sync.WaitGroup
 	drawing.Go(func() {
 		tick := time.NewTicker(progressInterval)
 		defer tick.Stop()
+		shown := progressBar{}
 		for started := time.Now(); ; {
 			select {
 			case <-done:
 				return
 			case <-tick.C:
-				drawProgress(bar, progress, time.Since(started))
+				a.screen.draw(shown.line(a.screen.width(), howFarIs(progress, time.Since(started))))
 			}
 		}
 	})
 	return func() {
 		close(done)
 		drawing.Wait()
-		_ = bar.Finish()
+		a.screen.draw("")
 	}
 }
 
-// drawProgress shows conversations, their rate, the share of the time to read
-// that is published, and with it the time left.
-func drawProgress(bar *progressbar.ProgressBar, progress *pipeline.Progress, elapsed time.Duration) {
-	read := progress.Conversations()
-	published, planned := progress.Seconds()
-	bar.Describe(fmt.Sprintf("%d conversations, %.0f/s, %s covered", read, float64(read)/elapsed.Seconds(),
-		ofTime(published, planned)))
-	if planned > 0 {
-		if bar.GetMax64() != planned {
-			bar.ChangeMax64(planned)
-		}
-		_ = bar.Set64(min(published, planned-1)) // the end is the run's to say
-	}
+// howFar is how far a run is.
+type howFar struct {
+	read, expected     int64 // conversations; expected 0: not known yet
+	published, planned int64 // seconds of history
+	elapsed            time.Duration
 }
 
-// ofTime says how much of a stretch of time is done, in a unit that suits it.
+func howFarIs(p *pipeline.Progress, elapsed time.Duration) howFar {
+	h := howFar{read: p.Conversations(), expected: p.Expected(), elapsed: elapsed}
+	h.published, h.planned = p.Seconds()
+	return h
+}
+
+// share is the part of the work that is done; 0: not known.
+func (h *howFar) share() float64 {
+	switch {
+	case h.read > 0 && h.expected > 0:
+		return float64(h.read) / float64(h.expected)
+	case h.planned > 0:
+		return float64(h.published) / float64(h.planned)
+	}
+	return 0
+}
+
+// progressBar is a line of progress that does not go back when an estimate does.
+type progressBar struct{ share float64 }
+
+const almost = 0.99 // the end is reported by the summary
+
+// barFor is how long a bar is, by the columns of the terminal: it must not
+// change with the numbers next to it.
+func barFor(width int) int {
+	switch {
+	case width < 50:
+		return 0
+	case width < 80:
+		return 12
+	case width < 110:
+		return 20
+	}
+	return 30
+}
+
+// line fits a width. It leaves the last column free: some terminals wrap there.
+func (b *progressBar) line(width int, h howFar) string {
+	b.share = max(b.share, min(h.share(), almost))
+	bar, room := "", width-1
+	if size := barFor(width); size > 0 {
+		done := int(b.share * float64(size-2))
+		bar = "[" + strings.Repeat("#", done) + strings.Repeat(".", size-2-done) + "] "
+	}
+	facts := b.facts(h)
+	for len(facts) > 1 && len(bar+strings.Join(facts, ", ")) > room {
+		facts = facts[:len(facts)-1]
+	}
+	line := bar + strings.Join(facts, ", ")
+	return line[:max(0, min(len(line), room))]
+}
+
+// facts are what the line says, the most important first.
+func (b *progressBar) facts(h howFar) []string {
+	left := "estimating the time left"
+	switch {
+	case h.read+h.published == 0:
+		left = "waiting for the source"
+	case b.share >= almost:
+		left = "storing the rest"
+	case b.share > 0 && h.elapsed > 0:
+		left = timeLeft(time.Duration(float64(h.elapsed) * (1 - b.share) / b.share))
+	}
+	facts := []string{fmt.Sprintf("%2d %%", int(100*b.share)), left, counted(h.read, "conversation")}
+	if rate := float64(h.read) / h.elapsed.Seconds(); rate >= 10 {
+		facts = append(facts, fmt.Sprintf("%.0f/s", rate))
+	} else if rate > 0 {
+		facts = append(facts, fmt.Sprintf("%.1f/s", rate))
+	}
+	if h.expected > 0 {
+		facts = append(facts, fmt.Sprintf("about %d in all", roughly(h.expected)))
+	}
+	if h.planned > 0 {
+		facts = append(facts, ofTime(h.published, h.planned)+" stored")
+	}
+	return facts
+}
+
+// timeLeft is a time as exact as an estimate is.
+func timeLeft(d time.Duration) string {
+	switch {
+	case d < 90*time.Second:
+		return fmt.Sprintf("%d s left", int(d.Seconds())+1)
+	case d < 90*time.Minute:
+		return fmt.Sprintf("%d min left", int(d.Round(time.Minute).Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h %d min left", int(d.Hours()), int(d.Minutes())%60)
+	}
+	return fmt.Sprintf("%d days left", int(d.Hours()/24))
+}
+
+// roughly is a number with two digits that count.
+func roughly(n int64) int64 {
+	unit := int64(1)
+	for n/unit >= 100 {
+		unit *= 10
+	}
+	return (n + unit/2) / unit * unit
+}
+
+// ofTime is how much of a time range is done, in a unit that suits it.
 func ofTime(done, all int64) string {
 	for _, unit := range []struct {
 		name    string

@@ -48,7 +48,7 @@ func TestRefusedByPostgres(t *testing.T) {
 	convsync(t, nil, "replay", "--config", config).want(t, exitOK, "0 new")
 
 	pgtest.Exec(t, database, "ALTER TABLE polyai.conversations DROP CONSTRAINT no_tenth")
-	convsync(t, nil, "replay", "--config", config).want(t, exitOK, fmt.Sprintf("%d new", rejects))
+	convsync(t, nil, "replay", "--config", config).want(t, exitOK, fmt.Sprintf("%d conversations read, all new", rejects))
 	if n, rejects, _ := stored(); n != conversations || rejects != 0 {
 		t.Errorf("%d conversations and %d rejects are stored after the replay", n, rejects)
 	}

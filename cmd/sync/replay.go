@@ -39,7 +39,7 @@ func runReplay(ctx context.Context, app *app, opts replayOptions) error {
 	}
 	defer run.Destination.Close() //nolint:errcheck // nothing is written any more
 	report, err := pipeline.Replay(ctx, *run)
-	if err := printReport(app.stdout, opts.output, report); err != nil {
+	if err := app.printReport(opts.output, report); err != nil {
 		return err
 	}
 	return outcome(ctx, report, err, false)

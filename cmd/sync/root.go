@@ -21,7 +21,9 @@ import (
 type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer // with control characters escaped
-	terminal       io.Writer // stderr as it is, for the bar of progress
+	terminal       io.Writer // stderr as it is
+	screen         *screen   // that stderr writes to; nil: it is no terminal
+	quiet          bool      // no progress, and no summary of what succeeded
 	lookupEnv      func(name string) (string, bool)
 	log            *slog.Logger
 
@@ -34,13 +36,16 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 		stdin: stdin, stdout: &escapingWriter{to: stdout}, stderr: &escapingWriter{to: stderr},
 		terminal: stderr, lookupEnv: lookupEnv,
 	}
+	if app.screen = newScreen(stderr, lookupEnv); app.screen != nil {
+		app.stderr = &escapingWriter{to: app.screen}
+	}
 	root := newRootCommand(app)
 	root.SetArgs(args)
 	ctx, stop := untilHangup(ctx, root, args)
 	defer stop()
 	cmd, err := root.ExecuteContextC(ctx)
 	code := exitCode(ctx, err)
-	if err != nil {
+	if err != nil && !isReported(err) {
 		explain(app.stderr, cmd, err)
 	}
 	return code

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +29,7 @@ type runOptions struct {
 	whenLocked string
 
 	metricsFile string
+	quiet       bool
 }
 
 func newRunCommand(app *app) *cobra.Command {
@@ -44,7 +44,14 @@ func newRunCommand(app *app) *cobra.Command {
 			"  convsync run --from 2026-06-01 --to 2026-06-08\n" +
 			"  convsync run --metrics-file /var/lib/node_exporter/textfile/convsync.prom",
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runRun(cmd.Context(), app, opts) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if opts.quiet {
+				if err := app.beQuiet(cmd.Flags().Changed("log-level")); err != nil {
+					return err
+				}
+			}
+			return runRun(cmd.Context(), app, opts)
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&opts.from, "from", "", "read again from here: a date (midnight UTC) or an RFC 3339 time")
@@ -52,6 +59,7 @@ func newRunCommand(app *app) *cobra.Command {
 	flags.StringSliceVar(&opts.projects, "project", nil, "only this project, by the id that is stored; may be repeated")
 	flags.BoolVar(&opts.dryRun, "dry-run", false, "say what would be read, and write nothing")
 	flags.StringVar(&opts.output, "output", "text", "text or json")
+	flags.BoolVar(&opts.quiet, "quiet", false, "print nothing when the run succeeds: no progress, no summary, and only errors are logged unless --log-level is set; JSON is printed all the same")
 	flags.StringVar(&opts.whenLocked, "when-locked", "fail", "when another run still writes after 10s: fail (exit 4), skip (exit 0) or wait (as long as it takes)")
 	flags.StringVar(&opts.metricsFile, "metrics-file", "", "write what the run did here, also when it failed, for the textfile collector of Prometheus' node exporter")
 	return cmd
@@ -111,7 +119,9 @@ func runOnce(ctx context.Context, app *app, opts runOptions) (report *pipeline.R
 	var locked *load.LockedError
 	switch {
 	case errors.As(err, &locked) && opts.whenLocked == "skip":
-		fmt.Fprintln(app.stderr, "skipped: "+locked.Held())
+		if !app.quiet {
+			fmt.Fprintln(app.stderr, "skipped: "+locked.Held())
+		}
 		return nil, true, nil
 	case locked != nil && opts.whenLocked == "fail":
 		err = fmt.Errorf("%w, or start with --when-locked wait", err) // no other command has that flag
@@ -119,7 +129,7 @@ func runOnce(ctx context.Context, app *app, opts runOptions) (report *pipeline.R
 	if report == nil {
 		return nil, false, err
 	}
-	if err := printReport(app.stdout, opts.output, report); err != nil {
+	if err := app.printReport(opts.output, report); err != nil {
 		return report, false, err
 	}
 	return report, false, outcome(ctx, report, err, cfg.Sync.FailOnDrift)
@@ -215,13 +225,24 @@ func outcome(ctx context.Context, report *pipeline.Report, err error, failOnDrif
 	case isLocked(err):
 		return codedError(exitLocked, err)
 	case report.Status == warehouse.RunFailed:
-		return codedError(exitFailed, report.Incomplete())
+		return incompleteError(exitFailed, report)
 	case report.Status == warehouse.RunPartial:
-		return codedError(exitPartial, report.Incomplete())
+		return incompleteError(exitPartial, report)
 	case failOnDrift && report.Drift > 0:
 		return codedError(exitPartial, fmt.Errorf("fields or forms that are not known were seen %d times: they stand in the table schema_drift (sync.fail_on_drift)", report.Drift))
 	}
 	return nil
+}
+
+// incompleteError is why a run is not complete. What failed of single projects
+// was logged by the run when it did.
+func incompleteError(code int, r *pipeline.Report) error {
+	err := &exitError{code: code, err: r.Incomplete(), reported: len(r.Errors) > 0}
+	for _, failed := range r.Errors {
+		var feed *pipeline.FeedError
+		err.reported = err.reported && errors.As(failed, &feed)
+	}
+	return err
 }
 
 // parseStretch reads --from and --to; an empty span means that none was given.
@@ -292,39 +313,4 @@ func counted(n int64, thing string) string {
 		thing += "s"
 	}
 	return fmt.Sprintf("%d %s", n, thing)
-}
-
-func printReport(w io.Writer, output string, r *pipeline.Report) error {
-	if output == "json" {
-		return json.NewEncoder(w).Encode(newRunOutput(r))
-	}
-	printSummary(w, r, "; `convsync status` lists them")
-	return nil
-}
-
-// printSummary shows people what a run did; listed is where its drift stands.
-func printSummary(w io.Writer, r *pipeline.Report, listed string) {
-	c := r.Conversations
-	fmt.Fprintf(w, "%s in %s: %s read, %d new, %d changed, %d unchanged", r.Status,
-		r.FinishedAt.Sub(r.StartedAt).Round(100*time.Millisecond), counted(c.Read, "conversation"), c.Inserted, c.Updated, c.Unchanged)
-	if r.Missing > 0 {
-		fmt.Fprintf(w, ", %d no longer listed", r.Missing)
-	}
-	if c.Rejected > 0 {
-		fmt.Fprintf(w, ", %d rejected", c.Rejected)
-	}
-	fmt.Fprintf(w, "; %s, %d of them again\n", counted(r.Requests, "request"), r.Retries)
-	for _, p := range r.Projects {
-		watermark := "nothing yet"
-		if p.Watermark != nil {
-			watermark = p.Watermark.Format(time.RFC3339)
-		}
-		fmt.Fprintf(w, "  %s (%s): read whole until %s, %d open\n", p.ProjectID, p.Environment, watermark, p.Open)
-	}
-	for _, warning := range r.Warnings {
-		fmt.Fprintf(w, "  warning: %s\n", warning)
-	}
-	if r.Drift > 0 {
-		fmt.Fprintf(w, "  drift: %s of fields or forms that are not known%s\n", counted(r.Drift, "sighting"), listed)
-	}
 }

@@ -90,9 +90,7 @@ func repair(ctx context.Context, app *app, opts verifyOptions, run *pipeline.Opt
 	run.Repairs, run.Mend = verify.Repairs(first.results, first.faults, span)
 	if len(run.Repairs)+len(run.Mend) > 0 {
 		report, err := pipeline.Run(ctx, *run)
-		if err := printReport(app.stderr, "text", report); err != nil {
-			return err
-		}
+		printSummary(app.stderr, report, statusLists)
 		failed = outcome(ctx, report, err, false)
 		if err != nil {
 			return printFailure(ctx, app.stdout, opts.output, failed)
