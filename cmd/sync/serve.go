@@ -155,6 +155,8 @@ func inClearText(s *config.Serve) bool {
 func (s *service) stop(grace time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
+	// A run may wait for one of a service that was replaced: both end at once.
+	defer context.AfterFunc(ctx, s.lifetime.cancel)()
 	err := errors.Join(s.scheduler.Stop(ctx), s.events.stop(ctx), s.lifetime.end(ctx))
 	closing, cancelClosing := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancelClosing()

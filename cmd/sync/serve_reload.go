@@ -116,12 +116,12 @@ func checkListen(ctx context.Context, address string) error {
 // retire stops the service for another one, except its run: that one goes on to
 // its end, in the background, and is reported by the other service.
 func (s *service) retire(next *service) {
+	s.stopNotifier() // two would write one state file; the server goes on meanwhile
 	stopping, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if err := s.server.Stop(stopping); err != nil {
 		s.log.Warn("the server of the previous configuration did not stop in time", "error", err.Error())
 	}
-	s.stopNotifier() // two would write one state file
 	if err := next.startNotifier(); err != nil {
 		s.log.Error("reload: notifications are off until the next reload: " + err.Error())
 	}

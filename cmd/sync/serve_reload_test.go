@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,7 +14,11 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
+	"convsync/internal/load/parquet"
+	"convsync/internal/schedule"
+	"convsync/internal/serve"
 	"convsync/internal/simulate"
 )
 
@@ -146,4 +152,42 @@ func TestServeReload_WhileARunGoes(t *testing.T) {
 	eventually(t, url+"/metrics", `convsync_runs_total{kind="incremental",status="succeeded"} 1`)
 	eventually(t, url+"/", "acme-team-4")
 	p.stop()
+}
+
+// TestServeReload_Grace stops a service whose run waits for the run of the
+// service before it.
+func TestServeReload_Grace(t *testing.T) {
+	t.Parallel()
+	lake, err := parquet.Open(parquet.Options{Path: filepath.Join(t.TempDir(), "lake")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &service{log: slog.New(slog.DiscardHandler), lifetime: newLifetime(), destination: lake}
+	if s.server, err = serve.New(serve.Options{Destination: lake}); err != nil {
+		t.Fatal(err)
+	}
+	l, holds, waits := s.lifetime, make(chan struct{}), make(chan struct{})
+	l.draining.Go(func() { // the run of the service before
+		l.running.Lock()
+		defer l.running.Unlock()
+		close(holds)
+		<-l.hard.Done()
+	})
+	s.scheduler, err = schedule.New(schedule.Options{Entries: []schedule.Entry{{Name: "nightly", Cron: "0 2 29 2 *", Run: func(context.Context) error {
+		close(waits)
+		l.running.Lock()
+		defer l.running.Unlock()
+		return nil
+	}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-holds
+	if err := errors.Join(s.scheduler.Start(t.Context()), s.scheduler.RunNow("nightly")); err != nil {
+		t.Fatal(err)
+	}
+	<-waits
+	if err := s.stop(time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("it stops with %v", err)
+	}
 }

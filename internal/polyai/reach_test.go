@@ -58,7 +58,11 @@ func TestReach(t *testing.T) {
 			if IsUnreachable(err) != c.unreachable || IsTemporary(err) != c.temporary {
 				t.Errorf("unreachable: %t, temporary: %t", !c.unreachable, IsTemporary(err))
 			}
-			if hint := err.(*TransportError).Hint; !strings.Contains(hint, c.hint) || c.hint == "" && hint != "" {
+			var transport *TransportError
+			if !errors.As(err, &transport) {
+				t.Fatal(err)
+			}
+			if hint := transport.Hint; !strings.Contains(hint, c.hint) || c.hint == "" && hint != "" {
 				t.Errorf("hint %q, want %q", hint, c.hint)
 			}
 		})
