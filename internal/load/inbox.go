@@ -44,10 +44,6 @@ func (s *Settled) Apply(e *warehouse.WebhookEvent) bool {
 	return true
 }
 
-// KeepEvents is for how many days events are kept after they were received.
-// Those that wait are kept however old.
-const KeepEvents = 90
-
 // MergeAlert is what two tellings of one alert come to, in whichever order they
 // came: it is resolved when that was its last change. What only one of them
 // tells is kept; where both do, the one that happened later counts.

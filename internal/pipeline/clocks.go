@@ -11,6 +11,9 @@ import (
 // the run reads and covers, and what of the stored coverage cannot be.
 func (f *feedRun) setClocks(source time.Time) {
 	local := f.Clock()
+	if f.report != nil { // a plan has none
+		f.report.noteSource(source, local)
+	}
 	clocks := f.clocks(source, local)
 	f.now, f.sure = clocks.Later(), clocks.Earlier()
 	if difference := extract.ClockDifference(source, local); difference != "" {

@@ -73,6 +73,10 @@ func (c *clocked) listed() (n int) {
 
 func (c *clocked) checkWhole(report *Report, warned bool) {
 	c.t.Helper()
+	last := c.d.runs[len(c.d.runs)-1]
+	if got := last.SourceAt.V.Time(); !last.SourceAt.Valid || got != c.now.Add(c.source).Truncate(time.Second) {
+		c.t.Errorf("the run ended at %v by the clock of the source, want %v", got, c.now.Add(c.source))
+	}
 	if got, want := len(c.d.conversations), c.listed(); got != want {
 		c.t.Errorf("%d of %d conversations are stored", got, want)
 	}

@@ -62,6 +62,31 @@ type Report struct {
 	failed     int                    // feeds
 	incomplete int                    // feeds of which some part failed
 	succeeded  int                    // feeds
+	server     serverTime
+}
+
+// serverTime is what the clock of a source said first, and our clock then.
+type serverTime struct{ source, local time.Time }
+
+// noteSource records server time. Of several sources the one that is behind
+// counts.
+func (r *Report) noteSource(source, local time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.server.local.IsZero() || source.Sub(local) < r.server.source.Sub(r.server.local) {
+		r.server = serverTime{source, local}
+	}
+}
+
+// sourceAt is server time at the end of the run; NULL: no source answered.
+func (r *Report) sourceAt() warehouse.Null[warehouse.Timestamp] {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.server.local.IsZero() {
+		return warehouse.Null[warehouse.Timestamp]{}
+	}
+	took := max(0, r.FinishedAt.Sub(r.server.local)) // monotonic, where the clock is
+	return warehouse.Some(warehouse.TimestampOf(r.server.source.Add(took)))
 }
 
 // Traffic is what went over the wire in a run.
@@ -340,6 +365,7 @@ func (r *Report) row(o *Options) *warehouse.SyncRun {
 	if err := r.Incomplete(); err != nil {
 		row.Error = warehouse.Text(err.Error())
 	}
+	row.SourceAt = r.sourceAt()
 	row.Warnings = warehouse.Text(strings.Join(r.Warnings, "\n"))
 	if b := o.Backfill; !b.Empty() {
 		row.WindowFrom = warehouse.Some(warehouse.TimestampOf(b.From.Time()))

@@ -41,6 +41,8 @@ type SyncRun struct {
 	Read, Inserted, Updated       int64
 	Unchanged, Rejected, Drifting int64
 	Error, Warnings               Text
+	Epoch, LastChange             Null[int64] // a loader sets them
+	SourceAt                      Null[Timestamp]
 }
 
 // The values of sync_runs.status.
@@ -90,7 +92,7 @@ type Hole struct {
 type Reject struct {
 	ProjectID, Environment, RejectID string
 	ConversationID                   Text
-	StartedAt                        Null[Timestamp]
+	StartedAt, MissingSince          Null[Timestamp]
 	Reason                           string
 	Payload                          Text
 	FirstSeenAt, LastSeenAt          Timestamp

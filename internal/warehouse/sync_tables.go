@@ -15,7 +15,7 @@ var Projects = Table[Project]{
 
 // Changes is the feed of changes.
 var Changes = Table[Change]{
-	Name: "changes", Doc: "A feed to follow: what changed, in the order of commits, written in the same commit; kept 90 days.", Key: []string{"sequence"},
+	Name: "changes", Doc: "A feed to follow: what changed, in the order of commits, written in the same commit; kept for at least 90 days.", Key: []string{"sequence"},
 	Columns: []Column[Change]{
 		{Name: "sequence", Doc: "Position in the feed; grows in the order of commits.", Ref: func(r *Change) any { return &r.Sequence }},
 		{Name: "project_id", Doc: "The conversation's project.", Ref: func(r *Change) any { return &r.ProjectID }},
@@ -28,7 +28,7 @@ var Changes = Table[Change]{
 
 // SyncRuns is the log of runs.
 var SyncRuns = Table[SyncRun]{
-	Name: "sync_runs", Doc: "One row a run, written at its end; a killed run's by the next one.", Key: []string{"run_id"},
+	Name: "sync_runs", Doc: "One row a run, written at its end; a killed run's by the next one. Kept for 400 days: the last 10,000 runs each, of older ones the last of each day.", Key: []string{"run_id"},
 	Columns: []Column[SyncRun]{
 		{Name: "run_id", Doc: "The run.", Ref: func(r *SyncRun) any { return &r.RunID }},
 		{Name: "actor", Doc: "The operating-system user that ran it.", Ref: func(r *SyncRun) any { return &r.Actor }},
@@ -53,6 +53,9 @@ var SyncRuns = Table[SyncRun]{
 		{Name: "drift", Doc: "Sightings of fields or forms that are not known.", Ref: func(r *SyncRun) any { return &r.Drifting }},
 		{Name: "error", Doc: "What went wrong, for people.", Ref: func(r *SyncRun) any { return &r.Error }},
 		{Name: "warnings", Doc: "What a person should look at though nothing failed, one a line, such as clocks that differ.", Ref: func(r *SyncRun) any { return &r.Warnings }},
+		{Name: "epoch", Doc: "sync_locks.epoch of the run. It grows with each run, whatever the clock says; NULL for runs of older versions.", Ref: func(r *SyncRun) any { return &r.Epoch }},
+		{Name: "last_change", Doc: "changes.sequence of the last change when the run ended; NULL when there was none, or when the run was killed.", Ref: func(r *SyncRun) any { return &r.LastChange }},
+		{Name: "source_at", Doc: "Server time when the run ended; NULL when the source did not answer. Tables expire by this clock and that of finished_at together.", Ref: func(r *SyncRun) any { return &r.SourceAt }},
 	},
 }
 
@@ -132,7 +135,7 @@ var SyncHoles = Table[Hole]{
 
 // Rejects is what could not be read.
 var Rejects = Table[Reject]{
-	Name: "rejects", Doc: "Conversations that could not be read at all, or that the destination refused, kept whole.", Key: []string{"project_id", "environment", "reject_id"},
+	Name: "rejects", Doc: "Conversations that could not be read at all, or that the destination refused, kept whole for 400 days after they were last answered.", Key: []string{"project_id", "environment", "reject_id"},
 	Columns: []Column[Reject]{
 		{Name: "project_id", Doc: "The project.", Ref: func(r *Reject) any { return &r.ProjectID }},
 		{Name: "environment", Doc: "The environment.", Ref: func(r *Reject) any { return &r.Environment }},
@@ -144,6 +147,7 @@ var Rejects = Table[Reject]{
 		{Name: "first_seen_at", Doc: "When it was first answered.", Ref: func(r *Reject) any { return &r.FirstSeenAt }},
 		{Name: "last_seen_at", Doc: "When it was last answered.", Ref: func(r *Reject) any { return &r.LastSeenAt }},
 		{Name: "run_id", Doc: "The run that first saw it.", Ref: func(r *Reject) any { return &r.RunID }},
+		{Name: "missing_since", Doc: "When a complete read of its time range no longer listed it; NULL: it is listed, as far as is known. convsync replay does not load it while it is missing.", Ref: func(r *Reject) any { return &r.MissingSince }},
 	},
 }
 

@@ -23,7 +23,7 @@ func crashEvents() (done, waited, taken warehouse.WebhookEvent, settled load.Set
 
 // crashAlerts is what two of them tell of one alert.
 func crashAlerts() (first, second warehouse.ActiveAlert) {
-	return Alert("al-1", 1000, 0), Alert("al-1", 0, 2000)
+	return Alert("al-1", lately, 0), Alert("al-1", 0, lately+1000)
 }
 
 // takeBase takes in what is there before the writer that crashes.

@@ -73,7 +73,7 @@ var inboxChecks = []check{
 		noon := warehouse.TimestampOf(Noon)
 		first, second := Alert("al-1", noon, 0), Alert("al-1", 0, noon+60e6)
 		late, early := Alert("al-2", 0, noon+60e6), Alert("al-2", noon, 0)
-		again, bare := Alert("al-1", noon+120e6, 0), warehouse.ActiveAlert{AlertID: "al-3", Status: warehouse.AlertTriggered, UpdatedAt: 1, EventID: "x"}
+		again, bare := Alert("al-1", noon+120e6, 0), warehouse.ActiveAlert{AlertID: "al-3", Status: warehouse.AlertTriggered, UpdatedAt: noon, EventID: "x"}
 		for i, a := range []warehouse.ActiveAlert{first, late, second, bare} {
 			e := Event(fmt.Sprint("e-", i))
 			take(t, box, true, &e, &a)
@@ -116,7 +116,7 @@ var inboxChecks = []check{
 			})
 			for _, box := range []load.Inbox{first, second} {
 				coming.Go(func() {
-					a := Alert(fmt.Sprint("al-", i%5), warehouse.Timestamp(1000+i), 0)
+					a := Alert(fmt.Sprint("al-", i%5), warehouse.TimestampOf(Noon)+warehouse.Timestamp(i), 0)
 					ok, err := box.TakeIn(t.Context(), &all[i], &a)
 					if err != nil {
 						t.Errorf("TakeIn: %v", err)
@@ -143,7 +143,7 @@ var inboxChecks = []check{
 		b.end()
 		events(t, s, all...)
 		got, err := first.Alerts(t.Context())
-		if err != nil || len(got) != 5 || got[4].TriggeredAt.V != 1000+n-1 {
+		if err != nil || len(got) != 5 || got[4].TriggeredAt.V != warehouse.TimestampOf(Noon)+n-1 {
 			t.Errorf("%d alerts, %v: %+v", len(got), err, got)
 		}
 	}},
@@ -187,7 +187,7 @@ var inboxChecks = []check{
 
 // lately is when made-up events were received: of this month, since old ones go.
 // A child of [Crash] is told it: a month may end meanwhile.
-var lately = warehouse.TimestampOf(time.Now().Truncate(30 * 24 * time.Hour))
+var lately = warehouse.TimestampOf(Noon.AddDate(0, 1, 0))
 
 // Event is a made-up event that waits.
 func Event(id string, change ...func(*warehouse.WebhookEvent)) warehouse.WebhookEvent {

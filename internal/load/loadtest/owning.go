@@ -144,7 +144,10 @@ var owningChecks = []check{
 			if runs[i].Error == "" {
 				t.Errorf("it is not said what became of %s", runs[i].RunID)
 			}
-			runs[i].Error = ""
+			if epoch := runs[i].Epoch; !epoch.Valid || i > 0 && epoch.V <= runs[i-1].Epoch.V {
+				t.Errorf("%s has the epoch %+v, which is not after the one before", runs[i].RunID, epoch)
+			}
+			runs[i].Error, runs[i].Epoch = "", warehouse.Null[int64]{}
 		}
 		sameSet(t, "runs", runs, []warehouse.SyncRun{
 			{RunID: "run-0001", Actor: "ada", Host: "host.example.com", Version: "1.2.3-example", Kind: "backfill", Status: warehouse.RunKilled, StartedAt: whole.Started},

@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
@@ -69,13 +68,4 @@ func (r *reference) Alerts(context.Context) ([]warehouse.ActiveAlert, error) {
 	alerts := r.Dump(nil).Alerts
 	slices.SortFunc(alerts, func(a, b warehouse.ActiveAlert) int { return strings.Compare(a.AlertID, b.AlertID) })
 	return alerts, nil
-}
-
-// expireEvents lets old events go.
-func (r *reference) expireEvents() {
-	since := warehouse.TimestampOf(time.Now().AddDate(0, 0, -load.KeepEvents))
-	r.data.Events = slices.DeleteFunc(slices.Clone(r.data.Events), func(e warehouse.WebhookEvent) bool {
-		waits := e.State == warehouse.EventWaiting && r.fault != losesWaiting
-		return e.ReceivedAt < since && !waits && r.fault != keepsEvents
-	})
 }

@@ -21,6 +21,7 @@ type reference struct {
 	writer   *referenceWriter
 	unended  *load.Owner // of the run that has not finished
 	sequence int64
+	epochs   int64
 
 	remembered []load.Day // by a fault
 	faults     []load.Fault
@@ -102,17 +103,21 @@ func (r *reference) begin(owner load.Owner) (w, other *referenceWriter) {
 		return nil, r.writer
 	}
 	if o := r.unended; o != nil && r.fault != forgetsKilled {
-		r.data.Runs = append(r.data.Runs, r.fault.killed(o))
+		killed := r.fault.killed(o)
+		killed.Epoch = warehouse.Some(r.epochs)
+		r.data.Runs = append(r.data.Runs, killed)
 	}
+	r.epochs++
 	r.unended = &owner
 	r.saved()
-	r.writer = &referenceWriter{reference: r, owner: owner, staged: map[load.StretchID][]*load.Batch{}, ended: make(chan struct{})}
+	r.writer = &referenceWriter{reference: r, owner: owner, epoch: r.epochs, staged: map[load.StretchID][]*load.Batch{}, ended: make(chan struct{})}
 	return r.writer, nil
 }
 
 type referenceWriter struct {
 	*reference
 	owner        load.Owner
+	epoch        int64
 	environments map[string][]string
 	staged       map[load.StretchID][]*load.Batch
 	ended        chan struct{} // closed with it
@@ -369,11 +374,15 @@ func (w *referenceWriter) cover(st *load.Stretch) {
 func (w *referenceWriter) Finish(_ context.Context, run *warehouse.SyncRun) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.expire(run)
+	run.Epoch = warehouse.Some(w.epoch)
+	if n := len(w.data.Changes); n > 0 {
+		run.LastChange = warehouse.Some(w.data.Changes[n-1].Sequence)
+	}
 	if w.fault != losesRuns {
 		w.data.Runs = append(w.data.Runs, *run)
 	}
 	w.unended = nil
-	w.expireEvents()
 	w.saved()
 	return nil
 }

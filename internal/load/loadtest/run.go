@@ -29,6 +29,6 @@ func checks() []check {
 		writingChecks, hiddenChecks, movingChecks, startChecks, worklistChecks, identityChecks,
 		valueChecks, sightingChecks, coveringChecks, owningChecks, volumeChecks,
 		missingChecks, revealedChecks, holeChecks, latenessChecks, rewritingChecks, archiveChecks, tellingChecks, resolvingChecks, inboxChecks,
-		dailyChecks, randomChecks, auditingChecks,
+		dailyChecks, randomChecks, auditingChecks, retentionChecks,
 	)
 }

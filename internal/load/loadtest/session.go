@@ -20,6 +20,7 @@ type session struct {
 	writer  load.Writer
 	owner   load.Owner
 	now     warehouse.Timestamp // of our clock; an hour later with each stretch
+	ahead   warehouse.Timestamp // how far our clock is ahead of the source's
 	last    load.StretchID
 	closed  bool
 
@@ -164,7 +165,7 @@ func (b *session) row() warehouse.SyncRun {
 	return warehouse.SyncRun{
 		RunID: o.RunID, Actor: warehouse.Text(o.Actor), Host: warehouse.Text(o.Host), Version: warehouse.Text(o.Version),
 		Kind: "incremental", Status: warehouse.RunSucceeded, StartedAt: o.Started, FinishedAt: warehouse.Some(b.now),
-		WaitedSeconds: warehouse.Some(0.0),
+		WaitedSeconds: warehouse.Some(0.0), SourceAt: warehouse.Some(b.now - b.ahead),
 	}
 }
 

@@ -9,28 +9,31 @@ import (
 	"io/fs"
 	"math"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"convsync/internal/warehouse"
 )
 
-// changesKept is for how many days changes are kept.
-const changesKept = 90
+// The feed of changes lies in files of some time each, in the order of their
+// sequences: rows in the warehouse's binary form, each behind its length. A file
+// is named after its first sequence. Those of older versions are named after a
+// day and come before all others.
 
-// The feed of changes lies in a file a day, rows in the warehouse's binary
-// form, each behind its length.
+// changesPrefix begins the names of files. It sorts behind the digits of a day.
+const changesPrefix = "s"
 
-// changesFile is the file that a change of that time is appended to: its day's,
-// or the newest, should the clock have moved back, so that sequences ascend.
-func (l *Lake) changesFile(at warehouse.Timestamp) (string, error) {
-	name := dayOf(at).String()
-	files, err := l.changesFiles()
-	if err != nil {
-		return "", err
-	}
-	if len(files) > 0 {
-		name = max(name, files[len(files)-1])
-	}
-	return changesDir + "/" + name, nil
+// changesFile is the file that begins with a sequence.
+func changesFile(first int64) string {
+	return fmt.Sprintf("%s/%s%019d", changesDir, changesPrefix, first)
+}
+
+// firstChange is the sequence that a file of that name begins with; ok is false
+// for files of older versions.
+func firstChange(name string) (first int64, ok bool) {
+	digits, ok := strings.CutPrefix(name, changesPrefix)
+	first, err := strconv.ParseInt(digits, 10, 64)
+	return first, ok && err == nil
 }
 
 // changesFiles lists the files of the feed, oldest first.
@@ -51,7 +54,7 @@ func (l *Lake) changesFiles() (names []string, err error) {
 func (l *Lake) alignChanges(p *position) error {
 	files, err := l.changesFiles()
 	if err != nil || len(files) == 0 {
-		p.ChangesFile, p.ChangesBytes, p.ChangesCopyBytes = "", 0, 0
+		p.ChangesFile, p.ChangesDay, p.ChangesBytes, p.ChangesCopyBytes = "", "", 0, 0
 		return err
 	}
 	name := changesDir + "/" + files[len(files)-1]
@@ -62,7 +65,7 @@ func (l *Lake) alignChanges(p *position) error {
 	if p.ChangesFile == name && p.ChangesBytes == size {
 		return nil
 	}
-	whole, err := l.readChanges(l.path(name), math.MinInt64, func(c *warehouse.Change) { p.Sequence = max(p.Sequence, c.Sequence) })
+	whole, err := l.readChanges(l.path(name), func(c *warehouse.Change) { p.Sequence = max(p.Sequence, c.Sequence) })
 	if err != nil {
 		return damaged(l.path(name), err)
 	}
@@ -83,18 +86,11 @@ func appendChanges(w io.Writer, rows []warehouse.Change) error {
 	return nil
 }
 
-// eachChange reads the changes since a time in the order of their sequence.
-func (l *Lake) eachChange(since warehouse.Timestamp, do func(*warehouse.Change)) error {
-	files, err := l.changesFiles()
-	if err != nil {
-		return err
-	}
+// eachChange reads the files of that name in their order.
+func (l *Lake) eachChange(files []string, do func(*warehouse.Change)) error {
 	for _, name := range files {
-		if name < dayOf(since).String() {
-			continue
-		}
 		path := filepath.Join(l.path(changesDir), name)
-		if _, err := l.readChanges(path, since, do); err != nil {
+		if _, err := l.readChanges(path, do); err != nil {
 			return damaged(path, err)
 		}
 	}
@@ -103,7 +99,7 @@ func (l *Lake) eachChange(since warehouse.Timestamp, do func(*warehouse.Change))
 
 // readChanges reads the whole rows of a file, and returns how many bytes they
 // have. Behind them there may be a part of one that never was committed.
-func (l *Lake) readChanges(path string, since warehouse.Timestamp, do func(*warehouse.Change)) (whole int64, err error) {
+func (l *Lake) readChanges(path string, do func(*warehouse.Change)) (whole int64, err error) {
 	f, err := l.openToRead(path)
 	if err != nil {
 		return 0, err
@@ -132,20 +128,27 @@ func (l *Lake) readChanges(path string, since warehouse.Timestamp, do func(*ware
 			return whole, err
 		}
 		whole += int64(len(binary.AppendUvarint(nil, n))) + int64(n)
-		if row.At >= since {
-			do(&row)
-		}
+		do(&row)
 	}
 }
 
-// expireChanges removes the files of days that are no longer kept. No change
-// is in a file of a day before its own.
-func (c *commit) expireChanges(since warehouse.Timestamp) error {
+// expireChanges removes the files of which all changes up to a sequence have
+// expired. It returns those that stay.
+func (c *commit) expireChanges(expired int64, p *position) (kept []string, err error) {
 	files, err := c.lake.changesFiles()
-	for _, name := range files {
-		if name < dayOf(since).String() {
-			c.remove(changesDir + "/" + name)
-		}
+	if err != nil {
+		return nil, err
 	}
-	return err
+	for i, name := range files {
+		next, ok := p.Sequence+1, true
+		if i+1 < len(files) {
+			next, ok = firstChange(files[i+1])
+		}
+		if !ok || next > expired+1 {
+			return files[i:], nil
+		}
+		c.remove(changesDir + "/" + name)
+	}
+	p.ChangesFile, p.ChangesDay, p.ChangesBytes = "", "", 0
+	return nil, nil
 }

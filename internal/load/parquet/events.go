@@ -70,8 +70,13 @@ func (l *Lake) readEvents(day string, from int64, do func(*warehouse.WebhookEven
 // logIndex knows which events are in the log, by what it has read of it.
 type logIndex struct {
 	mu   sync.Mutex
-	days map[string]int64 // up to where each was read
-	ids  map[[sha256.Size / 2]byte]struct{}
+	days map[string]*loggedDay
+}
+
+// loggedDay is what was read of a day of the log.
+type loggedDay struct {
+	until int64
+	ids   map[[sha256.Size / 2]byte]struct{}
 }
 
 // knows reports whether an event is in the log, of which it reads what was added
@@ -79,24 +84,29 @@ type logIndex struct {
 func (x *logIndex) knows(l *Lake, id string) (bool, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.ids == nil {
-		x.days, x.ids = map[string]int64{}, map[[sha256.Size / 2]byte]struct{}{}
-	}
 	days, err := l.eventsFiles()
 	if err != nil {
 		return false, err
 	}
+	read := make(map[string]*loggedDay, len(days)) // a day that has gone is forgotten
+	defer func() { x.days = read }()
+	known := false
 	for _, day := range days {
+		at := x.days[day]
+		if at == nil {
+			at = &loggedDay{ids: map[[sha256.Size / 2]byte]struct{}{}}
+		}
+		read[day] = at
 		info, err := os.Stat(filepath.Join(l.path(eventsDir), day))
-		if err != nil || info.Size() <= x.days[day] { // gone, or as it was
-			continue
+		if err == nil && info.Size() > at.until {
+			at.until, err = l.readEvents(day, at.until, func(e *warehouse.WebhookEvent) { at.ids[shortHash(e.EventID)] = struct{}{} })
+			if err != nil {
+				return false, err
+			}
 		}
-		x.days[day], err = l.readEvents(day, x.days[day], func(e *warehouse.WebhookEvent) { x.ids[shortHash(e.EventID)] = struct{}{} })
-		if err != nil {
-			return false, err
-		}
+		_, here := at.ids[shortHash(id)]
+		known = known || here
 	}
-	_, known := x.ids[shortHash(id)]
 	return known, nil
 }
 

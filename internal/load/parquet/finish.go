@@ -20,19 +20,23 @@ func (w *writer) Finish(_ context.Context, run *warehouse.SyncRun) error {
 }
 
 func (w *writer) finish(c *commit, run *warehouse.SyncRun) error {
-	at := run.StartedAt
-	if run.FinishedAt.Valid {
-		at = run.FinishedAt.V
-	}
 	next := *w.state
+	run.Epoch, run.LastChange = warehouse.Some(next.position.Epoch), warehouse.Null[int64]{V: next.position.Sequence, Valid: next.position.Sequence > 0}
+	log, err := w.readRunLog(run)
+	if err != nil {
+		return err
+	}
 	w.lake.step("copy")
-	if err := w.copies(c, &next, run, at-changesKept*dayMicros); err != nil {
+	if err := w.expire(c, &next, run); err != nil {
 		return err
 	}
-	if err := w.fold(c, at); err != nil {
+	if err := w.copies(c, &next, run, log); err != nil {
 		return err
 	}
-	if err := c.extendRuns(*run); err != nil {
+	if err := w.fold(c, run); err != nil {
+		return err
+	}
+	if err := w.writeRuns(c, run, log); err != nil {
 		return err
 	}
 	c.remove(ownerFile)
@@ -44,7 +48,7 @@ func (w *writer) finish(c *commit, run *warehouse.SyncRun) error {
 }
 
 // copies puts the sync's own tables into a commit, as Parquet.
-func (w *writer) copies(c *commit, next *state, run *warehouse.SyncRun, since warehouse.Timestamp) error {
+func (w *writer) copies(c *commit, next *state, run *warehouse.SyncRun, log *load.RunLog) error {
 	lock := warehouse.SyncLock{Name: "writer", Epoch: next.position.Epoch}
 	for _, put := range []func() error{
 		func() error { return copyTable(c, &warehouse.Projects, each(next.projects)) },
@@ -58,8 +62,8 @@ func (w *writer) copies(c *commit, next *state, run *warehouse.SyncRun, since wa
 		func() error { return copyTable(c, &warehouse.SchemaDrift, each(next.drift)) },
 		func() error { return copyTable(c, &warehouse.Erasures, each(next.tombstones())) },
 		func() error { return copyTable(c, &warehouse.SyncLocks, each([]warehouse.SyncLock{lock})) },
-		func() error { return w.copyRuns(c, run) },
-		func() error { return w.copyChanges(c, next, since) },
+		func() error { return w.copyRuns(c, run, log) },
+		func() error { return w.copyChanges(c, next, log) },
 	} {
 		if err := put(); err != nil {
 			return err
@@ -72,10 +76,14 @@ func (w *writer) copies(c *commit, next *state, run *warehouse.SyncRun, since wa
 }
 
 // copyRuns copies the log of runs, and the run that ends.
-func (w *writer) copyRuns(c *commit, run *warehouse.SyncRun) error {
+func (w *writer) copyRuns(c *commit, run *warehouse.SyncRun, log *load.RunLog) error {
 	return copyTable(c, &warehouse.SyncRuns, func(do func(*warehouse.SyncRun)) error {
-		err := eachLine(w.lake.own(), &warehouse.SyncRuns, runsFile, func(r *warehouse.SyncRun) error {
-			do(r)
+		err := w.eachKeptRun(log, func(line []byte) error {
+			r, err := parseLine(&warehouse.SyncRuns, line)
+			if err != nil {
+				return damaged(w.lake.path(runsFile), err)
+			}
+			do(&r)
 			return nil
 		})
 		do(run)
@@ -84,16 +92,19 @@ func (w *writer) copyRuns(c *commit, run *warehouse.SyncRun) error {
 }
 
 // copyChanges copies the feed of changes, unless it is as it was.
-func (w *writer) copyChanges(c *commit, next *state, since warehouse.Timestamp) error {
-	if err := c.expireChanges(since); err != nil {
+func (w *writer) copyChanges(c *commit, next *state, log *load.RunLog) error {
+	before := len(c.operations)
+	files, err := c.expireChanges(log.ExpiredChanges(), &next.position)
+	if err != nil {
 		return err
 	}
-	if next.position.Copied == next.position.Sequence && w.lake.isCopy(warehouse.Changes.Name, next.position.ChangesCopyBytes) {
+	same := next.position.Copied == next.position.Sequence && len(c.operations) == before
+	if same && w.lake.isCopy(warehouse.Changes.Name, next.position.ChangesCopyBytes) {
 		return nil
 	}
 	next.position.Copied = next.position.Sequence
-	err := copyTable(c, &warehouse.Changes, func(do func(*warehouse.Change)) error {
-		return w.lake.eachChange(since, do)
+	err = copyTable(c, &warehouse.Changes, func(do func(*warehouse.Change)) error {
+		return w.lake.eachChange(files, do)
 	})
 	if err == nil {
 		next.position.ChangesCopyBytes = c.last().Bytes
@@ -108,7 +119,7 @@ func (w *writer) copyRejects(c *commit, next *state) error {
 	}
 	next.position.RejectsCopied = true
 	err := copyTable(c, &warehouse.Rejects, func(do func(*warehouse.Reject)) error {
-		return eachLine(w.lake.own(), &warehouse.Rejects, statePath(warehouse.Rejects.Name), func(r *warehouse.Reject) error {
+		return eachLine(c.view(), &warehouse.Rejects, statePath(warehouse.Rejects.Name), func(r *warehouse.Reject) error {
 			do(r)
 			return nil
 		})

@@ -21,12 +21,16 @@ type folding struct {
 // fold puts what lies in the inbox into a commit: settled events into the log,
 // what is told of alerts into their table, and copies of both as Parquet. What
 // waits stays in the inbox, and is in the copy.
-func (w *writer) fold(c *commit, at warehouse.Timestamp) error {
+func (w *writer) fold(c *commit, run *warehouse.SyncRun) error {
 	letters, err := w.lake.letters()
 	if err != nil {
 		return err
 	}
-	since := dayOf(at - load.KeepEvents*dayMicros).String()
+	ages, expires := load.AgesAt(run)
+	since, until := noDayBefore, noDayBehind
+	if expires {
+		since, until = dayOf(ages.Cutoff(load.KeepEvents)).String(), dayOf(ages.Latest()).String()
+	}
 	f, err := w.sort(letters, since)
 	if err != nil {
 		return err
@@ -35,8 +39,20 @@ func (w *writer) fold(c *commit, at warehouse.Timestamp) error {
 	if err != nil {
 		return err
 	}
-	kept := slices.DeleteFunc(slices.Clone(days), func(day string) bool { return day < since })
-	if err := w.foldAlerts(c, letters); err != nil {
+	var kept, gone []string
+	for _, day := range days {
+		if day < since || day > until {
+			gone = append(gone, day)
+		} else {
+			kept = append(kept, day)
+		}
+		if day > until {
+			if err := w.redate(day, ages.Latest(), &f); err != nil {
+				return err
+			}
+		}
+	}
+	if err := w.foldAlerts(c, letters, ages, expires); err != nil {
 		return err
 	}
 	news := append(slices.Clone(f.fresh), f.waiting...)
@@ -48,7 +64,7 @@ func (w *writer) fold(c *commit, at warehouse.Timestamp) error {
 	if err := extendLog(c, f.fresh); err != nil {
 		return err
 	}
-	for _, day := range days[:len(days)-len(kept)] {
+	for _, day := range gone {
 		c.remove(eventsDir + "/" + day)
 	}
 	for _, name := range f.logged {
@@ -56,6 +72,19 @@ func (w *writer) fold(c *commit, at warehouse.Timestamp) error {
 	}
 	w.lake.clearInbox()
 	return nil
+}
+
+// Names of days before and after all others.
+const noDayBefore, noDayBehind = "", "~"
+
+// redate adds the events of a day in the future, which would never expire, to
+// those that are new in the log, as received at a time.
+func (w *writer) redate(day string, at warehouse.Timestamp, f *folding) error {
+	_, err := w.lake.readEvents(day, 0, func(e *warehouse.WebhookEvent) {
+		e.ReceivedAt = at
+		f.fresh = append(f.fresh, *e)
+	})
+	return err
 }
 
 // sort tells letters apart. A settled event of a day that is not kept any more
@@ -99,13 +128,22 @@ func extendLog(c *commit, events []warehouse.WebhookEvent) error {
 	return nil
 }
 
-// foldAlerts merges what letters tell into the table of alerts.
-func (w *writer) foldAlerts(c *commit, letters []letter) error {
+// foldAlerts merges what letters tell into the table of alerts, and drops those
+// that are no longer kept.
+func (w *writer) foldAlerts(c *commit, letters []letter, ages load.Ages, expires bool) error {
 	stored, err := readLines(w.lake.own(), &warehouse.ActiveAlerts)
 	if err != nil {
 		return err
 	}
 	merged := mergeAlerts(stored, letters)
+	if expires {
+		merged = slices.DeleteFunc(merged, func(a warehouse.ActiveAlert) bool {
+			return a.UpdatedAt < ages.Cutoff(load.KeepAlerts) && (a.Status == warehouse.AlertResolved || a.UpdatedAt < ages.Cutoff(load.KeepRuns))
+		})
+		for i := range merged {
+			merged[i].UpdatedAt = min(merged[i].UpdatedAt, ages.Latest())
+		}
+	}
 	if slices.Equal(merged, stored) && w.lake.has(copyPath(warehouse.ActiveAlerts.Name)) {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -182,33 +183,101 @@ func TestTheManifestDescribesTheFiles(t *testing.T) {
 func TestChangesAreKeptForNinetyDays(t *testing.T) {
 	t.Parallel()
 	s := newLake(t)
+	for i, days := range []int{0, 60, 91} {
+		s.change(t, string(rune('a'+i)), days)
+	}
+	if got := s.changed(t); !slices.Equal(got, []string{"b", "c"}) {
+		t.Errorf("after 91 days the changes of %v are kept, want those of b and c", got)
+	}
+}
+
+// A file of an older version that is dated in the future must not keep the
+// changes that follow it, nor go before they are old enough.
+func TestChanges(t *testing.T) {
+	t.Parallel()
+	for name, file := range map[string]string{"FutureFile": "2099-01-01", "PastFile": "1999-01-01"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newLake(t)
+			s.change(t, "a", 0)
+			files, err := filepath.Glob(filepath.Join(s.path, "_sync/changes/*"))
+			if err != nil || len(files) != 1 {
+				t.Fatalf("the files of changes are %v, %v", files, err)
+			}
+			if err := os.Rename(files[0], filepath.Join(filepath.Dir(files[0]), file)); err != nil {
+				t.Fatal(err)
+			}
+			s.change(t, "b", 89)
+			if got := s.changed(t); !slices.Equal(got, []string{"a", "b"}) {
+				t.Errorf("after 89 days the changes of %v are kept, want those of a and b", got)
+			}
+			s.change(t, "c", 100)
+			s.change(t, "d", 181)
+			if got := s.changed(t); !slices.Equal(got, []string{"c", "d"}) {
+				t.Errorf("after 181 days the changes of %v are kept, want those of c and d", got)
+			}
+		})
+	}
+}
+
+// change loads a conversation by a run so many days after noon.
+func (s *lake) change(t *testing.T, id string, days int) {
+	t.Helper()
 	l := s.Open(t, nil)
 	if err := l.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for i, days := range []int{0, 60, 91} {
-		at := warehouse.TimestampOf(loadtest.Noon.AddDate(0, 0, days))
-		w, err := l.Begin(t.Context(), load.Owner{RunID: "run", Started: at})
-		if err != nil {
-			t.Fatal(err)
-		}
-		row := loadtest.Conversation("p", string(rune('a'+i)), loadtest.Noon)
-		if err := w.Stage(t.Context(), &load.Batch{Feed: feed, Rows: []*warehouse.Rows{row}}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Publish(t.Context(), &load.Stretch{Feed: feed, At: at}); err != nil {
-			t.Fatal(err)
-		}
-		if err := errors.Join(w.Finish(t.Context(), &warehouse.SyncRun{StartedAt: at}), w.Close()); err != nil {
-			t.Fatal(err)
-		}
+	at := warehouse.TimestampOf(loadtest.Noon.AddDate(0, 0, days))
+	w, err := l.Begin(t.Context(), load.Owner{RunID: "run-" + id, Started: at})
+	if err != nil {
+		t.Fatal(err)
 	}
-	var got []string
+	row := loadtest.Conversation("p", id, loadtest.Noon)
+	if err := w.Stage(t.Context(), &load.Batch{Feed: feed, Rows: []*warehouse.Rows{row}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Publish(t.Context(), &load.Stretch{Feed: feed, At: at}); err != nil {
+		t.Fatal(err)
+	}
+	run := &warehouse.SyncRun{RunID: "run-" + id, StartedAt: at, FinishedAt: warehouse.Some(at), SourceAt: warehouse.Some(at)}
+	if err := errors.Join(w.Finish(t.Context(), run), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// changed are the conversations of the changes that are kept.
+func (s *lake) changed(t *testing.T) (ids []string) {
+	t.Helper()
 	for _, c := range s.Dump(t).Changes {
-		got = append(got, c.ConversationID)
+		ids = append(ids, c.ConversationID)
 	}
-	if !slices.Equal(got, []string{"b", "c"}) {
-		t.Errorf("after 91 days the changes of %v are kept, want those of b and c", got)
+	return ids
+}
+
+// A lake that ran every five minutes for years before this version.
+func TestRuns(t *testing.T) {
+	t.Parallel()
+	s := newLake(t)
+	s.change(t, "a", 0)
+	var text []byte
+	const days, each = 500, 25
+	for i := range days * each {
+		at := loadtest.Noon.AddDate(0, 0, i/each-days).Add(time.Duration(i%each) * time.Minute).UnixMicro()
+		text = fmt.Appendf(text, `{"run_id":"old-%d","kind":"incremental","status":"succeeded","started_at":%d,"finished_at":%d}`+"\n", i, at, at)
+	}
+	if err := os.WriteFile(filepath.Join(s.path, "_sync/runs.jsonl"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.change(t, "b", 1)
+	runs := s.Dump(t).Runs // and compares them with the copy
+	const thinned = (days*each - load.FullRuns) / each
+	if len(runs) != load.FullRuns+thinned+1 || runs[0].RunID != "old-24" || runs[1].RunID != "old-49" {
+		t.Errorf("%d runs are kept, want %d; the first are %s and %s", len(runs), load.FullRuns+thinned+1, runs[0].RunID, runs[1].RunID)
+	}
+	l := s.Open(t, nil)
+	last, err := l.Runs(t.Context(), 2)
+	if err != nil || len(last) != 2 || last[0].RunID != "run-b" || last[1].RunID != fmt.Sprint("old-", days*each-1) {
+		t.Errorf("the last runs are %+v, %v", last, err)
 	}
 }
 

@@ -215,15 +215,12 @@ func (p *publication) changes(next *state, rows []warehouse.Change) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	name, err := p.lake.changesFile(p.stretch.At)
-	if err != nil {
-		return err
+	at := &next.position
+	if today := dayOf(p.stretch.At).String(); at.ChangesFile == "" || at.ChangesDay != today {
+		at.ChangesFile, at.ChangesDay, at.ChangesBytes = changesFile(rows[0].Sequence), today, 0
 	}
-	if name != next.position.ChangesFile {
-		next.position.ChangesFile, next.position.ChangesBytes = name, 0
-	}
-	err = p.commit.extendAt(name, next.position.ChangesBytes, func(w io.Writer) error { return appendChanges(w, rows) })
-	next.position.ChangesBytes += p.commit.last().Bytes
+	err := p.commit.extendAt(at.ChangesFile, at.ChangesBytes, func(w io.Writer) error { return appendChanges(w, rows) })
+	at.ChangesBytes += p.commit.last().Bytes
 	return err
 }
 

@@ -2,6 +2,7 @@ package parquet
 
 import (
 	"io"
+	"os"
 	"slices"
 
 	"convsync/internal/load"
@@ -34,6 +35,9 @@ func keyOfReject(r *warehouse.Reject) rejectKey {
 
 // rejectNames are the rejects without their content.
 var rejectNames = columnsOf(&warehouse.Rejects, "project_id", "environment", "reject_id", "conversation_id")
+
+// rejectAges are the rejects without their content, with their age.
+var rejectAges = columnsOf(&warehouse.Rejects, "project_id", "environment", "reject_id", "conversation_id", "last_seen_at")
 
 // columnsOf is a table with some of its columns.
 func columnsOf[R any](t *warehouse.Table[R], names ...string) *warehouse.Table[R] {
@@ -179,4 +183,43 @@ func (m *rejectsMerger) knows(r *warehouse.Reject) {
 	if r.ConversationID != "" {
 		m.known[ofReject(r)] = true
 	}
+}
+
+// expireRejects drops the rejects that are no longer kept, and those of
+// conversations that were erased. Times in the future become the latest one.
+func (w *writer) expireRejects(c *commit, next *state, ages load.Ages) error {
+	changed := false
+	name := statePath(warehouse.Rejects.Name)
+	before := len(c.operations)
+	err := c.put(name, func(out io.Writer) error {
+		return eachText(w.lake.own(), name, func(line []byte) error {
+			r, err := parseSome(rejectAges, line)
+			if err != nil {
+				return damaged(w.lake.path(name), err)
+			}
+			_, erased := next.erased[conversationKey{r.ProjectID, string(r.ConversationID)}]
+			if erased || r.LastSeenAt < ages.Cutoff(load.KeepRejects) {
+				changed = true
+				return nil
+			}
+			if r.LastSeenAt <= ages.Latest() {
+				_, err = out.Write(line)
+				return err
+			}
+			whole, err := parseLine(&warehouse.Rejects, line)
+			if err != nil {
+				return damaged(w.lake.path(name), err)
+			}
+			changed = true
+			whole.LastSeenAt, whole.FirstSeenAt = ages.Latest(), min(whole.FirstSeenAt, ages.Latest())
+			return writeLines(out, &warehouse.Rejects, []warehouse.Reject{whole})
+		})
+	})
+	if err != nil || changed {
+		next.position.RejectsCopied = false
+		return err
+	}
+	err = os.Remove(w.lake.path(c.last().From))
+	c.operations = c.operations[:before]
+	return err
 }

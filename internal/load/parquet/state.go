@@ -40,7 +40,12 @@ type position struct {
 	// much of it belongs to commits.
 	ChangesFile  string `json:"changes_file"`
 	ChangesBytes int64  `json:"changes_bytes"`
-	Copied       int64  `json:"copied"` // the sequence up to which Parquet has the changes
+	// ChangesDay is the day on which it was begun: another day begins another
+	// file, also when the clock was set back.
+	ChangesDay string `json:"changes_day,omitempty"`
+	// PrunedDay is the day on which rejects and drift were last pruned.
+	PrunedDay string `json:"pruned_day,omitempty"`
+	Copied    int64  `json:"copied"` // the sequence up to which Parquet has the changes
 	turn
 	// RejectsCopied says that Parquet has the rejects as they are.
 	RejectsCopied bool `json:"rejects_copied"`

@@ -23,6 +23,18 @@ type view struct {
 // own is the lake as its writer sees it: nothing is under way but its own.
 func (l *Lake) own() *view { return &view{lake: l} }
 
+// view is the lake as it will be when the commit is done, of files that are
+// replaced.
+func (c *commit) view() *view {
+	v := &view{lake: c.lake, from: map[string]string{}}
+	for _, op := range c.operations {
+		if op.Kind == opReplace {
+			v.from[op.To] = op.From
+		}
+	}
+	return v
+}
+
 // view looks at the journal. The view is to be closed.
 func (l *Lake) view() (*view, error) {
 	v := &view{lake: l}

@@ -100,7 +100,9 @@ func (w *writer) takeOver(ctx context.Context) (err error) {
 		return err
 	}
 	if killed := w.lake.owner(); killed.RunID != "" {
-		if err := r.commit.extendRuns(load.KilledRun(&killed)); err != nil {
+		row := load.KilledRun(&killed)
+		row.Epoch = warehouse.Some(w.turn.Epoch)
+		if err := r.commit.extendRuns(row); err != nil {
 			return err
 		}
 	}

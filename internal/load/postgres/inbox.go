@@ -120,10 +120,3 @@ func (d *Database) Alerts(ctx context.Context) (alerts []warehouse.ActiveAlert, 
 		func(a *warehouse.ActiveAlert) { alerts = append(alerts, *a) })
 	return alerts, d.describe(err)
 }
-
-// expireEvents lets old events go.
-func (w *writer) expireEvents(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, "DELETE FROM webhook_events WHERE received_at < $1 AND state <> $2",
-		w.now().Time().AddDate(0, 0, -load.KeepEvents), warehouse.EventWaiting)
-	return err
-}

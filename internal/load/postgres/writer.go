@@ -108,6 +108,10 @@ func (w *writer) recordKilled(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	killed := load.KilledRun(&o)
+	if err := tx.QueryRow(ctx, "SELECT epoch FROM sync_locks WHERE name = $1", writerLock).Scan(&killed.Epoch.V); err != nil {
+		return err
+	}
+	killed.Epoch.Valid = true
 	_, err = copyRows(ctx, tx, syncRuns, func(yield func(*warehouse.SyncRun) bool) { yield(&killed) })
 	return err
 }
