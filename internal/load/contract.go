@@ -52,6 +52,8 @@ type Archive interface {
 	HiddenDays(ctx context.Context, feed Feed, parts Parts) ([]warehouse.Timestamp, error)
 	// Rejects yields what could not be read of a feed.
 	Rejects(ctx context.Context, feed Feed, yield func(*warehouse.Reject) error) error
+	// RejectKeys lists the same rejects without their content. It is cheap.
+	RejectKeys(ctx context.Context, feed Feed) ([]RejectKey, error)
 }
 
 // Key is a stored conversation without its content.
@@ -59,6 +61,14 @@ type Key struct {
 	ID        string
 	StartedAt warehouse.Timestamp
 	Missing   bool // marked as no longer listed by the source
+}
+
+// RejectKey is a stored reject without its content.
+type RejectKey struct {
+	RejectID       string
+	ConversationID string // "": it has none
+	StartedAt      warehouse.Null[warehouse.Timestamp]
+	Missing        bool // marked as no longer listed by the source
 }
 
 // Writer is the one writer of a destination. Stage may be called from several
@@ -202,9 +212,13 @@ type Batch struct {
 	Refuse func(refused *warehouse.Rows, reason string)
 }
 
-// Outdated reports whether what is stored of a conversation of the batch is newer.
+// Outdated reports whether what is stored of a conversation of the batch is
+// newer, or went missing after the conversation was answered.
 func (b *Batch) Outdated(stored *warehouse.Conversation) bool {
-	return b.SeenAt != 0 && stored.UpdatedAt > b.SeenAt
+	if b.SeenAt == 0 {
+		return false
+	}
+	return stored.UpdatedAt > b.SeenAt || stored.MissingSince.Valid && stored.MissingSince.V >= b.SeenAt
 }
 
 // Stretch is what Publish commits beside the staged rows.
@@ -236,9 +250,14 @@ type Stretch struct {
 	// HiddenRead says that the feed's hidden days were read again: it is
 	// Revealed no more.
 	HiddenRead bool
-	// Resolved are the ids of rejects of the feed that could be read now, and
-	// are staged: they are deleted, also those without a conversation's id.
+	// Resolved are the ids of rejects of the feed that are deleted: they could be
+	// read now and are staged, or the source no longer lists their conversation.
+	// It names rejects without a conversation's id, too.
 	Resolved []string
+	// MissingRejects are the ids of rejects of the feed whose conversation the
+	// source no longer lists. Each gets missing_since (At) unless it has one; a
+	// reject that is answered again loses it.
+	MissingRejects []string
 	// OtherID is the project's id in its other form, which the source answered;
 	// it is stored with the project. "" leaves what is stored.
 	OtherID string

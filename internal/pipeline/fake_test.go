@@ -116,6 +116,21 @@ func (f *fake) Audit(context.Context, string, warehouse.Timestamp, warehouse.Tim
 
 func (f *fake) Erased(context.Context, string, []string) ([]string, error) { return nil, nil }
 
+func (f *fake) RejectKeys(ctx context.Context, feed load.Feed) ([]load.RejectKey, error) {
+	return keysOfRejects(ctx, f, feed)
+}
+
+// keysOfRejects are the keys of the rejects of a destination.
+func keysOfRejects(ctx context.Context, d load.Destination, feed load.Feed) (keys []load.RejectKey, err error) {
+	err = d.Rejects(ctx, feed, func(r *warehouse.Reject) error {
+		keys = append(keys, load.RejectKey{
+			RejectID: r.RejectID, ConversationID: string(r.ConversationID), StartedAt: r.StartedAt, Missing: r.MissingSince.Valid,
+		})
+		return nil
+	})
+	return keys, err
+}
+
 func (f *fake) Rejects(_ context.Context, _ load.Feed, yield func(*warehouse.Reject) error) error {
 	for _, r := range f.rejects {
 		if err := yield(&r); err != nil {
@@ -214,6 +229,12 @@ func (w *fakeWriter) Publish(_ context.Context, s *load.Stretch) (load.Counts, e
 	}
 	if s.Holes != nil {
 		w.holes = s.Holes
+	}
+	w.rejects = slices.DeleteFunc(slices.Clone(w.rejects), func(r warehouse.Reject) bool { return slices.Contains(s.Resolved, r.RejectID) })
+	for i := range w.rejects {
+		if slices.Contains(s.MissingRejects, w.rejects[i].RejectID) {
+			w.rejects[i].MissingSince = warehouse.Some(s.At)
+		}
 	}
 	newRejects := int64(0)
 	for _, r := range s.Rejects {

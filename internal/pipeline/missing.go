@@ -36,9 +36,14 @@ type dayRead struct {
 	lost      []load.Key // open conversations that were asked for by themselves, and are not listed
 }
 
+// startOfDay is the beginning of the UTC day of a moment.
+func startOfDay(at extract.Second) extract.Second {
+	return at - (at%secondsPerDay+secondsPerDay)%secondsPerDay
+}
+
 // day is the record of the day that a moment lies in.
 func (v *vanished) day(at extract.Second) *dayRead {
-	midnight := at - (at%secondsPerDay+secondsPerDay)%secondsPerDay
+	midnight := startOfDay(at)
 	if v.days == nil {
 		v.days = map[extract.Second]*dayRead{}
 	}

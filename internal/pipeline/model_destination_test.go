@@ -255,6 +255,15 @@ func (s *store) Publish(_ context.Context, st *load.Stretch) (load.Counts, error
 		feed.holes = slices.Clone(st.Holes)
 	}
 	feed.rejects = maps.Clone(feed.rejects)
+	for _, id := range st.Resolved {
+		delete(feed.rejects, id)
+	}
+	for _, id := range st.MissingRejects {
+		if r, stored := feed.rejects[id]; stored {
+			r.MissingSince = warehouse.Some(st.At)
+			feed.rejects[id] = r
+		}
+	}
 	for _, r := range st.Rejects {
 		if _, known := feed.rejects[r.RejectID]; !known {
 			counts.NewRejects++
@@ -380,6 +389,10 @@ func (s *store) Check(context.Context) error                           { return 
 func (s *store) Prepare(context.Context) error                         { return nil }
 func (s *store) Close() error                                          { return nil }
 func (s *store) Projects(context.Context) ([]warehouse.Project, error) { return nil, nil }
+
+func (s *store) RejectKeys(ctx context.Context, f load.Feed) ([]load.RejectKey, error) {
+	return keysOfRejects(ctx, s, f)
+}
 
 func (s *store) Rejects(_ context.Context, f load.Feed, yield func(*warehouse.Reject) error) error {
 	s.mu.Lock()

@@ -58,12 +58,20 @@ func (f *feedRun) replay(ctx context.Context) error {
 		feedRun: f, st: f.newStretch(extract.Span{}),
 		waiting: map[*warehouse.Rows]warehouse.Reject{}, seen: map[warehouse.Timestamp][]*warehouse.Rows{},
 	}
+	missing := 0
 	err = f.Destination.Rejects(ctx, f.Feed.Feed, func(r *warehouse.Reject) error {
+		if r.MissingSince.Valid {
+			missing++
+			return nil
+		}
 		if id := conversationOf(r); id != "" && last[id].RejectID != r.RejectID {
 			return nil // it goes with the last of its conversation, and stays with it
 		}
 		return p.try(ctx, r)
 	})
+	if missing > 0 {
+		f.Log.Info("the source no longer lists conversations that are in rejects; they are not loaded", "rejects", missing)
+	}
 	if err := errors.Join(err, p.stage(ctx)); err != nil {
 		_, abandoned := f.writer.Abandon(context.WithoutCancel(ctx), p.st.id)
 		return errors.Join(err, abandoned)
@@ -92,6 +100,9 @@ func (f *feedRun) replay(ctx context.Context) error {
 func (f *feedRun) lastRejects(ctx context.Context) (map[string]warehouse.Reject, error) {
 	last := map[string]warehouse.Reject{}
 	err := f.Destination.Rejects(ctx, f.Feed.Feed, func(r *warehouse.Reject) error {
+		if r.MissingSince.Valid {
+			return nil
+		}
 		id := conversationOf(r)
 		old, known := last[id]
 		if !known || cmp.Or(cmp.Compare(r.LastSeenAt, old.LastSeenAt), cmp.Compare(r.RejectID, old.RejectID)) > 0 {

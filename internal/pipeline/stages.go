@@ -253,6 +253,9 @@ func (st *stretch) addReject(v polyai.Value, r warehouse.Reject) {
 		r.Payload = ""
 	}
 	r.FirstSeenAt, r.LastSeenAt, r.RunID = st.at, st.at, st.runID
+	if st.vanished != nil {
+		st.vanished.sawReject(id)
+	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.rejected++

@@ -26,6 +26,8 @@ type vanished struct {
 	lost     []load.Key // open conversations that are not listed where they started
 	// elsewhere are listed in another environment, or may be.
 	elsewhere map[load.Key]bool
+	rejects   map[string]bool // by their ids: this run was answered them
+	compared  []extract.Span  // read whole, with the id of each conversation known
 }
 
 func idHash(id string) uint64 {
@@ -141,6 +143,7 @@ func (f *feedRun) lookForVanished(ctx context.Context, st *stretch) error {
 			return &destinationError{err}
 		}
 		f.vanished.look(stored)
+		f.vanished.compare(whole)
 	}
 	return nil
 }
@@ -202,19 +205,26 @@ func (f *feedRun) publishVanished(ctx context.Context) error {
 	if err := f.judgeLater(ctx, st); err != nil {
 		return err
 	}
-	if len(missing)+len(st.drift) == 0 {
+	gone, err := f.judgeRejects(ctx, missing)
+	if err != nil {
+		return err
+	}
+	if len(missing)+len(st.drift)+len(gone.deleted)+len(gone.marked) == 0 {
 		return nil
 	}
 	f.commits.Lock()
 	defer f.commits.Unlock()
 	counts, err := f.writer.Publish(ctx, &load.Stretch{
 		ID: st.id, Feed: st.feed, RunID: f.Owner.RunID, At: st.at, Missing: missing, DeleteMissing: f.DeleteMissing,
-		Drift: slices.Collect(maps.Values(st.drift)),
+		Drift: slices.Collect(maps.Values(st.drift)), Resolved: gone.deleted, MissingRejects: gone.marked,
 	})
 	if err != nil {
 		return &destinationError{err}
 	}
 	f.report.add(counts, st)
+	if n := len(gone.deleted) + len(gone.marked); n > 0 {
+		f.Log.Info("the source no longer lists conversations that are in rejects", "deleted", len(gone.deleted), "marked", len(gone.marked))
+	}
 	if len(missing) == 0 {
 		return nil
 	}

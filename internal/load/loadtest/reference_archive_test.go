@@ -82,6 +82,17 @@ func (r *reference) HiddenDays(_ context.Context, feed load.Feed, parts load.Par
 	return slices.Compact(days), nil
 }
 
+func (r *reference) RejectKeys(_ context.Context, feed load.Feed) (keys []load.RejectKey, err error) {
+	for _, in := range r.Dump(nil).Rejects {
+		if feed == (load.Feed{ProjectID: in.ProjectID, Environment: in.Environment}) || r.fault == rejectsAnywhere {
+			keys = append(keys, load.RejectKey{
+				RejectID: in.RejectID, ConversationID: string(in.ConversationID), StartedAt: in.StartedAt, Missing: in.MissingSince.Valid,
+			})
+		}
+	}
+	return keys, nil
+}
+
 func (r *reference) Rejects(_ context.Context, feed load.Feed, yield func(*warehouse.Reject) error) error {
 	var failed error
 	for _, x := range r.Dump(nil).Rejects {

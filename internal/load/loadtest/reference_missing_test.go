@@ -74,3 +74,14 @@ func (w *referenceWriter) late(feed load.Feed, counted map[load.LatenessKey]int6
 		return cmp.Or(cmp.Compare(a.Measure, b.Measure), cmp.Compare(a.UpperSeconds, b.UpperSeconds))
 	})
 }
+
+// missRejects marks rejects that the source no longer lists.
+func (w *referenceWriter) missRejects(st *load.Stretch) {
+	keep(&w.data.Rejects, func(r *warehouse.Reject) bool {
+		of := st.Feed == load.Feed{ProjectID: r.ProjectID, Environment: r.Environment} || w.fault == marksRejectsAnywhere
+		if of && slices.Contains(st.MissingRejects, r.RejectID) && (!r.MissingSince.Valid || w.fault == marksRejectsAgain) {
+			r.MissingSince = warehouse.Some(st.At)
+		}
+		return true
+	})
+}

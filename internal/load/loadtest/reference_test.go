@@ -240,7 +240,11 @@ func (w *referenceWriter) put(in *warehouse.Rows, st *load.Stretch, b *load.Batc
 		counts.Unchanged++
 		return
 	}
-	if stored != nil && b.Outdated(&stored.Conversation) && w.fault != oldOverNew {
+	outdated := stored != nil && b.Outdated(&stored.Conversation) && w.fault != oldOverNew
+	if w.fault == replaysMissing {
+		outdated = outdated && stored.Conversation.UpdatedAt > b.SeenAt
+	}
+	if outdated {
 		counts.Unchanged++
 		return
 	}
@@ -309,7 +313,11 @@ func (w *referenceWriter) sightings(st *load.Stretch, counts *load.Counts) {
 		of := load.Feed{ProjectID: r.ProjectID, Environment: r.Environment} == st.Feed || w.fault == resolvesAnywhere
 		return of && slices.Contains(st.Resolved, r.RejectID) && w.fault != keepsResolved
 	})
+	w.missRejects(st)
 	for _, in := range st.Rejects {
+		if slices.Contains(w.erased, id{in.ProjectID, string(in.ConversationID)}) && w.fault != keepsErasedRejects {
+			continue
+		}
 		same := func(s warehouse.Reject) bool {
 			return s.ProjectID == in.ProjectID && s.Environment == in.Environment && s.RejectID == in.RejectID
 		}
@@ -317,6 +325,9 @@ func (w *referenceWriter) sightings(st *load.Stretch, counts *load.Counts) {
 			last := in
 			if in = w.data.Rejects[i]; last.LastSeenAt >= in.LastSeenAt {
 				in.LastSeenAt, in.Reason = last.LastSeenAt, last.Reason
+			}
+			if w.fault != keepsRejectMark {
+				in.MissingSince = warehouse.Null[warehouse.Timestamp]{}
 			}
 		} else {
 			counts.NewRejects++

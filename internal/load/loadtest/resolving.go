@@ -73,6 +73,46 @@ var resolvingChecks = []check{
 		counted(t, b.publish(b.seen(written+1, old)), 0, 1, 0)
 		dump(t, s).stored(t, old)
 	}},
+	{"missing rejects/marked until they are answered again", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		gone := b.rejects(live("p"), "x", "c-1")[0]
+		kept := b.rejects(live("p"), "y", "c-2")[0]
+		other := b.rejects(load.Feed{ProjectID: "p", Environment: Sandbox}, "x", "c-1")[0]
+		st := b.next(live("p"))
+		st.MissingRejects = []string{"x", "never was"}
+		b.publish(st)
+		gone.MissingSince = warehouse.Some(st.At)
+		sameSet(t, "rejects", dump(t, s).Rejects, []warehouse.Reject{gone, kept, other})
+		b.end()
+
+		b = begin(t, s, 2, "p")
+		st = b.next(live("p"))
+		st.MissingRejects = []string{"x"}
+		b.publish(st)
+		sameSet(t, "rejects", dump(t, s).Rejects, []warehouse.Reject{gone, kept, other})
+		keys, err := b.dest.RejectKeys(t.Context(), live("p"))
+		if err != nil {
+			t.Fatalf("RejectKeys: %v", err)
+		}
+		sameSet(t, "keys of rejects", keys, []load.RejectKey{{RejectID: "x", ConversationID: "c-1", Missing: true}, {RejectID: "y", ConversationID: "c-2"}})
+
+		again := b.rejects(live("p"), "x", "c-1")[0]
+		gone.MissingSince, gone.LastSeenAt = warehouse.Null[warehouse.Timestamp]{}, again.LastSeenAt
+		sameSet(t, "rejects", dump(t, s).Rejects, []warehouse.Reject{gone, kept, other})
+		b.end()
+		sameSet(t, "rejects", dump(t, s).Rejects, []warehouse.Reject{gone, kept, other})
+	}},
+	{"missing rejects/seen before it went missing", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		r := Conversation("p", "c-1", Noon)
+		b.load(r)
+		written := dump(t, s).of("c-1").Conversation.UpdatedAt
+		b.now = max(b.now, written)
+		b.miss(live("p"), keyOf(r))
+		before := dump(t, s)
+		counted(t, b.publish(b.seen(written+1, Conversation("p", "c-1", Noon, Note("rejected before")))), 0, 0, 1)
+		sameContent(t, before, dump(t, s))
+	}},
 }
 
 // rejectOf is a reject of a conversation.

@@ -43,7 +43,9 @@ var retentionChecks = []check{
 		kept := b.rejects(live("p"), "y", "c-2")
 		b.end()
 		s.Inflict(t, DamageTombstone, erased)
-		begin(t, s, 5, "p").end()
+		b = begin(t, s, 5, "p")
+		b.rejects(live("p"), "z", "c-1")
+		b.end()
 		sameSet(t, "rejects", dump(t, s).Rejects, kept)
 	}},
 }

@@ -120,6 +120,29 @@ func (l *Lake) Rejects(ctx context.Context, feed load.Feed, yield func(*warehous
 	})
 }
 
+// RejectKeys implements [load.Archive].
+func (l *Lake) RejectKeys(ctx context.Context, feed load.Feed) (keys []load.RejectKey, err error) {
+	v, err := l.view()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, v.close()) }()
+	name := statePath(warehouse.Rejects.Name)
+	err = eachText(v, name, func(line []byte) error {
+		r, err := parseSome(rejectKeys, line)
+		if err != nil {
+			return damaged(l.path(name), err)
+		}
+		if ofReject(&r).feed == feed {
+			keys = append(keys, load.RejectKey{
+				RejectID: r.RejectID, ConversationID: string(r.ConversationID), StartedAt: r.StartedAt, Missing: r.MissingSince.Valid,
+			})
+		}
+		return ctx.Err()
+	})
+	return keys, err
+}
+
 // feedDay is a day on which conversations of a feed are stored.
 type feedDay struct {
 	day day

@@ -36,6 +36,9 @@ func keyOfReject(r *warehouse.Reject) rejectKey {
 // rejectNames are the rejects without their content.
 var rejectNames = columnsOf(&warehouse.Rejects, "project_id", "environment", "reject_id", "conversation_id")
 
+// rejectKeys are the rejects without their content, with all that they are judged by.
+var rejectKeys = columnsOf(&warehouse.Rejects, "project_id", "environment", "reject_id", "conversation_id", "started_at", "missing_since")
+
 // rejectAges are the rejects without their content, with their age.
 var rejectAges = columnsOf(&warehouse.Rejects, "project_id", "environment", "reject_id", "conversation_id", "last_seen_at")
 
@@ -104,44 +107,56 @@ func (p *publication) resolved() map[conversationOf]bool {
 // the others. It returns what is to be known of them when that is committed.
 func (p *publication) rejects(next *state) (known map[conversationOf]bool, err error) {
 	st, resolved := p.stretch, p.resolved()
-	if len(st.Rejects)+len(st.Resolved)+len(resolved) == 0 {
+	if len(st.Rejects)+len(st.Resolved)+len(st.MissingRejects)+len(resolved) == 0 {
 		return p.rejected, nil
 	}
-	named := make(map[string]bool, len(st.Resolved))
-	for _, id := range st.Resolved {
-		named[id] = true
-	}
-	m := &rejectsMerger{known: map[conversationOf]bool{}, gone: func(r *warehouse.Reject) bool {
+	named, missing := setOf(st.Resolved), setOf(st.MissingRejects)
+	m := &rejectsMerger{known: map[conversationOf]bool{}, at: st.At, missing: func(r *warehouse.Reject) bool {
+		return ofReject(r).feed == st.Feed && missing[r.RejectID]
+	}, gone: func(r *warehouse.Reject) bool {
 		of := ofReject(r)
 		return resolved[of] || of.feed == st.Feed && named[r.RejectID]
 	}}
-	m.come(st.Rejects)
+	m.come(slices.DeleteFunc(slices.Clone(st.Rejects), func(r warehouse.Reject) bool {
+		_, erased := next.erased[conversationKey{r.ProjectID, string(r.ConversationID)}]
+		return erased
+	}))
 	err = p.commit.put(statePath(warehouse.Rejects.Name), func(w io.Writer) error { return m.write(w, p.lake.own()) })
 	p.counts.NewRejects = m.fresh
 	next.position.RejectsCopied = false
 	return m.known, err
 }
 
+func setOf(ids []string) map[string]bool {
+	set := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		set[id] = true
+	}
+	return set
+}
+
 // rejectsMerger merges the rejects of a stretch with those that are stored.
 type rejectsMerger struct {
-	gone  func(*warehouse.Reject) bool // a stored one is resolved
-	came  []warehouse.Reject           // of the stretch, each once
-	at    map[rejectKey]int            // where in came
-	found []bool                       // by came: it is stored
-	known map[conversationOf]bool      // there are rejects of it
-	fresh int64                        // were not stored
+	gone    func(*warehouse.Reject) bool // a stored one is resolved
+	missing func(*warehouse.Reject) bool // a stored one is no longer listed
+	at      warehouse.Timestamp          // of the stretch
+	came    []warehouse.Reject           // of the stretch, each once
+	places  map[rejectKey]int            // where in came
+	found   []bool                       // by came: it is stored
+	known   map[conversationOf]bool      // there are rejects of it
+	fresh   int64                        // were not stored
 }
 
 // come takes in the rejects of the stretch.
 func (m *rejectsMerger) come(rejects []warehouse.Reject) {
-	m.at = make(map[rejectKey]int, len(rejects))
+	m.places = make(map[rejectKey]int, len(rejects))
 	for i := range rejects {
 		key := keyOfReject(&rejects[i])
-		if j, twice := m.at[key]; twice {
+		if j, twice := m.places[key]; twice {
 			m.came[j].LastSeenAt = max(m.came[j].LastSeenAt, rejects[i].LastSeenAt)
 			continue
 		}
-		m.at[key] = len(m.came)
+		m.places[key] = len(m.came)
 		m.came = append(m.came, rejects[i])
 	}
 	m.found = make([]bool, len(m.came))
@@ -154,16 +169,23 @@ func (m *rejectsMerger) write(w io.Writer, stored *view) error {
 			return nil
 		}
 		m.knows(r)
-		i, again := m.at[keyOfReject(r)]
-		if !again {
+		i, again := m.places[keyOfReject(r)]
+		missing := m.missing(r)
+		if !again && !missing {
 			_, err := w.Write(line)
 			return err
 		}
-		m.found[i] = true
 		whole, err := parseLine(&warehouse.Rejects, line)
 		if err != nil {
 			return damaged(stored.lake.path(statePath(warehouse.Rejects.Name)), err)
 		}
+		if !again {
+			if !whole.MissingSince.Valid {
+				whole.MissingSince = warehouse.Some(m.at)
+			}
+			return writeLines(w, &warehouse.Rejects, []warehouse.Reject{whole})
+		}
+		m.found[i], whole.MissingSince = true, warehouse.Null[warehouse.Timestamp]{}
 		if m.came[i].LastSeenAt >= whole.LastSeenAt {
 			whole.LastSeenAt, whole.Reason = m.came[i].LastSeenAt, m.came[i].Reason
 		}

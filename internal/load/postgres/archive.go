@@ -190,3 +190,24 @@ func (d *Database) Rejects(ctx context.Context, feed load.Feed, yield func(*ware
 	}
 	return nil
 }
+
+// RejectKeys lists the rejects of a feed without their content.
+func (d *Database) RejectKeys(ctx context.Context, feed load.Feed) ([]load.RejectKey, error) {
+	if ready, err := d.ready(ctx); err != nil || !ready {
+		return nil, err
+	}
+	rows, err := d.pool.Query(ctx, `SELECT reject_id, coalesce(conversation_id, ''), started_at, missing_since IS NOT NULL
+		FROM rejects WHERE project_id = $1 AND environment = $2 ORDER BY reject_id COLLATE "C"`, feed.ProjectID, feed.Environment)
+	if err != nil {
+		return nil, d.describe(err)
+	}
+	keys, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (k load.RejectKey, err error) {
+		var started *time.Time
+		if err := row.Scan(&k.RejectID, &k.ConversationID, &started, &k.Missing); err != nil || started == nil {
+			return k, err
+		}
+		k.StartedAt = warehouse.Some(warehouse.TimestampOf(*started))
+		return k, nil
+	})
+	return keys, d.describe(err)
+}

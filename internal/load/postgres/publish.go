@@ -104,11 +104,15 @@ func (w *writer) stretchChange(ctx context.Context, st *load.Stretch) (*stretchC
 }
 
 func (c *stretchChange) any() bool {
-	return len(c.gone)+len(c.covered)+len(c.Rejects)+len(c.Drift)+len(c.Missing)+len(c.Resolved) > 0 || c.watermark || c.HiddenRead || c.Holes != nil || c.OtherID != ""
+	return len(c.gone)+len(c.covered)+len(c.Rejects)+len(c.Drift)+len(c.Missing)+len(c.Resolved)+len(c.MissingRejects) > 0 || c.watermark || c.HiddenRead || c.Holes != nil || c.OtherID != ""
 }
 
 func (c *stretchChange) commit(ctx context.Context, tx pgx.Tx) (newRejects int64, err error) {
 	paths, err := c.driftPaths(ctx, tx)
+	if err != nil {
+		return 0, err
+	}
+	rejects, err := c.storable(ctx, tx)
 	if err != nil {
 		return 0, err
 	}
@@ -133,8 +137,12 @@ func (c *stretchChange) commit(ctx context.Context, tx pgx.Tx) (newRejects int64
 		batch.Queue("DELETE FROM rejects WHERE project_id = $1 AND environment = $2 AND reject_id = ANY($3)",
 			c.Feed.ProjectID, c.Feed.Environment, c.Resolved)
 	}
-	for i := range c.Rejects {
-		c.queueReject(batch, &c.Rejects[i], &newRejects)
+	if len(c.MissingRejects) > 0 {
+		batch.Queue("UPDATE rejects SET missing_since = $4 WHERE project_id = $1 AND environment = $2 AND reject_id = ANY($3) AND missing_since IS NULL",
+			c.Feed.ProjectID, c.Feed.Environment, c.MissingRejects, c.At.Time())
+	}
+	for i := range rejects {
+		c.queueReject(batch, &rejects[i], &newRejects)
 	}
 	for i := range c.Drift {
 		c.queueDrift(batch, &c.Drift[i], paths)
@@ -173,7 +181,7 @@ func (c *stretchChange) queueReject(batch *pgx.Batch, r *warehouse.Reject, newRe
 	batch.Queue(`INSERT INTO rejects (project_id, environment, reject_id, conversation_id, started_at, reason, payload,
 			first_seen_at, last_seen_at, run_id)
 		VALUES ($1, $2, $3, nullif($4, ''), $5, $6, nullif($7, ''), $8, $9, $10)
-		ON CONFLICT (project_id, environment, reject_id) DO UPDATE SET last_seen_at = greatest(rejects.last_seen_at, excluded.last_seen_at),
+		ON CONFLICT (project_id, environment, reject_id) DO UPDATE SET last_seen_at = greatest(rejects.last_seen_at, excluded.last_seen_at), missing_since = NULL,
 			reason = CASE WHEN excluded.last_seen_at >= rejects.last_seen_at THEN excluded.reason ELSE rejects.reason END
 		RETURNING xmax = 0`, // a row that was not there before
 		r.ProjectID, r.Environment, r.RejectID, string(r.ConversationID), nullableTime(r.StartedAt), r.Reason, string(r.Payload),

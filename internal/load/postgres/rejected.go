@@ -102,3 +102,23 @@ func resolve(ctx context.Context, tx pgx.Tx, f load.Feed, ids []string) error {
 		f.ProjectID, f.Environment, ids)
 	return err
 }
+
+// storable are the rejects of a stretch without those of conversations that were
+// erased.
+func (c *stretchChange) storable(ctx context.Context, tx pgx.Tx) ([]warehouse.Reject, error) {
+	if len(c.Rejects) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(c.Rejects))
+	for i := range c.Rejects {
+		ids[i] = string(c.Rejects[i].ConversationID)
+	}
+	rows, err := tx.Query(ctx, "SELECT conversation_id FROM erasures WHERE project_id = $1 AND conversation_id = ANY($2)", c.Feed.ProjectID, ids)
+	if err != nil {
+		return nil, err
+	}
+	erased, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return slices.DeleteFunc(slices.Clone(c.Rejects), func(r warehouse.Reject) bool {
+		return slices.Contains(erased, string(r.ConversationID))
+	}), err
+}

@@ -1,0 +1,100 @@
+package pipeline
+
+import (
+	"context"
+	"slices"
+
+	"convsync/internal/extract"
+	"convsync/internal/load"
+)
+
+// goneRejects are rejects whose conversation the source no longer lists.
+type goneRejects struct{ deleted, marked []string }
+
+// judgeRejects finds the rejects of the feed that the source no longer lists,
+// where a run compares what is stored. They are judged as stored conversations
+// are, and after these: missing are conversations that are marked or deleted, and
+// their rejects go with them.
+func (f *feedRun) judgeRejects(ctx context.Context, missing []load.Key) (gone goneRejects, err error) {
+	if !f.remembers() || len(f.vanished.compared)+len(missing) == 0 {
+		return gone, nil
+	}
+	rejects, err := f.Destination.RejectKeys(ctx, f.Feed.Feed)
+	if err != nil {
+		return gone, &destinationError{err}
+	}
+	with := make(map[string]bool, len(missing))
+	for _, k := range missing {
+		with[k.ID] = true
+	}
+	for i := range rejects {
+		r := &rejects[i]
+		isGone, isSure := true, true
+		if r.ConversationID == "" || !with[r.ConversationID] {
+			isGone, isSure = f.judgeReject(r)
+		}
+		switch {
+		case !isGone:
+		case f.DeleteMissing && isSure:
+			gone.deleted = append(gone.deleted, r.RejectID)
+		case !r.Missing:
+			gone.marked = append(gone.marked, r.RejectID)
+		}
+	}
+	return gone, nil
+}
+
+// judgeReject reports whether the source no longer lists a reject, and whether
+// it listed others of that day. A day without any is doubtful: a reject of it is
+// marked, but not deleted.
+func (f *feedRun) judgeReject(r *load.RejectKey) (isGone, isSure bool) {
+	v := &f.vanished
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !r.StartedAt.Valid || !v.wasCompared(r) || v.isAnsweredReject(r) {
+		return false, false
+	}
+	at := extract.SecondOf(r.StartedAt.V.Time())
+	midnight := startOfDay(at)
+	if slices.ContainsFunc(f.doubtful, func(d doubtfulDay) bool { return d.start == midnight }) {
+		return false, false
+	}
+	answered := v.day(at).answered
+	return answered || f.wasReadWhole(midnight), answered
+}
+
+// wasCompared reports whether a reject started in a time range that was read
+// whole, at least a second inside its ends.
+func (v *vanished) wasCompared(r *load.RejectKey) bool {
+	return slices.ContainsFunc(v.compared, func(s extract.Span) bool {
+		from, until := inside(s)
+		return from <= r.StartedAt.V && r.StartedAt.V < until
+	})
+}
+
+// isAnsweredReject reports whether this run was answered the conversation of a
+// reject, or may have been: some are answered without an id. A reject without an
+// id is known by its content only.
+func (v *vanished) isAnsweredReject(r *load.RejectKey) bool {
+	if v.rejects[r.RejectID] || v.nameless[r.StartedAt.V] || v.blind.Load() {
+		return true
+	}
+	_, listed := v.answered[idHash(r.ConversationID)]
+	return r.ConversationID != "" && listed
+}
+
+// sawReject remembers that the source answered what is a reject.
+func (v *vanished) sawReject(id string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.rejects = orMake(v.rejects)
+	v.rejects[id] = true
+}
+
+// compare remembers that a time range was read whole, and each conversation that
+// was answered is known.
+func (v *vanished) compare(whole extract.Span) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.compared = append(v.compared, whole)
+}

@@ -1,0 +1,97 @@
+package pipeline
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"convsync/internal/simulate"
+	"convsync/internal/warehouse"
+)
+
+// storedRejects are rejects of an earlier run, the names of which say what the
+// next run finds. listed is a conversation that is listed then.
+func storedRejects(listed *simulate.Truth) []warehouse.Reject {
+	at := func(t time.Time) warehouse.Null[warehouse.Timestamp] { return warehouse.Some(warehouse.TimestampOf(t)) }
+	of := func(name, conversation string, started warehouse.Null[warehouse.Timestamp]) warehouse.Reject {
+		payload := fmt.Sprintf(`{"id":%q,"started_at":"2026-06-03T13:19:19Z"}`, "replayed "+name)
+		return warehouse.Reject{
+			ProjectID: "acme-team-4", Environment: "live", RejectID: name, ConversationID: warehouse.Text(conversation), StartedAt: started,
+			Payload: warehouse.Text(payload), LastSeenAt: 1,
+		}
+	}
+	start := begin.Add(60*time.Hour + 30*time.Minute)
+	return []warehouse.Reject{
+		of("gone", "deleted-at-the-source", at(start)),
+		of("gone, without id", "", at(start)),
+		of("listed", listed.ID, at(start)),
+		of("without start", "deleted-too", warehouse.Null[warehouse.Timestamp]{}),
+		of("not read", "deleted-long-ago", at(start.AddDate(-1, 0, 0))),
+		of("quiet day", "deleted-last", at(end.Add(20*time.Hour))),
+	}
+}
+
+func TestRejectsMissing(t *testing.T) {
+	t.Parallel()
+	for name, deletes := range map[string]bool{"Mark": false, "Delete": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newFake()
+			source, _ := twiceWith(t, d, func(o *Options) { o.DeleteMissing = deletes }, func(s *simulate.Simulator) {
+				for truth := range s.Truth("acme-team-4", "live", end) {
+					if truth.Index == 200 {
+						d.rejects = storedRejects(truth)
+					}
+				}
+			})
+			var kept, missing []string
+			for _, r := range d.rejects {
+				if r.MissingSince.Valid {
+					missing = append(missing, r.RejectID)
+				} else {
+					kept = append(kept, r.RejectID)
+				}
+			}
+			want := []string{"gone", "gone, without id", "quiet day"}
+			if deletes { // nothing of a day of which nothing is listed
+				want = []string{"quiet day"}
+			}
+			if !slices.Equal(missing, want) || !slices.Equal(kept, []string{"listed", "without start", "not read"}) {
+				t.Errorf("missing are %q, and kept %q", missing, kept)
+			}
+			d.batches = nil
+			if _, err := Replay(t.Context(), options(t, source, d, at(end))); err != nil {
+				t.Fatal(err)
+			}
+			for _, b := range d.batches {
+				for _, r := range b.Rows {
+					if id := r.Conversation.ConversationID; id == "replayed gone" || id == "replayed gone, without id" {
+						t.Errorf("%q was loaded, and the source deleted it", id)
+					}
+				}
+			}
+		})
+	}
+}
+
+// The rejects of a conversation whose older version is stored go with it, though
+// they have no start.
+func TestRejectsOfMissing(t *testing.T) {
+	t.Parallel()
+	d := newFake()
+	twice(t, d, func(s *simulate.Simulator) {
+		for truth := range s.Truth("acme-team-4", "live", end) {
+			if truth.Index != 200 {
+				continue
+			}
+			d.rejects = []warehouse.Reject{{ProjectID: "acme-team-4", Environment: "live", RejectID: "with it", ConversationID: warehouse.Text(truth.ID)}}
+			if err := s.Override("acme-team-4", "live", truth.Index, simulate.Override{Remove: true}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if len(d.missing) != 1 || len(d.rejects) != 1 || !d.rejects[0].MissingSince.Valid {
+		t.Errorf("missing are %v, and the rejects %+v", d.missing, d.rejects)
+	}
+}
