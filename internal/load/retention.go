@@ -2,7 +2,7 @@ package load
 
 import "convsync/internal/warehouse"
 
-// How many days the tables that grow with time are kept; docs/operations.md
+// How many days the tables that grow with time are kept; docs/retention.md
 // lists them. Ages are counted by [Ages], never by one clock alone.
 const (
 	// KeepChanges is for how many days changes are kept, at least.

@@ -264,3 +264,22 @@ func TestAStateFileThatCannotBeWrittenIsLoggedAndNoMore(t *testing.T) {
 		}
 	})
 }
+
+// Ten years in which each project fails now and then, and a channel is broken.
+func TestForget(t *testing.T) {
+	t.Parallel()
+	s := &state{}
+	channels := []*channel{{name: "broken"}}
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for day := range 3650 {
+		now = now.AddDate(0, 0, 1)
+		found := incident{Kind: kindProject, ProjectID: fmt.Sprint("project-", day), Since: now}
+		s.open(found)
+		s.find(kindProject, found.subject()).heard("broken", true) // and never of the end
+		s.close(kindProject, found.subject(), now.Add(time.Hour))
+		s.forget(channels, now.Add(2*time.Hour))
+	}
+	if n := len(s.Incidents); n > 8 {
+		t.Errorf("%d incidents are kept, want those of a week", n)
+	}
+}

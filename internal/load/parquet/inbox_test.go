@@ -1,6 +1,7 @@
 package parquet_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -11,6 +12,7 @@ import (
 
 	"convsync/internal/load"
 	"convsync/internal/load/loadtest"
+	"convsync/internal/load/parquet"
 	"convsync/internal/warehouse"
 )
 
@@ -109,6 +111,30 @@ func TestALetterStaysForARunAfterItIsInTheLog(t *testing.T) {
 		if fresh, err := box.TakeIn(t.Context(), &e, nil); err != nil || fresh {
 			t.Errorf("after run %d it is fresh: %v, %v", run, fresh, err)
 		}
+	}
+}
+
+// A process that runs for years holds no ids of days that have gone.
+func TestLoggedEvents(t *testing.T) {
+	t.Parallel()
+	s := newLake(t)
+	s.change(t, "a", 0)
+	box := s.Open(t, nil)
+	for i, days := range []int{1, 50, 100, 150, 200} {
+		e := loadtest.Event(fmt.Sprint("e-", i), func(e *warehouse.WebhookEvent) {
+			e.State, e.ReceivedAt = warehouse.EventIgnored, warehouse.TimestampOf(loadtest.Noon.AddDate(0, 0, days))
+		})
+		if fresh, err := box.(load.Inbox).TakeIn(t.Context(), &e, nil); err != nil || !fresh {
+			t.Fatal(fresh, err)
+		}
+		s.change(t, fmt.Sprint("c-", i), days)
+	}
+	last := loadtest.Event("last")
+	if fresh, err := box.(load.Inbox).TakeIn(t.Context(), &last, nil); err != nil || !fresh {
+		t.Fatal(fresh, err)
+	}
+	if n := parquet.LoggedEvents(box.(*parquet.Lake)); n != 2 {
+		t.Errorf("%d events are held, want those of the last 90 days, 2", n)
 	}
 }
 
