@@ -58,6 +58,14 @@ func (a Ages) Cutoff(days int) warehouse.Timestamp {
 	return min(a.source, a.local) - warehouse.Timestamp(days)*dayMicros
 }
 
+// Day is the UTC day of the clock that is behind, [from, until). Tables that take
+// long to search are pruned with its first run.
+func (a Ages) Day() (from, until warehouse.Timestamp) {
+	now := a.Cutoff(0)
+	from = now - (now%dayMicros+dayMicros)%dayMicros
+	return from, from + dayMicros
+}
+
 // Latest is the latest time that something can have: a day after the clock that
 // is ahead. What is later was dated by a wrong clock and gets this time, since
 // it would never expire.

@@ -71,7 +71,8 @@ func (w *writer) writeRuns(c *commit, run *warehouse.SyncRun, log *load.RunLog) 
 // once a day: rejects may be large.
 func (w *writer) expire(c *commit, next *state, run *warehouse.SyncRun) error {
 	ages, ok := load.AgesAt(run)
-	today := dayOf(ages.Cutoff(0)).String()
+	from, _ := ages.Day()
+	today := dayOf(from).String()
 	if !ok || next.position.PrunedDay == today {
 		return nil
 	}

@@ -27,6 +27,23 @@ func expire(ctx context.Context, tx pgx.Tx, run *warehouse.SyncRun) error {
 	source, local = ages.Cutoffs(load.KeepRuns)
 	batch.Queue(`DELETE FROM sync_runs r USING (SELECT max(epoch) AS epoch `+older+`) o
 		WHERE r.epoch <= o.epoch OR r.epoch IS NULL AND o.epoch IS NOT NULL`, source.Time(), local.Time())
+	batch.Queue("DELETE FROM rejects r USING erasures e WHERE r.project_id = e.project_id AND r.conversation_id = e.conversation_id")
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return err
+	}
+	from, until := ages.Day()
+	var pruned bool // by an earlier run of the day
+	err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM sync_runs WHERE source_at >= $1 AND source_at < $2)", from.Time(), until.Time()).Scan(&pruned)
+	if err != nil || pruned {
+		return err
+	}
+	return expireByAge(ctx, tx, ages)
+}
+
+// expireByAge deletes the rows that are too old. One that is dated in the future
+// would never be, and gets the latest time that it can have.
+func expireByAge(ctx context.Context, tx pgx.Tx, ages load.Ages) error {
+	batch := &pgx.Batch{}
 	latest := ages.Latest().Time()
 	batch.Queue("UPDATE webhook_events SET received_at = $1 WHERE received_at > $1 AND state <> $2", latest, warehouse.EventWaiting)
 	batch.Queue("DELETE FROM webhook_events WHERE received_at < $1 AND state <> $2", ages.Cutoff(load.KeepEvents).Time(), warehouse.EventWaiting)
@@ -37,7 +54,6 @@ func expire(ctx context.Context, tx pgx.Tx, run *warehouse.SyncRun) error {
 	batch.Queue("DELETE FROM schema_drift WHERE last_seen_at < $1", ages.Cutoff(load.KeepDrift).Time())
 	batch.Queue("UPDATE rejects SET last_seen_at = $1, first_seen_at = least(first_seen_at, $1) WHERE last_seen_at > $1", latest)
 	batch.Queue("DELETE FROM rejects WHERE last_seen_at < $1", ages.Cutoff(load.KeepRejects).Time())
-	batch.Queue("DELETE FROM rejects r USING erasures e WHERE r.project_id = e.project_id AND r.conversation_id = e.conversation_id")
 	return tx.SendBatch(ctx, batch).Close()
 }
 
