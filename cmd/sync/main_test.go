@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -149,6 +151,16 @@ func TestTheLogIsJSONUnlessAPersonReadsIt(t *testing.T) {
 		if got := stderr.String(); !strings.HasPrefix(got, begins) || strings.Count(got, "\n") != 1 {
 			t.Errorf("format %q logs %s", format, got)
 		}
+	}
+}
+
+func TestForPeople(t *testing.T) {
+	t.Parallel()
+	var said strings.Builder
+	log := slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{ReplaceAttr: forPeople}))
+	log.With("run_id", "01a2225b-57ed-77ac-97e7-186f7dae953d").Info("hello", "project", "sales")
+	if !regexp.MustCompile(`^time=\d\d:\d\d:\d\d level=INFO msg=hello project=sales\n$`).MatchString(said.String()) {
+		t.Errorf("%q", said.String())
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -160,15 +161,27 @@ func (a *app) startLog() error {
 	case "json":
 		a.log = slog.New(slog.NewJSONHandler(a.stderr, options))
 	case "":
-		a.logFormat = "json"
 		if isTerminal(a.terminal) {
-			a.logFormat = "text"
+			options.ReplaceAttr = forPeople
+			a.log = slog.New(slog.NewTextHandler(a.stderr, options))
+			return nil
 		}
-		return a.startLog()
+		a.log = slog.New(slog.NewJSONHandler(a.stderr, options))
 	default:
 		return usageError(fmt.Errorf("--log-format %q is not known: use text or json", a.logFormat))
 	}
 	return nil
+}
+
+// forPeople shortens the log of the run that a person is looking at.
+func forPeople(_ []string, attr slog.Attr) slog.Attr {
+	switch attr.Key {
+	case slog.TimeKey:
+		return slog.String(slog.TimeKey, attr.Value.Time().Format(time.TimeOnly))
+	case "run_id":
+		return slog.Attr{}
+	}
+	return attr
 }
 
 // isTerminal tells whether a stream is a person's.
