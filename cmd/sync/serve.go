@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/netip"
 	"os"
 	"os/signal"
 	"slices"
@@ -123,10 +121,6 @@ func (s *service) start(ctx context.Context, runNow bool) error {
 		s.runNow()
 	}
 	fmt.Fprintf(s.app.stderr, "serving at %s\n", s.server.URL())
-	if inClearText(&s.cfg.Serve) {
-		s.log.Warn("the status page is served without TLS beyond this machine: tokens and passwords can be read on the way; " +
-			"set serve.cert_file and serve.key_file, or put a proxy with TLS in front of it")
-	}
 	s.announce(s.scheduler, runNow)
 	return nil
 }
@@ -141,14 +135,6 @@ func (s *service) runNow() {
 			s.log.Error("could not run at the start", "schedule", s.cfg.Schedules[i].Name, "error", err.Error())
 		}
 	}
-}
-
-// inClearText reports whether other machines can reach the server without TLS.
-func inClearText(s *config.Serve) bool {
-	host, _, err := net.SplitHostPort(s.Listen)
-	addr, addrErr := netip.ParseAddr(host)
-	loopback := host == "localhost" || addrErr == nil && addr.IsLoopback()
-	return err == nil && s.CertFile == "" && !loopback
 }
 
 // stop stops the schedules first, softly, and then what shows them.

@@ -143,6 +143,12 @@ func (o *Options) validate() error {
 // guarded reports whether who asks must show that they may.
 func (o *Options) guarded() bool { return o.Token != "" || o.BasicUser != "" }
 
+// inClearText reports whether other machines can reach the server without TLS.
+func (o *Options) inClearText() bool {
+	host, _, err := net.SplitHostPort(o.Address)
+	return err == nil && o.CertFile == "" && !isLoopback(host)
+}
+
 // isLoopback reports whether a host is this machine, to itself. Other names
 // than localhost are not looked up: what they lead to can change.
 func isLoopback(host string) bool {

@@ -120,7 +120,7 @@ func (s *Server) Start(ctx context.Context) error {
 		}
 	})
 	s.options.Log.Info("serving", "address", listener.Addr().String(), "tls", secure, "guarded", s.options.guarded())
-	if host, _, _ := net.SplitHostPort(s.options.Address); !secure && !isLoopback(host) {
+	if s.options.inClearText() {
 		s.options.Log.Warn("the status page is served without TLS beyond this machine: the token or password travels in clear text",
 			"address", s.options.Address, "hint", "set serve.cert_file and serve.key_file, or let a reverse proxy on this machine do TLS and listen on 127.0.0.1")
 	}
