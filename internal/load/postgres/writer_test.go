@@ -135,26 +135,6 @@ func TestConversationsAreInThePartitionOfTheirMonth(t *testing.T) {
 	}
 }
 
-func TestOldChangesGoAndTheSequenceGoesOn(t *testing.T) {
-	t.Parallel()
-	d, database := prepared(t)
-	loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon), loadtest.Conversation("p", "c-2", loadtest.Noon))
-	all := subject{database, "polyai"}.Dump(t).Changes
-	pgtest.Exec(t, inSchema(t, database, "polyai"), "UPDATE changes SET at = at - interval '91 days' WHERE conversation_id = 'c-1'")
-	loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon))
-	kept := subject{database, "polyai"}.Dump(t).Changes
-	if len(all) != 2 || len(kept) != 1 || kept[0].ConversationID != "c-2" {
-		t.Fatalf("of %+v are kept %+v", all, kept)
-	}
-	pgtest.Exec(t, inSchema(t, database, "polyai"), "UPDATE changes SET at = at - interval '91 days'")
-	loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon))
-	loadOne(t, d, loadtest.Conversation("p", "c-3", loadtest.Noon))
-	last := subject{database, "polyai"}.Dump(t).Changes
-	if len(last) != 1 || last[0].Sequence <= all[1].Sequence {
-		t.Errorf("after all of them went, the feed is %+v", last)
-	}
-}
-
 func TestWhatWasErasedIsNotLoadedAgain(t *testing.T) {
 	t.Parallel()
 	d, database := prepared(t)
