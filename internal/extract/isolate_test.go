@@ -335,7 +335,7 @@ func TestIsolatePageSize(t *testing.T) {
 
 func TestBrokenConversation(t *testing.T) {
 	t.Parallel()
-	s := &shelf{items: append(evenlyAt(8), item{"bad", micros(aDay.From+50, 0), notJSON}, item{"bad", micros(aDay.From+51, 0), `{"id":01}`})}
+	s := &shelf{items: append(evenlyAt(7), item{"bad", micros(aDay.From+50, 0), notJSON}, item{"bad", micros(aDay.From+51, 0), `{"id":01}`})}
 	for name, c := range map[string]struct {
 		known    bool
 		requests int64
@@ -353,7 +353,7 @@ func TestBrokenConversation(t *testing.T) {
 				}
 				return ids.emit(ctx, c)
 			}, nil)
-			if err != nil || len(failed) > 0 || len(ids.ids) != 8 || len(broken) != 2 || broken[notJSON] != 1 {
+			if err != nil || len(failed) > 0 || len(ids.ids) != 7 || len(broken) != 2 || broken[notJSON] != 1 {
 				t.Errorf("%d were read, broken: %v, failed: %v, %v", len(ids.ids), broken, failed, err)
 			}
 			if n := s.requests.Load(); n != c.requests {

@@ -26,13 +26,15 @@ var (
 	errListChanged    = errors.New("the list changed while it was read by offset, and conversations may have been skipped")
 	errTooManyPages   = errors.New("the slice took far more pages than its conversations fill: " +
 		"reading on might never end; report it to PolyAI with this time range")
+	errNextNotNamed = errors.New("the source names no next page, and has more conversations: " +
+		"it may name the next page in a new way; report it to PolyAI with this time range")
 	errNothingNew = errors.New("the source names page after page, but the last ones had no new conversation: " +
 		"reading on might never end; report it to PolyAI with this time range")
 )
 
 // isPaging reports whether a slice failed because its pages did not lead to its end.
 func isPaging(err error) bool {
-	for _, is := range []error{errCursorRepeated, errListChanged, errNothingNew, errTooManyPages} {
+	for _, is := range []error{errCursorRepeated, errListChanged, errNothingNew, errTooManyPages, errNextNotNamed} {
 		if errors.Is(err, is) {
 			return true
 		}

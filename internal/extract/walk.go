@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"convsync/internal/polyai"
@@ -138,12 +139,44 @@ func (w *walk) pages(ctx context.Context) error {
 		}
 		more, err := pager.next(&q, got)
 		switch {
-		case err != nil || !more:
+		case err != nil:
 			return err
+		case !more && w.isFull(&q, got):
+			return w.confirmEnd(ctx, pager)
+		case !more:
+			return nil
 		case w.isDense(pages):
 			return &denseError{w.seen}
 		}
 	}
+}
+
+// isFull reports whether a page has no room for more conversations, and names no
+// next page although its source always does.
+func (w *walk) isFull(q *polyai.ListQuery, got *answered) bool {
+	return len(got.keys) >= max(1, min(q.Limit, w.pageSize())) && !got.link.Named() && !got.link.MayBeOmitted
+}
+
+// confirmEnd asks for the row behind the last one. A source that renamed its
+// cursor would else seem to have nothing behind its first pages. A source
+// without offsets answers a row that was seen, or refuses.
+func (w *walk) confirmEnd(ctx context.Context, p *pager) error {
+	q := w.query()
+	q.Offset, q.Limit = int64(len(p.seen)), 1
+	once := *w.Reader
+	once.givesUp = func(int, error) bool { return true }
+	got, err := once.page(ctx, q, w.emit)
+	switch {
+	case err == nil:
+	case ofThisRequest(err) && ctx.Err() == nil:
+		return nil
+	default:
+		return err
+	}
+	if slices.ContainsFunc(got.keys, func(key rowKey) bool { return !p.seen[key] }) {
+		return errNextNotNamed
+	}
+	return nil
 }
 
 // look hands a chunk on, and remembers where it lies.
