@@ -102,6 +102,8 @@ func newClient(cfg *config.Config, p *config.Project, key func(ctx context.Conte
 		Key:       key,
 		UserAgent: "convsync/" + version(),
 		RootCAs:   rootCAs(cfg),
+
+		MaxConversationBytes: cfg.Sync.MaxConversationBytes,
 	})
 }
 

@@ -94,7 +94,10 @@ type Sync struct {
 	OpenAgeLimit time.Duration
 	// PageSize in conversations, 1 to 1000; 500 unless set.
 	PageSize int
-	Workers  Workers
+	// MaxConversationBytes is the largest decoded size of a conversation that is
+	// loaded; 64 MiB unless set.
+	MaxConversationBytes int
+	Workers              Workers
 	// Adaptive lets a run go beyond MaxRequestsPerSecond, carefully, while the
 	// source shows no strain; false unless set.
 	Adaptive bool

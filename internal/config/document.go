@@ -66,6 +66,7 @@ type syncKeys struct {
 	Lookback             lookbackKeys `key:"lookback"`
 	OpenAgeLimit         duration     `key:"open_age_limit"`
 	PageSize             int          `key:"page_size"`
+	MaxConversationMB    int          `key:"max_conversation_mb"`
 	Workers              workersKeys  `key:"workers"`
 	MaxRequestsPerSecond float64      `key:"max_requests_per_second"`
 	Adaptive             bool         `key:"adaptive"`

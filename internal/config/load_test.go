@@ -59,6 +59,7 @@ sync:
   lookback: { each_run: 1h, hourly: 24h, daily: 7d }
   open_age_limit: 168h
   page_size: 250
+  max_conversation_mb: 16
   workers: { extract: 8, transform: 3, load: 2 }
   max_requests_per_second: 2.5
 schedules:
@@ -86,7 +87,7 @@ schedules:
 	}
 	tiers := config.Lookback{EachRun: time.Hour, Hourly: 24 * time.Hour, Daily: 168 * time.Hour}
 	wantSync := config.Sync{
-		Lookback: tiers, OpenAgeLimit: 168 * time.Hour, PageSize: 250,
+		Lookback: tiers, OpenAgeLimit: 168 * time.Hour, PageSize: 250, MaxConversationBytes: 16 << 20,
 		Workers: config.Workers{Extract: 8, Transform: 3, Load: 2}, OnMissing: "mark", MissingLimit: config.MissingLimit{Share: 0.1, AtLeast: 20},
 	}
 	if got.Sync != wantSync {
@@ -213,6 +214,7 @@ destination:
   postgres: {url: "postgres://localhost/db"}
 sync:
   page_size: 5000
+  max_conversation_mb: 512
 `, nil)
 	want := []string{
 		`convsync.yaml:1:1: source.account_id: is missing;`,
@@ -222,6 +224,7 @@ sync:
 		`convsync.yaml:7:7: source.projects[0].time_zone: "Europe/Londres" is no known time zone;`,
 		`convsync.yaml:10:3: destination.postgres: stands beside parquet;`,
 		`convsync.yaml:12:3: sync.page_size: "5000" is out of range; expected 1 to 1000`,
+		`convsync.yaml:13:3: sync.max_conversation_mb: "512" is out of range; expected 1 to 256`,
 	}
 	lines := strings.Split(err.Error(), "\n")
 	if len(lines) != len(want) {

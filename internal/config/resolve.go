@@ -23,6 +23,7 @@ func defaults() document {
 			Lookback:             lookbackKeys{duration(time.Hour), duration(day), duration(7 * day)},
 			OpenAgeLimit:         duration(7 * day),
 			PageSize:             500,
+			MaxConversationMB:    64,
 			Workers:              workersKeys{Extract: 4, Transform: 0, Load: 2},
 			MaxRequestsPerSecond: 5,
 			OnMissing:            MissingMark,
@@ -167,6 +168,7 @@ func (r *resolver) postgres(p *postgresKeys) *Postgres {
 func (r *resolver) sync() Sync {
 	s := r.doc.Sync
 	r.within("sync.page_size", s.PageSize, 1, 1000, "the API's limit")
+	r.within("sync.max_conversation_mb", s.MaxConversationMB, 1, 256, "which is the limit of a JSON value in Postgres")
 	if s.MaxRejects < 0 {
 		r.add("sync.max_rejects", "%s is out of range; expected 0 or more", r.show("sync.max_rejects", strconv.Itoa(s.MaxRejects)))
 	}
@@ -178,6 +180,8 @@ func (r *resolver) sync() Sync {
 		Lookback:     r.lookback("sync.lookback", s.Lookback),
 		OpenAgeLimit: time.Duration(s.OpenAgeLimit),
 		PageSize:     s.PageSize,
+
+		MaxConversationBytes: s.MaxConversationMB << 20,
 		Workers: Workers{
 			Extract:   r.workers("sync.workers.extract", s.Workers.Extract),
 			Transform: r.workers("sync.workers.transform", s.Workers.Transform),

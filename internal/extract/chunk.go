@@ -14,6 +14,9 @@ type Chunk struct {
 
 	broken      []polyai.Value
 	brokenBytes int
+
+	decodedBytes int  // of all of them: see [polyai.Options]
+	large        bool // it is one conversation that takes much memory
 }
 
 // Chunks are handed on at this size: large enough to be cheap, small enough
@@ -21,6 +24,8 @@ type Chunk struct {
 const (
 	chunkBytes         = 1 << 20
 	chunkConversations = 256
+	// chunkDecoded is above what a chunk of usual conversations has.
+	chunkDecoded = 16 << 20
 )
 
 // add copies a conversation into the chunk.
@@ -32,6 +37,18 @@ func (c *Chunk) add(v polyai.Value) {
 	c.ends = append(c.ends, len(c.data))
 }
 
+// takeLarge makes the chunk that is one large conversation. It takes over what
+// need not be copied.
+func takeLarge(v polyai.Value, broken bool) *Chunk {
+	if len(v) <= polyai.LargeBytes {
+		v = slices.Clone(v)
+	}
+	if broken {
+		return &Chunk{large: true, broken: []polyai.Value{v}, brokenBytes: len(v)}
+	}
+	return &Chunk{large: true, data: v, ends: []int{len(v)}}
+}
+
 // addBroken copies a conversation that is no well-formed JSON into the chunk.
 func (c *Chunk) addBroken(v polyai.Value) {
 	c.broken = append(c.broken, slices.Clone(v))
@@ -39,7 +56,7 @@ func (c *Chunk) addBroken(v polyai.Value) {
 }
 
 func (c *Chunk) full() bool {
-	return len(c.data)+c.brokenBytes >= chunkBytes || len(c.ends)+len(c.broken) >= chunkConversations
+	return len(c.data)+c.brokenBytes >= chunkBytes || len(c.ends)+len(c.broken) >= chunkConversations || c.decodedBytes >= chunkDecoded
 }
 
 // Len is the number of conversations, without the broken ones.
@@ -50,6 +67,10 @@ func (c *Chunk) Broken() []polyai.Value { return c.broken }
 
 // answered is the number of conversations, with the broken ones.
 func (c *Chunk) answered() int { return len(c.ends) + len(c.broken) }
+
+// IsLarge reports whether the chunk is one conversation that takes much memory,
+// many times its bytes maybe: it is best processed alone.
+func (c *Chunk) IsLarge() bool { return c.large }
 
 // Bytes is the memory that the chunk holds.
 func (c *Chunk) Bytes() int { return cap(c.data) + c.brokenBytes }

@@ -146,7 +146,7 @@ func (r *Reader) pageOnce(ctx context.Context, account *account, q polyai.ListQu
 func (r *Reader) readRows(
 	ctx context.Context, page *polyai.Page, account *account, broken *confirmer, emit func(*Chunk) error,
 ) (keys []rowKey, err error) {
-	chunk := &Chunk{}
+	out := chunker{emit: emit, account: account, chunk: &Chunk{}}
 	var unconfirmed error
 	for {
 		v, err := page.Next()
@@ -161,7 +161,12 @@ func (r *Reader) readRows(
 		if len(keys) == 0 {
 			account.receive(time.Now())
 		}
-		if isBroken {
+		var of *polyai.BrokenError
+		isBroken := errors.As(err, &of)
+		switch {
+		case err != nil && !isBroken:
+			return nil, err
+		case isBroken:
 			confirmed, err := broken.confirm(ctx, of.Value)
 			if err != nil {
 				return nil, err
@@ -171,26 +176,58 @@ func (r *Reader) readRows(
 				continue
 			}
 			v = of.Value
-			chunk.addBroken(v)
-		} else {
-			chunk.add(v)
 		}
 		r.Stats.Conversations.Add(1)
 		keys = append(keys, keyOf(v))
-		if chunk.full() {
-			if err := emit(chunk); err != nil {
-				return nil, err
-			}
-			account.receive(time.Now()) // the wait for the destination is no failure of the source
-			chunk = &Chunk{}
-		}
-	}
-	if chunk.answered() > 0 {
-		if err := emit(chunk); err != nil {
+		if err := out.add(v, page.DecodedBytes(), isBroken); err != nil {
 			return nil, err
 		}
 	}
+	if err := out.flush(); err != nil {
+		return nil, err
+	}
 	return keys, unconfirmed
+}
+
+// chunker gathers conversations into chunks and hands these on.
+type chunker struct {
+	emit    func(*Chunk) error
+	account *account
+	chunk   *Chunk
+}
+
+// add adds a conversation. A large one is handed on at once, as a chunk of its own.
+func (c *chunker) add(v polyai.Value, decoded int, broken bool) error {
+	switch {
+	case decoded > polyai.LargeBytes:
+		if err := c.flush(); err != nil {
+			return err
+		}
+		c.chunk = takeLarge(v, broken)
+		return c.flush()
+	case broken:
+		c.chunk.addBroken(v)
+	default:
+		c.chunk.add(v)
+	}
+	c.chunk.decodedBytes += decoded
+	if !c.chunk.full() {
+		return nil
+	}
+	return c.flush()
+}
+
+// flush hands on what there is.
+func (c *chunker) flush() error {
+	if c.chunk.answered() == 0 {
+		return nil
+	}
+	if err := c.emit(c.chunk); err != nil {
+		return err
+	}
+	c.account.receive(time.Now()) // the wait for the destination is no failure of the source
+	c.chunk = &Chunk{}
+	return nil
 }
 
 // isEnough reports whether a page that fails is not to be asked for again. A

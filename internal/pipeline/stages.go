@@ -73,9 +73,11 @@ func (s *stages) close() {
 	s.workers.Wait()
 }
 
-// put hands a chunk of a stretch over, and waits while too much is in flight.
+// put hands a chunk of a stretch over, and waits while too much is in flight. A
+// large chunk is alone in flight, and is waited for: what its page reads next may
+// be large as well.
 func (s *stages) put(ctx context.Context, st *stretch, c *extract.Chunk) error {
-	weight := int64(min(c.Bytes(), bytesInFlight))
+	weight := weightOf(c)
 	if err := s.bytes.Acquire(ctx, weight); err != nil {
 		return err
 	}
@@ -83,16 +85,31 @@ func (s *stages) put(ctx context.Context, st *stretch, c *extract.Chunk) error {
 	st.pending.Add(1)
 	select {
 	case s.chunks <- work{stretch: st, chunk: c}:
-		return nil
 	case <-ctx.Done():
 		s.done(work{stretch: st, chunk: c})
 		return ctx.Err()
 	}
+	if !c.IsLarge() {
+		return nil
+	}
+	if err := s.bytes.Acquire(ctx, bytesInFlight); err != nil {
+		return err
+	}
+	s.bytes.Release(bytesInFlight)
+	return nil
+}
+
+// weightOf is what a chunk takes of bytesInFlight.
+func weightOf(c *extract.Chunk) int64 {
+	if c.IsLarge() {
+		return bytesInFlight
+	}
+	return int64(min(c.Bytes(), bytesInFlight))
 }
 
 // done frees what a chunk holds.
 func (s *stages) done(w work) {
-	weight := int64(min(w.chunk.Bytes(), bytesInFlight))
+	weight := weightOf(w.chunk)
 	s.inFlight.Add(-weight)
 	s.bytes.Release(weight)
 	w.stretch.pending.Done()
@@ -146,13 +163,14 @@ type stretch struct {
 	emitted    atomic.Int64   // conversations that were read
 	blind      atomic.Bool    // of one of them neither id nor start is known: nothing can be called missing
 
-	mu       sync.Mutex
-	read     int64
-	rejected int64 // of these, could not be read
-	rejects  map[string]warehouse.Reject
-	drift    map[driftKey]warehouse.Drift
-	paths    load.DriftPaths // of the drift of this stretch
-	drifting int64
+	mu           sync.Mutex
+	read         int64
+	rejected     int64 // of these, could not be read
+	rejects      map[string]warehouse.Reject
+	payloadBytes int // of all of them
+	drift        map[driftKey]warehouse.Drift
+	paths        load.DriftPaths // of the drift of this stretch
+	drifting     int64
 }
 
 type driftKey struct{ path, kind, jsonType string }
@@ -239,19 +257,15 @@ func (st *stretch) refuse(v polyai.Value, r *warehouse.Rows, reason string) {
 	})
 }
 
-// maxPayloadBytes bounds what is kept of a reject. A text of Postgres, and a
-// message to it, takes 1 GB at most.
-const maxPayloadBytes = 1 << 29
+// maxPayloadBytes bounds what is kept of the rejects of a stretch, which are in
+// memory until it is published.
+const maxPayloadBytes = 64 << 20
 
 // addReject adds a reject with what it was made of.
 func (st *stretch) addReject(v polyai.Value, r warehouse.Reject) {
 	id, payload := contentOfReject(v)
 	r.ProjectID, r.Environment = st.feed.ProjectID, st.feed.Environment
 	r.RejectID, r.Payload = id, warehouse.Text(payload)
-	if len(payload) > maxPayloadBytes {
-		r.Reason += fmt.Sprintf("; its %d bytes are too many to be kept", len(payload))
-		r.Payload = ""
-	}
 	r.FirstSeenAt, r.LastSeenAt, r.RunID = st.at, st.at, st.runID
 	if st.vanished != nil {
 		st.vanished.sawReject(id)
@@ -259,6 +273,13 @@ func (st *stretch) addReject(v polyai.Value, r warehouse.Reject) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.rejected++
+	if old, again := st.rejects[r.RejectID]; again {
+		r.Reason, r.Payload = old.Reason, old.Payload
+	} else if st.payloadBytes += len(payload); st.payloadBytes > maxPayloadBytes {
+		st.payloadBytes -= len(payload)
+		r.Reason += fmt.Sprintf("; its %d bytes are too many to be kept", len(payload))
+		r.Payload = ""
+	}
 	st.rejects[r.RejectID] = r
 }
 

@@ -28,6 +28,10 @@ type Options struct {
 	UserAgent string
 	RootCAs   *x509.CertPool // the system's unless set
 	Timeouts  Timeouts
+	// MaxConversationBytes bounds the decoded size of a conversation: its bytes as
+	// JSON, or 256 for each of its values where that is more. Beyond it a
+	// conversation is a reject. [DefaultMaxConversationBytes] unless set.
+	MaxConversationBytes int
 }
 
 // Timeouts bound the phases of a request, not the whole: a page may be long.
@@ -147,7 +151,9 @@ func (c *Client) List(ctx context.Context, q ListQuery) (*Page, error) {
 		cancel(nil)
 		return nil, err
 	}
-	return newPage(res, c.describe(res.Request.URL), cancel, c.options.Timeouts.Idle, c.mayOmitNext()), nil
+	page := newPage(res, c.describe(res.Request.URL), cancel, c.options.Timeouts.Idle, c.mayOmitNext())
+	page.limitMemory(ctx, c.options.MaxConversationBytes)
+	return page, nil
 }
 
 // get sends a request, and once more when the key was refused and there is

@@ -2,6 +2,7 @@ package polyai
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -10,12 +11,17 @@ import (
 // What is held of a page at most. What is larger is read on to its end, and not
 // held: a small compressed answer must not exhaust the memory.
 const (
-	maxConversationBytes = 64 << 20
-	maxMemberBytes       = 1 << 20  // of the page itself, such as its cursor
-	headBytes            = 64 << 10 // held of what is too large
+	// DefaultMaxConversationBytes is the limit of a conversation's decoded size.
+	DefaultMaxConversationBytes = 64 << 20
+	maxMemberBytes              = 1 << 20  // of the page itself, such as its cursor
+	headBytes                   = 64 << 10 // held of what is too large
 )
 
-var errTooLarge = errors.New("a name or a cursor of the answer is larger than 1 MiB")
+// valueBytes is what each JSON value counts in the decoded size: {} takes three
+// bytes with its comma, and a row of it some hundred.
+const valueBytes = 256
+
+var errTooLarge = errors.New("the cursor of the answer is larger than 1 MiB")
 
 // framer cuts a page into values while it arrives. It finds the end of a value
 // by matching brackets and quotes and does not check what is in between: see
@@ -27,7 +33,14 @@ type framer struct {
 	pos, end int   // buf[pos:end] is not consumed yet
 	offset   int64 // of buf[0] in the page
 	err      error // of src, after its last byte
-	most     int   // bytes of a conversation; maxConversationBytes unless set
+	most     int   // decoded size of a conversation; DefaultMaxConversationBytes unless set
+	decoded  int   // size of the last value
+
+	// reserve is called once per value, before the buffer grows beyond
+	// LargeBytes; release when that value is no longer held. Both may be nil.
+	reserve  func() error
+	release  func()
+	reserved bool
 }
 
 const (
@@ -46,7 +59,7 @@ func (f *framer) more() bool {
 		f.pos = 0
 	}
 	if f.end == len(f.buf) {
-		grown := make([]byte, max(firstBuffer, 2*len(f.buf)))
+		grown := make([]byte, min(max(firstBuffer, 2*len(f.buf)), f.limit()+firstBuffer))
 		copy(grown, f.buf)
 		f.buf = grown
 	}
@@ -102,9 +115,35 @@ func (f *framer) token(allowed ...byte) (byte, error) {
 	return 0, f.malformed()
 }
 
-// value consumes the next value, which is valid until the next call. Of one with
-// more than most bytes it returns the first ones: size is larger than len(v).
-func (f *framer) value(most int) (v Value, size int64, err error) {
+// limit is the largest decoded size of a value that is held.
+func (f *framer) limit() int {
+	return max(cmp.Or(f.most, DefaultMaxConversationBytes), maxMemberBytes)
+}
+
+// large reserves memory for a value that needs much of it.
+func (f *framer) large() error {
+	if f.reserved || f.reserve == nil {
+		return nil
+	}
+	err := f.reserve()
+	f.reserved = err == nil
+	return err
+}
+
+// done releases what was reserved for the last value.
+func (f *framer) done() {
+	if f.reserved {
+		f.reserved = false
+		f.release()
+	}
+}
+
+// value consumes the next value, which is valid until the next call, or for as
+// long as it is used when it has more than LargeBytes. Of one whose decoded size
+// is over most, its bytes or perValue for each value in it, it returns the first
+// bytes: size is larger than len(v).
+func (f *framer) value(most, perValue int) (v Value, size int64, err error) {
+	f.done()
 	if _, err := f.peek(); err != nil {
 		return nil, 0, unexpected(err)
 	}
@@ -112,19 +151,34 @@ func (f *framer) value(most int) (v Value, size int64, err error) {
 	for n := 0; ; {
 		used, whole := m.scan(f.buf[f.pos+n : f.end])
 		n += used
+		f.decoded = max(n, perValue*m.values)
 		switch {
 		case whole && n == 0:
 			return nil, 0, f.malformed()
-		case n > most || n == most && !whole:
-			return f.skip(&m, n, min(most, headBytes), whole)
+		case f.decoded > most || n == most && !whole:
+			return f.skip(&m, n, min(n-1, most, headBytes), whole)
+		case n > LargeBytes && f.large() != nil:
+			return nil, 0, errNotReserved
 		case whole:
-			v := f.buf[f.pos : f.pos+n : f.pos+n]
-			f.pos += n
-			return v, int64(n), nil
+			return f.take(n), int64(n), nil
 		case !f.more():
 			return nil, 0, unexpected(f.err)
 		}
 	}
+}
+
+// take consumes n bytes, a value. One that is large gets the buffer, so that its
+// receiver needs no copy.
+func (f *framer) take(n int) Value {
+	v := f.buf[f.pos : f.pos+n : f.pos+n]
+	f.pos += n
+	if n > LargeBytes {
+		f.offset += int64(f.pos)
+		rest := f.buf[f.pos:f.end]
+		f.buf = make([]byte, max(firstBuffer, len(rest)))
+		f.pos, f.end = 0, copy(f.buf, rest)
+	}
+	return v
 }
 
 // skip consumes the rest of a value of which n bytes are known, and returns the
@@ -172,6 +226,7 @@ type matcher struct {
 	quoted  bool // inside a string
 	escaped bool // behind a backslash of a string
 	depth   int
+	values  int // commas and brackets: of each value one at least, but for the first
 }
 
 // scan goes on with the next part of the value and returns how much of it
@@ -202,8 +257,11 @@ func (m *matcher) scan(part []byte) (used int, whole bool) {
 		switch part[i] {
 		case '"':
 			m.quoted = true
+		case ',':
+			m.values++
 		case '{', '[':
 			m.depth++
+			m.values++
 		case '}', ']':
 			if m.depth--; m.depth <= 0 {
 				return i + 1, true

@@ -1,7 +1,9 @@
 package polyai
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -12,7 +14,38 @@ const (
 	stubBytes = 1024
 	// maxStubText bounds the id and the start of a stub.
 	maxStubText = 1000
+
+	// LargeBytes is the size from which a conversation is held alone: one page of
+	// the process at a time has one in memory.
+	LargeBytes = 4 << 20
+	// maxNameBytes bounds the name of a member of a page: longer ones are unknown.
+	maxNameBytes = 4 << 10
 )
+
+// largeTurn is taken by the page that holds a large conversation. Memory belongs
+// to the process, and so does the turn.
+var largeTurn = make(chan struct{}, 1)
+
+var errNotReserved = errors.New("the request ended while another large conversation was being processed")
+
+// limitMemory makes a page that ends with ctx hold at most one conversation of
+// most bytes, or of [DefaultMaxConversationBytes] where that is 0, decoded.
+func (p *Page) limitMemory(ctx context.Context, most int) {
+	p.framer.most = most
+	p.framer.reserve = func() error {
+		select {
+		case largeTurn <- struct{}{}:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	p.framer.release = func() { <-largeTurn }
+}
+
+// DecodedBytes is the decoded size of the conversation that Next returned last:
+// see Options.MaxConversationBytes.
+func (p *Page) DecodedBytes() int { return p.framer.decoded }
 
 // stubOf returns what a page yields instead of a conversation that is too large
 // to be held: its id and its start where head, its first bytes, has them, its

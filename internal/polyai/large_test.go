@@ -2,6 +2,7 @@ package polyai
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -90,6 +91,7 @@ func TestPageLarge(t *testing.T) {
 		"Text":     {`"` + long + `"`, "", RejectTooLarge},
 		"Number":   {strings.Repeat("1", 5*most), "", RejectTooLarge},
 		"BadBytes": {`{"id":"b","note":"` + strings.Repeat("\xff", 5*most) + `"}`, "b", RejectTooLarge},
+		"Values":   {`{"id":"b","turns":[` + strings.Repeat(`{},`, 10) + `{}]}`, "b", RejectTooLarge},
 		"Fits":     {`{"id":"b","note":"` + strings.Repeat("x", most-100) + `"}`, "b", RejectNoStart},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -105,6 +107,9 @@ func TestPageLarge(t *testing.T) {
 				t.Errorf("%v (%+v), want %s of %q", err, reject, c.reason, c.id)
 			}
 			size := fmt.Sprintf(`:%d,`, len(c.conversation))
+			if c.reason == RejectTooLarge && page.DecodedBytes() != len(v) {
+				t.Errorf("%d bytes are decoded", page.DecodedBytes())
+			}
 			if c.reason == RejectTooLarge && (len(v) > 10*stubBytes || !strings.Contains(string(v), size)) {
 				t.Errorf("the stub %.200q has %d bytes and not the size %s", v, len(v), size)
 			}
@@ -125,12 +130,68 @@ func TestPageLargeMember(t *testing.T) {
 		`"other":"` + long + `"`:                                  false,
 		`"other":["` + long + `",{"a":[]}]`:                       false,
 		`"cursor":"` + long + `"`:                                 true,
-		`"` + long + `":1`:                                        true,
+		`"` + long + `":1`:                                        false,
+		`"` + long + `":"` + long + `"`:                           false,
 		`"next_offset":1` + strings.Repeat("0", 2*maxMemberBytes): true,
 	} {
 		page := boundedPage(0, texts(`{`+members+`,"conversations":[]}`))
 		if _, err := page.Next(); errors.Is(err, errTooLarge) != fails || !fails && !errors.Is(err, io.EOF) {
 			t.Errorf("%.40s: %v, want an error: %v", members, err, fails)
 		}
+	}
+}
+
+func TestPageDecodedBytes(t *testing.T) {
+	t.Parallel()
+	for conversation, want := range map[string]int{
+		`{"id":"` + strings.Repeat("x", 991) + `"}`: 1000,
+		`{"id":"a","turns":[{},{},1]}`:              7 * valueBytes,
+		`{"id":"a,[{,\",[{"}`:                       valueBytes,
+	} {
+		page := boundedPage(0, texts(`{"conversations":[`+conversation+`]}`))
+		if _, err := page.Next(); err != nil || page.DecodedBytes() != want {
+			t.Errorf("%.30s: %d bytes, want %d (%v)", conversation, page.DecodedBytes(), want, err)
+		}
+	}
+}
+
+// largePage has n conversations of 5 MiB.
+func largePage(ctx context.Context, n int) *Page {
+	one := `{"id":"a","note":"` + strings.Repeat("x", 5<<20) + `"}`
+	page := boundedPage(0, texts(`{"conversations":[`+strings.Repeat(one+",", n-1)+one+`]}`))
+	page.limitMemory(ctx, 0)
+	return page
+}
+
+func TestPageLargeTurn(t *testing.T) { // not parallel: it counts what the process holds
+	first, second := largePage(t.Context(), 2), largePage(t.Context(), 1)
+	kept, err := first.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() {
+		_, err := second.Next()
+		ended <- errors.Join(err, second.Close())
+	}()
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := largePage(canceled, 1).Next(); !errors.Is(err, errNotReserved) {
+		t.Errorf("a request that has ended: %v", err)
+	}
+	if got, err := first.Next(); err != nil || !bytes.Equal(got, kept) || &got[0] == &kept[0] {
+		t.Errorf("the first conversation was overwritten by the second: %v", err)
+	}
+	if _, err := first.Next(); !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+	if err := first.Close(); err != nil { // its turn ends here at the latest
+		t.Error(err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if len(largeTurn) != 0 {
+		t.Error("the turn is still taken")
 	}
 }

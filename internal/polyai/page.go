@@ -47,10 +47,13 @@ func newPage(res *http.Response, request string, cancel context.CancelCauseFunc,
 	return p
 }
 
-// Next returns the next conversation, which is good until the next call, and
-// io.EOF after the last, when the whole page was read and found well-formed. A
-// [*BrokenError] is about one conversation: Next may be called for the others.
-// Of a conversation over 64 MiB it returns a stub, which [Decode] rejects.
+// Next returns the next conversation, which is good until the next call (one
+// of more than LargeBytes, for as long as it is used), and io.EOF after the last, when the whole
+// page was read and found well-formed. A [*BrokenError] is about one
+// conversation: Next may be called for the others. Of a conversation over
+// Options.MaxConversationBytes it returns a stub, which [Decode] rejects.
+// Next waits while another page of this process holds a conversation that takes
+// much memory.
 // Any other error is a [*TransportError]: the page is to be asked for again.
 func (p *Page) Next() (Value, error) {
 	if p.err != nil {
@@ -123,14 +126,16 @@ func (p *Page) element() (v Value, listed bool, err error) {
 			return nil, false, err
 		}
 	}
-	v, size, err := p.framer.value(cmp.Or(p.framer.most, maxConversationBytes))
+	v, size, err := p.framer.value(cmp.Or(p.framer.most, DefaultMaxConversationBytes), valueBytes)
 	if err != nil {
 		return nil, false, err
 	}
 	p.at, p.refusal.answered = behindValue, true
 	p.body.floor.conversation()
 	if size > int64(len(v)) {
-		return stubOf(v, size), true, nil
+		stub := stubOf(v, size)
+		p.framer.decoded = len(stub)
+		return stub, true, nil
 	}
 	switch inspect(v) {
 	case sound:
@@ -170,7 +175,7 @@ func (p *Page) member() error {
 		_, err = p.framer.token('[')
 		return err
 	}
-	v, size, err := p.framer.value(maxMemberBytes)
+	v, size, err := p.framer.value(maxMemberBytes, 0)
 	switch {
 	case err != nil:
 		return err
@@ -182,21 +187,23 @@ func (p *Page) member() error {
 	return nil // not known, and not held
 }
 
-// name reads the name of a member and the colon behind it.
+// name reads the name of a member and the colon behind it; "" where it is too
+// long to be known.
 func (p *Page) name() (string, error) {
 	if c, err := p.framer.peek(); err != nil || c != '"' {
 		return "", cmp.Or(unexpected(err), p.framer.malformed())
 	}
-	v, size, err := p.framer.value(maxMemberBytes)
+	v, size, err := p.framer.value(maxMemberBytes, 0)
 	switch {
 	case err != nil:
 		return "", err
-	case size > int64(len(v)):
-		return "", errTooLarge
-	case !IsSound(v):
+	case size == int64(len(v)) && !IsSound(v):
 		return "", p.framer.malformed()
 	}
-	name := v.Text()
+	name := ""
+	if len(v) <= maxNameBytes {
+		name = v.Text()
+	}
 	_, err = p.framer.token(':')
 	return name, err
 }
@@ -313,4 +320,7 @@ func (p *Page) Bytes() int64 { return p.body.n }
 func (p *Page) ServerTime() time.Time { return p.server }
 
 // Close ends the reading.
-func (p *Page) Close() error { return p.body.close() }
+func (p *Page) Close() error {
+	p.framer.done()
+	return p.body.close()
+}

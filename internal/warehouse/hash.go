@@ -9,6 +9,9 @@ import (
 	"sync"
 )
 
+// maxPooledBytes bounds what is kept for the next conversation.
+const maxPooledBytes = 1 << 20
+
 var hashBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // Hash is SHA-256 (hex) over the canonical rows of the conversation, its
@@ -21,7 +24,9 @@ func (r *Rows) Hash() string {
 	b = appendContents(b, &Turns, r.Turns)
 	b = appendContents(b, &Entities, r.Entities)
 	b = appendContents(b, &Metrics, r.Metrics)
-	*buf = b
+	if cap(b) <= maxPooledBytes {
+		*buf = b
+	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
 }

@@ -17,6 +17,7 @@ type format[R any] struct {
 	project   func(*R) any          // the field of the project, where it is not in the file
 	schema    *arrow.Schema
 	repeating []string // columns worth a dictionary
+	free      []string // columns of text at any length, whose statistics are of no use to a reader
 	batch     int      // rows a batch
 }
 
@@ -27,8 +28,14 @@ const (
 	batchConversations = 1024    // a conversation carries its state
 	batchText          = 8 << 20 // bytes
 	rowGroupRows       = 131072
-	rowGroupBytes      = 128 << 20 // before encoding, about
+	rowGroupBytes      = 64 << 20 // before encoding, about
 )
+
+// freeText are the columns of free text, in any table. The encoder holds four
+// copies of a large text for the statistics of its column.
+var freeText = []string{
+	"note", "summary", "summary_heading", "user_input", "agent_response", "translated_user_input", "english_agent_response", "value",
+}
 
 // partitionColumn stands in the path of a partition, not in its files.
 const partitionColumn = "project_id"
@@ -58,6 +65,11 @@ func newFormat[R any](t *warehouse.Table[R], batch int, repeating ...string) *fo
 		fields = append(fields, arrow.Field{
 			Name: c.Name, Type: arrowType(spec.Columns[i].Type), Nullable: spec.Columns[i].Nullable,
 		})
+	}
+	for i, c := range t.Columns {
+		if spec.Columns[i].Type == warehouse.TypeJSON || slices.Contains(freeText, c.Name) {
+			f.free = append(f.free, c.Name)
+		}
 	}
 	f.schema = arrow.NewSchema(fields, nil)
 	for _, name := range repeating {

@@ -109,6 +109,10 @@ func (m *merger) interleave(ctx context.Context, stored *dayReader) error {
 	}
 }
 
+// largeEntry is the length from which a conversation is not held any longer than
+// it takes.
+const largeEntry = 1 << 20
+
 // put writes a conversation that is new or changed.
 func (m *merger) put(e *entry, r *warehouse.Rows) error {
 	if e.reconciled {
@@ -131,7 +135,11 @@ func (m *merger) put(e *entry, r *warehouse.Rows) error {
 		m.result.came = append(m.result.came, hashID(e.id))
 	}
 	sortParts(r)
-	return m.out.add(r)
+	err := m.out.add(r)
+	if e.length > largeEntry {
+		*r = warehouse.Rows{} // not in memory together with the next one
+	}
+	return err
 }
 
 func (m *merger) account(e *entry, r *warehouse.Rows) {

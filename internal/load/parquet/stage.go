@@ -3,9 +3,9 @@ package parquet
 import (
 	"cmp"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 
@@ -59,7 +59,7 @@ func (l *Lake) newStage() (*stage, error) {
 func (s *stage) add(b *load.Batch) error {
 	var encoded []byte
 	entries, batch := make([]entry, 0, len(b.Rows)), *b
-	batch.Rows = nil
+	batch.Rows, batch.Refuse = nil, nil // they would keep what was answered in memory until it is published
 	for _, r := range b.Rows {
 		from := len(encoded)
 		encoded = r.Append(encoded)
@@ -134,10 +134,19 @@ type stageReader struct {
 	buf   []byte
 }
 
+const stageBuffer = 32 << 10
+
 func (s *stageReader) text(e *entry) (string, error) {
-	s.buf = slices.Grow(s.buf[:0], e.length)[:e.length]
-	_, err := s.stage.file.ReadAt(s.buf, e.offset)
-	return string(s.buf), err
+	var text strings.Builder // makes a string without copying it
+	text.Grow(e.length)
+	if s.buf == nil {
+		s.buf = make([]byte, stageBuffer)
+	}
+	_, err := io.CopyBuffer(&text, io.NewSectionReader(s.stage.file, e.offset, int64(e.length)), s.buf)
+	if err == nil && text.Len() < e.length {
+		err = io.ErrUnexpectedEOF
+	}
+	return text.String(), err
 }
 
 // read decodes a conversation into r.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"os"
+	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -39,6 +40,7 @@ type fileWriter[R any] struct {
 	rows    int64
 
 	batches chan arrow.RecordBatch // to the encoder
+	queued  sync.WaitGroup         // batches that are not encoded yet
 	encoded chan error             // its end
 	group   int64                  // bytes that the encoder put into the row group
 }
@@ -71,6 +73,9 @@ func (f *format[R]) properties() *pq.WriterProperties {
 	}
 	for _, name := range f.repeating {
 		options = append(options, pq.WithDictionaryFor(name, true))
+	}
+	for _, name := range f.free {
+		options = append(options, pq.WithStatsFor(name, false))
 	}
 	return pq.NewWriterProperties(options...)
 }
@@ -105,7 +110,11 @@ func (w *fileWriter[R]) flush() {
 	if w.pending == w.format.batch { // the next one will be about as large
 		w.reserve(batch)
 	}
+	w.queued.Add(1)
 	w.batches <- batch
+	if w.text >= batchText { // the next one may be as large
+		w.queued.Wait()
+	}
 	w.rows += int64(w.pending)
 	w.pending, w.text = 0, 0
 }
@@ -129,12 +138,17 @@ func (w *fileWriter[R]) encode() (err error) {
 			err = w.encodeBatch(batch)
 		}
 		batch.Release()
+		w.queued.Done()
 	}
 	return err
 }
 
 func (w *fileWriter[R]) encodeBatch(batch arrow.RecordBatch) error {
-	if w.group > rowGroupBytes {
+	size := int64(0)
+	for _, column := range batch.Columns() {
+		size += int64(column.Data().SizeInBytes())
+	}
+	if w.group > 0 && w.group+size > rowGroupBytes {
 		if err := w.parquet.NewBufferedRowGroupChecked(); err != nil {
 			return err
 		}
@@ -145,9 +159,7 @@ func (w *fileWriter[R]) encodeBatch(batch arrow.RecordBatch) error {
 	if rows, err := w.parquet.RowGroupNumRows(); err != nil || int64(rows) <= batch.NumRows() {
 		w.group = 0 // the batch began a row group
 	}
-	for _, column := range batch.Columns() {
-		w.group += int64(column.Data().SizeInBytes())
-	}
+	w.group += size
 	return nil
 }
 

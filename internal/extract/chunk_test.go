@@ -1,0 +1,35 @@
+package extract
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestChunkLarge(t *testing.T) {
+	t.Parallel()
+	row := func(id, more string) string {
+		return `{"id":"` + id + `","started_at":"2026-06-01T00:00:00Z"` + more + `}`
+	}
+	turns := `,"turns":[` + strings.Repeat(`{},`, 10_000) + `{}]` // 30 KB, and 5 MB decoded
+	rows := []string{row("a", ""), row("b", ""), row("many", turns), row("c", ""), row("long", `,"note":"`+strings.Repeat("x", 5<<20)+`"`)}
+	half := strings.Repeat(`,"x":1`, 15_000) // 4 MB decoded, which is not large
+	for i := range 5 {
+		rows = append(rows, row(fmt.Sprint("half", i), half))
+	}
+	r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"conversations":[`+strings.Join(rows, ",")+`]}`)
+	}))
+	var chunks []string
+	err := r.ReadSpan(t.Context(), []Span{aDay}, func(_ context.Context, c *Chunk) error {
+		chunks = append(chunks, fmt.Sprint(c.Len(), c.IsLarge()))
+		return nil
+	})
+	want := []string{"2 false", "1 true", "1 false", "1 true", "5 false"}
+	if err != nil || !slices.Equal(chunks, want) {
+		t.Errorf("%v: chunks are %q, want %q", err, chunks, want)
+	}
+}

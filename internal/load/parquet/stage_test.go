@@ -1,0 +1,45 @@
+package parquet
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// TestStageHoldsNoAnswers checks that what a batch was made of is freed when it
+// is staged, and not when its stretch is published.
+func TestStageHoldsNoAnswers(t *testing.T) {
+	t.Parallel()
+	lake := &Lake{root: t.TempDir(), access: access{file: 0o600, folder: 0o700, group: -1}}
+	if err := lake.access.mkdirAll(lake.path(tmpDir)); err != nil {
+		t.Fatal(err)
+	}
+	s, err := lake.newStage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	freed := make(chan struct{})
+	func() {
+		answer := make([]byte, 1<<20)
+		runtime.AddCleanup(&answer[0], func(done chan struct{}) { close(done) }, freed)
+		rows := &warehouse.Rows{Conversation: warehouse.Conversation{ConversationID: "a", Note: "x"}}
+		err = s.add(&load.Batch{Rows: []*warehouse.Rows{rows}, Refuse: func(*warehouse.Rows, string) { answer[0]++ }})
+	}()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 1000 {
+		runtime.GC()
+		select {
+		case <-freed:
+			runtime.KeepAlive(s)
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
+	t.Error("the answer is still held")
+}
