@@ -2,6 +2,7 @@
 # One program, two images:
 #   docker build -t convsync .                      static, with nothing beside it: serve, run, verify and all the rest
 #   docker build -t convsync:sql --target sql .     on Debian, with the embedded SQL too, for demo and the like
+# Base images are named by version; a release pins them by digest: docs/deployment.md, "Images by digest".
 FROM golang:1.26-bookworm AS source
 WORKDIR /src
 COPY go.mod go.sum ./

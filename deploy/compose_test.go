@@ -96,6 +96,16 @@ func TestComposeRefersToWhatIsThere(t *testing.T) {
 				t.Errorf("%s mounts the volume %s, which is not declared", name, source)
 			}
 		}
+		secrets, _ := at(service, "secrets").([]any)
+		for _, s := range secrets {
+			source, isName := s.(string)
+			if !isName {
+				source = at(s, "source").(string)
+			}
+			if at(file, "secrets", source) == nil {
+				t.Errorf("%s takes the secret %q, which is not there", name, source)
+			}
+		}
 		configs, _ := at(service, "configs").([]any)
 		for _, c := range configs {
 			if at(file, "configs", at(c, "source").(string)) == nil {
@@ -161,5 +171,50 @@ func TestComposeNeedsNoKeyAndItsConfigurationIsOne(t *testing.T) {
 				t.Errorf("%s: %s cannot be overridden", name, key)
 			}
 		}
+	}
+}
+
+func TestComposeToken(t *testing.T) {
+	t.Parallel()
+	file := compose(t)
+	path := interpolate(t, at(file, "secrets", "token", "file").(string))
+	token := strings.TrimSpace(read(t, strings.TrimPrefix(path, "./")))
+	if len(token) < 16 || strings.Contains(read(t, "docker-compose.yml"), token) {
+		t.Errorf("%s holds %d characters, or the Compose file has them too", path, len(token))
+	}
+	for name, target := range map[string]string{"convsync": "/run/secrets/token", "prometheus": "/run/convsync/token"} {
+		secret := at(file, "services", name, "secrets", 0)
+		if source, _ := at(secret, "source").(string); secret != "token" && (source != "token" || at(secret, "target") != target) {
+			t.Errorf("%s takes the secret as %v", name, secret)
+		}
+	}
+	for name, service := range at(file, "services").(map[string]any) {
+		variables, _ := at(service, "environment").(map[string]any)
+		for key := range variables {
+			if strings.Contains(key, "TOKEN") {
+				t.Errorf("%s has the token in its environment, where anyone who may inspect the container reads it", name)
+			}
+		}
+	}
+	if !strings.Contains(at(file, "configs", "convsync", "content").(string), "token_file: /run/secrets/token\n") {
+		t.Error("serve does not read the token from the secret")
+	}
+}
+
+func TestComposeSuperuser(t *testing.T) {
+	t.Parallel()
+	for name, service := range at(compose(t), "services").(map[string]any) {
+		text, err := yaml.Marshal(service)
+		if err != nil {
+			t.Fatal(err)
+		}
+		is := strings.Contains(string(text), "POSTGRES_PASSWORD") || strings.Contains(string(text), "PGUSER: postgres")
+		if may := name == "postgres" || name == "roles"; is != may {
+			t.Errorf("%s connects as superuser: %v", name, is)
+		}
+	}
+	url := at(compose(t), "services", "convsync", "environment", "DATABASE_URL").(string)
+	if !strings.HasPrefix(url, "postgres://convsync:") {
+		t.Error("convsync does not connect as the role convsync")
 	}
 }
