@@ -57,15 +57,15 @@ func compressed(t *testing.T, parts ...any) []byte {
 	return body
 }
 
-// largeAnswer is a page with a member of 3 GiB that is not known, conversations
+// largeAnswer is a page with a large member that is not known, conversations
 // that are too large in several ways, some just below the limit in MiB, and two
 // usual ones.
-func largeAnswer(t *testing.T, limit int) (body []byte, stored, rejected int) {
+func largeAnswer(t *testing.T, unknown, limit int) (body []byte, stored, rejected int) {
 	t.Helper()
 	begin := func(id string) string {
 		return `{"id":"` + id + `","started_at":"2026-06-03T12:00:00Z","in_progress":false,`
 	}
-	parts := []any{`{"debug":{"trace":["`, filled{"x", 3 * gib}, `"]},"conversations":[`, begin("first") + `"note":""},`}
+	parts := []any{`{"debug":{"trace":["`, filled{"x", unknown}, `"]},"conversations":[`, begin("first") + `"note":""},`}
 	for id, large := range map[string][]any{
 		"note":    {`"note":"`, filled{"x", gib}, `"},`},
 		"file":    {`"state":{"file":"`, filled{"QUJD", 280 * mib}, `"}},`},
@@ -92,26 +92,26 @@ func TestMemoryLimit(t *testing.T) {
 	all := manifests(t)
 	shipped := parseConfig(t, "config.yaml", at(all["ConfigMap"], "data", "convsync.yaml").(string), nil)
 	limitMB := shipped.Sync.MaxConversationBytes / mib
-	body, stored, rejected := largeAnswer(t, limitMB)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer := compressed(t, `{"conversations":[],"cursor":null}`)
-		if q := r.URL.Query(); q.Get("start_time") < "2026-06-04" && q.Get("end_time") > "2026-06-03" {
-			answer = body
-		}
-		w.Header().Set("Content-Encoding", "gzip")
-		_, _ = w.Write(answer)
-	}))
-	t.Cleanup(server.Close)
-	for kind, destination := range map[string]string{
-		"Parquet": `parquet: { path: "` + t.TempDir() + `" }`, "Postgres": `postgres: { url: "` + pgtest.URL(t) + `" }`,
+	for kind, c := range map[string]struct {
+		destination string
+		unknown     int
+	}{
+		"Parquet":  {`parquet: { path: "` + t.TempDir() + `" }`, 3 * gib},
+		"Postgres": {`postgres: { url: "` + pgtest.URL(t) + `" }`, mib}, // how it is skipped is the same
 	} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
+			body, stored, rejected := largeAnswer(t, c.unknown, limitMB)
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Encoding", "gzip")
+				_, _ = w.Write(body)
+			}))
+			t.Cleanup(server.Close)
 			cmd := program(t, fmt.Sprintf(`
 source: { base_url: %q, account_id: acme-uk, api_key: made-up-key, projects: [{ id: acme-team-4 }] }
 destination: { %s }
 sync: { start: 2026-06-03, max_conversation_mb: %d }
-`, server.URL, destination, limitMB), "run", "--from", "2026-06-03", "--to", "2026-06-04", "--output", "json")
+`, server.URL, c.destination, limitMB), "run", "--from", "2026-06-03", "--to", "2026-06-04", "--output", "json")
 			container := at(podOf(all["CronJob"]), "containers", 0)
 			cmd.Env = append(cmd.Environ(), "GOMEMLIMIT="+environmentOf(container)["GOMEMLIMIT"])
 			var out, log bytes.Buffer

@@ -274,18 +274,31 @@ func (m *matcher) scan(part []byte) (used int, whole bool) {
 // string goes on in a string and returns the place of the quote that ends it,
 // or the length of the part.
 func (m *matcher) string(part []byte, i int) int {
-	for ; i < len(part); i++ {
-		switch c := part[i]; {
-		case m.escaped:
+	quote := -1 // the next one at or behind i
+	for i < len(part) {
+		if m.escaped {
 			m.escaped = false
-		case c == '\\':
+			i++
+			continue
+		}
+		if quote < i {
+			if quote = bytes.IndexByte(part[i:], '"'); quote >= 0 {
+				quote += i
+			} else {
+				quote = len(part)
+			}
+		}
+		if at := bytes.IndexByte(part[i:quote], '\\'); at >= 0 {
 			m.escaped = true
-		case c == '"':
+			i += at + 1
+			continue
+		}
+		if i = quote; i < len(part) {
 			m.quoted = false
 			return i
 		}
 	}
-	return i
+	return len(part)
 }
 
 func endsScalar(c byte) bool {
