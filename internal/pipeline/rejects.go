@@ -27,11 +27,13 @@ func (f *feedRun) judgeRejects(ctx context.Context, missing []load.Key) (gone go
 	for _, k := range missing {
 		with[k.ID] = true
 	}
+	many := f.manyGone(rejects, with)
 	for i := range rejects {
 		r := &rejects[i]
 		isGone, isSure := true, true
 		if r.ConversationID == "" || !with[r.ConversationID] {
 			isGone, isSure = f.judgeReject(r)
+			isSure = isSure && (r.Missing || !many[startOfDay(extract.SecondOf(r.StartedAt.V.Time()))])
 		}
 		switch {
 		case !isGone:
@@ -42,6 +44,28 @@ func (f *feedRun) judgeRejects(ctx context.Context, missing []load.Key) (gone go
 		}
 	}
 	return gone, nil
+}
+
+// manyGone are the days of which more rejects are no longer listed than
+// [Options].MissingLimit: the source may have answered less than it has. These are
+// marked at first, and deleted by a later run that does not find them either.
+func (f *feedRun) manyGone(rejects []load.RejectKey, with map[string]bool) map[extract.Second]bool {
+	all, gone, many := map[extract.Second]int{}, map[extract.Second]int{}, map[extract.Second]bool{}
+	for i := range rejects {
+		r := &rejects[i]
+		if !r.StartedAt.Valid || r.Missing {
+			continue
+		}
+		day := startOfDay(extract.SecondOf(r.StartedAt.V.Time()))
+		all[day]++
+		if isGone, _ := f.judgeReject(r); isGone && !with[r.ConversationID] {
+			gone[day]++
+		}
+	}
+	for day, n := range gone {
+		many[day] = n > f.MissingLimit.of(all[day])
+	}
+	return many
 }
 
 // judgeReject reports whether the source no longer lists a reject, and whether

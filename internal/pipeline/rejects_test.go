@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"convsync/internal/extract"
 	"convsync/internal/simulate"
 	"convsync/internal/warehouse"
 )
@@ -93,5 +94,30 @@ func TestRejectsOfMissing(t *testing.T) {
 	})
 	if len(d.missing) != 1 || len(d.rejects) != 1 || !d.rejects[0].MissingSince.Valid {
 		t.Errorf("missing are %v, and the rejects %+v", d.missing, d.rejects)
+	}
+}
+
+// More rejects of a day than the limit are marked first, and deleted when a
+// later run does not find them either.
+func TestRejectsMissing_Many(t *testing.T) {
+	t.Parallel()
+	d, now := newFake(), end.Add(3*time.Hour)
+	source := simulated(t, at(now), simulate.Deviations{})
+	if _, err := Run(t.Context(), options(t, source, d, at(now))); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 30 {
+		start := warehouse.TimestampOf(begin.Add(60*time.Hour + time.Duration(i)*time.Second))
+		d.rejects = append(d.rejects, warehouse.Reject{ProjectID: "acme-team-4", Environment: "live", RejectID: fmt.Sprint(i), StartedAt: warehouse.Some(start)})
+	}
+	for run, want := range []int{30, 0} {
+		o := options(t, source, d, at(now.Add(time.Duration(run+1)*25*time.Hour)))
+		o.Lookback, o.DeleteMissing = []extract.Tier{{Depth: 20 * 24 * time.Hour}}, true
+		if _, err := Run(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		if len(d.rejects) != want || want > 0 && !d.rejects[0].MissingSince.Valid {
+			t.Errorf("run %d: %d rejects, want %d", run, len(d.rejects), want)
+		}
 	}
 }
