@@ -13,13 +13,17 @@ const (
 	maxJSONDepth      = 512
 	maxNumberWhole    = 131072 // digits before the point of a Postgres numeric
 	maxNumberFraction = 16383  // digits after it
+	// maxExponent is that of a double. Postgres writes a number out whenever it is
+	// read: 1e131071 would take eight bytes here and 128 KB of each query.
+	maxExponent = 324
 )
 
 // Canonical returns a JSON value in the one form in which it is stored: no
 // white space, members sorted by name, of duplicates the last, shortest
 // escapes, numbers as given. What no destination can hold is replaced, and
 // counted: U+0000, lone surrogates and bad UTF-8 by U+FFFD, a number beyond
-// Postgres's numeric by its text, a value nested too deeply by its JSON text.
+// Postgres's numeric or with an exponent beyond 324 by its text, a value nested
+// too deeply by its JSON text.
 //
 // text must be one well-formed JSON value.
 func Canonical(text string) (canonical JSON, replaced int) {
@@ -153,13 +157,14 @@ func (c *canonicalizer) number() {
 	c.dst = append(append(append(c.dst, '"'), text...), '"')
 }
 
-// numberFits reports whether a Postgres numeric holds the JSON number.
+// numberFits reports whether a Postgres numeric holds the JSON number, and is
+// about as long as its text.
 func numberFits(s string) bool {
 	mantissa, exponent := s, 0
 	if i := indexExponent(s); i >= 0 {
 		mantissa = s[:i]
 		e, err := strconv.Atoi(s[i+1:])
-		if err != nil || e > maxNumberWhole || e < -maxNumberFraction {
+		if err != nil || e > maxExponent || e < -maxExponent {
 			return false
 		}
 		exponent = e

@@ -24,8 +24,10 @@ func TestCanonical(t *testing.T) {
 		{"a written U+FFFD is no replacement", `"\ufffd"`, `"�"`, 0},
 		{"bad UTF-8 becomes U+FFFD", "\"a\xffb\"", `"a�b"`, 1},
 		{"a number beyond numeric is kept as text", `[1e200000,-1e-99999]`, `["1e200000","-1e-99999"]`, 2},
-		{"a large number within numeric stays", `1e131071`, `1e131071`, 0},
-		{"one more digit is beyond", `1e131072`, `"1e131072"`, 1},
+		{"a number within a double stays", `[1e308,5e-324,1.5E+324]`, `[1e308,5e-324,1.5E+324]`, 0},
+		{"a larger exponent is kept as text", `[1e325,-1e-325]`, `["1e325","-1e-325"]`, 2},
+		{"many digits within numeric stay", strings.Repeat("1", 131072), strings.Repeat("1", 131072), 0},
+		{"one more digit is beyond", strings.Repeat("1", 131073), `"` + strings.Repeat("1", 131073) + `"`, 1},
 		{"empty things", `{"a":{},"b":[],"c":""}`, `{"a":{},"b":[],"c":""}`, 0},
 		{"too deep is kept as text", deep, strings.Repeat("[", 512) + `"` + strings.Repeat("[", 88) + strings.Repeat("]", 88) + `"` + strings.Repeat("]", 512), 1},
 	} {
