@@ -23,6 +23,7 @@ func TestChunkLarge(t *testing.T) {
 	r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `{"conversations":[`+strings.Join(rows, ",")+`]}`)
 	}))
+	r.PageSize = 2 * len(rows) // the page is not full, so that it is the last one
 	var chunks []string
 	err := r.ReadSpan(t.Context(), []Span{aDay}, func(_ context.Context, c *Chunk) error {
 		chunks = append(chunks, fmt.Sprint(c.Len(), c.IsLarge()))
