@@ -154,8 +154,6 @@ func TestAccountPerProject(t *testing.T) {
 	}
 }
 
-// A response that ends before its first conversation is no sign that the project
-// is being read.
 func TestReaderNothingReceived(t *testing.T) {
 	t.Parallel()
 	for body, alive := range map[string]bool{

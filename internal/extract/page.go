@@ -161,12 +161,7 @@ func (r *Reader) readRows(
 		if len(keys) == 0 {
 			account.receive(time.Now())
 		}
-		var of *polyai.BrokenError
-		isBroken := errors.As(err, &of)
-		switch {
-		case err != nil && !isBroken:
-			return nil, err
-		case isBroken:
+		if isBroken {
 			confirmed, err := broken.confirm(ctx, of.Value)
 			if err != nil {
 				return nil, err
