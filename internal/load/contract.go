@@ -199,7 +199,7 @@ type Batch struct {
 	Rewrite bool
 	// Moved are places, by id, at which the source no longer lists conversations of
 	// the batch: what is still stored there is replaced, also by an earlier start
-	// or a later environment. See [Batch.Replaces].
+	// or a later environment. See [Batch.Decide].
 	Moved map[string]Place
 	// SeenAt is when these were answered, where it was not now: what was written
 	// of a conversation after that is newer, and stays. 0: now.
@@ -210,15 +210,6 @@ type Batch struct {
 	// is called before Stage returns, one conversation at a time; the reason
 	// quotes nothing of the conversation. nil: a refusal fails the batch.
 	Refuse func(refused *warehouse.Rows, reason string)
-}
-
-// Outdated reports whether what is stored of a conversation of the batch is
-// newer, or went missing after the conversation was answered.
-func (b *Batch) Outdated(stored *warehouse.Conversation) bool {
-	if b.SeenAt == 0 {
-		return false
-	}
-	return stored.UpdatedAt > b.SeenAt || stored.MissingSince.Valid && stored.MissingSince.V >= b.SeenAt
 }
 
 // Stretch is what Publish commits beside the staged rows.
@@ -283,7 +274,7 @@ type Counts struct {
 	// commit of the rows that it was counted of.
 	Revealed Revealed
 	Rows     map[string]int64 // written, by table
-	// Lateness is what [Observe] counted. A loader adds it to sync_lateness in
+	// Lateness is what [Decision.Count] counted. A loader adds it to sync_lateness in
 	// the commit of the rows that it was counted of.
 	Lateness map[LatenessKey]int64
 }

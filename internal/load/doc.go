@@ -1,6 +1,6 @@
 // Package load is the contract between a run and a destination, and the rules
 // that every destination shares: what is replaced, what is kept, what counts
-// as changed.
+// as changed ([Batch.Decide], [Batch.Merge]).
 //
 // A run takes the [Writer] of a [Destination], stages batches of conversations
 // from any number of goroutines, and publishes each stretch of time once the

@@ -39,30 +39,43 @@ var lateBuckets = [...]int64{
 	day, 36 * hour, 2 * day, 3 * day, 4 * day, 5 * day, 6 * day, 7 * day, 10 * day, 14 * day, 21 * day, 30 * day,
 }
 
-// Observe counts into c how late a conversation is that is about to be written
-// at a moment in place of stored (nil: it is new), both as [Reconcile] left
-// them.
+// Observe counts how late a conversation is that is written at a moment and
+// replaces stored (nil: it is new), as [Batch.Merge] does.
 func Observe(c *Counts, in, stored *warehouse.Rows, at, liveSince warehouse.Timestamp) {
+	c.addLate(lateness(in, stored, at, liveSince))
+}
+
+// lateness returns what to count of a conversation that is written, in at most
+// two measures.
+func lateness(in, stored *warehouse.Rows, at, liveSince warehouse.Timestamp) (late [2]LatenessKey) {
 	start := in.Conversation.StartedAt
 	if liveSince == 0 || start < liveSince {
-		return
+		return late
 	}
-	count := func(measure string) {
+	key := func(measure string) LatenessKey { return LatenessKey{measure, lateBucket(int64(at-start) / 1e6)} }
+	if stored == nil {
+		late[0] = key(LateArrival)
+	}
+	switch ended := in.Conversation.Lifecycle == warehouse.LifecycleFinal; {
+	case !ended:
+	case stored == nil || stored.Conversation.Lifecycle != warehouse.LifecycleFinal:
+		late[1] = key(LateFinal)
+	case stored.Conversation.ContentHash != in.Conversation.ContentHash:
+		late[1] = key(LateChange)
+	}
+	return late
+}
+
+// addLate counts those of late that have a measure.
+func (c *Counts) addLate(late [2]LatenessKey) {
+	for _, key := range late {
+		if key.Measure == "" {
+			continue
+		}
 		if c.Lateness == nil {
 			c.Lateness = map[LatenessKey]int64{}
 		}
-		c.Lateness[LatenessKey{measure, lateBucket(int64(at-start) / 1e6)}]++
-	}
-	ended := in.Conversation.Lifecycle == warehouse.LifecycleFinal
-	if stored == nil {
-		count(LateArrival)
-	}
-	switch {
-	case !ended:
-	case stored == nil || stored.Conversation.Lifecycle != warehouse.LifecycleFinal:
-		count(LateFinal)
-	case stored.Conversation.ContentHash != in.Conversation.ContentHash:
-		count(LateChange)
+		c.Lateness[key]++
 	}
 }
 

@@ -31,18 +31,31 @@ type Reveals struct {
 	transcripts, metrics map[warehouse.Timestamp]int64 // by the UTC midnight of their day
 }
 
-// Changed takes in an answer, as [Reconcile] left it, and what is stored.
-func (r *Reveals) Changed(in, stored *warehouse.Conversation) {
+// Add adds what a decision of [Batch.Merge] says about parts that are visible
+// again.
+func (r *Reveals) Add(d *Decision) {
+	if d.VisibleAgain.Transcripts {
+		noteDay(&r.transcripts, d.Day)
+	}
+	if d.VisibleAgain.Metrics {
+		noteDay(&r.metrics, d.Day)
+	}
+}
+
+// visibleAgain are the parts that were hidden when an ended conversation was
+// stored, and that the source returns now.
+func visibleAgain(in, stored *warehouse.Conversation) Parts {
 	if stored.Lifecycle != warehouse.LifecycleFinal {
-		return
+		return Parts{}
 	}
-	midnight := warehouse.TimestampOf(stored.StartedAt.Time().Truncate(24 * time.Hour))
-	if IsHidden(stored) && ShowsTranscript(in) {
-		noteDay(&r.transcripts, midnight)
+	return Parts{
+		Transcripts: IsHidden(stored) && ShowsTranscript(in),
+		Metrics:     NoMetrics(stored.Metrics) && !NoMetrics(in.Metrics),
 	}
-	if NoMetrics(stored.Metrics) && !NoMetrics(in.Metrics) {
-		noteDay(&r.metrics, midnight)
-	}
+}
+
+func midnight(t warehouse.Timestamp) warehouse.Timestamp {
+	return warehouse.TimestampOf(t.Time().Truncate(24 * time.Hour))
 }
 
 func noteDay(days *map[warehouse.Timestamp]int64, midnight warehouse.Timestamp) {

@@ -2,7 +2,6 @@ package load
 
 import (
 	"fmt"
-	"strings"
 
 	"convsync/internal/warehouse"
 )
@@ -49,27 +48,4 @@ func (st *Stretch) Unjudged(others []OtherStart) error {
 		return nil
 	}
 	return &EarlierStartsError{Earlier: earlier}
-}
-
-// Replaces reports whether an answer of the batch replaces what is stored of its
-// id at a place. It counts where that is another environment or another start.
-// environments are the project's, as configured.
-//
-// What the source no longer lists at its place yields to any answer. Otherwise
-// the environment that is configured first keeps an id, and of two starts the
-// later one stands, in whichever order they are read.
-func (b *Batch) Replaces(environments []string, in *warehouse.Conversation, stored Place, missing bool, counts *Counts) bool {
-	switch {
-	case missing || b.Moved[in.ConversationID] == stored:
-		return true
-	case in.Environment != stored.Environment:
-		counts.Elsewhere++
-		return Outranks(environments, in.Environment, stored.Environment)
-	case in.StartedAt == stored.StartedAt:
-		return true
-	}
-	counts.OtherStarts = append(counts.OtherStarts, OtherStart{
-		ID: strings.Clone(in.ConversationID), Stored: stored.StartedAt, Answered: in.StartedAt,
-	})
-	return in.StartedAt > stored.StartedAt
 }

@@ -143,7 +143,7 @@ func (s *store) newest(id load.StretchID, counts *load.Counts) (newest []*wareho
 			}
 		}
 	}
-	newest, others := load.Newest(newest)
+	newest, others := load.NewestRows(newest, nil)
 	counts.Unchanged += int64(staged - len(newest))
 	counts.OtherStarts = append(counts.OtherStarts, others...)
 	return newest, of
@@ -155,8 +155,8 @@ func (s *store) otherStarts(id load.StretchID) []load.OtherStart {
 	newest, of := s.newest(id, &counts)
 	for _, in := range newest {
 		if stored := s.rows[in.Conversation.ConversationID]; stored != nil {
-			c := &stored.Conversation
-			of[in].Replaces(modelEnvironments, &in.Conversation, load.PlaceOf(c), c.MissingSince.Valid, &counts)
+			decision := of[in].Decide(modelEnvironments, &in.Conversation, load.KeyOf(&stored.Conversation))
+			decision.Count(&counts)
 		}
 	}
 	return counts.OtherStarts
@@ -206,24 +206,20 @@ func (s *store) write(b *load.Batch, in *warehouse.Rows, counts *load.Counts, re
 	id := in.Conversation.ConversationID
 	stored := s.rows[id]
 	if stored != nil {
-		c := &stored.Conversation
-		if !b.Replaces(modelEnvironments, &in.Conversation, load.PlaceOf(c), c.MissingSince.Valid, counts) {
-			counts.Unchanged++
+		decision := b.Decide(modelEnvironments, &in.Conversation, load.KeyOf(&stored.Conversation))
+		decision.Count(counts)
+		if decision.Action != load.Merge {
+			s.settled[id] = s.settled[id] || decision.Action == load.Unchanged
 			return
 		}
 	}
 	s.settled[id] = true
-	switch write := load.Reconcile(in, stored, settledAt, ""); {
-	case !write:
-		counts.Unchanged++
-		return
-	case stored == nil:
-		counts.Inserted++
-	default:
-		counts.Updated++
-		reveals.Changed(&in.Conversation, &stored.Conversation)
+	decision := b.Merge(in, stored, settledAt, "")
+	decision.Count(counts)
+	reveals.Add(&decision)
+	if decision.Writes() {
+		s.rows[id], s.written[id] = in, true
 	}
-	s.rows[id], s.written[id] = in, true
 }
 
 func isHidden(r *warehouse.Rows) bool {

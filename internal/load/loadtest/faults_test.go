@@ -164,12 +164,12 @@ func (f fault) killed(o *load.Owner) warehouse.SyncRun {
 	return run
 }
 
-// newest is load.Newest, or its opposite.
+// newest is load.NewestRows, or its opposite.
 func (f fault) newest(rows []*warehouse.Rows) ([]*warehouse.Rows, []load.OtherStart) {
 	if f == firstStaged {
 		slices.Reverse(rows)
 	}
-	return load.Newest(rows)
+	return load.NewestRows(rows, nil)
 }
 
 // dump breaks what is read.

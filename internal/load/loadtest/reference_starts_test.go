@@ -1,6 +1,8 @@
 package loadtest
 
 import (
+	"slices"
+
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
 )
@@ -53,18 +55,22 @@ func (w *referenceWriter) otherStarts(rows []*warehouse.Rows, of map[*warehouse.
 // replaces reports whether an answer may replace what is stored, and counts its
 // other start.
 func (w *referenceWriter) replaces(in, stored *warehouse.Conversation, b *load.Batch, counts *load.Counts) bool {
-	place, missing := load.PlaceOf(stored), stored.MissingSince.Valid
+	key, environments, rewriting := load.KeyOf(stored), w.environments[in.ProjectID], *b
 	if w.fault == movesAll && len(b.Moved) > 0 {
 		return true
 	}
-	replaces := b.Replaces(w.environments[in.ProjectID], in, place, missing, counts)
+	rewriting.Rewrite = true // what is unchanged is found by reconcile
+	decision := rewriting.Decide(environments, in, key)
+	replaces := decision.Action != load.Skip
+	decision.Action = load.Merge // it is counted by put
+	decision.Count(counts)
 	sameFeed := in.Environment == stored.Environment
 	switch {
 	case w.fault == lastEnvironment && !sameFeed, w.fault == lastStart && sameFeed:
 		return true
-	case w.fault == missingStays && missing:
-		return load.Outranks(w.environments[in.ProjectID], in.Environment, stored.Environment)
-	case w.fault == movesNothing && b.Moved[in.ConversationID] == place:
+	case w.fault == missingStays && key.Missing:
+		return slices.Index(environments, in.Environment) <= slices.Index(environments, stored.Environment)
+	case w.fault == movesNothing && b.Moved[in.ConversationID] == key.Place:
 		return false
 	}
 	return replaces

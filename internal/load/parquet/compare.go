@@ -13,19 +13,17 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// known is what is stored of a conversation, as far as it takes to tell
-// whether it changed.
+// known is where a conversation is stored, and what decides whether a staged
+// version replaces it.
 type known struct {
-	partition       partition
-	place           load.Place
-	hash, lifecycle string
-	missing         bool
+	partition partition
+	load.StoredKey
 }
 
 // compare sorts out which of the staged conversations are new, and which
 // changed.
 func (p *publication) compare(ctx context.Context) error {
-	entries, others := p.staged.newest()
+	entries, others := load.Newest(make([]entry, 0, len(p.staged.entries)), p.staged.entries, (*entry).version)
 	p.counts.Unchanged += int64(len(p.staged.entries) - len(entries))
 	p.counts.OtherStarts = others
 	stored, err := p.locate(ctx, entries)
@@ -49,19 +47,16 @@ func (p *publication) compare(ctx context.Context) error {
 	return err
 }
 
-// sort puts what is new into its day, and returns what differs from what is
-// stored and replaces it, by where that is stored and by id.
+// sort adds new conversations to their days, and returns those that have to be
+// compared with the stored rows, by the day of these and by id.
 func (p *publication) sort(entries []entry, stored map[conversationKey]known) (differing map[partition]map[string]entry, err error) {
 	staged := stageReader{stage: p.staged}
 	differing = map[partition]map[string]entry{}
 	var c warehouse.Conversation
 	for _, e := range entries {
-		if _, erased := p.state.erased[conversationKey{e.project, e.id}]; erased {
-			p.counts.Unchanged++
-			continue
-		}
 		old, ok := stored[conversationKey{e.project, e.id}]
-		if !ok {
+		_, old.Erased = p.state.erased[conversationKey{e.project, e.id}]
+		if !ok && !old.Erased {
 			d := p.day(e.partition())
 			d.put = append(d.put, e)
 			continue
@@ -69,9 +64,9 @@ func (p *publication) sort(entries []entry, stored map[conversationKey]known) (d
 		if err := staged.head(&e, &c); err != nil {
 			return nil, err
 		}
-		replaces := e.batch.Replaces(p.environments[e.project], &c, old.place, old.missing, &p.counts)
-		if !replaces || !e.batch.Rewrite && c.ContentHash == old.hash && c.Lifecycle == old.lifecycle && !old.missing {
-			p.counts.Unchanged++
+		decision := e.batch.Decide(p.environments[e.project], &c, old.StoredKey)
+		decision.Count(&p.counts)
+		if decision.Action != load.Merge {
 			continue
 		}
 		if differing[old.partition] == nil {
@@ -174,10 +169,10 @@ func (p *publication) look(ctx context.Context, wanted map[partition]map[string]
 			if !ids[c.ConversationID] {
 				return
 			}
-			note(conversationKey{part.project, strings.Clone(c.ConversationID)}, known{
-				partition: part, place: load.Place{Environment: unique.Make(c.Environment).Value(), StartedAt: c.StartedAt},
-				hash: strings.Clone(c.ContentHash), lifecycle: unique.Make(c.Lifecycle).Value(), missing: c.MissingSince.Valid,
-			})
+			key := load.KeyOf(c) // of text that is valid for this call only
+			key.ContentHash = strings.Clone(key.ContentHash)
+			key.Environment, key.Lifecycle = unique.Make(key.Environment).Value(), unique.Make(key.Lifecycle).Value()
+			note(conversationKey{part.project, strings.Clone(c.ConversationID)}, known{part, key})
 		}, "conversation_id", "environment", "started_at", "content_hash", "lifecycle", "missing_since")
 		if err != nil {
 			return err
@@ -186,8 +181,7 @@ func (p *publication) look(ctx context.Context, wanted map[partition]map[string]
 	return nil
 }
 
-// reconcile brings the wanted conversations together with what is stored of
-// them in the partition.
+// reconcile merges the wanted conversations with the stored rows in a partition.
 func (p *publication) reconcile(ctx context.Context, part partition, wanted map[string]entry, reveals *load.Reveals) (err error) {
 	if p.second == nil {
 		if p.second, err = p.lake.newStage(); err != nil {
@@ -215,17 +209,12 @@ func (p *publication) reconcile(ctx context.Context, part partition, wanted map[
 		if err := staged.read(&e, &in); err != nil {
 			return err
 		}
-		if e.batch.Outdated(&old.Conversation) {
-			p.counts.Unchanged++
+		decision := e.batch.Merge(&in, &old, p.stretch.At, p.stretch.RunID)
+		decision.Count(&p.counts)
+		reveals.Add(&decision)
+		if !decision.Writes() {
 			continue
 		}
-		changed := load.Reconcile(&in, &old, p.stretch.At, p.stretch.RunID)
-		reveals.Changed(&in.Conversation, &old.Conversation)
-		if !changed && !e.batch.Rewrite {
-			p.counts.Unchanged++
-			continue
-		}
-		load.Observe(&p.counts, &in, &old, p.stretch.At, e.batch.LiveSince)
 		if err := p.second.add(&load.Batch{Rows: []*warehouse.Rows{&in}}); err != nil {
 			return err
 		}

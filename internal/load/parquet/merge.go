@@ -119,16 +119,12 @@ func (m *merger) put(e *entry, r *warehouse.Rows) error {
 		if err := m.reconciled.read(e, r); err != nil {
 			return err
 		}
-		if !e.unchanged {
-			m.result.counts.Updated++
-		}
 	} else {
 		if err := m.staged.read(e, r); err != nil {
 			return err
 		}
-		load.Reconcile(r, nil, m.stretch.At, m.stretch.RunID)
-		load.Observe(&m.result.counts, r, nil, m.stretch.At, e.batch.LiveSince)
-		m.result.counts.Inserted++
+		decision := e.batch.Merge(r, nil, m.stretch.At, m.stretch.RunID)
+		decision.Count(&m.result.counts)
 	}
 	m.account(e, r)
 	if !m.change.gone[e.id] {

@@ -83,38 +83,9 @@ func (s *stage) add(b *load.Batch) error {
 	return nil
 }
 
-// newest is an entry a conversation, by the rule of [load.Newest], with the ids
-// that have several starts.
-func (s *stage) newest() (kept []entry, others []load.OtherStart) {
-	at := make(map[conversationKey]int, len(s.entries))
-	kept = make([]entry, 0, len(s.entries))
-	for _, e := range s.entries {
-		key := conversationKey{e.project, e.id}
-		i, twice := at[key]
-		if !twice {
-			at[key] = len(kept)
-			kept = append(kept, e)
-			continue
-		}
-		old := &kept[i]
-		switch {
-		case e.start == old.start && (!e.open || old.open), e.movedFrom(old.start):
-			kept[i] = e
-		case e.start == old.start, old.movedFrom(e.start):
-		default:
-			others = append(others, load.OtherStart{ID: e.id, Stored: max(e.start, old.start), Answered: min(e.start, old.start)})
-			if e.start > old.start {
-				kept[i] = e
-			}
-		}
-	}
-	return kept, others
-}
-
-// movedFrom reports whether the conversation was staged as one that the source
-// no longer lists with that start.
-func (e *entry) movedFrom(start warehouse.Timestamp) bool {
-	return e.batch.Moved[e.id] == load.Place{Environment: e.batch.Feed.Environment, StartedAt: start}
+// version is what decides between versions that were staged for one window.
+func (e *entry) version() load.Version {
+	return load.Version{ID: e.id, StartedAt: e.start, Open: e.open, Batch: e.batch}
 }
 
 func (s *stage) close() error { return s.file.Close() }

@@ -34,9 +34,3 @@ func keyOf(c *warehouse.Conversation) conversationKey {
 		MissingSince: c.MissingSince, FirstSeenAt: c.FirstSeenAt,
 	}
 }
-
-// shows reports whether what is stored under the key is the conversation
-// exactly as in: nothing is to be done.
-func (k *conversationKey) shows(in *warehouse.Conversation) bool {
-	return k.ContentHash == in.ContentHash && k.Lifecycle == in.Lifecycle && !k.MissingSince.Valid
-}

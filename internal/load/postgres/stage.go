@@ -29,7 +29,7 @@ type write struct {
 // server refuses a conversation, in several, without that one.
 func (w *writer) Stage(ctx context.Context, batch *load.Batch) error {
 	staged := len(batch.Rows)
-	rows, others := load.Newest(batch.Rows)
+	rows, others := load.NewestRows(batch.Rows, batch)
 	slices.SortFunc(rows, func(a, b *warehouse.Rows) int { // locks are taken in one order
 		return cmp.Compare(a.Conversation.ConversationID, b.Conversation.ConversationID)
 	})
@@ -106,7 +106,6 @@ func (w *writer) stage(ctx context.Context, batch *load.Batch, rows []*warehouse
 	if err != nil {
 		return load.Counts{}, err
 	}
-	counts.Unchanged = int64(len(rows) - len(writes))
 	resolved := w.rejected.among(batch.Feed, rows)
 	if len(writes)+len(resolved) == 0 {
 		return counts, nil
@@ -118,25 +117,13 @@ func (w *writer) stage(ctx context.Context, batch *load.Batch, rows []*warehouse
 	if err := w.makeMonths(ctx, writes); err != nil {
 		return counts, err
 	}
-	for _, wr := range writes {
-		wr.count(&counts)
-		load.Observe(&counts, wr.rows, wr.before, at, batch.LiveSince)
-	}
 	counts.Rows, err = w.write(ctx, batch.Feed, writes, &counts, resolved)
 	return counts, err
 }
 
-// count counts what comes of a conversation.
-func (wr *write) count(c *load.Counts) {
-	if wr.before == nil {
-		c.Inserted++
-		return
-	}
-	c.Updated++
-}
-
-// compare tells which conversations have to be written, and as what. It counts
-// those that are stored under another environment or with another start.
+// compare returns the conversations that have to be written, and counts all of
+// them. [load.Batch.Decide] decides by the stored keys, [load.Batch.Merge] by the
+// stored rows of those that are left.
 func (w *writer) compare(
 	ctx context.Context, batch *load.Batch, rows []*warehouse.Rows, at warehouse.Timestamp, reveals *load.Reveals, counts *load.Counts,
 ) (writes []*write, err error) {
@@ -152,11 +139,13 @@ func (w *writer) compare(
 		if !known && batch.Rewrite { // its rows may be there though its key is not
 			key, known = storedKey{conversationKey: keyOf(c), lost: true}, true
 		}
-		switch {
-		case !known:
+		if !known {
 			writes = append(writes, &write{rows: in, rewrite: batch.Rewrite})
-		case key.erased || !w.replaces(batch, c, &key.conversationKey, counts) || key.shows(c) && !batch.Rewrite:
-		default:
+			continue
+		}
+		decision := batch.Decide(w.environments[project], c, key.known())
+		decision.Count(counts)
+		if decision.Action == load.Merge {
 			changed = append(changed, key.conversationKey)
 			writes = append(writes, &write{rows: in, old: &key.conversationKey, lost: key.lost, rewrite: batch.Rewrite})
 		}
@@ -169,31 +158,13 @@ func (w *writer) compare(
 		if wr.old != nil {
 			wr.before = before[wr.old.ConversationID]
 		}
-		if wr.before != nil && batch.Outdated(&wr.before.Conversation) {
-			return true
-		}
-		changed := w.reconcile(wr, at)
-		if wr.before != nil {
-			reveals.Changed(&wr.rows.Conversation, &wr.before.Conversation)
-		}
-		return !changed && !batch.Rewrite
+		in := *wr.rows // a copy: a batch that is repeated starts from what was staged
+		decision := batch.Merge(&in, wr.before, at, w.owner.RunID)
+		decision.Count(counts)
+		reveals.Add(&decision)
+		wr.rows, wr.key = &in, keyOf(&in.Conversation)
+		return !decision.Writes()
 	}), nil
-}
-
-// replaces reports whether an answer may replace what is stored under a key.
-func (w *writer) replaces(batch *load.Batch, in *warehouse.Conversation, key *conversationKey, counts *load.Counts) bool {
-	place := load.Place{Environment: key.Environment, StartedAt: key.StartedAt}
-	return batch.Replaces(w.environments[batch.Feed.ProjectID], in, place, key.MissingSince.Valid, counts)
-}
-
-// reconcile settles what is written, and reports whether anything is. It works
-// on a copy: a batch that is repeated starts from what was staged.
-func (w *writer) reconcile(wr *write, at warehouse.Timestamp) bool {
-	in := *wr.rows
-	wr.rows = &in
-	changes := load.Reconcile(&in, wr.before, at, w.owner.RunID)
-	wr.key = keyOf(&in.Conversation)
-	return changes
 }
 
 func (w *writer) count(stretch load.StretchID, c load.Counts) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"convsync/internal/load"
 	"convsync/internal/warehouse"
 )
 
@@ -42,6 +43,17 @@ type storedKey struct {
 	conversationKey
 	erased bool // there is a tombstone: it must not be loaded again
 	lost   bool // it is not stored, but its rows may be
+}
+
+// known is the part of the key that decides which version wins.
+func (k *storedKey) known() load.StoredKey {
+	return load.StoredKey{
+		Place:       load.Place{Environment: k.Environment, StartedAt: k.StartedAt},
+		ContentHash: k.ContentHash,
+		Lifecycle:   k.Lifecycle,
+		Missing:     k.MissingSince.Valid,
+		Erased:      k.erased,
+	}
 }
 
 // storedKeys reads the keys of those conversations that are stored.
