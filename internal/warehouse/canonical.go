@@ -8,22 +8,24 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of what both destinations hold as JSON; what is beyond them is kept as text.
+// Limits of JSON that both destinations can store. Values beyond them are stored as text.
 const (
 	maxJSONDepth      = 512
 	maxNumberWhole    = 131072 // digits before the point of a Postgres numeric
 	maxNumberFraction = 16383  // digits after it
-	// maxExponent is that of a double. Postgres writes a number out whenever it is
-	// read: 1e131071 would take eight bytes here and 128 KB of each query.
+	// maxExponent is the largest exponent of a double. Postgres writes all digits of
+	// a number when it is read: 1e131071 has eight bytes here, and 128 KB in a query.
 	maxExponent = 324
 )
 
-// Canonical returns a JSON value in the one form in which it is stored: no
-// white space, members sorted by name, of duplicates the last, shortest
-// escapes, numbers as given. What no destination can hold is replaced, and
-// counted: U+0000, lone surrogates and bad UTF-8 by U+FFFD, a number beyond
-// Postgres's numeric or with an exponent beyond 324 by its text, a value nested
-// too deeply by its JSON text.
+// Canonical returns the canonical form of a JSON value, in which it is stored:
+// no white space, members sorted by name, the last of duplicate members, the
+// shortest escapes, numbers unchanged.
+//
+// It replaces what a destination cannot store, and counts the replacements:
+// U+0000, lone surrogates and invalid UTF-8 become U+FFFD; a number beyond the
+// range of a Postgres numeric, or with an exponent beyond 324, becomes its text;
+// a value that is nested too deeply becomes its JSON text.
 //
 // text must be one well-formed JSON value.
 func Canonical(text string) (canonical JSON, replaced int) {
@@ -97,8 +99,8 @@ func (c *canonicalizer) array(depth int) {
 	c.dst = append(c.dst, ']')
 }
 
-// member is a member of an object: its name and its canonical value, which
-// stands in dst between the two offsets.
+// member is a member of an object: its name, and the offsets of its canonical
+// value in dst.
 type member struct {
 	name       string
 	start, end int
@@ -125,8 +127,8 @@ func (c *canonicalizer) object(depth int) {
 	if !sorted {
 		slices.SortStableFunc(members, func(a, b member) int { return strings.Compare(a.name, b.name) })
 	}
-	// The values stand behind base one after another: write the object
-	// behind them, then move it to its place.
+	// dst[base:] has the values, one after another. Append the object after
+	// them, then move it to base.
 	from := len(c.dst)
 	c.dst = append(c.dst, '{')
 	for i, m := range members {
@@ -157,8 +159,8 @@ func (c *canonicalizer) number() {
 	c.dst = append(append(append(c.dst, '"'), text...), '"')
 }
 
-// numberFits reports whether a Postgres numeric holds the JSON number, and is
-// about as long as its text.
+// numberFits reports whether a Postgres numeric can store the JSON number, in
+// about the length of its text.
 func numberFits(s string) bool {
 	mantissa, exponent := s, 0
 	if i := indexExponent(s); i >= 0 {
@@ -177,8 +179,8 @@ func numberFits(s string) bool {
 	return whole+max(exponent, 0) <= maxNumberWhole && fraction+max(-exponent, 0) <= maxNumberFraction
 }
 
-// unquote reads the string at pos. Escapes are resolved; what no text may hold
-// becomes U+FFFD and is counted.
+// unquote reads the string at pos and resolves its escapes. Characters that text
+// cannot contain become U+FFFD and are counted.
 func (c *canonicalizer) unquote() string {
 	end := skipString(c.src, c.pos)
 	body := c.src[c.pos+1 : max(end-1, c.pos+1)]
@@ -208,7 +210,7 @@ func (c *canonicalizer) unquote() string {
 	return string(out)
 }
 
-// unescape reads the escape at the start of s; a lone surrogate is not ok.
+// unescape reads the escape at the start of s; ok is false for a lone surrogate.
 func unescape(s string) (r rune, size int, ok bool) {
 	if len(s) < 2 {
 		return 0, len(s), false
@@ -237,7 +239,7 @@ func unescape(s string) (r rune, size int, ok bool) {
 	return rune(s[1]), 2, true
 }
 
-// hexRune reads \uXXXX at the start of s; U+FFFD when it is no such escape.
+// hexRune reads \uXXXX at the start of s. It returns U+FFFD for anything else.
 func hexRune(s string) rune {
 	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
 		return utf8.RuneError

@@ -6,11 +6,11 @@ import (
 	"math"
 )
 
-// errShortRow says that staged bytes end within a row.
-var errShortRow = errors.New("a staged row is cut off or damaged")
+// errShortRow is returned for staged bytes that end within a row.
+var errShortRow = errors.New("a staged row is truncated or damaged")
 
-// Append appends the row in a compact binary form that [Table.Decode] reads
-// back. Equal rows have equal bytes.
+// Append appends the row in a compact binary form, which [Table.Decode] reads.
+// Equal rows have equal bytes.
 func (t *Table[R]) Append(dst []byte, row *R) []byte {
 	for i := range t.Columns {
 		dst = appendField(dst, t.Columns[i].Ref(row))
@@ -139,7 +139,7 @@ func (d *decoder) field(field any) {
 	}
 }
 
-// take returns the next n bytes, or fails when there are fewer.
+// take returns the next n bytes, and fails if there are fewer.
 func (d *decoder) take(n uint64) string {
 	if n > uint64(len(d.src)) {
 		d.failed, d.src = true, ""
@@ -191,7 +191,7 @@ func (d *decoder) text() string { return d.take(d.uvarint()) }
 
 func (d *decoder) list() List {
 	n := d.uvarint()
-	if n == 0 || n-1 > uint64(len(d.src)) { // every element takes a byte at least
+	if n == 0 || n-1 > uint64(len(d.src)) { // each element takes at least one byte
 		d.failed = d.failed || n != 0
 		return nil
 	}
@@ -202,8 +202,8 @@ func (d *decoder) list() List {
 	return l
 }
 
-// Append appends the whole conversation, audio references included, in the
-// form that [Rows.Decode] reads back.
+// Append appends the conversation with all its parts, in the form that
+// [Rows.Decode] reads.
 func (r *Rows) Append(dst []byte) []byte {
 	dst = Conversations.Append(dst, &r.Conversation)
 	dst = appendRows(dst, &Turns, r.Turns)
@@ -220,8 +220,8 @@ func appendRows[R any](dst []byte, t *Table[R], rows []R) []byte {
 	return dst
 }
 
-// Decode reads a conversation that [Rows.Append] wrote. The rows' text aliases
-// src; slices of r are reused.
+// Decode reads a conversation that [Rows.Append] wrote. It reuses the slices of
+// r. The text of the rows aliases src.
 func (r *Rows) Decode(src string) error {
 	rest, err := Conversations.Decode(src, &r.Conversation)
 	if err == nil {

@@ -9,14 +9,14 @@ import (
 	"sync"
 )
 
-// maxPooledBytes bounds what is kept for the next conversation.
+// maxPooledBytes is the largest buffer that is kept for the next conversation.
 const maxPooledBytes = 1 << 20
 
 var hashBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// Hash is SHA-256 (hex) over the canonical rows of the conversation, its
-// turns, entities and metrics, without the volatile columns. JSON counts as a
-// value: 1.50 and 15e-1 are one number.
+// Hash returns the content hash: SHA-256 (hex) over the canonical rows of the
+// conversation, its turns, entities and metrics, without volatile columns. JSON is
+// compared by value: 1.50 and 15e-1 have the same hash.
 func (r *Rows) Hash() string {
 	buf := hashBuffers.Get().(*[]byte)
 	defer hashBuffers.Put(buf)
@@ -55,16 +55,16 @@ func appendContent[R any](dst []byte, t *Table[R], row *R) []byte {
 	return dst
 }
 
-// AppendValue appends the value of a document to dst: documents that are equal
-// by value, whatever the order of their members or the form of their numbers,
-// append the same bytes.
+// AppendValue appends the value of the document to dst. Documents that are equal
+// by value append the same bytes, independent of the order of their members and
+// the notation of their numbers.
 func (j JSON) AppendValue(dst []byte) []byte {
 	canonical, _ := Canonical(string(j))
 	return appendJSONContent(dst, string(canonical))
 }
 
-// appendJSONContent appends canonical JSON with every number in one form. The
-// document is its own end mark: a NUL cannot occur in JSON.
+// appendJSONContent appends canonical JSON with normalized numbers, and a NUL as
+// the end mark, which cannot occur in JSON.
 func appendJSONContent(dst []byte, s string) []byte {
 	for i := 0; i < len(s); {
 		switch c := s[i]; {
@@ -84,8 +84,8 @@ func appendJSONContent(dst []byte, s string) []byte {
 	return append(dst, 0)
 }
 
-// appendNumberContent appends a JSON number as sign, digits without zeros at
-// either end, and exponent.
+// appendNumberContent appends a JSON number in normalized form: digits without
+// leading and trailing zeros, sign, exponent.
 func appendNumberContent(dst []byte, s string) []byte {
 	mantissa, exponent := s, 0
 	if i := indexExponent(s); i >= 0 {

@@ -31,8 +31,8 @@ func SummarizeLatency(c *Conversation, turns []Turn) {
 	}
 }
 
-// nearestRank is the smallest of the sorted values that at least the share p
-// of them does not exceed, as SQL's percentile_disc.
+// nearestRank returns the percentile p of sorted values, as percentile_disc in SQL:
+// the smallest value such that at least the share p of the values is not larger.
 func nearestRank(sorted []float64, p float64) float64 {
 	return sorted[max(int(math.Ceil(p*float64(len(sorted)))), 1)-1]
 }

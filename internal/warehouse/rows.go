@@ -1,15 +1,15 @@
 package warehouse
 
-// Rows is one conversation as it lands: its row and the rows of its parts.
-// They change together or not at all.
+// Rows is one conversation as it is stored: its row and the rows of its parts.
+// They change together, in one transaction.
 type Rows struct {
 	Conversation Conversation
 	Turns        []Turn
 	Entities     []Entity
 	Metrics      []Metric
-	// Audio is outside of the content hash and of replacement: with a version
-	// that is written, a loader adds the references that are not there and
-	// leaves the others alone.
+	// Audio is not part of the content hash, and is not replaced: when a loader
+	// writes a new version of the conversation, it adds references that are not
+	// stored yet and leaves the others unchanged.
 	Audio []AudioReference
 }
 
@@ -110,7 +110,7 @@ type AudioReference struct {
 
 // The values of conversations.lifecycle.
 const (
-	LifecycleOpen      = "open"      // in progress; on the worklist
+	LifecycleOpen      = "open"      // in progress; in the open-conversation queue
 	LifecycleFinal     = "final"     // ended
 	LifecycleAbandoned = "abandoned" // in progress for longer than the age limit
 )
@@ -118,19 +118,19 @@ const (
 // The values of conversations.transcript_status.
 const (
 	TranscriptComplete   = "complete"
-	TranscriptHidden     = "hidden"      // none shown though num_turns > 0
-	TranscriptHiddenKept = "hidden_kept" // none shown now, whatever num_turns says; stored turns remain
-	TranscriptShort      = "short"       // fewer than num_turns
+	TranscriptHidden     = "hidden"      // the source returned no turns although num_turns > 0
+	TranscriptHiddenKept = "hidden_kept" // the source no longer returns turns; the stored ones remain
+	TranscriptShort      = "short"       // fewer turns than num_turns
 	TranscriptNone       = "none"
 )
 
-// The values of audio_references.availability. Nothing looks whether a recording
-// is there yet: all are unknown.
+// The values of audio_references.availability. No code checks recordings yet, so
+// all references are unknown.
 const (
 	AudioUnknown   = "unknown"
 	AudioAvailable = "available"
 	AudioMissing   = "missing"
 )
 
-// IsOpen reports whether the conversation is still to be read again.
+// IsOpen reports whether the conversation is in progress and has to be read again.
 func (r *Rows) IsOpen() bool { return r.Conversation.Lifecycle == LifecycleOpen }

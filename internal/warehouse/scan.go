@@ -2,7 +2,7 @@ package warehouse
 
 import "strings"
 
-// The scanners below trust that s is well-formed JSON and never run past its end.
+// The functions below expect well-formed JSON. They never read past its end.
 
 // skipString returns the offset after the string that begins at i.
 func skipString(s string, i int) int {

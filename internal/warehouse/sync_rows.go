@@ -17,8 +17,9 @@ type Change struct {
 	RunID                     string
 }
 
-// The values of changes.operation. Nothing writes the last two yet; who follows
-// the feed is told of them, so that a later version breaks no reader.
+// The values of changes.operation. The last two are not written yet. They are
+// documented, so that readers of the feed can handle them when a later version
+// writes them.
 const (
 	OperationUpsert = "upsert"
 	OperationDelete = "delete"

@@ -3,28 +3,28 @@ package warehouse
 // Column declares one column of a table whose rows are R.
 type Column[R any] struct {
 	Name   string
-	Unit   string // "" where the name or the type says it all
+	Unit   string // "" if the value has none
 	Doc    string // what the value means
-	Source string // the field of the API that it comes from; "" for our own
-	// Volatile columns are no content: they are left out of the content hash.
+	Source string // the API field that it comes from; "" if it comes from convsync
+	// Volatile columns are not part of the content hash.
 	Volatile bool
-	// Ref points at the column's field of a row; the field's Go type is the
-	// column's type and nullability.
+	// Ref returns a pointer to the column's field of a row. The Go type of the
+	// field determines type and nullability of the column.
 	Ref func(*R) any
 }
 
-// Table declares one table, with its rows as Go type R.
+// Table declares one table whose rows have the Go type R.
 type Table[R any] struct {
 	Name string
 	Doc  string
 	Key  []string // logical primary key, in order
-	// ByStart tables hold conversations or their parts: they are partitioned
-	// by started_at (Postgres: month; Parquet: project and UTC day).
+	// ByStart is set for conversations and their parts, which are partitioned by
+	// started_at: by month in Postgres, by project and UTC day in Parquet.
 	ByStart bool
 	Columns []Column[R]
 }
 
-// ColumnSpec describes a column without its Go row type.
+// ColumnSpec describes a column, independent of the Go row type.
 type ColumnSpec struct {
 	Name     string `json:"name"`
 	Type     Type   `json:"type"`
@@ -35,19 +35,19 @@ type ColumnSpec struct {
 	Volatile bool   `json:"-"`
 }
 
-// Spec describes a table without its Go row type, or a view.
+// Spec describes a view, or a table independent of its Go row type.
 type Spec struct {
 	Name    string       `json:"name"`
 	Doc     string       `json:"meaning"`
 	Key     []string     `json:"key"`
 	ByStart bool         `json:"partitioned_by_start"`
 	Columns []ColumnSpec `json:"columns"`
-	// Select is what a view shows, in SQL that Postgres and DuckDB take alike,
-	// with the tables unqualified; "" for a table.
+	// Select is the SELECT of a view, in SQL that works in Postgres and DuckDB.
+	// Table names are not qualified. It is "" for a table.
 	Select string `json:"-"`
 }
 
-// Spec describes the table.
+// Spec returns the description of the table.
 func (t *Table[R]) Spec() Spec {
 	s := Spec{Name: t.Name, Doc: t.Doc, Key: t.Key, ByStart: t.ByStart}
 	var row R
@@ -62,7 +62,7 @@ func (t *Table[R]) Spec() Spec {
 	return s
 }
 
-// Names lists the columns in order.
+// Names returns the names of the columns in order.
 func (t *Table[R]) Names() []string {
 	names := make([]string, len(t.Columns))
 	for i := range t.Columns {
@@ -71,8 +71,8 @@ func (t *Table[R]) Names() []string {
 	return names
 }
 
-// Specs describes every table, the contract's own order: what analysts read
-// first, then the sync's own tables.
+// Specs returns the descriptions of all tables: first those that analysts read,
+// then those that convsync keeps about its runs.
 func Specs() []Spec {
 	return []Spec{
 		Conversations.Spec(), Turns.Spec(), Entities.Spec(), Metrics.Spec(), AudioReferences.Spec(),

@@ -2,8 +2,8 @@ package warehouse
 
 import "time"
 
-// Text is nullable text: "" is NULL, since only a value that somebody said is
-// text. It holds valid UTF-8 without U+0000.
+// Text is nullable text. "" is NULL: an empty value says no more than a missing
+// one. Text is valid UTF-8 without U+0000.
 type Text string
 
 // JSON is a nullable JSON document in canonical form (see [Canonical]); "" is NULL.
@@ -12,13 +12,13 @@ type JSON string
 // List is a nullable list of text: nil is NULL, an empty list is [].
 type List []string
 
-// Timestamp is a moment in microseconds since 1970-01-01 UTC.
+// Timestamp is a time in microseconds since 1970-01-01 UTC.
 type Timestamp int64
 
-// TimestampOf cuts t to microseconds.
+// TimestampOf converts t and truncates it to microseconds.
 func TimestampOf(t time.Time) Timestamp { return Timestamp(t.UnixMicro()) }
 
-// Time is the moment in UTC.
+// Time converts t to a time.Time in UTC.
 func (t Timestamp) Time() time.Time { return time.UnixMicro(int64(t)).UTC() }
 
 // Null is a value that may be NULL.
@@ -27,13 +27,13 @@ type Null[T any] struct {
 	Valid bool
 }
 
-// Some is a value that is not NULL.
+// Some returns a value that is not NULL.
 func Some[T any](v T) Null[T] { return Null[T]{V: v, Valid: true} }
 
 // Type is the type of a column.
 type Type uint8
 
-// The types of columns, with what they are in Postgres and in Parquet.
+// The column types, each with its type in Postgres and in Parquet.
 const (
 	TypeText      Type = iota + 1 // text; string
 	TypeJSON                      // jsonb; string with the JSON text
@@ -54,13 +54,13 @@ var typeNames = map[Type][2]string{
 	TypeTextList:  {"list of text", "text[]"},
 }
 
-// String is the type's name in the data dictionary.
+// String returns the name of the type in the data dictionary.
 func (t Type) String() string { return typeNames[t][0] }
 
-// Postgres is the type's name in Postgres.
+// Postgres returns the name of the type in Postgres.
 func (t Type) Postgres() string { return typeNames[t][1] }
 
-// typeOf tells the type and the nullability of the field behind a column's pointer.
+// typeOf returns type and nullability of a column from the pointer to its field.
 func typeOf(field any) (t Type, nullable bool) {
 	switch field.(type) {
 	case *string:
@@ -86,5 +86,5 @@ func typeOf(field any) (t Type, nullable bool) {
 	case *Null[Timestamp]:
 		return TypeTimestamp, true
 	}
-	panic("warehouse: a column's field has a type that no column can have")
+	panic("warehouse: the Go type of a field has no column type")
 }
