@@ -10,7 +10,7 @@ import (
 
 const channelVoice = "voice"
 
-// families maps the beginning of a channel's name, or of a part of it, to its family.
+// families maps the prefix of a channel name, or of a part of it, to the family.
 var families = []struct{ prefix, family string }{
 	{"VOICE", channelVoice}, {"SIP", channelVoice}, {"WEBRTC", channelVoice}, {"PSTN", channelVoice},
 	{"PHONE", channelVoice}, {"TELEPHON", channelVoice}, {"CALL", channelVoice},
@@ -19,9 +19,9 @@ var families = []struct{ prefix, family string }{
 	{"EMAIL", "email"}, {"MAIL", "email"},
 }
 
-// channelFamily is voice, chat, sms, email or other. Channels are named
-// VOICE-SIP, WEBCHAT, sms.twilio, sip.polyai: the first part that says
-// something decides.
+// channelFamily returns voice, chat, sms, email or other. Channels have names such
+// as VOICE-SIP, WEBCHAT, sms.twilio and sip.polyai: the first part with a known
+// prefix decides.
 func channelFamily(channel string) string {
 	parts := strings.FieldsFunc(strings.ToUpper(channel), func(r rune) bool {
 		return r == '-' || r == '_' || r == '.' || r == ' ' || r == '/' || r == ':'
@@ -36,9 +36,9 @@ func channelFamily(channel string) string {
 	return "other"
 }
 
-// customerNumber is the person's side: E.164 where it is a phone number, as
-// given where not, NULL when withheld. Blanks around it and the scheme of a tel:
-// URI are not the person's.
+// customerNumber returns the number or address of the customer: E.164 if it is a
+// phone number, otherwise unchanged, NULL if withheld. Surrounding white space and
+// the scheme of a tel: URI are removed.
 func customerNumber(direction warehouse.Text, from, to, region string) warehouse.Text {
 	number := from
 	if direction == "outbound" {
@@ -57,7 +57,7 @@ func customerNumber(direction warehouse.Text, from, to, region string) warehouse
 	return warehouse.Text(e164(number, region))
 }
 
-// e164 writes a phone number in E.164 and returns anything else as it is.
+// e164 converts a phone number to E.164 and returns anything else unchanged.
 func e164(number, region string) string {
 	digits := 0
 	for i := range len(number) {

@@ -1,10 +1,11 @@
-// Package transform turns one conversation, as the API answered it, into the
-// rows that land. It is pure: the same answer and options always give the same
-// rows, so that an unchanged conversation has an unchanged hash.
+// Package transform converts one conversation, as the API returned it, to the
+// rows that are stored. It is pure: the same input and options always give the
+// same rows, so an unchanged conversation has an unchanged content hash.
 //
-// It promises that nothing is lost silently: what has no column goes into
-// extra, what cannot be read is NULL with its raw value in extra, and both are
-// reported as drift. What no destination can hold is replaced alike for all.
+// No value is lost silently. A field without a column is stored in extra. A value
+// that cannot be read becomes NULL, and its raw value is stored in extra. Both are
+// reported as drift. Values that a destination cannot store are replaced in the
+// same way for all destinations.
 //
-// It knows nothing of requests, destinations or the clock.
+// The package sends no requests, and is independent of destinations and the clock.
 package transform

@@ -7,8 +7,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// metrics makes the metrics' JSON and their rows: a list gives a row an
-// element, a null in the place of a metric gives none.
+// metrics sets the metrics column and makes the metric rows: one row per element of
+// a list, none for a metric that is null.
 func (b *builder) metrics() {
 	canonical := b.json("metrics", b.c.Metrics)
 	b.rows.Conversation.Metrics = canonical
@@ -19,7 +19,7 @@ func (b *builder) metrics() {
 		}
 		return
 	}
-	// The canonical form is sorted and free of duplicates, and so are the rows.
+	// The canonical form is sorted and has no duplicates, so neither have the rows.
 	for name, v := range all.Members() {
 		switch {
 		case len(name) > maxKeyBytes:
@@ -63,8 +63,8 @@ func (b *builder) metric(name string, ordinal int64, v polyai.Value) {
 	b.rows.Metrics = append(b.rows.Metrics, row)
 }
 
-// recorded takes {"timestamp": …, "value": …} apart, the form in which the
-// source says when a value was written.
+// recorded reads a value with the time of its recording: {"timestamp": …,
+// "value": …}. ok is false for any other form.
 func recorded(v polyai.Value) (value polyai.Value, at warehouse.Timestamp, ok bool) {
 	if v.Kind() != polyai.Object {
 		return nil, 0, false

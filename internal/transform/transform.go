@@ -11,47 +11,51 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Shape names the version of the rules in this package. Rows of another shape
-// are not different from the source, only made by other rules.
+// Shape is the transform version: the version of the rules in this package. It is
+// stored with the rows; data of an older version is read again.
 const Shape = "2"
 
-// maxKeyBytes bounds what is part of a key: a B-tree of Postgres takes 2,704
-// bytes in all, and ids and names share one.
+// maxKeyBytes limits the parts of a key: a B-tree entry in Postgres has at most
+// 2,704 bytes, and an id and a name share one.
 const maxKeyBytes = 1000
 
-// Options say what was asked for, since rows carry that and not what the answer claims.
+// Options describe the request. Rows contain the ids that were requested, not those
+// of the response, which may differ.
 type Options struct {
-	AccountID string // as asked for
-	ProjectID string // as asked for
-	StoreAs   string // the project id to store; ProjectID unless set
-	// Environment is the one asked for: live, sandbox or pre-release.
+	AccountID string // as requested
+	ProjectID string // as requested
+	StoreAs   string // project id to store; default ProjectID
+	// Environment is the requested environment: live, sandbox or pre-release.
 	Environment string
 	APIVersion  string // such as v3
-	// PhoneRegion is the ISO country of numbers without a country code; "" leaves them as given.
+	// PhoneRegion is the ISO country of phone numbers without a country code. If it is
+	// "", these remain unchanged.
 	PhoneRegion string
-	// AudioBaseURL is the build host, such as https://api.uk.poly.ai; "" leaves audio URLs NULL.
+	// AudioBaseURL is the build host, such as https://api.uk.poly.ai. If it is "",
+	// audio URLs are NULL.
 	AudioBaseURL string
-	// OpenSince is the age limit: what is in progress and started before is abandoned.
+	// OpenSince is the age limit: conversations in progress that started earlier are
+	// abandoned.
 	OpenSince warehouse.Timestamp
 }
 
-// DriftLongName is a name that is too long for a key: it has no row, and stays
-// in its JSON column. More kinds stand in polyai.
+// DriftLongName is the drift of a name that is too long for a key. It gets no row
+// and remains in its JSON column. Package polyai declares the other kinds.
 const DriftLongName polyai.DriftKind = "name_too_long"
 
-// RejectLongID is the reason to reject an id that is too long for a key.
+// RejectLongID is the reject reason of an id that is too long for a key.
 const RejectLongID = "id_too_long"
 
-// maxJSONBytes bounds a column of JSON: a jsonb value of Postgres takes so much
-// for each string and for what an object holds.
+// maxJSONBytes limits a JSON column: it is the limit of Postgres for a string or
+// the content of an object in a jsonb value.
 const maxJSONBytes = 1<<28 - 1
 
-// RejectLargeJSON is the reason to reject a conversation of which a column of
-// JSON is too large.
+// RejectLargeJSON is the reject reason of a conversation with a JSON column that is
+// too large.
 const RejectLargeJSON = "json_too_large"
 
-// Rows decodes a conversation and makes its rows. The error of one that cannot
-// be read at all is a [*polyai.RejectError].
+// Rows decodes a conversation and makes its rows. It returns a
+// [*polyai.RejectError] for a conversation that cannot be read or stored.
 func Rows(v polyai.Value, o *Options) (*warehouse.Rows, []polyai.Drift, error) {
 	c, err := polyai.Decode(v)
 	if err != nil {
@@ -77,7 +81,7 @@ func Rows(v polyai.Value, o *Options) (*warehouse.Rows, []polyai.Drift, error) {
 	return b.rows, b.drift, nil
 }
 
-// tooLarge reports whether a column of JSON is larger than a destination takes.
+// tooLarge reports whether a JSON column exceeds the limit of a destination.
 func (b *builder) tooLarge() bool {
 	c := &b.rows.Conversation
 	largest := max(len(c.Metrics), len(c.State), len(c.Extra))
@@ -87,7 +91,8 @@ func (b *builder) tooLarge() bool {
 	return largest > maxJSONBytes
 }
 
-// cut shortens text to a number of bytes, between its characters.
+// cut truncates text to at most the given number of bytes, and drops a character
+// that would be split.
 func cut(s string, most int) string { return strings.ToValidUTF8(s[:most], "") }
 
 // builder makes the rows of one conversation.
@@ -124,7 +129,7 @@ func (b *builder) conversation() {
 	warehouse.SummarizeLatency(&b.rows.Conversation, b.rows.Turns)
 }
 
-// nullable carries a value over into the warehouse's type.
+// nullable converts a value to the type of the warehouse.
 func nullable[T any](v polyai.Optional[T]) warehouse.Null[T] {
 	return warehouse.Null[T]{V: v.V, Valid: v.Valid}
 }
@@ -145,7 +150,7 @@ func (b *builder) lifecycle() string {
 	return warehouse.LifecycleOpen
 }
 
-// maxSeconds is the longest total duration that an end is computed of, 31 years.
+// maxSeconds is the longest total duration from which an end is computed: 31 years.
 const maxSeconds = 1e9
 
 func (b *builder) finishedAt() warehouse.Null[warehouse.Timestamp] {
@@ -159,16 +164,16 @@ func (b *builder) finishedAt() warehouse.Null[warehouse.Timestamp] {
 	return computedTime(b.start, b.start+warehouse.Timestamp(total.V*1e6))
 }
 
-// The last times that some readers hold: pandas with nanoseconds, and Python's
-// datetime, which pyarrow converts to. Postgres and Parquet hold later ones.
+// The last times that common readers can represent: pandas with nanoseconds, and
+// Python's datetime, to which pyarrow converts. Postgres and Parquet store later ones.
 var (
 	lastNanoseconds = warehouse.TimestampOf(time.Date(2262, 4, 11, 23, 47, 16, 854_775_000, time.UTC))
 	lastDatetime    = warehouse.TimestampOf(time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC))
 )
 
-// computedTime is a time computed from a start: NULL where it leaves what a
-// reader holds that can hold the start. What the source says itself is stored
-// as it says it.
+// computedTime returns a time that was computed from a start. It is NULL if a reader
+// can represent the start but not the computed time. Times that the source returns
+// are stored unchanged.
 func computedTime(start, at warehouse.Timestamp) warehouse.Null[warehouse.Timestamp] {
 	for _, last := range []warehouse.Timestamp{lastNanoseconds, lastDatetime} {
 		if start <= last && at > last {
@@ -208,8 +213,8 @@ func transcriptStatus(c *polyai.Conversation) string {
 	return warehouse.TranscriptComplete
 }
 
-// conversationExtra is what has no column, with the identity that the answer
-// claims where it is not the one asked for.
+// conversationExtra returns the fields without a column, and the ids of the response
+// where they differ from the requested ones.
 func (b *builder) conversationExtra() warehouse.JSON {
 	extra := b.c.Extra
 	for _, claim := range [...]struct{ name, answered, asked string }{
@@ -224,7 +229,7 @@ func (b *builder) conversationExtra() warehouse.JSON {
 	return b.extra("extra", extra)
 }
 
-// extra makes one JSON object of members; NULL when there are none.
+// extra returns the members as one JSON object; NULL if there are none.
 func (b *builder) extra(path string, members []polyai.Member) warehouse.JSON {
 	if len(members) == 0 {
 		return ""
@@ -241,7 +246,7 @@ func (b *builder) extra(path string, members []polyai.Member) warehouse.JSON {
 	return b.json(path, append(object, '}'))
 }
 
-// json is the canonical form of a value; NULL when it is null or absent.
+// json returns the canonical form of a value; NULL if it is null or absent.
 func (b *builder) json(path string, v polyai.Value) warehouse.JSON {
 	if k := v.Kind(); k == polyai.Null || k == polyai.Absent {
 		return ""
@@ -253,15 +258,15 @@ func (b *builder) json(path string, v polyai.Value) warehouse.JSON {
 	return canonical
 }
 
-// note counts drift at path.
+// note records drift at path.
 func (b *builder) note(path string, v polyai.Value, kind polyai.DriftKind) {
 	b.drift = append(b.drift, polyai.Drift{Path: path, Type: v.Kind().String(), Length: len(v), Kind: kind})
 }
 
 func quote(s string) polyai.Value {
 	q, err := jsontext.AppendQuote(nil, s)
-	if err != nil { // bad UTF-8, which the decoder has replaced already
-		panic(fmt.Sprintf("transform: text that is not UTF-8 came through the decoder: %v", err))
+	if err != nil { // invalid UTF-8; the decoder has replaced it already
+		panic(fmt.Sprintf("transform: the decoder returned text that is not UTF-8: %v", err))
 	}
 	return q
 }

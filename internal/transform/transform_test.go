@@ -121,7 +121,7 @@ func TestConversationColumns(t *testing.T) {
 
 func status(r *warehouse.Rows) any { return r.Conversation.TranscriptStatus }
 
-func TestAbandonedAfterTheAgeLimit(t *testing.T) {
+func TestRows_Abandoned(t *testing.T) {
 	t.Parallel()
 	o := asked
 	o.OpenSince = warehouse.Timestamp(1780492759757918)
@@ -130,7 +130,7 @@ func TestAbandonedAfterTheAgeLimit(t *testing.T) {
 	}
 }
 
-func TestStoredUnderAnotherName(t *testing.T) {
+func TestRows_StoreAs(t *testing.T) {
 	t.Parallel()
 	o := asked
 	o.StoreAs = "team four"
@@ -141,10 +141,10 @@ func TestStoredUnderAnotherName(t *testing.T) {
 		}
 	}
 	if r.Conversation.Extra != "" {
-		t.Errorf("extra %s, though the answer is the project asked for", r.Conversation.Extra)
+		t.Errorf("extra %s, although the response names the requested project", r.Conversation.Extra)
 	}
 	if url := string(r.Audio[0].URL); !strings.Contains(url, "acme-team-4") {
-		t.Errorf("the recording is asked for at %s, not by the source's name", url)
+		t.Errorf("the audio URL is %s, without the project id of the source", url)
 	}
 }
 
@@ -191,7 +191,7 @@ func TestMetricRows(t *testing.T) {
 	}
 }
 
-func TestEntityRowsAreInTheOrderOfTheirKey(t *testing.T) {
+func TestEntityRows(t *testing.T) {
 	t.Parallel()
 	r, _ := rows(t, &asked, `"turns":[{},{"entities":[{"b":"2","a":["x",null]},{"a":true,"c":null},{"a":{"k":1}}]}]`)
 	type row struct {
@@ -210,7 +210,7 @@ func TestEntityRowsAreInTheOrderOfTheirKey(t *testing.T) {
 	}
 }
 
-func TestNamesTooLongForAKeyStayInTheJSON(t *testing.T) {
+func TestRows_LongNames(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("n", maxKeyBytes-1) + "éx"
 	r, drift := rows(t, &asked, `"metrics":{"`+long+`":1},"turns":[{"entities":[{"`+long+`":"v"}]}]`)
@@ -234,13 +234,13 @@ func TestNamesTooLongForAKeyStayInTheJSON(t *testing.T) {
 	}
 }
 
-func TestNullIsNoDrift(t *testing.T) {
+func TestRows_NullIsNotDrift(t *testing.T) {
 	t.Parallel()
 	if _, drift := rows(t, &asked, `"metrics":null,"state":null`); len(drift) != 0 {
 		t.Errorf("drift %+v", drift)
 	}
 	if _, drift := rows(t, &asked, `"metrics":"none"`); len(drift) != 1 {
-		t.Errorf("metrics that are none: drift %+v", drift)
+		t.Errorf("metrics of a wrong type: drift %+v", drift)
 	}
 }
 
@@ -289,7 +289,7 @@ func TestCustomerNumber(t *testing.T) {
 	}
 }
 
-func TestPercentilesAreValuesThatOccur(t *testing.T) {
+func TestSummarizeLatency(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		sorted := rapid.SliceOfN(rapid.IntRange(0, 50), 1, 40).Draw(t, "values")
@@ -321,8 +321,8 @@ func TestPercentilesAreValuesThatOccur(t *testing.T) {
 	})
 }
 
-// FuzzRows holds the promises for any JSON: no panic, the same rows each time,
-// and rows that belong together and that every destination can hold.
+// FuzzRows checks for any JSON that Rows does not panic and is deterministic, and
+// that the rows are consistent and can be stored in all destinations.
 func FuzzRows(f *testing.F) {
 	for _, s := range []string{
 		`{"id":"CA1","started_at":"2026-06-03T13:19:19Z","turns":[{"latency":{"perceived_latency":1}}],"metrics":{"a":[1,null]}}`,
@@ -339,7 +339,7 @@ func FuzzRows(f *testing.F) {
 		first, drift, err := Rows(bytes.Clone(value), &asked)
 		again, driftAgain, errAgain := Rows(value, &asked)
 		if !reflect.DeepEqual(first, again) || !reflect.DeepEqual(drift, driftAgain) || (err == nil) != (errAgain == nil) {
-			t.Fatal("two readings of one answer differ")
+			t.Fatal("two reads of the same input differ")
 		}
 		if err != nil {
 			return
@@ -352,7 +352,7 @@ func checkSound(t *testing.T, r *warehouse.Rows) {
 	t.Helper()
 	c := &r.Conversation
 	if c.ContentHash != r.Hash() || int(c.TurnsLoaded) != len(r.Turns) {
-		t.Fatal("hash or number of turns are not those of the rows")
+		t.Fatal("content hash or turns_loaded do not match the rows")
 	}
 	encoded := r.Append(nil)
 	if bytes.Contains(encoded, []byte("\\u0000")) && bytes.Contains([]byte(c.State), []byte("\\u0000")) {
@@ -370,14 +370,14 @@ func checkSound(t *testing.T, r *warehouse.Rows) {
 	for _, e := range r.Entities {
 		key := [3]any{e.TurnIndex, e.Name, e.Ordinal}
 		if seen[key] || e.TurnIndex >= c.TurnsLoaded {
-			t.Fatalf("entity key %v is there twice, or without its turn", key)
+			t.Fatalf("entity key %v is a duplicate, or its turn does not exist", key)
 		}
 		seen[key] = true
 	}
 	for _, m := range r.Metrics {
 		key := [2]any{m.Name, m.Ordinal}
 		if seen[key] {
-			t.Fatalf("metric key %v is there twice", key)
+			t.Fatalf("metric key %v is a duplicate", key)
 		}
 		seen[key] = true
 	}

@@ -16,9 +16,9 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// TestRowsAreTheTruth takes conversations with every deviation through the
-// decoder and the rules, and compares each value with what the simulator meant.
-func TestRowsAreTheTruth(t *testing.T) {
+// TestRows_Truth transforms simulated conversations with every deviation, and
+// compares each value with the one that the simulator intended.
+func TestRows_Truth(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC)
 	simulator, err := simulate.New(simulate.Options{
@@ -45,7 +45,7 @@ func TestRowsAreTheTruth(t *testing.T) {
 		if diff := differences(truth, rows); len(diff) > 0 {
 			t.Errorf("%q:\n  %s", truth.ID, strings.Join(diff, "\n  "))
 			if bad++; bad == 20 {
-				t.Fatal("and perhaps more")
+				t.Fatal("stopped after 20 differences")
 			}
 		}
 	}
@@ -54,7 +54,7 @@ func TestRowsAreTheTruth(t *testing.T) {
 	}
 }
 
-// readAll reads everything that the simulator shows.
+// readAll reads all conversations that the simulator lists.
 func readAll(t *testing.T, simulator *simulate.Simulator, now time.Time) (got map[string]*warehouse.Rows, rejects map[string]bool) {
 	t.Helper()
 	server := httptest.NewServer(simulator)
@@ -102,7 +102,7 @@ func readAll(t *testing.T, simulator *simulate.Simulator, now time.Time) (got ma
 	return got, rejects
 }
 
-// differences tells in which columns the rows are not the truth.
+// differences lists the columns in which the rows differ from the truth.
 func differences(truth *simulate.Truth, rows *warehouse.Rows) []string {
 	d := compareRow("conversations", &warehouse.Conversations, truth.Conversation, &rows.Conversation)
 	d = append(d, compareRows("turns", &warehouse.Turns, truth.Turns, rows.Turns)...)
@@ -130,7 +130,7 @@ func compareRow[R any](name string, table *warehouse.Table[R], want map[string]a
 			case "content_hash", "shape", "first_seen_at", "updated_at", "run_id", "missing_since", "api_version":
 				continue
 			}
-			diff = append(diff, fmt.Sprintf("%s: the truth says nothing of %s", name, column.Name))
+			diff = append(diff, fmt.Sprintf("%s: the truth has no value for %s", name, column.Name))
 			continue
 		}
 		known++
@@ -144,12 +144,12 @@ func compareRow[R any](name string, table *warehouse.Table[R], want map[string]a
 		}
 	}
 	if known != len(want) {
-		diff = append(diff, fmt.Sprintf("%s: the truth has columns that are none", name))
+		diff = append(diff, fmt.Sprintf("%s: the truth has columns that do not exist", name))
 	}
 	return diff
 }
 
-// plain is a column's value as the truth states it.
+// plain converts the value of a column to the type that the truth uses.
 func plain(field any) any {
 	switch f := field.(type) {
 	case *string:
@@ -173,7 +173,7 @@ func plain(field any) any {
 	case *warehouse.Null[warehouse.Timestamp]:
 		return orNil(f.Valid, f.V.Time())
 	}
-	panic("a column of an unknown type")
+	panic("unknown column type")
 }
 
 func orNil[T any](valid bool, v T) any {

@@ -37,8 +37,8 @@ func (b *builder) turn(index int, t *polyai.Turn, row *warehouse.Turn) {
 	}
 }
 
-// entities makes the rows of a turn's entities, in the order of their key.
-// A list gives a row an element; a null in the place of a value gives none.
+// entities makes the entity rows of a turn, ordered by key: one row per element of a
+// list, none for a value that is null.
 func (b *builder) entities(turn int, entities []polyai.Entity) {
 	from := len(b.rows.Entities)
 	add := func(name string, value warehouse.Text) {
@@ -69,7 +69,7 @@ func (b *builder) entities(turn int, entities []polyai.Entity) {
 	}
 }
 
-// keepEntity keeps an entity whose name is too long for a key in the turn's extra.
+// keepEntity stores an entity whose name is too long for a key in the turn's extra.
 func (b *builder) keepEntity(turn int, e polyai.Entity) {
 	t := &b.c.Turns[turn]
 	object := append(append(append([]byte{'{'}, quote(e.Name)...), ':'), e.Value...)
@@ -78,8 +78,8 @@ func (b *builder) keepEntity(turn int, e polyai.Entity) {
 	b.rows.Turns[turn].Extra = b.extra("turns[].extra", t.Extra)
 }
 
-// text is a scalar as text and anything else as canonical JSON text; NULL for
-// null and "".
+// text returns a scalar as text, and an object or a list as canonical JSON text. It
+// is NULL for null and "".
 func (b *builder) text(path string, v polyai.Value) warehouse.Text {
 	switch v.Kind() {
 	case polyai.Null, polyai.Absent:
@@ -96,8 +96,8 @@ func (b *builder) text(path string, v polyai.Value) warehouse.Text {
 	return warehouse.Text(v)
 }
 
-// list is a list of text; NULL for null. An element that is null is "", and one
-// thing that is no list is a list of it.
+// list returns a list of text; NULL for null. An element that is null becomes "". A
+// single value becomes a list of one element.
 func (b *builder) list(path string, v polyai.Value) warehouse.List {
 	switch v.Kind() {
 	case polyai.Null, polyai.Absent:
