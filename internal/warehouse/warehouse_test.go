@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// drawRow fills every field of a row with values of every kind, NULLs included.
+// drawRow draws a value for each field of a row, including NULL.
 func drawRow[R any](t *rapid.T, table *Table[R]) R {
 	var row R
 	text := rapid.StringMatching(`[a-zé"\\\x00-\x1f]{0,12}`)
@@ -66,7 +66,7 @@ func drawRows(t *rapid.T) *Rows {
 	return r
 }
 
-func TestRowsSurviveTheStagingCodec(t *testing.T) {
+func TestRows_AppendDecode(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawRows(t)
@@ -80,14 +80,14 @@ func TestRowsSurviveTheStagingCodec(t *testing.T) {
 	})
 }
 
-func TestDamagedStagedRowsAreAnErrorNotAPanic(t *testing.T) {
+func TestRows_DecodeTruncated(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		whole := drawRows(t).Append(nil)
 		cut := rapid.IntRange(0, len(whole)-1).Draw(t, "cut")
 		var out Rows
 		if out.Decode(string(whole[:cut])) == nil {
-			t.Fatalf("a bundle cut to %d of %d bytes was accepted", cut, len(whole))
+			t.Fatalf("rows truncated to %d of %d bytes were accepted", cut, len(whole))
 		}
 	})
 }
@@ -96,11 +96,11 @@ func FuzzRowsDecode(f *testing.F) {
 	f.Add((&Rows{Turns: make([]Turn, 2)}).Append(nil))
 	f.Fuzz(func(_ *testing.T, b []byte) {
 		var out Rows
-		_ = out.Decode(string(b)) // must neither panic nor take memory without bounds
+		_ = out.Decode(string(b)) // must not panic, or allocate without limit
 	})
 }
 
-func TestEveryContentColumnIsInTheHashAndNoVolatileOneIs(t *testing.T) {
+func TestHash_Columns(t *testing.T) {
 	t.Parallel()
 	checkHash(t, &Conversations, func(r *Rows) *Conversation { return &r.Conversation })
 	checkHash(t, &Turns, func(r *Rows) *Turn { return &r.Turns[0] })
@@ -165,7 +165,7 @@ func setNonZero(field any) {
 	}
 }
 
-func TestJSONNumbersHashByValue(t *testing.T) {
+func TestHash_JSONNumbers(t *testing.T) {
 	t.Parallel()
 	hash := func(json string) string {
 		return (&Rows{Conversation: Conversation{State: JSON(json)}}).Hash()
@@ -174,17 +174,17 @@ func TestJSONNumbersHashByValue(t *testing.T) {
 		{`1.50`, `15e-1`}, {`1000`, `1e3`}, {`-0`, `0.00`}, {`0.00120`, `1.2E-3`}, {`{"a":[10,"1.0"]}`, `{"a":[1e+1,"1.0"]}`},
 	} {
 		if hash(same[0]) != hash(same[1]) {
-			t.Errorf("%s and %s are one value but hash apart", same[0], same[1])
+			t.Errorf("%s and %s are equal but have different hashes", same[0], same[1])
 		}
 	}
 	for _, apart := range [][2]string{{`1`, `-1`}, {`1`, `10`}, {`"1"`, `1`}, {`"1.0"`, `"1.00"`}, {`[1,2]`, `[12]`}, {`0`, `null`}} {
 		if hash(apart[0]) == hash(apart[1]) {
-			t.Errorf("%s and %s are two values but hash alike", apart[0], apart[1])
+			t.Errorf("%s and %s differ but have the same hash", apart[0], apart[1])
 		}
 	}
 }
 
-func TestTheDeclarationsAreConsistent(t *testing.T) {
+func TestDeclarations(t *testing.T) {
 	t.Parallel()
 	for _, s := range append(Specs(), Views()...) {
 		seen := map[string]bool{}
@@ -194,19 +194,19 @@ func TestTheDeclarationsAreConsistent(t *testing.T) {
 			}
 			seen[c.Name] = true
 			if c.Doc == "" || c.Name != strings.ToLower(c.Name) {
-				t.Errorf("%s.%s needs a meaning and a lower-case name", s.Name, c.Name)
+				t.Errorf("%s.%s needs a description and a lower-case name", s.Name, c.Name)
 			}
 			if strings.HasSuffix(c.Name, "_seconds") != (c.Unit == "s") {
-				t.Errorf("%s.%s: the unit %q does not fit its name", s.Name, c.Name, c.Unit)
+				t.Errorf("%s.%s: the unit %q does not match the name", s.Name, c.Name, c.Unit)
 			}
 		}
 		for _, k := range s.Key {
 			if i := slices.IndexFunc(s.Columns, func(c ColumnSpec) bool { return c.Name == k }); i < 0 || s.Columns[i].Nullable {
-				t.Errorf("%s: key column %s is not declared, or may be NULL", s.Name, k)
+				t.Errorf("%s: key column %s is not declared, or is nullable", s.Name, k)
 			}
 		}
 		if s.ByStart && !seen["started_at"] {
-			t.Errorf("%s is partitioned by a started_at that it does not have", s.Name)
+			t.Errorf("%s is partitioned by started_at, but has no such column", s.Name)
 		}
 	}
 	refs := map[any]string{}
@@ -214,7 +214,7 @@ func TestTheDeclarationsAreConsistent(t *testing.T) {
 	for _, col := range Conversations.Columns {
 		p := col.Ref(&c)
 		if other, ok := refs[p]; ok {
-			t.Errorf("conversations.%s and .%s point at one field", col.Name, other)
+			t.Errorf("conversations.%s and .%s refer to the same field", col.Name, other)
 		}
 		refs[p] = col.Name
 	}
