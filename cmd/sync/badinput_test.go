@@ -42,7 +42,7 @@ func TestBadInputIsSaidWithTheFixAndLeavesNothing(t *testing.T) {
 		"the wrong project": {project: "acme-team-5", code: exitFailed, said: []string{"404", "knows no such account or project", "studio.REGION.poly.ai/ACCOUNT/PROJECT"}},
 		"the wrong account": {account: "acme-us", code: exitFailed, said: []string{"404", "check region, account_id"}},
 		"hosts mixed up":    {base: "https://api.uk.poly.ai", code: exitUsage, said: []string{"is the build host of region uk", "api.uk-1.platform.polyai.app"}},
-		"no region":         {base: "https://api.poly.ai", code: exitUsage, said: []string{"answers nothing without a region"}},
+		"no region":         {base: "https://api.poly.ai", code: exitUsage, said: []string{"has no region"}},
 		"no https":          {base: "http://api.uk-1.platform.polyai.app", code: exitUsage, said: []string{"would send the key in the clear"}},
 		"a typing error":    {sync: "page_sise: 500", code: exitUsage, said: []string{"convsync.yaml:5:9", "page_sise", "did you mean page_size"}},
 		"an unknown zone":   {more: ", time_zone: Europe/Londn", code: exitUsage, said: []string{"convsync.yaml:2", "Europe/Londn", "IANA name"}},

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// errStalled says that nothing came for too long.
-var errStalled = errors.New("the answer stalled")
+// errStalled is returned when the source sends nothing, or too little, for too long.
+var errStalled = errors.New("the response stalled")
 
-// idleReader reads a body and ends the request when nothing comes for too long,
-// or too little.
+// idleReader reads a body, and cancels the request when the source sends nothing,
+// or too little, for too long.
 type idleReader struct {
 	body    io.ReadCloser
 	cancel  context.CancelCauseFunc
@@ -21,7 +21,7 @@ type idleReader struct {
 	timer   *time.Timer
 	stalled atomic.Bool
 	floor   floor
-	slow    error // the body was slower than the floor
+	slow    error // set when the body was slower than the floor
 	n       int64
 }
 
@@ -50,10 +50,10 @@ func (r *idleReader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// cause is why the reading ended, where it was for the time that passed.
+// cause returns the reason if reading ended because of a timeout.
 func (r *idleReader) cause() error {
 	if r.stalled.Load() {
-		return fmt.Errorf("%w: nothing came for %s", errStalled, r.idle)
+		return fmt.Errorf("%w: no data for %s", errStalled, r.idle)
 	}
 	return r.slow
 }
@@ -68,36 +68,37 @@ func (r *idleReader) close() error {
 const (
 	floorWindow = time.Minute
 	// floorBytes must arrive in each window: less than one conversation. A proxy
-	// that keeps a connection alive with blanks sends about one byte a second.
+	// that keeps a connection alive with spaces sends about one byte per second.
 	floorBytes = 6000
-	// maxConversationWait bounds the wait for one conversation, so that a body
-	// with enough bytes and without conversations ends as well.
+	// maxConversationWait limits the wait for one conversation, so that a body with
+	// enough bytes but without conversations ends, too.
 	maxConversationWait = 10 * time.Minute
 )
 
-// floor is the least speed of a body. It counts only the time spent waiting for
-// the source: a slow destination does not make the source look slow.
+// floor enforces a minimum speed of a body. It counts only the time spent waiting
+// for the source, so that a slow destination does not make the source look slow.
 type floor struct {
-	waited, waitedForOne time.Duration // in this window; since the last conversation
+	waited, waitedForOne time.Duration // in this window, and since the last conversation
 	bytes                int
 }
 
-// take counts a read and what it waited for. Its error ends the body.
+// take records a read of n bytes and how long it waited. It returns an error if the
+// body is too slow.
 func (f *floor) take(n int, waited time.Duration) error {
 	f.bytes += n
 	f.waited += waited
 	f.waitedForOne += waited
 	switch {
 	case f.waitedForOne >= maxConversationWait:
-		return fmt.Errorf("%w: no conversation came within %s", errStalled, maxConversationWait)
+		return fmt.Errorf("%w: no conversation within %s", errStalled, maxConversationWait)
 	case f.waited < floorWindow:
 		return nil
 	case f.bytes < floorBytes:
-		return fmt.Errorf("%w: only %d bytes came within %s", errStalled, f.bytes, f.waited.Round(time.Second))
+		return fmt.Errorf("%w: only %d bytes within %s", errStalled, f.bytes, f.waited.Round(time.Second))
 	}
 	f.waited, f.bytes = 0, 0
 	return nil
 }
 
-// conversation notes that a whole conversation was read.
+// conversation records that a complete conversation was read.
 func (f *floor) conversation() { f.waitedForOne = 0 }

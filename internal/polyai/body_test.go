@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// timedBody is a body that comes in parts, each after a pause.
+// timedBody is a body that arrives in parts, each after a pause.
 type timedBody struct {
 	pause time.Duration
 	part  string
-	parts int // 0: without end
+	parts int // 0: endless
 	begun int
 	left  string // of the part
 }
@@ -43,10 +43,10 @@ func TestPage(t *testing.T) {
 		err  string
 		most time.Duration
 	}{
-		"Dripping":         {&timedBody{pause: time.Second, part: " "}, "only 60 bytes came within 1m0s", time.Minute},
-		"DrippingHalf":     {&timedBody{pause: 30 * time.Second, part: "  "}, "only 4 bytes came within 1m0s", time.Minute},
-		"NoConversation":   {&timedBody{pause: time.Second, part: strings.Repeat(" ", 400)}, "no conversation came within 10m0s", 10 * time.Minute},
-		"EndlessValue":     {io.NopCloser(io.MultiReader(strings.NewReader(`{"conversations":["`), &timedBody{pause: time.Second, part: strings.Repeat("x", 400)})), "no conversation came within 10m0s", 10 * time.Minute},
+		"Dripping":         {&timedBody{pause: time.Second, part: " "}, "only 60 bytes within 1m0s", time.Minute},
+		"DrippingHalf":     {&timedBody{pause: 30 * time.Second, part: "  "}, "only 4 bytes within 1m0s", time.Minute},
+		"NoConversation":   {&timedBody{pause: time.Second, part: strings.Repeat(" ", 400)}, "no conversation within 10m0s", 10 * time.Minute},
+		"EndlessValue":     {io.NopCloser(io.MultiReader(strings.NewReader(`{"conversations":["`), &timedBody{pause: time.Second, part: strings.Repeat("x", 400)})), "no conversation within 10m0s", 10 * time.Minute},
 		"SlowButFlowing":   {io.NopCloser(io.MultiReader(strings.NewReader(`{"conversations":[`), &timedBody{pause: 45 * time.Second, part: conversation, parts: 60}, strings.NewReader(`1]}`))), "", time.Hour},
 		"PauseThenTheRest": {io.NopCloser(io.MultiReader(&timedBody{pause: 50 * time.Second, part: `{"conversations":[`, parts: 1}, strings.NewReader(`1]}`))), "", time.Minute},
 	} {

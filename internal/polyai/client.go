@@ -18,37 +18,38 @@ import (
 
 // Options configure a client.
 type Options struct {
-	// BaseURL is the data host, such as https://api.uk-1.platform.polyai.app;
-	// plain http goes to this machine only.
+	// BaseURL is the data host, such as https://api.uk-1.platform.polyai.app.
+	// Plain http is allowed for this machine only.
 	BaseURL    string
-	APIVersion string // v3 unless set
-	// Key gives the key for a request; renew asks for it anew, after the
-	// source refused the one before.
+	APIVersion string // default v3
+	// Key returns the key for a request. If renew is set, the source refused the
+	// previous key, and Key reads it again.
 	Key       func(ctx context.Context, renew bool) (string, error)
 	UserAgent string
-	RootCAs   *x509.CertPool // the system's unless set
+	RootCAs   *x509.CertPool // default: those of the system
 	Timeouts  Timeouts
-	// MaxConversationBytes bounds the decoded size of a conversation: its bytes as
-	// JSON, or 256 for each of its values where that is more. Beyond it a
-	// conversation is a reject. [DefaultMaxConversationBytes] unless set.
+	// MaxConversationBytes limits the decoded size of a conversation: its bytes as
+	// JSON, or 256 for each of its values if that is more. A larger conversation is
+	// rejected. The default is [DefaultMaxConversationBytes].
 	MaxConversationBytes int
 }
 
-// Timeouts bound the phases of a request, not the whole: a page may be long.
+// Timeouts limit the phases of a request, not the whole request: a page may be large.
 type Timeouts struct {
-	Connect   time.Duration // until the connection stands; 10 s unless set
-	FirstByte time.Duration // until the answer begins; 2 min unless set
-	Idle      time.Duration // between two pieces of the body; 1 min unless set
+	Connect   time.Duration // until the connection is established; default 10 s
+	FirstByte time.Duration // until the response begins; default 2 min
+	Idle      time.Duration // between two reads of the body; default 1 min
 }
 
-// Client asks one host. It is safe for concurrent use.
+// Client sends requests to one host. It is safe for concurrent use.
 type Client struct {
 	base    *url.URL
 	options Options
 	http    *http.Client
 }
 
-// New makes a client. It refuses hosts that cannot be right.
+// New returns a client of a data host. It returns an error for hosts that are known to
+// be wrong, such as a build host.
 func New(o Options) (*Client, error) {
 	c, err := newClient(o)
 	if err != nil {
@@ -60,15 +61,16 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-const maxHeaderBytes = 256 << 10 // of an answer; it is held before anything is known of it
+// maxHeaderBytes limits the headers of a response, which are read into memory.
+const maxHeaderBytes = 256 << 10
 
 func newClient(o Options) (*Client, error) {
 	base, err := url.Parse(o.BaseURL)
 	if err != nil || base.Host == "" {
-		return nil, errors.New("the API's address is no URL: expected one such as https://api.uk-1.platform.polyai.app")
+		return nil, errors.New("the address of the API is not a URL: expected one such as https://api.uk-1.platform.polyai.app")
 	}
 	if base.Scheme != "https" && (base.Scheme != "http" || !isLoopback(base.Hostname())) {
-		return nil, fmt.Errorf("%s: a key must not travel in the clear: use https, or http to this machine only", base.Redacted())
+		return nil, fmt.Errorf("%s: the key must not be sent in the clear: use https, or http to this machine only", base.Redacted())
 	}
 	base.Path = cmp.Or(base.Path, "/")
 	o.APIVersion = cmp.Or(o.APIVersion, "v3")
@@ -91,12 +93,12 @@ func newClient(o Options) (*Client, error) {
 	}
 	return &Client{base: base, options: o, http: &http.Client{
 		Transport: transport,
-		// The key would travel with a redirect.
+		// A redirect would send the key to another host.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
 }
 
-// Close closes connections that are idle.
+// Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 func isLoopback(host string) bool {
@@ -104,14 +106,14 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
-// ListQuery asks for a page of the conversations that started in a stretch of time.
+// ListQuery selects a page of the conversations that started in a time range.
 type ListQuery struct {
 	AccountID, ProjectID string // in either form
 	Environment          string // live, sandbox or pre-release
 	Start, End           time.Time
-	Limit                int    // conversations a page, 1 to 1000
-	Cursor               string // of the page before; "" for the first
-	Offset               int64  // rows to skip, where there is no cursor
+	Limit                int    // conversations per page, 1 to 1000
+	Cursor               string // from the previous page; "" for the first
+	Offset               int64  // rows to skip, if there is no cursor
 	IncludeLatency       bool
 }
 
@@ -138,12 +140,12 @@ func (c *Client) listURL(q *ListQuery) *url.URL {
 	return u
 }
 
-// mayOmitNext reports whether a page that names no next page may still be
-// followed by one: v1 and v2 page by offset, and not every answer names the next.
+// mayOmitNext reports whether another page may follow although a page does not name
+// it: v1 and v2 use offsets, and not every response has the next one.
 func (c *Client) mayOmitNext() bool { return c.options.APIVersion != "v3" }
 
-// List asks for a page. The caller closes it. Errors are [*APIError],
-// [*TransportError], or the key's own.
+// List requests a page, which the caller closes. An error is an [*APIError], a
+// [*TransportError], or comes from Options.Key.
 func (c *Client) List(ctx context.Context, q ListQuery) (*Page, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	res, err := c.get(ctx, c.listURL(&q))
@@ -156,8 +158,8 @@ func (c *Client) List(ctx context.Context, q ListQuery) (*Page, error) {
 	return page, nil
 }
 
-// get sends a request, and once more when the key was refused and there is
-// another one by now.
+// get sends a request. If the key is refused, get reads the key again and retries once
+// if it has changed.
 func (c *Client) get(ctx context.Context, u *url.URL) (*http.Response, error) {
 	key, err := c.options.Key(ctx, false)
 	if err != nil {
@@ -187,33 +189,33 @@ func (c *Client) send(ctx context.Context, u *url.URL, key string) (*http.Respon
 	if res.StatusCode == http.StatusOK {
 		return res, nil
 	}
-	defer res.Body.Close() //nolint:errcheck // the answer is an error already
+	defer res.Body.Close() //nolint:errcheck // the response is an error already
 	return nil, c.apiError(res, u, key)
 }
 
 func (c *Client) setHeaders(req *http.Request, key string) {
 	req.Header.Set("x-api-key", key)
 	req.Header.Set("Accept", "application/json")
-	req.Header.Set("Cache-Control", "no-cache") // a cached answer has an old list and an old Date
+	req.Header.Set("Cache-Control", "no-cache") // a cached response has an old list and an old Date
 	if c.options.UserAgent != "" {
 		req.Header.Set("User-Agent", c.options.UserAgent)
 	}
 }
 
-// maxErrorBytes is read of the body of an error.
+// maxErrorBytes limits how much of the body of an error is read.
 const maxErrorBytes = 64 << 10
 
 func (c *Client) apiError(res *http.Response, u *url.URL, key string) error {
-	idle := time.AfterFunc(c.options.Timeouts.Idle, func() { res.Body.Close() }) //nolint:errcheck // to end the reading
+	idle := time.AfterFunc(c.options.Timeouts.Idle, func() { res.Body.Close() }) //nolint:errcheck // it only ends the read
 	defer idle.Stop()
-	body, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorBytes)) // what there is of it
+	body, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorBytes)) // a partial body is fine
 	e := &APIError{
 		Request: c.describe(u), Status: res.StatusCode, withCursor: u.Query().Has("cursor") || u.Query().Has("offset"),
 		CorrelationID: shorten(res.Header.Get("X-PolyAI-Correlation-Id")),
 	}
-	e.retryAfter, e.waitTold = parseRetryAfter(res.Header, time.Now())
-	// A gateway may echo what it was sent: whole, cut off by the length of a
-	// message, or with the escapes of JSON.
+	e.retryAfter, e.hasRetryAfter = parseRetryAfter(res.Header, time.Now())
+	// A gateway may echo the request: completely, truncated to the length of a
+	// message, or with JSON escapes.
 	e.describeBody([]byte(maskKey(string(body), key)))
 	e.Message, e.Code, e.CorrelationID = maskKey(e.Message, key), maskKey(e.Code, key), maskKey(e.CorrelationID, key)
 	e.Hint = statusHint(res.StatusCode, u.Host)
@@ -223,20 +225,21 @@ func (c *Client) apiError(res *http.Response, u *url.URL, key string) error {
 func statusHint(status int, host string) string {
 	switch {
 	case status == http.StatusUnauthorized:
-		return "the key is missing, wrong, expired or of another region: keys are made per region and project; " +
+		return "the key is missing, wrong, expired or of another region: a key is valid for one region and project; " +
 			"check that this project's api_key belongs to the region of " + host
 	case status == http.StatusForbidden:
-		return "the key has no right to read this project: check account_id, the project's id, and the key's rights in Studio"
+		return "the key has no permission to read this project: check account_id, the project id, and the permissions of the key in Studio"
 	case status == http.StatusNotFound:
-		return host + " knows no such account or project: check region, account_id and the project's id against the address " +
+		return host + " has no such account or project: compare region, account_id and the project id with the address " +
 			"of the project in Studio (https://studio.REGION.poly.ai/ACCOUNT/PROJECT)"
 	case status >= 300 && status < 400:
-		return "redirects are not followed, since the key would travel with them: set base_url to the host that answers"
+		return "redirects are not followed, because they would send the key to another host: set base_url to the final host"
 	}
 	return ""
 }
 
-// describe is a request for people: its parameters, and no key.
+// describe returns a request as text for messages, with its parameters but without the
+// key.
 func (c *Client) describe(u *url.URL) string {
 	q := u.Query()
 	what := "GET " + u.Scheme + "://" + u.Host + u.EscapedPath()
@@ -248,10 +251,10 @@ func (c *Client) describe(u *url.URL) string {
 
 func (c *Client) transportError(ctx context.Context, u *url.URL, err error) error {
 	var inner *url.Error
-	if errors.As(err, &inner) { // it would repeat the whole address
+	if errors.As(err, &inner) { // it would repeat the URL
 		err = inner.Err
 	}
-	if ctx.Err() != nil { // why is for people: it may be the error of another request
+	if ctx.Err() != nil { // the cause is only text: it may be the error of another request
 		err = ctx.Err()
 		if why := context.Cause(ctx); !errors.Is(why, err) {
 			err = fmt.Errorf("%w (%v)", err, why) //nolint:errorlint // see above

@@ -17,7 +17,7 @@ import (
 
 const madeUpKey = "made-up-key-0001"
 
-// serve starts a source and makes a client of it.
+// serve starts a source and returns a client of it.
 func serve(t *testing.T, handler http.HandlerFunc, change ...func(*Options)) *Client {
 	t.Helper()
 	server := httptest.NewServer(handler)
@@ -63,7 +63,7 @@ func readAll(t *testing.T, client *Client, q ListQuery) (values []string, page *
 	}
 }
 
-func TestListAsksAsDocumented(t *testing.T) {
+func TestList_Request(t *testing.T) {
 	t.Parallel()
 	var got *http.Request
 	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -80,15 +80,15 @@ func TestListAsksAsDocumented(t *testing.T) {
 		"client_env": {"live"}, "include_latency": {"true"}, "cursor": {"c+1"},
 	}
 	if got.URL.EscapedPath() != "/v3/acme-uk/acme%20team%2F4/conversations" || got.URL.Query().Encode() != want.Encode() {
-		t.Errorf("asked for %s", got.URL)
+		t.Errorf("requested %s", got.URL)
 	}
 	if got.Header.Get("x-api-key") != madeUpKey || got.Header.Get("User-Agent") != "convsync/test" || got.Header.Get("Accept-Encoding") != "gzip" {
 		t.Errorf("headers %v", got.Header)
 	}
 }
 
-// TestQueryTime: whatever is asked for, the source can read it, and no cache
-// answers it.
+// TestQueryTime checks that the source can read any time range, and that no cache
+// responds.
 func TestQueryTime(t *testing.T) {
 	t.Parallel()
 	at := func(year int) time.Time { return time.Date(year, 6, 1, 0, 0, 0, 5, time.UTC) }
@@ -106,7 +106,7 @@ func TestQueryTime(t *testing.T) {
 			client := serve(t, func(w http.ResponseWriter, r *http.Request) {
 				q := r.URL.Query()
 				if q.Get("start_time") != c.wantStart || q.Get("end_time") != c.wantEnd || r.Header.Get("Cache-Control") != "no-cache" {
-					t.Errorf("asked %s with %v", r.URL.RawQuery, r.Header)
+					t.Errorf("requested %s with %v", r.URL.RawQuery, r.Header)
 				}
 				io.WriteString(w, `{"conversations":[]}`)
 			})
@@ -119,7 +119,7 @@ func TestQueryTime(t *testing.T) {
 	}
 }
 
-func TestAPageIsReadWhateverItsOrder(t *testing.T) {
+func TestPage_Order(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		text, cursor string
@@ -139,25 +139,25 @@ func TestAPageIsReadWhateverItsOrder(t *testing.T) {
 				t.Errorf("%d conversations, cursor %q, %d bytes, %v", len(values), page.Cursor(), page.Bytes(), err)
 			}
 			if page.ServerTime().IsZero() {
-				t.Error("the server's time is not known")
+				t.Error("the page has no server time")
 			}
 		})
 	}
 }
 
-func TestABadPageIsAskedForAgain(t *testing.T) {
+func TestPage_Malformed(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"cut in a conversation":  `{"conversations":[{"id":"a"},{"id":`,
-		"cut after one":          `{"conversations":[{"id":"a"}`,
-		"cut before the cursor":  `{"conversations":[{"id":"a"}]`,
-		"a syntax error":         `{"conversations":[{"id":"a"},{"id":"no"pe"}],"cursor":null}`,
-		"empty":                  ``,
-		"no JSON":                `<html>`,
-		"no list":                `{"success":false,"error_code":"X"}`,
-		"a list that is none":    `{"conversations":{"id":"a"}}`,
-		"something that follows": `{"conversations":[]}{"conversations":[]}`,
-		"an array":               `[]`,
+		"cut in a conversation": `{"conversations":[{"id":"a"},{"id":`,
+		"cut after one":         `{"conversations":[{"id":"a"}`,
+		"cut before the cursor": `{"conversations":[{"id":"a"}]`,
+		"a syntax error":        `{"conversations":[{"id":"a"},{"id":"no"pe"}],"cursor":null}`,
+		"empty":                 ``,
+		"no JSON":               `<html>`,
+		"no list":               `{"success":false,"error_code":"X"}`,
+		"not a list":            `{"conversations":{"id":"a"}}`,
+		"data after the page":   `{"conversations":[]}{"conversations":[]}`,
+		"an array":              `[]`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -169,17 +169,17 @@ func TestABadPageIsAskedForAgain(t *testing.T) {
 				t.Errorf("after the error comes %v", again)
 			}
 			if strings.Contains(fmt.Sprint(err), "nope") {
-				t.Errorf("the error quotes the answer: %v", err)
+				t.Errorf("the error quotes the response: %v", err)
 			}
 		})
 	}
 }
 
-func TestABodyThatIsCutOrStallsIsAnError(t *testing.T) {
+func TestPage_CutOrStalled(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
 	t.Cleanup(func() { close(release) })
-	const ample = time.Hour // so that only the limit that is meant can be what ends it
+	const ample = time.Hour // so that only the other limit can end the request
 	limits := map[string]Timeouts{
 		"stalled":       {FirstByte: ample, Idle: 50 * time.Millisecond},
 		"no first byte": {FirstByte: 50 * time.Millisecond, Idle: ample},
@@ -220,16 +220,16 @@ func TestABodyThatIsCutOrStallsIsAnError(t *testing.T) {
 			})
 			_, _, err := readAll(t, client, someQuery)
 			if !IsTemporary(err) {
-				t.Fatalf("%v is not worth another try", err)
+				t.Fatalf("%v is not temporary", err)
 			}
 			if name == "stalled" && !errors.Is(err, errStalled) {
-				t.Errorf("a stall is %v", err)
+				t.Errorf("a stalled response is %v", err)
 			}
 		})
 	}
 }
 
-func TestGzipIsReadAndCountedDecompressed(t *testing.T) {
+func TestPage_Gzip(t *testing.T) {
 	t.Parallel()
 	text := `{"conversations":[` + strings.Repeat(`{"id":"a"},`, 999) + `{"id":"a"}]}`
 	client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -244,7 +244,7 @@ func TestGzipIsReadAndCountedDecompressed(t *testing.T) {
 	}
 }
 
-func TestAnErrorSaysWhatWasAskedAndWhatToTry(t *testing.T) {
+func TestAPIError(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		status          int
@@ -252,14 +252,14 @@ func TestAnErrorSaysWhatWasAskedAndWhatToTry(t *testing.T) {
 		want            []string
 		temporary, auth bool
 	}{
-		"documented":    {401, `{"success":false,"error":"x","error_id":"1","error_code":"UNAUTHORIZED","error_message":"Invalid key","data":null}`, []string{"401", "UNAUTHORIZED", "Invalid key", "keys are made per region"}, false, true},
-		"no right":      {403, `{"error_message":"No access"}`, []string{"No access", "no right"}, false, true},
+		"documented":    {401, `{"success":false,"error":"x","error_id":"1","error_code":"UNAUTHORIZED","error_message":"Invalid key","data":null}`, []string{"401", "UNAUTHORIZED", "Invalid key", "valid for one region"}, false, true},
+		"no right":      {403, `{"error_message":"No access"}`, []string{"No access", "no permission"}, false, true},
 		"not found":     {404, `{"message":"Not found","errors":["project"]}`, []string{"Not found", `["project"]`, "studio.REGION.poly.ai"}, false, false},
 		"detail":        {400, `{"detail":[{"loc":["query","limit"],"msg":"too large"}]}`, []string{"too large"}, false, false},
 		"a web page":    {502, `<html><head><title>502 Bad Gateway</title></head></html>`, []string{"a web page: 502 Bad Gateway"}, true, false},
 		"nothing":       {503, ``, []string{"503"}, true, false},
 		"rate limited":  {429, `{"error_message":"slow down"}`, []string{"slow down"}, true, false},
-		"a long story":  {500, `{"message":"` + strings.Repeat("é", 5000) + `"}`, []string{"…"}, true, false},
+		"long message":  {500, `{"message":"` + strings.Repeat("é", 5000) + `"}`, []string{"…"}, true, false},
 		"a key cut off": {400, `{"message":"` + strings.Repeat("x ", 145) + madeUpKey + `"}`, []string{"[key]"}, false, false},
 		"a key echoed":  {400, `{"message":"bad header x-api-key: ` + madeUpKey + `"}`, []string{"[key]"}, false, false},
 		"a redirect":    {302, ``, []string{"redirects are not followed"}, false, false},
@@ -277,7 +277,7 @@ func TestAnErrorSaysWhatWasAskedAndWhatToTry(t *testing.T) {
 			}
 			for _, want := range append(c.want, "/v3/acme-uk/acme%20team%2F4/conversations (live, 2026-06-01T00:00:00Z to 2026-06-02T00:00:00Z)", "corr-1") {
 				if !strings.Contains(fmt.Sprint(err), want) {
-					t.Errorf("%v\ndoes not say %q", err, want)
+					t.Errorf("%v\ndoes not contain %q", err, want)
 				}
 			}
 			if strings.Contains(fmt.Sprint(err), madeUpKey) || len(fmt.Sprint(err)) > 1000 {
@@ -287,19 +287,19 @@ func TestAnErrorSaysWhatWasAskedAndWhatToTry(t *testing.T) {
 	}
 }
 
-func TestAStaleCursorIsToldApart(t *testing.T) {
+func TestIsStaleCursor(t *testing.T) {
 	t.Parallel()
 	client := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) })
 	q := someQuery
 	q.Cursor = "old"
 	if _, err := client.List(t.Context(), q); !IsStaleCursor(err) {
-		t.Errorf("%v is not taken for a stale cursor", err)
+		t.Errorf("%v is not a stale cursor", err)
 	}
 }
 
-// TestARequestThatWasCalledOffIsNotTheOneThatFailed: the requests of a pool end
-// for the failure of one of them.
-func TestARequestThatWasCalledOffIsNotTheOneThatFailed(t *testing.T) {
+// TestList_Canceled: a request that is canceled because another one failed must not be
+// treated as the one that failed.
+func TestList_Canceled(t *testing.T) {
 	t.Parallel()
 	client := serve(t, answer("{}"))
 	why := &APIError{Status: http.StatusUnauthorized, Message: "a made-up reason", withCursor: true}
@@ -331,7 +331,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-func TestTheKeyReachesNoOtherHost(t *testing.T) {
+func TestKey_OtherHosts(t *testing.T) {
 	t.Parallel()
 	var reached atomic.Bool
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Store(true) }))
@@ -344,15 +344,15 @@ func TestTheKeyReachesNoOtherHost(t *testing.T) {
 	}
 	for _, base := range []string{"http://api.uk-1.platform.polyai.app", "ftp://localhost", "", "api.uk-1.platform.polyai.app", "http://127.0.0.1.example.com"} {
 		if _, err := New(Options{BaseURL: base}); err == nil {
-			t.Errorf("%q is taken", base)
+			t.Errorf("%q was accepted", base)
 		}
 	}
 }
 
-func TestHostsThatAreMixedUpAreToldWithTheFix(t *testing.T) {
+func TestNew_HostHint(t *testing.T) {
 	t.Parallel()
 	for base, want := range map[string]string{
-		"https://api.poly.ai":       "without a region",
+		"https://api.poly.ai":       "has no region",
 		"https://api.uk.poly.ai":    "api.uk-1.platform.polyai.app",
 		"https://studio.us.poly.ai": "api.us-1.platform.polyai.app",
 	} {
@@ -367,7 +367,7 @@ func TestHostsThatAreMixedUpAreToldWithTheFix(t *testing.T) {
 	}
 }
 
-func TestARefusedKeyIsRenewedOnce(t *testing.T) {
+func TestKey_RenewedOnce(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
 	handler := func(w http.ResponseWriter, r *http.Request) {
@@ -391,13 +391,13 @@ func TestARefusedKeyIsRenewedOnce(t *testing.T) {
 	}
 	asked.Store(0)
 	if _, _, err := readAll(t, serve(t, handler), someQuery); !IsAuth(err) || asked.Load() != 1 {
-		t.Errorf("the same key was tried %d times: %v", asked.Load(), err)
+		t.Errorf("the same key was used %d times: %v", asked.Load(), err)
 	}
 }
 
-func TestNothingListensIsWorthAnotherTry(t *testing.T) {
+func TestIsTemporary_Refused(t *testing.T) {
 	t.Parallel()
-	const port1 = "http://127.0.0.1:1" // which no program is given when it asks for any port
+	const port1 = "http://127.0.0.1:1" // never assigned to a program that asks for any port
 	client, err := New(Options{BaseURL: port1, Key: func(context.Context, bool) (string, error) { return madeUpKey, nil }})
 	if err != nil {
 		t.Fatal(err)

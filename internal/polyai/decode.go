@@ -1,7 +1,8 @@
 package polyai
 
-// Decode reads one conversation in any form that the API is known to answer.
-// Its error is a [*RejectError]: no object, no id, or no start that can be read.
+// Decode reads one conversation in any form that the API is known to return. It
+// returns a [*RejectError] if the value is not an object, has no id, has no readable
+// start, or is the stub of a conversation that was too large.
 func Decode(v Value) (*Conversation, error) {
 	if v.Kind() != Object {
 		return nil, &RejectError{Reason: RejectNotAnObject}
@@ -23,18 +24,18 @@ func Decode(v Value) (*Conversation, error) {
 	return d.c, nil
 }
 
-// decoder reads one conversation. Where a value cannot be read it goes, raw,
-// into extra, which is the turn's or the conversation's.
+// decoder reads one conversation. The raw value of a field that cannot be read is
+// stored in the Extra of the turn or the conversation.
 type decoder struct {
 	c       *Conversation
 	started bool
-	scratch []byte // the member's name, without quotes
+	scratch []byte // name of the member, without quotes
 	// Fields that the source spells in more than one way.
 	environment, deployment, finished, score, summaries spellings
 }
 
-// name is the text of a member's name, without memory of its own where it has
-// no escapes.
+// name returns the name of a member. It allocates no memory unless the name has
+// escapes or is not ASCII.
 func (d *decoder) name(quoted Value) []byte {
 	inner := quoted[1 : len(quoted)-1]
 	for _, c := range inner {

@@ -24,7 +24,7 @@ func decode(t testing.TB, members string) *Conversation {
 	return c
 }
 
-func TestEveryFormOfAFieldIsRead(t *testing.T) {
+func TestDecode(t *testing.T) {
 	t.Parallel()
 	turn := func(c *Conversation) *Turn { return &c.Turns[0] }
 	for _, c := range []struct {
@@ -106,7 +106,7 @@ func TestEveryFormOfAFieldIsRead(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoConversationIsRejected(t *testing.T) {
+func TestDecode_Rejects(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]RejectError{
 		`[]`:                                    {Reason: RejectNotAnObject},
@@ -125,7 +125,7 @@ func TestWhatIsNoConversationIsRejected(t *testing.T) {
 	}
 }
 
-func TestDriftHoldsNoValue(t *testing.T) {
+func TestDrift_NoValues(t *testing.T) {
 	t.Parallel()
 	c := decode(t, `"`+strings.Repeat("ä", 5000)+`":"secret"`)
 	d := c.Drift[0]

@@ -22,7 +22,8 @@ func (d *decoder) turns(f *field) {
 	}
 }
 
-// turn reads one turn. One that is no object keeps its place.
+// turn reads one turn. A value that is not an object keeps its index, and is stored in
+// Extra.
 func (d *decoder) turn(t *Turn, v Value) {
 	if v.Kind() != Object {
 		f := field{d: d, extra: &t.Extra, path: "turns[]", quoted: Value(`"turn"`), v: v}
@@ -78,8 +79,8 @@ func (d *decoder) turnMember(t *Turn, quoted, v Value) {
 	}
 }
 
-// latency is a number of seconds, or an object that has it with its label and
-// its percentile of the day.
+// latency reads a latency: a number of seconds, or an object with the seconds, a label
+// and the percentile of the last day.
 func (d *decoder) latency(t *Turn, f *field) {
 	t.LatencySeconds, t.LatencyLabel, t.LatencyPercentile1d = Optional[float64]{}, "", Optional[float64]{}
 	if f.v.Kind() != Object {
@@ -107,13 +108,14 @@ func (d *decoder) latency(t *Turn, f *field) {
 	}
 }
 
-// float reads a number or says that not everything could be read.
+// float reads a number. The result is false if whole is, or if v cannot be read.
 func (v Value) float(whole bool) (Optional[float64], bool) {
 	n, ok := readFloat(v)
 	return n, whole && ok
 }
 
-// entities are a list of maps, or one map, of name to value or list of values.
+// entities reads entities: an object from names to a value or a list of values, or a
+// list of such objects.
 func (d *decoder) entities(t *Turn, f *field) {
 	t.Entities = nil
 	whole := true

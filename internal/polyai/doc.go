@@ -1,12 +1,15 @@
-// Package polyai is PolyAI's Conversations API as it is: regions and hosts,
-// both forms of identifiers, the client, the wire types, the errors.
+// Package polyai is a client of PolyAI's Conversations API: regions and hosts, requests,
+// decoding, types and errors.
 //
-// It promises that a page is read as a stream, conversation by conversation,
-// so that memory is bounded by one of them; that every form in which a field
-// is known to come is read; that what is not known is kept and counted as
-// drift; that one unreadable conversation does no harm to its page; and that
-// a key reaches no other host, no log and no error.
+// Guarantees:
 //
-// It knows nothing of tables, and nothing of when to ask again: an error says
-// whether that may help ([IsTemporary]).
+//   - A page is read as a stream, one conversation at a time, so memory is limited by
+//     the size of one conversation.
+//   - Each field is read in every form in which the API is known to return it. Unknown
+//     fields and values are stored as they are, and counted as drift.
+//   - A conversation that cannot be read does not affect the others of its page.
+//   - A key is sent to no other host, and appears in no log and no error.
+//
+// The package is independent of tables. It does not retry: [IsTemporary] reports
+// whether a retry may succeed.
 package polyai

@@ -11,12 +11,12 @@ const (
 	DataName = "[name]"
 
 	maxNameLength = 64 // characters
-	maxNumbers    = 3  // in a name; an id or an address has more
+	maxNumbers    = 3  // per name; an id or an address has more
 )
 
-// driftName returns the name of an unknown field as it may be stored in a path.
-// An agent can put data into names (order_4711, an e-mail address): numbers
-// become #, and what looks like data as a whole becomes [DataName].
+// driftName returns the name of an unknown field in the form that is stored in a path.
+// Names can contain data (order_4711, an e-mail address). Numbers become #, and a name
+// that looks like data becomes [DataName].
 func driftName(name string) string {
 	if utf8.RuneCountInString(name) > maxNameLength || strings.ContainsRune(name, '@') {
 		return DataName

@@ -13,10 +13,11 @@ import (
 	"time"
 )
 
-// BuildClient asks a build and monitoring host. It is safe for concurrent use.
+// BuildClient sends requests to a build and monitoring host. It is safe for concurrent
+// use.
 type BuildClient struct{ *Client }
 
-// NewBuildClient makes a client of a build host, which Options.BaseURL names.
+// NewBuildClient returns a client of the build host in Options.BaseURL.
 func NewBuildClient(o Options) (*BuildClient, error) {
 	c, err := newClient(o)
 	if err != nil {
@@ -25,8 +26,8 @@ func NewBuildClient(o Options) (*BuildClient, error) {
 	return &BuildClient{c}, nil
 }
 
-// Endpoint is where PolyAI sends events to. Its headers may hold secrets, and
-// are left out.
+// Endpoint is a webhook endpoint, to which PolyAI sends events. Its headers are left
+// out, because they may contain secrets.
 type Endpoint struct {
 	ID         string    `json:"id"`
 	Name       string    `json:"name"`
@@ -38,12 +39,12 @@ type Endpoint struct {
 	UpdatedAt  time.Time `json:"updated_at"`
 }
 
-// NewEndpoint is an endpoint that is to be made.
+// NewEndpoint describes an endpoint to create.
 type NewEndpoint struct {
 	Name       string   `json:"name"`
 	URL        string   `json:"url"`
 	EventTypes []string `json:"event_types"`
-	TimeoutMS  int      `json:"timeout_ms"` // 1,000 to 30,000; how long PolyAI waits for an answer
+	TimeoutMS  int      `json:"timeout_ms"` // how long PolyAI waits for a response; 1,000 to 30,000
 }
 
 // Endpoints lists the account's webhook endpoints.
@@ -55,7 +56,7 @@ func (c *BuildClient) Endpoints(ctx context.Context) ([]Endpoint, error) {
 	return answer.Data, err
 }
 
-// CreateEndpoint makes an endpoint; its signing secret is told this once.
+// CreateEndpoint creates an endpoint. Its signing secret is returned only here.
 func (c *BuildClient) CreateEndpoint(ctx context.Context, e NewEndpoint) (made Endpoint, secret string, err error) {
 	var answer struct {
 		Endpoint
@@ -63,20 +64,20 @@ func (c *BuildClient) CreateEndpoint(ctx context.Context, e NewEndpoint) (made E
 	}
 	err = c.call(ctx, http.MethodPost, e, &answer)
 	if err == nil && answer.SigningSecret == "" {
-		err = errors.New("the answer to the new endpoint has no signing secret: rotate it to get one")
+		err = errors.New("the endpoint was created, but the response has no signing secret: rotate it to get one")
 	}
 	return answer.Endpoint, answer.SigningSecret, err
 }
 
-// RotateSecret gives an endpoint a new signing secret, which is told this once.
-// The old one is good for nothing from now on.
+// RotateSecret gives an endpoint a new signing secret, which is returned only here. The
+// old one is invalidated immediately.
 func (c *BuildClient) RotateSecret(ctx context.Context, id string) (secret string, err error) {
 	var answer struct {
 		SigningSecret string `json:"signing_secret"`
 	}
 	err = c.call(ctx, http.MethodPost, nil, &answer, id, "rotate-secret")
 	if err == nil && answer.SigningSecret == "" {
-		err = errors.New("the answer has no signing secret: rotate it again")
+		err = errors.New("the response has no signing secret: rotate it again")
 	}
 	return answer.SigningSecret, err
 }
@@ -87,13 +88,13 @@ func (c *BuildClient) DeleteEndpoint(ctx context.Context, id string) error {
 }
 
 const (
-	callPatience   = 30 * time.Second // for a whole call
+	callTimeout    = 30 * time.Second // for a complete call
 	maxAnswerBytes = 8 << 20
 )
 
-// call asks for something of the endpoints, and decodes the answer.
+// call sends a request about endpoints and decodes the response.
 func (c *BuildClient) call(ctx context.Context, method string, body, answer any, path ...string) error {
-	ctx, cancel := context.WithTimeout(ctx, callPatience)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	key, err := c.options.Key(ctx, false)
 	if err != nil {
@@ -113,7 +114,7 @@ func (c *BuildClient) call(ctx context.Context, method string, body, answer any,
 	if err != nil {
 		return c.hinted(err, u)
 	}
-	defer res.Body.Close() //nolint:errcheck // all of it was read, or it is an error already
+	defer res.Body.Close() //nolint:errcheck // it was read completely, or there is an error already
 	if answer == nil {
 		return nil
 	}
@@ -122,8 +123,8 @@ func (c *BuildClient) call(ctx context.Context, method string, body, answer any,
 		return named(method, c.transportError(ctx, u, err))
 	}
 	if err := json.Unmarshal(text, answer); err != nil {
-		// It may hold a secret: nothing of it is told.
-		return fmt.Errorf("%s %s: the answer is not as documented", method, u.Redacted())
+		// The response may contain a secret, so the error does not quote it.
+		return fmt.Errorf("%s %s: the response does not have the documented form", method, u.Redacted())
 	}
 	return nil
 }
@@ -145,11 +146,11 @@ func (c *BuildClient) exchange(ctx context.Context, method string, u *url.URL, k
 	if res.StatusCode >= 200 && res.StatusCode < 300 {
 		return res, nil
 	}
-	defer res.Body.Close() //nolint:errcheck // the answer is an error already
+	defer res.Body.Close() //nolint:errcheck // the response is an error already
 	return nil, named(method, c.apiError(res, u, key))
 }
 
-// named puts the method into an error that says GET, as all other requests are.
+// named replaces GET, the method of all other requests, in the text of an error.
 func named(method string, err error) error {
 	var api *APIError
 	var transport *TransportError
@@ -162,7 +163,7 @@ func named(method string, err error) error {
 	return err
 }
 
-// hinted says what to try about an error of a build host.
+// hinted adds a hint to an error of a build host.
 func (c *BuildClient) hinted(err error, u *url.URL) error {
 	var api *APIError
 	if !errors.As(err, &api) {
@@ -170,13 +171,13 @@ func (c *BuildClient) hinted(err error, u *url.URL) error {
 	}
 	switch api.Status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		api.Hint = "the build host takes a workspace key, which is not that of the Conversations API: check workspace_api_key, and that it belongs to the region of " + u.Host
+		api.Hint = "the build host requires a workspace key, not the key of the Conversations API: check workspace_api_key, and that it belongs to the region of " + u.Host
 	case http.StatusNotFound:
-		api.Hint = "there is no such endpoint: `convsync webhooks list` shows those that there are"
+		api.Hint = "there is no such endpoint: `convsync webhooks list` lists the existing ones"
 	case http.StatusConflict:
-		api.Hint = "the account has as many endpoints as it may: delete one that is not needed"
+		api.Hint = "the account has reached its limit of endpoints: delete one that is not needed"
 	case http.StatusUnprocessableEntity, http.StatusBadRequest:
-		api.Hint = "the ids of endpoints look like whe_9ZtRcXw3nByK5pVqMaEfJs, and addresses begin with https://"
+		api.Hint = "an endpoint id looks like whe_9ZtRcXw3nByK5pVqMaEfJs, and an endpoint URL begins with https://"
 	}
 	return err
 }

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// answering is a build host that answers all with one thing, and what it was asked.
+// answering starts a build host that returns the same response to each request. It also
+// returns the list of requests.
 func answering(t *testing.T, status int, body string) (*BuildClient, *[]string) {
 	t.Helper()
 	var asked []string
@@ -28,7 +29,7 @@ func answering(t *testing.T, status int, body string) (*BuildClient, *[]string) 
 	return c, &asked
 }
 
-func TestEndpointsAreAskedForAsDocumented(t *testing.T) {
+func TestEndpoints(t *testing.T) {
 	t.Parallel()
 	c, asked := answering(t, http.StatusCreated, `{"data":[{"id":"whe_1","enabled":true}],"id":"whe_2","signing_secret":"made-up-secret"}`)
 	list, err := c.Endpoints(t.Context())
@@ -52,11 +53,11 @@ func TestEndpointsAreAskedForAsDocumented(t *testing.T) {
 		"DELETE /v1/webhook-endpoints/..%2Fx made-up-key  ",
 	}
 	if strings.Join(*asked, "\n") != strings.Join(want, "\n") {
-		t.Errorf("asked was\n%s\nwant\n%s", strings.Join(*asked, "\n"), strings.Join(want, "\n"))
+		t.Errorf("requests\n%s\nwant\n%s", strings.Join(*asked, "\n"), strings.Join(want, "\n"))
 	}
 }
 
-func TestAnAnswerWithoutASecretIsAnErrorThatShowsNothing(t *testing.T) {
+func TestEndpoints_NoSecret(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`{}`, `{"signing_secret":["made-up-secret"]}`, `made-up-secret`, ``} {
 		c, _ := answering(t, http.StatusOK, body)
@@ -70,7 +71,7 @@ func TestAnAnswerWithoutASecretIsAnErrorThatShowsNothing(t *testing.T) {
 	}
 }
 
-func TestARefusalOfTheBuildHostSaysWhatToTry(t *testing.T) {
+func TestEndpoints_Errors(t *testing.T) {
 	t.Parallel()
 	for status, hint := range map[int]string{401: "check workspace_api_key", 403: "check workspace_api_key", 404: "webhooks list", 409: "delete one", 422: "whe_", 302: "redirects are not followed"} {
 		c, _ := answering(t, status, `{"error_code":"X_1","error_message":"of made-up-key"}`)
@@ -81,7 +82,7 @@ func TestARefusalOfTheBuildHostSaysWhatToTry(t *testing.T) {
 	}
 	for _, host := range []string{"http://api.uk.poly.ai", "api.uk.poly.ai"} {
 		if _, err := NewBuildClient(Options{BaseURL: host}); err == nil {
-			t.Errorf("%s is taken", host)
+			t.Errorf("%s was accepted", host)
 		}
 	}
 	if _, err := NewBuildClient(Options{BaseURL: "https://api.uk.poly.ai"}); err != nil {

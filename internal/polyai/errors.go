@@ -14,17 +14,17 @@ import (
 	"unicode/utf8"
 )
 
-// APIError is an answer that is no success.
+// APIError is a response with an error status.
 type APIError struct {
-	Request       string // what was asked, without the key
+	Request       string // the request, without the key
 	Status        int
-	Code, Message string // the server's words
+	Code, Message string // from the response
 	CorrelationID string // for PolyAI's support
-	Hint          string // what to try
+	Hint          string // what to do
 
-	retryAfter time.Duration
-	waitTold   bool
-	withCursor bool
+	retryAfter    time.Duration
+	hasRetryAfter bool
+	withCursor    bool
 }
 
 func (e *APIError) Error() string {
@@ -45,8 +45,8 @@ func (e *APIError) Error() string {
 	return b.String()
 }
 
-// TransportError is a request that got no whole answer: no connection, a reset,
-// a stall, a body that is cut or no JSON.
+// TransportError is a request without a complete response: no connection, a reset, a
+// timeout, a body that is truncated or not JSON.
 type TransportError struct {
 	Request string
 	Err     error
@@ -63,20 +63,21 @@ func (e *TransportError) Error() string {
 
 func (e *TransportError) Unwrap() error { return e.Err }
 
-// BrokenError is a conversation in a page that is no well-formed JSON, such as
-// one with NaN or a raw line break in a string. Where it begins and ends is
-// certain: the other conversations of the page are as the source wrote them.
+// BrokenError is a conversation in a page that is not well-formed JSON, such as one with
+// NaN or a raw line break in a string. Its start and end are certain, so the other
+// conversations of the page are not affected.
 type BrokenError struct {
 	Request string
-	Value   Value // the conversation as it was answered, good until the page's next call
+	Value   Value // the conversation as it was returned, valid until the next call of the page
 }
 
 func (e *BrokenError) Error() string {
-	return e.Request + ": a conversation of the answer is not well-formed JSON"
+	return e.Request + ": a conversation in the response is not well-formed JSON"
 }
 
-// errNotAPage says that an answer is JSON, or its beginning, but no page.
-var errNotAPage = errors.New("the answer is no list of conversations")
+// errNotAPage is returned for a response that is JSON, or begins like JSON, but is not a
+// page.
+var errNotAPage = errors.New("the response is not a list of conversations")
 
 // IsAuth reports whether the source refused the key.
 func IsAuth(err error) bool {
@@ -84,14 +85,15 @@ func IsAuth(err error) bool {
 	return errors.As(err, &api) && (api.Status == http.StatusUnauthorized || api.Status == http.StatusForbidden)
 }
 
-// IsStaleCursor reports whether a cursor was refused: the walk has to begin anew.
+// IsStaleCursor reports whether the source refused a cursor. The caller has to start
+// again at the first page.
 func IsStaleCursor(err error) bool {
 	var api *APIError
 	return errors.As(err, &api) && api.Status == http.StatusBadRequest && api.withCursor
 }
 
-// IsLimitRefused reports whether the source refused how many conversations a page
-// should have.
+// IsLimitRefused reports whether the source refused the requested number of
+// conversations per page.
 func IsLimitRefused(err error) bool {
 	var api *APIError
 	return errors.As(err, &api) && (api.Status == http.StatusBadRequest || api.Status == http.StatusUnprocessableEntity) &&
@@ -116,7 +118,8 @@ func IsTemporary(err error) bool {
 	return errors.As(err, &transport) && !errors.Is(err, context.Canceled) && !isLasting(err)
 }
 
-// isLasting reports whether a connection fails for a reason that stays.
+// isLasting reports whether a connection failed for a reason that a retry does not
+// change.
 func isLasting(err error) bool {
 	var dns *net.DNSError
 	var proxy *proxyError
@@ -124,23 +127,22 @@ func isLasting(err error) bool {
 		errors.Is(err, http.ErrSchemeMismatch)
 }
 
-// RetryAfter is how long the server asked to wait, where it did.
+// RetryAfter returns how long the server asked to wait, if it did.
 func RetryAfter(err error) (time.Duration, bool) {
 	var api *APIError
 	if !errors.As(err, &api) {
 		return 0, false
 	}
-	return api.retryAfter, api.waitTold
+	return api.retryAfter, api.hasRetryAfter
 }
 
-// IsRateLimited reports whether the source was asked too often.
+// IsRateLimited reports whether the source returned status 429.
 func IsRateLimited(err error) bool {
 	var api *APIError
 	return errors.As(err, &api) && api.Status == http.StatusTooManyRequests
 }
 
-// parseRetryAfter reads seconds or an HTTP date, which is relative to the
-// server's own Date.
+// parseRetryAfter reads seconds, or an HTTP date, which is compared with server time.
 func parseRetryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 	text := h.Get("Retry-After")
 	if seconds, err := strconv.ParseFloat(text, 64); err == nil && seconds >= 0 && seconds < 1e6 {
@@ -156,10 +158,11 @@ func parseRetryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 	return max(at.Sub(now), 0), true
 }
 
-// maxMessageBytes bounds what is quoted of an error's body.
+// maxMessageBytes limits how much of the body of an error is quoted.
 const maxMessageBytes = 300
 
-// describeBody fills in the server's words, in whatever family of errors they are.
+// describeBody sets code and message from the body of an error, in any of the known
+// forms.
 func (e *APIError) describeBody(body []byte) {
 	var known struct {
 		Error        any `json:"error"`
@@ -173,7 +176,7 @@ func (e *APIError) describeBody(body []byte) {
 		return
 	}
 	if json.Unmarshal(body, &known) != nil {
-		e.Message = "a page that is no JSON"
+		e.Message = "the body is not JSON"
 		if title, ok := htmlTitle(body); ok {
 			e.Message = "a web page: " + title
 		}
@@ -190,7 +193,7 @@ func (e *APIError) describeBody(body []byte) {
 	}
 }
 
-// words is text as such, and anything else as JSON.
+// words returns text as it is, and anything else as JSON.
 func words(v any) string {
 	switch v := v.(type) {
 	case nil:

@@ -8,36 +8,35 @@ import (
 	"io"
 )
 
-// What is held of a page at most. What is larger is read on to its end, and not
-// held: a small compressed answer must not exhaust the memory.
+// Limits of what is in memory of a page. A larger value is read to its end without
+// storing it: a small compressed response must not exhaust the memory.
 const (
-	// DefaultMaxConversationBytes is the limit of a conversation's decoded size.
+	// DefaultMaxConversationBytes is the default of Options.MaxConversationBytes.
 	DefaultMaxConversationBytes = 64 << 20
-	maxMemberBytes              = 1 << 20  // of the page itself, such as its cursor
-	headBytes                   = 64 << 10 // held of what is too large
+	maxMemberBytes              = 1 << 20  // limit of the other members of a page, such as its cursor
+	headBytes                   = 64 << 10 // kept of a value that is too large
 )
 
-// valueBytes is what each JSON value counts in the decoded size: {} takes three
-// bytes with its comma, and a row of it some hundred.
+// valueBytes is the size of each JSON value in the decoded size: {} with its comma has
+// three bytes, but its row needs some hundred.
 const valueBytes = 256
 
-var errTooLarge = errors.New("the cursor of the answer is larger than 1 MiB")
+var errTooLarge = errors.New("the cursor of the response is larger than 1 MiB")
 
-// framer cuts a page into values while it arrives. It finds the end of a value
-// by matching brackets and quotes and does not check what is in between: see
-// [inspect]. It is not recursive, so that nesting costs nothing, and holds one
-// value at a time.
+// framer splits a page into values while it arrives. It finds the end of a value by
+// matching brackets and quotes; [inspect] checks the value. It is not recursive, so
+// deep nesting costs nothing, and has one value in memory at a time.
 type framer struct {
 	src      io.Reader
 	buf      []byte
-	pos, end int   // buf[pos:end] is not consumed yet
-	offset   int64 // of buf[0] in the page
-	err      error // of src, after its last byte
-	most     int   // decoded size of a conversation; DefaultMaxConversationBytes unless set
-	decoded  int   // size of the last value
+	pos, end int   // buf[pos:end] is not consumed
+	offset   int64 // position of buf[0] in the page
+	err      error // returned by src after its last byte
+	most     int   // limit of the decoded size of a conversation; default DefaultMaxConversationBytes
+	decoded  int   // decoded size of the last value
 
-	// reserve is called once per value, before the buffer grows beyond
-	// LargeBytes; release when that value is no longer held. Both may be nil.
+	// reserve is called once per value before the buffer grows beyond LargeBytes,
+	// release when that value is no longer in memory. Both may be nil.
 	reserve  func() error
 	release  func()
 	reserved bool
@@ -45,10 +44,11 @@ type framer struct {
 
 const (
 	firstBuffer = 64 << 10
-	emptyReads  = 100 // in a row, after which a reader is given up
+	emptyReads  = 100 // consecutive ones, after which reading fails
 )
 
-// more reads the next part of the page behind buf[pos:end]; false: there is none.
+// more appends the next part of the page to buf[pos:end]. It returns false if there is
+// none.
 func (f *framer) more() bool {
 	if f.err != nil {
 		return false
@@ -75,7 +75,7 @@ func (f *framer) more() bool {
 	return false
 }
 
-// skipMark skips the byte order mark that some services put before a page.
+// skipMark skips the byte order mark that some services send before a page.
 func (f *framer) skipMark() {
 	const mark = "\xEF\xBB\xBF"
 	for f.end-f.pos < len(mark) && f.more() { //nolint:revive // until there are enough bytes
@@ -85,8 +85,8 @@ func (f *framer) skipMark() {
 	}
 }
 
-// peek skips white space and returns the next byte without consuming it, or the
-// error of the reader (io.EOF at the end).
+// peek skips white space and returns the next byte without consuming it. At the end it
+// returns the error of the reader (io.EOF).
 func (f *framer) peek() (byte, error) {
 	for {
 		for ; f.pos < f.end; f.pos++ {
@@ -100,7 +100,7 @@ func (f *framer) peek() (byte, error) {
 	}
 }
 
-// token consumes the next byte, which must be one of those given.
+// token consumes the next byte, which must be one of those allowed.
 func (f *framer) token(allowed ...byte) (byte, error) {
 	c, err := f.peek()
 	if err != nil {
@@ -115,12 +115,12 @@ func (f *framer) token(allowed ...byte) (byte, error) {
 	return 0, f.malformed()
 }
 
-// limit is the largest decoded size of a value that is held.
+// limit returns the largest decoded size of a value that is stored in memory.
 func (f *framer) limit() int {
 	return max(cmp.Or(f.most, DefaultMaxConversationBytes), maxMemberBytes)
 }
 
-// large reserves memory for a value that needs much of it.
+// large reserves memory for a large value.
 func (f *framer) large() error {
 	if f.reserved || f.reserve == nil {
 		return nil
@@ -130,7 +130,7 @@ func (f *framer) large() error {
 	return err
 }
 
-// done releases what was reserved for the last value.
+// done releases the reservation of the last value.
 func (f *framer) done() {
 	if f.reserved {
 		f.reserved = false
@@ -138,10 +138,10 @@ func (f *framer) done() {
 	}
 }
 
-// value consumes the next value, which is valid until the next call, or for as
-// long as it is used when it has more than LargeBytes. Of one whose decoded size
-// is over most, its bytes or perValue for each value in it, it returns the first
-// bytes: size is larger than len(v).
+// value consumes the next value. v is valid until the next call; if it has more than
+// LargeBytes, it stays valid. The decoded size is the number of bytes, or perValue for
+// each value in it if that is more. If it is over most, v has only the first bytes, and
+// size is larger than len(v).
 func (f *framer) value(most, perValue int) (v Value, size int64, err error) {
 	f.done()
 	if _, err := f.peek(); err != nil {
@@ -167,8 +167,8 @@ func (f *framer) value(most, perValue int) (v Value, size int64, err error) {
 	}
 }
 
-// take consumes n bytes, a value. One that is large gets the buffer, so that its
-// receiver needs no copy.
+// take consumes a value of n bytes. A large value takes over the buffer, so that the
+// caller needs no copy.
 func (f *framer) take(n int) Value {
 	v := f.buf[f.pos : f.pos+n : f.pos+n]
 	f.pos += n
@@ -181,8 +181,8 @@ func (f *framer) take(n int) Value {
 	return v
 }
 
-// skip consumes the rest of a value of which n bytes are known, and returns the
-// first of them, most bytes.
+// skip consumes the rest of a value of which n bytes are in the buffer. It returns the
+// first most bytes of it.
 func (f *framer) skip(m *matcher, n, most int, whole bool) (head Value, size int64, err error) {
 	head, size = bytes.Clone(f.buf[f.pos:f.pos+most]), int64(n)
 	f.pos += n
@@ -202,14 +202,14 @@ func (f *framer) skip(m *matcher, n, most int, whole bool) (head Value, size int
 	return head, size, nil
 }
 
-// malformed is the error of what stands at the next byte.
+// malformed returns the error for an unexpected byte at the current position.
 func (f *framer) malformed() error {
 	return fmt.Errorf("%w at byte %d", errMalformed, f.offset+int64(f.pos))
 }
 
-var errMalformed = errors.New("the answer is not well-formed JSON")
+var errMalformed = errors.New("the response is not well-formed JSON")
 
-// unexpected makes an end where none should be an error.
+// unexpected turns io.EOF into io.ErrUnexpectedEOF.
 func unexpected(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -222,15 +222,15 @@ func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\
 // matcher finds the end of a value that arrives in parts.
 type matcher struct {
 	begun   bool
-	scalar  bool // neither brackets nor quotes: it ends before what cannot belong to it
+	scalar  bool // no brackets or quotes: it ends before a byte that cannot belong to it
 	quoted  bool // inside a string
-	escaped bool // behind a backslash of a string
+	escaped bool // after a backslash in a string
 	depth   int
-	values  int // commas and brackets: of each value one at least, but for the first
+	values  int // commas and brackets: at least one per value except the first
 }
 
-// scan goes on with the next part of the value and returns how much of it
-// belongs to the value. The value is whole, or the part is used up.
+// scan reads the next part of the value and returns how much of it belongs to the
+// value. If whole is false, the complete part does.
 func (m *matcher) scan(part []byte) (used int, whole bool) {
 	if !m.begun && len(part) > 0 {
 		m.begun = true
@@ -271,10 +271,10 @@ func (m *matcher) scan(part []byte) (used int, whole bool) {
 	return len(part), false
 }
 
-// string goes on in a string and returns the place of the quote that ends it,
-// or the length of the part.
+// string reads a part of a string and returns the position of the quote that ends it, or
+// the length of the part.
 func (m *matcher) string(part []byte, i int) int {
-	quote := -1 // the next one at or behind i
+	quote := -1 // position of the next one at or after i
 	for i < len(part) {
 		if m.escaped {
 			m.escaped = false

@@ -137,7 +137,7 @@ func TestPageDepth(t *testing.T) {
 	}
 }
 
-// TestPageUnknownMember: what is not known of the page itself may be flawed.
+// TestPageUnknownMember: unknown members of a page may be flawed.
 func TestPageUnknownMember(t *testing.T) {
 	t.Parallel()
 	for text, ok := range map[string]bool{
@@ -157,7 +157,7 @@ func TestPageUnknownMember(t *testing.T) {
 	}
 }
 
-// soundByLibrary is what the library says of a value that is not nested deeply.
+// soundByLibrary checks a value that is not nested deeply with the library.
 func soundByLibrary(text []byte) bool {
 	d := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if _, err := d.ReadValue(); err != nil {
@@ -167,7 +167,7 @@ func soundByLibrary(text []byte) bool {
 	return errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// FuzzInspect: a value is sound when the library says so.
+// FuzzInspect: a value is sound if the library accepts it.
 func FuzzInspect(f *testing.F) {
 	for _, all := range []map[string]string{flaws, faults} {
 		for _, text := range all {
@@ -187,9 +187,9 @@ func FuzzInspect(f *testing.F) {
 	})
 }
 
-// FuzzNeighbours: whatever stands between two well-formed conversations, what
-// the page yields of well-formed conversations is what was written, in order
-// and whole; where the page is read to its end, none of the neighbours is lost.
+// FuzzNeighbours puts any text between two well-formed conversations. The page must
+// yield well-formed conversations unchanged and in order, and must not lose one of the
+// two if it is read to its end.
 func FuzzNeighbours(f *testing.F) {
 	for _, all := range []map[string]string{flaws, faults} {
 		for _, text := range all {
@@ -204,18 +204,18 @@ func FuzzNeighbours(f *testing.F) {
 		text := `{"conversations":[` + before + "," + string(between) + "," + after + `],"cursor":"x"}`
 		values, broken, page, err := read(iotest.DataErrReader(&partReader{text, max(part%64, 1)}))
 		if len(values) == 0 || values[0] != before {
-			t.Fatalf("the one before is lost: %q, %v", values, err)
+			t.Fatalf("the conversation before it is lost: %q, %v", values, err)
 		}
 		if err != nil {
-			return // the page is isolated by asking for less
+			return // the caller isolates the conversation with smaller requests
 		}
 		if values[len(values)-1] != after || page.Cursor() != "x" {
-			t.Fatalf("the one behind is lost without an error: %q, broken %q", values, broken)
+			t.Fatalf("the conversation after it is lost without an error: %q, broken %q", values, broken)
 		}
 	})
 }
 
-// listed reports whether the text is several values, which a list may hold.
+// listed reports whether the text is several values of a list.
 func listed(text []byte) bool { return soundByLibrary([]byte("[" + string(text) + "]")) }
 
 // partReader reads a text in parts.

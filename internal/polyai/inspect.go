@@ -1,24 +1,23 @@
 package polyai
 
-// soundness is how well-formed a value is.
+// soundness says how well-formed a value is.
 type soundness uint8
 
 const (
-	// broken: brackets, commas or quotes do not match. Where the value really
-	// ends is not known.
+	// broken: brackets, commas or quotes do not match. The real end of the value is
+	// not known.
 	broken soundness = iota
-	// flawed: it is built as a value is and its end is certain, but a part of it
-	// is no JSON: NaN, a raw line break in a string, an escape that does not exist.
+	// flawed: the structure is correct and the end is certain, but a part is not
+	// JSON: NaN, a raw line break in a string, an unknown escape.
 	flawed
-	// sound: it is well-formed JSON. Names may occur twice, and text need not be
-	// valid UTF-8.
+	// sound: well-formed JSON. Names may occur twice, and text may be invalid UTF-8.
 	sound
 )
 
 // IsSound reports whether v is one well-formed JSON value.
 func IsSound(v Value) bool { return inspect(v) == sound }
 
-// inspect checks a value, however deep it is nested, without recursion.
+// inspect checks a value without recursion, so that it can be nested deeply.
 func inspect(v []byte) soundness {
 	in := inspector{v: v, result: sound}
 	in.open = in.few[:0]
@@ -31,22 +30,22 @@ func inspect(v []byte) soundness {
 	return in.result
 }
 
-// wanted is what may come next.
+// wanted says which token may come next.
 type wanted uint8
 
 const (
 	aValue      wanted = iota
-	aValueOrEnd        // behind [
-	aName              // behind a comma of an object
-	aNameOrEnd         // behind {
-	aColon             // behind a name
-	aCommaOrEnd        // behind a value that is nested
-	nothing            // behind the value
+	aValueOrEnd        // after [
+	aName              // after a comma of an object
+	aNameOrEnd         // after {
+	aColon             // after a name
+	aCommaOrEnd        // after a nested value
+	nothing            // after the value
 )
 
 const (
 	typicalDepth   = 64
-	firstPrintable = 0x20 // what is below is no text without an escape
+	firstPrintable = 0x20 // a string must escape what is below
 )
 
 type inspector struct {
@@ -54,11 +53,11 @@ type inspector struct {
 	at     int
 	wants  wanted
 	result soundness
-	open   []byte // the brackets that are open
+	open   []byte // open brackets
 	few    [typicalDepth]byte
 }
 
-// next takes the next token.
+// next reads the next token.
 func (in *inspector) next() {
 	c := in.v[in.at]
 	switch {
@@ -96,7 +95,7 @@ func (in *inspector) next() {
 	}
 }
 
-// expect takes a single byte, which must be what is wanted.
+// expect reads one byte, which must be the wanted token.
 func (in *inspector) expect(w wanted) {
 	if in.wants != w {
 		in.result = broken
@@ -106,7 +105,7 @@ func (in *inspector) expect(w wanted) {
 
 func (in *inspector) inObject() bool { return len(in.open) > 0 && in.open[len(in.open)-1] == '{' }
 
-// close takes a closing bracket.
+// close reads a closing bracket.
 func (in *inspector) close(c byte) {
 	fits := in.wants == aCommaOrEnd || in.wants == aNameOrEnd || in.wants == aValueOrEnd
 	if !fits || in.inObject() != (c == '}') {
@@ -118,7 +117,7 @@ func (in *inspector) close(c byte) {
 	in.ended()
 }
 
-// ended notes that a value has ended.
+// ended records the end of a value.
 func (in *inspector) ended() {
 	in.wants = aCommaOrEnd
 	if len(in.open) == 0 {
@@ -126,10 +125,10 @@ func (in *inspector) ended() {
 	}
 }
 
-// flaw notes that a part is no JSON, though it is clear where it ends.
+// flaw records that a part is not JSON, although its end is certain.
 func (in *inspector) flaw() { in.result = min(in.result, flawed) }
 
-// string takes a string.
+// string reads a string.
 func (in *inspector) string() {
 	for in.at++; in.at < len(in.v); in.at++ {
 		switch c := in.v[in.at]; {
@@ -145,7 +144,7 @@ func (in *inspector) string() {
 	in.result = broken
 }
 
-// escape takes an escape up to its last byte.
+// escape reads an escape up to its last byte.
 func (in *inspector) escape() {
 	in.at++
 	if in.at == len(in.v) {
@@ -161,13 +160,13 @@ func (in *inspector) escape() {
 	for i := in.at + 1; i <= in.at+4; i++ {
 		if i >= len(in.v) || !isHex(in.v[i]) {
 			in.flaw()
-			return // what follows is text
+			return // the rest is text
 		}
 	}
 	in.at += 4
 }
 
-// word takes a number, true, false or null, or something in the place of one.
+// word reads a number, true, false or null, or anything else in its place.
 func (in *inspector) word() {
 	from := in.at
 	for in.at < len(in.v) && !endsScalar(in.v[in.at]) {

@@ -10,46 +10,47 @@ import (
 const (
 	// largeMember marks the stub of a conversation that is too large.
 	largeMember = "convsync.too_large_bytes"
-	// stubBytes of such a conversation are stored.
+	// stubBytes is how much of such a conversation is stored.
 	stubBytes = 1024
-	// maxStubText bounds the id and the start of a stub.
+	// maxStubText limits the id and the start in a stub.
 	maxStubText = 1000
 
-	// LargeBytes is the size from which a conversation is held alone: one page of
-	// the process at a time has one in memory.
+	// LargeBytes is the size above which a conversation is large: only one page of
+	// the process at a time has a large one in memory.
 	LargeBytes = 4 << 20
-	// maxNameBytes bounds the name of a member of a page: longer ones are unknown.
+	// maxNameBytes limits the names of members of a page: longer ones are unknown.
 	maxNameBytes = 4 << 10
 )
 
-// largeTurn is taken by the page that holds a large conversation. Memory belongs
-// to the process, and so does the turn.
-var largeTurn = make(chan struct{}, 1)
+// largePermit is a semaphore for large conversations. Memory is shared by the whole
+// process, so the permit is, too.
+var largePermit = make(chan struct{}, 1)
 
-var errNotReserved = errors.New("the request ended while another large conversation was being processed")
+var errNotReserved = errors.New("the request ended while it waited for another large conversation to be processed")
 
-// limitMemory makes a page that ends with ctx hold at most one conversation of
-// most bytes, or of [DefaultMaxConversationBytes] where that is 0, decoded.
+// limitMemory sets the limit of the decoded size of a conversation, and shares the
+// permit for large ones with other pages. The default of most is
+// [DefaultMaxConversationBytes]. Waiting for the permit ends with ctx.
 func (p *Page) limitMemory(ctx context.Context, most int) {
 	p.framer.most = most
 	p.framer.reserve = func() error {
 		select {
-		case largeTurn <- struct{}{}:
+		case largePermit <- struct{}{}:
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
-	p.framer.release = func() { <-largeTurn }
+	p.framer.release = func() { <-largePermit }
 }
 
-// DecodedBytes is the decoded size of the conversation that Next returned last:
-// see Options.MaxConversationBytes.
+// DecodedBytes returns the decoded size of the last conversation that Next returned; see
+// Options.MaxConversationBytes.
 func (p *Page) DecodedBytes() int { return p.framer.decoded }
 
-// stubOf returns what a page yields instead of a conversation that is too large
-// to be held: its id and its start where head, its first bytes, has them, its
-// size, and its beginning as text. [Decode] rejects it, also when it is replayed.
+// stubOf returns the stub that replaces a conversation that is too large: its id and its
+// start if head, its first bytes, contains them, its size, and its beginning as text.
+// [Decode] rejects it, also when it is replayed.
 func stubOf(head Value, size int64) Value {
 	stub := []byte("{")
 	for name, v := range head.members() {
@@ -59,13 +60,13 @@ func stubOf(head Value, size int64) Value {
 		}
 	}
 	first, err := json.Marshal(string(head[:min(len(head), stubBytes)]))
-	if err != nil { // text always can be
+	if err != nil { // a string can always be encoded
 		panic(err)
 	}
 	return fmt.Appendf(stub, "%q:%d,\"first_bytes\":%s}", largeMember, size, first)
 }
 
-// isStub reports whether a conversation is one that was too large.
+// isStub reports whether c is the stub of a conversation that was too large.
 func isStub(c *Conversation) bool {
 	for i := range c.Extra {
 		if c.Extra[i].Name == largeMember {

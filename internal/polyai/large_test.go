@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// filler yields n bytes of text and the largest heap that was observed meanwhile.
+// filler yields n bytes of text, and records the largest heap.
 type filler struct {
 	n    int
 	peak *uint64
@@ -74,7 +74,7 @@ func TestPageLargeMemory(t *testing.T) { // not parallel: it measures the heap
 				t.Errorf("read %q", ids)
 			}
 			if held := int64(peak) - int64(before.HeapAlloc); peak == 0 || held > memory {
-				t.Errorf("%d bytes are held of %d", held, size)
+				t.Errorf("%d of %d bytes are in memory", held, size)
 			}
 		})
 	}
@@ -163,7 +163,7 @@ func largePage(ctx context.Context, n int) *Page {
 	return page
 }
 
-func TestPageLargeTurn(t *testing.T) { // not parallel: it counts what the process holds
+func TestPageLargePermit(t *testing.T) { // not parallel: the permit belongs to the process
 	first, second := largePage(t.Context(), 2), largePage(t.Context(), 1)
 	kept, err := first.Next()
 	if err != nil {
@@ -185,13 +185,13 @@ func TestPageLargeTurn(t *testing.T) { // not parallel: it counts what the proce
 	if _, err := first.Next(); !errors.Is(err, io.EOF) {
 		t.Error(err)
 	}
-	if err := first.Close(); err != nil { // its turn ends here at the latest
+	if err := first.Close(); err != nil { // releases the permit at the latest
 		t.Error(err)
 	}
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if len(largeTurn) != 0 {
-		t.Error("the turn is still taken")
+	if len(largePermit) != 0 {
+		t.Error("the permit is still held")
 	}
 }

@@ -6,12 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// shortestMasked is the length in bytes from which keys are masked. A shorter
-// one is no real key, and may be part of any word.
+// shortestMasked is the length in bytes from which keys are masked. A shorter value is
+// not a real key, and may be part of any word.
 const shortestMasked = 8
 
-// maskKey replaces the key in a text by [key], where it stands as a whole: not as
-// a part of a longer word.
+// maskKey replaces the key in a text by [key] unless it is a part of a longer word.
 func maskKey(text, key string) string {
 	if len(key) < shortestMasked {
 		return text
@@ -41,7 +40,7 @@ func isWord(c rune) bool {
 	return c != utf8.RuneError && (unicode.IsLetter(c) || unicode.IsDigit(c))
 }
 
-// visible replaces characters that a terminal would obey by spaces.
+// visible replaces control characters, which a terminal would interpret, by spaces.
 func visible(c rune) rune {
 	if unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) {
 		return ' '

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Page is an answer that is being read: its conversations one by one, then its cursor.
+// Page is a response that is read as a stream: first its conversations, then its cursor.
 type Page struct {
 	request     string
 	body        *idleReader
@@ -28,15 +28,15 @@ type Page struct {
 	err          error
 }
 
-// place is how far the reading of a page is.
+// place is the position in a page.
 type place uint8
 
 const (
 	atStart     place = iota
-	inPage            // behind {
-	behindName        // behind a member
-	inList            // behind [ of the conversations
-	behindValue       // behind a conversation
+	inPage            // after {
+	behindName        // after a member
+	inList            // after [ of the conversations
+	behindValue       // after a conversation
 )
 
 func newPage(res *http.Response, request string, cancel context.CancelCauseFunc, idle time.Duration, mayOmitNext bool) *Page {
@@ -47,14 +47,16 @@ func newPage(res *http.Response, request string, cancel context.CancelCauseFunc,
 	return p
 }
 
-// Next returns the next conversation, which is good until the next call (one
-// of more than LargeBytes, for as long as it is used), and io.EOF after the last, when the whole
-// page was read and found well-formed. A [*BrokenError] is about one
-// conversation: Next may be called for the others. Of a conversation over
-// Options.MaxConversationBytes it returns a stub, which [Decode] rejects.
-// Next waits while another page of this process holds a conversation that takes
-// much memory.
-// Any other error is a [*TransportError]: the page is to be asked for again.
+// Next returns the next conversation. After the last one it returns io.EOF, once the
+// complete page was read and is well-formed. The value is valid until the next call; one
+// of more than LargeBytes stays valid.
+//
+// A [*BrokenError] is about one conversation: Next can be called for the others. Any
+// other error is a [*TransportError], and the page has to be requested again.
+//
+// Next returns a stub, which [Decode] rejects, for a conversation over
+// Options.MaxConversationBytes. It waits while another page of this process has a large
+// conversation in memory.
 func (p *Page) Next() (Value, error) {
 	if p.err != nil {
 		return nil, p.err
@@ -72,7 +74,7 @@ func (p *Page) Next() (Value, error) {
 	return v, p.err
 }
 
-// read goes on to the next conversation or to the end.
+// read reads up to the next conversation or the end.
 func (p *Page) read() (Value, error) {
 	if p.at == atStart {
 		p.framer.skipMark()
@@ -92,7 +94,7 @@ func (p *Page) read() (Value, error) {
 	}
 }
 
-// open reads the bracket that begins the page.
+// open reads the opening bracket of the page.
 func (p *Page) open() error {
 	c, err := p.framer.peek()
 	if err != nil {
@@ -184,11 +186,11 @@ func (p *Page) member() error {
 	case name == "conversations" || name == "cursor" || name == "next_offset":
 		return errTooLarge
 	}
-	return nil // not known, and not held
+	return nil // unknown, and too large to store
 }
 
-// name reads the name of a member and the colon behind it; "" where it is too
-// long to be known.
+// name reads the name of a member and the colon after it. It returns "" for a name that
+// is too long.
 func (p *Page) name() (string, error) {
 	if c, err := p.framer.peek(); err != nil || c != '"' {
 		return "", cmp.Or(unexpected(err), p.framer.malformed())
@@ -208,7 +210,7 @@ func (p *Page) name() (string, error) {
 	return name, err
 }
 
-// take takes a member in. What is not known may be flawed: nothing depends on it.
+// take stores a member. An unknown member may be flawed: it is not used.
 func (p *Page) take(name string, v Value) error {
 	switch soundness := inspect(v); {
 	case soundness == broken, soundness == flawed && (name == "conversations" || name == "cursor" || name == "next_offset"):
@@ -233,7 +235,7 @@ func (p *Page) take(name string, v Value) error {
 	return nil
 }
 
-// end makes sure that the page was one, and that nothing follows it.
+// end checks that the response was a page, and that nothing follows it.
 func (p *Page) end() error {
 	if err := p.refusal.err(); err != nil {
 		return err
@@ -243,7 +245,7 @@ func (p *Page) end() error {
 	}
 	switch _, err := p.framer.peek(); {
 	case err == nil:
-		return errors.New("something follows the page")
+		return errors.New("unexpected data after the page")
 	case !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		return err
 	}
@@ -258,10 +260,10 @@ func (p *Page) describe(err error) error {
 	return &TransportError{Request: p.request, Err: err}
 }
 
-var errCursorForm = errors.New("the cursor of the answer is neither text nor null: where the next page is cannot be told")
+var errCursorForm = errors.New("the cursor of the response is neither text nor null: the next page is not known")
 
-// parseCursor reads cursor; "" is none. What has another form may name a next
-// page: taking it for the end could lose rows.
+// parseCursor reads the cursor; "" means that there is none. A value of another type is
+// not ok: it may refer to a next page, and treating it as the end could lose rows.
 func parseCursor(v Value) (cursor string, ok bool) {
 	switch v.Kind() {
 	case String, Number:
@@ -276,8 +278,8 @@ func parseCursor(v Value) (cursor string, ok bool) {
 	return "", false
 }
 
-// parseOffset reads next_offset. What is no number, and is not empty either,
-// names a next page without its offset: taking it for the end could lose rows.
+// parseOffset reads next_offset. A value that is neither a number nor empty refers to a
+// next page with an unknown offset: treating it as the end could lose rows.
 func parseOffset(v Value) (offset int64, named bool) {
 	text := v.Text()
 	if v.Kind() == Null || text == "" || text == "false" {
@@ -290,18 +292,19 @@ func parseOffset(v Value) (offset int64, named bool) {
 	return int64(max(n, 0)), n >= 0
 }
 
-// Link is where a page leads, as the source states it.
+// Link is the reference of a page to the next page.
 type Link struct {
 	Cursor       string // "" if there is none
 	Offset       int64  // 0 if there is none, or if it cannot be read
-	OffsetNamed  bool   // there is an offset, in whatever form
-	MayBeOmitted bool   // another page may follow although the source names none (v1, v2)
+	OffsetNamed  bool   // there is an offset, readable or not
+	MayBeOmitted bool   // another page may follow although there is no reference (v1, v2)
 }
 
-// Named reports whether the source says that there is another page.
+// Named reports whether the source refers to another page.
 func (l Link) Named() bool { return l.Cursor != "" || l.OffsetNamed }
 
-// Link returns where the page leads. It is empty until Next has returned io.EOF.
+// Link returns the reference to the next page. It is empty until Next has returned
+// io.EOF.
 func (p *Page) Link() Link {
 	if !p.done {
 		return Link{}
@@ -309,17 +312,16 @@ func (p *Page) Link() Link {
 	return Link{p.cursor, p.offset, p.offsetNamed, p.mayOmitNext}
 }
 
-// Cursor is the cursor of the next page; "" if there is none.
+// Cursor returns the cursor of the next page; "" if there is none.
 func (p *Page) Cursor() string { return p.Link().Cursor }
 
-// Bytes is what was read so far, decompressed.
+// Bytes returns the number of bytes that were read so far, decompressed.
 func (p *Page) Bytes() int64 { return p.body.n }
 
-// ServerTime is the time of the answer by the server's clock; zero when it does
-// not say.
+// ServerTime returns the Date of the response; zero if it has none.
 func (p *Page) ServerTime() time.Time { return p.server }
 
-// Close ends the reading.
+// Close closes the response.
 func (p *Page) Close() error {
 	p.framer.done()
 	return p.body.close()

@@ -6,9 +6,9 @@ import (
 	"net/url"
 )
 
-// proxyError says that a proxy does not let a request through.
+// proxyError is returned when a proxy refuses a request.
 type proxyError struct {
-	host   string // of the proxy, and its port; never its credentials
+	host   string // host and port of the proxy, never its credentials
 	status int
 }
 
@@ -16,21 +16,21 @@ func (e *proxyError) Error() string {
 	return fmt.Sprintf("the proxy %s answered %d %s", e.host, e.status, http.StatusText(e.status))
 }
 
-// hint is what to try to get to a host.
+// hint returns what to do to reach host.
 func (e *proxyError) hint(host string) string {
 	if e.status == http.StatusProxyAuthRequired {
-		return "it asks who you are: set HTTPS_PROXY with a user and a password that it knows, as in http://user:password@" + e.host
+		return "it requires authentication: set HTTPS_PROXY with user and password, as in http://user:password@" + e.host
 	}
-	return fmt.Sprintf("have it let CONNECT to %s:443 through, or set NO_PROXY=%[1]s where no proxy is needed; HTTPS_PROXY names the proxy", host)
+	return fmt.Sprintf("allow CONNECT to %s:443 in the proxy, or set NO_PROXY=%[1]s if no proxy is needed; the proxy comes from HTTPS_PROXY", host)
 }
 
-// isLasting reports whether the proxy will answer the same to the same request.
+// isLasting reports whether a retry would get the same response from the proxy.
 func (e *proxyError) isLasting() bool {
 	return e.status < http.StatusInternalServerError && e.status != http.StatusRequestTimeout && e.status != http.StatusTooManyRequests
 }
 
-// proxyAnswer is the error of a proxy's answer to CONNECT, if it is one. The
-// transport itself would tell no more than the reason phrase.
+// proxyAnswer returns an error if a proxy refused CONNECT. The error of the transport
+// would contain only the reason phrase.
 func proxyAnswer(proxy *url.URL, res *http.Response) error {
 	if res.StatusCode == http.StatusOK {
 		return nil

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestAProxyThatRefusesIsNamed asks by a proxy that answers CONNECT as it likes.
-func TestAProxyThatRefusesIsNamed(t *testing.T) {
+// TestProxyError sends a request through a proxy that refuses CONNECT.
+func TestProxyError(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		status    int
@@ -23,7 +23,7 @@ func TestAProxyThatRefusesIsNamed(t *testing.T) {
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Method != http.MethodConnect {
-				t.Errorf("the proxy was asked %s", r.Method)
+				t.Errorf("the proxy received %s", r.Method)
 			}
 			w.WriteHeader(c.status)
 		}))
@@ -44,15 +44,15 @@ func TestAProxyThatRefusesIsNamed(t *testing.T) {
 		client.http.Transport.(*http.Transport).Proxy = http.ProxyURL(proxy)
 		_, err = client.List(t.Context(), someQuery)
 		if err == nil {
-			t.Fatal("a proxy's refusal is no error")
+			t.Fatal("the refusal of a proxy is not an error")
 		}
 		for _, s := range said {
 			if !strings.Contains(err.Error(), s) {
-				t.Errorf("%d: nothing said of %q: %v", c.status, s, err)
+				t.Errorf("%d: the error does not contain %q: %v", c.status, s, err)
 			}
 		}
 		if strings.Contains(err.Error(), "made-up") {
-			t.Errorf("the proxy's credentials are told: %v", err)
+			t.Errorf("the error contains the credentials of the proxy: %v", err)
 		}
 		if IsTemporary(err) != c.temporary {
 			t.Errorf("%d: temporary is %t", c.status, !c.temporary)

@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// handshakeTimeout is like the error of net/http, which has no exported type.
+// handshakeTimeout imitates the error of net/http, which has no exported type.
 type handshakeTimeout struct{}
 
 func (handshakeTimeout) Error() string   { return "net/http: TLS handshake timeout" }
@@ -30,21 +30,21 @@ func TestReach(t *testing.T) {
 		unreachable, temporary bool
 		hint                   string
 	}{
-		"Refused":      {dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), true, true, "nothing listens at api.example.com:443"},
+		"Refused":      {dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), true, true, "api.example.com:443 refused the connection"},
 		"NoRoute":      {dial(os.NewSyscallError("connect", syscall.EHOSTUNREACH)), true, true, "no route to api.example.com:443"},
 		"ConnectLate":  {dial(os.ErrDeadlineExceeded), true, true, "check the network"},
 		"NoSuchHost":   {dial(&net.DNSError{Err: "no such host", IsNotFound: true}), true, false, "there is no such host: check region or base_url"},
-		"NameServer":   {dial(&net.DNSError{Err: "server misbehaving", IsTemporary: true}), true, true, "the name server did not answer"},
+		"NameServer":   {dial(&net.DNSError{Err: "server misbehaving", IsTemporary: true}), true, true, "the DNS server did not respond"},
 		"Authority":    {x509.UnknownAuthorityError{}, true, false, "source.ca_file"},
 		"OtherHost":    {x509.HostnameError{Certificate: &x509.Certificate{}, Host: "x"}, true, false, "the certificate is for another host"},
 		"Expired":      {x509.CertificateInvalidError{Reason: x509.Expired}, true, false, "check the clock of this machine"},
-		"Alert":        {&net.OpError{Op: "remote error", Err: errors.New("tls: handshake failure")}, true, true, "no TLS connection was possible"},
-		"Handshake":    {handshakeTimeout{}, true, true, "no TLS connection was possible"},
-		"NoTLS":        {tls.RecordHeaderError{}, true, true, "does not answer with TLS"},
+		"Alert":        {&net.OpError{Op: "remote error", Err: errors.New("tls: handshake failure")}, true, true, "the TLS handshake failed"},
+		"Handshake":    {handshakeTimeout{}, true, true, "the TLS handshake failed"},
+		"NoTLS":        {tls.RecordHeaderError{}, true, true, "does not use TLS"},
 		"Cut":          {io.ErrUnexpectedEOF, false, true, ""},
 		"Reset":        {&net.OpError{Op: "read", Err: syscall.ECONNRESET}, false, true, ""},
 		"LateAnswer":   {os.ErrDeadlineExceeded, false, true, "check the network"},
-		"CalledOff":    {dial(context.Canceled), false, false, ""},
+		"Canceled":     {dial(context.Canceled), false, false, ""},
 		"ProxyTooBusy": {&proxyError{"proxy:3128", 503}, true, true, "CONNECT to api.example.com:443"},
 		"ProxyForbids": {&proxyError{"proxy:3128", 403}, true, false, "NO_PROXY"},
 	} {
@@ -69,8 +69,8 @@ func TestReach(t *testing.T) {
 	}
 }
 
-// TestReachTLS asks real servers: one whose certificate is not trusted, and one
-// that has no TLS.
+// TestReachTLS connects to real servers: one whose certificate is not trusted, and one
+// without TLS.
 func TestReachTLS(t *testing.T) {
 	t.Parallel()
 	secure, plain := httptest.NewTLSServer(answer("{}")), httptest.NewServer(answer("{}"))
@@ -78,7 +78,7 @@ func TestReachTLS(t *testing.T) {
 	t.Cleanup(plain.Close)
 	for url, hint := range map[string]string{
 		secure.URL: "source.ca_file",
-		strings.Replace(plain.URL, "http:", "https:", 1): "does not answer with TLS",
+		strings.Replace(plain.URL, "http:", "https:", 1): "does not use TLS",
 	} {
 		client, err := New(Options{BaseURL: url, Key: func(context.Context, bool) (string, error) { return madeUpKey, nil }})
 		if err != nil {

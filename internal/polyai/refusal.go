@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// refusal is what a page with status 200 says about a failure of the source. A
-// page without conversations that says "success": false, or names an error, is
-// not an empty page: its time range must not count as read.
+// refusal is an error in a page with status 200. A page without conversations that has
+// "success": false or an error is not an empty page: its time range must not count as
+// read.
 type refusal struct {
-	failed, succeeded   bool // it says so
-	answered            bool // it has conversations all the same
+	failed, succeeded   bool // from "success"
+	answered            bool // the page has conversations
 	code, message, text string
 }
 
-// take takes in a member of the page.
+// take reads a member of the page.
 func (r *refusal) take(name string, v Value) {
 	switch name {
 	case "success":
@@ -42,5 +42,5 @@ func (r *refusal) err() error {
 	if r.answered || r.succeeded || !r.failed && said == "" {
 		return nil
 	}
-	return fmt.Errorf("answered 200 with an error and no conversations: %s", cmp.Or(strings.TrimSuffix(said, ": "), "no reason is given"))
+	return fmt.Errorf("answered 200 with an error and no conversations: %s", cmp.Or(strings.TrimSuffix(said, ": "), "without a reason"))
 }

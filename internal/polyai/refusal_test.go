@@ -12,7 +12,7 @@ func TestPageSuccessFalse(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"success":false,"error_code":"E1","error_message":"index is down","conversations":[]}`: "E1: index is down",
 		`{"conversations":null,"success":false,"error":"down"}`:                                  "down",
-		`{"success":false,"data":null}`:                                                          "no reason is given",
+		`{"success":false,"data":null}`:                                                          "without a reason",
 		`{"success":false,"conversations":[{"id":"a"}]}`:                                         "",
 		`{"conversations":[],"error":"timeout"}`:                                                 "timeout",
 		`{"error_message":"down","conversations":null,"cursor":null}`:                            "down",

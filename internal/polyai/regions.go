@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Region is where a project lives, with its hosts.
+// Region is a region of PolyAI with its hosts.
 type Region struct {
 	Name       string
 	StudioHost string
@@ -13,7 +13,7 @@ type Region struct {
 	BuildHost  string // build and monitoring: Agents, detail, audio, Alerts, Webhooks
 }
 
-// Regions lists the regions there are.
+// Regions lists all regions.
 var Regions = []Region{
 	{"us", "studio.us.poly.ai", "api.us-1.platform.polyai.app", "api.us.poly.ai"},
 	{"uk", "studio.uk.poly.ai", "api.uk-1.platform.polyai.app", "api.uk.poly.ai"},
@@ -21,7 +21,7 @@ var Regions = []Region{
 	{"studio", "studio.poly.ai", "api.studio.poly.ai", "api.studio.poly.ai"},
 }
 
-// LookupRegion finds a region by its name; euw is another name of eu.
+// LookupRegion returns the region with the given name; euw is another name of eu.
 func LookupRegion(name string) (Region, bool) {
 	if name == "euw" {
 		name = "eu"
@@ -34,8 +34,8 @@ func LookupRegion(name string) (Region, bool) {
 	return Region{}, false
 }
 
-// StudioURL is what the address of a project in Studio says; what it does not
-// say is "".
+// StudioURL is the content of the URL of a project in Studio. Parts that the URL does not
+// have are "".
 type StudioURL struct{ Region, AccountID, ProjectID string }
 
 // ParseStudioURL reads https://studio.uk.poly.ai/acme-uk/acme-team-4/….
@@ -54,7 +54,7 @@ func ParseStudioURL(text string) (StudioURL, bool) {
 	if host == "studio.euw.poly.ai" {
 		s.Region = "eu"
 	}
-	if s.Region == "" && host != "jupiter.polyai.app" { // an older host, which names no region
+	if s.Region == "" && host != "jupiter.polyai.app" { // an older host without a region
 		return StudioURL{}, false
 	}
 	account, rest, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
@@ -63,12 +63,12 @@ func ParseStudioURL(text string) (StudioURL, bool) {
 	return s, account != ""
 }
 
-// hostHint says what is wrong with a host that is not the one to read
-// conversations from, with the fix; "" when nothing is known to be.
+// hostHint returns what is wrong with a host from which conversations cannot be read, and
+// the fix; "" if nothing is known to be wrong.
 func hostHint(host string) string {
 	switch host {
 	case "api.poly.ai":
-		return "api.poly.ai answers nothing without a region: use the data host of the region, such as api.uk-1.platform.polyai.app"
+		return "api.poly.ai has no region: use the data host of the region, such as api.uk-1.platform.polyai.app"
 	}
 	for _, r := range Regions {
 		if host == r.BuildHost && r.BuildHost != r.DataHost {
@@ -81,8 +81,8 @@ func hostHint(host string) string {
 	return ""
 }
 
-// AudioURL is where the recording of a conversation is to be had, with a key of
-// its own: direction is combined, user or agent.
+// AudioURL returns the URL of the recording of a conversation, which requires another key.
+// direction is combined, user or agent.
 func AudioURL(buildBaseURL, projectID, conversationID, direction string, redacted bool) string {
 	q := "?direction=" + url.QueryEscape(direction) + "&redacted=false"
 	if redacted {

@@ -5,29 +5,31 @@ import (
 	"strconv"
 )
 
-// field is a member that is being read, with where it goes when it cannot be.
+// field is a member that is being read, and where its raw value is stored if it cannot
+// be read.
 type field struct {
 	d      *decoder
 	extra  *[]Member
-	path   string // what stands before the name in the drift's path
+	path   string // prefix of the name in the path of drift
 	quoted Value  // the name
 	v      Value
 }
 
-// keep keeps the raw value and counts it as drift.
+// keep stores the raw value in Extra and records drift.
 func (f *field) keep(kind DriftKind) {
 	f.keepKnown()
 	f.drift(kind)
 }
 
-// keepKnown keeps the raw value of a field that is known and has no place of its own.
+// keepKnown stores the raw value in Extra. It is for known fields without a field of
+// their own.
 func (f *field) keepKnown() {
 	*f.extra = append(*f.extra, Member{f.quoted.Text(), f.v})
 }
 
 func (f *field) drift(kind DriftKind) {
 	path := f.path
-	if path != "turns[]" { // the element itself
+	if path != "turns[]" { // the path of the element itself
 		name := f.quoted.Text()
 		if kind == DriftUnknown {
 			name = driftName(name)
@@ -37,7 +39,7 @@ func (f *field) drift(kind DriftKind) {
 	f.d.c.Drift = append(f.d.c.Drift, Drift{Path: path, Type: f.v.Kind().String(), Length: len(f.v), Kind: kind})
 }
 
-// text reads text; a number or a boolean is its text.
+// text reads text. A number or a boolean becomes its text.
 func (f *field) text() string {
 	switch f.v.Kind() {
 	case String:
@@ -62,8 +64,7 @@ func (f *field) float() Optional[float64] {
 	return n
 }
 
-// readFloat reads a number, as such or as text; ok is false when there is
-// something that is none.
+// readFloat reads a number or text with a number. ok is false for any other value.
 func readFloat(v Value) (n Optional[float64], ok bool) {
 	switch v.Kind() {
 	case Null, Absent:
@@ -91,7 +92,7 @@ func (f *field) integer() Optional[int64] {
 	if ok && !n.Valid {
 		return Optional[int64]{}
 	}
-	const exact = 1 << 53 // beyond it a float64 may be another whole number
+	const exact = 1 << 53 // above it a float64 cannot represent every whole number
 	if !ok || n.V != math.Trunc(n.V) || math.Abs(n.V) > exact {
 		f.keep(DriftUnread)
 		return Optional[int64]{}

@@ -1,8 +1,8 @@
 package polyai
 
-// spellings are the values of one field that the source spells in more than one
-// way, by spelling. The documented spelling is the first. Of a spelling that
-// occurs twice the last value counts.
+// spellings has the values of a field that the source spells in more than one way, one
+// per spelling. The documented spelling is the first. If a spelling occurs twice, the
+// last value counts.
 type spellings [3]struct{ quoted, v Value }
 
 func (s *spellings) note(spelling int, f *field) {
@@ -19,8 +19,8 @@ func (d *decoder) resolve() {
 	d.summary()
 }
 
-// choose is the first spelling's value that is not null, empty or unreadable.
-// A later spelling with another value goes to extra.
+// choose returns the value of the first spelling that is not null, empty or unreadable. A
+// different value of a later spelling is stored in Extra.
 func choose[T comparable](d *decoder, s *spellings, read func(*field) T) (chosen T) {
 	var nothing T
 	for i := range s {
@@ -60,7 +60,7 @@ func (d *decoder) summary() {
 	}
 }
 
-// fill sets text that is not set yet, and reports whether nothing is left over.
+// fill sets text that is not set yet. It returns false if v differs from the text.
 func fill(into *string, v string) bool {
 	if *into == "" {
 		*into = v
@@ -68,7 +68,7 @@ func fill(into *string, v string) bool {
 	return v == "" || v == *into
 }
 
-// summary reads the two parts of a summary; whole is false where it has more.
+// summary reads the two parts of a summary. whole is false if it has other parts.
 func (f *field) summary() (heading, content string, whole bool) {
 	if f.v.Kind() != Object {
 		return "", f.text(), true

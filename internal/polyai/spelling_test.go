@@ -41,8 +41,7 @@ func TestDecodeSpellings(t *testing.T) {
 	}
 }
 
-// check checks the field in two spellings, of which the first is the documented
-// one, or the second is.
+// check checks the field in two spellings, one of which is the documented one.
 func (f *spelled) check(t *testing.T, first, second string, firstWins bool) {
 	members := func(one, two string) string { return `"` + first + `":` + one + `,"` + second + `":` + two }
 	want, loser, lost := f.want, second, f.two

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// ParseTime reads ISO 8601 as the source writes it: with a T or a space, with
-// seconds or without, with 0 or more digits of fraction (cut to microseconds),
-// with Z, an offset, or without a zone, which means UTC.
+// ParseTime reads ISO 8601 in the forms that the source uses: with T or a space, with or
+// without seconds, with any number of fraction digits (truncated to microseconds), with
+// Z, an offset or no zone, which means UTC.
 func ParseTime(s string) (Micros, bool) {
 	p := timeParser{s: s}
 	year := p.number(4)
@@ -43,15 +43,15 @@ func ParseTime(s string) (Micros, bool) {
 	return Micros(utc*1e6 + int64(micros)), true
 }
 
-// The years that every reader of a warehouse takes: 1 to 9999.
+// The years that every reader of a warehouse can represent: 1 to 9999.
 var (
 	earliest = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 	latest   = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 )
 
-// queryTime formats a time for a query. The source parses years of four digits
-// only: a time outside of 0001 to 9999 becomes the nearest one inside. It has a
-// fraction, to the microsecond, only where it is no whole second.
+// queryTime formats a time for a query. The source accepts only years of four digits, so a
+// time outside of 0001 to 9999 becomes the nearest one inside. The fraction, in
+// microseconds, is left out for whole seconds.
 func queryTime(t time.Time) string {
 	if second := min(max(t.Unix(), earliest), latest-1); second != t.Unix() {
 		t = time.Unix(second, 0)
@@ -59,8 +59,7 @@ func queryTime(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05.999999Z07:00")
 }
 
-// timeParser takes a time apart from its front; bad says that something was
-// not as expected.
+// timeParser parses a time from left to right. bad is set on the first error.
 type timeParser struct {
 	s   string
 	bad bool
@@ -94,7 +93,7 @@ func (p *timeParser) number(digits int) int {
 	return n
 }
 
-// fraction reads the digits after the point, of which six count.
+// fraction reads the digits after the point and uses the first six.
 func (p *timeParser) fraction() (micros int) {
 	digits := 0
 	for ; p.s != "" && p.s[0] >= '0' && p.s[0] <= '9'; p.s = p.s[1:] {
@@ -110,7 +109,7 @@ func (p *timeParser) fraction() (micros int) {
 	return micros
 }
 
-// zone reads Z, +01:00, +0100, +01 or nothing, in seconds east of UTC.
+// zone reads Z, +01:00, +0100, +01 or nothing, and returns the seconds east of UTC.
 func (p *timeParser) zone() int {
 	sign := 1
 	switch {
@@ -129,9 +128,9 @@ func (p *timeParser) zone() int {
 	return sign * (hours*3600 + minutes*60)
 }
 
-// ParseNumber reads a number in JSON's grammar, as text may hold one; what is
-// beyond a float64 is none.
-func ParseNumber(s string) (float64, bool) {
+// ParseNumber reads a number with the grammar of JSON, such as a text that contains one.
+// ok is false for other text and for numbers beyond the range of a float64.
+func ParseNumber(s string) (n float64, ok bool) {
 	if !isNumber(s) {
 		return 0, false
 	}
@@ -139,8 +138,8 @@ func ParseNumber(s string) (float64, bool) {
 	return n, err == nil
 }
 
-// isNumber reports whether s is a number in JSON's grammar: no leading plus,
-// zeros or point, which texts such as telephone numbers and codes have.
+// isNumber reports whether s is a number with the grammar of JSON: without the leading
+// plus, zeros or point of texts such as phone numbers and codes.
 func isNumber(s string) bool {
 	i := 0
 	digits := func() bool {

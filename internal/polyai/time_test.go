@@ -46,7 +46,7 @@ func TestParseTime(t *testing.T) {
 	}
 }
 
-func TestParseTimeReadsWhatTimeWrites(t *testing.T) {
+func TestParseTime_RoundTrip(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		seconds := rapid.Int64Range(earliest+86400, latest-86400).Draw(t, "seconds")

@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// Value is one well-formed JSON value as it was answered, without white space
-// around it; empty where there is none. Names may occur twice in an object,
-// and text need not be valid UTF-8.
+// Value is one well-formed JSON value as the source returned it, without surrounding white
+// space. It is empty if there is none. Names may occur twice in an object, and text may
+// be invalid UTF-8.
 type Value []byte
 
 // Kind is the JSON type of a value.
@@ -30,7 +30,7 @@ var kindNames = [...]string{"absent", "null", "boolean", "number", "string", "ar
 
 func (k Kind) String() string { return kindNames[k] }
 
-// Kind tells the JSON type.
+// Kind returns the JSON type.
 func (v Value) Kind() Kind {
 	if len(v) == 0 {
 		return Absent
@@ -50,14 +50,14 @@ func (v Value) Kind() Kind {
 	return Number
 }
 
-// Text is a string's text, and anything else as it stands. What no destination
-// can hold (U+0000, lone surrogates, bad UTF-8) is U+FFFD.
+// Text returns the text of a string, and any other value as it is. Characters that a
+// destination cannot store (U+0000, lone surrogates, invalid UTF-8) become U+FFFD.
 func (v Value) Text() string {
 	s, _ := v.TextReplaced()
 	return s
 }
 
-// TextReplaced is Text, and whether something was replaced in it.
+// TextReplaced returns Text, and whether a character was replaced.
 func (v Value) TextReplaced() (text string, replaced bool) {
 	if v.Kind() != String {
 		return string(v), false
@@ -69,7 +69,7 @@ func (v Value) TextReplaced() (text string, replaced bool) {
 	return unquote(inner)
 }
 
-// Members yields the members of an object in their order, duplicates included.
+// Members yields the members of an object in order, including duplicates.
 func (v Value) Members() iter.Seq2[string, Value] {
 	return func(yield func(string, Value) bool) {
 		for name, value := range v.members() {
@@ -80,7 +80,7 @@ func (v Value) Members() iter.Seq2[string, Value] {
 	}
 }
 
-// members yields the members with their names as they stand, in quotes.
+// members yields the members with their raw names, in quotes.
 func (v Value) members() iter.Seq2[Value, Value] {
 	return func(yield func(name, value Value) bool) {
 		if v.Kind() != Object {
@@ -98,7 +98,7 @@ func (v Value) members() iter.Seq2[Value, Value] {
 	}
 }
 
-// Elements yields the elements of an array in their order.
+// Elements yields the elements of an array in order.
 func (v Value) Elements() iter.Seq[Value] {
 	return func(yield func(Value) bool) {
 		if v.Kind() != Array {
@@ -114,9 +114,9 @@ func (v Value) Elements() iter.Seq[Value] {
 	}
 }
 
-// The skip functions go over well-formed JSON: they do not check it.
+// The skip functions expect well-formed JSON and do not check it.
 
-// skipSpace is the place of the next value, over white space, commas and colons.
+// skipSpace returns the position of the next value, after white space, commas and colons.
 func skipSpace(v Value, at int) int {
 	for at < len(v) {
 		switch v[at] {
@@ -129,20 +129,20 @@ func skipSpace(v Value, at int) int {
 	return at
 }
 
-// skipString is the end of the string that begins at at.
+// skipString returns the end of the string that begins at at.
 func skipString(v Value, at int) int {
 	for at++; at < len(v); at++ {
 		switch v[at] {
 		case '"':
 			return at + 1
 		case '\\':
-			at++ // and over what is escaped
+			at++ // skip the escaped character, too
 		}
 	}
 	return len(v)
 }
 
-// skipValue is the end of the value that begins at at.
+// skipValue returns the end of the value that begins at at.
 func skipValue(v Value, at int) int {
 	if at >= len(v) {
 		return len(v)
@@ -184,7 +184,7 @@ func skipNested(v Value, at int) int {
 
 var escaped = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
-// unquote is the text between a string's quotes.
+// unquote returns the text between the quotes of a string.
 func unquote(s []byte) (text string, replaced bool) {
 	out := make([]byte, 0, len(s))
 	for at := 0; at < len(s); {
@@ -210,11 +210,11 @@ func unquote(s []byte) (text string, replaced bool) {
 	return string(out), replaced
 }
 
-// unquoteRune reads \uXXXX, or two of them that are a surrogate pair.
+// unquoteRune reads \uXXXX, or a surrogate pair of two of them.
 func unquoteRune(s []byte) (r rune, size int) {
 	r = hexRune(s)
 	if r == 0 {
-		return utf8.RuneError, min(6, len(s)) // U+0000, which no destination holds
+		return utf8.RuneError, min(6, len(s)) // U+0000, which no destination can store
 	}
 	if !utf16.IsSurrogate(r) {
 		return r, min(6, len(s))
