@@ -39,7 +39,7 @@ func TestBadInputIsSaidWithTheFixAndLeavesNothing(t *testing.T) {
 		said                        []string
 	}{
 		"the wrong key":     {key: "another-key", code: exitFailed, said: []string{"401", "the key is missing, wrong, expired or of another region", "check that this project's api_key belongs to the region of"}},
-		"the wrong project": {project: "acme-team-5", code: exitFailed, said: []string{"404", "knows no such account or project", "studio.REGION.poly.ai/ACCOUNT/PROJECT"}},
+		"the wrong project": {project: "acme-team-5", code: exitFailed, said: []string{"404", "has no such account or project", "studio.REGION.poly.ai/ACCOUNT/PROJECT"}},
 		"the wrong account": {account: "acme-us", code: exitFailed, said: []string{"404", "check region, account_id"}},
 		"hosts mixed up":    {base: "https://api.uk.poly.ai", code: exitUsage, said: []string{"is the build host of region uk", "api.uk-1.platform.polyai.app"}},
 		"no region":         {base: "https://api.poly.ai", code: exitUsage, said: []string{"has no region"}},

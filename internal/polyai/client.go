@@ -230,7 +230,7 @@ func statusHint(status int, host string) string {
 	case status == http.StatusForbidden:
 		return "the key has no permission to read this project: check account_id, the project id, and the permissions of the key in Studio"
 	case status == http.StatusNotFound:
-		return host + " has no such account or project: compare region, account_id and the project id with the address " +
+		return host + " has no such account or project: check region, account_id and the project id against the address " +
 			"of the project in Studio (https://studio.REGION.poly.ai/ACCOUNT/PROJECT)"
 	case status >= 300 && status < 400:
 		return "redirects are not followed, because they would send the key to another host: set base_url to the final host"

@@ -177,7 +177,7 @@ func (c *BuildClient) hinted(err error, u *url.URL) error {
 	case http.StatusConflict:
 		api.Hint = "the account has reached its limit of endpoints: delete one that is not needed"
 	case http.StatusUnprocessableEntity, http.StatusBadRequest:
-		api.Hint = "an endpoint id looks like whe_9ZtRcXw3nByK5pVqMaEfJs, and an endpoint URL begins with https://"
+		api.Hint = "an endpoint id must look like whe_9ZtRcXw3nByK5pVqMaEfJs, and an endpoint URL must begin with https://"
 	}
 	return err
 }
