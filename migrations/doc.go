@@ -1,15 +1,15 @@
-// Package migrations holds the layouts of the Postgres destination, one goose
-// file each, in order.
+// Package migrations contains the migrations of the Postgres destination, as goose
+// files.
 //
-// A file that was released is never changed: what is stored was made by it. A
-// new one has a greater number than all others, and the last line of order.txt.
-// The files name no schema and ask for no right beyond that of making tables
-// in the schema that the connection's search_path names.
+// A released file is never changed, because existing databases were created with it.
+// A new file has the highest number, and is the last line of order.txt. The files do
+// not name a schema: they create tables in the schema of the connection's
+// search_path, and require no other right.
 package migrations
 
 import "embed"
 
-// Files are the migrations, in the form that goose reads.
+// Files contains the migrations in the form that goose reads.
 //
 //go:embed *.sql
 var Files embed.FS

@@ -156,7 +156,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		for _, s := range []string{c.ID, c.Channel, c.Note, c.Summary} {
 			if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
-				t.Fatalf("%q is no text that a destination holds", s)
+				t.Fatalf("%q cannot be stored as text", s)
 			}
 		}
 	})

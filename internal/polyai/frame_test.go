@@ -16,8 +16,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// flaws are conversations that are no JSON, in ways that leave no doubt about
-// their ends.
+// flaws are conversations that are not JSON, but whose end is certain.
 var flaws = map[string]string{
 	"NaN":                `{"id":"bad","turns":[{"latency":NaN}]}`,
 	"infinity":           `{"id":"bad","total_duration":-Infinity}`,

@@ -78,7 +78,7 @@ func TestListPaging(t *testing.T) {
 			}
 			paged := strings.Contains(asked, "cursor=") || strings.Contains(asked, "offset=")
 			if paged != (c.want != "") || !strings.Contains("&"+asked+"&", c.want) {
-				t.Errorf("asked for %s, want %q", asked, c.want)
+				t.Errorf("requested %s, want %q", asked, c.want)
 			}
 		})
 	}
@@ -101,7 +101,7 @@ func FuzzPage(f *testing.F) {
 					t.Fatalf("%q is called broken", broken.Value)
 				}
 				if id := RejectBroken(broken.Value).ID; !utf8.ValidString(id) || strings.ContainsRune(id, 0) {
-					t.Fatalf("%q is no id that a destination holds", id)
+					t.Fatalf("%q cannot be stored as an id", id)
 				}
 				continue
 			}

@@ -53,7 +53,7 @@ func TestConversationColumns(t *testing.T) {
 		got           func(*warehouse.Rows) any
 		want          any
 	}{
-		{"what was asked for", `"account_id":"ws-1","project_id":"acme-team-4"`, func(r *warehouse.Rows) any {
+		{"requested ids", `"account_id":"ws-1","project_id":"acme-team-4"`, func(r *warehouse.Rows) any {
 			c := r.Conversation
 			return []string{c.AccountID, c.ProjectID, c.ConversationID, c.Environment, string(c.Extra)}
 		}, []string{"acme-uk", "acme-team-4", "CA1", "live", `{"account_id":"ws-1"}`}},
@@ -61,7 +61,7 @@ func TestConversationColumns(t *testing.T) {
 			c := r.Conversation
 			return []warehouse.Text{c.VariantID, c.Note, c.HandoffReason}
 		}, []warehouse.Text{"", "", " "}},
-		{"an unsaid boolean is NULL", `"handoff":null`, func(r *warehouse.Rows) any {
+		{"a missing boolean is NULL", `"handoff":null`, func(r *warehouse.Rows) any {
 			return []warehouse.Null[bool]{r.Conversation.Handoff, r.Conversation.InProgress}
 		}, []warehouse.Null[bool]{{}, {}}},
 		{"the end follows from the duration", `"total_duration":73.5,"in_progress":false`, func(r *warehouse.Rows) any {
@@ -70,17 +70,17 @@ func TestConversationColumns(t *testing.T) {
 		{"an open conversation has no end", `"total_duration":73,"in_progress":true`, func(r *warehouse.Rows) any {
 			return []any{r.Conversation.FinishedAt, r.Conversation.Lifecycle}
 		}, []any{warehouse.Null[warehouse.Timestamp]{}, "open"}},
-		{"the end as the source says it", `"finishedAt":"2026-06-03 13:20:00","total_duration":1`, func(r *warehouse.Rows) any {
+		{"the end from the source", `"finishedAt":"2026-06-03 13:20:00","total_duration":1`, func(r *warehouse.Rows) any {
 			return r.Conversation.FinishedAt
 		}, warehouse.Some(warehouse.Timestamp(1780492800000000))},
 		{"an end beyond the year 9999", `"started_at":"9999-12-31T23:59:59Z","total_duration":1`, end, warehouse.Null[warehouse.Timestamp]{}},
 		{"an end in the year 9999", `"started_at":"9999-12-31T23:59:58Z","total_duration":1`, end, warehouse.Some(warehouse.Timestamp(253_402_300_799_000_000))},
 		{"an end beyond what pandas holds", `"started_at":"2262-04-11T23:47:16Z","total_duration":1`, end, warehouse.Null[warehouse.Timestamp]{}},
-		{"an end as the source says it, whatever it is", `"started_at":"2026-06-03T13:19:19Z","finishedAt":"9999-12-31T23:59:59Z"`, end, warehouse.Some(warehouse.Timestamp(253_402_300_799_000_000))},
+		{"a late end from the source", `"started_at":"2026-06-03T13:19:19Z","finishedAt":"9999-12-31T23:59:59Z"`, end, warehouse.Some(warehouse.Timestamp(253_402_300_799_000_000))},
 		{"hidden", `"num_turns":3,"turns":[]`, status, "hidden"},
 		{"hidden by null", `"num_turns":3,"turns":null`, status, "hidden"},
 		{"none", `"num_turns":0,"turns":[]`, status, "none"},
-		{"none said", ``, status, "none"},
+		{"no number of turns", ``, status, "none"},
 		{"short", `"num_turns":2,"turns":[{}]`, status, "short"},
 		{"complete", `"num_turns":1,"turns":[{}]`, status, "complete"},
 		{"latency", `"turns":[{"latency":4},{"latency":"1.5"},{"latency":null},{"latency":{"perceived_latency":2}},{"latency":3}]`, func(r *warehouse.Rows) any {
@@ -95,12 +95,12 @@ func TestConversationColumns(t *testing.T) {
 		{"null is NULL, in JSON too", `"state": null ,"metrics":null`, func(r *warehouse.Rows) any {
 			return []any{r.Conversation.State, r.Conversation.Metrics, len(r.Metrics)}
 		}, []any{warehouse.JSON(""), warehouse.JSON(""), 0}},
-		{"numbers as given", `"from_number":" tel:+447700900123"`, func(r *warehouse.Rows) any {
+		{"phone numbers are unchanged", `"from_number":" tel:+447700900123"`, func(r *warehouse.Rows) any {
 			return []warehouse.Text{r.Conversation.FromNumber, r.Conversation.CustomerNumber}
 		}, []warehouse.Text{" tel:+447700900123", "+447700900123"}},
-		{"JSON has one form", `"state":{"b":1.50,"a":"\u0041","b":2}`, func(r *warehouse.Rows) any { return r.Conversation.State }, warehouse.JSON(`{"a":"A","b":2}`)},
+		{"canonical JSON", `"state":{"b":1.50,"a":"\u0041","b":2}`, func(r *warehouse.Rows) any { return r.Conversation.State }, warehouse.JSON(`{"a":"A","b":2}`)},
 		{"unknown fields are kept", `"new_field":{"x":[1]}`, func(r *warehouse.Rows) any { return r.Conversation.Extra }, warehouse.JSON(`{"new_field":{"x":[1]}}`)},
-		{"a number of turns that is none", `"num_turns":73.5`, func(r *warehouse.Rows) any {
+		{"a number of turns that is not whole", `"num_turns":73.5`, func(r *warehouse.Rows) any {
 			return []any{r.Conversation.NumTurns, r.Conversation.Extra}
 		}, []any{warehouse.Null[int64]{}, warehouse.JSON(`{"num_turns":73.5}`)}},
 		{"voice has a recording", `"channel":"VOICE-SIP"`, func(r *warehouse.Rows) any { return len(r.Audio) }, 1},
