@@ -79,7 +79,7 @@ var SyncWatermarks = Table[Watermark]{
 	Columns: []Column[Watermark]{
 		{Name: "project_id", Doc: "The project.", Ref: func(r *Watermark) any { return &r.ProjectID }},
 		{Name: "environment", Doc: "The environment.", Ref: func(r *Watermark) any { return &r.Environment }},
-		{Name: "watermark", Doc: "Everything that started before this time was read.", Ref: func(r *Watermark) any { return &r.Watermark }},
+		{Name: "watermark", Doc: "Everything that started before this time was read, except for the time ranges in sync_holes.", Ref: func(r *Watermark) any { return &r.Watermark }},
 		{Name: "updated_at", Doc: "When the watermark last moved.", Ref: func(r *Watermark) any { return &r.UpdatedAt }},
 	},
 }

@@ -45,7 +45,7 @@ const (
 
 // WebhookEvents declares the table webhook_events.
 var WebhookEvents = Table[WebhookEvent]{
-	Name: "webhook_events", Doc: "Webhook events: one row per event, with its body. Kept for 90 days.", Key: []string{"event_id"},
+	Name: "webhook_events", Doc: "Webhook events: one row per event, with its body. Kept for 90 days, or longer while an event is waiting.", Key: []string{"event_id"},
 	Columns: []Column[WebhookEvent]{
 		{Name: "event_id", Doc: "Id of the event, given by the sender.", Source: "X-PolyAI-Event-ID", Ref: func(r *WebhookEvent) any { return &r.EventID }},
 		{Name: "event_type", Doc: "Type of the event.", Source: "type", Ref: func(r *WebhookEvent) any { return &r.EventType }},
