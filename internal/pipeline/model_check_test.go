@@ -168,8 +168,7 @@ func (w *world) checkCovered(f load.Feed, after standing) {
 			if !c.stays(covered.ReadAt, w.source.clock) || w.isAstray(c) || !w.wins(c, covered.ReadAt) {
 				continue
 			}
-			// A clock that is behind makes ReadAt earlier than the actual time of reading.
-			if c.poisonedBetween(covered.ReadAt, covered.ReadAt+w.behind) {
+			if c.wasPoisoned(covered.ReadAt, covered.ReadAt+w.behind) { // by the right clock it was read within these
 				continue
 			}
 			v := c.as(covered.ReadAt)

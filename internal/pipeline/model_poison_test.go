@@ -33,9 +33,9 @@ func (p poison) text(id string) (text string, ok bool) {
 
 func isPoisoned(v *version) bool { return v.listed && v.poison != poisonNone }
 
-// poisonedBetween reports whether a version of the conversation that appeared
-// after from, and not after until, is poisoned.
-func (c *told) poisonedBetween(from, until extract.Second) bool {
+// wasPoisoned reports whether a conversation was poisoned after one moment, up to
+// another.
+func (c *told) wasPoisoned(from, until extract.Second) bool {
 	return slices.ContainsFunc(c.versions, func(v version) bool { return v.at > from && v.at <= until && v.poison != poisonNone })
 }
 

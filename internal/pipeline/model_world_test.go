@@ -371,7 +371,7 @@ func (w *world) confirm() {
 		repairs[f] = repair
 	}
 	o := w.run(attempt{repairs: repairs})
-	if o.report.Status != warehouse.RunSucceeded && len(w.visible(isPoisoned)) > 0 {
+	if o.report.Status == warehouse.RunFailed && len(w.visible(isPoisoned)) > 0 {
 		return // the newest second cannot be read: the run did not begin
 	}
 	for id := range gone {
