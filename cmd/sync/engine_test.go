@@ -190,9 +190,9 @@ func TestReplayLoadsWhatCanBeReadByNow(t *testing.T) {
 	pgtest.Exec(t, database, `UPDATE polyai.rejects SET payload = jsonb_build_object('id', 'REPLAYED-' || reject_id, 'started_at', '2026-06-10T00:00:00Z')::text
 		WHERE reject_id = (SELECT min(reject_id) FROM polyai.rejects)`)
 	r := convsync(t, nil, "replay", "--config", config)
-	r.want(t, exitOK, "1 new")
+	r.want(t, exitOK, "1 conversation read, all new")
 	again := convsync(t, nil, "replay", "--config", config)
-	again.want(t, exitOK, "0 new")
+	again.want(t, exitOK, "no conversations read")
 	if !strings.Contains(convsync(t, nil, "status", "--config", config).stdout, "replay") {
 		t.Error("the log of runs does not have it")
 	}

@@ -72,6 +72,9 @@ func wantNamed(t *testing.T, log string) {
 			t.Fatalf("%v: %s", err, line)
 		}
 		lines++
+		if entry.RunID != "" && strings.HasPrefix(entry.Msg, "the destination is not free yet") {
+			continue // about all projects
+		}
 		if entry.RunID == "" || entry.Project != "acme-team-4" || entry.Environment != "live" {
 			t.Errorf("it names no run or no project: %s", line)
 		}

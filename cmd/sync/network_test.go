@@ -146,12 +146,13 @@ func TestASignalStopsARunAtACommit(t *testing.T) {
 		}
 		simulator, plain := past(t, 4000, 3, simulate.Deviations{})
 		plain.Close()
-		asked, sent := make(chan struct{}), make(chan struct{})
+		asked := make(chan struct{})
 		var requests atomic.Int64
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if requests.Add(1) == 3 {
 				close(asked)
-				<-sent // that it ends is not to come before
+				<-r.Context().Done() // not answered, so that the run cannot end before the signal stops it
+				return
 			}
 			simulator.ServeHTTP(w, r)
 		}))
@@ -164,9 +165,7 @@ func TestASignalStopsARunAtACommit(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-asked
-		err := cmd.Process.Signal(stop)
-		close(sent)
-		if err != nil {
+		if err := cmd.Process.Signal(stop); err != nil {
 			t.Fatal(err)
 		}
 		if err := cmd.Wait(); cmd.ProcessState.ExitCode() != exitInterrupted {
