@@ -132,7 +132,10 @@ func keysOfRejects(ctx context.Context, d load.Destination, feed load.Feed) (key
 }
 
 func (f *fake) Rejects(_ context.Context, _ load.Feed, yield func(*warehouse.Reject) error) error {
-	for _, r := range f.rejects {
+	f.mu.Lock()
+	rejects := slices.Clone(f.rejects)
+	f.mu.Unlock()
+	for _, r := range rejects {
 		if err := yield(&r); err != nil {
 			return err
 		}
