@@ -43,10 +43,10 @@ func TestBadInputIsSaidWithTheFixAndLeavesNothing(t *testing.T) {
 		"the wrong account": {account: "acme-us", code: exitFailed, said: []string{"404", "check region, account_id"}},
 		"hosts mixed up":    {base: "https://api.uk.poly.ai", code: exitUsage, said: []string{"is the build host of region uk", "api.uk-1.platform.polyai.app"}},
 		"no region":         {base: "https://api.poly.ai", code: exitUsage, said: []string{"has no region"}},
-		"no https":          {base: "http://api.uk-1.platform.polyai.app", code: exitUsage, said: []string{"would send the key in the clear"}},
+		"no https":          {base: "http://api.uk-1.platform.polyai.app", code: exitUsage, said: []string{"would send the key unencrypted"}},
 		"a typing error":    {sync: "page_sise: 500", code: exitUsage, said: []string{"convsync.yaml:5:9", "page_sise", "did you mean page_size"}},
 		"an unknown zone":   {more: ", time_zone: Europe/Londn", code: exitUsage, said: []string{"convsync.yaml:2", "Europe/Londn", "IANA name"}},
-		"a future start":    {sync: "start: 2999-01-01", code: exitUsage, said: []string{"convsync.yaml:5", "lies in the future"}},
+		"a future start":    {sync: "start: 2999-01-01", code: exitUsage, said: []string{"convsync.yaml:5", "is in the future"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -64,7 +64,7 @@ sync: { %s }
 				t.Errorf("the key is shown: %s", r.stderr)
 			}
 			checked := convsync(t, nil, "check", "--config", file)
-			if checked.code == exitOK || !strings.Contains(checked.stdout, "WRONG") {
+			if checked.code == exitOK || !strings.Contains(checked.stdout, "FAIL ") {
 				t.Errorf("check finds nothing wrong: %d, %s", checked.code, checked.stdout)
 			}
 		})
@@ -116,12 +116,12 @@ func TestADestinationThatCannotBeWrittenIsSaidWithTheFix(t *testing.T) {
 			t.Parallel()
 			config := configure(t, source.URL, c.destination)
 			r := convsync(t, nil, "run", "--config", config, "--log-level", "error")
-			r.want(t, exitFailed, c.said...)
+			r.want(t, exitFailed, append(c.said, "the destination could not be read, so it is not known until when the data is complete")...)
 			if strings.Contains(r.stderr, "made-up") && !strings.Contains(r.stderr, "[redacted]") {
 				t.Errorf("the password is shown: %s", r.stderr)
 			}
 			checked := convsync(t, nil, "check", "--config", config)
-			checked.want(t, exitFailed, append(c.said, "WRONG destination")...)
+			checked.want(t, exitFailed, append(c.said, "FAIL  destination")...)
 			t.Logf("says: %s", r.stderr)
 		})
 	}

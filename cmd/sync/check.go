@@ -27,14 +27,14 @@ func newCheckCommand(app *app) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Check configuration, key, host, project, transcripts, latency and destination",
-		Long: "Check prints one line each: ok, or what is wrong and how to mend it. It asks the source for one page a\n" +
-			"project, and leaves nothing in the destination.",
+		Short: "Check the configuration, the API key, the source and the destination",
+		Long: "Check prints one line per check: ok, a note, or what is wrong and how to fix it. It requests one page of the last day\n" +
+			"per project and environment, and leaves nothing in the destination.",
 		Example: "  convsync check\n  convsync check --output json",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runCheck(cmd.Context(), app, output) },
 	}
-	cmd.Flags().StringVar(&output, "output", "text", "text or json")
+	cmd.Flags().StringVar(&output, "output", "text", "output format: text or json")
 	return cmd
 }
 
@@ -89,7 +89,7 @@ func (c *checklist) wrong(what string, err error) {
 	failure := failureOf(context.Background(), err)
 	c.found = append(c.found, checked{what, serve.VerdictFailing, failure.Message, failure})
 	c.misconfigured = c.misconfigured || isSecret(err)
-	fmt.Fprintf(c.w, "WRONG %-12s %s\n", what, strings.ReplaceAll(err.Error(), "\n", "\n                   "))
+	fmt.Fprintf(c.w, "FAIL  %-12s %s\n", what, strings.ReplaceAll(err.Error(), "\n", "\n                   "))
 }
 
 // misconfigure is wrong, by what is configured.
@@ -107,7 +107,7 @@ func (c *checklist) end() error {
 	if c.misconfigured {
 		code = exitUsage
 	}
-	return codedError(code, fmt.Errorf("%s to mend", counted(int64(c.failed), "thing")))
+	return codedError(code, fmt.Errorf("%s failed", counted(int64(c.failed), "check")))
 }
 
 func runCheck(ctx context.Context, app *app, output string) error {
@@ -130,13 +130,13 @@ func checkAll(ctx context.Context, c *checklist, app *app) error {
 	cfg, err := app.loadConfig()
 	if err != nil {
 		c.wrong("config", err)
-		return configError(errors.New("the configuration has to be mended first"))
+		return configError(errors.New("fix the configuration first"))
 	}
 	file := cfg.File
 	if file == "" {
-		file = "from the environment"
+		file = "environment variables"
 	}
-	c.ok("config", "%s: %s, into %s", file, counted(int64(len(cfg.Projects)), "project"), describeDestination(cfg))
+	c.ok("config", "%s: %s, loaded into %s", file, counted(int64(len(cfg.Projects)), "project"), describeDestination(cfg))
 	c.answered = map[string]string{}
 	for i := range cfg.Projects {
 		checkProject(ctx, c, cfg, &cfg.Projects[i])
@@ -169,12 +169,12 @@ func checkProject(ctx context.Context, c *checklist, cfg *config.Config, p *conf
 			c.wrong("source", fmt.Errorf("%s: %w", name, err))
 			return
 		}
-		c.ok("source", "%s at %s: key and project are right", name, dataURL(p))
+		c.ok("source", "%s at %s: key and project are accepted", name, dataURL(p))
 		if sample.project != "" {
 			c.answered[p.StoredID] = sample.project
 		}
 		if difference := extract.ClockDifference(sample.server, sample.local); !sample.server.IsZero() && difference != "" {
-			c.note("clock", "%s: %s; runs read up to the later of both, and count as read what started before the earlier one: correct the one that is wrong", name, difference)
+			c.note("clock", "%s: %s; runs read up to the later time, but count as read only what started before the earlier one: correct the wrong clock", name, difference)
 		}
 		sample.print(c, name, cfg)
 	}
@@ -265,29 +265,29 @@ func (s *sample) add(v polyai.Value) {
 
 func (s *sample) print(c *checklist, name string, cfg *config.Config) {
 	if s.conversations == 0 {
-		c.note("transcripts", "%s: no conversation in the last 24 hours, so nothing to see", name)
+		c.note("transcripts", "%s: no conversations in the last 24 hours, so transcripts and latency could not be checked", name)
 		return
 	}
 	if s.unreadable > 0 {
-		c.note("rejects", "%s: %d of %d conversations cannot be read; a run keeps them in the table rejects", name, s.unreadable, s.conversations)
+		c.note("rejects", "%s: %d of %d conversations cannot be read; runs store them in the table rejects", name, s.unreadable, s.conversations)
 	}
 	switch {
 	case s.hidden > 0:
-		c.note("transcripts", "%s: %d of %d are hidden: ask PolyAI to show them to this key, if they should be", name, s.hidden, s.conversations)
+		c.note("transcripts", "%s: hidden in %d of %d conversations; if you need them, ask PolyAI to make them visible to this key", name, s.hidden, s.conversations)
 	default:
-		c.ok("transcripts", "%s: shown in %d of %d conversations", name, s.withTurns, s.conversations)
+		c.ok("transcripts", "%s: visible in %d of %d conversations", name, s.withTurns, s.conversations)
 	}
 	if s.latencies > 0 {
-		c.ok("latency", "%s: given in %d of %d conversations", name, s.latencies, s.conversations)
+		c.ok("latency", "%s: present in %d of %d conversations", name, s.latencies, s.conversations)
 	} else {
-		c.note("latency", "%s: none is given; latency columns will be NULL", name)
+		c.note("latency", "%s: not present in any conversation; latency columns will be NULL", name)
 	}
 	daily := s.daily()
 	nightly := daily * cfg.Sync.Lookback.Daily.Hours() / 24
 	often := nightly + daily*cfg.Sync.Lookback.Hourly.Hours() + daily*12*cfg.Sync.Lookback.EachRun.Hours()
 	each := float64(s.bytes) / float64(s.conversations)
 	page := float64(cfg.Sync.PageSize)
-	c.ok("lookback", "%s: about %s a day; reading again costs about %s and %.2f GB a day with a nightly run, %.0f and %.2f GB with one every 5 minutes",
+	c.ok("lookback", "%s: about %s a day; the lookback costs about %s and %.2f GB a day with a nightly run, or about %.0f requests and %.2f GB with a run every 5 minutes",
 		name, counted(int64(math.Round(daily)), "conversation"), counted(int64(math.Round(nightly/page+1)), "request"), nightly*each/1e9, often/page+24*13, often*each/1e9)
 }
 
@@ -311,7 +311,7 @@ func checkDestination(ctx context.Context, c *checklist, cfg *config.Config) {
 		c.wrong("destination", err)
 		return
 	}
-	c.ok("destination", "%s can be written", describeDestination(cfg))
+	c.ok("destination", "%s is writable", describeDestination(cfg))
 	checkExposure(c, cfg, destination)
 	checkStored(ctx, c, cfg, destination)
 }
@@ -391,6 +391,6 @@ func checkFiles(ctx context.Context, c *checklist, destination load.Destination)
 			m.ProjectID, m.From.Time().Format(time.DateOnly), strings.Join(m.What, ", "))
 	}
 	if len(found) == 0 {
-		c.ok("files", "names and sizes are as recorded")
+		c.ok("files", "names and sizes are as recorded in the manifests")
 	}
 }

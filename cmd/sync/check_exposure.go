@@ -16,15 +16,15 @@ func checkExposure(c *checklist, cfg *config.Config, destination load.Destinatio
 	if lake, ok := destination.(*parquet.Lake); ok && reachable(cfg.Destination.Parquet.Path) {
 		switch path, err := lake.Exposed(); {
 		case err != nil:
-			c.note("exposure", "not all of the lake could be looked at: %v", err)
+			c.note("exposure", "parts of the lake could not be checked: %v", err)
 		case path != "":
-			c.note("exposure", "other users of this machine can read %s: close the lake with chmod -R o-rwx %s, or say in destination.parquet.mode that it is meant to be so",
+			c.note("exposure", "other users of this machine can read %s: remove their access with chmod -R o-rwx %s, or allow it with destination.parquet.mode",
 				path, cfg.Destination.Parquet.Path)
 		}
 	}
 	for _, path := range cfg.SecretFiles() {
 		if info, err := os.Stat(path); err == nil && info.Mode()&0o004 != 0 && reachable(filepath.Dir(path)) {
-			c.note("exposure", "other users of this machine can read %s, which holds a secret: close it with chmod o-rwx %s", path, path)
+			c.note("exposure", "other users of this machine can read %s, which holds a secret: remove their access with chmod o-rwx %s", path, path)
 		}
 	}
 }

@@ -46,7 +46,7 @@ func TestCheckExposure(t *testing.T) {
 		return out.String()
 	}
 	closedAbove := !reachable(filepath.Dir(folder)) // by who runs the tests
-	if got := notes(); closedAbove != (got == "") || !closedAbove && (strings.Count(got, "note ") != 2 || !strings.Contains(got, "part-0.parquet: close the lake") || !strings.Contains(got, "chmod o-rwx "+key)) {
+	if got := notes(); closedAbove != (got == "") || !closedAbove && (strings.Count(got, "note ") != 2 || !strings.Contains(got, "part-0.parquet: remove their access") || !strings.Contains(got, "chmod o-rwx "+key)) {
 		t.Errorf("open to others: %s", got)
 	}
 	if err := os.Chmod(folder, 0o700); err != nil {

@@ -27,16 +27,16 @@ func newDemoCommand(app *app) *cobra.Command {
 	var opts demoOptions
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Load a month of made-up conversations and answer three questions, without a key",
+		Short: "Load a month of made-up conversations and answer three questions, without an API key",
 		Long: "Demo starts the simulated API inside this process, loads a month of made-up conversations into a Parquet\n" +
-			"lake, prints what landed and answers three questions about it in SQL. Run again, it reads only what is new.",
+			"lake, prints its tables, and answers three questions about them in SQL. A second demo reads only what is new.",
 		Example: "  convsync demo\n  convsync demo --conversations 50000 --path /tmp/lake",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runDemo(cmd.Context(), app, opts) },
 	}
 	cmd.Flags().StringVar(&opts.path, "path", "convsync-demo", "folder of the lake")
-	cmd.Flags().IntVar(&opts.conversations, "conversations", 10_000, "conversations in the month")
-	cmd.Flags().BoolVar(&opts.deviations, "deviations", false, "answer in every form that the real service has been seen to, documented or not")
+	cmd.Flags().IntVar(&opts.conversations, "conversations", 10_000, "number of conversations in the month")
+	cmd.Flags().BoolVar(&opts.deviations, "deviations", false, "include all deviations from the documented API that the real service has shown")
 	return cmd
 }
 
@@ -87,15 +87,15 @@ func runDemo(ctx context.Context, app *app, opts demoOptions) error {
 	}
 	switch err := printLanded(ctx, app.stdout, opts.path); {
 	case errors.Is(err, query.ErrNotBuilt):
-		return fmt.Errorf("the lake is loaded, and its three questions are not answered: %w", err)
+		return fmt.Errorf("the lake is loaded, but the three questions could not be answered: %w", err)
 	case err != nil:
 		return err
 	}
-	fmt.Fprintf(app.stdout, "\nWhat to type next:\n"+
-		"  %[1]s demo                     again: only what is new is written\n"+
-		"  %[1]s schema turns             what the columns mean\n"+
-		"  %[1]s init --studio-url https://studio.uk.poly.ai/ACCOUNT/PROJECT    for your own project\n"+
-		"Any engine reads the lake, such as DuckDB:\n"+
+	fmt.Fprintf(app.stdout, "\nNext steps:\n"+
+		"  %[1]s demo                     read and write only what is new\n"+
+		"  %[1]s schema turns             show what the columns mean\n"+
+		"  %[1]s init --studio-url https://studio.uk.poly.ai/ACCOUNT/PROJECT    configure your own project\n"+
+		"Query the lake with any engine that reads Parquet, such as DuckDB:\n"+
 		"  SELECT * FROM read_parquet('%[2]s/conversations/**/*.parquet', hive_partitioning = true)\n",
 		programName(exec.LookPath, os.Args[0]), filepath.ToSlash(opts.path))
 	return ended

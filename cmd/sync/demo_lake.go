@@ -19,7 +19,7 @@ func printLanded(ctx context.Context, w io.Writer, path string) error {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // nothing is written
-	fmt.Fprintln(w, "\nWhat landed:")
+	fmt.Fprintln(w, "\nTables:")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, table := range []string{"conversations", "turns", "turn_entities", "conversation_metrics", "audio_references"} {
 		rows, err := db.Query(ctx, "SELECT count(*) FROM "+table)

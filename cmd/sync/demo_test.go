@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -17,9 +18,13 @@ import (
 func TestTheDemoAnswersItsQuestionsTwice(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "lake")
-	for i, more := range []string{"succeeded", "unchanged"} {
+	readAll := regexp.MustCompile(`\d{3,} conversations read`)
+	for i := range 2 {
 		r := convsync(t, nil, "demo", "--path", path, "--conversations", "600", "--log-level", "error")
-		r.want(t, exitOK, "What landed", "p95_seconds", "handoff_rate", "hidden_transcripts", "What to type next", more)
+		r.want(t, exitOK, "Tables:", "p95_seconds", "handoff_rate", "hidden_transcripts", "Next steps:", "succeeded")
+		if all := readAll.MatchString(r.stdout); all != (i == 0) {
+			t.Errorf("time %d, it reads everything: %t: %s", i, all, r.stdout)
+		}
 		if strings.Contains(r.stdout, "convsync status") {
 			t.Errorf("time %d, it names a command that needs a configuration: %s", i, r.stdout)
 		}
@@ -32,7 +37,7 @@ func TestTheDemoAnswersItsQuestionsTwice(t *testing.T) {
 func TestTheDemoDeviatesWhenAskedTo(t *testing.T) {
 	t.Parallel()
 	r := convsync(t, nil, "demo", "--path", filepath.Join(t.TempDir(), "lake"), "--conversations", "300", "--deviations", "--log-level", "error")
-	r.want(t, exitPartial, "What landed", "unknown fields or forms", "rejected")
+	r.want(t, exitPartial, "Tables:", "occurrences of schema drift", "rejected")
 }
 
 // TestTheDemoHasOpenConversationsAtAnyHour looks at the quietest one.

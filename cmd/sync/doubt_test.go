@@ -88,7 +88,7 @@ func TestClockWarning(t *testing.T) {
 	file := configure(t, server.URL, into(filepath.Join(t.TempDir(), "lake")))
 	const warning = "the clock of the source is 8h0m0s ahead of the clock of this machine"
 	convsync(t, nil, "check", "--config", file).want(t, exitOK, "note  clock        acme-team-4 (live): "+warning)
-	convsync(t, nil, "run", "--config", file).want(t, exitOK, "look at: 1 warning in the log", warning)
+	convsync(t, nil, "run", "--config", file).want(t, exitOK, "attention: 1 warning in the log", warning)
 	convsync(t, nil, "status", "--config", file).want(t, exitOK, "warning of the last run: "+warning)
 	if at := *statusOf(t, file).Feeds[0].Watermark; at.After(time.Now()) {
 		t.Errorf("the watermark is %v", at)
@@ -118,7 +118,7 @@ func TestOtherForm(t *testing.T) {
 
 		hint := fmt.Sprintf("`{id: %s, as: %s}`", prefixed, slug)
 		name("{ id: " + prefixed + " }")
-		convsync(t, nil, "check", "--config", file).want(t, exitUsage, "WRONG projects     project "+prefixed+" is the same project as "+slug, hint)
+		convsync(t, nil, "check", "--config", file).want(t, exitUsage, "FAIL  projects     project "+prefixed+" is the same project as "+slug, hint)
 		convsync(t, nil, "run", "--config", file).want(t, exitFailed, hint)
 		convsync(t, nil, "run", "--config", file, "--dry-run").want(t, exitFailed, hint)
 		name("{ id: " + prefixed + ", as: " + slug + " }")

@@ -80,13 +80,17 @@ func (p *plannedFeed) print(w io.Writer) {
 	fmt.Fprintf(w, "%s (%s): ", p.ProjectID, p.Environment)
 	switch {
 	case p.Error != "":
-		fmt.Fprintln(w, "could not be planned")
+		fmt.Fprintln(w, "could not be planned (see the error below)")
 		return
 	case len(p.Spans)+p.Worklist == 0:
 		fmt.Fprintln(w, "nothing to read")
 		return
 	}
-	fmt.Fprintf(w, "%s, and %d around open conversations\n", counted(int64(len(p.Spans)), "span"), p.Worklist)
+	fmt.Fprint(w, counted(int64(len(p.Spans)), "time range"))
+	if p.Worklist > 0 {
+		fmt.Fprintf(w, ", and %s around open conversations", counted(int64(p.Worklist), "short one"))
+	}
+	fmt.Fprintln(w)
 	for _, s := range p.Spans {
 		fmt.Fprintf(w, "  %s to %s\n", s.From.Format(time.RFC3339), s.Until.Format(time.RFC3339))
 	}

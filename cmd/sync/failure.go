@@ -27,11 +27,11 @@ func failureOf(ctx context.Context, err error) *pipeline.Failure {
 	case err == nil:
 		return nil
 	case isSecret(err) && ctx.Err() == nil:
-		f.Code, f.Hint = pipeline.CodeKeyUnavailable, "check where the configuration says that the secret is; `convsync check` tries it"
+		f.Code, f.Hint = pipeline.CodeKeyUnavailable, "check the file, command or variable that holds the secret; `convsync check` tests it"
 	case errors.As(err, &coded) && coded.usage:
 		f.Code, f.Hint = codeUsage, "see the command's --help"
 	case errors.As(err, &problem), coded != nil && coded.code == exitUsage:
-		f.Code, f.Hint = codeConfiguration, "correct the configuration; `convsync check` reads it again"
+		f.Code, f.Hint = codeConfiguration, "correct the configuration; `convsync check` validates it"
 	case ctx.Err() != nil:
 		f.Code, f.Hint = pipeline.CodeInterrupted, "run it again"
 	}

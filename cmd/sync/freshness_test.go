@@ -273,7 +273,7 @@ func TestAViewComesByMigrate(t *testing.T) {
 		"INSERT INTO conversation_keys (project_id, conversation_id, environment, started_at, lifecycle, content_hash, first_seen_at) VALUES ('acme-team-9', 'c-1', 'live', now(), 'final', '', now())")...)
 	convsync(t, nil, "run", "--config", config).want(t, exitFailed, "convsync migrate")
 	convsync(t, nil, "status", "--config", config).want(t, exitFailed, "convsync migrate")
-	convsync(t, nil, "migrate", "--config", config).want(t, exitOK, "this version knows")
+	convsync(t, nil, "migrate", "--config", config).want(t, exitOK, "this version supports")
 	run(t, config, exitOK)
 	if rows := view(t, "freshness", "", database); len(rows) != 1 || rows[0]["newest_started_at"] == nil {
 		t.Errorf("freshness is %v", rows)

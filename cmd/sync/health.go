@@ -12,9 +12,9 @@ import (
 func newHealthCommand(app *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "health",
-		Short: "Ask the convsync serve on this machine whether it is alive",
-		Long: "Health asks /healthz of the serve that listens where the configuration says (serve.listen), and fails when it does\n" +
-			"not answer. It is there for images that have no other program to ask with." + readWhole,
+		Short: "Check that convsync serve on this machine is alive",
+		Long: "Health requests /healthz from the convsync serve that listens on serve.listen, and fails if there is no answer. Use it\n" +
+			"as the health check of a container whose image has no other HTTP client." + readWhole,
 		Example: "  convsync health\n  convsync health --config /etc/convsync/convsync.yaml",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runHealth(cmd.Context(), app) },

@@ -91,7 +91,7 @@ func TestHolesAreShown(t *testing.T) {
 			t.Errorf("%v, %s", err, r.stdout)
 		}
 		convsync(t, nil, "verify", "--config", file, "--from", "2026-06-10", "--to", "2026-06-14", "--log-level", "error").
-			want(t, exitOK, at.Format(time.RFC3339)+" is not verified", "nothing differs")
+			want(t, exitOK, at.Format(time.RFC3339)+" is not verified", "no differences")
 	})
 }
 

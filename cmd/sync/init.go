@@ -34,8 +34,8 @@ func newInitCommand(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write a commented convsync.yaml",
-		Long: "Init writes the configuration of one or more projects of an account. On a terminal it asks for what no flag says.\n" +
-			"The file names the variable that holds the key, never the key itself.",
+		Long: "Init writes the configuration of one or more projects of an account. On a terminal it asks for each value that no flag\n" +
+			"sets. The file contains the name of the variable that holds the API key, never the key itself.",
 		Example: "  convsync init\n" +
 			"  convsync init --studio-url https://studio.uk.poly.ai/acme-uk/acme-team-4\n" +
 			"  convsync init --region uk --account acme-uk --project acme-team-4,acme-team-5 --destination postgres\n" +
@@ -44,18 +44,18 @@ func newInitCommand(app *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return runInit(app, opts, cmd.Flags().Changed) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&opts.studioURL, "studio-url", "", "the project's address in the browser; says region, account and project")
-	flags.StringVar(&opts.region, "region", "", "us, uk, eu or studio")
-	flags.StringVar(&opts.baseURL, "base-url", "", "instead of a region: another host, such as that of convsync simulate")
+	flags.StringVar(&opts.studioURL, "studio-url", "", "URL of the project in the Studio; sets region, account and project")
+	flags.StringVar(&opts.region, "region", "", "region of the account: us, uk, eu or studio")
+	flags.StringVar(&opts.baseURL, "base-url", "", "host to read instead of that of a region, such as the one of convsync simulate")
 	flags.StringVar(&opts.account, "account", "", "account id, such as acme-uk")
 	flags.StringSliceVar(&opts.projects, "project", nil, "project id, such as acme-team-4; may be repeated")
-	flags.StringVar(&opts.keyEnv, "key-env", "POLYAI_API_KEY", "name of the variable that holds the key")
-	flags.StringVar(&opts.destination, "destination", "parquet", "parquet or postgres")
+	flags.StringVar(&opts.keyEnv, "key-env", "POLYAI_API_KEY", "name of the variable that holds the API key")
+	flags.StringVar(&opts.destination, "destination", "parquet", "destination: parquet or postgres")
 	flags.StringVar(&opts.path, "path", "./convsync-data", "folder of the Parquet lake")
 	flags.StringVar(&opts.postgresURLEnv, "postgres-url-env", "DATABASE_URL", "name of the variable that holds the Postgres URL")
-	flags.StringVar(&opts.start, "start", time.Now().UTC().AddDate(0, 0, -90).Format(time.DateOnly), "where the history begins; 90 days ago unless set")
+	flags.StringVar(&opts.start, "start", time.Now().UTC().AddDate(0, 0, -90).Format(time.DateOnly), "start of the history, 90 days ago unless set")
 	flags.StringVar(&opts.file, "file", config.DefaultFile, "file to write")
-	flags.BoolVar(&opts.force, "force", false, "overwrite the file if it is there")
+	flags.BoolVar(&opts.force, "force", false, "overwrite the file if it exists")
 	return cmd
 }
 
@@ -65,7 +65,7 @@ func runInit(app *app, opts initOptions, given func(flag string) bool) error {
 		return err
 	}
 	if _, err := os.Lstat(opts.file); err == nil && !opts.force {
-		return usageError(fmt.Errorf("%s is there already: choose another with --file, or overwrite it with --force", opts.file))
+		return usageError(fmt.Errorf("%s already exists: choose another file with --file, or overwrite it with --force", opts.file))
 	}
 	if err := cmp.Or(checkVariable(opts.keyEnv), checkVariable(opts.postgresURLEnv)); err != nil {
 		return err
@@ -76,13 +76,13 @@ func runInit(app *app, opts initOptions, given func(flag string) bool) error {
 		}
 	}
 	if missing := opts.missing(); len(missing) > 0 {
-		return usageError(fmt.Errorf("not enough is known: add %s%s", strings.Join(missing, ", "), opts.alternative()))
+		return usageError(fmt.Errorf("required values are missing: add %s%s", strings.Join(missing, ", "), opts.alternative()))
 	}
 	text := opts.render()
 	// The variables need not be set yet: any value will do to judge the rest.
 	anySecret := func(string) (string, bool) { return "postgres://host/database", true }
 	if _, err := config.Parse(opts.file, []byte(text), config.Options{LookupEnv: anySecret}); err != nil {
-		return usageError(fmt.Errorf("nothing was written, as this would not do:\n%w", err))
+		return usageError(fmt.Errorf("nothing was written, because the configuration would not be valid:\n%w", err))
 	}
 	if err := writeNew(opts.file, text, opts.force); err != nil {
 		return err
@@ -96,7 +96,7 @@ func (o *initOptions) missing() []string {
 	var flags []string
 	if o.studioURL != "" {
 		if studio, ok := polyai.ParseStudioURL(o.studioURL); ok && studio.ProjectID == "" && len(o.projects) == 0 {
-			return []string{"--project (the Studio URL names none)"}
+			return []string{"--project (the Studio URL contains none)"}
 		}
 		return nil // what it does not say, the check of the file names
 	}
@@ -117,7 +117,7 @@ func (o *initOptions) alternative() string {
 	if o.studioURL != "" {
 		return ", or use the Studio URL of a project"
 	}
-	return ", or --studio-url, which says region, account and project"
+	return ", or --studio-url, which sets region, account and project"
 }
 
 // allProjects are those of the flags, after the one of the Studio URL.
@@ -141,7 +141,7 @@ func writeNew(name, text string, overwrite bool) error {
 		err = errors.Join(err, f.Close())
 	}
 	if cause := (*fs.PathError)(nil); errors.As(err, &cause) {
-		return fmt.Errorf("%s cannot be written: %w; choose another with --file", name, cause.Err)
+		return fmt.Errorf("%s cannot be written: %w; choose another file with --file", name, cause.Err)
 	}
 	return err
 }
@@ -155,5 +155,5 @@ func (o *initOptions) sayNext(w io.Writer) {
 	if o.destination == "postgres" {
 		fmt.Fprintf(w, "  export %s=postgres://user:password@host:5432/database\n", o.postgresURLEnv)
 	}
-	fmt.Fprintf(w, "  convsync check%s\n  convsync run%s   # the history since %s (sync.start): an earlier day there reads more\n", suffix, suffix, o.start)
+	fmt.Fprintf(w, "  convsync check%s\n  convsync run%s   # loads the history since %s (sync.start)\n", suffix, suffix, o.start)
 }

@@ -24,7 +24,7 @@ func ask(o *initOptions, given func(flag string) bool, in io.Reader, out io.Writ
 	if err := q.project(o); err != nil {
 		return err
 	}
-	if err := q.put("key-env", "Name of the variable that holds the key (not the key)", &o.keyEnv, checkVariable); err != nil {
+	if err := q.put("key-env", "Name of the variable that holds the API key (not the key itself)", &o.keyEnv, checkVariable); err != nil {
 		return err
 	}
 	if err := q.put("destination", "Destination, parquet or postgres", &o.destination, checkKind); err != nil {
@@ -32,20 +32,20 @@ func ask(o *initOptions, given func(flag string) bool, in io.Reader, out io.Writ
 	}
 	var err error
 	if o.destination == "postgres" {
-		err = q.put("postgres-url-env", "Name of the variable that holds the Postgres URL (not the URL)", &o.postgresURLEnv, checkVariable)
+		err = q.put("postgres-url-env", "Name of the variable that holds the Postgres URL (not the URL itself)", &o.postgresURLEnv, checkVariable)
 	} else {
 		err = q.put("path", "Folder of the Parquet lake", &o.path, anything)
 	}
 	if err != nil {
 		return err
 	}
-	return q.put("start", "Where the history begins", &o.start, anything)
+	return q.put("start", "Start of the history", &o.start, anything)
 }
 
 // project asks which one it is, in one answer or one by one.
 func (q *interview) project(o *initOptions) error {
 	if o.region == "" && o.baseURL == "" && o.account == "" && len(o.projects) == 0 {
-		if err := q.put("studio-url", "Studio URL of the project, as in the browser (Enter: answer one by one)", &o.studioURL, anything); err != nil {
+		if err := q.put("studio-url", "URL of the project in the Studio (Enter: give region, account and project one by one)", &o.studioURL, anything); err != nil {
 			return err
 		}
 	}
@@ -68,7 +68,7 @@ func (q *interview) project(o *initOptions) error {
 
 func (q *interview) projects(o *initOptions) error {
 	ids := strings.Join(o.projects, ",")
-	if err := q.put("project", "Project id, such as acme-team-4 (several: separated by commas)", &ids, anything); err != nil {
+	if err := q.put("project", "Project id, such as acme-team-4 (separate several with commas)", &ids, anything); err != nil {
 		return err
 	}
 	o.projects = nil
@@ -91,7 +91,7 @@ func (q *interview) put(flag, text string, answer *string, check func(string) er
 	for {
 		fmt.Fprint(q.out, text+": ")
 		if !q.lines.Scan() {
-			return usageError(errors.New("the answers ended; nothing was written"))
+			return usageError(errors.New("the input ended before the last question; nothing was written"))
 		}
 		said := strings.TrimSpace(q.lines.Text())
 		if said == "" {
@@ -117,5 +117,5 @@ func checkVariable(name string) error {
 	if config.IsVariableName(name) {
 		return nil
 	}
-	return usageError(errors.New("--key-env and --postgres-url-env take the name of a variable, such as POLYAI_API_KEY, not what it holds"))
+	return usageError(errors.New("--key-env and --postgres-url-env take the name of a variable, such as POLYAI_API_KEY, not its value"))
 }

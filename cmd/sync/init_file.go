@@ -11,11 +11,11 @@ import (
 func (o *initOptions) render() string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	line("# Configuration of convsync. Values may hold ${NAME} or ${NAME:-default}; secrets never stand here.")
+	line("# Configuration of convsync. Values may contain ${NAME} or ${NAME:-default}. Do not write secrets into this file.")
 	line("source:")
 	switch {
 	case o.studioURL != "":
-		line("  studio_url: %s   # says region, account and project", yamlText(o.studioURL))
+		line("  studio_url: %s   # sets region, account and project", yamlText(o.studioURL))
 	case o.baseURL != "":
 		line("  base_url: %s   # instead of a region", yamlText(o.baseURL))
 	}
@@ -32,7 +32,7 @@ func (o *initOptions) render() string {
 		}
 		line("    - id: %s", yamlText(id))
 		line("      environments: [live]   # live, sandbox, pre-release")
-		line("      time_zone: UTC         # of the days of the dashboards, such as Europe/London")
+		line("      time_zone: UTC         # for the days of dashboards, such as Europe/London")
 	}
 	line("")
 	line("destination:   # exactly one")
@@ -40,16 +40,16 @@ func (o *initOptions) render() string {
 		line("  postgres: { url: \"${%s}\", schema: polyai }", o.postgresURLEnv)
 		line("  # parquet: { path: ./convsync-data }")
 	} else {
-		line("  parquet: { path: %s }   # a relative path is taken from this file's folder", yamlText(o.path))
+		line("  parquet: { path: %s }   # a relative path starts at the folder of this file", yamlText(o.path))
 		line("  # postgres: { url: \"${%s}\", schema: polyai }", o.postgresURLEnv)
 	}
 	line("")
 	line("sync:")
-	line("  start: %s   # where the history begins; an earlier day fills the gap", yamlText(o.start))
-	line("  # lookback: { each_run: 1h, hourly: 24h, daily: 168h }   # how far back is read again")
+	line("  start: %s   # start of the history; with an earlier day, the next run loads the days before", yamlText(o.start))
+	line("  # lookback: { each_run: 1h, hourly: 24h, daily: 168h }   # how far back runs read again")
 	line("  # open_age_limit: 168h")
 	line("  # page_size: 500")
-	line("  # max_requests_per_second: 5   # of a key; this machine has no limit")
+	line("  # max_requests_per_second: 5   # per API key; no limit if the host is this machine")
 	return b.String()
 }
 

@@ -69,7 +69,7 @@ func TestInitLeavesAnExistingFileAloneUnlessForced(t *testing.T) {
 		t.Fatal(err)
 	}
 	args := []string{"init", "--file", file, "--studio-url", "https://studio.eu.poly.ai/acme-eu/acme-team-4"}
-	convsync(t, nil, args...).want(t, exitUsage, "is there already", "--force")
+	convsync(t, nil, args...).want(t, exitUsage, "already exists", "--force")
 	if readFile(t, file) != "mine" {
 		t.Error("the file was overwritten")
 	}
@@ -86,9 +86,9 @@ func TestInitWritesNothingWhenItKnowsTooLittleOrWrong(t *testing.T) {
 		"--region uk":                          "add --account, --project",
 		"--key-env sk-made-up!":                "take the name of a variable",
 		"--region ku --account a --project p":  `"ku" is not known`,
-		"--studio-url https://example.com/a/b": "is no Studio URL",
-		"--studio-url https://studio.uk.poly.ai/acme-uk":         "add --project (the Studio URL names none), or use the Studio URL of a project",
-		"--base-url http://api.test --account a --project p":     "in the clear",
+		"--studio-url https://example.com/a/b": "is not a Studio URL",
+		"--studio-url https://studio.uk.poly.ai/acme-uk":         "add --project (the Studio URL contains none), or use the Studio URL of a project",
+		"--base-url http://api.test --account a --project p":     "unencrypted",
 		"--region uk --account a --project p --start 2999-01-01": "in the future",
 	} {
 		t.Run(flags, func(t *testing.T) {
@@ -109,7 +109,7 @@ func TestInitWritesNothingWhenItKnowsTooLittleOrWrong(t *testing.T) {
 func TestInitSaysWhereItCannotWrite(t *testing.T) {
 	t.Parallel()
 	convsync(t, nil, "init", "--file", inFolder(t, "none/convsync.yaml"), "--studio-url", "https://studio.uk.poly.ai/a/b").
-		want(t, exitFailed, "cannot be written: no such file or directory; choose another with --file")
+		want(t, exitFailed, "cannot be written: no such file or directory; choose another file with --file")
 }
 
 // unasked are the options where no flag was given.

@@ -14,12 +14,12 @@ func newLakeCommand(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lake",
 		Short: "Back up a Parquet lake",
-		Long: "Lake works on the files of a Parquet lake. A copy that other tools make while a run writes has files of\n" +
-			"different commits; `convsync lake backup` makes one of a single commit.",
+		Long: "Lake has commands for the files of a Parquet lake. A copy that other tools make during a run mixes files of several\n" +
+			"commits. `convsync lake backup` copies the files of exactly one commit.",
 		Example: "  convsync lake backup /backups/lake-2026-11-28",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError(fmt.Errorf("there is no command %q under lake; there is backup", args[0]))
+				return usageError(fmt.Errorf("unknown command %q for lake; use backup", args[0]))
 			}
 			return nil
 		},
@@ -27,13 +27,13 @@ func newLakeCommand(app *app) *cobra.Command {
 	}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "backup DIR",
-		Short: "Copy the lake as of one commit into a new folder, also while a run writes",
-		Long: "Backup makes DIR a lake of its own, with the files of one commit. On the same file system it makes hard\n" +
-			"links, which takes no room and a second or less; to another one it copies." + readWhole,
+		Short: "Copy the last commit of the lake into a new folder, also during a run",
+		Long: "Backup makes DIR a complete lake with the files of one commit. On the same file system it creates hard links,\n" +
+			"which take no space and at most a second. On another file system it copies the files." + readWhole,
 		Example: "  convsync lake backup /backups/lake-2026-11-28",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usageError(errors.New("name one new folder to back up to, such as /backups/lake-2026-11-28"))
+				return usageError(errors.New("expected one argument, a new folder for the backup, such as /backups/lake-2026-11-28"))
 			}
 			return nil
 		},

@@ -63,8 +63,8 @@ func TestLake_WrongUsage(t *testing.T) {
 	t.Parallel()
 	postgres := configure(t, "http://127.0.0.1:1", intoPostgres("postgres://127.0.0.1:1/none"))
 	convsync(t, nil, "lake", "backup", "x", "--config", postgres).want(t, exitUsage, "pg_dump")
-	convsync(t, nil, "lake", "backup").want(t, exitUsage, "name one new folder")
-	convsync(t, nil, "lake", "restore").want(t, exitUsage, "there is no command", "backup")
+	convsync(t, nil, "lake", "backup").want(t, exitUsage, "expected one argument, a new folder")
+	convsync(t, nil, "lake", "restore").want(t, exitUsage, "unknown command", "backup")
 	convsync(t, nil, "lake").want(t, exitOK, "convsync lake backup /backups")
 }
 

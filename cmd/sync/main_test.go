@@ -79,7 +79,7 @@ func TestEachKindOfErrorHasItsExitCode(t *testing.T) {
 func TestWrongUsageIsRefusedWithAHint(t *testing.T) {
 	t.Parallel()
 	for line, said := range map[string]string{
-		"rum":                         `no command "rum"; did you mean run?`,
+		"rum":                         `unknown command "rum"; did you mean run?`,
 		"run --frm 2026-01-01":        "unknown flag: --frm",
 		"version extra":               "unknown command",
 		"version --output yaml":       "use text or json",

@@ -27,19 +27,19 @@ func newMigrateCommand(app *app) *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use:   "migrate",
-		Short: "Bring the database's schema up to this version",
-		Long: "Migrate applies what is missing, in order, under a lock. `convsync run` does so by itself only for an empty\n" +
-			"schema. Parquet lakes need no migration.\n\n" +
-			"A schema that was made by a build between two versions may lack migrations that come before its layout. Migrate\n" +
-			"and check refuse it and name them; back it up, and apply them with --missing. Each one is a transaction: one that\n" +
-			"does not fit changes nothing." + readWhole,
+		Short: "Update the database schema to this version",
+		Long: "Migrate applies all pending migrations in order, under a lock. `convsync run` does this itself only if the schema is\n" +
+			"empty. Parquet lakes need no migrations.\n\n" +
+			"A schema that was created by a build between two releases may lack migrations that are older than its layout.\n" +
+			"Migrate and check then fail and list them. Back up the database, then apply them with --missing. Each migration is\n" +
+			"a transaction: if it fails, it changes nothing." + readWhole,
 		Example: "  convsync migrate\n  convsync migrate status\n  convsync migrate --missing",
 		Args:    cobra.NoArgs,
 		RunE:    up,
 	}
-	upCmd := &cobra.Command{Use: "up", Short: "Apply what is missing", Example: "  convsync migrate up", Args: cobra.NoArgs, RunE: up}
+	upCmd := &cobra.Command{Use: "up", Short: "Apply all pending migrations", Example: "  convsync migrate up", Args: cobra.NoArgs, RunE: up}
 	for _, c := range []*cobra.Command{cmd, upCmd} {
-		c.Flags().BoolVar(&opts.missing, "missing", false, "apply also what was left out before the layout that the schema has")
+		c.Flags().BoolVar(&opts.missing, "missing", false, "also apply missing migrations that are older than the layout of the schema")
 	}
 	cmd.AddCommand(
 		upCmd,
@@ -58,7 +58,7 @@ func runMigrate(ctx context.Context, app *app, up func(context.Context, *postgre
 		return err
 	}
 	if cfg.Destination.Postgres == nil {
-		return configError(errors.New("the destination is Parquet, which needs no migration: `migrate` is for Postgres"))
+		return configError(errors.New("the destination is Parquet, which needs no migrations; `migrate` is for Postgres"))
 	}
 	destination, err := openDestination(ctx, cfg, 0)
 	if err != nil {
@@ -75,12 +75,12 @@ func runMigrate(ctx context.Context, app *app, up func(context.Context, *postgre
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(app.stdout, "schema %s: layout %d, this version knows up to %d\n", cfg.Destination.Postgres.Schema, status.Applied, status.Known)
+	fmt.Fprintf(app.stdout, "schema %s: layout %d; this version supports up to %d\n", cfg.Destination.Postgres.Schema, status.Applied, status.Known)
 	if len(status.Missing) > 0 {
-		fmt.Fprintf(app.stdout, "missing before it: %s: convsync migrate --missing\n", strings.Trim(fmt.Sprint(status.Missing), "[]"))
+		fmt.Fprintf(app.stdout, "missing migrations: %s; back up the database, then run: convsync migrate --missing\n", strings.Trim(fmt.Sprint(status.Missing), "[]"))
 	}
 	if status.Applied < status.Known {
-		fmt.Fprintln(app.stdout, "not up to date: convsync migrate")
+		fmt.Fprintln(app.stdout, "not up to date; run: convsync migrate")
 	}
 	return nil
 }

@@ -13,14 +13,14 @@ func TestMigrateMissing(t *testing.T) {
 	_, server := past(t, 50, 2, simulate.Deviations{})
 	database := pgtest.URL(t)
 	config := configure(t, server.URL, intoPostgres(database))
-	convsync(t, nil, "migrate", "--config", config).want(t, exitOK, "this version knows")
+	convsync(t, nil, "migrate", "--config", config).want(t, exitOK, "this version supports")
 	pgtest.Exec(t, database, "DROP TABLE polyai.sync_revealed", "DELETE FROM polyai.goose_db_version WHERE version_id = 5")
 	const lacks, mend = "lacks 1 of the migrations before layout", "convsync migrate --missing"
 	convsync(t, nil, "check", "--config", config).want(t, exitFailed, lacks, "(5)", mend)
 	convsync(t, nil, "status", "--config", config).want(t, exitFailed, lacks, mend)
 	convsync(t, nil, "run", "--config", config).want(t, exitFailed, lacks, mend)
 	convsync(t, nil, "migrate", "--config", config).want(t, exitFailed, lacks, mend)
-	convsync(t, nil, "migrate", "status", "--config", config).want(t, exitOK, "missing before it: 5: "+mend)
-	convsync(t, nil, "migrate", "--missing", "--config", config).want(t, exitOK, "this version knows")
+	convsync(t, nil, "migrate", "status", "--config", config).want(t, exitOK, "missing migrations: 5; back up the database, then run: "+mend)
+	convsync(t, nil, "migrate", "--missing", "--config", config).want(t, exitOK, "this version supports")
 	run(t, config, exitOK)
 }

@@ -15,9 +15,9 @@ import (
 func newNotifyCommand(app *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "notify",
-		Short: "Send a test message to those who are told when serve has trouble",
-		Long: "Notify tells, by each way that stands under notify in the configuration, of a made-up problem and of its end,\n" +
-			"as two messages that say that they are a test. The heartbeat is not sent: it would say that a run succeeded.",
+		Short: "Send a test notification",
+		Long: "Notify sends two test messages to each channel that is configured under notify: a problem, and its end. Both say that\n" +
+			"they are a test. It sends no heartbeat, because that would report a successful run.",
 		Example: "  convsync notify",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runNotify(cmd.Context(), app) },
@@ -30,11 +30,11 @@ func runNotify(ctx context.Context, app *app) error {
 		return err
 	}
 	if cfg.Notify.WebhookURL.IsZero() && cfg.Notify.Command == "" {
-		return configError(errors.New("nobody is told: add to the configuration, for example\n  notify: { webhook_url: \"${SLACK_WEBHOOK_URL}\" }"))
+		return configError(errors.New("no notifications are configured; add them to the configuration, for example\n  notify: { webhook_url: \"${SLACK_WEBHOOK_URL}\" }"))
 	}
 	told, err := notify.Try(ctx, notifyOptions(cfg))
 	for _, way := range told {
-		fmt.Fprintf(app.stdout, "sent a test and its end by the %s\n", way)
+		fmt.Fprintf(app.stdout, "sent a test problem and its end to the %s\n", way)
 	}
 	return err
 }
@@ -43,7 +43,7 @@ func runNotify(ctx context.Context, app *app) error {
 func checkNotify(ctx context.Context, c *checklist, cfg *config.Config) {
 	if cfg.Notify.IsZero() {
 		if len(cfg.Schedules) > 0 {
-			c.note("notify", "nobody is told when a run of serve fails: add notify to the configuration, or watch its metrics")
+			c.note("notify", "no notifications are configured, so a failed run of serve shows only in its log, page and metrics: add notify to the configuration, or alert on the metrics")
 		}
 		return
 	}

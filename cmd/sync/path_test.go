@@ -50,8 +50,8 @@ func TestTheReadmesFiveMinutes(t *testing.T) {
 			convsync(t, env, "init", "--file", file, "--base-url", url, "--account", "acme-uk", "--project", "acme-team-4",
 				"--destination", destination).want(t, exitOK, "wrote "+file, "convsync check")
 			convsync(t, env, "check", "--config", file).want(t, exitOK,
-				"ok    config", "key and project are right", "ok    destination", "reading again costs about")
-			convsync(t, env, "run", "--config", file, "--dry-run").want(t, exitOK, "1 span,")
+				"ok    config", "key and project are accepted", "ok    destination", "the lookback costs about")
+			convsync(t, env, "run", "--config", file, "--dry-run").want(t, exitOK, "1 time range")
 			convsync(t, env, "run", "--config", file).want(t, exitOK, "succeeded in", " new", "complete until")
 			again := convsync(t, env, "run", "--config", file, "--output", "json")
 			var s, all summary

@@ -77,8 +77,8 @@ func TestOneProjectThatIsWrongStopsNoOther(t *testing.T) {
 	t.Parallel()
 	destinations(t, func(t *testing.T, destination string) {
 		file := oneOfFour(t, destination)
-		convsync(t, nil, "check", "--config", file).want(t, exitUsage, "WRONG key          keyless", "WRONG key          revoked",
-			"WRONG projects     project mixed is stored as read from account acme-uk", "ok    source       right (live)")
+		convsync(t, nil, "check", "--config", file).want(t, exitUsage, "FAIL  key          keyless", "FAIL  key          revoked",
+			"FAIL  projects     project mixed is stored as read from account acme-uk", "ok    source       right (live)")
 
 		r := convsync(t, nil, "run", "--dry-run", "--output", "json", "--config", file, "--log-level", "error")
 		var plans planned
@@ -140,10 +140,10 @@ func TestCheckTellsConfigurationFromWhatTheSourceSays(t *testing.T) {
 		code    int
 		said    string
 	}{
-		"the build host":   {`base_url: "https://api.uk.poly.ai", api_key: k`, exitUsage, "WRONG host"},
-		"no file of a key": {`region: uk, api_key_file: ./no-such-file`, exitUsage, "WRONG key"},
+		"the build host":   {`base_url: "https://api.uk.poly.ai", api_key: k`, exitUsage, "FAIL  host"},
+		"no file of a key": {`region: uk, api_key_file: ./no-such-file`, exitUsage, "FAIL  key"},
 		"no variable":      {`region: uk, api_key: "${NO_SUCH_KEY}"`, exitUsage, "NO_SUCH_KEY"},
-		"nobody answers":   {`base_url: "http://127.0.0.1:1", api_key: k`, exitFailed, "WRONG source"},
+		"nobody answers":   {`base_url: "http://127.0.0.1:1", api_key: k`, exitFailed, "FAIL  source"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -170,5 +170,5 @@ func TestASecretThatCannotBeReadIsAMatterOfTheConfiguration(t *testing.T) {
 	url := inFolder(t, "url")
 	writeFile(t, url, "no address\n")
 	writeFile(t, told, readFile(t, told)+fmt.Sprintf("notify: { webhook_url_file: %q }\n", url))
-	convsync(t, nil, "check", "--config", told).want(t, exitUsage, "WRONG notify")
+	convsync(t, nil, "check", "--config", told).want(t, exitUsage, "FAIL  notify")
 }

@@ -17,15 +17,15 @@ func newReplayCommand(app *app) *cobra.Command {
 	var opts replayOptions
 	cmd := &cobra.Command{
 		Use:   "replay",
-		Short: "Take rejects through today's rules again, without the API",
-		Long: "Replay reads the table rejects, makes rows of what can be read by now, loads them, and removes their rejects.\n" +
-			"Use it after an update of convsync that reads what the last one could not." + readWhole,
+		Short: "Load rejected conversations with the rules of this version, without the API",
+		Long: "Replay reads the table rejects, loads the conversations that this version can read, and removes their rejects.\n" +
+			"Use it after an update of convsync that can read more than the last version." + readWhole,
 		Example: "  convsync replay\n  convsync replay --project acme-team-4",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runReplay(cmd.Context(), app, opts) },
 	}
-	cmd.Flags().StringSliceVar(&opts.projects, "project", nil, "only this project, by the id that is stored; may be repeated")
-	cmd.Flags().StringVar(&opts.output, "output", "text", "text or json")
+	cmd.Flags().StringSliceVar(&opts.projects, "project", nil, "replay only this project, by its stored id; may be repeated")
+	cmd.Flags().StringVar(&opts.output, "output", "text", "output format: text or json")
 	return cmd
 }
 

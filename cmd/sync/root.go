@@ -65,10 +65,11 @@ func untilHangup(ctx context.Context, root *cobra.Command, args []string) (conte
 func newRootCommand(app *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "convsync",
-		Short: "Keep a warehouse of PolyAI conversations true",
-		Long: "Convsync reads PolyAI's Conversations API, makes tables of the transcripts, metrics and latencies,\n" +
-			"and loads them into Parquet or Postgres.",
-		Example: "  convsync demo                 # look round, without a key\n" +
+		Short: "Keep a warehouse in sync with PolyAI conversations",
+		Long: "Convsync reads PolyAI's Conversations API, turns transcripts, metrics and latencies into tables, and loads\n" +
+			"them into Parquet files or Postgres.\n\n" +
+			"The terms are explained in docs/glossary.md.",
+		Example: "  convsync demo                 # try it without an API key\n" +
 			"  convsync init                 # write convsync.yaml\n" +
 			"  convsync check && convsync run",
 		Version:           version(),
@@ -81,9 +82,9 @@ func newRootCommand(app *app) *cobra.Command {
 	root.SetErr(app.stderr)
 	root.SetVersionTemplate("convsync {{.Version}}\n")
 	flags := root.PersistentFlags()
-	flags.StringVar(&app.configFile, "config", "", "configuration file ($CONVSYNC_CONFIG, else ./convsync.yaml, else POLYAI_* variables)")
-	flags.StringVar(&app.logLevel, "log-level", "info", "debug, info, warn or error")
-	flags.StringVar(&app.logFormat, "log-format", "", "text or json (text on a terminal, else json)")
+	flags.StringVar(&app.configFile, "config", "", "configuration file (default: $CONVSYNC_CONFIG, then ./convsync.yaml, then POLYAI_* variables)")
+	flags.StringVar(&app.logLevel, "log-level", "info", "log level: debug, info, warn or error")
+	flags.StringVar(&app.logFormat, "log-format", "", "log format: text or json (default: text on a terminal, otherwise json)")
 	root.AddCommand(
 		newCheckCommand(app),
 		newDemoCommand(app),
@@ -120,7 +121,7 @@ func markUsageErrors(root *cobra.Command) {
 		if near := root.SuggestionsFor(args[0]); len(near) > 0 {
 			hint = "; did you mean " + strings.Join(near, " or ") + "?"
 		}
-		return usageError(fmt.Errorf("there is no command %q%s", args[0], hint))
+		return usageError(fmt.Errorf("unknown command %q%s", args[0], hint))
 	}
 	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	for _, cmd := range root.Commands() {
@@ -136,7 +137,7 @@ func markUsageErrors(root *cobra.Command) {
 }
 
 // readWhole ends the help of commands that use a part of the configuration only.
-const readWhole = "\nThe configuration is read whole: all ${VARIABLES} in it must be set, that of the API's key too."
+const readWhole = "\nThe whole configuration is read: all ${VARIABLES} in it must be set, including the one for the API key."
 
 // loadConfig reads the configuration that the flags and the environment name.
 func (a *app) loadConfig() (*config.Config, error) {

@@ -36,9 +36,9 @@ func newRunCommand(app *app) *cobra.Command {
 	var opts runOptions
 	cmd := &cobra.Command{
 		Use:   "run",
-		Short: "Sync once: read what is new, late or still open, and load it",
-		Long: "Run does one incremental sync: gaps in the coverage, the lookback, and conversations that were open.\n" +
-			"With --from and --to it reads a stretch again, whatever is covered, without moving the watermark.",
+		Short: "Sync once: read new, late and open conversations, and load them",
+		Long: "Run does one incremental sync. It reads the gaps in the coverage, the lookback, and conversations that were open.\n" +
+			"With --from and --to it reads only that time range, even if it is covered, and leaves the watermark as it is.",
 		Example: "  convsync run\n" +
 			"  convsync run --project acme-team-4 --output json\n" +
 			"  convsync run --from 2026-06-01 --to 2026-06-08\n" +
@@ -54,14 +54,14 @@ func newRunCommand(app *app) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&opts.from, "from", "", "read again from here: a date (midnight UTC) or an RFC 3339 time")
-	flags.StringVar(&opts.to, "to", "", "read again up to here, exclusive; now unless set")
-	flags.StringSliceVar(&opts.projects, "project", nil, "only this project, by the id that is stored; may be repeated")
-	flags.BoolVar(&opts.dryRun, "dry-run", false, "say what would be read, and write nothing")
-	flags.StringVar(&opts.output, "output", "text", "text or json")
-	flags.BoolVar(&opts.quiet, "quiet", false, "print nothing when the run succeeds: no progress, no summary, and only errors are logged unless --log-level is set; JSON is printed all the same")
-	flags.StringVar(&opts.whenLocked, "when-locked", "fail", "when another run still writes after 10s: fail (exit 4), skip (exit 0) or wait (as long as it takes)")
-	flags.StringVar(&opts.metricsFile, "metrics-file", "", "write what the run did here, also when it failed, for the textfile collector of Prometheus' node exporter")
+	flags.StringVar(&opts.from, "from", "", "start of the time range to read again: a date (midnight UTC) or an RFC 3339 time")
+	flags.StringVar(&opts.to, "to", "", "end of the time range, exclusive (default: now)")
+	flags.StringSliceVar(&opts.projects, "project", nil, "sync only this project, by its stored id; may be repeated")
+	flags.BoolVar(&opts.dryRun, "dry-run", false, "print what would be read, and write nothing")
+	flags.StringVar(&opts.output, "output", "text", "output format: text or json")
+	flags.BoolVar(&opts.quiet, "quiet", false, "print nothing if the run succeeds: no progress and no summary, and log only errors unless --log-level is set; --output json is still printed")
+	flags.StringVar(&opts.whenLocked, "when-locked", "fail", "if another run still holds the writer lock after 10s: fail (exit 4), skip (exit 0) or wait (without a limit)")
+	flags.StringVar(&opts.metricsFile, "metrics-file", "", "write the result of the run to this file, also if it failed, for the textfile collector of the Prometheus node exporter")
 	return cmd
 }
 
@@ -221,7 +221,7 @@ func closeRun(run *pipeline.Options) {
 func outcome(ctx context.Context, report *pipeline.Report, err error, failOnDrift bool) error {
 	switch {
 	case ctx.Err() != nil:
-		return codedError(exitInterrupted, errors.New("stopped as asked; what was published is kept, and the next run goes on from there"))
+		return codedError(exitInterrupted, errors.New("interrupted; what was committed is kept, and the next run continues from there"))
 	case isLocked(err):
 		return codedError(exitLocked, err)
 	case report.Status == warehouse.RunFailed:
@@ -229,7 +229,7 @@ func outcome(ctx context.Context, report *pipeline.Report, err error, failOnDrif
 	case report.Status == warehouse.RunPartial:
 		return incompleteError(exitPartial, report)
 	case failOnDrift && report.Drift > 0:
-		return codedError(exitPartial, fmt.Errorf("fields or forms that are not known were seen %d times: they stand in the table schema_drift (sync.fail_on_drift)", report.Drift))
+		return codedError(exitPartial, fmt.Errorf("schema drift: %d occurrences of fields or values that this version does not know; the table schema_drift lists them (sync.fail_on_drift makes this an error)", report.Drift))
 	}
 	return nil
 }
@@ -251,7 +251,7 @@ func parseStretch(from, to string, now time.Time) (extract.Span, error) {
 		return extract.Span{}, nil
 	}
 	if from == "" {
-		return extract.Span{}, usageError(errors.New("--to needs --from: where to begin to read again, such as --from 2026-06-01"))
+		return extract.Span{}, usageError(errors.New("--to needs --from, the start of the time range, such as --from 2026-06-01"))
 	}
 	start, err := parseMoment("from", from)
 	if err != nil {
@@ -265,7 +265,7 @@ func parseStretch(from, to string, now time.Time) (extract.Span, error) {
 	}
 	span := extract.Span{From: extract.SecondOf(start), Until: extract.SecondOf(end)}
 	if span.Empty() {
-		return extract.Span{}, usageError(fmt.Errorf("--from %s is not before --to %s: give the earlier one to --from",
+		return extract.Span{}, usageError(fmt.Errorf("--from %s is not before --to %s: use an earlier --from or a later --to",
 			start.Format(time.RFC3339), end.UTC().Format(time.RFC3339)))
 	}
 	return span, nil
@@ -277,7 +277,7 @@ func parseMoment(flag, text string) (time.Time, error) {
 			return t.UTC(), nil
 		}
 	}
-	return time.Time{}, usageError(fmt.Errorf("--%s %q is neither a date (2026-06-01) nor a time with its zone (2026-06-01T08:00:00Z)", flag, text))
+	return time.Time{}, usageError(fmt.Errorf("--%s %q is neither a date (2026-06-01) nor a time with a zone (2026-06-01T08:00:00Z)", flag, text))
 }
 
 func oneOf(flag, value string, allowed ...string) error {
@@ -300,7 +300,7 @@ func chooseProjects(cfg *config.Config, ids []string) ([]config.Project, error) 
 			for _, p := range cfg.Projects {
 				known = append(known, p.StoredID)
 			}
-			return nil, usageError(fmt.Errorf("--project %s is not configured; there are %s", id, strings.Join(known, ", ")))
+			return nil, usageError(fmt.Errorf("--project %s is not configured; configured projects: %s", id, strings.Join(known, ", ")))
 		}
 		chosen = append(chosen, cfg.Projects[i])
 	}

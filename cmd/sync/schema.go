@@ -15,15 +15,15 @@ func newSchemaCommand(app *app) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:     "schema [table...]",
-		Short:   "Print the data dictionary: tables, views, columns, types, meaning, source",
-		Long:    "Schema prints what lands in both destinations, and the views over it. Without a table it prints all of them.",
+		Short:   "Print the data dictionary: tables, views, columns, types and meanings",
+		Long:    "Schema prints the tables and views of both destinations, or only the ones that are named.",
 		Example: "  convsync schema\n  convsync schema turns --output json\n  convsync schema --output sql",
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return tableNames(), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, tables []string) error { return runSchema(app.stdout, output, tables) },
 	}
-	cmd.Flags().StringVar(&output, "output", "markdown", "markdown, json or sql")
+	cmd.Flags().StringVar(&output, "output", "markdown", "output format: markdown, json or sql")
 	return cmd
 }
 
@@ -42,7 +42,7 @@ func runSchema(w io.Writer, output string, tables []string) error {
 	specs := declared()
 	for _, table := range tables {
 		if !slices.Contains(tableNames(), table) {
-			return usageError(fmt.Errorf("there is no table %s; there are %s", table, strings.Join(tableNames(), ", ")))
+			return usageError(fmt.Errorf("unknown table %s; the tables are %s", table, strings.Join(tableNames(), ", ")))
 		}
 	}
 	if len(tables) > 0 {

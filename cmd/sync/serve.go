@@ -31,19 +31,18 @@ func newServeCommand(app *app) *cobra.Command {
 	var opts serveOptions
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Run by the schedules, with a status page and metrics",
-		Long: "Serve runs what stands under schedules in the configuration, and shows how it goes: a status page at /, metrics\n" +
-			"for Prometheus at /metrics, and /healthz and /readyz. It listens on this machine only, unless serve.listen says\n" +
-			"otherwise, which takes serve.token, or serve.user and serve.password; where these are set, they are asked for\n" +
-			"here, too.\n\n" +
-			"SIGHUP reads the configuration and its secrets again. A configuration that is wrong is refused and logged, and the\n" +
-			"previous one stays in use. Runs that have begun end as they began.",
+		Short: "Run the configured schedules, with a status page and metrics",
+		Long: "Serve runs the schedules of the configuration. It has a status page at /, Prometheus metrics at /metrics, and /healthz\n" +
+			"and /readyz. It listens on this machine only, unless serve.listen is another address. That requires serve.token, or\n" +
+			"serve.user and serve.password. If they are set, they are required on this machine, too.\n\n" +
+			"SIGHUP reloads the configuration and its secrets. If the new configuration is invalid, the error is logged and the\n" +
+			"previous one remains in use. Runs that have started finish with the configuration that they started with.",
 		Example: "  convsync serve\n  convsync serve --run-now",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runServe(cmd.Context(), app, opts) },
 	}
-	cmd.Flags().BoolVar(&opts.runNow, "run-now", false, "run each schedule that loads once at the start")
-	cmd.Flags().DurationVar(&opts.grace, "grace", 30*time.Second, "how long runs may go on after SIGTERM until their next commit is their last")
+	cmd.Flags().BoolVar(&opts.runNow, "run-now", false, "at startup, run each schedule once, except those of kind verify")
+	cmd.Flags().DurationVar(&opts.grace, "grace", 30*time.Second, "how long runs may continue after SIGTERM; then they stop at their next commit")
 	return cmd
 }
 
@@ -97,7 +96,7 @@ func (s *service) prepare(ctx context.Context, before *service) (err error) {
 		return err
 	}
 	if len(s.cfg.Schedules) == 0 {
-		return configError(errors.New("there is no schedule: add one to the configuration, such as\n  schedules:\n    nightly: { cron: \"0 2 * * *\", time_zone: Europe/London }"))
+		return configError(errors.New("no schedule is configured; add one to the configuration, such as\n  schedules:\n    nightly: { cron: \"0 2 * * *\", time_zone: Europe/London }"))
 	}
 	if err := s.openStore(before); err != nil {
 		return err
@@ -132,7 +131,7 @@ func (s *service) runNow() {
 			continue // what it compares with is being read
 		}
 		if err := s.scheduler.RunNow(s.cfg.Schedules[i].Name); err != nil && !errors.Is(err, schedule.ErrRunning) {
-			s.log.Error("could not run at the start", "schedule", s.cfg.Schedules[i].Name, "error", err.Error())
+			s.log.Error("--run-now: the run could not be started", "schedule", s.cfg.Schedules[i].Name, "error", err.Error())
 		}
 	}
 }

@@ -129,7 +129,7 @@ func TestServeTellsOfAProjectThatFailsAndSaysWhatComesNext(t *testing.T) {
 	if n := strings.Count(said.String(), "answered 401"); n != 1 {
 		t.Errorf("why it failed was logged %d times:\n%s", n, said)
 	}
-	if n := strings.Count(said.String(), "\neach schedule that loads runs now; next: nightly at "); n != 1 {
+	if n := strings.Count(said.String(), "\nstarting all schedules now, except those of kind verify; next: nightly at "); n != 1 {
 		t.Errorf("it says %d times what comes next:\n%s", n, said)
 	}
 }
@@ -146,7 +146,7 @@ func TestNotifySendsATestAndCheckSendsNothing(t *testing.T) {
 	if len(hook.notices()) > 0 || strings.Contains(checked.stdout, "made-up-secret") {
 		t.Errorf("check sent %q, and says %s", hook.notices(), checked.stdout)
 	}
-	convsync(t, nil, "notify", "--config", file).want(t, exitOK, "by the webhook", "by the command")
+	convsync(t, nil, "notify", "--config", file).want(t, exitOK, "to the webhook", "to the command")
 	if got := hook.notices(); !slices.Equal(got, []string{"test open", "test recovered"}) {
 		t.Errorf("told %q", got)
 	}
@@ -159,12 +159,12 @@ func TestNotifySaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	source := newServer(t, http.StatusOK)
 	none := configure(t, source, into(filepath.Join(t.TempDir(), "lake")))
-	convsync(t, nil, "notify", "--config", none).want(t, exitUsage, "nobody is told", "webhook_url")
+	convsync(t, nil, "notify", "--config", none).want(t, exitUsage, "no notifications are configured", "webhook_url")
 	broken := configure(t, source, into(filepath.Join(t.TempDir(), "lake")))
 	withServe(t, broken, "schedules: { nightly: { cron: \"0 2 * * *\" } }\nnotify: { webhook_url_file: no-such-file, command: \"exit 7\" }\n")
-	convsync(t, nil, "check", "--config", broken).want(t, exitUsage, "WRONG notify", "notify.webhook_url_file", "no-such-file")
+	convsync(t, nil, "check", "--config", broken).want(t, exitUsage, "FAIL  notify", "notify.webhook_url_file", "no-such-file")
 	convsync(t, nil, "notify", "--config", broken).want(t, exitUsage, "did not get through by the webhook", "no-such-file", "by the command", "exit code 7")
 	silent := configure(t, source, into(filepath.Join(t.TempDir(), "lake")))
 	withServe(t, silent, "schedules: { nightly: { cron: \"0 2 * * *\" } }\n")
-	convsync(t, nil, "check", "--config", silent).want(t, exitOK, "note  notify", "nobody is told")
+	convsync(t, nil, "check", "--config", silent).want(t, exitOK, "note  notify", "no notifications are configured")
 }

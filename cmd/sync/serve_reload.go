@@ -41,7 +41,7 @@ func (l *lifetime) end(ctx context.Context) error {
 	}
 	l.cancel()
 	<-done
-	return fmt.Errorf("runs of an earlier configuration were stopped before their end: %w", context.Cause(ctx))
+	return fmt.Errorf("runs with an earlier configuration were stopped before they finished: %w", context.Cause(ctx))
 }
 
 // latest is the service that is in use now.
@@ -120,7 +120,7 @@ func (s *service) retire(next *service) {
 	stopping, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if err := s.server.Stop(stopping); err != nil {
-		s.log.Warn("the server of the previous configuration did not stop in time", "error", err.Error())
+		s.log.Warn("the HTTP server of the previous configuration did not stop in time", "error", err.Error())
 	}
 	if err := next.startNotifier(); err != nil {
 		s.log.Error("reload: notifications are off until the next reload: " + err.Error())
@@ -129,7 +129,7 @@ func (s *service) retire(next *service) {
 	s.lifetime.draining.Go(func() {
 		err := errors.Join(s.scheduler.Stop(s.lifetime.hard), s.events.stop(s.lifetime.hard), s.destination.Close())
 		if err != nil {
-			s.log.Warn("the previous configuration did not end cleanly", "error", err.Error())
+			s.log.Warn("the previous configuration did not shut down cleanly", "error", err.Error())
 		}
 	})
 }

@@ -101,7 +101,7 @@ func TestServeReload(t *testing.T) {
 	refused := "keeping the previous configuration"
 	for i, c := range []struct{ text, said string }{
 		{base + nightly + "serve: { lisen: \"127.0.0.1:0\" }\n", "lisen"},
-		{base + listens, "there is no schedule"},
+		{base + listens, "no schedule is configured"},
 		{base + nightly + "serve: { listen: \"" + taken.Addr().String() + "\" }\n", "cannot listen on " + taken.Addr().String()},
 		{base + nightly + "serve: { listen: \"127.0.0.1:0\", token_file: " + secret + " }\n", secret},
 	} {

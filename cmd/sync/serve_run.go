@@ -92,7 +92,7 @@ func compare(ctx context.Context, run *pipeline.Options, depth time.Duration) er
 		found += n
 	}
 	if found > 0 {
-		differ := fmt.Errorf("verify found %s: `convsync verify --from %s --to %s` lists them, and with --repair mends them",
+		differ := fmt.Errorf("verify found %s: `convsync verify --from %s --to %s` lists them; with --repair it repairs them",
 			counted(found, "difference"), span.From.Time().Format(time.RFC3339), span.Until.Time().Format(time.RFC3339))
 		return errors.Join(differ, unread)
 	}
@@ -109,11 +109,11 @@ func (s *service) logEnd(ctx context.Context, planned *config.Schedule, r *pipel
 	}
 	switch {
 	case ctx.Err() != nil && err != nil:
-		level, words = slog.LevelWarn, "the run was broken off"
+		level, words = slog.LevelWarn, "the run was interrupted"
 	case r.Status == warehouse.RunFailed:
 		level, words = slog.LevelError, "the run failed"
 	case r.Status == warehouse.RunPartial:
-		level, words = slog.LevelWarn, "the run was not complete"
+		level, words = slog.LevelWarn, "the run is not complete"
 	}
 	words = failingFirst(r) + words
 	switch {
@@ -151,7 +151,7 @@ func (s *service) announce(scheduler *schedule.Scheduler, now bool) {
 	}
 	begin := "next: "
 	if now {
-		begin = "each schedule that loads runs now; next: "
+		begin = "starting all schedules now, except those of kind verify; next: "
 	}
 	fmt.Fprintln(s.app.stderr, begin+strings.Join(next, ", "))
 }

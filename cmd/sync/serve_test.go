@@ -57,5 +57,5 @@ func TestServeRunsAndShows(t *testing.T) {
 func TestServeNeedsASchedule(t *testing.T) {
 	t.Parallel()
 	convsync(t, nil, "serve", "--config", configure(t, "http://127.0.0.1:1", into(t.TempDir()))).
-		want(t, exitUsage, "there is no schedule", "cron:")
+		want(t, exitUsage, "no schedule is configured", "cron:")
 }

@@ -46,7 +46,7 @@ func (e *events) stop(ctx context.Context) error {
 	}
 	e.hard()
 	<-done
-	return errors.New("the sync that an event led to was broken off; it is done after the next start")
+	return errors.New("the sync for a webhook event was interrupted; it is repeated after the next start")
 }
 
 // takeEvents has the server take in webhooks, where a secret is configured.
@@ -56,11 +56,11 @@ func (s *service) takeEvents(ctx context.Context, destination load.Destination, 
 	}
 	stored, ok := destination.(load.Inbox)
 	if !ok {
-		return errors.New("this destination takes in no events of webhooks")
+		return errors.New("this destination cannot store webhook events")
 	}
 	inbox := &preparedInbox{Inbox: stored, destination: destination, turn: make(chan struct{}, 1)}
 	if err := inbox.prepare(ctx); err != nil {
-		s.log.Warn("the destination is not ready for events of webhooks; it is tried again with each", "error", err.Error())
+		s.log.Warn("the destination is not ready to store webhook events; retrying with each event", "error", err.Error())
 	}
 	s.events = s.newEvents(inbox)
 	s.metrics.ShowWebhooks(webhook.Results...)

@@ -37,9 +37,9 @@ func newSimulateCommand(app *app) *cobra.Command {
 	var opts simulateOptions
 	cmd := &cobra.Command{
 		Use:   "simulate",
-		Short: "Serve the Conversations API from made-up data, with faults on demand",
-		Long: "Simulate answers as PolyAI's Conversations API (v3) does, from conversations that are made up of a seed: the same\n" +
-			"options give the same conversations. Use it to try a configuration, a destination or a dashboard without a key.\n\n" +
+		Short: "Serve a simulated Conversations API with made-up data, and faults on request",
+		Long: "Simulate answers like PolyAI's Conversations API (v3). The conversations are generated from a seed: the same options\n" +
+			"give the same conversations. Use it to try a configuration, a destination or a dashboard without an API key.\n\n" +
 			"--fault NAME=SHARE makes that share of the requests fail. The names are\n  " + strings.Join(faultNames, ", "),
 		Example: "  convsync simulate\n" +
 			"  convsync simulate --conversations 200000 --from 2026-01-01 --deviations\n" +
@@ -48,31 +48,31 @@ func newSimulateCommand(app *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSimulate(cmd.Context(), app, opts) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&opts.listen, "listen", "127.0.0.1:8088", "address to listen on; this machine only")
+	flags.StringVar(&opts.listen, "listen", "127.0.0.1:8088", "address to listen on, a loopback address")
 	flags.StringVar(&opts.account, "account", "acme-uk", "account id")
 	flags.StringVar(&opts.project, "project", "acme-team-4", "project id")
-	flags.StringVar(&opts.key, "key", "", "key that requests must carry; any unless set")
-	flags.IntVar(&opts.conversations, "conversations", 10_000, "conversations from --from until now; they go on at this rate")
-	flags.StringVar(&opts.from, "from", "", "day of the first one, 30 days ago unless set; with the same --from, another day has the same conversations")
-	flags.Uint64Var(&opts.seed, "seed", 1, "another seed gives other conversations")
-	flags.BoolVar(&opts.deviations, "deviations", false, "answer in every form that the real service has been seen to, documented or not")
-	flags.StringToStringVar(&opts.faults, "fault", nil, "faults by name, each with its share of the requests, 0 to 1")
-	flags.Float64Var(&opts.rateLimit, "rate-limit", 0, "requests a second, beyond which the answer is 429; 0: none")
-	flags.StringVar(&opts.retryAfter, "retry-after", "seconds", "how a 429 says when to come again: seconds, date, missing")
-	flags.DurationVar(&opts.latency, "latency", 0, "time before the first byte of each answer")
-	flags.DurationVar(&opts.dateAhead, "date-ahead", 0, "how far the Date header of each answer is ahead of the clock, such as 8h; below 0 it is behind")
-	flags.StringVar(&opts.paging, "paging", "cursor", "how a list leads to its next page: cursor; offset (next_offset only); unnamed (the client counts)")
-	flags.IntVar(&opts.pageRows, "page-rows", 0, "conversations of a page at most, whatever limit is asked for; 0: as many as are asked for")
+	flags.StringVar(&opts.key, "key", "", "API key that requests must have (default: any key is accepted)")
+	flags.IntVar(&opts.conversations, "conversations", 10_000, "number of conversations from --from until now; new ones follow at the same rate")
+	flags.StringVar(&opts.from, "from", "", "day of the first conversation (default: 30 days ago); set it to get the same conversations again on another day")
+	flags.Uint64Var(&opts.seed, "seed", 1, "seed of the conversations")
+	flags.BoolVar(&opts.deviations, "deviations", false, "include all deviations from the documented API that the real service has shown")
+	flags.StringToStringVar(&opts.faults, "fault", nil, "faults as NAME=SHARE, with the share of the requests from 0 to 1")
+	flags.Float64Var(&opts.rateLimit, "rate-limit", 0, "requests per second above which the answer is 429; 0: no limit")
+	flags.StringVar(&opts.retryAfter, "retry-after", "seconds", "Retry-After header of a 429: seconds, date or missing")
+	flags.DurationVar(&opts.latency, "latency", 0, "delay before the first byte of each answer")
+	flags.DurationVar(&opts.dateAhead, "date-ahead", 0, "how far the Date header of each answer is ahead of the clock, such as 8h; negative: behind")
+	flags.StringVar(&opts.paging, "paging", "cursor", "how a page refers to the next one: cursor; offset (next_offset only); unnamed (the client counts)")
+	flags.IntVar(&opts.pageRows, "page-rows", 0, "maximum of conversations per page, even if a request asks for more; 0: no maximum")
 	return cmd
 }
 
 func runSimulate(ctx context.Context, app *app, opts simulateOptions) error {
 	host, _, err := net.SplitHostPort(opts.listen)
 	if err != nil {
-		return usageError(fmt.Errorf("--listen %q is no address: use one such as 127.0.0.1:8088", opts.listen))
+		return usageError(fmt.Errorf("--listen %q is not an address: use host:port, such as 127.0.0.1:8088", opts.listen))
 	}
 	if addr, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !addr.IsLoopback()) {
-		return usageError(fmt.Errorf("--listen %s is not this machine alone: convsync itself sends keys over plain http to loopback only; use 127.0.0.1", opts.listen))
+		return usageError(fmt.Errorf("--listen %s is not a loopback address, and convsync sends keys over plain HTTP to loopback addresses only: use 127.0.0.1", opts.listen))
 	}
 	simulation, err := opts.simulation(time.Now().UTC())
 	if err != nil {
@@ -88,7 +88,7 @@ func runSimulate(ctx context.Context, app *app, opts simulateOptions) error {
 	}
 	fmt.Fprintf(app.stdout, "about %d made-up conversations of %s/%s at http://%s\n\nin another shell:\n"+
 		"  convsync init --base-url http://%[4]s --account %[2]s --project %[3]s\n"+
-		"  POLYAI_API_KEY=%[5]s convsync run\n\nCtrl-C ends it.\n",
+		"  POLYAI_API_KEY=%[5]s convsync run\n\nStop it with Ctrl-C.\n",
 		opts.conversations, opts.account, opts.project, listener.Addr(), orMadeUp(opts.key))
 	return serveUntil(ctx, listener, simulator)
 }
@@ -127,7 +127,7 @@ func (o *simulateOptions) parseFaults() (simulate.Faults, error) {
 		}
 		share, err := strconv.ParseFloat(text, 64)
 		if err != nil || share < 0 || share > 1 {
-			return f, usageError(fmt.Errorf("--fault %s=%s is no share of the requests: use a number from 0 to 1", name, text))
+			return f, usageError(fmt.Errorf("--fault %s=%s is not a share of the requests: use a number from 0 to 1", name, text))
 		}
 		f.Share[simulate.Fault(name)] = share
 	}
@@ -151,7 +151,7 @@ func (o *simulateOptions) simulation(now time.Time) (simulate.Options, error) {
 		}
 	}
 	if !from.Before(now) {
-		return simulate.Options{}, usageError(fmt.Errorf("--from %s is not before now: give a day that has passed", o.from))
+		return simulate.Options{}, usageError(fmt.Errorf("--from %s is in the future: use a day in the past", o.from))
 	}
 	// Whole days, so that a restart on the same day has the same conversations.
 	past, all := midnight.Sub(from)+24*time.Hour, midnight.AddDate(1, 0, 0).Sub(from)

@@ -20,16 +20,16 @@ func newStatusCommand(app *app) *cobra.Command {
 	var opts statusOptions
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show how far each project is, what is open, odd or missing, and the last runs",
-		Long: "Status reads the destination only, never the source, and needs no API key. Its first line says whether all is\n" +
-			"well, or which project is failing and why. With --exit-code it ends with 0 (ok), 3 (attention) or 1 (failing).",
+		Short: "Show the state and the problems of each project, and the last runs",
+		Long: "Status reads only the destination, so it needs no API key. Its first line says whether the data is up to date, or\n" +
+			"which project is failing and why. With --exit-code it ends with 0 (ok), 3 (attention) or 1 (failing).",
 		Example: "  convsync status\n  convsync status --project acme-team-4\n  convsync status --output json --exit-code",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runStatus(cmd.Context(), app, opts) },
 	}
-	cmd.Flags().StringVar(&opts.output, "output", "text", "text or json")
-	cmd.Flags().StringSliceVar(&opts.projects, "project", nil, "only this project, by the id that is stored; may be repeated")
-	cmd.Flags().BoolVar(&opts.exitCode, "exit-code", false, "end with 3 when something needs attention and with 1 when something is failing")
+	cmd.Flags().StringVar(&opts.output, "output", "text", "output format: text or json")
+	cmd.Flags().StringSliceVar(&opts.projects, "project", nil, "show only this project, by its stored id; may be repeated")
+	cmd.Flags().BoolVar(&opts.exitCode, "exit-code", false, "end with 3 if something needs attention, and with 1 if something is failing")
 	return cmd
 }
 

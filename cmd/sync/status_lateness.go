@@ -44,14 +44,14 @@ func (f *feedStatus) addLateness(buckets []warehouse.Lateness, lookback time.Dur
 	case 0:
 		return
 	case math.MaxInt64:
-		f.Warning = "arrivals and changes come later than any lookback is meant for: " +
-			"let `convsync verify --repair` go over older weeks from time to time"
+		f.Warning = "arrivals and changes come more than 30 days late, which no lookback covers: " +
+			"run `convsync verify --repair` over older weeks from time to time"
 		return
 	}
 	hours := math.Ceil(deepest.Hours() / nearEdge)
 	f.Lookback = &hours
 	if float64(deepest) > nearEdge*float64(lookback) {
-		f.Warning = fmt.Sprintf("arrivals and changes come near the edge of the lookback (%s), and later ones are lost: "+
+		f.Warning = fmt.Sprintf("arrivals and changes come close to the limit of the lookback (%s); later ones are not read: "+
 			"set sync.lookback.daily to %.0fh or more", lookback, hours)
 	}
 }
@@ -64,10 +64,10 @@ func (f *feedStatus) printLateness(w io.Writer) {
 		return (time.Duration(s) * time.Second).String()
 	}
 	for _, l := range f.Lateness {
-		fmt.Fprintf(w, "  %-17s %s, %s, %s (p50, p95, p99 of %d)\n", l.Measure+" within", seconds(l.P50), seconds(l.P95), seconds(l.P99), l.Conversations)
+		fmt.Fprintf(w, "  %-17s p50 %s, p95 %s, p99 %s (%s)\n", l.Measure+" within", seconds(l.P50), seconds(l.P95), seconds(l.P99), counted(l.Conversations, "conversation"))
 	}
 	if f.Lookback != nil {
-		fmt.Fprintf(w, "  lookback          %.0fh would be enough\n", *f.Lookback)
+		fmt.Fprintf(w, "  lookback          %.0fh is enough for 99 %% of the arrivals and changes\n", *f.Lookback)
 	}
 	if f.Warning != "" {
 		fmt.Fprintf(w, "  WARNING           %s\n", f.Warning)

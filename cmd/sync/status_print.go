@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -52,14 +53,14 @@ func (r *statusReport) print(w io.Writer, now time.Time) error {
 			fmt.Fprintf(w, "  failing since     %s: %s\n", withAge(f.FailingSince, now), oneLine(f.Error))
 		}
 		if f.FirstLoad != nil {
-			fmt.Fprintf(w, "  first load, %d %% read\n", *f.FirstLoad)
+			fmt.Fprintf(w, "  first load        %d %% read\n", *f.FirstLoad)
 		} else {
-			fmt.Fprintf(w, "  read whole until  %s\n", withAge(f.Watermark, now))
+			fmt.Fprintf(w, "  complete until    %s\n", withAge(f.Watermark, now))
 		}
 		for _, g := range f.Gaps {
 			fmt.Fprintf(w, "  not read yet      %s to %s\n", g.From.Format(time.RFC3339), g.Until.Format(time.RFC3339))
 		}
-		fmt.Fprintf(w, "  conversations     %d, the newest of %s\n", f.Conversations, withAge(f.Newest, now))
+		fmt.Fprintf(w, "  conversations     %s\n", f.stored(now))
 		fmt.Fprintf(w, "  open              %d\n", f.Open)
 		fmt.Fprintf(w, "  hidden            %d transcripts\n", f.Hidden)
 		if f.Missing > 0 {
@@ -67,12 +68,12 @@ func (r *statusReport) print(w io.Writer, now time.Time) error {
 		}
 		fmt.Fprintf(w, "  rejects           %d\n", f.Rejects)
 		for _, h := range f.Holes {
-			fmt.Fprintf(w, "  hole              %s, tried %d times, next after %s: %s\n",
+			fmt.Fprintf(w, "  hole              %s, tried %d times, next try after %s: %s\n",
 				h.From.Format(time.RFC3339), h.Tries, h.NextTry.Format(time.RFC3339), oneLine(h.Reason))
 		}
 		f.printLateness(w)
 		if len(f.Drift) > 0 {
-			fmt.Fprintf(w, "  drift\n")
+			fmt.Fprintf(w, "  schema drift\n")
 			t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 			for _, d := range f.Drift {
 				fmt.Fprintf(t, "    %s\t%s\t%s\t%d times\tlast %s\n", oneLine(d.Path), d.Kind, d.Type, d.Count, d.Last.Format(time.RFC3339))
@@ -83,7 +84,7 @@ func (r *statusReport) print(w io.Writer, now time.Time) error {
 		}
 	}
 	if len(r.Runs) == 0 {
-		_, err := fmt.Fprintln(w, "\nno run has ended yet")
+		_, err := fmt.Fprintln(w, "\nno run has finished yet")
 		return err
 	}
 	fmt.Fprintln(w, "\nlast runs")
@@ -98,6 +99,14 @@ func (r *statusReport) print(w io.Writer, now time.Time) error {
 		fmt.Fprintf(w, "\nwarning of the last run: %s\n", oneLine(warning))
 	}
 	return nil
+}
+
+// stored says how many conversations there are, and how new they are.
+func (f *feedStatus) stored(now time.Time) string {
+	if f.Newest == nil {
+		return strconv.FormatInt(f.Conversations, 10)
+	}
+	return fmt.Sprintf("%d, the newest from %s", f.Conversations, withAge(f.Newest, now))
 }
 
 // badge is a verdict for people, as on the page.
@@ -120,7 +129,7 @@ func (p *statusProblem) print(w io.Writer, now time.Time) {
 // withAge is a time and how long ago it was.
 func withAge(t *time.Time, now time.Time) string {
 	if t == nil {
-		return "nothing yet"
+		return "not known yet"
 	}
 	return t.Format(time.RFC3339) + " (" + serve.Ago(*t, now) + ")"
 }
@@ -129,7 +138,7 @@ func withAge(t *time.Time, now time.Time) string {
 func firstOf(text string) string {
 	first, rest, more := strings.Cut(text, "\n")
 	if more {
-		first += fmt.Sprintf(" (and %s; --output json has them)", counted(int64(strings.Count(rest, "\n")+1), "more line"))
+		first += fmt.Sprintf(" (and %s; --output json shows them)", counted(int64(strings.Count(rest, "\n")+1), "more line"))
 	}
 	return first
 }

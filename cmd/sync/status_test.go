@@ -113,7 +113,7 @@ func TestStatus_WithoutKey(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "convsync.yaml")
 	writeFile(t, file, "source: { region: uk, account_id: acme-uk, api_key: \"${POLYAI_API_KEY}\", projects: [{ id: p }] }\ndestination: { parquet: { path: ./lake } }\n")
-	convsync(t, nil, "status", "--config", file).want(t, exitOK, "Attention: First load, 0 % read.", "first load, 0 % read")
+	convsync(t, nil, "status", "--config", file).want(t, exitOK, "Attention: First load, 0 % read.", "first load        0 % read")
 	convsync(t, nil, "status", "--config", file, "--exit-code").want(t, exitPartial)
 	convsync(t, nil, "run", "--config", file).want(t, exitUsage, "POLYAI_API_KEY")
 }

@@ -24,8 +24,8 @@ func (a *app) beQuiet(levelIsSet bool) error {
 	return a.startLog()
 }
 
-// statusLists is where a summary sends who wants to know more of drift.
-const statusLists = " (`convsync status` lists them)"
+// statusLists says in a summary where schema drift is listed.
+const statusLists = " (`convsync status` lists the fields)"
 
 // printReport prints the result of a run.
 func (a *app) printReport(output string, r *pipeline.Report) error {
@@ -38,8 +38,8 @@ func (a *app) printReport(output string, r *pipeline.Report) error {
 	return nil
 }
 
-// printSummary says in three lines what a run did, how far the data is, and what
-// needs attention; listed is where that is listed.
+// printSummary says in three lines what a run did, until when the data is
+// complete, and what needs attention. listed says where schema drift is listed.
 func printSummary(w io.Writer, r *pipeline.Report, listed string) {
 	fmt.Fprintf(w, "%s in %s: %s; %s", r.Status, r.FinishedAt.Sub(r.StartedAt).Round(100*time.Millisecond), whatWasRead(r), counted(r.Requests, "request"))
 	switch {
@@ -48,10 +48,10 @@ func printSummary(w io.Writer, r *pipeline.Report, listed string) {
 	case r.Retries > 1:
 		fmt.Fprintf(w, ", %d retries", r.Retries)
 	}
-	fmt.Fprintf(w, "\n%s\n%s\n", howFarData(r.Projects), attention(r, listed))
+	fmt.Fprintf(w, "\n%s\n%s\n", howFarData(r), attention(r, listed))
 }
 
-// whatWasRead is what came of the conversations. During a first load, what is
+// whatWasRead counts the conversations by outcome. During a first load, what is
 // stored already was stored by the same run.
 func whatWasRead(r *pipeline.Report) string {
 	c := r.Conversations
@@ -79,11 +79,20 @@ func whatWasRead(r *pipeline.Report) string {
 	return text
 }
 
-// howFarData says until when the data is complete: of several projects, the one
-// that is furthest behind.
-func howFarData(projects []pipeline.Project) string {
-	if len(projects) == 0 {
+// howFarData says until when the data is complete, if the destination could be
+// read. Of several projects, the one that is furthest behind counts.
+func howFarData(r *pipeline.Report) string {
+	projects := r.Projects
+	switch {
+	case len(projects) == 0:
 		return "no project was read"
+	case r.StateKnown:
+	case r.Error != nil && r.Error.Code == pipeline.CodeLocked:
+		return "the destination was not read, because another run writes to it"
+	case r.Error != nil && r.Error.Code == pipeline.CodeInterrupted:
+		return "the destination was not read, because the run was interrupted"
+	default:
+		return "the destination could not be read, so it is not known until when the data is complete"
 	}
 	behind, open := &projects[0], 0
 	for i := range projects {
@@ -135,15 +144,15 @@ func attention(r *pipeline.Report, listed string) string {
 	}
 	switch {
 	case r.Drift == 1:
-		things = append(things, "1 unknown field or form"+listed)
+		things = append(things, "1 occurrence of schema drift"+listed)
 	case r.Drift > 1:
-		things = append(things, fmt.Sprintf("%d unknown fields or forms", r.Drift)+listed)
+		things = append(things, fmt.Sprintf("%d occurrences of schema drift", r.Drift)+listed)
 	}
 	if len(things) > 0 {
-		return "look at: " + oneLine(strings.Join(things, "; "))
+		return "attention: " + oneLine(strings.Join(things, "; "))
 	}
 	if r.Status != warehouse.RunSucceeded {
-		return "look at: the error below"
+		return "attention: see the error below"
 	}
 	return "nothing needs attention"
 }

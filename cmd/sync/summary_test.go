@@ -25,26 +25,35 @@ func TestSummary(t *testing.T) {
 		report *pipeline.Report
 		want   string
 	}{
-		"FirstLoad": {&pipeline.Report{Status: "succeeded", FirstLoad: true, Requests: 24, Projects: one,
+		"FirstLoad": {&pipeline.Report{Status: "succeeded", StateKnown: true, FirstLoad: true, Requests: 24, Projects: one,
 			Conversations: pipeline.Conversations{Read: 10_500, Inserted: 10_000, Unchanged: 500}},
 			"succeeded in 2s: 10500 conversations read, 10000 new, 500 read twice; 24 requests\n" +
 				"sales (live): complete until 2026-06-01T08:00:00Z, 2 open\nnothing needs attention\n"},
-		"AllNew": {&pipeline.Report{Status: "succeeded", FirstLoad: true, Requests: 1, Projects: one,
+		"AllNew": {&pipeline.Report{Status: "succeeded", StateKnown: true, FirstLoad: true, Requests: 1, Projects: one,
 			Conversations: pipeline.Conversations{Read: 7, Inserted: 7}},
 			"succeeded in 2s: 7 conversations read, all new; 1 request\n" +
 				"sales (live): complete until 2026-06-01T08:00:00Z, 2 open\nnothing needs attention\n"},
-		"LaterRun": {&pipeline.Report{Status: "partial", Requests: 2, Retries: 1, Missing: 1, Drift: 3, Warnings: []string{"x"},
+		"LaterRun": {&pipeline.Report{Status: "partial", StateKnown: true, Requests: 2, Retries: 1, Missing: 1, Drift: 3, Warnings: []string{"x"},
 			Projects:      append([]pipeline.Project{{ProjectID: "care", Environment: "live", Watermark: &early, Open: 1}}, one...),
 			Conversations: pipeline.Conversations{Read: 9, Inserted: 1, Updated: 2, Unchanged: 5, Rejected: 1}},
 			"partial in 2s: 9 conversations read, 1 new, 2 changed, 5 unchanged, 1 no longer listed, 1 rejected; 2 requests, 1 retry\n" +
 				"2 feeds: complete until 2026-06-01T07:00:00Z (care (live) is furthest behind), 3 open\n" +
-				"look at: 1 warning in the log; 3 unknown fields or forms (status)\n"},
-		"Failed": {&pipeline.Report{Status: "failed", Requests: 1, Projects: []pipeline.Project{{ProjectID: "sales", Environment: "live"}},
+				"attention: 1 warning in the log; 3 occurrences of schema drift (status)\n"},
+		"Failed": {&pipeline.Report{Status: "failed", StateKnown: true, Requests: 1, Projects: []pipeline.Project{{ProjectID: "sales", Environment: "live"}},
 			Errors: []error{refused, refused}},
 			"failed in 2s: no conversations read; 1 request\nsales (live): not complete yet, 0 open\n" +
-				"look at: project sales (live): the source refused the key (401) (check the key), and 1 other project\n"},
-		"Destination": {&pipeline.Report{Status: "failed", Errors: []error{errors.New("disk full")}},
-			"failed in 2s: no conversations read; 0 requests\nno project was read\nlook at: the error below\n"},
+				"attention: project sales (live): the source refused the key (401) (check the key), and 1 other project\n"},
+		"NoProject": {&pipeline.Report{Status: "failed", Errors: []error{errors.New("disk full")}},
+			"failed in 2s: no conversations read; 0 requests\nno project was read\nattention: see the error below\n"},
+		"DestinationDown": {stateless(pipeline.CodeDestination),
+			"failed in 2s: no conversations read; 0 requests\n" +
+				"the destination could not be read, so it is not known until when the data is complete\nattention: see the error below\n"},
+		"Locked": {stateless(pipeline.CodeLocked),
+			"failed in 2s: no conversations read; 0 requests\n" +
+				"the destination was not read, because another run writes to it\nattention: see the error below\n"},
+		"Interrupted": {stateless(pipeline.CodeInterrupted),
+			"failed in 2s: no conversations read; 0 requests\n" +
+				"the destination was not read, because the run was interrupted\nattention: see the error below\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -55,6 +64,14 @@ func TestSummary(t *testing.T) {
 				t.Errorf("it says\n%swant\n%s", said.String(), c.want)
 			}
 		})
+	}
+}
+
+// stateless is the report of a run that ended before it read the destination.
+func stateless(code string) *pipeline.Report {
+	return &pipeline.Report{
+		Status: "failed", Error: &pipeline.Failure{Code: code}, Errors: []error{errors.New("why")},
+		Projects: []pipeline.Project{{ProjectID: "sales", Environment: "live", Status: pipeline.NotRun}},
 	}
 }
 

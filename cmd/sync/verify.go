@@ -28,25 +28,25 @@ func newVerifyCommand(app *app) *cobra.Command {
 	var opts verifyOptions
 	cmd := &cobra.Command{
 		Use:   "verify",
-		Short: "Check a stretch of the destination against the source and against itself",
-		Long: "Verify reads a stretch of the source and of the destination again and compares ids, counts, turns and hashes.\n" +
-			"It finds what is not stored, what the source no longer lists, what differs, and what was changed by hand.\n" +
-			"It also checks the stored data against itself: keys, parts, files, manifests and the queue of open conversations.\n" +
-			"With --repair it mends the stored data, reads again what differs, and marks (or deletes, by sync.on_missing)\n" +
-			"what is no longer listed, without the limit of sync.missing_limit: it is how a person confirms what a run left alone.\n" +
-			"Then it verifies again, prints what it mended by kind, and ends with exit code 0 only when nothing is left. Files\n" +
-			"that it takes out of a Parquet lake are kept under _sync/quarantine.",
+		Short: "Compare stored conversations with the source, and check the stored data",
+		Long: "Verify reads a time range from the source again and compares it with the destination: ids, counts, turns and hashes.\n" +
+			"It finds conversations that are not stored, are no longer listed by the source, differ, or were changed by hand.\n" +
+			"It also checks that the stored data is consistent: keys, parts, files, manifests and the open-conversation queue.\n\n" +
+			"With --repair it repairs the stored data, reads again what differs, and marks (or deletes, by sync.on_missing) what\n" +
+			"is no longer listed. The limit sync.missing_limit does not apply: this is how a person confirms what a run did not\n" +
+			"mark. Then it verifies again, prints what it repaired by kind, and ends with exit code 0 only if nothing is left.\n" +
+			"Files that it removes from a Parquet lake are kept under _sync/quarantine.",
 		Example: "  convsync verify --from 2026-06-01 --to 2026-06-08\n" +
 			"  convsync verify --from 2026-06-01 --repair",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runVerify(cmd.Context(), app, opts) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&opts.from, "from", "", "from here: a date (midnight UTC) or an RFC 3339 time; seven days ago unless set")
-	flags.StringVar(&opts.to, "to", "", "up to here, exclusive; now unless set")
-	flags.StringSliceVar(&opts.projects, "project", nil, "only this project, by the id that is stored; may be repeated")
-	flags.BoolVar(&opts.repair, "repair", false, "mend what was found")
-	flags.StringVar(&opts.output, "output", "text", "text or json")
+	flags.StringVar(&opts.from, "from", "", "start of the time range: a date (midnight UTC) or an RFC 3339 time (default: seven days ago)")
+	flags.StringVar(&opts.to, "to", "", "end of the time range, exclusive (default: now)")
+	flags.StringSliceVar(&opts.projects, "project", nil, "verify only this project, by its stored id; may be repeated")
+	flags.BoolVar(&opts.repair, "repair", false, "repair what was found")
+	flags.StringVar(&opts.output, "output", "text", "output format: text or json")
 	return cmd
 }
 
@@ -75,7 +75,7 @@ func runVerify(ctx context.Context, app *app, opts verifyOptions) error {
 		if err := printVerified(app.stdout, opts.output, newVerified(span, first, nil)); err != nil {
 			return err
 		}
-		return first.outcome("the destination and the source differ: `convsync verify --repair` with the same stretch mends it")
+		return first.outcome("the destination and the source differ: repair it with `convsync verify --repair` and the same time range")
 	}
 	return repair(ctx, app, opts, run, span, first)
 }
@@ -107,7 +107,7 @@ func repair(ctx context.Context, app *app, opts verifyOptions, run *pipeline.Opt
 	} else {
 		out.Repair.print(app.stdout)
 	}
-	return cmp.Or(failed, second.outcome("the repair left differences: see above; run it again, or look for who else writes to the destination"))
+	return cmp.Or(failed, second.outcome("differences remain after the repair, see above: repair again, or find out what else writes to the destination"))
 }
 
 // failedFeed is a feed that could not be asked, and why.

@@ -183,28 +183,28 @@ func (p *verifiedFeed) print(w io.Writer, span extract.Span) {
 		fmt.Fprintf(w, "%s (%s), %s: could not be verified\n", p.ProjectID, p.Environment, span)
 		return
 	}
-	fmt.Fprintf(w, "%s (%s), %s: %d listed by the source, %d stored with %d turns, %d the same\n",
+	fmt.Fprintf(w, "%s (%s), %s: %d listed by the source, %d stored with %d turns, %d identical\n",
 		p.ProjectID, p.Environment, span, p.Listed, p.Stored, p.Turns, p.Same)
 	for _, also := range []struct {
 		n    int64
 		what string
 	}{
-		{p.Older, "stored by older rules, which is no difference"}, {p.Open, "in progress, and change by themselves"},
-		{p.Missing, "marked as no longer listed"}, {p.Unreadable, "listed that cannot be read (see the table rejects)"},
-		{p.Newer, "that began after all that was read so far: the next run reads them"},
-		{p.Elsewhere, "stored under another environment, where they were seen first (see the table schema_drift)"},
-		{p.Erased, "erased on purpose, and not loaded again (see the table erasures)"},
+		{p.Older, "stored by an older transform version, which is not a difference"}, {p.Open, "in progress, which can still change"},
+		{p.Missing, "marked as missing"}, {p.Unreadable, "that cannot be read (see the table rejects)"},
+		{p.Newer, "that started after the last run: the next run reads them"},
+		{p.Elsewhere, "stored under another environment that listed them first (see the table schema_drift)"},
+		{p.Erased, "erased on request, and never loaded again (see the table erasures)"},
 	} {
 		if also.n > 0 {
 			fmt.Fprintf(w, "  %d %s\n", also.n, also.what)
 		}
 	}
 	for _, h := range p.Holes {
-		fmt.Fprintf(w, "  %s is not verified: the source cannot answer for it (see the table sync_holes)\n", h.From.Format(time.RFC3339))
+		fmt.Fprintf(w, "  %s is not verified: the source fails to return it (see the table sync_holes)\n", h.From.Format(time.RFC3339))
 	}
 	p.printTwice(w)
 	if len(p.Findings) == 0 {
-		fmt.Fprintln(w, "  nothing differs")
+		fmt.Fprintln(w, "  no differences")
 	}
 	for i, f := range p.Findings {
 		if i == shownFindings {
@@ -243,7 +243,7 @@ func (s *verifiedStored) print(w io.Writer) {
 	fmt.Fprintf(w, "%s, stored data: %s\n", s.ProjectID, kindCounts(s.Faults))
 	for i, f := range s.Findings {
 		if i == shownFindings {
-			fmt.Fprintln(w, "  and more: --output json lists a thousand")
+			fmt.Fprintln(w, "  and more: --output json lists up to a thousand")
 			break
 		}
 		if f.Path != "" {
@@ -255,8 +255,8 @@ func (s *verifiedStored) print(w io.Writer) {
 }
 
 func (r *repaired) print(w io.Writer) {
-	fmt.Fprintln(w, "mended:", kindCounts(r.Mended))
-	fmt.Fprintln(w, "left:", kindCounts(r.Left))
+	fmt.Fprintln(w, "repaired:", kindCounts(r.Mended))
+	fmt.Fprintln(w, "remaining:", kindCounts(r.Left))
 }
 
 // kindCounts lists how many there are of each kind.

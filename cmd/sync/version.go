@@ -26,12 +26,12 @@ func newVersionCommand(app *app) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:     "version",
-		Short:   "Print the version, the commit and what it was built with",
+		Short:   "Print the version, the commit, the Go version and the platform",
 		Example: "  convsync version\n  convsync version --output json",
 		Args:    cobra.NoArgs,
 		RunE:    func(*cobra.Command, []string) error { return runVersion(app.stdout, output) },
 	}
-	cmd.Flags().StringVar(&output, "output", "text", "text or json")
+	cmd.Flags().StringVar(&output, "output", "text", "output format: text or json")
 	return cmd
 }
 

@@ -31,20 +31,20 @@ func newWebhooksCommand(app *app) *cobra.Command {
 	var opts webhookOptions
 	cmd := &cobra.Command{
 		Use:   "webhooks",
-		Short: "List, register, rotate and delete where PolyAI sends events to",
+		Short: "Manage the webhook endpoints to which PolyAI sends events",
 		Long: "Webhooks manages the webhook endpoints of the account on the build host, with workspace_api_key. `convsync serve`\n" +
-			"takes the events in at /webhooks/polyai, once their signing secret stands under serve.webhooks.",
+			"receives the events at /webhooks/polyai if their signing secret is configured under serve.webhooks.",
 		Example: "  convsync webhooks list\n" +
 			"  convsync webhooks register --url https://convsync.example.com/webhooks/polyai --secret-file webhook-secret",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError(fmt.Errorf("there is no command %q under webhooks; there are list, register, rotate and delete", args[0]))
+				return usageError(fmt.Errorf("unknown command %q for webhooks; use list, register, rotate or delete", args[0]))
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.PersistentFlags().StringVar(&opts.project, "project", "", "whose account, host and workspace key to use, by the id that is stored; the first project unless set")
+	cmd.PersistentFlags().StringVar(&opts.project, "project", "", "project whose account, host and workspace key are used, by its stored id (default: the first project)")
 	cmd.AddCommand(newWebhooksList(app, &opts), newWebhooksRegister(app, &opts), newWebhooksRotate(app, &opts), newWebhooksDelete(app, &opts))
 	return cmd
 }
@@ -54,27 +54,27 @@ func newWebhooksList(app *app, opts *webhookOptions) *cobra.Command {
 		Use: "list", Short: "List the endpoints of the account", Example: "  convsync webhooks list --output json", Args: noEndpoint,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runWebhooksList(cmd.Context(), app, opts) },
 	}
-	cmd.Flags().StringVar(&opts.output, "output", "text", "text or json")
+	cmd.Flags().StringVar(&opts.output, "output", "text", "output format: text or json")
 	return cmd
 }
 
 func newWebhooksRegister(app *app, opts *webhookOptions) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "register", Short: "Have events sent to an address; the signing secret goes to a file, or to stdout once",
+		Use: "register", Short: "Register an endpoint; its signing secret is written once, to a file or to stdout",
 		Example: "  convsync webhooks register --url https://convsync.example.com/webhooks/polyai --secret-file webhook-secret", Args: noEndpoint,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runWebhooksRegister(cmd.Context(), app, opts) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&opts.url, "url", "", "where convsync serve is reached from outside, with https: https://…/webhooks/polyai")
-	flags.StringVar(&opts.name, "name", "convsync", "name of the endpoint, for people")
-	flags.StringSliceVar(&opts.events, "event", []string{"alerts.triggered", "alerts.resolved"}, "type of event, in place of the default; may be repeated. Only events on calls, where the account has them, make calls land at once")
+	flags.StringVar(&opts.url, "url", "", "public address of convsync serve, with https: https://…/webhooks/polyai")
+	flags.StringVar(&opts.name, "name", "convsync", "name of the endpoint")
+	flags.StringSliceVar(&opts.events, "event", []string{"alerts.triggered", "alerts.resolved"}, "type of event to receive, instead of the defaults; may be repeated. Only events about calls, if the account has them, load calls immediately")
 	secretFlags(cmd, opts)
 	return cmd
 }
 
 func newWebhooksRotate(app *app, opts *webhookOptions) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "rotate ENDPOINT", Short: "Give an endpoint a new signing secret; the old one is good for nothing at once",
+		Use: "rotate ENDPOINT", Short: "Give an endpoint a new signing secret; the old one is invalidated immediately",
 		Example: "  convsync webhooks rotate whe_9ZtRcXw3nByK5pVqMaEfJs --secret-file webhook-secret --force", Args: oneEndpoint,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runWebhooksRotate(cmd.Context(), app, opts, args[0])
@@ -86,31 +86,31 @@ func newWebhooksRotate(app *app, opts *webhookOptions) *cobra.Command {
 
 func newWebhooksDelete(app *app, opts *webhookOptions) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "delete ENDPOINT", Short: "Delete an endpoint: no more events are sent to it",
+		Use: "delete ENDPOINT", Short: "Delete an endpoint; PolyAI then sends it no events",
 		Example: "  convsync webhooks delete whe_9ZtRcXw3nByK5pVqMaEfJs --yes", Args: oneEndpoint,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runWebhooksDelete(cmd.Context(), app, opts, args[0])
 		},
 	}
-	cmd.Flags().BoolVar(&opts.yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&opts.yes, "yes", false, "do not ask for confirmation")
 	return cmd
 }
 
 func secretFlags(cmd *cobra.Command, opts *webhookOptions) {
-	cmd.Flags().StringVar(&opts.secretFile, "secret-file", "", "file for the signing secret, readable by its owner alone; stdout unless set")
-	cmd.Flags().BoolVar(&opts.force, "force", false, "write --secret-file also where there is one; its secret is kept as FILE.old")
+	cmd.Flags().StringVar(&opts.secretFile, "secret-file", "", "file for the signing secret, readable only by its owner (default: stdout)")
+	cmd.Flags().BoolVar(&opts.force, "force", false, "replace an existing --secret-file; the old secret is kept as FILE.old")
 }
 
 func noEndpoint(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usageError(fmt.Errorf("%s takes no %q", cmd.Name(), args[0]))
+		return usageError(fmt.Errorf("%s takes no arguments, but got %q", cmd.Name(), args[0]))
 	}
 	return nil
 }
 
 func oneEndpoint(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return usageError(fmt.Errorf("%s takes the id of one endpoint: `convsync webhooks list` shows them", cmd.Name()))
+		return usageError(fmt.Errorf("%s needs the id of one endpoint; `convsync webhooks list` shows the ids", cmd.Name()))
 	}
 	return nil
 }
@@ -167,11 +167,11 @@ func runWebhooksList(ctx context.Context, app *app, opts *webhookOptions) error 
 		return json.NewEncoder(app.stdout).Encode(map[string]any{"endpoints": endpoints})
 	}
 	if len(endpoints) == 0 {
-		fmt.Fprintln(app.stdout, "there is no endpoint: `convsync webhooks register` makes one")
+		fmt.Fprintln(app.stdout, "no endpoints are registered; `convsync webhooks register` registers one")
 		return nil
 	}
 	t := tabwriter.NewWriter(app.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "id\tname\tenabled\turl\tevents\tmade")
+	fmt.Fprintln(t, "id\tname\tenabled\turl\tevents\tcreated")
 	for _, e := range endpoints {
 		fmt.Fprintf(t, "%s\t%s\t%t\t%s\t%s\t%s\n", oneLine(e.ID), oneLine(e.Name), e.Enabled, oneLine(e.URL), strings.Join(e.EventTypes, " "), e.CreatedAt.Format("2006-01-02"))
 	}
@@ -184,7 +184,7 @@ const deliveryTimeoutMS = 10_000
 
 func runWebhooksRegister(ctx context.Context, app *app, opts *webhookOptions) error {
 	if !strings.HasPrefix(opts.url, "https://") {
-		return usageError(errors.New("--url is to be an address that PolyAI reaches, with https: https://…/webhooks/polyai"))
+		return usageError(errors.New("--url must be an address that PolyAI can reach, with https: https://…/webhooks/polyai"))
 	}
 	client, err := opts.buildClient(app)
 	if err != nil {
@@ -204,7 +204,7 @@ func runWebhooksRegister(ctx context.Context, app *app, opts *webhookOptions) er
 	if err != nil {
 		return errors.Join(err, sink.discard())
 	}
-	fmt.Fprintf(app.stderr, "registered %s: %s is sent %s\n", made.ID, made.URL, strings.Join(made.EventTypes, ", "))
+	fmt.Fprintf(app.stderr, "registered %s: %s receives %s\n", made.ID, made.URL, strings.Join(made.EventTypes, ", "))
 	return sink.put(secret)
 }
 
@@ -222,16 +222,16 @@ func runWebhooksRotate(ctx context.Context, app *app, opts *webhookOptions, id s
 	if err != nil {
 		return errors.Join(err, sink.discard())
 	}
-	fmt.Fprintf(app.stderr, "%s has a new signing secret; the old one is good for nothing from now on\n", id)
+	fmt.Fprintf(app.stderr, "%s has a new signing secret; the old one is no longer valid\n", id)
 	return sink.put(secret)
 }
 
 func runWebhooksDelete(ctx context.Context, app *app, opts *webhookOptions, id string) error {
 	if !opts.yes {
 		if !isTerminal(app.stdin) {
-			return usageError(errors.New("delete asks before it deletes, and nobody is there to answer: say --yes"))
+			return usageError(errors.New("delete asks for confirmation, but stdin is not a terminal: use --yes"))
 		}
-		fmt.Fprintf(app.stderr, "delete %s, so that no more events are sent to it? [y/N] ", id)
+		fmt.Fprintf(app.stderr, "delete %s? PolyAI then sends it no events [y/N] ", id)
 		answer, _ := bufio.NewReader(app.stdin).ReadString('\n')
 		if strings.ToLower(strings.TrimSpace(answer)) != "y" {
 			fmt.Fprintln(app.stderr, "nothing was deleted")

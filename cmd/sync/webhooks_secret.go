@@ -24,7 +24,7 @@ func openSecretSink(app *app, opts *webhookOptions) (*secretSink, error) {
 		return s, nil
 	}
 	if _, err := os.Lstat(s.path); err == nil && !opts.force {
-		return nil, usageError(fmt.Errorf("--secret-file %s is there: name another, or say --force", s.path))
+		return nil, usageError(fmt.Errorf("--secret-file %s already exists: choose another file, or use --force", s.path))
 	}
 	var err error
 	if s.beside, err = os.CreateTemp(filepath.Dir(s.path), filepath.Base(s.path)+".new-"); err != nil {
@@ -57,9 +57,9 @@ func (s *secretSink) put(secret string) error {
 		err = os.Rename(s.beside.Name(), s.path)
 	}
 	if err != nil {
-		return fmt.Errorf("the new secret is told only once, and is in %s: move it to %s by hand: %w", s.beside.Name(), s.path, err)
+		return fmt.Errorf("the new secret is shown only once, and was saved in %s: move it to %s by hand: %w", s.beside.Name(), s.path, err)
 	}
-	fmt.Fprintf(s.stderr, "its signing secret is in %s\n", s.path)
+	fmt.Fprintf(s.stderr, "the signing secret is in %s\n", s.path)
 	return nil
 }
 

@@ -74,12 +74,12 @@ func TestAnEndpointFromItsRegistrationToItsEnd(t *testing.T) {
 	webhooks := func(args ...string) result {
 		return convsync(t, nil, append([]string{"webhooks", "--config", file}, args...)...)
 	}
-	webhooks("list").want(t, exitOK, "there is no endpoint")
+	webhooks("list").want(t, exitOK, "no endpoints are registered")
 	register := []string{"register", "--url", "https://convsync.example.com/webhooks/polyai", "--secret-file", secretFile}
 	r := webhooks(register...)
 	r.want(t, exitOK, "registered whe_", "alerts.triggered, alerts.resolved", secretFile)
 	first := ownSecret(t, secretFile)
-	webhooks(register...).want(t, exitUsage, "say --force")
+	webhooks(register...).want(t, exitUsage, "use --force")
 	ids := endpointIDs(t, file)
 	if len(ids) != 1 {
 		t.Fatalf("there are %v: a refused command left one", ids)
@@ -100,7 +100,7 @@ func TestAnEndpointFromItsRegistrationToItsEnd(t *testing.T) {
 			t.Errorf("a secret that has a file is shown: %s", said)
 		}
 	}
-	webhooks("delete", ids[0]).want(t, exitUsage, "say --yes")
+	webhooks("delete", ids[0]).want(t, exitUsage, "use --yes")
 	webhooks("delete", ids[0], "--yes").want(t, exitOK, "deleted "+ids[0])
 	if ids := endpointIDs(t, file); len(ids) != 0 {
 		t.Errorf("there are %v", ids)
@@ -130,9 +130,9 @@ func TestWhatGoesWrongWithEndpointsIsSaid(t *testing.T) {
 		"an unknown event":   {file, append(at, "--event", "call.completed"), exitFailed, "VALIDATION_ERROR"},
 		"an unknown id":      {file, []string{"rotate", "whe_none"}, exitFailed, "POST"},
 		"no id":              {file, []string{"rotate", "42"}, exitFailed, "look like whe_"},
-		"none of them":       {file, []string{"rotate"}, exitUsage, "takes the id of one endpoint"},
+		"none of them":       {file, []string{"rotate"}, exitUsage, "needs the id of one endpoint"},
 		"too much":           {file, []string{"list", "all"}, exitUsage, "takes no"},
-		"no such command":    {file, []string{"create"}, exitUsage, "there are list, register, rotate and delete"},
+		"no such command":    {file, []string{"create"}, exitUsage, "use list, register, rotate or delete"},
 		"a folder for none":  {file, append(at, "--secret-file", filepath.Join(folder, "none", "secret")), exitUsage, "--secret-file cannot be written"},
 		"an unknown project": {file, []string{"list", "--project", "none"}, exitUsage, "--project none is not configured"},
 		"another output":     {file, []string{"list", "--output", "yaml"}, exitUsage, "use text, json"},

@@ -17,7 +17,7 @@ func TestOneOfAThingIsSaidInTheSingular(t *testing.T) {
 	seen := sample{conversations: 1, bytes: 1000, days: 1}
 	cfg := &config.Config{Sync: config.Sync{PageSize: 500, Lookback: config.Lookback{Daily: 24 * time.Hour}}}
 	seen.print(&checklist{w: &said}, "acme-team-4 (live)", cfg)
-	for _, want := range []string{"look at: 1 unknown field or form\n", "; 1 request\n", "about 1 conversation a day", "about 1 request and"} {
+	for _, want := range []string{"attention: 1 occurrence of schema drift\n", "; 1 request\n", "about 1 conversation a day", "about 1 request and"} {
 		if !strings.Contains(said.String(), want) {
 			t.Errorf("%s\ndoes not say %q", said.String(), want)
 		}
@@ -36,7 +36,7 @@ func TestVerifySaysWhereNothingDiffers(t *testing.T) {
 	} {
 		var said strings.Builder
 		c.feed.print(&said, extract.Span{})
-		if strings.Contains(said.String(), "nothing differs") != c.want {
+		if strings.Contains(said.String(), "no differences") != c.want {
 			t.Errorf("%s: %s", name, said.String())
 		}
 	}

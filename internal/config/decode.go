@@ -107,7 +107,7 @@ func (d *decoder) eachKey(node ast.Node, path string, visit func(name, path stri
 		if !ok {
 			name := pair.Key.GetToken().Value
 			d.places[join(path, showKey(name))] = at
-			d.add(join(path, showKey(name)), "is no key; expected a plain name (anchors, aliases and merge keys are not supported)")
+			d.add(join(path, showKey(name)), "is not a key; expected a plain name (anchors, aliases and merge keys are not supported)")
 			continue
 		}
 		keyPath := join(path, key.Value)
@@ -145,7 +145,7 @@ func (d *decoder) decodeScalar(node ast.Node, v reflect.Value, path string) {
 		if s, ok := d.scalar(node, path, "a whole number"); ok {
 			n, err := strconv.Atoi(s.text)
 			if err != nil || s.quoted {
-				d.add(path, "%s is no whole number; expected digits only, without quotes", s.shown)
+				d.add(path, "%s is not a whole number; expected digits only, without quotes", s.shown)
 			}
 			v.SetInt(int64(n))
 		}
@@ -153,14 +153,14 @@ func (d *decoder) decodeScalar(node ast.Node, v reflect.Value, path string) {
 		if s, ok := d.scalar(node, path, "a number"); ok {
 			n, err := strconv.ParseFloat(s.text, 64)
 			if err != nil || s.quoted {
-				d.add(path, "%s is no number; expected digits, without quotes", s.shown)
+				d.add(path, "%s is not a number; expected digits, without quotes", s.shown)
 			}
 			v.SetFloat(n)
 		}
 	case reflect.Bool:
 		if s, ok := d.scalar(node, path, "true or false"); ok {
 			if (s.text != "true" && s.text != "false") || s.quoted {
-				d.add(path, "%s is neither; expected true or false, without quotes", s.shown)
+				d.add(path, "%s is not a boolean; expected true or false, without quotes", s.shown)
 			}
 			v.SetBool(s.text == "true")
 		}
@@ -235,7 +235,7 @@ func kindOf(node ast.Node) string {
 	case *ast.AliasNode, *ast.AnchorNode, *ast.TagNode:
 		return "is an anchor, alias or tag, which are not supported"
 	default:
-		return "is no plain value"
+		return "is not a plain value"
 	}
 }
 

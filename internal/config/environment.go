@@ -20,8 +20,8 @@ func fromEnvironment(opts Options) (*Config, error) {
 	source.AccountID = get("POLYAI_ACCOUNT_ID")
 	project := projectKeys{ID: get("POLYAI_PROJECT_ID")}
 	if source.APIKey+source.Region+source.BaseURL+source.AccountID+project.ID == "" {
-		return nil, &Problem{Text: "there is no configuration: no --config, no $CONVSYNC_CONFIG, no " + DefaultFile +
-			" in this folder, and no POLYAI_API_KEY; write a file with: convsync init, or look round without a key: convsync demo"}
+		return nil, &Problem{Text: "no configuration found: no --config, no $CONVSYNC_CONFIG, no " + DefaultFile +
+			" in this folder, and no POLYAI_API_KEY; write a file with: convsync init, or try it without a key: convsync demo"}
 	}
 	source.Projects = []projectKeys{project}
 	doc.Destination.Parquet = &parquetKeys{Path: "./convsync-data"}

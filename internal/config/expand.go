@@ -33,22 +33,22 @@ func expand(text string, lookup func(string) (string, bool)) (string, error) {
 			text = after[1:]
 			continue
 		case !strings.HasPrefix(after, "{"):
-			return "", fmt.Errorf("has a $ that begins no ${NAME}; write ${NAME} for a variable, $$ for the character itself")
+			return "", fmt.Errorf("contains a $ that is not part of a ${NAME}; write ${NAME} for a variable, or $$ for a literal $")
 		}
 		inner, rest, closed := strings.Cut(after[1:], "}")
 		if !closed {
-			return "", fmt.Errorf("has a ${ without its }; write ${NAME} or ${NAME:-default}, $${ for the characters themselves")
+			return "", fmt.Errorf("contains a ${ without a closing }; write ${NAME} or ${NAME:-default}, or $${ for a literal ${")
 		}
 		name, fallback, hasFallback := strings.Cut(inner, ":-")
 		if !IsVariableName(name) {
-			return "", fmt.Errorf("has a ${…} without a variable's name; write ${NAME} or ${NAME:-default}, with letters, digits and _ in NAME")
+			return "", fmt.Errorf("contains a ${…} without the name of a variable; write ${NAME} or ${NAME:-default}, with letters, digits and _ in NAME")
 		}
 		value, set := lookup(name)
 		if hasFallback && (!set || value == "") {
 			value, set = fallback, true
 		}
 		if !set && !looksLikeVariable(name) {
-			return "", fmt.Errorf("needs a variable that is not set; between ${ and } stands the name of a variable, such as ${POLYAI_API_KEY}, and not its value")
+			return "", fmt.Errorf("needs a variable that is not set; write the name of a variable between ${ and }, such as ${POLYAI_API_KEY}, not its value")
 		}
 		if !set {
 			return "", fmt.Errorf("needs the variable %s, which is not set; set it (export %s=…) or give a default (${%s:-…})", name, name, name)

@@ -43,13 +43,13 @@ func (r *resolver) baseURL(path, text string) string {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Host == "" || u.Opaque != "":
-		r.add(path, "is no URL; expected one such as https://api.uk-1.platform.polyai.app")
+		r.add(path, "is not a URL; expected one such as https://api.uk-1.platform.polyai.app")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		r.add(path, "has more than a host and a path; expected a URL such as https://api.uk-1.platform.polyai.app")
+		r.add(path, "contains more than a host and a path; expected a URL such as https://api.uk-1.platform.polyai.app")
 	case u.Scheme == "http" && !isLoopbackURL(text):
-		r.add(path, "would send the key in the clear; expected https://, or http:// to this machine only")
+		r.add(path, "would send the key unencrypted; expected https://, or http:// to this machine only")
 	case u.Scheme != "http" && u.Scheme != "https":
-		r.add(path, "has no scheme that is known; expected https://, or http:// to this machine")
+		r.add(path, "has an unknown scheme; expected https://, or http:// to this machine")
 	}
 	return strings.TrimRight(text, "/")
 }
@@ -73,7 +73,7 @@ func (r *resolver) studio(source *sourceKeys) polyai.StudioURL {
 	}
 	s, ok := polyai.ParseStudioURL(source.StudioURL)
 	if !ok {
-		r.add(path, "is no Studio URL; expected one such as https://studio.uk.poly.ai/acme-uk/acme-team-4")
+		r.add(path, "is not a Studio URL; expected one such as https://studio.uk.poly.ai/acme-uk/acme-team-4")
 		return s
 	}
 	agree := func(key string, said *string, inURL string) {

@@ -69,7 +69,7 @@ func find(opts Options) (path string, text []byte, err error) {
 	}
 	optional := path == ""
 	if optional {
-		path, hint = DefaultFile, "check its rights"
+		path, hint = DefaultFile, "check its permissions"
 	}
 	info, err := os.Stat(path)
 	switch {
@@ -114,14 +114,14 @@ func (d *decoder) decodeText(text []byte, doc *document) bool {
 		d.syntax(bad, text)
 		return false
 	} else if err != nil {
-		d.add("", "is no YAML that can be read; expected the keys source and destination")
+		d.add("", "cannot be parsed as YAML; expected the keys source and destination")
 		return false
 	}
 	switch {
 	case isEmpty(file):
-		d.add("", "is empty; expected the keys source and destination; write a file to begin with by: convsync init")
+		d.add("", "is empty; expected the keys source and destination; write a file with: convsync init")
 	case len(file.Docs) > 1:
-		d.add("", "holds several documents; expected one: remove the lines with ---")
+		d.add("", "contains several YAML documents; expected one: remove the lines with ---")
 	default:
 		d.decode(file.Docs[0].Body, reflect.ValueOf(doc).Elem(), "")
 		return true
@@ -132,7 +132,7 @@ func (d *decoder) decodeText(text []byte, doc *document) bool {
 // syntax reports what the YAML parser refuses. Its message names no value; the
 // excerpt of the file that it offers could show a key, and is left out.
 func (d *decoder) syntax(bad yaml.Error, text []byte) {
-	message := "is no valid YAML: " + bad.GetMessage()
+	message := "is not valid YAML: " + bad.GetMessage()
 	p := &Problem{File: d.file}
 	if token := bad.GetToken(); token != nil && token.Position != nil {
 		p.Line, p.Column = token.Position.Line, token.Position.Column

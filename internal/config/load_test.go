@@ -180,7 +180,7 @@ func TestVariablesAloneAreEnough(t *testing.T) {
 	_, err = config.Load(config.Options{LookupEnv: lookup(env), Now: now})
 	wantMessage(t, err, "environment: POLYAI_PROJECT_ID: is not set;", `environment: POLYAI_REGION: "ku" is not known; expected us, uk, eu or studio; did you mean uk?`)
 	_, err = config.Load(config.Options{LookupEnv: lookup(nil), Now: now})
-	wantMessage(t, err, "there is no configuration", "convsync init")
+	wantMessage(t, err, "no configuration found", "convsync init")
 }
 
 func TestTheFileIsFoundByFlagThenVariable(t *testing.T) {
@@ -221,8 +221,8 @@ sync:
 		`convsync.yaml:2:3: source.region: "ku" is not known; expected us, uk, eu or studio; did you mean uk?`,
 		`convsync.yaml:3:3: source.acount_id: is not a key of source; expected`,
 		`convsync.yaml:4:3: source.api_key: needs the variable NOT_SET, which is not set; set it (export NOT_SET=…)`,
-		`convsync.yaml:7:7: source.projects[0].time_zone: "Europe/Londres" is no known time zone;`,
-		`convsync.yaml:10:3: destination.postgres: stands beside parquet;`,
+		`convsync.yaml:7:7: source.projects[0].time_zone: "Europe/Londres" is not a known time zone;`,
+		`convsync.yaml:10:3: destination.postgres: is set in addition to parquet;`,
 		`convsync.yaml:12:3: sync.page_size: "5000" is out of range; expected 1 to 1000`,
 		`convsync.yaml:13:3: sync.max_conversation_mb: "512" is out of range; expected 1 to 256`,
 	}

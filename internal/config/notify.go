@@ -11,7 +11,7 @@ func (r *resolver) notify(serveState string) Notify {
 	n := r.doc.Notify
 	format := r.choice("notify.format", n.Format, FormatSlack, FormatJSON)
 	if format != "" && !r.given("notify.webhook_url") && !r.given("notify.webhook_url_file") && !r.given("notify.webhook_url_command") {
-		r.add("notify.format", "is that of a webhook, and there is none; expected webhook_url, webhook_url_file or webhook_url_command beside it")
+		r.add("notify.format", "is the format of a webhook, but no webhook is configured; expected webhook_url, webhook_url_file or webhook_url_command as well")
 	}
 	r.secretURL("notify.webhook_url", n.WebhookURL)
 	r.secretURL("notify.heartbeat_url", n.HeartbeatURL)
@@ -25,8 +25,8 @@ func (r *resolver) notify(serveState string) Notify {
 	}
 }
 
-// secretURL reports a URL that is none, or that would travel in the clear,
-// without repeating it.
+// secretURL reports a URL that is invalid or would be sent unencrypted, without
+// repeating it.
 func (r *resolver) secretURL(path, text string) {
 	if text == "" {
 		return
@@ -34,8 +34,8 @@ func (r *resolver) secretURL(path, text string) {
 	u, err := url.Parse(strings.TrimSpace(text))
 	switch {
 	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
-		r.add(path, "is no URL; expected one such as https://hooks.example.com/…")
+		r.add(path, "is not a URL; expected one such as https://hooks.example.com/…")
 	case u.Scheme == "http" && !isLoopbackURL(text):
-		r.add(path, "would travel in the clear, and whoever has it can use it; expected https, or http to this machine only")
+		r.add(path, "would be sent unencrypted, and it works for anyone who reads it; expected https, or http to this machine only")
 	}
 }

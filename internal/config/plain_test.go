@@ -72,9 +72,9 @@ func TestOwnHostNeedsOwnKey(t *testing.T) {
 	t.Parallel()
 	project := func(lines string) string { return head + "      " + lines + "\n" + lake }
 	_, err := load(t, project("base_url: https://eu.example.com"), nil)
-	wantMessage(t, err, "7:7: source.projects[0].base_url: is a host of its own, and would get the key of source; expected api_key")
+	wantMessage(t, err, "7:7: source.projects[0].base_url: is another host, and would receive the key of source; expected api_key")
 	_, err = load(t, project("agents_base_url: https://eu.example.com"), nil)
-	wantMessage(t, err, "7:7: source.projects[0].agents_base_url: is a host of its own", "expected workspace_api_key")
+	wantMessage(t, err, "7:7: source.projects[0].agents_base_url: is another host", "expected workspace_api_key")
 	for _, keys := range []string{"api_key: mine", "workspace_api_key: mine"} {
 		text := strings.Replace(project("agents_base_url: https://eu.example.com\n      "+keys), "  region: uk\n", "  region: uk\n  workspace_api_key: shared\n", 1)
 		cfg, err := load(t, text, nil)

@@ -85,12 +85,12 @@ func (r *resolver) ownKeys(path string, own, base hosts) {
 	}
 	hasKey := written("api_key", "api_key_file", "api_key_command")
 	if own.baseURL != "" && own.baseURL != base.baseURL && !hasKey {
-		r.add(path+".base_url", "is a host of its own, and would get the key of source; expected api_key, api_key_file or api_key_command "+
-			"next to it: the same key, written there again, if that host may have it")
+		r.add(path+".base_url", "is another host, and would receive the key of source; expected api_key, api_key_file or api_key_command "+
+			"next to it (repeat the key of source there if this host may receive it)")
 	}
 	if own.agentsBaseURL != "" && own.agentsBaseURL != base.agentsBaseURL &&
 		!hasKey && !written("workspace_api_key", "workspace_api_key_file", "workspace_api_key_command") {
-		r.add(path+".agents_base_url", "is a host of its own, and would get the key of source; expected workspace_api_key, "+
+		r.add(path+".agents_base_url", "is another host, and would receive the key of source; expected workspace_api_key, "+
 			"workspace_api_key_file or workspace_api_key_command next to it")
 	}
 }
@@ -136,9 +136,9 @@ func (r *resolver) identifier(path, id string) string {
 	}
 	switch {
 	case strings.ContainsFunc(id, bad) || id == "." || id == "..":
-		r.add(path, "is no id; expected it as it stands in the Studio URL, such as acme-team-4, without spaces and / ? # %%")
+		r.add(path, "is not an id; expected the id from the Studio URL, such as acme-team-4, without spaces, /, ?, # and %%")
 	case strings.HasPrefix(id, "ACCOUNT-"):
-		r.add(path, "begins with ACCOUNT-, an old form that the API no longer takes; expected it as it stands in the Studio URL, such as acme-uk or ws-fd112d8f")
+		r.add(path, "starts with ACCOUNT-, an old form that the API no longer accepts; expected the id from the Studio URL, such as acme-uk or ws-fd112d8f")
 	}
 	return id
 }
@@ -151,7 +151,7 @@ func (r *resolver) environments(path string, names []string) []string {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		r.choice(at, name, "live", "sandbox", "pre-release")
 		if slices.Contains(names[:i], name) {
-			r.add(at, "%s stands there twice; expected each environment once", r.show(at, name))
+			r.add(at, "%s is listed twice; expected each environment once", r.show(at, name))
 		}
 	}
 	return names
@@ -168,9 +168,9 @@ func (r *resolver) unique(projects []Project) {
 		path := fmt.Sprintf("source.projects[%d]", i)
 		key := source{p.Region, p.BaseURL, p.AccountID, p.ID}
 		if j, twice := read[key]; twice {
-			r.add(path+".id", "is project %d of the list already; expected each project once: name all its environments in one place", j+1)
+			r.add(path+".id", "is the same as project %d of the list; expected each project once, with all its environments", j+1)
 		} else if j, twice := stored[p.StoredID]; twice {
-			r.add(path+".id", "would be stored under the id of project %d; give one of them another id to store, by as:", j+1)
+			r.add(path+".id", "has the same stored id as project %d; set another id with as: for one of them", j+1)
 		}
 		read[key], stored[p.StoredID] = i, i
 	}
@@ -186,7 +186,7 @@ func (r *resolver) certificates() []byte {
 	if err != nil {
 		r.add("source.ca_file", "cannot be read; expected a readable file of certificates in PEM")
 	} else if !x509.NewCertPool().AppendCertsFromPEM(pem) {
-		r.add("source.ca_file", "holds no certificate; expected certificates in PEM (-----BEGIN CERTIFICATE-----)")
+		r.add("source.ca_file", "contains no certificate; expected certificates in PEM (-----BEGIN CERTIFICATE-----)")
 	}
 	return pem
 }

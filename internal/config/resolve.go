@@ -74,7 +74,7 @@ func (r *resolver) secret(path, value, file, command string) Secret {
 		}
 	}
 	if len(written) > 1 {
-		r.add(written[1], "stands beside %s; expected one of %s", lastStep(written[0]),
+		r.add(written[1], "is set in addition to %s; expected only one of %s", lastStep(written[0]),
 			enumerate([]string{lastStep(path), lastStep(path) + "_file", lastStep(path) + "_command"}))
 	}
 	if value+file+command == "" {
@@ -98,7 +98,7 @@ func (r *resolver) timeZone(path, name string) string {
 	}
 	// LoadLocation would take "Local", which differs from machine to machine.
 	if _, err := time.LoadLocation(name); err != nil || name == "Local" {
-		r.add(path, "%s is no known time zone; expected an IANA name, such as Europe/London or America/New_York", r.show(path, name))
+		r.add(path, "%s is not a known time zone; expected an IANA name, such as Europe/London or America/New_York", r.show(path, name))
 	}
 	return name
 }
@@ -106,7 +106,7 @@ func (r *resolver) timeZone(path, name string) string {
 func (r *resolver) start(path string, start instant) time.Time {
 	at := time.Time(start)
 	if at.After(r.now) {
-		r.add(path, "%s lies in the future; expected the day where the history begins", r.show(path, at.Format(time.RFC3339)))
+		r.add(path, "%s is in the future; expected the day on which the history starts", r.show(path, at.Format(time.RFC3339)))
 	}
 	return at
 }
@@ -115,7 +115,7 @@ func (r *resolver) destination() Destination {
 	d := r.doc.Destination
 	switch {
 	case d.Parquet != nil && d.Postgres != nil:
-		r.add("destination.postgres", "stands beside parquet; expected exactly one destination: remove one of them")
+		r.add("destination.postgres", "is set in addition to parquet; expected exactly one destination: remove one of them")
 	case d.Parquet == nil && d.Postgres == nil:
 		r.add("destination", "is missing; expected parquet: {path: ./convsync-data} or postgres: {url: \"${DATABASE_URL}\"}")
 	case d.Parquet != nil:
@@ -130,7 +130,7 @@ func (r *resolver) parquet(p *parquetKeys) *Parquet {
 	const path = "destination.parquet.path"
 	switch {
 	case strings.Contains(p.Path, "://"):
-		r.add(path, "names an object store; expected a folder of a file system, such as ./convsync-data")
+		r.add(path, "is an object store; expected a folder in a file system, such as ./convsync-data")
 	case p.Path == "" && !r.given(path):
 		r.add(path, "is missing; expected a folder, such as ./convsync-data")
 	}
@@ -154,13 +154,13 @@ func (r *resolver) postgres(p *postgresKeys) *Postgres {
 	case url.IsZero() && !r.given(path+".url") && !r.given(path+".url_file") && !r.given(path+".url_command"):
 		r.add(path+".url", "is missing; expected url: \"${DATABASE_URL}\", url_file or url_command")
 	case isURL && scheme != "postgres" && scheme != "postgresql":
-		r.add(path+".url", "is no Postgres URL; expected postgres://user:password@host:5432/database")
+		r.add(path+".url", "is not a Postgres URL; expected postgres://user:password@host:5432/database")
 	case p.URL != "" && !isURL && !strings.Contains(p.URL, "="):
-		r.add(path+".url", "is no Postgres URL; expected postgres://user:password@host:5432/database or host=… dbname=…")
+		r.add(path+".url", "is not a Postgres URL; expected postgres://user:password@host:5432/database or host=… dbname=…")
 	}
 	schema := cmp.Or(p.Schema, "polyai")
 	if !schemaName.MatchString(schema) || strings.HasPrefix(schema, "pg_") {
-		r.add(path+".schema", "%s cannot be used; expected lower-case letters, digits and _, beginning with none of 0-9 and pg_", r.show(path+".schema", schema))
+		r.add(path+".schema", "%s cannot be used; expected lower-case letters, digits and _, not starting with a digit or pg_", r.show(path+".schema", schema))
 	}
 	return &Postgres{URL: url, Schema: schema}
 }
@@ -197,7 +197,7 @@ func (r *resolver) sync() Sync {
 func (r *resolver) serve() Serve {
 	s := r.doc.Serve
 	if host, port, err := net.SplitHostPort(s.Listen); err != nil || host == "" || port == "" {
-		r.add("serve.listen", "%s is no address; expected host:port, such as 127.0.0.1:8080", r.show("serve.listen", s.Listen))
+		r.add("serve.listen", "%s is not an address; expected host:port, such as 127.0.0.1:8080", r.show("serve.listen", s.Listen))
 	}
 	if (s.CertFile == "") != (s.KeyFile == "") {
 		r.add("serve.cert_file", "and serve.key_file belong together; expected both, or neither")
@@ -207,7 +207,7 @@ func (r *resolver) serve() Serve {
 		r.add("serve.user", "and serve.password belong together; expected both, or neither")
 	}
 	if strings.Contains(s.User, ":") {
-		r.add("serve.user", "holds a colon, which no browser can send; expected a name without one, and the password in serve.password")
+		r.add("serve.user", "contains a colon, which browsers cannot send; expected a name without one, and the password in serve.password")
 	}
 	return Serve{
 		Listen: s.Listen, Token: r.secret("serve.token", s.Token, s.TokenFile, s.TokenCommand), User: s.User, Password: password,
@@ -239,7 +239,7 @@ func (r *resolver) within(path string, n, least, most int, why string) {
 }
 
 func (r *resolver) workers(path string, n int) int {
-	r.within(path, n, 0, 256, "where 0 is as many as this machine has cores")
+	r.within(path, n, 0, 256, "where 0 means one per CPU core")
 	if n == 0 {
 		return runtime.GOMAXPROCS(0)
 	}

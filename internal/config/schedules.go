@@ -34,7 +34,7 @@ func (r *resolver) schedules(cfg *Config) []Schedule {
 		}
 		for i, id := range s.Projects {
 			if at := fmt.Sprintf("%s.projects[%d]", path, i); !slices.Contains(known, id) {
-				r.add(at, "%s is no project of source.projects; expected the id as it is stored: as, or id", r.show(at, id))
+				r.add(at, "%s is not a project of source.projects; expected its stored id: as, or id", r.show(at, id))
 			}
 		}
 		schedules = append(schedules, s)
@@ -51,7 +51,7 @@ func (r *resolver) cron(path, expression string) string {
 	}
 	// What is refused here is what the scheduler would refuse, and nothing else.
 	if _, err := schedule.Parse(expression, time.UTC); err != nil {
-		r.add(path, "%s is no schedule: %v", r.show(path, expression), err)
+		r.add(path, "%s is not a schedule: %v", r.show(path, expression), err)
 	}
 	return expression
 }

@@ -45,9 +45,9 @@ func (s Secret) Resolve(ctx context.Context) (string, error) {
 	switch {
 	case err != nil:
 	case value == "":
-		err = fmt.Errorf("%s: gave nothing; expected the secret as its only line", s.origin())
+		err = fmt.Errorf("%s: is empty; expected the secret as its only line", s.origin())
 	case strings.ContainsAny(value, "\r\n\x00"):
-		err = fmt.Errorf("%s: gave more than one line; expected the secret as its only line", s.origin())
+		err = fmt.Errorf("%s: has more than one line; expected the secret as its only line", s.origin())
 	}
 	if err != nil {
 		return "", &SecretError{err}
@@ -117,7 +117,7 @@ func (s Secret) run(ctx context.Context) (string, error) {
 		err = cause
 	}
 	if err != nil {
-		return "", fmt.Errorf("%s: the command failed: %w; run it by hand to see what it says", s.key, err)
+		return "", fmt.Errorf("%s: the command failed: %w; run it by hand to see its output", s.key, err)
 	}
 	return string(out), nil
 }

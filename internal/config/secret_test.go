@@ -60,7 +60,7 @@ func TestAFileIsReadAndACommandRunAnewAtEachResolve(t *testing.T) {
 		}
 		write("key.txt", " \n")
 		_, err = secret.Resolve(t.Context())
-		wantMessage(t, err, "source.api_key_", "gave nothing")
+		wantMessage(t, err, "source.api_key_", "is empty")
 		write("key.txt", "made-up-1\nmade-up-2")
 		_, err = secret.Resolve(t.Context())
 		wantMessage(t, err, "more than one line")

@@ -32,7 +32,7 @@ func (d *duration) UnmarshalText(text []byte) error {
 		total += part
 	}
 	if total <= 0 {
-		return errors.New(expectedDuration + ", longer than nothing")
+		return errors.New(expectedDuration + ", longer than 0")
 	}
 	*d = duration(total)
 	return nil
@@ -44,7 +44,7 @@ type fileMode fs.FileMode
 func (m *fileMode) UnmarshalText(text []byte) error {
 	n, err := strconv.ParseUint(string(text), 8, 16)
 	if err != nil || n&0o600 != 0o600 || n&^0o666 != 0 {
-		return errors.New("expected the mode of files in octal and in quotes, such as \"0640\", in which the owner may read and write; folders follow it")
+		return errors.New("expected the mode of files in octal and in quotes, such as \"0640\", with which the owner can read and write; the mode of folders is derived from it")
 	}
 	*m = fileMode(n)
 	return nil
@@ -60,5 +60,5 @@ func (i *instant) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return errors.New("expected a date that exists, such as 2026-01-31, or a time with its zone, such as 2026-01-31T00:00:00Z")
+	return errors.New("expected a valid date, such as 2026-01-31, or a time with a zone, such as 2026-01-31T00:00:00Z")
 }

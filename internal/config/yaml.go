@@ -11,7 +11,7 @@ import (
 func parseYAML(text []byte) (file *ast.File, err error) {
 	defer func() {
 		if recover() != nil {
-			file, err = nil, errors.New("the parser gave up")
+			file, err = nil, errors.New("the parser failed")
 		}
 	}()
 	return parser.ParseBytes(text, 0)

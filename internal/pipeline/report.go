@@ -49,6 +49,9 @@ type Report struct {
 	NewRejects int64 `json:"-"`
 	// Missing are stored and no longer listed by the source: marked or deleted.
 	Missing int64 `json:"-"`
+	// StateKnown says that Watermark, Open, Holes and Gaps of the Projects were
+	// read from the destination. Otherwise they are zero.
+	StateKnown bool `json:"-"`
 	// FirstLoad says that nothing was stored of any feed before.
 	FirstLoad bool `json:"-"`
 	// Drift counts sightings of fields and forms that are not known.

@@ -280,6 +280,7 @@ func (r *run) describeFeeds(ctx context.Context) error {
 	}
 	r.report.mu.Lock()
 	defer r.report.mu.Unlock()
+	r.report.StateKnown = true
 	for _, f := range r.Feeds {
 		state := states[f.Feed]
 		p := *r.report.feed(f.Feed)
