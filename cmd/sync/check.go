@@ -180,7 +180,7 @@ func checkProject(ctx context.Context, c *checklist, cfg *config.Config, p *conf
 	}
 }
 
-// sample is what one page of the last day shows of a feed.
+// sample counts what one page of the last day contains of a feed.
 type sample struct {
 	conversations, withTurns, hidden, latencies, unreadable int
 	bytes                                                   int64

@@ -40,7 +40,7 @@ func newDemoCommand(app *app) *cobra.Command {
 	return cmd
 }
 
-// questions are what the demo asks of the lake that it wrote.
+// questions are the queries that the demo runs on its lake.
 var questions = []struct{ title, sql string }{
 	{"Which hours were slowest, by the 95th percentile of the agent's latency?", `
 SELECT strftime(date_trunc('hour', started_at), '%Y-%m-%d %H:00') AS hour_utc,
@@ -101,7 +101,7 @@ func runDemo(ctx context.Context, app *app, opts demoOptions) error {
 	return ended
 }
 
-// programName is what to type to start this program: its name where that is on
+// programName returns the command that starts this program: its name where that is on
 // the PATH, else the path that it was started by.
 func programName(lookPath func(file string) (string, error), typed string) string {
 	if _, err := lookPath("convsync"); err != nil {
@@ -110,8 +110,8 @@ func programName(lookPath func(file string) (string, error), typed string) strin
 	return "convsync"
 }
 
-// demoSource is what the simulated API answers from. The made-up history is that
-// of two whole years, so that a demo on another day goes on where this one ended.
+// demoSource configures the simulated API. The made-up history has two whole
+// years, so that a demo on another day continues where this one ended.
 // Only its last month is read.
 func demoSource(now time.Time, opts demoOptions) simulate.Options {
 	first := time.Date(now.Year()-1, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -49,7 +49,7 @@ func isReported(err error) bool {
 	return ok && coded.reported
 }
 
-// isSecret tells whether an error is of a secret that cannot be had.
+// isSecret reports whether an error says that a secret cannot be read.
 func isSecret(err error) bool {
 	var secret *config.SecretError
 	return errors.As(err, &secret)

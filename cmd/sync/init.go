@@ -112,7 +112,7 @@ func (o *initOptions) missing() []string {
 	return flags
 }
 
-// alternative is what else completes the flags; "" after a Studio URL.
+// alternative says which other flag sets the missing values.
 func (o *initOptions) alternative() string {
 	if o.studioURL != "" {
 		return ", or use the Studio URL of a project"

@@ -18,7 +18,7 @@ type interview struct {
 	out   io.Writer
 }
 
-// ask asks for what no flag gave. Enter takes what stands in brackets.
+// ask asks for each value that no flag sets. Enter accepts the value in brackets.
 func ask(o *initOptions, given func(flag string) bool, in io.Reader, out io.Writer) error {
 	q := &interview{given, bufio.NewScanner(in), out}
 	if err := q.project(o); err != nil {

@@ -64,7 +64,7 @@ func runMigrate(ctx context.Context, app *app, up func(context.Context, *postgre
 	if err != nil {
 		return err
 	}
-	defer destination.Close() //nolint:errcheck // nothing is written any more
+	defer destination.Close() //nolint:errcheck // nothing is written after this
 	database := destination.(*postgres.Database)
 	if up != nil {
 		if err := up(ctx, database); err != nil {

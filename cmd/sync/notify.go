@@ -39,7 +39,7 @@ func runNotify(ctx context.Context, app *app) error {
 	return err
 }
 
-// checkNotify says who is told, and whether that is well-formed. It sends nothing.
+// checkNotify checks the configuration of notifications. It sends nothing.
 func checkNotify(ctx context.Context, c *checklist, cfg *config.Config) {
 	if cfg.Notify.IsZero() {
 		if len(cfg.Schedules) > 0 {

@@ -99,7 +99,7 @@ func (b *progressBar) line(width int, h howFar) string {
 	return line[:max(0, min(len(line), room))]
 }
 
-// facts are what the line says, the most important first.
+// facts lists the contents of the line, the most important first.
 func (b *progressBar) facts(h howFar) []string {
 	left := "estimating the time left"
 	switch {

@@ -37,7 +37,7 @@ func runReplay(ctx context.Context, app *app, opts replayOptions) error {
 	if err != nil {
 		return printFailure(ctx, app.stdout, opts.output, err)
 	}
-	defer run.Destination.Close() //nolint:errcheck // nothing is written any more
+	defer run.Destination.Close() //nolint:errcheck // nothing is written after this
 	report, err := pipeline.Replay(ctx, *run)
 	if err := app.printReport(opts.output, report); err != nil {
 		return err

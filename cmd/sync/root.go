@@ -17,8 +17,8 @@ import (
 	"convsync/internal/config"
 )
 
-// app is what every command gets: the world outside, and the flags that all of
-// them have. Its log is there once a command runs.
+// app holds the streams, the environment and the global flags for all commands.
+// The log is set when a command starts.
 type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer // with control characters escaped
@@ -109,7 +109,7 @@ func newRootCommand(app *app) *cobra.Command {
 }
 
 // markUsageErrors gives the exit code of wrong usage to whatever cobra itself
-// refuses: all errors that do not come out of a command's own work.
+// refuses: all errors that do not come from the work of a command.
 func markUsageErrors(root *cobra.Command) {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
 	root.SuggestionsMinimumDistance = 2
@@ -136,7 +136,7 @@ func markUsageErrors(root *cobra.Command) {
 	}
 }
 
-// readWhole ends the help of commands that use a part of the configuration only.
+// readWhole ends the help of commands that use only part of the configuration.
 const readWhole = "\nThe whole configuration is read: all ${VARIABLES} in it must be set, including the one for the API key."
 
 // loadConfig reads the configuration that the flags and the environment name.
@@ -185,7 +185,7 @@ func forPeople(_ []string, attr slog.Attr) slog.Attr {
 	return attr
 }
 
-// isTerminal tells whether a stream is a person's.
+// isTerminal reports whether a stream is a terminal.
 func isTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))

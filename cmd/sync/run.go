@@ -79,8 +79,8 @@ func runRun(ctx context.Context, app *app, opts runOptions) error {
 	return errors.Join(err, writeMetrics(opts, began, report, err))
 }
 
-// writeMetrics leaves what a run did for Prometheus. A run that failed before
-// it began leaves that.
+// writeMetrics writes the result of a run for Prometheus, also if it failed
+// before it started.
 func writeMetrics(opts runOptions, began time.Time, report *pipeline.Report, err error) error {
 	if report == nil {
 		report = pipeline.Failed(opts.kind(), began, err)
@@ -106,7 +106,8 @@ type runOutput struct {
 
 func newRunOutput(r *pipeline.Report) runOutput { return runOutput{verdictOf(r.Status), r} }
 
-// runOnce is what the command does; skipped: it was not to run, or another did.
+// runOnce does the work of the command. skipped: it was a dry run, or another run
+// held the lock.
 func runOnce(ctx context.Context, app *app, opts runOptions) (report *pipeline.Report, skipped bool, err error) {
 	cfg, sync, err := opts.plan(app)
 	if err != nil {
@@ -135,7 +136,7 @@ func runOnce(ctx context.Context, app *app, opts runOptions) (report *pipeline.R
 	return report, false, outcome(ctx, report, err, cfg.Sync.FailOnDrift)
 }
 
-// plan makes of the flags what one run is to do.
+// plan turns the flags into the options of a run.
 func (opts *runOptions) plan(app *app) (*config.Config, syncOptions, error) {
 	if err := oneOf("output", opts.output, "text", "json"); err != nil {
 		return nil, syncOptions{}, err
@@ -162,16 +163,16 @@ func (opts *runOptions) plan(app *app) (*config.Config, syncOptions, error) {
 	return cfg, sync, nil
 }
 
-// syncOptions say what one run is to do.
+// syncOptions configure one run.
 type syncOptions struct {
 	projects []config.Project // all that are configured unless set
 	backfill extract.Span
 	narrow   *extract.Narrow    // all that is to be read; nil: not for an event
-	lockWait time.Duration      // 0: the destination's own patience
-	progress *pipeline.Progress // told how far the run is; nil: nobody looks
+	lockWait time.Duration      // 0: the timeout of the destination
+	progress *pipeline.Progress // updated by the run; nil: not needed
 }
 
-// syncOnce does one run. Without a report it did not begin.
+// syncOnce does one run. Without a report, the run did not start.
 func syncOnce(ctx context.Context, app *app, cfg *config.Config, o syncOptions) (*pipeline.Report, error) {
 	run, err := newRun(ctx, app, cfg, o)
 	if err != nil {
@@ -209,7 +210,7 @@ func newRun(ctx context.Context, app *app, cfg *config.Config, o syncOptions) (*
 // closeRun closes what newRun opened. In a process that lives on, connections
 // that no later run will use must not wait for their time to be over.
 func closeRun(run *pipeline.Options) {
-	_ = run.Destination.Close() // nothing is written any more
+	_ = run.Destination.Close() // nothing is written after this
 	for i := range run.Feeds {
 		if client, ok := run.Feeds[i].Reader.Source.(*polyai.Client); ok {
 			client.Close()

@@ -59,8 +59,8 @@ type service struct {
 	lifetime    *lifetime
 	events      *events // nil: no webhooks
 
-	notifier *notify.Notifier // nil: nobody is told
-	aged     time.Time        // when it was last told how old the data is
+	notifier *notify.Notifier // nil: notifications are off
+	aged     time.Time        // when the age of the data was last reported
 
 	successor atomic.Pointer[service] // with the configuration of a later reload; nil: none
 }

@@ -10,7 +10,7 @@ import (
 	"convsync/internal/serve"
 )
 
-// notifyOptions are the ways of telling people that the configuration has.
+// notifyOptions returns the channels for notifications from the configuration.
 func notifyOptions(cfg *config.Config) notify.Options {
 	o := notify.Options{
 		Format: cfg.Notify.Format, Command: cfg.Notify.Command, CommandEnv: config.CommandEnvironment(cfg.Notify.Command),
@@ -40,7 +40,7 @@ func (s *service) startNotifier() (err error) {
 	return nil
 }
 
-// lastWords is how long what is still to be told has at the end.
+// lastWords is the timeout for sending pending notifications at the end.
 const lastWords = 10 * time.Second
 
 func (s *service) stopNotifier() {
@@ -52,8 +52,8 @@ func (s *service) stopNotifier() {
 	s.notifier.Close(ctx)
 }
 
-// tell takes a run to those who are told. A verification reads nothing into the
-// destination, and says nothing of how single projects are.
+// tell passes the result of a run to the notifier. A verification loads nothing,
+// so its report says nothing about single projects.
 func (s *service) tell(ctx context.Context, planned *config.Schedule, report *pipeline.Report, err error) {
 	if s.notifier == nil {
 		return
@@ -64,11 +64,11 @@ func (s *service) tell(ctx context.Context, planned *config.Schedule, report *pi
 	s.notifier.Ran(ctx, planned.Name, report, err)
 }
 
-// agesEvery is how often it is looked whether data has grown old, and how often
-// what could not be delivered is tried again.
+// agesEvery is the interval of checks for old data, and of retries of failed
+// deliveries.
 const agesEvery = time.Minute
 
-// watched takes what the destination shows between runs to those who are told.
+// watched passes the state of the destination between runs to the notifier.
 func (s *service) watched(sight serve.Sight) {
 	if s.notifier == nil {
 		return

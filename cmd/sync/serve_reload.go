@@ -13,8 +13,8 @@ import (
 	"convsync/internal/schedule"
 )
 
-// lifetime is what the services of one process share: a reload replaces the
-// service while runs of the one before may go on.
+// lifetime is shared by the services of one process: a reload replaces the
+// service, while runs of the previous one may continue.
 type lifetime struct {
 	running  sync.Mutex // one run at a time: they share the destination's lock
 	draining sync.WaitGroup
@@ -113,10 +113,10 @@ func checkListen(ctx context.Context, address string) error {
 	return listener.Close()
 }
 
-// retire stops the service for another one, except its run: that one goes on to
-// its end, in the background, and is reported by the other service.
+// retire stops the service for another one, except its run: that one finishes in
+// the background, and is reported by the other service.
 func (s *service) retire(next *service) {
-	s.stopNotifier() // two would write one state file; the server goes on meanwhile
+	s.stopNotifier() // two would write one state file; the server keeps running meanwhile
 	stopping, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if err := s.server.Stop(stopping); err != nil {

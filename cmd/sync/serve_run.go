@@ -16,8 +16,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// run does the work of a schedule, and tells of it: the metrics, who is to be
-// told, and the log, which has each reason once.
+// run does the work of a schedule, and reports it to the metrics, the notifier and
+// the log. The log has each reason once.
 func (s *service) run(ctx context.Context, planned *config.Schedule) error {
 	s.lifetime.running.Lock()
 	defer s.lifetime.running.Unlock()
@@ -64,7 +64,8 @@ func (s *service) work(ctx context.Context, planned *config.Schedule, progress *
 	return syncOnce(ctx, s.app, &cfg, o)
 }
 
-// verify proves what the deepest lookback reaches, and fails when it differs.
+// verify compares the range of the deepest lookback with the source, and fails if
+// it differs.
 func (s *service) verify(ctx context.Context, cfg *config.Config, o syncOptions) (*pipeline.Report, error) {
 	run, err := newRun(ctx, s.app, cfg, o)
 	if err != nil {
@@ -99,7 +100,7 @@ func compare(ctx context.Context, run *pipeline.Options, depth time.Duration) er
 	return unread
 }
 
-// logEnd logs what came of a run. What failed of single projects was logged by
+// logEnd logs the result of a run. What failed of single projects was logged by
 // the run when it did, and is only counted here.
 func (s *service) logEnd(ctx context.Context, planned *config.Schedule, r *pipeline.Report, err error) {
 	level, words := slog.LevelInfo, "the run succeeded"
@@ -156,7 +157,7 @@ func (s *service) announce(scheduler *schedule.Scheduler, now bool) {
 	fmt.Fprintln(s.app.stderr, begin+strings.Join(next, ", "))
 }
 
-// secrets are what the page asks for, anew: they may be changed at any time.
+// secrets reads the token and the password of the page, which may change at any time.
 func (s *service) secrets(ctx context.Context) (token, password string, err error) {
 	for _, secret := range []struct {
 		of   config.Secret

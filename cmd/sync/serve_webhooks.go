@@ -30,7 +30,7 @@ func (e *events) start() {
 	}
 }
 
-// stop begins no sync any more, and breaks the last one off when ctx ends.
+// stop starts no further sync, and interrupts the last one when ctx ends.
 func (e *events) stop(ctx context.Context) error {
 	if e == nil {
 		return nil
@@ -49,7 +49,7 @@ func (e *events) stop(ctx context.Context) error {
 	return errors.New("the sync for a webhook event was interrupted; it is repeated after the next start")
 }
 
-// takeEvents has the server take in webhooks, where a secret is configured.
+// takeEvents makes the server receive webhooks, if a secret is configured.
 func (s *service) takeEvents(ctx context.Context, destination load.Destination, options *serve.Options) error {
 	if len(s.cfg.Serve.WebhookSecrets) == 0 {
 		return nil
@@ -97,9 +97,8 @@ func (s *service) newEvents(inbox load.Inbox) *events {
 	return e
 }
 
-// webhookSecrets is what the configured secrets are now. One that cannot be read
-// leaves the others good: while one takes the place of another, either may not
-// be there.
+// webhookSecrets reads the configured secrets. One that cannot be read does not
+// invalidate the others: during a rotation, either file may be absent.
 func (s *service) webhookSecrets(ctx context.Context) ([]string, error) {
 	var secrets []string
 	var broken []error
@@ -117,13 +116,13 @@ func (s *service) webhookSecrets(ctx context.Context) ([]string, error) {
 	return secrets, nil
 }
 
-// syncEvents reads what events are about, and tells by which run.
+// syncEvents reads the conversations that events refer to, and returns the id of the run.
 func (s *service) syncEvents(ctx context.Context, want webhook.Wanted) (runID string, err error) {
 	s.lifetime.running.Lock()
 	defer s.lifetime.running.Unlock()
 	defer func() { s.latest().server.Refresh() }()
 	if ctx.Err() != nil {
-		return "", ctx.Err() // told to stop while another run went
+		return "", ctx.Err() // stopped while it waited for another run
 	}
 	projects, err := chooseProjects(s.cfg, []string{want.ProjectID})
 	if err != nil {
@@ -151,7 +150,7 @@ func (s *service) syncEvents(ctx context.Context, want webhook.Wanted) (runID st
 	return report.RunID, errors.Join(append(report.Errors, err)...)
 }
 
-// byEvent stands in the log where a run of a schedule has that.
+// byEvent is logged in place of a schedule.
 var byEvent = &config.Schedule{Name: "(event)", Kind: pipeline.KindEvent}
 
 // preparedInbox makes the tables before the first event is stored in them. That

@@ -93,7 +93,7 @@ func runSimulate(ctx context.Context, app *app, opts simulateOptions) error {
 	return serveUntil(ctx, listener, simulator)
 }
 
-// orMadeUp is what to set as the key: the simulator takes any, unless it has one.
+// orMadeUp returns the key to set: the simulator accepts any key, unless it has one.
 func orMadeUp(key string) string {
 	if key == "" {
 		return "made-up-key-5c0ffee5"
@@ -112,7 +112,7 @@ func serveUntil(ctx context.Context, listener net.Listener, handler http.Handler
 	return nil
 }
 
-// faultNames are what --fault takes.
+// faultNames lists the faults for --fault.
 var faultNames = []string{"429", "500", "502", "503", "reset", "cut", "stall", "malformed", "stale_cursor", "repeat_cursor",
 	"fresh_cursor", "cycle_cursor", "erase_first", "drip"}
 
@@ -134,7 +134,7 @@ func (o *simulateOptions) parseFaults() (simulate.Faults, error) {
 	return f, nil
 }
 
-// simulation is what the flags ask for.
+// simulation turns the flags into options.
 func (o *simulateOptions) simulation(now time.Time) (simulate.Options, error) {
 	faults, err := o.parseFaults()
 	if err != nil {

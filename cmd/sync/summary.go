@@ -116,7 +116,7 @@ func feedName(p *pipeline.Project) string {
 	return fmt.Sprintf("%s (%s)", p.ProjectID, p.Environment)
 }
 
-// attention is what a person should look at.
+// attention lists what needs attention.
 func attention(r *pipeline.Report, listed string) string {
 	var things []string
 	var first *pipeline.FeedError

@@ -66,7 +66,7 @@ func runVerify(ctx context.Context, app *app, opts verifyOptions) error {
 	if err != nil {
 		return printFailure(ctx, app.stdout, opts.output, err)
 	}
-	defer run.Destination.Close() //nolint:errcheck // nothing is written any more
+	defer run.Destination.Close() //nolint:errcheck // nothing is written after this
 	first, err := verifyPass(ctx, run, span)
 	if err != nil {
 		return printFailure(ctx, app.stdout, opts.output, err)
@@ -80,7 +80,7 @@ func runVerify(ctx context.Context, app *app, opts verifyOptions) error {
 	return repair(ctx, app, opts, run, span, first)
 }
 
-// repair mends what was found and verifies again. It succeeds only when the
+// repair repairs what was found and verifies again. It succeeds only when the
 // second pass finds nothing.
 func repair(ctx context.Context, app *app, opts verifyOptions, run *pipeline.Options, span extract.Span, first *verification) error {
 	if opts.output == "text" {
@@ -116,8 +116,8 @@ type failedFeed struct {
 	err error
 }
 
-// failedFeeds is the error of a command of which some feeds failed beside
-// others that did not; nil: none failed.
+// failedFeeds is the error of a command for which some feeds failed and others
+// did not; nil: none failed.
 func failedFeeds(failed []failedFeed, succeeded int) error {
 	if len(failed) == 0 {
 		return nil
@@ -140,7 +140,7 @@ type verification struct {
 	failed  []failedFeed
 }
 
-// found counts what is to be mended, by kind.
+// found counts what has to be repaired, by kind.
 func (v *verification) found() map[string]int64 { return verify.Count(v.results, v.faults) }
 
 // outcome is the error of a command that ends with this pass; nil: nothing differs.
@@ -183,7 +183,7 @@ func verifyPass(ctx context.Context, run *pipeline.Options, span extract.Span) (
 			reader.Isolation = extract.NewIsolation(pipeline.HoleSpans(states[f.Feed].Holes))
 			f.Reader = &reader
 		}
-		result, err := verify.Feed(ctx, f, run.Destination, states[f.Feed].Coverage, beside(feeds, f.Feed), span)
+		result, err := verify.Feed(ctx, f, run.Destination, states[f.Feed].Coverage, siblings(feeds, f.Feed), span)
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
@@ -196,8 +196,8 @@ func verifyPass(ctx context.Context, run *pipeline.Options, span extract.Span) (
 	return v, nil
 }
 
-// beside are the other feeds of a feed's project.
-func beside(feeds []load.Feed, f load.Feed) []load.Feed {
+// siblings are the other feeds of a feed's project.
+func siblings(feeds []load.Feed, f load.Feed) []load.Feed {
 	var others []load.Feed
 	for _, other := range feeds {
 		if other.ProjectID == f.ProjectID && other != f {

@@ -65,7 +65,7 @@ type verifiedFinding struct {
 	Reason         string     `json:"reason,omitempty"`
 }
 
-// verifiedStored is what contradicts itself in the stored data of a project.
+// verifiedStored lists the inconsistencies in the stored data of a project.
 type verifiedStored struct {
 	ProjectID string                   `json:"project_id"`
 	Faults    map[load.FaultKind]int64 `json:"faults"`   // by kind
@@ -80,7 +80,7 @@ type storedFinding struct {
 	Path           string         `json:"path,omitempty"`
 }
 
-// repaired is what a repair mended and what the second pass still found, by kind.
+// repaired counts what a repair fixed and what the second pass still found, by kind.
 type repaired struct {
 	Mended map[string]int64 `json:"mended"`
 	Left   map[string]int64 `json:"left"`

@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 )
 
-// secretSink takes a signing secret, which is told once: into a file that only
-// its owner may read, or to stdout. The file is made before the secret is asked
+// secretSink writes a signing secret, which is returned only once, into a file
+// that only its owner may read, or to stdout. The file is made before the secret is asked
 // for, so that it is not lost where none can be made.
 type secretSink struct {
 	stdout, stderr io.Writer
@@ -41,8 +41,8 @@ func (s *secretSink) discard() error {
 	return errors.Join(s.beside.Close(), os.Remove(s.beside.Name()))
 }
 
-// put puts the secret where it belongs. What a file at its place held is kept
-// beside it: events that are under way may still be signed by it.
+// put writes the secret. The secret of an existing file is kept next to it: events
+// on their way may still be signed with it.
 func (s *secretSink) put(secret string) error {
 	if s.beside == nil {
 		_, err := fmt.Fprintln(s.stdout, secret)

@@ -75,8 +75,8 @@ func rootCAs(cfg *config.Config) *x509.CertPool {
 	return roots
 }
 
-// keptKey has the key of a project: asked for once, and anew after the source
-// refused it.
+// keptKey reads the key of a project once, and again after the source has refused
+// it.
 func keptKey(p *config.Project) func(ctx context.Context, renew bool) (string, error) {
 	var mu sync.Mutex
 	key, known := "", false
@@ -111,7 +111,7 @@ func newClient(cfg *config.Config, p *config.Project, key func(ctx context.Conte
 // region has one.
 var phoneRegions = map[string]string{"uk": "GB", "us": "US"}
 
-// sourceSide is what the feeds of a run share.
+// sourceSide is shared by the feeds of a run.
 type sourceSide struct {
 	feeds    []pipeline.Feed
 	projects []load.Project
@@ -120,11 +120,11 @@ type sourceSide struct {
 }
 
 // newSourceSide makes the feeds of the projects. Projects whose key and host
-// are the same share one budget of requests. A project whose key cannot be had
-// is refused, and fails alone, unless that is so of all.
+// are the same share one rate budget. A project whose key cannot be read is
+// refused and fails alone, unless no key can be read.
 func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Project, log *slog.Logger) (*sourceSide, error) {
 	side := &sourceSide{stats: &extract.Stats{}}
-	// A feed alone may use all slots, and what waits of the others holds none.
+	// A single feed may use all permits. Slices that wait hold none.
 	walks := int64(cfg.Sync.Workers.Extract)
 	slots := semaphore.NewWeighted(walks)
 	budgets := map[string]*extract.Budget{}

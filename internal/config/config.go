@@ -18,10 +18,10 @@ type Config struct {
 	Notify      Notify     `json:"-"` // the same
 }
 
-// Source is what all projects share. What they inherit stands resolved in each
+// Source is shared by all projects. Inherited values are resolved in each
 // [Project].
 type Source struct {
-	// CACertificates in PEM, trusted beside those of the system; nil unless
+	// CACertificates in PEM, trusted in addition to those of the system; nil unless
 	// ca_file is set.
 	CACertificates []byte
 }
@@ -161,20 +161,20 @@ type Schedule struct {
 	Jitter time.Duration
 }
 
-// Serve is how `convsync serve` shows itself.
+// Serve is the HTTP server of `convsync serve`.
 type Serve struct {
 	// Listen is host:port; 127.0.0.1:8080 unless set.
 	Listen string
 	// Token that all but health asks for; needed where others can reach Listen.
 	Token Secret
-	// User and Password are asked for beside Token, or instead of it; both or
+	// User and Password are required in addition to Token, or instead of it; both or
 	// neither are set.
 	User     string
 	Password Secret
 	// CertFile and KeyFile are PEM files for TLS; plain HTTP unless set.
 	CertFile, KeyFile string
 	// StateFile remembers which times of the schedules had their turn;
-	// convsync-schedules.json beside the configuration unless set.
+	// convsync-schedules.json next to the configuration unless set.
 	StateFile string
 	// StaleAfter is the age of a project's watermark from which something is
 	// wrong; 26h unless set.
@@ -184,8 +184,8 @@ type Serve struct {
 	WebhookSecrets []Secret
 }
 
-// Notify says whom `convsync serve` tells when something is wrong, and when it
-// no longer is. Each way may be left out.
+// Notify says where `convsync serve` sends notifications when a problem begins and
+// ends. Each channel is optional.
 type Notify struct {
 	// WebhookURL that messages are posted to; https, or http to this machine.
 	WebhookURL Secret
@@ -195,12 +195,12 @@ type Notify struct {
 	Command string
 	// HeartbeatURL that is asked for after each run that succeeded.
 	HeartbeatURL Secret
-	// StateFile remembers what was told. It stands beside that of [Serve], and
-	// has its name with -notified.
+	// StateFile records which notifications were sent. It is next to that of
+	// [Serve], and has its name with -notified.
 	StateFile string
 }
 
-// IsZero tells whether nobody is told.
+// IsZero reports whether no channel is configured.
 func (n *Notify) IsZero() bool {
 	return n.WebhookURL.IsZero() && n.Command == "" && n.HeartbeatURL.IsZero()
 }

@@ -5,7 +5,7 @@
 // filled in, what projects inherit is resolved, and every name in it (region,
 // time zone, environment, cron expression) is a known one. All problems of a
 // file are reported together, each as a [Problem] with its place, what was
-// wrong, what was expected and how to mend it. No message, log line or JSON
+// wrong, what was expected and how to fix it. No message, log line or JSON
 // ever shows a secret, nor a value that came out of the environment.
 //
 // It must not know how what it describes is used: it opens no connection and

@@ -58,7 +58,7 @@ func expand(text string, lookup func(string) (string, bool)) (string, error) {
 	}
 }
 
-// IsVariableName tells whether a name can stand in ${NAME}.
+// IsVariableName reports whether ${NAME} may contain the name.
 func IsVariableName(s string) bool {
 	for i, c := range s {
 		letter := c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'

@@ -7,7 +7,7 @@ import (
 )
 
 // Fingerprint is the SHA-256, in hex, of the effective configuration without
-// its secrets: the same for two runs that were told the same.
+// its secrets: the same for two runs with the same configuration.
 func (c *Config) Fingerprint() string {
 	text, err := json.Marshal(c) // secrets marshal as a constant
 	if err != nil {

@@ -54,7 +54,7 @@ func (r *resolver) baseURL(path, text string) string {
 	return strings.TrimRight(text, "/")
 }
 
-// isLoopbackURL tells whether a URL leads to this machine.
+// isLoopbackURL reports whether a URL leads to this machine.
 func isLoopbackURL(text string) bool {
 	u, err := url.Parse(text)
 	if err != nil {

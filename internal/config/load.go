@@ -33,7 +33,7 @@ type Options struct {
 	WithoutKeys bool
 }
 
-// noKey is what an API key is that need not be there.
+// noKey is the value of an API key that is not needed.
 const noKey = "no key"
 
 // isKey reports whether a path of the document is that of an API key.

@@ -14,7 +14,7 @@ type Problem struct {
 	File         string // "" when no file is involved
 	Line, Column int    // from 1; 0: the file as a whole
 	Key          string // path of the key, or name of the variable; may be ""
-	Text         string // what was wrong; what was expected; how to mend it
+	Text         string // what was wrong; what was expected; how to fix it
 }
 
 func (p *Problem) Error() string {
@@ -33,7 +33,7 @@ func (p *Problem) Error() string {
 	return b.String() + ": " + p.Text
 }
 
-// place is where a key stands in the file.
+// place is the position of a key in the file.
 type place struct{ line, column int }
 
 // report collects problems, and knows where each key stands.
@@ -45,7 +45,7 @@ type report struct {
 	found  []*Problem
 }
 
-// given tells whether the key was written at all.
+// given reports whether the key is in the file.
 func (r *report) given(path string) bool {
 	_, inFile := r.places[path]
 	return inFile
@@ -84,7 +84,7 @@ func (r *report) show(path, value string) string {
 	return quotePlain(value)
 }
 
-// reported tells whether a problem of the key was found.
+// reported reports whether a problem of the key was found.
 func (r *report) reported(path string) bool {
 	return slices.ContainsFunc(r.found, func(p *Problem) bool { return p.Key == path })
 }

@@ -35,7 +35,7 @@ func (r *resolver) projects() []Project {
 	return projects
 }
 
-// inherited is what a project takes from source where it says nothing itself.
+// inherited holds the values that a project takes from source if it does not set them.
 type inherited struct {
 	hosts
 	apiKey, workspaceKey Secret

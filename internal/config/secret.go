@@ -32,13 +32,13 @@ type Secret struct {
 // Literal is a secret whose value is known already.
 func Literal(value string) Secret { return Secret{value: value} }
 
-// IsZero tells whether none was configured.
+// IsZero reports whether no secret is configured.
 func (s Secret) IsZero() bool { return s.value == "" && s.file == "" && s.command == "" }
 
-// Resolve is the secret itself. A file is read, a command run, anew at every
-// call, so that a rotated secret needs no restart. Space and line ends round it
-// are cut off. The error, a [*SecretError], names the file or the key of the command,
-// never what they held or said.
+// Resolve returns the secret. A file is read, and a command run, at every call,
+// so that a rotated secret needs no restart. Surrounding white space is removed.
+// The error, a [*SecretError], names the file or the key of the command, never
+// their content or output.
 func (s Secret) Resolve(ctx context.Context) (string, error) {
 	value, err := s.get(ctx)
 	value = strings.TrimSpace(value)
@@ -84,7 +84,7 @@ func (s Secret) get(ctx context.Context) (string, error) {
 	return s.value, nil
 }
 
-// SecretError says why a secret cannot be had: by which key of the
+// SecretError says why a secret cannot be read: by which key of the
 // configuration, and never what it is.
 type SecretError struct{ err error }
 

@@ -17,7 +17,7 @@ func parseYAML(text []byte) (file *ast.File, err error) {
 	return parser.ParseBytes(text, 0)
 }
 
-// isEmpty tells whether a file holds nothing but comments.
+// isEmpty reports whether a file holds nothing but comments.
 func isEmpty(file *ast.File) bool {
 	for _, doc := range file.Docs {
 		switch doc.Body.(type) {
