@@ -60,7 +60,7 @@ func TestOutput_OneOfFour(t *testing.T) {
 	r.want(t, exitOK, "(live): Failing", "failing since", " ago)", "docs/runbooks/ConvsyncRunsFail.md")
 	wantFirst(t, strings.SplitN(r.stdout, "\n", 2)[0], "Failing: keyless (live) is failing: its key cannot be read.")
 	convsync(t, nil, "status", "--config", file, "--exit-code").want(t, exitFailed)
-	convsync(t, nil, "status", "--config", file, "--exit-code", "--project", "right").want(t, exitPartial, "Attention: The data is up to date, with 1 thing to look at: The last run warns: the clock")
+	convsync(t, nil, "status", "--config", file, "--exit-code", "--project", "right").want(t, exitPartial, "Attention: The data is up to date, with 1 issue: Warning of the last run: the clock")
 	out = decoded(t, convsync(t, nil, "status", "--config", file, "--output", "json", "--project", "revoked", "--exit-code"))
 	feeds := out["projects"].([]any)
 	if out["verdict"] != "failing" || len(feeds) != 1 || !strings.HasPrefix(feeds[0].(map[string]any)["error"].(string), "the source refused the key (401)") {

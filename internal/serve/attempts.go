@@ -70,8 +70,8 @@ func (a *attempts) fail(peer string, now time.Time) {
 	}
 	wait := min(firstDelay<<min(known.failures-freeAttempts, delayDoublings), longestDelay)
 	known.until = now.Add(wait)
-	a.log.Warn("failed logins", "peer", peer, "failures", known.failures, "next_attempt_in", wait.String(),
-		"hint", "if this is you, check the token or the password; otherwise somebody is guessing")
+	a.log.Warn("repeated failed logins: further attempts of this peer are delayed", "peer", peer, "failures", known.failures, "next_attempt_in", wait.String(),
+		"hint", "if this is you, check the token or the password; otherwise someone may be guessing it")
 }
 
 // prune forgets old failures, and the oldest where there are too many peers.

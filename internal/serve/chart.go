@@ -197,7 +197,7 @@ func (c *Chart) describe() string {
 				highest = v
 			}
 		}
-		said = append(said, fmt.Sprintf("%s: %s on the last day, %s at most.", s.Name, c.inUnit(last), c.inUnit(highest)))
+		said = append(said, fmt.Sprintf("%s: %s on the last day, maximum %s.", s.Name, c.inUnit(last), c.inUnit(highest)))
 	}
 	return strings.Join(said, " ")
 }

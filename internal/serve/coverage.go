@@ -74,7 +74,7 @@ func drawStrip(coverage []load.Range, gaps []stretch, period stretch, now time.T
 			s.until = coverage[i].Until.Time()
 			read = max(read, coverage[i].ReadAt)
 		}
-		place(class, s, fmt.Sprintf("%s: read, the last time on %s", s.in(zone), read.Time().In(zone).Format(shownTime)), 0)
+		place(class, s, fmt.Sprintf("%s: read, most recently on %s", s.in(zone), read.Time().In(zone).Format(shownTime)), 0)
 	}
 	for _, g := range gaps { // on top
 		place("gap", g, g.in(zone)+": not read yet", thinnest)
@@ -133,7 +133,7 @@ func drawCoverage(id string, state *load.FeedState, start, now time.Time, zone *
 			Bars: drawStrip(state.Coverage, gaps, period, now, zone),
 		}
 	}
-	strips := []strip{draw(0, "whole history", start)}
+	strips := []strip{draw(0, "full history", start)}
 	if now.Sub(start) > 2*week {
 		strips = append(strips, draw(1, "last 7 days", now.Add(-week)))
 	}
@@ -143,7 +143,7 @@ func drawCoverage(id string, state *load.FeedState, start, now time.Time, zone *
 // describeCoverage says what a strip shows to those who do not see it.
 func describeCoverage(state *load.FeedState, gaps []stretch, whole time.Time, period stretch, zone *time.Location) string {
 	if len(state.Coverage) == 0 {
-		return "Nothing is read yet."
+		return "Nothing has been read yet."
 	}
 	n := int64(0)
 	for _, g := range gaps {
@@ -156,7 +156,7 @@ func describeCoverage(state *load.FeedState, gaps []stretch, whole time.Time, pe
 		return fmt.Sprintf("First load, %d %% read.", percent)
 	}
 	if n == 0 {
-		return "All is read up to " + end + "."
+		return "Complete up to " + end + "."
 	}
-	return fmt.Sprintf("Read up to %s, but for %s.", end, count(n, "gap"))
+	return fmt.Sprintf("Read up to %s, except for %s.", end, count(n, "gap"))
 }

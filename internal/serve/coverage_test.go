@@ -28,7 +28,7 @@ func TestAShortGapIsSeenInALongHistory(t *testing.T) {
 		if last.Tip != "1 Mar 2026, 10:00 UTC to 1 Mar 2026, 11:00 UTC: not read yet" {
 			t.Errorf("%s: the gap says %q", s.Title, last.Tip)
 		}
-		if s.Alt != "Read up to 1 Mar 2026, 12:00 UTC, but for 1 gap." {
+		if s.Alt != "Read up to 1 Mar 2026, 12:00 UTC, except for 1 gap." {
 			t.Errorf("%s: it says %q", s.Title, s.Alt)
 		}
 	}

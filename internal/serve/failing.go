@@ -86,11 +86,11 @@ func (p *page) judgeFailing() (problems []problem) {
 		found := problem{
 			Level: levelBad, What: f.Name() + " is failing: " + f.Failure.Brief(), Why: strings.TrimPrefix(f.Failure.Why, f.Failure.Brief()+": "), about: []*feedView{f},
 			Since: momentOf(f.Failure.since, p.now, time.UTC), Runbook: runbookRunsFail,
-			Do: "What was read is kept, and each run tries again. `convsync check` tries each step and says what to correct.",
+			Do: "What was read is stored, and each run tries again. `convsync check` tests each step and says what to fix.",
 		}
 		if f.Failure.needsConfirmation() {
 			found.Level, found.What, found.Runbook = levelLook, f.Name()+": "+f.Failure.Brief(), runbookMissing
-			found.Do = "Nothing was changed. Check that the key may still read all of the project, then confirm with `convsync verify --repair`."
+			found.Do = "Nothing was changed. Check that the API key can still read the whole project, then confirm with `convsync verify --repair`."
 		}
 		f.Level = max(f.Level, found.Level)
 		if len(problems) == namedFeeds {
@@ -101,7 +101,7 @@ func (p *page) judgeFailing() (problems []problem) {
 	}
 	if more > 0 {
 		problems = append(problems, problem{
-			Level: levelBad, What: fmt.Sprintf("%s failing, too", isAre(int64(more), "more feed")), Do: "The list of feeds has their errors.", Runbook: runbookRunsFail,
+			Level: levelBad, What: fmt.Sprintf("%s failing", isAre(int64(more), "more feed")), Do: "See their errors in the list of feeds.", Runbook: runbookRunsFail,
 		})
 	}
 	return problems

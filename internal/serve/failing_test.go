@@ -51,7 +51,7 @@ func TestFailingFeed(t *testing.T) {
 			t.Errorf("the page lacks %q:\n%s", want, page)
 		}
 	}
-	for _, wrong := range []string{"up to date", "All is well", "The last run was not complete", "has gaps"} {
+	for _, wrong := range []string{"up to date", "All is well", "The last run was partial", "has gaps"} {
 		if strings.Contains(page, wrong) {
 			t.Errorf("the page says %q", wrong)
 		}
@@ -128,10 +128,10 @@ func TestManyFailingFeeds(t *testing.T) {
 		destination.runs[0].Status = warehouse.RunFailed
 	}
 	v := newPage(newServer(t, Options{Destination: destination, Feeds: feeds}).watch.snapshot(), &Options{Feeds: feeds, Metrics: NewMetrics(), Next: func() []Scheduled { return nil }, StaleAfter: 26 * time.Hour}, now).Verdict
-	if want := "acme-team-1 (live) is failing: the source refused the key (401). 8 more things to look at."; v.Sentence != want || len(v.Problems) != namedFeeds+1 {
+	if want := "acme-team-1 (live) is failing: the source refused the key (401). 8 more issues."; v.Sentence != want || len(v.Problems) != namedFeeds+1 {
 		t.Errorf("%d problems: %s", len(v.Problems), v.Sentence)
 	}
-	if last := v.Problems[namedFeeds].What; last != fmt.Sprintf("%d more feeds are failing, too", 20-namedFeeds) {
+	if last := v.Problems[namedFeeds].What; last != fmt.Sprintf("%d more feeds are failing", 20-namedFeeds) {
 		t.Error(last)
 	}
 }
@@ -171,7 +171,7 @@ func TestIdle(t *testing.T) {
 			}
 			s.watch.refresh(t.Context())
 			page := words(get(s, "/").Body.String())
-			if said := strings.Contains(page, "Failing No run happened for "); said != c.idle || sight.IdleSince.IsZero() == c.idle {
+			if said := strings.Contains(page, "Failing No run has started for "); said != c.idle || sight.IdleSince.IsZero() == c.idle {
 				t.Errorf("the page says it: %t, and it is noticed since %s\n%s", said, sight.IdleSince, page)
 			}
 		})

@@ -16,19 +16,19 @@ type gauges struct{ watch *watch }
 var (
 	feedLabels = []string{"project", "environment"}
 
-	destinationUp = describe("destination_up", "1 if the destination could be read when it was last tried, else 0.")
-	snapshotTime  = describe("snapshot_timestamp_seconds", "When the destination was last read, in Unix time; what is told of feeds is of then.")
+	destinationUp = describe("destination_up", "1 if the last attempt to read the destination succeeded, else 0.")
+	snapshotTime  = describe("snapshot_timestamp_seconds", "When the destination was last read, in Unix time; the metrics of feeds are from then.")
 
-	watermarkTime = describe("watermark_timestamp_seconds", "Until when all is read without a gap, in Unix time.", feedLabels...)
-	watermarkAge  = describe("watermark_age_seconds", "How long ago the watermark is; it grows also while the destination is away.", feedLabels...)
-	stored        = describe("stored_conversations", "Conversations stored.", feedLabels...)
-	open          = describe("open_conversations", "Conversations seen in progress and not yet ended.", feedLabels...)
-	hidden        = describe("hidden_transcripts", "Conversations stored whose transcript the source hides.", feedLabels...)
-	missing       = describe("missing_conversations", "Conversations stored that the source no longer lists.", feedLabels...)
-	rejects       = describe("rejects", "Conversations that could not be read, and are kept as they came.", feedLabels...)
-	driftPaths    = describe("drift_paths", "Fields and forms seen that are not known.", feedLabels...)
-	lateness      = describe("lateness_seconds", "Within how long of its start a conversation was seen (arrival), seen ended (final), or seen changed "+
-		"(change): the upper bound for 50, 95 and 99 of 100.", append(feedLabels, "measure", "percentile")...)
+	watermarkTime = describe("watermark_timestamp_seconds", "Time up to which everything is read without a gap, in Unix time.", feedLabels...)
+	watermarkAge  = describe("watermark_age_seconds", "Age of the watermark; it also grows while the destination cannot be read.", feedLabels...)
+	stored        = describe("stored_conversations", "Stored conversations.", feedLabels...)
+	open          = describe("open_conversations", "Conversations that were in progress when last read.", feedLabels...)
+	hidden        = describe("hidden_transcripts", "Stored conversations whose transcript the source hides.", feedLabels...)
+	missing       = describe("missing_conversations", "Stored conversations that the source no longer lists.", feedLabels...)
+	rejects       = describe("rejects", "Rejected conversations: they could not be read, and are in the table rejects.", feedLabels...)
+	driftPaths    = describe("drift_paths", "Unknown fields, types and values that were observed.", feedLabels...)
+	lateness      = describe("lateness_seconds", "Time from the start of a conversation until it was first read (arrival), first read as ended (final), "+
+		"or found changed (change): upper bounds of percentiles.", append(feedLabels, "measure", "percentile")...)
 )
 
 func describe(name, help string, labels ...string) *prometheus.Desc {

@@ -45,9 +45,9 @@ const (
 func checkStrength(token, password string) error {
 	switch {
 	case token != "" && len(token) < shortestToken:
-		return fmt.Errorf("the token has %d characters, and needs %d at least: make one with `openssl rand -hex 16`", len(token), shortestToken)
+		return fmt.Errorf("the token has %d characters and needs at least %d: generate one with `openssl rand -hex 16`", len(token), shortestToken)
 	case password != "" && len(password) < shortestPassword:
-		return fmt.Errorf("the password has %d characters, and needs %d at least", len(password), shortestPassword)
+		return fmt.Errorf("the password has %d characters and needs at least %d", len(password), shortestPassword)
 	}
 	return nil
 }
@@ -81,7 +81,7 @@ func challenge(w http.ResponseWriter, byToken bool) {
 	if byToken {
 		w.Header().Add("WWW-Authenticate", `Bearer realm="convsync"`)
 	}
-	http.Error(w, "This page asks for a token, or for a user and a password.", http.StatusUnauthorized)
+	http.Error(w, "This page requires a token, or a user and a password.", http.StatusUnauthorized)
 }
 
 // knows compares digests, so that neither a secret's bytes nor its length show
@@ -117,14 +117,14 @@ func onlyLocal(log *slog.Logger, next http.Handler) http.Handler {
 		switch {
 		case header != "":
 			proxied.Do(func() {
-				log.Warn("a reverse proxy asks for the status page, which has no token: refused", "header", header,
+				log.Warn("refused a request through a reverse proxy: the status page has no token", "header", header,
 					"hint", "set serve.token, or serve.user and serve.password, to serve it through a proxy")
 			})
-			http.Error(w, "A reverse proxy passed this request on ("+header+"), and this page has no token: it would be public. "+
+			http.Error(w, "A reverse proxy forwarded this request ("+header+"), and this page has no token: it would be public. "+
 				"Set serve.token, or serve.user and serve.password.", http.StatusForbidden)
 		case !isLoopback(host):
-			http.Error(w, "This page is for this machine only: ask for it as localhost or 127.0.0.1, "+
-				"or set a token to use another name.", http.StatusMisdirectedRequest)
+			http.Error(w, "This page is available on this machine only: open it as localhost or 127.0.0.1, "+
+				"or set a token to use another host name.", http.StatusMisdirectedRequest)
 		default:
 			next.ServeHTTP(w, r)
 		}

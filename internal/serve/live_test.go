@@ -81,13 +81,13 @@ func TestThePageShowsTheRunThatGoes(t *testing.T) {
 	destination, feeds := healthy(1, time.Now())
 	m := NewMetrics()
 	s := newServer(t, Options{Destination: destination, Feeds: feeds, Metrics: m})
-	if page := get(s, "/").Body.String(); !strings.Contains(page, "No run goes now.") {
+	if page := get(s, "/").Body.String(); !strings.Contains(page, "No run is in progress.") {
 		t.Error("it does not say that no run goes")
 	}
 	p, _, _ := goingRun("run-1")
 	m.Follow(p)
 	page := get(s, "/").Body.String()
-	for _, want := range []string{"incremental, begun", "0 requests a second, of 5 allowed: api.example.com, key of acme-team-1", "not known yet"} {
+	for _, want := range []string{"incremental, started", "0 requests per second, of 5 allowed: api.example.com, key of acme-team-1", "not known yet"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}

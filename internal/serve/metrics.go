@@ -32,14 +32,14 @@ const verification = "verify"
 func NewMetrics() *Metrics {
 	return &Metrics{
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "convsync_runs_total", Help: "Runs that ended, by kind and status.",
+			Name: "convsync_runs_total", Help: "Finished runs, by kind and status.",
 		}, []string{"kind", "status"}),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "convsync_run_duration_seconds", Help: "How long runs took, by kind.",
+			Name: "convsync_run_duration_seconds", Help: "Duration of runs, by kind.",
 			Buckets: []float64{1, 5, 15, 60, 300, 900, 1800, 3600, 2 * 3600, 6 * 3600, 24 * 3600},
 		}, []string{"kind"}),
 		lastEnd: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "convsync_last_run_timestamp_seconds", Help: "When the last run of a kind and status ended, in Unix time.",
+			Name: "convsync_last_run_timestamp_seconds", Help: "When the last run of a kind and status finished, in Unix time.",
 		}, []string{"kind", "status"}),
 		webhooks: newWebhookCounter(),
 		refused: prometheus.NewCounter(prometheus.CounterOpts{
@@ -169,7 +169,7 @@ func (m *Metrics) registry(w *watch, o *Options) (*prometheus.Registry, error) {
 
 func buildInfo(version string) prometheus.Collector {
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "convsync_build_info", Help: "Always 1; the version is in the label.",
+		Name: "convsync_build_info", Help: "Always 1; the label has the version.",
 		ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)

@@ -116,7 +116,7 @@ func (o *Options) validate() error {
 		return fmt.Errorf("the address %q can be reached from other machines: set a token, or a user and a password, "+
 			"or listen on 127.0.0.1", o.Address)
 	case o.Destination == nil:
-		return errors.New("there is no destination to show")
+		return errors.New("no destination is set")
 	}
 	if err := checkStrength(o.Token, o.BasicPassword); err != nil {
 		return err
@@ -134,7 +134,7 @@ func (o *Options) validate() error {
 		}
 		seen[f.key()] = true
 		if _, err := time.LoadLocation(f.TimeZone); err != nil {
-			return fmt.Errorf("project %s: the time zone %q is not known; write one such as Europe/London", f.ProjectID, f.TimeZone)
+			return fmt.Errorf("project %s: unknown time zone %q; use an IANA name such as Europe/London", f.ProjectID, f.TimeZone)
 		}
 	}
 	return nil

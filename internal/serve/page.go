@@ -131,8 +131,8 @@ type nextView struct {
 func (s *Server) servePage(w http.ResponseWriter, _ *http.Request) {
 	var body bytes.Buffer
 	if err := pageTemplate.Execute(&body, newPage(s.watch.snapshot(), &s.options, time.Now())); err != nil {
-		s.options.Log.Error("the status page cannot be made", "error", err)
-		http.Error(w, "The status page cannot be made; the log says why.", http.StatusInternalServerError)
+		s.options.Log.Error("cannot render the status page", "error", err)
+		http.Error(w, "The status page cannot be rendered; see the log for the reason.", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -233,7 +233,7 @@ func newFeedView(id string, f *Feed, s *snapshot, o *Options, now time.Time) *fe
 	return v
 }
 
-// addHoles lists the seconds that the source cannot answer for.
+// addHoles lists the seconds that the source fails to return.
 func (f *feedView) addHoles(state *load.FeedState, now time.Time, zone *time.Location) {
 	for i := range state.Holes {
 		if i == listedGaps {
@@ -241,7 +241,7 @@ func (f *feedView) addHoles(state *load.FeedState, now time.Time, zone *time.Loc
 			break
 		}
 		h := &state.Holes[i]
-		f.Holes = append(f.Holes, fmt.Sprintf("%s, asked for %s, next %s: %s",
+		f.Holes = append(f.Holes, fmt.Sprintf("%s, requested %s, next attempt %s: %s",
 			h.From.Time().In(zone).Format("2 Jan 2006, 15:04:05 MST"), count(h.Tries, "time"), stampOf(h.NextTryAt, now, zone).Ago, h.Reason))
 	}
 }
@@ -249,7 +249,7 @@ func (f *feedView) addHoles(state *load.FeedState, now time.Time, zone *time.Loc
 func lateViews(summary *load.FeedSummary) []lateView {
 	var views []lateView
 	for _, m := range []struct{ measure, words string }{
-		{load.LateArrival, "first seen"}, {load.LateFinal, "first seen ended"}, {load.LateChange, "seen changed after its end"},
+		{load.LateArrival, "first read"}, {load.LateFinal, "first read as ended"}, {load.LateChange, "found changed after its end"},
 	} {
 		p50, n := load.Late(summary.Lateness, m.measure, 0.50)
 		if n == 0 {
@@ -264,7 +264,7 @@ func lateViews(summary *load.FeedSummary) []lateView {
 
 func newRunView(r *warehouse.SyncRun, now time.Time) runView {
 	v := runView{
-		Kind: r.Kind, Started: stampOf(r.StartedAt, now, time.UTC), Took: "not known",
+		Kind: r.Kind, Started: stampOf(r.StartedAt, now, time.UTC), Took: "unknown",
 		Read: r.Read, Inserted: r.Inserted, Updated: r.Updated, Unchanged: r.Unchanged,
 		Rejected: r.Rejected, Requests: r.Requests, Retries: r.Retries, Errors: inWords(string(r.Error)), Warnings: inWords(string(r.Warnings)),
 	}
@@ -278,9 +278,9 @@ func newRunView(r *warehouse.SyncRun, now time.Time) runView {
 	case warehouse.RunSucceeded:
 		v.Status = "succeeded"
 	case warehouse.RunPartial:
-		v.Status, v.Level = "not complete", levelLook
+		v.Status, v.Level = "partial", levelLook
 	case warehouse.RunKilled:
-		v.Status, v.Level = "ended from outside", levelLook
+		v.Status, v.Level = "killed", levelLook
 	default:
 		v.Status, v.Level = "failed", levelBad
 	}

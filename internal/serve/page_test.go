@@ -45,11 +45,11 @@ func TestThePageShowsWhatTheSnapshotHas(t *testing.T) {
 	page := words(w.Body.String())
 	for _, want := range []string{
 		"81,234", "Hidden transcripts 31", "Missing at the source 17", "Rejects 3", "4 minutes ago",
-		"first seen 1 minute 20 minutes 20 minutes 100",
+		"first read 1 minute 20 minutes 20 minutes 100",
 		"2,204 1,109 1,011 84 0 1,043 7", "incremental succeeded 2 minutes",
 		"it has no start 2", "it has no id 1", "turns[].tempo unknown_field number 4,321",
 		"nightly : 6 May 2031, 02:00 UTC", "convsync 1.2.3",
-		"The data is up to date, with 1 thing to look at: acme-team-2 (live) has conversations that could not be read.", "convsync replay",
+		"The data is up to date, with 1 issue: acme-team-2 (live) has rejected conversations.", "convsync replay",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
@@ -76,12 +76,12 @@ func TestPageHoles(t *testing.T) {
 	destination.states[f] = state
 	w := get(newServer(t, Options{Destination: destination, Feeds: feeds}), "/")
 	page := words(w.Body.String())
-	for _, want := range []string{"has seconds that the source cannot answer for", "asked for 3 times, next in", "answered 500 &lt;b&gt;", "and 2 more"} {
+	for _, want := range []string{"has seconds that the source fails to return", "requested 3 times, next attempt in", "answered 500 &lt;b&gt;", "and 2 more"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q: %s", want, page)
 		}
 	}
-	if strings.Contains(page, "with gaps in what is read") {
+	if strings.Contains(page, "has gaps in its coverage") {
 		t.Error("a hole is shown as a gap")
 	}
 }
@@ -92,14 +92,14 @@ func TestThePageSaysWhetherAllIsWell(t *testing.T) {
 		change func(d *fakeDestination, f load.Feed, now time.Time)
 		want   []string
 	}{
-		"well": {func(*fakeDestination, load.Feed, time.Time) {}, []string{"All is well: all is read up to 4 minutes ago."}},
+		"well": {func(*fakeDestination, load.Feed, time.Time) {}, []string{"All is well: data is complete up to 4 minutes ago."}},
 		"stale": {func(d *fakeDestination, f load.Feed, now time.Time) {
 			s := d.states[f]
 			s.Watermark = stamp(now, 50*time.Hour)
 			d.states[f] = s
 		}, []string{"acme-team-1 (live) has old data: read up to 2 days 2 h ago.", "(24 hours ago)", "convsync check"}},
 		"never read": {func(d *fakeDestination, f load.Feed, _ time.Time) { d.states[f] = load.FeedState{} },
-			[]string{"First load, 0 % read. Feeds: acme-team-1 (live)", "Read up to first load, 0 % read", "Nothing is read yet."}},
+			[]string{"First load, 0 % read. Feeds: acme-team-1 (live)", "Read up to first load, 0 % read", "Nothing has been read yet."}},
 		"not to its beginning": {func(d *fakeDestination, f load.Feed, now time.Time) {
 			s := d.states[f]
 			s.Watermark = 0
@@ -107,7 +107,7 @@ func TestThePageSaysWhetherAllIsWell(t *testing.T) {
 			d.states[f] = s
 		}, []string{"First load, 34 % read. Feeds: acme-team-1 (live)", "Read up to first load, 34 % read"}},
 		"no run": {func(d *fakeDestination, _ load.Feed, _ time.Time) { d.runs = nil },
-			[]string{"No run has ended yet.", "convsync run starts one"}},
+			[]string{"No run has finished yet.", "convsync run starts one"}},
 		"failing for long": {func(d *fakeDestination, _ load.Feed, now time.Time) {
 			failed := warehouse.SyncRun{Kind: "incremental", Status: warehouse.RunFailed, StartedAt: stamp(now, 3*time.Hour), Error: "the key was refused\nproject two: the same"}
 			older := failed
@@ -119,19 +119,19 @@ func TestThePageSaysWhetherAllIsWell(t *testing.T) {
 		"a warning": {func(d *fakeDestination, _ load.Feed, _ time.Time) {
 			d.runs[0].Warnings = "the clock of the source is 8h0m0s ahead: correct it\nand another thing"
 		}, []string{
-			"with 2 things to look at: The last run warns: the clock of the source is 8h0m0s ahead.", "The last run warns: the clock of the source is 8h0m0s ahead.", "The last run warns: and another thing.",
-			"Warning: the clock of the source is 8h0m0s ahead", "correct it", "The next run without this warning ends it.",
+			"with 2 issues: Warning of the last run: the clock of the source is 8h0m0s ahead.", "Warning of the last run: the clock of the source is 8h0m0s ahead.", "Warning of the last run: and another thing.",
+			"Warning: the clock of the source is 8h0m0s ahead", "correct it", "The next run without this warning clears it.",
 		}},
 		"a gap": {func(d *fakeDestination, f load.Feed, now time.Time) {
 			s := d.states[f]
 			s.Coverage[0].Until = stamp(now, 25*time.Hour)
 			d.states[f] = s
-		}, []string{"acme-team-1 (live) has gaps in what is read.", "Not read yet", "but for 1 gap."}},
+		}, []string{"acme-team-1 (live) has gaps in its coverage.", "Not read yet", "except for 1 gap."}},
 		"late": {func(d *fakeDestination, f load.Feed, _ time.Time) {
 			s := d.summaries[f]
 			s.Lateness = []warehouse.Lateness{{Measure: load.LateChange, UpperSeconds: math.MaxInt64, Count: 100}}
 			d.summaries[f] = s
-		}, []string{"near the edge of the lookback", "sync.lookback.daily", "more than 30 days"}},
+		}, []string{"near the end of the lookback", "sync.lookback.daily", "more than 30 days"}},
 	} {
 		now := time.Now()
 		destination, feeds := healthy(1, now)
@@ -245,7 +245,7 @@ func TestADestinationThatIsAwayKeepsThePage(t *testing.T) {
 	destination.goAway(errAway)
 	s.watch.refresh(t.Context())
 	page := words(get(s, "/").Body.String())
-	for _, want := range []string{"Failing The destination cannot be read: " + errAway.Error(), errAway.Error(), "what was last known", "81,234", "convsync check"} {
+	for _, want := range []string{"Failing The destination cannot be read: " + errAway.Error(), errAway.Error(), "from the last successful read", "81,234", "convsync check"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}
@@ -269,7 +269,7 @@ func TestADestinationNeverReachedStillHasAPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if page := get(s, "/").Body.String(); !strings.Contains(page, "Nothing is known yet") {
+	if page := get(s, "/").Body.String(); !strings.Contains(page, "Starting: the destination is being read") {
 		t.Error("before the first reading the page does not say so")
 	}
 	destination.goAway(errAway)

@@ -21,7 +21,7 @@ const probePatience = 5 * time.Second
 func Probe(ctx context.Context, address string, secure bool) error {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || port == "0" {
-		return fmt.Errorf("nothing can be asked at %q: it must name a port", address)
+		return fmt.Errorf("cannot check %q: the address has no port", address)
 	}
 	url := "http://" + net.JoinHostPort(reachable(host), port) + "/healthz"
 	// The certificate is of the name that others know the server by. Nothing
@@ -35,16 +35,16 @@ func Probe(ctx context.Context, address string, secure bool) error {
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
-		return fmt.Errorf("nothing can be asked at %q: %w", address, err)
+		return fmt.Errorf("cannot check %q: %w", address, err)
 	}
 	res, err := (&http.Client{Transport: transport}).Do(req)
 	if err != nil {
-		return fmt.Errorf("it does not answer: %w", err)
+		return fmt.Errorf("no answer: %w", err)
 	}
 	defer res.Body.Close() //nolint:errcheck // only read from
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<10))
 	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", url, res.Status)
+		return fmt.Errorf("%s returned %s", url, res.Status)
 	}
 	return nil
 }

@@ -45,11 +45,11 @@ func TestAProbeFindsAServerThatLives(t *testing.T) {
 		if err := s.Stop(context.Background()); err != nil {
 			t.Fatal(err)
 		}
-		if err := Probe(t.Context(), address, o.CertFile != ""); err == nil || !strings.Contains(err.Error(), "does not answer") {
+		if err := Probe(t.Context(), address, o.CertFile != ""); err == nil || !strings.Contains(err.Error(), "no answer") {
 			t.Errorf("%s: stopped, a probe says %v", name, err)
 		}
 	}
-	if err := Probe(t.Context(), "127.0.0.1:0", false); err == nil || !strings.Contains(err.Error(), "must name a port") {
+	if err := Probe(t.Context(), "127.0.0.1:0", false); err == nil || !strings.Contains(err.Error(), "has no port") {
 		t.Errorf("without a port it says %v", err)
 	}
 }

@@ -28,7 +28,7 @@ func (g *guard) renew(ctx context.Context, o *Options) {
 		case err == nil:
 			g.set(token, o.BasicUser, password)
 		case !failed && ctx.Err() == nil:
-			o.Log.Warn("read the token or the password again; keeping the previous one", "error", err)
+			o.Log.Warn("cannot reload the token or the password; keeping the previous one", "error", err)
 		}
 		failed = err != nil
 	}

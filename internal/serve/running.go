@@ -38,7 +38,7 @@ func runningViews(m *Metrics, now time.Time) []runningView {
 }
 
 func newRateView(r *pipeline.Rate) rateView {
-	v := rateView{Host: r.Host, Project: r.Project, Used: figure(r.PerSecond), Allowed: "without a limit"}
+	v := rateView{Host: r.Host, Project: r.Project, Used: figure(r.PerSecond), Allowed: "no limit"}
 	if !math.IsInf(r.Allowed, 1) {
 		v.Allowed = "of " + figure(r.Allowed) + " allowed"
 	}

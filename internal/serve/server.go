@@ -116,13 +116,13 @@ func (s *Server) Start(ctx context.Context) error {
 			serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
 		}
 		if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.options.Log.Error("the server ended", "error", err)
+			s.options.Log.Error("the HTTP server stopped unexpectedly", "error", err)
 		}
 	})
 	s.options.Log.Info("serving", "address", listener.Addr().String(), "tls", secure, "guarded", s.options.guarded())
 	if s.options.inClearText() {
-		s.options.Log.Warn("the status page is served without TLS beyond this machine: the token or password travels in clear text",
-			"address", s.options.Address, "hint", "set serve.cert_file and serve.key_file, or let a reverse proxy on this machine do TLS and listen on 127.0.0.1")
+		s.options.Log.Warn("the status page can be reached from other machines without TLS: the token or password is sent in clear text",
+			"address", s.options.Address, "hint", "set serve.cert_file and serve.key_file, or listen on 127.0.0.1 and let a reverse proxy on this machine terminate TLS")
 	}
 	return nil
 }

@@ -24,16 +24,16 @@ func WriteTextfile(path string, r *pipeline.Report, version string) error {
 type lastRun struct{ report *pipeline.Report }
 
 var (
-	lastRunEnd       = describe("last_run_timestamp_seconds", "When the last run of a kind and status ended, in Unix time.", "kind", "status")
-	lastRunDuration  = describe("last_run_duration_seconds", "How long the last run took.", "kind")
-	lastRunRequests  = describe("last_run_requests", "Requests that the last run made to the source, repetitions included.", "kind")
-	lastRunRetries   = describe("last_run_retries", "Requests that the last run repeated.", "kind")
-	lastRunResponses = describe("last_run_responses", "Answers of the source to the last run, by HTTP status; none: there was no answer.", "kind", "status")
-	lastRunWaited    = describe("last_run_retry_wait_seconds", "Time that the last run spent waiting before requests were repeated.", "kind")
+	lastRunEnd       = describe("last_run_timestamp_seconds", "When the last run of a kind and status finished, in Unix time.", "kind", "status")
+	lastRunDuration  = describe("last_run_duration_seconds", "Duration of the last run.", "kind")
+	lastRunRequests  = describe("last_run_requests", "Requests of the last run to the source, including retries.", "kind")
+	lastRunRetries   = describe("last_run_retries", "Retries of the last run.", "kind")
+	lastRunResponses = describe("last_run_responses", "Responses of the source to the last run, by HTTP status; none: no response.", "kind", "status")
+	lastRunWaited    = describe("last_run_retry_wait_seconds", "Seconds that the last run spent waiting before retries.", "kind")
 	lastRunBytes     = describe("last_run_received_bytes", "Bytes that the last run received from the source.", "kind")
-	lastRunOutcomes  = describe("last_run_conversations", "Conversations of the last run, by what came of them.", "kind", "outcome")
+	lastRunOutcomes  = describe("last_run_conversations", "Conversations of the last run, by outcome.", "kind", "outcome")
 	lastRunRows      = describe("last_run_rows_written", "Rows that the last run wrote, by table.", "kind", "table")
-	lastRunDrift     = describe("last_run_drift_sightings", "Sightings of fields and forms that are not known in the last run.", "kind")
+	lastRunDrift     = describe("last_run_drift_sightings", "Occurrences of unknown fields, types and values in the last run.", "kind")
 )
 
 // Describe has the names that Collect uses.

@@ -56,7 +56,7 @@ func (p *page) judge(s *snapshot, o *Options) verdict {
 	if !s.failing.IsZero() {
 		add(problem{
 			Level: levelBad, What: "The destination cannot be read: " + s.err.Error(), Since: momentOf(s.failing, p.now, time.UTC),
-			Do: "Check that it runs and can be reached from here; `convsync check` tries each step.", Runbook: runbookDestination,
+			Do: "Check that it is running and can be reached from this machine; `convsync check` tests each step.", Runbook: runbookDestination,
 		})
 	}
 	if s.at.IsZero() {
@@ -65,8 +65,8 @@ func (p *page) judge(s *snapshot, o *Options) verdict {
 	add(p.judgeFailing()...)
 	if since := s.idleSince(o, o.started, p.now); !since.IsZero() {
 		add(problem{
-			Level: levelBad, What: "No run happened for " + length(p.now.Sub(since)) + ", twice the time between runs", Since: momentOf(since, p.now, time.UTC),
-			Do:      "Check that `convsync serve` runs and that the clock of its machine is right; `convsync run` starts a run now.",
+			Level: levelBad, What: "No run has started for " + length(p.now.Sub(since)) + ", twice the scheduled interval", Since: momentOf(since, p.now, time.UTC),
+			Do:      "Check that `convsync serve` is running and that its machine's clock is correct; `convsync run` starts a run now.",
 			Runbook: runbookRunStalls,
 		})
 	}
@@ -89,7 +89,7 @@ func (p *page) judge(s *snapshot, o *Options) verdict {
 	if s.chartsErr != nil && o.Charts != nil {
 		add(problem{
 			Level: levelLook, What: "The charts are not up to date: " + s.chartsErr.Error(),
-			Do: "No data is affected: they are drawn again soon.",
+			Do: "No data is affected. The page draws them again within 10 minutes.",
 		})
 	}
 	return p.conclude(s, problems)
@@ -110,17 +110,17 @@ func (p *page) conclude(s *snapshot, problems []problem) verdict {
 	}
 	switch {
 	case s.at.IsZero() && len(problems) == 0:
-		v.Level, v.Sentence = levelLook, "Nothing is known yet: the destination is being read for the first time."
+		v.Level, v.Sentence = levelLook, "Starting: the destination is being read for the first time."
 	case v.Level == levelGood && len(p.Feeds) == 0:
 		v.Sentence = "All is well, but no project is configured."
 	case v.Level == levelGood:
-		v.Sentence = fmt.Sprintf("All is well: all is read up to %s.", p.oldestWatermark().Ago)
+		v.Sentence = fmt.Sprintf("All is well: data is complete up to %s.", p.oldestWatermark().Ago)
 	case v.Level == levelLook && p.fresh():
-		v.Sentence = "The data is up to date, with " + count(int64(len(problems)), "thing") + " to look at: " + sentence(v.Problems[0].What)
+		v.Sentence = "The data is up to date, with " + count(int64(len(problems)), "issue") + ": " + sentence(v.Problems[0].What)
 	default:
 		v.Sentence = sentence(v.Problems[0].What)
 		if more := len(v.Problems) - 1; more > 0 {
-			v.Sentence += " " + count(int64(more), "more thing") + " to look at."
+			v.Sentence += " " + count(int64(more), "more issue") + "."
 		}
 	}
 	return v
@@ -144,7 +144,7 @@ func (p *page) judgeRuns(runs []warehouse.SyncRun) (problem, bool) {
 		return problem{}, false // the first one goes
 	}
 	if len(runs) == 0 {
-		return problem{Level: levelLook, What: "No run has ended yet", Do: "The next one is listed below; `convsync run` starts one now."}, true
+		return problem{Level: levelLook, What: "No run has finished yet", Do: "The next one is listed below; `convsync run` starts one now."}, true
 	}
 	if runs[0].Status == warehouse.RunSucceeded || p.accounted(&runs[0]) {
 		return problem{}, false
@@ -157,12 +157,12 @@ func (p *page) judgeRuns(runs []warehouse.SyncRun) (problem, bool) {
 	switch runs[0].Status {
 	case warehouse.RunPartial:
 		found.Level, found.Runbook = levelLook, runbookRunsArePartial
-		found.What, found.Do = "The last run was not complete", "What it could read is kept, and the next run reads the rest."
+		found.What, found.Do = "The last run was partial", "What it read is stored, and the next run reads the rest."
 	case warehouse.RunKilled:
 		found.Level, found.Runbook = levelLook, ""
-		found.What, found.Do = "The last run was killed before it was done", "The next run continues from what it stored. Check whether memory or time ran out."
+		found.What, found.Do = "The last run was killed before it finished", "The next run continues where it stopped. Check whether the run hit a memory or time limit."
 	default:
-		found.What, found.Do = "The last run failed", "`convsync check` tries each step and says what to correct."
+		found.What, found.Do = "The last run failed", "`convsync check` tests each step and says what to fix."
 	}
 	if lines := inWords(found.Why); len(lines) > 0 {
 		found.What += ": " + pipeline.Brief(lines[0])
@@ -203,8 +203,8 @@ func judgeWarnings(runs []warehouse.SyncRun, now time.Time) (found []problem) {
 	for _, warning := range inWords(string(runs[0].Warnings)) {
 		warning, why, _ := strings.Cut(warning, ": ")
 		found = append(found, problem{
-			Level: levelLook, What: "The last run warns: " + warning, Why: why, Since: stampOf(runs[0].StartedAt, now, time.UTC),
-			Do: "The next run without this warning ends it.",
+			Level: levelLook, What: "Warning of the last run: " + warning, Why: why, Since: stampOf(runs[0].StartedAt, now, time.UTC),
+			Do: "The next run without this warning clears it.",
 		})
 	}
 	return found
@@ -217,7 +217,7 @@ func judgeProof(r *pipeline.Report, now time.Time) (problem, bool) {
 	}
 	return problem{
 		Level: levelBad, What: "The last verification did not succeed: " + errors.Join(r.Errors...).Error(), Since: momentOf(r.FinishedAt, now, time.UTC),
-		Do: "What differs is to be looked at before it is mended: it may have been changed by hand. The next verification that succeeds ends this.",
+		Do: "Inspect the differences before you repair them: the data may have been changed by hand. The next successful verification clears this.",
 	}, true
 }
 
@@ -234,21 +234,21 @@ type feedProblem struct {
 // A feed that is failing, or in its first load, is listed as that.
 var feedProblems = []*feedProblem{
 	{levelBad, "has old data", "have old data",
-		"The errors of the last runs say why; `convsync check` tries each step.", runbookDataIsOld,
+		"See the errors of the last runs; `convsync check` tests each step.", runbookDataIsOld,
 		func(f *feedView) (time.Time, bool) { return f.staleSince, !f.staleSince.IsZero() && f.Failure == nil }},
-	{levelLook, "has gaps in what is read", "have gaps in what is read",
-		"The next run reads them. If they stay, the errors of the last runs say why.", "",
+	{levelLook, "has gaps in its coverage", "have gaps in their coverage",
+		"The next run reads them. If they remain, see the errors of the last runs.", "",
 		func(f *feedView) (time.Time, bool) {
 			return time.Time{}, !f.loading && len(f.gaps) > 0 && f.Failure == nil
 		}},
-	{levelLook, "has seconds that the source cannot answer for", "have seconds that the source cannot answer for",
-		"All else is read, and they are asked for again from time to time. Send PolyAI the time and the correlation id of the error.", "",
+	{levelLook, "has seconds that the source fails to return", "have seconds that the source fails to return",
+		"Everything else is read, and these seconds are requested again from time to time. Send PolyAI the time and the correlation ID of the error.", "",
 		func(f *feedView) (time.Time, bool) { return time.Time{}, len(f.Holes) > 0 }},
-	{levelLook, "has conversations that could not be read", "have conversations that could not be read",
-		"They are kept as they came. After an update of convsync, `convsync replay` reads them again.", runbookRejects,
+	{levelLook, "has rejected conversations", "have rejected conversations",
+		"They are stored in the table rejects. After an update of convsync, `convsync replay` loads those that it can now read.", runbookRejects,
 		func(f *feedView) (time.Time, bool) { return time.Time{}, f.Rejects > 0 }},
-	{levelLook, "has conversations that arrive or change near the edge of the lookback", "have conversations that arrive or change near the edge of the lookback",
-		"Later ones would be lost: make sync.lookback.daily longer, or let `convsync verify --repair` go over older weeks.", runbookLate,
+	{levelLook, "has conversations that arrive or change near the end of the lookback", "have conversations that arrive or change near the end of the lookback",
+		"Later ones would be missed: increase sync.lookback.daily, or run `convsync verify --repair` over older weeks.", runbookLate,
 		func(f *feedView) (time.Time, bool) { return time.Time{}, f.late }},
 }
 

@@ -24,7 +24,7 @@ func orNothing(h http.Handler) http.Handler {
 
 func newWebhookCounter() *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "convsync_webhook_events_total", Help: "Deliveries of webhooks, by what became of them.",
+		Name: "convsync_webhook_events_total", Help: "Webhook deliveries, by result.",
 	}, []string{"result"})
 }
 
@@ -56,7 +56,7 @@ func (p *page) judgeAlerts(alerts []warehouse.ActiveAlert) (problems []problem) 
 		a := &on[i]
 		found := problem{
 			Level: levelLook, What: "PolyAI raised an alert: " + alertInWords(a), Feeds: p.feedsOf(string(a.ProjectID)),
-			Do: "It goes from here when PolyAI says that it is resolved. Its rule stands in Studio, under alerts.",
+			Do: "This clears when PolyAI reports that the alert is resolved. The rule is in PolyAI Studio, under alerts.",
 		}
 		if a.TriggeredAt.Valid {
 			found.Since = stampOf(a.TriggeredAt.V, p.now, time.UTC)
@@ -68,7 +68,7 @@ func (p *page) judgeAlerts(alerts []warehouse.ActiveAlert) (problems []problem) 
 	}
 	if more := len(on) - namedAlerts; more > 0 {
 		problems = append(problems, problem{
-			Level: levelLook, What: "PolyAI raised " + count(int64(more), "further alert"), Do: "They stand in the table active_alerts.",
+			Level: levelLook, What: "PolyAI raised " + count(int64(more), "more alert"), Do: "See the table active_alerts.",
 		})
 	}
 	return problems
@@ -98,7 +98,7 @@ func alertInWords(a *warehouse.ActiveAlert) string {
 		parts = append(parts, condition)
 	}
 	if a.CurrentValue.Valid {
-		parts = append(parts, "it was "+plainNumber(a.CurrentValue.V))
+		parts = append(parts, "value "+plainNumber(a.CurrentValue.V))
 	}
 	if a.Severity != "" {
 		parts = append(parts, "severity "+string(a.Severity))

@@ -56,8 +56,8 @@ func TestAlertsAreThingsToLookAt(t *testing.T) {
 	s := newServer(t, Options{Destination: destination, Feeds: feeds, Alerts: func(context.Context) ([]warehouse.ActiveAlert, error) { return alerts, away }})
 	page := get(s, "/").Body.String()
 	for _, want := range []string{
-		"PolyAI raised an alert: Rule &lt;one&gt; (api_errors &gt; 2.5 over 10m, it was 7, severity high).", `href="#feed-1">acme-team-1 (live)</a>`,
-		"PolyAI raised an alert: Rule &lt;four&gt;.", "(2 hours ago)", "with 2 things to look at",
+		"PolyAI raised an alert: Rule &lt;one&gt; (api_errors &gt; 2.5 over 10m, value 7, severity high).", `href="#feed-1">acme-team-1 (live)</a>`,
+		"PolyAI raised an alert: Rule &lt;four&gt;.", "(2 hours ago)", "with 2 issues",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %s", want)
@@ -78,7 +78,7 @@ func TestAlertsAreThingsToLookAt(t *testing.T) {
 		alerts = append(alerts, alert(strings.Repeat("x", i+1), "", warehouse.AlertTriggered))
 	}
 	s.watch.refresh(t.Context())
-	if page := get(s, "/").Body.String(); strings.Count(page, "raised an alert") < namedAlerts || !strings.Contains(page, "PolyAI raised 4 further alerts.") {
+	if page := get(s, "/").Body.String(); strings.Count(page, "raised an alert") < namedAlerts || !strings.Contains(page, "PolyAI raised 4 more alerts.") {
 		t.Error("many alerts are not shown as some and a number")
 	}
 	alerts = nil
