@@ -120,7 +120,7 @@ func TestACallsEventMakesItsConversationLand(t *testing.T) {
 		if status, answer := deliver(t, first.url, "evt-1", body("acme-team-4")); status != http.StatusOK || answer != "stored\n" {
 			t.Fatalf("answered %d, %s", status, answer)
 		}
-		if status, answer := deliver(t, first.url, "evt-1", body("acme-team-4")); status != http.StatusOK || answer != "stored already\n" {
+		if status, answer := deliver(t, first.url, "evt-1", body("acme-team-4")); status != http.StatusOK || answer != "already stored\n" {
 			t.Errorf("the second time it is answered %d, %s", status, answer)
 		}
 		if status, _ := deliver(t, first.url, "evt-2", body("another-project")); status != http.StatusOK {
@@ -133,7 +133,7 @@ func TestACallsEventMakesItsConversationLand(t *testing.T) {
 		if ids := landed(t, file); !slices.Contains(ids, id) || len(ids) > 50 {
 			t.Errorf("stored are %v, want %s and what started beside it", ids, id)
 		}
-		if status, answer := deliver(t, second.url, "evt-1", body("acme-team-4")); status != http.StatusOK || answer != "stored already\n" {
+		if status, answer := deliver(t, second.url, "evt-1", body("acme-team-4")); status != http.StatusOK || answer != "already stored\n" {
 			t.Errorf("after a restart it is answered %d, %s", status, answer)
 		}
 		second.stop()

@@ -73,7 +73,7 @@ func (f *flood) forge(url, id, body string) {
 	if err != nil || res.StatusCode != http.StatusUnauthorized && res.StatusCode != http.StatusServiceUnavailable {
 		f.Errorf("forged %s is answered %s %s, %v", id, res.Status, answer, err)
 	}
-	if !strings.HasPrefix(string(answer), "the signature fits no secret") {
+	if !strings.HasPrefix(string(answer), "the signature matches no configured secret") {
 		f.Errorf("forged %s is answered %s", id, answer)
 	}
 }
@@ -118,7 +118,7 @@ func TestManyEventsASecondAreAnsweredRightAndNoneIsLostOrDoubled(t *testing.T) {
 		})
 		f.all(first.url)
 		beside.Wait()
-		const stored, doubled = "200 stored", "200 stored already"
+		const stored, doubled = "200 stored", "200 already stored"
 		n := f.answered // what was stored too late for an answer in time is sent again, and is there already
 		if n[stored] > floodEvents || n[stored]+n[doubled] != floodEvents+floodEvents/3 || len(n) != 2 {
 			t.Errorf("answered was %v", n)

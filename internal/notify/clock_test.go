@@ -16,19 +16,19 @@ func TestClockSetBack(t *testing.T) {
 		marks := Marks{sales: 0, support: 0}
 		w.n.Ages(t.Context(), marks, time.Now())
 		w.ran(report(sales), nil)
-		w.expect("it fails", "Project sales (live) could not be read whole.")
+		w.expect("it fails", "Project sales (live) could not be read completely.")
 		w.ran(report(), nil)
-		w.expect("it is well", "Project sales (live) is read whole again.")
+		w.expect("it is well", "Project sales (live) is read completely again.")
 		w.close()
 		w.noteAhead(24 * time.Hour)
 		w.start()
 		w.n.Ages(t.Context(), marks, time.Now())
 		wait(time.Hour)
 		w.ran(report(sales), nil)
-		w.expect("it fails again", "Project sales (live) could not be read whole.")
+		w.expect("it fails again", "Project sales (live) could not be read completely.")
 		wait(25*time.Hour + time.Minute)
 		w.n.Ages(t.Context(), marks, time.Now())
-		w.expect("nothing is covered for 26 hours", "Project support (live) has no data yet: nothing of it was read whole.\nSince: 2 Jan 2000, 02:00 UTC")
+		w.expect("nothing is covered for 26 hours", "Project support (live) has no data yet: no part of it was read completely.\nSince: 2 Jan 2000, 02:00 UTC")
 	})
 }
 

@@ -28,9 +28,9 @@ func runCommand(ctx context.Context, command string, env []string, m *Message) e
 	err := cmd.Run()
 	switch exit := (*exec.ExitError)(nil); {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return fmt.Errorf("the command did not end within %s", tryTimeout)
+		return fmt.Errorf("the command did not finish within %s", tryTimeout)
 	case errors.As(err, &exit):
-		return fmt.Errorf("the command failed with exit code %d; run it by hand to see what it says", exit.ExitCode())
+		return fmt.Errorf("the command failed with exit code %d; run it manually to see its output", exit.ExitCode())
 	case err != nil:
 		return fmt.Errorf("the command could not be run: %w", err)
 	}

@@ -57,8 +57,8 @@ func (n *Notifier) tell(ctx context.Context, c *channel) {
 		return
 	}
 	if err := n.persist(ctx, func(ctx context.Context) error { return c.send(ctx, m) }); err != nil {
-		n.log.Error("people could not be told; it is tried again with the next event",
-			"by", c.name, "incidents", len(m.Incidents), "error", err.Error())
+		n.log.Error("notification failed; retrying with the next event",
+			"channel", c.name, "incidents", len(m.Incidents), "error", err.Error())
 		return
 	}
 	n.mu.Lock()
@@ -87,7 +87,7 @@ func (n *Notifier) sendHeartbeat(ctx context.Context) {
 		return
 	}
 	if err := n.persist(ctx, n.heartbeat.get); err != nil {
-		n.log.Error("the heartbeat could not be sent; the next run that succeeds sends one", "error", err.Error())
+		n.log.Error("heartbeat failed; the next successful run sends one", "error", err.Error())
 	}
 }
 

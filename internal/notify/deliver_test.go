@@ -29,7 +29,7 @@ func TestADeliveryThatFailsIsTriedAFewTimesAndAgainWithTheNextEvent(t *testing.T
 				}
 				w.network(nil)
 				w.ages(0, 0)
-				w.expect("it works again", "could not be read whole")
+				w.expect("it works again", "could not be read completely")
 				w.ages(0, 0)
 				w.expect("it was told")
 			})
@@ -49,14 +49,14 @@ func TestADeliveryThatFailsForATimeSucceedsWithinTheSameEvent(t *testing.T) {
 		})
 		w.ran(report(sales), nil)
 		wait(time.Minute)
-		w.expect("the last try", "could not be read whole")
+		w.expect("the last try", "could not be read completely")
 	})
 }
 
 func TestWhatCannotBecomeRightIsTriedOnceAnEvent(t *testing.T) {
 	t.Parallel()
 	for status, hint := range map[int]string{
-		http.StatusNotFound:          "check that its URL is whole and still valid",
+		http.StatusNotFound:          "check that its URL is complete and still valid",
 		http.StatusPermanentRedirect: "redirects are not followed",
 	} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
@@ -115,13 +115,13 @@ func TestAnEndpointThatHangsHoldsUpNeitherARunNorTheEnd(t *testing.T) {
 		if took := time.Since(began); took != 2*time.Second {
 			t.Errorf("the end took %s", took)
 		}
-		if !strings.Contains(w.logs.String(), "there was no answer within 10s") {
+		if !strings.Contains(w.logs.String(), "no response within 10s") {
 			t.Error(w.logs.String())
 		}
 		w.network(nil)
 		w.start()
 		w.ages(0, 0)
-		w.expect("after a restart", "could not be read whole")
+		w.expect("after a restart", "could not be read completely")
 	})
 }
 
@@ -131,7 +131,7 @@ func TestTheLastWordsAreStillSaid(t *testing.T) {
 		w := newWorld(t, nil)
 		w.ran(report(sales), nil)
 		w.close()
-		w.expect("it ended", "could not be read whole")
+		w.expect("it ended", "could not be read completely")
 		w.ran(report(), nil) // of use to nobody, and harmless
 		w.close()
 	})
@@ -196,13 +196,13 @@ func TestNoLogNamesMoreOfAURLThanItsHost(t *testing.T) {
 func TestURLsThatAreWrongAreRefusedWithoutBeingTold(t *testing.T) {
 	t.Parallel()
 	for url, hint := range map[string]string{
-		"":                        "the webhook's URL is none",
-		"made-up":                 "the webhook's URL is none",
-		"ftp://example.com/x":     "the webhook's URL is none",
-		"https://a b/made-up":     "the webhook's URL is none",
-		"http://\x7f/made-up":     "the webhook's URL is none",
-		"http://example.com/x":    "must not travel in the clear",
-		"http://localhost.evil/x": "must not travel in the clear",
+		"":                        "the URL of the webhook is not valid",
+		"made-up":                 "the URL of the webhook is not valid",
+		"ftp://example.com/x":     "the URL of the webhook is not valid",
+		"https://a b/made-up":     "the URL of the webhook is not valid",
+		"http://\x7f/made-up":     "the URL of the webhook is not valid",
+		"http://example.com/x":    "must use https",
+		"http://localhost.evil/x": "must use https",
 	} {
 		t.Run(url, func(t *testing.T) {
 			t.Parallel()
@@ -231,7 +231,7 @@ func TestAURLIsAskedForAnewAtEachDelivery(t *testing.T) {
 		w.expect("there is no file")
 		url, missing = hookURL, nil
 		w.ages(0, 0)
-		w.expect("there is one now", "could not be read whole")
+		w.expect("there is one now", "could not be read completely")
 		if !strings.Contains(w.logs.String(), "no such file") {
 			t.Error(w.logs.String())
 		}

@@ -70,7 +70,7 @@ func TestAnOutageWhileNothingRunsIsToldByTheWatch(t *testing.T) {
 		w.reached(time.Hour)
 		w.expect("it is still away")
 		w.reached(0)
-		w.expect("it is back", "The destination can be used again.\nIt was wrong for less than a minute")
+		w.expect("it is back", "The destination can be used again.\nThe problem lasted less than a minute")
 	})
 }
 
@@ -97,7 +97,7 @@ func TestASchedulesFailureIsNotOverWhenAnotherSucceeds(t *testing.T) {
 		w.ran(report(), nil)
 		w.expect("another succeeds")
 		w.n.Ran(t.Context(), "proof", nil, nil)
-		w.expect("the proof succeeds", "Runs of the schedule proof come to their end again.")
+		w.expect("the proof succeeds", "Runs of the schedule proof finish again.")
 		if _, beats := w.count(); beats != 1 {
 			t.Errorf("%d heartbeats: what only compares sends none", beats)
 		}

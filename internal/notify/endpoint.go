@@ -71,14 +71,14 @@ func (e *endpoint) resolve(ctx context.Context) (*url.URL, error) {
 		return nil, backoff.Permanent(e.errNoURL())
 	}
 	if u.Scheme == "http" && !isLoopback(u.Hostname()) {
-		return nil, backoff.Permanent(fmt.Errorf("the %s's URL, at %s, must not travel in the clear: use https, or http to this machine only",
+		return nil, backoff.Permanent(fmt.Errorf("the URL of the %s, at %s, must use https; http is accepted for this machine only",
 			e.name, u.Host))
 	}
 	return u, nil
 }
 
 func (e *endpoint) errNoURL() error {
-	return fmt.Errorf("the %s's URL is none: expected one such as https://hooks.example.com/…", e.name)
+	return fmt.Errorf("the URL of the %s is not valid: expected one such as https://hooks.example.com/…", e.name)
 }
 
 // judge tells by the status whether the message was taken.
@@ -88,11 +88,11 @@ func (e *endpoint) judge(u *url.URL, status int) error {
 	case status >= 200 && status < 300:
 		return nil
 	case status >= 300 && status < 400:
-		return backoff.Permanent(errors.New(said + ": redirects are not followed; use the URL that it leads to"))
+		return backoff.Permanent(errors.New(said + ": redirects are not followed; use the URL that it redirects to"))
 	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests, status >= 500:
 		return errors.New(said)
 	}
-	return backoff.Permanent(errors.New(said + ": check that its URL is whole and still valid"))
+	return backoff.Permanent(errors.New(said + ": check that its URL is complete and still valid"))
 }
 
 // failed says why there was no answer, without the URL.
@@ -102,7 +102,7 @@ func (e *endpoint) failed(ctx context.Context, u *url.URL, err error) error {
 	}
 	why := err.Error()
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		why = fmt.Sprintf("there was no answer within %s", tryTimeout)
+		why = fmt.Sprintf("no response within %s", tryTimeout)
 	}
 	password, _ := u.User.Password()
 	for _, secret := range []string{u.String(), u.RequestURI(), u.EscapedPath(), u.Path, u.RawQuery, password} {

@@ -175,7 +175,7 @@ func (s *state) whyOld(feed load.Feed) string {
 			}
 		}
 	}
-	return "no run that failed is known: perhaps none was started, or one takes very long"
+	return "no failed run is known: either no run was started, or one takes very long"
 }
 
 func compareFeeds(a, b load.Feed) int {

@@ -81,7 +81,7 @@ func TestACommandGetsTheMessageAndTheCounts(t *testing.T) {
 	n.Ran(t.Context(), "nightly", report(sales, support), nil)
 	n.Close(context.Background())
 	got, err := os.ReadFile(out)
-	if err != nil || !strings.HasPrefix(string(got), "2 0 sales (live) is failing: answered 401 Unauthorized. 1 more thing is wrong. (convsync on testing)") || !strings.Contains(string(got), `"project_id":"support"`) {
+	if err != nil || !strings.HasPrefix(string(got), "2 0 sales (live) is failing: answered 401 Unauthorized. 1 more problem. (convsync on testing)") || !strings.Contains(string(got), `"project_id":"support"`) {
 		t.Errorf("%v: %s", err, got)
 	}
 }
@@ -98,7 +98,7 @@ func TestACommandThatDoesNotEndIsEnded(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 1)
 	defer cancel()
-	if err := runCommand(ctx, "exec tail -f /dev/null", nil, &Message{}); err == nil || !strings.Contains(err.Error(), "did not end within 10s") {
+	if err := runCommand(ctx, "exec tail -f /dev/null", nil, &Message{}); err == nil || !strings.Contains(err.Error(), "did not finish within 10s") {
 		t.Error(err)
 	}
 }

@@ -15,10 +15,10 @@ func TestIdle(t *testing.T) {
 		idle(time.Time{})
 		w.expect("runs happen")
 		idle(since)
-		w.expect("none for ten hours", "No run happened for 10 hours, twice the time between runs. (convsync on testing)")
+		w.expect("none for ten hours", "No run has started for 10 hours, twice the scheduled interval. (convsync on testing)")
 		idle(since)
 		w.expect("it is known")
 		idle(time.Time{})
-		w.expect("one happened", "Runs happen again.")
+		w.expect("one happened", "Runs are starting again.")
 	})
 }

@@ -25,7 +25,7 @@ func TestAProjectIsToldOnceWhenItFailsAndOnceWhenItIsWellAgain(t *testing.T) {
 		w.ran(report(), nil)
 		w.expect("all is well")
 		w.ran(report(sales), nil)
-		w.expect("it fails", "Project sales (live) could not be read whole.")
+		w.expect("it fails", "Project sales (live) could not be read completely.")
 		for range 5 {
 			wait(time.Hour)
 			w.ran(report(sales), nil)
@@ -35,7 +35,7 @@ func TestAProjectIsToldOnceWhenItFailsAndOnceWhenItIsWellAgain(t *testing.T) {
 		w.expect("another fails too", "Project support (live)")
 		wait(time.Hour)
 		w.ran(report(support), nil)
-		w.expect("the first is well", "Project sales (live) is read whole again.\nIt was wrong for 6 hours, since ")
+		w.expect("the first is well", "Project sales (live) is read completely again.\nThe problem lasted 6 hours, since ")
 		w.ran(report(support), nil)
 		w.expect("and stays well")
 	})
@@ -54,7 +54,7 @@ func TestARunThatFailsAsAWholeSaysNothingOfItsProjects(t *testing.T) {
 		w.ran(nil, errOutside)
 		w.expect("the run fails without a report")
 		w.ran(report(), nil)
-		w.expect("all is well", "1 more thing is well again.")
+		w.expect("all is well", "1 more problem is resolved.")
 	})
 }
 
@@ -85,7 +85,7 @@ func TestTooManyRejectsAreAnIncident(t *testing.T) {
 		w.ran(r, nil)
 		w.expect("rejects", "12 of them are new")
 		w.ran(report(), nil)
-		w.expect("no rejects", "The last run of the schedule nightly met no new conversations that it could not read.")
+		w.expect("no rejects", "The last run of the schedule nightly rejected no new conversations.")
 	})
 }
 
@@ -96,12 +96,12 @@ func TestOldDataIsToldOnceAndItsEndOnce(t *testing.T) {
 		w.ages(3*time.Hour-time.Second, 0)
 		w.expect("just fresh enough")
 		w.ages(3*time.Hour, 0)
-		w.expect("old", "Project sales (live) has old data: it is covered up to 31 Dec 1999, 21:00 UTC.\nSince: 1 Jan 2000, 00:00 UTC\nWhy: no run that failed is known")
+		w.expect("old", "Project sales (live) has old data: it is covered up to 31 Dec 1999, 21:00 UTC.\nSince: 1 Jan 2000, 00:00 UTC\nWhy: no failed run is known")
 		wait(time.Hour)
 		w.ages(4*time.Hour, 0)
 		w.expect("older")
 		w.ages(time.Minute, 0)
-		w.expect("fresh", "Project sales (live) is up to date again.\nIt was wrong for 60 minutes, since 1 Jan 2000, 00:00 UTC.")
+		w.expect("fresh", "Project sales (live) is up to date again.\nThe problem lasted 60 minutes, since 1 Jan 2000, 00:00 UTC.")
 	})
 }
 
@@ -157,7 +157,7 @@ func TestWhatComesAndGoesIsToldOnce(t *testing.T) {
 		w.ran(report(sales), nil)
 		wait(time.Minute)
 		w.ran(report(), nil)
-		w.expect("once each", "could not be read whole", "is read whole again")
+		w.expect("once each", "could not be read completely", "is read completely again")
 		for range 20 {
 			wait(4 * time.Minute)
 			w.ran(report(sales), nil)
@@ -173,18 +173,18 @@ func TestWhatComesBackAndStaysIsToldAgainAfterAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
 		w.ran(report(sales), nil)
-		w.expect("it fails", "could not be read whole")
+		w.expect("it fails", "could not be read completely")
 		w.ran(report(), nil)
-		w.expect("it is well", "is read whole again")
+		w.expect("it is well", "is read completely again")
 		wait(quiet - time.Minute)
 		w.ran(report(sales), nil)
 		w.ages(0, 0)
 		w.expect("it comes back")
 		wait(time.Minute)
 		w.ages(0, 0) // no run is needed for it
-		w.expect("it stays", "could not be read whole")
+		w.expect("it stays", "could not be read completely")
 		w.ran(report(), nil)
-		w.expect("it is well again", "is read whole again")
+		w.expect("it is well again", "is read completely again")
 	})
 }
 
@@ -193,7 +193,7 @@ func TestARestartForgetsNothingAndTellsNothingTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
 		w.ran(report(sales), nil)
-		w.expect("it fails", "could not be read whole")
+		w.expect("it fails", "could not be read completely")
 		restart := func() { w.close(); w.start() }
 		restart()
 		w.ran(report(sales), nil)
@@ -201,7 +201,7 @@ func TestARestartForgetsNothingAndTellsNothingTwice(t *testing.T) {
 		restart()
 		wait(48 * time.Hour)
 		w.ran(report(), nil)
-		w.expect("it is well after a restart", "It was wrong for 2 days")
+		w.expect("it is well after a restart", "The problem lasted 2 days")
 		wait(time.Hour)
 		w.ages(0, 0)
 		restart()
@@ -243,7 +243,7 @@ func TestADamagedStateFileCostsATellingAndNotTheStart(t *testing.T) {
 			}
 			w.start()
 			w.ran(report(sales), nil)
-			w.expect("it still fails", "could not be read whole")
+			w.expect("it still fails", "could not be read completely")
 			w.close()
 		}
 		w.start()
@@ -255,11 +255,11 @@ func TestAStateFileThatCannotBeWrittenIsLoggedAndNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, func(o *Options) { o.StatePath += "/no-such-folder/told.json" })
 		w.ran(report(sales), nil)
-		w.expect("it fails", "could not be read whole")
+		w.expect("it fails", "could not be read completely")
 		w.ran(report(sales), nil)
 		w.expect("it still fails")
 		w.close()
-		if !strings.Contains(w.logs.String(), "could not be kept") {
+		if !strings.Contains(w.logs.String(), "cannot save the notification state") {
 			t.Error(w.logs.String())
 		}
 	})

@@ -70,7 +70,7 @@ func worded(sender string, notices []Notice) *Message {
 		b.WriteString("\n\n" + notice.text())
 	}
 	if more := len(m.Incidents) - shownInFull; more > 0 {
-		fmt.Fprintf(&b, "\n\nAnd %d more: `convsync status` shows how each project is.", more)
+		fmt.Fprintf(&b, "\n\nAnd %d more: `convsync status` shows the state of each project.", more)
 	}
 	m.Text = b.String()
 	return m
@@ -103,19 +103,19 @@ func (m *Message) headline() string {
 	text := m.Incidents[0].headline()
 	switch {
 	case problems == 0 && recoveries == 2:
-		text += " 1 more thing is well again."
+		text += " 1 more problem is resolved."
 	case problems == 0 && recoveries > 2:
-		text += " " + plural(recoveries-1, "more thing") + " are well again."
+		text += " " + plural(recoveries-1, "more problem") + " are resolved."
 	case problems == 2:
-		text += " 1 more thing is wrong."
+		text += " 1 more problem."
 	case problems > 2:
-		text += " " + plural(problems-1, "more thing") + " are wrong."
+		text += " " + plural(problems-1, "more problem") + "."
 	}
 	switch {
 	case problems > 0 && recoveries == 1:
-		text += " 1 thing is well again."
+		text += " 1 problem is resolved."
 	case problems > 0 && recoveries > 1:
-		text += " " + plural(recoveries, "thing") + " are well again."
+		text += " " + plural(recoveries, "problem") + " are resolved."
 	}
 	return text
 }
@@ -150,7 +150,7 @@ func (n *Notice) rank() int {
 
 func (n *Notice) text() string {
 	if n.State == StateRecovered {
-		return fmt.Sprintf("%s\nIt was wrong for %s, since %s.", n.What, length(n.Until.Sub(n.Since)), n.Since.Format(shownTime))
+		return fmt.Sprintf("%s\nThe problem lasted %s, since %s.", n.What, length(n.Until.Sub(n.Since)), n.Since.Format(shownTime))
 	}
 	return fmt.Sprintf("%s\nSince: %s\nWhy: %s\nWhat to do: %s", n.What, n.Since.Format(shownTime), n.Why, n.Do)
 }

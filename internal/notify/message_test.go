@@ -31,68 +31,68 @@ func TestMessagesSayWhatSinceWhenWhyAndWhatToDo(t *testing.T) {
 The run of the schedule nightly failed.
 Since: 4 Mar 2026, 02:05 UTC
 Why: the database cannot be reached: connection refused
-What to do: where the reason names no command, ` + "`convsync check` tries each step and says what is wrong. What was read is kept; the next run goes on from there."},
+What to do: if the reason names no command, ` + "`convsync check` tests each step and says what is wrong. What was read is stored, and the next run continues from there."},
 		"a project": {[]incident{opened(projectFailed(sales, "answered 401 Unauthorized", now))},
 			`sales (live) is failing: answered 401 Unauthorized. (convsync on testing)
 
-Project sales (live) could not be read whole.
+Project sales (live) could not be read completely.
 Since: 4 Mar 2026, 02:05 UTC
 Why: answered 401 Unauthorized
-What to do: ` + "`convsync check` tries each step and says what is wrong. What was read is kept; the next run tries the rest again."},
+What to do: ` + "`convsync check` tests each step and says what is wrong. What was read is stored, and the next run reads the rest."},
 		"rejects": {[]incident{opened(tooManyRejects("nightly", 12, now))},
-			`The run of the schedule nightly met conversations that it could not read. (convsync on testing)
+			`The run of the schedule nightly rejected conversations that it could not read. (convsync on testing)
 
-The run of the schedule nightly met conversations that it could not read.
+The run of the schedule nightly rejected conversations that it could not read.
 Since: 4 Mar 2026, 02:05 UTC
-Why: 12 of them are new, which is more than sync.max_rejects allows
-What to do: ` + "they are kept as they came, and `convsync status` counts them. After an update of convsync, `convsync replay` reads them again."},
+Why: 12 of them are new, more than sync.max_rejects allows
+What to do: ` + "they are stored in the table rejects, and `convsync status` counts them. After an update of convsync, `convsync replay` loads those that it can now read."},
 		"the destination": {[]incident{opened(destinationAway(errDestination, true, now))},
 			`The destination cannot be used: the database cannot be reached. (convsync on testing)
 
 The destination cannot be used.
 Since: 4 Mar 2026, 02:05 UTC
 Why: the database cannot be reached: connection refused
-What to do: ` + "see that it runs, has room and can be reached from here; `convsync check` tries each step. What was read is kept, and the next run goes on from there."},
+What to do: ` + "check that it is running, has free space and can be reached from this machine; `convsync check` tests each step. What was read is stored, and the next run continues from there."},
 		"old data": {[]incident{opened(dataOld(sales, now.Add(-26*time.Hour), "its last run failed: answered 503", now))},
 			`Project sales (live) has old data: it is covered up to 3 Mar 2026, 00:05 UTC. (convsync on testing)
 
 Project sales (live) has old data: it is covered up to 3 Mar 2026, 00:05 UTC.
 Since: 4 Mar 2026, 02:05 UTC
 Why: its last run failed: answered 503
-What to do: ` + "`convsync status` shows the last runs and how far each project is; `convsync run` starts one now."},
+What to do: ` + "`convsync status` shows the last runs and the watermark of each project; `convsync run` starts a run now."},
 		"a project among others": {[]incident{ended(dataOld(support, now, "", now)), opened(noRun(now.Add(-3*time.Hour), now)), opened(projectFailed(sales, "the source refused the key (401): GET https://api.example.com/v3: answered 401", now))},
-			`sales (live) is failing: the source refused the key (401). 1 more thing is wrong. 1 thing is well again. (convsync on testing)
+			`sales (live) is failing: the source refused the key (401). 1 more problem. 1 problem is resolved. (convsync on testing)
 
-Project sales (live) could not be read whole.
+Project sales (live) could not be read completely.
 Since: 4 Mar 2026, 02:05 UTC
 Why: the source refused the key (401): GET https://api.example.com/v3: answered 401
-What to do: ` + "`convsync check` tries each step and says what is wrong. What was read is kept; the next run tries the rest again." + `
+What to do: ` + "`convsync check` tests each step and says what is wrong. What was read is stored, and the next run reads the rest." + `
 
-No run happened for 3 hours, twice the time between runs.
+No run has started for 3 hours, twice the scheduled interval.
 Since: 3 Mar 2026, 23:05 UTC
-Why: the schedules were due twice and nothing ran: the process may hang, or the clock of its machine was changed
-What to do: ` + "check that `convsync serve` runs and that the clock of its machine is right; `convsync run` starts a run now." + `
+Why: two scheduled times have passed without a run: the process may hang, or its machine's clock was changed
+What to do: ` + "check that `convsync serve` is running and that its machine's clock is correct; `convsync run` starts a run now." + `
 
 Project support (live) is up to date again.
-It was wrong for 3 hours, since 4 Mar 2026, 02:05 UTC.`},
+The problem lasted 3 hours, since 4 Mar 2026, 02:05 UTC.`},
 		"an end": {[]incident{ended(projectFailed(sales, "", now))},
-			`Project sales (live) is read whole again. (convsync on testing)
+			`Project sales (live) is read completely again. (convsync on testing)
 
-Project sales (live) is read whole again.
-It was wrong for 3 hours, since 4 Mar 2026, 02:05 UTC.`},
+Project sales (live) is read completely again.
+The problem lasted 3 hours, since 4 Mar 2026, 02:05 UTC.`},
 		"both": {[]incident{ended(runFailed("nightly", errors.New("x"), now)), ended(dataOld(support, now, "", now)), opened(tooManyRejects("nightly", 1, now))},
-			`The run of the schedule nightly met conversations that it could not read. 2 things are well again. (convsync on testing)
+			`The run of the schedule nightly rejected conversations that it could not read. 2 problems are resolved. (convsync on testing)
 
-The run of the schedule nightly met conversations that it could not read.
+The run of the schedule nightly rejected conversations that it could not read.
 Since: 4 Mar 2026, 02:05 UTC
-Why: 1 of them are new, which is more than sync.max_rejects allows
-What to do: ` + "they are kept as they came, and `convsync status` counts them. After an update of convsync, `convsync replay` reads them again." + `
+Why: 1 of them are new, more than sync.max_rejects allows
+What to do: ` + "they are stored in the table rejects, and `convsync status` counts them. After an update of convsync, `convsync replay` loads those that it can now read." + `
 
-Runs of the schedule nightly come to their end again.
-It was wrong for 3 hours, since 4 Mar 2026, 02:05 UTC.
+Runs of the schedule nightly finish again.
+The problem lasted 3 hours, since 4 Mar 2026, 02:05 UTC.
 
 Project support (live) is up to date again.
-It was wrong for 3 hours, since 4 Mar 2026, 02:05 UTC.`},
+The problem lasted 3 hours, since 4 Mar 2026, 02:05 UTC.`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -121,7 +121,7 @@ func TestAFloodOfIncidentsIsOneMessageThatCanBeRead(t *testing.T) {
 	}
 	m := newMessage("convsync", "webhook", &s, time.Now())
 	if len(m.Incidents) != 300 || len(m.Text) > 5000 || strings.ContainsAny(m.Text, "\x00\r") ||
-		!strings.HasSuffix(m.Text, "And 295 more: `convsync status` shows how each project is.") {
+		!strings.HasSuffix(m.Text, "And 295 more: `convsync status` shows the state of each project.") {
 		t.Errorf("%d incidents, %d bytes: %s", len(m.Incidents), len(m.Text), m.Text)
 	}
 }

@@ -93,10 +93,10 @@ func New(o Options) (*Notifier, error) {
 // complete sets what is not set, and refuses what cannot be.
 func (o *Options) complete() error {
 	if o.Format = cmp.Or(o.Format, FormatSlack); o.Format != FormatSlack && o.Format != FormatJSON {
-		return fmt.Errorf("the webhook's format %q is not known: expected %s or %s", o.Format, FormatSlack, FormatJSON)
+		return fmt.Errorf("unknown webhook format %q: expected %s or %s", o.Format, FormatSlack, FormatJSON)
 	}
 	if o.StaleAfter = cmp.Or(o.StaleAfter, 26*time.Hour); o.StaleAfter < 0 {
-		return fmt.Errorf("data cannot be old after %s: expected a time above 0, such as 26h", o.StaleAfter)
+		return fmt.Errorf("stale_after is %s: expected a duration above 0, such as 26h", o.StaleAfter)
 	}
 	o.tryTimeout = cmp.Or(o.tryTimeout, tryTimeout)
 	if o.Log == nil {

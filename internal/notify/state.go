@@ -24,11 +24,11 @@ func (n *Notifier) load() error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return fmt.Errorf("what was told: %w", err)
+		return fmt.Errorf("read the notification state: %w", err)
 	}
 	var found state
 	if err := json.Unmarshal(data, &found); err != nil || slices.Contains(found.Incidents, nil) {
-		n.log.Warn("what was told is damaged and begun anew: what is still wrong is told again", "file", n.options.StatePath)
+		n.log.Warn("the notification state is damaged and was reset: open problems are reported again", "file", n.options.StatePath)
 		return nil
 	}
 	n.state, n.saved = found, data
@@ -45,7 +45,7 @@ func (n *Notifier) save(ctx context.Context) {
 		err = replace(n.options.StatePath, data)
 	}
 	if err != nil {
-		n.log.ErrorContext(ctx, "what was told could not be kept: after a restart it is told again", "error", err.Error())
+		n.log.ErrorContext(ctx, "cannot save the notification state: after a restart, problems are reported again", "error", err.Error())
 		return
 	}
 	n.saved = data

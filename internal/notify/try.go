@@ -41,13 +41,13 @@ func Try(ctx context.Context, o Options) (told []string, err error) {
 	since := time.Now().UTC().Add(-5 * time.Minute)
 	trouble := Notice{
 		Kind: kindTest, State: StateOpen, What: "This is a test: nothing is wrong.", Since: since,
-		Why: "somebody wants to see whether such a message arrives", Do: "nothing; the next message says that it is over",
+		Why: "a user is testing whether notifications arrive", Do: "nothing; the next message reports that the test is over",
 	}
 	over := Notice{Kind: kindTest, State: StateRecovered, What: "The test is over.", Since: since, Until: since.Add(5 * time.Minute)}
 	var failed []error
 	for _, c := range n.channels {
 		if err := n.try(ctx, c, worded(o.Sender, []Notice{trouble}), worded(o.Sender, []Notice{over})); err != nil {
-			failed = append(failed, fmt.Errorf("the test did not get through by the %s: %w", c.name, err))
+			failed = append(failed, fmt.Errorf("the test was not delivered by the %s: %w", c.name, err))
 			continue
 		}
 		told = append(told, c.name)

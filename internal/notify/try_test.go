@@ -19,7 +19,7 @@ func TestATestIsAProblemAndItsEnd(t *testing.T) {
 		if err != nil || len(told) != 1 || told[0] != "webhook" {
 			t.Errorf("told by %v: %v", told, err)
 		}
-		w.expect("a test", "This is a test: nothing is wrong.", "The test is over.\nIt was wrong for 5 minutes")
+		w.expect("a test", "This is a test: nothing is wrong.", "The test is over.\nThe problem lasted 5 minutes")
 		if _, beats := w.count(); beats != 0 {
 			t.Error("the heartbeat was sent, which says that a run succeeded")
 		}
@@ -57,7 +57,7 @@ func TestACheckNamesHostsAndAsksNobody(t *testing.T) {
 			return "", errors.New("notify.heartbeat_url_file: no such file")
 		},
 	})
-	for _, want := range []string{"must not travel in the clear", "no such file"} {
+	for _, want := range []string{"must use https", "no such file"} {
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "made-up") {
 			t.Errorf("%v does not say %q", err, want)
 		}

@@ -13,12 +13,12 @@ const shownTime = "2 Jan 2006, 15:04 UTC" // times are kept in UTC
 
 // advice is what to do, by kind.
 var advice = map[string]string{
-	kindDestination: "see that it runs, has room and can be reached from here; `convsync check` tries each step. What was read is kept, and the next run goes on from there.",
-	kindRun:         "where the reason names no command, `convsync check` tries each step and says what is wrong. What was read is kept; the next run goes on from there.",
-	kindProject:     "`convsync check` tries each step and says what is wrong. What was read is kept; the next run tries the rest again.",
-	kindRejects:     "they are kept as they came, and `convsync status` counts them. After an update of convsync, `convsync replay` reads them again.",
-	kindIdle:        "check that `convsync serve` runs and that the clock of its machine is right; `convsync run` starts a run now.",
-	kindOld:         "`convsync status` shows the last runs and how far each project is; `convsync run` starts one now.",
+	kindDestination: "check that it is running, has free space and can be reached from this machine; `convsync check` tests each step. What was read is stored, and the next run continues from there.",
+	kindRun:         "if the reason names no command, `convsync check` tests each step and says what is wrong. What was read is stored, and the next run continues from there.",
+	kindProject:     "`convsync check` tests each step and says what is wrong. What was read is stored, and the next run reads the rest.",
+	kindRejects:     "they are stored in the table rejects, and `convsync status` counts them. After an update of convsync, `convsync replay` loads those that it can now read.",
+	kindIdle:        "check that `convsync serve` is running and that its machine's clock is correct; `convsync run` starts a run now.",
+	kindOld:         "`convsync status` shows the last runs and the watermark of each project; `convsync run` starts a run now.",
 }
 
 func destinationAway(err error, byRun bool, since time.Time) incident {
@@ -30,28 +30,28 @@ func runFailed(schedule string, err error, now time.Time) incident {
 }
 
 func projectFailed(feed load.Feed, why string, now time.Time) incident {
-	return about(feed, incident{Kind: kindProject, What: named(feed) + " could not be read whole.", Why: why, Since: now})
+	return about(feed, incident{Kind: kindProject, What: named(feed) + " could not be read completely.", Why: why, Since: now})
 }
 
 func tooManyRejects(schedule string, n int64, now time.Time) incident {
 	return incident{
-		Kind: kindRejects, Schedule: schedule, What: "The run of the schedule " + schedule + " met conversations that it could not read.",
-		Why: fmt.Sprintf("%d of them are new, which is more than sync.max_rejects allows", n), Since: now,
+		Kind: kindRejects, Schedule: schedule, What: "The run of the schedule " + schedule + " rejected conversations that it could not read.",
+		Why: fmt.Sprintf("%d of them are new, more than sync.max_rejects allows", n), Since: now,
 	}
 }
 
 func dataOld(feed load.Feed, covered time.Time, why string, since time.Time) incident {
 	what := named(feed) + " has old data: it is covered up to " + covered.UTC().Format(shownTime) + "."
 	if covered.IsZero() {
-		what = named(feed) + " has no data yet: nothing of it was read whole."
+		what = named(feed) + " has no data yet: no part of it was read completely."
 	}
 	return about(feed, incident{Kind: kindOld, What: what, Why: why, Since: since})
 }
 
 func noRun(since, now time.Time) incident {
 	return incident{
-		Kind: kindIdle, What: "No run happened for " + length(now.Sub(since)) + ", twice the time between runs.", Since: since,
-		Why: "the schedules were due twice and nothing ran: the process may hang, or the clock of its machine was changed",
+		Kind: kindIdle, What: "No run has started for " + length(now.Sub(since)) + ", twice the scheduled interval.", Since: since,
+		Why: "two scheduled times have passed without a run: the process may hang, or its machine's clock was changed",
 	}
 }
 
@@ -61,15 +61,15 @@ func recovery(i *incident) string {
 	case kindDestination:
 		return "The destination can be used again."
 	case kindProject:
-		return named(i.subject().Feed) + " is read whole again."
+		return named(i.subject().Feed) + " is read completely again."
 	case kindRejects:
-		return "The last run of the schedule " + i.Schedule + " met no new conversations that it could not read."
+		return "The last run of the schedule " + i.Schedule + " rejected no new conversations."
 	case kindIdle:
-		return "Runs happen again."
+		return "Runs are starting again."
 	case kindOld:
 		return named(i.subject().Feed) + " is up to date again."
 	}
-	return "Runs of the schedule " + i.Schedule + " come to their end again."
+	return "Runs of the schedule " + i.Schedule + " finish again."
 }
 
 func about(feed load.Feed, i incident) incident {

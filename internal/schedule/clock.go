@@ -26,8 +26,8 @@ func (s *Scheduler) dropFuture(ctx context.Context, e *entry) (dropped bool, err
 		return false, nil
 	}
 	e.setLast(now)
-	s.log.WarnContext(ctx, "the scheduled time noted last is in the future, because the clock was set back: it is dropped, and runs go on from now",
-		"schedule", e.name, "noted", last, "now", now, "next", e.timetable.Next(now))
+	s.log.WarnContext(ctx, "the last recorded scheduled time is in the future, because the clock was set back: it is dropped, and runs continue from now",
+		"schedule", e.name, "recorded", last, "now", now, "next", e.timetable.Next(now))
 	return true, s.store.Note(ctx, e.name, now)
 }
 
@@ -40,10 +40,10 @@ func (s *Scheduler) watchClock() {
 		shown, measured = s.wall(), time.Now()
 		switch {
 		case jump < -clockTolerance:
-			s.log.WarnContext(s.ctx, "the clock was set back; scheduled times that were noted in the future are dropped",
+			s.log.WarnContext(s.ctx, "the clock was set back; scheduled times that were recorded in the future are dropped",
 				"by", -jump, "now", shown)
 		case jump > clockTolerance:
-			s.log.WarnContext(s.ctx, "the clock was set forward, or the machine slept; of the scheduled times in between, the last one of each schedule runs now",
+			s.log.WarnContext(s.ctx, "the clock was set forward, or the machine was suspended; the last missed scheduled time of each schedule runs now",
 				"by", jump, "now", shown)
 		}
 	}

@@ -53,7 +53,7 @@ func TestClockSet(t *testing.T) {
 		},
 		"ForwardByADay": { // what was skipped is caught up once
 			before: -24 * time.Hour, hourly: []float64{1, 2, 151. / 60, 3, 4, 5}, nightly: []float64{2, 151. / 60},
-			said: map[string]int{back: 0, forward: 1, "is caught up": 2},
+			said: map[string]int{back: 0, forward: 1, "running the last one now": 2},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

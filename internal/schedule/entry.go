@@ -27,13 +27,13 @@ func newEntry(given Entry) (*entry, error) {
 	timetable, err := Parse(given.Cron, location)
 	switch {
 	case given.Name == "":
-		return nil, errors.New("it needs a name")
+		return nil, errors.New("it has no name")
 	case err != nil:
 		return nil, err
 	case given.Jitter < 0:
 		return nil, errors.New("its jitter is negative")
 	case given.Run == nil:
-		return nil, errors.New("it has nothing to run")
+		return nil, errors.New("it has no function to run")
 	}
 	return &entry{name: given.Name, timetable: timetable, jitter: given.Jitter, do: given.Run}, nil
 }

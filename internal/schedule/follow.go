@@ -44,7 +44,7 @@ func (s *Scheduler) follow(e *entry) {
 			return // the slot is not noted, and will be caught up
 		}
 		if now.Sub(slot) > lookEvery || e.timetable.Next(last).Before(slot) {
-			s.log.WarnContext(s.ctx, "missed; the last slot is caught up", "schedule", e.name, "slot", slot, "since", last)
+			s.log.WarnContext(s.ctx, "missed scheduled times; running the last one now", "schedule", e.name, "scheduled_time", slot, "since", last)
 		}
 		s.take(e, slot)
 	}
@@ -57,7 +57,7 @@ func (s *Scheduler) waitForSlot(e *entry) bool {
 	for {
 		dropped, err := s.dropFuture(s.ctx, e)
 		if err != nil {
-			s.log.ErrorContext(s.ctx, "the scheduled time that was dropped is still noted, and a restart drops it again", "schedule", e.name, "error", err)
+			s.log.ErrorContext(s.ctx, "cannot save that a scheduled time was dropped; a restart drops it again", "schedule", e.name, "error", err)
 		}
 		if dropped {
 			slot = e.timetable.Next(e.lastSlot())
@@ -95,10 +95,10 @@ func (s *Scheduler) take(e *entry, slot time.Time) {
 	e.setLast(slot)
 	if err := s.store.Note(s.ctx, e.name, slot); err != nil {
 		// Runs can be repeated, and one too many is better than none at all.
-		s.log.ErrorContext(s.ctx, "the slot was not noted, and may run again after a restart", "schedule", e.name, "slot", slot, "error", err)
+		s.log.ErrorContext(s.ctx, "cannot record the scheduled time; it may run again after a restart", "schedule", e.name, "scheduled_time", slot, "error", err)
 	}
 	if !free {
-		s.log.WarnContext(s.ctx, "the slot is skipped: the last run still goes", "schedule", e.name, "slot", slot)
+		s.log.WarnContext(s.ctx, "skipped a scheduled time: the last run is still in progress", "schedule", e.name, "scheduled_time", slot)
 		return
 	}
 	s.runs.Go(func() { s.run(e) })
@@ -112,7 +112,7 @@ func (s *Scheduler) run(e *entry) {
 	switch err := s.guarded(e); {
 	case errors.As(err, &logged):
 	case err != nil && s.ctx.Err() != nil:
-		s.log.WarnContext(s.ctx, "the run was broken off", "schedule", e.name, "seconds", time.Since(began).Seconds(), "error", err)
+		s.log.WarnContext(s.ctx, "the run was interrupted", "schedule", e.name, "seconds", time.Since(began).Seconds(), "error", err)
 	case err != nil:
 		s.log.ErrorContext(s.ctx, "the run failed", "schedule", e.name, "seconds", time.Since(began).Seconds(), "error", err)
 	default:

@@ -25,12 +25,12 @@ import (
 func Parse(expression string, location *time.Location) (t Timetable, err error) {
 	defer func() {
 		if recover() != nil { // the parser has done so, on a half-written zone
-			t, err = Timetable{}, errors.New("it cannot be read")
+			t, err = Timetable{}, errors.New("it cannot be parsed")
 		}
 	}()
 	expression = strings.TrimSpace(expression)
 	if strings.Contains(expression, "TZ=") {
-		return Timetable{}, errors.New("an expression cannot set a zone: set time_zone beside it")
+		return Timetable{}, errors.New("an expression cannot set a time zone: use the key time_zone")
 	}
 	if rest, ok := strings.CutPrefix(expression, "@every"); ok {
 		return parseEvery(strings.TrimSpace(rest))
@@ -41,7 +41,7 @@ func Parse(expression string, location *time.Location) (t Timetable, err error) 
 	}
 	// From 2000 the parser's five years of searching find 29 February.
 	if clock.Next(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
-		return Timetable{}, errors.New("that day never comes")
+		return Timetable{}, errors.New("it never matches a date")
 	}
 	return Timetable{clock: clock, location: location, throughout: isThroughout(expression)}, nil
 }

@@ -31,10 +31,10 @@ func TestAnExpressionThatIsNoneIsRefused(t *testing.T) {
 		"@every 0s":                  "at least one",
 		"@every 100ms":               "at least one",
 		"@every 1.5s":                "whole seconds",
-		"0 0 30 2 *":                 "never comes",
-		"TZ=0":                       "cannot set a zone",
-		"CRON_TZ=UTC":                "cannot set a zone",
-		"TZ=Europe/London 0 2 * * *": "cannot set a zone",
+		"0 0 30 2 *":                 "never matches",
+		"TZ=0":                       "cannot set a time zone",
+		"CRON_TZ=UTC":                "cannot set a time zone",
+		"TZ=Europe/London 0 2 * * *": "cannot set a time zone",
 	} {
 		_, err := schedule.Parse(expression, time.UTC)
 		if err == nil || !strings.Contains(err.Error(), reason) {
@@ -61,7 +61,7 @@ func FuzzParse(f *testing.F) {
 		for range 3 {
 			next := table.Next(last)
 			if next.IsZero() {
-				t.Fatalf("%q was taken, and never comes", expression)
+				t.Fatalf("%q is accepted, and never matches", expression)
 			}
 			if !next.After(last) {
 				t.Fatalf("%q: after %v comes %v", expression, last, next)

@@ -40,8 +40,8 @@ type Options struct {
 // Answers of [Scheduler.RunNow].
 var (
 	ErrUnknown = errors.New("there is no such schedule")
-	ErrRunning = errors.New("its last run still goes")
-	ErrStopped = errors.New("the scheduler does not run")
+	ErrRunning = errors.New("its last run is still in progress")
+	ErrStopped = errors.New("the scheduler is not running")
 )
 
 // A Scheduler runs entries by the clock, between one Start and one Stop. Its
@@ -76,7 +76,7 @@ func New(options Options) (*Scheduler, error) {
 	for _, given := range options.Entries {
 		e, err := newEntry(given)
 		if err == nil && s.find(given.Name) != nil {
-			err = errors.New("another one has that name")
+			err = errors.New("another schedule has that name")
 		}
 		if err != nil {
 			wrong = append(wrong, fmt.Errorf("schedule %q: %w", given.Name, err))
@@ -97,7 +97,7 @@ func (s *Scheduler) Start(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.started || s.isStopping() {
-		return errors.New("a scheduler starts once")
+		return errors.New("a scheduler can be started only once")
 	}
 	for _, e := range s.entries {
 		if err := s.recall(ctx, e); err != nil {
@@ -144,7 +144,7 @@ func (s *Scheduler) Stop(ctx context.Context) error {
 	if len(broken) == 0 {
 		return nil
 	}
-	return fmt.Errorf("runs were broken off: %s: %w", strings.Join(broken, ", "), context.Cause(ctx))
+	return fmt.Errorf("runs were interrupted: %s: %w", strings.Join(broken, ", "), context.Cause(ctx))
 }
 
 // Next returns when an entry's next slot comes, before any jitter; it is not ok

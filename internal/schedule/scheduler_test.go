@@ -122,7 +122,7 @@ func TestARunThatStillGoesIsNotOvertaken(t *testing.T) {
 		slow.expect(t, 1, 4)
 		other.expect(t, 1, 2, 3, 4, 5, 6)
 		stop(t, s)
-		if n := strings.Count(log.String(), "the slot is skipped: the last run still goes"); n != 4 {
+		if n := strings.Count(log.String(), "skipped a scheduled time: the last run is still in progress"); n != 4 {
 			t.Errorf("%d skipped slots are said, not those of 2, 3, 5 and 6:\n%s", n, &log)
 		}
 	})
@@ -259,7 +259,7 @@ func TestWhatIsWrongWithTheOptionsIsSaidAtOnce(t *testing.T) {
 		{Name: "early", Cron: "@daily", Run: run, Jitter: -time.Second},
 		{Name: "idle", Cron: "@daily"},
 	}})
-	for _, want := range []string{`"fine": another one`, `"": it needs a name`, `"bad": a field`, `"early": its jitter`, `"idle": it has nothing`} {
+	for _, want := range []string{`"fine": another schedule`, `"": it has no name`, `"bad": a field`, `"early": its jitter`, `"idle": it has no function`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not said: %v", want, err)
 		}

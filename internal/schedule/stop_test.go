@@ -63,7 +63,7 @@ func TestAHardStopBreaksOffWhatRuns(t *testing.T) {
 		if waited := time.Since(began); waited != 61*time.Second {
 			t.Errorf("it came back after %v, not with the end of the run", waited)
 		}
-		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "broken off: long:") {
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "interrupted: long:") {
 			t.Errorf("it says %v", err)
 		}
 	})

@@ -38,10 +38,10 @@ func OpenFileStore(path string) (*FileStore, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return s, nil
 	case err != nil:
-		return nil, fmt.Errorf("the schedule's memory: %w", err)
+		return nil, fmt.Errorf("schedule state file: %w", err)
 	}
 	if err := json.Unmarshal(data, &s.slots); err != nil || s.slots == nil {
-		return nil, fmt.Errorf("the schedule's memory, %s, is damaged; remove it to begin anew, without catching up what was missed", path)
+		return nil, fmt.Errorf("the schedule state file %s is damaged: remove it to start over; missed runs are then not caught up", path)
 	}
 	return s, nil
 }
@@ -65,7 +65,7 @@ func (s *FileStore) Note(_ context.Context, entry string, slot time.Time) error 
 		err = replace(s.path, append(data, '\n'))
 	}
 	if err != nil {
-		return fmt.Errorf("the schedule's memory: %w", err)
+		return fmt.Errorf("schedule state file: %w", err)
 	}
 	s.slots = slots
 	return nil

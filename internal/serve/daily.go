@@ -48,9 +48,9 @@ func dailyCharts(ctx context.Context, destination load.Destination, feeds []load
 		}
 	}
 	return []Chart{
-		{Title: "Conversations a day", Bars: true, Days: days, Series: []Series{{"Conversations", conversations}}},
+		{Title: "Conversations per day", Bars: true, Days: days, Series: []Series{{"Conversations", conversations}}},
 		{Title: "Latency of the agent's turns", Unit: "s", Days: days, Series: []Series{{"p50", p50}, {"p95", p95}}},
-		{Title: "Handoff rate", Unit: "%", Days: days, Series: []Series{{"Handed over", rate}}},
+		{Title: "Handoff rate", Unit: "%", Days: days, Series: []Series{{"Handoffs", rate}}},
 	}, nil
 }
 

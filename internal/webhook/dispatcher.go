@@ -131,7 +131,7 @@ func (d *Dispatcher) read(ctx context.Context) time.Duration {
 	events, err := d.o.Inbox.Waiting(ctx, d.o.MostHeld)
 	if err != nil {
 		if ctx.Err() == nil {
-			d.o.Log.Warn("events that wait cannot be read; they are tried again", "error", err.Error())
+			d.o.Log.Warn("cannot read the waiting webhook events; retrying", "error", err.Error())
 		}
 		return d.o.Every
 	}
@@ -176,7 +176,7 @@ func (d *Dispatcher) handle(ctx context.Context, project string, q *queue) {
 	settled := load.Settled{State: warehouse.EventHandled}
 	var err error
 	if slices.Contains(d.o.Projects, project) {
-		d.o.Log.Info("events are followed by a sync of their project", "project", project, "events", len(ids))
+		d.o.Log.Info("starting a sync of a project for its webhook events", "project", project, "events", len(ids))
 		settled.RunID, err = d.o.Sync(ctx, want)
 	} else {
 		settled.State = warehouse.EventIgnored // it was configured when they came in
@@ -197,7 +197,7 @@ func (d *Dispatcher) handle(ctx context.Context, project string, q *queue) {
 	q.failures++
 	q.due = time.Now().Add(min(d.o.Every<<min(q.failures, 10), longestWait))
 	if ctx.Err() == nil {
-		d.o.Log.Warn("the sync that events led to failed, and is tried again; scheduled runs read it as well", "project", project,
+		d.o.Log.Warn("the sync for webhook events failed; retrying, and scheduled runs read the same conversations", "project", project,
 			"events", len(ids), "again", q.due, "error", err.Error())
 	}
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // errNoEvent says that a body is no event. It says nothing of the body.
-var errNoEvent = errors.New("the body is no JSON object")
+var errNoEvent = errors.New("the body is not a JSON object")
 
 // What an event is about.
 type topic int

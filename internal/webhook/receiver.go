@@ -56,7 +56,7 @@ type Project struct{ ID, AccountID, StoredID string }
 // What becomes of a delivery.
 const (
 	Stored    = "stored"
-	Doubled   = "doubled"   // its id is stored already
+	Doubled   = "doubled"   // its id is already stored
 	Replayed  = "replayed"  // its signature came before, with another event id
 	Forged    = "forged"    // its signature fits no secret, or is missing
 	Old       = "old"       // its time is too far from ours
@@ -135,7 +135,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		_, _ = io.WriteString(w, "stored\n")
 	case err == nil:
 		r.o.Count(Doubled)
-		_, _ = io.WriteString(w, "stored already\n")
+		_, _ = io.WriteString(w, "already stored\n")
 	case errors.As(err, &no):
 		r.o.Count(no.result)
 		r.refused.note(no.result, peerOf(req), r.o.now())
@@ -171,7 +171,7 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request) (fresh bool
 	case r.slots <- struct{}{}:
 		defer func() { <-r.slots }()
 	case <-ctx.Done():
-		return false, refuse(http.StatusServiceUnavailable, Failed, "too many deliveries at once: send it again")
+		return false, refuse(http.StatusServiceUnavailable, Failed, "too many concurrent deliveries: send it again")
 	}
 	event, alert := r.describe(p, req.Header.Get(HeaderEventID), sentAt)
 	admitted, err := r.replays.admit(ctx, event, r.o.now())
@@ -179,7 +179,7 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request) (fresh bool
 	case err != nil:
 		return false, r.notStored(event, err)
 	case !admitted:
-		return false, refuse(http.StatusConflict, Replayed, "this was sent before, as another event")
+		return false, refuse(http.StatusConflict, Replayed, "this content was sent before, with another event ID")
 	}
 	return r.store(ctx, event, alert)
 }
@@ -190,17 +190,17 @@ func (r *Receiver) checkHead(req *http.Request) (sentAt time.Time, err error) {
 	seconds, numberErr := strconv.ParseInt(req.Header.Get(HeaderTimestamp), 10, 64)
 	switch {
 	case !isSignature(req.Header.Get(HeaderSignature)):
-		return sentAt, refuse(http.StatusUnauthorized, Forged, "the header "+HeaderSignature+" is missing, or is no HMAC-SHA-256 in hex")
+		return sentAt, refuse(http.StatusUnauthorized, Forged, "the header "+HeaderSignature+" is missing, or is not an HMAC-SHA-256 in hex")
 	case numberErr != nil:
-		return sentAt, refuse(http.StatusBadRequest, Malformed, "the header "+HeaderTimestamp+" is no number of Unix seconds")
+		return sentAt, refuse(http.StatusBadRequest, Malformed, "the header "+HeaderTimestamp+" is not a number of Unix seconds")
 	case !isID(id):
-		return sentAt, refuse(http.StatusBadRequest, Malformed, "the header "+HeaderEventID+" is missing, too long, or no plain text")
+		return sentAt, refuse(http.StatusBadRequest, Malformed, "the header "+HeaderEventID+" is missing, too long, or not plain text")
 	case req.ContentLength > r.o.MaxBytes:
 		return sentAt, r.oversized()
 	}
 	sentAt = time.Unix(seconds, 0)
 	if off := r.o.now().Sub(sentAt); off > window || off < -window {
-		return sentAt, refuse(http.StatusForbidden, Old, "the timestamp is more than 5 minutes from now: sign it anew")
+		return sentAt, refuse(http.StatusForbidden, Old, "the timestamp is more than 5 minutes from now: sign it again")
 	}
 	return sentAt, nil
 }
@@ -244,12 +244,12 @@ func (r *Receiver) checkSignature(ctx context.Context, req *http.Request, body [
 	verdict, err := r.secrets.judge(ctx, func(all []string) bool { return signed(all, timestamp, body, signature) })
 	switch {
 	case err != nil:
-		r.o.Log.Error("read signing secrets of webhooks: deliveries are answered 503 and sent again by PolyAI", "error", err.Error())
+		r.o.Log.Error("cannot read the signing secrets of webhooks; deliveries get 503, and PolyAI sends them again", "error", err.Error())
 		return refuse(http.StatusServiceUnavailable, Failed, "the signature cannot be checked now: send it again")
 	case verdict == forged:
-		return refuse(http.StatusUnauthorized, Forged, "the signature fits no secret that is known here")
+		return refuse(http.StatusUnauthorized, Forged, "the signature matches no configured secret")
 	case verdict == undecided:
-		return refuse(http.StatusServiceUnavailable, Forged, "the signature fits no secret that is known here yet: send it again")
+		return refuse(http.StatusServiceUnavailable, Forged, "the signature matches no configured secret yet: send it again")
 	}
 	return nil
 }
@@ -261,13 +261,13 @@ func (r *Receiver) store(ctx context.Context, event *warehouse.WebhookEvent, ale
 		return false, r.notStored(event, err)
 	}
 	if fresh {
-		r.o.Log.Info("an event came in", "event_id", event.EventID, "type", string(event.EventType), "project", string(event.ProjectID), "state", event.State)
+		r.o.Log.Info("stored a webhook event", "event_id", event.EventID, "type", string(event.EventType), "project", string(event.ProjectID), "state", event.State)
 		r.o.Taken(event)
 	}
 	return fresh, nil
 }
 
 func (r *Receiver) notStored(event *warehouse.WebhookEvent, err error) error {
-	r.o.Log.Error("an event of a webhook could not be stored, and is to be sent again", "event_id", event.EventID, "error", err.Error())
+	r.o.Log.Error("cannot store a webhook event; PolyAI sends it again", "event_id", event.EventID, "error", err.Error())
 	return refuse(http.StatusServiceUnavailable, Failed, "the event cannot be stored now: send it again")
 }

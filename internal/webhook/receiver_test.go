@@ -77,7 +77,7 @@ func TestEachDeliveryIsAnsweredAsItShould(t *testing.T) {
 func TestADoubledEventIsStoredOnceAndAReplayedOneNotAtAll(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
-	for i, want := range []string{"stored\n", "stored already\n", "stored already\n"} {
+	for i, want := range []string{"stored\n", "already stored\n", "already stored\n"} {
 		// The sender signs anew when it tries again later, or does not.
 		if status, answer := w.send(signedAt(now.Add(time.Duration(i/2)*time.Second), "e-1", callBody)); status != 200 || answer != want {
 			t.Errorf("the %d. time it is answered %d %q", i+1, status, answer)

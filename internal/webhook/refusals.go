@@ -27,8 +27,8 @@ const refusalsLogged = time.Minute
 // suspicious are the results that somebody has to look at.
 var suspicious = map[string]string{
 	Forged:   "check that the signing secret of the endpoint is the configured one",
-	Replayed: "the same signed content was sent under another event id",
-	Slow:     "bodies did not arrive in time: check the network, or who sends them",
+	Replayed: "the same signed content was sent with another event ID",
+	Slow:     "bodies did not arrive in time: check the network and the sender",
 }
 
 func (f *refusals) note(result, peer string, now time.Time) {

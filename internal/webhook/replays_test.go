@@ -19,7 +19,7 @@ func TestReplayAfterRestart(t *testing.T) {
 	if status, answer := restarted.send(signedAt(now, "e-2", callBody)); status != 409 {
 		t.Errorf("a replay was answered %d %s", status, answer)
 	}
-	if status, answer := restarted.send(signedAt(now, "e-1", callBody)); status != 200 || answer != "stored already\n" {
+	if status, answer := restarted.send(signedAt(now, "e-1", callBody)); status != 200 || answer != "already stored\n" {
 		t.Errorf("the sender's second attempt was answered %d %s", status, answer)
 	}
 	if len(first.inbox.events) != 1 {
