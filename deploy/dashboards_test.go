@@ -73,12 +73,12 @@ func readDashboard(t *testing.T, name string) (d dashboard) {
 	return d
 }
 
-// units are the ids of Grafana's units that we use; it shows another as text.
+// units are the Grafana unit ids in use. Grafana shows any other as text.
 var units = strings.Fields("none short percentunit s dateTimeFromNow cpm reqps Bps wps bytes")
 
-// TestEveryPanelSaysWhatItShows holds that panels have a title, a unit and a
-// description, lie within the grid beside each other, and ask a data source
-// that is provisioned.
+// TestEveryPanelSaysWhatItShows checks that panels have a title, a unit and a
+// description, do not overlap or leave the grid, and query a provisioned data
+// source.
 func TestEveryPanelSaysWhatItShows(t *testing.T) {
 	t.Parallel()
 	sources := map[datasource]bool{}

@@ -1,8 +1,8 @@
-// Package deploy is what runs convsync elsewhere: for Kubernetes and systemd,
-// and Prometheus and Grafana beside it. docs/deployment.md tells how.
+// Package deploy contains the files to deploy convsync on Kubernetes and systemd,
+// with Prometheus and Grafana. docs/deployment.md describes how to use them.
 //
-// There is no code here; the package is its tests. They promise that every file
-// is of its schema, that every query of a dashboard runs against a loaded
-// Postgres with the rights that Grafana has, that every metric exists, and that
-// every alert has a runbook. The package must not be imported.
+// The package has no code, only tests. They check that every file matches its
+// schema, that every dashboard query runs against a loaded Postgres with the
+// rights of Grafana, that every metric exists, and that every alert has a
+// runbook. The package must not be imported.
 package deploy

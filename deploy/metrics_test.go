@@ -76,7 +76,7 @@ func exposed(t *testing.T, url string) string {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("no run and no watermark is told:\n%s", text)
+			t.Fatalf("there is no run and no watermark:\n%s", text)
 		}
 	}
 }
@@ -151,7 +151,7 @@ func TestEveryMetricThatIsAskedForExists(t *testing.T) {
 	shown := exposed(t, serving(t))
 	for title, query := range queries {
 		for _, name := range metricName.FindAllString(query, -1) {
-			// Of what did not happen yet there is no series, but its kind is told.
+			// An event that has not happened yet has no series, but its kind is described.
 			if !strings.Contains(shown, "\n"+name+"{") && !strings.Contains(shown, "\n"+name+" ") {
 				t.Errorf("%s: there is no metric %s", title, name)
 			}

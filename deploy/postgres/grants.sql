@@ -1,8 +1,8 @@
--- What the dashboards may see: counts, times, latencies and outcomes, and no
--- transcript, telephone number (also as the destination of a handoff), summary or payload. Whoever may open a
--- dashboard may send any query to its data source, so the line is drawn here.
--- Run it as the owner of the tables after each `convsync migrate`: it takes back
--- what an earlier version of it granted.
+-- Grants the dashboards read access to counts, times, latencies and outcomes, but
+-- not to transcripts, phone numbers (also as the destination of a handoff),
+-- summaries or payloads. A user who can open a dashboard can send any query to its
+-- data source, so access is limited here. Run this as the owner of the tables
+-- after each `convsync migrate`. It also revokes what an earlier version granted.
 REVOKE ALL ON ALL TABLES IN SCHEMA polyai FROM grafana;
 GRANT USAGE ON SCHEMA polyai TO grafana;
 
