@@ -7,54 +7,54 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// The verdicts, for machines.
+// The verdicts of an [Assessment].
 const (
 	VerdictOK        = "ok"
-	VerdictAttention = "attention" // something to look at, when there is time
+	VerdictAttention = "attention" // a problem that is not urgent
 	VerdictFailing   = "failing"   // data is missing or old
 )
 
-// verdict is the level for machines.
+// verdict is the level as reported in JSON.
 func (l level) verdict() string { return [...]string{VerdictOK, VerdictAttention, VerdictFailing}[l] }
 
-// Stored is what a destination holds, as far as it is assessed.
+// Stored is the part of a destination that an assessment uses.
 type Stored struct {
 	States    map[load.Feed]load.FeedState
 	Summaries map[load.Feed]load.FeedSummary
 	Runs      []warehouse.SyncRun // newest first
 }
 
-// Assessment is what the page says, for those who have no page.
+// Assessment is the content of the status page, for use without the page.
 type Assessment struct {
-	Verdict  string // of all: the worst
-	Sentence string // for people
+	Verdict  string // the worst of all
+	Sentence string // human-readable
 	Problems []AssessedProblem
 	Feeds    []AssessedFeed // the worst first
 }
 
-// AssessedProblem is something that is not well.
+// AssessedProblem is a problem of a feed, a run or the destination.
 type AssessedProblem struct {
 	Verdict, What, Do string
-	Error             string    // the whole error, where there is one
-	Since             time.Time // zero: not known
+	Error             string    // the full error, if there is one
+	Since             time.Time // zero: unknown
 	Runbook           string    // its name in docs/runbooks; "": none
 }
 
-// AssessedFeed is how a feed is.
+// AssessedFeed is the state of a feed.
 type AssessedFeed struct {
 	load.Feed
 	Verdict      string
-	Error        string    // why it fails; "": it does not
-	FailingSince time.Time // zero: it does not fail
+	Error        string    // why it is failing; "": it is not
+	FailingSince time.Time // zero: it is not failing
 	Loading      bool      // its first load is not complete
 	ReadPercent  int       // of its history, while it is loading
 }
 
-// ReadRuns is how many of the last runs an assessment looks at.
+// ReadRuns is the number of recent runs that an assessment uses.
 const ReadRuns = shownRuns
 
-// Assess judges what is stored as the page does. Of o, Feeds, Lookback,
-// StaleAfter and SecondRunAfter are used.
+// Assess evaluates stored data by the rules of the status page. It uses the
+// options Feeds, Lookback, StaleAfter and SecondRunAfter only.
 func Assess(o Options, stored *Stored, now time.Time) *Assessment {
 	o.setDefaults()
 	s := &snapshot{at: now, states: stored.States, summaries: stored.Summaries, runs: stored.Runs}

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// attempts slows down those who guess secrets: after a few failures in a row, a
-// peer is not even checked for a while, which doubles with each further failure.
-// A successful login forgets them.
+// attempts limits the rate of failed logins: after a few failures in a row, a
+// peer is rejected without a check for a delay that doubles with each further
+// failure. A successful login resets it.
 type attempts struct {
 	log    *slog.Logger
 	failed func() // counts a failed login
@@ -34,7 +34,7 @@ const (
 	delayDoublings = 6 // until longestDelay
 )
 
-// delay is how long a peer has to wait before it is checked again; 0: it need not.
+// delay is the time that a peer must wait before it is checked again; 0: none.
 func (a *attempts) delay(peer string, now time.Time) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -74,7 +74,7 @@ func (a *attempts) fail(peer string, now time.Time) {
 		"hint", "if this is you, check the token or the password; otherwise someone may be guessing it")
 }
 
-// prune forgets old failures, and the oldest where there are too many peers.
+// prune removes old failures, and the oldest if there are too many peers.
 func (a *attempts) prune(now time.Time) {
 	oldest := ""
 	for peer, known := range a.peers {
@@ -91,7 +91,7 @@ func (a *attempts) prune(now time.Time) {
 	}
 }
 
-// peerOf is the address that a request came from, without its port.
+// peerOf returns the address of the client, without its port.
 func peerOf(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// certificate is read again when its file changes, so that renewing it takes
-// no restart.
+// certificate is a TLS certificate that is reloaded when its files change, so
+// that a renewal needs no restart.
 type certificate struct {
 	certFile, keyFile string
 
 	mu      sync.Mutex
 	current *tls.Certificate
-	changed time.Time // of the current one's files, the later
+	changed time.Time // the later change of the files of current
 }
 
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -28,7 +28,7 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	switch {
 	case err == nil:
 		c.current, c.changed = &fresh, changed
-	case c.current != nil: // half-way replaced: the old one is good yet
+	case c.current != nil: // partly replaced: keep the previous one
 		return c.current, nil
 	}
 	return c.current, err

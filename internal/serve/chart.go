@@ -7,29 +7,29 @@ import (
 	"time"
 )
 
-// Chart is figures by day.
+// Chart is a chart of one or more daily series.
 type Chart struct {
 	Title  string
 	Unit   string // of the values, such as ms or %
-	Bars   bool   // drawn as bars, as counts are; else as lines
+	Bars   bool   // draw bars, as for counts, instead of lines
 	Days   []time.Time
-	Series []Series // at most three, which can be told apart
+	Series []Series // at most three, so that their colors are distinct
 }
 
-// Series is one figure by day.
+// Series is one value per day.
 type Series struct {
 	Name   string
-	Values []float64 // one for each day; NaN: none that day
+	Values []float64 // one per day; NaN: none
 }
 
-// A chart's size, and the frame that its figures are drawn in.
+// The size of a chart, and the frame of its plot area.
 const (
 	chartWidth, chartHeight = 400, 180
 	frameLeft, frameRight   = 46, 396
 	frameTop, frameBottom   = 10, 156
 )
 
-// chartView is a chart on the page: a picture, and the same as a table.
+// chartView is a chart on the page, as a picture and as a table.
 type chartView struct {
 	ID, Title, Unit, Alt string
 	Lines                []gridLine
@@ -49,7 +49,7 @@ type axisLabel struct {
 	Anchor, Text string
 }
 
-// shape is a line, a dot or a bar of a series.
+// shape is a line, dot or bar of a series.
 type shape struct {
 	Series           int
 	Points           string // of a line
@@ -89,7 +89,7 @@ func newChartView(id string, c *Chart) chartView {
 	return v
 }
 
-// value is a series' figure of a day; NaN where there is none.
+// value returns the value of a day, or NaN if there is none.
 func (s *Series) value(day int) float64 {
 	if day >= len(s.Values) || math.IsInf(s.Values[day], 0) {
 		return math.NaN()
@@ -109,7 +109,7 @@ func (c *Chart) highest() float64 {
 	return highest
 }
 
-// niceCeiling is the next of 1, 2, 4, 5 and 10 times a power of ten.
+// niceCeiling rounds v up to 1, 2, 4, 5 or 10 times a power of ten.
 func niceCeiling(v float64) float64 {
 	if v <= 0 {
 		return 1
@@ -127,18 +127,20 @@ func heightOf(v, top float64) float64 {
 	return round2(frameBottom - max(v, 0)/top*(frameBottom-frameTop))
 }
 
-// slot is the width that a day has.
-func (c *Chart) slot() float64 { return float64(frameRight-frameLeft) / float64(max(len(c.Days), 1)) }
+// dayWidth is the width of one day.
+func (c *Chart) dayWidth() float64 {
+	return float64(frameRight-frameLeft) / float64(max(len(c.Days), 1))
+}
 
 func (c *Chart) bars(series int, top float64) (shapes []shape) {
-	wide := c.slot() * 0.8 / float64(len(c.Series))
+	wide := c.dayWidth() * 0.8 / float64(len(c.Series))
 	for day := range c.Days {
 		v := c.Series[series].value(day)
 		if math.IsNaN(v) {
 			continue
 		}
 		y := heightOf(v, top)
-		x := frameLeft + (float64(day)+0.1)*c.slot() + float64(series)*wide
+		x := frameLeft + (float64(day)+0.1)*c.dayWidth() + float64(series)*wide
 		shapes = append(shapes, shape{
 			Series: series, X: round2(x), Y: y, Wide: round2(wide), High: round2(frameBottom - y), Tip: c.tip(series, day),
 		})
@@ -146,7 +148,7 @@ func (c *Chart) bars(series int, top float64) (shapes []shape) {
 	return shapes
 }
 
-// lines breaks off where a day has no figure: what is not known is not drawn.
+// lines draws a line that is interrupted at days without a value.
 func (c *Chart) lines(series int, top float64) (shapes []shape) {
 	var points []string
 	dots := make([]shape, 0, len(c.Days))
@@ -162,7 +164,7 @@ func (c *Chart) lines(series int, top float64) (shapes []shape) {
 			finish()
 			continue
 		}
-		x, y := round2(frameLeft+(float64(day)+0.5)*c.slot()), heightOf(v, top)
+		x, y := round2(frameLeft+(float64(day)+0.5)*c.dayWidth()), heightOf(v, top)
 		points = append(points, fmt.Sprintf("%g,%g", x, y))
 		dots = append(dots, shape{Series: series, X: x, Y: y, Dot: true, Tip: c.tip(series, day)})
 	}
@@ -182,7 +184,7 @@ func (c *Chart) inUnit(v float64) string {
 	return strings.TrimSpace(figure(v) + " " + c.Unit)
 }
 
-// describe says the last figures and the highest, to those who do not see the picture.
+// describe returns the last and highest values as the text alternative of the picture.
 func (c *Chart) describe() string {
 	var said []string
 	for i := range c.Series {
@@ -202,7 +204,7 @@ func (c *Chart) describe() string {
 	return strings.Join(said, " ")
 }
 
-// table has the figures, the newest day first.
+// table lists the values, newest day first.
 func (c *Chart) table() []chartRow {
 	var rows []chartRow
 	for day := len(c.Days) - 1; day >= 0; day-- {

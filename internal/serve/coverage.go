@@ -8,16 +8,17 @@ import (
 	"convsync/internal/load"
 )
 
-// stretch is a piece of time, half-open.
-type stretch struct{ from, until time.Time }
+// span is a half-open time range.
+type span struct{ from, until time.Time }
 
-// gapsOf are what was not read between start and the end of the coverage.
-func gapsOf(coverage []load.Range, start time.Time) []stretch {
-	var gaps []stretch
+// gapsOf returns the time ranges that are not read, from start to the end of the
+// coverage.
+func gapsOf(coverage []load.Range, start time.Time) []span {
+	var gaps []span
 	at := start
 	for _, c := range coverage {
 		if from := c.From.Time(); from.After(at) && !at.IsZero() {
-			gaps = append(gaps, stretch{at, from})
+			gaps = append(gaps, span{at, from})
 		}
 		if until := c.Until.Time(); until.After(at) {
 			at = until
@@ -29,34 +30,33 @@ func gapsOf(coverage []load.Range, start time.Time) []stretch {
 // stripWidth is the width of a strip in its own units.
 const stripWidth = 1000
 
-// thinnest is the width that a gap has at least, however short it is: one that
-// cannot be seen would be a picture of something else.
+// thinnest is the minimum width of a gap, so that a short one stays visible.
 const thinnest = 4
 
-// strip is a picture of what was read over a period.
+// strip is a picture of the coverage of a period.
 type strip struct {
 	ID       string
-	Title    string // what it is of
-	Alt      string // what it shows, in words
+	Title    string // its period
+	Alt      string // text alternative
 	From, To string
 	Bars     []bar
 }
 
-// bar is a piece of a strip; its class says what it is.
+// bar is a part of a strip; its class gives its color.
 type bar struct {
 	Class    string // read, recent, gap
 	X, Width float64
 	Tip      string
 }
 
-// recently is the age up to which a reading counts as recent.
+// recently is the maximum age of a read that is drawn as recent.
 const recently = 24 * time.Hour
 
-// drawStrip draws the coverage and the gaps of a period. Neighbours that look
-// the same are one bar, so that a long history makes a small picture.
-func drawStrip(coverage []load.Range, gaps []stretch, period stretch, now time.Time, zone *time.Location) []bar {
+// drawStrip draws the coverage and the gaps of a period. Adjacent ranges of the
+// same class become one bar, which keeps the picture of a long history small.
+func drawStrip(coverage []load.Range, gaps []span, period span, now time.Time, zone *time.Location) []bar {
 	var bars []bar
-	place := func(class string, s stretch, tip string, least float64) {
+	place := func(class string, s span, tip string, least float64) {
 		s.from, s.until = later(s.from, period.from), earlier(s.until, period.until)
 		if !s.from.Before(s.until) {
 			return
@@ -68,7 +68,7 @@ func drawStrip(coverage []load.Range, gaps []stretch, period stretch, now time.T
 		bars = append(bars, bar{class, round2(x), round2(width), tip})
 	}
 	for i := 0; i < len(coverage); {
-		class, s := classOf(&coverage[i], now), stretch{coverage[i].From.Time(), coverage[i].Until.Time()}
+		class, s := classOf(&coverage[i], now), span{coverage[i].From.Time(), coverage[i].Until.Time()}
 		read := coverage[i].ReadAt
 		for i++; i < len(coverage) && coverage[i].From.Time().Equal(s.until) && classOf(&coverage[i], now) == class; i++ {
 			s.until = coverage[i].Until.Time()
@@ -89,7 +89,7 @@ func classOf(r *load.Range, now time.Time) string {
 	return "read"
 }
 
-func (s stretch) in(zone *time.Location) string {
+func (s span) in(zone *time.Location) string {
 	return s.from.In(zone).Format(shownTime) + " to " + s.until.In(zone).Format(shownTime)
 }
 
@@ -109,11 +109,11 @@ func earlier(a, b time.Time) time.Time {
 
 func round2(v float64) float64 { return math.Round(v*100) / 100 }
 
-// week is how much of the history the second strip shows.
+// week is the period of the second strip.
 const week = 7 * 24 * time.Hour
 
-// drawCoverage makes the strips of a feed: its whole history, and the last week
-// of it where that is not the same.
+// drawCoverage draws the strips of a feed: its full history and, if that is
+// longer, the last week.
 func drawCoverage(id string, state *load.FeedState, start, now time.Time, zone *time.Location) []strip {
 	if start.IsZero() && len(state.Coverage) > 0 {
 		start = state.Coverage[0].From.Time()
@@ -122,11 +122,11 @@ func drawCoverage(id string, state *load.FeedState, start, now time.Time, zone *
 		return nil
 	}
 	gaps := gapsOf(state.Accounted(), start)
-	if state.Watermark == 0 { // a first load: it is still to come, and not missing
+	if state.Watermark == 0 { // during a first load, the unread part is not a gap
 		gaps = nil
 	}
 	draw := func(n int, title string, from time.Time) strip {
-		period := stretch{from, now}
+		period := span{from, now}
 		return strip{
 			ID: fmt.Sprintf("%s-strip-%d", id, n), Title: title, Alt: describeCoverage(state, gaps, start, period, zone),
 			From: from.In(zone).Format("2 Jan 2006"), To: "now",
@@ -140,8 +140,8 @@ func drawCoverage(id string, state *load.FeedState, start, now time.Time, zone *
 	return strips
 }
 
-// describeCoverage says what a strip shows to those who do not see it.
-func describeCoverage(state *load.FeedState, gaps []stretch, whole time.Time, period stretch, zone *time.Location) string {
+// describeCoverage is the text alternative of a strip.
+func describeCoverage(state *load.FeedState, gaps []span, whole time.Time, period span, zone *time.Location) string {
 	if len(state.Coverage) == 0 {
 		return "Nothing has been read yet."
 	}

@@ -9,12 +9,12 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// chartedDays is how many UTC days the charts have, today among them.
+// chartedDays is the number of UTC days in the charts, including today.
 const chartedDays = 30
 
-// DailyCharts makes [Options.Charts] of what a destination's last days came to:
-// all feeds together, by UTC day, since they may be of several time zones, and
-// without what is missing at the source.
+// DailyCharts returns a function for [Options.Charts] that charts the last days
+// of a destination: all feeds together, without conversations that are missing
+// at the source. Days are in UTC because feeds can have different time zones.
 func DailyCharts(destination load.Destination, feeds []Feed) func(ctx context.Context) ([]Chart, error) {
 	keys := make([]load.Feed, len(feeds))
 	for i := range feeds {
@@ -54,7 +54,7 @@ func dailyCharts(ctx context.Context, destination load.Destination, feeds []load
 	}, nil
 }
 
-// newFigures are figures of which none is known.
+// newFigures returns a series without values.
 func newFigures() []float64 {
 	figures := make([]float64, chartedDays)
 	for i := range figures {

@@ -1,13 +1,14 @@
-// Package serve is what a sync that runs on a schedule shows over HTTP: whether
-// the process answers, its metrics, and a status page for people.
+// Package serve is the HTTP server of a scheduled sync. It provides health
+// checks, metrics and a status page.
 //
-// It promises that
+// It guarantees that
 //
-//   - a destination that is slow or away never hangs an answer: page and metrics
-//     come of a snapshot that is read in the background, and say how old it is;
-//   - nothing but health is told to strangers: beyond this machine it asks for a
-//     token or a password, and refuses to start without one;
-//   - no phone number, transcript or payload of a reject is on any page.
+//   - a slow or unavailable destination never delays a response: page and metrics
+//     use a snapshot that is read in the background, and show its age;
+//   - unauthenticated requests get health checks only: on an address that other
+//     machines can reach, the server requires a token or a password, and does not
+//     start without one;
+//   - no page contains phone numbers, transcripts or payloads of rejects.
 //
 // The package must not know a concrete destination, the schedule's rules, or
 // the source's API.

@@ -11,21 +11,22 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// failure is why a feed cannot be read.
+// failure is the reason why a feed is failing.
 type failure struct {
-	Why   string // as sync_runs has it, without the feed's name
+	Why   string // as in sync_runs, without the name of the feed
 	since time.Time
 }
 
-// Brief is the failure in a few words.
+// Brief is a short form of the failure.
 func (f *failure) Brief() string { return pipeline.Brief(f.Why) }
 
-// needsConfirmation: the feed is read, and waits for a person only.
+// needsConfirmation reports whether the feed was read, and only waits for a
+// confirmation by a user.
 func (f *failure) needsConfirmation() bool { return pipeline.NeedsConfirmation(f.Why) }
 
-// failureOf finds the failure of a feed in the last runs, newest first; nil: it
-// was read since. A run of other projects says nothing of this one: a run counts
-// as having read a feed when the feed's coverage is as new as the run.
+// failureOf finds the current failure of a feed in the last runs, newest first;
+// nil: none. A run counts as a successful read of the feed only if the coverage
+// of the feed is as new as the run, because runs can be limited to projects.
 func failureOf(runs []warehouse.SyncRun, f load.Feed, state *load.FeedState) *failure {
 	read := lastRead(state)
 	var found *failure
@@ -49,7 +50,7 @@ func failureOf(runs []warehouse.SyncRun, f load.Feed, state *load.FeedState) *fa
 	return found
 }
 
-// lastRead is when some of a feed was last read and stored; 0: never.
+// lastRead is the last time at which data of a feed was read and stored; 0: never.
 func lastRead(state *load.FeedState) warehouse.Timestamp {
 	read := state.WatermarkAt
 	for i := range state.Coverage {
@@ -58,8 +59,8 @@ func lastRead(state *load.FeedState) warehouse.Timestamp {
 	return read
 }
 
-// firstLoad is how much of the history of a feed is read, in percent, while its
-// first load is not complete; loading: it is not.
+// firstLoad returns the share of the history that is read, in percent, and
+// whether the first load of the feed is in progress.
 func firstLoad(state *load.FeedState, start, now time.Time) (percent int, loading bool) {
 	if state.Watermark != 0 {
 		return 100, false
@@ -76,7 +77,7 @@ func firstLoad(state *load.FeedState, start, now time.Time) (percent int, loadin
 	return min(int(100*read.Seconds()/whole.Seconds()), 99), true
 }
 
-// judgeFailing lists the failing feeds, each with its error: they come first.
+// judgeFailing lists the failing feeds, each with its error.
 func (p *page) judgeFailing() (problems []problem) {
 	more := 0
 	for _, f := range p.Feeds {
@@ -114,8 +115,8 @@ func isAre(n int64, thing string) string {
 	return count(n, thing) + " are"
 }
 
-// accounted reports whether each error of a run is that of a feed, which is
-// listed as failing unless it is not shown, so that the run itself needs no line.
+// accounted reports whether each error of a run belongs to a feed that is listed
+// as failing or not shown, so that the run itself needs no entry.
 func (p *page) accounted(run *warehouse.SyncRun) bool {
 	lines := inWords(string(run.Error))
 	if len(lines) == 0 {
@@ -132,7 +133,8 @@ func (p *page) accounted(run *warehouse.SyncRun) bool {
 	return true
 }
 
-// anyFeed is the beginning of a feed's error, also of one that is not shown.
+// anyFeed matches the prefix of the error of any feed, including feeds that are
+// not shown.
 var anyFeed = regexp.MustCompile(`^project \S+ \([^)]+\): `)
 
 func (p *page) namedIn(line string) *feedView {

@@ -9,8 +9,8 @@ import (
 	"convsync/internal/load"
 )
 
-// gauges tell what is stored, as the last snapshot has it: a scrape never asks
-// the destination.
+// gauges are the metrics of stored data. They use the last snapshot: a scrape
+// never queries the destination.
 type gauges struct{ watch *watch }
 
 var (
@@ -35,7 +35,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("convsync_"+name, help, labels, nil)
 }
 
-// Describe has the names that Collect uses.
+// Describe implements [prometheus.Collector].
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		destinationUp, snapshotTime, watermarkTime, watermarkAge, stored, open, hidden, missing, rejects, driftPaths, lateness,
@@ -44,7 +44,7 @@ func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect tells of the feeds that were read at least once.
+// Collect returns the metrics of all feeds, once the destination was read.
 func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
@@ -85,7 +85,7 @@ var percentiles = []struct {
 	share float64
 }{{"50", 0.50}, {"95", 0.95}, {"99", 0.99}}
 
-func collectLateness(summary *load.FeedSummary, tell func(measure, percentile string, seconds float64)) {
+func collectLateness(summary *load.FeedSummary, emit func(measure, percentile string, seconds float64)) {
 	for _, measure := range []string{load.LateArrival, load.LateFinal, load.LateChange} {
 		for _, p := range percentiles {
 			bound, n := load.Late(summary.Lateness, measure, p.share)
@@ -96,7 +96,7 @@ func collectLateness(summary *load.FeedSummary, tell func(measure, percentile st
 			if bound == math.MaxInt64 {
 				seconds = math.Inf(1)
 			}
-			tell(measure, p.name, seconds)
+			emit(measure, p.name, seconds)
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// guard lets those in who may see more than health.
+// guard authenticates requests, except those of health checks.
 type guard struct {
 	digests  atomic.Pointer[digests]
 	attempts attempts
@@ -41,7 +41,7 @@ const (
 	shortestPassword = 12
 )
 
-// checkStrength refuses secrets that can be guessed; "" is none.
+// checkStrength rejects secrets that are short enough to guess; "" is no secret.
 func checkStrength(token, password string) error {
 	switch {
 	case token != "" && len(token) < shortestToken:
@@ -52,7 +52,7 @@ func checkStrength(token, password string) error {
 	return nil
 }
 
-// admit wraps next for an open server or a guarded one.
+// admit wraps next with authentication or, if none is configured, with onlyLocal.
 func (g *guard) admit(o *Options, next http.Handler) http.Handler {
 	if !o.guarded() {
 		return onlyLocal(o.Log, next)
@@ -69,7 +69,7 @@ func (g *guard) admit(o *Options, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if asked { // a browser asks without credentials first
+		if asked { // the first request of a browser has no credentials
 			g.attempts.fail(peer, g.now())
 		}
 		challenge(w, o.Token != "")
@@ -84,8 +84,8 @@ func challenge(w http.ResponseWriter, byToken bool) {
 	http.Error(w, "This page requires a token, or a user and a password.", http.StatusUnauthorized)
 }
 
-// knows compares digests, so that neither a secret's bytes nor its length show
-// in the time that it takes.
+// knows compares digests, so that its duration depends on neither the bytes nor
+// the length of a secret.
 func (g *guard) knows(r *http.Request, byToken, byPassword bool) bool {
 	known := g.digests.Load()
 	user, password, basic := r.BasicAuth()
@@ -102,10 +102,10 @@ func same(given string, want [sha256.Size]byte) int {
 	return subtle.ConstantTimeCompare(sum[:], want[:])
 }
 
-// onlyLocal refuses requests that did not come from this machine: those that
-// name another host, since a web site that lets its name lead to this machine
-// could read the page through a browser here, and those that a reverse proxy
-// passed on, since without a token the proxy would make the page public.
+// onlyLocal rejects requests that do not originate on this machine: requests for
+// another host name, because a web site whose name resolves to this machine could
+// read the page through a browser here (DNS rebinding), and requests of a reverse
+// proxy, which would make a page without a token public.
 func onlyLocal(log *slog.Logger, next http.Handler) http.Handler {
 	var proxied sync.Once
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -131,8 +131,7 @@ func onlyLocal(log *slog.Logger, next http.Handler) http.Handler {
 	})
 }
 
-// forwardedBy is the first header by which a reverse proxy shows itself; "":
-// there is none.
+// forwardedBy returns the first header that a reverse proxy sets; "": none.
 func forwardedBy(h http.Header) string {
 	for _, name := range slices.Sorted(maps.Keys(h)) {
 		if name == "Forwarded" || name == "Via" || name == "X-Real-Ip" || strings.HasPrefix(name, "X-Forwarded-") {
@@ -142,7 +141,7 @@ func forwardedBy(h http.Header) string {
 	return ""
 }
 
-// harden sets the headers that every answer has.
+// harden sets the security headers of every response.
 func harden(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

@@ -6,20 +6,20 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// leastIdle is how long no run may happen before it is a problem, however often
+// leastIdle is the minimum time without a run that is a problem, however often
 // runs are scheduled.
 const leastIdle = 15 * time.Minute
 
-// idleSince is since when no run happened although two were scheduled; zero:
-// runs happen. started is when this process began, by the monotonic clock too:
-// the clock of the machine may have been corrected since. What is dated in the
-// future was dated by a wrong clock, and does not count.
+// idleSince returns the last sign of a run if two scheduled times have passed
+// since; zero: runs start as scheduled. started is the start of this process, with
+// its monotonic clock reading, because the clock of the machine may have been
+// corrected since. Times in the future come from a wrong clock and are ignored.
 func (s *snapshot) idleSince(o *Options, started, now time.Time) time.Time {
 	if o.SecondRunAfter == nil || s.at.IsZero() {
 		return time.Time{}
 	}
 	if o.Metrics != nil {
-		if running, _ := o.Metrics.going(); len(running) > 0 {
+		if running, _ := o.Metrics.inProgress(); len(running) > 0 {
 			return time.Time{}
 		}
 	}
@@ -40,7 +40,7 @@ func (s *snapshot) idleSince(o *Options, started, now time.Time) time.Time {
 	}
 	for f := range s.states {
 		state := s.states[f]
-		sign(lastRead(&state)) // a run that still goes has no row
+		sign(lastRead(&state)) // a run in progress has no row
 	}
 	if last.IsZero() {
 		return time.Time{}

@@ -9,7 +9,8 @@ import (
 	"convsync/internal/pipeline"
 )
 
-// live tells what runs did, and what those do that go: a first run takes hours.
+// live collects counters of runs, including runs in progress: a first run takes
+// hours.
 type live struct{ metrics *Metrics }
 
 var (
@@ -22,37 +23,37 @@ var (
 	rowsTotal          = describe("rows_written_total", "Rows written, by table.", "table")
 	driftTotal         = describe("drift_sightings_total", "Occurrences of unknown fields, types and values.")
 
-	runsGoing     = describe("runs_in_progress", "Runs in progress.")
-	runStart      = describe("run_start_timestamp_seconds", "When the run in progress started, in Unix time.", "kind")
-	runRead       = describe("run_read_conversations", "Conversations that the run in progress has read so far.", "kind")
-	runCovered    = describe("run_covered_seconds", "Seconds of conversation time that the run in progress has published.", "kind")
-	runPlanned    = describe("run_planned_seconds", "Seconds of conversation time that the run in progress plans to read, over all feeds.", "kind")
-	queueDepth    = describe("queue_depth", "Chunks of conversations waiting for a stage of the run.", "stage")
-	queueCapacity = describe("queue_capacity", "Maximum number of chunks waiting for a stage of the run.", "stage")
-	inFlight      = describe("in_flight_bytes", "Bytes that the run has read and not staged yet.")
-	inFlightMost  = describe("in_flight_capacity_bytes", "Maximum of bytes that a run has read and not staged yet.")
-	rateUsed      = describe("requests_per_second", "Requests per second to a host with one key, over the last ten seconds.", "host", "project")
-	rateAllowed   = describe("requests_per_second_allowed", "Requests per second that are currently allowed to a host with one key.", "host", "project")
-	requestsOpen  = describe("requests_in_flight", "Requests to a host with one key that have no response yet.", "host", "project")
+	runsInProgress = describe("runs_in_progress", "Runs in progress.")
+	runStart       = describe("run_start_timestamp_seconds", "When the run in progress started, in Unix time.", "kind")
+	runRead        = describe("run_read_conversations", "Conversations that the run in progress has read so far.", "kind")
+	runCovered     = describe("run_covered_seconds", "Seconds of conversation time that the run in progress has published.", "kind")
+	runPlanned     = describe("run_planned_seconds", "Seconds of conversation time that the run in progress plans to read, over all feeds.", "kind")
+	queueDepth     = describe("queue_depth", "Chunks of conversations waiting for a stage of the run.", "stage")
+	queueCapacity  = describe("queue_capacity", "Maximum number of chunks waiting for a stage of the run.", "stage")
+	inFlight       = describe("in_flight_bytes", "Bytes that the run has read and not staged yet.")
+	inFlightMost   = describe("in_flight_capacity_bytes", "Maximum of bytes that a run has read and not staged yet.")
+	rateUsed       = describe("requests_per_second", "Requests per second to a host with one key, over the last ten seconds.", "host", "project")
+	rateAllowed    = describe("requests_per_second_allowed", "Requests per second that are currently allowed to a host with one key.", "host", "project")
+	requestsOpen   = describe("requests_in_flight", "Requests to a host with one key that have no response yet.", "host", "project")
 )
 
-// stages are the queues that a run has.
+// stages are the stages of a run that have a queue.
 var stages = []string{"transform", "load"}
 
-// Describe has the names that Collect uses.
+// Describe implements [prometheus.Collector].
 func (l *live) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		requestsTotal, responsesTotal, retriesTotal, waitedTotal, bytesTotal, conversationsTotal, rowsTotal, driftTotal,
-		runsGoing, runStart, runRead, runCovered, runPlanned, queueDepth, queueCapacity, inFlight, inFlightMost,
+		runsInProgress, runStart, runRead, runCovered, runPlanned, queueDepth, queueCapacity, inFlight, inFlightMost,
 		rateUsed, rateAllowed, requestsOpen,
 	} {
 		ch <- d
 	}
 }
 
-// Collect adds up what ended and what goes.
+// Collect returns the totals of finished runs and runs in progress.
 func (l *live) Collect(ch chan<- prometheus.Metric) {
-	running, counted := l.metrics.going()
+	running, counted := l.metrics.inProgress()
 	collectTally(ch, &counted)
 	collectRunning(ch, running)
 	collectRates(ch, running)
@@ -89,10 +90,10 @@ func collectRunning(ch chan<- prometheus.Metric, running []*pipeline.Progress) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	gauge(runsGoing, float64(len(running)))
+	gauge(runsInProgress, float64(len(running)))
 	depth, capacity, bytes := map[string]int{}, map[string]int{}, int64(0)
 	_, _, most := (&pipeline.Progress{}).Queues()
-	told := map[string]bool{} // the first of a kind stands for all
+	emitted := map[string]bool{} // one series per kind: of the run that started first
 	for _, p := range running {
 		queues, inFlight, _ := p.Queues()
 		for _, q := range queues {
@@ -101,10 +102,10 @@ func collectRunning(ch chan<- prometheus.Metric, running []*pipeline.Progress) {
 		}
 		bytes += inFlight
 		soFar := p.SoFar()
-		if told[soFar.Kind] {
+		if emitted[soFar.Kind] {
 			continue
 		}
-		told[soFar.Kind] = true
+		emitted[soFar.Kind] = true
 		covered, planned := p.Seconds()
 		gauge(runStart, float64(soFar.StartedAt.UnixMilli())/1e3, soFar.Kind)
 		gauge(runRead, float64(p.Conversations()), soFar.Kind)
@@ -130,7 +131,7 @@ func collectRates(ch chan<- prometheus.Metric, running []*pipeline.Progress) {
 	}
 }
 
-// ratesOf are the rates of the keys of the runs; two runs that use one key add up.
+// ratesOf returns the rates per key. Rates of runs that share a key are added up.
 func ratesOf(running []*pipeline.Progress, now time.Time) (rates []pipeline.Rate) {
 	type key struct{ host, project string }
 	at := map[key]int{}

@@ -10,8 +10,8 @@ import (
 	"convsync/internal/pipeline"
 )
 
-// Metrics count what the runs of this process did, and what those do that go.
-// They are safe for concurrent use.
+// Metrics counts the runs of this process, including those in progress. It is
+// safe for concurrent use.
 type Metrics struct {
 	runs      *prometheus.CounterVec
 	durations *prometheus.HistogramVec
@@ -19,16 +19,16 @@ type Metrics struct {
 	webhooks  *prometheus.CounterVec
 	refused   prometheus.Counter // failed logins
 
-	mu      sync.Mutex
-	ended   tally
-	running []*pipeline.Progress // in the order of their beginnings
-	proof   *pipeline.Report     // of the last verification that ended; nil: there was none
+	mu       sync.Mutex
+	ended    tally
+	running  []*pipeline.Progress // in start order
+	verified *pipeline.Report     // the last verification that finished; nil: none
 }
 
-// verification is the kind of runs that compare and load nothing.
+// verification is the kind of runs that compare and do not load.
 const verification = "verify"
 
-// NewMetrics counts from zero.
+// NewMetrics returns metrics that count from zero.
 func NewMetrics() *Metrics {
 	return &Metrics{
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -51,7 +51,7 @@ func NewMetrics() *Metrics {
 
 func (m *Metrics) countFailedLogin() { m.refused.Inc() }
 
-// Observe counts a run that ended.
+// Observe counts a finished run.
 func (m *Metrics) Observe(r *pipeline.Report) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -64,19 +64,20 @@ func (m *Metrics) observe(r *pipeline.Report) {
 	m.lastEnd.WithLabelValues(r.Kind, r.Status).Set(float64(r.FinishedAt.UnixMilli()) / 1e3)
 	m.ended.add(r)
 	if r.Kind == verification {
-		m.proof = r
+		m.verified = r
 	}
 }
 
-// lastProof is the report of the last verification; nil: there was none yet.
-func (m *Metrics) lastProof() *pipeline.Report {
+// lastVerification returns the report of the last verification; nil: none yet.
+func (m *Metrics) lastVerification() *pipeline.Report {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.proof
+	return m.verified
 }
 
-// Follow counts a run while it goes. end takes its report, of which nothing is
-// counted twice; one that another failure came to keeps what was counted.
+// Follow counts a run while it is in progress. end takes its report and counts
+// nothing twice. If the report is of another run, because an error replaced it,
+// the counts so far remain.
 func (m *Metrics) Follow(p *pipeline.Progress) (end func(r *pipeline.Report)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -97,8 +98,8 @@ func (m *Metrics) Follow(p *pipeline.Progress) (end func(r *pipeline.Report)) {
 	}
 }
 
-// going are the runs that go, and what was counted of all.
-func (m *Metrics) going() (running []*pipeline.Progress, counted tally) {
+// inProgress returns the runs in progress, and the totals of all runs.
+func (m *Metrics) inProgress() (running []*pipeline.Progress, counted tally) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	counted = newTally()
@@ -153,7 +154,7 @@ func (t *tally) join(other *tally) {
 	}
 }
 
-// registry has the counts, what the destination told, and the process itself.
+// registry contains the metrics of runs, of stored data and of the process.
 func (m *Metrics) registry(w *watch, o *Options) (*prometheus.Registry, error) {
 	registry := prometheus.NewRegistry()
 	for _, c := range []prometheus.Collector{

@@ -19,71 +19,71 @@ import (
 
 // Options configure a server.
 type Options struct {
-	// Address to listen on, as host:port; 127.0.0.1:8080 unless set. One that
-	// others can reach takes a token, or a user and password.
+	// Address to listen on, as host:port; 127.0.0.1:8080 unless set. An address
+	// that other machines can reach requires a token, or a user and a password.
 	Address string
-	// Token is asked for as "Authorization: Bearer"; a browser may give it as
-	// the password of any user.
+	// Token is required as "Authorization: Bearer"; a browser can send it as the
+	// password of any user.
 	Token                    string
 	BasicUser, BasicPassword string
-	// Renew tells what Token and BasicPassword are by now, every few seconds;
-	// nil: they stay.
+	// Renew returns the current Token and BasicPassword. It is called every few
+	// seconds; nil: they do not change.
 	Renew func(ctx context.Context) (token, password string, err error)
-	// CertFile and KeyFile are PEM files for TLS, read again when they change;
+	// CertFile and KeyFile are PEM files for TLS, reloaded when they change;
 	// plain HTTP unless set.
 	CertFile, KeyFile string
 
-	Destination load.Destination // of its own: it is read beside a run
+	Destination load.Destination // a separate one, because it is read while a run is in progress
 	Feeds       []Feed
-	// Lookback is how far back the deepest reading goes; 0: not known.
+	// Lookback is the longest lookback of a run; 0: unknown.
 	Lookback time.Duration
-	// StaleAfter is the age of a feed's watermark from which something is
-	// wrong: somewhat more than the time between two runs. 26 h unless set.
+	// StaleAfter is the age from which a watermark is stale: somewhat more than the
+	// time between two runs. 26 h unless set.
 	StaleAfter time.Duration
-	// Next tells what runs next, soonest first; nil: nothing is scheduled.
+	// Next returns the next runs, soonest first; nil: none is scheduled.
 	Next func() []Scheduled
-	// SecondRunAfter is when, after a moment, the second scheduled run that loads
-	// is due: no run until then is a problem. The zero time, or nil: none is
+	// SecondRunAfter returns when the second scheduled run that loads is due after
+	// a time: no run until then is a problem. The zero time, or nil: none is
 	// scheduled.
 	SecondRunAfter func(after time.Time) time.Time
-	// Charts are drawn on the page, anew after each run; nil: none.
+	// Charts returns the charts of the page, after each run; nil: none.
 	Charts func(ctx context.Context) ([]Chart, error)
 
-	// Watched is told what each look at the destination showed; nil: nobody is.
+	// Watched is called with the result of each read of the destination; may be nil.
 	Watched func(Sight)
-	// Webhooks takes POST /webhooks/polyai from anywhere: a signature is its guard,
-	// and not ours. nil: there is no such page.
+	// Webhooks handles POST /webhooks/polyai without a login, because it checks
+	// signatures itself. nil: 404.
 	Webhooks http.Handler
-	// Alerts are those of PolyAI that were told of; nil: none is.
+	// Alerts returns the alerts that PolyAI reported; nil: none.
 	Alerts func(ctx context.Context) ([]warehouse.ActiveAlert, error)
 
 	Metrics *Metrics     // counts of this process; empty ones unless set
-	Log     *slog.Logger // nowhere unless set
+	Log     *slog.Logger // discarded unless set
 	Version string
 
-	started time.Time // of the server, with the monotonic clock; zero: it is none
+	started time.Time // of the server, with its monotonic clock reading; zero: no server
 }
 
-// Feed is a feed that is shown.
+// Feed is a feed on the page.
 type Feed struct {
 	ProjectID, Environment string
 	Start                  time.Time // where its history begins
-	TimeZone               string    // its times are shown in; UTC unless set
+	TimeZone               string    // of its times on the page; UTC unless set
 }
 
 func (f *Feed) key() load.Feed {
 	return load.Feed{ProjectID: f.ProjectID, Environment: f.Environment}
 }
 
-// Sight is what the destination shows.
+// Sight is the result of reading the destination.
 type Sight struct {
-	Watermarks map[load.Feed]warehouse.Timestamp // as it showed last; nil: it never did
-	Failing    time.Time                         // since when it cannot be read; zero: it can
-	Err        error                             // why not
-	IdleSince  time.Time                         // since when no run happened, though two were due; zero: runs happen
+	Watermarks map[load.Feed]warehouse.Timestamp // of the last successful read; nil: none yet
+	Failing    time.Time                         // since when reads fail; zero: they succeed
+	Err        error                             // of the last read
+	IdleSince  time.Time                         // the last run, if two scheduled times passed since; zero: runs start as scheduled
 }
 
-// Scheduled is a run to come.
+// Scheduled is a future run.
 type Scheduled struct {
 	Name string // of the schedule
 	At   time.Time
@@ -140,7 +140,7 @@ func (o *Options) validate() error {
 	return nil
 }
 
-// guarded reports whether who asks must show that they may.
+// guarded reports whether requests need a login.
 func (o *Options) guarded() bool { return o.Token != "" || o.BasicUser != "" }
 
 // inClearText reports whether other machines can reach the server without TLS.
@@ -149,8 +149,8 @@ func (o *Options) inClearText() bool {
 	return err == nil && o.CertFile == "" && !isLoopback(host)
 }
 
-// isLoopback reports whether a host is this machine, to itself. Other names
-// than localhost are not looked up: what they lead to can change.
+// isLoopback reports whether a host is a loopback address or localhost. Other
+// names are not resolved, because their addresses can change.
 func isLoopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true

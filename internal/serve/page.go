@@ -21,7 +21,7 @@ var pageTemplate = template.Must(template.New("page.html").Funcs(template.FuncMa
 	"grouped": grouped, "coded": coded,
 }).ParseFS(files, "page.html", "running.html"))
 
-// coded is a text in which `commands` are marked as code.
+// coded marks `commands` in a text as code.
 func coded(text string) template.HTML {
 	parts := strings.Split(template.HTMLEscapeString(text), "`")
 	for i := 1; i+1 < len(parts); i += 2 {
@@ -30,16 +30,16 @@ func coded(text string) template.HTML {
 	return template.HTML(strings.Join(parts, "")) //nolint:gosec // escaped above
 }
 
-// page is what the template shows.
+// page is the data of the template.
 type page struct {
 	now time.Time
 
 	Version   string
-	Now, Read moment // Read: when the destination was read; none yet: zero
-	Away      bool   // the destination cannot be read now
+	Now, Read moment // Read: when the destination was last read; zero: not yet
+	Away      bool   // the last read of the destination failed
 	Verdict   verdict
-	Feeds     []*feedView // with the worst first
-	Overview  bool        // so many feeds that a table comes first and details are folded
+	Feeds     []*feedView // worst first
+	Overview  bool        // many feeds: a table first, and details folded
 	Running   []runningView
 	Runs      []runView
 	Next      []nextView
@@ -65,18 +65,18 @@ type feedView struct {
 	Drift                  []driftView
 	Late                   []lateView
 
-	gaps       []stretch
-	staleSince time.Time // zero: it is fresh
+	gaps       []span
+	staleSince time.Time // zero: it is not stale
 	late       bool
-	Failure    *failure // nil: it was read when it was last tried
+	Failure    *failure // nil: its last read succeeded
 	loading    bool     // its first load is not complete
 	loaded     int      // percent of the history, while it is loading
 }
 
-// Name tells the feed apart from others.
+// Name is the unique name of the feed.
 func (f *feedView) Name() string { return f.ProjectID + " (" + f.Environment + ")" }
 
-// ReadUpTo is up to when the feed is read, where that is not a time.
+// ReadUpTo replaces the watermark during the first load.
 func (f *feedView) ReadUpTo() string {
 	if f.loading {
 		return fmt.Sprintf("first load, %d %% read", f.loaded)
@@ -84,15 +84,15 @@ func (f *feedView) ReadUpTo() string {
 	return ""
 }
 
-// FailingSince is since when the feed fails.
+// FailingSince is the time since which the feed is failing.
 func (f *feedView) FailingSince(now moment) moment {
 	return momentOf(f.Failure.since, now.At, time.UTC)
 }
 
-// GapCount is how many stretches before the end of the coverage are not read.
+// GapCount is the number of gaps in the coverage.
 func (f *feedView) GapCount() int { return len(f.gaps) }
 
-// Folded reports whether nothing about the feed needs to be seen at once.
+// Folded reports whether the details of the feed are folded.
 func (f *feedView) Folded() bool { return f.Level == levelGood }
 
 type reasonView struct {
@@ -136,14 +136,14 @@ func (s *Server) servePage(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = body.WriteTo(w) // who went away needs no answer
+	_, _ = body.WriteTo(w) // the client may have disconnected
 }
 
 func serveStyle(w http.ResponseWriter, r *http.Request) {
 	http.ServeFileFS(w, r, files, "style.css")
 }
 
-// ListedRuns is how many of the last runs the page lists.
+// ListedRuns is the number of runs that the page lists.
 const ListedRuns = 10
 
 const (
@@ -179,7 +179,7 @@ func newPage(s *snapshot, o *Options, now time.Time) *page {
 	return p
 }
 
-// worstFirst sorts failing feeds first, and then by level.
+// worstFirst sorts by level, then failing feeds first.
 func worstFirst(a, b *feedView) int {
 	if c := int(b.Level - a.Level); c != 0 {
 		return c
@@ -196,7 +196,7 @@ func worstFirst(a, b *feedView) int {
 func newFeedView(id string, f *Feed, s *snapshot, o *Options, now time.Time) *feedView {
 	zone, err := time.LoadLocation(f.TimeZone)
 	if err != nil {
-		zone = time.UTC // New has refused it
+		zone = time.UTC // New has rejected it
 	}
 	state, summary := s.states[f.key()], s.summaries[f.key()]
 	v := &feedView{

@@ -12,26 +12,25 @@ import (
 	"time"
 )
 
-// probePatience is how long a probe waits for an answer.
-const probePatience = 5 * time.Second
+// probeTimeout is the timeout of a probe.
+const probeTimeout = 5 * time.Second
 
-// Probe asks the server that listens on an address of this machine, as
-// [Options] has it, whether it is alive; secure is whether it speaks TLS. Its
-// errors are for people.
+// Probe checks the health of the server that listens on an address of this
+// machine, in the form of [Options]; secure is whether it uses TLS.
 func Probe(ctx context.Context, address string, secure bool) error {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || port == "0" {
 		return fmt.Errorf("cannot check %q: the address has no port", address)
 	}
 	url := "http://" + net.JoinHostPort(reachable(host), port) + "/healthz"
-	// The certificate is of the name that others know the server by. Nothing
-	// secret is sent, and only a status is read.
+	// The certificate is for the public name of the server. The request contains
+	// no secret, and only the status is read.
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}}
 	defer transport.CloseIdleConnections()
 	if secure {
 		url = strings.Replace(url, "http:", "https:", 1)
 	}
-	ctx, cancel := context.WithTimeout(ctx, probePatience)
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -41,7 +40,7 @@ func Probe(ctx context.Context, address string, secure bool) error {
 	if err != nil {
 		return fmt.Errorf("no answer: %w", err)
 	}
-	defer res.Body.Close() //nolint:errcheck // only read from
+	defer res.Body.Close() //nolint:errcheck // read only
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<10))
 	if res.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s returned %s", url, res.Status)
@@ -49,8 +48,8 @@ func Probe(ctx context.Context, address string, secure bool) error {
 	return nil
 }
 
-// reachable is a host to ask for one to listen on: where a server listens on
-// all addresses, this machine's own.
+// reachable returns the host to connect to for a listen address: the loopback
+// address if the server listens on all addresses.
 func reachable(host string) string {
 	addr, err := netip.ParseAddr(host)
 	switch {

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// renewEvery is how soon a token or a password that was changed is asked for.
+// renewEvery is the time after which a changed token or password is in use.
 const renewEvery = 10 * time.Second
 
-// renew asks for the secrets again and again, so that they may be changed
-// without a restart. Those of before go on where there are none.
+// renew reloads the secrets regularly, so that they can be changed without a
+// restart. If that fails, the previous ones remain in use.
 func (g *guard) renew(ctx context.Context, o *Options) {
 	tick := time.NewTicker(renewEvery)
 	defer tick.Stop()

@@ -19,7 +19,7 @@ const (
 	runbookLate           = "ConvsyncLatecomersNearLookback"
 )
 
-// serveRunbook serves a runbook as it is written.
+// serveRunbook serves a runbook as Markdown.
 func serveRunbook(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimSuffix(r.PathValue("name"), ".md")
 	text, err := docs.Runbooks.ReadFile("runbooks/" + name + ".md")
@@ -28,5 +28,5 @@ func serveRunbook(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write(text) // a reader who left needs no answer
+	_, _ = w.Write(text) // the client may have disconnected
 }

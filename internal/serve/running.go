@@ -8,20 +8,20 @@ import (
 	"convsync/internal/pipeline"
 )
 
-// runningView is a run that goes.
+// runningView is a run in progress.
 type runningView struct {
 	Kind  string
 	Since moment
 	Read  int64  // conversations so far
-	Share string // of the time that it is to read; "" when it is not known yet
+	Share string // of the planned time range; "": not known yet
 	Rates []rateView
 }
 
-// rateView is how fast a key is used.
+// rateView is the request rate of a key.
 type rateView struct{ Host, Project, Used, Allowed string }
 
 func runningViews(m *Metrics, now time.Time) []runningView {
-	running, _ := m.going()
+	running, _ := m.inProgress()
 	var views []runningView
 	for _, p := range running {
 		soFar := p.SoFar()

@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Server answers over HTTP from Start to Stop.
+// Server is the HTTP server.
 type Server struct {
 	options  Options
 	watch    *watch
@@ -28,8 +28,7 @@ type Server struct {
 	stopping atomic.Bool
 }
 
-// New checks the options and makes a server, which does nothing before Start.
-// Its errors are for people.
+// New checks the options and creates a server. Start starts it.
 func New(o Options) (*Server, error) {
 	o.setDefaults()
 	o.started = time.Now()
@@ -80,14 +79,14 @@ func (s *Server) routes() (http.Handler, error) {
 	return harden(all), nil
 }
 
-// serveHealth answers as long as the process lives.
+// serveHealth responds as long as the process runs.
 func (s *Server) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintln(w, "ok")
 }
 
-// serveReadiness tells whether this process answers, and nothing of the
-// destination: who is taken out of service because Postgres is away can no
-// longer show that it is.
+// serveReadiness reports whether this process serves requests. It does not depend
+// on the destination: a pod that is taken out of service because Postgres is down
+// could not show that on its page.
 func (s *Server) serveReadiness(w http.ResponseWriter, _ *http.Request) {
 	if s.stopping.Load() {
 		http.Error(w, "stopping", http.StatusServiceUnavailable)
@@ -96,15 +95,15 @@ func (s *Server) serveReadiness(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintln(w, "ready")
 }
 
-// Start listens, and serves until Stop. A ctx that ends makes the page grow
-// old, and does not stop the server.
+// Start listens and serves until Stop. When ctx ends, the page is no longer
+// updated, but the server continues.
 func (s *Server) Start(ctx context.Context) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.options.Address)
 	if err != nil {
 		return fmt.Errorf("the server cannot listen on %s: %w", s.options.Address, err)
 	}
 	s.listener = listener
-	secure := s.options.CertFile != "" // http.Server sets its TLSConfig by itself too
+	secure := s.options.CertFile != "" // http.Server may set TLSConfig itself
 	ctx, s.halt = context.WithCancel(ctx)
 	s.working.Go(func() { s.watch.run(ctx) })
 	if s.options.Renew != nil {
@@ -127,25 +126,25 @@ func (s *Server) Start(ctx context.Context) error {
 	return nil
 }
 
-// URL is where a browser on this machine finds the page.
+// URL is the address of the page for a browser on this machine.
 func (s *Server) URL() string {
 	scheme := "http"
 	if s.options.CertFile != "" {
 		scheme = "https"
 	}
-	host, _, _ := net.SplitHostPort(s.options.Address) // who listens on all addresses is asked at one
+	host, _, _ := net.SplitHostPort(s.options.Address) // reachable handles a listen address of all interfaces
 	_, port, _ := net.SplitHostPort(s.Addr().String())
 	return scheme + "://" + net.JoinHostPort(reachable(host), port)
 }
 
-// Addr is where a started server listens.
+// Addr is the address of a started server.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
-// Refresh has the destination read anew, as after a run. It does not wait.
+// Refresh triggers a read of the destination, as after a run. It does not wait.
 func (s *Server) Refresh() { s.watch.hurry() }
 
-// Stop lets requests that are under way end, and ends those that outlast ctx.
-// It does nothing to a server that was not started.
+// Stop waits for requests in progress, and cancels them when ctx ends. It does
+// nothing if the server was not started.
 func (s *Server) Stop(ctx context.Context) error {
 	if s.listener == nil {
 		return nil
@@ -153,7 +152,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	s.stopping.Store(true)
 	s.halt()
 	var err error
-	if s.http.Shutdown(ctx) != nil { // somebody is still reading: that is no failure
+	if s.http.Shutdown(ctx) != nil { // a request is still in progress, which is not an error
 		err = s.http.Close()
 	}
 	done := make(chan struct{})

@@ -6,9 +6,9 @@ import (
 	"convsync/internal/pipeline"
 )
 
-// WriteTextfile writes what came of a single run as a file for the textfile
-// collector of the node exporter: under another name beside it, then renamed.
-// A process that ends counts nothing for long, so these are gauges.
+// WriteTextfile writes the result of a single run as a file for the textfile
+// collector of the node exporter, and replaces the file atomically. The metrics
+// are gauges, because counters would restart with each process.
 func WriteTextfile(path string, r *pipeline.Report, version string) error {
 	registry := prometheus.NewRegistry()
 	if err := registry.Register(buildInfo(version)); err != nil {
@@ -20,7 +20,7 @@ func WriteTextfile(path string, r *pipeline.Report, version string) error {
 	return prometheus.WriteToTextfile(path, registry)
 }
 
-// lastRun tells of a run that ended.
+// lastRun collects the metrics of a finished run.
 type lastRun struct{ report *pipeline.Report }
 
 var (
@@ -36,7 +36,7 @@ var (
 	lastRunDrift     = describe("last_run_drift_sightings", "Occurrences of unknown fields, types and values in the last run.", "kind")
 )
 
-// Describe has the names that Collect uses.
+// Describe implements [prometheus.Collector].
 func (l *lastRun) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		lastRunEnd, lastRunDuration, lastRunRequests, lastRunRetries, lastRunResponses, lastRunWaited, lastRunBytes, lastRunOutcomes,
@@ -46,7 +46,7 @@ func (l *lastRun) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect tells what the report says.
+// Collect returns the values of the report.
 func (l *lastRun) Collect(ch chan<- prometheus.Metric) {
 	r, t := l.report, newTally()
 	t.add(r)

@@ -15,7 +15,7 @@ import (
 // The levels, from the best to the worst.
 const (
 	levelGood = iota
-	levelLook // something to look at, when there is time
+	levelLook // a problem that is not urgent
 	levelBad  // data is missing or old
 )
 
@@ -27,29 +27,29 @@ func (l level) String() string { return [...]string{"good", "look", "bad"}[l] }
 // Word is the badge of the level.
 func (l level) Word() string { return [...]string{"OK", "Attention", "Failing"}[l] }
 
-// problem is something that is not well, for people.
+// problem is an entry in the list of problems.
 type problem struct {
 	Level   level
-	What    string      // a clause without a full stop, which names what it is about first
-	Why     string      // the whole error, where there is one
-	Feeds   []*feedView // that What does not name
-	More    int         // feeds beyond those
+	What    string      // a clause without a full stop that starts with its subject
+	Why     string      // the full error, if there is one
+	Feeds   []*feedView // not named in What
+	More    int         // number of feeds not in Feeds
 	Since   moment
 	Do      string
 	Runbook string // its name; "": none
 
-	Said  bool        // the verdict's sentence is this problem's
-	about []*feedView // all that are concerned, as far as they are named
+	Said  bool        // the verdict's sentence is What
+	about []*feedView // all affected feeds
 }
 
-// verdict is whether all is well.
+// verdict is the overall state.
 type verdict struct {
 	Level    level
 	Sentence string
 	Problems []problem // the worst first
 }
 
-// judge says whether all is well.
+// judge computes the overall state.
 func (p *page) judge(s *snapshot, o *Options) verdict {
 	var problems []problem
 	add := func(found ...problem) { problems = append(problems, found...) }
@@ -77,7 +77,7 @@ func (p *page) judge(s *snapshot, o *Options) verdict {
 		add(found)
 	}
 	add(judgeWarnings(judged(s.runs), p.now)...)
-	if found, ok := judgeProof(o.Metrics.lastProof(), p.now); ok {
+	if found, ok := judgeVerification(o.Metrics.lastVerification(), p.now); ok {
 		add(found)
 	}
 	for _, kind := range feedProblems {
@@ -126,7 +126,7 @@ func (p *page) conclude(s *snapshot, problems []problem) verdict {
 	return v
 }
 
-// longestSentence is what can be read at a glance, in characters.
+// longestSentence is the maximum length of the headline, in characters.
 const longestSentence = 160
 
 func sentence(clause string) string {
@@ -137,11 +137,11 @@ func sentence(clause string) string {
 	return strings.TrimSuffix(clause, ".") + "."
 }
 
-// judgeRuns looks at the newest run, and how long it has been like that. Where
-// single feeds failed, they are listed, and the run is not.
+// judgeRuns checks the newest run, and since when runs have not succeeded. If only
+// feeds failed, these are listed instead of the run.
 func (p *page) judgeRuns(runs []warehouse.SyncRun) (problem, bool) {
 	if len(runs) == 0 && (len(p.Running) > 0 || slices.ContainsFunc(p.Feeds, func(f *feedView) bool { return f.loading && f.loaded > 0 })) {
-		return problem{}, false // the first one goes
+		return problem{}, false // the first run is in progress
 	}
 	if len(runs) == 0 {
 		return problem{Level: levelLook, What: "No run has finished yet", Do: "The next one is listed below; `convsync run` starts one now."}, true
@@ -173,7 +173,7 @@ func (p *page) judgeRuns(runs []warehouse.SyncRun) (problem, bool) {
 	return found, true
 }
 
-// judgeFirstLoad is how far the first load of feeds is, which is no failure.
+// judgeFirstLoad reports the progress of the first load, which is not a failure.
 func (p *page) judgeFirstLoad() (problem, bool) {
 	found, n, percent := problem{Level: levelLook}, 0, 0
 	for _, f := range p.Feeds {
@@ -195,7 +195,7 @@ func (p *page) judgeFirstLoad() (problem, bool) {
 	return found, true
 }
 
-// judgeWarnings lists the warnings of the newest run that was recorded.
+// judgeWarnings lists the warnings of the newest recorded run.
 func judgeWarnings(runs []warehouse.SyncRun, now time.Time) (found []problem) {
 	if len(runs) == 0 {
 		return nil
@@ -210,8 +210,8 @@ func judgeWarnings(runs []warehouse.SyncRun, now time.Time) (found []problem) {
 	return found
 }
 
-// judgeProof looks at the last verification of this process.
-func judgeProof(r *pipeline.Report, now time.Time) (problem, bool) {
+// judgeVerification checks the last verification of this process.
+func judgeVerification(r *pipeline.Report, now time.Time) (problem, bool) {
 	if r == nil || r.Status == warehouse.RunSucceeded || len(r.Errors) == 0 {
 		return problem{}, false
 	}
@@ -221,17 +221,17 @@ func judgeProof(r *pipeline.Report, now time.Time) (problem, bool) {
 	}, true
 }
 
-// feedProblem is something that can be wrong with single feeds.
+// feedProblem is a kind of problem of a single feed.
 type feedProblem struct {
 	level     level
-	one, many string // what is wrong, after the names of one feed or of several
+	one, many string // text after the name of one feed, or of several
 	do        string
 	runbook   string
-	// has reports whether a feed has it, and since when as far as that is known.
+	// has reports whether a feed has the problem, and since when if that is known.
 	has func(f *feedView) (time.Time, bool)
 }
 
-// A feed that is failing, or in its first load, is listed as that.
+// Feeds that are failing or in their first load are listed as such instead.
 var feedProblems = []*feedProblem{
 	{levelBad, "has old data", "have old data",
 		"See the errors of the last runs; `convsync check` tests each step.", runbookDataIsOld,
@@ -252,10 +252,10 @@ var feedProblems = []*feedProblem{
 		func(f *feedView) (time.Time, bool) { return time.Time{}, f.late }},
 }
 
-// namedFeeds is how many feeds a problem names.
+// namedFeeds is the number of feeds that a problem names.
 const namedFeeds = 8
 
-// gather finds the feeds that have a problem, and marks them.
+// gather finds the feeds that have a problem, and raises their level.
 func (p *page) gather(kind *feedProblem) (problem, bool) {
 	found := problem{Level: kind.level, Do: kind.do, Runbook: kind.runbook}
 	var since time.Time
@@ -287,7 +287,7 @@ func (p *page) gather(kind *feedProblem) (problem, bool) {
 	return found, true
 }
 
-// fresh reports whether every feed is read up to not too long ago.
+// fresh reports whether no feed is stale, failing or in its first load.
 func (p *page) fresh() bool {
 	for _, f := range p.Feeds {
 		if f.loading || !f.staleSince.IsZero() || f.Failure != nil && !f.Failure.needsConfirmation() {
@@ -310,14 +310,14 @@ func oldestOf(feeds []*feedView) moment {
 }
 
 const (
-	// enoughLate is how many it takes for a 99th percentile to mean something.
+	// enoughLate is the minimum count for a meaningful 99th percentile.
 	enoughLate = 100
-	// nearEdge is the share of the lookback within which 99 of 100 should come.
+	// nearEdge is the share of the lookback that the 99th percentile should not exceed.
 	nearEdge = 0.8
 )
 
-// comesLate reports whether arrivals or changes come near the edge of the
-// lookback, beyond which they would be lost.
+// comesLate reports whether arrivals or changes are near the end of the lookback,
+// beyond which runs would miss them.
 func comesLate(summary *load.FeedSummary, lookback time.Duration) bool {
 	if lookback == 0 {
 		return false
@@ -331,7 +331,7 @@ func comesLate(summary *load.FeedSummary, lookback time.Duration) bool {
 	return false
 }
 
-// inWords splits the errors of a run, which stand a line each.
+// inWords splits the errors of a run, one per line.
 func inWords(text string) []string {
 	var lines []string
 	for line := range strings.Lines(text) {

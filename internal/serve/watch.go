@@ -14,53 +14,53 @@ import (
 )
 
 const (
-	// watchEvery is how often the destination is read.
+	// watchEvery is the interval between reads of the destination.
 	watchEvery = 30 * time.Second
-	// watchAgain is how soon it is read again when it could not be.
+	// watchAgain is the interval after a failed read.
 	watchAgain = 10 * time.Second
-	// watchPatience is how long one reading may take.
-	watchPatience = 20 * time.Second
-	// chartsEvery is how often charts are drawn anew while no run ends.
+	// watchTimeout is the timeout of a read.
+	watchTimeout = 20 * time.Second
+	// chartsEvery is the interval between updates of the charts while no run finishes.
 	chartsEvery = 10 * time.Minute
-	// shownRuns is how many runs the snapshot has: enough to tell since when
-	// something fails.
+	// shownRuns is the number of runs in the snapshot: enough to find out since when
+	// a feed is failing.
 	shownRuns = 50
-	// countedRejects is how many rejects of a feed are looked at for their reasons.
+	// countedRejects is the maximum number of rejects per feed whose reasons are counted.
 	countedRejects = 10_000
 )
 
-var errEnough = errors.New("enough were looked at")
+var errEnough = errors.New("counted enough rejects")
 
-// snapshot is what the destination told last. It does not change.
+// snapshot is the data of the last read. It is immutable.
 type snapshot struct {
-	at        time.Time // when it was told; zero: never yet
+	at        time.Time // when it was read; zero: not yet
 	states    map[load.Feed]load.FeedState
 	summaries map[load.Feed]load.FeedSummary
 	reasons   map[load.Feed][]reason
 	runs      []warehouse.SyncRun // newest first
 	alerts    []warehouse.ActiveAlert
 
-	failing time.Time // since when the destination cannot be read; zero: it can
-	err     error     // why not
+	failing time.Time // since when reads fail; zero: they succeed
+	err     error     // of the last read
 
 	charts    []Chart
 	chartsAt  time.Time
 	chartsErr error
 }
 
-// reason is why conversations could not be read.
+// reason is a reason of rejects, with their number.
 type reason struct {
 	text  string
 	count int64
 }
 
-// watch keeps a snapshot fresh in the background.
+// watch updates a snapshot in the background.
 type watch struct {
 	destination load.Destination
 	feeds       []load.Feed
 	draw        func(ctx context.Context) ([]Chart, error)
-	tell        func(Sight)                                                // nil: nobody is told
-	alerts      func(ctx context.Context) ([]warehouse.ActiveAlert, error) // nil: none are told of
+	notify      func(Sight)                                                // may be nil
+	alerts      func(ctx context.Context) ([]warehouse.ActiveAlert, error) // nil: none
 	idle        func(s *snapshot, now time.Time) time.Time
 	log         *slog.Logger
 	latest      atomic.Pointer[snapshot]
@@ -68,7 +68,7 @@ type watch struct {
 }
 
 func newWatch(o *Options) *watch {
-	w := &watch{destination: o.Destination, draw: o.Charts, tell: o.Watched, alerts: o.Alerts, log: o.Log, wake: make(chan struct{}, 1)}
+	w := &watch{destination: o.Destination, draw: o.Charts, notify: o.Watched, alerts: o.Alerts, log: o.Log, wake: make(chan struct{}, 1)}
 	w.idle = func(s *snapshot, now time.Time) time.Time { return s.idleSince(o, o.started, now) }
 	for i := range o.Feeds {
 		w.feeds = append(w.feeds, o.Feeds[i].key())
@@ -79,11 +79,11 @@ func newWatch(o *Options) *watch {
 
 func (w *watch) snapshot() *snapshot { return w.latest.Load() }
 
-// hurry has the destination read now rather than when it is time.
+// hurry triggers a read of the destination.
 func (w *watch) hurry() {
 	select {
 	case w.wake <- struct{}{}:
-	default: // about to be read anyway
+	default: // a read is already pending
 	}
 }
 
@@ -106,15 +106,15 @@ func (w *watch) run(ctx context.Context) {
 	}
 }
 
-// refresh reads the destination once. What cannot be read leaves the last
-// snapshot as it is, beside the reason.
+// refresh reads the destination once. If that fails, it keeps the data of the
+// last snapshot, and adds the error.
 func (w *watch) refresh(ctx context.Context) {
-	patient, cancel := context.WithTimeout(ctx, watchPatience)
+	limited, cancel := context.WithTimeout(ctx, watchTimeout)
 	defer cancel()
 	last := w.snapshot()
-	next, err := w.read(patient, last)
+	next, err := w.read(limited, last)
 	if ctx.Err() != nil {
-		return // told to stop, which says nothing about the destination
+		return // stopped, which is not an error of the destination
 	}
 	if err != nil {
 		same := *last
@@ -128,17 +128,17 @@ func (w *watch) refresh(ctx context.Context) {
 		w.log.Info("the destination can be read again", "seconds", time.Since(last.failing).Seconds())
 	}
 	w.latest.Store(next)
-	if w.tell != nil {
+	if w.notify != nil {
 		sight := next.sight(w.feeds)
 		sight.IdleSince = w.idle(next, time.Now())
-		w.tell(sight)
+		w.notify(sight)
 	}
 	if err == nil {
 		w.redraw(ctx, next)
 	}
 }
 
-// sight is what there is to tell of a snapshot.
+// sight is the snapshot in the form of [Options.Watched].
 func (s *snapshot) sight(feeds []load.Feed) Sight {
 	sight := Sight{Failing: s.failing, Err: s.err}
 	if !s.at.IsZero() {
@@ -171,7 +171,7 @@ func (w *watch) read(ctx context.Context, last *snapshot) (*snapshot, error) {
 	for _, f := range w.feeds {
 		known := last.reasons[f]
 		if n := s.summaries[f].Rejects; n == last.summaries[f].Rejects {
-			s.reasons[f] = known // reading rejects takes their payloads along: not for nothing
+			s.reasons[f] = known // rejects have large payloads: read them only if their number changed
 			continue
 		}
 		if s.reasons[f], err = w.countReasons(ctx, f); err != nil {
@@ -203,13 +203,13 @@ func (w *watch) countReasons(ctx context.Context, f load.Feed) ([]reason, error)
 	return reasons, nil
 }
 
-// redraw draws the charts anew if a run ended since, or they are old, and puts
-// them beside s.
+// redraw updates the charts if a run finished since, or they are old, and stores
+// them with s.
 func (w *watch) redraw(ctx context.Context, s *snapshot) {
 	if w.draw == nil || time.Since(s.chartsAt) < chartsEvery && !s.endedSince(s.chartsAt) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, watchPatience)
+	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
 	defer cancel()
 	at := time.Now()
 	charts, err := w.draw(ctx)
@@ -223,7 +223,7 @@ func (w *watch) redraw(ctx context.Context, s *snapshot) {
 	w.latest.Store(&drawn)
 }
 
-// endedSince reports whether a run ended after a moment.
+// endedSince reports whether a run finished after t.
 func (s *snapshot) endedSince(t time.Time) bool {
 	return len(s.runs) > 0 && s.runs[0].FinishedAt.Valid && s.runs[0].FinishedAt.V.Time().After(t)
 }

@@ -52,10 +52,10 @@ func TestADestinationThatHangsIsGivenUp(t *testing.T) {
 		w.refresh(t.Context())
 		w.refresh(t.Context())
 		s := w.snapshot()
-		if took := time.Since(begun); took != 2*watchPatience {
+		if took := time.Since(begun); took != 2*watchTimeout {
 			t.Errorf("it was given up after %s", took)
 		}
-		if s.failing.Sub(begun) != watchPatience || !errors.Is(s.err, context.DeadlineExceeded) {
+		if s.failing.Sub(begun) != watchTimeout || !errors.Is(s.err, context.DeadlineExceeded) {
 			t.Errorf("it fails since %s: %v", s.failing, s.err)
 		}
 		if s.at != known || len(s.states) != 1 {

@@ -14,7 +14,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// orNothing is the handler, or one that knows of nothing.
+// orNothing returns h, or a handler that responds 404 if h is nil.
 func orNothing(h http.Handler) http.Handler {
 	if h == nil {
 		return http.NotFoundHandler()
@@ -31,19 +31,19 @@ func newWebhookCounter() *prometheus.CounterVec {
 // CountWebhook counts a delivery of a webhook.
 func (m *Metrics) CountWebhook(result string) { m.webhooks.WithLabelValues(result).Inc() }
 
-// ShowWebhooks has results be counted from zero on, so that the first of each is
-// an increase.
+// ShowWebhooks initializes the counters of results with zero, so that the first
+// event of each is an increase.
 func (m *Metrics) ShowWebhooks(results ...string) {
 	for _, result := range results {
 		m.webhooks.WithLabelValues(result)
 	}
 }
 
-// namedAlerts is how many alerts the page names.
+// namedAlerts is the number of alerts that the page names.
 const namedAlerts = 8
 
-// judgeAlerts lists the alerts of PolyAI that are on, of the projects that are
-// shown and of whole accounts, the newest first.
+// judgeAlerts lists the active alerts of PolyAI, newest first, for the projects on
+// the page and for whole accounts.
 func (p *page) judgeAlerts(alerts []warehouse.ActiveAlert) (problems []problem) {
 	var on []warehouse.ActiveAlert
 	for i := range alerts {
@@ -74,7 +74,7 @@ func (p *page) judgeAlerts(alerts []warehouse.ActiveAlert) (problems []problem) 
 	return problems
 }
 
-// feedsOf are the feeds of a project on the page.
+// feedsOf returns the feeds of a project on the page.
 func (p *page) feedsOf(project string) (feeds []*feedView) {
 	for _, f := range p.Feeds {
 		if project != "" && f.ProjectID == project {
@@ -84,7 +84,7 @@ func (p *page) feedsOf(project string) (feeds []*feedView) {
 	return feeds
 }
 
-// alertInWords is an alert's name and what it watches.
+// alertInWords describes an alert by its name and condition.
 func alertInWords(a *warehouse.ActiveAlert) string {
 	var parts []string
 	if a.Metric != "" {
@@ -115,9 +115,8 @@ func alertInWords(a *warehouse.ActiveAlert) string {
 
 func plainNumber(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
-// judged are the runs that tell whether all goes well. One that an event led to
-// reads next to nothing: that it went well says little of the others, and where
-// it does not it is tried again.
+// judged returns the runs that determine the state. Runs for webhook events are
+// excluded: they read very little, and are retried when they fail.
 func judged(runs []warehouse.SyncRun) []warehouse.SyncRun {
 	rest := slices.DeleteFunc(slices.Clone(runs), func(r warehouse.SyncRun) bool { return r.Kind == pipeline.KindEvent })
 	if len(rest) == 0 {

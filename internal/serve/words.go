@@ -10,10 +10,10 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// moment is a time as it is shown; its zero value is none.
+// moment is a time in display form; its zero value is no time.
 type moment struct {
 	At   time.Time
-	Text string // in a reader's zone
+	Text string // in the time zone of the feed
 	Ago  string // or "in …"
 }
 
@@ -38,7 +38,8 @@ func (m moment) Machine() string { return m.At.UTC().Format(time.RFC3339) }
 
 func (m moment) IsZero() bool { return m.At.IsZero() }
 
-// Ago is how long before now a time was, in plain words, or how far ahead.
+// Ago formats the distance of a time from now, such as "5 minutes ago" or "in 2
+// hours".
 func Ago(t, now time.Time) string { return relative(now.Sub(t)) }
 
 func relative(ago time.Duration) string {
@@ -51,7 +52,7 @@ func relative(ago time.Duration) string {
 	return length(ago) + " ago"
 }
 
-// length is a duration in plain words, with at most two of its units.
+// length formats a duration with at most two units.
 func length(d time.Duration) string {
 	switch {
 	case d == math.MaxInt64:
@@ -86,7 +87,7 @@ func count(n int64, thing string) string {
 	return grouped(n) + " " + thing + "s"
 }
 
-// grouped is a number with commas between thousands.
+// grouped formats a number with commas between thousands.
 func grouped(n int64) string {
 	digits := strconv.FormatInt(n, 10)
 	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
@@ -95,7 +96,7 @@ func grouped(n int64) string {
 	return digits
 }
 
-// figure is a number of a chart: whole when large, with few digits when small.
+// figure formats a number of a chart: an integer if large, else with three digits.
 func figure(v float64) string {
 	if math.Abs(v) >= 100 || v == math.Trunc(v) {
 		return grouped(int64(math.Round(v)))

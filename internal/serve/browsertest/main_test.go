@@ -127,7 +127,7 @@ func show(t *testing.T, tab context.Context, url, want string) {
 }
 
 // drawn is what a page with charts says.
-const drawn = "Conversations a day"
+const drawn = "Conversations per day"
 
 // size makes the tab as large as a screen, in a colour scheme.
 func size(t *testing.T, tab context.Context, wide int64, scheme string) {
