@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// runCommand tells by a command. What it prints is not kept: it may hold what
-// no log should.
+// runCommand delivers a message with a command. Its output is discarded, because
+// it may contain data that must not be logged.
 func runCommand(ctx context.Context, command string, env []string, m *Message) error {
 	shell, flag := "sh", "-c"
 	if runtime.GOOS == "windows" {

@@ -13,13 +13,13 @@ const (
 	tryTimeout = 10 * time.Second // of one try
 )
 
-// channel is a way to tell people.
+// channel is a way to deliver messages.
 type channel struct {
 	name string
 	send func(ctx context.Context, m *Message) error
 }
 
-// work delivers whenever there was an event, until the notifier is closed.
+// work delivers after each event, until the notifier is closed.
 func (n *Notifier) work(ctx context.Context) {
 	defer close(n.done)
 	for {
@@ -30,7 +30,7 @@ func (n *Notifier) work(ctx context.Context) {
 		case <-n.quit:
 		}
 		select {
-		case <-n.wake: // the last words
+		case <-n.wake: // events before Close
 			n.deliver(ctx)
 		default:
 		}
@@ -38,18 +38,18 @@ func (n *Notifier) work(ctx context.Context) {
 	}
 }
 
-// deliver tells each channel what it has not heard. One that hangs does not
-// hold up the others.
+// deliver sends each channel its pending notices. A channel that hangs does not
+// delay the others.
 func (n *Notifier) deliver(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, c := range n.channels {
-		all.Go(func() { n.tell(ctx, c) })
+		all.Go(func() { n.send(ctx, c) })
 	}
 	all.Go(func() { n.sendHeartbeat(ctx) })
 	all.Wait()
 }
 
-func (n *Notifier) tell(ctx context.Context, c *channel) {
+func (n *Notifier) send(ctx context.Context, c *channel) {
 	n.mu.Lock()
 	m := newMessage(n.options.Sender, c.name, &n.state, time.Now())
 	n.mu.Unlock()
@@ -67,7 +67,7 @@ func (n *Notifier) tell(ctx context.Context, c *channel) {
 	n.save(ctx)
 }
 
-// heard records what a channel was told. What changed meanwhile is due anew.
+// heard records what was delivered by a channel. Later changes remain pending.
 func (s *state) heard(channel string, m *Message) {
 	for _, notice := range m.Incidents {
 		if i := s.find(notice.Kind, notice.subject()); i != nil {
@@ -76,8 +76,8 @@ func (s *state) heard(channel string, m *Message) {
 	}
 }
 
-// sendHeartbeat says that a run succeeded. One that does not get through is not
-// kept: the next run's says the same.
+// sendHeartbeat reports that a run succeeded. A heartbeat that fails is not
+// retried later: the next successful run sends another.
 func (n *Notifier) sendHeartbeat(ctx context.Context) {
 	n.mu.Lock()
 	beat := n.beat && n.heartbeat != nil
@@ -91,7 +91,7 @@ func (n *Notifier) sendHeartbeat(ctx context.Context) {
 	}
 }
 
-// persist tries a delivery a few times.
+// persist tries a delivery with retries.
 func (n *Notifier) persist(ctx context.Context, send func(context.Context) error) error {
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		try, cancel := context.WithTimeout(ctx, n.options.tryTimeout)

@@ -1,19 +1,18 @@
-// Package notify tells people when a sync that runs on a schedule needs them,
-// and when it no longer does: by a webhook, by a command, and by a heartbeat
-// whose absence tells what nobody is left to tell.
+// Package notify reports incidents of a scheduled sync and their end: by webhook
+// or by command. A heartbeat, whose absence an external monitor reports, covers a
+// process that is down.
 //
-// It promises that
+// It guarantees that
 //
-//   - an incident is told once and its end is told once, each with what, since
-//     when, why and what to do; what comes of one event comes as one message;
-//   - open incidents survive a restart, and what could not be delivered is tried
-//     again with the next event. A crash right after a delivery is the one case
-//     in which something is told twice;
-//   - a run never waits for a delivery, and a delivery that hangs ends;
-//   - the URLs, which are secrets, are in no log, error, message or file, and
-//     travel in the clear to this machine only. Redirects are not followed.
+//   - the start and the end of an incident are reported once each, with what, since
+//     when, why and what to do; all notices of one event are one message;
+//   - open incidents survive a restart, and failed deliveries are retried with the
+//     next event. Only a crash right after a delivery causes a duplicate;
+//   - a run never waits for a delivery, and each delivery has a timeout;
+//   - the URLs, which are secrets, appear in no log, error, message or file, and
+//     plain http is used for this machine only. Redirects are not followed.
 //
-// Messages carry the errors of the reports, which hold no phone number,
+// Messages contain the errors of reports, which contain no phone number,
 // transcript or key. The package must not know the schedule, a concrete
 // destination, or the source's API.
 package notify

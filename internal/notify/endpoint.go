@@ -19,7 +19,7 @@ const (
 	nameHeartbeat = "heartbeat"
 )
 
-// endpoint is a URL that is a secret: of it, errors name the host alone.
+// endpoint is a secret URL: errors contain its host only.
 type endpoint struct {
 	name   string // for errors
 	url    URLFunc
@@ -29,7 +29,7 @@ type endpoint struct {
 func newClient(transport http.RoundTripper) *http.Client {
 	return &http.Client{
 		Transport: transport,
-		// A redirect could lead to where the message must not go.
+		// A redirect could send the message to an unintended host.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -56,8 +56,8 @@ func (e *endpoint) ask(ctx context.Context, method string, body []byte) error {
 	if err != nil {
 		return e.failed(ctx, u, err)
 	}
-	defer res.Body.Close()                                       //nolint:errcheck // the status is all that counts
-	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // so that the connection can be used again
+	defer res.Body.Close()                                       //nolint:errcheck // only the status is used
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // so that the connection can be reused
 	return e.judge(u, res.StatusCode)
 }
 
@@ -81,7 +81,7 @@ func (e *endpoint) errNoURL() error {
 	return fmt.Errorf("the URL of the %s is not valid: expected one such as https://hooks.example.com/…", e.name)
 }
 
-// judge tells by the status whether the message was taken.
+// judge returns an error unless the status is a success.
 func (e *endpoint) judge(u *url.URL, status int) error {
 	said := fmt.Sprintf("the %s at %s answered %d %s", e.name, u.Host, status, http.StatusText(status))
 	switch {
@@ -95,9 +95,9 @@ func (e *endpoint) judge(u *url.URL, status int) error {
 	return backoff.Permanent(errors.New(said + ": check that its URL is complete and still valid"))
 }
 
-// failed says why there was no answer, without the URL.
+// failed describes why there was no response, without the URL.
 func (e *endpoint) failed(ctx context.Context, u *url.URL, err error) error {
-	if inner := (*url.Error)(nil); errors.As(err, &inner) { // it would repeat the whole address
+	if inner := (*url.Error)(nil); errors.As(err, &inner) { // its text contains the URL
 		err = inner.Err
 	}
 	why := err.Error()
@@ -106,15 +106,15 @@ func (e *endpoint) failed(ctx context.Context, u *url.URL, err error) error {
 	}
 	password, _ := u.User.Password()
 	for _, secret := range []string{u.String(), u.RequestURI(), u.EscapedPath(), u.Path, u.RawQuery, password} {
-		if len(secret) > 1 { // a server may echo what it was asked
+		if len(secret) > 1 { // a server may echo the request
 			why = strings.ReplaceAll(why, secret, "[redacted]")
 		}
 	}
 	return fmt.Errorf("the %s at %s could not be reached: %s", e.name, u.Host, why)
 }
 
-// isLoopback reports whether a host is this machine, to itself. Other names
-// than localhost are not looked up: what they lead to can change.
+// isLoopback reports whether a host is a loopback address or localhost. Other
+// names are not resolved, because their addresses can change.
 func isLoopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true

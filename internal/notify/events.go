@@ -14,10 +14,10 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Ran takes in what came of a run of a schedule: its report, nil where it came
-// to none, as one that only compares, and the error that ended it as a whole. A run that was told to stop,
-// by ctx or as its error says, and one that found another writing, tell nothing
-// of how things are.
+// Ran processes the result of a scheduled run: its report, which is nil if there
+// is none, and the error that ended it. Runs that were canceled, and runs that
+// found the destination locked by another writer, are ignored: they say nothing
+// about the state of the sync.
 func (n *Notifier) Ran(ctx context.Context, schedule string, report *pipeline.Report, err error) {
 	var locked *load.LockedError
 	if errors.Is(err, context.Canceled) || errors.Is(ctx.Err(), context.Canceled) && err != nil || errors.As(err, &locked) {
@@ -31,9 +31,8 @@ func (n *Notifier) Ran(ctx context.Context, schedule string, report *pipeline.Re
 	})
 }
 
-// judge looks at a run, and tells whether it came to its end. What comes of the
-// destination is an incident of its own, which is the same for all schedules,
-// and for who looks at it between runs.
+// judge evaluates a run, and reports whether it finished. A failure of the
+// destination is one incident for all schedules and for the checks between runs.
 func (s *state) judge(schedule string, report *pipeline.Report, err error, now time.Time) (ended bool) {
 	var whole []error
 	if report != nil {
@@ -61,14 +60,14 @@ func (s *state) judge(schedule string, report *pipeline.Report, err error, now t
 	return true
 }
 
-// blip is how long the destination may be away between runs without a word: a
-// server that is started anew is none to wake people for.
+// blip is the time that the destination may be down between runs without a
+// notification, such as for a restart.
 const blip = 15 * time.Second
 
-// Reached takes in whether the destination can be read: since when it cannot,
-// and why; the zero time: it can. It is what notices an outage while nothing
-// runs. What a run met is over when a run succeeds: who can read may not yet be
-// able to write.
+// Reached processes whether the destination can be read: since when it cannot, and
+// why; the zero time: it can. It detects an outage between runs. An outage that a
+// run detected ends only with a successful run, because a destination that can be
+// read may not be writable yet.
 func (n *Notifier) Reached(ctx context.Context, failing time.Time, why error, now time.Time) {
 	n.mu.Lock()
 	i := n.state.find(kindDestination, subject{})
@@ -82,8 +81,8 @@ func (n *Notifier) Reached(ctx context.Context, failing time.Time, why error, no
 	}
 }
 
-// Idle takes in since when no run happened although two were scheduled; the zero
-// time: runs happen.
+// Idle processes since when no run has started although two scheduled times have
+// passed; the zero time: runs start as scheduled.
 func (n *Notifier) Idle(ctx context.Context, since, now time.Time) {
 	n.mu.Lock()
 	i := n.state.find(kindIdle, subject{})
@@ -97,8 +96,8 @@ func (n *Notifier) Idle(ctx context.Context, since, now time.Time) {
 	}
 }
 
-// judgeProjects looks at each feed of a run, and returns the errors that are of
-// none of them. Only a run that came to its end has read the others whole.
+// judgeProjects evaluates each feed of a run, and returns the errors that belong
+// to no feed. Only a run that finished has read the other feeds completely.
 func (s *state) judgeProjects(report *pipeline.Report, ended bool, now time.Time) (whole []error) {
 	failed := map[load.Feed]bool{}
 	for _, err := range report.Errors {
@@ -121,7 +120,8 @@ func (s *state) judgeProjects(report *pipeline.Report, ended bool, now time.Time
 	return nil
 }
 
-// feedOf finds the feed that an error of a report begins with, and the rest.
+// feedOf splits an error of a report into the feed that it starts with and the
+// rest.
 func feedOf(report *pipeline.Report, err error) (feed load.Feed, why string, ok bool) {
 	for _, p := range report.Projects {
 		if why, ok := strings.CutPrefix(err.Error(), fmt.Sprintf("project %s (%s): ", p.ProjectID, p.Environment)); ok {
@@ -131,12 +131,12 @@ func feedOf(report *pipeline.Report, err error) (feed load.Feed, why string, ok 
 	return load.Feed{}, "", false
 }
 
-// Marks is up to when each of the configured feeds is covered; 0: nothing is yet.
+// Marks are the watermarks of the configured feeds; 0: none yet.
 type Marks = map[load.Feed]warehouse.Timestamp
 
-// Ages takes in how far all configured feeds are covered. It is to be called
-// every few minutes: it is what notices that no run comes, and what tries again
-// to deliver. Incidents of feeds that are not listed are dropped.
+// Ages processes the watermarks of all configured feeds. Call it every few minutes:
+// it detects old data, and retries deliveries. Incidents of other feeds are
+// dropped.
 func (n *Notifier) Ages(ctx context.Context, marks Marks, now time.Time) {
 	n.change(ctx, now, func(s *state) {
 		s.keepFeeds(marks)
@@ -155,7 +155,8 @@ func (n *Notifier) Ages(ctx context.Context, marks Marks, now time.Time) {
 	})
 }
 
-// waitingOr is up to when a feed is covered, or since when it waits to be.
+// waitingOr returns the watermark or, if there is none, since when the feed has
+// been waiting for it.
 func (s *state) waitingOr(feed load.Feed, mark warehouse.Timestamp, now time.Time) time.Time {
 	if mark == 0 {
 		return s.waitingSince(feed, now)
@@ -163,7 +164,7 @@ func (s *state) waitingOr(feed load.Feed, mark warehouse.Timestamp, now time.Tim
 	return mark.Time()
 }
 
-// whyOld is what is known of why a feed is not read further.
+// whyOld returns the reason why a feed has old data, as far as it is known.
 func (s *state) whyOld(feed load.Feed) string {
 	if i := s.find(kindProject, of(feed)); i != nil && i.Open {
 		return "its last run failed: " + i.Why
@@ -185,7 +186,7 @@ func compareFeeds(a, b load.Feed) int {
 	return strings.Compare(a.Environment, b.Environment)
 }
 
-// change takes in an event, keeps what came of it, and has it told.
+// change applies an event, saves the state and triggers deliveries.
 func (n *Notifier) change(ctx context.Context, now time.Time, event func(*state)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -194,6 +195,6 @@ func (n *Notifier) change(ctx context.Context, now time.Time, event func(*state)
 	n.save(ctx)
 	select {
 	case n.wake <- struct{}{}:
-	default: // it is awake already
+	default: // already triggered
 	}
 }

@@ -9,25 +9,25 @@ import (
 
 // The kinds of incident.
 const (
-	kindDestination = "destination_away" // it cannot be read, or a run cannot use it
-	kindRun         = "run_failed"       // as a whole, and not for the destination
+	kindDestination = "destination_away" // it cannot be read, or not used by a run
+	kindRun         = "run_failed"       // as a whole, but not because of the destination
 	kindProject     = "project_failed"   // a feed of a run, or parts of it
-	kindRejects     = "rejects"          // more new ones than a run may meet
+	kindRejects     = "rejects"          // more new ones than sync.max_rejects
 	kindOld         = "data_old"
-	kindIdle        = "no_run" // none happened for twice the time between two
+	kindIdle        = "no_run" // none has started for twice the scheduled interval
 	kindTest        = "test"
 )
 
 const (
-	// quiet is how long after its end an incident that opens again is not told:
-	// what comes and goes would else be told each time. One that stays open for
-	// longer is told, since the last word was that all is well.
+	// quiet is the time after the end of an incident during which it can open again
+	// without a notification, so that a flapping incident is not reported each time.
+	// If it is still open after that, it is reported.
 	quiet = 10 * time.Minute
-	// keepEnded bounds how long an end waits for a channel that is broken.
+	// keepEnded is the maximum time for which an end waits for a broken channel.
 	keepEnded = 7 * 24 * time.Hour
 )
 
-// incident is something that is wrong, or was.
+// incident is a current or past problem.
 type incident struct {
 	Kind        string    `json:"kind"`
 	Schedule    string    `json:"schedule,omitempty"`
@@ -38,13 +38,14 @@ type incident struct {
 	Since       time.Time `json:"since"`
 	Open        bool      `json:"open"`
 	Ended       time.Time `json:"ended,omitzero"` // when it was last closed
-	// Told are the channels whose last word was that this is wrong.
+	// Told are the channels whose last notice was that this is open.
 	Told []string `json:"told,omitempty"`
-	// ByRun: a run met it, and a run alone shows that it is over.
+	// ByRun: a run detected it, and only a run can close it.
 	ByRun bool `json:"by_run,omitempty"`
 }
 
-// subject is what an incident is of: a feed, the runs of a schedule, or neither.
+// subject identifies what an incident concerns: a feed, the runs of a schedule, or
+// neither.
 type subject struct {
 	load.Feed
 	schedule string
@@ -56,7 +57,7 @@ func (i *incident) subject() subject {
 	return subject{load.Feed{ProjectID: i.ProjectID, Environment: i.Environment}, i.Schedule}
 }
 
-// due tells whether a channel has not heard yet how this stands.
+// due reports whether the state has to be delivered by a channel.
 func (i *incident) due(channel string, now time.Time) bool {
 	told := slices.Contains(i.Told, channel)
 	if i.Open && !told {
@@ -66,13 +67,13 @@ func (i *incident) due(channel string, now time.Time) bool {
 }
 
 // isQuietOver reports whether the quiet time after the end has passed. An end in
-// the future was noted by a clock that has been set back since.
+// the future was recorded before the clock was set back.
 func (i *incident) isQuietOver(now time.Time) bool {
 	passed := now.Sub(i.Ended)
 	return passed >= quiet || passed < 0
 }
 
-// heard records a channel's last word.
+// heard records the last notice of a channel.
 func (i *incident) heard(channel string, wrong bool) {
 	i.Told = slices.DeleteFunc(i.Told, func(c string) bool { return c == channel })
 	if wrong {
@@ -80,10 +81,10 @@ func (i *incident) heard(channel string, wrong bool) {
 	}
 }
 
-// state is what a restart must not forget.
+// state is the part of the notifier that survives a restart.
 type state struct {
 	Incidents []*incident `json:"incidents"`
-	// Waiting is since when feeds are seen of which nothing is covered.
+	// Waiting are the feeds without a watermark.
 	Waiting []waiting `json:"waiting,omitempty"`
 }
 
@@ -102,8 +103,8 @@ func (s *state) find(kind string, of subject) *incident {
 	return nil
 }
 
-// open notes that something is wrong. Of what is known to be wrong, only the
-// words are taken over: a message that is still to come says how it is now.
+// open records a problem. If it is open already, only its texts are updated, so
+// that a pending message has the current ones.
 func (s *state) open(found incident) {
 	i := s.find(found.Kind, found.subject())
 	if i == nil {
@@ -116,14 +117,14 @@ func (s *state) open(found incident) {
 	i.What, i.Why, i.ByRun = found.What, tidy(found.Why), i.ByRun || found.ByRun
 }
 
-// close notes that something is no longer wrong.
+// close records the end of a problem.
 func (s *state) close(kind string, of subject, now time.Time) {
 	if i := s.find(kind, of); i != nil && i.Open {
 		i.Open, i.ByRun, i.Ended = false, false, now.UTC()
 	}
 }
 
-// forget drops what is over and needs no telling.
+// forget drops incidents that are closed and delivered.
 func (s *state) forget(channels []*channel, now time.Time) {
 	s.Incidents = slices.DeleteFunc(s.Incidents, func(i *incident) bool {
 		due := slices.ContainsFunc(channels, func(c *channel) bool { return i.due(c.name, now) })
@@ -131,8 +132,8 @@ func (s *state) forget(channels []*channel, now time.Time) {
 	})
 }
 
-// waitingSince is since when nothing is covered of a feed. What is noted in the
-// future was noted by a clock that has been set back since: it counts from now.
+// waitingSince returns since when a feed has been without a watermark. A time in
+// the future was recorded before the clock was set back, and is replaced by now.
 func (s *state) waitingSince(feed load.Feed, now time.Time) time.Time {
 	for i := range s.Waiting {
 		w := &s.Waiting[i]
@@ -147,14 +148,14 @@ func (s *state) waitingSince(feed load.Feed, now time.Time) time.Time {
 	return now.UTC()
 }
 
-// keepSchedules drops what is known of schedules that are gone.
+// keepSchedules drops incidents of schedules that no longer exist.
 func (s *state) keepSchedules(names []string) {
 	s.Incidents = slices.DeleteFunc(s.Incidents, func(i *incident) bool {
 		return i.Schedule != "" && !slices.Contains(names, i.Schedule)
 	})
 }
 
-// keepFeeds drops what is known of feeds that are gone: nobody wants to hear of them.
+// keepFeeds drops the state of feeds that are no longer configured.
 func (s *state) keepFeeds(marks Marks) {
 	s.Incidents = slices.DeleteFunc(s.Incidents, func(i *incident) bool {
 		_, known := marks[i.subject().Feed]

@@ -11,10 +11,11 @@ import (
 	"convsync/internal/pipeline"
 )
 
-// Message is what came of one event, as the JSON format and the command get it.
+// Message contains the notices of one event. It is the body of the JSON format and
+// the input of the command.
 type Message struct {
 	Sender    string   `json:"sender"`
-	Text      string   `json:"text"` // all of it, for people
+	Text      string   `json:"text"` // all notices, human-readable
 	Incidents []Notice `json:"incidents"`
 }
 
@@ -24,7 +25,7 @@ const (
 	StateRecovered = "recovered"
 )
 
-// Notice tells that an incident began, or ended.
+// Notice reports the start or the end of an incident.
 type Notice struct {
 	Kind        string    `json:"kind"` // destination_away, run_failed, project_failed, rejects, data_old, no_run or test
 	State       string    `json:"state"`
@@ -33,7 +34,7 @@ type Notice struct {
 	Environment string    `json:"environment,omitempty"`
 	What        string    `json:"what"`
 	Since       time.Time `json:"since"`
-	Until       time.Time `json:"until,omitzero"` // of one that ended
+	Until       time.Time `json:"until,omitzero"` // if it ended
 	Why         string    `json:"why,omitempty"`
 	Do          string    `json:"do,omitempty"`
 }
@@ -42,11 +43,11 @@ func (n *Notice) subject() subject {
 	return subject{load.Feed{ProjectID: n.ProjectID, Environment: n.Environment}, n.Schedule}
 }
 
-// shownInFull bounds the text: where everything fails at once, a list of
-// hundreds helps nobody. The JSON has them all.
+// shownInFull is the maximum number of notices in the text, in case everything
+// fails at once. The JSON has all of them.
 const shownInFull = 5
 
-// newMessage words what a channel has not heard; nil: it has heard everything.
+// newMessage contains the notices that a channel has not delivered; nil: none.
 func newMessage(sender, channel string, s *state, now time.Time) *Message {
 	var due []Notice
 	for _, i := range s.Incidents {
@@ -61,7 +62,7 @@ func newMessage(sender, channel string, s *state, now time.Time) *Message {
 	return worded(sender, due)
 }
 
-// worded is a message of notices.
+// worded creates a message from notices.
 func worded(sender string, notices []Notice) *Message {
 	m := &Message{Sender: sender, Incidents: notices}
 	var b strings.Builder
@@ -86,7 +87,7 @@ func (i *incident) notice() Notice {
 	return n
 }
 
-// count is how many problems and recoveries there are.
+// count returns the numbers of problems and recoveries.
 func (m *Message) count() (problems, recoveries int) {
 	for i := range m.Incidents {
 		if m.Incidents[i].State == StateOpen {
@@ -96,8 +97,8 @@ func (m *Message) count() (problems, recoveries int) {
 	return problems, len(m.Incidents) - problems
 }
 
-// headline is all that a preview shows: it begins with the first problem, by
-// name and with its reason.
+// headline is the text that previews show. It starts with the first problem and
+// its reason.
 func (m *Message) headline() string {
 	problems, recoveries := m.count()
 	text := m.Incidents[0].headline()
@@ -155,11 +156,11 @@ func (n *Notice) text() string {
 	return fmt.Sprintf("%s\nSince: %s\nWhy: %s\nWhat to do: %s", n.What, n.Since.Format(shownTime), n.Why, n.Do)
 }
 
-// slackMarks are escaped as Slack asks. An error that a server worded could
-// else call a whole channel.
+// slackMarks are escaped as Slack requires. Otherwise the text of an error could
+// mention a whole channel.
 var slackMarks = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
-// body is the message in a format of the webhook.
+// body encodes the message in a format of the webhook.
 func (m *Message) body(format string) []byte {
 	var v any = m
 	if format == FormatSlack {

@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// A URLFunc gives a URL anew for each delivery, so that it may be rotated. Its
-// error names where the URL should come from, and nothing of what it holds.
+// A URLFunc returns the URL for each delivery, so that it can be rotated. Its error
+// names the origin of the URL, and no part of the URL.
 type URLFunc func(ctx context.Context) (string, error)
 
 // The formats of a webhook.
 const (
-	FormatSlack = "slack" // {"text": …}, which Slack, Mattermost and others take
+	FormatSlack = "slack" // {"text": …}, which Slack, Mattermost and others accept
 	FormatJSON  = "json"  // [Message]
 )
 
-// Options configure a notifier. Each way of telling may be left out.
+// Options configure a notifier. Each channel is optional.
 type Options struct {
 	WebhookURL URLFunc
 	Format     string // of the webhook: FormatSlack unless set
@@ -33,25 +33,25 @@ type Options struct {
 	// CommandEnv is the environment of Command, as NAME=value. Nothing is
 	// inherited from this process, whose environment holds secrets.
 	CommandEnv []string
-	// HeartbeatURL is asked for (GET) after each run that succeeded.
+	// HeartbeatURL is requested (GET) after each successful run.
 	HeartbeatURL URLFunc
-	// StatePath is the file that keeps what is open; its folder must exist.
-	// Without it a restart forgets, and what is still wrong is told again.
+	// StatePath is the file that stores open incidents; its folder must exist.
+	// Without it, open incidents are reported again after a restart.
 	StatePath string
-	// Schedules are those that there are; incidents of others are dropped.
+	// Schedules are the configured ones; incidents of others are dropped.
 	Schedules []string
-	// StaleAfter is the age of the covered data from which it is an incident:
-	// somewhat more than the time between two runs. 26 h unless set.
+	// StaleAfter is the age from which a watermark is an incident: somewhat more
+	// than the time between two runs. 26 h unless set.
 	StaleAfter time.Duration
-	// Sender begins each message; "convsync on" this machine unless set.
+	// Sender is named in each message; "convsync on" this machine unless set.
 	Sender    string
-	Log       *slog.Logger      // nowhere unless set
-	Transport http.RoundTripper // Go's own unless set
+	Log       *slog.Logger      // discarded unless set
+	Transport http.RoundTripper // the default of net/http unless set
 
-	tryTimeout time.Duration // of one try; as said above unless set, by tests
+	tryTimeout time.Duration // of one try; tests set it
 }
 
-// Notifier keeps the incidents and tells of them. It is safe for concurrent use.
+// Notifier tracks incidents and reports them. It is safe for concurrent use.
 type Notifier struct {
 	options   Options
 	log       *slog.Logger
@@ -60,17 +60,17 @@ type Notifier struct {
 
 	mu     sync.Mutex
 	state  state
-	saved  []byte // what the file holds
-	beat   bool   // a run succeeded, and the heartbeat was not sent for it yet
+	saved  []byte // content of the file
+	beat   bool   // a run succeeded, and its heartbeat was not sent yet
 	closed bool
 
 	wake chan struct{} // there is something to deliver
 	quit chan struct{}
 	done chan struct{}
-	stop context.CancelFunc // ends deliveries under way
+	stop context.CancelFunc // cancels deliveries in progress
 }
 
-// New makes a notifier, which is to be closed.
+// New creates a notifier. The caller must close it.
 func New(o Options) (*Notifier, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func New(o Options) (*Notifier, error) {
 	return n, nil
 }
 
-// complete sets what is not set, and refuses what cannot be.
+// complete sets defaults and validates.
 func (o *Options) complete() error {
 	if o.Format = cmp.Or(o.Format, FormatSlack); o.Format != FormatSlack && o.Format != FormatJSON {
 		return fmt.Errorf("unknown webhook format %q: expected %s or %s", o.Format, FormatSlack, FormatJSON)
@@ -111,7 +111,7 @@ func (o *Options) complete() error {
 	return nil
 }
 
-// connect sets up the ways of telling.
+// connect creates the channels.
 func (n *Notifier) connect() {
 	client := newClient(n.options.Transport)
 	if n.options.WebhookURL != nil {
@@ -130,8 +130,8 @@ func (n *Notifier) connect() {
 	}
 }
 
-// Close ends the notifier. What is being delivered, or about to be, has until
-// ctx ends; what is not delivered by then is kept in the state file.
+// Close stops the notifier. Pending deliveries continue until ctx ends; what is not
+// delivered by then remains in the state file.
 func (n *Notifier) Close(ctx context.Context) {
 	n.mu.Lock()
 	if !n.closed {

@@ -13,8 +13,8 @@ import (
 	"slices"
 )
 
-// load reads the state file. One that is damaged costs no more than that what
-// is still wrong is told again, and must not keep the sync from starting.
+// load reads the state file. A damaged file must not prevent the sync from
+// starting: open problems are then reported again.
 func (n *Notifier) load() error {
 	if n.options.StatePath == "" {
 		return nil
@@ -35,7 +35,7 @@ func (n *Notifier) load() error {
 	return nil
 }
 
-// save writes the state file where it changed. The notifier goes on without it.
+// save writes the state file if it changed. If that fails, the notifier continues.
 func (n *Notifier) save(ctx context.Context) {
 	if n.options.StatePath == "" {
 		return
@@ -51,8 +51,7 @@ func (n *Notifier) save(ctx context.Context) {
 	n.saved = data
 }
 
-// replace writes a file, for its owner alone, durably under another name, then
-// renames it: a crash leaves the old one or the new one.
+// replace replaces a file atomically and durably; only its owner can read it.
 func replace(path string, data []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp") // mode 0600
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Check tells whether what is configured is well-formed, and asks nobody: each
-// URL is there and may be used. It returns the hosts, which are no secrets.
+// Check validates the configuration without sending a request: each URL exists and
+// is well-formed. It returns the hosts, which are not secret.
 func Check(ctx context.Context, o Options) (hosts map[string]string, err error) {
 	if err := o.complete(); err != nil {
 		return nil, err
@@ -29,10 +29,10 @@ func Check(ctx context.Context, o Options) (hosts map[string]string, err error) 
 	return hosts, errors.Join(wrong...)
 }
 
-// Try tells, by each way there is, of a made-up problem and then of its end, as
-// two messages, and says by which ways it got through. The heartbeat is not
-// sent: it would say that a run succeeded.
-func Try(ctx context.Context, o Options) (told []string, err error) {
+// Try sends a test problem and then its end by each channel, as two messages, and
+// returns the channels that delivered both. It does not send the heartbeat, which
+// would report a successful run.
+func Try(ctx context.Context, o Options) (delivered []string, err error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
@@ -50,9 +50,9 @@ func Try(ctx context.Context, o Options) (told []string, err error) {
 			failed = append(failed, fmt.Errorf("the test was not delivered by the %s: %w", c.name, err))
 			continue
 		}
-		told = append(told, c.name)
+		delivered = append(delivered, c.name)
 	}
-	return told, errors.Join(failed...)
+	return delivered, errors.Join(failed...)
 }
 
 func (n *Notifier) try(ctx context.Context, c *channel, messages ...*Message) error {

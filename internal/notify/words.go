@@ -11,7 +11,7 @@ import (
 
 const shownTime = "2 Jan 2006, 15:04 UTC" // times are kept in UTC
 
-// advice is what to do, by kind.
+// advice is the text of "What to do", by kind.
 var advice = map[string]string{
 	kindDestination: "check that it is running, has free space and can be reached from this machine; `convsync check` tests each step. What was read is stored, and the next run continues from there.",
 	kindRun:         "if the reason names no command, `convsync check` tests each step and says what is wrong. What was read is stored, and the next run continues from there.",
@@ -55,7 +55,7 @@ func noRun(since, now time.Time) incident {
 	}
 }
 
-// recovery is what is well again.
+// recovery is the text for the end of an incident.
 func recovery(i *incident) string {
 	switch i.Kind {
 	case kindDestination:
@@ -81,17 +81,17 @@ func named(feed load.Feed) string {
 	return fmt.Sprintf("Project %s (%s)", feed.ProjectID, feed.Environment)
 }
 
-// longestWhy is what fits a message, in characters.
+// longestWhy is the maximum length of a reason, in characters.
 const longestWhy = 600
 
-// tidy makes one line of an error, of a length that can be read.
+// tidy turns an error into one line of limited length.
 func tidy(text string) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(line); line == "" {
 			continue
 		}
-		switch { // a colon announces what stands in the next line
+		switch { // a colon introduces the next line
 		case strings.HasSuffix(b.String(), ":"):
 			b.WriteByte(' ')
 		case b.Len() > 0:
@@ -111,7 +111,7 @@ func tidy(text string) string {
 	return text
 }
 
-// length is a duration in plain words.
+// length formats a duration.
 func length(d time.Duration) string {
 	switch {
 	case d < time.Minute:
