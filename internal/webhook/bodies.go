@@ -5,10 +5,10 @@ import (
 	"sync"
 )
 
-// bodies bounds how many bodies are read at once, without a place that a sender
-// could occupy: above the limit, the oldest body of the peer that has the most
-// is cut off. A body that arrives promptly is never the oldest for long, so
-// half-open requests only displace each other.
+// bodies limits the number of bodies that are read concurrently, without permits
+// that a slow sender could hold: above the limit, the oldest body of the peer with
+// the most bodies is cut off. A body that arrives promptly is never the oldest for
+// long, so half-open requests only displace each other.
 type bodies struct {
 	most int
 

@@ -8,7 +8,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// describe makes the rows of what a body tells.
+// describe converts a body to rows.
 func (r *Receiver) describe(p *parsed, id string, sentAt time.Time) (*warehouse.WebhookEvent, *warehouse.ActiveAlert) {
 	e := &warehouse.WebhookEvent{
 		EventID: id, EventType: warehouse.Text(p.typ), ProjectID: warehouse.Text(r.storedID(p)), ConversationID: warehouse.Text(p.conversation),
@@ -26,9 +26,9 @@ func (r *Receiver) describe(p *parsed, id string, sentAt time.Time) (*warehouse.
 	return e, nil
 }
 
-// storedID is the id under which the event's project is stored; "" when it is
-// none that is configured. An event on a call that names no project is of the
-// one that there is, where there is one.
+// storedID returns the stored id of the event's project; "" if it is not
+// configured. A call event without a project belongs to the configured project if
+// there is exactly one.
 func (r *Receiver) storedID(p *parsed) string {
 	if p.project == "" && p.topic == topicCall && len(r.o.Projects) == 1 {
 		return r.o.Projects[0].StoredID
@@ -38,7 +38,7 @@ func (r *Receiver) storedID(p *parsed) string {
 		switch {
 		case p.project == "" || p.project != known.ID && p.project != known.StoredID:
 		case p.account == known.AccountID && p.project == known.ID:
-			return known.StoredID // two accounts may have projects of one name
+			return known.StoredID // two accounts can have projects with the same id
 		default:
 			found = cmp.Or(found, known.StoredID)
 		}
@@ -46,8 +46,7 @@ func (r *Receiver) storedID(p *parsed) string {
 	return found
 }
 
-// describeAlert is what an event tells of an alert. What it does not say of its
-// times is taken from when it was sent.
+// describeAlert converts an alert event. The sending time replaces missing times.
 func (p *parsed) describeAlert(e *warehouse.WebhookEvent) *warehouse.ActiveAlert {
 	a := p.alert
 	a.ProjectID = cmp.Or(e.ProjectID, warehouse.Text(p.project))
@@ -60,7 +59,7 @@ func (p *parsed) describeAlert(e *warehouse.WebhookEvent) *warehouse.ActiveAlert
 		if !a.ResolvedAt.Valid {
 			a.ResolvedAt = warehouse.Some(at)
 		}
-		a.ResolvedAt.V = max(a.ResolvedAt.V, a.TriggeredAt.V) // it says that it is
+		a.ResolvedAt.V = max(a.ResolvedAt.V, a.TriggeredAt.V) // the event says that it is resolved
 		a.UpdatedAt = a.ResolvedAt.V
 	} else {
 		if !a.TriggeredAt.Valid {

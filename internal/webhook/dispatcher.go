@@ -13,53 +13,53 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Wanted is what a sync is to read of a project.
+// Wanted is what a sync reads of a project.
 type Wanted struct {
 	ProjectID string      // as stored
-	Around    []time.Time // starts of conversations
-	Recent    bool        // what started lately, and what is open
+	Around    []time.Time // start times of conversations
+	Recent    bool        // recent and open conversations
 }
 
 // DispatchOptions configure a dispatcher.
 type DispatchOptions struct {
 	Inbox load.Inbox
-	// Sync reads what is wanted, and tells by which run. It is called by one
-	// goroutine, and again later when it fails.
+	// Sync reads what is wanted, and returns the id of its run. One goroutine calls
+	// it, and again later if it fails.
 	Sync func(ctx context.Context, want Wanted) (runID string, err error)
-	// Projects that there are, by the ids that are stored.
+	// Projects are the stored ids of the configured projects.
 	Projects []string
-	// Every is how long lies between the starts of two syncs of a project at
-	// least; 30 s unless set.
+	// Every is the minimum time between the starts of two syncs of a project; 30 s
+	// unless set.
 	Every time.Duration
-	// MostHeld is how many events of a project are held in memory; the others
-	// are fetched from the inbox in their turn. 10,000 unless set.
+	// MostHeld is the maximum number of events per project in memory; others are
+	// fetched from the inbox later. 10,000 unless set.
 	MostHeld int
-	Log      *slog.Logger // nowhere unless set
+	Log      *slog.Logger // discarded unless set
 }
 
-// longestWait is how long a sync that failed waits to be tried again at most.
+// longestWait is the maximum delay before a failed sync is retried.
 const longestWait = 10 * time.Minute
 
-// Dispatcher has a project synced when events on its calls came in: many events
-// by one sync, and none of a project too soon after the one before. Events are
-// settled once a sync has succeeded that began after they were stored.
+// Dispatcher starts a sync of a project after events about its calls: one sync for
+// many events, and with a minimum interval per project. Events are settled when a
+// sync that started after they were stored has succeeded.
 type Dispatcher struct {
 	o    DispatchOptions
 	wake chan struct{}
 
 	mu     sync.Mutex
 	queues map[string]*queue // by project
-	unread bool              // there may be events in the inbox that are held nowhere
+	unread bool              // the inbox may have events that are not in memory
 }
 
-// queue is what waits of a project.
+// queue contains the waiting events of a project.
 type queue struct {
-	events   map[string]warehouse.Null[warehouse.Timestamp] // starts, by event id
+	events   map[string]warehouse.Null[warehouse.Timestamp] // start times, by event id
 	due      time.Time                                      // not before
 	failures int                                            // in a row
 }
 
-// NewDispatcher makes a dispatcher, which does nothing before Run.
+// NewDispatcher creates a dispatcher. Run starts it.
 func NewDispatcher(o DispatchOptions) *Dispatcher {
 	o.Every = cmp.Or(o.Every, 30*time.Second)
 	o.MostHeld = cmp.Or(o.MostHeld, 10_000)
@@ -69,14 +69,14 @@ func NewDispatcher(o DispatchOptions) *Dispatcher {
 	return &Dispatcher{o: o, wake: make(chan struct{}, 1), queues: map[string]*queue{}, unread: true}
 }
 
-// Add has an event handled that is stored and waits.
+// Add queues a stored event.
 func (d *Dispatcher) Add(e *warehouse.WebhookEvent) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.add(e)
 	select {
 	case d.wake <- struct{}{}:
-	default: // it is awake already
+	default: // already triggered
 	}
 }
 
@@ -93,9 +93,9 @@ func (d *Dispatcher) add(e *warehouse.WebhookEvent) {
 	q.events[e.EventID] = e.ConversationStartedAt
 }
 
-// Run works until ctx ends, beginning with what was left by a process before.
-// hard is the context of syncs: one that goes when ctx ends may go on until hard
-// ends.
+// Run handles events until ctx ends, starting with those that an earlier process
+// left. hard is the context of syncs: a sync in progress when ctx ends can continue
+// until hard ends.
 func (d *Dispatcher) Run(ctx, hard context.Context) {
 	for ctx.Err() == nil {
 		wait := d.read(hard)
@@ -107,7 +107,7 @@ func (d *Dispatcher) Run(ctx, hard context.Context) {
 		case q != nil && (wait == 0 || due < wait):
 			wait = due
 		case wait == 0:
-			wait = time.Hour // for no reason but to be sure
+			wait = time.Hour // nothing is queued: any long time
 		}
 		timer := time.NewTimer(wait)
 		select {
@@ -119,8 +119,8 @@ func (d *Dispatcher) Run(ctx, hard context.Context) {
 	}
 }
 
-// read fetches what waits in the inbox, where some of it may be held nowhere. It
-// returns when to try again; 0: it need not be.
+// read fetches the waiting events of the inbox if some may not be in memory. It
+// returns the delay before a retry; 0: none is needed.
 func (d *Dispatcher) read(ctx context.Context) time.Duration {
 	d.mu.Lock()
 	unread := d.unread && !d.full()
@@ -144,7 +144,7 @@ func (d *Dispatcher) read(ctx context.Context) time.Duration {
 	return 0
 }
 
-// full reports whether some project has as many events in memory as it may.
+// full reports whether a project has the maximum number of events in memory.
 func (d *Dispatcher) full() bool {
 	for _, q := range d.queues {
 		if len(q.events) >= d.o.MostHeld {
@@ -154,7 +154,7 @@ func (d *Dispatcher) full() bool {
 	return false
 }
 
-// next is the project whose turn comes first, and how long it is until then.
+// next returns the project that is due first, and the time until then.
 func (d *Dispatcher) next() (project string, first *queue, due time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -170,7 +170,7 @@ func (d *Dispatcher) next() (project string, first *queue, due time.Duration) {
 	return project, first, time.Until(first.due)
 }
 
-// handle syncs a project for what waits of it now.
+// handle syncs a project for its waiting events.
 func (d *Dispatcher) handle(ctx context.Context, project string, q *queue) {
 	want, ids := d.take(project, q)
 	settled := load.Settled{State: warehouse.EventHandled}
@@ -179,7 +179,7 @@ func (d *Dispatcher) handle(ctx context.Context, project string, q *queue) {
 		d.o.Log.Info("starting a sync of a project for its webhook events", "project", project, "events", len(ids))
 		settled.RunID, err = d.o.Sync(ctx, want)
 	} else {
-		settled.State = warehouse.EventIgnored // it was configured when they came in
+		settled.State = warehouse.EventIgnored // the project is no longer configured
 	}
 	if err == nil {
 		settled.At = warehouse.TimestampOf(time.Now())
@@ -202,7 +202,7 @@ func (d *Dispatcher) handle(ctx context.Context, project string, q *queue) {
 	}
 }
 
-// take is what is wanted for the events that wait of a project now, and their ids.
+// take returns what to read for the waiting events of a project, and their ids.
 func (d *Dispatcher) take(project string, q *queue) (want Wanted, ids []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -1,16 +1,17 @@
-// Package webhook takes in the events that PolyAI sends: it checks who sent
-// them, stores them, and has what they are about read at once.
+// Package webhook receives the events that PolyAI sends: it checks their
+// signatures, stores them, and starts a sync of the conversations that they
+// concern.
 //
-// It promises that
+// It guarantees that
 //
-//   - an event is answered 2xx only when it is stored durably, and what is
-//     answered otherwise is stored nowhere: the sender tries again, for hours,
-//     wherever that may help;
+//   - an event gets a 2xx response only if it is stored durably. An event with
+//     another response is not stored, and the sender retries for hours if the
+//     status says that a retry can help;
 //   - an event is stored once, however often it is sent;
-//   - each event on a call of a known project is followed by a narrow sync of
-//     that project, which begins after the event was stored, also when the
-//     process died in between; many events are followed by few syncs;
-//   - nothing of a body but its type is in a log, and nothing in an answer or an error.
+//   - each event about a call of a configured project leads to a narrow sync of
+//     that project that starts after the event was stored, also if the process was
+//     killed in between; one sync can serve many events;
+//   - logs contain nothing of a body but its type, and responses and errors nothing.
 //
 // The package must not know a concrete destination, how a sync is done, or who
 // serves its handler.

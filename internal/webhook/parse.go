@@ -15,10 +15,11 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// errNoEvent says that a body is no event. It says nothing of the body.
+// errNoEvent is returned for a body that is not an event. It contains nothing of
+// the body.
 var errNoEvent = errors.New("the body is not a JSON object")
 
-// What an event is about.
+// The topics of events.
 type topic int
 
 const (
@@ -27,15 +28,15 @@ const (
 	topicAlert
 )
 
-// parsed is what a body tells. Only alert events are documented, and not what
-// is in them: it is looked for under all the names that the other APIs use.
+// parsed is the content of a body. The source documents alert events only, and not
+// their fields, so values are looked up by all names that its other APIs use.
 type parsed struct {
 	typ              string
 	account, project string // as given
 	conversation     string
 	startedAt        warehouse.Null[warehouse.Timestamp]
 	occurredAt       warehouse.Null[warehouse.Timestamp]
-	alert            warehouse.ActiveAlert // as far as it is told
+	alert            warehouse.ActiveAlert // the known fields
 	payload          warehouse.JSON
 	topic            topic
 	resolved         bool // of an alert
@@ -71,7 +72,7 @@ func parse(body []byte) (*parsed, error) {
 	return p, nil
 }
 
-// topicOf tells by the words of a type what it is about.
+// topicOf derives the topic from the words of a type.
 func topicOf(typ string) topic {
 	words := strings.FieldsFunc(strings.ToLower(typ), func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') })
 	for _, word := range words {
@@ -85,7 +86,7 @@ func topicOf(typ string) topic {
 	return topicOther
 }
 
-// readAlert takes what is told of an alert.
+// readAlert reads the fields of an alert.
 func (p *parsed) readAlert(f fields) {
 	rule := f.text("alertruleid", "ruleid", "alertrule.id", "rule.id")
 	p.alert = warehouse.ActiveAlert{
@@ -101,17 +102,17 @@ func (p *parsed) readAlert(f fields) {
 	p.resolved = strings.Contains(strings.ToLower(p.typ), "resolv") || !strings.Contains(strings.ToLower(p.typ), "trigger") &&
 		(state == "resolved" || state == "ok")
 	if p.resolved && !p.alert.ResolvedAt.Valid && !f.has("triggeredat") {
-		// Since when the rule is as it is now: resolved.
+		// Since when the rule has its current state, which is resolved.
 		p.alert.ResolvedAt, p.alert.TriggeredAt = p.alert.TriggeredAt, warehouse.Null[warehouse.Timestamp]{}
 	}
 }
 
-// fields are the values of a body by their names in small letters and digits:
-// of the outermost level that has the name, and, for what lies in an object,
-// also by that object's name before a dot.
+// fields are the values of a body by name, in lower-case letters and digits. The
+// outermost value of a name counts; a value in an object also has the key
+// object.name.
 type fields map[string]any
 
-// levels is how deep is looked: an envelope, its data, and an object in that.
+// levels is the depth of the search: an envelope, its data, and an object in it.
 const levels = 4
 
 func flatten(top map[string]any) fields {
@@ -136,13 +137,13 @@ func flatten(top map[string]any) fields {
 	return f
 }
 
-// object is an object of a body, with the name that it has there.
+// object is an object of a body, with its name.
 type object struct {
 	name    string
 	members map[string]any
 }
 
-// byOwner are names that say nothing without the object that has them.
+// byOwner are names that have a meaning only with the name of their object.
 var byOwner = map[string]bool{"id": true, "sid": true}
 
 func (f fields) put(name string, value any) {
@@ -151,7 +152,8 @@ func (f fields) put(name string, value any) {
 	}
 }
 
-// plain is a name in small letters and digits: project_id and projectId are one.
+// plain reduces a name to lower-case letters and digits, so that project_id and
+// projectId are equal.
 func plain(name string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -166,10 +168,10 @@ func plain(name string) string {
 
 func (f fields) has(name string) bool { return f[name] != nil }
 
-// maxText bounds what is taken out of a body for a column of its own.
+// maxText is the maximum size of a value that gets its own column, in bytes.
 const maxText = 500
 
-// text is the first of the names that has text, or a number.
+// text returns the first value of the names that is a text or a number.
 func (f fields) text(names ...string) string {
 	for _, name := range names {
 		text := ""
@@ -194,8 +196,8 @@ func (f fields) number(names ...string) (n warehouse.Null[float64]) {
 	return n
 }
 
-// time is a time in any of the forms that the other APIs use: ISO 8601, with or
-// without a zone, or Unix seconds or milliseconds.
+// time parses a time in any form that the other APIs use: ISO 8601 with or without
+// a zone, Unix seconds, or Unix milliseconds.
 func (f fields) time(names ...string) (at warehouse.Null[warehouse.Timestamp]) {
 	for _, name := range names {
 		if t, ok := parseTime(f.text(name)); ok {
@@ -223,5 +225,5 @@ func parseTime(text string) (time.Time, bool) {
 	return t, plausible(t)
 }
 
-// plausible leaves out what can be no time of an event.
+// plausible reports whether t can be the time of an event.
 func plausible(t time.Time) bool { return t.Year() >= 2000 && t.Year() < 2200 }

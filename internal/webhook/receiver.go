@@ -26,66 +26,67 @@ const (
 type Options struct {
 	// Inbox stores events.
 	Inbox load.Inbox
-	// Secrets are those that sign now: one, or both during a rotation. They are
-	// read at most every 10 s, and at least once a minute while deliveries arrive.
+	// Secrets returns the valid signing secrets: one, or two during a rotation. It
+	// is called at most every 10 s, and at least once a minute while deliveries
+	// arrive.
 	Secrets func(ctx context.Context) ([]string, error)
-	// Projects are those that are configured.
+	// Projects are the configured projects.
 	Projects []Project
-	// Taken is told of each event that was stored, by the goroutine that answers
-	// it; nil: nobody is.
+	// Taken is called for each stored event, by the goroutine that responds to it;
+	// may be nil.
 	Taken func(*warehouse.WebhookEvent)
-	// Count is told what became of each delivery, by one of [Results]; nil:
-	// nobody is.
+	// Count is called with the result of each delivery, one of [Results]; may be nil.
 	Count func(result string)
 
 	MaxBytes int64 // of a body; 1 MiB unless set
 	// Together these stay below the 5 s after which PolyAI gives up by default.
-	BodyPatience time.Duration // for a body to come; 2.5 s unless set
-	Patience     time.Duration // for an event to be stored; 2 s unless set
-	MaxAtOnce    int           // events that are stored at once; 128 unless set
-	MaxBodies    int           // bodies that are read at once; 128 unless set
+	BodyPatience time.Duration // timeout for the body; 2.5 s unless set
+	Patience     time.Duration // timeout for storing an event; 2 s unless set
+	MaxAtOnce    int           // events that are stored concurrently; 128 unless set
+	MaxBodies    int           // bodies that are read concurrently; 128 unless set
 
-	Log *slog.Logger // nowhere unless set
+	Log *slog.Logger // discarded unless set
 	now func() time.Time
 }
 
-// Project is a project as configured: by its id and account in requests, and the
-// id that it is stored under.
+// Project is a configured project: its id and account in requests, and its stored
+// id.
 type Project struct{ ID, AccountID, StoredID string }
 
-// What becomes of a delivery.
+// The results of a delivery.
 const (
 	Stored    = "stored"
 	Doubled   = "doubled"   // its id is already stored
-	Replayed  = "replayed"  // its signature came before, with another event id
-	Forged    = "forged"    // its signature fits no secret, or is missing
-	Old       = "old"       // its time is too far from ours
+	Replayed  = "replayed"  // its content was sent before, with another event id
+	Forged    = "forged"    // its signature matches no secret, or is missing
+	Old       = "old"       // its time is too far from the time of this machine
 	Oversized = "oversized" // its body is too large
-	Slow      = "slow"      // its body did not come in time
-	Malformed = "malformed" // it is no event
-	Failed    = "failed"    // it could not be stored, and is to be sent again
+	Slow      = "slow"      // its body did not arrive in time
+	Malformed = "malformed" // it is not an event
+	Failed    = "failed"    // it could not be stored; the sender must retry
 )
 
-// Results lists what becomes of deliveries.
+// Results lists all results of deliveries.
 var Results = []string{Stored, Doubled, Replayed, Forged, Old, Oversized, Slow, Malformed, Failed}
 
-// window is how far the time of a delivery may be from ours.
+// window is the maximum difference between the time of a delivery and the time of
+// this machine.
 const window = 5 * time.Minute
 
-// maxIDBytes bounds the id of an event.
+// maxIDBytes is the maximum size of an event id.
 const maxIDBytes = 255
 
-// Receiver takes in deliveries. It is an [http.Handler].
+// Receiver receives deliveries. It is an [http.Handler].
 type Receiver struct {
 	o       Options
 	secrets *secrets
 	replays replays
 	bodies  bodies
-	slots   chan struct{}
+	permits chan struct{}
 	refused refusals
 }
 
-// NewReceiver makes a receiver.
+// NewReceiver creates a receiver.
 func NewReceiver(o Options) *Receiver {
 	o.MaxBytes = cmp.Or(o.MaxBytes, 1<<20)
 	o.BodyPatience = cmp.Or(o.BodyPatience, 2500*time.Millisecond)
@@ -109,13 +110,13 @@ func NewReceiver(o Options) *Receiver {
 		secrets: &secrets{get: o.Secrets},
 		replays: replays{recent: o.Inbox.Recent},
 		bodies:  bodies{most: o.MaxBodies},
-		slots:   make(chan struct{}, o.MaxAtOnce),
+		permits: make(chan struct{}, o.MaxAtOnce),
 		refused: refusals{log: o.Log},
 	}
 }
 
-// refusal is why a delivery is not taken in: what is counted, and what the
-// sender is told.
+// refusal is the reason why a delivery is rejected: the result that is counted, and
+// the response.
 type refusal struct {
 	result, reason string
 	status         int
@@ -125,7 +126,7 @@ func (r *refusal) Error() string { return r.reason }
 
 func refuse(status int, result, reason string) error { return &refusal{result, reason, status} }
 
-// ServeHTTP takes in one delivery.
+// ServeHTTP receives one delivery.
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	fresh, err := r.receive(w, req)
 	var no *refusal
@@ -146,9 +147,9 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// receive checks a delivery in the order of what the checks cost: the headers,
-// the body, its signature. Only an event that is genuine takes one of the slots,
-// and with it a session of the destination.
+// receive checks a delivery in the order of the cost of the checks: headers, body,
+// signature. Only a genuine event gets a permit, and with it a session of the
+// destination.
 func (r *Receiver) receive(w http.ResponseWriter, req *http.Request) (fresh bool, err error) {
 	sentAt, err := r.checkHead(req)
 	if err != nil {
@@ -168,8 +169,8 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request) (fresh bool
 		return false, refuse(http.StatusBadRequest, Malformed, err.Error())
 	}
 	select {
-	case r.slots <- struct{}{}:
-		defer func() { <-r.slots }()
+	case r.permits <- struct{}{}:
+		defer func() { <-r.permits }()
 	case <-ctx.Done():
 		return false, refuse(http.StatusServiceUnavailable, Failed, "too many concurrent deliveries: send it again")
 	}
@@ -184,7 +185,7 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request) (fresh bool
 	return r.store(ctx, event, alert)
 }
 
-// checkHead looks at the headers, before anything of the body is read.
+// checkHead checks the headers, before the body is read.
 func (r *Receiver) checkHead(req *http.Request) (sentAt time.Time, err error) {
 	id := req.Header.Get(HeaderEventID)
 	seconds, numberErr := strconv.ParseInt(req.Header.Get(HeaderTimestamp), 10, 64)
@@ -209,7 +210,7 @@ func (r *Receiver) oversized() error {
 	return refuse(http.StatusRequestEntityTooLarge, Oversized, "the body is larger than "+strconv.FormatInt(r.o.MaxBytes, 10)+" bytes")
 }
 
-// isID reports whether the id of an event can be one: printable, and not too long.
+// isID reports whether an event id is valid: printable, and not too long.
 func isID(id string) bool {
 	for i := range len(id) {
 		if id[i] < ' ' || id[i] > '~' {
@@ -254,7 +255,7 @@ func (r *Receiver) checkSignature(ctx context.Context, req *http.Request, body [
 	return nil
 }
 
-// store stores an event, and passes it on when it is new.
+// store stores an event, and passes it to Taken if it is new.
 func (r *Receiver) store(ctx context.Context, event *warehouse.WebhookEvent, alert *warehouse.ActiveAlert) (fresh bool, err error) {
 	fresh, err = r.o.Inbox.TakeIn(ctx, event, alert)
 	if err != nil {

@@ -176,7 +176,7 @@ func TestManyDeliveriesAtOnceWaitForTheirTurn(t *testing.T) {
 		t.Errorf("%d events, counted %v", len(w.inbox.events), w.counted)
 	}
 	full := newWorld(func(o *Options) { o.MaxAtOnce, o.Patience = 1, 50*time.Millisecond })
-	full.slots <- struct{}{}
+	full.permits <- struct{}{}
 	if status, _ := full.send(signedAt(now, "e", callBody)); status != 503 {
 		t.Errorf("with no room it is answered %d", status)
 	}

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// refusals logs deliveries that may be an attack or a wrong secret, at most one
-// line a minute for each reason, with how many there were.
+// refusals logs deliveries that may be an attack or show a wrong secret, with
+// their number: at most one line per minute and reason.
 type refusals struct {
 	log *slog.Logger
 
@@ -24,7 +24,7 @@ type refusedLately struct {
 
 const refusalsLogged = time.Minute
 
-// suspicious are the results that somebody has to look at.
+// suspicious are the results that need attention, with a hint.
 var suspicious = map[string]string{
 	Forged:   "check that the signing secret of the endpoint is the configured one",
 	Replayed: "the same signed content was sent with another event ID",
@@ -54,7 +54,7 @@ func (f *refusals) note(result, peer string, now time.Time) {
 	lately.logged, lately.more = now, 0
 }
 
-// peerOf is the address that a request came from, without its port.
+// peerOf returns the address of the client, without its port.
 func peerOf(req *http.Request) string {
 	host, _, err := net.SplitHostPort(req.RemoteAddr)
 	if err != nil {

@@ -10,10 +10,9 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// replays remembers which event id came with which signed content (time and
-// body). The id is not signed: whoever has recorded a delivery could send it
-// again under other ids. Once its time is outside the window, it is refused
-// anyway.
+// replays remembers the event id of each signed content (time and body). The id is
+// not signed: an attacker who recorded a delivery could send it again with other
+// ids, until its time is outside the window.
 type replays struct {
 	recent func(ctx context.Context, since warehouse.Timestamp) ([]warehouse.WebhookEvent, error)
 

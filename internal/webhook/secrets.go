@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// secrets caches the signing secrets. Reading them may run a command, so how
-// often that happens depends on time alone: deliveries with a wrong signature
-// cannot cause more of it.
+// secrets caches the signing secrets. Reading them may run a command, so its
+// frequency depends on time only: deliveries with a wrong signature cannot
+// increase it.
 type secrets struct {
 	get func(ctx context.Context) ([]string, error)
 
@@ -28,7 +28,7 @@ const (
 	secretsTimeout = 30 * time.Second
 )
 
-// verdict is what is known of a signature.
+// verdict is the result of checking a signature.
 type verdict int
 
 const (
@@ -40,7 +40,7 @@ const (
 // judge tests the cached secrets. Between secretsFresh and secretsStale they are
 // used and read again in the background; older ones are read again first. A
 // signature is forged only if it fits none of the secrets that were read after
-// it was made: a sender does not repeat what is refused for good.
+// it was made: a sender does not repeat what is refused permanently.
 func (s *secrets) judge(ctx context.Context, fits func([]string) bool) (verdict, error) {
 	arrived := time.Now()
 	held, at, err := s.current(ctx)
@@ -58,8 +58,8 @@ func (s *secrets) judge(ctx context.Context, fits func([]string) bool) (verdict,
 	return forged, nil
 }
 
-// current is the cached secrets and when they were read; it waits for a reading
-// only where they are stale.
+// current returns the cached secrets and when they were read. It waits for a read
+// only if they are stale.
 func (s *secrets) current(ctx context.Context) (held []string, at time.Time, err error) {
 	for {
 		s.mu.Lock()
@@ -80,8 +80,8 @@ func (s *secrets) current(ctx context.Context) (held []string, at time.Time, err
 	}
 }
 
-// read begins to read the secrets, unless that is under way. The channel is
-// closed at its end.
+// read starts to read the secrets, unless a read is in progress. The channel is
+// closed when the read ends.
 func (s *secrets) read(ctx context.Context) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -20,8 +20,8 @@ func sum(secret, timestamp string, body []byte) []byte {
 	return mac.Sum(nil)
 }
 
-// signed reports whether one of the secrets made the signature. How long it
-// takes tells neither which, nor how much of a wrong one is right.
+// signed reports whether the signature was made with one of the secrets. Its
+// duration depends neither on which one nor on how much of a wrong one matches.
 func signed(secrets []string, timestamp string, body []byte, signature string) bool {
 	given, err := hex.DecodeString(signature)
 	if err != nil {
