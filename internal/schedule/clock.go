@@ -5,21 +5,21 @@ import (
 	"time"
 )
 
-// clockTolerance is the difference from which the clock counts as set, and by
-// which a noted slot may be in the future. Time servers correct less than that
-// now and then, and no slot runs twice for it.
+// clockTolerance is the difference from which the clock counts as set, and the
+// time that a recorded scheduled time may be in the future. Time servers make
+// smaller corrections regularly, which must not make a scheduled time run twice.
 const clockTolerance = time.Minute
 
-// wallClock is the time of day, without the monotonic clock: slots are compared
-// with what the clock shows, also after it was set.
+// wallClock returns the time without the monotonic clock reading: scheduled times
+// are compared with the wall clock, also after it was set.
 func wallClock() time.Time { return time.Now().Round(0) }
 
-// ahead reports whether a slot was noted by a clock that has been set back since.
+// ahead reports whether a scheduled time was recorded before the clock was set back.
 func ahead(slot, now time.Time) bool { return slot.Sub(now) > clockTolerance }
 
-// dropFuture forgets a noted slot that is in the future: it would hold back all
-// runs until then. The slots in between run, some of them for the second time,
-// which is harmless. The error is the store's.
+// dropFuture drops a recorded scheduled time that is in the future: it would block
+// all runs until then. The scheduled times in between run, some of them for the
+// second time, which is harmless. The error is that of the store.
 func (s *Scheduler) dropFuture(ctx context.Context, e *entry) (dropped bool, err error) {
 	last, now := e.lastSlot(), s.wall()
 	if !ahead(last, now) {
@@ -31,8 +31,8 @@ func (s *Scheduler) dropFuture(ctx context.Context, e *entry) (dropped bool, err
 	return true, s.store.Note(ctx, e.name, now)
 }
 
-// watchClock logs, until a stop, when the clock was set: it then shows another
-// time than the monotonic clock, which nobody can set, has measured.
+// watchClock logs, until a stop, that the clock was set: the wall clock then
+// differs from the monotonic clock.
 func (s *Scheduler) watchClock() {
 	shown, measured := s.wall(), time.Now()
 	for s.wait(lookEvery) {

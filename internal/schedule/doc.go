@@ -1,26 +1,22 @@
-// Package schedule runs things by the clock: it is the schedule of
-// `convsync serve`.
+// Package schedule is the cron scheduler of `convsync serve`.
 //
-// It promises, for each entry:
+// It guarantees for each entry:
 //
-//   - A slot, which is a date and time on the clock of the entry's zone, runs
-//     once. A time that the clock skips in spring runs at the first moment after
-//     the gap (once, however many slots were skipped). A time that comes twice in
-//     autumn runs the first time only where its hour was chosen (0 2 * * *), and
-//     both times where it runs throughout the day (*/5 * * * *, 0 */2 * * *,
-//     @hourly): there a slot is a time and the zone's offset.
-//   - After downtime the last slot that was missed is caught up, and only that
-//     one. No slot runs twice, over restarts too, as far as the [Store] keeps
-//     what it is told.
-//   - A clock that is set holds no run back. Where it was set back, a slot noted
-//     in the future is dropped, and those in between may run a second time;
-//     where it was set forward, what it skipped is caught up as after downtime.
-//     Both are logged.
-//   - Runs of one entry never overlap: a slot that comes due while the last run
-//     still goes is skipped, and the log says so. Entries do not wait for each
-//     other.
-//   - A run that panics has failed, and nothing else has.
+//   - A scheduled time, which is a local date and time in the zone of the entry,
+//     runs once. A time that is skipped in spring runs at the first moment after
+//     the gap (once, however many times were skipped). A time that occurs twice in
+//     autumn runs only the first time if its hours are listed (0 2 * * *), and both
+//     times if it runs throughout the day (*/5 * * * *, 0 */2 * * *, @hourly): the
+//     offset of the zone is then part of the scheduled time.
+//   - After downtime, only the last missed scheduled time is caught up. No scheduled
+//     time runs twice, also across restarts, as far as the [Store] is durable.
+//   - Setting the clock never blocks runs. If it is set back, a recorded time in the
+//     future is dropped, and the times in between may run again; if it is set
+//     forward, missed times are caught up as after downtime. Both are logged.
+//   - Runs of one entry never overlap: a scheduled time that is due while the last
+//     run is in progress is skipped and logged. Entries do not wait for each other.
+//   - A panic fails only its own run.
 //
-// Expressions are read by robfig/cron, behind a guard: see [Parse]. What the
-// package must not know is what it runs: it imports nothing of ours.
+// robfig/cron parses the expressions, with additional checks: see [Parse]. The
+// package must not know what it runs: it imports no other package of the project.
 package schedule

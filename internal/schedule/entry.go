@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// An entry is an [Entry] at work.
+// An entry is the state of an [Entry].
 type entry struct {
 	name      string
 	timetable Timetable
@@ -15,7 +15,7 @@ type entry struct {
 	do        func(ctx context.Context) error
 
 	mu   sync.Mutex
-	last time.Time // slots up to here have had their turn
+	last time.Time // the last scheduled time that was handled
 	busy bool
 }
 
@@ -38,7 +38,8 @@ func newEntry(given Entry) (*entry, error) {
 	return &entry{name: given.Name, timetable: timetable, jitter: given.Jitter, do: given.Run}, nil
 }
 
-// Logged marks the error of a Run that has logged it itself: it is told once.
+// Logged marks an error that Run has already logged, so that it is not logged
+// again.
 func Logged(err error) error {
 	if err == nil {
 		return nil
@@ -51,7 +52,7 @@ type loggedError struct{ err error }
 func (e *loggedError) Error() string { return e.err.Error() }
 func (e *loggedError) Unwrap() error { return e.err }
 
-// begin makes the entry busy, unless it is.
+// begin marks the entry as busy, unless it already is.
 func (e *entry) begin() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// lookEvery is how long a timer is trusted: those of a machine that sleeps, or
-// whose clock is set, go off at the wrong time of day.
+// lookEvery is the maximum duration of a timer: on a machine that was suspended, or
+// whose clock was set, timers fire at the wrong time.
 const lookEvery = time.Minute
 
-// recall learns from the store which slots have had their turn. For an entry
-// that is new, those are all up to now: nothing was missed.
+// recall loads the last scheduled time of an entry from the store. For a new entry
+// that is now, so that nothing counts as missed.
 func (s *Scheduler) recall(ctx context.Context, e *entry) error {
 	last, err := s.store.Last(ctx, e.name)
 	if err != nil {
@@ -32,16 +32,16 @@ func (s *Scheduler) recall(ctx context.Context, e *entry) error {
 	return err
 }
 
-// follow gives each slot of an entry its turn, until a stop.
+// follow runs each scheduled time of an entry, until a stop.
 func (s *Scheduler) follow(e *entry) {
 	for s.waitForSlot(e) {
 		last, now := e.lastSlot(), s.wall()
 		slot := e.timetable.latest(last, now)
 		if slot.IsZero() {
-			continue // the clock was put back just now
+			continue // the clock was just set back
 		}
 		if e.jitter > 0 && !s.wait(rand.N(e.jitter)) || s.isStopping() || s.ctx.Err() != nil {
-			return // the slot is not noted, and will be caught up
+			return // not recorded, so that it is caught up later
 		}
 		if now.Sub(slot) > lookEvery || e.timetable.Next(last).Before(slot) {
 			s.log.WarnContext(s.ctx, "missed scheduled times; running the last one now", "schedule", e.name, "scheduled_time", slot, "since", last)
@@ -50,8 +50,7 @@ func (s *Scheduler) follow(e *entry) {
 	}
 }
 
-// waitForSlot waits until a slot comes that has not had its turn. It returns
-// false when a stop came first.
+// waitForSlot waits until a scheduled time is due. It returns false on a stop.
 func (s *Scheduler) waitForSlot(e *entry) bool {
 	slot := e.timetable.Next(e.lastSlot())
 	for {
@@ -75,7 +74,7 @@ func (s *Scheduler) waitForSlot(e *entry) bool {
 	}
 }
 
-// wait tells whether the time went by without a stop.
+// wait returns false if a stop ends the wait.
 func (s *Scheduler) wait(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -89,12 +88,13 @@ func (s *Scheduler) wait(d time.Duration) bool {
 	}
 }
 
-// take notes a slot and starts its run, unless the last one still goes.
+// take records a scheduled time and starts its run, unless the last run is in
+// progress.
 func (s *Scheduler) take(e *entry, slot time.Time) {
 	free := e.begin()
 	e.setLast(slot)
 	if err := s.store.Note(s.ctx, e.name, slot); err != nil {
-		// Runs can be repeated, and one too many is better than none at all.
+		// Runs are idempotent: one too many is better than none.
 		s.log.ErrorContext(s.ctx, "cannot record the scheduled time; it may run again after a restart", "schedule", e.name, "scheduled_time", slot, "error", err)
 	}
 	if !free {
@@ -104,7 +104,7 @@ func (s *Scheduler) take(e *entry, slot time.Time) {
 	s.runs.Go(func() { s.run(e) })
 }
 
-// run runs an entry that has begun.
+// run runs an entry that is marked as busy.
 func (s *Scheduler) run(e *entry) {
 	defer e.end()
 	began := time.Now()
@@ -120,7 +120,7 @@ func (s *Scheduler) run(e *entry) {
 	}
 }
 
-// guarded makes an error of a panic.
+// guarded turns a panic into an error.
 func (s *Scheduler) guarded(e *entry) (err error) {
 	defer func() {
 		switch p := recover().(type) {
@@ -128,7 +128,7 @@ func (s *Scheduler) guarded(e *entry) (err error) {
 			return
 		case runtime.Error:
 			err = fmt.Errorf("panic: %w", p)
-		default: // its value may be anything, a transcript too: the stack says enough
+		default: // the value can be anything, even a transcript: log the stack only
 			err = fmt.Errorf("panic with a %T", p)
 		}
 		s.log.ErrorContext(s.ctx, "the run panicked", "schedule", e.name, "stack", string(debug.Stack()))

@@ -10,21 +10,21 @@ import (
 	"github.com/robfig/cron/v3"
 )
 
-// Parse reads an expression, whose times are meant in the zone of location:
+// Parse parses an expression whose times are in the zone of location:
 //
 //   - Five fields: minute, hour, day of the month, month, day of the week. Sunday
 //     is 0 or 7; months and days have their English names too. Where both days
 //     are restricted (neither is *), either is enough, as in every cron.
 //   - @hourly, @daily (or @midnight), @weekly, @monthly, @yearly (or @annually).
-//   - @every and a duration of whole seconds, such as @every 90m. It knows no
-//     zone: its slots are the multiples of the duration in absolute time, the
+//   - @every and a duration of whole seconds, such as @every 90m. It does not
+//     use the zone: its scheduled times are the multiples of the duration in absolute time, the
 //     same after each restart.
 //
-// An expression that never comes true is an error, as is one that sets a zone.
-// No expression makes Parse panic.
+// An expression that never matches a date is an error, and so is one that sets a
+// zone. Parse never panics.
 func Parse(expression string, location *time.Location) (t Timetable, err error) {
 	defer func() {
-		if recover() != nil { // the parser has done so, on a half-written zone
+		if recover() != nil { // the parser panics on an incomplete zone
 			t, err = Timetable{}, errors.New("it cannot be parsed")
 		}
 	}()
@@ -39,15 +39,15 @@ func Parse(expression string, location *time.Location) (t Timetable, err error) 
 	if err != nil {
 		return Timetable{}, errors.New("a field is missing, misspelt or out of range; expected minute, hour, day, month, weekday, such as \"0 2 * * *\"")
 	}
-	// From 2000 the parser's five years of searching find 29 February.
+	// The parser searches five years: from 2000, they include a 29 February.
 	if clock.Next(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
 		return Timetable{}, errors.New("it never matches a date")
 	}
 	return Timetable{clock: clock, location: location, throughout: isThroughout(expression)}, nil
 }
 
-// isThroughout tells whether the hours of an expression are every one, or every
-// so many, and not hours that somebody chose.
+// isThroughout reports whether an expression runs every hour or every n hours,
+// instead of at listed hours.
 func isThroughout(expression string) bool {
 	fields := strings.Fields(expression)
 	if len(fields) != 5 {
@@ -72,8 +72,8 @@ func parseEvery(duration string) (Timetable, error) {
 	return Timetable{every: d}, nil
 }
 
-// withSundayZero writes 7, which the parser does not know, as 0. A range that
-// ends in 7 becomes the list of its days.
+// withSundayZero replaces 7, which the parser rejects, by 0. A range that ends in 7
+// becomes a list of days.
 func withSundayZero(expression string) string {
 	fields := strings.Fields(expression)
 	if len(fields) != 5 {
@@ -87,8 +87,8 @@ func withSundayZero(expression string) string {
 	return strings.Join(fields, " ")
 }
 
-// daysUpToSunday takes 7, a-7 or a-7/step apart. It leaves alone what is
-// neither, or is wrong: the parser says so.
+// daysUpToSunday expands 7, a-7 and a-7/step. It returns anything else unchanged;
+// the parser reports errors.
 func daysUpToSunday(part string) string {
 	days, stepText, stepped := strings.Cut(part, "/")
 	step := 1
@@ -113,7 +113,7 @@ func daysUpToSunday(part string) string {
 	return list
 }
 
-// weekday reads a day's number or name.
+// weekday parses the number or name of a day.
 func weekday(text string) (day int, ok bool) {
 	for i, name := range []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"} {
 		if strings.EqualFold(text, name) {

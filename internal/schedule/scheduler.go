@@ -13,14 +13,14 @@ import (
 
 // An Entry is something to run, and when.
 type Entry struct {
-	// Name tells entries apart, in the store too.
+	// Name identifies the entry, also in the store.
 	Name string
-	// Cron is an expression as [Parse] reads it.
+	// Cron is an expression for [Parse].
 	Cron string
-	// Location is the zone that Cron is meant in; UTC unless set.
+	// Location is the time zone of Cron; UTC unless set.
 	Location *time.Location
-	// Jitter is how much later than its slot a run may start, by chance, so that
-	// many processes do not start as one; 0 for none.
+	// Jitter is the maximum random delay of a run, so that many processes do not
+	// start at the same time; 0 for none.
 	Jitter time.Duration
 	// Run does the work. Its context ends at a hard stop.
 	Run func(ctx context.Context) error
@@ -29,23 +29,23 @@ type Entry struct {
 // Options are what [New] needs.
 type Options struct {
 	Entries []Entry
-	// Store remembers slots over restarts. Without one, nothing that was missed
-	// while the process was down is caught up.
+	// Store records scheduled times across restarts. Without one, nothing is caught
+	// up after downtime.
 	Store Store
-	// Log is told of slots that are skipped or caught up, and of runs that fail;
-	// nobody is unless set.
+	// Log receives skipped and caught-up scheduled times, and failed runs; discarded
+	// unless set.
 	Log *slog.Logger
 }
 
-// Answers of [Scheduler.RunNow].
+// Errors of [Scheduler.RunNow].
 var (
 	ErrUnknown = errors.New("there is no such schedule")
 	ErrRunning = errors.New("its last run is still in progress")
 	ErrStopped = errors.New("the scheduler is not running")
 )
 
-// A Scheduler runs entries by the clock, between one Start and one Stop. Its
-// methods may be called at any time, by any goroutine.
+// A Scheduler runs entries at their scheduled times, from Start to Stop. Its
+// methods are safe for concurrent use.
 type Scheduler struct {
 	entries []*entry
 	store   Store
@@ -61,7 +61,7 @@ type Scheduler struct {
 	runs     sync.WaitGroup
 }
 
-// New checks the options, and names all that is wrong with them.
+// New validates the options, and returns all errors at once.
 func New(options Options) (*Scheduler, error) {
 	s := &Scheduler{
 		store:    options.Store,
@@ -70,7 +70,7 @@ func New(options Options) (*Scheduler, error) {
 		stopping: make(chan struct{}),
 	}
 	if s.store == nil {
-		s.store = forgetful{}
+		s.store = nopStore{}
 	}
 	var wrong []error
 	for _, given := range options.Entries {
@@ -90,9 +90,9 @@ func New(options Options) (*Scheduler, error) {
 	return s, nil
 }
 
-// Start reads from the store what has had its turn, and begins: what was missed
-// is caught up at once. The end of ctx is a hard stop; Stop still has to be
-// called, to wait for it. A Scheduler starts once.
+// Start loads the store and starts the entries. Missed runs are caught up at once.
+// The end of ctx is a hard stop; Stop must still be called, to wait for it. A
+// Scheduler can be started only once.
 func (s *Scheduler) Start(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -113,9 +113,9 @@ func (s *Scheduler) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop starts no more runs and waits for those that go. When ctx ends first,
-// their contexts are cancelled, and Stop waits for them to give in; it then
-// returns an error that names them.
+// Stop starts no more runs and waits for runs in progress. If ctx ends first, Stop
+// cancels their contexts, waits until they return, and returns an error that names
+// them.
 func (s *Scheduler) Stop(ctx context.Context) error {
 	s.mu.Lock()
 	if !s.isStopping() {
@@ -147,8 +147,8 @@ func (s *Scheduler) Stop(ctx context.Context) error {
 	return fmt.Errorf("runs were interrupted: %s: %w", strings.Join(broken, ", "), context.Cause(ctx))
 }
 
-// Next returns when an entry's next slot comes, before any jitter; it is not ok
-// when there is no such entry, or no such slot.
+// Next returns the next scheduled time of an entry, without jitter. It is not ok if
+// there is no such entry, or no next time.
 func (s *Scheduler) Next(name string) (slot time.Time, ok bool) {
 	e := s.find(name)
 	if e == nil {
@@ -156,14 +156,14 @@ func (s *Scheduler) Next(name string) (slot time.Time, ok bool) {
 	}
 	now := s.wall()
 	if last := e.lastSlot(); last.After(now) && !ahead(last, now) {
-		now = last // the clock was put back a little: that slot has had its turn
+		now = last // the clock was set back a little: that time has run already
 	}
 	slot = e.timetable.Next(now)
 	return slot, !slot.IsZero()
 }
 
-// RunNow starts a run beside the timetable, and does not wait for it. The error
-// is [ErrUnknown], [ErrRunning] or [ErrStopped].
+// RunNow starts an unscheduled run, and does not wait for it. The error is
+// [ErrUnknown], [ErrRunning] or [ErrStopped].
 func (s *Scheduler) RunNow(name string) error {
 	e := s.find(name)
 	if e == nil {

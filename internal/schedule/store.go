@@ -14,16 +14,16 @@ import (
 	"time"
 )
 
-// A Store remembers, over restarts, which slot each entry had last.
+// A Store records the last scheduled time of each entry across restarts.
 type Store interface {
-	// Last returns the moment of the slot that was noted last, or the zero time.
+	// Last returns the last recorded time, or the zero time.
 	Last(ctx context.Context, entry string) (time.Time, error)
-	// Note remembers that a slot has had its turn. It is called before the run, so
-	// that no crash makes it run twice.
+	// Note records a scheduled time. It is called before the run, so that a crash
+	// does not make it run twice.
 	Note(ctx context.Context, entry string, slot time.Time) error
 }
 
-// A FileStore is a [Store] in one small file, for one process at a time.
+// A FileStore is a [Store] in a file, for one process at a time.
 type FileStore struct {
 	path  string
 	mu    sync.Mutex
@@ -53,8 +53,7 @@ func (s *FileStore) Last(_ context.Context, entry string) (time.Time, error) {
 	return s.slots[entry], nil
 }
 
-// Note implements [Store]. The file is replaced as a whole: a crash leaves the
-// old one or the new one.
+// Note implements [Store]. It replaces the file atomically.
 func (s *FileStore) Note(_ context.Context, entry string, slot time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,7 +70,7 @@ func (s *FileStore) Note(_ context.Context, entry string, slot time.Time) error 
 	return nil
 }
 
-// replace writes a file durably under another name, then renames it.
+// replace replaces a file atomically and durably.
 func replace(path string, data []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
 	if err != nil {
@@ -100,9 +99,8 @@ func syncFolder(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// forgetful is the store of who gives none: what it is told lives in the
-// scheduler alone.
-type forgetful struct{}
+// nopStore is used when no Store is configured.
+type nopStore struct{}
 
-func (forgetful) Last(context.Context, string) (time.Time, error) { return time.Time{}, nil }
-func (forgetful) Note(context.Context, string, time.Time) error   { return nil }
+func (nopStore) Last(context.Context, string) (time.Time, error) { return time.Time{}, nil }
+func (nopStore) Note(context.Context, string, time.Time) error   { return nil }

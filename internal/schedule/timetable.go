@@ -6,20 +6,20 @@ import (
 	"github.com/robfig/cron/v3"
 )
 
-// A Timetable knows when the slots of an expression come. [Parse] makes one.
+// A Timetable computes the scheduled times of an expression. [Parse] creates one.
 type Timetable struct {
-	// clock is asked in UTC for what a clock on the wall would show: it mishandles
-	// the changes of a zone itself.
+	// clock is evaluated in UTC with local times, because it mishandles the offset
+	// changes of a zone.
 	clock    cron.Schedule
 	location *time.Location
-	// throughout: it goes on when the clock shows an hour again, as its hours are
-	// every one, or every so many.
+	// throughout: it runs every hour or every n hours, and therefore also in an hour
+	// that occurs again.
 	throughout bool
 	every      time.Duration // instead of clock and location
 }
 
-// Next returns the moment of the first slot after a moment, or the zero time
-// when there is none in the next five years.
+// Next returns the first scheduled time after a time, or the zero time if there is
+// none in the next five years.
 func (t Timetable) Next(after time.Time) time.Time {
 	if t.every > 0 {
 		return after.UTC().Truncate(t.every).Add(t.every)
@@ -27,7 +27,7 @@ func (t Timetable) Next(after time.Time) time.Time {
 	if t.throughout {
 		return t.nextShown(after)
 	}
-	// Times that come twice have had their turn when they come again.
+	// A local time that occurs twice runs only the first time.
 	for wall := t.clock.Next(onTheWall(after, t.location)); !wall.IsZero(); wall = t.clock.Next(wall) {
 		if slot := firstShown(wall, t.location); slot.After(after) {
 			return slot
@@ -36,14 +36,14 @@ func (t Timetable) Next(after time.Time) time.Time {
 	return time.Time{}
 }
 
-// nextShown is Next where a time that comes twice is two slots. Each stretch of
-// one offset is searched in turn.
+// nextShown is Next for a local time that counts twice when it occurs twice. It
+// searches each period of constant offset.
 func (t Timetable) nextShown(after time.Time) time.Time {
 	from := after.In(t.location)
 	for wall := t.clock.Next(onTheWall(after, t.location)); !wall.IsZero(); {
 		_, offset := from.Zone()
 		moment := wall.Add(-time.Duration(offset) * time.Second)
-		end := stretchEnd(from)
+		end := offsetEnd(from)
 		if end.IsZero() || moment.Before(end) {
 			return moment
 		}
@@ -57,9 +57,9 @@ func (t Timetable) nextShown(after time.Time) time.Time {
 	return time.Time{}
 }
 
-// latest returns the last slot after one moment and not after another, or the
-// zero time when there is none. It looks back from the end in growing steps, as
-// the beginning may be long ago.
+// latest returns the last scheduled time after one time and not after another, or
+// the zero time if there is none. It searches backwards from the end in growing
+// steps, because the start can be long ago.
 func (t Timetable) latest(after, until time.Time) time.Time {
 	for back := time.Hour; ; back *= 2 {
 		from := until.Add(-back)
@@ -77,25 +77,24 @@ func (t Timetable) latest(after, until time.Time) time.Time {
 	}
 }
 
-// onTheWall is what the clocks of a location show at a moment, written in UTC,
-// where no time is skipped or comes twice.
+// onTheWall returns the local time of a location as a time in UTC, where no time is
+// skipped or occurs twice.
 func onTheWall(moment time.Time, location *time.Location) time.Time {
 	local := moment.In(location)
 	_, offset := local.Zone()
 	return moment.UTC().Add(time.Duration(offset) * time.Second)
 }
 
-// firstShown is the first moment at which the clocks of a location show a time
-// or, where they skip it, a later one. [time.Date] leaves open which moment it
-// chooses.
+// firstShown returns the first moment of a local time or, if the location skips it,
+// of the next local time. [time.Date] does not specify which moment it returns.
 func firstShown(wall time.Time, location *time.Location) time.Time {
-	// No zone is a day and two hours away from UTC. From there on, each stretch of
-	// one offset is tried in turn.
+	// No zone is 26 hours away from UTC. From there on, try each period of constant
+	// offset.
 	from := wall.Add(-26 * time.Hour).In(location)
 	for {
 		_, offset := from.Zone()
 		moment := wall.Add(-time.Duration(offset) * time.Second).In(location)
-		end := stretchEnd(from)
+		end := offsetEnd(from)
 		switch {
 		case moment.Before(from): // the clocks went forward over it
 			return from
@@ -106,9 +105,9 @@ func firstShown(wall time.Time, location *time.Location) time.Time {
 	}
 }
 
-// stretchEnd is until when the offset of a local time holds at least; zero for
-// ever.
-func stretchEnd(from time.Time) time.Time {
+// offsetEnd returns the time until which the offset of a local time is constant;
+// zero: forever.
+func offsetEnd(from time.Time) time.Time {
 	_, end := from.ZoneBounds()
 	if !end.IsZero() && !end.After(from) {
 		return from.Add(time.Hour) // on 31 December of a leap year the bound is wrong: a day early
