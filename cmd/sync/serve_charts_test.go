@@ -117,7 +117,7 @@ func shownOneDay(t *testing.T, config string) (figures map[string][]string, toda
 	for {
 		today = time.Now().UTC()
 		process := serveIn(t, config, nil)
-		eventually(t, process.url+"/", "Conversations a day as a table")
+		eventually(t, process.url+"/", "Conversations per day as a table")
 		_, page := get(t, process.url+"/")
 		process.stop()
 		if time.Now().UTC().Day() == today.Day() {

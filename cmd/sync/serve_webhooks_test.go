@@ -178,7 +178,7 @@ func TestAnAlertIsOnThePageUntilItIsResolved(t *testing.T) {
 				t.Fatalf("%s: %d %s", id, status, answer)
 			}
 		}
-		eventually(t, s.url+"/", "PolyAI raised an alert: Slow turns (turn_latency_p95 &gt;= 1500 over 5m, it was 1800).")
+		eventually(t, s.url+"/", "PolyAI raised an alert: Slow turns (turn_latency_p95 &gt;= 1500 over 5m, value 1800).")
 		deliver(t, s.url, "e-3", alert("triggered", "ar_2", "2026-06-15T10:20:00Z")) // came late
 		deliver(t, s.url, "e-4", alert("resolved", "ar_1", "2026-06-15T10:40:00Z"))
 		until(t, "no alert is shown", func() bool {
