@@ -163,7 +163,7 @@ func TestNotifySaysWhatIsWrong(t *testing.T) {
 	broken := configure(t, source, into(filepath.Join(t.TempDir(), "lake")))
 	withServe(t, broken, "schedules: { nightly: { cron: \"0 2 * * *\" } }\nnotify: { webhook_url_file: no-such-file, command: \"exit 7\" }\n")
 	convsync(t, nil, "check", "--config", broken).want(t, exitUsage, "FAIL  notify", "notify.webhook_url_file", "no-such-file")
-	convsync(t, nil, "notify", "--config", broken).want(t, exitUsage, "did not get through by the webhook", "no-such-file", "by the command", "exit code 7")
+	convsync(t, nil, "notify", "--config", broken).want(t, exitUsage, "was not delivered by the webhook", "no-such-file", "by the command", "exit code 7")
 	silent := configure(t, source, into(filepath.Join(t.TempDir(), "lake")))
 	withServe(t, silent, "schedules: { nightly: { cron: \"0 2 * * *\" } }\n")
 	convsync(t, nil, "check", "--config", silent).want(t, exitOK, "note  notify", "no notifications are configured")

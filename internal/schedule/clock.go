@@ -15,13 +15,13 @@ const clockTolerance = time.Minute
 func wallClock() time.Time { return time.Now().Round(0) }
 
 // ahead reports whether a scheduled time was recorded before the clock was set back.
-func ahead(slot, now time.Time) bool { return slot.Sub(now) > clockTolerance }
+func ahead(due, now time.Time) bool { return due.Sub(now) > clockTolerance }
 
 // dropFuture drops a recorded scheduled time that is in the future: it would block
 // all runs until then. The scheduled times in between run, some of them for the
 // second time, which is harmless. The error is that of the store.
 func (s *Scheduler) dropFuture(ctx context.Context, e *entry) (dropped bool, err error) {
-	last, now := e.lastSlot(), s.wall()
+	last, now := e.lastTime(), s.wall()
 	if !ahead(last, now) {
 		return false, nil
 	}

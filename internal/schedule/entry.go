@@ -75,14 +75,14 @@ func (e *entry) isRunning() bool {
 	return e.busy
 }
 
-func (e *entry) lastSlot() time.Time {
+func (e *entry) lastTime() time.Time {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.last
 }
 
-func (e *entry) setLast(slot time.Time) {
+func (e *entry) setLast(due time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.last = slot
+	e.last = due
 }

@@ -34,36 +34,36 @@ func (s *Scheduler) recall(ctx context.Context, e *entry) error {
 
 // follow runs each scheduled time of an entry, until a stop.
 func (s *Scheduler) follow(e *entry) {
-	for s.waitForSlot(e) {
-		last, now := e.lastSlot(), s.wall()
-		slot := e.timetable.latest(last, now)
-		if slot.IsZero() {
+	for s.waitForNext(e) {
+		last, now := e.lastTime(), s.wall()
+		due := e.timetable.latest(last, now)
+		if due.IsZero() {
 			continue // the clock was just set back
 		}
 		if e.jitter > 0 && !s.wait(rand.N(e.jitter)) || s.isStopping() || s.ctx.Err() != nil {
 			return // not recorded, so that it is caught up later
 		}
-		if now.Sub(slot) > lookEvery || e.timetable.Next(last).Before(slot) {
-			s.log.WarnContext(s.ctx, "missed scheduled times; running the last one now", "schedule", e.name, "scheduled_time", slot, "since", last)
+		if now.Sub(due) > lookEvery || e.timetable.Next(last).Before(due) {
+			s.log.WarnContext(s.ctx, "missed scheduled times; running the last one now", "schedule", e.name, "scheduled_time", due, "since", last)
 		}
-		s.take(e, slot)
+		s.take(e, due)
 	}
 }
 
-// waitForSlot waits until a scheduled time is due. It returns false on a stop.
-func (s *Scheduler) waitForSlot(e *entry) bool {
-	slot := e.timetable.Next(e.lastSlot())
+// waitForNext waits until a scheduled time is due. It returns false on a stop.
+func (s *Scheduler) waitForNext(e *entry) bool {
+	due := e.timetable.Next(e.lastTime())
 	for {
 		dropped, err := s.dropFuture(s.ctx, e)
 		if err != nil {
 			s.log.ErrorContext(s.ctx, "cannot save that a scheduled time was dropped; a restart drops it again", "schedule", e.name, "error", err)
 		}
 		if dropped {
-			slot = e.timetable.Next(e.lastSlot())
+			due = e.timetable.Next(e.lastTime())
 		}
 		left := lookEvery
-		if !slot.IsZero() {
-			left = min(left, slot.Sub(s.wall()))
+		if !due.IsZero() {
+			left = min(left, due.Sub(s.wall()))
 		}
 		if left <= 0 {
 			return true
@@ -90,15 +90,15 @@ func (s *Scheduler) wait(d time.Duration) bool {
 
 // take records a scheduled time and starts its run, unless the last run is in
 // progress.
-func (s *Scheduler) take(e *entry, slot time.Time) {
+func (s *Scheduler) take(e *entry, due time.Time) {
 	free := e.begin()
-	e.setLast(slot)
-	if err := s.store.Note(s.ctx, e.name, slot); err != nil {
+	e.setLast(due)
+	if err := s.store.Note(s.ctx, e.name, due); err != nil {
 		// Runs are idempotent: one too many is better than none.
-		s.log.ErrorContext(s.ctx, "cannot record the scheduled time; it may run again after a restart", "schedule", e.name, "scheduled_time", slot, "error", err)
+		s.log.ErrorContext(s.ctx, "cannot record the scheduled time; it may run again after a restart", "schedule", e.name, "scheduled_time", due, "error", err)
 	}
 	if !free {
-		s.log.WarnContext(s.ctx, "skipped a scheduled time: the last run is still in progress", "schedule", e.name, "scheduled_time", slot)
+		s.log.WarnContext(s.ctx, "skipped a scheduled time: the last run is still in progress", "schedule", e.name, "scheduled_time", due)
 		return
 	}
 	s.runs.Go(func() { s.run(e) })

@@ -149,17 +149,17 @@ func (s *Scheduler) Stop(ctx context.Context) error {
 
 // Next returns the next scheduled time of an entry, without jitter. It is not ok if
 // there is no such entry, or no next time.
-func (s *Scheduler) Next(name string) (slot time.Time, ok bool) {
+func (s *Scheduler) Next(name string) (due time.Time, ok bool) {
 	e := s.find(name)
 	if e == nil {
 		return time.Time{}, false
 	}
 	now := s.wall()
-	if last := e.lastSlot(); last.After(now) && !ahead(last, now) {
+	if last := e.lastTime(); last.After(now) && !ahead(last, now) {
 		now = last // the clock was set back a little: that time has run already
 	}
-	slot = e.timetable.Next(now)
-	return slot, !slot.IsZero()
+	due = e.timetable.Next(now)
+	return due, !due.IsZero()
 }
 
 // RunNow starts an unscheduled run, and does not wait for it. The error is

@@ -20,19 +20,19 @@ type Store interface {
 	Last(ctx context.Context, entry string) (time.Time, error)
 	// Note records a scheduled time. It is called before the run, so that a crash
 	// does not make it run twice.
-	Note(ctx context.Context, entry string, slot time.Time) error
+	Note(ctx context.Context, entry string, due time.Time) error
 }
 
 // A FileStore is a [Store] in a file, for one process at a time.
 type FileStore struct {
 	path  string
 	mu    sync.Mutex
-	slots map[string]time.Time
+	times map[string]time.Time
 }
 
 // OpenFileStore reads the file, which need not exist yet; its folder must.
 func OpenFileStore(path string) (*FileStore, error) {
-	s := &FileStore{path: path, slots: map[string]time.Time{}}
+	s := &FileStore{path: path, times: map[string]time.Time{}}
 	data, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -40,7 +40,7 @@ func OpenFileStore(path string) (*FileStore, error) {
 	case err != nil:
 		return nil, fmt.Errorf("schedule state file: %w", err)
 	}
-	if err := json.Unmarshal(data, &s.slots); err != nil || s.slots == nil {
+	if err := json.Unmarshal(data, &s.times); err != nil || s.times == nil {
 		return nil, fmt.Errorf("the schedule state file %s is damaged: remove it to start over; missed runs are then not caught up", path)
 	}
 	return s, nil
@@ -50,23 +50,23 @@ func OpenFileStore(path string) (*FileStore, error) {
 func (s *FileStore) Last(_ context.Context, entry string) (time.Time, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.slots[entry], nil
+	return s.times[entry], nil
 }
 
 // Note implements [Store]. It replaces the file atomically.
-func (s *FileStore) Note(_ context.Context, entry string, slot time.Time) error {
+func (s *FileStore) Note(_ context.Context, entry string, due time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	slots := maps.Clone(s.slots)
-	slots[entry] = slot.UTC()
-	data, err := json.MarshalIndent(slots, "", "  ")
+	times := maps.Clone(s.times)
+	times[entry] = due.UTC()
+	data, err := json.MarshalIndent(times, "", "  ")
 	if err == nil {
 		err = replace(s.path, append(data, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("schedule state file: %w", err)
 	}
-	s.slots = slots
+	s.times = times
 	return nil
 }
 

@@ -29,8 +29,8 @@ func (t Timetable) Next(after time.Time) time.Time {
 	}
 	// A local time that occurs twice runs only the first time.
 	for wall := t.clock.Next(onTheWall(after, t.location)); !wall.IsZero(); wall = t.clock.Next(wall) {
-		if slot := firstShown(wall, t.location); slot.After(after) {
-			return slot
+		if due := firstShown(wall, t.location); due.After(after) {
+			return due
 		}
 	}
 	return time.Time{}
@@ -68,8 +68,8 @@ func (t Timetable) latest(after, until time.Time) time.Time {
 			from = after
 		}
 		var found time.Time
-		for slot := t.Next(from); !slot.IsZero() && !slot.After(until); slot = t.Next(slot) {
-			found = slot
+		for due := t.Next(from); !due.IsZero() && !due.After(until); due = t.Next(due) {
+			found = due
 		}
 		if last || !found.IsZero() {
 			return found
