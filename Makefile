@@ -33,8 +33,9 @@ race: ## run every test with the race detector
 	$(MAKE) test TESTFLAGS=-race
 
 .PHONY: lint
-lint: ## gofmt, go vet and golangci-lint
+lint: ## gofmt, go vet, golangci-lint, and the subjects of commits
 	$(GO) run $(LINT) run ./...
+	@sh scripts/check-subjects
 
 .PHONY: chaos
 chaos: postgres ## kill runs 200 times for each destination, lose commits 20 times, and try thousands of sequences against the model
