@@ -94,24 +94,34 @@ func WriteSQL(w io.Writer, specs []Spec) error {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		kind := "TABLE"
 		if s.Select == "" {
 			writeTable(&b, &s)
 		} else {
-			kind = "VIEW"
 			fmt.Fprintf(&b, "CREATE VIEW %s AS\n%s;\n", s.Name, s.Select)
 		}
-		fmt.Fprintf(&b, "COMMENT ON %s %s IS %s;\n", kind, s.Name, quoteSQL(s.Doc))
-		for _, c := range s.Columns {
-			doc := c.Doc
-			if c.Unit != "" {
-				doc += " Unit: " + c.Unit + "."
-			}
-			fmt.Fprintf(&b, "COMMENT ON COLUMN %s.%s IS %s;\n", s.Name, c.Name, quoteSQL(doc))
-		}
+		b.WriteString(s.Comments())
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// Comments returns COMMENT ON statements for the table or view and its columns,
+// each on a line. They work in Postgres and DuckDB.
+func (s *Spec) Comments() string {
+	kind := "TABLE"
+	if s.Select != "" {
+		kind = "VIEW"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "COMMENT ON %s %s IS %s;\n", kind, s.Name, quoteSQL(s.Doc))
+	for _, c := range s.Columns {
+		doc := c.Doc
+		if c.Unit != "" {
+			doc += " Unit: " + c.Unit + "."
+		}
+		fmt.Fprintf(&b, "COMMENT ON COLUMN %s.%s IS %s;\n", s.Name, c.Name, quoteSQL(doc))
+	}
+	return b.String()
 }
 
 func writeTable(b *strings.Builder, s *Spec) {

@@ -6,7 +6,8 @@ import (
 )
 
 // The columns of a view are declared here, its SELECT is in views/. The embedded
-// SQL uses that file directly. A migration has a copy, and a test compares the two.
+// SQL and the Postgres loader (declare.go) use that file directly: a migration never
+// contains a view.
 
 //go:embed views/freshness.sql
 var freshness string

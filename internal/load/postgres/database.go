@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"convsync/internal/load"
+	"convsync/internal/warehouse"
 	"convsync/migrations"
 )
 
@@ -41,10 +42,11 @@ const sessionTimeout = time.Minute
 // Database is a schema of a PostgreSQL database as a destination.
 type Database struct {
 	Options
-	pool    *pgxpool.Pool
-	where   string                 // for people; without the password
-	layouts fs.FS                  // the migrations; tests put in others
-	writing atomic.Pointer[server] // that the run began on; nil: there is none
+	pool     *pgxpool.Pool
+	where    string                 // for people; without the password
+	layouts  fs.FS                  // the migrations; tests replace them
+	declared []warehouse.Spec       // the views and comments; tests replace them
+	writing  atomic.Pointer[server] // that the run began on; nil: there is none
 
 	beatEvery, beatTimeout time.Duration // of the lock's session
 	sessionTimeout         time.Duration // how long a pooler may take to hand out sessions
@@ -61,7 +63,7 @@ func Open(ctx context.Context, o Options) (*Database, error) {
 	if o.Step == nil {
 		o.Step = func(string) {}
 	}
-	d := &Database{Options: o, layouts: migrations.Files, beatEvery: beatEvery, beatTimeout: beatTimeout, sessionTimeout: sessionTimeout}
+	d := &Database{Options: o, layouts: migrations.Files, declared: declaredSpecs(), beatEvery: beatEvery, beatTimeout: beatTimeout, sessionTimeout: sessionTimeout}
 	first, err := d.config(ctx)
 	if err != nil {
 		return nil, err

@@ -22,6 +22,8 @@ const (
 	codeNoColumn         = "42703"
 	codeDuplicateTable   = "42P07"
 	codeDuplicateSchema  = "42P06"
+	codeInvalidTable     = "42P16"
+	codeDependents       = "2BP01"
 	codeNoPrivilege      = "42501"
 	codeReadOnly         = "25006"
 	codeDiskFull         = "53100"

@@ -13,16 +13,16 @@ type conversationKey struct {
 }
 
 var conversationKeys = warehouse.Table[conversationKey]{
-	Name: "conversation_keys", Key: []string{"project_id", "conversation_id"},
+	Name: "conversation_keys", Doc: "The stored conversations, by id: convsync compares them without reading the partitions. In Postgres only.", Key: []string{"project_id", "conversation_id"},
 	Columns: []warehouse.Column[conversationKey]{
-		{Name: "project_id", Ref: func(r *conversationKey) any { return &r.ProjectID }},
-		{Name: "conversation_id", Ref: func(r *conversationKey) any { return &r.ConversationID }},
-		{Name: "environment", Ref: func(r *conversationKey) any { return &r.Environment }},
-		{Name: "started_at", Ref: func(r *conversationKey) any { return &r.StartedAt }},
-		{Name: "lifecycle", Ref: func(r *conversationKey) any { return &r.Lifecycle }},
-		{Name: "content_hash", Ref: func(r *conversationKey) any { return &r.ContentHash }},
-		{Name: "missing_since", Ref: func(r *conversationKey) any { return &r.MissingSince }},
-		{Name: "first_seen_at", Ref: func(r *conversationKey) any { return &r.FirstSeenAt }},
+		{Name: "project_id", Doc: "The project.", Ref: func(r *conversationKey) any { return &r.ProjectID }},
+		{Name: "conversation_id", Doc: "The conversation.", Ref: func(r *conversationKey) any { return &r.ConversationID }},
+		{Name: "environment", Doc: "The environment that it is stored under.", Ref: func(r *conversationKey) any { return &r.Environment }},
+		{Name: "started_at", Doc: "Its start, which is also that of its rows in the partitions.", Ref: func(r *conversationKey) any { return &r.StartedAt }},
+		{Name: "lifecycle", Doc: "As in conversations.", Ref: func(r *conversationKey) any { return &r.Lifecycle }},
+		{Name: "content_hash", Doc: "As in conversations.", Ref: func(r *conversationKey) any { return &r.ContentHash }},
+		{Name: "missing_since", Doc: "As in conversations.", Ref: func(r *conversationKey) any { return &r.MissingSince }},
+		{Name: "first_seen_at", Doc: "As in conversations.", Ref: func(r *conversationKey) any { return &r.FirstSeenAt }},
 	},
 }
 

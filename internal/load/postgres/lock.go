@@ -23,12 +23,16 @@ func (d *Database) lockKey() int64 {
 // takeLock waits for the lock, in the session that exec works in, as long as
 // the destination's patience, which the session keeps for all locks.
 func (d *Database) takeLock(ctx context.Context, exec func(statement string) error) error {
-	patience := min(max(d.LockWait, time.Millisecond), 24*24*time.Hour) // what lock_timeout holds
-	err := exec(fmt.Sprintf("SET lock_timeout = %d", patience.Milliseconds()))
+	err := exec(fmt.Sprintf("SET lock_timeout = %d", d.lockTimeout().Milliseconds()))
 	if err == nil {
 		err = exec(fmt.Sprintf("SELECT pg_advisory_lock(%d)", d.lockKey()))
 	}
 	return d.locked(ctx, err)
+}
+
+// lockTimeout returns LockWait within the range of Postgres' lock_timeout.
+func (d *Database) lockTimeout() time.Duration {
+	return min(max(d.LockWait, time.Millisecond), 24*24*time.Hour)
 }
 
 // freeLock frees the lock at once: the server ends a session some time after its

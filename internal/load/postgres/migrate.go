@@ -43,7 +43,7 @@ func (d *Database) migrate(ctx context.Context, missingToo bool) error {
 	case len(status.Missing) > 0 && !missingToo:
 		return d.lacking(&status)
 	case len(status.Missing) == 0 && status.Applied == status.Known:
-		return nil
+		return d.declare(ctx)
 	}
 	if err := d.createSchema(ctx); err != nil {
 		return d.describe(err)
@@ -60,7 +60,7 @@ func (d *Database) migrate(ctx context.Context, missingToo bool) error {
 		}
 		return err
 	}
-	return nil
+	return d.declare(ctx)
 }
 
 const hintOtherSchema = "nothing was lost: set destination.postgres.schema to a new name and load the history again"
@@ -113,6 +113,9 @@ func (d *Database) Prepare(ctx context.Context) error {
 	case err != nil:
 		return err
 	case s.Applied == s.Known:
+		if err := d.declare(ctx); err != nil {
+			return err
+		}
 		return d.checkPolicies(ctx)
 	}
 	return d.Migrate(ctx)

@@ -185,7 +185,7 @@ func TestMigrateDefaultPartitions(t *testing.T) {
 	t.Parallel()
 	database := pgtest.URL(t)
 	old := open(t, Options{URL: fixed(database)})
-	old.layouts = before(t, "00011")
+	old.layouts, old.declared = before(t, "00011"), nil
 	if err := old.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,124 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"convsync/internal/load"
+	"convsync/internal/warehouse"
+)
+
+// Views and the comments of tables and columns are declared in warehouse and
+// hold no data. They are replaced as a whole when their text changes, so that no
+// migration contains a copy of them. The digest of what a schema has is in the
+// comment of goose's table, in the transaction that applies it.
+
+const declaredMark = "convsync declarations "
+
+// declaredSpecs returns the tables and views that have comments in Postgres.
+func declaredSpecs() []warehouse.Spec {
+	return append(append(warehouse.Specs(), conversationKeys.Spec()), warehouse.Views()...)
+}
+
+// declare applies the views and comments of this version, unless the schema has
+// them. It requires the newest layout.
+func (d *Database) declare(ctx context.Context) error {
+	digest := declaredMark + digestOf(d.declared)
+	if done, err := d.isDeclared(ctx, digest); err != nil || done {
+		return d.describe(err)
+	}
+	d.Step("declare")
+	err := pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
+		if err := d.lockTransaction(ctx, tx); err != nil {
+			return err
+		}
+		for _, view := range views(d.declared) {
+			if err := replaceView(ctx, tx, &view); err != nil {
+				return err
+			}
+		}
+		text := commentsOf(d.declared) + fmt.Sprintf("COMMENT ON TABLE goose_db_version IS '%s'", digest)
+		return tx.Conn().PgConn().Exec(ctx, text).Close()
+	})
+	return d.describe(err)
+}
+
+// isDeclared reports whether the schema has the digest and each view.
+func (d *Database) isDeclared(ctx context.Context, digest string) (done bool, err error) {
+	var names []string
+	for _, view := range views(d.declared) {
+		names = append(names, view.Name)
+	}
+	err = d.pool.QueryRow(ctx, `SELECT coalesce(obj_description('goose_db_version'::regclass, 'pg_class') = $1, false)
+		AND NOT EXISTS (SELECT FROM unnest($2::text[]) AS name WHERE to_regclass(name) IS NULL)`, digest, names).Scan(&done)
+	return done, err
+}
+
+func views(specs []warehouse.Spec) []warehouse.Spec {
+	return slices.DeleteFunc(slices.Clone(specs), func(s warehouse.Spec) bool { return s.Select == "" })
+}
+
+// lockTransaction makes the transaction wait for the writer's lock, which its
+// end releases.
+func (d *Database) lockTransaction(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", d.lockTimeout().Milliseconds()))
+	if err == nil {
+		_, err = tx.Exec(ctx, fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", d.lockKey()))
+	}
+	return d.locked(ctx, err)
+}
+
+// replaceView creates or replaces a view. Postgres replaces one only if its
+// columns stay and new ones come last; otherwise it is dropped and created again
+// with its grants. A view that other views depend on is not dropped.
+func replaceView(ctx context.Context, tx pgx.Tx, view *warehouse.Spec) error {
+	name := pgx.Identifier{view.Name}.Sanitize()
+	replacing := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, fmt.Sprintf("CREATE OR REPLACE VIEW %s AS %s", name, view.Select))
+		return err
+	})
+	if !hasCode(replacing, codeInvalidTable) {
+		return replacing
+	}
+	var grants string
+	err := tx.QueryRow(ctx, `SELECT coalesce(string_agg(format('GRANT %s ON %s TO %s%s;', privilege_type, oid::regclass,
+			CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END, CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END), ''), '')
+		FROM pg_class, aclexplode(relacl) WHERE oid = $1::regclass AND grantee <> relowner`, name).Scan(&grants)
+	if err != nil {
+		return err
+	}
+	if _, err = tx.Exec(ctx, "DROP VIEW "+name); hasCode(err, codeDependents) {
+		return &load.StateError{
+			What: fmt.Sprintf("the view %s has other columns in this version, and views of yours depend on it", view.Name), Err: err,
+			Hint: "drop these views, run `convsync migrate`, and create them again",
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return tx.Conn().PgConn().Exec(ctx, fmt.Sprintf("CREATE VIEW %s AS %s;\n%s", name, view.Select, grants)).Close()
+}
+
+func commentsOf(specs []warehouse.Spec) string {
+	var text strings.Builder
+	for i := range specs {
+		text.WriteString(specs[i].Comments())
+	}
+	return text.String()
+}
+
+// digestOf identifies the text of views and comments.
+func digestOf(specs []warehouse.Spec) string {
+	text := commentsOf(specs)
+	for _, s := range specs {
+		text += s.Select
+	}
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}

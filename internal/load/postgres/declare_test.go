@@ -1,0 +1,103 @@
+package postgres
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"convsync/internal/load"
+	"convsync/internal/load/pgtest"
+	"convsync/internal/warehouse"
+)
+
+// aViewMore declares another view of two columns, in the order that is asked for.
+func aViewMore(d *Database, first, second string) {
+	columns := []warehouse.ColumnSpec{
+		{Name: first, Type: warehouse.TypeText, Doc: "The user's first."}, {Name: second, Type: warehouse.TypeText, Unit: "m", Doc: "The second."},
+	}
+	d.declared = append(declaredSpecs(), warehouse.Spec{
+		Name: "example", Doc: "An example.", Columns: columns, Select: "SELECT 'one'::text AS " + first + ", 'two'::text AS " + second,
+	})
+}
+
+func TestDeclareComments(t *testing.T) {
+	t.Parallel()
+	_, database := prepared(t)
+	conn := connect(t, inSchema(t, database, "polyai"))
+	var without []string
+	err := conn.QueryRow(t.Context(), `SELECT coalesce(array_agg(relname || coalesce('.' || attname, '') ORDER BY 1), '{}')
+		FROM pg_class c LEFT JOIN LATERAL (SELECT attname, attnum FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped
+			UNION ALL SELECT NULL, 0) AS a ON true
+		WHERE relnamespace = 'polyai'::regnamespace AND relkind IN ('r', 'p', 'v') AND NOT relispartition AND relname <> 'goose_db_version'
+			AND CASE attnum WHEN 0 THEN obj_description(c.oid, 'pg_class') ELSE col_description(c.oid, attnum) END IS NULL`).Scan(&without)
+	if err != nil || len(without) != 0 {
+		t.Errorf("without a comment: %v, %v", without, err)
+	}
+	var comment string
+	if err := conn.QueryRow(t.Context(), "SELECT col_description('turns'::regclass, 1)").Scan(&comment); err != nil || comment != warehouse.Turns.Columns[0].Doc {
+		t.Errorf("the first column of turns has the comment %q, %v", comment, err)
+	}
+}
+
+func TestDeclareOnce(t *testing.T) {
+	t.Parallel()
+	d, _ := prepared(t)
+	steps := 0
+	again := open(t, Options{URL: d.URL, Step: func(string) { steps++ }})
+	for range 2 {
+		if err := errors.Join(again.Prepare(t.Context()), again.Migrate(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if steps != 0 {
+		t.Errorf("%d steps in a schema that has everything", steps)
+	}
+}
+
+// TestDeclareChanges replaces a view whose columns changed, keeps its grants, and
+// creates one again that was dropped.
+func TestDeclareChanges(t *testing.T) {
+	t.Parallel()
+	d, database := prepared(t)
+	inOurs := inSchema(t, database, "polyai")
+	aViewMore(d, "a", "b")
+	if err := d.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Exec(t, inOurs, "GRANT SELECT ON example TO PUBLIC")
+	aViewMore(d, "b", "a")
+	if err := d.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	conn := connect(t, inOurs)
+	var b string
+	var public bool
+	err := conn.QueryRow(t.Context(), `SELECT (SELECT b FROM example),
+		EXISTS (SELECT FROM pg_class, aclexplode(relacl) WHERE oid = 'example'::regclass AND grantee = 0 AND privilege_type = 'SELECT')`).Scan(&b, &public)
+	if err != nil || b != "one" || !public {
+		t.Errorf("b is %q, readable by all: %v, %v", b, public, err)
+	}
+	pgtest.Exec(t, inOurs, "DROP VIEW example")
+	if err := d.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.QueryRow(t.Context(), "SELECT b FROM example").Scan(&b); err != nil {
+		t.Errorf("the dropped view: %v", err)
+	}
+}
+
+func TestDeclareWithDependents(t *testing.T) {
+	t.Parallel()
+	d, database := prepared(t)
+	aViewMore(d, "a", "b")
+	if err := d.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Exec(t, inSchema(t, database, "polyai"), "CREATE VIEW own AS SELECT * FROM example")
+	aViewMore(d, "b", "a")
+	err := d.Prepare(t.Context())
+	var state *load.StateError
+	if !errors.As(err, &state) || !strings.Contains(state.What, "example") || !strings.Contains(state.Hint, "drop these views") {
+		t.Errorf("got %v", err)
+	}
+}
