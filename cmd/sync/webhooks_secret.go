@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"convsync/internal/atomicfile"
 )
 
 // secretSink writes a signing secret, which is returned only once, into a file
@@ -72,16 +74,5 @@ func keepOld(path string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".old-")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(old)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path+".old")
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	return atomicfile.Write(path+".old", old)
 }

@@ -1,10 +1,10 @@
 package config
 
 import (
-	"net/netip"
 	"net/url"
 	"strings"
 
+	"convsync/internal/loopback"
 	"convsync/internal/polyai"
 )
 
@@ -57,11 +57,7 @@ func (r *resolver) baseURL(path, text string) string {
 // isLoopbackURL reports whether a URL leads to this machine.
 func isLoopbackURL(text string) bool {
 	u, err := url.Parse(text)
-	if err != nil {
-		return false
-	}
-	addr, err := netip.ParseAddr(u.Hostname())
-	return u.Hostname() == "localhost" || err == nil && addr.IsLoopback()
+	return err == nil && loopback.Host(u.Hostname())
 }
 
 // studio fills what the Studio URL says into the source, where nothing else

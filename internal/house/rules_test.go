@@ -12,9 +12,9 @@ const module = "convsync/"
 // API. Tests may import more.
 var mayImport = map[string][]string{
 	"internal/warehouse":     {},
-	"internal/polyai":        {},
+	"internal/polyai":        {"internal/loopback"},
 	"internal/simulate":      {}, // it stands for the real API, and must not share our view of it
-	"internal/config":        {"internal/polyai", "internal/schedule"},
+	"internal/config":        {"internal/loopback", "internal/polyai", "internal/schedule"},
 	"internal/transform":     {"internal/warehouse", "internal/polyai"},
 	"internal/extract":       {"internal/polyai"},
 	"internal/load":          {"internal/warehouse"},
@@ -25,10 +25,12 @@ var mayImport = map[string][]string{
 	"internal/query":         {"internal/warehouse"},
 	"internal/pipeline":      {"internal/extract", "internal/transform", "internal/load", "internal/polyai", "internal/warehouse"},
 	"internal/verify":        {"internal/extract", "internal/transform", "internal/load", "internal/pipeline", "internal/polyai", "internal/warehouse"},
-	"internal/schedule":      {}, // it knows when, and not what
-	"internal/serve":         {"internal/load", "internal/pipeline", "internal/warehouse", "docs"},
+	"internal/schedule":      {"internal/atomicfile"}, // it knows when, and not what
+	"internal/serve":         {"internal/load", "internal/loopback", "internal/pipeline", "internal/warehouse", "docs"},
 	"internal/webhook":       {"internal/load", "internal/warehouse"},
-	"internal/notify":        {"internal/load", "internal/pipeline", "internal/warehouse"},
+	"internal/notify":        {"internal/atomicfile", "internal/load", "internal/loopback", "internal/pipeline", "internal/warehouse"},
+	"internal/atomicfile":    {},
+	"internal/loopback":      {},
 	"internal/house":         {},
 	"internal/leaktest":      {},
 	"migrations":             {},

@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"convsync/internal/loopback"
 )
 
 const (
@@ -70,7 +71,7 @@ func (e *endpoint) resolve(ctx context.Context) (*url.URL, error) {
 	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return nil, backoff.Permanent(e.errNoURL())
 	}
-	if u.Scheme == "http" && !isLoopback(u.Hostname()) {
+	if u.Scheme == "http" && !loopback.Host(u.Hostname()) {
 		return nil, backoff.Permanent(fmt.Errorf("the URL of the %s, at %s, must use https; http is accepted for this machine only",
 			e.name, u.Host))
 	}
@@ -111,14 +112,4 @@ func (e *endpoint) failed(ctx context.Context, u *url.URL, err error) error {
 		}
 	}
 	return fmt.Errorf("the %s at %s could not be reached: %s", e.name, u.Host, why)
-}
-
-// isLoopback reports whether a host is a loopback address or localhost. Other
-// names are not resolved, because their addresses can change.
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
 }

@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
+
+	"convsync/internal/atomicfile"
 )
 
 // load reads the state file. A damaged file must not prevent the sync from
@@ -42,40 +42,11 @@ func (n *Notifier) save(ctx context.Context) {
 	}
 	data, err := json.MarshalIndent(&n.state, "", "  ")
 	if err == nil && !bytes.Equal(data, n.saved) {
-		err = replace(n.options.StatePath, data)
+		err = atomicfile.Write(n.options.StatePath, data)
 	}
 	if err != nil {
 		n.log.ErrorContext(ctx, "cannot save the notification state: after a restart, problems are reported again", "error", err.Error())
 		return
 	}
 	n.saved = data
-}
-
-// replace replaces a file atomically and durably; only its owner can read it.
-func replace(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-		return err
-	}
-	return syncFolder(filepath.Dir(path))
-}
-
-func syncFolder(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil // it cannot sync folders, and need not
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

@@ -10,10 +10,11 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"time"
+
+	"convsync/internal/loopback"
 )
 
 // Options configure a client.
@@ -69,7 +70,7 @@ func newClient(o Options) (*Client, error) {
 	if err != nil || base.Host == "" {
 		return nil, errors.New("the address of the API is not a URL: expected one such as https://api.uk-1.platform.polyai.app")
 	}
-	if base.Scheme != "https" && (base.Scheme != "http" || !isLoopback(base.Hostname())) {
+	if base.Scheme != "https" && (base.Scheme != "http" || !loopback.Host(base.Hostname())) {
 		return nil, fmt.Errorf("%s: the key must not be sent in the clear: use https, or http to this machine only", base.Redacted())
 	}
 	base.Path = cmp.Or(base.Path, "/")
@@ -100,11 +101,6 @@ func newClient(o Options) (*Client, error) {
 
 // Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
-
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
-}
 
 // ListQuery selects a page of the conversations that started in a time range.
 type ListQuery struct {

@@ -8,10 +8,10 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
-	"runtime"
 	"sync"
 	"time"
+
+	"convsync/internal/atomicfile"
 )
 
 // A Store records the last scheduled time of each entry across restarts.
@@ -61,42 +61,13 @@ func (s *FileStore) Note(_ context.Context, entry string, due time.Time) error {
 	times[entry] = due.UTC()
 	data, err := json.MarshalIndent(times, "", "  ")
 	if err == nil {
-		err = replace(s.path, append(data, '\n'))
+		err = atomicfile.Write(s.path, append(data, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("schedule state file: %w", err)
 	}
 	s.times = times
 	return nil
-}
-
-// replace replaces a file atomically and durably.
-func replace(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-		return err
-	}
-	return syncFolder(filepath.Dir(path))
-}
-
-func syncFolder(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil // it cannot sync folders, and need not
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
 
 // nopStore is used when no Store is configured.

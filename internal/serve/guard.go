@@ -15,6 +15,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"convsync/internal/loopback"
 )
 
 // guard authenticates requests, except those of health checks.
@@ -122,7 +124,7 @@ func onlyLocal(log *slog.Logger, next http.Handler) http.Handler {
 			})
 			http.Error(w, "A reverse proxy forwarded this request ("+header+"), and this page has no token: it would be public. "+
 				"Set serve.token, or serve.user and serve.password.", http.StatusForbidden)
-		case !isLoopback(host):
+		case !loopback.Host(host):
 			http.Error(w, "This page is available on this machine only: open it as localhost or 127.0.0.1, "+
 				"or set a token to use another host name.", http.StatusMisdirectedRequest)
 		default:

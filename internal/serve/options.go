@@ -9,11 +9,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
-	"strings"
 	"time"
 
 	"convsync/internal/load"
+	"convsync/internal/loopback"
 	"convsync/internal/warehouse"
 )
 
@@ -112,7 +111,7 @@ func (o *Options) validate() error {
 		return errors.New("a user and a password go together: set both, or neither")
 	case (o.CertFile == "") != (o.KeyFile == ""):
 		return errors.New("a certificate and its key go together: set both files, or neither")
-	case !isLoopback(host) && !o.guarded():
+	case !loopback.Host(host) && !o.guarded():
 		return fmt.Errorf("the address %q can be reached from other machines: set a token, or a user and a password, "+
 			"or listen on 127.0.0.1", o.Address)
 	case o.Destination == nil:
@@ -146,15 +145,5 @@ func (o *Options) guarded() bool { return o.Token != "" || o.BasicUser != "" }
 // inClearText reports whether other machines can reach the server without TLS.
 func (o *Options) inClearText() bool {
 	host, _, err := net.SplitHostPort(o.Address)
-	return err == nil && o.CertFile == "" && !isLoopback(host)
-}
-
-// isLoopback reports whether a host is a loopback address or localhost. Other
-// names are not resolved, because their addresses can change.
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
+	return err == nil && o.CertFile == "" && !loopback.Host(host)
 }
