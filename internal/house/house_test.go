@@ -15,7 +15,7 @@ import (
 	"testing/fstest"
 )
 
-func TestTheCodeKeepsTheRulesOfTheHouse(t *testing.T) {
+func TestRules(t *testing.T) {
 	t.Parallel()
 	broken, packages := inspect(t, os.DirFS("../.."))
 	for _, b := range broken {
@@ -108,7 +108,7 @@ func inspectFile(pkg string, isTest bool, file *ast.File) (broken []string) {
 	return broken
 }
 
-func TestEachRuleIsNoticedWhenItIsBroken(t *testing.T) {
+func TestRules_Broken(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ file, text, want string }{
 		"tables know the API":           {"internal/warehouse/x.go", `import _ "convsync/internal/polyai"`, "imports convsync/internal/polyai: it may import nothing of ours"},

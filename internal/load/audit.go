@@ -38,36 +38,36 @@ type Fault struct {
 
 // Auditor checks stored data against itself.
 type Auditor interface {
-	// Audit yields the faults in what is stored of a project with a start
-	// within [from, until), each once. A commit that happens meanwhile is no
-	// fault. An error of yield ends the audit and is returned.
+	// Audit yields each fault once in the stored data of a project with a start
+	// within [from, until). A concurrent commit is not a fault. An error of yield
+	// ends the audit and is returned.
 	Audit(ctx context.Context, project string, from, until warehouse.Timestamp, yield func(Fault) error) error
 	// Erased returns those of the ids that have a tombstone in erasures.
 	Erased(ctx context.Context, project string, ids []string) ([]string, error)
 }
 
-// Mender mends what an [Auditor] finds. Nothing that is stored once only is
-// lost: copies are merged, parts whose conversation is known to have been
-// stored get its row back, and files are moved aside. What changed in a
-// conversation is in changes.
+// Mender repairs the faults that an [Auditor] finds, and deletes no data that is
+// stored only once: copies are merged, parts of a conversation that is known to
+// have been stored get its row back, and files are moved aside. Each changed
+// conversation is recorded in changes.
 type Mender interface {
 	Mend(ctx context.Context, m *Mending) (Counts, error)
 }
 
-// Mending is what is mended of a project.
+// Mending says what to repair in a project.
 type Mending struct {
 	ProjectID string
 	// Ranges are start times. Mend audits them again, under the writer's lock.
 	Ranges []Range
-	// Reseal are conversations whose rows do not match their hash and that the
+	// Reseal lists conversations whose rows do not match their hash and that the
 	// source cannot provide: the rows are accepted as they are.
 	Reseal []Key
 	RunID  string
-	At     warehouse.Timestamp // now, by our clock
+	At     warehouse.Timestamp // now, by the local clock
 }
 
-// DamagedError says that the stored data of a range of start times cannot be
-// read, whereas the rest can.
+// DamagedError reports that the stored data of a range of start times cannot be
+// read. Other ranges can be read.
 type DamagedError struct {
 	From, Until warehouse.Timestamp
 	Err         error

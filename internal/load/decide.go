@@ -138,7 +138,7 @@ func (b *Batch) Outdated(stored *warehouse.Conversation) bool {
 }
 
 // outranks reports whether environment a comes before b in the configuration.
-// One that is not configured comes last.
+// An environment that is not configured comes last.
 func outranks(environments []string, a, b string) bool {
 	rank := func(e string) int {
 		if i := slices.Index(environments, e); i >= 0 {

@@ -6,16 +6,16 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// DriftTwoEnvironments is the kind of drift of an id that is answered under two
-// environments.
+// DriftTwoEnvironments is the kind of drift of an id that the source returns in
+// two environments.
 const DriftTwoEnvironments = "two_environments"
 
 // DriftIDTwice is the kind of drift of an id that the source lists with two
 // starts. Its path is id.
 const DriftIDTwice = "id_twice"
 
-// ElsewhereDrift is the drift that a stretch is published with: its own, and
-// what c counts as stored under another environment.
+// ElsewhereDrift returns the drift to store with a window: its own, and what c
+// counts as stored under another environment.
 func (st *Stretch) ElsewhereDrift(c *Counts) []warehouse.Drift {
 	if c.Elsewhere == 0 {
 		return st.Drift
@@ -29,17 +29,17 @@ func (st *Stretch) ElsewhereDrift(c *Counts) []warehouse.Drift {
 }
 
 const (
-	// MaxDriftPaths is how many paths are stored of a feed, plus one [OtherDrift]
-	// for each parent and kind.
+	// MaxDriftPaths is the number of paths that are stored of a feed, in addition
+	// to one [OtherDrift] for each parent and kind.
 	MaxDriftPaths = 200
-	// MaxDriftSiblings is how many of them, of one kind, have the same parent.
+	// MaxDriftSiblings is the number of paths of one kind with the same parent.
 	MaxDriftSiblings = 50
-	// OtherDrift is the name that counts the sightings of all further paths.
+	// OtherDrift is the name under which all further paths are counted.
 	OtherDrift = "[other]"
 )
 
-// DriftPaths are the paths of the drift of one feed. They are bounded: an agent
-// that makes up names must not make the table grow with the data.
+// DriftPaths are the paths of the drift of one feed. Their number is limited, so
+// that the table does not grow with the data when an agent makes up names.
 type DriftPaths struct {
 	known    map[driftPath]bool
 	siblings map[driftPath]int // by parent
@@ -59,8 +59,8 @@ func (p *DriftPaths) Add(path, kind string) {
 	}
 }
 
-// Bound returns the path under which a sighting is counted: path itself, or
-// [OtherDrift] under its parent where there are too many.
+// Bound returns the path under which an occurrence is counted: path itself, or
+// [OtherDrift] under its parent when there are too many.
 func (p *DriftPaths) Bound(path, kind string) string {
 	parent := driftParent(path)
 	if p.known[driftPath{path, kind}] {
@@ -82,8 +82,8 @@ func driftParent(path string) string {
 	return ""
 }
 
-// DriftHasData reports whether a stored path has a name as older versions stored
-// it, with numbers and addresses in it. It is not kept.
+// DriftHasData reports whether a stored path has numbers or addresses in its
+// name, as older versions stored it. Such drift is deleted.
 func DriftHasData(d *warehouse.Drift) bool {
 	return d.Kind == "unknown_field" && strings.ContainsAny(d.Path, "0123456789@")
 }

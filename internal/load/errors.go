@@ -8,23 +8,23 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// ErrNeedsMigration says that the destination's layout is older than this
-// program's and holds data: `convsync migrate` takes it up.
+// ErrNeedsMigration reports that the destination has data in an older layout
+// than this program's: `convsync migrate` updates it.
 var ErrNeedsMigration = errors.New("the destination has an older layout: run `convsync migrate` first")
 
-// ErrLockLost says that a writer no longer has its lock: its session ended, or
+// ErrLockLost reports that a writer no longer has its lock: its session ended, or
 // another run has taken over. Nothing more is written.
 var ErrLockLost = errors.New("the writer's lock was lost")
 
-// LockedError says that another writer holds the destination.
+// LockedError reports that another writer holds the destination's lock.
 type LockedError struct {
-	Where string // the destination, for people
+	Where string // the destination, as shown to users
 	Owner Owner  // as far as it is known
 }
 
 func (e *LockedError) Error() string { return e.Held() + ": wait until it ends" }
 
-// Held says who holds what, without what to do.
+// Held returns the error text without the advice.
 func (e *LockedError) Held() string {
 	who := "another run"
 	if e.Owner.RunID != "" {
@@ -34,7 +34,7 @@ func (e *LockedError) Held() string {
 	return fmt.Sprintf("%s is being written by %s", e.Where, who)
 }
 
-// MixedProjectError says that a project id is stored with another account or region.
+// MixedProjectError reports that a project id is stored with another account or region.
 type MixedProjectError struct {
 	ProjectID, Stored, Configured string
 }
@@ -45,8 +45,8 @@ func (e *MixedProjectError) Error() string {
 		e.ProjectID, e.Stored, e.Configured)
 }
 
-// Mixed is the error of a project that is stored with another account or region
-// than is configured; nil: it is the same project.
+// Mixed returns a [*MixedProjectError] if a project is stored with another account
+// or region than is configured, else nil.
 func Mixed(stored, configured *warehouse.Project) error {
 	if stored.AccountID == configured.AccountID && stored.Region == configured.Region {
 		return nil
@@ -54,8 +54,8 @@ func Mixed(stored, configured *warehouse.Project) error {
 	return &MixedProjectError{ProjectID: configured.ProjectID, Stored: origin(stored), Configured: origin(configured)}
 }
 
-// MixedAmong is the error of a project that is stored otherwise; nil: it is
-// stored as it is configured, or not at all.
+// MixedAmong is [Mixed] for the stored project with the configured id. It returns
+// nil if there is none.
 func MixedAmong(stored []warehouse.Project, configured *warehouse.Project) error {
 	for i := range stored {
 		if stored[i].ProjectID == configured.ProjectID {
@@ -69,7 +69,7 @@ func origin(p *warehouse.Project) string {
 	return fmt.Sprintf("account %s, region %s", p.AccountID, p.Region)
 }
 
-// TooNewError says that a newer version of the program wrote the destination.
+// TooNewError reports that a newer version of the program wrote the destination.
 type TooNewError struct {
 	Where          string
 	Found, Highest int64 // layout versions
@@ -80,7 +80,8 @@ func (e *TooNewError) Error() string {
 		"update convsync, or use another destination", e.Where, e.Found, e.Highest)
 }
 
-// StateError is a destination's trouble for people: what failed, and what to do.
+// StateError is a problem of a destination that its operator can solve: what
+// failed, and what to do.
 type StateError struct {
 	What, Hint string
 	Err        error

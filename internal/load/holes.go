@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Accounted is the coverage together with the holes, in order: what lies in
+// Accounted returns the coverage and the holes together, in order. What is in
 // neither is a gap, which the next run reads.
 func (s *FeedState) Accounted() []Range {
 	ranges := slices.Clone(s.Coverage)

@@ -6,36 +6,36 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Inbox is how the events of webhooks come into a destination: beside whoever
-// writes it, since a sender does not wait for the end of a run. None of its
-// methods takes the writer's lock. They may be called from any number of
-// goroutines and processes at once. The destination has been prepared.
+// Inbox stores the events of webhooks, concurrently with any writer, since a
+// sender does not wait for the end of a run. Its methods do not take the
+// writer's lock, and are safe for concurrent use by any number of goroutines and
+// processes. They need a destination that is prepared.
 type Inbox interface {
-	// TakeIn stores an event, and with it in one what it tells of an alert (nil:
-	// nothing), which is merged by [MergeAlert]. Both are durable when it
-	// returns. An event whose id is stored changes nothing, and is not fresh,
-	// also after a restart. Readers of the tables may see it only after the next
-	// run; the methods below see it at once.
+	// TakeIn stores an event and its update of an alert (nil: none) atomically. The
+	// update is merged by [MergeAlert]. Both are durable when TakeIn returns. An
+	// event with a stored id changes nothing and is not fresh, even after a
+	// restart. In the tables, an event may appear only after the next run; the
+	// methods below return it at once.
 	TakeIn(ctx context.Context, event *warehouse.WebhookEvent, alert *warehouse.ActiveAlert) (fresh bool, err error)
-	// Waiting lists events that wait to be handled, the first received first, at
-	// most so many.
+	// Waiting lists up to limit events that wait to be handled, in the order in
+	// which they were received.
 	Waiting(ctx context.Context, limit int) ([]warehouse.WebhookEvent, error)
 	// Settle marks those of the events that wait as handled or ignored, durably.
 	Settle(ctx context.Context, ids []string, settled Settled) error
-	// Recent lists the events that were received at since or later, in no order.
+	// Recent lists the events that were received at since or later, in any order.
 	Recent(ctx context.Context, since warehouse.Timestamp) ([]warehouse.WebhookEvent, error)
-	// Alerts lists all alerts that were told of, by their ids.
+	// Alerts lists all alerts in the order of their ids.
 	Alerts(ctx context.Context) ([]warehouse.ActiveAlert, error)
 }
 
-// Settled is what became of events that waited.
+// Settled is the result of handling events.
 type Settled struct {
 	State string // warehouse.EventHandled or warehouse.EventIgnored
-	RunID string // that they led to; "": none
+	RunID string // the run that they caused; "": none
 	At    warehouse.Timestamp
 }
 
-// Apply settles an event, if it waits.
+// Apply settles a waiting event. It returns false if the event does not wait.
 func (s *Settled) Apply(e *warehouse.WebhookEvent) bool {
 	if e.State != warehouse.EventWaiting {
 		return false
@@ -44,9 +44,9 @@ func (s *Settled) Apply(e *warehouse.WebhookEvent) bool {
 	return true
 }
 
-// MergeAlert is what two tellings of one alert come to, in whichever order they
-// came: it is resolved when that was its last change. What only one of them
-// tells is kept; where both do, the one that happened later counts.
+// MergeAlert merges two updates of one alert. The result does not depend on the
+// order of its arguments: the later update wins, except for values that only the
+// earlier one has. The alert is resolved if that was its last change.
 func MergeAlert(a, b warehouse.ActiveAlert) warehouse.ActiveAlert {
 	if a.UpdatedAt > b.UpdatedAt || a.UpdatedAt == b.UpdatedAt && a.EventID > b.EventID {
 		a, b = b, a
@@ -71,8 +71,8 @@ func MergeAlert(a, b warehouse.ActiveAlert) warehouse.ActiveAlert {
 	return merged
 }
 
-// AlertStatus is how an alert stands that was last triggered and last resolved
-// then.
+// AlertStatus returns the status of an alert that was last triggered and last
+// resolved at these times.
 func AlertStatus(triggered, resolved warehouse.Null[warehouse.Timestamp]) string {
 	if resolved.Valid && (!triggered.Valid || resolved.V >= triggered.V) {
 		return warehouse.AlertResolved

@@ -9,13 +9,13 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// What lateness is measured of, counted from a conversation's start. A run that
-// comes seldom sees everything late: these are what a reader sees, and not the
-// source's doing alone.
+// The measures of lateness, counted from a conversation's start. They are as a
+// reader of the tables observes them, so that they include the time between runs
+// and not only the delay of the source.
 const (
-	LateArrival = "arrival" // until it was first seen
-	LateFinal   = "final"   // until it was first seen ended
-	LateChange  = "change"  // until an ended one was seen changed
+	LateArrival = "arrival" // until it was first read
+	LateFinal   = "final"   // until it was first read as ended
+	LateChange  = "change"  // until a change after its end was read
 )
 
 // LatenessKey is a bucket of sync_lateness: conversations that were late by up
@@ -31,15 +31,15 @@ const (
 	day    = 24 * hour
 )
 
-// lateBuckets are the upper bounds of the buckets, in seconds; what is beyond
-// the last has math.MaxInt64.
+// lateBuckets are the upper bounds of the buckets in seconds. The bucket after
+// the last one has the bound math.MaxInt64.
 var lateBuckets = [...]int64{
 	1, 2, 5, 10, 20, 30, minute, 2 * minute, 3 * minute, 5 * minute, 7 * minute, 10 * minute, 15 * minute, 20 * minute, 30 * minute, 45 * minute,
 	hour, 90 * minute, 2 * hour, 3 * hour, 4 * hour, 6 * hour, 8 * hour, 12 * hour, 18 * hour,
 	day, 36 * hour, 2 * day, 3 * day, 4 * day, 5 * day, 6 * day, 7 * day, 10 * day, 14 * day, 21 * day, 30 * day,
 }
 
-// Observe counts how late a conversation is that is written at a moment and
+// Observe counts how late a conversation is that is written at the time at and
 // replaces stored (nil: it is new), as [Batch.Merge] does.
 func Observe(c *Counts, in, stored *warehouse.Rows, at, liveSince warehouse.Timestamp) {
 	c.addLate(lateness(in, stored, at, liveSince))
@@ -87,9 +87,9 @@ func lateBucket(seconds int64) int64 {
 	return lateBuckets[i]
 }
 
-// Late is the upper bound of the bucket that holds the share p (0 to 1) of what
-// was counted of a measure, and how many were; a bound of 0 when none was. What
-// is beyond all buckets is math.MaxInt64 ns.
+// Late returns the quantile p (0 to 1) of a measure, as the upper bound of its
+// bucket, and the number of conversations n. The bound is 0 if n is 0, and
+// math.MaxInt64 ns if the quantile is above all buckets.
 func Late(buckets []warehouse.Lateness, measure string, p float64) (bound time.Duration, n int64) {
 	sorted := slices.DeleteFunc(slices.Clone(buckets), func(b warehouse.Lateness) bool { return b.Measure != measure })
 	slices.SortFunc(sorted, func(a, b warehouse.Lateness) int { return cmp.Compare(a.UpperSeconds, b.UpperSeconds) })

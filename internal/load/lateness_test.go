@@ -14,7 +14,7 @@ func seen(lifecycle, hash string, start warehouse.Timestamp) *warehouse.Rows {
 	return &warehouse.Rows{Conversation: warehouse.Conversation{Lifecycle: lifecycle, ContentHash: hash, StartedAt: start}}
 }
 
-func TestLatenessIsCountedFromTheStart(t *testing.T) {
+func TestObserve(t *testing.T) {
 	t.Parallel()
 	const start, at = warehouse.Timestamp(1_000_000_000), warehouse.Timestamp(1_000_000_000 + 90*1e6)
 	open, final := seen(warehouse.LifecycleOpen, "a", start), seen(warehouse.LifecycleFinal, "b", start)
@@ -46,7 +46,7 @@ func TestLatenessIsCountedFromTheStart(t *testing.T) {
 	}
 }
 
-func TestLateIsTheBucketOfThePercentile(t *testing.T) {
+func TestLate(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		seconds := rapid.SliceOfN(rapid.Int64Range(-10, 40*day), 1, 50).Draw(t, "seconds")
@@ -74,6 +74,6 @@ func TestLateIsTheBucketOfThePercentile(t *testing.T) {
 		}
 	})
 	if bound, n := Late(nil, LateArrival, 0.5); bound != 0 || n != 0 {
-		t.Errorf("of nothing: %v, %d", bound, n)
+		t.Errorf("without buckets: %v, %d", bound, n)
 	}
 }

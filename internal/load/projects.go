@@ -7,22 +7,22 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// OtherFormError says that a configured project is one that is known under
-// another id: its id has two forms, such as acme-team-4 and PROJECT-58RP822I.
+// OtherFormError reports that a configured project is already known under another
+// id. A project id has two forms, such as acme-team-4 and PROJECT-58RP822I.
 type OtherFormError struct {
 	ProjectID string // as configured
-	Known     string // the id that it is stored under, or is to be
+	Known     string // the id that is stored or configured already
 }
 
 func (e *OtherFormError) Error() string {
 	return fmt.Sprintf("project %[1]s is the same project as %[2]s, which is stored or configured already: everything would be loaded twice, under two ids; "+
-		"name it once under projects, as `{id: %[1]s, as: %[2]s}` to go on with what is stored under %[2]s", e.ProjectID, e.Known)
+		"name it once under projects, as `{id: %[1]s, as: %[2]s}` to continue with what is stored under %[2]s", e.ProjectID, e.Known)
 }
 
-// OtherForm is the error of a configured project that is another form of a
-// known one; nil: it is not. answered is the project's id as the source answers
-// it, "" where that is not known yet. A project that is stored by a name of its
-// own (`as`) is left alone.
+// OtherForm returns an [*OtherFormError] if a configured project is another form
+// of a known one, else nil. answered is the project's id in the source's
+// responses, "" if that is not known yet. Projects with a name of their own (`as`)
+// are not checked.
 func OtherForm(known []warehouse.Project, p *warehouse.Project, answered string) error {
 	if p.ProjectID != p.Name {
 		return nil
@@ -36,8 +36,8 @@ func OtherForm(known []warehouse.Project, p *warehouse.Project, answered string)
 	return nil
 }
 
-// isForm reports whether a project is another one, known as k, by its id or by
-// the id that the source answers.
+// isForm reports whether p is the known project k, by its id or by the id in the
+// source's responses.
 func isForm(k, p *warehouse.Project, answered string) bool {
 	if isOneOf(p.Name, k, p, k.OtherID) {
 		return true
@@ -62,8 +62,8 @@ func isOneOf(id string, k, p *warehouse.Project, ids ...warehouse.Text) bool {
 	return false
 }
 
-// Registered is a project as it is to be stored, given what is stored: what was
-// learned of its other form stays.
+// Registered returns a project as it has to be stored: it keeps the other form of
+// its id that is stored.
 func Registered(stored *warehouse.Project, p warehouse.Project) warehouse.Project {
 	p.OtherID = stored.OtherID
 	if p.Name != stored.Name && p.Name == string(stored.OtherID) { // it is configured in its other form now

@@ -6,12 +6,12 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Reconcile turns in, a conversation as the source shows it now, into what has
-// to stand, given what is stored; stored is nil for a new one. It reports
-// whether anything has to be written. in.Conversation.ContentHash is set anew
-// where stored parts were kept.
+// Reconcile changes in, a conversation as the source returned it, to what has to
+// be stored. stored is what is stored of it, nil if it is new. It reports whether
+// anything has to be written. It computes in.Conversation.ContentHash again if it
+// kept stored parts.
 //
-// Hidden is not deleted: a part that the answer leaves empty (turns, entities,
+// Hidden is not deleted: a part that the source returns empty (turns, entities,
 // metrics) never replaces a stored one.
 func Reconcile(in, stored *warehouse.Rows, at warehouse.Timestamp, runID string) (write bool) {
 	c := &in.Conversation
@@ -38,14 +38,14 @@ func Reconcile(in, stored *warehouse.Rows, at warehouse.Timestamp, runID string)
 	return true
 }
 
-// keepTurns keeps the stored turns, with their entities, when the answer shows
+// keepTurns keeps the stored turns, with their entities, when the source returned
 // no transcript, whatever num_turns says.
 func keepTurns(in, stored *warehouse.Rows) bool {
 	switch {
 	case len(stored.Turns) == 0 || hasText(in.Turns):
 		return false
 	case len(in.Turns) > 0 && !hasText(stored.Turns):
-		return false // the answer hides nothing that was visible
+		return false // nothing that was visible is hidden now
 	}
 	c, old := &in.Conversation, &stored.Conversation
 	in.Turns, in.Entities = slices.Clone(stored.Turns), slices.Clone(stored.Entities)
@@ -57,17 +57,17 @@ func keepTurns(in, stored *warehouse.Rows) bool {
 	return true
 }
 
-// hasText reports whether any turn shows what was said. Turns without any text
-// are a transcript that is hidden in another form.
+// hasText reports whether any turn has text. Turns without any text are another
+// form of a hidden transcript.
 func hasText(turns []warehouse.Turn) bool {
 	return slices.ContainsFunc(turns, func(t warehouse.Turn) bool {
 		return t.UserInput != "" || t.AgentResponse != "" || t.UserInputDTMF != "" || t.TranslatedUserInput != "" || t.EnglishAgentResponse != ""
 	})
 }
 
-// keepEntities keeps stored entities when the answer shows turns and not one
-// entity. Only those are kept whose turn is still there with the same input: an
-// entity says something about that input.
+// keepEntities keeps stored entities when the source returned turns without any
+// entity. It keeps only those of turns that still have the same input, since an
+// entity describes that input.
 func keepEntities(in, stored *warehouse.Rows) (kept bool) {
 	if len(in.Entities) > 0 || len(stored.Entities) == 0 {
 		return false
@@ -89,7 +89,7 @@ func keepEntities(in, stored *warehouse.Rows) (kept bool) {
 	return len(in.Entities) > 0
 }
 
-// keepMetrics keeps the stored metrics when the answer shows none.
+// keepMetrics keeps the stored metrics when the source returned none.
 func keepMetrics(in, stored *warehouse.Rows) bool {
 	had := stored.Conversation.Metrics != "" && stored.Conversation.Metrics != "{}"
 	if !had || !NoMetrics(in.Conversation.Metrics) {
@@ -100,8 +100,8 @@ func keepMetrics(in, stored *warehouse.Rows) bool {
 	return true
 }
 
-// NoMetrics reports whether the source shows no metrics, in any of the forms
-// in which it may say so.
+// NoMetrics reports whether a value has no metrics, in any of the forms that the
+// source uses for that.
 func NoMetrics(m warehouse.JSON) bool {
 	switch m {
 	case "", "{}", "[]", "null", `""`:
@@ -124,7 +124,7 @@ func restart(r *warehouse.Rows) {
 	}
 }
 
-// mergeAudio is the stored audio references and those that are not stored yet.
+// mergeAudio returns the stored audio references and those that are not stored yet.
 func mergeAudio(in []warehouse.AudioReference, stored *warehouse.Rows) []warehouse.AudioReference {
 	merged := slices.Clone(stored.Audio)
 	for _, a := range in {

@@ -2,45 +2,46 @@ package load
 
 import "convsync/internal/warehouse"
 
-// How many days the tables that grow with time are kept; docs/retention.md
-// lists them. Ages are counted by [Ages], never by one clock alone.
+// The retention of the tables that grow with time, in days: see
+// docs/retention.md. Ages are counted by [Ages], never by a single clock.
 const (
-	// KeepChanges is for how many days changes are kept, at least.
+	// KeepChanges is the minimum number of days for which changes are kept.
 	KeepChanges = 90
-	// KeepEvents is for how many days events are kept after they were received.
-	// Those that wait are kept however old.
+	// KeepEvents is the number of days for which events are kept after they were
+	// received. Events that still wait do not expire.
 	KeepEvents = 90
-	// KeepAlerts is for how many days resolved alerts are kept after their last
-	// change. Others are kept for KeepRuns days.
+	// KeepAlerts is the number of days for which resolved alerts are kept after
+	// their last change. Others are kept for KeepRuns days.
 	KeepAlerts = 90
-	// KeepRuns is for how many days runs are kept.
+	// KeepRuns is the number of days for which runs are kept.
 	KeepRuns = 400
-	// KeepRejects is for how many days rejects are kept after they were last
-	// answered.
+	// KeepRejects is the number of days for which rejects are kept after the source
+	// last returned them.
 	KeepRejects = 400
-	// KeepDrift is for how many days drift is kept after it was last observed.
+	// KeepDrift is the number of days for which drift is kept after it was last
+	// observed.
 	KeepDrift = 400
 )
 
 const (
-	// FullRuns is how many runs are kept each. Of older ones the last of each day
-	// is kept.
+	// FullRuns is the number of latest runs that are all kept. Of older ones, only
+	// the last of each day is kept.
 	FullRuns = 10_000
-	// MaxRuns is how many runs there may be before they are thinned.
+	// MaxRuns is the number of runs above which runs are deleted down to FullRuns.
 	MaxRuns = 12_000
 )
 
 const dayMicros = warehouse.Timestamp(24 * 60 * 60 * 1_000_000)
 
-// Ages tells how old things are at the end of a run. A clock that is far ahead
-// must not expire anything early, and what was dated by such a clock must not
-// prevent that later things expire.
+// Ages computes the age of rows at the end of a run, by server time and the local
+// clock. A clock that is far ahead must not expire a row early, and a row with a
+// time in the future must not prevent later rows from expiring.
 type Ages struct {
 	source, local warehouse.Timestamp
 }
 
-// AgesAt returns the ages at the end of a run; ok is false when the source did
-// not answer it: a single clock expires nothing.
+// AgesAt returns the ages at the end of a run. ok is false if the source did not
+// respond in the run: nothing expires by the local clock alone.
 func AgesAt(run *warehouse.SyncRun) (ages Ages, ok bool) {
 	if !run.SourceAt.Valid {
 		return Ages{}, false
@@ -52,50 +53,50 @@ func AgesAt(run *warehouse.SyncRun) (ages Ages, ok bool) {
 	return Ages{source: run.SourceAt.V, local: local}, true
 }
 
-// Cutoff is the time before which something is older than so many days, by the
-// clock that is behind.
+// Cutoff returns the time before which a row is older than days, by the earlier
+// of the two clocks.
 func (a Ages) Cutoff(days int) warehouse.Timestamp {
 	return min(a.source, a.local) - warehouse.Timestamp(days)*dayMicros
 }
 
-// Day is the UTC day of the clock that is behind, [from, until). Tables that take
-// long to search are pruned with its first run.
+// Day returns the UTC day [from, until) of the earlier of the two clocks. Tables
+// that are expensive to search are pruned in the first run of a day.
 func (a Ages) Day() (from, until warehouse.Timestamp) {
 	now := a.Cutoff(0)
 	from = now - (now%dayMicros+dayMicros)%dayMicros
 	return from, from + dayMicros
 }
 
-// Latest is the latest time that something can have: a day after the clock that
-// is ahead. What is later was dated by a wrong clock and gets this time, since
-// it would never expire.
+// Latest returns the latest time that a row can have: a day after the later of the
+// two clocks. A row with a later time, which was written by a wrong clock, gets
+// this one; otherwise it would not expire.
 func (a Ages) Latest() warehouse.Timestamp { return max(a.source, a.local) + dayMicros }
 
-// Cutoffs are the times before which a run must have ended to be older than so
-// many days, by each clock. Both must say so: a clock that was wrong when the run
-// ended, or is now, does not agree.
+// Cutoffs returns the times, by each clock, before which a run must have ended to
+// be older than days. Both must agree, since either clock may be wrong now or may
+// have been wrong when the run ended.
 func (a Ages) Cutoffs(days int) (source, local warehouse.Timestamp) {
 	age := warehouse.Timestamp(days) * dayMicros
 	return a.source - age, a.local - age
 }
 
-// isOlder reports whether a run ended more than so many days ago.
+// isOlder reports whether a run ended more than days ago.
 func (a Ages) isOlder(run *warehouse.SyncRun, days int) bool {
 	source, local := a.Cutoffs(days)
 	return run.SourceAt.Valid && run.SourceAt.V < source && run.FinishedAt.Valid && run.FinishedAt.V < local
 }
 
-// RunLog decides what expires by the log of runs. Runs are added in the order in
-// which they ended. What was written before a run that is old enough is old
-// enough as well, whatever time it has itself.
+// RunLog decides what expires, from the log of runs. Runs are added in the order
+// in which they ended. Everything that was written before an expired run has
+// expired as well, whatever its own time.
 type RunLog struct {
-	days    []int64 // that the runs started on
-	expired int     // so many of the first
+	days    []int64 // on which the runs started
+	expired int     // number of runs, from the first, that have expired
 	changes int64
 }
 
-// Add adds the next run, judged at the end of the current one. ok is that of
-// [AgesAt].
+// Add adds the next run. ages and ok are the result of [AgesAt] for the current
+// run.
 func (l *RunLog) Add(run *warehouse.SyncRun, ages Ages, ok bool) {
 	l.days = append(l.days, int64(run.StartedAt/dayMicros))
 	if !ok {
@@ -109,11 +110,11 @@ func (l *RunLog) Add(run *warehouse.SyncRun, ages Ages, ok bool) {
 	}
 }
 
-// ExpiredChanges is the sequence up to which changes have expired.
+// ExpiredChanges returns the sequence number up to which changes have expired.
 func (l *RunLog) ExpiredChanges() int64 { return l.changes }
 
-// Drop tells which of the runs that were added, by their position, are no longer
-// kept; nil: all are kept.
+// Drop returns a function that reports whether the run at a position, in the
+// order of Add, is no longer kept; nil if all are kept.
 func (l *RunLog) Drop() func(position int) bool {
 	full := 0
 	if len(l.days) > MaxRuns {

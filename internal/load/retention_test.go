@@ -10,7 +10,7 @@ import (
 
 var now = time.Date(2026, time.March, 1, 0, 0, 0, 0, time.UTC)
 
-// ended is a run that ended so many days ago, by each clock.
+// ended makes a run that ended so many days ago, by each clock.
 func ended(source, local int, change int64) *warehouse.SyncRun {
 	at := func(days int) warehouse.Timestamp { return warehouse.TimestampOf(now.AddDate(0, 0, -days)) }
 	return &warehouse.SyncRun{

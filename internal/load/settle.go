@@ -8,15 +8,15 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// UnknownEnvironment is that of a restored conversation whose environment is not
-// known. A configured environment that lists the conversation takes it over.
+// UnknownEnvironment is the environment of a restored conversation if it is not
+// known. A configured environment that lists the conversation replaces it.
 const UnknownEnvironment = "unknown"
 
-// Settle merges everything that is stored under one id into one conversation:
+// Settle merges all copies that are stored under one id into one conversation:
 // copies with different starts, and parts without a row, whose Conversation has
-// an id and a start only. The first copy that has a row is kept. What it lacks
-// it takes from the others, as [Reconcile] keeps what the source hides. It
-// returns nil where no copy has a row.
+// only an id and a start. The first copy that has a row is kept, and parts that
+// it lacks are taken from the others, as [Reconcile] keeps what the source hides.
+// It returns nil if no copy has a row.
 func Settle(copies []*warehouse.Rows, at warehouse.Timestamp, runID string) (kept *warehouse.Rows, changed bool) {
 	copies = slices.Clone(copies)
 	for _, r := range copies {
@@ -55,7 +55,7 @@ func rank(r *warehouse.Rows) int {
 	return 0
 }
 
-// takeLacking gives kept the parts of other that it has none of.
+// takeLacking copies to kept those parts of other of which it has none.
 func takeLacking(kept, other *warehouse.Rows) (took bool) {
 	c := &kept.Conversation
 	if len(kept.Turns) == 0 && len(other.Turns) > 0 {
@@ -102,7 +102,7 @@ func metricsOf(rows []warehouse.Metric) warehouse.JSON {
 	return canonical
 }
 
-// tidy puts the parts into the order of their keys, each once.
+// tidy sorts the parts by their keys and removes duplicates.
 func tidy(r *warehouse.Rows) {
 	turn := func(a, b warehouse.Turn) int { return cmp.Compare(a.TurnIndex, b.TurnIndex) }
 	entity := func(a, b warehouse.Entity) int {
@@ -120,7 +120,7 @@ func once[R any](rows []R, compare func(a, b R) int) []R {
 	return slices.CompactFunc(rows, func(a, b R) bool { return compare(a, b) == 0 })
 }
 
-// Reseal makes the counts and the hash of a conversation fit its rows.
+// Reseal computes the counts and the hash of a conversation from its rows.
 func Reseal(r *warehouse.Rows, at warehouse.Timestamp, runID string) {
 	c := &r.Conversation
 	tidy(r)
@@ -128,9 +128,9 @@ func Reseal(r *warehouse.Rows, at warehouse.Timestamp, runID string) {
 	c.ContentHash, c.UpdatedAt, c.RunID = r.Hash(), at, runID
 }
 
-// Restore gives parts the row of a conversation that is known to have been
-// stored under base's id, start and environment. It counts as missing until
-// the source lists it again, which then replaces it.
+// Restore adds to parts the row of a conversation that is known to have been
+// stored with the id, start and environment of base. The conversation counts as
+// missing until the source lists it again, which replaces it.
 func Restore(parts *warehouse.Rows, base *warehouse.Conversation, at warehouse.Timestamp, runID string) {
 	c := &parts.Conversation
 	*c = *base

@@ -6,7 +6,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// settled makes a copy of a conversation as it is stored.
+// settled makes a stored copy of a conversation.
 func settled(start warehouse.Timestamp, change func(*warehouse.Rows)) *warehouse.Rows {
 	r := &warehouse.Rows{Conversation: warehouse.Conversation{
 		ProjectID: "p", ConversationID: "c-1", Environment: "live", StartedAt: start, FirstSeenAt: start, UpdatedAt: start,
@@ -34,7 +34,7 @@ func TestSettle(t *testing.T) {
 	partsOnly.Metrics = []warehouse.Metric{{Name: "score", Value: "9.5"}}
 	for name, c := range map[string]struct {
 		copies  []*warehouse.Rows
-		start   warehouse.Timestamp // of the one that is kept; 0: none
+		start   warehouse.Timestamp // of the copy that is kept; 0: none
 		turns   int
 		metrics warehouse.JSON
 		changed bool
@@ -59,7 +59,7 @@ func TestSettle(t *testing.T) {
 			got, changed := Settle(copies, 100, "run-2")
 			if got == nil {
 				if c.start != 0 {
-					t.Error("nothing is kept")
+					t.Error("no copy is kept")
 				}
 				return
 			}

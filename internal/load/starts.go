@@ -6,37 +6,37 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Place is where a conversation is stored: under which environment, and with
-// which start.
+// Place is the environment and the start with which a conversation is stored.
 type Place struct {
 	Environment string
 	StartedAt   warehouse.Timestamp
 }
 
-// PlaceOf is the place of a conversation.
+// PlaceOf returns the place of a conversation.
 func PlaceOf(c *warehouse.Conversation) Place { return Place{c.Environment, c.StartedAt} }
 
-// OtherStart is an id that was answered with another start than the one that is
-// stored, or that was answered as well. The later of the two is stored.
+// OtherStart is an id that the source returned with a start other than the stored
+// one, or with two starts. The later one is stored.
 type OtherStart struct {
 	ID               string
 	Stored, Answered warehouse.Timestamp
 }
 
-// Earlier reports whether the answer is the earlier one, which was not written.
+// Earlier reports whether the returned start is the earlier one, which was not
+// written.
 func (o *OtherStart) Earlier() bool { return o.Answered < o.Stored }
 
-// EarlierStartsError says that conversations were answered with an earlier start
-// than the one that is stored. Either the start moved, or two records have the
-// same id: only the source knows.
+// EarlierStartsError reports that the source returned conversations with an
+// earlier start than the stored one. Either the start was corrected, or two
+// records have the same id: only a request to the source can tell.
 type EarlierStartsError struct{ Earlier []OtherStart }
 
 func (e *EarlierStartsError) Error() string {
 	return fmt.Sprintf("%d conversations are stored with a later start than the source answered", len(e.Earlier))
 }
 
-// Unjudged is an [*EarlierStartsError] of the answers that were not written and
-// that the stretch does not say to leave so; nil: there are none.
+// Unjudged returns an [*EarlierStartsError] for the earlier starts that were not
+// written and that Judged does not name; nil if there are none.
 func (st *Stretch) Unjudged(others []OtherStart) error {
 	var earlier []OtherStart
 	for _, o := range others {

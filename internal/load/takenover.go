@@ -1,11 +1,11 @@
 package load
 
-// TakenOverError is an [ErrLockLost]: it reports that another writer took the destination over while
-// this one held its lock: the lock was removed, or the file system does not
-// enforce it. Nothing of the failed commit is stored by this writer.
+// TakenOverError is an [ErrLockLost]. It reports that another writer took over the
+// destination while this one held its lock: the lock was removed, or the file
+// system does not enforce it. This writer stores nothing of the failed commit.
 type TakenOverError struct {
-	Where string // the destination, for people
-	Why   string // how the loss was noticed
+	Where string // the destination, as shown to users
+	Why   string // how the loss was detected
 	Owner Owner  // of the writer that took over, as far as it is known
 }
 

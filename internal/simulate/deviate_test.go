@@ -63,7 +63,7 @@ func with(conversations int, d Deviations) Options {
 	return o
 }
 
-func TestEveryPageIsJSONHoweverItDeviates(t *testing.T) {
+func TestDeviations_ValidJSON(t *testing.T) {
 	t.Parallel()
 	const n = 1_000
 	s := newTest(t, with(n, AllDeviations()))
@@ -76,7 +76,7 @@ func TestEveryPageIsJSONHoweverItDeviates(t *testing.T) {
 	}
 }
 
-func TestEachDeviationShows(t *testing.T) {
+func TestDeviations(t *testing.T) {
 	t.Parallel()
 	query := url.Values{"limit": {"100"}, "include_latency": {"true"}}
 	const n = 1_000
@@ -105,7 +105,7 @@ func TestEachDeviationShows(t *testing.T) {
 	}
 }
 
-func TestMoreArriveLate(t *testing.T) {
+func TestDeviations_LateArrivals(t *testing.T) {
 	t.Parallel()
 	noon := testFrom.Add(15*24*time.Hour + 12*time.Hour)
 	shown := func(d Deviations) int {
@@ -118,7 +118,7 @@ func TestMoreArriveLate(t *testing.T) {
 	}
 }
 
-func TestEveryOddityOccurs(t *testing.T) {
+func TestDeviations_EveryOddity(t *testing.T) {
 	t.Parallel()
 	s := newTest(t, with(4_000, AllDeviations()))
 	var body bytes.Buffer
@@ -161,7 +161,7 @@ func TestEveryOddityOccurs(t *testing.T) {
 	}
 }
 
-func TestAPageMayRepeatTheLastConversationOfTheOneBefore(t *testing.T) {
+func TestPages_Repeated(t *testing.T) {
 	t.Parallel()
 	const n = 200
 	s := newTest(t, with(n, Deviations{PageOverlap: true}))
@@ -183,7 +183,7 @@ func TestAPageMayRepeatTheLastConversationOfTheOneBefore(t *testing.T) {
 	}
 }
 
-func TestUnreadableValuesAreCountedAndDistinct(t *testing.T) {
+func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	s := newTest(t, with(1_500, Deviations{Unreadable: true}))
 	unreadable := map[string]bool{}
@@ -206,7 +206,7 @@ func TestUnreadableValuesAreCountedAndDistinct(t *testing.T) {
 	}
 }
 
-func TestIDsStayUniqueAndWithinTheirLength(t *testing.T) {
+func TestDeviations_IDs(t *testing.T) {
 	t.Parallel()
 	ids := map[string]bool{}
 	longest := 0
@@ -219,7 +219,7 @@ func TestIDsStayUniqueAndWithinTheirLength(t *testing.T) {
 	}
 }
 
-func TestConversationsThatNeverEndAreAbandoned(t *testing.T) {
+func TestDeviations_NeverEnding(t *testing.T) {
 	t.Parallel()
 	lifecycles := map[any]int{}
 	for _, truth := range truths(newTest(t, with(2_500, Deviations{NeverEnding: true})), later) {

@@ -41,7 +41,7 @@ func endpointsOnly(t *testing.T) *Simulator {
 	return s
 }
 
-func TestWebhookEndpointsAreKept(t *testing.T) {
+func TestEndpoints(t *testing.T) {
 	t.Parallel()
 	s := endpointsOnly(t)
 	var made, got endpoint
@@ -74,7 +74,7 @@ func TestWebhookEndpointsAreKept(t *testing.T) {
 	}
 }
 
-func TestWrongRequestsForWebhookEndpointsAreRefused(t *testing.T) {
+func TestEndpoints_Invalid(t *testing.T) {
 	t.Parallel()
 	s := endpointsOnly(t)
 	for i, c := range []struct {

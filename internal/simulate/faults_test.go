@@ -23,7 +23,7 @@ func faulty(t testing.TB, f Faults) *Simulator {
 	return newTest(t, o)
 }
 
-func TestAFaultBefallsTheRequestOfItsNumber(t *testing.T) {
+func TestFaults_ByNumber(t *testing.T) {
 	t.Parallel()
 	s := faulty(t, Faults{At: map[int64]Fault{2: Status500, 3: Status502, 4: Status503, 5: Status429}})
 	for i, want := range []int{200, 500, 502, 503, 429, 200} {
@@ -40,7 +40,7 @@ func TestAFaultBefallsTheRequestOfItsNumber(t *testing.T) {
 	}
 }
 
-func TestSharesOfFaultsAreKeptAndTheSameEachTime(t *testing.T) {
+func TestFaults_Shares(t *testing.T) {
 	t.Parallel()
 	f := Faults{Share: map[Fault]float64{Status500: 0.2, CutBody: 0.1}}
 	found := map[Fault]int{}
@@ -55,7 +55,7 @@ func TestSharesOfFaultsAreKeptAndTheSameEachTime(t *testing.T) {
 	}
 }
 
-func TestRetryAfterInItsForms(t *testing.T) {
+func TestFaults_RetryAfter(t *testing.T) {
 	t.Parallel()
 	for form, want := range map[RetryAfter]string{
 		"": "1", RetryAfterSeconds: "1", RetryAfterMissing: "", RetryAfterDate: later.Add(time.Second).Format(http.TimeFormat),
@@ -67,7 +67,7 @@ func TestRetryAfterInItsForms(t *testing.T) {
 	}
 }
 
-func TestTheRateLimitFillsWithTheServersClock(t *testing.T) {
+func TestFaults_RateLimit(t *testing.T) {
 	t.Parallel()
 	now := later
 	o := testOptions(5)
@@ -85,7 +85,7 @@ func TestTheRateLimitFillsWithTheServersClock(t *testing.T) {
 	}
 }
 
-func TestBodiesThatGoWrong(t *testing.T) {
+func TestFaults_Bodies(t *testing.T) {
 	t.Parallel()
 	whole := ask(t, faulty(t, Faults{}), listPathOf, nil).Body.Bytes()
 	for _, fault := range []Fault{CutBody, Malformed, Reset, StallBody} {
@@ -147,7 +147,7 @@ func fetch(t *testing.T, s *Simulator) ([]byte, error) {
 	return append(first, rest...), err
 }
 
-func TestCursorsThatGoWrong(t *testing.T) {
+func TestFaults_Cursors(t *testing.T) {
 	t.Parallel()
 	s := faulty(t, Faults{At: map[int64]Fault{1: StaleCursor, 2: StaleCursor, 3: RepeatCursor}})
 	query := url.Values{"limit": {"10"}}
@@ -164,7 +164,7 @@ func TestCursorsThatGoWrong(t *testing.T) {
 	}
 }
 
-func TestTheKeyIsRevoked(t *testing.T) {
+func TestFaults_RevokedKey(t *testing.T) {
 	t.Parallel()
 	s := faulty(t, Faults{RevokeKeyAfter: 2})
 	for i, want := range []int{200, 200, 401, 401} {
@@ -174,7 +174,7 @@ func TestTheKeyIsRevoked(t *testing.T) {
 	}
 }
 
-func TestLatencyComesBeforeTheFirstByte(t *testing.T) {
+func TestFaults_Latency(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := faulty(t, Faults{Latency: time.Minute})
@@ -192,7 +192,7 @@ func TestLatencyComesBeforeTheFirstByte(t *testing.T) {
 	})
 }
 
-func TestOptionsThatCannotBe(t *testing.T) {
+func TestNew_Invalid(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*Options){
 		"no project":             func(o *Options) { o.Projects = nil },

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-func TestTheSameOptionsGiveTheSameAnswers(t *testing.T) {
+func TestNew_Deterministic(t *testing.T) {
 	t.Parallel()
 	query := url.Values{"limit": {"50"}, "include_latency": {"true"}}
 	first := ask(t, newTest(t, testOptions(200)), listPathOf, query).Body.String()
@@ -30,7 +30,7 @@ func TestTheSameOptionsGiveTheSameAnswers(t *testing.T) {
 	}
 }
 
-func TestWindowsAndPagesCoverEachConversationOnce(t *testing.T) {
+func TestList_WindowsAndPages(t *testing.T) {
 	t.Parallel()
 	const n = 700
 	s := newTest(t, testOptions(n))
@@ -53,7 +53,7 @@ func TestWindowsAndPagesCoverEachConversationOnce(t *testing.T) {
 	}
 }
 
-func TestOffsetsWalkAsCursorsDo(t *testing.T) {
+func TestList_Offsets(t *testing.T) {
 	t.Parallel()
 	s := newTest(t, testOptions(60))
 	all := idsOf(t, s, url.Values{})
@@ -85,7 +85,7 @@ func field(t testing.TB, c json.RawMessage, name string) json.RawMessage {
 	return v[name]
 }
 
-func TestNewestComesFirst(t *testing.T) {
+func TestList_Order(t *testing.T) {
 	t.Parallel()
 	before := ""
 	for a := range walk(t, newTest(t, testOptions(300)), url.Values{"limit": {"100"}}) {
@@ -141,7 +141,7 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-func TestLatencyComesOnlyWhenAskedFor(t *testing.T) {
+func TestList_Latency(t *testing.T) {
 	t.Parallel()
 	s := newTest(t, testOptions(5))
 	if body := ask(t, s, listPathOf, url.Values{}).Body.String(); strings.Contains(body, `"latency"`) {
@@ -152,7 +152,7 @@ func TestLatencyComesOnlyWhenAskedFor(t *testing.T) {
 	}
 }
 
-func TestACursorGoesWithItsParameters(t *testing.T) {
+func TestCursor_Parameters(t *testing.T) {
 	t.Parallel()
 	s := newTest(t, testOptions(50))
 	query := url.Values{"limit": {"10"}, "channel": {"VOICE-SIP"}}
@@ -220,7 +220,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-func TestTheServersClockIsInTheDate(t *testing.T) {
+func TestList_Date(t *testing.T) {
 	t.Parallel()
 	o := testOptions(5)
 	o.ClockSkew = -3 * time.Minute
@@ -230,7 +230,7 @@ func TestTheServersClockIsInTheDate(t *testing.T) {
 	}
 }
 
-func TestCompressedAnswersAreTheSame(t *testing.T) {
+func TestList_Compressed(t *testing.T) {
 	t.Parallel()
 	o := testOptions(100)
 	o.Gzip = true
@@ -250,7 +250,7 @@ func TestCompressedAnswersAreTheSame(t *testing.T) {
 	}
 }
 
-func TestConversationsInProgressGrowAndEnd(t *testing.T) {
+func TestList_InProgress(t *testing.T) {
 	t.Parallel()
 	now := testFrom.Add(9 * 24 * time.Hour).Add(11 * time.Hour)
 	o := testOptions(20_000)
@@ -313,7 +313,7 @@ func TestConversationsInProgressGrowAndEnd(t *testing.T) {
 	}
 }
 
-func TestLateArrivalsAppearLater(t *testing.T) {
+func TestList_LateArrivals(t *testing.T) {
 	t.Parallel()
 	now := testFrom.Add(10 * 24 * time.Hour)
 	o := testOptions(200_000)
@@ -342,7 +342,7 @@ func count(t testing.TB, s *Simulator, query url.Values) int {
 	return n
 }
 
-func TestThePhrasesNeedNoEscapes(t *testing.T) {
+func TestPhrases_NoEscapes(t *testing.T) {
 	t.Parallel()
 	for _, s := range everySpoken() {
 		for l := range languages {
@@ -357,7 +357,7 @@ func TestThePhrasesNeedNoEscapes(t *testing.T) {
 	}
 }
 
-func TestTheMeanNumberOfTurnsIsAsAsked(t *testing.T) {
+func TestProject_MeanTurns(t *testing.T) {
 	t.Parallel()
 	o := testOptions(20_000)
 	o.Projects[0].TurnsMean = 0 // the default

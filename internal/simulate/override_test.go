@@ -52,7 +52,7 @@ func TestOverrides(t *testing.T) {
 	}
 }
 
-func TestAMetricIsWritten(t *testing.T) {
+func TestOverride_Metric(t *testing.T) {
 	t.Parallel()
 	s := newTest(t, testOptions(100))
 	override(t, s, 7, Override{MetricName: "call_reason", MetricValue: "second thoughts"})
@@ -65,7 +65,7 @@ func TestAMetricIsWritten(t *testing.T) {
 	}
 }
 
-func TestARemovedConversationIsNoLongerListed(t *testing.T) {
+func TestOverride_Removed(t *testing.T) {
 	t.Parallel()
 	s := newTest(t, testOptions(100))
 	all := idsOf(t, s, url.Values{})
@@ -75,7 +75,7 @@ func TestARemovedConversationIsNoLongerListed(t *testing.T) {
 	}
 }
 
-func TestAMovedConversationIsListedWhereItIsNow(t *testing.T) {
+func TestOverride_Moved(t *testing.T) {
 	t.Parallel()
 	for _, d := range []Deviations{{}, {PageOverlap: true}} {
 		s := newTest(t, with(100, d))
@@ -103,7 +103,7 @@ func TestAMovedConversationIsListedWhereItIsNow(t *testing.T) {
 	}
 }
 
-func TestAnOverrideOfNothingIsRefused(t *testing.T) {
+func TestOverride_NotFound(t *testing.T) {
 	t.Parallel()
 	s := newTest(t, testOptions(10))
 	if s.Override("acme-team-4", "live", 10, Override{}) == nil || s.Override("other", "live", 0, Override{}) == nil {

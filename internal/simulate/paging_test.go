@@ -49,7 +49,7 @@ func TestPaging(t *testing.T) {
 	}
 }
 
-func TestFaultsOfPaging(t *testing.T) {
+func TestFaults_Paging(t *testing.T) {
 	t.Parallel()
 	pagesOf := func(f Fault) (pages []int, cursors map[string]bool) {
 		s := faulty(t, Faults{Share: map[Fault]float64{f: 1}})

@@ -41,7 +41,7 @@ func truths(s *Simulator, asOf time.Time) []*Truth {
 	return slices.Collect(s.Truth("acme-team-4", "live", asOf))
 }
 
-func TestTheTruthIsWhatIsServed(t *testing.T) {
+func TestTruth(t *testing.T) {
 	t.Parallel()
 	for name, asOf := range map[string]time.Time{"at the end": later, "on a busy morning": testFrom.Add(8*24*time.Hour + 10*time.Hour)} {
 		t.Run(name, func(t *testing.T) {
@@ -155,7 +155,7 @@ func parse(t *testing.T, v any) map[string]any {
 	return m
 }
 
-func TestHiddenTranscriptsAndMetrics(t *testing.T) {
+func TestProject_Hidden(t *testing.T) {
 	t.Parallel()
 	o := testOptions(30)
 	o.Projects[0].HideTranscripts, o.Projects[0].HideMetrics = true, true
@@ -172,7 +172,7 @@ func TestHiddenTranscriptsAndMetrics(t *testing.T) {
 	}
 }
 
-func TestOneVariantGetsSlower(t *testing.T) {
+func TestVariants_Latency(t *testing.T) {
 	t.Parallel()
 	o := testOptions(3_000)
 	o.Projects[0].From = testTo.AddDate(0, -6, 0)

@@ -138,7 +138,7 @@ var caughtBy = map[fault]string{
 	loadsErased:          "what was erased is reported, and not loaded again",
 }
 
-func TestEveryBrokenPromiseIsCaught(t *testing.T) {
+func TestFaults(t *testing.T) {
 	t.Parallel()
 	for broken, name := range caughtBy {
 		t.Run(string(broken), func(t *testing.T) {
@@ -161,7 +161,7 @@ const patience = 20
 
 // It tries the same cases each time: none slips through by chance. It runs by
 // itself, since a seed holds for all of rapid's tests.
-func TestRandomCasesCatchBrokenPromisesToo(t *testing.T) {
+func TestFaults_Random(t *testing.T) {
 	seed := flag.Lookup("rapid.seed").Value
 	before := seed.String()
 	t.Cleanup(func() { seed.Set(before) })

@@ -107,11 +107,11 @@ func (k keptReference) write(r *reference, step func(string)) {
 	}
 }
 
-func TestTheKeptReferenceSurvivesEveryKill(t *testing.T) {
+func TestCrash_Reference(t *testing.T) {
 	Crash(t, func(t testing.TB) Subject { return newKeptReference(t, none) })
 }
 
-func TestWhatAKillBreaksIsCaught(t *testing.T) {
+func TestCrash_Faults(t *testing.T) {
 	t.Parallel()
 	for _, broken := range []fault{coverageFirst, tornParts, changesLate, missingLate, latenessLate, keepsTemporary} {
 		t.Run(string(broken), func(t *testing.T) {

@@ -8,12 +8,12 @@ import (
 	"convsync/internal/warehouse"
 )
 
-func TestTheReferencePassesTheSuite(t *testing.T) {
+func TestRun_Reference(t *testing.T) {
 	t.Parallel()
 	Run(t, func(testing.TB) Subject { return newReference(none) })
 }
 
-func TestDiffSeesEveryColumn(t *testing.T) {
+func TestDiff_EveryColumn(t *testing.T) {
 	t.Parallel()
 	whole := func() *warehouse.Rows { return Conversation("p", "c-1", Noon) }
 	if d := Diff(whole(), whole()); d != "" {
@@ -67,7 +67,7 @@ func everyColumn[R any](t *testing.T, table *warehouse.Table[R], pick func(*ware
 	}
 }
 
-func TestDiffComparesByValue(t *testing.T) {
+func TestDiff_ByValue(t *testing.T) {
 	t.Parallel()
 	note := func(o Option) *warehouse.Rows { return Conversation("p", "c-1", Noon, o) }
 	state := func(j warehouse.JSON) Option { return func(r *warehouse.Rows) { r.Conversation.State = j } }

@@ -17,7 +17,7 @@ import (
 const child = "CONVSYNC_PGTEST_CHILD=1"
 
 // The test below starts this one in a process of its own.
-func TestChildPrintsItsServerAndWaits(t *testing.T) {
+func TestChild(t *testing.T) {
 	if !slices.Contains(os.Environ(), child) {
 		return
 	}
@@ -25,9 +25,9 @@ func TestChildPrintsItsServerAndWaits(t *testing.T) {
 	select {}
 }
 
-func TestAKilledProcessLeavesNoServerBehind(t *testing.T) {
+func TestURL_KilledProcess(t *testing.T) {
 	t.Parallel()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestChildPrintsItsServerAndWaits$")
+	cmd := exec.Command(os.Args[0], "-test.run=^TestChild$")
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(entry string) bool {
 		return strings.HasPrefix(entry, "CONVSYNC_TEST_POSTGRES_URL=") // a private server, whatever is set
 	}), child)

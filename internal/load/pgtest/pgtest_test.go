@@ -12,7 +12,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
-func TestEachTestHasADatabaseOfItsOwn(t *testing.T) {
+func TestURL(t *testing.T) {
 	t.Parallel()
 	one, other := pgtest.URL(t), pgtest.URL(t)
 	pgtest.Exec(t, one, "CREATE TABLE only_here ()")
@@ -29,7 +29,7 @@ func TestEachTestHasADatabaseOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestARoleMayLogInAndNothingElse(t *testing.T) {
+func TestRole(t *testing.T) {
 	t.Parallel()
 	database := pgtest.URL(t)
 	limited, name := pgtest.Role(t, database)
@@ -45,7 +45,7 @@ func TestARoleMayLogInAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestARestartBreaksSessionsAndKeepsData(t *testing.T) {
+func TestRestartable(t *testing.T) {
 	t.Parallel()
 	database, restart := pgtest.Restartable(t)
 	pgtest.Exec(t, database, "CREATE TABLE kept ()")
@@ -62,7 +62,7 @@ func TestARestartBreaksSessionsAndKeepsData(t *testing.T) {
 	pgtest.Exec(t, database, "DROP TABLE kept")
 }
 
-func TestAStoppedServerAnswersNobodyUntilItIsStarted(t *testing.T) {
+func TestStoppable(t *testing.T) {
 	t.Parallel()
 	database, stop, start := pgtest.Stoppable(t)
 	pgtest.Exec(t, database, "CREATE TABLE kept ()")

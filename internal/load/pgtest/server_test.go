@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestAPortThatIsTakenIsPassedOver(t *testing.T) {
+func TestStart_PortInUse(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -32,7 +32,7 @@ func TestAPortThatIsTakenIsPassedOver(t *testing.T) {
 	}
 }
 
-func TestPortsAreNoneThatSystemsHandOut(t *testing.T) {
+func TestSomePorts(t *testing.T) {
 	t.Parallel()
 	ports := somePorts()
 	if len(ports) != 20 {

@@ -10,29 +10,30 @@ import (
 // Parts are the parts of a conversation that a project can hide.
 type Parts struct{ Transcripts, Metrics bool }
 
-// Revealed counts the conversations that show again what was hidden, by what.
+// Revealed counts the conversations with hidden data that is visible again, by
+// part.
 type Revealed struct{ Transcripts, Metrics int64 }
 
-// Any reports whether anything is shown again.
+// Any reports whether anything is visible again.
 func (r Revealed) Any() bool { return r != Revealed{} }
 
-// Parts are what is shown again.
+// Parts returns the parts that are visible again.
 func (r Revealed) Parts() Parts { return Parts{r.Transcripts > 0, r.Metrics > 0} }
 
-// Reveals finds out whether the source shows again what it had hidden, of
-// conversations that are compared at once. Its zero value is ready to use; it
-// is not safe for concurrent use.
+// Reveals detects that hidden data of a project is visible again, from the
+// conversations that one call compares with the stored ones. Its zero value is
+// ready to use. It is not safe for concurrent use.
 //
-// That one conversation shows a transcript, or metrics, that it did not show
-// says little: they may come late, or be hidden of a few for good. A project's
-// switch hides all of a day. So what counts is an ended conversation that shows
-// what it had not, on a day of which no stored one shows any.
+// A single conversation whose transcript or metrics appear is not enough: they
+// may arrive late, or a few conversations may be hidden permanently. The switch
+// of a project hides all conversations of a day. So an ended conversation counts
+// if its data appears on a day on which no stored conversation has such data.
 type Reveals struct {
 	transcripts, metrics map[warehouse.Timestamp]int64 // by the UTC midnight of their day
 }
 
-// Add adds what a decision of [Batch.Merge] says about parts that are visible
-// again.
+// Add adds the parts that are visible again according to a decision of
+// [Batch.Merge].
 func (r *Reveals) Add(d *Decision) {
 	if d.VisibleAgain.Transcripts {
 		noteDay(&r.transcripts, d.Day)
@@ -42,7 +43,7 @@ func (r *Reveals) Add(d *Decision) {
 	}
 }
 
-// visibleAgain are the parts that were hidden when an ended conversation was
+// visibleAgain returns the parts that were hidden when an ended conversation was
 // stored, and that the source returns now.
 func visibleAgain(in, stored *warehouse.Conversation) Parts {
 	if stored.Lifecycle != warehouse.LifecycleFinal {
@@ -65,12 +66,12 @@ func noteDay(days *map[warehouse.Timestamp]int64, midnight warehouse.Timestamp) 
 	(*days)[midnight]++
 }
 
-// DayShows tells whether any conversation that is stored of a feed's day, given
-// as its midnight, shows something.
+// DayShows reports whether any stored conversation of a feed has a visible part on
+// a day, which is given by its midnight.
 type DayShows func(midnight warehouse.Timestamp) (bool, error)
 
-// Count is how many conversations show something again. It asks about days that
-// have some that may, and about no others.
+// Count counts the conversations with data that is visible again. It calls the
+// functions only for days on which [Reveals.Add] found some.
 func (r *Reveals) Count(transcripts, metrics DayShows) (n Revealed, err error) {
 	if n.Transcripts, err = countHidden(r.transcripts, transcripts); err == nil {
 		n.Metrics, err = countHidden(r.metrics, metrics)
@@ -78,7 +79,7 @@ func (r *Reveals) Count(transcripts, metrics DayShows) (n Revealed, err error) {
 	return n, err
 }
 
-// countHidden counts those of days that show nothing.
+// countHidden adds the numbers of the days on which no stored data is visible.
 func countHidden(days map[warehouse.Timestamp]int64, shows DayShows) (n int64, err error) {
 	for midnight, shown := range days {
 		some, err := shows(midnight)
@@ -92,11 +93,11 @@ func countHidden(days map[warehouse.Timestamp]int64, shows DayShows) (n int64, e
 	return n, nil
 }
 
-// IsHidden reports whether the transcript is hidden, kept or not.
+// IsHidden reports whether the transcript is hidden, whether it is stored or not.
 func IsHidden(c *warehouse.Conversation) bool {
 	return strings.HasPrefix(c.TranscriptStatus, warehouse.TranscriptHidden)
 }
 
-// ShowsTranscript reports whether the source shows a transcript; it shows none
-// of a conversation that has no turns.
+// ShowsTranscript reports whether the transcript is visible. A conversation
+// without turns has none.
 func ShowsTranscript(c *warehouse.Conversation) bool { return c.TurnsLoaded > 0 && !IsHidden(c) }
