@@ -139,8 +139,8 @@ type FeedState struct {
 	// that ran. It does not move back when that clock does. 0: none yet.
 	WatermarkAt warehouse.Timestamp
 	Open        []OpenConversation // the open-conversation queue, oldest first
-	// Revealed is set when hidden data of the feed is visible again, until its
-	// hidden days were read again (HiddenRead).
+	// Hidden data of the feed is visible again, and its hidden days were not read
+	// again since (HiddenRead).
 	Revealed bool
 	// Holes are seconds that the source fails to return, oldest first.
 	Holes []warehouse.Hole
@@ -242,8 +242,8 @@ type Stretch struct {
 	// Judged are the stored starts, by id, that the source was asked for: an
 	// earlier version that was not staged as Moved is not written.
 	Judged map[string]warehouse.Timestamp
-	// HiddenRead is set when the feed's hidden days were read again: the feed is no
-	// longer Revealed.
+	// HiddenRead is set when the feed's hidden days were read again. It clears the
+	// mark that hidden data is visible again.
 	HiddenRead bool
 	// Resolved are the ids of rejects of the feed that are deleted, because the
 	// conversation is staged now or the source no longer lists it. They include
@@ -273,9 +273,8 @@ type Counts struct {
 	OtherStarts []OtherStart
 	NewRejects  int64 // not stored before
 	Missing     int64 // newly marked as missing, or deleted
-	// Revealed counts the conversations whose hidden transcript or metrics are
-	// visible again: see [Reveals]. A loader marks the feed as such in the commit
-	// of these rows.
+	// The conversations whose hidden transcript or metrics are visible again: see
+	// [Reveals]. A loader marks the feed as such in the commit of these rows.
 	Revealed Revealed
 	Rows     map[string]int64 // written, by table
 	// Lateness is counted by [Decision.Count]. A loader adds it to sync_lateness in

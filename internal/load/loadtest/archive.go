@@ -13,9 +13,9 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// archiveChecks are about single conversations, as the destination tells of them.
+// archiveChecks check the reading of single conversations.
 var archiveChecks = []check{
-	{"conversations are read whole, as they are stored", func(t testing.TB, s Subject) {
+	{"archive/read with all parts", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")
 		rows := spread()
 		rows = append(rows, Conversation("p", "odd", Noon, Turns(0), NoMetrics("")), Conversation("p", "gone", Noon, Open()),
@@ -32,7 +32,7 @@ var archiveChecks = []check{
 			t.Errorf("%d conversations are read, want %d", n, len(rows)+1)
 		}
 	}},
-	{"only the feed's own conversations are read", func(t testing.TB, s Subject) {
+	{"archive/only this feed", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")
 		b.load(Conversation("p", "a", Noon), Conversation("p", "b", Noon.AddDate(0, 0, 1)))
 		b.load(Conversation("p", "c", Noon, In(Sandbox)), Conversation("p", "d", Noon.AddDate(0, 0, 2), In(Sandbox)))
@@ -42,11 +42,11 @@ var archiveChecks = []check{
 			{ProjectID: "q", Environment: Sandbox}: nil, live("unknown"): nil,
 		} {
 			if got := readsAs(t, b.dest, s, feed, ever, never); !slices.Equal(got, want) {
-				t.Errorf("of %+v are read %q, want %q", feed, got, want)
+				t.Errorf("of %+v, Read returned %q, want %q", feed, got, want)
 			}
 		}
 	}},
-	{"a stretch has its first microsecond, and not its last", func(t testing.TB, s Subject) {
+	{"archive/half-open range", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(spread()...)
 		day := time.Date(2024, time.March, 14, 0, 0, 0, 0, time.UTC)
@@ -61,7 +61,7 @@ var archiveChecks = []check{
 			readsAs(t, b.dest, s, live("p"), warehouse.TimestampOf(at.from), warehouse.TimestampOf(at.until))
 		}
 	}},
-	{"conversations are read beside a writer", func(t testing.TB, s Subject) {
+	{"archive/read during a run", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		rows := spread()
 		b.load(rows...)
@@ -69,12 +69,12 @@ var archiveChecks = []check{
 		b.stage(st, Conversation("p", "staged", Noon.AddDate(3, 0, 0)))
 		beside := open(t, s)
 		defer func() { _ = beside.Close() }()
-		until := warehouse.TimestampOf(Noon.AddDate(2, 0, 0)) // what is staged may be visible, or not
+		until := warehouse.TimestampOf(Noon.AddDate(2, 0, 0)) // staged rows may be visible, or not
 		readsAs(t, beside, s, live("p"), ever, until)
 		b.publish(st)
 		readsAs(t, beside, s, live("p"), ever, never)
 	}},
-	{"each conversation is read whole, old or new, while a writer replaces all of them", func(t testing.TB, s Subject) {
+	{"archive/read while rows are replaced", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		before := spread()
 		b.load(before...)
@@ -93,45 +93,45 @@ var archiveChecks = []check{
 			}
 			id := r.Conversation.ConversationID
 			if old, changed := known[id][0], known[id][1]; Diff(old, r, LoaderSet...) != "" && Diff(changed, r, LoaderSet...) != "" {
-				t.Errorf("conversation %q is neither as it was nor as it became, or it is read twice", id)
+				t.Errorf("conversation %q is neither the old nor the new version, or was read twice", id)
 			}
 			delete(known, id)
 			return nil
 		})
 		if err != nil || len(known) > 0 {
-			t.Errorf("%d conversations were not read, %v", len(known), err)
+			t.Errorf("%d conversations were not read: %v", len(known), err)
 		}
 		readsAs(t, beside, s, live("p"), ever, never)
 	}},
-	{"an error of the reader ends the reading, and is returned", func(t testing.TB, s Subject) {
+	{"archive/error of the reader", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(spread()...)
 		enough := errors.New("that is enough")
 		for _, last := range []int{1, 3} {
-			seen := 0
+			calls := 0
 			err := archive(t, b.dest).Read(t.Context(), live("p"), ever, never, func(*warehouse.Rows) error {
-				if seen++; seen >= last {
+				if calls++; calls >= last {
 					return enough
 				}
 				return nil
 			})
-			if !errors.Is(err, enough) || seen != last {
-				t.Errorf("Read says %v after %d conversations, want the reader's error after %d", err, seen, last)
+			if !errors.Is(err, enough) || calls != last {
+				t.Errorf("Read returned %v after %d conversations, want the reader's error after %d", err, calls, last)
 			}
 		}
 		readsAs(t, b.dest, s, live("p"), ever, never) // it can be read again
 		b.load(Conversation("p", "and written", Noon))
 	}},
-	{"reading ends when it is told to stop", func(t testing.TB, s Subject) {
+	{"archive/read canceled", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(spread()...)
 		stopped, stop := context.WithCancel(t.Context())
 		stop()
 		if err := archive(t, b.dest).Read(stopped, live("p"), ever, never, func(*warehouse.Rows) error { return nil }); !errors.Is(err, context.Canceled) {
-			t.Errorf("Read says %v, want that it was told to stop", err)
+			t.Errorf("Read returned %v, want the error of the context", err)
 		}
 	}},
-	{"an empty destination has nothing to read", func(t testing.TB, s Subject) {
+	{"archive/empty destination", func(t testing.TB, s Subject) {
 		dest := open(t, s)
 		defer func() { _ = dest.Close() }()
 		readsAs(t, dest, s, live("p"), ever, never)
@@ -140,13 +140,14 @@ var archiveChecks = []check{
 	}},
 }
 
-// ever and never are before and after everything that the suite makes.
+// ever and never are before and after all conversations of the suite.
 var (
 	ever  = warehouse.TimestampOf(time.Date(1900, time.January, 1, 0, 0, 0, 0, time.UTC))
 	never = warehouse.TimestampOf(time.Date(2200, time.January, 1, 0, 0, 0, 0, time.UTC))
 )
 
-// spread are conversations over days and months, some at one moment, out of order.
+// spread makes conversations over days and months, some at the same moment, out
+// of order.
 func spread() []*warehouse.Rows {
 	day := time.Date(2024, time.March, 14, 0, 0, 0, 0, time.UTC)
 	var rows []*warehouse.Rows
@@ -163,18 +164,18 @@ func spread() []*warehouse.Rows {
 	return rows
 }
 
-// archive is the destination as it tells of single conversations.
+// archive returns the destination as a [load.Archive].
 func archive(t testing.TB, dest load.Destination) load.Archive {
 	t.Helper()
 	a, ok := dest.(load.Archive)
 	if !ok {
-		t.Fatal("the destination is no load.Archive")
+		t.Fatal("the destination is not a load.Archive")
 	}
 	return a
 }
 
-// readsAs checks that what is read of a stretch is what is stored of it, in
-// order, and that the keys say the same. It returns the ids.
+// readsAs checks that Read and Keys return what is stored of a time range, in
+// order. It returns the ids.
 func readsAs(t testing.TB, dest load.Destination, s Subject, feed load.Feed, from, until warehouse.Timestamp) (ids []string) {
 	t.Helper()
 	want := dump(t, s).within(feed, from, until)
@@ -184,15 +185,15 @@ func readsAs(t testing.TB, dest load.Destination, s Subject, feed load.Feed, fro
 		return nil
 	})
 	if err != nil || len(got) != len(want) {
-		t.Fatalf("%d conversations are read from %s until %s, %v; want %d", len(got), from.Time(), until.Time(), err, len(want))
+		t.Fatalf("Read returned %d conversations from %s until %s, %v; want %d", len(got), from.Time(), until.Time(), err, len(want))
 	}
 	keys, err := archive(t, dest).Keys(t.Context(), feed, from, until)
 	if err != nil || len(keys) != len(want) {
-		t.Fatalf("%d keys are listed from %s until %s, %v; want %d", len(keys), from.Time(), until.Time(), err, len(want))
+		t.Fatalf("Keys returned %d keys from %s until %s, %v; want %d", len(keys), from.Time(), until.Time(), err, len(want))
 	}
 	for i := range want {
 		if diff := Diff(want[i], got[i]); diff != "" {
-			t.Errorf("conversation %d that is read, %q: %s", i, want[i].Conversation.ConversationID, diff)
+			t.Errorf("conversation %d of Read, %q: %s", i, want[i].Conversation.ConversationID, diff)
 		}
 		key := keyOf(want[i])
 		if key.Missing = want[i].Conversation.MissingSince.Valid; keys[i] != key {
@@ -203,7 +204,7 @@ func readsAs(t testing.TB, dest load.Destination, s Subject, feed load.Feed, fro
 	return ids
 }
 
-// within are the stored conversations of a feed that started within [from,
+// within returns the stored conversations of a feed that started within [from,
 // until), in the order of start and id.
 func (d *Dump) within(feed load.Feed, from, until warehouse.Timestamp) (found []*warehouse.Rows) {
 	for _, r := range d.Conversations {
@@ -216,7 +217,7 @@ func (d *Dump) within(feed load.Feed, from, until warehouse.Timestamp) (found []
 	return found
 }
 
-// byStart is the order of start and id.
+// byStart compares by start and id.
 func byStart(a, b *warehouse.Rows) int {
 	x, y := &a.Conversation, &b.Conversation
 	return cmp.Or(cmp.Compare(x.StartedAt, y.StartedAt), cmp.Compare(x.ConversationID, y.ConversationID))

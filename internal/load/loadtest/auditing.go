@@ -10,10 +10,10 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Damage is done to stored data behind the loader's back, as by hand.
+// Damage is a change of stored data by hand, not through the loader.
 type Damage string
 
-// What a [Subject] inflicts on what is stored of a conversation.
+// The damages that a [Subject] inflicts on a stored conversation.
 const (
 	DamageOrphan     Damage = "turns of an unknown conversation next to it"
 	DamageOtherStart Damage = "its turns a second time, an hour later"
@@ -23,26 +23,26 @@ const (
 	DamageQueued     Damage = "an entry of the queue for it"
 	DamageNoKey      Damage = "its key deleted"
 	DamageKey        Damage = "its key changed"
-	DamageNoRow      Damage = "its row lost, and not its parts"
+	DamageNoRow      Damage = "its row lost, but not its parts"
 	DamageNoTurns    Damage = "the file of its turns lost"
-	DamageFile       Damage = "the file of its turns cut"
+	DamageFile       Damage = "the file of its turns truncated"
 	DamageForeign    Damage = "a foreign file next to its own"
 	DamageDay        Damage = "the files of its day copied to another day"
-	DamageManifest   Damage = "its day lost from the manifest"
-	DamageCutState   Damage = "the manifest of its month cut"
+	DamageManifest   Damage = "its day removed from the manifest"
+	DamageCutState   Damage = "the manifest of its month truncated"
 	DamageTombstone  Damage = "a tombstone for it"
 )
 
-// auditingChecks are about stored data that contradicts itself.
+// auditingChecks check that stored data that contradicts itself is found and repaired.
 var auditingChecks = slices.Concat([]check{
-	{"sound data has no faults", func(t testing.TB, s Subject) {
+	{"auditing/no faults", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")
 		loadAudited(b)
 		faults(t, b, nil)
 		mend(t, b, nil)
 		faults(t, b, nil)
 	}},
-	{"rows that do not match their hash are accepted when asked", func(t testing.TB, s Subject) {
+	{"auditing/reseal", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(byHand(Conversation("p", "c-1", Noon)), Conversation("p", "c-2", Noon))
 		before := dump(t, s)
@@ -60,7 +60,7 @@ var auditingChecks = slices.Concat([]check{
 			t.Errorf("changes: %+v", after.Changes)
 		}
 	}},
-	{"what was erased is reported, and not loaded again", func(t testing.TB, s Subject) {
+	{"auditing/erased", func(t testing.TB, s Subject) {
 		begin(t, s, 1, "p").end()
 		erased := Conversation("p", "c-1", Noon)
 		s.Inflict(t, DamageTombstone, erased)
@@ -80,8 +80,8 @@ var auditingChecks = slices.Concat([]check{
 	}},
 }, damageChecks())
 
-// damages are the kinds of fault that each damage may be found as, the first of
-// which has to be, and whether nothing is left to see of it.
+// damages lists, for each damage, the conversation that it is inflicted on and the
+// kinds of fault that it may be found as. The first kind must be found.
 var damages = []struct {
 	damage Damage
 	to     string
@@ -104,8 +104,8 @@ var damages = []struct {
 	{DamageCutState, "plain", []load.FaultKind{load.FaultManifest}},
 }
 
-// loadAudited loads one of each sort: plain, open, with a transcript that was
-// kept, missing at the source, and of other feeds.
+// loadAudited loads one conversation of each sort: plain, open, with a kept
+// transcript, missing at the source, and of other feeds.
 func loadAudited(b *session) map[string]*warehouse.Rows {
 	loaded := map[string]*warehouse.Rows{}
 	for _, r := range []*warehouse.Rows{
@@ -122,17 +122,17 @@ func loadAudited(b *session) map[string]*warehouse.Rows {
 	return loaded
 }
 
-// damageChecks inflict each damage, and hold that it is found, named and mended,
-// and that nothing else changes.
+// damageChecks inflict each damage, and check that it is found with its kind and
+// repaired, and that nothing else changes.
 func damageChecks() (checks []check) {
 	for _, d := range damages {
-		checks = append(checks, check{string(d.damage) + ", of " + d.to + ", is mended", func(t testing.TB, s Subject) {
+		checks = append(checks, check{"auditing/" + string(d.damage) + ", " + d.to, func(t testing.TB, s Subject) {
 			b := begin(t, s, 1, "p", "q")
 			loaded := loadAudited(b)
 			before := dump(t, s)
 			b.end()
 			if !s.Inflict(t, d.damage, loaded[d.to]) {
-				return // it has nothing of that sort
+				return // the destination cannot have this damage
 			}
 			b = begin(t, s, 2, "p", "q")
 			faults(t, b, d.kinds)
@@ -145,9 +145,9 @@ func damageChecks() (checks []check) {
 	return append(checks, lossChecks...)
 }
 
-// lossChecks are about data that is lost: what is left of it stays.
+// lossChecks are about lost data: what is left of it remains.
 var lossChecks = []check{
-	{"a conversation whose row was lost keeps its parts, and counts as missing until it is listed", func(t testing.TB, s Subject) {
+	{"auditing/lost row", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")
 		loaded := loadAudited(b)
 		before := dump(t, s)
@@ -177,7 +177,7 @@ var lossChecks = []check{
 		b.load(loaded["sandbox"])
 		dump(t, s).stored(t, loaded["sandbox"])
 	}},
-	{"files that were lost or cut cost what was in them, and no more", func(t testing.TB, s Subject) {
+	{"auditing/lost and truncated files", func(t testing.TB, s Subject) {
 		for i, damage := range []Damage{DamageNoTurns, DamageFile} {
 			b := begin(t, s, 2*i+1, "p", "q")
 			loaded := loadAudited(b)
@@ -202,8 +202,8 @@ var lossChecks = []check{
 	}},
 }
 
-// faults checks which kinds of faults are found of project p: the first of
-// kinds, and none but these.
+// faults checks which kinds of faults are found in project p: the first of
+// kinds, and no others than kinds.
 func faults(t testing.TB, b *session, kinds []load.FaultKind) {
 	t.Helper()
 	found := map[load.FaultKind]bool{}
@@ -221,11 +221,11 @@ func faults(t testing.TB, b *session, kinds []load.FaultKind) {
 	named := len(kinds) == 0 || found[kinds[0]] || found[load.FaultLostFile]
 	maps.DeleteFunc(found, func(k load.FaultKind, _ bool) bool { return allowed[k] })
 	if !named || len(found) > 0 {
-		t.Errorf("found %v that is not expected; want %v", slices.Collect(maps.Keys(found)), kinds)
+		t.Errorf("found %v, which is not expected; want %v", slices.Collect(maps.Keys(found)), kinds)
 	}
 }
 
-// mend mends project p.
+// mend repairs project p.
 func mend(t testing.TB, b *session, reseal []load.Key) {
 	t.Helper()
 	st := b.next(live("p"))
@@ -236,8 +236,8 @@ func mend(t testing.TB, b *session, reseal []load.Key) {
 	}
 }
 
-// sameRows checks that the conversations are the same, the columns aside that
-// the loader sets.
+// sameRows checks that the conversations are the same, except for the columns
+// that the loader sets.
 func sameRows(t testing.TB, before, after *Dump) {
 	t.Helper()
 	after.count(t, len(before.Conversations))

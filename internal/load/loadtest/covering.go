@@ -9,13 +9,13 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// coveringChecks are about coverage and watermark, which a run plans by.
+// coveringChecks are about coverage and watermarks, from which a run is planned.
 var coveringChecks = []check{
-	{"an empty destination has no state", func(t testing.TB, s Subject) {
+	{"coverage/empty destination", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		hasState(t, b, live("p"), 0)
 	}},
-	{"coverage and watermark are stored as given", func(t testing.TB, s Subject) {
+	{"coverage/stored exactly", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		cover(b, live("p"), at(5), span(0, 5), span(7, 9))
 		hasState(t, b, live("p"), at(5), span(0, 5), span(7, 9))
@@ -25,13 +25,13 @@ var coveringChecks = []check{
 		cover(b, live("p"), at(9), span(0, 9))
 		hasState(t, b, live("p"), at(9), span(0, 9))
 	}},
-	{"a stretch without coverage leaves it as it is", func(t testing.TB, s Subject) {
+	{"coverage/nil keeps the stored one", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		cover(b, live("p"), at(5), span(0, 5))
 		b.load(Conversation("p", "c-1", Noon))
 		hasState(t, b, live("p"), at(5), span(0, 5))
 	}},
-	{"coverage may be taken back, the watermark never is", func(t testing.TB, s Subject) {
+	{"watermark/never moves back", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		cover(b, live("p"), at(9), span(0, 9))
 		moved := b.now
@@ -47,7 +47,7 @@ var coveringChecks = []check{
 		cover(b, live("p"), 0)
 		hasState(t, b, live("p"), at(9))
 	}},
-	{"a watermark in the future is corrected", func(t testing.TB, s Subject) {
+	{"watermark/corrected", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")
 		cover(b, live("p"), at(900), span(0, 900))
 		cover(b, live("q"), at(900), span(0, 900))
@@ -59,11 +59,11 @@ var coveringChecks = []check{
 			t.Errorf("the watermark is said to have moved at %d, and moved at %d", got.WatermarkAt, b.now)
 		}
 		hasState(t, b, live("q"), at(900), span(0, 900))
-		correctWatermark(b, load.Feed{ProjectID: "p", Environment: Sandbox}, 0) // of which there is none
+		correctWatermark(b, load.Feed{ProjectID: "p", Environment: Sandbox}, 0) // there is none
 		b.end()
 		hasState(t, begin(t, s, 2, "p"), live("p"), at(5), span(0, 4))
 	}},
-	{"a clock that is set back does not set back when the watermark moved", func(t testing.TB, s Subject) {
+	{"watermark/clock set back", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		cover(b, live("p"), at(5), span(0, 5))
 		moved := b.now
@@ -74,7 +74,7 @@ var coveringChecks = []check{
 			t.Errorf("the watermark is %d, moved at %d, want %d", got.Watermark, got.WatermarkAt, moved)
 		}
 	}},
-	{"each feed has coverage of its own", func(t testing.TB, s Subject) {
+	{"coverage/per feed", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")
 		sandbox := load.Feed{ProjectID: "p", Environment: Sandbox}
 		cover(b, live("p"), at(5), span(0, 5))
@@ -88,7 +88,7 @@ var coveringChecks = []check{
 			t.Errorf("%d ranges are stored, want 3", n)
 		}
 	}},
-	{"an empty stretch stores its coverage, and nothing else", func(t testing.TB, s Subject) {
+	{"coverage/empty window", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "c-1", Noon))
 		before := dump(t, s)
@@ -96,7 +96,7 @@ var coveringChecks = []check{
 		sameContent(t, before, dump(t, s))
 		hasState(t, b, live("p"), at(5), span(0, 5))
 	}},
-	{"coverage comes with the rows of its stretch", func(t testing.TB, s Subject) {
+	{"coverage/with the rows of its window", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		one, two := Conversation("p", "c-1", Noon), Conversation("p", "c-2", Noon.AddDate(0, 0, 1))
 		st := b.next(live("p"))
@@ -107,13 +107,13 @@ var coveringChecks = []check{
 			t.Errorf("covered before it was published: %+v", got)
 		}
 		b.publish(st)
-		b.close() // killed, as far as anybody can tell
+		b.close() // as if it was killed
 		d := dump(t, s)
 		d.stored(t, one)
 		d.stored(t, two)
 		hasState(t, begin(t, s, 2, "p"), live("p"), at(5), span(0, 5))
 	}},
-	{"an abandoned stretch stores no coverage, and reading it again heals it", func(t testing.TB, s Subject) {
+	{"coverage/abandoned window", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		base := Conversation("p", "c-1", Noon)
 		b.load(base)
@@ -125,9 +125,9 @@ var coveringChecks = []check{
 			t.Fatalf("Abandon: %v", err)
 		}
 		hasState(t, b, live("p"), at(5), span(0, 5))
-		for key, got := range dump(t, s).Conversations { // old or new, and whole
+		for key, got := range dump(t, s).Conversations { // the old or the new version, with all parts
 			if Diff(base, got, LoaderSet...) != "" && Diff(changed, got, LoaderSet...) != "" && Diff(added, got, LoaderSet...) != "" {
-				t.Errorf("conversation %q is neither as it was nor as it was staged", key[1])
+				t.Errorf("conversation %q is neither the old nor the staged version", key[1])
 			}
 		}
 		b.load(Conversation("p", "c-3", Noon))
@@ -138,7 +138,7 @@ var coveringChecks = []check{
 		d.stored(t, changed)
 		d.stored(t, added)
 	}},
-	{"what an abandoned stretch staged does not come with another", func(t testing.TB, s Subject) {
+	{"abandoned rows are not published", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		dropped, other := b.next(live("p")), b.next(live("p"))
 		b.stage(dropped, Conversation("p", "c-1", Noon, Note("old")))
@@ -155,15 +155,15 @@ var coveringChecks = []check{
 	}},
 }
 
-// at is so many days after noon of the first.
+// at returns the time so many days after Noon.
 func at(day int) warehouse.Timestamp { return warehouse.TimestampOf(Noon.AddDate(0, 0, day)) }
 
-// span is a covered range of days.
+// span returns a covered range of days.
 func span(from, until int) load.Range {
 	return load.Range{From: at(from), Until: at(until), ReadAt: at(from) + warehouse.Timestamp(time.Minute.Microseconds()), Shape: Shape}
 }
 
-// cover publishes an empty stretch with coverage.
+// cover publishes an empty window with coverage.
 func cover(b *session, feed load.Feed, watermark warehouse.Timestamp, ranges ...load.Range) load.Counts {
 	b.Helper()
 	st := b.next(feed)
@@ -171,7 +171,7 @@ func cover(b *session, feed load.Feed, watermark warehouse.Timestamp, ranges ...
 	return b.publish(st)
 }
 
-// correctWatermark publishes an empty stretch that corrects the watermark.
+// correctWatermark publishes an empty window that corrects the watermark.
 func correctWatermark(b *session, feed load.Feed, watermark warehouse.Timestamp) {
 	b.Helper()
 	st := b.next(feed)

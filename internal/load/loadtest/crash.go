@@ -17,18 +17,18 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Leftovers is a subject that can tell what lies about that no run needs, such
-// as temporary files.
+// Leftovers is a subject that can list what no run needs, such as temporary
+// files.
 type Leftovers interface {
 	Leftovers(t testing.TB) []string
 }
 
-// writerChild is the first argument of a test binary that is to be a writer.
+// writerChild is the first argument of a test binary that runs as a writer.
 const writerChild = "loadtest-writer"
 
 // Main is the body of a loader's TestMain: it runs the tests or, as a child of
 // [Crash], a writer on the destination that open opens by a [Subject]'s locator.
-// The result is the process's exit code.
+// It returns the exit code of the process.
 func Main(m *testing.M, open func(locator string, step func(string)) (load.Destination, error)) int {
 	if len(os.Args) != 5 || os.Args[1] != writerChild {
 		// The seed in the message is enough to repeat a random case.
@@ -36,7 +36,7 @@ func Main(m *testing.M, open func(locator string, step func(string)) (load.Desti
 			panic(err)
 		}
 		if Raced {
-			if err := flag.Set("rapid.checks", "20"); err != nil { // unless said otherwise
+			if err := flag.Set("rapid.checks", "20"); err != nil { // unless the flag is set
 				panic(err)
 			}
 		}
@@ -49,14 +49,15 @@ func Main(m *testing.M, open func(locator string, step func(string)) (load.Desti
 	return 0
 }
 
-// writeAsChild is given the locator, the step before which to die, and [lately].
+// writeAsChild takes the locator, the step before which to kill itself, and
+// [eventTime] as arguments.
 func writeAsChild(args []string, open func(string, func(string)) (load.Destination, error)) error {
 	last, lastErr := strconv.ParseInt(args[1], 10, 64)
 	received, err := strconv.ParseInt(args[2], 10, 64)
 	if err := errors.Join(lastErr, err); err != nil {
 		return err
 	}
-	lately = warehouse.Timestamp(received)
+	eventTime = warehouse.Timestamp(received)
 	return writeUntil(args[0], last, open)
 }
 
@@ -67,7 +68,7 @@ func writeUntil(locator string, last int64, open func(string, func(string)) (loa
 	dest, err := open(locator, func(name string) {
 		fmt.Println(name)
 		if steps.Add(1) == last {
-			dieAtOnce()
+			killSelf()
 		}
 	})
 	if err != nil {
@@ -76,8 +77,9 @@ func writeUntil(locator string, last int64, open func(string, func(string)) (loa
 	return errors.Join(crashWork(context.Background(), dest, 2), dest.Close())
 }
 
-// dieAtOnce ends the process as SIGKILL does: nothing is closed, nothing deferred.
-func dieAtOnce() {
+// killSelf kills the process with SIGKILL: nothing is closed, and no deferred
+// function runs.
+func killSelf() {
 	self, err := os.FindProcess(os.Getpid())
 	if err == nil {
 		err = self.Kill()
@@ -88,21 +90,21 @@ func dieAtOnce() {
 	select {}
 }
 
-// racedKills is how many steps there are to a kill when the race detector is on.
+// racedKills is the number of steps for each kill when the race detector is on.
 const racedKills = 8
 
-// Crash kills a writing process before each of its steps, and wants the next
-// run to find every conversation whole, old or new, and to end as if nothing
-// had happened. The package's TestMain must call [Main].
+// Crash kills a writing process before each of its steps. It checks that the next
+// run finds each conversation complete, in the old or the new version, and ends
+// with the same data as without the kill. The package's TestMain must call [Main].
 func Crash(t *testing.T, fresh func(testing.TB) Subject) {
 	t.Parallel()
 	s := fresh(t)
 	crashBase(t, s)
 	steps, killed := spawn(t, s, 0)
 	if killed || len(steps) == 0 {
-		t.Fatalf("a writer that nobody kills: killed = %v after %d steps", killed, len(steps))
+		t.Fatalf("a writer that is not killed: killed = %v after %d steps", killed, len(steps))
 	}
-	crashedAndDone(t, s)
+	crashedAndResumed(t, s)
 	for i, name := range steps {
 		if Raced && i%racedKills != 0 {
 			continue
@@ -110,7 +112,7 @@ func Crash(t *testing.T, fresh func(testing.TB) Subject) {
 		n, title := i+1, fmt.Sprintf("%d %s", i+1, strings.ReplaceAll(name, "/", " "))
 		t.Run(title, func(t *testing.T) {
 			t.Parallel()
-			killAndGoOn(t, fresh(t), n)
+			killAndResume(t, fresh(t), n)
 		})
 		if i%4 != 0 || Raced && i%(2*racedKills) != 0 {
 			continue
@@ -122,41 +124,41 @@ func Crash(t *testing.T, fresh func(testing.TB) Subject) {
 	}
 }
 
-func killAndGoOn(t testing.TB, s Subject, n int) {
+func killAndResume(t testing.TB, s Subject, n int) {
 	base := crashBase(t, s)
 	if _, killed := spawn(t, s, n); !killed {
 		t.Logf("the writer ended before step %d", n)
 	}
 	crashed(t, begin(t, s, 3, "p"), base)
-	crashedAndDone(t, s)
+	crashedAndResumed(t, s)
 }
 
-// killTwice kills a second writer too, early, where it clears up after the first.
+// killTwice also kills a second writer, early, while it cleans up after the first.
 func killTwice(t testing.TB, s Subject, n int) {
 	crashBase(t, s)
 	spawn(t, s, n)
 	spawn(t, s, 1+n/4%7)
-	crashedAndDone(t, s)
+	crashedAndResumed(t, s)
 }
 
-// spawn runs a writer in a process of its own, and tells the steps that it
-// took and whether it was killed.
+// spawn runs a writer in a separate process, and returns the steps that it took
+// and whether it was killed.
 func spawn(t testing.TB, s Subject, last int) (steps []string, killed bool) {
 	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out, complaint bytes.Buffer
-	child := exec.CommandContext(t.Context(), program, writerChild, s.Locator(), strconv.Itoa(last), strconv.FormatInt(int64(lately), 10))
-	child.Stdout, child.Stderr = &out, &complaint
+	var out, stderr bytes.Buffer
+	child := exec.CommandContext(t.Context(), program, writerChild, s.Locator(), strconv.Itoa(last), strconv.FormatInt(int64(eventTime), 10))
+	child.Stdout, child.Stderr = &out, &stderr
 	err = child.Run()
 	steps = strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
 	if err == nil {
 		return steps, false
 	}
-	if complaint.Len() > 0 || child.ProcessState == nil {
-		t.Fatalf("the writing process: %v\n%s", err, complaint.String())
+	if stderr.Len() > 0 || child.ProcessState == nil {
+		t.Fatalf("the writing process: %v\n%s", err, stderr.String())
 	}
 	return steps, true
 }

@@ -9,21 +9,21 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// crashed checks what the next writer finds: each conversation is as it was or
-// as it was to become, and what is covered has become so.
+// crashed checks what the next writer finds: each conversation is the old or the
+// new version, and the new one if it is covered.
 func crashed(t testing.TB, b *session, base *Dump) {
 	t.Helper()
 	d := dump(t, b.subject)
 	watermark := b.state(live("p")).Watermark
 	_, _, want := crashDays()
-	seen := len(d.Conversations)
+	total := len(d.Conversations)
 	for i, rows := range want {
 		covered := watermark >= at(i+1)
 		for _, r := range rows {
 			key := [2]string{"p", r.Conversation.ConversationID}
 			old, got := base.Conversations[key], d.Conversations[key]
 			if old == nil && got == nil && !covered {
-				seen++
+				total++
 				continue
 			}
 			changes := d.upserts(key[1]) - base.upserts(key[1])
@@ -36,36 +36,36 @@ func crashed(t testing.TB, b *session, base *Dump) {
 			}
 		}
 	}
-	seen += crashedGone(t, d, base, watermark)
+	total += crashedMissing(t, d, base, watermark)
 	crashedInbox(t, d, false)
-	if want := len(base.Conversations) + 3; seen != want {
-		t.Errorf("%d conversations are stored, still to come or deleted, want %d", seen, want)
+	if want := len(base.Conversations) + 3; total != want {
+		t.Errorf("%d conversations are stored, not yet stored or deleted, want %d", total, want)
 	}
 	if key := [2]string{"p", "untouched"}; Diff(base.Conversations[key], d.Conversations[key]) != "" {
-		t.Errorf("a conversation that nobody touched has changed")
+		t.Errorf("the untouched conversation has changed")
 	}
 	if covered := b.state(live("p")).Coverage; len(covered) != 1 || covered[0].Until != max(watermark, at(-1)) {
-		t.Errorf("covered are %+v, with the watermark at %d", covered, watermark)
+		t.Errorf("coverage is %+v, with the watermark at %d", covered, watermark)
 	}
 	b.close()
 }
 
-// crashedGone checks that what is no longer listed is marked or deleted, and
-// the reject resolved, just where the stretch that says so is covered. It
-// counts what is deleted.
-func crashedGone(t testing.TB, d, base *Dump, watermark warehouse.Timestamp) (deleted int) {
+// crashedMissing checks that missing conversations are marked or deleted, and the
+// reject is resolved, exactly when their window is covered. It returns the number
+// of deleted conversations.
+func crashedMissing(t testing.TB, d, base *Dump, watermark warehouse.Timestamp) (deleted int) {
 	t.Helper()
 	marked, dropped := watermark >= at(1), watermark >= at(2)
 	if since, got := d.mark("missing"); got != marked {
 		t.Errorf("missing since %d (%v), covered: %v", since, got, marked)
 	}
 	if diff := Diff(base.of("missing"), d.of("missing"), "missing_since", "run_id"); diff != "" {
-		t.Errorf("what is missing: %s", diff)
+		t.Errorf("the missing conversation: %s", diff)
 	}
 	if n := d.upserts("missing") - base.upserts("missing"); n == 1 != marked || n > 1 {
-		t.Errorf("%d changes of what is missing, covered: %v", n, marked)
+		t.Errorf("%d changes of the missing conversation, covered: %v", n, marked)
 	}
-	for _, key := range stretchOf(1).Missing {
+	for _, key := range windowOf(1).Missing {
 		got, n := d.of(key.ID), d.changes(key.ID, warehouse.OperationDelete)
 		if got == nil != dropped || n == 1 != dropped || n > 1 || d.upserts(key.ID) != base.upserts(key.ID) {
 			t.Errorf("%q is stored: %v, deleted by %d changes, covered: %v", key.ID, got != nil, n, dropped)
@@ -73,7 +73,7 @@ func crashedGone(t testing.TB, d, base *Dump, watermark warehouse.Timestamp) (de
 		if got == nil {
 			deleted++
 		} else if diff := Diff(base.of(key.ID), got); diff != "" {
-			t.Errorf("what is to be deleted: %s", diff)
+			t.Errorf("the conversation to be deleted: %s", diff)
 		}
 	}
 	resolved := true
@@ -86,15 +86,15 @@ func crashedGone(t testing.TB, d, base *Dump, watermark warehouse.Timestamp) (de
 	return deleted
 }
 
-// stretchOf is one of the two stretches that a crashing writer publishes.
-func stretchOf(i int) *load.Stretch {
-	stretches, _, _ := crashDays()
-	return stretches[i]
+// windowOf returns one of the two windows that a crashing writer publishes.
+func windowOf(i int) *load.Stretch {
+	windows, _, _ := crashDays()
+	return windows[i]
 }
 
-// crashedAndDone does the work once more and checks that all of it stands, and
-// nothing else.
-func crashedAndDone(t testing.TB, s Subject) {
+// crashedAndResumed does the work once more and checks that all of it is stored,
+// and nothing else.
+func crashedAndResumed(t testing.TB, s Subject) {
 	t.Helper()
 	dest := s.Open(t, nil)
 	err := crashWork(t.Context(), dest, 4)
@@ -104,15 +104,15 @@ func crashedAndDone(t testing.TB, s Subject) {
 	}
 	d := dump(t, s)
 	if _, marked := d.mark("missing"); !marked || d.upserts("missing") != 2 {
-		t.Errorf("what is missing is marked: %v, with %d changes; want 2", marked, d.upserts("missing"))
+		t.Errorf("the missing conversation is marked: %v, with %d changes; want 2", marked, d.upserts("missing"))
 	}
-	for _, key := range stretchOf(1).Missing {
+	for _, key := range windowOf(1).Missing {
 		if n := d.changes(key.ID, warehouse.OperationDelete); n != 1 {
 			t.Errorf("%d changes delete %q, want 1", n, key.ID)
 		}
 	}
 	_, _, want := crashDays()
-	total := 2 // the one that nobody touched, the missing one
+	total := 2 // the untouched and the missing one
 	for _, rows := range want {
 		for _, r := range rows {
 			d.stored(t, r)
@@ -125,10 +125,10 @@ func crashedAndDone(t testing.TB, s Subject) {
 		t.Errorf("open are %+v, want the new one", d.Open)
 	}
 	if len(d.Rejects) != 2 || len(d.Drift) != 1 {
-		t.Errorf("%d rejects and %d sightings of drift are stored, want 2 and 1", len(d.Rejects), len(d.Drift))
+		t.Errorf("%d rejects and %d rows of drift are stored, want 2 and 1", len(d.Rejects), len(d.Drift))
 	}
 	if len(d.Coverage) != 1 || d.Coverage[0].Until != at(2) || len(d.Watermarks) != 1 || d.Watermarks[0].Watermark != at(2) {
-		t.Errorf("covered are %+v, with watermarks %+v", d.Coverage, d.Watermarks)
+		t.Errorf("coverage is %+v, with watermarks %+v", d.Coverage, d.Watermarks)
 	}
 	crashedInbox(t, d, true)
 	if l, ok := s.(Leftovers); ok {
@@ -138,8 +138,8 @@ func crashedAndDone(t testing.TB, s Subject) {
 	}
 }
 
-// countedOnce checks that the lateness of all that was written was counted, by
-// whichever of the runs wrote it, and once.
+// countedOnce checks that the lateness of each written conversation was counted
+// once, whichever of the runs wrote it.
 func countedOnce(t testing.TB, dest load.Destination) {
 	t.Helper()
 	sums, err := dest.Summary(t.Context(), []load.Feed{live("p")})

@@ -10,23 +10,23 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// crashEvents are the events of the crash test, as they are to stand at its end:
-// two that are there before, of which one waits, and one that comes in.
+// crashEvents returns the events of the crash test in their state at its end: two
+// that are stored before the crash, of which one waits, and one that is received.
 func crashEvents() (done, waited, taken warehouse.WebhookEvent, settled load.Settled) {
 	done = Event("done", func(e *warehouse.WebhookEvent) { e.State = warehouse.EventIgnored })
 	taken = Event("taken", func(e *warehouse.WebhookEvent) { e.State = warehouse.EventHandled })
 	waited = Event("waited")
-	settled = load.Settled{State: warehouse.EventHandled, RunID: "run-of-event", At: lately + 1e6}
+	settled = load.Settled{State: warehouse.EventHandled, RunID: "run-of-event", At: eventTime + 1e6}
 	settled.Apply(&waited)
 	return done, waited, taken, settled
 }
 
-// crashAlerts is what two of them tell of one alert.
+// crashAlerts returns the updates of one alert by two of them.
 func crashAlerts() (first, second warehouse.ActiveAlert) {
-	return Alert("al-1", lately, 0), Alert("al-1", 0, lately+1000)
+	return Alert("al-1", eventTime, 0), Alert("al-1", 0, eventTime+1000)
 }
 
-// takeBase takes in what is there before the writer that crashes.
+// takeBase stores the events that precede the crashing writer.
 func takeBase(t testing.TB, box load.Inbox) {
 	t.Helper()
 	done, _, _, _ := crashEvents()
@@ -36,11 +36,11 @@ func takeBase(t testing.TB, box load.Inbox) {
 	take(t, box, true, &waits, nil)
 }
 
-// crashInbox does what happens to the inbox beside the writer that crashes.
+// crashInbox changes the inbox in the process of the crashing writer.
 func crashInbox(ctx context.Context, dest load.Destination) error {
 	box, ok := dest.(load.Inbox)
 	if !ok {
-		return fmt.Errorf("%T takes in no events", dest)
+		return fmt.Errorf("%T is not a load.Inbox", dest)
 	}
 	_, waited, taken, settled := crashEvents()
 	_, second := crashAlerts()
@@ -53,8 +53,8 @@ func crashInbox(ctx context.Context, dest load.Destination) error {
 	return nil
 }
 
-// crashedInbox checks that no event is lost or half there, and none is twice;
-// once all was done, that all stand as they should.
+// crashedInbox checks that no event is lost, incomplete or stored twice; with all
+// set, also that each is in its final state.
 func crashedInbox(t testing.TB, d *Dump, all bool) {
 	t.Helper()
 	done, waited, taken, _ := crashEvents()
@@ -66,7 +66,7 @@ func crashedInbox(t testing.TB, d *Dump, all bool) {
 	}
 	for _, e := range d.Events {
 		if !slices.ContainsFunc(states[e.EventID], func(want warehouse.WebhookEvent) bool { return sameEvent(e, want) }) {
-			t.Errorf("event %+v is stored, and should be one of %+v", e, states[e.EventID])
+			t.Errorf("event %+v is stored, want one of %+v", e, states[e.EventID])
 		}
 		delete(states, e.EventID)
 	}

@@ -11,12 +11,12 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// crashDays are the two stretches that a crashing writer publishes: what it is
-// given, and what has to stand afterwards.
-func crashDays() (stretches [2]*load.Stretch, given, want [2][]*warehouse.Rows) {
-	for i := range stretches {
-		stretches[i] = &load.Stretch{ID: load.StretchID(i + 1), Feed: live("p")}
-		stretches[i].Coverage, stretches[i].Watermark = []load.Range{span(-4, i+1)}, at(i+1)
+// crashDays returns the two windows that a crashing writer publishes: the rows
+// that are staged, and the rows that have to be stored afterwards.
+func crashDays() (windows [2]*load.Stretch, given, want [2][]*warehouse.Rows) {
+	for i := range windows {
+		windows[i] = &load.Stretch{ID: load.StretchID(i + 1), Feed: live("p")}
+		windows[i].Coverage, windows[i].Watermark = []load.Range{span(-4, i+1)}, at(i+1)
 	}
 	next := Noon.AddDate(0, 0, 1)
 	want[0] = []*warehouse.Rows{
@@ -28,8 +28,8 @@ func crashDays() (stretches [2]*load.Stretch, given, want [2][]*warehouse.Rows) 
 		Conversation("p", "to another month", Noon.AddDate(0, -1, 0)),
 		kept(Conversation("p", "hidden", Noon, Note("hidden"))),
 	}
-	stretches[0].Missing, stretches[0].Resolved = crashGone("missing"), []string{"resolved"}
-	stretches[1].Missing, stretches[1].DeleteMissing = crashGone("dropped", "dropped, alone"), true
+	windows[0].Missing, windows[0].Resolved = missingKeys("missing"), []string{"resolved"}
+	windows[1].Missing, windows[1].DeleteMissing = missingKeys("dropped", "dropped, alone"), true
 	want[1] = []*warehouse.Rows{
 		Conversation("p", "new, next day", next),
 		Conversation("p", "ended", next),
@@ -42,10 +42,10 @@ func crashDays() (stretches [2]*load.Stretch, given, want [2][]*warehouse.Rows) 
 		}
 	}
 	given[0][6] = Conversation("p", "hidden", Noon, Note("hidden"), Hidden(warehouse.Some(int64(3))), NoMetrics("{}"))
-	return stretches, given, want
+	return windows, given, want
 }
 
-// crashBase loads what is there before the writer that crashes.
+// crashBase loads the conversations that precede the crashing writer.
 func crashBase(t testing.TB, s Subject) *Dump {
 	t.Helper()
 	b := begin(t, s, 1, "p")
@@ -66,8 +66,8 @@ func crashBase(t testing.TB, s Subject) *Dump {
 	return dump(t, s)
 }
 
-// crashGone are the keys of what is no longer listed.
-func crashGone(ids ...string) (keys []load.Key) {
+// missingKeys returns the keys of conversations that are no longer listed.
+func missingKeys(ids ...string) (keys []load.Key) {
 	starts := map[string]time.Time{"missing": Noon, "dropped": Noon.AddDate(0, 0, 1), "dropped, alone": Noon.AddDate(0, 0, 9)}
 	for _, id := range ids {
 		keys = append(keys, load.Key{ID: id, StartedAt: warehouse.TimestampOf(starts[id])})
@@ -75,7 +75,7 @@ func crashGone(ids ...string) (keys []load.Key) {
 	return keys
 }
 
-// crashWork does what the writer that crashes does, as the run of that number.
+// crashWork does the work of the crashing writer, as the run of that number.
 func crashWork(ctx context.Context, dest load.Destination, run int) (err error) {
 	owner := ownerOf(run)
 	if err := dest.Prepare(ctx); err != nil {
@@ -92,8 +92,8 @@ func crashWork(ctx context.Context, dest load.Destination, run int) (err error) 
 	if err := w.Register(ctx, []load.Project{Project("p")}); err != nil {
 		return fmt.Errorf("Register: %w", err)
 	}
-	stretches, given, _ := crashDays()
-	for i, st := range stretches {
+	windows, given, _ := crashDays()
+	for i, st := range windows {
 		st.RunID, st.At = owner.RunID, owner.Started+warehouse.Timestamp(i+1)
 		st.Rejects = []warehouse.Reject{reject(st, fmt.Sprintf("reject-%d", i))}
 		st.Drift = []warehouse.Drift{drift(st, "extra", 1, 10)}

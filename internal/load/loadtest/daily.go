@@ -11,16 +11,16 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// dailyChecks are about what days came to.
+// dailyChecks are about the summaries of days.
 var dailyChecks = []check{
-	{"a day counts what started on it, by UTC", func(t testing.TB, s Subject) {
+	{"days/by UTC start", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(spread()...)
 		day := midnight(warehouse.TimestampOf(Noon))
 		next := midnight(warehouse.TimestampOf(Noon.AddDate(0, 0, 1)))
 		days := dailies(t, b.dest, s, []load.Feed{live("p")}, ever, never)
 		if len(days) != 8 {
-			t.Errorf("%d days are told, want 8", len(days))
+			t.Errorf("Daily returned %d days, want 8", len(days))
 		}
 		for _, at := range []struct{ from, until warehouse.Timestamp }{
 			{day, next}, {day, day}, {next, day}, {day, next + 1}, {day + 1, next + 1}, {day - 1, next}, {day - 1, day}, {day - 1, day + 1},
@@ -28,7 +28,7 @@ var dailyChecks = []check{
 			dailies(t, b.dest, s, []load.Feed{live("p")}, at.from, at.until)
 		}
 	}},
-	{"a day counts the feeds that are asked for together, and no others", func(t testing.TB, s Subject) {
+	{"days/requested feeds", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")
 		sandbox := load.Feed{ProjectID: "p", Environment: Sandbox}
 		b.load(Conversation("p", "a", Noon), Conversation("p", "b", Noon, Latencies(9)), Conversation("p", "c", Noon.AddDate(0, 0, 1)))
@@ -40,7 +40,7 @@ var dailyChecks = []check{
 			dailies(t, b.dest, s, feeds, ever, never)
 		}
 	}},
-	{"who was not said to be handed over is not counted as kept", func(t testing.TB, s Subject) {
+	{"days/unknown handoff", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		handoff := func(h warehouse.Null[bool]) Option { return func(r *warehouse.Rows) { r.Conversation.Handoff = h } }
 		b.load(Conversation("p", "a", Noon, handoff(warehouse.Some(true))), Conversation("p", "b", Noon, handoff(warehouse.Null[bool]{})),
@@ -50,7 +50,7 @@ var dailyChecks = []check{
 			t.Errorf("the days are %+v", days)
 		}
 	}},
-	{"percentiles of a day are of its turns, by nearest rank", func(t testing.TB, s Subject) {
+	{"days/latency percentiles", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		for day, n := range []int{1, 2, 3, 19, 20, 21, 39, 40, 41, 100} {
 			var latencies []float64
@@ -67,7 +67,7 @@ var dailyChecks = []check{
 			t.Errorf("the days are %+v", days)
 		}
 	}},
-	{"days follow what changes, moves and goes missing", func(t testing.TB, s Subject) {
+	{"days/changed, moved and missing", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		feeds := []load.Feed{live("p"), {ProjectID: "p", Environment: Sandbox}}
 		told := func(want ...int64) {
@@ -96,7 +96,7 @@ var dailyChecks = []check{
 		defer func() { _ = reopened.Close() }()
 		dailies(t, reopened, s, feeds, ever, never)
 	}},
-	{"an empty destination has no days", func(t testing.TB, s Subject) {
+	{"days/empty destination", func(t testing.TB, s Subject) {
 		dest := s.Open(t, nil)
 		defer func() { _ = dest.Close() }()
 		if days, err := dest.Daily(t.Context(), []load.Feed{live("p")}, ever, never); err != nil || len(days) != 0 {
@@ -105,7 +105,7 @@ var dailyChecks = []check{
 	}},
 }
 
-// Latencies gives it a turn for each latency in seconds; NaN: none is known.
+// Latencies gives it one turn for each latency in seconds; NaN: unknown.
 func Latencies(seconds ...float64) Option {
 	return func(r *warehouse.Rows) {
 		Turns(len(seconds))(r)
@@ -118,7 +118,7 @@ func Latencies(seconds ...float64) Option {
 	}
 }
 
-// dailies checks that the days that are told are what is stored comes to.
+// dailies checks the result of Daily against what is stored.
 func dailies(t testing.TB, dest load.Destination, s Subject, feeds []load.Feed, from, until warehouse.Timestamp) []load.Day {
 	t.Helper()
 	got, err := dest.Daily(t.Context(), feeds, from, until)
@@ -131,7 +131,7 @@ func dailies(t testing.TB, dest load.Destination, s Subject, feeds []load.Feed, 
 	return got
 }
 
-// daily is what the conversations that are not missing came to.
+// daily computes the days from the stored conversations that are not missing.
 func (d *Dump) daily(feeds []load.Feed, from, until warehouse.Timestamp) (days []load.Day) {
 	byDay := map[warehouse.Timestamp][]*warehouse.Rows{}
 	for _, f := range feeds {
@@ -168,7 +168,7 @@ func (d *Dump) daily(feeds []load.Feed, from, until warehouse.Timestamp) (days [
 	return days
 }
 
-// rankOf is the smallest value that so many of a hundred do not exceed.
+// rankOf returns a percentile by nearest rank.
 func rankOf(sorted []float64, percent int) warehouse.Null[float64] {
 	for i, v := range sorted {
 		if (i+1)*100 >= percent*len(sorted) {

@@ -11,18 +11,18 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// LoaderSet are the columns of conversations that the loader sets.
+// LoaderSet lists the columns of conversations that the loader sets.
 var LoaderSet = []string{"first_seen_at", "updated_at", "run_id"}
 
-// Diff tells how two conversations differ in any column of any of their
-// tables, columns named in ignore aside; "" when they do not. JSON is compared
-// by value, floats by their bits, parts by their keys whatever their order.
+// Diff describes how two conversations differ in the columns of their tables,
+// without the columns named in ignore; "" if they do not differ. JSON is compared
+// by value, floats by their bits, and parts by their keys in any order.
 func Diff(want, got *warehouse.Rows, ignore ...string) string {
 	switch {
 	case want == nil && got == nil:
 		return ""
 	case want == nil:
-		return "is stored, and should not be"
+		return "is stored, but should not be"
 	case got == nil:
 		return "is not stored"
 	}
@@ -95,8 +95,8 @@ func floatBits(f warehouse.Null[float64]) []byte {
 	return warehouse.Turns.Append(nil, &t)
 }
 
-// sameJSON compares documents by value, by way of the hash, which takes every
-// number in one form.
+// sameJSON compares documents by value, by their hash, in which each number has
+// one form.
 func sameJSON(a, b warehouse.JSON) bool {
 	value := func(j warehouse.JSON) string {
 		if j != "" {
@@ -107,7 +107,7 @@ func sameJSON(a, b warehouse.JSON) bool {
 	return a == b || value(a) == value(b)
 }
 
-// show prints a field's value, cut to a length that can be read.
+// show formats the value of a field, truncated to a readable length.
 func show(field any) string {
 	s := fmt.Sprintf("%#v", reflect.ValueOf(field).Elem().Interface())
 	if len(s) > 120 {

@@ -7,7 +7,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// fault is a promise that the reference breaks on purpose.
+// fault is a guarantee that the reference breaks on purpose.
 type fault string
 
 const (
@@ -17,15 +17,15 @@ const (
 	forgetsKilled      fault = "forgets a killed run"
 	losesRuns          fault = "loses the rows of runs"
 	mixesProjects      fault = "mixes accounts"
-	forgetsProjects    fault = "does not tell of its projects"
+	forgetsProjects    fault = "lists no projects"
 	keepsAbandoned     fault = "publishes what was abandoned"
 	lastEnvironment    fault = "the last environment wins"
 	noChanges          fault = "records no changes"
-	noSequence         fault = "numbers all changes alike"
+	noSequence         fault = "gives all changes the same sequence"
 	countsRejectsAgain fault = "counts known rejects as new"
 	driftOverwritten   fault = "overwrites drift"
 	driftUnbounded     fault = "stores every path of drift"
-	nilClearsCoverage  fault = "takes no coverage for none"
+	nilClearsCoverage  fault = "treats nil coverage as empty"
 	losesCoverage      fault = "loses coverage"
 	coverageOfAll      fault = "replaces the coverage of other feeds"
 	watermarkBack      fault = "moves the watermark back"
@@ -33,124 +33,124 @@ const (
 	forgetsOtherID     fault = "forgets the other form of a project's id"
 
 	writesUnchanged fault = "writes what is unchanged"
-	keepsOldTurns   fault = "keeps turns that are gone"
+	keepsOldTurns   fault = "keeps turns that were removed"
 	losesEntities   fault = "does not replace entities"
-	losesHidden     fault = "lets hidden turns go"
-	losesMetrics    fault = "lets hidden metrics go"
+	losesHidden     fault = "deletes hidden turns"
+	losesMetrics    fault = "deletes hidden metrics"
 	doublesAudio    fault = "doubles recordings"
 	losesAudio      fault = "loses recordings of what changes"
 	forgetsFirst    fault = "forgets when it was first seen"
-	emptyTags       fault = "takes an empty list for NULL"
+	emptyTags       fault = "stores an empty list as NULL"
 	cutsText        fault = "cuts long text"
 	cutsTime        fault = "cuts times to milliseconds"
-	positiveZero    fault = "takes -0 for 0"
+	positiveZero    fault = "stores -0 as 0"
 	firstStaged     fault = "keeps the first of two"
-	neverClosed     fault = "leaves ended conversations on the worklist"
-	hashOnly        fault = "looks at the content alone"
+	neverClosed     fault = "leaves ended conversations in the queue"
+	hashOnly        fault = "compares only the content hash"
 	losesStart      fault = "does not move kept turns"
-	oldHash         fault = "keeps the hash of what was shown"
+	oldHash         fault = "keeps the hash of visible turns"
 
-	readsElsewhere     fault = "reads other environments too"
-	readsUntilToo      fault = "reads what starts at the end"
-	readsUnordered     fault = "reads in the order of ids"
-	readsNoParts       fault = "reads conversations without their parts"
-	readsOn            fault = "reads on when it is told to stop"
-	readsUnstopped     fault = "reads for a reader who is gone"
-	keysForget         fault = "lists what is missing as if it were not"
-	daysForgetKept     fault = "forgets the days of kept transcripts"
-	daysOfAllParts     fault = "tells of days of hidden parts that nobody asked for"
-	rejectsOn          fault = "tells of rejects when it is told to stop"
-	rejectsAnywhere    fault = "yields the rejects of other feeds"
-	daysElsewhere      fault = "counts other feeds into a day"
-	daysUntilToo       fault = "counts a day that begins at the end"
-	daysLocal          fault = "counts days of another zone"
-	daysCountMissing   fault = "counts what is missing into a day"
-	daysUnsaidIsNo     fault = "counts an unsaid handoff as none"
-	daysInterpolate    fault = "makes percentiles that nobody waited for"
-	daysRemembered     fault = "does not look again at days that changed"
-	marksAgain         fault = "moves the mark of what is missing"
-	marksMoved         fault = "marks what has another start"
-	marksElsewhere     fault = "marks what another environment has"
-	markIsAChange      fault = "takes a mark for new content"
-	marksSilently      fault = "marks without a change"
-	missingStaysOpen   fault = "keeps what is missing on the worklist"
-	keepsMark          fault = "keeps the mark of what is listed again"
-	deletesNothing     fault = "marks what is to be deleted"
-	deletesSilently    fault = "deletes without saying so"
-	keepsResolved      fault = "keeps resolved rejects"
-	resolvesAnywhere   fault = "resolves the rejects of other feeds"
-	revealsAlways      fault = "counts every shown transcript as revealed"
-	revealsKept        fault = "counts a kept transcript as revealed"
-	forgetsRevealed    fault = "forgets that something is shown again"
-	revealsEverywhere  fault = "settles what another environment shows again"
-	revealsLate        fault = "takes a late transcript for a hidden one"
-	revealsLateMetrics fault = "takes late metrics for hidden ones"
-	revealsOpen        fault = "takes the transcript of one that went on for a hidden one"
-	revealsBeside      fault = "looks at what other environments show of a day"
-	keptIsShown        fault = "takes a day of kept transcripts for one that shows some"
-	silentIsShown      fault = "takes a conversation without turns for one that shows some"
-	trustsHashes       fault = "writes nothing anew when asked to"
-	latenessOfOld      fault = "counts the lateness of history"
-	latenessAlways     fault = "counts the lateness of what is unchanged"
-	latenessReplaced   fault = "overwrites lateness"
-	latenessAnywhere   fault = "counts the lateness of all feeds as one"
+	readsElsewhere      fault = "reads other environments too"
+	readsUntilToo       fault = "reads what starts at the end"
+	readsUnordered      fault = "reads in the order of ids"
+	readsNoParts        fault = "reads conversations without their parts"
+	readsOn             fault = "reads on after it was canceled"
+	readsUnstopped      fault = "ignores an error of the reader"
+	keysForget          fault = "lists missing conversations as present"
+	daysForgetKept      fault = "forgets the days of kept transcripts"
+	daysOfAllParts      fault = "lists days of parts that were not requested"
+	rejectsOn           fault = "lists rejects after it was canceled"
+	rejectsAnywhere     fault = "yields the rejects of other feeds"
+	daysElsewhere       fault = "counts other feeds in a day"
+	daysUntilToo        fault = "counts a day that begins at the end"
+	daysLocal           fault = "counts days of another zone"
+	daysCountMissing    fault = "counts missing conversations in a day"
+	daysUnsaidIsNo      fault = "counts an unknown handoff as none"
+	daysInterpolate     fault = "interpolates percentiles"
+	daysRemembered      fault = "does not update days"
+	marksAgain          fault = "moves the mark of what is missing"
+	marksMoved          fault = "marks conversations with another start"
+	marksElsewhere      fault = "marks conversations of another environment"
+	markIsAChange       fault = "counts a mark as new content"
+	marksSilently       fault = "marks without a change"
+	missingStaysOpen    fault = "keeps missing conversations in the queue"
+	keepsMark           fault = "keeps the mark of conversations listed again"
+	deletesNothing      fault = "marks instead of deleting"
+	deletesSilently     fault = "deletes without a change"
+	keepsResolved       fault = "keeps resolved rejects"
+	resolvesAnywhere    fault = "resolves the rejects of other feeds"
+	visibleAlways       fault = "counts every visible transcript as visible again"
+	visibleKept         fault = "counts a kept transcript as visible again"
+	forgetsVisibleAgain fault = "forgets that data is visible again"
+	settlesElsewhere    fault = "settles another environment's hidden days"
+	visibleLate         fault = "treats a late transcript as visible again"
+	visibleLateMetrics  fault = "treats late metrics as visible again"
+	visibleOpen         fault = "treats open conversations as visible again"
+	visibleElsewhere    fault = "compares with other environments of a day"
+	keptIsShown         fault = "treats kept transcripts of a day as visible"
+	silentIsShown       fault = "treats a conversation without turns as visible"
+	trustsHashes        fault = "ignores Rewrite"
+	latenessOfOld       fault = "counts the lateness of history"
+	latenessAlways      fault = "counts the lateness of what is unchanged"
+	latenessReplaced    fault = "overwrites lateness"
+	latenessAnywhere    fault = "counts the lateness of all feeds as one"
 
-	nilClearsHoles fault = "takes no holes for none"
+	nilClearsHoles fault = "treats nil holes as empty"
 	holesOfAll     fault = "replaces the holes of other feeds"
 	keepsHoles     fault = "keeps holes that were read"
 	forgetsTries   fault = "forgets how often a hole was tried"
 
-	killedAlike          fault = "takes every killed run for an incremental one"
+	killedAlike          fault = "stores every killed run as incremental"
 	killedUnversioned    fault = "forgets the version of a killed run"
-	killedSilently       fault = "does not say what became of a killed run"
-	keepsRejected        fault = "keeps the rejects of what is loaded"
-	resolvesChanged      fault = "keeps the rejects of what is stored already"
+	killedSilently       fault = "stores a killed run without an error"
+	keepsRejected        fault = "keeps the rejects of loaded conversations"
+	resolvesChanged      fault = "keeps the rejects of unchanged conversations"
 	resolvesAllFeeds     fault = "resolves what other feeds rejected of an id"
-	oldOverNew           fault = "puts what was seen before over what is newer"
-	lastStart            fault = "stores the start that is answered last"
-	neverAsks            fault = "drops earlier starts and says nothing"
-	judgesLate           fault = "covers a stretch whose starts are to be judged"
-	missingStays         fault = "keeps the place of what is missing"
-	movesNothing         fault = "keeps what moved away"
+	oldOverNew           fault = "replaces a newer version by an older one"
+	lastStart            fault = "stores the start that is returned last"
+	neverAsks            fault = "drops earlier starts silently"
+	judgesLate           fault = "covers a window with unjudged starts"
+	missingStays         fault = "keeps the place of missing conversations"
+	movesNothing         fault = "keeps conversations that moved away"
 	movesAll             fault = "replaces a place that was not left"
 	environmentsAlike    fault = "does not count an id of two environments as drift"
-	forgetsTwice         fault = "does not count what comes twice"
-	doublesEvents        fault = "stores a doubled event again"
-	alertsOfDoubled      fault = "takes alerts from doubled events"
-	lastAlert            fault = "takes what is told last of an alert for what happened last"
+	forgetsTwice         fault = "does not count duplicates"
+	doublesEvents        fault = "stores a duplicate event again"
+	alertsOfDoubled      fault = "takes alerts from duplicate events"
+	lastAlert            fault = "keeps the alert update that was received last"
 	waitsUnordered       fault = "lists waiting events in the order of their ids"
-	settlesAgain         fault = "settles what is settled"
+	settlesAgain         fault = "settles events a second time"
 	recentWaiting        fault = "lists only waiting events as recent"
-	losesWaiting         fault = "lets old events go though they wait"
-	keepsEvents          fault = "keeps events for ever"
+	losesWaiting         fault = "expires waiting events"
+	keepsEvents          fault = "keeps events forever"
 	keepsChanges         fault = "keeps changes forever"
 	keepsRuns            fault = "keeps runs forever"
 	keepsAlerts          fault = "keeps alerts forever"
 	keepsRejects         fault = "keeps rejects forever"
 	keepsFutureDrift     fault = "keeps drift that is dated in the future"
-	keepsErasedRejects   fault = "keeps the rejects of what was erased"
+	keepsErasedRejects   fault = "keeps the rejects of erased conversations"
 	keepsRejectMark      fault = "keeps the mark of a reject that is listed again"
 	marksRejectsAgain    fault = "moves the mark of a reject"
 	marksRejectsAnywhere fault = "marks the rejects of other feeds"
-	replaysMissing       fault = "puts what was seen before over what went missing"
+	replaysMissing       fault = "replaces a missing conversation by an older version"
 	oneClock             fault = "expires rows by one clock"
 	findsNoFaults        fault = "finds no faults"
-	namesFaultsAlike     fault = "names all faults alike"
-	mendsNothing         fault = "mends nothing"
-	mendsByDeleting      fault = "mends by deleting"
-	acceptsNothing       fault = "does not accept rows as they are"
-	loadsErased          fault = "loads what was erased"
+	namesFaultsAlike     fault = "gives all faults the same kind"
+	mendsNothing         fault = "repairs nothing"
+	mendsByDeleting      fault = "repairs by deleting"
+	acceptsNothing       fault = "ignores Reseal"
+	loadsErased          fault = "loads erased conversations"
 
-	// These only show when a writer is killed.
+	// The following are detected only when a writer is killed.
 	coverageFirst  fault = "stores coverage before rows"
 	tornParts      fault = "stores a conversation before its turns"
 	changesLate    fault = "records changes in a later commit"
 	missingLate    fault = "marks and deletes in a later commit"
 	latenessLate   fault = "counts lateness in a later commit"
-	keepsTemporary fault = "leaves temporary files about"
+	keepsTemporary fault = "leaves temporary files"
 )
 
-// killed is the row of a killed run.
+// killed returns the row of a killed run.
 func (f fault) killed(o *load.Owner) warehouse.SyncRun {
 	run := load.KilledRun(o)
 	switch f {
@@ -164,7 +164,7 @@ func (f fault) killed(o *load.Owner) warehouse.SyncRun {
 	return run
 }
 
-// newest is load.NewestRows, or its opposite.
+// newest is [load.NewestRows], or its opposite by the fault.
 func (f fault) newest(rows []*warehouse.Rows) ([]*warehouse.Rows, []load.OtherStart) {
 	if f == firstStaged {
 		slices.Reverse(rows)
@@ -172,7 +172,7 @@ func (f fault) newest(rows []*warehouse.Rows) ([]*warehouse.Rows, []load.OtherSt
 	return load.NewestRows(rows, nil)
 }
 
-// dump breaks what is read.
+// dump applies the faults that change what is read.
 func (f fault) dump(d *Dump) {
 	if f != neverClosed {
 		return
@@ -185,7 +185,7 @@ func (f fault) dump(d *Dump) {
 	}
 }
 
-// reconcile is load.Reconcile, and what the fault makes of it.
+// reconcile is [load.Reconcile], changed by the fault.
 func (f fault) reconcile(in, stored *warehouse.Rows, at warehouse.Timestamp, run string) bool {
 	shown, c := Clone(in), &in.Conversation
 	write := load.Reconcile(in, stored, at, run)
@@ -227,7 +227,7 @@ func (f fault) reconcile(in, stored *warehouse.Rows, at warehouse.Timestamp, run
 	return write
 }
 
-// observe is load.Observe of what is written, and what the fault makes of it.
+// observe is [load.Observe] of a written conversation, changed by the fault.
 func (f fault) observe(c *load.Counts, in, stored *warehouse.Rows, at, liveSince warehouse.Timestamp, write bool) {
 	switch f {
 	case latenessAlways:
@@ -240,7 +240,7 @@ func (f fault) observe(c *load.Counts, in, stored *warehouse.Rows, at, liveSince
 	}
 }
 
-// values breaks values.
+// values applies the faults that change values.
 func (f fault) values(in *warehouse.Rows) {
 	c := &in.Conversation
 	switch f {

@@ -6,8 +6,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// eachField shows every field of a conversation and its parts that may hold
-// any value: no keys, no starts, nothing that Seal or the loader sets.
+// eachField calls a function for each field of a conversation and its parts that
+// may have any value: not for keys, starts and fields that Seal or the loader sets.
 func eachField(r *warehouse.Rows, do func(field any)) {
 	fields(&warehouse.Conversations, &r.Conversation, do)
 	for i := range r.Turns {
@@ -53,7 +53,7 @@ func putLongText(text string) Option {
 	}
 }
 
-// putName sets what is a name of a part, and so a part of its key.
+// putName sets the names of parts, which belong to their keys.
 func putName(name string) Option {
 	return func(r *warehouse.Rows) {
 		shortened(r)
@@ -111,7 +111,7 @@ func putTime(at warehouse.Timestamp) Option {
 	}
 }
 
-// shortened leaves one of each part, so that large values stay few.
+// shortened keeps one row of each part, to limit the number of large values.
 func shortened(r *warehouse.Rows) *warehouse.Rows {
 	Turns(1)(r)
 	r.Entities, r.Metrics = r.Entities[:1], r.Metrics[:1]

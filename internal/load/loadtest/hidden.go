@@ -6,13 +6,13 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// hiddenChecks are about sources that hide what they showed before: hidden is
-// not gone.
+// hiddenChecks are about data that the source hides after it was visible: it must
+// not be deleted.
 var hiddenChecks = []check{
-	{"hidden turns stay while there are some", func(t testing.TB, s Subject) {
+	{"hidden turns/kept", func(t testing.TB, s Subject) {
 		hide(t, s, warehouse.Some(int64(3)))
 	}},
-	{"hidden turns stay while nobody says how many there are", func(t testing.TB, s Subject) {
+	{"hidden turns/count is unknown", func(t testing.TB, s Subject) {
 		hide(t, s, warehouse.Null[int64]{})
 	}},
 	{"hidden turns/count is zero", func(t testing.TB, s Subject) {
@@ -52,7 +52,7 @@ var hiddenChecks = []check{
 		counted(t, b.load(fewer), 0, 1, 0)
 		dump(t, s).stored(t, fewer)
 	}},
-	{"turns that are hidden from the start are loaded when they are shown", func(t testing.TB, s Subject) {
+	{"hidden turns/visible later", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		hidden := Conversation("p", "c-1", Noon, Hidden(warehouse.Some(int64(3))))
 		b.load(hidden)
@@ -61,7 +61,7 @@ var hiddenChecks = []check{
 		counted(t, b.load(shown), 0, 1, 0)
 		dump(t, s).stored(t, shown)
 	}},
-	{"hidden turns do not keep the rest of the conversation from changing", func(t testing.TB, s Subject) {
+	{"hidden turns/rest changes", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "c-1", Noon))
 		before := dump(t, s)
@@ -70,7 +70,7 @@ var hiddenChecks = []check{
 		want := Conversation("p", "c-1", moved, Note("was read"), Metrics("1.5"))
 		replaced(t, before, dump(t, s), kept(want), "run-0001")
 	}},
-	{"empty metrics never replace metrics", func(t testing.TB, s Subject) {
+	{"hidden metrics/kept", func(t testing.TB, s Subject) {
 		for _, empty := range []warehouse.JSON{"", "{}", "[]", "null"} {
 			id := "c-1" + string(empty)
 			b := begin(t, s, 1, "p")
@@ -85,7 +85,7 @@ var hiddenChecks = []check{
 			b.end()
 		}
 	}},
-	{"metrics that are shown again replace those that were kept", func(t testing.TB, s Subject) {
+	{"hidden metrics/visible again", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "c-1", Noon))
 		b.load(Conversation("p", "c-1", Noon, NoMetrics("{}")))
@@ -93,7 +93,7 @@ var hiddenChecks = []check{
 		counted(t, b.load(again), 0, 1, 0)
 		dump(t, s).stored(t, again)
 	}},
-	{"empty metrics stand where there were none", func(t testing.TB, s Subject) {
+	{"hidden metrics/never any", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "c-1", Noon, NoMetrics("")))
 		r := Conversation("p", "c-1", Noon, NoMetrics("{}"))
@@ -102,14 +102,14 @@ var hiddenChecks = []check{
 	}},
 }
 
-// kept is r as it stands when its turns are hidden now.
+// kept turns r into the stored version of a conversation whose turns are hidden now.
 func kept(r *warehouse.Rows) *warehouse.Rows {
 	r.Conversation.TranscriptStatus = warehouse.TranscriptHiddenKept
 	r.Conversation.ContentHash = r.Hash()
 	return r
 }
 
-// noText takes away what was said in the turns, and what follows from it.
+// noText removes the text of the turns, and what is derived from it.
 func noText(r *warehouse.Rows) {
 	r.Entities = nil
 	for i := range r.Turns {
@@ -117,10 +117,10 @@ func noText(r *warehouse.Rows) {
 	}
 }
 
-// noEntities takes the entities away.
+// noEntities removes the entities.
 func noEntities(r *warehouse.Rows) { r.Entities = nil }
 
-// hide shows a conversation, hides its turns twice, and shows others again.
+// hide loads a conversation, then twice with hidden turns, then with other turns.
 func hide(t testing.TB, s Subject, numTurns warehouse.Null[int64]) {
 	t.Helper()
 	b := begin(t, s, 1, "p")

@@ -9,9 +9,9 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// holeChecks are about seconds that the source cannot answer for.
+// holeChecks are about seconds that the source fails to return.
 var holeChecks = []check{
-	{"holes are stored as given", func(t testing.TB, s Subject) {
+	{"holes/stored exactly", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		one, two := hole(live("p"), 5), hole(live("p"), 3)
 		punch(b, live("p"), two, one)
@@ -26,7 +26,7 @@ var holeChecks = []check{
 		punch(b, live("p"))
 		hasHoles(t, b, live("p"))
 	}},
-	{"a stretch without holes leaves them as they are", func(t testing.TB, s Subject) {
+	{"holes/nil keeps the stored ones", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		one := hole(live("p"), 5)
 		punch(b, live("p"), one)
@@ -34,7 +34,7 @@ var holeChecks = []check{
 		cover(b, live("p"), at(5), span(0, 5))
 		hasHoles(t, b, live("p"), one)
 	}},
-	{"each feed has holes of its own", func(t testing.TB, s Subject) {
+	{"holes/per feed", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")
 		sandbox := load.Feed{ProjectID: "p", Environment: Sandbox}
 		feeds := []load.Feed{live("p"), sandbox, live("q")}
@@ -47,17 +47,17 @@ var holeChecks = []check{
 			hasHoles(t, b, f, hole(f, 5), hole(f, 7+i))
 		}
 	}},
-	{"holes come with the rows and the coverage of their stretch", func(t testing.TB, s Subject) {
+	{"holes/with their window", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		r := Conversation("p", "c-1", Noon)
 		st := b.next(live("p"))
 		st.Coverage, st.Watermark, st.Holes = []load.Range{span(0, 5)}, at(5), []warehouse.Hole{hole(live("p"), 5)}
 		b.stage(st, r)
 		if got := b.state(live("p")).Holes; len(got) > 0 {
-			t.Errorf("holes are stored before their stretch is published: %+v", got)
+			t.Errorf("holes are stored before their window is published: %+v", got)
 		}
 		b.publish(st)
-		b.close() // killed, as far as anybody can tell
+		b.close() // as if it was killed
 		dump(t, s).stored(t, r)
 		b = begin(t, s, 2, "p")
 		hasState(t, b, live("p"), at(5), span(0, 5))
@@ -65,7 +65,7 @@ var holeChecks = []check{
 	}},
 }
 
-// hole is a hole of a feed, so many days after noon of the first.
+// hole makes a hole of a feed, so many days after Noon.
 func hole(f load.Feed, day int) warehouse.Hole {
 	second := warehouse.Timestamp(time.Second.Microseconds())
 	return warehouse.Hole{
@@ -74,7 +74,7 @@ func hole(f load.Feed, day int) warehouse.Hole {
 	}
 }
 
-// punch publishes a stretch that stores holes.
+// punch publishes a window that stores holes.
 func punch(b *session, f load.Feed, holes ...warehouse.Hole) {
 	b.Helper()
 	st := b.next(f)

@@ -9,9 +9,9 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// identityChecks are about one id that comes more than once.
+// identityChecks are about ids that the source returns several times.
 var identityChecks = []check{
-	{"an id is another conversation in another project", func(t testing.TB, s Subject) {
+	{"same id/two projects", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")
 		one, two := Conversation("p", "c-1", Noon), Conversation("q", "c-1", Noon, Note("another"))
 		b.load(one)
@@ -23,16 +23,16 @@ var identityChecks = []check{
 		d.stored(t, one)
 		d.stored(t, changed)
 	}},
-	{"the first environment takes an id from a later one", func(t testing.TB, s Subject) {
+	{"same id/first environment wins", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "c-1", Noon, In(Sandbox), Open()))
 		before := dump(t, s)
 		first := Conversation("p", "c-1", Noon.AddDate(0, 0, 1), Note("live"))
 		counted(t, b.load(first), 0, 1, 0)
-		worklist(t, b)
+		queue(t, b)
 		replaced(t, before, dump(t, s), first, "run-0001")
 	}},
-	{"a later environment does not take an id from the first", func(t testing.TB, s Subject) {
+	{"same id/later environment loses", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "c-1", Noon))
 		before := dump(t, s)
@@ -40,10 +40,10 @@ var identityChecks = []check{
 		if counts.Inserted != 0 || counts.Updated != 0 {
 			t.Errorf("counted %+v", counts)
 		}
-		worklist(t, b)
+		queue(t, b)
 		sameContent(t, before, dump(t, s))
 	}},
-	{"an id of two environments is drift, each time that it is seen", func(t testing.TB, s Subject) {
+	{"same id/counted as drift", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")
 		elsewhere := load.Feed{ProjectID: "p", Environment: Sandbox}
 		want := map[load.Feed]warehouse.Drift{}
@@ -54,8 +54,8 @@ var identityChecks = []check{
 				t.Errorf("counted %d of another environment, want %d", counts.Elsewhere, drifts)
 			}
 			if drifts > 0 {
-				row, seen := want[feed]
-				if !seen {
+				row, found := want[feed]
+				if !found {
 					row = warehouse.Drift{ProjectID: feed.ProjectID, Environment: feed.Environment, Path: "environment",
 						Kind: load.DriftTwoEnvironments, JSONType: "string", MaxLengthBytes: int64(len(feed.Environment) + 2), FirstSeenAt: st.At}
 				}
@@ -73,7 +73,7 @@ var identityChecks = []check{
 		see(elsewhere, 2, Conversation("p", "c-1", Noon, In(Sandbox)), Conversation("p", "c-2", Noon, In(Sandbox), Note("changed")))
 		sameSet(t, "drift", dump(t, s).Drift, slices.Collect(maps.Values(want)))
 	}},
-	{"the first environment has an id though both are read at once", func(t testing.TB, s Subject) {
+	{"same id/environments read at once", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		want := Conversation("p", "c-1", Noon, Note("live"))
 		one, two := b.next(live("p")), b.next(load.Feed{ProjectID: "p", Environment: Sandbox})
@@ -85,7 +85,7 @@ var identityChecks = []check{
 		d.count(t, 1)
 		d.stored(t, want)
 	}},
-	{"twice in a batch is once, the last", func(t testing.TB, s Subject) {
+	{"same id/twice in a batch", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		last := Conversation("p", "c-1", Noon, Note("last"))
 		counts := b.load(Conversation("p", "c-1", Noon, Note("first"), Turns(5)), Conversation("p", "c-2", Noon), last)
@@ -94,27 +94,27 @@ var identityChecks = []check{
 		d.count(t, 2)
 		d.stored(t, last)
 	}},
-	{"twice in a stretch is once, the last", func(t testing.TB, s Subject) {
+	{"same id/twice in a window", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		st := b.next(live("p"))
 		last := Conversation("p", "c-1", Noon, Note("last"), Turns(1))
 		b.stage(st, Conversation("p", "c-1", Noon, Turns(5)))
 		b.stage(st, last)
 		if counts := b.publish(st); counts.Inserted != 1 || counts.Updated+counts.Unchanged != 1 {
-			t.Errorf("counted %+v, want 1 inserted, and the other explained", counts)
+			t.Errorf("counted %+v, want 1 inserted, and the other one counted", counts)
 		}
 		d := dump(t, s)
 		d.count(t, 1)
 		d.stored(t, last)
 	}},
-	{"of an open and an ended answer the ended stands", func(t testing.TB, s Subject) {
+	{"same id/open and ended", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		ended := Conversation("p", "c-1", Noon)
 		b.load(ended, Conversation("p", "c-1", Noon, Open(), Turns(1)))
 		dump(t, s).stored(t, ended)
-		worklist(t, b)
+		queue(t, b)
 	}},
-	{"the same answer in several batches and stretches is written once", func(t testing.TB, s Subject) {
+	{"same id/several batches and windows", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		r := Conversation("p", "c-1", Noon)
 		one, two := b.next(live("p")), b.next(live("p"))
@@ -131,7 +131,7 @@ var identityChecks = []check{
 			t.Errorf("%d changes, want 1", n)
 		}
 	}},
-	{"two answers in two stretches at once leave one of them, whole", func(t testing.TB, s Subject) {
+	{"same id/concurrent windows", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		here, there := Conversation("p", "c-1", Noon, Turns(4)), Conversation("p", "c-1", Noon.AddDate(0, 1, 0), Note("moved"))
 		one, two := b.next(live("p")), b.next(live("p"))
@@ -145,7 +145,7 @@ var identityChecks = []check{
 			d.stored(t, there)
 		}
 	}},
-	{"a stretch may hold a conversation of another day, and many in one second", func(t testing.TB, s Subject) {
+	{"window with other days", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		rows := []*warehouse.Rows{Conversation("p", "far", Noon.AddDate(-1, 0, 0))}
 		for _, id := range []string{"a", "B", "b", "A", "ä", " ", "a "} {

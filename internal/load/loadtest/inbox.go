@@ -12,12 +12,13 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// inboxChecks are about the events of webhooks, which come in beside a writer.
+// inboxChecks are about the events of webhooks, which are stored concurrently
+// with a writer.
 var inboxChecks = []check{
-	{"an event is taken in once, as it is given, also beside a writer and after a restart", func(t testing.TB, s Subject) {
+	{"inbox/event stored once", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
-		full, plain := Event("e-1"), warehouse.WebhookEvent{EventID: "e-2", SentAt: 1, ReceivedAt: lately, State: warehouse.EventIgnored}
-		box := inbox(t, s.Open(t, nil)) // the run's own is closed with it
+		full, plain := Event("e-1"), warehouse.WebhookEvent{EventID: "e-2", SentAt: 1, ReceivedAt: eventTime, State: warehouse.EventIgnored}
+		box := inbox(t, s.Open(t, nil)) // the run closes its own destination
 		take(t, box, true, &full, nil)
 		take(t, box, true, &plain, nil)
 		take(t, box, false, &full, nil)
@@ -34,7 +35,7 @@ var inboxChecks = []check{
 		events(t, s, full, plain)
 		take(t, inbox(t, s.Open(t, nil)), false, &full, nil)
 	}},
-	{"events wait until they are settled, in the order in which they came", func(t testing.TB, s Subject) {
+	{"inbox/waiting in order", func(t testing.TB, s Subject) {
 		dest := open(t, s)
 		box := inbox(t, dest)
 		var all []warehouse.WebhookEvent
@@ -67,7 +68,7 @@ var inboxChecks = []check{
 		waiting(t, inbox(t, s.Open(t, nil)), 100, all[3:]...)
 		events(t, s, append(all, done)...)
 	}},
-	{"alerts are told of at once, and stand the same in whichever order their events came", func(t testing.TB, s Subject) {
+	{"inbox/alerts in any order", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		box := inbox(t, s.Open(t, nil))
 		noon := warehouse.TimestampOf(Noon)
@@ -82,7 +83,7 @@ var inboxChecks = []check{
 		b.end()
 		alerts(t, s, box, load.MergeAlert(first, second), late, bare)
 		for i, a := range []warehouse.ActiveAlert{again, early, again} {
-			e := Event(fmt.Sprint("e-", 10+i%2)) // the last is doubled
+			e := Event(fmt.Sprint("e-", 10+i%2)) // the last one is a duplicate
 			take(t, box, i < 2, &e, &a)
 		}
 		want := []warehouse.ActiveAlert{load.MergeAlert(load.MergeAlert(first, second), again), load.MergeAlert(late, early), bare}
@@ -94,7 +95,7 @@ var inboxChecks = []check{
 		c.end()
 		alerts(t, s, inbox(t, s.Open(t, nil)), want...)
 	}},
-	{"an event that was stored tells nothing of alerts a second time", func(t testing.TB, s Subject) {
+	{"inbox/duplicate event", func(t testing.TB, s Subject) {
 		dest := open(t, s)
 		box := inbox(t, dest)
 		e, a, b := Event("e-1"), Alert("al-1", 10, 0), Alert("al-1", 0, 20)
@@ -102,7 +103,7 @@ var inboxChecks = []check{
 		take(t, box, false, &e, &b)
 		alerts(t, s, box, a)
 	}},
-	{"events come in from many sides at once, while a run begins and ends", func(t testing.TB, s Subject) {
+	{"inbox/concurrent senders", func(t testing.TB, s Subject) {
 		const n = 60
 		dest, all := open(t, s), make([]warehouse.WebhookEvent, n)
 		first := inbox(t, dest)
@@ -147,11 +148,11 @@ var inboxChecks = []check{
 			t.Errorf("%d alerts, %v: %+v", len(got), err, got)
 		}
 	}},
-	{"recent events are listed in any state, also after runs", func(t testing.TB, s Subject) {
+	{"inbox/recent events", func(t testing.TB, s Subject) {
 		box := inbox(t, open(t, s))
 		at := func(minutes int, state string) func(*warehouse.WebhookEvent) {
 			return func(e *warehouse.WebhookEvent) {
-				e.ReceivedAt, e.State = lately+warehouse.Timestamp(minutes)*60e6, state
+				e.ReceivedAt, e.State = eventTime+warehouse.Timestamp(minutes)*60e6, state
 			}
 		}
 		old, first, second := Event("old", at(-11, warehouse.EventIgnored)), Event("e-1", at(-10, warehouse.EventIgnored)), Event("e-2", at(0, warehouse.EventWaiting))
@@ -159,7 +160,7 @@ var inboxChecks = []check{
 			take(t, box, true, &e, nil)
 		}
 		for run := range 3 {
-			got, err := inbox(t, s.Open(t, nil)).Recent(t.Context(), lately-600e6)
+			got, err := inbox(t, s.Open(t, nil)).Recent(t.Context(), eventTime-600e6)
 			slices.SortFunc(got, func(a, b warehouse.WebhookEvent) int { return strings.Compare(a.EventID, b.EventID) })
 			if err != nil || !slices.EqualFunc(got, []warehouse.WebhookEvent{first, second}, sameEvent) {
 				t.Errorf("after %d runs the recent events are %+v, %v; want %+v and %+v", run, got, err, first, second)
@@ -168,7 +169,7 @@ var inboxChecks = []check{
 			b.end()
 		}
 	}},
-	{"old events go, and those that wait stay", func(t testing.TB, s Subject) {
+	{"inbox/old events expire", func(t testing.TB, s Subject) {
 		dest := open(t, s)
 		box := inbox(t, dest)
 		ago := func(e *warehouse.WebhookEvent) { e.ReceivedAt = warehouse.TimestampOf(Noon.AddDate(-10, 0, 0)) }
@@ -185,16 +186,16 @@ var inboxChecks = []check{
 	}},
 }
 
-// lately is when made-up events were received: of this month, since old ones go.
-// A child of [Crash] is told it: a month may end meanwhile.
-var lately = warehouse.TimestampOf(Noon.AddDate(0, 1, 0))
+// eventTime is when made-up events were received: in this month, since old ones
+// expire. A child of [Crash] gets it as an argument, since a month may end meanwhile.
+var eventTime = warehouse.TimestampOf(Noon.AddDate(0, 1, 0))
 
-// Event is a made-up event that waits.
+// Event makes an event that waits.
 func Event(id string, change ...func(*warehouse.WebhookEvent)) warehouse.WebhookEvent {
 	noon := warehouse.TimestampOf(Noon)
 	e := warehouse.WebhookEvent{
 		EventID: id, EventType: "call.completed", ProjectID: "p", ConversationID: "c-1", AlertID: "al-1",
-		ConversationStartedAt: warehouse.Some(noon - 90e6), OccurredAt: warehouse.Some(noon - 1), SentAt: noon, ReceivedAt: lately,
+		ConversationStartedAt: warehouse.Some(noon - 90e6), OccurredAt: warehouse.Some(noon - 1), SentAt: noon, ReceivedAt: eventTime,
 		State: warehouse.EventWaiting, Payload: `{"data":{"ünïcode":[1.50,null,"` + warehouse.JSON(id) + `"]}}`,
 	}
 	e.Payload, _ = warehouse.Canonical(string(e.Payload))
@@ -204,8 +205,8 @@ func Event(id string, change ...func(*warehouse.WebhookEvent)) warehouse.Webhook
 	return e
 }
 
-// Alert is what a made-up event tells of an alert that was triggered or resolved
-// then; 0: not known.
+// Alert makes an update of an alert that was triggered or resolved at these times;
+// 0: not known.
 func Alert(id string, triggered, resolved warehouse.Timestamp) warehouse.ActiveAlert {
 	a := warehouse.ActiveAlert{
 		AlertID: id, RuleID: "ar_1", Name: "Slow turns", ProjectID: "p", Severity: "high", Metric: "turn_latency_p95", Operator: ">=",
@@ -222,7 +223,7 @@ func inbox(t testing.TB, dest load.Destination) load.Inbox {
 	t.Helper()
 	box, ok := dest.(load.Inbox)
 	if !ok {
-		t.Fatalf("%T takes in no events", dest)
+		t.Fatalf("%T is not a load.Inbox", dest)
 	}
 	return box
 }
@@ -253,12 +254,12 @@ func waiting(t testing.TB, box load.Inbox, limit int, want ...warehouse.WebhookE
 		t.Fatalf("Waiting: %v", err)
 	}
 	if !slices.EqualFunc(got, want, sameEvent) {
-		t.Errorf("there wait %+v\nwant %+v", got, want)
+		t.Errorf("waiting are %+v\nwant %+v", got, want)
 	}
 }
 
-// sameEvent compares payloads by value: a destination may keep JSON in a form
-// of its own.
+// sameEvent compares payloads by value, since a destination may change the form
+// of JSON.
 func sameEvent(a, b warehouse.WebhookEvent) bool {
 	if !sameJSON(a.Payload, b.Payload) {
 		return false
@@ -276,12 +277,12 @@ func events(t testing.TB, s Subject, want ...warehouse.WebhookEvent) {
 	}
 	for _, w := range want {
 		if !slices.ContainsFunc(got, func(g warehouse.WebhookEvent) bool { return sameEvent(g, w) }) {
-			t.Errorf("event %+v is not stored so; stored are %+v", w, got)
+			t.Errorf("event %+v is not stored; stored are %+v", w, got)
 		}
 	}
 }
 
-// alerts checks all alerts, as told and as stored.
+// alerts checks all alerts, as returned by Alerts and as stored.
 func alerts(t testing.TB, s Subject, box load.Inbox, want ...warehouse.ActiveAlert) {
 	t.Helper()
 	got, err := box.Alerts(t.Context())

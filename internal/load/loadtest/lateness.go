@@ -9,10 +9,10 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// latenessChecks are about how late conversations were seen. By which clock a
-// loader counts is its own: a conversation was written when its row says.
+// latenessChecks are about how late conversations were read. They use the time in
+// each row, since a loader may use any clock.
 var latenessChecks = []check{
-	{"nothing is counted as late of a feed that is all history", func(t testing.TB, s Subject) {
+	{"lateness/only history", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		counts := b.load(Conversation("p", "c-1", Noon))
 		counts.Add(b.load(Conversation("p", "c-1", Noon, Note("was read"))))
@@ -21,7 +21,7 @@ var latenessChecks = []check{
 		}
 		late(t, b, live("p"), nil)
 	}},
-	{"what started before the feed was first read is not late", func(t testing.TB, s Subject) {
+	{"lateness/before the first read", func(t testing.TB, s Subject) {
 		b := lateSession(t, s, 1)
 		b.liveSince = warehouse.TimestampOf(Noon)
 		var old, young = Conversation("p", "old", Noon.Add(-time.Microsecond)), Conversation("p", "young", Noon)
@@ -33,7 +33,7 @@ var latenessChecks = []check{
 			t.Errorf("counted %d arrivals, want the one that started when the feed was first read", n)
 		}
 	}},
-	{"a conversation is late when it is seen, when it has ended and when it changes", func(t testing.TB, s Subject) {
+	{"lateness/three measures", func(t testing.TB, s Subject) {
 		b := lateSession(t, s, 1)
 		want, start := map[load.LatenessKey]int64{}, b.started(3*24*time.Hour)
 		var stored *warehouse.Rows
@@ -62,7 +62,7 @@ var latenessChecks = []check{
 			late(t, b, live("p"), want)
 		}
 	}},
-	{"lateness adds up over batches, stretches and runs", func(t testing.TB, s Subject) {
+	{"lateness/adds up", func(t testing.TB, s Subject) {
 		want := map[load.LatenessKey]int64{}
 		for run := range 3 {
 			b := lateSession(t, s, run+1)
@@ -77,7 +77,7 @@ var latenessChecks = []check{
 				}
 				counts := b.publish(st)
 				if n := sum(counts.Lateness, load.LateArrival); n != int64(len(rows)) {
-					t.Errorf("a stretch counted %d arrivals, want %d", n, len(rows))
+					t.Errorf("a window counted %d arrivals, want %d", n, len(rows))
 				}
 				for _, r := range rows {
 					b.expect(t, want, r, nil)
@@ -87,7 +87,7 @@ var latenessChecks = []check{
 			b.end()
 		}
 	}},
-	{"each feed has lateness of its own", func(t testing.TB, s Subject) {
+	{"lateness/per feed", func(t testing.TB, s Subject) {
 		b := lateSession(t, s, 1)
 		sandbox := load.Feed{ProjectID: "p", Environment: Sandbox}
 		one, two := Conversation("p", "c-1", b.started(time.Hour)), Conversation("p", "c-2", b.started(time.Hour), In(Sandbox))
@@ -100,7 +100,7 @@ var latenessChecks = []check{
 		}
 		late(t, b, live("q"), nil)
 	}},
-	{"what is written is counted once, though its stretch was abandoned", func(t testing.TB, s Subject) {
+	{"lateness/abandoned window", func(t testing.TB, s Subject) {
 		b := lateSession(t, s, 1)
 		r := Conversation("p", "c-1", b.started(time.Hour))
 		st := b.next(live("p"))
@@ -119,7 +119,7 @@ var latenessChecks = []check{
 		}
 		late(t, b, live("p"), want)
 	}},
-	{"what is marked as missing, deleted or listed again unchanged is not late", func(t testing.TB, s Subject) {
+	{"lateness/missing and listed again", func(t testing.TB, s Subject) {
 		b := lateSession(t, s, 1)
 		r := Conversation("p", "c-1", b.started(time.Hour))
 		b.lateness(t, r)
@@ -136,7 +136,7 @@ var latenessChecks = []check{
 	}},
 }
 
-// lateSession is a run of today, of a feed that was first read long ago.
+// lateSession begins a run on a feed that was first read long ago.
 func lateSession(t testing.TB, s Subject, run int) *session {
 	t.Helper()
 	b := begin(t, s, run, "p")
@@ -145,7 +145,7 @@ func lateSession(t testing.TB, s Subject, run int) *session {
 	return b
 }
 
-// started is a start so long ago, by the clock of the session.
+// started returns the start so long ago, by the clock of the session.
 func (b *session) started(ago time.Duration) time.Time { return b.now.Time().Add(-ago) }
 
 // lateness loads conversations and returns what was counted.
@@ -154,8 +154,7 @@ func (b *session) lateness(t testing.TB, rows ...*warehouse.Rows) map[load.Laten
 	return b.load(rows...).Lateness
 }
 
-// expect adds what is to be counted of a conversation that was written in the
-// place of old.
+// expect adds what has to be counted for a conversation that replaced old.
 func (b *session) expect(t testing.TB, want map[load.LatenessKey]int64, r, old *warehouse.Rows) {
 	t.Helper()
 	got := dump(t, b.subject).Conversations[[2]string{r.Conversation.ProjectID, r.Conversation.ConversationID}]
@@ -194,7 +193,7 @@ func latenessOf(all []warehouse.Lateness, feed load.Feed) (of []warehouse.Latene
 	return of
 }
 
-// sum is how many were counted of a measure.
+// sum returns the count of a measure.
 func sum(counted map[load.LatenessKey]int64, measure string) (n int64) {
 	for key, count := range counted {
 		if key.Measure == measure {

@@ -17,7 +17,7 @@ func TestDiff_EveryColumn(t *testing.T) {
 	t.Parallel()
 	whole := func() *warehouse.Rows { return Conversation("p", "c-1", Noon) }
 	if d := Diff(whole(), whole()); d != "" {
-		t.Fatalf("one and the same differ: %s", d)
+		t.Fatalf("equal conversations differ: %s", d)
 	}
 	everyColumn(t, &warehouse.Conversations, func(r *warehouse.Rows) *warehouse.Conversation { return &r.Conversation })
 	everyColumn(t, &warehouse.Turns, func(r *warehouse.Rows) *warehouse.Turn { return &r.Turns[0] })
@@ -56,13 +56,13 @@ func everyColumn[R any](t *testing.T, table *warehouse.Table[R], pick func(*ware
 			f.Valid, f.V = !f.Valid, 0
 		}
 		if Diff(Conversation("p", "c-1", Noon), r) == "" {
-			t.Errorf("%s.%s: the difference is not seen", table.Name, c.Name)
+			t.Errorf("%s.%s: the difference is not detected", table.Name, c.Name)
 		}
 		if slices.Contains(table.Key, c.Name) {
-			continue // rows of another key are other rows
+			continue // a change of the key makes another row
 		}
 		if d := Diff(Conversation("p", "c-1", Noon), r, c.Name); d != "" {
-			t.Errorf("%s.%s: seen though it is to be ignored: %s", table.Name, c.Name, d)
+			t.Errorf("%s.%s: reported although it is ignored: %s", table.Name, c.Name, d)
 		}
 	}
 }
@@ -79,14 +79,14 @@ func TestDiff_ByValue(t *testing.T) {
 		t.Errorf("JSON of one value differs: %s", d)
 	}
 	for name, pair := range map[string][2]Option{
-		"JSON of two values":          {state(`{"a":1}`), state(`{"a":"1"}`)},
-		"no JSON and null":            {state(``), state(`null`)},
-		"zero and negative zero":      {score(0), score(math.Copysign(0, -1))},
-		"no list and an empty one":    {tags(nil), tags(warehouse.List{})},
-		"a list and one of no text":   {tags(warehouse.List{}), tags(warehouse.List{""})},
-		"a number and none":           {score(0), func(*warehouse.Rows) {}},
-		"a turn less":                 {Turns(2), Turns(3)},
-		"one who is there and is not": {Note(""), nil},
+		"JSON of two values":        {state(`{"a":1}`), state(`{"a":"1"}`)},
+		"no JSON and null":          {state(``), state(`null`)},
+		"zero and negative zero":    {score(0), score(math.Copysign(0, -1))},
+		"no list and an empty one":  {tags(nil), tags(warehouse.List{})},
+		"a list and one of no text": {tags(warehouse.List{}), tags(warehouse.List{""})},
+		"a number and none":         {score(0), func(*warehouse.Rows) {}},
+		"one turn less":             {Turns(2), Turns(3)},
+		"stored and not stored":     {Note(""), nil},
 	} {
 		var want, got *warehouse.Rows
 		want = note(pair[0])
@@ -94,7 +94,7 @@ func TestDiff_ByValue(t *testing.T) {
 			got = note(pair[1])
 		}
 		if Diff(want, got, "content_hash") == "" || Diff(got, want, "content_hash") == "" {
-			t.Errorf("%s: the difference is not seen", name)
+			t.Errorf("%s: the difference is not detected", name)
 		}
 	}
 }

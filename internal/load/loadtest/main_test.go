@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-// TestMain keeps the random cases that fail on purpose from being shrunk.
+// TestMain turns off shrinking, since some random cases fail on purpose.
 func TestMain(m *testing.M) {
 	if err := flag.Set("rapid.shrinktime", "0s"); err != nil {
 		panic(err)
 	}
-	os.Exit(Main(m, openKeptReference))
+	os.Exit(Main(m, openFileReference))
 }

@@ -10,7 +10,7 @@ import (
 
 // missingChecks are about conversations that the source no longer lists.
 var missingChecks = []check{
-	{"what is missing is marked once, and nothing else of it changes", func(t testing.TB, s Subject) {
+	{"missing/marked once", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		gone := Conversation("p", "gone", Noon)
 		b.load(gone, Conversation("p", "stays", Noon))
@@ -26,7 +26,7 @@ var missingChecks = []check{
 		marked := dump(t, s)
 		hasMark(t, before, marked, "gone", first)
 		if diff := Diff(before.of("stays"), marked.of("stays")); diff != "" {
-			t.Errorf("the conversation beside it: %s", diff)
+			t.Errorf("the other conversation: %s", diff)
 		}
 		last := marked.Changes[len(marked.Changes)-1]
 		if n := len(marked.Changes) - len(before.Changes); n != 1 || marked.upserts("gone") != 2 || last.RunID != "run-0002" || last.At == 0 {
@@ -40,7 +40,7 @@ var missingChecks = []check{
 		sameContent(t, marked, dump(t, s))
 		summed(t, b, live("p"), 2, 1)
 	}},
-	{"only what is stored with the start that it was looked for with is missing", func(t testing.TB, s Subject) {
+	{"missing/other start", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")
 		here, elsewhere, other := Conversation("p", "here", Noon), Conversation("p", "elsewhere", Noon, In(Sandbox)), Conversation("q", "other", Noon)
 		for _, r := range []*warehouse.Rows{here, elsewhere, other} {
@@ -60,7 +60,7 @@ var missingChecks = []check{
 			sameContent(t, before, dump(t, s))
 		}
 	}},
-	{"what moved while it was looked for is not missing", func(t testing.TB, s Subject) {
+	{"missing/moved meanwhile", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		old, moved := Conversation("p", "c-1", Noon), Conversation("p", "c-1", Noon.AddDate(0, 0, 1))
 		b.load(old)
@@ -69,19 +69,19 @@ var missingChecks = []check{
 		b.miss(live("p"), keyOf(old))
 		sameContent(t, before, dump(t, s))
 	}},
-	{"what is missing leaves the worklist, and returns when it is listed again", func(t testing.TB, s Subject) {
+	{"missing/open-conversation queue", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		gone, stays := Conversation("p", "gone", Noon, Open()), Conversation("p", "stays", Noon.Add(time.Second), Open())
 		b.load(gone, stays)
 		b.miss(live("p"), keyOf(gone))
-		worklist(t, b, stays)
+		queue(t, b, stays)
 		b.end()
 		b = begin(t, s, 2, "p")
-		worklist(t, b, stays)
+		queue(t, b, stays)
 		counted(t, b.load(gone), 0, 1, 0)
-		worklist(t, b, gone, stays)
+		queue(t, b, gone, stays)
 	}},
-	{"what is listed again loses its mark, though its content is the same", func(t testing.TB, s Subject) {
+	{"missing/listed again", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		r := Conversation("p", "c-1", Noon)
 		b.load(r)
@@ -102,7 +102,7 @@ var missingChecks = []check{
 		b.miss(live("p"), keyOf(r)) // once more, from then on
 		hasMark(t, after, dump(t, s), "c-1", b.now)
 	}},
-	{"what is hidden when it is listed again keeps its turns, and loses its mark", func(t testing.TB, s Subject) {
+	{"missing/listed again, hidden", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		r := Conversation("p", "c-1", Noon)
 		b.load(r)
@@ -113,13 +113,13 @@ var missingChecks = []check{
 		want := kept(Conversation("p", "c-1", Noon))
 		dump(t, s).stored(t, want)
 		if first := before.of("c-1").Conversation.FirstSeenAt; dump(t, s).of("c-1").Conversation.FirstSeenAt != first {
-			t.Errorf("it is not said any more that it was first seen at %d", first)
+			t.Errorf("first_seen_at is no longer %d", first)
 		}
 		if n := len(dump(t, s).Changes) - len(marked.Changes); n != 1 {
 			t.Errorf("%d changes were added, want 1", n)
 		}
 	}},
-	{"what is missing is deleted with all its parts when asked", func(t testing.TB, s Subject) {
+	{"missing/deleted", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		day, month := Noon.AddDate(0, 0, 1), Noon.AddDate(0, 1, 0)
 		marked, open, stays := Conversation("p", "marked", Noon), Conversation("p", "open", Noon, Open()), Conversation("p", "stays", Noon)
@@ -135,26 +135,26 @@ var missingChecks = []check{
 		if counts.Missing != 4 {
 			t.Errorf("counted %d missing, want 4", counts.Missing)
 		}
-		after := dump(t, s) // of which parts without their conversation are a failure
+		after := dump(t, s) // which fails on parts without their conversation
 		after.count(t, 1)
 		if diff := Diff(before.of("stays"), after.of("stays")); diff != "" {
-			t.Errorf("the conversation beside them: %s", diff)
+			t.Errorf("the other conversation: %s", diff)
 		}
 		for _, r := range gone {
 			id := r.Conversation.ConversationID
 			if after.changes(id, warehouse.OperationDelete) != 1 || after.upserts(id) != before.upserts(id) {
-				t.Errorf("changes of %q are not one more, a delete", id)
+				t.Errorf("changes of %q: want one more, a delete", id)
 			}
 		}
-		worklist(t, b)
+		queue(t, b)
 		summed(t, b, live("p"), 1, 0)
 		if counts := b.drop(live("p"), keyOf(alone)); counts.Missing != 0 {
-			t.Errorf("counted %d missing of what was deleted before", counts.Missing)
+			t.Errorf("counted %d missing that were deleted before", counts.Missing)
 		}
 		counted(t, b.load(alone), 1, 0, 0) // it is new
 		dump(t, s).stored(t, alone)
 	}},
-	{"what is missing is so with the rest of its stretch", func(t testing.TB, s Subject) {
+	{"missing/with its window", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		gone, changed := Conversation("p", "gone", Noon), Conversation("p", "changed", Noon)
 		b.load(gone, changed)
@@ -165,7 +165,7 @@ var missingChecks = []check{
 		changed = Conversation("p", "changed", Noon, Note("was read"))
 		b.stage(st, changed, Conversation("p", "new", Noon))
 		if _, marked := dump(t, s).mark("gone"); marked {
-			t.Error("it is marked before its stretch is published")
+			t.Error("it is marked before its window is published")
 		}
 		counts := b.publish(st)
 		counted(t, counts, 1, 1, 0)
@@ -179,12 +179,12 @@ var missingChecks = []check{
 	}},
 }
 
-// keyOf is the key of a conversation as it was made.
+// keyOf returns the key of a conversation.
 func keyOf(r *warehouse.Rows) load.Key {
 	return load.Key{ID: r.Conversation.ConversationID, StartedAt: r.Conversation.StartedAt}
 }
 
-// miss publishes a stretch of the feed in which nothing but these is missing.
+// miss publishes a window of the feed in which these are missing.
 func (b *session) miss(feed load.Feed, keys ...load.Key) load.Counts {
 	b.Helper()
 	st := b.next(feed)
@@ -192,7 +192,7 @@ func (b *session) miss(feed load.Feed, keys ...load.Key) load.Counts {
 	return b.publish(st)
 }
 
-// drop is miss that deletes.
+// drop is miss with DeleteMissing.
 func (b *session) drop(feed load.Feed, keys ...load.Key) load.Counts {
 	b.Helper()
 	st := b.next(feed)
@@ -200,10 +200,10 @@ func (b *session) drop(feed load.Feed, keys ...load.Key) load.Counts {
 	return b.publish(st)
 }
 
-// of is the stored conversation of project p with that id, or nil.
+// of returns the stored conversation of project p with that id, or nil.
 func (d *Dump) of(id string) *warehouse.Rows { return d.Conversations[[2]string{"p", id}] }
 
-// mark is since when a conversation of project p is missing.
+// mark returns missing_since of a conversation of project p.
 func (d *Dump) mark(id string) (since warehouse.Timestamp, marked bool) {
 	r := d.of(id)
 	if r == nil {
@@ -212,7 +212,7 @@ func (d *Dump) mark(id string) (since warehouse.Timestamp, marked bool) {
 	return r.Conversation.MissingSince.V, r.Conversation.MissingSince.Valid
 }
 
-// hasMark checks that a conversation is marked, and else as it was.
+// hasMark checks that a conversation is marked, and otherwise unchanged.
 func hasMark(t testing.TB, before, after *Dump, id string, since warehouse.Timestamp) {
 	t.Helper()
 	if got, marked := after.mark(id); !marked || got != since {
@@ -223,8 +223,8 @@ func hasMark(t testing.TB, before, after *Dump, id string, since warehouse.Times
 	}
 }
 
-// summed checks how many conversations of a feed the summary tells, and how
-// many of them as missing.
+// summed checks the numbers of conversations and of missing ones in a feed's
+// summary.
 func summed(t testing.TB, b *session, feed load.Feed, conversations, missing int64) {
 	t.Helper()
 	sums, err := b.dest.Summary(t.Context(), []load.Feed{feed})
@@ -232,6 +232,6 @@ func summed(t testing.TB, b *session, feed load.Feed, conversations, missing int
 		t.Fatalf("Summary: %v", err)
 	}
 	if got := sums[feed]; got.Conversations != conversations || got.Missing != missing {
-		t.Errorf("the summary tells %d conversations, %d of them missing; want %d and %d", got.Conversations, got.Missing, conversations, missing)
+		t.Errorf("the summary has %d conversations, %d of them missing; want %d and %d", got.Conversations, got.Missing, conversations, missing)
 	}
 }

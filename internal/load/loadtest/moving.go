@@ -7,14 +7,14 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// movingChecks are about conversations whose start is corrected, and about
-// recordings, which outlive every change.
+// movingChecks are about conversations whose start is corrected, and about audio
+// references, which survive every change.
 var movingChecks = []check{
-	{"a conversation moves to another second", func(t testing.TB, s Subject) { move(t, s, Noon.Add(time.Second)) }},
-	{"a conversation moves to another day", func(t testing.TB, s Subject) { move(t, s, Noon.AddDate(0, 0, 1)) }},
-	{"a conversation moves to another month", func(t testing.TB, s Subject) { move(t, s, Noon.AddDate(0, -2, 0)) }},
-	{"a conversation moves to another year", func(t testing.TB, s Subject) { move(t, s, Noon.AddDate(30, 0, 0)) }},
-	{"a conversation that moves leaves its neighbours alone", func(t testing.TB, s Subject) {
+	{"moved/to another second", func(t testing.TB, s Subject) { move(t, s, Noon.Add(time.Second)) }},
+	{"moved/to another day", func(t testing.TB, s Subject) { move(t, s, Noon.AddDate(0, 0, 1)) }},
+	{"moved/to another month", func(t testing.TB, s Subject) { move(t, s, Noon.AddDate(0, -2, 0)) }},
+	{"moved/to another year", func(t testing.TB, s Subject) { move(t, s, Noon.AddDate(30, 0, 0)) }},
+	{"moved/others unchanged", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		before := Conversation("p", "before", Noon.Add(-time.Minute))
 		after := Conversation("p", "after", Noon.Add(time.Minute))
@@ -28,7 +28,7 @@ var movingChecks = []check{
 			d.stored(t, want)
 		}
 	}},
-	{"all conversations of a day move away", func(t testing.TB, s Subject) {
+	{"moved/whole day", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "c-1", Noon), Conversation("p", "c-2", Noon))
 		one := Conversation("p", "c-1", Noon.AddDate(0, 0, -1))
@@ -39,14 +39,14 @@ var movingChecks = []check{
 		d.stored(t, one)
 		d.stored(t, two)
 	}},
-	{"kept turns move with their conversation", func(t testing.TB, s Subject) {
+	{"moved/kept turns", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "c-1", Noon))
 		moved := Noon.AddDate(0, 0, 3)
 		b.load(Conversation("p", "c-1", moved, Hidden(warehouse.Some(int64(3))), NoMetrics("{}")))
 		dump(t, s).stored(t, kept(Conversation("p", "c-1", moved)))
 	}},
-	{"a recording outlives every change, and is there once", func(t testing.TB, s Subject) {
+	{"audio/survives every change", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		recording := Conversation("p", "c-1", Noon).Audio
 		for i, o := range []Option{Note("one"), Turns(0), Hidden(warehouse.Some(int64(3))), Note("two")} {
@@ -63,7 +63,7 @@ var movingChecks = []check{
 			}
 		}
 	}},
-	{"another recording of a conversation stands beside the first", func(t testing.TB, s Subject) {
+	{"audio/second recording", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "c-1", Noon))
 		unredacted := warehouse.AudioReference{Direction: "combined", Redacted: false, Availability: warehouse.AudioUnknown}

@@ -9,10 +9,10 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// owningChecks are about who may write, what is known of the runs, and whose
-// projects these are.
+// owningChecks are about the writer's lock, the log of runs and the registered
+// projects.
 var owningChecks = []check{
-	{"a second writer is told who holds the lock, and gets it after the first", func(t testing.TB, s Subject) {
+	{"lock/second writer", func(t testing.TB, s Subject) {
 		first := begin(t, s, 1, "p")
 		first.load(Conversation("p", "c-1", Noon))
 		dest := s.Impatient(t)
@@ -23,20 +23,20 @@ var owningChecks = []check{
 			t.Errorf("two writers hold the destination")
 			_ = writer.Close()
 		case !errors.As(err, &locked):
-			t.Errorf("Begin beside another writer says %v, want a LockedError", err)
+			t.Errorf("Begin during another run returned %v, want a LockedError", err)
 		case locked.Owner.RunID != "run-0001" || locked.Owner.Actor != "ada" || locked.Owner.Host != "host.example.com" || locked.Where == "":
-			t.Errorf("the lock is said to be held by %+v at %q", locked.Owner, locked.Where)
+			t.Errorf("the error names the owner %+v of %q", locked.Owner, locked.Where)
 		}
 		if err := dest.Close(); err != nil {
 			t.Errorf("Close: %v", err)
 		}
-		first.load(Conversation("p", "c-2", Noon)) // the first is not harmed
+		first.load(Conversation("p", "c-2", Noon)) // the first one still works
 		first.end()
 		second := begin(t, s, 3, "p")
 		counted(t, second.load(Conversation("p", "c-1", Noon)), 0, 0, 1)
 		dump(t, s).count(t, 2)
 	}},
-	{"a second writer waits for a first that ends soon", func(t testing.TB, s Subject) {
+	{"lock/waits", func(t testing.TB, s Subject) {
 		first := begin(t, s, 1, "p")
 		dest := open(t, s)
 		got := make(chan error, 1)
@@ -52,7 +52,7 @@ var owningChecks = []check{
 			t.Errorf("the second writer: %v", err)
 		}
 	}},
-	{"reading needs no lock", func(t testing.TB, s Subject) {
+	{"lock/not needed for reading", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		cover(b, live("p"), at(5), span(0, 5))
 		b.load(Conversation("p", "c-1", Noon))
@@ -63,17 +63,17 @@ var owningChecks = []check{
 		}
 		states, err := dest.State(t.Context(), []load.Feed{live("p")})
 		if err != nil || states[live("p")].Watermark != at(5) {
-			t.Errorf("state beside a writer is %+v, %v", states, err)
+			t.Errorf("state during a run is %+v, %v", states, err)
 		}
 		sums, err := dest.Summary(t.Context(), []load.Feed{live("p")})
 		if err != nil || sums[live("p")].Conversations != 1 {
-			t.Errorf("summary beside a writer is %+v, %v", sums, err)
+			t.Errorf("summary during a run is %+v, %v", sums, err)
 		}
 		if _, err := dest.Runs(t.Context(), 5); err != nil {
 			t.Errorf("Runs: %v", err)
 		}
 	}},
-	{"an empty destination can be asked, before it is prepared and after", func(t testing.TB, s Subject) {
+	{"empty destination can be read", func(t testing.TB, s Subject) {
 		dest := s.Open(t, nil)
 		defer func() { _ = dest.Close() }()
 		if err := dest.Check(t.Context()); err != nil {
@@ -87,7 +87,7 @@ var owningChecks = []check{
 			nothing(t, dest)
 		}
 	}},
-	{"runs are kept as they finished, newest first", func(t testing.TB, s Subject) {
+	{"runs/newest first", func(t testing.TB, s Subject) {
 		var want []warehouse.SyncRun
 		for n := range 4 {
 			b := begin(t, s, n+1, "p")
@@ -102,7 +102,7 @@ var owningChecks = []check{
 		sameRuns(t, s, 10, want)
 		sameSet(t, "runs", dump(t, s).Runs, want)
 	}},
-	{"a run that did not finish counts as killed from the next run on", func(t testing.TB, s Subject) {
+	{"runs/killed", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "c-1", Noon))
 		b.close()
@@ -125,8 +125,8 @@ var owningChecks = []check{
 		}
 		dump(t, s).stored(t, Conversation("p", "c-1", Noon))
 	}},
-	{"a killed run is told of as its owner was", func(t testing.TB, s Subject) {
-		whole, sparse := ownerOf(1), load.Owner{RunID: "run-0002", Started: ownerOf(2).Started} // as older programs wrote it
+	{"runs/killed, with its owner", func(t testing.TB, s Subject) {
+		whole, sparse := ownerOf(1), load.Owner{RunID: "run-0002", Started: ownerOf(2).Started} // as older versions wrote it
 		whole.Kind = "backfill"
 		for _, owner := range []load.Owner{whole, sparse} {
 			dest := open(t, s)
@@ -142,7 +142,7 @@ var owningChecks = []check{
 		runs := dump(t, s).Runs
 		for i := range runs {
 			if runs[i].Error == "" {
-				t.Errorf("it is not said what became of %s", runs[i].RunID)
+				t.Errorf("%s has no error text", runs[i].RunID)
 			}
 			if epoch := runs[i].Epoch; !epoch.Valid || i > 0 && epoch.V <= runs[i-1].Epoch.V {
 				t.Errorf("%s has the epoch %+v, which is not after the one before", runs[i].RunID, epoch)
@@ -154,7 +154,7 @@ var owningChecks = []check{
 			{RunID: "run-0002", Kind: "incremental", Status: warehouse.RunKilled, StartedAt: sparse.Started},
 		})
 	}},
-	{"a run that is told to stop leaves what the next one heals", func(t testing.TB, s Subject) {
+	{"runs/canceled", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "c-1", Noon))
 		stopped, stop := context.WithCancel(t.Context())
@@ -170,9 +170,9 @@ var owningChecks = []check{
 			}
 		}
 		if covered := b.state(live("p")).Watermark != 0; covered != (err == nil) {
-			t.Errorf("Publish says %v, and covered: %v", err, covered)
+			t.Errorf("Publish returned %v; coverage %v", err, covered)
 		}
-		b.end() // records the run, whatever happened
+		b.end() // records the run in any case
 		b = begin(t, s, 2, "p")
 		b.load(r)
 		b.end()
@@ -183,7 +183,7 @@ var owningChecks = []check{
 			t.Errorf("%d runs are recorded, want 2", len(d.Runs))
 		}
 	}},
-	{"projects are stored, and follow their names", func(t testing.TB, s Subject) {
+	{"projects/renamed", func(t testing.TB, s Subject) {
 		begin(t, s, 1, "p", "q").end()
 		want := []warehouse.Project{Project("p").Project, Project("q").Project}
 		sameSet(t, "projects", dump(t, s).Projects, want)
@@ -199,9 +199,9 @@ var owningChecks = []check{
 		if err != nil {
 			t.Fatalf("Projects: %v", err)
 		}
-		sameSet(t, "projects that are told", told, want)
+		sameSet(t, "projects of Projects", told, want)
 	}},
-	{"the other form of a project's id is kept", func(t testing.TB, s Subject) {
+	{"projects/other form of the id", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")
 		for range 2 {
 			st := b.next(live("p"))
@@ -222,7 +222,7 @@ var owningChecks = []check{
 		}
 		sameSet(t, "projects in the other form", dump(t, s).Projects, want)
 	}},
-	{"projects that differ only in case are stored apart, or the second is refused", func(t testing.TB, s Subject) {
+	{"projects/different case", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "Q")
 		twins := []load.Project{Project("P"), Project("q"), Project("r")}
 		var names []*load.ProjectNameError
@@ -248,15 +248,16 @@ var owningChecks = []check{
 			t.Errorf("Register of another project: %v", err)
 		}
 	}},
-	{"a project of another account is refused, and nothing is stored", func(t testing.TB, s Subject) {
+	{"projects/other account", func(t testing.TB, s Subject) {
 		refuse(t, s, func(p *load.Project) { p.AccountID = "another-account" })
 	}},
-	{"a project of another region is refused, and nothing is stored", func(t testing.TB, s Subject) {
+	{"projects/other region", func(t testing.TB, s Subject) {
 		refuse(t, s, func(p *load.Project) { p.Region = "us" })
 	}},
 }
 
-// refuse registers a project anew, beside one that is fine, and wants both refused.
+// refuse registers a changed project together with a valid one, and checks that
+// neither is stored.
 func refuse(t testing.TB, s Subject, other func(*load.Project)) {
 	t.Helper()
 	begin(t, s, 1, "p").end()
@@ -267,12 +268,12 @@ func refuse(t testing.TB, s Subject, other func(*load.Project)) {
 	err := b.writer.Register(t.Context(), []load.Project{Project("q"), mixed})
 	var refused *load.MixedProjectError
 	if !errors.As(err, &refused) || refused.ProjectID != "p" || refused.Stored == refused.Configured {
-		t.Errorf("Register says %v, want a MixedProjectError that tells the two apart", err)
+		t.Errorf("Register returned %v, want a MixedProjectError with two different origins", err)
 	}
 	sameSet(t, "projects", dump(t, s).Projects, []warehouse.Project{Project("p").Project})
 }
 
-// nothing checks that a destination says that nothing is stored.
+// nothing checks that nothing is stored in a destination.
 func nothing(t testing.TB, dest load.Destination) {
 	t.Helper()
 	feeds := []load.Feed{live("p")}
@@ -290,7 +291,8 @@ func nothing(t testing.TB, dest load.Destination) {
 	}
 }
 
-// finished is the session's run with every column set, or none that may be NULL.
+// finished returns the session's run with every column set, or with every
+// nullable column NULL.
 func finished(b *session) warehouse.SyncRun {
 	row := b.row()
 	if b.owner.RunID == ownerOf(2).RunID {

@@ -2,6 +2,6 @@
 
 package loadtest
 
-// Raced tells that the race detector is on. It makes processes several times as
-// slow, and sees as much in a few of many like cases.
+// Raced reports whether the race detector is on. Tests then run fewer similar
+// cases, since processes are several times as slow.
 const Raced = true

@@ -11,26 +11,26 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// randomChecks try what nobody thought of.
+// randomChecks run random sequences of operations against a model.
 var randomChecks = []check{
-	{"whatever happens in whatever order, what is stored is what it should be", func(t testing.TB, s Subject) {
+	{"random sequences", func(t testing.TB, s Subject) {
 		cases := 0
 		rapid.Check(t, func(r *rapid.T) {
-			cases++ // each has ids of its own, in one destination
+			cases++ // each case has ids of its own in the shared destination
 			m := &model{T: r, t: &caseTB{TB: t, rapid: r}, subject: s, prefix: fmt.Sprintf("case-%d ", cases),
 				run: cases * 100, stored: map[string]*warehouse.Rows{}, last: map[string]*warehouse.Rows{}, late: map[string]int64{}}
 			m.reopen()
 			defer func() { m.session.close() }()
 			m.base = m.lateness()
 			for range rapid.IntRange(1, 8).Draw(r, "steps") {
-				rapid.SampledFrom([]func(){m.publish, m.publish, m.publish, m.abandon, m.vanish, m.vanish, m.reopen}).Draw(r, "step")()
+				rapid.SampledFrom([]func(){m.publish, m.publish, m.publish, m.abandon, m.publishMissing, m.publishMissing, m.reopen}).Draw(r, "step")()
 			}
 			m.compare()
 		})
 	}},
 }
 
-// caseTB lets a random case fail as rapid wants it.
+// caseTB reports failures of a random case to rapid.
 type caseTB struct {
 	testing.TB
 	rapid *rapid.T
@@ -44,7 +44,7 @@ func (c *caseTB) Fail()                     { c.rapid.Fail() }
 func (c *caseTB) FailNow()                  { c.rapid.FailNow() }
 func (c *caseTB) Failed() bool              { return c.rapid.Failed() }
 
-// model is what should be stored of the ids with a prefix.
+// model is the expected content for the ids with a prefix.
 type model struct {
 	*rapid.T
 	t       testing.TB
@@ -53,14 +53,14 @@ type model struct {
 	prefix  string
 	run     int
 	stored  map[string]*warehouse.Rows
-	last    map[string]*warehouse.Rows // what was answered last
+	last    map[string]*warehouse.Rows // returned last by the source
 	changes int                        // at least
 	deleted int
-	late    map[string]int64 // what was counted, by measure
-	base    map[string]int64 // what was counted before
+	late    map[string]int64 // counted, by measure
+	base    map[string]int64 // counted before this case
 }
 
-// reopen begins another run; the one before ended, or died.
+// reopen begins another run. The previous one ended, or was killed.
 func (m *model) reopen() {
 	if m.session != nil && rapid.Bool().Draw(m.T, "finished") {
 		m.session.end()
@@ -72,24 +72,24 @@ func (m *model) reopen() {
 	m.session.liveSince = warehouse.TimestampOf(Noon) + 3e6 // the first two of the five are history
 }
 
-// publish publishes one or two stretches that were staged at once. No id is in
-// both, or in one of them twice: which of the answers stands is not promised.
+// publish publishes one or two windows that were staged concurrently. No id is in
+// them twice, since the contract does not define which version is stored.
 func (m *model) publish() {
-	var stretches []*load.Stretch
-	for range rapid.IntRange(1, 2).Draw(m.T, "stretches") {
-		stretches = append(stretches, m.session.next(live("p")))
+	var windows []*load.Stretch
+	for range rapid.IntRange(1, 2).Draw(m.T, "windows") {
+		windows = append(windows, m.session.next(live("p")))
 	}
 	rows := m.answers()
 	for i, r := range rows {
-		m.session.stage(stretches[i%len(stretches)], r)
+		m.session.stage(windows[i%len(windows)], r)
 	}
-	slices.Reverse(stretches)
+	slices.Reverse(windows)
 	var counts load.Counts
-	for _, st := range stretches {
+	for _, st := range windows {
 		counts.Add(m.session.publish(st))
 	}
 	var inserted, updated, unchanged int64
-	var most load.Revealed // fewer, as it stands with the day's others at that moment
+	var most load.Revealed // upper limit: it depends on the other conversations of the day
 	for _, r := range rows {
 		id := r.Conversation.ConversationID
 		old := m.stored[id]
@@ -101,19 +101,19 @@ func (m *model) publish() {
 			unchanged++
 		default:
 			updated++
-			mayReveal(&most, &old.Conversation, &m.stored[id].Conversation)
+			countVisibleAgain(&most, &old.Conversation, &m.stored[id].Conversation)
 		}
 	}
 	m.changes += int(inserted + updated)
 	counted(m.t, counts, inserted, updated, unchanged)
 	if got := counts.Revealed; got.Transcripts > most.Transcripts || got.Metrics > most.Metrics {
-		m.Errorf("counted as revealed: %+v, want %+v at most", got, most)
+		m.Errorf("counted as visible again: %+v, want at most %+v", got, most)
 	}
 }
 
-// vanish publishes a stretch that lists some of the conversations no longer,
-// some of them looked for with another start than they have.
-func (m *model) vanish() {
+// publishMissing publishes a window in which some conversations are missing, some
+// of them with a start other than the stored one.
+func (m *model) publishMissing() {
 	st := m.session.next(live("p"))
 	st.DeleteMissing = rapid.IntRange(0, 3).Draw(m.T, "deletes") == 3
 	var missing int64
@@ -146,7 +146,7 @@ func (m *model) vanish() {
 	}
 }
 
-// abandon stages conversations and gives up; each may be stored or not.
+// abandon stages conversations and abandons the window; each may be stored or not.
 func (m *model) abandon() {
 	st := m.session.next(live("p"))
 	rows := m.answers()

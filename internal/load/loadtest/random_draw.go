@@ -9,7 +9,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// answers draws what the source says of some of a few conversations.
+// answers draws versions of some conversations, as the source returns them.
 func (m *model) answers() []*warehouse.Rows {
 	ids := rapid.SliceOfNDistinct(rapid.IntRange(1, 5), 1, 4, rapid.ID[int]).Draw(m.T, "ids")
 	rows := make([]*warehouse.Rows, len(ids))
@@ -26,7 +26,7 @@ func (m *model) answers() []*warehouse.Rows {
 	return rows
 }
 
-// again is the same answer, but for what was open: that has been so for too long.
+// again returns the same version, but an open conversation is abandoned now.
 func again(last *warehouse.Rows) *warehouse.Rows {
 	r := Clone(last)
 	if r.IsOpen() {
@@ -35,7 +35,7 @@ func again(last *warehouse.Rows) *warehouse.Rows {
 	return r
 }
 
-// options draws what a conversation is like.
+// options draws the properties of a conversation.
 func (m *model) options() []Option {
 	options := []Option{
 		Note(rapid.SampledFrom([]string{"", "read"}).Draw(m.T, "note")),

@@ -8,7 +8,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// outcome is what has to stand when r is answered and old is stored.
+// outcome returns what has to be stored after r was loaded over old.
 func outcome(r, old *warehouse.Rows) *warehouse.Rows {
 	out := Clone(r)
 	if old == nil {
@@ -29,7 +29,7 @@ func outcome(r, old *warehouse.Rows) *warehouse.Rows {
 	return out
 }
 
-// compare holds all that is stored of these ids against the model.
+// compare compares all that is stored of these ids with the model.
 func (m *model) compare() {
 	d := dump(m.t, m.subject)
 	found, changes, deletes := 0, 0, 0
@@ -61,12 +61,12 @@ func (m *model) compare() {
 		d.stored(m.t, want)
 		listed := slices.ContainsFunc(open, func(o load.OpenConversation) bool { return o.ID == id })
 		if c := &want.Conversation; listed != (want.IsOpen() && !c.MissingSince.Valid) {
-			m.Errorf("conversation %q is %s, missing: %v; on the worklist: %v", id, c.Lifecycle, c.MissingSince.Valid, listed)
+			m.Errorf("conversation %q is %s, missing: %v; in the queue: %v", id, c.Lifecycle, c.MissingSince.Valid, listed)
 		}
 	}
 }
 
-// compareLateness holds what was counted in this case against the model.
+// compareLateness compares what was counted in this case with the model.
 func (m *model) compareLateness() {
 	got := m.lateness()
 	for _, measure := range []string{load.LateArrival, load.LateFinal, load.LateChange} {
@@ -76,9 +76,9 @@ func (m *model) compareLateness() {
 	}
 }
 
-// mayReveal counts what a conversation shows again, if nothing else of its day
-// shows any.
-func mayReveal(n *load.Revealed, was, is *warehouse.Conversation) {
+// countVisibleAgain counts the parts of a conversation that are visible again. They
+// count only if no other conversation of the day has them.
+func countVisibleAgain(n *load.Revealed, was, is *warehouse.Conversation) {
 	hidden := func(c *warehouse.Conversation) bool {
 		return strings.HasPrefix(c.TranscriptStatus, warehouse.TranscriptHidden)
 	}
@@ -93,7 +93,7 @@ func mayReveal(n *load.Revealed, was, is *warehouse.Conversation) {
 	}
 }
 
-// put is what is to be stored from now on, and counts its lateness.
+// put sets the expected version of a conversation, and counts its lateness.
 func (m *model) put(after *warehouse.Rows) {
 	id := after.Conversation.ConversationID
 	var c load.Counts
@@ -104,7 +104,7 @@ func (m *model) put(after *warehouse.Rows) {
 	m.stored[id] = after
 }
 
-// lateness is what is stored of the feed's, by measure.
+// lateness returns the stored lateness of the feed, by measure.
 func (m *model) lateness() map[string]int64 {
 	sums, err := m.session.dest.Summary(m.t.Context(), []load.Feed{live("p")})
 	if err != nil {

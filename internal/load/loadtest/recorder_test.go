@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// recorder is a testing.TB that keeps failures to itself.
+// recorder is a testing.TB that records failures without failing the test.
 type recorder struct {
 	testing.TB
 	mu       sync.Mutex
 	failures []string
 }
 
-// record runs a check on a subject and lists what failed.
+// record runs a check on a subject and returns its failures.
 func record(t *testing.T, c check, s Subject) []string {
 	r := &recorder{TB: t}
 	done := make(chan struct{})

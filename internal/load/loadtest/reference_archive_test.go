@@ -35,7 +35,7 @@ func (r *reference) Keys(_ context.Context, feed load.Feed, from, until warehous
 	return keys, nil
 }
 
-// within are the conversations of a feed that started in a stretch, in order.
+// within returns the conversations of a feed that started in a time range, in order.
 func (r *reference) within(feed load.Feed, from, until warehouse.Timestamp) (found []*warehouse.Rows) {
 	if r.fault == readsUntilToo {
 		until++
@@ -60,7 +60,7 @@ func (r *reference) HiddenDays(_ context.Context, feed load.Feed, parts load.Par
 	if r.fault == daysOfAllParts {
 		parts = load.Parts{Transcripts: true, Metrics: true}
 	}
-	measured := map[warehouse.Timestamp]bool{} // days, and whether any of theirs has metrics
+	measured := map[warehouse.Timestamp]bool{} // days, and whether any of their conversations has metrics
 	for _, rows := range r.Dump(nil).Conversations {
 		c := &rows.Conversation
 		hidden := c.TranscriptStatus == warehouse.TranscriptHidden ||

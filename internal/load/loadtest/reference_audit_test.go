@@ -9,8 +9,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// inflictedAs is what the reference finds of a damage. It is damaged in name
-// only: its maps cannot hold what contradicts itself.
+// inflictedAs maps each damage to the fault that the reference reports. The
+// reference only records the damage, since its maps cannot contradict themselves.
 var inflictedAs = map[Damage]load.FaultKind{
 	DamageOrphan: load.FaultOrphanParts, DamageOtherStart: load.FaultOrphanParts, DamageCopy: load.FaultSecondCopy,
 	DamageLifecycle: load.FaultLifecycle, DamageUnqueued: load.FaultNotQueued, DamageQueued: load.FaultStaleEntry,

@@ -9,8 +9,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// vanish marks or deletes what the source no longer lists.
-func (w *referenceWriter) vanish(st *load.Stretch, counts *load.Counts) {
+// applyMissing marks or deletes conversations that the source no longer lists.
+func (w *referenceWriter) applyMissing(st *load.Stretch, counts *load.Counts) {
 	for _, k := range st.Missing {
 		key := id{st.Feed.ProjectID, k.ID}
 		stored := w.data.Conversations[key]
@@ -53,7 +53,7 @@ func (w *referenceWriter) remove(key id, st *load.Stretch, counts *load.Counts) 
 	}
 }
 
-// late adds what was counted of a feed to what is stored.
+// late adds counted lateness to the stored one of a feed.
 func (w *referenceWriter) late(feed load.Feed, counted map[load.LatenessKey]int64) {
 	if w.fault == latenessAnywhere {
 		feed = live("p")

@@ -7,8 +7,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// rowsOf are the rows that were staged for a stretch, and the batches that they
-// came in.
+// rowsOf returns the rows that were staged for a window, with their batches.
 func (w *referenceWriter) rowsOf(st load.StretchID) (rows []*warehouse.Rows, of map[*warehouse.Rows]*load.Batch) {
 	of = map[*warehouse.Rows]*load.Batch{}
 	for _, batches := range [][]*load.Batch{w.staged[st], w.staged[0]} {
@@ -22,8 +21,8 @@ func (w *referenceWriter) rowsOf(st load.StretchID) (rows []*warehouse.Rows, of 
 	return rows, of
 }
 
-// newest keeps one conversation an id. What was staged as moved stands before
-// the start that it moved away from.
+// newest keeps one version of each id. A version that was staged as moved replaces
+// that with the start it moved from.
 func (w *referenceWriter) newest(rows []*warehouse.Rows, of map[*warehouse.Rows]*load.Batch) ([]*warehouse.Rows, []load.OtherStart) {
 	left := map[id]load.Place{}
 	for _, r := range rows {
@@ -40,7 +39,7 @@ func (w *referenceWriter) newest(rows []*warehouse.Rows, of map[*warehouse.Rows]
 	return w.fault.newest(still)
 }
 
-// otherStarts are those of the stored conversations, too.
+// otherStarts adds the other starts of the stored conversations.
 func (w *referenceWriter) otherStarts(rows []*warehouse.Rows, of map[*warehouse.Rows]*load.Batch, others []load.OtherStart) []load.OtherStart {
 	counts := load.Counts{OtherStarts: others}
 	for _, r := range rows {
@@ -52,17 +51,17 @@ func (w *referenceWriter) otherStarts(rows []*warehouse.Rows, of map[*warehouse.
 	return counts.OtherStarts
 }
 
-// replaces reports whether an answer may replace what is stored, and counts its
+// replaces reports whether a version may replace the stored one, and counts its
 // other start.
 func (w *referenceWriter) replaces(in, stored *warehouse.Conversation, b *load.Batch, counts *load.Counts) bool {
 	key, environments, rewriting := load.KeyOf(stored), w.environments[in.ProjectID], *b
 	if w.fault == movesAll && len(b.Moved) > 0 {
 		return true
 	}
-	rewriting.Rewrite = true // what is unchanged is found by reconcile
+	rewriting.Rewrite = true // reconcile detects unchanged ones
 	decision := rewriting.Decide(environments, in, key)
 	replaces := decision.Action != load.Skip
-	decision.Action = load.Merge // it is counted by put
+	decision.Action = load.Merge // put counts it
 	decision.Count(counts)
 	sameFeed := in.Environment == stored.Environment
 	switch {

@@ -98,7 +98,7 @@ func (r *reference) Runs(_ context.Context, limit int) ([]warehouse.SyncRun, err
 	return runs[:min(limit, len(runs))], nil
 }
 
-// moveWatermark stores a watermark, or the correction of one.
+// moveWatermark stores a watermark or its correction.
 func (w *referenceWriter) moveWatermark(st *load.Stretch) {
 	row := warehouse.Watermark{ProjectID: st.Feed.ProjectID, Environment: st.Feed.Environment, Watermark: st.Watermark, UpdatedAt: st.At}
 	same := func(s warehouse.Watermark) bool {
@@ -120,8 +120,8 @@ func (w *referenceWriter) moveWatermark(st *load.Stretch) {
 	}
 }
 
-// learn stores the other form of a project's id.
-func (w *referenceWriter) learn(st *load.Stretch) {
+// storeOtherID stores the other form of a project's id.
+func (w *referenceWriter) storeOtherID(st *load.Stretch) {
 	for i, p := range w.data.Projects {
 		if p.ProjectID == st.Feed.ProjectID && st.OtherID != "" {
 			p.OtherID = warehouse.Text(st.OtherID)

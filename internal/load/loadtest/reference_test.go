@@ -11,8 +11,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// reference is the simplest destination that keeps every promise: maps in
-// memory, behind one mutex. fault breaks one of the promises on purpose.
+// reference is a minimal destination with all guarantees: maps in memory behind
+// one mutex. fault breaks one of the guarantees on purpose.
 type reference struct {
 	fault fault
 
@@ -23,10 +23,10 @@ type reference struct {
 	sequence int64
 	epochs   int64
 
-	remembered []load.Day // by a fault
+	remembered []load.Day // only with a fault
 	faults     []load.Fault
 	erased     []id
-	saved      func() // after each commit, when it is kept in a file
+	saved      func() // called after each commit, if it is stored in a file
 }
 
 type id = [2]string
@@ -64,7 +64,7 @@ func (r *reference) Dump(testing.TB) *Dump {
 	return &d
 }
 
-// Begin waits until nobody else writes.
+// Begin waits until the other writer has closed.
 func (r *reference) Begin(ctx context.Context, owner load.Owner) (load.Writer, error) {
 	for {
 		w, other := r.begin(owner)
@@ -76,13 +76,13 @@ func (r *reference) Begin(ctx context.Context, owner load.Owner) (load.Writer, e
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		if r.fault == keepsLock { // nobody will free it any more
+		if r.fault == keepsLock { // it is never released
 			return nil, other.locked()
 		}
 	}
 }
 
-// impatientReference is refused at once while another writer is there.
+// impatientReference does not wait for another writer.
 type impatientReference struct{ *reference }
 
 func (r *reference) Impatient(testing.TB) load.Destination { return impatientReference{r} }
@@ -95,7 +95,7 @@ func (r impatientReference) Begin(_ context.Context, owner load.Owner) (load.Wri
 	return w, nil
 }
 
-// begin makes a writer, unless there is another.
+// begin makes a writer, unless there is one.
 func (r *reference) begin(owner load.Owner) (w, other *referenceWriter) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -120,11 +120,11 @@ type referenceWriter struct {
 	epoch        int64
 	environments map[string][]string
 	staged       map[load.StretchID][]*load.Batch
-	ended        chan struct{} // closed with it
+	ended        chan struct{} // closed by Close
 	closed       bool
 }
 
-// locked is what others are told whom it keeps out.
+// locked returns the error of another writer's Begin.
 func (w *referenceWriter) locked() error {
 	return &load.LockedError{Where: "the reference", Owner: w.owner}
 }
@@ -153,7 +153,7 @@ func (w *referenceWriter) Register(_ context.Context, projects []load.Project) e
 	return nil
 }
 
-// upsert returns rows with row in the place of the one that is the same, or at the end.
+// upsert replaces the row that is the same, or appends row.
 func upsert[R any](rows []R, row R, same func(R) bool) []R {
 	rows = slices.Clone(rows)
 	if i := slices.IndexFunc(rows, same); i >= 0 {
@@ -206,10 +206,10 @@ func (w *referenceWriter) Publish(_ context.Context, st *load.Stretch) (load.Cou
 		w.put(in, st, of[in], &counts)
 	}
 	if w.fault != missingLate {
-		w.vanish(st, &counts)
+		w.applyMissing(st, &counts)
 	}
-	w.sightings(st, &counts)
-	w.reveal(st, counts.Revealed)
+	w.storeRejects(st, &counts)
+	w.setVisibleAgain(st, counts.Revealed)
 	w.hole(st)
 	if w.fault != latenessLate {
 		w.late(st.Feed, counts.Lateness)
@@ -218,7 +218,7 @@ func (w *referenceWriter) Publish(_ context.Context, st *load.Stretch) (load.Cou
 	w.saved()
 	switch w.fault {
 	case missingLate:
-		w.vanish(st, &counts)
+		w.applyMissing(st, &counts)
 		w.saved()
 	case latenessLate:
 		w.late(st.Feed, counts.Lateness)
@@ -227,7 +227,7 @@ func (w *referenceWriter) Publish(_ context.Context, st *load.Stretch) (load.Cou
 	return counts, nil
 }
 
-// put writes a conversation where it has to be written.
+// put writes a conversation if it has to be written.
 func (w *referenceWriter) put(in *warehouse.Rows, st *load.Stretch, b *load.Batch, counts *load.Counts) {
 	c := &in.Conversation
 	key := id{c.ProjectID, c.ConversationID}
@@ -258,10 +258,10 @@ func (w *referenceWriter) put(in *warehouse.Rows, st *load.Stretch, b *load.Batc
 		counts.Inserted++
 	} else {
 		counts.Updated++
-		if w.transcriptRevealed(&in.Conversation, &stored.Conversation) {
+		if w.transcriptVisibleAgain(&in.Conversation, &stored.Conversation) {
 			counts.Revealed.Transcripts++
 		}
-		if w.metricsRevealed(&in.Conversation, &stored.Conversation) {
+		if w.metricsVisibleAgain(&in.Conversation, &stored.Conversation) {
 			counts.Revealed.Metrics++
 		}
 	}
@@ -292,7 +292,7 @@ func (w *referenceWriter) change(key id, operation string, at warehouse.Timestam
 		Operation: operation, At: at, RunID: w.owner.RunID})
 }
 
-// resolve takes the rejects of conversations away that could be read.
+// resolve deletes the rejects of conversations that could be read.
 func (w *referenceWriter) resolve(st *load.Stretch, rows []*warehouse.Rows) {
 	if w.fault == keepsRejected {
 		return
@@ -307,8 +307,8 @@ func (w *referenceWriter) resolve(st *load.Stretch, rows []*warehouse.Rows) {
 	})
 }
 
-// sightings stores rejects and drift, once what was resolved is gone.
-func (w *referenceWriter) sightings(st *load.Stretch, counts *load.Counts) {
+// storeRejects deletes resolved rejects, then stores rejects and drift.
+func (w *referenceWriter) storeRejects(st *load.Stretch, counts *load.Counts) {
 	w.data.Rejects = slices.DeleteFunc(slices.Clone(w.data.Rejects), func(r warehouse.Reject) bool {
 		of := load.Feed{ProjectID: r.ProjectID, Environment: r.Environment} == st.Feed || w.fault == resolvesAnywhere
 		return of && slices.Contains(st.Resolved, r.RejectID) && w.fault != keepsResolved
@@ -367,7 +367,7 @@ func (w *referenceWriter) sightings(st *load.Stretch, counts *load.Counts) {
 
 // cover stores coverage and watermark.
 func (w *referenceWriter) cover(st *load.Stretch) {
-	w.learn(st)
+	w.storeOtherID(st)
 	p, e := st.Feed.ProjectID, st.Feed.Environment
 	if (st.Coverage != nil || w.fault == nilClearsCoverage) && w.fault != losesCoverage {
 		of := func(c warehouse.CoverageRange) bool {

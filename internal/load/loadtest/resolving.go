@@ -7,10 +7,10 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// resolvingChecks are about rejects of conversations that are read after all,
-// and about what comes from rejects.
+// resolvingChecks are about rejects of conversations that can be read later, and
+// about versions that were loaded from rejects.
 var resolvingChecks = []check{
-	{"what is loaded is rejected no more", func(t testing.TB, s Subject) {
+	{"rejects/resolved by loading", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")
 		var others []warehouse.Reject
 		for _, feed := range []load.Feed{live("p"), live("q"), {ProjectID: "p", Environment: Sandbox}} {
@@ -25,7 +25,7 @@ var resolvingChecks = []check{
 		st := b.next(live("p"))
 		r := Conversation("p", "c-1", Noon)
 		b.stage(st, r, Conversation("p", "c-3", Noon))
-		st.Rejects = []warehouse.Reject{rejectOf(st, "of this stretch", "c-1")} // which was last is not known
+		st.Rejects = []warehouse.Reject{rejectOf(st, "of this window", "c-1")} // it is not known which one was last
 		counts := b.publish(st)
 		counted(t, counts, 2, 0, 0)
 		if counts.NewRejects != 1 {
@@ -41,7 +41,7 @@ var resolvingChecks = []check{
 		counted(t, b.load(r), 0, 0, 1)
 		sameSet(t, "rejects", dump(t, s).Rejects, others)
 	}},
-	{"what a later environment rejected is resolved by its answer, which does not stand", func(t testing.TB, s Subject) {
+	{"rejects/resolved by a later environment", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		r := Conversation("p", "c-1", Noon)
 		b.load(r)
@@ -52,28 +52,28 @@ var resolvingChecks = []check{
 		d.stored(t, r)
 		sameSet(t, "rejects", d.Rejects, kept)
 	}},
-	{"what was seen before is not put over what is newer", func(t testing.TB, s Subject) {
+	{"rejects/older version is skipped", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "c-1", Noon, Note("new")))
 		before := dump(t, s)
 		written := before.of("c-1").Conversation.UpdatedAt
 		old := Conversation("p", "c-1", Noon.AddDate(0, 0, 1), Note("old"), Open())
-		st := b.seen(written-1, old, Conversation("p", "c-2", Noon))
+		st := b.stageSeenAt(written-1, old, Conversation("p", "c-2", Noon))
 		st.Resolved = []string{"never was"}
 		counted(t, b.publish(st), 1, 0, 1)
 		d := dump(t, s)
 		d.count(t, 2)
 		if diff := Diff(before.of("c-1"), d.of("c-1")); diff != "" {
-			t.Errorf("what is newer: %s", diff)
+			t.Errorf("the newer version: %s", diff)
 		}
 		if n := d.upserts("c-1"); n != 1 {
 			t.Errorf("%d changes, want 1", n)
 		}
-		worklist(t, b)
-		counted(t, b.publish(b.seen(written+1, old)), 0, 1, 0)
+		queue(t, b)
+		counted(t, b.publish(b.stageSeenAt(written+1, old)), 0, 1, 0)
 		dump(t, s).stored(t, old)
 	}},
-	{"missing rejects/marked until they are answered again", func(t testing.TB, s Subject) {
+	{"missing rejects/marked until returned again", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		gone := b.rejects(live("p"), "x", "c-1")[0]
 		kept := b.rejects(live("p"), "y", "c-2")[0]
@@ -102,7 +102,7 @@ var resolvingChecks = []check{
 		b.end()
 		sameSet(t, "rejects", dump(t, s).Rejects, []warehouse.Reject{gone, kept, other})
 	}},
-	{"missing rejects/seen before it went missing", func(t testing.TB, s Subject) {
+	{"missing rejects/read before it was missing", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		r := Conversation("p", "c-1", Noon)
 		b.load(r)
@@ -110,19 +110,19 @@ var resolvingChecks = []check{
 		b.now = max(b.now, written)
 		b.miss(live("p"), keyOf(r))
 		before := dump(t, s)
-		counted(t, b.publish(b.seen(written+1, Conversation("p", "c-1", Noon, Note("rejected before")))), 0, 0, 1)
+		counted(t, b.publish(b.stageSeenAt(written+1, Conversation("p", "c-1", Noon, Note("rejected before")))), 0, 0, 1)
 		sameContent(t, before, dump(t, s))
 	}},
 }
 
-// rejectOf is a reject of a conversation.
+// rejectOf makes a reject of a conversation.
 func rejectOf(st *load.Stretch, id, conversation string) warehouse.Reject {
 	r := reject(st, id)
 	r.ConversationID = warehouse.Text(conversation)
 	return r
 }
 
-// rejects publishes a stretch of a feed in which a conversation could not be read.
+// rejects publishes a window of a feed in which a conversation could not be read.
 func (b *session) rejects(feed load.Feed, id, conversation string) []warehouse.Reject {
 	b.Helper()
 	st := b.next(feed)
@@ -131,8 +131,9 @@ func (b *session) rejects(feed load.Feed, id, conversation string) []warehouse.R
 	return st.Rejects
 }
 
-// seen is a stretch for which conversations are staged that were answered at a moment.
-func (b *session) seen(at warehouse.Timestamp, rows ...*warehouse.Rows) *load.Stretch {
+// stageSeenAt returns a window with staged conversations that the source returned
+// at a moment.
+func (b *session) stageSeenAt(at warehouse.Timestamp, rows ...*warehouse.Rows) *load.Stretch {
 	b.Helper()
 	st := b.next(live("p"))
 	staged := batch(st, rows)

@@ -9,13 +9,13 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Sized is a [Subject] that reports what it takes up on disk.
+// Sized is a [Subject] that reports its size on disk.
 type Sized interface {
 	// Size returns the number of files and their bytes.
 	Size(t testing.TB) (files int, bytes int64)
 }
 
-// retentionChecks are about what expires.
+// retentionChecks are about expiry.
 var retentionChecks = []check{
 	{"retention/ten years", tenYears},
 	{"retention/no answer", func(t testing.TB, s Subject) {
@@ -52,11 +52,11 @@ var retentionChecks = []check{
 
 const (
 	year = 365
-	// runEvery is how many days are between two of the simulated runs.
+	// runEvery is the number of days between two simulated runs.
 	runEvery = 45
 )
 
-// wrongClocks are, by the day of the run, how far a clock is wrong, in days.
+// wrongClocks maps the day of a run to the error of a clock in days.
 var wrongClocks = map[int]struct{ local, source int }{
 	2 * year / runEvery * runEvery: {local: 20 * year},
 	4 * year / runEvery * runEvery: {local: -20 * year},

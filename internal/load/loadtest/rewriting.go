@@ -7,21 +7,21 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// rewritingChecks are about batches that are written whatever the hashes say.
+// rewritingChecks are about batches that are written even if the hash is unchanged.
 var rewritingChecks = []check{
-	{"what was changed by hand is mended when it is written anew", func(t testing.TB, s Subject) {
+	{"rewrite/changed by hand", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		right := Conversation("p", "c-1", Noon)
 		b.load(byHand(right))
 		before := dump(t, s)
-		counted(t, b.load(right), 0, 0, 1) // the hash says that it is as it was
+		counted(t, b.load(right), 0, 0, 1) // the hash is unchanged
 		b.end()
 
 		b = begin(t, s, 2, "p")
 		b.rewrite, b.liveSince = true, 1
 		counts := b.load(right)
 		if counts.Rows["conversations"] != 1 || counts.Rows["turns"] != 3 || counts.Inserted != 0 || counts.Updated+counts.Unchanged != 1 {
-			t.Errorf("counted %+v, want one conversation written anew", counts)
+			t.Errorf("counted %+v, want one conversation written again", counts)
 		}
 		after := dump(t, s)
 		after.count(t, 1)
@@ -34,7 +34,7 @@ var rewritingChecks = []check{
 		}
 		late(t, b, live("p"), nil) // the source has not changed it
 	}},
-	{"what is hidden keeps its turns, also when it is written anew", func(t testing.TB, s Subject) {
+	{"rewrite/hidden turns", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "c-1", Noon))
 		b.rewrite = true
@@ -43,7 +43,7 @@ var rewritingChecks = []check{
 			dump(t, s).stored(t, kept(Conversation("p", "c-1", Noon)))
 		}
 	}},
-	{"what is new is inserted when all is written anew, and what another environment has is not", func(t testing.TB, s Subject) {
+	{"rewrite/new and elsewhere", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		first := Conversation("p", "c-1", Noon)
 		b.load(first)
@@ -61,8 +61,8 @@ var rewritingChecks = []check{
 	}},
 }
 
-// byHand is a conversation as it would be stored after somebody changed it in
-// the destination: other rows under the old hash.
+// byHand returns a conversation as it is stored after a change by hand in the
+// destination: other rows under the old hash.
 func byHand(r *warehouse.Rows) *warehouse.Rows {
 	changed := Clone(r)
 	changed.Conversation.Summary = "Somebody was here."

@@ -8,13 +8,13 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Shape and APIVersion of the conversations made here.
+// Shape and APIVersion are those of the conversations made here.
 const (
 	Shape      = "shape-1"
 	APIVersion = "v0-example"
 )
 
-// Live and Sandbox are the environments of the projects made here, in this order.
+// Live and Sandbox are the environments of the projects made here, in that order.
 const (
 	Live    = "live"
 	Sandbox = "sandbox"
@@ -67,7 +67,7 @@ func Note(text string) Option {
 }
 
 // Turns gives it n turns, each with three entities; their names are in the
-// order of their bytes, as the transform has them, which is no collation's.
+// order of their bytes, as the transform sorts them, not in that of a collation.
 func Turns(n int) Option {
 	return func(r *warehouse.Rows) {
 		r.Turns, r.Entities = nil, nil
@@ -89,8 +89,8 @@ func Turns(n int) Option {
 	}
 }
 
-// Hidden takes the turns away as a source does that hides transcripts:
-// numTurns says how many there are, NULL that it does not say.
+// Hidden removes the turns, as a source does that hides transcripts. numTurns is
+// the number of turns that it reports; NULL: none.
 func Hidden(numTurns warehouse.Null[int64]) Option {
 	return func(r *warehouse.Rows) {
 		r.Turns, r.Entities = nil, nil
@@ -110,12 +110,12 @@ func Metrics(score string) Option {
 	}
 }
 
-// NoMetrics takes the metrics away, as shown by json: "" or {}.
+// NoMetrics removes the metrics, which the source returns as json: "" or {}.
 func NoMetrics(json warehouse.JSON) Option {
 	return func(r *warehouse.Rows) { r.Conversation.Metrics, r.Metrics = json, nil }
 }
 
-// Open makes it a conversation that goes on.
+// Open makes it a conversation that is in progress.
 func Open() Option {
 	return func(r *warehouse.Rows) {
 		c := &r.Conversation
@@ -124,7 +124,7 @@ func Open() Option {
 	}
 }
 
-// Abandoned makes it a conversation that went on for too long.
+// Abandoned makes it a conversation that was in progress for too long.
 func Abandoned() Option {
 	return func(r *warehouse.Rows) {
 		Open()(r)
@@ -132,7 +132,7 @@ func Abandoned() Option {
 	}
 }
 
-// Seal sets what follows from the rest of a conversation: keys and starts of
+// Seal sets what is derived from the rest of a conversation: keys and starts of
 // its parts, counts, status and hash.
 func Seal(r *warehouse.Rows) {
 	c := &r.Conversation
@@ -157,7 +157,7 @@ func Seal(r *warehouse.Rows) {
 	c.ContentHash = r.Hash()
 }
 
-// summarise sets what a conversation's row says about its turns.
+// summarise sets the columns of a conversation's row that summarize its turns.
 func summarise(r *warehouse.Rows) {
 	c := &r.Conversation
 	c.TurnsLoaded = int64(len(r.Turns))
@@ -184,11 +184,11 @@ func summarise(r *warehouse.Rows) {
 	}
 }
 
-// Clone copies a conversation, since a loader owns what it is given.
+// Clone copies a conversation, since a loader owns the rows that are staged.
 func Clone(r *warehouse.Rows) *warehouse.Rows {
 	out := &warehouse.Rows{}
 	if err := out.Decode(string(r.Append(nil))); err != nil {
-		panic(err) // what Append wrote is whole
+		panic(err) // Append wrote valid data
 	}
 	return out
 }

@@ -5,15 +5,15 @@ import (
 	"testing"
 )
 
-// check is one behaviour of a destination. It gets a subject of its own, and a
-// t that may be a recorder: it starts no subtests.
+// check checks one behavior of a destination. It gets its own subject. It must not
+// start subtests, since t may be a recorder.
 type check struct {
 	name string
 	run  func(t testing.TB, s Subject)
 }
 
-// Run checks everything that a destination promises, [Crash] aside. fresh makes
-// an empty subject; it is called from parallel tests.
+// Run runs all checks except [Crash]. fresh makes an empty subject; it is called
+// from parallel tests.
 func Run(t *testing.T, fresh func(testing.TB) Subject) {
 	for _, c := range checks() {
 		t.Run(c.name, func(t *testing.T) {
@@ -23,12 +23,12 @@ func Run(t *testing.T, fresh func(testing.TB) Subject) {
 	}
 }
 
-// checks are all of the suite's, theme by theme.
+// checks returns all checks of the suite.
 func checks() []check {
 	return slices.Concat(
-		writingChecks, hiddenChecks, movingChecks, startChecks, worklistChecks, identityChecks,
-		valueChecks, sightingChecks, coveringChecks, owningChecks, volumeChecks,
-		missingChecks, revealedChecks, holeChecks, latenessChecks, rewritingChecks, archiveChecks, tellingChecks, resolvingChecks, inboxChecks,
+		writingChecks, hiddenChecks, movingChecks, startChecks, queueChecks, identityChecks,
+		valueChecks, rejectChecks, coveringChecks, owningChecks, volumeChecks,
+		missingChecks, visibleAgainChecks, holeChecks, latenessChecks, rewritingChecks, archiveChecks, readingChecks, resolvingChecks, inboxChecks,
 		dailyChecks, randomChecks, auditingChecks, retentionChecks,
 	)
 }

@@ -12,28 +12,29 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// session is a run over a subject, as the pipeline does it: stage, publish, finish.
+// session is a run over a subject with the same calls as in the pipeline: stage,
+// publish, finish.
 type session struct {
 	testing.TB
 	subject Subject
 	dest    load.Destination
 	writer  load.Writer
 	owner   load.Owner
-	now     warehouse.Timestamp // of our clock; an hour later with each stretch
-	ahead   warehouse.Timestamp // how far our clock is ahead of the source's
+	now     warehouse.Timestamp // local clock; an hour later with each window
+	ahead   warehouse.Timestamp // how far the local clock is ahead of server time
 	last    load.StretchID
 	closed  bool
 
-	// Of what is staged.
+	// Properties of the staged batches.
 	liveSince warehouse.Timestamp
 	rewrite   bool
 	staged    map[load.StretchID][]*warehouse.Rows
 }
 
-// live is the project's feed that most checks use.
+// live returns the live feed of a project.
 func live(project string) load.Feed { return load.Feed{ProjectID: project, Environment: Live} }
 
-// ownerOf is a made-up owner of a run; a higher number started later.
+// ownerOf returns a made-up owner of a run. A higher number started later.
 func ownerOf(run int) load.Owner {
 	return load.Owner{
 		RunID: fmt.Sprintf("run-%04d", run), Actor: "ada", Host: "host.example.com", Version: "1.2.3-example", Kind: "incremental",
@@ -51,7 +52,7 @@ func open(t testing.TB, s Subject) load.Destination {
 	return dest
 }
 
-// begin starts the run of that number, with the projects registered.
+// begin starts the run of that number and registers the projects.
 func begin(t testing.TB, s Subject, run int, projects ...string) *session {
 	t.Helper()
 	dest := open(t, s)
@@ -72,7 +73,7 @@ func begin(t testing.TB, s Subject, run int, projects ...string) *session {
 	return b
 }
 
-// next is a new stretch of the feed that publishes no coverage.
+// next returns a new window of the feed without coverage.
 func (b *session) next(feed load.Feed) *load.Stretch {
 	b.last++
 	b.now += warehouse.Timestamp(time.Hour.Microseconds())
@@ -85,7 +86,7 @@ func (b *session) stage(st *load.Stretch, rows ...*warehouse.Rows) {
 	b.stageMoved(st, nil, rows...)
 }
 
-// stageMoved stages conversations that moved away from places.
+// stageMoved stages conversations that moved away from these places.
 func (b *session) stageMoved(st *load.Stretch, moved map[string]load.Place, rows ...*warehouse.Rows) {
 	b.Helper()
 	staged := batch(st, rows)
@@ -104,8 +105,9 @@ func batch(st *load.Stretch, rows []*warehouse.Rows) *load.Batch {
 	return &load.Batch{Stretch: st.ID, Feed: st.Feed, Rows: copies}
 }
 
-// publish publishes a stretch. What was staged with an earlier start than is
-// stored has moved: it is staged again as such, and counted once.
+// publish publishes a window. Conversations that were staged with an earlier start
+// than the stored one count as moved: they are staged again as such, and counted
+// once.
 func (b *session) publish(st *load.Stretch) load.Counts {
 	b.Helper()
 	counts, err := b.writer.Publish(b.Context(), st)
@@ -140,7 +142,7 @@ func (b *session) move(st *load.Stretch, earlier []load.OtherStart) (n int) {
 	return len(rows)
 }
 
-// load stages and publishes a stretch of the rows' feed.
+// load stages and publishes a window of the rows' feed.
 func (b *session) load(rows ...*warehouse.Rows) load.Counts {
 	b.Helper()
 	c := &rows[0].Conversation
@@ -149,7 +151,7 @@ func (b *session) load(rows ...*warehouse.Rows) load.Counts {
 	return b.publish(st)
 }
 
-// end finishes the run as one that succeeded.
+// end finishes the run as succeeded.
 func (b *session) end() {
 	b.Helper()
 	row := b.row()
@@ -159,7 +161,7 @@ func (b *session) end() {
 	b.close()
 }
 
-// row is the run's row, as the pipeline would make it.
+// row returns the run's row, as the pipeline makes it.
 func (b *session) row() warehouse.SyncRun {
 	o := &b.owner
 	return warehouse.SyncRun{
@@ -169,7 +171,7 @@ func (b *session) row() warehouse.SyncRun {
 	}
 }
 
-// close frees the lock and the destination; a second close does nothing.
+// close releases the lock and the destination. A second call does nothing.
 func (b *session) close() {
 	if b.closed {
 		return
@@ -180,7 +182,7 @@ func (b *session) close() {
 	}
 }
 
-// state is what the destination says of the feed.
+// state returns the state of the feed.
 func (b *session) state(feed load.Feed) load.FeedState {
 	b.Helper()
 	states, err := b.dest.State(context.WithoutCancel(b.Context()), []load.Feed{feed})
@@ -190,7 +192,7 @@ func (b *session) state(feed load.Feed) load.FeedState {
 	return states[feed]
 }
 
-// dump is what is stored, by the subject's own means, with the changes checked.
+// dump returns what is stored, read by the subject, and checks the changes.
 func dump(t testing.TB, s Subject) *Dump {
 	t.Helper()
 	d := s.Dump(t)
@@ -201,14 +203,14 @@ func dump(t testing.TB, s Subject) *Dump {
 	}
 	for key, r := range d.Conversations {
 		if c := &r.Conversation; key != [2]string{c.ProjectID, c.ConversationID} {
-			t.Errorf("conversation %q lies under the key %q", c.ConversationID, key)
+			t.Errorf("conversation %q is stored under the key %q", c.ConversationID, key)
 		}
 	}
 	return d
 }
 
-// stored compares a stored conversation with what should stand, the columns
-// that the loader sets aside, and returns it.
+// stored compares a stored conversation with want, except for the columns that the
+// loader sets, and returns it.
 func (d *Dump) stored(t testing.TB, want *warehouse.Rows) *warehouse.Rows {
 	t.Helper()
 	c := &want.Conversation
@@ -227,10 +229,10 @@ func (d *Dump) count(t testing.TB, want int) {
 	}
 }
 
-// upserts counts the times that a conversation of project p was written.
+// upserts counts the writes of a conversation of project p.
 func (d *Dump) upserts(id string) int { return d.changes(id, warehouse.OperationUpsert) }
 
-// changes counts the changes of one kind of a conversation of project p.
+// changes counts the changes of a conversation of project p with an operation.
 func (d *Dump) changes(id, operation string) (n int) {
 	for _, c := range d.Changes {
 		if c.ProjectID == "p" && c.ConversationID == id && c.Operation == operation {
@@ -240,8 +242,8 @@ func (d *Dump) changes(id, operation string) (n int) {
 	return n
 }
 
-// sameContent checks that nothing of the conversations or their changes differs
-// between two dumps, not even what the loader sets.
+// sameContent checks that conversations and changes are the same in two dumps,
+// including the columns that the loader sets.
 func sameContent(t testing.TB, before, after *Dump) {
 	t.Helper()
 	if !slices.Equal(before.Changes, after.Changes) {

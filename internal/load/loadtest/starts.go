@@ -14,10 +14,10 @@ var (
 	later   = Noon.AddDate(0, 0, 7)
 )
 
-// startChecks are about ids that have two starts, and about conversations that
-// the source no longer lists where they are stored.
+// startChecks are about ids with two starts, and about conversations that the
+// source no longer lists where they are stored.
 var startChecks = []check{
-	{"two starts/earlier is to be judged", func(t testing.TB, s Subject) {
+	{"two starts/earlier needs a judgment", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "c-1", later))
 		before := dump(t, s)
@@ -49,7 +49,7 @@ var startChecks = []check{
 		judged := map[string]warehouse.Timestamp{"c-1": warehouse.TimestampOf(later)}
 		var before *Dump
 		for i, rows := range [][]*warehouse.Rows{{first}, {second}, {first}, {second, first}, {first, second}} {
-			for _, r := range rows { // batch by batch, then at once
+			for _, r := range rows { // in two batches, then in one
 				st := b.next(live("p"))
 				st.Judged = judged
 				b.stage(st, r)
@@ -67,9 +67,9 @@ var startChecks = []check{
 				sameContent(t, before, d)
 			}
 		}
-		worklist(t, b)
+		queue(t, b)
 	}},
-	{"two starts/in one stretch", func(t testing.TB, s Subject) {
+	{"two starts/in one window", func(t testing.TB, s Subject) {
 		first, second := Conversation("p", "c-1", earlier, Note("first")), Conversation("p", "c-1", later)
 		want := load.OtherStart{ID: "c-1", Stored: warehouse.TimestampOf(later), Answered: warehouse.TimestampOf(earlier)}
 		for i, batches := range [][][]*warehouse.Rows{{{first, second}}, {{second, first}}, {{second}, {first}}} {
@@ -87,7 +87,7 @@ var startChecks = []check{
 			b.end()
 		}
 	}},
-	{"two starts/written anew", func(t testing.TB, s Subject) {
+	{"two starts/rewritten", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		second := Conversation("p", "c-1", later)
 		b.load(second)
@@ -100,7 +100,7 @@ var startChecks = []check{
 		d.count(t, 1)
 		d.stored(t, second)
 	}},
-	{"moved/in the stretch of both", func(t testing.TB, s Subject) {
+	{"moved/in the same window", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		st := b.next(live("p"))
 		moved := Conversation("p", "c-1", earlier, Note("moved"))
@@ -163,12 +163,12 @@ var startChecks = []check{
 	}},
 }
 
-// refused publishes a stretch whose starts are to be judged.
+// refused publishes a window, and checks that its starts need a judgment.
 func refused(b *session, st *load.Stretch, want load.OtherStart) {
 	b.Helper()
 	_, err := b.writer.Publish(b.Context(), st)
 	var e *load.EarlierStartsError
 	if !errors.As(err, &e) || !slices.Contains(e.Earlier, want) || len(e.Earlier) != 1 {
-		b.Fatalf("Publish: %v, want %+v to be judged", err, want)
+		b.Fatalf("Publish: %v, want an error with %+v", err, want)
 	}
 }

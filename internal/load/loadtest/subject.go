@@ -7,22 +7,21 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Subject is a destination under test. All of its Opens open the same one.
+// Subject is a destination under test. Each Open opens the same one.
 type Subject interface {
-	// Open opens the destination. step, when not nil, is called before each
-	// step that leaves something behind, with the step's name.
+	// Open opens the destination. step, if not nil, is called with a name before
+	// each step that changes stored data.
 	Open(t testing.TB, step func(name string)) load.Destination
-	// Impatient is Open for one who hardly waits for another writer. All others
-	// wait for as long as a machine may take that does much else.
+	// Impatient is Open with a short timeout for the writer's lock. The timeout of
+	// Open must be long enough for a machine under load.
 	Impatient(t testing.TB) load.Destination
-	// Dump reads everything that is stored, not through the loader.
+	// Dump reads everything that is stored, without the loader.
 	Dump(t testing.TB) *Dump
 	// Locator names the destination so that another process of the same test
 	// binary can open it (a folder; a URL and schema).
 	Locator() string
-	// Inflict damages what is stored of a conversation, not through the loader,
-	// while no run is under way. It returns false where the destination has
-	// nothing that can be damaged so.
+	// Inflict damages a stored conversation, without the loader, while no run is in
+	// progress. It returns false if the destination cannot have this damage.
 	Inflict(t testing.TB, d Damage, of *warehouse.Rows) bool
 }
 
@@ -42,7 +41,7 @@ type Dump struct {
 	Lateness      []warehouse.Lateness
 	Revealed      []warehouse.Reveal
 	Holes         []warehouse.Hole
-	// Events and Alerts, with those that no run has put into their tables yet.
+	// Events and Alerts include those that no run has moved into their tables yet.
 	Events []warehouse.WebhookEvent
 	Alerts []warehouse.ActiveAlert
 }

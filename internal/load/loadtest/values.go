@@ -10,37 +10,37 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// valueChecks are about values that a destination may be tempted to bend. Each
-// is loaded, read back, and loaded again, which must change nothing: what is
-// not held exactly would be written anew in every run.
+// valueChecks are about values that a destination could change. Each is loaded,
+// read, and loaded again, which must change nothing: a value that is not stored
+// exactly would be written again in every run.
 var valueChecks = []check{
-	{"text of every kind is held as given", func(t testing.TB, s Subject) { roundTrip(t, s, withEach(texts(), putText)...) }},
-	{"a megabyte of text is held as given", func(t testing.TB, s Subject) { roundTrip(t, s, withEach(longTexts(), putLongText)...) }},
-	{"ids of every kind are held as given", func(t testing.TB, s Subject) {
+	{"values/text", func(t testing.TB, s Subject) { roundTrip(t, s, withEach(texts(), putText)...) }},
+	{"values/long text", func(t testing.TB, s Subject) { roundTrip(t, s, withEach(longTexts(), putLongText)...) }},
+	{"values/ids", func(t testing.TB, s Subject) {
 		var rows []*warehouse.Rows
 		for _, id := range names() {
 			rows = append(rows, Conversation("p", id, Noon))
 		}
 		roundTrip(t, s, rows...)
 	}},
-	{"names of every kind are held as given", func(t testing.TB, s Subject) { roundTrip(t, s, withEach(names(), putName)...) }},
-	{"projects of every kind are held apart", func(t testing.TB, s Subject) {
+	{"values/names", func(t testing.TB, s Subject) { roundTrip(t, s, withEach(names(), putName)...) }},
+	{"values/projects", func(t testing.TB, s Subject) {
 		var rows []*warehouse.Rows
 		for _, p := range projectIDs {
 			rows = append(rows, Conversation(p, "c-1", Noon), Conversation(p, "c-2", Noon, Open()))
 		}
 		roundTrip(t, s, rows...)
 	}},
-	{"every column may be NULL, or zero", func(t testing.TB, s Subject) {
+	{"values/NULL and zero", func(t testing.TB, s Subject) {
 		roundTrip(t, s, Conversation("p", "null", Noon, bare), Conversation("p", "zero", Noon, zeros))
 	}},
-	{"lists of every kind are held as given", func(t testing.TB, s Subject) { roundTrip(t, s, withEach(lists(), putList)...) }},
-	{"JSON of every kind is held by value", func(t testing.TB, s Subject) { roundTrip(t, s, withEach(documents(), putJSON)...) }},
-	{"floats are held to the bit", func(t testing.TB, s Subject) { roundTrip(t, s, withEach(floats, putFloat)...) }},
-	{"whole numbers are held to the ends of their range", func(t testing.TB, s Subject) {
+	{"values/lists", func(t testing.TB, s Subject) { roundTrip(t, s, withEach(lists(), putList)...) }},
+	{"values/JSON", func(t testing.TB, s Subject) { roundTrip(t, s, withEach(documents(), putJSON)...) }},
+	{"values/floats", func(t testing.TB, s Subject) { roundTrip(t, s, withEach(floats, putFloat)...) }},
+	{"values/integers", func(t testing.TB, s Subject) {
 		roundTrip(t, s, withEach([]int64{math.MinInt64, -1, 1, math.MaxInt64}, putInteger)...)
 	}},
-	{"times of every century are held to the microsecond", func(t testing.TB, s Subject) {
+	{"values/times", func(t testing.TB, s Subject) {
 		var rows []*warehouse.Rows
 		for i, at := range moments() {
 			rows = append(rows, Conversation("p", fmt.Sprintf("c-%d", i), at, putTime(warehouse.TimestampOf(at))))
@@ -100,8 +100,8 @@ func roundTrip(t testing.TB, s Subject, rows ...*warehouse.Rows) {
 }
 
 // keepAll hides the turns and metrics of a project's conversations, so that the
-// loader itself has to read back what is stored: of each once to keep it, and
-// once beside others that are kept.
+// loader has to read the stored ones to keep them, each alone and together with
+// others.
 func keepAll(b *session, rows []*warehouse.Rows) {
 	b.Helper()
 	var halves [2][]*warehouse.Rows
@@ -119,7 +119,7 @@ func keepAll(b *session, rows []*warehouse.Rows) {
 	}
 }
 
-// bare leaves nothing that may be NULL.
+// bare sets every nullable column to NULL.
 func bare(r *warehouse.Rows) {
 	c := &r.Conversation
 	r.Conversation = warehouse.Conversation{
@@ -131,7 +131,7 @@ func bare(r *warehouse.Rows) {
 	r.Audio = []warehouse.AudioReference{{Direction: "combined", Availability: warehouse.AudioUnknown}}
 }
 
-// zeros has the zero of every number, boolean and time, which is not NULL.
+// zeros sets every number, boolean and time to its zero, which is not NULL.
 func zeros(r *warehouse.Rows) {
 	putFloat(0)(r)
 	putInteger(0)(r)
@@ -144,7 +144,7 @@ func zeros(r *warehouse.Rows) {
 	})
 }
 
-// texts are texts that are odd to some encoding.
+// texts are texts that some encodings change.
 func texts() []string {
 	return []string{
 		"a", " ", "\n", "\t", "\r\n", `\`, `\N`, `\.`, `"`, `'`, `''`, "NULL", "null", "{}", "a,b", "$1", "%s", "%00",
@@ -153,7 +153,7 @@ func texts() []string {
 	}
 }
 
-// longTexts are of a megabyte.
+// longTexts have a megabyte each.
 func longTexts() []string {
 	return []string{strings.Repeat("Ada Example says a great deal. ", 1<<20/31), strings.Repeat("\"\\\n", 1<<20/3), strings.Repeat("漢", 1<<20/3)}
 }
@@ -164,7 +164,7 @@ func names() []string {
 		" ", ".", "..", "/", "a/b", "/etc/example", `a\b`, "a=b", "a%2Fb", "a&b?c#d", "a:b", "*", "null", "__HIVE_DEFAULT_PARTITION__",
 		"a b", " a", "a ", "a\nb", "a\tb", "'a'", `"a"`, "a;b--", "ä", "a\u0308", "漢字", "👋", "\ufffd", "\U0010ffff", "-1", "+1", "0", "00", "0x1", "OUT-1", "A", "a",
 	}
-	long := make([]byte, 1000) // the longest that may be, of what compresses badly
+	long := make([]byte, 1000) // the longest name, which compresses badly
 	for i, state := 0, uint32(1); i < len(long); i++ {
 		state = state*1664525 + 1013904223
 		long[i] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"[state>>26]
@@ -172,7 +172,7 @@ func names() []string {
 	return append(odd, string(long), strings.Repeat("漢", 300))
 }
 
-// projectIDs are odd as folders or as partitions.
+// projectIDs are unusual names for folders or partitions.
 var projectIDs = []string{
 	"PROJECT-EXAMPLE", "p/q", `p\q`, "..", ".", "_hidden", ".hidden", "p=1", "p%2Fq", "p q", " p", "p.", "CON",
 	"p:q", "p*?", "p'q\"", "p\nq", "ä", "漢字", "👋", "-p", "~", "project_id=p", "null",

@@ -12,7 +12,7 @@ import (
 
 // volumeChecks are about many conversations at once.
 var volumeChecks = []check{
-	{"thousands over many days, staged from several goroutines, are all there", func(t testing.TB, s Subject) {
+	{"volume/many days", func(t testing.TB, s Subject) {
 		days := fewer(40)
 		n := 75 * days
 		b := begin(t, s, 1, "p")
@@ -48,7 +48,7 @@ var volumeChecks = []check{
 			t.Errorf("%d changes were added, want %d", n, changed)
 		}
 	}},
-	{"a stretch may be published while another is staged", func(t testing.TB, s Subject) {
+	{"volume/publish during stage", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		rows := many(400, 8)
 		first, second := b.next(live("p")), b.next(live("p"))
@@ -72,7 +72,7 @@ var volumeChecks = []check{
 			d.stored(t, r)
 		}
 	}},
-	{"a long history in one stretch is all there", func(t testing.TB, s Subject) {
+	{"volume/long history in one window", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		var rows []*warehouse.Rows
 		for i := range fewer(120) { // ten years, a month apart
@@ -87,7 +87,7 @@ var volumeChecks = []check{
 	}},
 }
 
-// fewer is n, and a quarter of it when the race detector is on.
+// fewer returns n, or a quarter of it when the race detector is on.
 func fewer(n int) int {
 	if Raced {
 		return n / 4
@@ -95,7 +95,7 @@ func fewer(n int) int {
 	return n
 }
 
-// small is a conversation of one turn.
+// small makes a conversation with one turn.
 func small(id string, start time.Time) *warehouse.Rows {
 	return Conversation("p", id, start, Turns(1), NoMetrics(""))
 }
@@ -110,11 +110,11 @@ func many(n, days int) []*warehouse.Rows {
 	return rows
 }
 
-// stageParallel stages the rows from four goroutines, in turn into two
-// stretches, and publishes both.
+// stageParallel stages the rows from four goroutines, alternating between two
+// windows, and publishes both.
 func stageParallel(b *session, rows []*warehouse.Rows) load.Counts {
 	b.Helper()
-	stretches := []*load.Stretch{b.next(live("p")), b.next(live("p"))}
+	windows := []*load.Stretch{b.next(live("p")), b.next(live("p"))}
 	const size = 50
 	batches := make(chan int)
 	failed := make(chan error, len(rows)/size+1)
@@ -123,7 +123,7 @@ func stageParallel(b *session, rows []*warehouse.Rows) load.Counts {
 		staging.Go(func() {
 			for i := range batches {
 				part := rows[i*size : min((i+1)*size, len(rows))]
-				failed <- b.writer.Stage(b.Context(), batch(stretches[i%2], part))
+				failed <- b.writer.Stage(b.Context(), batch(windows[i%2], part))
 			}
 		})
 	}
@@ -138,7 +138,7 @@ func stageParallel(b *session, rows []*warehouse.Rows) load.Counts {
 			b.Fatalf("Stage: %v", err)
 		}
 	}
-	counts := b.publish(stretches[0])
-	counts.Add(b.publish(stretches[1]))
+	counts := b.publish(windows[0])
+	counts.Add(b.publish(windows[1]))
 	return counts
 }

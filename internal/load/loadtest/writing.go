@@ -7,9 +7,9 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// writingChecks are about what is written, and what need not be.
+// writingChecks are about what is written and what is not.
 var writingChecks = []check{
-	{"what is loaded stands as given", func(t testing.TB, s Subject) {
+	{"writing/new", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		r := Conversation("p", "c-1", Noon)
 		counts := b.load(r)
@@ -29,13 +29,13 @@ var writingChecks = []check{
 			t.Errorf("changes are %+v, want one upsert", d.Changes)
 		}
 	}},
-	{"what is published is there before the run ends", func(t testing.TB, s Subject) {
+	{"writing/visible before the run ends", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		r := Conversation("p", "c-1", Noon)
 		b.load(r)
 		dump(t, s).stored(t, r)
 	}},
-	{"unchanged content is not written again", func(t testing.TB, s Subject) {
+	{"writing/unchanged", func(t testing.TB, s Subject) {
 		r := Conversation("p", "c-1", Noon)
 		b := begin(t, s, 1, "p")
 		b.load(r)
@@ -52,7 +52,7 @@ var writingChecks = []check{
 		}
 		sameContent(t, before, dump(t, s))
 	}},
-	{"what drifts by itself is no change", func(t testing.TB, s Subject) {
+	{"writing/volatile fields", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "c-1", Noon))
 		before := dump(t, s)
@@ -63,7 +63,7 @@ var writingChecks = []check{
 		counted(t, counts, 0, 0, 1)
 		sameContent(t, before, dump(t, s))
 	}},
-	{"a change replaces the conversation and all of its parts", func(t testing.TB, s Subject) {
+	{"writing/changed", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "c-1", Noon), Conversation("p", "c-2", Noon.Add(time.Minute)))
 		b.end()
@@ -79,10 +79,10 @@ var writingChecks = []check{
 		replaced(t, before, after, r, "run-0002")
 		other := Conversation("p", "c-2", Noon.Add(time.Minute))
 		if got := after.stored(t, other); got.Conversation.RunID != "run-0001" {
-			t.Errorf("the conversation beside it was written by %q", got.Conversation.RunID)
+			t.Errorf("the other conversation was written by %q", got.Conversation.RunID)
 		}
 	}},
-	{"parts that the source no longer has are gone", func(t testing.TB, s Subject) {
+	{"writing/parts removed", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "c-1", Noon, Turns(5)))
 		before := dump(t, s)
@@ -94,7 +94,7 @@ var writingChecks = []check{
 		counted(t, b.load(r), 0, 1, 0)
 		replaced(t, before, dump(t, s), r, "run-0001")
 	}},
-	{"new, changed and unchanged conversations of one batch are told apart", func(t testing.TB, s Subject) {
+	{"writing/mixed batch", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "same", Noon), Conversation("p", "changed", Noon))
 		want := []*warehouse.Rows{
@@ -116,15 +116,14 @@ var writingChecks = []check{
 	}},
 }
 
-// replaced checks that want stands in the place of what was stored of it, by
-// that run.
+// replaced checks that want replaced the stored version in that run.
 func replaced(t testing.TB, before, after *Dump, want *warehouse.Rows, run string) {
 	t.Helper()
 	c := &want.Conversation
 	old := before.Conversations[[2]string{c.ProjectID, c.ConversationID}].Conversation
 	got := after.stored(t, want).Conversation
 	if got.FirstSeenAt != old.FirstSeenAt {
-		t.Errorf("first seen at %d, and now at %d", old.FirstSeenAt, got.FirstSeenAt)
+		t.Errorf("first seen at %d, now at %d", old.FirstSeenAt, got.FirstSeenAt)
 	}
 	if got.UpdatedAt <= old.UpdatedAt || got.RunID != run {
 		t.Errorf("updated at %d, now at %d, by run %q; want later, by %q", old.UpdatedAt, got.UpdatedAt, got.RunID, run)

@@ -8,31 +8,31 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// revealedChecks are about what was hidden and is shown.
-var revealedChecks = []check{
-	{"a transcript is revealed when it was hidden and is shown", func(t testing.TB, s Subject) {
+// visibleAgainChecks are about data that was hidden and is visible again.
+var visibleAgainChecks = []check{
+	{"visible again/transcript", func(t testing.TB, s Subject) {
 		on := map[string]time.Time{"a": Noon, "b": Noon.AddDate(0, 0, 1), "c": Noon.AddDate(0, 0, 2), "d": Noon.AddDate(0, 0, 3)}
 		shown := func(id string, o ...Option) *warehouse.Rows { return Conversation("p", id, on[id], o...) }
 		hidden := func(id string, o ...Option) *warehouse.Rows { return shown(id, append(o, hiddenTurns)...) }
 		short := func(r *warehouse.Rows) { r.Conversation.NumTurns = warehouse.Some(int64(3)) }
 		b := begin(t, s, 1, "p")
-		reveal(b, []revealStep{
+		checkVisibleAgain(b, []visibleStep{
 			{"new ones", []*warehouse.Rows{hidden("a"), hidden("b"), shown("c"), shown("d")}, load.Revealed{}},
 			{"a changed one that stays hidden", []*warehouse.Rows{hidden("a", Note("was read"))}, load.Revealed{}},
-			{"one that is hidden after it was shown", []*warehouse.Rows{hidden("c")}, load.Revealed{}},
-			{"a changed one that was shown before", []*warehouse.Rows{shown("d", Note("was read"))}, load.Revealed{}},
-			{"a hidden one whose kept turns are hidden still", []*warehouse.Rows{hidden("c", Note("was read"))}, load.Revealed{}},
-			{"one shown for the first time, one shown in part, one shown again", []*warehouse.Rows{
+			{"one that is hidden after it was visible", []*warehouse.Rows{hidden("c")}, load.Revealed{}},
+			{"a changed one that was visible before", []*warehouse.Rows{shown("d", Note("was read"))}, load.Revealed{}},
+			{"a hidden one whose kept turns are still hidden", []*warehouse.Rows{hidden("c", Note("was read"))}, load.Revealed{}},
+			{"one visible for the first time, one in part, one again", []*warehouse.Rows{
 				shown("a"), shown("b", Turns(2), short), shown("c"),
 			}, load.Revealed{Transcripts: 3}},
 			{"unchanged ones", []*warehouse.Rows{shown("a"), shown("c")}, load.Revealed{}},
-			{"one that shows more", []*warehouse.Rows{shown("b")}, load.Revealed{}},
+			{"one with more turns", []*warehouse.Rows{shown("b")}, load.Revealed{}},
 		})
 		if n := dump(t, s).of("b").Conversation.TurnsLoaded; n != 3 {
-			t.Errorf("%d turns are stored of what shows all three", n)
+			t.Errorf("%d turns are stored, want 3", n)
 		}
 	}},
-	{"transcripts are revealed where none of their day shows any", func(t testing.TB, s Subject) {
+	{"visible again/transcripts of a day", func(t testing.TB, s Subject) {
 		tomorrow, later, last := Noon.AddDate(0, 0, 1), Noon.AddDate(0, 0, 2), Noon.AddDate(0, 0, 3)
 		day := Noon.Truncate(24 * time.Hour)
 		b := begin(t, s, 1, "p")
@@ -44,16 +44,16 @@ var revealedChecks = []check{
 		)
 		b.load(Conversation("p", "elsewhere", Noon, In(Sandbox)))
 		b.load(Conversation("p", "kept", Noon, hiddenTurns))
-		reveal(b, []revealStep{
-			{"a late one of a day that shows others", []*warehouse.Rows{Conversation("p", "late", tomorrow)}, load.Revealed{}},
+		checkVisibleAgain(b, []visibleStep{
+			{"a late one of a day with others", []*warehouse.Rows{Conversation("p", "late", tomorrow)}, load.Revealed{}},
 			{"an open one that ends", []*warehouse.Rows{Conversation("p", "open", later)}, load.Revealed{}},
 			{"a changed one without", []*warehouse.Rows{Conversation("p", "a", Noon, hiddenTurns, Note("was read"))}, load.Revealed{}},
-			{"one of a day that shows none", []*warehouse.Rows{Conversation("p", "a", Noon)}, load.Revealed{Transcripts: 1}},
+			{"one of a day with none", []*warehouse.Rows{Conversation("p", "a", Noon)}, load.Revealed{Transcripts: 1}},
 			{"the other one of that day", []*warehouse.Rows{Conversation("p", "kept", Noon)}, load.Revealed{}},
 			{"one whose metrics were hidden too", []*warehouse.Rows{Conversation("p", "both", last)}, load.Revealed{Transcripts: 1, Metrics: 1}},
 		})
 	}},
-	{"metrics are revealed where none of their day has any", func(t testing.TB, s Subject) {
+	{"visible again/metrics of a day", func(t testing.TB, s Subject) {
 		tomorrow, later := Noon.AddDate(0, 0, 1), Noon.AddDate(0, 0, 2)
 		b := begin(t, s, 1, "p")
 		b.load(
@@ -61,7 +61,7 @@ var revealedChecks = []check{
 			Conversation("p", "late", tomorrow, NoMetrics("{}")), Conversation("p", "measured", tomorrow),
 			Conversation("p", "open", later, NoMetrics("{}"), Open()),
 		)
-		reveal(b, []revealStep{
+		checkVisibleAgain(b, []visibleStep{
 			{"late ones of a day that has some", []*warehouse.Rows{Conversation("p", "late", tomorrow)}, load.Revealed{}},
 			{"an open one that ends", []*warehouse.Rows{Conversation("p", "open", later)}, load.Revealed{}},
 			{"a changed one without", []*warehouse.Rows{Conversation("p", "a", Noon, NoMetrics("{}"), Note("was read"))}, load.Revealed{}},
@@ -69,12 +69,12 @@ var revealedChecks = []check{
 			{"the other one of that day", []*warehouse.Rows{Conversation("p", "b", Noon)}, load.Revealed{}},
 		})
 	}},
-	{"what is shown again is remembered until its days were read", func(t testing.TB, s Subject) {
+	{"visible again/until hidden days are read", func(t testing.TB, s Subject) {
 		elsewhere := load.Feed{ProjectID: "p", Environment: Sandbox}
 		b := begin(t, s, 1, "p")
 		expect := func(when string, feed load.Feed, want bool) {
 			if got := b.state(feed).Revealed; got != want {
-				t.Errorf("%s: revealed in %s: %v, want %v", when, feed.Environment, got, want)
+				t.Errorf("%s: visible again in %s: %v, want %v", when, feed.Environment, got, want)
 			}
 		}
 		for _, in := range []string{"live", Sandbox} {
@@ -82,8 +82,8 @@ var revealedChecks = []check{
 		}
 		expect("while it is hidden", live("p"), false)
 		b.load(Conversation("p", "c-live", Noon))
-		expect("when it is shown", live("p"), true)
-		expect("when it is shown in live", elsewhere, false)
+		expect("when it is visible", live("p"), true)
+		expect("when it is visible in live", elsewhere, false)
 		b.load(Conversation("p", "c-"+Sandbox, Noon, In(Sandbox)))
 		b.end()
 		b = begin(t, s, 2, "p")
@@ -99,21 +99,21 @@ var revealedChecks = []check{
 	}},
 }
 
-// revealStep is what is loaded, and what it shows again.
-type revealStep struct {
+// visibleStep is a load, and what it makes visible again.
+type visibleStep struct {
 	name string
 	rows []*warehouse.Rows
 	want load.Revealed
 }
 
-func reveal(b *session, steps []revealStep) {
+func checkVisibleAgain(b *session, steps []visibleStep) {
 	b.Helper()
 	for _, step := range steps {
 		if got := b.load(step.rows...).Revealed; got != step.want {
-			b.Errorf("%s: counted as revealed: %+v, want %+v", step.name, got, step.want)
+			b.Errorf("%s: counted as visible again: %+v, want %+v", step.name, got, step.want)
 		}
 	}
 }
 
-// hiddenTurns hides the three turns that a conversation has unless told otherwise.
+// hiddenTurns hides the three turns that a conversation has by default.
 var hiddenTurns = Hidden(warehouse.Some(int64(3)))

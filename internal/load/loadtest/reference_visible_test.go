@@ -8,20 +8,20 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// transcriptRevealed reports whether an ended conversation shows a transcript
-// that was hidden, where none of its day shows any.
-func (w *referenceWriter) transcriptRevealed(is, was *warehouse.Conversation) bool {
+// transcriptVisibleAgain reports whether the hidden transcript of an ended
+// conversation is visible on a day on which no other transcript is.
+func (w *referenceWriter) transcriptVisibleAgain(is, was *warehouse.Conversation) bool {
 	wasHidden, isHidden := hidden(was), hidden(is)
 	switch w.fault {
-	case revealsAlways:
+	case visibleAlways:
 		return !isHidden
-	case revealsKept:
+	case visibleKept:
 		isHidden = is.TranscriptStatus == warehouse.TranscriptHidden
 	}
-	if !wasHidden || isHidden || is.TurnsLoaded == 0 || was.Lifecycle != warehouse.LifecycleFinal && w.fault != revealsOpen {
+	if !wasHidden || isHidden || is.TurnsLoaded == 0 || was.Lifecycle != warehouse.LifecycleFinal && w.fault != visibleOpen {
 		return false
 	}
-	return w.fault == revealsLate || !w.dayHas(was, func(c *warehouse.Conversation) bool {
+	return w.fault == visibleLate || !w.dayHas(was, func(c *warehouse.Conversation) bool {
 		switch w.fault {
 		case keptIsShown:
 			return c.TurnsLoaded > 0
@@ -32,25 +32,25 @@ func (w *referenceWriter) transcriptRevealed(is, was *warehouse.Conversation) bo
 	})
 }
 
-// metricsRevealed reports whether an ended conversation has metrics that had
-// none, where none of its day has any.
-func (w *referenceWriter) metricsRevealed(is, was *warehouse.Conversation) bool {
+// metricsVisibleAgain reports whether an ended conversation that had no metrics has
+// some on a day on which no other conversation has any.
+func (w *referenceWriter) metricsVisibleAgain(is, was *warehouse.Conversation) bool {
 	if was.Lifecycle != warehouse.LifecycleFinal || !load.NoMetrics(was.Metrics) || load.NoMetrics(is.Metrics) {
 		return false
 	}
-	return w.fault == revealsLateMetrics || !w.dayHas(was, func(c *warehouse.Conversation) bool { return !load.NoMetrics(c.Metrics) })
+	return w.fault == visibleLateMetrics || !w.dayHas(was, func(c *warehouse.Conversation) bool { return !load.NoMetrics(c.Metrics) })
 }
 
 func hidden(c *warehouse.Conversation) bool {
 	return strings.HasPrefix(c.TranscriptStatus, warehouse.TranscriptHidden)
 }
 
-// dayHas reports whether any conversation that is stored of the same feed and
-// day is such.
+// dayHas reports whether the condition is true for any stored conversation of the
+// same feed and day.
 func (w *referenceWriter) dayHas(of *warehouse.Conversation, such func(*warehouse.Conversation) bool) bool {
 	for _, r := range w.data.Conversations {
 		c := &r.Conversation
-		feed := c.ProjectID == of.ProjectID && (c.Environment == of.Environment || w.fault == revealsBeside)
+		feed := c.ProjectID == of.ProjectID && (c.Environment == of.Environment || w.fault == visibleElsewhere)
 		if feed && midnight(c.StartedAt) == midnight(of.StartedAt) && such(c) {
 			return true
 		}
@@ -76,15 +76,16 @@ func (w *referenceWriter) hole(st *load.Stretch) {
 	slices.SortFunc(w.data.Holes, func(a, b warehouse.Hole) int { return int(a.From - b.From) })
 }
 
-// reveal remembers that a feed shows something again, until it was read.
-func (w *referenceWriter) reveal(st *load.Stretch, revealed load.Revealed) {
+// setVisibleAgain stores that data of a feed is visible again, until its hidden
+// days were read.
+func (w *referenceWriter) setVisibleAgain(st *load.Stretch, revealed load.Revealed) {
 	of := func(r warehouse.Reveal) bool {
-		return r.ProjectID == st.Feed.ProjectID && (r.Environment == st.Feed.Environment || w.fault == revealsEverywhere)
+		return r.ProjectID == st.Feed.ProjectID && (r.Environment == st.Feed.Environment || w.fault == settlesElsewhere)
 	}
 	switch {
 	case st.HiddenRead:
 		w.data.Revealed = slices.DeleteFunc(slices.Clone(w.data.Revealed), of)
-	case revealed.Any() && !slices.ContainsFunc(w.data.Revealed, of) && w.fault != forgetsRevealed:
+	case revealed.Any() && !slices.ContainsFunc(w.data.Revealed, of) && w.fault != forgetsVisibleAgain:
 		row := warehouse.Reveal{ProjectID: st.Feed.ProjectID, Environment: st.Feed.Environment, RevealedAt: st.At}
 		w.data.Revealed = append(w.data.Revealed, row)
 	}

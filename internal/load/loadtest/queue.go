@@ -9,67 +9,67 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// worklistChecks are about conversations that have not ended.
-var worklistChecks = []check{
-	{"an open conversation is on the worklist until it ends", func(t testing.TB, s Subject) {
+// queueChecks are about the open-conversation queue.
+var queueChecks = []check{
+	{"queue/until it ends", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		younger, older := Conversation("p", "a-younger", Noon, Open()), Conversation("p", "z-older", Noon.AddDate(0, 0, -2), Open())
 		b.load(younger, Conversation("p", "ended", Noon), older)
-		worklist(t, b, older, younger)
+		queue(t, b, older, younger)
 		b.end()
 		b = begin(t, s, 2, "p")
-		worklist(t, b, older, younger)
+		queue(t, b, older, younger)
 		ended := Conversation("p", "a-younger", Noon)
 		counted(t, b.load(ended), 0, 1, 0)
-		worklist(t, b, older)
+		queue(t, b, older)
 		dump(t, s).stored(t, ended)
 	}},
-	{"an open conversation that did not change stays on the worklist", func(t testing.TB, s Subject) {
+	{"queue/unchanged", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		r := Conversation("p", "c-1", Noon, Open())
 		b.load(r)
 		counted(t, b.load(r), 0, 0, 1)
-		worklist(t, b, r)
+		queue(t, b, r)
 	}},
-	{"an open conversation that goes on stays on the worklist", func(t testing.TB, s Subject) {
+	{"queue/changed", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "c-1", Noon, Open(), Turns(1)))
 		r := Conversation("p", "c-1", Noon, Open(), Turns(2))
 		b.load(r)
-		worklist(t, b, r)
+		queue(t, b, r)
 	}},
-	{"an open conversation moves on the worklist too", func(t testing.TB, s Subject) {
+	{"queue/moved", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "c-1", Noon, Open()))
 		r := Conversation("p", "c-1", Noon.AddDate(0, 0, -1), Open())
 		b.load(r)
-		worklist(t, b, r)
+		queue(t, b, r)
 	}},
-	{"an abandoned conversation leaves the worklist, though its content is the same", func(t testing.TB, s Subject) {
+	{"queue/abandoned", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "c-1", Noon, Open()))
 		before := dump(t, s)
 		r := Conversation("p", "c-1", Noon, Abandoned())
 		b.load(r)
-		worklist(t, b)
+		queue(t, b)
 		after := dump(t, s)
 		if old, got := before.Conversations[[2]string{"p", "c-1"}].Conversation, after.stored(t, r).Conversation; got.UpdatedAt != old.UpdatedAt {
 			t.Errorf("updated at %d, and now at %d, though its content did not change", old.UpdatedAt, got.UpdatedAt)
 		}
 		if n := after.upserts("c-1"); n != 2 {
-			t.Errorf("%d changes, want one for each time that it was written", n)
+			t.Errorf("%d changes, want one for each write", n)
 		}
 	}},
-	{"a conversation may end after it was abandoned", func(t testing.TB, s Subject) {
+	{"queue/ended after it was abandoned", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "c-1", Noon, Abandoned()))
-		worklist(t, b)
+		queue(t, b)
 		r := Conversation("p", "c-1", Noon)
 		b.load(r)
-		worklist(t, b)
+		queue(t, b)
 		dump(t, s).stored(t, r)
 	}},
-	{"each feed has a worklist of its own", func(t testing.TB, s Subject) {
+	{"queue/per feed", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")
 		rows := []*warehouse.Rows{
 			Conversation("p", "c-1", Noon, Open()), Conversation("q", "c-1", Noon, Open()),
@@ -78,20 +78,19 @@ var worklistChecks = []check{
 		for _, r := range rows {
 			b.load(r)
 		}
-		worklist(t, b, rows...)
+		queue(t, b, rows...)
 		for _, r := range rows {
 			c := &r.Conversation
 			got := b.state(load.Feed{ProjectID: c.ProjectID, Environment: c.Environment}).Open
 			if want := []load.OpenConversation{{ID: c.ConversationID, StartedAt: c.StartedAt}}; !slices.Equal(got, want) {
-				t.Errorf("worklist of %s in %s is %+v, want %+v", c.ProjectID, c.Environment, got, want)
+				t.Errorf("queue of %s in %s is %+v, want %+v", c.ProjectID, c.Environment, got, want)
 			}
 		}
 	}},
 }
 
-// worklist checks that these are open, in the table and in the state, there
-// oldest first.
-func worklist(t testing.TB, b *session, want ...*warehouse.Rows) {
+// queue checks that these are open in the table, and in the state, oldest first.
+func queue(t testing.TB, b *session, want ...*warehouse.Rows) {
 	t.Helper()
 	d := dump(t, b.subject)
 	if len(d.Open) != len(want) {
@@ -112,6 +111,6 @@ func worklist(t testing.TB, b *session, want ...*warehouse.Rows) {
 		}
 	}
 	if got := b.state(live("p")).Open; !slices.Equal(got, inOrder) {
-		t.Errorf("the state's worklist is %+v, want %+v", got, inOrder)
+		t.Errorf("the queue in the state is %+v, want %+v", got, inOrder)
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// tellingChecks are about hidden days and rejects, as the destination tells of them.
-var tellingChecks = []check{
-	{"the days without metrics are told, since these may be hidden", func(t testing.TB, s Subject) {
+// readingChecks are about the hidden days and rejects that a destination returns.
+var readingChecks = []check{
+	{"hidden days/metrics", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		for i, empty := range []warehouse.JSON{"", "{}", "[]", "null"} {
 			b.load(Conversation("p", "bare"+string(empty), Noon.AddDate(0, 0, i), NoMetrics(empty)))
@@ -21,14 +21,14 @@ var tellingChecks = []check{
 		b.load(Conversation("p", "elsewhere", Noon, In(Sandbox)))
 		hiddenDays(t, b.dest, live("p"), load.Parts{Metrics: true}, Noon, Noon.AddDate(0, 0, 2), Noon.AddDate(0, 0, 3))
 	}},
-	{"the days of hidden transcripts are told, kept ones too", func(t testing.TB, s Subject) {
+	{"hidden days/transcripts", func(t testing.TB, s Subject) {
 		b, transcripts := begin(t, s, 1, "p"), load.Parts{Transcripts: true}
 		hidden := Hidden(warehouse.Some(int64(3)))
 		last := time.Date(2024, time.March, 20, 23, 59, 59, 999999000, time.UTC)
 		b.load(
 			Conversation("p", "shown", Noon.AddDate(0, 0, -1)), Conversation("p", "none", Noon.AddDate(0, 0, -2), Turns(0)),
 			Conversation("p", "kept", Noon), Conversation("p", "hidden", Noon.AddDate(0, 0, 2), hidden),
-			Conversation("p", "beside", Noon.AddDate(0, 0, 2).Add(time.Hour), hidden), Conversation("p", "late", last, hidden),
+			Conversation("p", "same day", Noon.AddDate(0, 0, 2).Add(time.Hour), hidden), Conversation("p", "late", last, hidden),
 			Conversation("p", "far", Noon.AddDate(0, 3, 0), hidden),
 		)
 		b.load(Conversation("p", "elsewhere", Noon.AddDate(0, 0, 3), hidden, In(Sandbox)))
@@ -38,7 +38,7 @@ var tellingChecks = []check{
 		b.load(Conversation("p", "kept", Noon), Conversation("p", "hidden", Noon.AddDate(0, 0, 2)), Conversation("p", "far", Noon))
 		hiddenDays(t, b.dest, live("p"), transcripts, Noon.AddDate(0, 0, 2), last)
 	}},
-	{"only the days of the hidden parts that are asked for are told", func(t testing.TB, s Subject) {
+	{"hidden days/requested parts", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		tomorrow, later := Noon.AddDate(0, 0, 1), Noon.AddDate(0, 0, 2)
 		b.load(
@@ -50,7 +50,7 @@ var tellingChecks = []check{
 		hiddenDays(t, b.dest, live("p"), load.Parts{Transcripts: true, Metrics: true}, Noon, tomorrow, later)
 		hiddenDays(t, b.dest, live("p"), load.Parts{})
 	}},
-	{"rejects are told, each feed's for itself", func(t testing.TB, s Subject) {
+	{"rejects/listed per feed", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")
 		feeds := []load.Feed{live("p"), live("q"), {ProjectID: "p", Environment: Sandbox}}
 		want := map[load.Feed][]warehouse.Reject{}
@@ -71,7 +71,7 @@ var tellingChecks = []check{
 		}
 		rejected(t, b.dest, load.Feed{ProjectID: "q", Environment: Sandbox})
 	}},
-	{"rejects may be staged while they are told, and resolved", func(t testing.TB, s Subject) {
+	{"rejects/resolved while listed", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		st := b.next(live("p"))
 		for n := range 20 {
@@ -96,23 +96,23 @@ var tellingChecks = []check{
 			t.Errorf("%d rejects are stored, want 5", len(d.Rejects))
 		}
 	}},
-	{"an error of the reader of rejects ends the reading, and is returned", func(t testing.TB, s Subject) {
+	{"rejects/error of the reader", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		enough := errors.New("that is enough")
 		st := b.next(live("p"))
 		st.Rejects = []warehouse.Reject{reject(st, "a"), reject(st, "b")}
 		b.publish(st)
-		seen := 0
-		err := archive(t, b.dest).Rejects(t.Context(), live("p"), func(*warehouse.Reject) error { seen++; return enough })
-		if !errors.Is(err, enough) || seen != 1 {
-			t.Errorf("Rejects says %v after %d rejects, want the reader's error after 1", err, seen)
+		calls := 0
+		err := archive(t, b.dest).Rejects(t.Context(), live("p"), func(*warehouse.Reject) error { calls++; return enough })
+		if !errors.Is(err, enough) || calls != 1 {
+			t.Errorf("Rejects returned %v after %d rejects, want the reader's error after 1", err, calls)
 		}
 		b.publish(b.next(live("p")))
 		rejected(t, b.dest, live("p"), st.Rejects...)
 	}},
 }
 
-// hiddenDays checks the days that are told, each of which holds one of these moments.
+// hiddenDays checks the result of HiddenDays: the days of these moments.
 func hiddenDays(t testing.TB, dest load.Destination, feed load.Feed, parts load.Parts, on ...time.Time) {
 	t.Helper()
 	got, err := archive(t, dest).HiddenDays(t.Context(), feed, parts)
@@ -126,12 +126,12 @@ func hiddenDays(t testing.TB, dest load.Destination, feed load.Feed, parts load.
 	sameSet(t, "hidden days", got, want)
 }
 
-// midnight begins the UTC day of a moment.
+// midnight returns the beginning of the UTC day of a moment.
 func midnight(at warehouse.Timestamp) warehouse.Timestamp {
 	return warehouse.TimestampOf(at.Time().UTC().Truncate(24 * time.Hour))
 }
 
-// rejected checks which rejects of a feed are told.
+// rejected checks which rejects of a feed are listed.
 func rejected(t testing.TB, dest load.Destination, feed load.Feed, want ...warehouse.Reject) {
 	t.Helper()
 	var got []warehouse.Reject

@@ -9,10 +9,9 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// sightingChecks are about what could not be read, what is odd, and what is
-// counted of it all.
-var sightingChecks = []check{
-	{"a reject is stored once, and its last sighting moves", func(t testing.TB, s Subject) {
+// rejectChecks are about rejects, drift and their counts.
+var rejectChecks = []check{
+	{"rejects/stored once", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		st := b.next(live("p"))
 		st.Rejects = []warehouse.Reject{reject(st, "a"), reject(st, "b")}
@@ -32,7 +31,7 @@ var sightingChecks = []check{
 		again.LastSeenAt, again.Reason = st.At, "another reason"
 		sameSet(t, "rejects", dump(t, s).Rejects, []warehouse.Reject{first[0], again, st.Rejects[1]})
 	}},
-	{"one answer rejected in two feeds is two rejects", func(t testing.TB, s Subject) {
+	{"rejects/two feeds", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")
 		var want []warehouse.Reject
 		for _, feed := range []load.Feed{live("p"), live("q"), {ProjectID: "p", Environment: Sandbox}} {
@@ -45,7 +44,7 @@ var sightingChecks = []check{
 		}
 		sameSet(t, "rejects", dump(t, s).Rejects, want)
 	}},
-	{"a reject that could be read after all is gone, and others stay", func(t testing.TB, s Subject) {
+	{"rejects/resolved", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")
 		var others []warehouse.Reject
 		for _, feed := range []load.Feed{live("p"), live("q"), {ProjectID: "p", Environment: Sandbox}} {
@@ -70,14 +69,14 @@ var sightingChecks = []check{
 		b.end()
 
 		b = begin(t, s, 2, "p", "q")
-		st = b.next(live("p")) // it cannot be read again
+		st = b.next(live("p")) // it is rejected again
 		st.Rejects = []warehouse.Reject{reject(st, "a")}
 		if counts := b.publish(st); counts.NewRejects != 1 {
 			t.Errorf("counted %d new rejects of one that had been resolved, want 1", counts.NewRejects)
 		}
 		sameSet(t, "rejects", dump(t, s).Rejects, append(left, st.Rejects...))
 	}},
-	{"a reject is held as it was answered", func(t testing.TB, s Subject) {
+	{"rejects/stored exactly", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		st := b.next(live("p"))
 		for i, text := range append(texts(), longTexts()...) {
@@ -91,7 +90,7 @@ var sightingChecks = []check{
 		b.publish(st)
 		sameSet(t, "rejects", dump(t, s).Rejects, st.Rejects)
 	}},
-	{"sightings of drift add up", func(t testing.TB, s Subject) {
+	{"drift/adds up", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		st := b.next(live("p"))
 		one, two := drift(st, "turns[].a", 3, 100), drift(st, "b", 1, 5)
@@ -107,7 +106,7 @@ var sightingChecks = []check{
 		two.Count, two.MaxLengthBytes, two.LastSeenAt = 2, 6, st.At
 		sameSet(t, "drift", dump(t, s).Drift, []warehouse.Drift{one, two, other})
 	}},
-	{"made-up names are counted under one name", func(t testing.TB, s Subject) {
+	{"drift/made-up names", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")
 		made := func(st *load.Stretch, parent string, n int) (all []warehouse.Drift) {
 			for i := range n {
@@ -136,7 +135,7 @@ var sightingChecks = []check{
 		rest.Path, rest.Count, rest.LastSeenAt = load.OtherDrift, 20+30, st.At
 		sameSet(t, "drift", dump(t, s).Drift, want)
 	}},
-	{"a feed has a bounded number of paths", func(t testing.TB, s Subject) {
+	{"drift/bounded number of paths", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		st := b.next(live("p"))
 		for parent := range 10 {
@@ -145,16 +144,16 @@ var sightingChecks = []check{
 			}
 		}
 		b.publish(st)
-		var sightings int64
+		var total int64
 		got := dump(t, s).Drift
 		for _, d := range got {
-			sightings += d.Count
+			total += d.Count
 		}
-		if len(got) != load.MaxDriftPaths+5 || sightings != 400 {
-			t.Errorf("stored %d rows with %d sightings, want %d rows with 400", len(got), sightings, load.MaxDriftPaths+5)
+		if len(got) != load.MaxDriftPaths+5 || total != 400 {
+			t.Errorf("stored %d rows with a count of %d, want %d rows with 400", len(got), total, load.MaxDriftPaths+5)
 		}
 	}},
-	{"the summary counts each feed for itself", func(t testing.TB, s Subject) {
+	{"summary per feed", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")
 		b.load(Conversation("p", "a", Noon), Conversation("p", "b", Noon.AddDate(0, 0, 2), Hidden(warehouse.Some(int64(3)))), Conversation("p", "c", Noon))
 		b.load(Conversation("p", "c", Noon, Hidden(warehouse.Some(int64(3)))))
@@ -183,7 +182,7 @@ var sightingChecks = []check{
 	}},
 }
 
-// reject is a sighting in the stretch of an answer that could not be read.
+// reject makes a reject of the window.
 func reject(st *load.Stretch, id string) warehouse.Reject {
 	return warehouse.Reject{
 		ProjectID: st.Feed.ProjectID, Environment: st.Feed.Environment, RejectID: id, Reason: "it has no id",
@@ -191,7 +190,7 @@ func reject(st *load.Stretch, id string) warehouse.Reject {
 	}
 }
 
-// drift is n sightings in the stretch of something odd.
+// drift makes drift that was observed n times in the window.
 func drift(st *load.Stretch, path string, n, length int64) warehouse.Drift {
 	return warehouse.Drift{
 		ProjectID: st.Feed.ProjectID, Environment: st.Feed.Environment, Path: path, Kind: "unknown field", JSONType: "string",
@@ -199,7 +198,7 @@ func drift(st *load.Stretch, path string, n, length int64) warehouse.Drift {
 	}
 }
 
-// sameSet compares rows whatever their order.
+// sameSet compares rows in any order.
 func sameSet[R comparable](t testing.TB, what string, got, want []R) {
 	t.Helper()
 	left := map[R]int{}
@@ -214,7 +213,7 @@ func sameSet[R comparable](t testing.TB, what string, got, want []R) {
 	}
 	for r, n := range left {
 		if n > 0 {
-			t.Errorf("%s: %s is stored, and should not be", what, show(&r))
+			t.Errorf("%s: %s is stored, but should not be", what, show(&r))
 		}
 	}
 }
