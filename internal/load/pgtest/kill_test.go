@@ -16,7 +16,7 @@ import (
 
 const child = "CONVSYNC_PGTEST_CHILD=1"
 
-// The test below starts this one in a process of its own.
+// TestChild is run by [TestURL_KilledProcess] in a separate process.
 func TestChild(t *testing.T) {
 	if !slices.Contains(os.Environ(), child) {
 		return
@@ -29,7 +29,7 @@ func TestURL_KilledProcess(t *testing.T) {
 	t.Parallel()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestChild$")
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(entry string) bool {
-		return strings.HasPrefix(entry, "CONVSYNC_TEST_POSTGRES_URL=") // a private server, whatever is set
+		return strings.HasPrefix(entry, "CONVSYNC_TEST_POSTGRES_URL=") // use a private server
 	}), child)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -53,7 +53,7 @@ func TestURL_KilledProcess(t *testing.T) {
 	for tick := time.NewTicker(20 * time.Millisecond); ; <-tick.C {
 		conn, err := net.Dial("tcp", host)
 		if err != nil {
-			return // gone, or the test runs into its time limit
+			return // the server has ended; otherwise the test times out
 		}
 		conn.Close()
 	}

@@ -28,7 +28,7 @@ var (
 )
 
 // Main runs the tests (a [testing.M]) and then stops the private server, if one
-// was started. It returns the code to exit with.
+// was started. It returns the exit code.
 func Main(m interface{ Run() int }) int {
 	defer func() {
 		if private.server != nil {
@@ -55,9 +55,9 @@ func Database(tb testing.TB, options string) string {
 	return With(tb, admin, func(u *url.URL) { u.Path = "/" + name })
 }
 
-// Restartable is [URL] with a way to restart the server, which breaks all
-// sessions at once. The server is the test's own where the programs for it are
-// installed; else restart ends the sessions, which is what clients see of it.
+// Restartable is [URL] with a function that restarts the server, which breaks all
+// sessions. The test has its own server if the server programs are installed;
+// otherwise restart terminates the sessions, which is the same for clients.
 func Restartable(tb testing.TB) (database string, restart func()) {
 	tb.Helper()
 	s, err := startPrivate()
@@ -73,9 +73,9 @@ func Restartable(tb testing.TB) (database string, restart func()) {
 	return s.url, s.ordered(tb, "restart")
 }
 
-// Stoppable is [URL] with a way to stop the server, as a crash does, and to
-// start it again. Where the programs for a server of the test's own are not
-// installed, stop closes the database to all.
+// Stoppable is [URL] with functions that stop the server, as a crash does, and
+// start it again. If the server programs are not installed, stop refuses all
+// connections to the database.
 func Stoppable(tb testing.TB) (database string, stop, start func()) {
 	tb.Helper()
 	s, err := startPrivate()
@@ -96,14 +96,14 @@ func Stoppable(tb testing.TB) (database string, stop, start func()) {
 	return s.url, s.ordered(tb, "stop"), s.ordered(tb, "start")
 }
 
-// Unflushed is [Stoppable] on a server of the test's own that does not wait for
-// the disk at a commit unless a session asks for it, and does not write what was
-// committed in the background: stop loses it, unless a later commit was waited for.
+// Unflushed is [Stoppable] on the test's own server, which does not wait for the
+// disk at a commit unless a session requests it, and does not flush commits in the
+// background: stop loses them, unless a later commit was flushed.
 func Unflushed(tb testing.TB) (database string, stop, start func()) {
 	tb.Helper()
 	s := ownServer(tb, kind{options: "-c synchronous_commit=off -c bgwriter_lru_maxpages=0 -c autovacuum=off -c restart_after_crash=off"})
 	end := pauseWalWriter(tb, s)
-	tb.Cleanup(func() { end() }) // a paused process would hold up the end of the server
+	tb.Cleanup(func() { end() }) // a paused process would delay the end of the server
 	stop = func() {
 		tb.Helper()
 		end()
@@ -118,7 +118,7 @@ func Unflushed(tb testing.TB) (database string, stop, start func()) {
 	return s.url, stop, start
 }
 
-// ownServer starts a server for the test alone.
+// ownServer starts a server for one test.
 func ownServer(tb testing.TB, k kind) *server {
 	tb.Helper()
 	s, err := startOn(k, somePorts()...)
@@ -129,7 +129,7 @@ func ownServer(tb testing.TB, k kind) *server {
 	return s
 }
 
-// ordered is a function that gives a server an order.
+// ordered returns a function that sends a command to a server.
 func (s *server) ordered(tb testing.TB, word string) func() {
 	return func() {
 		tb.Helper()
@@ -139,8 +139,8 @@ func (s *server) ordered(tb testing.TB, word string) func() {
 	}
 }
 
-// Role creates a role that may log in and nothing else, dropped at the end of
-// the test, and returns database's URL with it.
+// Role creates a role that may only log in, and returns the database's URL with
+// it. The role is dropped at the end of the test.
 func Role(tb testing.TB, database string) (withRole, name string) {
 	tb.Helper()
 	name = fmt.Sprintf("convsync_test_role_%d_%d", os.Getpid(), databases.Add(1))
@@ -149,7 +149,7 @@ func Role(tb testing.TB, database string) (withRole, name string) {
 	return With(tb, database, func(u *url.URL) { u.User = url.UserPassword(name, "made-up") }), name
 }
 
-// With returns a database's URL with a change.
+// With returns the URL of a database after a change.
 func With(tb testing.TB, database string, change func(*url.URL)) string {
 	tb.Helper()
 	u, err := url.Parse(database)
@@ -160,8 +160,8 @@ func With(tb testing.TB, database string, change func(*url.URL)) string {
 	return u.String()
 }
 
-// drop drops a database, whoever uses it. The server ends their sessions, but
-// waits for them no longer than 5 s.
+// drop drops a database even if it is in use. The server terminates the sessions,
+// but waits for them only 5 s.
 func drop(tb testing.TB, admin, name string) {
 	tb.Helper()
 	const inUse = "55006"
@@ -178,7 +178,7 @@ func drop(tb testing.TB, admin, name string) {
 	}
 }
 
-// Exec runs statements on a connection of their own.
+// Exec runs statements on a new connection.
 func Exec(tb testing.TB, database string, statements ...string) {
 	tb.Helper()
 	if err := run(database, statements...); err != nil {
@@ -187,7 +187,7 @@ func Exec(tb testing.TB, database string, statements ...string) {
 }
 
 func run(database string, statements ...string) error {
-	ctx := context.Background() // a test's own is over when it cleans up
+	ctx := context.Background() // the context of the test is canceled before its cleanup
 	conn, err := pgx.Connect(ctx, database)
 	if err != nil {
 		return err
@@ -201,7 +201,7 @@ func run(database string, statements ...string) error {
 	return nil
 }
 
-// serverURL is the URL of the server's own database.
+// serverURL returns the URL of the maintenance database of the server.
 func serverURL(tb testing.TB) string {
 	tb.Helper()
 	for _, entry := range os.Environ() {

@@ -25,7 +25,7 @@ func TestURL(t *testing.T) {
 	var encoding string
 	err = conn.QueryRow(t.Context(), "SELECT to_regclass('only_here') IS NOT NULL, current_setting('server_encoding')").Scan(&seen, &encoding)
 	if err != nil || seen || encoding != "UTF8" {
-		t.Errorf("table of another test seen: %v; encoding %s; %v", seen, encoding, err)
+		t.Errorf("a table of another test exists: %v; encoding %s; %v", seen, encoding, err)
 	}
 }
 
@@ -69,7 +69,7 @@ func TestStoppable(t *testing.T) {
 	stop()
 	if conn, err := pgx.Connect(t.Context(), database); err == nil {
 		conn.Close(t.Context())
-		t.Error("it answers")
+		t.Error("the stopped server accepts connections")
 	}
 	start()
 	pgtest.Exec(t, database, "DROP TABLE kept")

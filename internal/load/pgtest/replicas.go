@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-// Replicas are a primary and an asynchronous standby, both the test's own,
-// behind one address, as behind a floating IP or a name that moves.
+// Replicas are a primary and an asynchronous standby for one test, behind one
+// address like a floating IP.
 type Replicas struct {
-	URL string // leads to the primary, and after [Replicas.Promote] to the standby
+	URL string // of the primary; after [Replicas.Promote], of the standby
 
 	tb               testing.TB
 	primary, standby *server
@@ -28,34 +28,34 @@ func Replicated(tb testing.TB) *Replicas {
 	return r
 }
 
-// Primary is the URL of the primary itself.
+// Primary returns the direct URL of the primary.
 func (r *Replicas) Primary() string { return r.primary.url }
 
-// Standby is the URL of the standby itself.
+// Standby returns the direct URL of the standby.
 func (r *Replicas) Standby() string { return r.standby.url }
 
-// Replicate gives the primary a standby, which has all that is stored.
+// Replicate adds a standby with a copy of the primary's data.
 func (r *Replicas) Replicate() {
 	r.tb.Helper()
 	r.standby = ownServer(r.tb, kind{primary: r.primary})
 }
 
-// Detach stops the standby: it receives nothing more.
+// Detach stops the standby, so that it receives no later changes.
 func (r *Replicas) Detach() {
 	r.tb.Helper()
 	r.standby.ordered(r.tb, "stop")()
 }
 
-// Promote makes a detached standby a primary, to which URL leads from now on.
-// The old primary does not know of it: connections to it stay.
+// Promote makes a detached standby a primary, to which URL connects from then on.
+// Connections to the old primary remain open.
 func (r *Replicas) Promote() {
 	r.tb.Helper()
 	r.standby.ordered(r.tb, "promote")()
 	r.front.lead(r.standby)
 }
 
-// Failover is Promote after a crash of the primary, with which all connections
-// end. The promoted server is then the primary, and has no standby.
+// Failover crashes the primary, which ends all connections, and calls Promote. The
+// promoted server is then the primary, without a standby.
 func (r *Replicas) Failover() {
 	r.tb.Helper()
 	r.primary.ordered(r.tb, "stop")()
@@ -64,7 +64,7 @@ func (r *Replicas) Failover() {
 	r.front.cut()
 }
 
-// front is an address that leads to one server after the other.
+// front is a TCP proxy to one server at a time.
 type front struct {
 	listener net.Listener
 	serving  sync.WaitGroup
@@ -84,7 +84,7 @@ func newFront(tb testing.TB) *front {
 	f := &front{listener: listener, conns: map[net.Conn]bool{}}
 	f.serving.Go(f.accept)
 	tb.Cleanup(func() {
-		f.listener.Close() //nolint:errcheck // only listened
+		f.listener.Close() //nolint:errcheck // a listener has no data to lose
 		f.mu.Lock()
 		f.closed = true
 		f.mu.Unlock()

@@ -15,9 +15,9 @@ import (
 	"strings"
 )
 
-// server is a private server under a supervisor, which does what each line of
-// its standard input says, and stops it and clears away its files when that
-// ends: with [server.stop], or with this process.
+// server is a private server under a supervisor, which runs the command in each
+// line of its standard input. When the input ends, by [server.stop] or with this
+// process, the supervisor stops the server and deletes its files.
 type server struct {
 	url      string
 	port     string
@@ -28,10 +28,10 @@ type server struct {
 	wait     func() error
 }
 
-// supervise takes the folder of the binaries, that of the data, more options of
-// the server, the URL of the primary to copy (or nothing), and ports: the first
-// that nobody has taken when the server starts is the server's. The limits of
-// pg_ctl are so long that the tests' own come first.
+// supervise is a shell script. Its arguments are the folder of the binaries, the
+// folder of the data, further options of the server, the URL of the primary to
+// copy (or ""), and ports: the server uses the first one that is free when it
+// starts. The timeouts of pg_ctl are longer than those of the tests.
 const supervise = `
 bin=$1 dir=$2 options=$3 primary=$4
 shift 4
@@ -53,7 +53,7 @@ for port; do
   grep -q "could not bind" "$dir/log" || break
 done
 [ -f "$dir/data/postmaster.pid" ] || { cat "$dir/log"; exit 1; }
-echo "the server is as asked on port $port"
+echo "ready on port $port"
 while read -r order; do
   case $order in
   stop) down ;;
@@ -64,16 +64,16 @@ while read -r order; do
     up >/dev/null
     "$bin/pg_ctl" -D "$dir/data" -w -t 3600 promote >/dev/null || exit ;;
   esac
-  echo "the server is as asked on port $port"
+  echo "ready on port $port"
 done
 `
 
 func startPrivate() (*server, error) { return startOn(kind{}, somePorts()...) }
 
-// kind is how a server differs from the usual one.
+// kind says how a server differs from the default one.
 type kind struct {
 	options string  // for its command line
-	primary *server // that it is a standby of; nil: none
+	primary *server // of which it is a standby; nil: none
 }
 
 // startOn starts a server on one of the ports.
@@ -130,11 +130,11 @@ func (s *server) launch(cmd *exec.Cmd) (err error) {
 	return err
 }
 
-// ready waits until the supervisor has done what it was told.
+// ready waits until the supervisor has run the last command.
 func (s *server) ready() error {
 	var said []string
 	for s.lines.Scan() {
-		if port, ok := strings.CutPrefix(s.lines.Text(), "the server is as asked on port "); ok {
+		if port, ok := strings.CutPrefix(s.lines.Text(), "ready on port "); ok {
 			s.port = port
 			return nil
 		}
@@ -143,7 +143,8 @@ func (s *server) ready() error {
 	return fmt.Errorf("the server did not start:\n%s", strings.Join(said, "\n"))
 }
 
-// order is restart, stop (at once, as a crash does), start or promote.
+// order sends a command to the supervisor: restart, stop (immediate, as in a
+// crash), start or promote.
 func (s *server) order(word string) error {
 	if _, err := io.WriteString(s.stdin, word+"\n"); err != nil {
 		return err
@@ -153,18 +154,18 @@ func (s *server) order(word string) error {
 
 func (s *server) stop() {
 	s.stdin.Close()  //nolint:errcheck // the supervisor notices either way
-	s.wait()         //nolint:errcheck // nothing is left to be done
+	s.wait()         //nolint:errcheck // there is nothing left to do
 	s.output.Close() //nolint:errcheck // only read from
 }
 
-// somePorts are ports that nobody listens on now. They are not of those that
-// systems hand out to whoever asks for any, so that hardly anybody takes one
-// before the server does, or while the server is stopped.
+// somePorts returns ports that are free now. They are outside the range of
+// ephemeral ports, so that other programs rarely take one before the server does
+// or while it is stopped.
 func somePorts() (ports []string) {
 	for range 1000 {
 		port := strconv.Itoa(10_000 + rand.IntN(22_000))
 		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
-			l.Close() //nolint:errcheck // nobody connected
+			l.Close() //nolint:errcheck // there are no connections
 			ports = append(ports, port)
 		}
 		if len(ports) == 20 {

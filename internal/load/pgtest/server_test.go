@@ -20,15 +20,15 @@ func TestStart_PortInUse(t *testing.T) {
 	}
 	t.Cleanup(s.stop)
 	if s.port == taken {
-		t.Error("the server says that it has the port of another")
+		t.Error("the server reports a port that is in use")
 	}
 	Exec(t, s.url, "SELECT 1")
 
 	if s, err := startOn(kind{}, taken); err == nil {
 		s.stop()
-		t.Error("with no other port it starts")
+		t.Error("it starts although its only port is in use")
 	} else if !strings.Contains(err.Error(), "could not bind") {
-		t.Errorf("it is not said why it does not start: %v", err)
+		t.Errorf("the error has no reason: %v", err)
 	}
 }
 
@@ -36,11 +36,11 @@ func TestSomePorts(t *testing.T) {
 	t.Parallel()
 	ports := somePorts()
 	if len(ports) != 20 {
-		t.Errorf("%d ports are chosen", len(ports))
+		t.Errorf("%d ports, want 20", len(ports))
 	}
 	for _, p := range ports {
 		if len(p) != 5 || p < "10000" || p >= "32000" {
-			t.Errorf("port %s is chosen", p)
+			t.Errorf("port %s is not in the range", p)
 		}
 	}
 }

@@ -9,11 +9,11 @@ import (
 )
 
 func serverUser(string) (*syscall.SysProcAttr, error) {
-	return nil, errors.New("a private server is made on Unix only")
+	return nil, errors.New("private servers are supported on Unix only")
 }
 
 func pauseWalWriter(tb testing.TB, _ *server) func() {
 	tb.Helper()
-	tb.Fatal("processes are paused on Unix only")
+	tb.Fatal("pausing processes is supported on Unix only")
 	return nil
 }

@@ -16,9 +16,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// serverUser says as whom to run the server, which refuses to run as root, and
-// hands that user the folder. A group of its own keeps Ctrl-C from it, so that
-// the supervisor alone ends it.
+// serverUser returns the user for the server, which refuses to run as root, and
+// gives that user the folder. The server has its own process group, so that Ctrl-C
+// does not reach it: only the supervisor stops it.
 func serverUser(dir string) (*syscall.SysProcAttr, error) {
 	attr := &syscall.SysProcAttr{Setpgid: true}
 	if os.Getuid() != 0 {
@@ -48,9 +48,9 @@ func pauseWalWriter(tb testing.TB, s *server) (kill func()) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer conn.Close(ctx) //nolint:errcheck // the answer is here
+	defer conn.Close(ctx) //nolint:errcheck // the result was read
 	pid := 0
-	for waiting := false; !waiting; { // a process that starts late would first write
+	for waiting := false; !waiting; { // a process that has just started would write first
 		const query = "SELECT pid, coalesce(wait_event = 'WalWriterMain', false) FROM pg_stat_activity WHERE backend_type = 'walwriter'"
 		if err := conn.QueryRow(ctx, query).Scan(&pid, &waiting); err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			tb.Fatal(err)
