@@ -1,7 +1,7 @@
-// Package house holds the rules of the house against the code: who may import
-// whom, where each library may be used, and what no file may do. It consists of
-// tests alone, and knows every package by its path only.
+// Package house checks the code against the rules of the project: which package
+// may import which, where each library may be used, and what is not allowed in any
+// file. It consists of tests only, and imports no other package of the project.
 //
-// A new package gets a row in the table of rules_test.go, and with it a decision on
-// what it may know. CONTRIBUTING.md says why.
+// A new package gets a row in the table of rules_test.go, which decides what it may
+// import. CONTRIBUTING.md has the reasons.
 package house

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// A test that a page names as evidence exists, and docs/reliability.md has one
-// row for a fault.
+// TestDocsNameRealTests checks that each test named in the docs exists, and that
+// docs/reliability.md has one row for each fault.
 func TestDocsNameRealTests(t *testing.T) {
 	t.Parallel()
 	tests := testNames(t)
@@ -41,8 +41,8 @@ func TestDocsNameRealTests(t *testing.T) {
 	}
 }
 
-// exists reports whether a test is there; a name that ends in … is the beginning
-// of one.
+// exists reports whether there is a test with this name. A name that ends in … is
+// a prefix.
 func exists(tests map[string]bool, name string) bool {
 	beginning, cut := strings.CutSuffix(name, "…")
 	if !cut {

@@ -26,7 +26,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// inspect lists what breaks a rule in the Go files of a module.
+// inspect lists the violations of the rules in the Go files of a module.
 func inspect(t *testing.T, root fs.FS) (broken []string, packages int) {
 	t.Helper()
 	folders := map[string]bool{} // with Go files: whether there is a doc.go
@@ -61,7 +61,7 @@ func inspect(t *testing.T, root fs.FS) (broken []string, packages int) {
 	}
 	for pkg, documented := range folders {
 		if !documented {
-			broken = append(broken, pkg+" has no doc.go that says what it is for, what it promises and what it must not know")
+			broken = append(broken, pkg+" has no doc.go that describes its purpose, its guarantees and what it must not depend on")
 		}
 		if _, known := mayImport[pkg]; !known {
 			broken = append(broken, pkg+" has no row in the table of imports")
@@ -72,7 +72,7 @@ func inspect(t *testing.T, root fs.FS) (broken []string, packages int) {
 }
 
 func inspectFile(pkg string, isTest bool, file *ast.File) (broken []string) {
-	imported := map[string]string{} // path by the name that stands for it
+	imported := map[string]string{} // import path by package name
 	for _, spec := range file.Imports {
 		importPath, _ := strconv.Unquote(spec.Path.Value)
 		name := path.Base(importPath)
@@ -111,23 +111,23 @@ func inspectFile(pkg string, isTest bool, file *ast.File) (broken []string) {
 func TestRules_Broken(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ file, text, want string }{
-		"tables know the API":           {"internal/warehouse/x.go", `import _ "convsync/internal/polyai"`, "imports convsync/internal/polyai: it may import nothing of ours"},
-		"the run knows a loader":        {"internal/pipeline/x.go", `import _ "convsync/internal/load/postgres"`, "imports convsync/internal/load/postgres"},
-		"the reader knows tables":       {"internal/extract/x.go", `import _ "convsync/internal/warehouse"`, "it may import internal/polyai"},
-		"pgx elsewhere":                 {"internal/pipeline/x.go", `import _ "github.com/jackc/pgx/v5/pgxpool"`, "that lives in internal/load/postgres"},
-		"arrow elsewhere":               {"internal/load/postgres/x.go", `import _ "github.com/apache/arrow-go/v18/arrow"`, "that lives in internal/load/parquet alone"},
-		"a client elsewhere":            {"cmd/sync/x.go", "import web \"net/http\"\nvar c = &web.Client{}", "uses net/http.Client, which belongs to internal/polyai"},
-		"the environment elsewhere":     {"internal/transform/x.go", "import \"os\"\nvar x = os.Getenv(\"X\")", "uses os.Getenv"},
-		"a sleep in a test":             {"internal/load/x_test.go", "import \"time\"\nfunc f() { time.Sleep(1) }", "uses time.Sleep"},
-		"a skipped test":                {"internal/load/x_test.go", "import \"testing\"\nfunc TestX(t *testing.T) { t.Skip() }", "uses t.Skip"},
-		"a package without a row":       {"internal/misc/x.go", "", "internal/misc has no row"},
-		"a package without description": {"internal/load/x.go", "", "internal/load has no doc.go"},
+		"warehouse imports polyai":       {"internal/warehouse/x.go", `import _ "convsync/internal/polyai"`, "imports convsync/internal/polyai: it may import no package of convsync"},
+		"pipeline imports a loader":      {"internal/pipeline/x.go", `import _ "convsync/internal/load/postgres"`, "imports convsync/internal/load/postgres"},
+		"extract imports warehouse":      {"internal/extract/x.go", `import _ "convsync/internal/warehouse"`, "it may import internal/polyai"},
+		"pgx in another package":         {"internal/pipeline/x.go", `import _ "github.com/jackc/pgx/v5/pgxpool"`, "which belongs to internal/load/postgres"},
+		"arrow in another package":       {"internal/load/postgres/x.go", `import _ "github.com/apache/arrow-go/v18/arrow"`, "which belongs to internal/load/parquet"},
+		"http.Client in another package": {"cmd/sync/x.go", "import web \"net/http\"\nvar c = &web.Client{}", "uses net/http.Client, which belongs to internal/polyai"},
+		"os.Getenv":                      {"internal/transform/x.go", "import \"os\"\nvar x = os.Getenv(\"X\")", "uses os.Getenv"},
+		"sleep in a test":                {"internal/load/x_test.go", "import \"time\"\nfunc f() { time.Sleep(1) }", "uses time.Sleep"},
+		"skipped test":                   {"internal/load/x_test.go", "import \"testing\"\nfunc TestX(t *testing.T) { t.Skip() }", "uses t.Skip"},
+		"package without a row":          {"internal/misc/x.go", "", "internal/misc has no row"},
+		"package without doc.go":         {"internal/load/x.go", "", "internal/load has no doc.go"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tree := fstest.MapFS{c.file: {Data: []byte("package p\n" + c.text)}}
 			if broken, _ := inspect(t, tree); !strings.Contains(strings.Join(broken, "\n"), c.want) {
-				t.Errorf("not noticed: %q", broken)
+				t.Errorf("not found in %q", broken)
 			}
 		})
 	}
@@ -137,6 +137,6 @@ func TestRules_Broken(t *testing.T) {
 		"internal/load/parquet/testdata/x.go": {Data: []byte("no Go at all")},
 	}
 	if broken, packages := inspect(t, fine); len(broken) > 0 || packages != 1 {
-		t.Errorf("%d packages, and a complaint where nothing is wrong: %q", packages, broken)
+		t.Errorf("%d packages, want 1 without violations: %q", packages, broken)
 	}
 }

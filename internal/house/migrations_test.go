@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// The numbers of migrations grow in the order in which they were added, which
-// migrations/order.txt lists: there may be no history of the repository here.
+// The numbers of migrations must grow in the order in which they were added.
+// migrations/order.txt lists that order, since the Git history may not be available.
 func TestMigrationOrder(t *testing.T) {
 	t.Parallel()
 	paths, err := filepath.Glob("../../migrations/*.sql")
@@ -48,7 +48,7 @@ func TestMigrationOrder_Broken(t *testing.T) {
 		"SameNumber": {append(slices.Clone(files), "00003_d.sql"), "00001_a.sql\n00002_b.sql\n00003_c.sql\n00003_d.sql\n", "00003_d.sql was added after 00003_c.sql"},
 		"Gap":        {append(slices.Clone(files), "00005_e.sql"), "00001_a.sql\n00002_b.sql\n00003_c.sql\n00005_e.sql\n", ""},
 		"Removed":    {files[:2], "00001_a.sql\n00002_b.sql\n00003_c.sql\n", "00003_c.sql is listed and does not exist"},
-		"Name":       {append(slices.Clone(files), "4_e.sql"), "00001_a.sql\n00002_b.sql\n00003_c.sql\n4_e.sql\n", "4_e.sql is no name"},
+		"Name":       {append(slices.Clone(files), "4_e.sql"), "00001_a.sql\n00002_b.sql\n00003_c.sql\n4_e.sql\n", "4_e.sql is not a name"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -60,7 +60,7 @@ func TestMigrationOrder_Broken(t *testing.T) {
 	}
 }
 
-// disorder lists what is wrong with migrations and the list of their order.
+// disorder lists the errors in the migrations and in the list of their order.
 func disorder(files []string, list string) (broken []string) {
 	var listed []string
 	named := regexp.MustCompile(`^\d{5}_[a-z0-9_]+\.sql$`)
@@ -76,9 +76,9 @@ func disorder(files []string, list string) (broken []string) {
 		listed = append(listed, name)
 		switch {
 		case !named.MatchString(name):
-			broken = append(broken, name+" is no name such as 00001_tables.sql")
+			broken = append(broken, name+" is not a name such as 00001_tables.sql")
 		case !slices.Contains(files, name):
-			broken = append(broken, name+" is listed and does not exist: what was added stays")
+			broken = append(broken, name+" is listed and does not exist: migrations are never removed")
 		case last != "" && name[:5] <= last[:5]:
 			broken = append(broken, fmt.Sprintf("%s was added after %s and needs a greater number: databases that have that one would never get it", name, last))
 		}

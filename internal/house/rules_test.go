@@ -7,13 +7,13 @@ import (
 
 const module = "convsync/"
 
-// mayImport is, for each package, which of ours it may import. Imports point
-// inward: from the command to the stages, from the stages to the tables and the
-// API. Tests may import more.
+// mayImport lists, for each package, the packages of convsync that it may import.
+// Imports point inward: from the command to the stages, from the stages to the
+// tables and the API. Tests may import more.
 var mayImport = map[string][]string{
 	"internal/warehouse":     {},
 	"internal/polyai":        {"internal/loopback"},
-	"internal/simulate":      {}, // it stands for the real API, and must not share our view of it
+	"internal/simulate":      {}, // it replaces the real API, and must not share our interpretation of it
 	"internal/config":        {"internal/loopback", "internal/polyai", "internal/schedule"},
 	"internal/transform":     {"internal/warehouse", "internal/polyai"},
 	"internal/extract":       {"internal/polyai"},
@@ -25,7 +25,7 @@ var mayImport = map[string][]string{
 	"internal/query":         {"internal/warehouse"},
 	"internal/pipeline":      {"internal/extract", "internal/transform", "internal/load", "internal/polyai", "internal/warehouse"},
 	"internal/verify":        {"internal/extract", "internal/transform", "internal/load", "internal/pipeline", "internal/polyai", "internal/warehouse"},
-	"internal/schedule":      {"internal/atomicfile"}, // it knows when, and not what
+	"internal/schedule":      {"internal/atomicfile"}, // it knows times, not tasks
 	"internal/serve":         {"internal/load", "internal/loopback", "internal/pipeline", "internal/warehouse", "docs"},
 	"internal/webhook":       {"internal/load", "internal/warehouse"},
 	"internal/notify":        {"internal/atomicfile", "internal/load", "internal/loopback", "internal/pipeline", "internal/warehouse"},
@@ -36,14 +36,14 @@ var mayImport = map[string][]string{
 	"migrations":             {},
 	"schemas":                {},
 	"docs":                   {},
-	"deploy":                 {},    // its tests alone take the program and what stands around it
+	"deploy":                 {},    // only its tests use the program and the deployment files
 	"cmd/sync":               {"*"}, // the only place that wires stages to concrete loaders
 
-	"internal/serve/browsertest": {}, // its tests alone drive a browser
+	"internal/serve/browsertest": {}, // only its tests drive a browser
 }
 
-// livesIn is, for each library, the packages outside of which it is unknown.
-var livesIn = map[string][]string{
+// belongsTo lists, for each library, the only packages that may import it.
+var belongsTo = map[string][]string{
 	"github.com/jackc/pgx/":           {"internal/load/postgres", "internal/load/pgtest", "migrations"},
 	"github.com/pressly/goose/":       {"internal/load/postgres", "migrations"},
 	"github.com/apache/arrow-go/":     {"internal/load/parquet"},
@@ -53,15 +53,15 @@ var livesIn = map[string][]string{
 	"github.com/robfig/cron/":         {"internal/schedule"},
 	"github.com/nyaruka/phonenumbers": {"internal/transform"},
 	"github.com/prometheus/":          {"internal/serve"},
-	"github.com/chromedp/":            {}, // tests alone
+	"github.com/chromedp/":            {}, // only tests
 	"testing":                         {"internal/leaktest", "internal/load/loadtest", "internal/load/pgtest"},
 }
 
-// usedIn is, for names of the standard library, the packages that may use them.
+// usedIn lists, for names of the standard library, the packages that may use them.
 var usedIn = map[string][]string{
-	// Requests to the source leave through one client, which guards the key;
-	// notify's go to those who are told, and guard their URLs; serve asks itself
-	// whether it is alive.
+	// Requests to the source use one client, which protects the key. Those of notify
+	// go to the receivers of notifications, and protect their URLs. serve requests its
+	// own health endpoint.
 	"net/http.Client":                {"internal/polyai", "internal/notify", "internal/serve"},
 	"net/http.Transport":             {"internal/polyai", "internal/serve"},
 	"net/http.DefaultClient":         {},
@@ -72,31 +72,31 @@ var usedIn = map[string][]string{
 	"net/http.PostForm":              {},
 	"net/http.NewRequest":            {},
 	"net/http.NewRequestWithContext": {"internal/polyai", "internal/notify", "internal/serve"},
-	// The environment is read in one place, and reaches it from main.
+	// The environment is read only in main.
 	"os.Getenv":    {},
-	"os.Environ":   {"internal/config", "internal/load/pgtest"}, // config: for the commands that it names
+	"os.Environ":   {"internal/config", "internal/load/pgtest"}, // config: for configured commands
 	"os.ExpandEnv": {},
 	"os.LookupEnv": {"cmd/sync"},
 }
 
-// usedNowhere are calls that no file may make, tests included.
+// usedNowhere lists calls that are not allowed in any file, including tests.
 var usedNowhere = map[string]string{
-	"time.Sleep": "wait for what you wait for: a channel, a timer beside ctx.Done(), testing/synctest",
-	"t.Skip":     "what a test needs, the test must get", "t.Skipf": "the same", "t.SkipNow": "the same",
+	"time.Sleep": "wait for the event itself: a channel, a timer in a select with ctx.Done(), testing/synctest",
+	"t.Skip":     "a test must provide what it needs", "t.Skipf": "the same", "t.SkipNow": "the same",
 	"b.Skip": "the same", "b.Skipf": "the same", "b.SkipNow": "the same",
 	"f.Skip": "the same", "f.Skipf": "the same", "f.SkipNow": "the same",
 	"tb.Skip": "the same", "tb.Skipf": "the same", "tb.SkipNow": "the same",
 }
 
-// allowed tells whether pkg may import path, and if not, why.
+// allowed reports whether pkg may import path, and the reason if not.
 func allowed(pkg, path string) (reason string, ok bool) {
 	if inner, ours := strings.CutPrefix(path, module); ours {
 		may := mayImport[pkg]
 		return "it may import " + orNothing(may), slices.Contains(may, inner) || slices.Contains(may, "*")
 	}
-	for library, homes := range livesIn {
+	for library, homes := range belongsTo {
 		if path == strings.TrimSuffix(library, "/") || strings.HasPrefix(path, library) {
-			return "that lives in " + orNothing(homes) + " alone", slices.Contains(homes, pkg)
+			return "which belongs to " + orNothing(homes), slices.Contains(homes, pkg)
 		}
 	}
 	return "", true
@@ -104,7 +104,7 @@ func allowed(pkg, path string) (reason string, ok bool) {
 
 func orNothing(list []string) string {
 	if len(list) == 0 {
-		return "nothing of ours"
+		return "no package of convsync"
 	}
 	return strings.Join(list, ", ")
 }

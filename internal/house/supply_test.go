@@ -17,7 +17,8 @@ func read(t *testing.T, name string) string {
 	return string(text)
 }
 
-// `make licenses` has to be run when a dependency changes.
+// TestLicencesAreCurrent fails if `make licenses` was not run after a change of the
+// dependencies.
 func TestLicencesAreCurrent(t *testing.T) {
 	t.Parallel()
 	licences, direct := read(t, "THIRD_PARTY_LICENSES"), 0
@@ -28,7 +29,7 @@ func TestLicencesAreCurrent(t *testing.T) {
 		}
 		direct++
 		found := false
-		for heading := range strings.Lines(licences) { // a heading names a package of the module
+		for heading := range strings.Lines(licences) { // a heading contains a package of the module
 			found = found || strings.HasPrefix(heading, module) && strings.HasSuffix(heading, " "+version+"\n")
 		}
 		if !found {
@@ -40,7 +41,7 @@ func TestLicencesAreCurrent(t *testing.T) {
 	}
 }
 
-// onlyInTests are direct dependencies that the program does not contain.
+// onlyInTests are direct dependencies that are not part of the program.
 var onlyInTests = map[string]bool{
 	"github.com/chromedp/chromedp":             true,
 	"github.com/chromedp/cdproto":              true,
