@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// ServeHTTP answers GET /v3/{account}/{project}/conversations, the same of v1
-// and v2, which page by offset, and all that is at /v1/webhook-endpoints.
+// ServeHTTP answers GET /v3/{account}/{project}/conversations, the same path of
+// v1 and v2, which page by offset, and all requests to /v1/webhook-endpoints.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	count := s.requests.Add(1)
 	if !pause(hr, s.o.Faults.Latency) {
@@ -37,7 +37,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	s.answerList(w, r, p)
 }
 
-// pause waits, unless the client leaves.
+// pause waits. It returns false if the client disconnects.
 func pause(r *http.Request, d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -52,7 +52,8 @@ func pause(r *http.Request, d time.Duration) bool {
 	}
 }
 
-// admit finds the project of a request that may see it; else it has been refused.
+// admit returns the project of a request. If the request has no access to it, it
+// answers with an error and returns nil.
 func (s *Simulator) admit(w http.ResponseWriter, r *request, count int64) *Project {
 	version, account, project, ok := listPath(r.URL)
 	switch {
@@ -75,7 +76,8 @@ func (s *Simulator) admit(w http.ResponseWriter, r *request, count int64) *Proje
 	return p
 }
 
-// admitKey reports whether a request has a key that is good; else it has been refused.
+// admitKey reports whether a request has a valid key. If not, it answers with an
+// error.
 func (s *Simulator) admitKey(w http.ResponseWriter, r *request, count int64) bool {
 	key, last := r.Header.Get("X-Api-Key"), s.o.Faults.RevokeKeyAfter
 	if key == "" || s.o.APIKey != "" && key != s.o.APIKey || last > 0 && count > last {
@@ -126,7 +128,7 @@ func failQuery(w http.ResponseWriter, id string, err error) {
 	fail(w, id, http.StatusBadRequest, b.code, b.message)
 }
 
-// listPath takes version, account and project out of the path, which may be escaped.
+// listPath returns the version, account and project in a path, which may be escaped.
 func listPath(u *url.URL) (version, account, project string, ok bool) {
 	parts := strings.Split(strings.TrimSuffix(u.EscapedPath(), "/"), "/")
 	if len(parts) != 5 || parts[0] != "" || !slices.Contains([]string{"v1", "v2", "v3"}, parts[1]) || parts[4] != "conversations" {

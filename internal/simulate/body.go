@@ -16,11 +16,11 @@ var gzips = sync.Pool{New: func() any {
 	return w
 }}
 
-// errCut ends a body before its time.
+// errCut ends a body early.
 var errCut = errors.New("the body is cut")
 
-// send sends the list, compressed when the client takes it, or as much of it
-// as the request's fault lets through.
+// send sends the list, compressed if the client accepts that, or the part of it
+// that the request's fault permits.
 func (s *Simulator) send(w http.ResponseWriter, r *request, l *list) {
 	w.Header().Set("Content-Type", "application/json")
 	if r.fault == DripBody {
@@ -35,31 +35,31 @@ func (s *Simulator) send(w http.ResponseWriter, r *request, l *list) {
 		z.Reset(w)
 		flush := b.flush
 		b.dst, b.flush = z, func() { _ = z.Flush(); flush() }
-		// Errors here are a client that left: there is nobody to tell.
+		// An error means that the client has disconnected.
 		defer func() { _ = z.Close() }()
 	}
 	b.then = interruption(w, r)
 	_ = l.write(&b)
 }
 
-// drip answers a blank a second.
+// drip sends one space per second.
 func drip(w http.ResponseWriter, r *request) {
 	for pause(r.Request, time.Second) {
 		if _, err := io.WriteString(w, " "); err != nil {
 			return
 		}
-		_ = http.NewResponseController(w).Flush() // a client that left is noticed above
+		_ = http.NewResponseController(w).Flush() // a disconnected client is detected above
 	}
 }
 
-// interruption is what happens to a body in its middle; nil for nothing.
+// interruption returns the function that interrupts a body; nil without a fault.
 func interruption(w http.ResponseWriter, r *request) func(*body) error {
 	switch r.fault {
 	case CutBody:
 		return func(*body) error { return errCut }
 	case Malformed:
 		return func(b *body) error {
-			// No JSON, in a string or out of it.
+			// Invalid JSON, inside and outside of a string.
 			_, err := io.WriteString(b.dst, "\n!upstream!\n\"!")
 			return err
 		}
@@ -79,7 +79,7 @@ func interruption(w http.ResponseWriter, r *request) func(*body) error {
 	return nil
 }
 
-// reset makes the connection end with a TCP reset where it is one, else with an abort.
+// reset ends a TCP connection with a reset, and any other with an abort.
 func reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -91,7 +91,7 @@ func reset(w http.ResponseWriter) {
 	_ = conn.Close()
 }
 
-// body passes an answer on; after some bytes, something happens to it once.
+// body writes a response. After left bytes, it calls then once.
 type body struct {
 	dst   io.Writer
 	flush func()

@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// How busy the hours of a day and the days of a week (from Sunday) are.
+// The relative load of the hours of a day and the days of a week (from Sunday).
 var (
 	hourWeight = [24]float64{1, 0.6, 0.4, 0.3, 0.4, 0.9, 2, 4, 8, 11, 12, 11.5, 9.5, 10, 11, 11, 10, 8.5, 7, 5.5, 4.5, 3.5, 2.5, 1.6}
 	dayWeight  = [7]float64{0.35, 1.25, 1.1, 1.05, 1, 1, 0.55}
 )
 
-// calendar spreads conversations over a stretch of time as a contact centre
-// sees them: busy mornings, quiet nights and Sundays.
+// calendar distributes conversations over a time range as in a contact centre:
+// busy mornings, quiet nights and Sundays.
 type calendar struct {
 	from, to   int64     // µs
-	cumulative []float64 // share that started before each hour of the stretch; ends with 1
+	cumulative []float64 // share that started before each hour of the range; ends with 1
 }
 
 const hourMicros = int64(time.Hour / time.Microsecond)
@@ -36,8 +36,8 @@ func newCalendar(from, to time.Time) *calendar {
 	return c
 }
 
-// at is the moment (µs) before which the share u of all conversations starts.
-// It grows with u.
+// at returns the moment (µs) before which the share u of all conversations starts.
+// It increases with u.
 func (c *calendar) at(u float64) int64 {
 	hour := sort.SearchFloat64s(c.cumulative, u) - 1
 	hour = min(max(hour, 0), len(c.cumulative)-2)

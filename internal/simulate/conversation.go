@@ -5,22 +5,21 @@ import (
 	"strings"
 )
 
-// conversation is what the generator means: the JSON is written from it, and
-// what a warehouse should hold follows from it. Its buffers are used again for
-// the next one.
+// conversation is the generated content: both the JSON and the expected rows of a
+// warehouse are derived from it. Its buffers are reused for the next conversation.
 type conversation struct {
 	head
 	environment *environment
-	now         int64 // µs: the moment as of which it is told
+	now         int64 // µs: the moment at which it is described
 	open        bool  // in progress at that moment
 
 	id            string
-	accountID     string // as answered
+	accountID     string // as in the response
 	projectID     string
 	envName       string
 	language      int
 	from, to      string
-	customer      any // what customer_number should be: string or nil
+	customer      any // expected customer_number: string or nil
 	startForm     timeForm
 	inProgress    boolean
 	handoffSaid   boolean
@@ -35,15 +34,15 @@ type conversation struct {
 	metrics       []metric
 	hiddenMetrics bool
 	topic         string
-	caller        int // place in the values of slotName
+	caller        int // index in the values of placeholderName
 	callSID       string
-	nasty         *fragment // a further member of the state
+	nasty         *fragment // an additional member of the state
 	plan          plan
 	turns         []turn
 	hiddenTurns   hiding
 	empty         emptyForm
 	extra         []member // fields that have no column
-	scored        *scored  // score, summary and the like, where there are any
+	scored        *scored  // score, summary and similar fields; nil: none
 }
 
 // turn is one exchange.
@@ -60,26 +59,29 @@ type turn struct {
 	outside, silent     boolean
 	bargeIn             boolean
 	extra               []member
-	audio               string // where the audio of the turn is
+	audio               string // URL of the turn's audio
 	recognised          bool   // asr_lang_code, tts_lang_code and turn_id are given
 }
 
-// text is before + slot + after, or a string of a table that has a form of its own.
+// text is before + placeholder + after, or an unusual text with a JSON form of its
+// own.
 type text struct {
-	before, slot, after string
-	odd                 *oddText
+	before, placeholder, after string
+	odd                        *oddText
 }
 
 func (t *text) String() string {
 	if t.odd != nil {
 		return t.odd.stored
 	}
-	return t.before + t.slot + t.after
+	return t.before + t.placeholder + t.after
 }
 
-func (t *text) isEmpty() bool { return t.odd == nil && t.before == "" && t.slot == "" && t.after == "" }
+func (t *text) isEmpty() bool {
+	return t.odd == nil && t.before == "" && t.placeholder == "" && t.after == ""
+}
 
-// boolean is a boolean that may be left unsaid.
+// boolean is a boolean that may be missing.
 type boolean uint8
 
 const (
@@ -95,7 +97,7 @@ func say(b bool) boolean {
 	return no
 }
 
-// metric is a custom metric. The kind says which of the fields hold its value.
+// metric is a custom metric. The kind says which fields contain its value.
 type metric struct {
 	name   string
 	kind   metricKind
@@ -120,7 +122,7 @@ const (
 var phones = fictional()
 
 // fictional are the telephone numbers of customers, all from ranges that
-// regulators keep for drama: Ofcom's mobile and London numbers, and 555-01XX.
+// regulators reserve for fiction: Ofcom's mobile and London numbers, and 555-01XX.
 func fictional() []string {
 	var list []string
 	digits := func(prefix string, width, from, to int) {
@@ -145,7 +147,7 @@ var (
 	notes       = []string{"Reviewed: fine.", "Customer was promised a call back.", "Agent should have asked for the name.", "Good example for training – keep."}
 )
 
-// fill makes the conversation of a head, as it is told at a moment (µs).
+// fill makes the conversation of a head as it is at a moment (µs).
 func (c *conversation) fill(e *environment, h head, now int64) {
 	*c = conversation{head: h, environment: e, now: now, open: h.open(now),
 		metrics: c.metrics[:0], turns: c.turns[:0], extra: c.extra[:0], plan: plan{said: c.plan.said},
@@ -159,7 +161,7 @@ func (c *conversation) fill(e *environment, h head, now int64) {
 	changed := e.override(h.index)
 	c.turns = c.turns[:max(len(c.turns)-changed.DropTurns, 0)]
 	c.count()
-	// Streams of their own: how much of r has been used depends on the moment.
+	// Separate streams, since the number of values taken from r depends on the moment.
 	c.measure(stream(h.seed, streamMeasures))
 	c.handOver()
 	c.hiddenMetrics = e.project.HideMetrics
@@ -201,7 +203,7 @@ func (c *conversation) identify(r *random) {
 		id = appendUUID(id, a, b)
 	}
 	c.id = string(id)
-	c.caller = r.n(len(slotValues[slotName][0]))
+	c.caller = r.n(len(placeholderValues[placeholderName][0]))
 	person, ours := phones[r.n(len(phones))], pick(r, ourNumbers)
 	withheld := r.chance(0.03)
 	switch {
@@ -219,7 +221,7 @@ func (c *conversation) identify(r *random) {
 	}
 }
 
-// count fills in the numbers that the source counts itself.
+// count sets the numbers that the source counts.
 func (c *conversation) count() {
 	var silences, outside int64
 	for i := range c.turns {
@@ -244,7 +246,7 @@ func (c *conversation) count() {
 	c.inProgress = say(c.open)
 }
 
-// measure fills in the metrics, some of which are written at the end only.
+// measure sets the metrics. Some of them exist only after the end.
 func (c *conversation) measure(r *random) {
 	add := func(m metric) { c.metrics = append(c.metrics, m) }
 	add(metric{name: "call_reason", kind: metricText, text: c.topic})
@@ -274,7 +276,7 @@ func (c *conversation) measure(r *random) {
 	}
 }
 
-// satisfaction is a score from 1 to 5 that fits the outcome.
+// satisfaction returns a score from 1 to 5 that fits the outcome.
 func (c *conversation) satisfaction(r *random) int {
 	weights := [...]float64{0.03, 0.05, 0.14, 0.38, 0.40}
 	switch {
@@ -288,7 +290,7 @@ func (c *conversation) satisfaction(r *random) int {
 	return 1 + pickWeighted(r, weights[:])
 }
 
-// handOver records the handoff when the agent has handed the conversation over by now.
+// handOver sets the fields of the handoff if it has happened by now.
 func (c *conversation) handOver() {
 	handed := c.handoff && c.now >= c.start+c.agent*secondMicros
 	c.handoffSaid = say(handed)
@@ -297,7 +299,7 @@ func (c *conversation) handOver() {
 	}
 }
 
-// review adds the note that a person writes days after some conversations.
+// review adds the note that a reviewer writes days after some conversations.
 func (c *conversation) review(r *random) {
 	written := c.end() + int64(r.between(1, 72))*hourMicros
 	note := pick(r, notes)

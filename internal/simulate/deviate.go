@@ -2,7 +2,7 @@ package simulate
 
 import "strings"
 
-// deviateHead changes what decides whether and when a conversation is listed.
+// deviateHead changes whether and when a conversation is listed.
 func (e *environment) deviateHead(h *head) {
 	d := &e.deviations
 	r := stream(h.seed, streamHead)
@@ -19,7 +19,7 @@ func (e *environment) deviateHead(h *head) {
 	h.unreadable = d.Unreadable && !readable
 }
 
-// apply makes a conversation deviate from what is documented.
+// apply makes a conversation deviate from the documentation.
 func (d *Deviations) apply(c *conversation) {
 	for _, deviation := range [...]struct {
 		on    bool
@@ -56,7 +56,7 @@ func unsaidBooleans(c *conversation, r *random) {
 	if r.chance(0.1) {
 		c.handoffSaid = unsaid
 	}
-	// One in progress says so, or it would pass for ended.
+	// in_progress must be set on an open conversation, or it would count as ended.
 	if r.chance(0.1) && !c.open {
 		c.inProgress = unsaid
 	}
@@ -208,7 +208,7 @@ func oddPhone(c *conversation, r *random) {
 	c.from = written
 }
 
-// spaced writes a fictional number as people do.
+// spaced formats a fictional number with spaces.
 func spaced(number string) string {
 	if rest, ok := strings.CutPrefix(number, "+1"); ok {
 		return "+1 (" + rest[:3] + ") " + rest[3:6] + "-" + rest[6:]
@@ -232,7 +232,7 @@ func otherIntents(c *conversation, r *random) {
 	}
 }
 
-// score gives a conversation that has ended what reviewing it would.
+// score adds the fields of a review to an ended conversation.
 func score(c *conversation, r *random) {
 	s := &scoredForms[r.n(len(scoredForms))]
 	if c.open || s.direction != nil && c.outbound {

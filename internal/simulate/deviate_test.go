@@ -13,10 +13,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// lax reads JSON as the API sends it: names twice, bad UTF-8.
+// lax reads JSON with duplicate names and invalid UTF-8, as the API sends it.
 var lax = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
-// items are the values of all pages of the list, page by page.
+// items returns the values of all pages of the list, page by page.
 func items(t testing.TB, s *Simulator, query url.Values) (pages [][]jsontext.Value) {
 	t.Helper()
 	query = clone(query)
@@ -52,7 +52,7 @@ func token(t testing.TB, d *jsontext.Decoder) jsontext.Token {
 	t.Helper()
 	v, err := d.ReadToken()
 	if err != nil {
-		t.Fatalf("a page is no JSON: %v", err)
+		t.Fatalf("a page is not valid JSON: %v", err)
 	}
 	return v.Clone()
 }
@@ -88,15 +88,15 @@ func TestDeviations(t *testing.T) {
 			var d Deviations
 			reflect.ValueOf(&d).Elem().Field(i).SetBool(true)
 			if !reflect.ValueOf(AllDeviations()).Field(i).Bool() {
-				t.Error("AllDeviations leaves it out")
+				t.Error("AllDeviations does not include it")
 			}
 			o := with(n, d)
 			if d.LateArrivals {
-				return // when they show is the matter of the next test
+				return // the next test checks when they are visible
 			}
 			deviant := slices.Concat(items(t, newTest(t, o), query)...)
 			if reflect.DeepEqual(deviant, clean) {
-				t.Error("the answers are those without it")
+				t.Error("the responses are the same without it")
 			}
 			if len(deviant) < n {
 				t.Errorf("%d of %d conversations", len(deviant), n)
@@ -114,7 +114,7 @@ func TestDeviations_LateArrivals(t *testing.T) {
 		return count(t, newTest(t, o), url.Values{})
 	}
 	if usual, late := shown(Deviations{}), shown(Deviations{LateArrivals: true}); late >= usual {
-		t.Errorf("%d conversations are shown, %d when more of them are late", usual, late)
+		t.Errorf("%d conversations are listed, %d when more of them are late", usual, late)
 	}
 }
 
@@ -169,7 +169,7 @@ func TestPages_Repeated(t *testing.T) {
 	distinct := map[string]bool{}
 	for i, page := range pages {
 		if i > 0 && !bytes.Equal(page[0], pages[i-1][len(pages[i-1])-1]) {
-			t.Errorf("page %d does not begin as the one before ends", i)
+			t.Errorf("page %d does not begin with the last conversation of the one before", i)
 		}
 		for _, v := range page {
 			distinct[string(v)] = true
@@ -179,7 +179,7 @@ func TestPages_Repeated(t *testing.T) {
 		t.Errorf("%d conversations on %d pages", len(distinct), len(pages))
 	}
 	if single := items(t, s, url.Values{"limit": {"1"}, "start_time": {"2026-03-30"}}); len(single) < 2 {
-		t.Error("pages of one conversation do not move on")
+		t.Error("pages of one conversation repeat")
 	}
 }
 
@@ -199,10 +199,10 @@ func TestUnreadable(t *testing.T) {
 		}
 	}
 	if want := s.Unreadable("acme-team-4", "live", later); len(unreadable) != want || want == 0 {
-		t.Errorf("%d values are no conversations, the count is %d", len(unreadable), want)
+		t.Errorf("%d values are not conversations, the count is %d", len(unreadable), want)
 	}
 	if n := len(truths(s, later)) + len(unreadable); n != 1_500 {
-		t.Errorf("truth and unreadable values are %d in all", n)
+		t.Errorf("%d conversations and unreadable values in total", n)
 	}
 }
 

@@ -1,13 +1,13 @@
-// Package simulate is PolyAI's Conversations API (v3) made of invented data:
-// for `convsync simulate`, for the demo, for tests and for benchmarks.
+// Package simulate is a simulator of PolyAI's Conversations API (v3) with made-up
+// data, for `convsync simulate`, the demo, tests and benchmarks.
 //
-// It promises that the same options give the same conversations, that every
-// name, number and address is recognisably made up (telephone numbers come from
-// the ranges that regulators keep for fiction), that a million conversations
-// cost no memory, since each is made anew from its index when it is asked for,
-// and that [Simulator.Truth] says what a correct warehouse holds at a moment.
+// Its guarantees: the same options give the same conversations. Every name, number
+// and address is recognisably made up; telephone numbers come from the ranges that
+// regulators reserve for fiction. A million conversations need no memory, since
+// each is generated from its index for each request. [Simulator.Truth] returns the
+// rows of a correct warehouse at any moment.
 //
-// That truth follows from what the generator meant, never from the JSON, and
-// the package imports nothing of ours: it must not share our view of the API,
-// or it would share our mistakes.
+// The truth is derived from the generated content, never from the JSON. The package
+// imports no other package of convsync, so that it does not share their
+// misinterpretations of the API.
 package simulate

@@ -1,6 +1,6 @@
 package simulate
 
-// goodbyes end a call that is settled.
+// goodbyes end a call whose topics are settled.
 var goodbyes = []exchange{
 	{intents: []string{"goodbye"}, user: l3{"That's all, thank you. Bye!", "Das ist alles, danke. Tschüss!", "Eso es todo, gracias. ¡Adiós!"},
 		agent: l3{"Thank you for contacting Example & Sons. Goodbye!", "Danke, dass Sie sich an Example & Söhne gewandt haben. Auf Wiederhören!", "Gracias por contactar con Example e Hijos. ¡Adiós!"}},
@@ -12,23 +12,23 @@ var goodbyes = []exchange{
 		agent: l3{"Then I wish you a pleasant day. Goodbye.", "Dann wünsche ich Ihnen einen angenehmen Tag. Auf Wiederhören.", "Entonces le deseo un buen día. Hasta luego."}},
 }
 
-// misdial is a whole call that has nothing to do with us.
+// misdial is a complete call to the wrong company.
 var misdial = exchange{intents: []string{"wrong_company"},
 	user:  l3{"Sorry, I wanted a different company.", "Entschuldigung, ich wollte zu einer anderen Firma.", "Perdone, buscaba otra empresa."},
 	agent: l3{"No problem at all. Goodbye!", "Kein Problem. Auf Wiederhören!", "No se preocupe. ¡Adiós!"}}
 
-// noCallback is the same when we call.
+// noCallback is the same in an outbound call.
 var noCallback = exchange{intents: []string{"wrong_number"},
 	user:  l3{"That wasn't me, you have the wrong number.", "Das war ich nicht, Sie haben sich verwählt.", "No he sido yo, se ha equivocado de número."},
 	agent: l3{"I'm sorry to have disturbed you. Goodbye!", "Entschuldigen Sie die Störung. Auf Wiederhören!", "Perdone la molestia. ¡Adiós!"}}
 
-// hangUps end a call in which the user has gone silent.
+// hangUps end a call in which the user no longer answers.
 var hangUps = []exchange{
 	{agent: l3{"As you are no longer answering, I am ending our conversation here. Goodbye.", "Da Sie nicht mehr antworten, beende ich unser Gespräch hier. Auf Wiederhören.", "Como ya no responde, termino aquí nuestra conversación. Adiós."}},
 	{agent: l3{"I am not getting an answer. Please contact us again. Goodbye.", "Ich bekomme keine Antwort. Bitte melden Sie sich noch einmal. Auf Wiederhören.", "No recibo respuesta. Póngase en contacto de nuevo, por favor. Adiós."}},
 }
 
-// Reasons for a handoff, places in handoffEndings.
+// Reasons for a handoff: indices in handoffEndings.
 const (
 	askedForPerson = iota
 	notVerified
@@ -38,8 +38,8 @@ const (
 	handoffReasonCount
 )
 
-// handoffEndings are the reasons for a handoff, each with where it leads and
-// the ways in which the conversation comes to it.
+// handoffEndings are the reasons for a handoff, each with its destinations and the
+// exchanges that lead to it.
 var handoffEndings = [handoffReasonCount]struct {
 	reason       string
 	destinations []string
@@ -55,11 +55,11 @@ var handoffEndings = [handoffReasonCount]struct {
 	notVerified: {"could not verify", []string{"second line"}, "The customer could not be verified and was handed over.", [][]exchange{
 		{{intents: []string{"ask_contract"}, user: l3{"Can you also tell me what is in my contract?", "Können Sie mir auch sagen, was in meinem Vertrag steht?", "¿Puede decirme también qué dice mi contrato?"},
 			agent: l3{"For that I have to verify you. Which branch did you sign it at?", "Dafür muss ich Sie verifizieren. In welcher Filiale haben Sie ihn unterschrieben?", "Para eso tengo que verificar su identidad. ¿En qué tienda lo firmó?"}},
-			{intents: []string{"verify"}, slot: slotPlace, user: l3{"In {}, I think.", "Ich glaube, in {}.", "En {}, creo."},
+			{intents: []string{"verify"}, placeholder: placeholderPlace, user: l3{"In {}, I think.", "Ich glaube, in {}.", "En {}, creo."},
 				agent: l3{"I'm sorry, that doesn't match our records. A colleague will verify you, I'm connecting you now.", "Das stimmt leider nicht mit unseren Daten überein. Ein Kollege prüft das, ich verbinde Sie.", "Lo siento, no coincide con nuestros datos. Le paso con un compañero que lo verificará."}}},
 		{{intents: []string{"change_bank_details"}, user: l3{"I'd also like to change my bank details.", "Ich möchte auch meine Bankverbindung ändern.", "También quisiera cambiar mis datos bancarios."},
 			agent: l3{"I need to check who you are first. What is the name on the account?", "Dazu muss ich erst prüfen, wer Sie sind. Auf welchen Namen läuft das Konto?", "Primero debo comprobar quién es. ¿A qué nombre está la cuenta?"}},
-			{intents: []string{"verify"}, slot: slotName, user: l3{"It should be under {}.", "Es müsste auf {} laufen.", "Debería estar a nombre de {}."},
+			{intents: []string{"verify"}, placeholder: placeholderName, user: l3{"It should be under {}.", "Es müsste auf {} laufen.", "Debería estar a nombre de {}."},
 				agent: l3{"I can't confirm that, I'm afraid. I'll hand you over to a colleague who can.", "Das kann ich leider nicht bestätigen. Ich übergebe Sie an einen Kollegen, der es kann.", "No puedo confirmarlo. Le paso con un compañero que sí puede."}}},
 	}},
 	notCovered: {"topic not covered", []string{"front desk", "sip:desk@example.com"}, "The last question is not covered by the assistant, so a colleague took over.", [][]exchange{

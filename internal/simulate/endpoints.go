@@ -16,14 +16,14 @@ import (
 	"time"
 )
 
-// endpoints are the webhook endpoints of the account, kept in memory. Nothing is
-// sent to them.
+// endpoints are the webhook endpoints of the account, stored in memory. No events
+// are sent to them.
 type endpoints struct {
 	mu   sync.Mutex
 	kept []endpoint
 }
 
-// endpoint is a webhook endpoint as the API answers it.
+// endpoint is a webhook endpoint as the API returns it.
 type endpoint struct {
 	ID         string            `json:"id"`
 	Name       string            `json:"name"`
@@ -34,10 +34,10 @@ type endpoint struct {
 	TimeoutMS  int               `json:"timeout_ms"`
 	CreatedAt  time.Time         `json:"created_at"`
 	UpdatedAt  time.Time         `json:"updated_at"`
-	Secret     string            `json:"signing_secret,omitempty"` // told once
+	Secret     string            `json:"signing_secret,omitempty"` // only in the response to POST
 }
 
-// endpointChange is what a request says of an endpoint; nil: nothing.
+// endpointChange is the body of a request; nil: not given.
 type endpointChange struct {
 	Name       *string           `json:"name"`
 	URL        *string           `json:"url"`
@@ -47,12 +47,12 @@ type endpointChange struct {
 	Enabled    *bool             `json:"enabled"`
 }
 
-// mostEndpoints is how many an account may have; the real number is not known.
+// mostEndpoints is the limit of endpoints per account. The real one is not known.
 const mostEndpoints = 10
 
 var endpointID = regexp.MustCompile(`^whe_[A-Za-z0-9]+$`)
 
-// endpointPath is the rest of a path of the endpoints.
+// endpointPath returns the part of a path after that of the endpoints.
 func endpointPath(u *url.URL) (rest []string, ok bool) {
 	parts := strings.Split(strings.Trim(u.Path, "/"), "/")
 	if len(parts) < 2 || parts[0] != "v1" || parts[1] != "webhook-endpoints" {
@@ -138,7 +138,8 @@ func (e *endpoints) create(w http.ResponseWriter, r *request) {
 	reply(w, http.StatusCreated, made)
 }
 
-// change does what a request says; if it may not, it has been refused.
+// change applies a request to an endpoint. If the request is invalid, it answers
+// with an error.
 func (k *endpoint) change(w http.ResponseWriter, r *request, whole bool) bool {
 	var c endpointChange
 	decoder := json.NewDecoder(io.LimitReader(r.Body, 1<<20))
@@ -162,7 +163,7 @@ func (k *endpoint) change(w http.ResponseWriter, r *request, whole bool) bool {
 	return true
 }
 
-// wrong says what is wrong with a change; "": nothing.
+// wrong returns why a change is invalid; "": it is valid.
 func (c *endpointChange) wrong(whole bool) string {
 	switch {
 	case whole && (c.Name == nil || c.URL == nil || c.EventTypes == nil):
@@ -186,11 +187,11 @@ func (c *endpointChange) wrong(whole bool) string {
 
 func knownEvent(typ string) bool { return typ == "alerts.triggered" || typ == "alerts.resolved" }
 
-// newSecret is by chance: it signs something, also here.
+// newSecret returns a random secret, since it is used to sign.
 func newSecret() string { return "whsec_" + rand.Text() + rand.Text() }
 
 func reply(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // a client that is gone needs no answer
+	_ = json.NewEncoder(w).Encode(v) // the client has disconnected
 }

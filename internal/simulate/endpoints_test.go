@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// manage asks for something of the webhook endpoints.
+// manage sends a request to the webhook endpoints.
 func manage(t *testing.T, s *Simulator, method, path, body string, into any) (status int, code string) {
 	t.Helper()
 	r := httptest.NewRequest(method, "/v1/webhook-endpoints"+path, strings.NewReader(body))

@@ -12,56 +12,57 @@ import (
 	"time"
 )
 
-// Faults are those of the service and of the network; all are off unless set.
-// The same options and the same order of requests give the same faults.
+// Faults are faults of the service and of the network. All are off by default. The
+// same options and the same order of requests give the same faults.
 type Faults struct {
 	At    map[int64]Fault   // by the number of the request, from 1
-	Share map[Fault]float64 // of the requests, by chance; 1 at most in all
-	// RateLimit is in requests a second, with as many at once; what is more is answered 429.
+	Share map[Fault]float64 // of the requests, at random; at most 1 in total
+	// RateLimit is in requests per second, with a burst of one second. Requests above it
+	// get a 429.
 	RateLimit  float64
 	RetryAfter RetryAfter
 	Latency    time.Duration // before the first byte of each answer
-	// AfterBytes is how much of a body comes (before compression) until it is
-	// cut, reset, stalled or malformed, 1000 unless set; a shorter body is whole.
+	// AfterBytes is the number of bytes of a body (before compression) until it is
+	// cut, reset, stalled or malformed, 1000 by default. A shorter body is complete.
 	AfterBytes int
-	// DateAhead is how far the Date header of each answer is ahead of the clock
-	// that conversations start by; below 0 it is behind.
+	// DateAhead is how far the Date header of each response is ahead of the clock of
+	// the conversations; negative: behind.
 	DateAhead time.Duration
-	// RevokeKeyAfter refuses the key after so many requests; 0 never.
+	// RevokeKeyAfter is the number of requests after which the key is refused; 0: never.
 	RevokeKeyAfter int64
 }
 
-// Fault is something that goes wrong with one request.
+// Fault is a fault of one request.
 type Fault string
 
 // The faults.
 const (
 	Status429    Fault = "429"
 	Status500    Fault = "500"
-	Status502    Fault = "502" // a gateway's, in HTML
+	Status502    Fault = "502" // of a gateway, in HTML
 	Status503    Fault = "503"
 	Reset        Fault = "reset"         // the connection is reset in the middle of the body
-	CutBody      Fault = "cut"           // the body ends too early, the answer as it should
-	StallBody    Fault = "stall"         // the body stops until the client leaves
+	CutBody      Fault = "cut"           // the body ends early, without a network error
+	StallBody    Fault = "stall"         // the body stops until the client disconnects
 	Malformed    Fault = "malformed"     // the body has a syntax error
-	StaleCursor  Fault = "stale_cursor"  // a cursor is answered 400; other requests are answered as usual
-	RepeatCursor Fault = "repeat_cursor" // an answer to a cursor gives the same cursor
-	FreshCursor  Fault = "fresh_cursor"  // the last page has a cursor, too, always another one, and an empty page behind it
+	StaleCursor  Fault = "stale_cursor"  // a request with a cursor gets a 400; others are answered as usual
+	RepeatCursor Fault = "repeat_cursor" // the response to a cursor has the same cursor
+	FreshCursor  Fault = "fresh_cursor"  // the last page has a cursor, too: always another one, of an empty page
 	CycleCursor  Fault = "cycle_cursor"  // the last page has a cursor that leads back to the first
-	EraseFirst   Fault = "erase_first"   // the first conversation of the page is erased once it was answered
-	DripBody     Fault = "drip"          // the body is blanks, one a second, until the client leaves
+	EraseFirst   Fault = "erase_first"   // the first conversation of the page is erased after the response
+	DripBody     Fault = "drip"          // the body is spaces, one per second, until the client disconnects
 )
 
 var allFaults = []Fault{Status429, Status500, Status502, Status503, Reset, CutBody, StallBody, Malformed, StaleCursor, RepeatCursor,
 	FreshCursor, CycleCursor, EraseFirst, DripBody}
 
-// RetryAfter is how a 429 says when to come again.
+// RetryAfter is the form of the Retry-After header of a 429.
 type RetryAfter string
 
-// The ways to say it; "" is RetryAfterSeconds.
+// The forms; "" is RetryAfterSeconds.
 const (
 	RetryAfterSeconds RetryAfter = "seconds"
-	RetryAfterDate    RetryAfter = "date" // an HTTP date of the server's clock
+	RetryAfterDate    RetryAfter = "date" // an HTTP date in server time
 	RetryAfterMissing RetryAfter = "missing"
 )
 
@@ -83,7 +84,7 @@ func (f *Faults) validate() error {
 			return err
 		}
 		if !(share >= 0) {
-			return fmt.Errorf("simulate: a share of %g of the fault %q is less than none", share, name)
+			return fmt.Errorf("simulate: the share %g of the fault %q is negative", share, name)
 		}
 		sum += share
 	}
@@ -96,12 +97,12 @@ func (f *Faults) validate() error {
 		return fmt.Errorf("simulate: Retry-After cannot be %q; use seconds, date or missing", f.RetryAfter)
 	}
 	if !(f.RateLimit >= 0) || f.Latency < 0 || f.AfterBytes < 0 || f.RevokeKeyAfter < 0 {
-		return fmt.Errorf("simulate: a rate limit, latency, number of bytes or of requests is less than 0")
+		return fmt.Errorf("simulate: a rate limit, latency, number of bytes or number of requests is negative")
 	}
 	return nil
 }
 
-// of is the fault of a request; "" as a rule.
+// of returns the fault of a request; "": none.
 func (f *Faults) of(request int64, seed uint64) Fault {
 	if name, scripted := f.At[request]; scripted {
 		return name
@@ -118,14 +119,14 @@ func (f *Faults) of(request int64, seed uint64) Fault {
 
 func (f *Faults) afterBytes() int { return cmp.Or(f.AfterBytes, 1000) }
 
-// bucket holds the requests that may be sent at once; it fills by the server's clock.
+// bucket is a token bucket that fills by server time.
 type bucket struct {
 	mu     sync.Mutex
 	filled time.Time
 	tokens float64
 }
 
-// take takes one, or says how long it is until there is one.
+// take takes a token. If there is none, it returns the time until the next one.
 func (b *bucket) take(perSecond float64, now time.Time) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -143,17 +144,17 @@ func (b *bucket) take(perSecond float64, now time.Time) time.Duration {
 	return time.Duration((1 - b.tokens) / perSecond * float64(time.Second))
 }
 
-// request is a request with what goes with its answer.
+// request is a request with the properties of its response.
 type request struct {
 	*http.Request
 	number  int64     // of all requests, from 1
-	now     time.Time // the server's
+	now     time.Time // server time
 	id      string    // correlation id
 	fault   Fault
-	version string // of the list that is asked for
+	version string // of the requested list
 }
 
-// fails answers a request that a fault of the service befalls before it is looked at.
+// fails answers a request with a fault of the service, and reports whether it did.
 func (s *Simulator) fails(w http.ResponseWriter, r *request) bool {
 	f := &s.o.Faults
 	wait := time.Second
@@ -163,7 +164,7 @@ func (s *Simulator) fails(w http.ResponseWriter, r *request) bool {
 		limited = wait > 0
 	}
 	if limited {
-		f.tellRetry(w, r.now, wait)
+		f.setRetryAfter(w, r.now, wait)
 		fail(w, r.id, http.StatusTooManyRequests, "TOO_MANY_REQUESTS", "Too many requests.")
 		return true
 	}
@@ -182,7 +183,7 @@ func (s *Simulator) fails(w http.ResponseWriter, r *request) bool {
 	return true
 }
 
-func (f *Faults) tellRetry(w http.ResponseWriter, now time.Time, wait time.Duration) {
+func (f *Faults) setRetryAfter(w http.ResponseWriter, now time.Time, wait time.Duration) {
 	seconds := int(math.Ceil(wait.Seconds()))
 	switch cmp.Or(f.RetryAfter, RetryAfterSeconds) {
 	case RetryAfterSeconds:

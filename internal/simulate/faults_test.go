@@ -96,13 +96,13 @@ func TestFaults_Bodies(t *testing.T) {
 				o.Gzip, o.Faults = compressed, Faults{At: map[int64]Fault{1: fault}, AfterBytes: 5000}
 				body, err := fetch(t, newTest(t, o))
 				n := min(len(body), 5000)
-				// A reset may overtake what was sent before it.
+				// A reset may arrive before the data that was sent before it.
 				if n < 5000 && fault != Reset || !bytes.Equal(body[:n], whole[:n]) {
-					t.Fatalf("%d bytes came, %v", len(body), err)
+					t.Fatalf("%d bytes were received, %v", len(body), err)
 				}
 				switch {
 				case json.Valid(body):
-					t.Error("the body is whole")
+					t.Error("the body is complete")
 				case (fault == CutBody || fault == Malformed) != (err == nil):
 					t.Errorf("the body ends with %v", err)
 				case fault == Malformed && len(body) < len(whole):
@@ -117,8 +117,8 @@ func TestFaults_Bodies(t *testing.T) {
 	}
 }
 
-// fetch reads an answer over a connection and leaves when 5,000 bytes have
-// come and a stalled body gives no more.
+// fetch reads a response over a connection. It disconnects after 5,000 bytes if a
+// stalled body returns no more.
 func fetch(t *testing.T, s *Simulator) ([]byte, error) {
 	t.Helper()
 	server := httptest.NewServer(s)
@@ -160,7 +160,7 @@ func TestFaults_Cursors(t *testing.T) {
 		t.Error("the cursor is not repeated")
 	}
 	if next := askPage(t, s, query).Cursor; next == nil || *next == token {
-		t.Error("the cursor is repeated for ever")
+		t.Error("the cursor is repeated forever")
 	}
 }
 
@@ -187,7 +187,7 @@ func TestFaults_Latency(t *testing.T) {
 		began = time.Now()
 		s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, listPathOf, nil))
 		if time.Since(began) != time.Second {
-			t.Errorf("a client that left is waited for %s", time.Since(began))
+			t.Errorf("a disconnected client is waited for %s", time.Since(began))
 		}
 	})
 }
@@ -202,7 +202,7 @@ func TestNew_Invalid(t *testing.T) {
 		"half a turn":            func(o *Options) { o.Projects[0].TurnsMean = 0.5 },
 		"an unknown environment": func(o *Options) { o.Projects[0].Environments[0].Name = "prod" },
 		"no environment":         func(o *Options) { o.Projects[0].Environments = nil },
-		"less than none":         func(o *Options) { o.Projects[0].Environments[0].Conversations = -1 },
+		"negative count":         func(o *Options) { o.Projects[0].Environments[0].Conversations = -1 },
 		"an unknown fault":       func(o *Options) { o.Faults.At = map[int64]Fault{1: "418"} },
 		"an unknown share":       func(o *Options) { o.Faults.Share = map[Fault]float64{"418": 0.1} },
 		"more than all":          func(o *Options) { o.Faults.Share = map[Fault]float64{Status500: 0.6, Reset: 0.6} },

@@ -1,7 +1,7 @@
 package simulate
 
-// fragment is JSON as it is sent, with what a warehouse should hold for it.
-// stored is "" where that is the same.
+// fragment is JSON as it is sent, with the value that a warehouse should store.
+// stored is "" if that is the same.
 type fragment struct{ wire, stored string }
 
 func (f *fragment) side(s side) string {
@@ -11,7 +11,7 @@ func (f *fragment) side(s side) string {
 	return f.wire
 }
 
-// member is a field that has no column.
+// member is a field without a column.
 type member struct {
 	name string // needs no escapes
 	fragment
@@ -22,20 +22,20 @@ func (m *member) append(dst []byte, s side) []byte {
 	return append(dst, m.side(s)...)
 }
 
-// oddText is a text that is not sent as it is stored.
+// oddText is a text whose JSON differs from the stored value.
 type oddText struct {
 	wire   string // with its quotes
 	stored string
 }
 
-// listForm is a list of intents with the stored list; nil is NULL.
+// listForm is JSON of a list of intents, with the stored list; nil: NULL.
 type listForm struct {
 	wire   string
 	stored []string
 }
 
-// entityForm is a turn's entities with the rows that they make, in the order
-// of names and then of values. A nil value is NULL.
+// entityForm is JSON of a turn's entities, with the expected rows in the order of
+// names and then of values. A nil value is NULL.
 type entityForm struct {
 	wire string
 	rows []entityRow
@@ -46,7 +46,7 @@ type entityRow struct {
 	value any
 }
 
-// metricForm is a metric's value with the rows that it makes.
+// metricForm is JSON of a metric's value, with the expected rows.
 type metricForm struct {
 	name string
 	fragment
@@ -55,10 +55,10 @@ type metricForm struct {
 
 func (f *metricForm) append(dst []byte, s side) []byte { return append(dst, f.side(s)...) }
 
-// metricRow has a string or nil as value; the others are as in the table, nil for NULL.
+// metricRow is a row of metrics. The value is a string or nil; nil is NULL.
 type metricRow struct{ value, number, boolean, at, recorded any }
 
-// scored is what a conversation that was scored has beyond the others.
+// scored has the fields that only a scored conversation has.
 type scored struct {
 	wire             string // members, each with a comma before it
 	polyScore        any    // float64 or nil

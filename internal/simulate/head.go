@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// family is what kind of channel a conversation uses.
+// family is the kind of a channel.
 type family uint8
 
 const (
@@ -19,24 +19,24 @@ const (
 
 func (f family) String() string { return [...]string{"voice", "chat", "sms", "email", "other"}[f] }
 
-// head is what must be known of a conversation to list it or to leave it out:
-// the rest is made only when it is written.
+// head has the fields that decide whether a conversation is listed. The others are
+// generated only when it is written.
 type head struct {
 	index      int
-	place      int   // in the list, newest highest: the index, unless it was moved
+	place      int   // position in the list, highest for the newest: the index, unless it was moved
 	start      int64 // µs
 	visible    int64 // µs: before it the list does not show the conversation
 	seed       uint64
 	channel    channel
 	variant    *variant
 	turns      int
-	agent      int64 // seconds that the agent took
+	agent      int64 // seconds with the agent
 	total      int64 // seconds from start to end; neverEnds
 	handoff    bool
 	outbound   bool
 	removed    bool // by an override, as moved
 	moved      bool
-	unreadable bool // what is listed here is no conversation
+	unreadable bool // the listed value is not a conversation
 	poison     Poison
 }
 
@@ -50,7 +50,7 @@ type channel struct {
 
 var channels = [...]channel{{"VOICE-SIP", voice}, {"WEBCHAT", chat}, {"CHAT", chat}, {"sms", sms}}
 
-// channelOf gives most of the conversations to the telephone.
+// channelOf returns the telephone for most conversations.
 func channelOf(u float64) channel {
 	switch {
 	case u < 0.82:
@@ -63,17 +63,17 @@ func channelOf(u float64) channel {
 	return channels[3]
 }
 
-// variant is a version of an agent that takes a share of the conversations.
+// variant is a version of an agent that gets a share of the conversations.
 type variant struct {
 	id, name    string
-	share       float64 // of the conversations, summed up
+	share       float64 // of the conversations, cumulative
 	handoff     float64 // rate
 	latency     float64 // median, seconds
 	growthMonth float64 // factor of the latency from month to month
 }
 
-// variantsOf makes the variants of a project: a steady one, a quick one, and
-// one that gets slower as the months pass, for the charts to find.
+// variantsOf makes the variants of a project: a constant one, a fast one, and one
+// that gets slower from month to month, which charts should show.
 func variantsOf(seed uint64) []variant {
 	variants := []variant{
 		{name: "Main line", share: 0.55, handoff: 0.19, latency: 0.92, growthMonth: 1},
@@ -87,8 +87,8 @@ func variantsOf(seed uint64) []variant {
 	return variants
 }
 
-// start is when the conversation of this index began (µs). It never falls as
-// the index grows, so that a window is found by bisection.
+// start returns the start (µs) of the conversation with an index. It never decreases
+// with the index, so that a time range is found by binary search.
 func (e *environment) start(index int) int64 {
 	jitter := float64(mix(e.seed^uint64(index))>>11)/(1<<53) - 0.5
 	at := e.calendar.at((float64(index) + 0.5 + 0.98*jitter) / float64(e.count))
@@ -98,7 +98,7 @@ func (e *environment) start(index int) int64 {
 	return at
 }
 
-// coarse cuts some moments to milliseconds and some to seconds, so that they
+// coarse truncates some moments to milliseconds and some to seconds, so that they
 // can be written with fewer digits. It keeps the order.
 func coarse(at int64) int64 {
 	switch (at / 1e6) % 4 {
@@ -110,7 +110,7 @@ func coarse(at int64) int64 {
 	return at
 }
 
-// firstFrom is the lowest index that starts at or after a moment (µs).
+// firstFrom returns the lowest index that starts at or after a moment (µs).
 func (e *environment) firstFrom(at int64) int {
 	return sort.Search(e.count, func(i int) bool { return e.start(i) >= at })
 }
@@ -157,8 +157,8 @@ func (c channel) secondsPerTurn(r *random) float64 {
 	return r.between(6, 13)
 }
 
-// end is when the conversation ends (µs).
+// end returns when the conversation ends (µs).
 func (h *head) end() int64 { return h.start + h.total*secondMicros }
 
-// open tells whether it is in progress at a moment (µs).
+// open reports whether it is in progress at a moment (µs).
 func (h *head) open(now int64) bool { return now < h.end() }

@@ -8,23 +8,23 @@ import (
 	"sync"
 )
 
-// list is one answer: the conversations of a query as of a moment, newest first.
+// list is one response: the conversations of a query at a moment, newest first.
 type list struct {
 	query       *query
-	environment *environment // nil when it holds nothing
+	environment *environment // nil: it has no conversations
 	now         int64        // µs
 	binding     uint64
 	overlap     bool
-	mark        string // before the answer
-	repeat      string // the cursor to give, whatever the right one is; "" for that
+	mark        string // before the JSON
+	repeat      string // overrides the next cursor; "": the correct one
 	paging      Paging
-	endless     *int // the place that the cursor of the last page leads to; nil: it has none
-	nonce       int  // another one in each answer
+	endless     *int // the place of the cursor of the last page; nil: it has none
+	nonce       int  // different in each response
 
 	first *head // of those that were written
 }
 
-// page is a buffer for writing an answer and a conversation to write.
+// page is a reusable buffer and conversation for writing a response.
 type page struct {
 	buf          []byte
 	conversation conversation
@@ -34,7 +34,7 @@ var pages = sync.Pool{New: func() any { return &page{buf: make([]byte, 0, 2*flus
 
 const flushBytes = 64 << 10
 
-// write writes the answer, a chunk at a time.
+// write writes the response in chunks.
 func (l *list) write(w io.Writer) error {
 	p := pages.Get().(*page)
 	defer pages.Put(p)
@@ -66,7 +66,7 @@ func (l *list) write(w io.Writer) error {
 	return err
 }
 
-// appendEnd writes where to go on.
+// appendEnd writes the end of the response, with the cursor of the next page.
 func (l *list) appendEnd(dst []byte, more bool, last, written int) []byte {
 	switch {
 	case !more && l.endless != nil:
@@ -83,10 +83,10 @@ func (l *list) appendEnd(dst []byte, more bool, last, written int) []byte {
 	}
 	position := l.query.position + written
 	if l.query.overlap {
-		position-- // the first was a repetition
+		position-- // the first one was a repetition
 	}
 	before := last
-	overlap := l.overlap && l.query.limit > 1 // or the walk would not move
+	overlap := l.overlap && l.query.limit > 1 // otherwise the pages would repeat
 	if overlap {
 		before++
 	}
@@ -94,7 +94,7 @@ func (l *list) appendEnd(dst []byte, more bool, last, written int) []byte {
 	return append(strconv.AppendInt(append(dst, `","next_offset":`...), int64(position), 10), '}')
 }
 
-// heads are the conversations that the query asks for, newest first.
+// heads yields the conversations of the query, newest first.
 func (l *list) heads() iter.Seq[head] {
 	return func(yield func(head) bool) {
 		e, skip := l.environment, l.query.skip
@@ -116,7 +116,7 @@ func (l *list) heads() iter.Seq[head] {
 	}
 }
 
-// between are the conversations that start in [from, to), newest first, with
+// between yields the conversations that start in [from, to), newest first, with
 // places below before.
 func (e *environment) between(from, to int64, before int) iter.Seq[head] {
 	return func(yield func(head) bool) {

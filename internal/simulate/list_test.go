@@ -21,7 +21,7 @@ func TestNew_Deterministic(t *testing.T) {
 	query := url.Values{"limit": {"50"}, "include_latency": {"true"}}
 	first := ask(t, newTest(t, testOptions(200)), listPathOf, query).Body.String()
 	if again := ask(t, newTest(t, testOptions(200)), listPathOf, query).Body.String(); again != first {
-		t.Error("two simulators with the same options answer differently")
+		t.Error("two simulators with the same options return different responses")
 	}
 	o := testOptions(200)
 	o.Seed++
@@ -45,11 +45,11 @@ func TestList_WindowsAndPages(t *testing.T) {
 		})...)
 	}
 	if !slices.Equal(paged, all) {
-		t.Errorf("windows in pages of 7 give %d conversations, or in another order than the whole list", len(paged))
+		t.Errorf("windows in pages of 7 return %d conversations, or another order than the complete list", len(paged))
 	}
 	slices.Sort(all)
 	if len(slices.Compact(all)) != n {
-		t.Error("an id is there twice")
+		t.Error("an id is listed twice")
 	}
 }
 
@@ -131,13 +131,13 @@ func TestFilters(t *testing.T) {
 	}
 	two := len(idsOf(t, s, url.Values{"channel": {"WEBCHAT", "VOICE-SIP"}}))
 	if one := len(idsOf(t, s, url.Values{"channel": {"WEBCHAT"}})); two <= one || two >= all {
-		t.Errorf("two channels give %d conversations, one %d, all %d", two, one, all)
+		t.Errorf("two channels return %d conversations, one %d, all %d", two, one, all)
 	}
 	if n := len(idsOf(t, s, url.Values{"in_progress": {"true"}})); n != 0 {
 		t.Errorf("%d conversations in progress long after the last", n)
 	}
 	if n := len(idsOf(t, s, url.Values{"client_env": {"pre-release"}})); n != 0 {
-		t.Errorf("%d conversations in an environment that holds none", n)
+		t.Errorf("%d conversations in an empty environment", n)
 	}
 }
 
@@ -159,14 +159,14 @@ func TestCursor_Parameters(t *testing.T) {
 	token := *askPage(t, s, query).Cursor
 	for name, q := range map[string]url.Values{
 		"another limit":       {"limit": {"11"}, "channel": {"VOICE-SIP"}, "cursor": {token}},
-		"a parameter less":    {"limit": {"10"}, "cursor": {token}},
+		"one parameter less":  {"limit": {"10"}, "cursor": {token}},
 		"another environment": {"limit": {"10"}, "channel": {"VOICE-SIP"}, "client_env": {"sandbox"}, "cursor": {token}},
 		"cut off":             {"limit": {"10"}, "channel": {"VOICE-SIP"}, "cursor": {token[:20]}},
 		"changed":             {"limit": {"10"}, "channel": {"VOICE-SIP"}, "cursor": {"BBBB" + token[4:]}},
 		"made up":             {"limit": {"10"}, "channel": {"VOICE-SIP"}, "cursor": {"!"}},
 	} {
 		if w := ask(t, s, listPathOf, q); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "INVALID_CURSOR") {
-			t.Errorf("%s: answered with %d", name, w.Code)
+			t.Errorf("%s: status %d", name, w.Code)
 		}
 	}
 	query.Set("cursor", token)
@@ -191,9 +191,9 @@ func TestErrors(t *testing.T) {
 		{"another method", "POST", listPathOf, "key", 405, "METHOD_NOT_ALLOWED"},
 		{"too large a page", "GET", listPathOf + "?limit=1001", "key", 400, "GET_CONVERSATIONS_INVALID_PARAMETER"},
 		{"an empty page", "GET", listPathOf + "?limit=0", "key", 400, "GET_CONVERSATIONS_INVALID_PARAMETER"},
-		{"a time that is none", "GET", listPathOf + "?start_time=yesterday", "key", 400, "GET_CONVERSATIONS_INVALID_PARAMETER"},
+		{"an invalid time", "GET", listPathOf + "?start_time=yesterday", "key", 400, "GET_CONVERSATIONS_INVALID_PARAMETER"},
 		{"an unknown environment", "GET", listPathOf + "?client_env=prod", "key", 400, "GET_CONVERSATIONS_INVALID_PARAMETER"},
-		{"a boolean that is none", "GET", listPathOf + "?in_progress=maybe", "key", 400, "GET_CONVERSATIONS_INVALID_PARAMETER"},
+		{"an invalid boolean", "GET", listPathOf + "?in_progress=maybe", "key", 400, "GET_CONVERSATIONS_INVALID_PARAMETER"},
 		{"two ways to name a variant", "GET", listPathOf + "?variant_id=a&variant_name=b", "key", 400, "GET_CONVERSATIONS_INVALID_PARAMETER"},
 		{"a broken query", "GET", listPathOf + "?limit=%zz", "key", 400, "BAD_REQUEST"},
 	} {
@@ -327,7 +327,7 @@ func TestList_LateArrivals(t *testing.T) {
 	}
 }
 
-// count is the number of conversations that a query finds.
+// count returns the number of conversations of a query.
 func count(t testing.TB, s *Simulator, query url.Values) int {
 	t.Helper()
 	q, err := parseQuery(query, 0, 1000)
@@ -346,8 +346,8 @@ func TestPhrases_NoEscapes(t *testing.T) {
 	t.Parallel()
 	for _, s := range everySpoken() {
 		for l := range languages {
-			for _, p := range []slotted{s.user[l], s.agent[l]} {
-				for _, v := range append(slices.Clone(slotValues[s.slot][l]), p.before, p.after) {
+			for _, p := range []template{s.user[l], s.agent[l]} {
+				for _, v := range append(slices.Clone(placeholderValues[s.placeholder][l]), p.before, p.after) {
 					if !json.Valid([]byte(`"` + v + `"`)) {
 						t.Errorf("%q needs escapes", v)
 					}

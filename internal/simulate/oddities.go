@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// The tables of what has been seen or must be expected, each entry with what a
-// warehouse should hold for it.
+// The tables of unusual values that were observed or must be expected, each with
+// the value that a warehouse should store.
 
 var newChannels = []channel{
 	{"SMS", sms}, {"sms.twilio", sms}, {"WEBRTC", voice}, {"WEBRTC-GATEWAY", voice}, {"sip.polyai", voice},
@@ -36,10 +36,10 @@ var oddTexts = []oddText{
 	{`"` + strings.Repeat("I could talk for hours. ", 800) + `"`, strings.Repeat("I could talk for hours. ", 800)},
 }
 
-// deepest is how deep JSON may be nested in a warehouse; what is deeper is kept as its text.
+// deepest is the limit of JSON nesting in a warehouse. Deeper JSON is stored as text.
 const deepest = 512
 
-// nested is a value of lists in lists that stands in the state, a level deep.
+// nested returns a value of nested lists for the state, which adds one level.
 func nested(levels int) fragment {
 	wire := strings.Repeat("[", levels) + strings.Repeat("]", levels)
 	kept := deepest - 1
@@ -122,7 +122,7 @@ var metricForms = []metricForm{
 	{"odd_html", fragment{wire: `"<i>fine<\/i>"`}, []metricRow{{value: "<i>fine</i>"}}},
 	{"odd_nul", fragment{`"a\u0000b"`, `"a\ufffdb"`}, []metricRow{{value: "a\uFFFDb"}}},
 	{`odd "name" / ünïcode`, fragment{wire: `"x"`}, []metricRow{{value: "x"}}},
-	// The same name once more: the last one counts.
+	// A duplicate name: the last one counts.
 	{"odd_twice", fragment{`"first","odd_twice":"last"`, `"last"`}, []metricRow{{value: "last"}}},
 }
 
@@ -138,8 +138,7 @@ var scoredForms = []scored{
 		language: "de-DE", tags: []string{"with, comma", `with "quotes"`, "NULL"}},
 }
 
-// appendUnreadable writes, in place of a conversation, a value that is none.
-// No two are the same.
+// appendUnreadable writes a value that is not a conversation. No two are the same.
 func (c *conversation) appendUnreadable(dst []byte) []byte {
 	n := strconv.Itoa(c.index)
 	start := string(moment{at: c.start}.append(nil))

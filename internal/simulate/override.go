@@ -10,24 +10,24 @@ import (
 	"time"
 )
 
-// Override changes a conversation after the fact, as a source does: reviewers
-// write notes, projects hide transcripts, conversations are erased. The truth
-// changes with it.
+// Override changes a conversation after its end: reviewers write notes, projects
+// hide transcripts, conversations are erased. The truth changes with it.
 type Override struct {
 	Remove         bool // it is no longer listed
 	HideTranscript bool // turns are []
 	HideMetrics    bool // metrics are {}
 	Note           string
-	// MetricName is the name of a metric that is written, once more or for the
-	// first time, with MetricValue: words, neither a number nor a boolean nor a time.
+	// MetricName is the name of a metric that is set to MetricValue, which must be
+	// text: not a number, boolean or time.
 	MetricName, MetricValue string
-	DropTurns               int           // so many of its last turns are gone, and not counted
+	DropTurns               int           // number of turns to remove from the end, also from num_turns
 	Move                    time.Duration // its start, its end and its turns move by this
-	Poison                  Poison        // what it does to its pages
+	Poison                  Poison        // how it breaks its pages
 }
 
-// Override changes the conversation of a [Truth.Index] from now on, instead of
-// any change before; the zero Override undoes it. It is safe beside requests.
+// Override changes the conversation of a [Truth.Index] from now on. It replaces any
+// earlier Override; the zero value removes it. It is safe for concurrent use with
+// requests.
 func (s *Simulator) Override(projectID, environmentName string, index int, o Override) error {
 	for e := range s.named(projectID, environmentName) {
 		if index < 0 || index >= e.count {
@@ -39,13 +39,13 @@ func (s *Simulator) Override(projectID, environmentName string, index int, o Ove
 	return fmt.Errorf("simulate: there is no project %q with an environment %q", projectID, environmentName)
 }
 
-// overrides are replaced as a whole, so that reading them takes no lock.
+// overrides are replaced completely by each change, so that readers need no lock.
 type overrides struct {
-	mu  sync.Mutex // of those who set
+	mu  sync.Mutex // for set
 	now atomic.Pointer[changes]
 }
 
-// changes are the overrides of an environment at a moment; they never change.
+// changes are the overrides of an environment at a moment. They are immutable.
 type changes struct {
 	of    map[int]Override
 	moved []int // indices, ascending
@@ -78,8 +78,8 @@ func (o *overrides) set(index int, change Override) {
 	o.now.Store(next)
 }
 
-// moved yields the conversations that were moved into [from, to). They come
-// after all others, in places below 0, and so a cursor finds them again.
+// moved yields the conversations that were moved into [from, to). They follow all
+// others, in places below 0, so that a cursor finds them again.
 func (e *environment) moved(from, to int64, before int) iter.Seq[head] {
 	return func(yield func(head) bool) {
 		all := e.overrides.now.Load()
@@ -100,14 +100,14 @@ func (e *environment) moved(from, to int64, before int) iter.Seq[head] {
 	}
 }
 
-// changeHead leaves out what was removed and moves what was moved.
+// changeHead applies Remove, Move and Poison.
 func (o *Override) changeHead(h *head) {
 	h.removed, h.moved, h.poison = o.Remove, o.Move != 0, o.Poison
 	h.start += o.Move.Microseconds()
 	h.visible += o.Move.Microseconds()
 }
 
-// change edits what a conversation says, but for its turns.
+// change applies the override to a conversation, except for its turns.
 func (o *Override) change(c *conversation) {
 	if o.HideTranscript {
 		c.hiddenTurns = hideEmpty

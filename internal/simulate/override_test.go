@@ -15,7 +15,7 @@ func override(t *testing.T, s *Simulator, index int, o Override) {
 	}
 }
 
-// TestOverrides looks at one conversation in what is served and in the truth.
+// TestOverrides checks one conversation in the response and in the truth.
 func TestOverrides(t *testing.T) {
 	t.Parallel()
 	const index = 42
@@ -46,7 +46,7 @@ func TestOverrides(t *testing.T) {
 			}
 			override(t, s, index, Override{})
 			if !reflect.DeepEqual(truths(s, later), before) {
-				t.Error("it cannot be undone")
+				t.Error("it cannot be removed")
 			}
 		})
 	}
@@ -92,7 +92,7 @@ func TestOverride_Moved(t *testing.T) {
 			t.Errorf("in the old month: %q, want %q", found, want)
 		}
 		if n := len(slices.Compact(idsOf(t, s, url.Values{"limit": {"10"}}))); n != 100 {
-			t.Errorf("%d conversations in all", n)
+			t.Errorf("%d conversations in total", n)
 		}
 		if n := len(slices.Compact(idsOf(t, s, url.Values{"start_time": {testFrom.Format(time.RFC3339)}, "limit": {"10"}}))); n != 97 {
 			t.Errorf("%d conversations in their month", n)

@@ -5,13 +5,13 @@ import (
 	"math"
 )
 
-// Paging is how a list leads from page to page.
+// Paging is the way in which a page leads to the next one.
 type Paging string
 
-// The ways to page; "" is a cursor, with next_offset in addition.
+// The ways; "" is a cursor, with next_offset in addition.
 const (
-	PagingOffset  Paging = "offset"  // next_offset and no cursor, as v1 does, and v2 of projects without streaming
-	PagingUnnamed Paging = "unnamed" // the client counts: no answer names the next page
+	PagingOffset  Paging = "offset"  // next_offset without a cursor, as in v1, and in v2 for projects without streaming
+	PagingUnnamed Paging = "unnamed" // the client counts: no response names the next page
 )
 
 func (p Paging) validate() error {
@@ -22,7 +22,7 @@ func (p Paging) validate() error {
 	return fmt.Errorf("simulate: lists cannot page by %q; use offset or unnamed, or leave it out for cursors", p)
 }
 
-// pagingOf is how a version of the API pages.
+// pagingOf returns the paging of a version of the API.
 func (s *Simulator) pagingOf(version string) Paging {
 	if s.o.Paging == "" && version != "v3" {
 		return PagingOffset
@@ -30,7 +30,7 @@ func (s *Simulator) pagingOf(version string) Paging {
 	return s.o.Paging
 }
 
-// misbehave makes the paging of an answer go wrong.
+// misbehave applies a fault to the paging of a response.
 func (l *list) misbehave(f Fault, asked string, request int64) {
 	l.nonce = int(request)
 	var place int
@@ -46,7 +46,7 @@ func (l *list) misbehave(f Fault, asked string, request int64) {
 	}
 }
 
-// eraseFirst erases the first conversation that was answered.
+// eraseFirst erases the first conversation of the response.
 func (l *list) eraseFirst() {
 	if l.first != nil {
 		o := l.environment.override(l.first.index)

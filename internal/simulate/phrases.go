@@ -8,10 +8,10 @@ var languages = [...]string{"en-GB", "de-DE", "es-ES"}
 // l3 is a phrase in each of the languages.
 type l3 = [len(languages)]string
 
-// exchange is what a user says and what the agent answers.
+// exchange is an utterance of the user and the response of the agent.
 type exchange struct {
 	intents     []string
-	slot        slot
+	placeholder placeholder
 	settled     bool // no question is open after it
 	user, agent l3
 }
@@ -36,8 +36,8 @@ var outboundGreeting = exchange{agent: l3{
 	"Guten Tag, hier ist Example & Söhne. Sie hatten um einen Rückruf gebeten. Was können wir für Sie tun?",
 	"Hola, le llamamos de Example e Hijos. Nos pidió que le llamáramos. ¿Qué podemos hacer por usted?"}}
 
-// silences come when the user says nothing; outside is what the agent does not
-// answer; fillers fit anywhere, those of voice on the telephone only.
+// silences are for users who say nothing, outside for questions that the agent does
+// not answer. Fillers fit anywhere, those of voice only on the telephone.
 var (
 	silences = []exchange{
 		{agent: l3{"Are you still there?", "Sind Sie noch da?", "¿Sigue ahí?"}},
@@ -67,7 +67,7 @@ var (
 		{user: l3{"Sorry, it's rather loud here.", "Entschuldigung, hier ist es ziemlich laut.", "Perdone, aquí hay mucho ruido."},
 			agent: l3{"That's all right, I can hear you.", "Das macht nichts, ich verstehe Sie.", "No pasa nada, le oigo."}},
 	}
-	// keypad is asked for, and then used.
+	// keypad is a request to use the keypad, and its use.
 	keypad = []exchange{
 		{intents: []string{"use_keypad"}, user: l3{"Can I type in my customer number instead?", "Kann ich meine Kundennummer auch eintippen?", "¿Puedo marcar mi número de cliente?"},
 			agent: l3{"Yes, please type it on your keypad now.", "Ja, bitte tippen Sie sie jetzt ein.", "Sí, márquelo ahora en el teclado."}},
@@ -75,10 +75,10 @@ var (
 	}
 )
 
-// slotted is a phrase cut at its slot.
-type slotted struct{ before, after string }
+// template is a phrase that is split at its placeholder.
+type template struct{ before, after string }
 
-// kind is what a turn counts as.
+// kind is how a turn is counted.
 type kind uint8
 
 const (
@@ -90,22 +90,22 @@ const (
 
 // spoken is an exchange ready for use.
 type spoken struct {
-	intents             []string
-	slot                slot
-	kind                kind
-	settled             bool
-	user, agent         [len(languages)]slotted
-	userSlot, agentSlot bool // the slot is in what is said
+	intents                           []string
+	placeholder                       placeholder
+	kind                              kind
+	settled                           bool
+	user, agent                       [len(languages)]template
+	userPlaceholder, agentPlaceholder bool // whether the text has the placeholder
 }
 
 func speak(k kind, exchanges ...exchange) []spoken {
 	list := make([]spoken, len(exchanges))
 	for i, e := range exchanges {
 		s := &list[i]
-		*s = spoken{intents: e.intents, slot: e.slot, kind: k, settled: e.settled}
+		*s = spoken{intents: e.intents, placeholder: e.placeholder, kind: k, settled: e.settled}
 		for l := range languages {
-			s.user[l].before, s.user[l].after, s.userSlot = strings.Cut(e.user[l], "{}")
-			s.agent[l].before, s.agent[l].after, s.agentSlot = strings.Cut(e.agent[l], "{}")
+			s.user[l].before, s.user[l].after, s.userPlaceholder = strings.Cut(e.user[l], "{}")
+			s.agent[l].before, s.agent[l].after, s.agentPlaceholder = strings.Cut(e.agent[l], "{}")
 		}
 		if k == outOfDomain {
 			s.intents = []string{"out_of_domain"}
@@ -151,7 +151,7 @@ var (
 	}()
 )
 
-// everySpoken is all that can be said, for tests.
+// everySpoken returns all exchanges, for tests.
 func everySpoken() []spoken {
 	all := join(spokenGreetings, spokenOutbound, spokenAnywhere, spokenKeypad, spokenGoodbyes, spokenMisdial, spokenHangUps, spokenAtOnce, spokenLines)
 	all = join(all, join(spokenTopics[:]...))

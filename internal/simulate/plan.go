@@ -6,7 +6,7 @@ type outcome uint8
 const (
 	resolved outcome = iota
 	handedOff
-	hungUp // the user leaves in the middle
+	hungUp // the user hangs up in the middle
 	misdialled
 )
 
@@ -17,21 +17,21 @@ const (
 	orderTopic  = len(topics) - 1
 )
 
-// plan is everything that is said in a conversation. It is made before the first
-// turn, so that a conversation in progress keeps its turns as it grows.
+// plan is the complete content of a conversation. It is made before the first turn,
+// so that a conversation in progress keeps its turns while it grows.
 type plan struct {
 	said        []*spoken
 	anywhere    uint32 // bits of the interjections so far
 	topics      uint32 // bits of the topics so far
 	main        int    // the first topic, or noTopic
-	orderEnd    int    // the place in said of the order's last step; 0 without an order
+	orderEnd    int    // the index in said of the order's last step; 0 without an order
 	lines       int    // of the order
 	outcome     outcome
 	reason      int // of the handoff
 	destination string
 }
 
-// make plans a conversation of so many turns.
+// make plans the turns of a conversation.
 func (p *plan) make(c *conversation, r *random) {
 	*p = plan{said: p.said[:0], main: noTopic}
 	turns := c.head.turns
@@ -73,7 +73,7 @@ func (p *plan) addAll(list []spoken) {
 	}
 }
 
-// handOff ends in a handoff whose reason fits the topic.
+// handOff plans a handoff whose reason fits the topic.
 func (p *plan) handOff(c *conversation, turns int, r *random) {
 	if turns == 1 {
 		p.said[0] = &spokenAtOnce[0]
@@ -95,15 +95,15 @@ func (p *plan) handOff(c *conversation, turns int, r *random) {
 	ending := pick(r, spokenHandoffs[p.reason])
 	more := 0
 	if p.reason == askedForPerson && turns > 2 {
-		more = r.n(3) // they do not wait for the end
+		more = r.n(3) // the user interrupts the topic
 	}
 	p.talk(c, turns-1-len(ending)+more, r)
 	p.said = p.said[:turns-len(ending)]
 	p.addAll(ending)
 }
 
-// hangUp ends in the middle: without a word, or after the agent's question was
-// left without an answer.
+// hangUp plans an end in the middle of a topic, or after a question of the agent
+// that was not answered.
 func (p *plan) hangUp(c *conversation, turns int, r *random) {
 	if turns == 1 {
 		return
@@ -117,8 +117,8 @@ func (p *plan) hangUp(c *conversation, turns int, r *random) {
 	p.said = p.said[:turns]
 }
 
-// talk adds so many turns about topics, with an interjection here and there.
-// At their end no question is open.
+// talk adds so many turns about topics, with some interjections. All questions are
+// answered at their end.
 func (p *plan) talk(c *conversation, turns int, r *random) {
 	begin := len(p.said)
 	asides := 0
@@ -151,7 +151,7 @@ func (p *plan) talk(c *conversation, turns int, r *random) {
 	}
 }
 
-// matter adds one topic, in at most so many turns, and returns how many it took.
+// matter adds one topic with at most so many turns, and returns their number.
 func (p *plan) matter(most int, r *random) int {
 	t := pickTopic(r, p.topics, most)
 	if p.main != noTopic && p.topics == 0 {
@@ -171,7 +171,7 @@ func (p *plan) matter(most int, r *random) int {
 	}
 	steps, length := spokenTopics[t], 0
 	for i := range min(most, len(steps)) {
-		// To go on is more likely than to stop.
+		// A longer topic is more likely than a shorter one.
 		if steps[i].settled && (length == 0 || r.chance(0.7)) {
 			length = i + 1
 		}
@@ -180,7 +180,7 @@ func (p *plan) matter(most int, r *random) int {
 	return length
 }
 
-// order adds an order of so many turns, or as many lines to the one there is.
+// order adds an order of so many turns, or so many lines to the existing order.
 func (p *plan) order(turns int) {
 	if turns == 0 {
 		return
@@ -202,8 +202,8 @@ func (p *plan) order(turns int) {
 	}
 }
 
-// aside adds an interjection, or the two turns of the keypad, somewhere after
-// the first thing that was said, and returns the number of turns.
+// aside adds an interjection, or the two turns of the keypad, somewhere after the
+// first turn about a topic, and returns the number of turns.
 func (p *plan) aside(c *conversation, begin, most int, r *random) int {
 	at := begin + 1
 	if len(p.said) > at {
@@ -238,7 +238,7 @@ func (p *plan) insert(at int, s *spoken) {
 	p.said[at] = s
 }
 
-// shortest is the number of turns after which a topic is settled.
+// shortest returns the number of turns after which a topic is settled.
 func shortest(t int) int {
 	if t == orderTopic {
 		return 3
@@ -251,7 +251,7 @@ func shortest(t int) int {
 	return len(spokenTopics[t])
 }
 
-// pickTopic picks one that was not used and can be settled in so many turns; or noTopic.
+// pickTopic picks an unused topic that can be settled in so many turns, or noTopic.
 func pickTopic(r *random, used uint32, most int) int {
 	var weights [len(topics)]float64
 	for t := range topics {
@@ -262,7 +262,7 @@ func pickTopic(r *random, used uint32, most int) int {
 	return pickWeighted(r, weights[:])
 }
 
-// pickWeighted picks a place with its share of the weights; -1 where all are 0.
+// pickWeighted picks an index with a probability by weight; -1 if all are 0.
 func pickWeighted(r *random, weights []float64) int {
 	sum := 0.0
 	for _, w := range weights {

@@ -5,19 +5,19 @@ import (
 	"net/http"
 )
 
-// Poison is what a conversation does to the pages that it is on.
+// Poison is how a conversation breaks the pages that contain it.
 type Poison string
 
 // The poisons.
 const (
 	PoisonNaN       Poison = "nan"        // a number is NaN
-	PoisonLineBreak Poison = "line_break" // a raw line break stands in a string
-	PoisonQuote     Poison = "quote"      // a quote in a string is not escaped: nothing after it can be told apart
-	PoisonRefused   Poison = "refused"    // the page is answered 500
-	PoisonDeep      Poison = "deep"       // its state is nested 12,000 deep, which is JSON
+	PoisonLineBreak Poison = "line_break" // a raw line break in a string
+	PoisonQuote     Poison = "quote"      // an unescaped quote in a string: the values after it cannot be parsed
+	PoisonRefused   Poison = "refused"    // the page gets a 500
+	PoisonDeep      Poison = "deep"       // its state has 12,000 levels, which is valid JSON
 )
 
-// isLost reports whether no warehouse can hold the conversation.
+// isLost reports whether no warehouse can store the conversation.
 func (p Poison) isLost() bool { return p != "" && p != PoisonDeep }
 
 var deepState = nested(12_000)
@@ -39,8 +39,8 @@ func (p Poison) append(dst []byte, c *conversation, withLatency bool) []byte {
 	return append(bytes.TrimSuffix(dst, []byte("}")), poison...)
 }
 
-// refuses answers a request for a page with a conversation on it that cannot be
-// rendered.
+// refuses answers a request for a page with a conversation that cannot be rendered
+// with an error, and reports whether it did.
 func (l *list) refuses(w http.ResponseWriter, id string) bool {
 	if l.environment == nil || l.environment.overrides.now.Load() == nil {
 		return false
@@ -58,5 +58,5 @@ func (l *list) refuses(w http.ResponseWriter, id string) bool {
 	return false
 }
 
-// byteOrderMark is what some services write before a page.
+// byteOrderMark precedes a page of some services.
 const byteOrderMark = "\xEF\xBB\xBF"

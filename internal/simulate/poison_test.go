@@ -37,7 +37,7 @@ func TestPoison(t *testing.T) {
 			}
 			before := ask(t, s, listPathOf, url.Values{"limit": {"10"}}) // it is on the sixth page
 			if before.Code != http.StatusOK || strings.Contains(before.Body.String(), c.text) {
-				t.Errorf("another page is answered %d", before.Code)
+				t.Errorf("another page has the status %d", before.Code)
 			}
 		})
 	}

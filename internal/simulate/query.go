@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// query is what a request for the list asks for.
+// query has the parameters of a request for the list.
 type query struct {
 	environment string
 	from, to    int64 // µs, half-open
@@ -23,11 +23,11 @@ type query struct {
 	latency     bool
 	skip        int // conversations to leave out: offset
 	before      int // only indices below it: cursor
-	position    int // place in the whole result
+	position    int // position in the complete result
 	overlap     bool
 }
 
-// badQuery is an error in a request that its sender can mend.
+// badQuery is an error in a request that its sender can correct.
 type badQuery struct{ code, message string }
 
 func (b *badQuery) Error() string { return b.message }
@@ -101,14 +101,15 @@ func parseMoment(name, text string) (int64, error) {
 	text = strings.Replace(text, " ", "T", 1)
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04", time.DateOnly} {
 		if t, err := time.Parse(layout, text); err == nil {
-			// A fraction of a microsecond must not let the microsecond in.
+			// Round up, so that a fraction of a microsecond does not include that microsecond.
 			return (t.Add(time.Microsecond - 1)).UnixMicro(), nil
 		}
 	}
 	return 0, bad("%s must be a time in ISO 8601.", name)
 }
 
-// bind is a hash of all parameters but the cursor: a cursor goes with them.
+// bind returns a hash of all parameters except the cursor, which is valid only with
+// them.
 func bind(values url.Values, scope uint64) uint64 {
 	names := make([]string, 0, len(values))
 	for name := range values {
@@ -127,7 +128,8 @@ func bind(values url.Values, scope uint64) uint64 {
 	return h
 }
 
-// cursor is an opaque token: where to go on, and a hash that binds it.
+// cursor returns an opaque token: the place of the next page, and the hash of its
+// parameters.
 func cursor(before, position int, overlap bool, binding uint64) string {
 	var token [24]byte
 	binary.BigEndian.PutUint64(token[:], uint64(before<<1|boolBit(overlap)))

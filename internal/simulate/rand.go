@@ -2,8 +2,8 @@ package simulate
 
 import "math"
 
-// random is SplitMix64: eight bytes of state, good enough to look alive, and
-// started from any value, so that each conversation has a stream of its own.
+// random is the generator SplitMix64. It has eight bytes of state and starts from
+// any value, so that each conversation has its own stream.
 type random uint64
 
 func (r *random) next() uint64 {
@@ -11,29 +11,29 @@ func (r *random) next() uint64 {
 	return mix(uint64(*r))
 }
 
-// mix spreads the bits of z over a whole word.
+// mix spreads the bits of z over a word.
 func mix(z uint64) uint64 {
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
 	return z ^ z>>31
 }
 
-// n is a number in [0, n).
+// n returns a number in [0, n).
 func (r *random) n(n int) int {
 	return int((r.next() >> 32) * uint64(n) >> 32)
 }
 
-// float is a number in [0, 1).
+// float returns a number in [0, 1).
 func (r *random) float() float64 { return float64(r.next()>>11) / (1 << 53) }
 
-// chance is true with probability p.
+// chance returns true with probability p.
 func (r *random) chance(p float64) bool { return r.float() < p }
 
-// between is a number in [low, high).
+// between returns a number in [low, high).
 func (r *random) between(low, high float64) float64 { return low + (high-low)*r.float() }
 
-// normal is about normal, with mean 0 and deviation 1: the sum of four uniform
-// numbers is near enough.
+// normal returns an approximately normal number with mean 0 and standard deviation 1:
+// the sum of four uniform numbers.
 func (r *random) normal() float64 {
 	a, b := r.next(), r.next()
 	const half = 1 << 32
@@ -41,7 +41,7 @@ func (r *random) normal() float64 {
 	return (sum/half - 2) * math.Sqrt(3)
 }
 
-// gamma is positive with a long tail and the mean 1.
+// gamma returns a positive number with a long tail and mean 1.
 func (r *random) gamma() float64 {
 	return -math.Log((1-r.float())*(1-r.float())) / 2
 }
@@ -59,7 +59,7 @@ func hashText(h uint64, s string) uint64 {
 	return h * 1099511628211 // an end mark: "ab","c" is not "a","bc"
 }
 
-// Streams of chance, one for each matter, so that one changes nothing else.
+// Random streams, one for each purpose, so that a change of one affects no other.
 const (
 	streamHead uint64 = iota + 1
 	streamEmpty

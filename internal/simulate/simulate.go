@@ -8,35 +8,35 @@ import (
 	"time"
 )
 
-// Options say what is simulated. The zero value of each field is usable but for Projects.
+// Options configure a simulator. All fields but Projects may be zero.
 type Options struct {
-	Seed     uint64 // other seeds give other conversations
+	Seed     uint64 // another seed gives other conversations
 	Projects []Project
-	// APIKey is the key that requests must carry in x-api-key; "" accepts any that is not empty.
+	// APIKey is the key that requests need in x-api-key; "" accepts any non-empty key.
 	APIKey string
-	// Now is the local clock, time.Now unless set. With ClockSkew added it is the server's.
+	// Now is the local clock, time.Now by default. Server time is Now plus ClockSkew.
 	Now       func() time.Time
 	ClockSkew time.Duration
-	MaxLimit  int // largest page that may be asked for, 1000 unless set; above it 400
-	PageRows  int // rows of a page, where more are asked for; the limit that is asked for unless set
+	MaxLimit  int // largest limit of a request, 1000 by default; a larger one gets a 400
+	PageRows  int // maximum rows of a page, even if more are requested; 0: as many as requested
 	Paging    Paging
 	Gzip      bool // compress for clients that accept it
-	// ByteOrderMark stands before each page.
+	// ByteOrderMark writes a byte order mark before each page.
 	ByteOrderMark bool
-	// Deviations from what is documented that have been seen in the wild.
+	// Deviations from the documentation that were observed in practice.
 	Deviations Deviations
 	// Faults of the service and of the network.
 	Faults Faults
 }
 
-// Project is a project (an agent) of an account. It answers under its ID and
-// its Alias, and so does the account; conversations carry the IDs.
+// Project is a project (an agent) of an account. Requests may use the ID or the Alias
+// of each; conversations have the IDs.
 type Project struct {
 	AccountID, AccountAlias string // such as acme-uk and ws-fd112d8f; the alias may be ""
 	ID, Alias               string // such as acme-team-4 and PROJECT-58RP822I; the alias may be ""
 	Environments            []Environment
-	From, To                time.Time // first and last start; To is now and From 30 days before it unless set
-	TurnsMean               float64   // mean number of turns, 15 unless set; at least 1
+	From, To                time.Time // first and last start; by default, To is now and From is 30 days earlier
+	TurnsMean               float64   // mean number of turns, 15 by default; at least 1
 	HideTranscripts         bool      // turns are [] though num_turns is not 0
 	HideMetrics             bool      // metrics are {}
 	Summaries               bool      // ended conversations have a score, a summary, tags and a language
@@ -48,17 +48,17 @@ type Environment struct {
 	Conversations int
 }
 
-// Simulator answers as the API does. It is an http.Handler for any number of
-// concurrent requests.
+// Simulator is an [http.Handler] that answers like the API. It is safe for concurrent
+// use.
 type Simulator struct {
 	o            Options
 	environments []*environment
 	requests     atomic.Int64
-	bucket       bucket // of requests, where their rate is limited
+	bucket       bucket // limits the rate of requests
 	endpoints    endpoints
 }
 
-// environment is what one project holds in one environment.
+// environment has the conversations of one project in one environment.
 type environment struct {
 	project    Project
 	name       string
@@ -70,7 +70,7 @@ type environment struct {
 	overrides  overrides
 }
 
-// New checks the options and makes a simulator of them.
+// New returns a simulator, or an error if the options are not valid.
 func New(o Options) (*Simulator, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -80,7 +80,7 @@ func New(o Options) (*Simulator, error) {
 		return nil, err
 	}
 	if o.PageRows < 0 {
-		return nil, fmt.Errorf("simulate: pages of %d rows; 0 is as many as are asked for", o.PageRows)
+		return nil, fmt.Errorf("simulate: pages of %d rows; use 0 for as many as requested", o.PageRows)
 	}
 	s := &Simulator{o: o}
 	if len(o.Projects) == 0 {
@@ -105,9 +105,9 @@ func (s *Simulator) add(p Project) error {
 	p.TurnsMean = cmp.Or(p.TurnsMean, 15)
 	switch {
 	case p.AccountID == "" || p.ID == "":
-		return fmt.Errorf("an account id and a project id are needed")
+		return fmt.Errorf("an account id and a project id are required")
 	case s.project(p.AccountID, p.ID) != nil:
-		return fmt.Errorf("the account has another project of this id")
+		return fmt.Errorf("the account has another project with this id")
 	case !p.From.Before(p.To):
 		return fmt.Errorf("its first start %s is not before its last, %s", p.From, p.To)
 	case !(p.TurnsMean >= 1 && p.TurnsMean <= 1000):
@@ -133,13 +133,13 @@ func knownEnvironment(name string) bool {
 	return name == "live" || name == "sandbox" || name == "pre-release"
 }
 
-// now is the server's clock.
+// now returns the server time.
 func (s *Simulator) now() time.Time { return s.o.Now().Add(s.o.ClockSkew).UTC() }
 
-// Requests is the number of requests so far, refused ones included.
+// Requests returns the number of requests so far, including refused ones.
 func (s *Simulator) Requests() int64 { return s.requests.Load() }
 
-// project finds a project by any of its names.
+// project finds a project by any of its ids.
 func (s *Simulator) project(account, id string) *Project {
 	for _, e := range s.environments {
 		if p := &e.project; is(account, p.AccountID, p.AccountAlias) && is(id, p.ID, p.Alias) {
@@ -151,7 +151,7 @@ func (s *Simulator) project(account, id string) *Project {
 
 func is(asked, id, alias string) bool { return asked != "" && (asked == id || asked == alias) }
 
-// environment finds what a project holds in an environment; nil when nothing.
+// environment finds the environment of a project; nil if there is none.
 func (s *Simulator) environment(account, id, name string) *environment {
 	for _, e := range s.environments {
 		if e.project.AccountID == account && e.project.ID == id && e.name == name {

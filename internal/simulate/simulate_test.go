@@ -39,7 +39,7 @@ func newTest(t testing.TB, o Options) *Simulator {
 	return s
 }
 
-// ask sends a request with the right key.
+// ask sends a request with the correct key.
 func ask(t testing.TB, s http.Handler, path string, query url.Values) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodGet, path+"?"+query.Encode(), nil)

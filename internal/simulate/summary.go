@@ -13,7 +13,7 @@ const (
 	wrongCompany = "wrong_company"
 )
 
-// topic is the reason for contact.
+// topic returns the reason for contact.
 func (p *plan) topic() string {
 	switch {
 	case p.outcome == misdialled:
@@ -31,8 +31,8 @@ var headings = map[string]string{
 
 var outcomeNames = [...]string{"resolved", "handoff", "abandoned", "misdial"}
 
-// summarise gives an ended conversation the score, summary, tags and language
-// that a review of what was said would give it.
+// summarise adds the score, summary, tags and language of a review to an ended
+// conversation.
 func (c *conversation) summarise(r *random) {
 	score := c.satisfaction(r)
 	summary := c.summaryText(r)
@@ -52,7 +52,7 @@ func (c *conversation) summarise(r *random) {
 	c.scored = s
 }
 
-// summaryText is in English, as the agent works in English.
+// summaryText returns a summary in English, the language of the agent.
 func (c *conversation) summaryText(r *random) string {
 	opening, closing, other := r.n(math.MaxInt16), r.n(math.MaxInt16), c.plan.otherTopic()
 	switch {
@@ -66,7 +66,7 @@ func (c *conversation) summaryText(r *random) string {
 		return "The customer left before naming a request."
 	}
 	t := &topics[c.plan.main]
-	parts := []string{c.fillSlots(c.openings(t, opening))}
+	parts := []string{c.fillPlaceholders(c.openings(t, opening))}
 	if other != "" {
 		parts = append(parts, other)
 	}
@@ -87,7 +87,7 @@ var hungUpSummaries = []string{
 	"The customer stopped answering.",
 }
 
-// openings is one of a topic's that names only what was said.
+// openings returns a summary of a topic that contains only values that were said.
 func (c *conversation) openings(t *topic, n int) string {
 	for i := range t.summary {
 		if s := t.summary[(n+i)%len(t.summary)]; c.saidAll(s) {
@@ -97,44 +97,45 @@ func (c *conversation) openings(t *topic, n int) string {
 	return "The customer asked about: " + strings.ToLower(headings[t.name]) + "."
 }
 
-// saidAll reports whether the user gave each of the slots that a text names.
+// saidAll reports whether the user gave a value for each placeholder in a text.
 func (c *conversation) saidAll(text string) bool {
-	for s := slotName; s < slotCount; s++ {
-		if strings.Contains(text, slotMark(s)) && c.firstOf(s) == "" {
+	for s := placeholderName; s < placeholderCount; s++ {
+		if strings.Contains(text, placeholderMark(s)) && c.firstOf(s) == "" {
 			return false
 		}
 	}
 	return true
 }
 
-// firstOf is the first value of a slot that the user gave, in English; "" for none.
-func (c *conversation) firstOf(s slot) string {
-	if s == slotName {
-		return c.value(s, 0, 0) // the agent knows the number that they call from
+// firstOf returns the first value that the user gave for a placeholder, in English;
+// "": none.
+func (c *conversation) firstOf(s placeholder) string {
+	if s == placeholderName {
+		return c.value(s, 0, 0) // the agent recognises the caller's number
 	}
 	for _, said := range c.plan.said {
-		if said.slot == s && said.userSlot {
+		if said.placeholder == s && said.userPlaceholder {
 			return c.value(s, 0, 0)
 		}
 	}
 	return ""
 }
 
-func (c *conversation) fillSlots(text string) string {
-	for s := slotName; s < slotCount; s++ {
-		if mark := slotMark(s); strings.Contains(text, mark) {
+func (c *conversation) fillPlaceholders(text string) string {
+	for s := placeholderName; s < placeholderCount; s++ {
+		if mark := placeholderMark(s); strings.Contains(text, mark) {
 			text = strings.ReplaceAll(text, mark, c.firstOf(s))
 		}
 	}
 	return text
 }
 
-// slotMark is how a summary names a slot.
-func slotMark(s slot) string {
+// placeholderMark returns the form of a placeholder in summaries.
+func placeholderMark(s placeholder) string {
 	return [...]string{"", "{name}", "{reference}", "{date}", "{time}", "{amount}", "{place}", "{item}"}[s]
 }
 
-// otherTopic names the second topic of a conversation; "" without one.
+// otherTopic returns a sentence about the second topic of a conversation; "": none.
 func (p *plan) otherTopic() string {
 	for t := range topics {
 		if t != p.main && slices.Contains(p.said, &spokenTopics[t][0]) {

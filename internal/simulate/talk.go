@@ -2,19 +2,19 @@ package simulate
 
 import "math"
 
-// talk makes the turns of the plan that there have been until now.
+// talk makes the turns of the plan that have happened by now.
 func (c *conversation) talk(r *random) {
 	median := c.medianLatency()
 	length := c.agent * secondMicros / int64(c.head.turns)
-	var used [slotCount]int
+	var used [placeholderCount]int
 	for i, s := range c.plan.said {
 		t := turn{outside: say(s.kind == outOfDomain), silent: say(s.kind == silent), intents: s.intents, recognised: c.language != 0}
 		if s.kind == typed {
 			t.dtmf = pick(r, keys)
 		}
-		c.say(&t, s, used[s.slot])
-		if s.slot != slotName { // a person keeps their name
-			used[s.slot]++
+		c.say(&t, s, used[s.placeholder])
+		if s.placeholder != placeholderName { // a person keeps their name
+			used[s.placeholder]++
 		}
 		t.bargeIn = say(c.channel.family == voice && i > 0 && r.chance(0.05))
 		t.latency.millis = int64(1000 * median * math.Exp(0.45*r.normal()))
@@ -33,39 +33,41 @@ func (c *conversation) talk(r *random) {
 
 var keys = []string{"40021#", "1234#", "0000#", "55501#", "4711#"}
 
-// releaseMonths is how often a release makes slow agents quick again.
+// releaseMonths is the number of months after which a release makes slow agents fast
+// again.
 const releaseMonths = 6
 
-// medianLatency is the median latency of the variant at the conversation's start, in seconds.
+// medianLatency returns the median latency of the variant at the conversation's start,
+// in seconds.
 func (c *conversation) medianLatency() float64 {
 	months := float64(c.start-c.environment.calendar.from) / (30 * 24 * float64(hourMicros))
 	return c.variant.latency * math.Pow(c.variant.growthMonth, math.Mod(months, releaseMonths))
 }
 
-// value is what a slot holds in a language, after so many other values of the
-// same slot in this conversation.
-func (c *conversation) value(s slot, used, language int) string {
-	list := slotValues[s][language]
-	if s == slotName {
+// value returns the value of a placeholder in a language, after so many other values
+// of the same placeholder in this conversation.
+func (c *conversation) value(s placeholder, used, language int) string {
+	list := placeholderValues[s][language]
+	if s == placeholderName {
 		return list[c.caller]
 	}
 	return list[(int(c.seed>>8%997)+used)%len(list)]
 }
 
-// say fills in the words of a turn.
+// say sets the texts of a turn.
 func (c *conversation) say(t *turn, s *spoken, used int) {
-	words := func(p slotted, hasSlot bool, language int) text {
-		if !hasSlot {
+	words := func(p template, hasPlaceholder bool, language int) text {
+		if !hasPlaceholder {
 			return text{before: p.before}
 		}
-		return text{before: p.before, slot: c.value(s.slot, used, language), after: p.after}
+		return text{before: p.before, placeholder: c.value(s.placeholder, used, language), after: p.after}
 	}
 	l := c.language
-	t.user, t.agent = words(s.user[l], s.userSlot, l), words(s.agent[l], s.agentSlot, l)
+	t.user, t.agent = words(s.user[l], s.userPlaceholder, l), words(s.agent[l], s.agentPlaceholder, l)
 	if l != 0 {
-		t.translated, t.english = words(s.user[0], s.userSlot, 0), words(s.agent[0], s.agentSlot, 0)
+		t.translated, t.english = words(s.user[0], s.userPlaceholder, 0), words(s.agent[0], s.agentPlaceholder, 0)
 	}
-	if s.userSlot {
-		t.entity = [2]string{slotEntity[s.slot], c.value(s.slot, used, l)}
+	if s.userPlaceholder {
+		t.entity = [2]string{placeholderEntity[s.placeholder], c.value(s.placeholder, used, l)}
 	}
 }

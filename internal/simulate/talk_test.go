@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// planned yields conversations as they are when all have ended.
+// planned yields conversations after all of them have ended.
 func planned(t *testing.T, conversations int, mean float64, check func(*conversation)) {
 	t.Helper()
 	o := testOptions(conversations)
@@ -48,7 +48,7 @@ func TestConversations(t *testing.T) {
 	}
 }
 
-// checkPhrases checks that nothing is said twice, and all in the right language.
+// checkPhrases checks that nothing is said twice, and everything in one language.
 func checkPhrases(t *testing.T, c *conversation) {
 	t.Helper()
 	said := map[string]bool{"": true}
@@ -69,11 +69,11 @@ func checkPhrases(t *testing.T, c *conversation) {
 		}
 	}
 	if strings.Contains(fmt.Sprint(script(c)), "{") {
-		t.Errorf("a slot is not filled:\n%s", script(c))
+		t.Errorf("a placeholder is not filled:\n%s", script(c))
 	}
 }
 
-// checkEnding checks that a conversation ends as its outcome says.
+// checkEnding checks that the end of a conversation fits its outcome.
 func checkEnding(t *testing.T, c *conversation) {
 	t.Helper()
 	last := c.plan.said[len(c.plan.said)-1]
@@ -113,7 +113,8 @@ func checkSettled(t *testing.T, c *conversation) {
 	}
 }
 
-// TestShares checks that reasons for contact and for handoffs, and endings, come as often as they do in life.
+// TestShares checks that the shares of topics, handoff reasons and outcomes are
+// realistic.
 func TestShares(t *testing.T) {
 	t.Parallel()
 	const n = 6_000
@@ -152,18 +153,18 @@ func (c *conversation) metric(name string) bool {
 	return slices.ContainsFunc(c.metrics, func(m metric) bool { return m.name == name })
 }
 
-// TestPhrases checks that each is there once, and translated.
+// TestPhrases checks that each phrase is unique and translated.
 func TestPhrases(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, s := range everySpoken() {
-		for _, phrases := range [][len(languages)]slotted{s.user, s.agent} {
+		for _, phrases := range [][len(languages)]template{s.user, s.agent} {
 			for l, p := range phrases {
 				said := languages[l] + p.before + "{}" + p.after
 				switch {
-				case p == slotted{}: // nothing is said, or only the slot
+				case p == template{}: // empty, or only the placeholder
 				case seen[said]:
-					t.Errorf("%q is there twice", said)
+					t.Errorf("%q is not unique", said)
 				case l > 0 && len(p.before) > 5 && p.before == phrases[0].before:
 					t.Errorf("%q is not translated", said)
 				}
@@ -171,10 +172,10 @@ func TestPhrases(t *testing.T) {
 			}
 		}
 	}
-	for s, values := range slotValues {
+	for s, values := range placeholderValues {
 		for l := range languages {
 			if len(values[l]) != len(values[0]) {
-				t.Errorf("slot %s has %d values in %s, %d in English", slotEntity[s], len(values[l]), languages[l], len(values[0]))
+				t.Errorf("placeholder %s has %d values in %s, %d in English", placeholderEntity[s], len(values[l]), languages[l], len(values[0]))
 			}
 		}
 	}

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Truth is what a correct warehouse holds of a conversation: its rows by the
-// names of their columns, without those that the loading sets (content_hash,
-// shape, first_seen_at, updated_at, run_id, missing_since, api_version).
+// Truth is a conversation as a correct warehouse stores it: its rows by column name,
+// without the columns that loading sets (content_hash, shape, first_seen_at,
+// updated_at, run_id, missing_since, api_version).
 //
 // Values are nil for NULL, string, int64, float64, bool, time.Time (UTC),
 // []string, and [JSON].
@@ -23,17 +23,17 @@ type Truth struct {
 	Metrics      []map[string]any // by name, then ordinal
 }
 
-// JSON is a JSON document that is to be compared as a value: members in any
-// order, numbers by their value and to the last digit.
+// JSON is a JSON document that has to be compared by value: members in any order,
+// numbers exactly by their value.
 type JSON string
 
 // openLimit is the age from which a conversation in progress counts as abandoned.
 const openLimit = 7 * 24 * time.Hour
 
-// Truth yields what a warehouse that read everything at a moment of the
-// server's clock holds of a project's environment, newest first. It is what
-// was asked for under the project's and the account's ID, with latency, and
-// without privacy rules.
+// Truth yields the conversations of a project's environment, newest first, as a
+// warehouse stores them that read everything at a moment of server time. It assumes
+// requests with the IDs of project and account and with latency, and no privacy
+// rules.
 func (s *Simulator) Truth(projectID, environmentName string, asOf time.Time) iter.Seq[*Truth] {
 	return func(yield func(*Truth) bool) {
 		var c conversation
@@ -51,8 +51,8 @@ func (s *Simulator) Truth(projectID, environmentName string, asOf time.Time) ite
 	}
 }
 
-// Unreadable is the number of values that the list shows at that moment though
-// they are no conversations: each a reject of its own.
+// Unreadable returns the number of listed values at a moment that are not
+// conversations. Each of them must become a reject.
 func (s *Simulator) Unreadable(projectID, environmentName string, asOf time.Time) int {
 	n := 0
 	for e := range s.named(projectID, environmentName) {
@@ -65,7 +65,7 @@ func (s *Simulator) Unreadable(projectID, environmentName string, asOf time.Time
 	return n
 }
 
-// named yields what a project, named by its ID or alias, holds in an environment.
+// named yields the environments with a name of a project, given by its ID or alias.
 func (s *Simulator) named(projectID, name string) iter.Seq[*environment] {
 	return func(yield func(*environment) bool) {
 		for _, e := range s.environments {
@@ -76,7 +76,7 @@ func (s *Simulator) named(projectID, name string) iter.Seq[*environment] {
 	}
 }
 
-// shown yields what the list shows at a moment, newest first.
+// shown yields the listed conversations at a moment, newest first.
 func (e *environment) shown(asOf time.Time) iter.Seq[head] {
 	l := list{query: &query{from: -noEnd, to: noEnd, before: math.MaxInt}, environment: e, now: asOf.UnixMicro()}
 	return l.heads()
@@ -172,8 +172,8 @@ func (c *conversation) transcriptStatus(loaded int) string {
 	return "complete"
 }
 
-// conversationExtra is what has no column: unknown fields, the identity where
-// it is not the one asked for, and what could not be read.
+// conversationExtra returns the values without a column: unknown fields, the identity
+// if it differs from the requested one, and values that could not be read.
 func (c *conversation) conversationExtra() any {
 	var members []byte
 	add := func(name, value string) {
@@ -199,7 +199,8 @@ func (c *conversation) conversationExtra() any {
 	return object(members)
 }
 
-// object closes an object of members that each begin with a comma; NULL without any.
+// object makes an object of members that each begin with a comma; NULL if there are
+// none.
 func object(members []byte) any {
 	if len(members) == 0 {
 		return nil
@@ -208,7 +209,7 @@ func object(members []byte) any {
 	return JSON(append(members, '}'))
 }
 
-// addLatency sums up the latency of the turns that are shown.
+// addLatency sets the columns that summarize the latency of the visible turns.
 func (c *conversation) addLatency(t *Truth) {
 	var seconds []float64
 	sum := 0.0

@@ -76,7 +76,7 @@ func (c *conversation) entityTruth(i int) []map[string]any {
 	return rows
 }
 
-// metricTruth are the rows of a metric.
+// metricTruth returns the rows of a metric.
 func (c *conversation) metricTruth(m *metric) []map[string]any {
 	var values []metricRow
 	switch m.kind {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// served is a conversation as the standard library reads it.
+// served is a conversation of a response, read by encoding/json.
 type served struct {
 	ID            string
 	StartedAt     time.Time `json:"started_at"`

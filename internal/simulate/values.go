@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// number is a number and the form in which it is written.
+// number is a number with its JSON form.
 type number struct {
 	value float64
 	form  numberForm
@@ -19,7 +19,7 @@ const (
 	numberPoint                    // 73.0
 	numberText                     // "73"
 	numberNull                     // null
-	numberUnread                   // "a few", which is no number
+	numberUnread                   // "a few", which is not a number
 )
 
 const unreadNumber = "a few"
@@ -43,7 +43,7 @@ func (n number) append(dst []byte) []byte {
 	return strconv.AppendFloat(dst, n.value, 'f', -1, 64)
 }
 
-// latency is a turn's latency in its form.
+// latency is the latency of a turn with its JSON form.
 type latency struct {
 	millis int64
 	form   latencyForm
@@ -85,14 +85,14 @@ func (l latency) append(dst []byte) []byte {
 	return appendMillis(append(dst, `,"latency":`...), l.millis)
 }
 
-// appendMillis writes thousandths as a decimal number.
+// appendMillis writes a number of thousandths as a decimal number.
 func appendMillis(dst []byte, millis int64) []byte {
 	dst = strconv.AppendInt(dst, millis/1000, 10)
 	rest := millis % 1000
 	return append(dst, '.', byte('0'+rest/100), byte('0'+rest/10%10), byte('0'+rest%10))
 }
 
-// moment is a time (µs) and the form in which it is written.
+// moment is a time (µs) with its JSON form.
 type moment struct {
 	at   int64
 	form timeForm
@@ -107,16 +107,16 @@ const (
 	timeWest                   // in the zone -04:00
 	timeSpace                  // a space for the T
 	timeNoZone                 // no zone: UTC
-	timeNanos                  // nine digits, of which the last three are cut off
+	timeNanos                  // nine digits, of which the last three are dropped
 	timeNull
-	timeUnread // no time at all
+	timeUnread // not a time
 	// readableTimes is the number of forms above that are times.
 	readableTimes = int(timeNull)
 )
 
 const unreadTime = "yesterday"
 
-// append writes the moment with as few digits of the fraction as it takes: 0, 3 or 6.
+// append writes the moment with the fewest digits of its fraction: 0, 3 or 6.
 func (m moment) append(dst []byte) []byte {
 	at, separator, zone := m.at, byte('T'), "+00:00"
 	switch m.form {
@@ -170,7 +170,7 @@ func append6(dst []byte, v int64) []byte {
 	return append2(append2(append2(dst, v/10000), v/100%100), v%100)
 }
 
-// appendDate writes the date of a number of days since 1970, for times after it.
+// appendDate writes the date that is a number of days after 1970-01-01.
 func appendDate(dst []byte, days int64) []byte {
 	year, month, day := time.Unix(days*86400, 0).UTC().Date()
 	dst = append2(append2(dst, int64(year/100)), int64(year%100))

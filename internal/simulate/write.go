@@ -4,7 +4,7 @@ import (
 	"strconv"
 )
 
-// emptyForm is how an empty text is written.
+// emptyForm is the JSON form of an empty text.
 type emptyForm uint8
 
 const (
@@ -13,7 +13,7 @@ const (
 	emptyAbsent
 )
 
-// hiding is how turns are withheld.
+// hiding is the form of hidden turns.
 type hiding uint8
 
 const (
@@ -131,8 +131,8 @@ func (t *turn) appendEntities(dst []byte) []byte {
 	return append(dst, "}]"...)
 }
 
-// side tells what the source sends from what a warehouse should hold, which
-// differ where no warehouse can hold what is sent.
+// side is what the source sends or what a warehouse should store. These differ if a
+// value cannot be stored as it is sent.
 type side bool
 
 const (
@@ -170,7 +170,7 @@ func (c *conversation) appendState(dst []byte, s side) []byte {
 	dst = appendQuoted(append(dst, `{"from_":`...), c.from)
 	dst = appendQuoted(append(dst, `,"to":`...), c.to)
 	dst = appendQuoted(append(dst, `,"call_sid":`...), c.callSID)
-	dst = appendQuoted(append(dst, `,"customer_name":`...), slotValues[slotName][0][c.caller])
+	dst = appendQuoted(append(dst, `,"customer_name":`...), placeholderValues[placeholderName][0][c.caller])
 	dst = appendQuoted(append(dst, `,"topic":`...), c.topic)
 	dst = appendQuoted(append(dst, `,"language":`...), languages[c.language])
 	dst = strconv.AppendInt(append(dst, `,"attempts":`...), int64(c.head.turns%3), 10)
@@ -181,7 +181,7 @@ func (c *conversation) appendState(dst []byte, s side) []byte {
 	return append(dst, '}')
 }
 
-// field writes a further member with a text.
+// field appends a member with a text.
 func (c *conversation) field(dst []byte, name, value string) []byte {
 	if value == "" && c.empty == emptyAbsent {
 		return dst
@@ -204,9 +204,9 @@ func (c *conversation) appendText(dst []byte, t *text) []byte {
 	case c.empty != emptyText && t.isEmpty():
 		return append(dst, "null"...)
 	}
-	// Phrases need no escapes: a test looks at each.
+	// Phrases need no escapes, which a test checks.
 	dst = append(append(dst, '"'), t.before...)
-	return append(append(append(dst, t.slot...), t.after...), '"')
+	return append(append(append(dst, t.placeholder...), t.after...), '"')
 }
 
 func (b boolean) append(dst []byte) []byte {

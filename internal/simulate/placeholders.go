@@ -2,44 +2,44 @@ package simulate
 
 import "strconv"
 
-// slot is what replaces {} in a phrase.
-type slot uint8
+// placeholder is a kind of value that replaces {} in a phrase.
+type placeholder uint8
 
 const (
-	slotNone slot = iota
-	slotName
-	slotReference
-	slotDate
-	slotTime
-	slotAmount
-	slotPlace
-	slotItem
-	slotCount
+	placeholderNone placeholder = iota
+	placeholderName
+	placeholderReference
+	placeholderDate
+	placeholderTime
+	placeholderAmount
+	placeholderPlace
+	placeholderItem
+	placeholderCount
 )
 
-// slotEntity is the name of the entity that a slot is recognised as.
-var slotEntity = [slotCount]string{"", "customer_name", "reference", "date", "time", "amount", "branch", "item"}
+// placeholderEntity is the name of the entity that a placeholder is recognised as.
+var placeholderEntity = [placeholderCount]string{"", "customer_name", "reference", "date", "time", "amount", "branch", "item"}
 
-// slotValues are the values of a slot in each language: the same place in two
-// lists is the same value, translated.
-var slotValues = [slotCount][len(languages)][]string{
-	slotNone:      same([]string{""}),
-	slotName:      same(names()),
-	slotReference: same(references()),
-	slotDate: {
+// placeholderValues are the values of a placeholder in each language: the same index
+// in two lists is the same value, translated.
+var placeholderValues = [placeholderCount][len(languages)][]string{
+	placeholderNone:      same([]string{""}),
+	placeholderName:      same(names()),
+	placeholderReference: same(references()),
+	placeholderDate: {
 		{"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"},
 		{"Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag"},
 		{"lunes", "martes", "miércoles", "jueves", "viernes", "sábado"}},
-	slotTime: same([]string{"9:00", "9:30", "10:15", "11:00", "12:45", "14:00", "15:30", "16:00", "17:20"}),
-	slotAmount: {
+	placeholderTime: same([]string{"9:00", "9:30", "10:15", "11:00", "12:45", "14:00", "15:30", "16:00", "17:20"}),
+	placeholderAmount: {
 		{"£12.34", "£23.45", "£34.56", "£45.67", "£56.78", "£67.89", "£98.76", "£123.45"},
 		{"12,34 €", "23,45 €", "34,56 €", "45,67 €", "56,78 €", "67,89 €", "98,76 €", "123,45 €"},
 		{"12,34 €", "23,45 €", "34,56 €", "45,67 €", "56,78 €", "67,89 €", "98,76 €", "123,45 €"}},
-	slotPlace: {
+	placeholderPlace: {
 		{"Exampleton", "Sampleford", "Testingham", "Mockbury", "Placeholder-on-Sea", "Dummerton"},
 		{"Beispielstadt", "Musterhausen", "Testheim", "Probeburg", "Platzhalter am See", "Dummersdorf"},
 		{"Villa Ejemplo", "Muestra del Mar", "Pruebas de Arriba", "San Modelo", "Puerto Ficticio", "Maquetilla"}},
-	slotItem: items3(),
+	placeholderItem: items3(),
 }
 
 func same(list []string) (all [len(languages)][]string) {
@@ -67,7 +67,7 @@ func references() []string {
 	return list
 }
 
-// items3 are quantities of things for an office, enough for the longest conversation.
+// items3 returns office supplies with quantities, enough for the longest conversation.
 func items3() (all [len(languages)][]string) {
 	things := []l3{
 		{"boxes of envelopes", "Kartons Briefumschläge", "cajas de sobres"},
@@ -91,9 +91,9 @@ func items3() (all [len(languages)][]string) {
 		{"pairs of scissors", "Scheren", "tijeras"},
 		{"toner cartridges", "Tonerkartuschen", "cartuchos de tóner"},
 	}
-	const quantities = 60 // of 20 things: 1200 items, more than the turns of any conversation
+	const quantities = 60 // of 20 articles: 1200 items, more than the turns of any conversation
 	for i := range quantities * len(things) {
-		// Neighbours differ in quantity as well as in the thing.
+		// Neighbours differ in the quantity and in the article.
 		quantity := strconv.Itoa(2 + (i/len(things)+7*(i%len(things)))%quantities)
 		for l := range all {
 			all[l] = append(all[l], quantity+" "+things[i%len(things)][l])
