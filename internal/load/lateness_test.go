@@ -10,15 +10,15 @@ import (
 	"convsync/internal/warehouse"
 )
 
-func seen(lifecycle, hash string, start warehouse.Timestamp) *warehouse.Rows {
+func version(lifecycle, hash string, start warehouse.Timestamp) *warehouse.Rows {
 	return &warehouse.Rows{Conversation: warehouse.Conversation{Lifecycle: lifecycle, ContentHash: hash, StartedAt: start}}
 }
 
 func TestObserve(t *testing.T) {
 	t.Parallel()
 	const start, at = warehouse.Timestamp(1_000_000_000), warehouse.Timestamp(1_000_000_000 + 90*1e6)
-	open, final := seen(warehouse.LifecycleOpen, "a", start), seen(warehouse.LifecycleFinal, "b", start)
-	changed := seen(warehouse.LifecycleFinal, "c", start)
+	open, final := version(warehouse.LifecycleOpen, "a", start), version(warehouse.LifecycleFinal, "b", start)
+	changed := version(warehouse.LifecycleFinal, "c", start)
 	for name, c := range map[string]struct {
 		in, stored *warehouse.Rows
 		since      warehouse.Timestamp

@@ -108,12 +108,12 @@ func TestDeviations(t *testing.T) {
 func TestDeviations_LateArrivals(t *testing.T) {
 	t.Parallel()
 	noon := testFrom.Add(15*24*time.Hour + 12*time.Hour)
-	shown := func(d Deviations) int {
+	countListed := func(d Deviations) int {
 		o := with(50_000, d)
 		o.Now = func() time.Time { return noon }
 		return count(t, newTest(t, o), url.Values{})
 	}
-	if usual, late := shown(Deviations{}), shown(Deviations{LateArrivals: true}); late >= usual {
+	if usual, late := countListed(Deviations{}), countListed(Deviations{LateArrivals: true}); late >= usual {
 		t.Errorf("%d conversations are listed, %d when more of them are late", usual, late)
 	}
 }

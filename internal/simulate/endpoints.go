@@ -115,13 +115,13 @@ func (e *endpoints) list(w http.ResponseWriter, r *request) {
 		fail(w, r.id, http.StatusBadRequest, "BAD_REQUEST", "A filter is not valid.")
 		return
 	}
-	shown := []endpoint{}
+	matching := []endpoint{}
 	for _, k := range e.kept {
 		if (enabled == "" || enabled == strconv.FormatBool(k.Enabled)) && (typ == "" || slices.Contains(k.EventTypes, typ)) {
-			shown = append(shown, k)
+			matching = append(matching, k)
 		}
 	}
-	reply(w, http.StatusOK, map[string]any{"data": shown})
+	reply(w, http.StatusOK, map[string]any{"data": matching})
 }
 
 func (e *endpoints) create(w http.ResponseWriter, r *request) {

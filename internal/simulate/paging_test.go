@@ -29,21 +29,21 @@ func TestPaging(t *testing.T) {
 			o := testOptions(25)
 			o.Paging, o.PageRows = c.paging, 4
 			s := newTest(t, o)
-			seen := 0
+			received := 0
 			for pages := 0; ; pages++ {
-				a := answerOf(t, ask(t, s, c.path, url.Values{"limit": {"10"}, "offset": {strconv.Itoa(seen)}}))
+				a := answerOf(t, ask(t, s, c.path, url.Values{"limit": {"10"}, "offset": {strconv.Itoa(received)}}))
 				if len(a.Conversations) == 0 {
 					break
 				}
-				seen += len(a.Conversations)
-				more := seen < 25
+				received += len(a.Conversations)
+				more := received < 25
 				if len(a.Conversations) > 4 || (a.Cursor != nil) != (c.cursor && more) || (a.NextOffset != nil) != (c.offset && more) ||
-					a.NextOffset != nil && *a.NextOffset != seen {
-					t.Fatalf("after %d of 25: %d conversations, cursor %v, next offset %v", seen, len(a.Conversations), a.Cursor, a.NextOffset)
+					a.NextOffset != nil && *a.NextOffset != received {
+					t.Fatalf("after %d of 25: %d conversations, cursor %v, next offset %v", received, len(a.Conversations), a.Cursor, a.NextOffset)
 				}
 			}
-			if seen != 25 {
-				t.Errorf("%d of 25", seen)
+			if received != 25 {
+				t.Errorf("%d of 25", received)
 			}
 		})
 	}

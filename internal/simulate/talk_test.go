@@ -156,19 +156,19 @@ func (c *conversation) metric(name string) bool {
 // TestPhrases checks that each phrase is unique and translated.
 func TestPhrases(t *testing.T) {
 	t.Parallel()
-	seen := map[string]bool{}
+	known := map[string]bool{}
 	for _, s := range everySpoken() {
 		for _, phrases := range [][len(languages)]template{s.user, s.agent} {
 			for l, p := range phrases {
 				said := languages[l] + p.before + "{}" + p.after
 				switch {
 				case p == template{}: // empty, or only the placeholder
-				case seen[said]:
+				case known[said]:
 					t.Errorf("%q is not unique", said)
 				case l > 0 && len(p.before) > 5 && p.before == phrases[0].before:
 					t.Errorf("%q is not translated", said)
 				}
-				seen[said] = true
+				known[said] = true
 			}
 		}
 	}

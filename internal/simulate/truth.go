@@ -38,7 +38,7 @@ func (s *Simulator) Truth(projectID, environmentName string, asOf time.Time) ite
 	return func(yield func(*Truth) bool) {
 		var c conversation
 		for e := range s.named(projectID, environmentName) {
-			for h := range e.shown(asOf) {
+			for h := range e.listed(asOf) {
 				if h.unreadable || h.poison.isLost() {
 					continue
 				}
@@ -56,7 +56,7 @@ func (s *Simulator) Truth(projectID, environmentName string, asOf time.Time) ite
 func (s *Simulator) Unreadable(projectID, environmentName string, asOf time.Time) int {
 	n := 0
 	for e := range s.named(projectID, environmentName) {
-		for h := range e.shown(asOf) {
+		for h := range e.listed(asOf) {
 			if h.unreadable || h.poison == PoisonNaN || h.poison == PoisonLineBreak {
 				n++
 			}
@@ -76,15 +76,15 @@ func (s *Simulator) named(projectID, name string) iter.Seq[*environment] {
 	}
 }
 
-// shown yields the listed conversations at a moment, newest first.
-func (e *environment) shown(asOf time.Time) iter.Seq[head] {
+// listed yields the listed conversations at a moment, newest first.
+func (e *environment) listed(asOf time.Time) iter.Seq[head] {
 	l := list{query: &query{from: -noEnd, to: noEnd, before: math.MaxInt}, environment: e, now: asOf.UnixMicro()}
 	return l.heads()
 }
 
 func (c *conversation) truth() *Truth {
 	t := &Truth{ID: c.id, Index: c.index}
-	if c.hiddenTurns == shown {
+	if c.hiddenTurns == notHidden {
 		for i := range c.turns {
 			t.Turns = append(t.Turns, c.turnTruth(i))
 			t.Entities = append(t.Entities, c.entityTruth(i)...)

@@ -17,7 +17,7 @@ const (
 type hiding uint8
 
 const (
-	shown hiding = iota
+	notHidden hiding = iota
 	hideEmpty
 	hideNull
 )

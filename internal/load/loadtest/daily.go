@@ -70,7 +70,7 @@ var dailyChecks = []check{
 	{"days/changed, moved and missing", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		feeds := []load.Feed{live("p"), {ProjectID: "p", Environment: Sandbox}}
-		told := func(want ...int64) {
+		wantDays := func(want ...int64) {
 			t.Helper()
 			var got []int64
 			for _, d := range dailies(t, b.dest, s, feeds, ever, never) {
@@ -80,17 +80,17 @@ var dailyChecks = []check{
 				t.Errorf("the days have %v conversations, want %v", got, want)
 			}
 		}
-		told()
+		wantDays()
 		b.load(Conversation("p", "a", Noon), Conversation("p", "b", Noon), Conversation("p", "c", Noon.AddDate(0, 0, 1)))
-		told(2, 1)
+		wantDays(2, 1)
 		b.load(Conversation("p", "a", Noon, Latencies(60, 70), func(r *warehouse.Rows) { r.Conversation.Handoff = warehouse.Some(true) }))
-		told(2, 1)
+		wantDays(2, 1)
 		b.load(Conversation("p", "b", Noon.AddDate(0, 0, 1)))
-		told(1, 2)
+		wantDays(1, 2)
 		b.miss(live("p"), load.Key{ID: "a", StartedAt: warehouse.TimestampOf(Noon)})
-		told(2)
+		wantDays(2)
 		b.load(Conversation("p", "a", Noon))
-		told(1, 2)
+		wantDays(1, 2)
 		b.end()
 		reopened := open(t, s)
 		defer func() { _ = reopened.Close() }()

@@ -195,11 +195,11 @@ var owningChecks = []check{
 		}
 		want[0] = renamed.Project
 		sameSet(t, "projects", dump(t, s).Projects, want)
-		told, err := b.dest.Projects(t.Context())
+		listed, err := b.dest.Projects(t.Context())
 		if err != nil {
 			t.Fatalf("Projects: %v", err)
 		}
-		sameSet(t, "projects of Projects", told, want)
+		sameSet(t, "projects of Projects", listed, want)
 	}},
 	{"projects/other form of the id", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")

@@ -21,11 +21,11 @@ func TestURL(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close(t.Context())
-	var seen bool
+	var exists bool
 	var encoding string
-	err = conn.QueryRow(t.Context(), "SELECT to_regclass('only_here') IS NOT NULL, current_setting('server_encoding')").Scan(&seen, &encoding)
-	if err != nil || seen || encoding != "UTF8" {
-		t.Errorf("a table of another test exists: %v; encoding %s; %v", seen, encoding, err)
+	err = conn.QueryRow(t.Context(), "SELECT to_regclass('only_here') IS NOT NULL, current_setting('server_encoding')").Scan(&exists, &encoding)
+	if err != nil || exists || encoding != "UTF8" {
+		t.Errorf("a table of another test exists: %v; encoding %s; %v", exists, encoding, err)
 	}
 }
 
