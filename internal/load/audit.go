@@ -22,7 +22,7 @@ const (
 	FaultLostFile    FaultKind = "lost_file"         // in the manifest, but not on disk
 	FaultAlteredFile FaultKind = "altered_file"      // readable, but not the file that the manifest describes
 	FaultDamagedFile FaultKind = "damaged_file"      // cannot be read
-	FaultForeignFile FaultKind = "foreign_file"      // under a table's folder, where readers pick it up, and not ours
+	FaultForeignFile FaultKind = "foreign_file"      // in a folder of a table, where readers find it, but not written by convsync
 	FaultMisplaced   FaultKind = "misplaced_rows"    // rows of another day, or out of order
 	FaultManifest    FaultKind = "wrong_manifest"    // the manifest's counts differ from the rows
 )

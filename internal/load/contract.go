@@ -50,7 +50,7 @@ type Archive interface {
 	Keys(ctx context.Context, feed Feed, from, until warehouse.Timestamp) ([]Key, error)
 	// HiddenDays lists the UTC days, as their midnights, on which the given parts
 	// of a feed's conversations are hidden. Transcripts are hidden on a day if that
-	// of any conversation is hidden, whether stored or not; metrics are hidden if no
+	// of any conversation is, even if its turns are kept. Metrics are hidden if no
 	// conversation of the day has any.
 	HiddenDays(ctx context.Context, feed Feed, parts Parts) ([]warehouse.Timestamp, error)
 	// Rejects yields the rejected conversations of a feed.
@@ -149,7 +149,7 @@ type FeedState struct {
 // FeedSummary counts what is stored of a feed.
 type FeedSummary struct {
 	Conversations int64
-	Hidden        int64               // of these, with a hidden transcript, whether stored or not
+	Hidden        int64               // of these, with a hidden transcript, whether kept or not
 	Newest        warehouse.Timestamp // start of the newest conversation; 0: none
 	Missing       int64               // of these, no longer listed by the source
 	Rejects       int64
@@ -235,8 +235,8 @@ type Stretch struct {
 	// Missing are stored conversations of the feed that the source no longer
 	// lists. Each that is still stored with this start gets missing_since (At)
 	// unless it has one, and leaves the open-conversation queue. With
-	// DeleteMissing it is deleted with all its parts. Both are recorded as a change
-	// (upsert, delete).
+	// DeleteMissing it is deleted with all its parts. Either is recorded as a
+	// change (upsert, delete).
 	Missing       []Key
 	DeleteMissing bool
 	// Judged are the stored starts, by id, that the source was asked for: an
@@ -250,8 +250,8 @@ type Stretch struct {
 	// rejects without a conversation id.
 	Resolved []string
 	// MissingRejects are the ids of rejects of the feed whose conversation the
-	// source no longer lists. Each gets missing_since (At) unless it has one, and
-	// loses it when the source returns the conversation again.
+	// source no longer lists. Each gets missing_since (At) unless it has one. A
+	// reject loses it when the source returns the conversation again.
 	MissingRejects []string
 	// OtherID is the project's id in its other form, as the source returned it. It
 	// is stored with the project; "" leaves what is stored.

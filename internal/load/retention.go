@@ -27,7 +27,8 @@ const (
 	// FullRuns is the number of latest runs that are all kept. Of older ones, only
 	// the last of each day is kept.
 	FullRuns = 10_000
-	// MaxRuns is the number of runs above which runs are deleted down to FullRuns.
+	// MaxRuns is the number of runs above which all but the FullRuns latest are
+	// thinned.
 	MaxRuns = 12_000
 )
 

@@ -93,7 +93,7 @@ func countHidden(days map[warehouse.Timestamp]int64, shows DayShows) (n int64, e
 	return n, nil
 }
 
-// IsHidden reports whether the transcript is hidden, whether it is stored or not.
+// IsHidden reports whether the transcript is hidden, whether it is kept or not.
 func IsHidden(c *warehouse.Conversation) bool {
 	return strings.HasPrefix(c.TranscriptStatus, warehouse.TranscriptHidden)
 }

@@ -256,7 +256,7 @@ func TestList_InProgress(t *testing.T) {
 	o := testOptions(20_000)
 	o.Now = func() time.Time { return now }
 	s := newTest(t, o)
-	type told struct {
+	type reported struct {
 		ID         string
 		InProgress bool  `json:"in_progress"`
 		NumTurns   int   `json:"num_turns"`
@@ -264,11 +264,11 @@ func TestList_InProgress(t *testing.T) {
 		Turns      []any `json:"turns"`
 		Metrics    map[string]any
 	}
-	read := func() map[string]told {
-		all := map[string]told{}
+	read := func() map[string]reported {
+		all := map[string]reported{}
 		window := url.Values{"start_time": {testFrom.Add(9*24*time.Hour + 10*time.Hour).Format(time.RFC3339)}, "end_time": {testFrom.Add(9*24*time.Hour + 11*time.Hour).Format(time.RFC3339)}}
 		for _, c := range askPage(t, s, window).Conversations {
-			var v told
+			var v reported
 			if err := json.Unmarshal(c, &v); err != nil {
 				t.Fatal(err)
 			}

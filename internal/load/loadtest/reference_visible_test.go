@@ -78,14 +78,14 @@ func (w *referenceWriter) hole(st *load.Stretch) {
 
 // setVisibleAgain stores that data of a feed is visible again, until its hidden
 // days were read.
-func (w *referenceWriter) setVisibleAgain(st *load.Stretch, revealed load.Revealed) {
+func (w *referenceWriter) setVisibleAgain(st *load.Stretch, again load.Revealed) {
 	of := func(r warehouse.Reveal) bool {
 		return r.ProjectID == st.Feed.ProjectID && (r.Environment == st.Feed.Environment || w.fault == settlesElsewhere)
 	}
 	switch {
 	case st.HiddenRead:
 		w.data.Revealed = slices.DeleteFunc(slices.Clone(w.data.Revealed), of)
-	case revealed.Any() && !slices.ContainsFunc(w.data.Revealed, of) && w.fault != forgetsVisibleAgain:
+	case again.Any() && !slices.ContainsFunc(w.data.Revealed, of) && w.fault != forgetsVisibleAgain:
 		row := warehouse.Reveal{ProjectID: st.Feed.ProjectID, Environment: st.Feed.Environment, RevealedAt: st.At}
 		w.data.Revealed = append(w.data.Revealed, row)
 	}
