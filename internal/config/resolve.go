@@ -183,9 +183,9 @@ func (r *resolver) sync() Sync {
 
 		MaxConversationBytes: s.MaxConversationMB << 20,
 		Workers: Workers{
-			Extract:   r.workers("sync.workers.extract", s.Workers.Extract),
-			Transform: r.workers("sync.workers.transform", s.Workers.Transform),
-			Load:      r.workers("sync.workers.load", s.Workers.Load),
+			Extract:   r.workers("sync.workers.extract", s.Workers.Extract, 256),
+			Transform: r.workers("sync.workers.transform", s.Workers.Transform, 256),
+			Load:      r.workers("sync.workers.load", s.Workers.Load, mostLoaders),
 		},
 		Adaptive:    s.Adaptive,
 		OnMissing:   r.choice("sync.on_missing", s.OnMissing, MissingMark, MissingDelete),
@@ -238,10 +238,14 @@ func (r *resolver) within(path string, n, least, most int, why string) {
 	}
 }
 
-func (r *resolver) workers(path string, n int) int {
-	r.within(path, n, 0, 256, "where 0 means one per CPU core")
+// mostLoaders is the number of connections that a run has to Postgres, besides that
+// of the writer lock: more loaders would wait for each other.
+const mostLoaders = 4
+
+func (r *resolver) workers(path string, n, most int) int {
+	r.within(path, n, 0, most, "where 0 means one per CPU core")
 	if n == 0 {
-		return runtime.GOMAXPROCS(0)
+		return min(runtime.GOMAXPROCS(0), most)
 	}
 	return n
 }

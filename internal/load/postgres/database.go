@@ -31,8 +31,9 @@ type Options struct {
 	Step func(name string)
 }
 
-// maxConnections bounds the pool: two loaders, a commit of coverage, a
-// question. The writer's lock has a connection beside it.
+// maxConnections bounds the pool: two loaders (at most four, which the configuration
+// ensures), a commit of coverage, and a query. The writer's lock has a connection of
+// its own.
 const maxConnections = 4
 
 // sessionTimeout is how long a pooler may take to hand out a session, or all
