@@ -11,17 +11,20 @@ import (
 	"convsync/internal/load"
 )
 
-// defaultMode of files: only the user that runs the program reads them.
+// defaultMode is the mode of files unless one is set: only the user that runs
+// the program can read them.
 const defaultMode fs.FileMode = 0o600
 
-// access is who may use what the lake creates, whatever the umask is.
+// access is the mode and group of the files and folders that the lake creates,
+// independent of the umask.
 type access struct {
 	file, folder fs.FileMode
-	group        int // -1: that of the process
+	group        int // -1: the group of the process
 }
 
-// newAccess takes the mode of files, 0600 unless set, and the name or number of
-// a group. Folders may be searched by those who may read files.
+// newAccess returns the access for a mode of files (0600 if it is 0) and a
+// group name or number. Folders get the search bit for each class that may read
+// files.
 func newAccess(mode fs.FileMode, group string) (access, error) {
 	if mode == 0 {
 		mode = defaultMode
@@ -41,7 +44,7 @@ func newAccess(mode fs.FileMode, group string) (access, error) {
 	return a, nil
 }
 
-// open opens a file, and gives it its mode and group when it creates it.
+// open opens a file. When it creates the file, it sets mode and group.
 func (a access) open(path string, flags int) (*os.File, error) {
 	if flags&os.O_EXCL == 0 {
 		f, err := os.OpenFile(path, flags&^os.O_CREATE, 0)
@@ -98,11 +101,11 @@ func (a access) set(path string, mode fs.FileMode) error {
 	return os.Chmod(path, mode)
 }
 
-// errFound ends a walk.
+// errFound ends a walk early.
 var errFound = errors.New("found")
 
-// Exposed is a file or folder of the lake that users outside its group can read
-// although the mode says otherwise; "" when there is none.
+// Exposed returns a file or folder of the lake that users outside its group can
+// read although the mode says otherwise, or "" if there is none.
 func (l *Lake) Exposed() (string, error) {
 	if l.access.file&0o004 != 0 {
 		return "", nil
@@ -122,7 +125,7 @@ func (l *Lake) Exposed() (string, error) {
 		case err != nil:
 			return err
 		case entry.IsDir() && info.Mode()&0o001 == 0:
-			return fs.SkipDir // nothing in it can be reached
+			return fs.SkipDir // nothing inside is reachable
 		case entry.Type().IsRegular() && info.Mode()&0o004 != 0:
 			exposed = path
 			return errFound

@@ -12,16 +12,16 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Read implements [load.Archive]. Beside a writer each day is as of one of its
-// commits; a conversation whose start moves to another day meanwhile may be
-// read on both or on neither.
+// Read implements [load.Archive]. While a run writes, each day is read as of
+// one commit. A conversation whose start moves to another day meanwhile may be
+// read on both days or on neither.
 func (l *Lake) Read(ctx context.Context, feed load.Feed, from, until warehouse.Timestamp, yield func(*warehouse.Rows) error) error {
 	days, err := l.days(feed, from, until)
 	if err != nil {
 		return err
 	}
 	for _, d := range days {
-		var refused error // by yield: the day is not to blame
+		var refused error // the error of yield, as opposed to one of the day
 		err := l.readDay(ctx, partition{feed.ProjectID, d.day}, feed.Environment, from, until, func(r *warehouse.Rows) error {
 			refused = yield(r)
 			return refused
@@ -143,14 +143,14 @@ func (l *Lake) RejectKeys(ctx context.Context, feed load.Feed) (keys []load.Reje
 	return keys, err
 }
 
-// feedDay is a day on which conversations of a feed are stored.
+// feedDay is a day that has stored conversations of a feed.
 type feedDay struct {
 	day day
 	*tally
 }
 
-// days lists the days of a feed on which conversations that started within
-// [from, until) may be stored, in their order. It knows them from the manifests.
+// days lists, in order and from the manifests, the days of a feed that may have
+// conversations that started within [from, until).
 func (l *Lake) days(feed load.Feed, from, until warehouse.Timestamp) (days []feedDay, err error) {
 	v, err := l.view()
 	if err != nil {

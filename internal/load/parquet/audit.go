@@ -16,8 +16,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Audit implements [load.Auditor]. It checks all of each day that the range
-// touches. Its memory is bounded by the ids of a day, and by the index.
+// Audit implements [load.Auditor]. It checks every day that the range touches
+// completely. Its memory is bounded by the ids of one day and by the index.
 func (l *Lake) Audit(ctx context.Context, project string, from, until warehouse.Timestamp, yield func(load.Fault) error) error {
 	if version, err := l.version(); version == 0 || from >= until || err != nil {
 		return err
@@ -65,13 +65,13 @@ func yieldAll(faults []load.Fault, yield func(load.Fault) error) error {
 	return nil
 }
 
-// daySpan are days, both ends included.
+// daySpan is a range of days, both ends included.
 type daySpan struct{ first, last day }
 
 func (s daySpan) has(d day) bool { return d >= s.first && d <= s.last }
 
-// auditedDays lists the days of a project that its manifests, its folders or
-// its queue know.
+// auditedDays lists the days of a project that occur in its manifests, its
+// folders or the open-conversation queue.
 func (l *Lake) auditedDays(project string, span daySpan) ([]day, error) {
 	v, err := l.view()
 	if err != nil {
@@ -86,7 +86,7 @@ func (l *Lake) auditedDays(project string, span daySpan) ([]day, error) {
 			}
 		}
 	})
-	if errors.Is(err, fs.ErrPermission) { // a damaged one is found with its days
+	if errors.Is(err, fs.ErrPermission) { // a damaged manifest is found with its days
 		return nil, err
 	}
 	for _, table := range startTables {
@@ -116,8 +116,8 @@ func dayOfFolder(name string) (day, bool) {
 	return d, ok && err == nil
 }
 
-// auditSettled audits a day as of one commit: where it finds faults while
-// commits begin or end, it looks again.
+// auditSettled audits a day as of one commit: if it finds faults while commits
+// begin or end, it audits the day again.
 func (l *Lake) auditSettled(ctx context.Context, p partition) (*dayAudit, error) {
 	for {
 		v, err := l.view()
@@ -133,14 +133,14 @@ func (l *Lake) auditSettled(ctx context.Context, p partition) (*dayAudit, error)
 	}
 }
 
-// copied is a conversation that is stored in another partition, too.
+// copied is a conversation that is also stored in another partition.
 type copied struct {
 	load.Fault
 	in partition
 }
 
-// copiesOf finds the conversations of a day that are stored on another day, too.
-// Of two days of the span the earlier one tells.
+// copiesOf finds the conversations of a day that are also stored on another
+// day. If both days are in the span, only the earlier one reports it.
 func (l *Lake) copiesOf(ctx context.Context, a *dayAudit, known *index, span daySpan) (all []copied, err error) {
 	if len(a.starts) == 0 {
 		return nil, nil
@@ -163,7 +163,7 @@ func (l *Lake) copiesOf(ctx context.Context, a *dayAudit, known *index, span day
 			continue
 		}
 		copies, err := l.copies(ctx, a.part, other)
-		if err == nil && len(copies) > 0 { // one that was just moving is there once by now
+		if err == nil && len(copies) > 0 { // a conversation that was being moved is stored once by now
 			copies, err = l.copies(ctx, a.part, other)
 		}
 		if err != nil {
@@ -177,7 +177,8 @@ func (l *Lake) copiesOf(ctx context.Context, a *dayAudit, known *index, span day
 	return all, nil
 }
 
-// copies are the conversations of a day that are on another one, too.
+// copies returns the conversations of a day that are also stored on another
+// one.
 func (l *Lake) copies(ctx context.Context, of, other partition) (all []copied, err error) {
 	v, err := l.view()
 	if err != nil {
@@ -198,8 +199,9 @@ func (l *Lake) copies(ctx context.Context, of, other partition) (all []copied, e
 	return all, err
 }
 
-// foreign lists the files under the tables' folders that are not the lake's:
-// those of a project, and with its first project those above all projects.
+// foreign lists the files under the tables' folders that do not belong to the
+// lake: those in a project's folder, and for the first project also those
+// outside all project folders.
 func (l *Lake) foreign(project string, span daySpan) (faults []load.Fault, err error) {
 	first, err := l.isFirst(project)
 	if err != nil {
@@ -220,7 +222,7 @@ func (l *Lake) foreign(project string, span daySpan) (faults []load.Fault, err e
 	return faults, nil
 }
 
-// isFirst reports whether a project is the first of those that are registered.
+// isFirst reports whether a project is the first registered one.
 func (l *Lake) isFirst(project string) (bool, error) {
 	v, err := l.view()
 	if err != nil {
@@ -235,7 +237,8 @@ func (l *Lake) isFirst(project string) (bool, error) {
 	return true, errors.Join(err, v.close())
 }
 
-// foreignAbove lists the foreign files of a table that lie in no project's folder.
+// foreignAbove lists the foreign files of a table that are in no project's
+// folder.
 func (l *Lake) foreignAbove(s warehouse.Spec, faults *[]load.Fault) error {
 	return l.walk(s.Name, func(name string, e fs.DirEntry) error {
 		inside, _ := filepath.Rel(s.Name, name)
@@ -274,7 +277,8 @@ func (l *Lake) foreignOf(table, project string, span daySpan, faults *[]load.Fau
 	})
 }
 
-// walk visits what lies under a folder of the lake, by names with slashes.
+// walk visits everything under a folder of the lake. Names are relative to the
+// lake and have slashes.
 func (l *Lake) walk(folder string, visit func(name string, e fs.DirEntry) error) error {
 	err := filepath.WalkDir(l.path(folder), func(name string, e fs.DirEntry, err error) error {
 		if err != nil {

@@ -18,11 +18,11 @@ import (
 )
 
 // dayAudit checks the files of a partition against the manifest, each other and
-// the queue.
+// the open-conversation queue.
 type dayAudit struct {
 	view     *view
 	part     partition
-	info     *dayInfo // as in the manifest; nil: it does not know the day
+	info     *dayInfo // from the manifest; nil: the day is not in it
 	queue    map[string]warehouse.OpenConversation
 	faults   []load.Fault
 	readable map[string]bool                // tables whose file can be read
@@ -71,15 +71,15 @@ func (a *dayAudit) do(ctx context.Context) error {
 		}
 	}
 	a.compareCounts()
-	for _, id := range slices.Sorted(maps.Keys(a.queue)) { // what is left belongs to no conversation
+	for _, id := range slices.Sorted(maps.Keys(a.queue)) { // the rest belongs to no conversation
 		f := a.find(load.FaultStaleEntry, warehouse.OpenConversations.Name)
 		f.ID, f.StartedAt = id, a.queue[id].StartedAt
 	}
 	return nil
 }
 
-// readInfo reads what the manifest knows of the day. One that cannot be read
-// knows nothing.
+// readInfo reads the manifest's entry of the day. A manifest that cannot be
+// read has none.
 func (a *dayAudit) readInfo() {
 	var m manifest
 	if err := a.view.readJSON(a.part.manifest(), &m); err != nil {
@@ -88,7 +88,7 @@ func (a *dayAudit) readInfo() {
 	a.info = m.Days[a.part.day.String()]
 }
 
-// current reports whether the manifest still says the same.
+// current reports whether the manifest's entry is unchanged.
 func (a *dayAudit) current() bool {
 	again := newDayAudit(a.view, a.part)
 	again.readInfo()
@@ -98,7 +98,7 @@ func (a *dayAudit) current() bool {
 	return maps.Equal(a.info.Files, again.info.Files)
 }
 
-// file compares the file of a table with what the manifest says.
+// file compares the file of a table with its entry in the manifest.
 func (a *dayAudit) file(table string) error {
 	var want fileInfo
 	listed := false
@@ -131,8 +131,8 @@ func (a *dayAudit) file(table string) error {
 	return nil
 }
 
-// unreadable notes that a table's file cannot be read. Such a file is damaged,
-// and not altered only.
+// unreadable records that a table's file cannot be read: it is damaged, not
+// just different.
 func (a *dayAudit) unreadable(table string) {
 	a.readable[table] = false
 	a.faults = slices.DeleteFunc(a.faults, func(f load.Fault) bool { return f.Table == table && f.Kind == load.FaultAlteredFile })
@@ -157,7 +157,7 @@ func (a *dayAudit) conversations(ctx context.Context) error {
 	}, "conversation_id", "environment", "started_at", "in_progress", "lifecycle", "missing_since", "transcript_status", "turns_loaded", "metrics")
 	if err != nil {
 		a.unreadable(table)
-		a.starts, a.queue = map[string]warehouse.Timestamp{}, nil // nothing is known of them
+		a.starts, a.queue = map[string]warehouse.Timestamp{}, nil // they could not be read
 		return ctx.Err()
 	}
 	if order.broken || a.strays {
@@ -166,7 +166,8 @@ func (a *dayAudit) conversations(ctx context.Context) error {
 	return nil
 }
 
-// conversation checks the lifecycle of a conversation, and takes it off the queue.
+// conversation checks the lifecycle of a conversation, and removes it from the
+// rest of the queue.
 func (a *dayAudit) conversation(c *warehouse.Conversation, id string) {
 	fixed := *c
 	if load.FixLifecycle(&fixed) {
@@ -183,7 +184,7 @@ func (a *dayAudit) conversation(c *warehouse.Conversation, id string) {
 	delete(a.queue, id)
 }
 
-// inOrder checks that rows come in the order of start and id.
+// inOrder checks that rows are ordered by start and id.
 type inOrder struct {
 	any, broken bool
 	last        warehouse.Timestamp
@@ -195,7 +196,7 @@ func (o *inOrder) next(id string, start warehouse.Timestamp) {
 	o.any, o.last, o.id = true, start, id
 }
 
-// auditParts finds the parts in a table without a conversation.
+// auditParts finds the parts in a table that have no conversation.
 func auditParts[R any](ctx context.Context, a *dayAudit, f *format[R]) error {
 	table := f.table.Name
 	if !a.readable[table] {
@@ -229,7 +230,8 @@ func auditParts[R any](ctx context.Context, a *dayAudit, f *format[R]) error {
 	return nil
 }
 
-// compareCounts compares the conversations with the counts of the manifest.
+// compareCounts compares the number of conversations with the counts of the
+// manifest.
 func (a *dayAudit) compareCounts() {
 	if a.info == nil || len(a.faults) > 0 {
 		return
@@ -242,7 +244,8 @@ func (a *dayAudit) compareCounts() {
 	}
 }
 
-// keys are the columns of a part that say whose it is.
+// keys returns accessors of the columns of a part that identify its
+// conversation.
 func (f *format[R]) keys() (id func(*R) *string, start func(*R) *warehouse.Timestamp) {
 	for _, c := range f.columns {
 		switch c.Name {
@@ -255,7 +258,8 @@ func (f *format[R]) keys() (id func(*R) *string, start func(*R) *warehouse.Times
 	return id, start
 }
 
-// scanRows reads columns of a partition's file.
+// scanRows reads the named columns of a partition's file, and calls do with
+// each row.
 func scanRows[R any](ctx context.Context, v *view, f *format[R], p partition, do func(*R), columns ...string) (err error) {
 	name := p.file(f.table.Name)
 	r, err := openFile(ctx, v, f, name, p.project, columns...)

@@ -13,18 +13,17 @@ import (
 	"convsync/internal/load"
 )
 
-// BackedUp says what a backup holds.
+// BackedUp is the result of a backup.
 type BackedUp struct {
 	Files  int
 	Bytes  int64
-	Copied int // of the files; the others are hard links
+	Copied int // number of files; the others are hard links
 }
 
-// Backup makes a copy of the lake as of one commit in a new or empty folder,
-// also while a run writes. Files that are replaced as a whole are hard links
-// where the folder is on the same file system, so that the backup takes no room
-// until they are replaced; files that grow are copied. Commits wait until the
-// links are made.
+// Backup copies the lake as of one commit into a new or empty folder, also
+// while a run writes. If the folder is on the same file system, files that are
+// replaced as a whole become hard links, which take no space until they are
+// replaced. Files that grow are copied. Commits wait until the links exist.
 func (l *Lake) Backup(ctx context.Context, folder string) (done BackedUp, err error) {
 	version, err := l.version()
 	if err == nil && version == 0 {
@@ -47,7 +46,8 @@ func (l *Lake) Backup(ctx context.Context, folder string) (done BackedUp, err er
 	return b.done, nil
 }
 
-// prepareBackup makes the folder of a backup, and refuses one with content.
+// prepareBackup makes the folder of a backup. It rejects a folder that is not
+// empty.
 func (l *Lake) prepareBackup(folder string) error {
 	if inside, err := filepath.Rel(l.root, folder); err == nil && !strings.HasPrefix(inside, "..") {
 		return &load.StateError{What: folder + " is in the lake", Hint: "name a folder outside of " + l.root}
@@ -65,21 +65,21 @@ func (l *Lake) prepareBackup(folder string) error {
 	return nil
 }
 
-// backup is a backup that is being made.
+// backup is a backup in progress.
 type backup struct {
 	lake *Lake
 	to   string
 	done BackedUp
-	// pending are files under _sync/tmp that belong into the copy.
+	// pending lists the files under _sync/tmp that belong in the copy.
 	pending map[string]bool
 }
 
-// snapshotPrefix is how folders of links begin that a backup to another file
-// system is copied from.
+// snapshotPrefix starts the names of folders of hard links, from which a backup
+// to another file system is copied.
 const snapshotPrefix = "_sync/backup-"
 
-// make links the files, or copies them from links: a copy to another file
-// system takes long, and commits must not wait for it.
+// make links the files. To another file system it copies them from links,
+// because that takes long, and commits must not wait for it.
 func (b *backup) make(ctx context.Context) error {
 	linked, err := b.linkable()
 	if err != nil {
@@ -98,7 +98,8 @@ func (b *backup) make(ctx context.Context) error {
 	return b.tree(ctx, snapshot, b.to, b.copy)
 }
 
-// linkable reports whether files of the lake can be linked into the folder.
+// linkable reports whether files of the lake can be hard-linked into the
+// folder.
 func (b *backup) linkable() (bool, error) {
 	trial := filepath.Join(b.to, ".convsync-backup")
 	err := os.Link(b.lake.path(formatFile), trial)
@@ -111,7 +112,7 @@ func (b *backup) linkable() (bool, error) {
 	return false, err
 }
 
-// removeOld removes what a backup that was killed has left.
+// removeOld removes what a killed backup left behind.
 func (b *backup) removeOld() {
 	old, _ := filepath.Glob(b.lake.path(snapshotPrefix) + "*") // the pattern is sound
 	for _, folder := range old {
@@ -119,7 +120,7 @@ func (b *backup) removeOld() {
 	}
 }
 
-// underLock links the files while no commit is done.
+// underLock links the files while no commit is in progress.
 func (b *backup) underLock(ctx context.Context, from, to string) error {
 	unlock, err := b.lake.lockCommits()
 	if err != nil {
@@ -133,12 +134,12 @@ func (b *backup) underLock(ctx context.Context, from, to string) error {
 	return b.tree(ctx, from, to, b.link)
 }
 
-// tree goes through the files of a lake and puts each into its place in a copy.
+// tree calls put with each file of a lake that belongs in the copy.
 func (b *backup) tree(ctx context.Context, from, to string, put func(name, from, to string) error) error {
 	var folders []string
 	err := filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // a file of the inbox that was handled meanwhile
+			return nil // an inbox file that was handled meanwhile
 		}
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			return err
@@ -169,8 +170,8 @@ func (b *backup) tree(ctx context.Context, from, to string, put func(name, from,
 	return syncAll(folders)
 }
 
-// findPending finds the new files that a journal lists: a run that was killed
-// within a commit leaves it to the next one, also in the copy.
+// findPending finds the new files that a journal lists. A run that was killed
+// during a commit leaves the journal to the next run, also in the copy.
 func (b *backup) findPending() error {
 	v, err := b.lake.view()
 	if err != nil {
@@ -183,7 +184,7 @@ func (b *backup) findPending() error {
 	return v.close()
 }
 
-// grows reports whether a file is appended to in its place.
+// grows reports whether a file is appended to in place.
 func grows(name string) bool {
 	for _, folder := range []string{changesDir, eventsDir, idsDir} {
 		if strings.HasPrefix(name, folder+"/") {
@@ -222,7 +223,7 @@ func (b *backup) count(path string, copied bool, err error) error {
 	return nil
 }
 
-// String describes a backup for people.
+// String describes a backup for users.
 func (b BackedUp) String() string {
 	return fmt.Sprintf("%d files, %.1f MB; %d copied, the others are hard links", b.Files, float64(b.Bytes)/1e6, b.Copied)
 }

@@ -15,20 +15,20 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// The feed of changes lies in files of some time each, in the order of their
-// sequences: rows in the warehouse's binary form, each behind its length. A file
-// is named after its first sequence. Those of older versions are named after a
-// day and come before all others.
+// The feed of changes is stored in files, ordered by sequence. A file has rows
+// in the warehouse's binary form, each after its length, and is named after its
+// first sequence. Files of older versions are named after a day and come before
+// all others.
 
-// changesPrefix begins the names of files. It sorts behind the digits of a day.
+// changesPrefix starts the names of files. It sorts after the digits of a day.
 const changesPrefix = "s"
 
-// changesFile is the file that begins with a sequence.
+// changesFile returns the name of the file whose first change has a sequence.
 func changesFile(first int64) string {
 	return fmt.Sprintf("%s/%s%019d", changesDir, changesPrefix, first)
 }
 
-// firstChange is the sequence that a file of that name begins with; ok is false
+// firstChange returns the first sequence of the file of that name. ok is false
 // for files of older versions.
 func firstChange(name string) (first int64, ok bool) {
 	digits, ok := strings.CutPrefix(name, changesPrefix)
@@ -48,9 +48,9 @@ func (l *Lake) changesFiles() (names []string, err error) {
 	return names, nil
 }
 
-// alignChanges brings the position in line with the newest file of the feed:
-// in a copy that was made while the lake was written, the file may end within a
-// row, or have changes that the position does not count yet.
+// alignChanges corrects the position to match the newest file of the feed. In a
+// copy that was made during a write, the file may end within a row, or have
+// changes that the position does not count yet.
 func (l *Lake) alignChanges(p *position) error {
 	files, err := l.changesFiles()
 	if err != nil || len(files) == 0 {
@@ -70,7 +70,7 @@ func (l *Lake) alignChanges(p *position) error {
 		return damaged(l.path(name), err)
 	}
 	p.ChangesFile, p.ChangesBytes = name, whole
-	p.ChangesCopyBytes = 0 // the copy is of other changes
+	p.ChangesCopyBytes = 0 // the copy has other changes
 	return nil
 }
 
@@ -86,7 +86,7 @@ func appendChanges(w io.Writer, rows []warehouse.Change) error {
 	return nil
 }
 
-// eachChange reads the files of that name in their order.
+// eachChange reads the files of the given names in order.
 func (l *Lake) eachChange(files []string, do func(*warehouse.Change)) error {
 	for _, name := range files {
 		path := filepath.Join(l.path(changesDir), name)
@@ -97,8 +97,8 @@ func (l *Lake) eachChange(files []string, do func(*warehouse.Change)) error {
 	return nil
 }
 
-// readChanges reads the whole rows of a file, and returns how many bytes they
-// have. Behind them there may be a part of one that never was committed.
+// readChanges reads the complete rows of a file, and returns their total size
+// in bytes. After them there may be a part of a row that was never committed.
 func (l *Lake) readChanges(path string, do func(*warehouse.Change)) (whole int64, err error) {
 	f, err := l.openToRead(path)
 	if err != nil {
@@ -132,8 +132,8 @@ func (l *Lake) readChanges(path string, do func(*warehouse.Change)) (whole int64
 	}
 }
 
-// expireChanges removes the files of which all changes up to a sequence have
-// expired. It returns those that stay.
+// expireChanges removes the files in which all changes have expired, which is
+// up to a sequence. It returns the files that remain.
 func (c *commit) expireChanges(expired int64, p *position) (kept []string, err error) {
 	files, err := c.lake.changesFiles()
 	if err != nil {

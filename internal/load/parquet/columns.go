@@ -10,34 +10,34 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// format is how the rows of a table stand in its files.
+// format describes how the rows of a table are stored in its files.
 type format[R any] struct {
 	table     *warehouse.Table[R]
-	columns   []warehouse.Column[R] // those in the file
-	project   func(*R) any          // the field of the project, where it is not in the file
+	columns   []warehouse.Column[R] // columns stored in the file
+	project   func(*R) any          // the project's field, if it is not stored in the file
 	schema    *arrow.Schema
-	repeating []string // columns worth a dictionary
-	free      []string // columns of text at any length, whose statistics are of no use to a reader
-	batch     int      // rows a batch
+	repeating []string // columns with a dictionary
+	free      []string // columns of free text, without statistics: no reader can use them
+	batch     int      // rows per batch
 }
 
-// How rows are cut, in batches on their way and in row groups in a file: by
-// their number, and where they are large by their bytes.
+// Limits of batches in memory and of row groups in a file: a number of rows,
+// and for large rows a number of bytes.
 const (
 	batchRows          = 8192
-	batchConversations = 1024    // a conversation carries its state
+	batchConversations = 1024    // smaller: a conversation has its state
 	batchText          = 8 << 20 // bytes
 	rowGroupRows       = 131072
-	rowGroupBytes      = 64 << 20 // before encoding, about
+	rowGroupBytes      = 64 << 20 // before encoding, approximate
 )
 
-// freeText are the columns of free text, in any table. The encoder holds four
-// copies of a large text for the statistics of its column.
+// freeText lists the columns of free text, in any table. For the statistics of
+// its column the encoder would hold four copies of a large text.
 var freeText = []string{
 	"note", "summary", "summary_heading", "user_input", "agent_response", "translated_user_input", "english_agent_response", "value",
 }
 
-// partitionColumn stands in the path of a partition, not in its files.
+// partitionColumn is stored in the path of a partition, not in its files.
 const partitionColumn = "project_id"
 
 var (
@@ -98,8 +98,8 @@ func arrowType(t warehouse.Type) arrow.DataType {
 	panic("parquet: unknown column type " + t.String())
 }
 
-// appender returns what appends a column's field of a row to b, and tells how
-// many bytes of text that were.
+// appender returns a function that appends a column's field of a row to b, and
+// returns the number of bytes of text that it appended.
 func appender[R any](ref func(*R) any, b array.Builder) func(*R) int {
 	var row R
 	switch ref(&row).(type) {
@@ -175,7 +175,8 @@ func appendList(b *array.ListBuilder, l warehouse.List) (size int) {
 	return size
 }
 
-// fill sets a column's field in each of rows from col. Text aliases col.
+// fill sets a column's field in each row from col. Text aliases the memory of
+// col.
 func fill[R any](rows []R, ref func(*R) any, col arrow.Array) error {
 	for i := range rows {
 		if !setField(ref(&rows[i]), col, i) {
@@ -185,7 +186,8 @@ func fill[R any](rows []R, ref func(*R) any, col arrow.Array) error {
 	return nil
 }
 
-// setField sets a field that is its zero value; false: col is of another type.
+// setField sets a field that has its zero value. It returns false if col has
+// another type.
 func setField(field any, col arrow.Array, i int) bool {
 	if col.IsNull(i) {
 		return true

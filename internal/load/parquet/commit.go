@@ -13,35 +13,35 @@ import (
 	"strconv"
 )
 
-// commit gathers new files under _sync/tmp and puts them into place as one.
-// Operations are done in their order.
+// commit collects new files under _sync/tmp and moves them into place
+// atomically. Operations run in order.
 type commit struct {
 	lake       *Lake
 	fence      func() error // fails when the writer no longer owns the lake
 	operations []operation
-	durable    bool // the journal is written: there is no way back
+	durable    bool // the journal is written: the commit can no longer be undone
 }
 
 func (w *writer) newCommit() *commit { return &commit{lake: w.lake, fence: w.fence} }
 
-// temporary is a name under _sync/tmp that is never taken twice: a reader may
-// still look for it when it is long in its place.
+// temporary returns a name under _sync/tmp that is never reused: a reader may
+// still look for the file there long after it was moved.
 func (l *Lake) temporary(kind string) string {
 	return tmpDir + "/" + l.token + "-" + strconv.FormatInt(l.serial.Add(1), 10) + "-" + kind
 }
 
-// put writes a new file that is to replace the one at to.
+// put writes a new file that will replace the one at to.
 func (c *commit) put(to string, write func(io.Writer) error) error {
 	return c.add(operation{Kind: opReplace, To: to}, write)
 }
 
-// putJSON is put with the JSON of v.
+// putJSON calls put with the JSON of v.
 func (c *commit) putJSON(to string, v any) error {
 	return c.put(to, func(w io.Writer) error { return json.NewEncoder(w).Encode(v) })
 }
 
-// extend writes lines that are to be appended to the file at to. The rest of a
-// line without an end, which a copy of the lake may have, is cut off.
+// extend writes lines that will be appended to the file at to. An incomplete
+// last line, which a copy of the lake may have, is cut off.
 func (c *commit) extend(to string, write func(io.Writer) error) error {
 	whole, err := wholeLines(c.lake.path(to))
 	if err != nil {
@@ -50,8 +50,8 @@ func (c *commit) extend(to string, write func(io.Writer) error) error {
 	return c.extendAt(to, whole, write)
 }
 
-// extendAt writes what is to be appended to the file at to, at an offset. What
-// the file has beyond the offset is not part of any commit, and is cut off.
+// extendAt writes text that will be appended to the file at to, at an offset.
+// Content beyond the offset is not part of any commit, and is cut off.
 func (c *commit) extendAt(to string, offset int64, write func(io.Writer) error) error {
 	size, err := sizeOf(c.lake.path(to))
 	if err != nil {
@@ -66,7 +66,7 @@ func (c *commit) add(op operation, write func(io.Writer) error) (err error) {
 	return err
 }
 
-// place takes a finished file under _sync/tmp.
+// place adds a finished file under _sync/tmp, to be moved to to.
 func (c *commit) place(from, to string, info fileInfo) {
 	c.operations = append(c.operations, operation{Kind: opReplace, From: from, To: to, Bytes: info.Bytes, SHA256: info.SHA256})
 }
@@ -75,7 +75,7 @@ func (c *commit) remove(to string) {
 	c.operations = append(c.operations, operation{Kind: opRemove, To: to})
 }
 
-// last is the operation that was added last.
+// last returns the operation that was added last.
 func (c *commit) last() *operation { return &c.operations[len(c.operations)-1] }
 
 // write writes a file under _sync/tmp.
@@ -95,7 +95,7 @@ func (c *commit) write(write func(io.Writer) error) (name string, size int64, su
 		err = w.Flush()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		_ = os.Remove(c.lake.path(name)) // the next writer clears away what stays
+		_ = os.Remove(c.lake.path(name)) // the next writer removes it otherwise
 	}
 	return name, counted.bytes, hex.EncodeToString(hash.Sum(nil)), err
 }
@@ -108,11 +108,11 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// do commits: the new files and the journal are made durable, then the
-// operations are done. The writer must still own the lake right before the
-// journal is there. A writer that is paused between that check and the rename
-// fails as well when it was taken over meanwhile: whoever takes over clears
-// _sync/tmp, where its journal still lies.
+// do commits: it syncs the new files and the journal, then runs the operations.
+// The writer must still own the lake right before the journal is renamed into
+// place. A writer that was paused between that check and the rename, and taken
+// over meanwhile, fails as well: the new writer has cleared _sync/tmp, where
+// the journal of the old one was.
 func (c *commit) do() error {
 	l := c.lake
 	from, _, _, err := c.write(func(w io.Writer) error { return json.NewEncoder(w).Encode(c.operations) })
@@ -137,10 +137,10 @@ func (c *commit) do() error {
 	return c.explain(c.journal(from))
 }
 
-// journal puts the journal into place and does what it lists.
+// journal renames the journal into place and runs its operations.
 func (c *commit) journal(from string) error {
 	l := c.lake
-	journal, err := os.Open(l.path(from)) // keeps the inode from being used again
+	journal, err := os.Open(l.path(from)) // prevents reuse of the inode
 	if err != nil {
 		return err
 	}
@@ -163,8 +163,8 @@ func (c *commit) journal(from string) error {
 	return l.apply(info, c.operations)
 }
 
-// explain is the reason of a failed commit: a writer that was taken over fails
-// in many ways, as the files that it made are cleared away.
+// explain returns the cause of a failed commit. A writer that was taken over
+// fails in many ways, because its files are removed.
 func (c *commit) explain(err error) error {
 	if err == nil {
 		return nil
@@ -179,12 +179,12 @@ func (c *commit) discard() {
 	}
 	for _, op := range c.operations {
 		if op.From != "" {
-			_ = os.Remove(c.lake.path(op.From)) // the next writer clears the rest away
+			_ = os.Remove(c.lake.path(op.From)) // the next writer removes the rest
 		}
 	}
 }
 
-// sizeOf is the size of a file; 0 when there is none.
+// sizeOf returns the size of a file, 0 if it does not exist.
 func sizeOf(path string) (int64, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -196,7 +196,7 @@ func sizeOf(path string) (int64, error) {
 	return info.Size(), nil
 }
 
-// wholeLines is how much of a file are lines with their ends.
+// wholeLines returns the total size of the complete lines of a file.
 func wholeLines(path string) (int64, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -13,14 +13,14 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// known is where a conversation is stored, and what decides whether a staged
-// version replaces it.
+// known is the stored version of a conversation: its partition, and the fields
+// that decide whether a staged version replaces it.
 type known struct {
 	partition partition
 	load.StoredKey
 }
 
-// compare sorts out which of the staged conversations are new, and which
+// compare finds out which of the staged conversations are new and which
 // changed.
 func (p *publication) compare(ctx context.Context) error {
 	entries, others := load.Newest(make([]entry, 0, len(p.staged.entries)), p.staged.entries, (*entry).version)
@@ -47,8 +47,8 @@ func (p *publication) compare(ctx context.Context) error {
 	return err
 }
 
-// sort adds new conversations to their days, and returns those that have to be
-// compared with the stored rows, by the day of these and by id.
+// sort adds new conversations to their days. It returns those that have to be
+// compared with the stored rows, by the day of the stored rows and by id.
 func (p *publication) sort(entries []entry, stored map[conversationKey]known) (differing map[partition]map[string]entry, err error) {
 	staged := stageReader{stage: p.staged}
 	differing = map[partition]map[string]entry{}
@@ -77,21 +77,22 @@ func (p *publication) sort(entries []entry, stored map[conversationKey]known) (d
 	return differing, nil
 }
 
-// showsTranscripts tells whether any conversation of a day of the feed shows its
-// transcript, as far as the day's manifest knows.
+// showsTranscripts reports whether, according to the manifest of the day, any
+// conversation of the feed has a visible transcript.
 func (p *publication) showsTranscripts(midnight warehouse.Timestamp) (bool, error) {
 	days, err := p.lake.days(p.stretch.Feed, midnight, midnight+1)
 	return len(days) > 0 && days[0].Shown > 0, err
 }
 
-// showsMetrics tells whether any conversation of a day of the feed has metrics.
+// showsMetrics reports whether any conversation of a day of the feed has
+// metrics.
 func (p *publication) showsMetrics(midnight warehouse.Timestamp) (bool, error) {
 	days, err := p.lake.days(p.stretch.Feed, midnight, midnight+1)
 	return len(days) > 0 && days[0].Metrics > 0, err
 }
 
-// locate finds what is stored of the conversations. Of one that is stored on two
-// days, as a copy of the lake may have it that was made while it was written,
+// locate finds the stored versions of the conversations. If one is stored on
+// two days, as can happen in a copy of the lake that was made during a write,
 // the copy on another day than that of its start is dropped.
 func (p *publication) locate(ctx context.Context, entries []entry) (map[conversationKey]known, error) {
 	stored := map[conversationKey]known{}
@@ -116,11 +117,11 @@ func (p *publication) locate(ctx context.Context, entries []entry) (map[conversa
 	return stored, p.look(ctx, elsewhere, note)
 }
 
-// elsewhere tells on which days other than those of their starts conversations
-// may be stored.
+// elsewhere returns the days, other than those of their starts, that may have
+// the conversations.
 func (p *publication) elsewhere(ctx context.Context, entries []entry) (map[partition]map[string]bool, error) {
 	wanted := map[partition]map[string]bool{}
-	ids := map[uint64][]*entry{} // one, but for rare twins
+	ids := map[uint64][]*entry{} // one, unless hashes collide
 	first, last := day(math.MaxInt64), day(math.MinInt64)
 	for i := range entries {
 		e := &entries[i]
@@ -155,7 +156,7 @@ func want(wanted map[partition]map[string]bool, p partition, id string) {
 	wanted[p][id] = true
 }
 
-// look reads what is known of the wanted conversations of the partitions.
+// look reads the stored versions of the wanted conversations of the partitions.
 func (p *publication) look(ctx context.Context, wanted map[partition]map[string]bool, note func(conversationKey, known)) error {
 	for part, ids := range wanted {
 		days, err := p.index.stored(part.project)
@@ -169,7 +170,7 @@ func (p *publication) look(ctx context.Context, wanted map[partition]map[string]
 			if !ids[c.ConversationID] {
 				return
 			}
-			key := load.KeyOf(c) // of text that is valid for this call only
+			key := load.KeyOf(c) // its text is valid only during this call
 			key.ContentHash = strings.Clone(key.ContentHash)
 			key.Environment, key.Lifecycle = unique.Make(key.Environment).Value(), unique.Make(key.Lifecycle).Value()
 			note(conversationKey{part.project, strings.Clone(c.ConversationID)}, known{part, key})
@@ -181,7 +182,8 @@ func (p *publication) look(ctx context.Context, wanted map[partition]map[string]
 	return nil
 }
 
-// reconcile merges the wanted conversations with the stored rows in a partition.
+// reconcile merges the wanted conversations with the stored rows of a
+// partition.
 func (p *publication) reconcile(ctx context.Context, part partition, wanted map[string]entry, reveals *load.Reveals) (err error) {
 	if p.second == nil {
 		if p.second, err = p.lake.newStage(); err != nil {

@@ -8,18 +8,17 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// contents says what the lake holds of a project as of one commit: its
-// coverage, its open conversations, its manifests and its log of ids. Each of
-// these also lies in a file of its own. A copy that was made while the lake was
-// written has these files as of different commits, and this one tells: a time
-// range counts as read only where the manifests are those that its coverage
-// goes with.
+// contents records what the lake has of a project as of one commit: coverage,
+// open conversations, manifests and the log of ids. Each of these is also
+// stored in a file of its own. In a copy that was made during a write these
+// files can be of different commits, and the contents reveal it: a time range
+// counts as read only if the manifests are those that belong to its coverage.
 type contents struct {
 	Project  string                    `json:"project_id"`
 	Coverage []json.RawMessage         `json:"coverage"`
 	Open     []json.RawMessage         `json:"open"`
-	Months   map[string]manifestDigest `json:"months"`    // of the manifests
-	IDs      map[string]int64          `json:"ids_bytes"` // of the log of ids, by year
+	Months   map[string]manifestDigest `json:"months"`    // digests of the manifests, by month
+	IDs      map[string]int64          `json:"ids_bytes"` // valid bytes of the log of ids, by year
 }
 
 // manifestDigest identifies a version of a manifest.
@@ -32,12 +31,12 @@ func newContents(project string) *contents {
 	return &contents{Project: project, Months: map[string]manifestDigest{}, IDs: map[string]int64{}}
 }
 
-// contentsFile is where the contents of a project lie.
+// contentsFile returns the name of the file with the contents of a project.
 func contentsFile(project string) string {
 	return contentsDir + "/" + projectDir(project) + contentsSuffix
 }
 
-// readContents reads the contents of a project; nil: there are none.
+// readContents reads the contents of a project; nil if there are none.
 func (v *view) readContents(project string) (*contents, error) {
 	c := newContents(project)
 	c.Project = ""
@@ -66,7 +65,8 @@ func (c *contents) rows() (coverage []warehouse.CoverageRange, open []warehouse.
 	return coverage, open, nil
 }
 
-// load reads the contents of a project into the state, unless they are there.
+// load reads the contents of a project into the state, unless they were read
+// before.
 func (s *state) load(l *Lake, project string) error {
 	if s.contents[project] != nil {
 		return nil
@@ -83,7 +83,7 @@ func (s *state) load(l *Lake, project string) error {
 	return nil
 }
 
-// equal reports whether two contents say the same.
+// equal reports whether two contents are the same.
 func (c *contents) equal(other *contents) bool {
 	coverage, open, err := c.rows()
 	otherCoverage, otherOpen, err2 := other.rows()
@@ -91,8 +91,8 @@ func (c *contents) equal(other *contents) bool {
 		maps.Equal(c.Months, other.Months) && maps.Equal(c.IDs, other.IDs)
 }
 
-// change is the contents of a project, to be changed by the commit that the
-// state is of. They are written by [commit.putContents].
+// change returns the contents of a project for modification by the commit that
+// makes this state. [commit.putContents] writes them.
 func (s *state) change(project string) *contents {
 	if c := s.changed[project]; c != nil {
 		return c
@@ -109,7 +109,7 @@ func (s *state) change(project string) *contents {
 	return c
 }
 
-// logged is how much of the project's log of ids counts, by year.
+// logged returns the valid size of the project's log of ids, by year.
 func (s *state) logged(project string) map[string]int64 {
 	if c := s.contents[project]; c != nil {
 		return c.IDs
@@ -117,8 +117,8 @@ func (s *state) logged(project string) map[string]int64 {
 	return nil
 }
 
-// putContents puts the contents that changed into a commit, with the coverage
-// and the open conversations of the state.
+// putContents adds the changed contents to a commit, with the coverage and the
+// open conversations of the state.
 func (c *commit) putContents(next *state) error {
 	if len(next.changed) == 0 {
 		return nil
@@ -141,7 +141,7 @@ func (c *commit) putContents(next *state) error {
 	return nil
 }
 
-// take takes the project's coverage and open conversations from the state.
+// take copies the project's coverage and open conversations from the state.
 func (c *contents) take(s *state) error {
 	c.Coverage, c.Open = []json.RawMessage{}, []json.RawMessage{}
 	for i := range s.coverage {

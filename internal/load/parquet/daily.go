@@ -16,29 +16,31 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// dailies keeps what days came to, for as long as their files are the same: a
+// dailies caches the figures of days for as long as their files are the same: a
 // month of a hundred projects is some thousand files, few of which change.
 type dailies struct {
 	mu    sync.Mutex
-	feeds []load.Feed // that the days are of
+	feeds []load.Feed // whose days are cached
 	days  map[day]*knownDay
 }
 
-// knownDay is what a day came to when it had these files.
+// knownDay has the figures of a day, and the files that they were computed
+// from.
 type knownDay struct {
 	files   map[partition]dayFiles
 	figures load.Day
 }
 
-// dayFiles are the files of a partition that figures are made of; nil where
-// there is none.
+// dayFiles are the files of a partition from which figures are computed; nil if
+// there is no such file.
 type dayFiles struct{ conversations, turns os.FileInfo }
 
 func (f dayFiles) same(other dayFiles) bool {
 	return sameFile(f.conversations, other.conversations) && sameFile(f.turns, other.turns)
 }
 
-// sameFile also looks at what a file keeps when it is written to in its place.
+// sameFile compares identity, size and times: the identity stays when a file is
+// written in place.
 func sameFile(a, b os.FileInfo) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil
@@ -46,8 +48,8 @@ func sameFile(a, b os.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
-// Daily implements [load.Destination]. It reads the days whose files are not
-// those of the last time.
+// Daily implements [load.Destination]. It reads only days whose files changed
+// since the last call.
 func (l *Lake) Daily(ctx context.Context, feeds []load.Feed, from, until warehouse.Timestamp) (list []load.Day, err error) {
 	k := &l.dailies
 	k.mu.Lock()
@@ -63,7 +65,7 @@ func (l *Lake) Daily(ctx context.Context, feeds []load.Feed, from, until warehou
 	if err != nil {
 		return nil, err
 	}
-	known := map[day]*knownDay{} // the others are let go
+	known := map[day]*knownDay{} // other days are dropped from the cache
 	for _, d := range stored {
 		figures := k.days[d]
 		if figures == nil || !l.stillHas(figures.files, d, environments) {
@@ -80,7 +82,7 @@ func (l *Lake) Daily(ctx context.Context, feeds []load.Feed, from, until warehou
 	return list, nil
 }
 
-// daysWithin lists the days on which something is stored of any of the projects.
+// daysWithin lists the days that have data of any of the projects.
 func (l *Lake) daysWithin(projects map[string][]string, first, last day) ([]day, error) {
 	v, err := l.view()
 	if err != nil {
@@ -95,7 +97,7 @@ func (l *Lake) daysWithin(projects map[string][]string, first, last day) ([]day,
 		}
 		maps.Copy(found, days)
 	}
-	for name := range v.from { // may be to come
+	for name := range v.from { // files that the journal will move into place
 		if date, ok := strings.CutPrefix(path.Base(path.Dir(name)), "started_date="); ok {
 			if d, err := parseDay(date); err == nil {
 				found[d] = true
@@ -106,7 +108,8 @@ func (l *Lake) daysWithin(projects map[string][]string, first, last day) ([]day,
 	return slices.Sorted(maps.Keys(found)), nil
 }
 
-// stillHas reports whether a day's files are these. What cannot be told is not.
+// stillHas reports whether a day still has these files. It returns false if
+// that cannot be determined.
 func (l *Lake) stillHas(files map[partition]dayFiles, d day, environments map[string][]string) bool {
 	v, err := l.view()
 	if err != nil {
@@ -124,7 +127,7 @@ func (l *Lake) stillHas(files map[partition]dayFiles, d day, environments map[st
 	return true
 }
 
-// stat tells what there is of a file of the lake; nil: there is none.
+// stat describes a file of the lake; nil if it does not exist.
 func (v *view) stat(name string) (os.FileInfo, error) {
 	where := []string{name}
 	if from, pending := v.from[name]; pending {
@@ -142,7 +145,7 @@ func (v *view) stat(name string) (os.FileInfo, error) {
 	return nil, nil
 }
 
-// readFigures reads a day of all projects.
+// readFigures reads the figures of a day over all projects.
 func (l *Lake) readFigures(ctx context.Context, d day, environments map[string][]string) (*knownDay, error) {
 	k := &knownDay{files: map[partition]dayFiles{}, figures: load.Day{Start: warehouse.Timestamp(int64(d) * dayMicros)}}
 	var latencies []float64
@@ -172,8 +175,8 @@ func nearestRank(sorted []float64, p float64) warehouse.Null[float64] {
 	return warehouse.Some(sorted[int(math.Ceil(p*float64(len(sorted))))-1])
 }
 
-// countPartition adds what a partition's files have. They are settled when they
-// are of one commit, see [Lake.openSettled].
+// countPartition adds the figures of a partition. The result is settled if its
+// files are of one commit, see [Lake.openSettled].
 func (l *Lake) countPartition(ctx context.Context, p partition, environments []string, into *load.Day, latencies *[]float64) (files dayFiles, settled bool, err error) {
 	v, err := l.view()
 	if err != nil {
@@ -186,7 +189,7 @@ func (l *Lake) countPartition(ctx context.Context, p partition, environments []s
 		return files, false, err
 	}
 	defer func() { err = errors.Join(err, stored.close()) }()
-	others := map[string]bool{} // conversations that do not count
+	others := map[string]bool{} // conversations that are not counted
 	err = stored.each(func(c *warehouse.Conversation) {
 		if c.MissingSince.Valid || !slices.Contains(environments, c.Environment) {
 			others[c.ConversationID] = true
@@ -205,14 +208,14 @@ func (l *Lake) countPartition(ctx context.Context, p partition, environments []s
 	}
 	columns := []string{"latency_seconds"}
 	if len(others) > 0 {
-		columns = append(columns, "conversation_id") // it is most of what is read
+		columns = append(columns, "conversation_id") // most of the data that is read
 	}
 	said, err := openFile(ctx, v, turns, p.file(turns.table.Name), p.project, columns...)
 	if err != nil {
 		return files, false, err
 	}
 	defer func() { err = errors.Join(err, said.close()) }()
-	sure := v.journal != nil || stored.current() && said.current() // else they may have been replaced meanwhile
+	sure := v.journal != nil || stored.current() && said.current() // otherwise they may have been replaced meanwhile
 	if !v.stands() || !sure {
 		return files, false, nil
 	}
@@ -224,7 +227,7 @@ func (l *Lake) countPartition(ctx context.Context, p partition, environments []s
 	return dayFiles{stored.info, said.info}, true, err
 }
 
-// each goes through the rows that are left.
+// each calls do with the remaining rows.
 func (r *fileReader[R]) each(do func(*R)) error {
 	for {
 		row, err := r.next()

@@ -9,7 +9,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// dayReader reads the stored conversations of a partition in their order.
+// dayReader reads the stored conversations of a partition in order.
 type dayReader struct {
 	conversations *fileReader[warehouse.Conversation]
 	turns         *fileReader[warehouse.Turn]
@@ -44,13 +44,12 @@ func emptyDay() *dayReader {
 	}
 }
 
-// openSettled opens a partition beside a writer, all of its files as of one
-// commit. It looks again for as long as commits begin or end meanwhile.
+// openSettled opens all files of a partition as of one commit, also while a run
+// writes. It tries again for as long as commits begin or end meanwhile.
 //
-// While one journal stands, nothing but its operations is done, and the view
-// takes them all as done. Without one before and after, the files are of one
-// commit when each still lies in its place: none comes back once it was
-// replaced.
+// While a journal exists, only its operations run, and the view treats all of
+// them as done. If there is none before and after, the files are of one commit
+// if each is still in its place: a replaced file never returns.
 func (l *Lake) openSettled(ctx context.Context, p partition) (*dayReader, error) {
 	for {
 		d, settled, err := l.tryDay(ctx, p)
@@ -73,13 +72,14 @@ func (l *Lake) tryDay(ctx context.Context, p partition) (d *dayReader, settled b
 	return d, settled, errors.Join(err, v.close())
 }
 
-// current reports whether the files are still those of the partition.
+// current reports whether the files are still the current ones of the
+// partition.
 func (d *dayReader) current() bool {
 	return d.conversations.current() && d.turns.current() && d.entities.current() && d.metrics.current() && d.audio.current()
 }
 
 // next reads the next conversation with its parts into r; false at the end.
-// Slices of r are used again; text stays valid.
+// Slices of r are reused; text stays valid.
 func (d *dayReader) next(r *warehouse.Rows) (bool, error) {
 	c, err := d.conversations.next()
 	if err != nil {
@@ -103,7 +103,7 @@ func (d *dayReader) parts(r *warehouse.Rows) error {
 	)
 }
 
-// take moves the next rows that are the conversation's into rows.
+// take moves the next rows that belong to the conversation into rows.
 func take[R any](from *fileReader[R], rows *[]R, of func(*R) bool) error {
 	*rows = (*rows)[:0]
 	for {
@@ -117,7 +117,7 @@ func take[R any](from *fileReader[R], rows *[]R, of func(*R) bool) error {
 }
 
 // complete checks that every part had its conversation: a merge of files that
-// do not fit together would lose rows.
+// do not belong together would lose rows.
 func (d *dayReader) complete() error {
 	return errors.Join(exhausted(d.turns), exhausted(d.entities), exhausted(d.metrics), exhausted(d.audio))
 }
@@ -166,7 +166,7 @@ func (l *Lake) newDay() *dayWriter {
 	}
 }
 
-// part is the new file of one table, made with its first row.
+// part is the new file of one table. It is created with its first row.
 type part[R any] struct {
 	format *format[R]
 	name   string // under _sync/tmp
@@ -186,7 +186,7 @@ func (p *part[R]) add(l *Lake, rows ...R) (err error) {
 	return nil
 }
 
-// add adds the conversation that comes next in order.
+// add adds the next conversation in order.
 func (d *dayWriter) add(r *warehouse.Rows) error {
 	if d.added == 0 {
 		d.lake.step("merge")
@@ -224,7 +224,7 @@ func finish[R any](d *dayWriter, p *part[R], files *[]placedFile) error {
 	return err
 }
 
-// abandon gives up and removes the files that are not finished.
+// abandon closes and removes the unfinished files.
 func (d *dayWriter) abandon() {
 	giveUp(d.lake, &d.conversations)
 	giveUp(d.lake, &d.turns)
@@ -237,6 +237,6 @@ func giveUp[R any](l *Lake, p *part[R]) {
 	if p.file != nil {
 		p.file.abandon()
 		p.file = nil
-		_ = os.Remove(l.path(p.name)) // the next writer clears away what stays
+		_ = os.Remove(l.path(p.name)) // the next writer removes it otherwise
 	}
 }

@@ -9,7 +9,8 @@ import (
 	"convsync/internal/load"
 )
 
-// failed is err for people: what could not be done, and what to do about it.
+// failed wraps err in a [load.StateError] that says what could not be done,
+// with a hint on what to do.
 func failed(what string, err error) error {
 	var told *load.StateError
 	var newer *load.TooNewError
@@ -39,7 +40,7 @@ func hint(err error) string {
 	return "run again: nothing that was published is lost"
 }
 
-// damaged says that a file of the lake cannot be read.
+// damaged returns the error of a file of the lake that cannot be read.
 func damaged(path string, err error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		return failed("cannot read "+path, err)

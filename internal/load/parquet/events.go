@@ -14,10 +14,10 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// The log of events lies under _sync/events in files of JSON lines, one a day of
-// receipt. Lines are only added; a day goes as a whole.
+// The log of events is stored under _sync/events in files of JSON lines, one
+// per day of receipt. Lines are only added; a day is removed as a whole.
 
-// eventsFile is the file of the log that an event belongs to.
+// eventsFile returns the file of the log that an event belongs to.
 func eventsFile(e *warehouse.WebhookEvent) string {
 	return eventsDir + "/" + dayOf(e.ReceivedAt).String()
 }
@@ -34,13 +34,14 @@ func (l *Lake) eventsFiles() (days []string, err error) {
 	return days, nil
 }
 
-// readEvents reads the whole lines of a day of the log from an offset on, and
-// returns the offset behind them. A last line without its end is being written.
+// readEvents reads the complete lines of a day of the log from an offset, and
+// returns the offset after them. An incomplete last line is still being
+// written.
 func (l *Lake) readEvents(day string, from int64, do func(*warehouse.WebhookEvent)) (until int64, err error) {
 	path := filepath.Join(l.path(eventsDir), day)
 	f, err := l.openToRead(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return from, nil // it has gone
+		return from, nil // it was removed
 	}
 	if err != nil {
 		return from, err
@@ -67,20 +68,21 @@ func (l *Lake) readEvents(day string, from int64, do func(*warehouse.WebhookEven
 	}
 }
 
-// logIndex knows which events are in the log, by what it has read of it.
+// logIndex remembers which events are in the log, from the parts that it has
+// read.
 type logIndex struct {
 	mu   sync.Mutex
 	days map[string]*loggedDay
 }
 
-// loggedDay is what was read of a day of the log.
+// loggedDay is the part of a day of the log that was read.
 type loggedDay struct {
 	until int64
 	ids   map[[sha256.Size / 2]byte]struct{}
 }
 
-// knows reports whether an event is in the log, of which it reads what was added
-// since the last time.
+// knows reports whether an event is in the log. It reads only what was added
+// since the last call.
 func (x *logIndex) knows(l *Lake, id string) (bool, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -88,7 +90,7 @@ func (x *logIndex) knows(l *Lake, id string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	read := make(map[string]*loggedDay, len(days)) // a day that has gone is forgotten
+	read := make(map[string]*loggedDay, len(days)) // removed days are dropped
 	defer func() { x.days = read }()
 	known := false
 	for _, day := range days {
@@ -110,7 +112,7 @@ func (x *logIndex) knows(l *Lake, id string) (bool, error) {
 	return known, nil
 }
 
-// shortHash stands for an id in memory.
+// shortHash returns the hash that represents an id in memory.
 func shortHash(id string) (short [sha256.Size / 2]byte) {
 	sum := sha256.Sum256([]byte(id))
 	copy(short[:], sum[:])

@@ -9,7 +9,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// readRunLog reads what expires by the log of runs at the end of a run.
+// readRunLog determines what expires at the end of a run, from the log of runs.
 func (w *writer) readRunLog(run *warehouse.SyncRun) (*load.RunLog, error) {
 	ages, ok := load.AgesAt(run)
 	log := &load.RunLog{}
@@ -38,7 +38,7 @@ func orNull[T any](v *T) warehouse.Null[T] {
 	return warehouse.Some(*v)
 }
 
-// eachKeptRun reads the lines of the runs that are kept.
+// eachKeptRun calls do with the lines of the runs that are kept.
 func (w *writer) eachKeptRun(log *load.RunLog, do func(line []byte) error) error {
 	drop, position := log.Drop(), 0
 	return eachText(w.lake.own(), runsFile, func(line []byte) error {
@@ -50,7 +50,7 @@ func (w *writer) eachKeptRun(log *load.RunLog, do func(line []byte) error) error
 	})
 }
 
-// writeRuns adds a run to the log of runs, without those that are no longer kept.
+// writeRuns adds a run to the log of runs, and drops the expired ones.
 func (w *writer) writeRuns(c *commit, run *warehouse.SyncRun, log *load.RunLog) error {
 	if log.Drop() == nil {
 		return c.extendRuns(*run)
@@ -67,8 +67,8 @@ func (w *writer) writeRuns(c *commit, run *warehouse.SyncRun, log *load.RunLog) 
 	})
 }
 
-// expire puts the tables without the rows that are no longer kept into a commit,
-// once a day: rejects may be large.
+// expire adds the tables without their expired rows to a commit, once a day:
+// rejects may be large.
 func (w *writer) expire(c *commit, next *state, run *warehouse.SyncRun) error {
 	ages, ok := load.AgesAt(run)
 	from, _ := ages.Day()

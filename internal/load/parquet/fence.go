@@ -9,15 +9,15 @@ import (
 	"convsync/internal/load"
 )
 
-// turn identifies a takeover of the lake: no two have the same.
+// turn identifies a takeover of the lake. Each one is unique.
 type turn struct {
 	Epoch  int64  `json:"epoch"`  // takeovers of the lock
-	Writer string `json:"writer"` // random; two writers without a lock that works may count alike
+	Writer string `json:"writer"` // random: without a working lock two writers may have the same epoch
 }
 
-// fence fails with [*load.TakenOverError] when the writer no longer owns the
+// fence fails with [*load.TakenOverError] if the writer no longer owns the
 // lake: the lock file that it holds was removed or replaced, or another writer
-// has begun, as is possible where flock is not enforced.
+// has begun, which is possible if flock is not enforced.
 func (w *writer) fence() error {
 	l := w.lake
 	if w.locked == nil {
@@ -54,10 +54,10 @@ func (w *writer) takenOver(why string) error {
 	return e
 }
 
-// lockCommits takes the lock that a writer holds from before its journal is
-// there until all is in place. Whoever holds it finds the files of one commit in
-// their places. A writer that is paused within a commit cannot be taken over,
-// also when the other lock file was removed.
+// lockCommits takes the lock that a writer holds from before its journal exists
+// until all files are in place. While a reader holds it, all files in place are
+// of one commit. A writer that is paused during a commit cannot be taken over,
+// even if the other lock file was removed.
 func (l *Lake) lockCommits() (unlock func(), err error) {
 	f, err := l.access.open(l.path(commitLockFile), os.O_RDWR|os.O_CREATE)
 	if err != nil {
@@ -85,5 +85,5 @@ func (l *Lake) lockCommits() (unlock func(), err error) {
 	}
 }
 
-// commitPoll is how often the lock of commits is asked for again.
+// commitPoll is the interval of attempts to take the lock of commits.
 const commitPoll = 2 * time.Millisecond

@@ -47,7 +47,7 @@ func (w *writer) finish(c *commit, run *warehouse.SyncRun) error {
 	return nil
 }
 
-// copies puts the sync's own tables into a commit, as Parquet.
+// copies adds Parquet copies of the sync's own tables to a commit.
 func (w *writer) copies(c *commit, next *state, run *warehouse.SyncRun, log *load.RunLog) error {
 	lock := warehouse.SyncLock{Name: "writer", Epoch: next.position.Epoch}
 	for _, put := range []func() error{
@@ -75,7 +75,7 @@ func (w *writer) copies(c *commit, next *state, run *warehouse.SyncRun, log *loa
 	return c.putJSON(positionFile, next.position)
 }
 
-// copyRuns copies the log of runs, and the run that ends.
+// copyRuns copies the log of runs, including the run that ends.
 func (w *writer) copyRuns(c *commit, run *warehouse.SyncRun, log *load.RunLog) error {
 	return copyTable(c, &warehouse.SyncRuns, func(do func(*warehouse.SyncRun)) error {
 		err := w.eachKeptRun(log, func(line []byte) error {
@@ -91,7 +91,7 @@ func (w *writer) copyRuns(c *commit, run *warehouse.SyncRun, log *load.RunLog) e
 	})
 }
 
-// copyChanges copies the feed of changes, unless it is as it was.
+// copyChanges copies the feed of changes, unless it is unchanged.
 func (w *writer) copyChanges(c *commit, next *state, log *load.RunLog) error {
 	before := len(c.operations)
 	files, err := c.expireChanges(log.ExpiredChanges(), &next.position)
@@ -112,7 +112,7 @@ func (w *writer) copyChanges(c *commit, next *state, log *load.RunLog) error {
 	return err
 }
 
-// copyRejects copies the rejects, unless they are as they were.
+// copyRejects copies the rejects, unless they are unchanged.
 func (w *writer) copyRejects(c *commit, next *state) error {
 	if next.position.RejectsCopied && w.lake.isCopy(warehouse.Rejects.Name, next.position.RejectsCopyBytes) {
 		return nil
@@ -130,14 +130,14 @@ func (w *writer) copyRejects(c *commit, next *state) error {
 	return err
 }
 
-// isCopy reports whether the copy of one of the sync's own tables is the one that
-// was made last, by its size.
+// isCopy reports whether the copy of one of the sync's own tables is the latest
+// one, by its size.
 func (l *Lake) isCopy(table string, bytes int64) bool {
 	size, err := sizeOf(l.path(copyPath(table)))
 	return err == nil && size == bytes && size > 0
 }
 
-// copyPath is where the copy of one of the sync's own tables lies.
+// copyPath returns the name of the copy of one of the sync's own tables.
 func copyPath(table string) string { return table + "/" + partName }
 
 func each[R any](rows []R) func(func(*R)) error {
@@ -149,7 +149,7 @@ func each[R any](rows []R) func(func(*R)) error {
 	}
 }
 
-// copyTable puts one of the sync's own tables into a commit, as one Parquet file.
+// copyTable adds one of the sync's own tables to a commit, as one Parquet file.
 func copyTable[R any](c *commit, t *warehouse.Table[R], rows func(func(*R)) error) error {
 	name := c.lake.temporary(t.Name + ".parquet")
 	f, err := createFile(newFormat(t, batchRows), c.lake.access, c.lake.path(name))
@@ -158,7 +158,7 @@ func copyTable[R any](c *commit, t *warehouse.Table[R], rows func(func(*R)) erro
 	}
 	if err := rows(f.add); err != nil {
 		f.abandon()
-		_ = os.Remove(c.lake.path(name)) // the next writer clears away what stays
+		_ = os.Remove(c.lake.path(name)) // the next writer removes it otherwise
 		return err
 	}
 	info, err := f.close()

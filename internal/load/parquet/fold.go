@@ -11,16 +11,16 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// folding is what a run does with the letters of the inbox.
+// folding is what a run does with the inbox files.
 type folding struct {
 	fresh   []warehouse.WebhookEvent // settled, and not in the log yet
 	waiting []warehouse.WebhookEvent
-	logged  []string // names of letters that are in the log
+	logged  []string // names of inbox files whose events are in the log
 }
 
-// fold puts what lies in the inbox into a commit: settled events into the log,
-// what is told of alerts into their table, and copies of both as Parquet. What
-// waits stays in the inbox, and is in the copy.
+// fold adds the content of the inbox to a commit: settled events to the log,
+// updates of alerts to their table, and copies of both as Parquet. Events that
+// wait stay in the inbox, and are in the copy.
 func (w *writer) fold(c *commit, run *warehouse.SyncRun) error {
 	letters, err := w.lake.letters()
 	if err != nil {
@@ -74,11 +74,11 @@ func (w *writer) fold(c *commit, run *warehouse.SyncRun) error {
 	return nil
 }
 
-// Names of days before and after all others.
+// Names that sort before and after all days.
 const noDayBefore, noDayBehind = "", "~"
 
-// redate adds the events of a day in the future, which would never expire, to
-// those that are new in the log, as received at a time.
+// redate moves the events of a day in the future, which would never expire, to
+// the new events of the log, as received at a given time.
 func (w *writer) redate(day string, at warehouse.Timestamp, f *folding) error {
 	_, err := w.lake.readEvents(day, 0, func(e *warehouse.WebhookEvent) {
 		e.ReceivedAt = at
@@ -87,8 +87,8 @@ func (w *writer) redate(day string, at warehouse.Timestamp, f *folding) error {
 	return err
 }
 
-// sort tells letters apart. A settled event of a day that is not kept any more
-// needs no place in the log.
+// sort classifies inbox files. A settled event of a day that is no longer kept
+// is not added to the log.
 func (w *writer) sort(letters []letter, since string) (f folding, err error) {
 	for i := range letters {
 		e := &letters[i].event
@@ -128,8 +128,8 @@ func extendLog(c *commit, events []warehouse.WebhookEvent) error {
 	return nil
 }
 
-// foldAlerts merges what letters tell into the table of alerts, and drops those
-// that are no longer kept.
+// foldAlerts merges the updates of inbox files into the table of alerts, and
+// drops alerts that are no longer kept.
 func (w *writer) foldAlerts(c *commit, letters []letter, ages load.Ages, expires bool) error {
 	stored, err := readLines(w.lake.own(), &warehouse.ActiveAlerts)
 	if err != nil {
@@ -153,7 +153,7 @@ func (w *writer) foldAlerts(c *commit, letters []letter, ages load.Ages, expires
 	return putTable(c, &warehouse.ActiveAlerts, merged)
 }
 
-// copyEvents copies the log and what is new.
+// copyEvents copies the log and the new events.
 func (w *writer) copyEvents(c *commit, days []string, fresh []warehouse.WebhookEvent) error {
 	return copyTable(c, &warehouse.WebhookEvents, func(do func(*warehouse.WebhookEvent)) error {
 		for _, day := range days {
@@ -165,11 +165,11 @@ func (w *writer) copyEvents(c *commit, days []string, fresh []warehouse.WebhookE
 	})
 }
 
-// abandonedAfter is how old a half-made file of the inbox is that nobody makes
-// any more.
+// abandonedAfter is the age at which an incomplete inbox file counts as
+// abandoned by its process.
 const abandonedAfter = time.Hour
 
-// clearInbox removes half-made files that were left behind.
+// clearInbox removes abandoned incomplete files.
 func (l *Lake) clearInbox() {
 	entries, err := l.readFolder(l.path(inboxDir))
 	if err != nil {

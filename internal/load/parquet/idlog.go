@@ -8,12 +8,12 @@ import (
 	"slices"
 )
 
-// idLog answers on which day a conversation is stored, from the log of ids: it
-// opens no day.
+// idLog finds the day on which a conversation is stored, from the log of ids.
+// It opens no day.
 type idLog struct {
 	lake  *Lake
-	days  map[string]map[day]bool // of each project, those that are stored
-	years map[projectYear][]byte  // of the log of ids, as far as they were read
+	days  map[string]map[day]bool // stored days of each project
+	years map[projectYear][]byte  // content of the log of ids, as far as it was read
 	total int64                   // bytes in years
 }
 
@@ -23,7 +23,7 @@ func newIDLog(l *Lake) *idLog {
 	return &idLog{lake: l, days: map[string]map[day]bool{}, years: map[projectYear][]byte{}}
 }
 
-// stored lists the days of a project that are stored.
+// stored lists the stored days of a project.
 func (x *idLog) stored(project string) (map[day]bool, error) {
 	if days := x.days[project]; days != nil {
 		return days, nil
@@ -36,11 +36,11 @@ func (x *idLog) stored(project string) (map[day]bool, error) {
 	return days, nil
 }
 
-// find tells on which days conversations of the project, by the hashes of
-// their ids, may be stored. It looks at the years of their starts, from first
-// to last, and of movedDays on both sides, and then at those around them, the
-// nearest first, until maxIndexed conversations were looked at. A conversation
-// that it does not list is on none of these days; one that it lists may be
+// find returns the days that may have conversations of the project, by the
+// hashes of their ids. It searches the years of their starts, from first to
+// last, and of movedDays on both sides, and then the years around them, the
+// nearest first, until maxIndexed conversations were searched. A conversation
+// that it does not return is on none of these days. One that it returns may be
 // another with the same hash, or may have left that day.
 func (x *idLog) find(ctx context.Context, project string, logged map[string]int64, first, last day, hashes []uint64) (map[partition][]uint64, error) {
 	stored, err := x.stored(project)
@@ -74,7 +74,7 @@ func (x *idLog) find(ctx context.Context, project string, logged map[string]int6
 	return found, nil
 }
 
-// distance is how many years lie between a year and a span of years.
+// distance returns the number of years between a year and a range of years.
 func distance(year, from, until string) int {
 	switch {
 	case year < from:
@@ -92,7 +92,8 @@ func yearOf(text string) (n int) {
 	return n
 }
 
-// each goes through the log of a year, and keeps it where there is room.
+// each calls do with the entries of the log of a year, and caches the log if
+// there is room.
 func (x *idLog) each(of projectYear, size int64, do func(hash uint64, d day)) error {
 	if entries, ok := x.years[of]; ok {
 		return eachID(bytes.NewReader(entries), do)
@@ -116,8 +117,8 @@ func (x *idLog) each(of projectYear, size int64, do func(hash uint64, d day)) er
 	return err
 }
 
-// put says which conversations a day has now, and which of them are new to it,
-// by the hashes of their ids.
+// put records the number of conversations of a day, and the hashes of the ids
+// that are new to it.
 func (x *idLog) put(p partition, conversations int, came []uint64) {
 	if days := x.days[p.project]; days != nil {
 		if conversations > 0 {

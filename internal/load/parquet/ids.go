@@ -10,18 +10,18 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// The log of ids says on which days the conversations of a project may be
-// stored, without opening these days: a file for each year of their start, of
-// entries of 12 bytes: the hash of an id and the day. A conversation that comes
-// to a day adds an entry. One that leaves its day does not remove its entry:
-// whoever looks there does not find it. [contents].IDs says how much of a file
-// counts.
+// The log of ids lists the days that may have the conversations of a project,
+// so that these days need not be opened. It is a file per year of their start,
+// with entries of 12 bytes: the hash of an id, and the day. A conversation that
+// is new to a day adds an entry. One that leaves its day does not remove its
+// entry: a search on that day does not find it. [contents].IDs has the valid
+// size of each file.
 const idBytes = 12
 
-// idsFile is where the log of ids of a project and year lies.
+// idsFile returns the name of the log of ids of a project and year.
 func idsFile(project, year string) string { return idsDir + "/" + projectDir(project) + "/" + year }
 
-// year is the year that the day belongs to in the log of ids.
+// year returns the year of the day in the log of ids.
 func (d day) year() string { return fmt.Sprintf("%04d", d.time().Year()) }
 
 func appendID(dst []byte, hash uint64, d day) []byte {
@@ -50,7 +50,7 @@ func eachID(in io.Reader, do func(hash uint64, d day)) error {
 	}
 }
 
-// eachStoredID calls do with the entries of a file that count.
+// eachStoredID calls do with the valid entries of a file.
 func (l *Lake) eachStoredID(project, year string, bytes int64, do func(hash uint64, d day)) error {
 	path := l.path(idsFile(project, year))
 	f, err := l.openToRead(path)
@@ -64,7 +64,7 @@ func (l *Lake) eachStoredID(project, year string, bytes int64, do func(hash uint
 	return nil
 }
 
-// ids adds to a commit that conversations came to days.
+// ids adds conversations that are new to their days to the log of ids.
 func (c *commit) ids(next *state, project string, came map[day][]uint64) error {
 	byYear := map[string]map[day][]uint64{}
 	for d, hashes := range came {

@@ -18,10 +18,10 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Events come in beside the writer: each into a file of its own under
-// _sync/inbox, which is named after the event's id. The writer puts those that
-// are settled into the log of events at the end of its run; see fold.go. A file
-// has the event in its first line, and in its second what it tells of an alert.
+// Events are stored without the writer's lock: each in a file of its own under
+// _sync/inbox, named after the event's id. The writer moves settled events into
+// the log at the end of its run; see fold.go. The first line of a file is the
+// event, the second line its update of an alert, if any.
 
 var _ load.Inbox = (*Lake)(nil)
 
@@ -29,7 +29,7 @@ var _ load.Inbox = (*Lake)(nil)
 type letter struct {
 	name  string // of the file
 	event warehouse.WebhookEvent
-	alert *warehouse.ActiveAlert // nil: it tells of none
+	alert *warehouse.ActiveAlert // nil: no update of an alert
 }
 
 const letterSuffix = ".jsonl"
@@ -51,14 +51,14 @@ func (l *Lake) takeIn(in *letter) (fresh bool, err error) {
 		return false, err
 	}
 	if err := l.writeLetter(in, os.Link); errors.Is(err, fs.ErrExist) {
-		// Perhaps it is there and not durable yet: who is told that it was
-		// stored already does not send it again.
+		// The file may exist without being durable yet. The sender does not repeat a
+		// delivery that was reported as stored, so sync it first.
 		return false, syncPath(l.path(inboxDir))
 	} else if err != nil {
 		return false, err
 	}
-	// A letter stays for a run after its event is in the log: one that is not
-	// there yet, and not in the log when we looked, is new.
+	// An inbox file stays for one more run after its event is in the log. An event
+	// that was not in the log, and has no inbox file, is new.
 	return true, nil
 }
 
@@ -105,8 +105,8 @@ func (l *Lake) createLetter(name string) (*os.File, error) {
 	return l.access.open(name, flags)
 }
 
-// letters reads the inbox, in the order in which the events came. What a run
-// takes away meanwhile is in the log or will be settled there.
+// letters reads the inbox, in order of receipt. A file that a run removes
+// meanwhile is in the log.
 func (l *Lake) letters() (all []letter, err error) {
 	entries, err := l.readFolder(l.path(inboxDir))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -117,7 +117,7 @@ func (l *Lake) letters() (all []letter, err error) {
 	}
 	for _, e := range entries {
 		if !strings.HasSuffix(e.Name(), letterSuffix) {
-			continue // half made
+			continue // incomplete
 		}
 		in, err := l.readLetter(inboxDir + "/" + e.Name())
 		if errors.Is(err, fs.ErrNotExist) {
@@ -171,8 +171,8 @@ func (l *Lake) Recent(_ context.Context, since warehouse.Timestamp) ([]warehouse
 	return events, failed("cannot read the recent events of the lake "+l.root, err)
 }
 
-// recent reads the inbox first: what a run moves to the log meanwhile is then
-// read twice, and not missed.
+// recent reads the inbox first: an event that a run moves to the log meanwhile
+// is then read twice, and not missed.
 func (l *Lake) recent(since warehouse.Timestamp) ([]warehouse.WebhookEvent, error) {
 	all, err := l.letters()
 	if err != nil {
@@ -202,7 +202,7 @@ func (l *Lake) recent(since warehouse.Timestamp) ([]warehouse.WebhookEvent, erro
 	return slices.Collect(maps.Values(byID)), nil
 }
 
-// Settle implements [load.Inbox]. No writer touches what waits.
+// Settle implements [load.Inbox]. No writer changes events that wait.
 func (l *Lake) Settle(_ context.Context, ids []string, settled load.Settled) error {
 	var broken error
 	for _, id := range ids {
@@ -220,8 +220,8 @@ func (l *Lake) Settle(_ context.Context, ids []string, settled load.Settled) err
 
 // Alerts implements [load.Inbox].
 func (l *Lake) Alerts(context.Context) ([]warehouse.ActiveAlert, error) {
-	// The inbox first: what a run takes out of it meanwhile is then seen twice,
-	// which changes nothing, and not missed.
+	// The inbox first: an update that a run removes from it meanwhile is then
+	// merged twice, which changes nothing, and not missed.
 	alerts, err := l.alerts()
 	return alerts, failed("cannot read the alerts of the lake "+l.root, err)
 }

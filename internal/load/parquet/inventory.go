@@ -14,24 +14,24 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// inventory compares what is recorded of a project with what is there: the
-// manifests with those that its contents name, and the names and sizes of the
-// files with the manifests. It opens the manifests and a folder for each table,
-// and none of the days: a lake of ten years costs milliseconds.
+// inventory compares what is recorded of a project with what is stored: the
+// manifests with the digests in its contents, and the names and sizes of the
+// files with the manifests. It opens the manifests and a folder per table, but
+// no day: a lake of ten years takes milliseconds.
 type inventory struct {
 	lake     *Lake
 	project  string
-	contents *contents // nil: there are none
+	contents *contents // nil: none are stored
 
 	manifests map[string]*manifest      // by name
 	digests   map[string]manifestDigest // of the manifests, by month
 	folders   map[string]map[day]bool   // by table
-	faults    map[partition][]string    // of days, what is wrong
-	months    map[string]string         // whose manifest is not the one that was recorded, and why
-	unindexed []string                  // years of which the log of ids is missing or short
+	faults    map[partition][]string    // what is wrong, by day
+	months    map[string]string         // what is wrong with their manifests, by month
+	unindexed []string                  // years whose log of ids is missing or short
 }
 
-// inventory compares a project.
+// inventory compares the records of a project with its files.
 func (l *Lake) inventory(project string, known *contents) (*inventory, error) {
 	a := &inventory{
 		lake: l, project: project, contents: known,
@@ -57,7 +57,7 @@ func (l *Lake) inventory(project string, known *contents) (*inventory, error) {
 	return a, a.compareIDs()
 }
 
-// readManifests reads the manifests that are there or should be.
+// readManifests reads the manifests that exist or should exist.
 func (a *inventory) readManifests() error {
 	folder := manifestDir + "/" + projectDir(a.project)
 	entries, err := a.lake.readFolder(a.lake.path(folder))
@@ -109,8 +109,9 @@ func (a *inventory) readManifest(name string) error {
 	return nil
 }
 
-// comparedAtOnce is how many manifests are compared with their files at once: a
-// file system on the network answers many questions in the time of one.
+// comparedAtOnce is the number of manifests that are compared with their files
+// concurrently, because a network file system answers many requests in the time
+// of one.
 const comparedAtOnce = 8
 
 // compareFiles compares the manifests with the files.
@@ -140,7 +141,7 @@ func (a *inventory) compareMonth(month string, m *manifest) (map[partition][]str
 	for date, info := range m.Days {
 		d, err := parseDay(date)
 		if err != nil || d.month() != month || info == nil {
-			continue // no version ever wrote it
+			continue // no version has written such a name
 		}
 		p := partition{a.project, d}
 		for _, table := range startTables {
@@ -156,7 +157,8 @@ func (a *inventory) compareMonth(month string, m *manifest) (map[partition][]str
 	return faults, nil
 }
 
-// compareFile says what is wrong with a table's file of a day; "": nothing.
+// compareFile returns what is wrong with a table's file of a day; "" if nothing
+// is.
 func (a *inventory) compareFile(p partition, table string, files map[string]fileInfo) (what string, err error) {
 	want, listed := files[table]
 	there := a.folders[table][p.day]
@@ -181,7 +183,7 @@ func (a *inventory) compareFile(p partition, table string, files map[string]file
 	return "", nil
 }
 
-// findUnlisted finds days that no manifest lists.
+// findUnlisted finds days that are in no manifest.
 func (a *inventory) findUnlisted() error {
 	for _, table := range startTables {
 		for d := range a.folders[table] {
@@ -201,9 +203,9 @@ func (a *inventory) findUnlisted() error {
 	return nil
 }
 
-// compareIDs finds years of which the log of ids is not complete.
+// compareIDs finds years whose log of ids is incomplete.
 func (a *inventory) compareIDs() error {
-	years := map[string]bool{} // of those in the log, and whether something is stored
+	years := map[string]bool{} // years in the log; true: the year has stored days
 	if a.contents != nil {
 		for year := range a.contents.IDs {
 			years[year] = false
@@ -233,7 +235,7 @@ func (a *inventory) compareIDs() error {
 	return nil
 }
 
-// daysOf lists the days of a year that the manifests list and nothing is wrong with.
+// daysOf lists the days of a year that are in the manifests and have no fault.
 func (a *inventory) daysOf(year string) []day {
 	return slices.DeleteFunc(a.listed(), func(d day) bool {
 		return d.year() != year || a.faults[partition{a.project, d}] != nil

@@ -16,13 +16,13 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// operation is a step of a commit. Doing it again changes nothing.
+// operation is a step of a commit. It is idempotent.
 type operation struct {
 	Kind   string `json:"kind"`
 	From   string `json:"from,omitempty"` // under _sync/tmp
 	To     string `json:"to"`
 	Offset int64  `json:"offset,omitempty"` // where the appended text begins
-	Was    int64  `json:"was,omitempty"`    // size of the file that is appended to, before
+	Was    int64  `json:"was,omitempty"`    // size of the file before the append
 	// Bytes and SHA256 describe From. Older versions did not write them.
 	Bytes  int64  `json:"bytes,omitempty"`
 	SHA256 string `json:"sha256,omitempty"`
@@ -36,25 +36,24 @@ const (
 )
 
 var (
-	// errLost says that the new file of an operation is gone and was not put
-	// into place: in a copy of a lake that was made while it was written, or
-	// where somebody cleared _sync/tmp.
+	// errLost means that the new file of an operation is missing and was not moved
+	// into place: in a copy of a lake that was made during a write, or after
+	// _sync/tmp was cleared by hand.
 	errLost = errors.New("its new content is gone")
-	// errNotOurs says that the journal is no longer the one that was being done.
+	// errNotOurs means that the journal in progress is no longer in place.
 	errNotOurs = errors.New("the journal was finished by another run")
 )
 
-// unfinished is the journal of a writer that was killed and that could not be
-// finished.
+// unfinished is the journal of a killed writer that could not be finished.
 type unfinished struct {
 	operations []operation
-	lost       []operation // that can no longer be done
+	lost       []operation // operations that are no longer possible
 }
 
-// recover finishes the journal of a writer that was killed, if there is one.
-// What it lists is done when the target has the size and checksum of the new
-// file, not merely when there is a target. A journal that cannot be finished
-// stays until the commit that mends what it lists.
+// recover finishes the journal of a killed writer, if there is one. An
+// operation counts as done if the target has the size and checksum of the new
+// file, not merely if the target exists. A journal that cannot be finished
+// stays until the commit that repairs what it lists.
 func (l *Lake) recover() (*unfinished, error) {
 	unlock, err := l.lockCommits()
 	if err != nil {
@@ -81,7 +80,7 @@ func (l *Lake) recover() (*unfinished, error) {
 	return j, failed("cannot finish what an earlier run had begun to write", err)
 }
 
-// projects lists the projects that something is lost of.
+// projects lists the projects that lost data.
 func (j *unfinished) projects() (projects []string) {
 	for _, op := range j.operations {
 		project, ok := projectOf(op.To)
@@ -92,9 +91,10 @@ func (j *unfinished) projects() (projects []string) {
 	return projects
 }
 
-// apply does the operations of a journal that was just written, and removes it.
+// apply runs the operations of a journal that was just written, and removes the
+// journal.
 func (l *Lake) apply(journal fs.FileInfo, operations []operation) error {
-	folders := map[string]bool{} // in which a name has changed
+	folders := map[string]bool{} // with a changed entry
 	for _, op := range operations {
 		if err := l.applyOne(journal, op, false, folders); err != nil {
 			return fmt.Errorf("%s: %w", l.path(op.To), err)
@@ -103,8 +103,8 @@ func (l *Lake) apply(journal fs.FileInfo, operations []operation) error {
 	return l.finishJournal(journal, operations, folders)
 }
 
-// redo is apply after a writer that was killed: some operations may have been
-// done before, and those that are lost are returned.
+// redo is apply after a writer was killed: some operations may have been done
+// before. It returns those that are no longer possible.
 func (l *Lake) redo(journal fs.FileInfo, operations []operation) (lost []operation, err error) {
 	folders := map[string]bool{}
 	for _, op := range operations {
@@ -121,7 +121,7 @@ func (l *Lake) redo(journal fs.FileInfo, operations []operation) (lost []operati
 	return nil, l.finishJournal(journal, operations, folders)
 }
 
-// applyOne does one operation, and adds the folders in which a name changed.
+// applyOne runs one operation, and adds the folders in which an entry changed.
 func (l *Lake) applyOne(journal fs.FileInfo, op operation, again bool, folders map[string]bool) error {
 	l.step(op.Kind)
 	if !l.hasJournal(journal) {
@@ -152,13 +152,13 @@ func (l *Lake) applyOne(journal fs.FileInfo, op operation, again bool, folders m
 	return err
 }
 
-// hasJournal reports whether the journal is this one.
+// hasJournal reports whether the current journal is the given file.
 func (l *Lake) hasJournal(journal fs.FileInfo) bool {
 	now, err := os.Stat(l.path(journalFile))
 	return err == nil && os.SameFile(journal, now)
 }
 
-// finishJournal makes durable what was done, and removes the journal.
+// finishJournal syncs what was done, and removes the journal.
 func (l *Lake) finishJournal(journal fs.FileInfo, operations []operation, folders map[string]bool) error {
 	l.removeEmpty(operations, folders)
 	if err := syncAll(slices.Collect(maps.Keys(folders))); err != nil {
@@ -176,14 +176,14 @@ func (l *Lake) finishJournal(journal fs.FileInfo, operations []operation, folder
 	}
 	for _, op := range operations {
 		if op.Kind == opAppend {
-			_ = os.Remove(l.path(op.From)) // the next writer clears away what stays
+			_ = os.Remove(l.path(op.From)) // the next writer removes it otherwise
 		}
 	}
 	return nil
 }
 
-// isDone checks that a file has, from an offset on, the content that an
-// operation was to give it.
+// isDone checks that a file has, from an offset, the content that an operation
+// writes.
 func isDone(path string, offset int64, op *operation) error {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -194,7 +194,7 @@ func isDone(path string, offset int64, op *operation) error {
 	}
 	defer f.Close() //nolint:errcheck // it is only read
 	if op.SHA256 == "" {
-		return nil // the journal of an older version cannot tell
+		return nil // a journal of an older version has no checksum
 	}
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
@@ -213,9 +213,9 @@ func isDone(path string, offset int64, op *operation) error {
 	return nil
 }
 
-// makeFolder makes a folder with those above it, and adds the parents of those
-// that are new to changed. One that was made before may be there without its
-// name being durable: then all of them count as new.
+// makeFolder makes a folder and its parents, and adds the parents of new ones
+// to changed. After a killed writer a folder may exist without its entry being
+// durable: then all of them count as new.
 func (l *Lake) makeFolder(path string, again bool, changed map[string]bool) error {
 	if len(path) <= len(l.root) {
 		return nil
@@ -234,8 +234,8 @@ func (l *Lake) makeFolder(path string, again bool, changed map[string]bool) erro
 	return nil
 }
 
-// removeEmpty removes the folders of partitions that have become empty. One
-// may be gone already.
+// removeEmpty removes the folders of partitions that became empty. A folder may
+// be removed already.
 func (l *Lake) removeEmpty(operations []operation, changed map[string]bool) {
 	for _, op := range operations {
 		if op.Kind != opRemove || !isPartition(op.To) {
@@ -249,8 +249,8 @@ func (l *Lake) removeEmpty(operations []operation, changed map[string]bool) {
 	}
 }
 
-// appendFile appends the file from. It may have been done before, or in part.
-// A file that was changed by somebody else meanwhile is not touched.
+// appendFile appends the file from. The append may have been done before, or in
+// part. It does not touch a file that another program has changed meanwhile.
 func (a access) appendFile(from, to string, op *operation) error {
 	in, err := os.Open(from)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -291,7 +291,7 @@ func appendTo(out, in *os.File, op *operation) error {
 	return err
 }
 
-// clearTemporary removes what a writer that was killed has left.
+// clearTemporary removes what a killed writer left behind.
 func (l *Lake) clearTemporary() error {
 	entries, err := l.readFolder(l.path(tmpDir))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -303,11 +303,11 @@ func (l *Lake) clearTemporary() error {
 	return failed("cannot clear "+l.path(tmpDir), err)
 }
 
-// syncsAtOnce is how many files are made durable at once: the disk does them
-// together.
+// syncsAtOnce is the number of files that are synced concurrently: the disk
+// then syncs them together.
 const syncsAtOnce = 16
 
-// syncAll makes files and the names in folders durable.
+// syncAll syncs files and folders.
 func syncAll(paths []string) error {
 	var group errgroup.Group
 	group.SetLimit(syncsAtOnce)

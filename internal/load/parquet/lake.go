@@ -15,30 +15,30 @@ import (
 	"convsync/internal/load"
 )
 
-// formatVersion is the layout's version that this program writes. One of an
-// older version is read as it is, and the first writer's commit makes it one of
-// this version, so that older programs leave it alone:
+// formatVersion is the version of the layout that this program writes. A lake
+// of an older version can be read. The first commit of a writer upgrades it, so
+// that older programs refuse it:
 //
-//   - 1 could not mark what is missing, and did not count lateness. That its
-//     manifests and state say nothing of either means none.
-//   - 2 counts both.
+//   - 1 has no marks of missing conversations and no lateness. Its manifests
+//     and state have no fields for either.
+//   - 2 has both.
 const formatVersion = 2
 
 // Options configure a lake.
 type Options struct {
-	Path string // the lake's folder; made when it is not there
-	// Mode of files that are created, whatever the umask is; 0600 unless set.
-	// Folders may be searched by those who may read files. What is there stays.
+	Path string // the lake's folder; created if it does not exist
+	// Mode of new files, independent of the umask; default 0600. Folders get the
+	// search bit for each class that may read files. Existing files keep theirs.
 	Mode fs.FileMode
-	// Group of files and folders that are created, by name or number; that of the
-	// process unless set.
+	// Group of new files and folders, by name or number; default is the group of
+	// the process.
 	Group string
-	// LockWait is how long to wait for another writer; 10 s unless set.
+	// LockWait is the time to wait for another writer; default 10 s.
 	LockWait time.Duration
-	// Step, when not nil, is called with a name before each step that leaves
-	// something behind. The files that are being made for one partition, or
-	// for one commit, are one step: without their journal they are litter. It
-	// may be called from several goroutines at once.
+	// Step, if not nil, is called with a name before each step with a durable
+	// effect. The files that are written for one partition, or for one commit, are
+	// one step: without their journal they are removed later. It may be called
+	// concurrently.
 	Step func(string)
 }
 
@@ -48,15 +48,15 @@ type Lake struct {
 	access   access
 	lockWait time.Duration
 	step     func(string)
-	token    string       // in temporary names: no two processes have the same
+	token    string       // in temporary names, unique per process
 	serial   atomic.Int64 // in temporary names
-	logged   logIndex     // which events are in the log
+	logged   logIndex     // index of the events in the log
 	tryLock  func(*os.File) (bool, error)
-	opened   func(path string) // of tests: called before a file or folder is opened for reading
+	opened   func(path string) // set by tests: called before a file or folder is opened for reading
 	dailies  dailies
 }
 
-// Open opens a lake. It touches nothing: the folder need not be there.
+// Open opens a lake. It touches nothing: the folder need not exist.
 func Open(o Options) (*Lake, error) {
 	if o.Path == "" {
 		return nil, &load.StateError{What: "the lake has no folder", Hint: "set its path"}
@@ -127,7 +127,7 @@ func (l *Lake) Prepare(context.Context) error {
 	return failed("cannot make the lake "+l.root, err)
 }
 
-// writeFormat makes the folder a lake.
+// writeFormat makes the folder a lake, by writing lake.json.
 func (l *Lake) writeFormat() error {
 	text, err := json.Marshal(lakeFormat{Contents: true, Version: formatVersion})
 	if err != nil {
@@ -152,14 +152,15 @@ func (l *Lake) writeFormat() error {
 
 // lakeFormat is the content of lake.json.
 type lakeFormat struct {
-	// Contents says that each project has its contents recorded. Older versions
-	// did not record them.
+	// Contents is true if each project has its contents recorded, which older
+	// versions did not do.
 	Contents bool  `json:"contents,omitempty"`
 	Version  int64 `json:"format_version"`
 }
 
-// version is the version of the lake's layout; 0: there is no lake yet. What is
-// neither a lake of a version that is known nor empty is refused.
+// version returns the version of the lake's layout, 0 if there is no lake yet.
+// It fails for a folder that is neither empty nor a lake of a supported
+// version.
 func (l *Lake) version() (int64, error) {
 	format, err := l.format()
 	return format.Version, err
@@ -182,8 +183,8 @@ func (l *Lake) format() (format lakeFormat, err error) {
 	return format, nil
 }
 
-// refuseForeign refuses a folder with something that is not of a lake. A
-// _sync alone is a lake whose making was cut off.
+// refuseForeign fails if the folder has files that do not belong to a lake. A
+// _sync alone is a lake whose creation was interrupted.
 func (l *Lake) refuseForeign() error {
 	entries, err := l.readFolder(l.root)
 	if errors.Is(err, fs.ErrNotExist) {

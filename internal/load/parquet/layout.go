@@ -11,7 +11,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Where things lie, relative to the root of the lake, with slashes.
+// Names of files and folders, relative to the root of the lake, with slashes.
 const (
 	syncDir        = "_sync"
 	formatFile     = "_sync/lake.json"
@@ -33,10 +33,10 @@ const (
 	partName       = "part-0.parquet"
 )
 
-// maxNameBytes is how long the name of a file may be on the usual file systems.
+// maxNameBytes is the maximum length of a file name on common file systems.
 const maxNameBytes = 255
 
-// readAsNull tells what readers take for NULL in a path.
+// readAsNull reports whether readers treat a value in a path as NULL.
 func readAsNull(s string) bool {
 	return s == "__HIVE_DEFAULT_PARTITION__" || strings.EqualFold(s, "null")
 }
@@ -66,8 +66,8 @@ func parseDay(s string) (day, error) {
 	return day(t.Unix() / (24 * 60 * 60)), nil
 }
 
-// escape makes any text a part of a file name, as Hive, Trino, DuckDB and
-// pyarrow read it back: all but letters, digits and -._~ as %XX.
+// escape makes any text a part of a file name that Hive, Trino, DuckDB and
+// pyarrow decode: all bytes but letters, digits and -._~ become %XX.
 func escape(s string) string {
 	var b strings.Builder
 	for i := range len(s) {
@@ -82,21 +82,21 @@ func escape(s string) string {
 	return b.String()
 }
 
-// projectDir is the name of a project's folder.
+// projectDir returns the name of a project's folder.
 func projectDir(projectID string) string { return partitionColumn + "=" + escape(projectID) }
 
-// partition is one project and UTC day: a file in each table that has rows.
+// partition is a project and UTC day: a file in each table that has rows.
 type partition struct {
 	project string
 	day     day
 }
 
-// file is where the partition's file of a table lies.
+// file returns the name of the partition's file of a table.
 func (p partition) file(table string) string {
 	return table + "/" + projectDir(p.project) + "/started_date=" + p.day.String() + "/" + partName
 }
 
-// projectOf is the project that a file is of.
+// projectOf returns the project that a file belongs to.
 func projectOf(name string) (string, bool) {
 	name = "/" + name
 	_, rest, ok := strings.Cut(name, "/"+partitionColumn+"=")
@@ -108,7 +108,7 @@ func projectOf(name string) (string, bool) {
 	return project, err == nil
 }
 
-// partitionOf is the partition that a file is of.
+// partitionOf returns the partition that a file belongs to.
 func partitionOf(name string) (p partition, ok bool) {
 	_, date, ok := strings.Cut(path.Dir(name), "/started_date=")
 	project, known := projectOf(name)
@@ -119,13 +119,13 @@ func partitionOf(name string) (p partition, ok bool) {
 	return partition{project, d}, err == nil
 }
 
-// isPartition reports whether a name is of a partition's file.
+// isPartition reports whether a name is that of a partition's file.
 func isPartition(name string) bool { return strings.Contains(name, "/started_date=") }
 
-// manifest is where the manifest of the partition's month lies.
+// manifest returns the name of the manifest of the partition's month.
 func (p partition) manifest() string {
 	return manifestDir + "/" + projectDir(p.project) + "/" + p.day.month() + ".json"
 }
 
-// path is where a name relative to the root lies.
+// path returns the path of a name that is relative to the root.
 func (l *Lake) path(name string) string { return filepath.Join(l.root, filepath.FromSlash(name)) }

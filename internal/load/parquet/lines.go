@@ -15,8 +15,9 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// The sync's own state lies in files of JSON lines, a row each, its members
-// named after the columns; times are in microseconds, NULL has no member.
+// The sync's own state is stored in files of JSON lines, one row per line.
+// Members are named after the columns; times are in microseconds; NULL has no
+// member.
 
 func appendLine[R any](dst []byte, t *warehouse.Table[R], row *R) ([]byte, error) {
 	dst = append(dst, '{')
@@ -40,7 +41,7 @@ func appendLine[R any](dst []byte, t *warehouse.Table[R], row *R) ([]byte, error
 	return append(dst, '}', '\n'), nil
 }
 
-// present is the value of a field; nil: NULL.
+// present returns the value of a field; nil for NULL.
 func present(field any) any {
 	switch f := field.(type) {
 	case *warehouse.Text:
@@ -81,8 +82,8 @@ func parseLine[R any](t *warehouse.Table[R], line []byte) (row R, err error) {
 
 var membersTypes sync.Map // by table
 
-// membersOf is a struct with a member for each column, a pointer that is nil where
-// the column has no value. Decoding into a map takes twice as long.
+// membersOf returns a struct type with a member per column, a pointer that is
+// nil if the column has no value. Decoding into a map takes twice as long.
 func membersOf[R any](t *warehouse.Table[R]) reflect.Type {
 	if known, ok := membersTypes.Load(t); ok {
 		return known.(reflect.Type)
@@ -99,8 +100,8 @@ func membersOf[R any](t *warehouse.Table[R]) reflect.Type {
 	return made
 }
 
-// parseSome parses the columns of the table, which are some of the line's, and
-// looks at nothing behind the last of them.
+// parseSome parses the columns of the table, which are some of the line's. It
+// stops after the last of them.
 func parseSome[R any](t *warehouse.Table[R], line []byte) (row R, err error) {
 	members := json.NewDecoder(bytes.NewReader(line))
 	if _, err := members.Token(); err != nil { // the brace
@@ -123,7 +124,7 @@ func parseSome[R any](t *warehouse.Table[R], line []byte) (row R, err error) {
 	return row, nil
 }
 
-// target is what a value of a field is parsed into.
+// target returns the value that a field is parsed into.
 func target(field any) any {
 	switch f := field.(type) {
 	case *warehouse.Null[int64]:
@@ -142,8 +143,8 @@ func target(field any) any {
 	return field
 }
 
-// eachLine parses the rows of a file in their order. A file that is not there
-// has none.
+// eachLine parses the rows of a file in order. A file that does not exist has
+// none.
 func eachLine[R any](v *view, t *warehouse.Table[R], name string, do func(*R) error) error {
 	return eachText(v, name, func(line []byte) error {
 		row, err := parseLine(t, line)
@@ -154,8 +155,8 @@ func eachLine[R any](v *view, t *warehouse.Table[R], name string, do func(*R) er
 	})
 }
 
-// eachText reads the lines of a file in their order, each with its end. A line
-// is good until do returns.
+// eachText reads the lines of a file in order, each with its line end. A line
+// is valid until do returns.
 func eachText(v *view, name string, do func(line []byte) error) error {
 	path := v.lake.path(name)
 	f, err := v.open(name)

@@ -14,23 +14,23 @@ import (
 )
 
 const (
-	// movedDays is how far the start of a stored conversation may move and
-	// still be found for certain.
+	// movedDays is the number of days by which the start of a stored conversation
+	// may move so that it is still certain to be found.
 	movedDays = 8
-	// maxIndexed is how many conversations are looked through for one that
+	// maxIndexed is the number of conversations that are searched for one that
 	// moved farther. Their hashes are kept in memory.
 	maxIndexed = 2 << 20
 )
 
-// index answers on which day a conversation is stored, for an audit: it reads the
-// ids of a day once, when they are first needed, and keeps their hashes. A run
-// asks the log of ids; see idLog.
+// index finds the day on which a conversation is stored, for an audit. It reads
+// the ids of a day once, when they are first needed, and keeps their hashes. A
+// run uses the log of ids instead; see idLog.
 type index struct {
 	lake  *Lake
-	days  map[string]map[day]bool // of each project, those that are stored
+	days  map[string]map[day]bool // stored days of each project
 	ids   map[partition][]uint64  // sorted
 	total int
-	// lenient takes a day that cannot be read for an empty one.
+	// lenient treats a day that cannot be read as empty.
 	lenient bool
 }
 
@@ -44,7 +44,7 @@ func hashID(id string) uint64 {
 	return h.Sum64()
 }
 
-// stored lists the days of a project that are stored.
+// stored lists the stored days of a project.
 func (x *index) stored(project string) (map[day]bool, error) {
 	if days := x.days[project]; days != nil {
 		return days, nil
@@ -57,7 +57,7 @@ func (x *index) stored(project string) (map[day]bool, error) {
 	return days, nil
 }
 
-// folderDays lists the days that a table has a folder of.
+// folderDays lists the days for which a table has a folder.
 func (l *Lake) folderDays(table, project string) (map[day]bool, error) {
 	folder := l.path(table + "/" + projectDir(project))
 	entries, err := l.readFolder(folder)
@@ -74,12 +74,12 @@ func (l *Lake) folderDays(table, project string) (map[day]bool, error) {
 	return days, nil
 }
 
-// find tells on which days conversations of the project, by the sorted hashes
-// of their ids, may be stored. It looks at the days of their starts, from
-// first to last, and at those around them, the nearest first: movedDays on
-// both sides at least, and on until maxIndexed conversations were looked at. A
-// conversation that it does not list is on none of these days; one that it
-// lists may be another with the same hash.
+// find returns the partitions that may have conversations of the project, by
+// the sorted hashes of their ids. It searches the days of their starts, from
+// first to last, and the days around them, the nearest first: at least
+// movedDays on both sides, and farther until maxIndexed conversations were
+// searched. A conversation that it does not return is on none of these days.
+// One that it returns may be another with the same hash.
 func (x *index) find(ctx context.Context, project string, first, last day, hashes []uint64) (map[partition][]uint64, error) {
 	stored, err := x.stored(project)
 	if err != nil {
@@ -109,7 +109,7 @@ func (x *index) find(ctx context.Context, project string, first, last day, hashe
 	return found, nil
 }
 
-// intersect is what is in both of two sorted lists.
+// intersect returns the values that are in both of two sorted lists.
 func intersect(a, b []uint64) (both []uint64) {
 	for len(a) > 0 && len(b) > 0 {
 		switch {
@@ -141,7 +141,7 @@ func (x *index) load(ctx context.Context, p partition) ([]uint64, error) {
 	return ids, nil
 }
 
-// put says which ids, sorted by hash, stand in a partition now.
+// put records the ids, sorted by hash, that a partition now has.
 func (x *index) put(p partition, ids []uint64) {
 	if days := x.days[p.project]; days != nil {
 		if len(ids) > 0 {
@@ -154,8 +154,8 @@ func (x *index) put(p partition, ids []uint64) {
 	x.ids[p] = ids
 }
 
-// forget bounds the ids in memory: of other projects none are kept, and of
-// this one none that are far.
+// forget bounds the ids in memory: it drops those of other projects, and of far
+// days of this one.
 func (x *index) forget(project string, far func(day) bool) {
 	for p, ids := range x.ids {
 		if x.total > maxIndexed && (p.project != project || far(p.day)) {

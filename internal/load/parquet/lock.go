@@ -9,11 +9,11 @@ import (
 	"convsync/internal/load"
 )
 
-// lockPoll is how often a taken lock is asked for again.
+// lockPoll is the interval of attempts to take the writer's lock.
 const lockPoll = 50 * time.Millisecond
 
-// lock takes the writer's lock, and waits for it as long as the lake is
-// patient. Closing the file frees it.
+// lock takes the writer's lock. It waits for another writer up to the timeout
+// of the lake. Closing the file frees the lock.
 func (l *Lake) lock(ctx context.Context) (*os.File, error) {
 	f, err := l.access.open(l.path(lockFile), os.O_RDWR|os.O_CREATE)
 	if err != nil {
@@ -45,8 +45,8 @@ func (l *Lake) lock(ctx context.Context) (*os.File, error) {
 	}
 }
 
-// owner is who began to write last and did not finish; zero when there is
-// nobody. It informs only: the lock decides.
+// owner returns the writer that began last and did not finish; zero if there is
+// none. It is only informational: the lock decides.
 func (l *Lake) owner() (owner load.Owner) {
 	text, err := l.readFile(l.path(ownerFile))
 	if err != nil || json.Unmarshal(text, &owner) != nil {

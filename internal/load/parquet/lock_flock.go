@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tryLock locks the file for as long as it is open; false: another has it. The
-// kernel frees it with the process.
+// tryLock locks the file for as long as it is open. It returns false if another
+// process has the lock. The kernel frees it when the process ends.
 func tryLock(f *os.File) (bool, error) {
 	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {

@@ -11,13 +11,13 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// manifest says what is stored of a project and month.
+// manifest lists what is stored of a project and month.
 type manifest struct {
 	Project string              `json:"project_id"`
 	Days    map[string]*dayInfo `json:"days"` // by date
 }
 
-// dayInfo says what is stored of a partition.
+// dayInfo describes what is stored of a partition.
 type dayInfo struct {
 	Files        map[string]fileInfo `json:"files"` // by table
 	Environments map[string]*tally   `json:"environments"`
@@ -27,9 +27,9 @@ type dayInfo struct {
 type tally struct {
 	Conversations int64               `json:"conversations"`
 	Hidden        int64               `json:"hidden"`
-	Shown         int64               `json:"shown"` // show a transcript; an older manifest does not know
+	Shown         int64               `json:"shown"` // with a visible transcript; absent in older manifests
 	Missing       int64               `json:"missing"`
-	Metrics       int64               `json:"metrics"` // have some; an older manifest does not know
+	Metrics       int64               `json:"metrics"` // with metrics; absent in older manifests
 	Newest        warehouse.Timestamp `json:"newest"`  // start, in microseconds
 }
 
@@ -55,7 +55,8 @@ func (d *dayInfo) count(c *warehouse.Conversation) {
 	}
 }
 
-// putManifests puts the manifests of the months of changed partitions into a commit.
+// putManifests adds the manifests of the months of changed partitions to a
+// commit.
 func (c *commit) putManifests(next *state, changed map[partition]*dayInfo) error {
 	months := map[string]*manifest{}
 	for p, info := range changed {
@@ -87,7 +88,7 @@ func (c *commit) putManifests(next *state, changed map[partition]*dayInfo) error
 	return nil
 }
 
-// manifestMonth is the month of a manifest's name.
+// manifestMonth returns the month of a manifest, from its name.
 func manifestMonth(name string) string { return strings.TrimSuffix(path.Base(name), ".json") }
 
 // eachManifest reads the manifests of a project, for the months of some days.
@@ -101,7 +102,7 @@ func (v *view) eachManifest(project string, first, last day, do func(*manifest))
 	for _, e := range entries {
 		names[folder+"/"+e.Name()] = true
 	}
-	for name := range v.from { // may be to come
+	for name := range v.from { // manifests that the journal will move into place
 		if path.Dir(name) == folder {
 			names[name] = true
 		}
@@ -119,7 +120,7 @@ func (v *view) eachManifest(project string, first, last day, do func(*manifest))
 	return nil
 }
 
-// The first and last day that a manifest may be of.
+// The first and last possible day of a manifest.
 var firstDay, lastDay = day(-719528), day(2932896) // years 0 and 9999
 
 // Summary implements [load.Destination].

@@ -14,8 +14,9 @@ import (
 )
 
 // Mend implements [load.Mender]. Foreign and damaged files are moved to
-// _sync/quarantine first. Then each faulty day is written again from what can
-// be read of it, in a commit of its own. At last copies on several days are merged.
+// _sync/quarantine first. Then each faulty day is rewritten from what can be
+// read of it, in a commit of its own. Finally copies on several days are
+// merged.
 func (w *writer) Mend(ctx context.Context, m *load.Mending) (counts load.Counts, err error) {
 	counts.Rows = map[string]int64{}
 	if err = w.broken; err == nil {
@@ -47,8 +48,8 @@ func (w *writer) mend(ctx context.Context, m *load.Mending, counts *load.Counts)
 	return w.merge(ctx, m, reseal, true, counts)
 }
 
-// mendManifests moves manifests aside that cannot be read, and returns the span
-// with all days of their months: no other knows what is stored on these.
+// mendManifests moves unreadable manifests to the quarantine. It extends the
+// span to all days of their months: no other file lists what is stored on them.
 func (w *writer) mendManifests(m *load.Mending, span daySpan) (daySpan, error) {
 	folder := manifestDir + "/" + projectDir(m.ProjectID)
 	entries, err := os.ReadDir(w.lake.path(folder))
@@ -70,7 +71,7 @@ func (w *writer) mendManifests(m *load.Mending, span daySpan) (daySpan, error) {
 	return wider, nil
 }
 
-// mendDays mends each day by itself.
+// mendDays repairs each day separately.
 func (w *writer) mendDays(ctx context.Context, m *load.Mending, span daySpan, counts *load.Counts) error {
 	foreign, err := w.lake.foreign(m.ProjectID, span)
 	if err != nil {
@@ -85,7 +86,7 @@ func (w *writer) mendDays(ctx context.Context, m *load.Mending, span daySpan, co
 	if err != nil {
 		return err
 	}
-	var later []day // with rows of other days, which have to be sound first
+	var later []day // have rows of other days, which must be repaired first
 	for _, d := range days {
 		a := newDayAudit(w.lake.own(), partition{m.ProjectID, d})
 		if err := a.do(ctx); err != nil {
@@ -143,12 +144,13 @@ func (w *writer) mendCopies(ctx context.Context, m *load.Mending, span daySpan, 
 	return nil
 }
 
-// mending is a publication that mends.
+// mending is a publication that repairs stored data.
 type mending struct {
 	*publication
 	asked *load.Mending
-	spool *stage // what is stored, in pieces
-	// distrust has the conversations differ from whatever the source has.
+	spool *stage // stored rows, in pieces
+	// distrust makes the conversations differ from any version of the source, so
+	// that the next read replaces them.
 	distrust bool
 }
 
@@ -171,7 +173,7 @@ func (w *writer) newMending(m *load.Mending) (*mending, error) {
 	}, nil
 }
 
-// finish commits, and counts the rows that were written.
+// finish commits, and counts the written rows.
 func (p *mending) finish(ctx context.Context, err error, counts *load.Counts) error {
 	if err == nil {
 		err = p.write(ctx)
@@ -183,7 +185,7 @@ func (p *mending) finish(ctx context.Context, err error, counts *load.Counts) er
 	return errors.Join(err, p.lake.drop(p.spool), p.lake.drop(p.second))
 }
 
-// put puts a conversation into the files of its day.
+// put adds a conversation to the files of its day.
 func (p *mending) put(r *warehouse.Rows, unchanged bool) error {
 	if err := p.second.add(&load.Batch{Rows: []*warehouse.Rows{r}}); err != nil {
 		return err
@@ -195,7 +197,7 @@ func (p *mending) put(r *warehouse.Rows, unchanged bool) error {
 	return nil
 }
 
-// rebuild writes a day again from what can be read of its files.
+// rebuild rewrites a day from what can be read of its files.
 func (w *writer) rebuild(ctx context.Context, m *load.Mending, a *dayAudit, distrust bool, counts *load.Counts) error {
 	if err := w.setAside(a, m.RunID); err != nil {
 		return err
@@ -207,7 +209,7 @@ func (w *writer) rebuild(ctx context.Context, m *load.Mending, a *dayAudit, dist
 	p.distrust = distrust
 	d := p.day(a.part)
 	d.afresh = true
-	for key, o := range w.state.open { // those that belong to a conversation come back with it
+	for key, o := range w.state.open { // those with a conversation are added again with it
 		if key.project == m.ProjectID && dayOf(o.StartedAt) == a.part.day {
 			d.unqueued = append(d.unqueued, key)
 		}
@@ -215,8 +217,8 @@ func (w *writer) rebuild(ctx context.Context, m *load.Mending, a *dayAudit, dist
 	return p.finish(ctx, p.refill(ctx, a, d), counts)
 }
 
-// setAside keeps the files of a day whose rows may not all be written again,
-// and moves those away that cannot be read.
+// setAside keeps a copy of the files of a day whose rows may not all be written
+// again, and moves unreadable files to the quarantine.
 func (w *writer) setAside(a *dayAudit, runID string) error {
 	for _, f := range a.faults {
 		var err error
@@ -233,7 +235,7 @@ func (w *writer) setAside(a *dayAudit, runID string) error {
 	return nil
 }
 
-// refill puts what is stored of a day, each conversation once.
+// refill adds the stored conversations of a day, each once.
 func (p *mending) refill(ctx context.Context, a *dayAudit, d *dayChange) error {
 	if err := p.spoolDay(ctx, a.part, a.readable, nil); err != nil {
 		return err
@@ -263,8 +265,8 @@ func (p *mending) refill(ctx context.Context, a *dayAudit, d *dayChange) error {
 	})
 }
 
-// spoolStrays adds what the days hold that rows of this day belong to, of the
-// same conversations.
+// spoolStrays adds rows of the same conversations that are stored on other
+// days.
 func (p *mending) spoolStrays(ctx context.Context, a *dayAudit) error {
 	wanted := map[partition]map[string]bool{}
 	for _, e := range p.spool.entries {
@@ -281,7 +283,8 @@ func (p *mending) spoolStrays(ctx context.Context, a *dayAudit) error {
 	return nil
 }
 
-// restore gives parts whose conversation was lost with its file a row.
+// restore gives parts a row of conversations if their own was lost with its
+// file.
 func (p *mending) restore(info *dayInfo, parts *warehouse.Rows) {
 	environment := load.UnknownEnvironment
 	if names := slices.Collect(maps.Keys(info.Environments)); len(names) == 1 {
@@ -299,7 +302,7 @@ func (p *mending) restore(info *dayInfo, parts *warehouse.Rows) {
 	}, p.asked.At, p.asked.RunID)
 }
 
-// merge makes one of the copies of conversations, by id and where they are.
+// merge makes one conversation of several copies, given by id and partition.
 // With reseal their rows are accepted as they are.
 func (w *writer) merge(ctx context.Context, m *load.Mending, where map[string]map[partition]bool, reseal bool, counts *load.Counts) error {
 	if len(where) == 0 {

@@ -11,19 +11,19 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// dayChange is what changes in a partition.
+// dayChange describes what changes in a partition.
 type dayChange struct {
 	partition partition
-	put       []entry         // conversations that are to stand in it
-	gone      map[string]bool // stored ones that are replaced, or stand elsewhere now
+	put       []entry         // conversations to write
+	gone      map[string]bool // stored ones that are replaced or moved to another day
 	vanished  map[string]bool // stored ones that the source no longer lists
-	// Of a day that is mended:
-	afresh   bool              // what is stored is not read: all of it is in put
-	dropped  []string          // ids of which nothing remains
+	// For a day that is repaired:
+	afresh   bool              // stored rows are not read: put has all of them
+	dropped  []string          // ids without any remaining row
 	unqueued []conversationKey // entries of the queue to remove
 }
 
-// dayResult is what came of merging a partition.
+// dayResult is the result of merging a partition.
 type dayResult struct {
 	counts  load.Counts
 	changed []warehouse.Change // what changed, and how
@@ -31,12 +31,12 @@ type dayResult struct {
 	closed  []conversationKey
 	files   []placedFile
 	info    *dayInfo
-	came    []uint64 // hashes of the ids that were not stored on the day before
+	came    []uint64 // hashes of the ids that are new to the day
 	stored  int      // conversations
 }
 
-// merger writes the new files of a partition: what is stored and stays, and
-// what is put, in their order.
+// merger writes the new files of a partition: the stored conversations that
+// stay and those in put, in order.
 type merger struct {
 	lake       *Lake
 	change     *dayChange
@@ -73,7 +73,7 @@ func (m *merger) merge(ctx context.Context) (*dayResult, error) {
 	return m.result, nil
 }
 
-// open opens what is stored and stays.
+// open opens the stored conversations that stay.
 func (m *merger) open(ctx context.Context) (*dayReader, error) {
 	if m.change.afresh {
 		return emptyDay(), nil
@@ -109,8 +109,8 @@ func (m *merger) interleave(ctx context.Context, stored *dayReader) error {
 	}
 }
 
-// largeEntry is the length from which a conversation is not held any longer than
-// it takes.
+// largeEntry is the encoded length, in bytes, from which a conversation is
+// released before the next one is read.
 const largeEntry = 1 << 20
 
 // put writes a conversation that is new or changed.
@@ -163,7 +163,7 @@ func (m *merger) countRows(r *warehouse.Rows) {
 	rows[audioReferences.table.Name] += int64(len(r.Audio))
 }
 
-// sortParts puts the parts into the order of their keys.
+// sortParts sorts the parts by key.
 func sortParts(r *warehouse.Rows) {
 	slices.SortStableFunc(r.Turns, func(a, b warehouse.Turn) int { return cmp.Compare(a.TurnIndex, b.TurnIndex) })
 	slices.SortStableFunc(r.Entities, func(a, b warehouse.Entity) int {

@@ -20,7 +20,7 @@ func (l *Lake) readFolder(path string) ([]os.DirEntry, error) {
 	return os.ReadDir(path)
 }
 
-// note tells a test that a file or folder is opened.
+// note reports the path of an opened file or folder to a test.
 func (l *Lake) note(path string) {
 	if l.opened != nil {
 		l.opened(path)

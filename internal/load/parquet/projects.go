@@ -27,7 +27,7 @@ func (l *Lake) CheckProjects(ctx context.Context, projects []load.Project) (refu
 // refuseName refuses a project whose folder would not fit the file system: its
 // name is too long, or differs only in case from that of another project, which
 // is the same folder on file systems of macOS and Windows. A project that is
-// stored goes on: its data is where it is.
+// already stored is accepted, because its folder exists.
 func refuseName(stored []warehouse.Project, others []load.Project, id string) *load.ProjectNameError {
 	const hint = "give it another name with `as:` in its entry under projects"
 	if name := projectDir(id); len(name) > maxNameBytes {
@@ -102,7 +102,7 @@ func (w *writer) register(all []warehouse.Project) error {
 	return nil
 }
 
-// Inspect implements [load.Inspector]. While it looks, no commit is done.
+// Inspect implements [load.Inspector]. It blocks commits while it compares.
 func (l *Lake) Inspect(ctx context.Context) (found []load.Uncovered, err error) {
 	if version, err := l.version(); version == 0 || err != nil {
 		return nil, err
@@ -134,7 +134,7 @@ func (l *Lake) Inspect(ctx context.Context) (found []load.Uncovered, err error) 
 	return found, nil
 }
 
-// findings are what an inventory found, by time.
+// findings returns the faults that an inventory found, by time.
 func (a *inventory) findings() (found []load.Uncovered) {
 	for p, what := range a.faults {
 		from := warehouse.TimestampOf(p.day.time())

@@ -12,7 +12,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// publication is the publishing of one stretch.
+// publication publishes one window.
 type publication struct {
 	*writer
 	stretch *load.Stretch
@@ -35,7 +35,7 @@ func (w *writer) Publish(ctx context.Context, st *load.Stretch) (load.Counts, er
 	}
 	p.commit.discard()
 	var earlier *load.EarlierStartsError
-	if errors.As(err, &earlier) { // the stretch goes on
+	if errors.As(err, &earlier) { // the window can continue
 		w.keepStage(st.ID, p.staged)
 		return load.Counts{}, earlier
 	}
@@ -65,7 +65,7 @@ func (p *publication) do(ctx context.Context) error {
 	return p.write(ctx)
 }
 
-// write writes and commits what changes.
+// write writes and commits the changes.
 func (p *publication) write(ctx context.Context) error {
 	for part := range p.days {
 		if err := p.state.load(p.lake, part.project); err != nil {
@@ -108,7 +108,7 @@ func (p *publication) write(ctx context.Context) error {
 	return nil
 }
 
-// day is what changes in a partition.
+// day returns the change of a partition, which it adds if there is none.
 func (p *publication) day(part partition) *dayChange {
 	d := p.days[part]
 	if d == nil {
@@ -118,9 +118,9 @@ func (p *publication) day(part partition) *dayChange {
 	return d
 }
 
-// merge writes the new files of the partitions in which something changes, one
-// after another: the tables of each are encoded beside each other, and hold a
-// row group each. Beside an error it returns those that were finished.
+// merge writes the new files of the partitions that change, one partition after
+// another. The tables of a partition are encoded concurrently, and hold one row
+// group each. On an error it also returns the finished ones.
 func (p *publication) merge(ctx context.Context) (map[partition]*dayResult, error) {
 	results := make(map[partition]*dayResult, len(p.days))
 	for part, change := range p.days {
@@ -137,8 +137,8 @@ func (p *publication) merge(ctx context.Context) (map[partition]*dayResult, erro
 	return results, nil
 }
 
-// rows puts into the commit what goes with the new files: their manifests, the
-// changes and the worklist.
+// rows adds what belongs to the new files to the commit: their manifests, the
+// changes and the open-conversation queue.
 func (p *publication) rows(next *state, results map[partition]*dayResult) error {
 	if len(results) == 0 {
 		return nil
@@ -173,7 +173,7 @@ func (p *publication) rows(next *state, results map[partition]*dayResult) error 
 	return p.changes(next, changed)
 }
 
-// arrivals are the conversations that came to a day, by project.
+// arrivals returns the conversations that are new to their days, by project.
 func arrivals(results map[partition]*dayResult) map[string]map[day][]uint64 {
 	came := map[string]map[day][]uint64{}
 	for part, r := range results {
@@ -192,9 +192,9 @@ func comparePartitions(a, b partition) int {
 	return int(a.day - b.day)
 }
 
-// placeDay puts the files of a partition into the commit, and removes those of
-// tables that have no rows any more. The conversations come last: their parts
-// are there when they are.
+// placeDay adds the files of a partition to the commit, and removes files of
+// tables that no longer have rows. The conversations come last, so that their
+// parts are in place before them.
 func (c *commit) placeDay(part partition, files []placedFile, info *dayInfo) {
 	for _, f := range slices.Backward(files) {
 		c.place(f.name, part.file(f.table), f.info)
@@ -224,7 +224,7 @@ func (p *publication) changes(next *state, rows []warehouse.Change) error {
 	return err
 }
 
-// account puts drift, lateness and, last of all, the coverage into the commit.
+// account adds drift, lateness and, last of all, the coverage to the commit.
 func (p *publication) account(next *state) error {
 	st := p.stretch
 	if len(p.counts.Lateness) > 0 {

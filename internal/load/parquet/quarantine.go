@@ -9,13 +9,14 @@ import (
 	"path/filepath"
 )
 
-// quarantineDir has what a repair took out of the tables, by run: nothing is
-// deleted. What is no longer needed a person may delete.
+// quarantineDir has the files that a repair removed from the tables, by run.
+// Nothing is deleted; an operator may delete what is not needed.
 const quarantineDir = "_sync/quarantine"
 
 func quarantined(name, runID string) string { return quarantineDir + "/" + escape(runID) + "/" + name }
 
-// moveAside moves a file out of the tables. A folder that becomes empty goes.
+// moveAside moves a file from the tables to the quarantine. A folder that
+// becomes empty is removed.
 func (l *Lake) moveAside(name, runID string) error {
 	to := quarantined(name, runID)
 	l.step("quarantine")
@@ -34,7 +35,7 @@ func (l *Lake) moveAside(name, runID string) error {
 	return err
 }
 
-// keepAside keeps a file that is about to be replaced.
+// keepAside keeps a file that will be replaced.
 func (l *Lake) keepAside(name, runID string) error {
 	from, to := l.path(name), l.path(quarantined(name, runID))
 	if err := l.access.mkdirAll(filepath.Dir(to)); err != nil {

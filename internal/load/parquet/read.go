@@ -12,22 +12,22 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 )
 
-// fileReader reads the rows of one file in their order.
+// fileReader reads the rows of one file in order.
 type fileReader[R any] struct {
 	format  *format[R]
-	path    string      // for people
-	info    os.FileInfo // of the file; nil: there was none
+	path    string      // for messages
+	info    os.FileInfo // nil: the file did not exist
 	parquet *file.Reader
 	records pqarrow.RecordReader
 	refs    []func(*R) any // by column of the records
-	project string         // stands in the path only
+	project string         // from the path, not in the file
 
 	rows []R
 	at   int
 }
 
 // openFile opens a file of a project for reading the named columns, or all of
-// them. A file that is not there has no rows.
+// them. A file that does not exist has no rows.
 func openFile[R any](ctx context.Context, v *view, f *format[R], name, project string, columns ...string) (r *fileReader[R], err error) {
 	r = &fileReader[R]{format: f, path: v.lake.path(name), project: project}
 	defer panicked(r.path, &err)
@@ -50,8 +50,8 @@ func openFile[R any](ctx context.Context, v *view, f *format[R], name, project s
 	return r, nil
 }
 
-// current reports whether the file still lies where it was opened, or is still
-// not there.
+// current reports whether the opened file is still in its place, or still does
+// not exist.
 func (r *fileReader[R]) current() bool {
 	now, err := os.Stat(r.path)
 	if err != nil {
@@ -60,10 +60,10 @@ func (r *fileReader[R]) current() bool {
 	return r.info != nil && os.SameFile(r.info, now)
 }
 
-// choose starts reading the columns that the file has of those asked for: a
-// file of an older version may have fewer.
+// choose selects those of the named columns that the file has: a file of an
+// older version may have fewer.
 func (r *fileReader[R]) choose(ctx context.Context, names []string) error {
-	// Room is made for a whole batch at once: most days are smaller.
+	// The reader allocates a whole batch at once, and most days are smaller.
 	properties := pqarrow.ArrowReadProperties{BatchSize: max(1, min(int64(r.format.batch), r.parquet.NumRows()))}
 	arrow, err := pqarrow.NewFileReader(r.parquet, properties, memory.DefaultAllocator)
 	if err != nil {
@@ -96,8 +96,8 @@ func (r *fileReader[R]) choose(ctx context.Context, names []string) error {
 	return nil
 }
 
-// peek returns the next row, nil at the end. The row is the reader's until the
-// next is asked for; its text stays valid.
+// peek returns the next row, nil at the end. The row is valid until the next
+// call; its text stays valid.
 func (r *fileReader[R]) peek() (*R, error) {
 	for r.at == len(r.rows) {
 		if more, err := r.read(); err != nil || !more {
@@ -107,7 +107,7 @@ func (r *fileReader[R]) peek() (*R, error) {
 	return &r.rows[r.at], nil
 }
 
-// next returns the next row and goes on behind it.
+// next returns the next row and advances.
 func (r *fileReader[R]) next() (*R, error) {
 	row, err := r.peek()
 	if row != nil {
@@ -147,7 +147,7 @@ func (r *fileReader[R]) read() (more bool, err error) {
 	return true, nil
 }
 
-// panicked makes a panic of the decoder an error of the file.
+// panicked turns a panic of the decoder into an error of the file.
 func panicked(path string, err *error) {
 	if p := recover(); p != nil {
 		*err = damaged(path, fmt.Errorf("%v", p))

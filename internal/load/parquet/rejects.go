@@ -9,11 +9,11 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Rejects carry what was answered, and together may be far larger than what a
-// run holds: their file is read and written a line at a time, and no more of
-// one stays in memory than who it is.
+// Rejects contain whole responses, and all of them may not fit in memory. Their
+// file is read and written line by line, and only the key of each reject is
+// kept in memory.
 
-// conversationOf is a conversation as a feed answers it.
+// conversationOf identifies a conversation of a feed.
 type conversationOf struct {
 	feed load.Feed
 	id   string
@@ -33,16 +33,18 @@ func keyOfReject(r *warehouse.Reject) rejectKey {
 	return rejectKey{load.Feed{ProjectID: r.ProjectID, Environment: r.Environment}, r.RejectID}
 }
 
-// rejectNames are the rejects without their content.
+// rejectNames has the key columns of rejects, without their content.
 var rejectNames = columnsOf(&warehouse.Rejects, "project_id", "environment", "reject_id", "conversation_id")
 
-// rejectKeys are the rejects without their content, with all that they are judged by.
+// rejectKeys has the columns of rejects that decide whether they are kept,
+// without their content.
 var rejectKeys = columnsOf(&warehouse.Rejects, "project_id", "environment", "reject_id", "conversation_id", "started_at", "missing_since")
 
-// rejectAges are the rejects without their content, with their age.
+// rejectAges has the key columns of rejects and their age, without their
+// content.
 var rejectAges = columnsOf(&warehouse.Rejects, "project_id", "environment", "reject_id", "conversation_id", "last_seen_at")
 
-// columnsOf is a table with some of its columns.
+// columnsOf returns a table with the named columns only.
 func columnsOf[R any](t *warehouse.Table[R], names ...string) *warehouse.Table[R] {
 	some := *t
 	some.Columns = nil
@@ -54,7 +56,8 @@ func columnsOf[R any](t *warehouse.Table[R], names ...string) *warehouse.Table[R
 	return &some
 }
 
-// eachReject tells of the rejects without their content, each with its line.
+// eachReject calls do with the rejects, without their content, each with its
+// line.
 func eachReject(v *view, do func(r *warehouse.Reject, line []byte) error) error {
 	name := statePath(warehouse.Rejects.Name)
 	return eachText(v, name, func(line []byte) error {
@@ -66,8 +69,9 @@ func eachReject(v *view, do func(r *warehouse.Reject, line []byte) error) error 
 	})
 }
 
-// rejected are the conversations of which there are rejects. These are read as
-// the writer begins: most stretches then need not read what may be large.
+// rejected returns the conversations that have rejects. They are read when the
+// writer begins, so that most windows need not read the file, which may be
+// large.
 func (l *Lake) rejected() (map[conversationOf]bool, error) {
 	found := map[conversationOf]bool{}
 	err := eachReject(l.own(), func(r *warehouse.Reject, _ []byte) error {
@@ -89,7 +93,7 @@ func (v *view) countRejects() (map[load.Feed]int64, error) {
 	return count, err
 }
 
-// resolved are the conversations that were staged and of which there are rejects.
+// resolved returns the staged conversations that have rejects.
 func (p *publication) resolved() map[conversationOf]bool {
 	found := map[conversationOf]bool{}
 	if p.staged == nil || len(p.rejected) == 0 {
@@ -103,8 +107,8 @@ func (p *publication) resolved() map[conversationOf]bool {
 	return found
 }
 
-// rejects takes the rejects away that are resolved, and puts the stretch's to
-// the others. It returns what is to be known of them when that is committed.
+// rejects removes resolved rejects and adds those of the window. It returns the
+// conversations that have rejects after the commit.
 func (p *publication) rejects(next *state) (known map[conversationOf]bool, err error) {
 	st, resolved := p.stretch, p.resolved()
 	if len(st.Rejects)+len(st.Resolved)+len(st.MissingRejects)+len(resolved) == 0 {
@@ -135,19 +139,19 @@ func setOf(ids []string) map[string]bool {
 	return set
 }
 
-// rejectsMerger merges the rejects of a stretch with those that are stored.
+// rejectsMerger merges the rejects of a window with the stored ones.
 type rejectsMerger struct {
-	gone    func(*warehouse.Reject) bool // a stored one is resolved
-	missing func(*warehouse.Reject) bool // a stored one is no longer listed
-	at      warehouse.Timestamp          // of the stretch
-	came    []warehouse.Reject           // of the stretch, each once
-	places  map[rejectKey]int            // where in came
-	found   []bool                       // by came: it is stored
-	known   map[conversationOf]bool      // there are rejects of it
-	fresh   int64                        // were not stored
+	gone    func(*warehouse.Reject) bool // reports whether a stored reject is resolved
+	missing func(*warehouse.Reject) bool // reports whether a stored reject is no longer listed
+	at      warehouse.Timestamp          // time of the window
+	came    []warehouse.Reject           // rejects of the window, each once
+	places  map[rejectKey]int            // indexes in came
+	found   []bool                       // by index in came: it was stored before
+	known   map[conversationOf]bool      // conversations that have rejects
+	fresh   int64                        // number of new rejects
 }
 
-// come takes in the rejects of the stretch.
+// come adds the rejects of the window.
 func (m *rejectsMerger) come(rejects []warehouse.Reject) {
 	m.places = make(map[rejectKey]int, len(rejects))
 	for i := range rejects {
@@ -207,8 +211,8 @@ func (m *rejectsMerger) knows(r *warehouse.Reject) {
 	}
 }
 
-// expireRejects drops the rejects that are no longer kept, and those of
-// conversations that were erased. Times in the future become the latest one.
+// expireRejects drops the rejects that are no longer kept, and those of erased
+// conversations. Times in the future become the latest possible one.
 func (w *writer) expireRejects(c *commit, next *state, ages load.Ages) error {
 	changed := false
 	name := statePath(warehouse.Rejects.Name)

@@ -14,16 +14,16 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// repair gathers what one commit takes out of the coverage of what an inventory
-// found: days whose files are not those that were recorded, and months whose
-// manifest is not. After it, the days are written again; see [writer.Recover].
+// repair collects what one commit removes from the coverage after an inventory:
+// days whose files differ from the records, and months whose manifest differs.
+// Afterwards the days are rewritten; see [writer.Recover].
 type repair struct {
 	*writer
 	ctx    context.Context
 	commit *commit
 	next   *state
 
-	bad         map[partition]bool    // days that are to be written again
+	bad         map[partition]bool    // days to rewrite
 	inventories map[string]*inventory // by project
 	found       []load.Uncovered
 }
@@ -36,8 +36,8 @@ func (w *writer) newRepair(ctx context.Context) *repair {
 	}
 }
 
-// project inventories a project and mends what is wrong. expected says that the
-// project must have contents when anything is stored of it.
+// project checks a project and repairs its records. If expected is true, the
+// project must have contents if any data of it is stored.
 func (r *repair) project(project string, expected bool) error {
 	if r.inventories[project] != nil {
 		return nil
@@ -83,8 +83,8 @@ func (a *inventory) hasAnything(s *state) bool {
 		slices.ContainsFunc(s.coverage, func(c warehouse.CoverageRange) bool { return c.ProjectID == a.project })
 }
 
-// adopt takes the coverage and the open conversations of the contents, where
-// the files that they are read from are as of another commit.
+// adopt takes the coverage and the open conversations from the contents if the
+// files that they are usually read from are of another commit.
 func (r *repair) adopt(project string, known *contents) error {
 	coverage, open, err := known.rows()
 	if err != nil {
@@ -106,7 +106,7 @@ func (r *repair) adopt(project string, known *contents) error {
 	return nil
 }
 
-// index makes the log of ids again for the years that something was wrong with.
+// index rebuilds the log of ids of the years that were wrong.
 func (r *repair) index() error {
 	for project, a := range r.inventories {
 		years := map[string]bool{}
@@ -131,9 +131,9 @@ func (r *repair) index() error {
 	return nil
 }
 
-// indexYear makes the log of ids of a year from what is stored on its days. A
-// day that cannot be read is in doubt: its conversations come to the log when
-// it is written again.
+// indexYear rebuilds the log of ids of a year from the stored days. A day that
+// cannot be read is doubtful: its conversations are added to the log when it is
+// rewritten.
 func (r *repair) indexYear(a *inventory, year string) error {
 	hashes := map[day][]uint64{}
 	for _, d := range a.daysOf(year) {
@@ -164,12 +164,13 @@ func (r *repair) indexYear(a *inventory, year string) error {
 	return err
 }
 
-// isPassing reports whether an error says nothing about the content of a file.
+// isPassing reports whether an error is temporary, and does not depend on the
+// content of a file.
 func isPassing(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
 }
 
-// doubt takes a day out of the coverage, to be written again.
+// doubt removes a day from the coverage, and adds it to the days to rewrite.
 func (r *repair) doubt(p partition, what ...string) {
 	if r.bad[p] {
 		return
@@ -179,7 +180,8 @@ func (r *repair) doubt(p partition, what ...string) {
 	r.cut(p.project, from, from+dayMicros, what...)
 }
 
-// cut takes a time range of a project out of the coverage; both 0: all of it.
+// cut removes a time range of a project from the coverage; if both ends are 0,
+// all of it.
 func (r *repair) cut(project string, from, until warehouse.Timestamp, what ...string) {
 	var kept []warehouse.CoverageRange
 	for _, c := range r.next.coverage {
@@ -207,16 +209,16 @@ func (r *repair) cut(project string, from, until warehouse.Timestamp, what ...st
 func (r *repair) cutMonth(project, month, what string) error {
 	first, err := parseDay(month + "-01")
 	if err != nil {
-		return nil //nolint:nilerr // a file that no version wrote
+		return nil //nolint:nilerr // a name that no version has written
 	}
 	until := warehouse.TimestampOf(first.time().AddDate(0, 1, 0))
 	r.cut(project, warehouse.TimestampOf(first.time()), until, what)
 	return nil
 }
 
-// lost mends what the journal of a writer that was killed lists and can no
-// longer be done: the projects that it is about are compared, and the days whose
-// new files are gone are written again, also those whose older file looks right.
+// lost repairs what the journal of a killed writer lists and can no longer be
+// done: it compares the projects concerned, and adds the days whose new files
+// are missing to the days to rewrite, even if their older file is intact.
 func (r *repair) lost(j *unfinished) error {
 	for _, project := range j.projects() {
 		if err := r.project(project, true); err != nil {
@@ -236,7 +238,7 @@ func (r *repair) lost(j *unfinished) error {
 	return nil
 }
 
-// end puts what changed into the commit.
+// end adds the changes to the commit.
 func (r *repair) end() error {
 	if err := r.index(); err != nil {
 		return err
@@ -263,7 +265,7 @@ func (r *repair) end() error {
 	return r.commit.putContents(r.next)
 }
 
-// done has the writer go on from what was committed.
+// done makes the writer use the committed state.
 func (r *repair) done() {
 	r.writer.state = r.next
 	r.uncovered = append(r.uncovered, r.found...)
@@ -289,8 +291,8 @@ func (w *writer) Recover(ctx context.Context, runID string, at warehouse.Timesta
 	return found, failed("cannot recover the lake "+w.lake.root, err)
 }
 
-// uncover compares what is stored of the registered projects with what was
-// recorded, and takes what does not fit out of the coverage.
+// uncover compares the stored data of the registered projects with the records,
+// and removes what does not match from the coverage.
 func (w *writer) uncover(ctx context.Context) error {
 	r := w.newRepair(ctx)
 	defer r.commit.discard()
@@ -309,8 +311,9 @@ func (w *writer) uncover(ctx context.Context) error {
 	return nil
 }
 
-// writeAgain writes a day again from what can be read of it, with conversations
-// that differ from whatever the source has.
+// writeAgain rewrites a day from what can be read of it, with conversations
+// that differ from any version of the source, so that the next read replaces
+// them.
 func (w *writer) writeAgain(ctx context.Context, p partition, runID string, at warehouse.Timestamp) error {
 	m := &load.Mending{ProjectID: p.project, RunID: runID, At: at}
 	if _, err := w.mendManifests(m, daySpan{p.day, p.day}); err != nil {

@@ -64,8 +64,8 @@ func (l *Lake) Runs(_ context.Context, limit int) ([]warehouse.SyncRun, error) {
 	return runs, nil
 }
 
-// lastLines returns the last lines of a file, at most limit, in their order,
-// without reading the others. A last line without its end is left out.
+// lastLines returns the last lines of a file, at most limit, in order, without
+// reading the rest. An incomplete last line is left out.
 func lastLines(path string, limit int) ([][]byte, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -89,7 +89,7 @@ func lastLines(path string, limit int) ([][]byte, error) {
 		tail = append(block, tail...)
 	}
 	lines := bytes.Split(tail, []byte("\n"))
-	lines = lines[:len(lines)-1] // behind the last end there is nothing, or half a line
+	lines = lines[:len(lines)-1] // after the last line end there is nothing, or an incomplete line
 	return lines[max(0, len(lines)-limit):], nil
 }
 

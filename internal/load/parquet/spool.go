@@ -10,19 +10,20 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// spoolBatch is how many pieces are added to the spool at once.
+// spoolBatch is the number of pieces that are added to the spool at once.
 const spoolBatch = 256
 
-// spooler adds pieces of conversations to a stage: a row, or the parts of a
-// table that follow each other and belong together.
+// spooler adds pieces of conversations to a stage: a row, or consecutive parts
+// of one table and conversation.
 type spooler struct {
 	stage   *stage
 	project string
-	ids     map[string]bool // only these; nil: all
+	ids     map[string]bool // only these ids; nil: all
 	pending []*warehouse.Rows
 }
 
-// piece is the piece that a row of an id and a start goes to; nil: it is not wanted.
+// piece returns the piece for rows of an id and a start; nil if the id is not
+// wanted.
 func (s *spooler) piece(id string, start warehouse.Timestamp) *warehouse.Rows {
 	if s.ids != nil && !s.ids[id] {
 		return nil
@@ -37,7 +38,7 @@ func (s *spooler) piece(id string, start warehouse.Timestamp) *warehouse.Rows {
 	return r
 }
 
-// flush writes the pieces once there are enough, or all of them.
+// flush writes the pieces if there are enough, or unconditionally.
 func (s *spooler) flush(all bool) error {
 	if len(s.pending) == 0 || !all && len(s.pending) < spoolBatch {
 		return nil
@@ -47,8 +48,8 @@ func (s *spooler) flush(all bool) error {
 	return err
 }
 
-// spoolDay adds what the readable files of a day hold to the spool, in whatever
-// order it is there. Without readable all files are.
+// spoolDay adds the rows of the readable files of a day to the spool, in any
+// order. If readable is nil, all files are read.
 func (p *mending) spoolDay(ctx context.Context, part partition, readable, ids map[string]bool) error {
 	s := &spooler{stage: p.spool, project: part.project, ids: ids}
 	has := func(table string) bool { return readable == nil || readable[table] }
@@ -80,7 +81,7 @@ func spoolRows[R any](
 	return cmp.Or(err, scanned)
 }
 
-// eachSpooled yields what was spooled of each id: a copy for each row of a
+// eachSpooled yields the spooled copies of each id: one for each row of a
 // conversation, with the parts of its start, and one for parts without a row.
 func (p *mending) eachSpooled(yield func(id string, copies []*warehouse.Rows) error) error {
 	entries := p.spool.entries
@@ -99,7 +100,7 @@ func (p *mending) eachSpooled(yield func(id string, copies []*warehouse.Rows) er
 			copies = gatherPiece(copies, r)
 			entries = entries[1:]
 		}
-		slices.SortStableFunc(copies, func(a, b *warehouse.Rows) int { // the newest first
+		slices.SortStableFunc(copies, func(a, b *warehouse.Rows) int { // newest first
 			return cmp.Compare(b.Conversation.UpdatedAt, a.Conversation.UpdatedAt)
 		})
 		if err := yield(id, copies); err != nil {

@@ -13,8 +13,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// stage is the staged conversations of a stretch: encoded in a file, one after
-// another, with a small entry each in memory.
+// stage holds the staged conversations of a window: encoded one after another
+// in a file, with a small entry each in memory.
 type stage struct {
 	name string // under _sync/tmp
 
@@ -24,7 +24,7 @@ type stage struct {
 	entries []entry
 }
 
-// entry is where a conversation stands in the file.
+// entry locates a conversation in the file.
 type entry struct {
 	id      string
 	project string
@@ -32,16 +32,16 @@ type entry struct {
 	offset  int64
 	length  int
 	open    bool
-	batch   *load.Batch // that it came in, without its rows
-	// reconciled entries stand in the second stage file, with what is stored
-	// taken into account; the others are as the source has them.
+	batch   *load.Batch // its batch, without rows
+	// reconciled entries are in the second stage file, merged with the stored
+	// version; the others are as received from the source.
 	reconciled bool
-	unchanged  bool // it is written again as it is stored, which is no change
+	unchanged  bool // written again as stored, which is no change
 }
 
 func (e *entry) partition() partition { return partition{e.project, dayOf(e.start)} }
 
-// compareEntries orders conversations as they stand in the files.
+// compareEntries orders conversations as in the files.
 func compareEntries(a, b entry) int {
 	return cmp.Or(cmp.Compare(a.start, b.start), strings.Compare(a.id, b.id))
 }
@@ -55,17 +55,18 @@ func (l *Lake) newStage() (*stage, error) {
 	return &stage{name: name, file: f}, nil
 }
 
-// add appends conversations. Several goroutines may add at once.
+// add appends conversations. It may be called concurrently.
 func (s *stage) add(b *load.Batch) error {
 	var encoded []byte
 	entries, batch := make([]entry, 0, len(b.Rows)), *b
-	batch.Rows, batch.Refuse = nil, nil // they would keep what was answered in memory until it is published
+	batch.Rows, batch.Refuse = nil, nil // they would keep the responses in memory until the window is published
 	for _, r := range b.Rows {
 		from := len(encoded)
 		encoded = r.Append(encoded)
 		c := &r.Conversation
 		entries = append(entries, entry{
-			// The rows' text may hold on to the whole page that it came with.
+			// The text of the rows may reference the whole page that it was decoded
+			// from.
 			id: strings.Clone(c.ConversationID), project: c.ProjectID, start: c.StartedAt,
 			offset: int64(from), length: len(encoded) - from, open: r.IsOpen(), batch: &batch,
 		})
@@ -83,7 +84,8 @@ func (s *stage) add(b *load.Batch) error {
 	return nil
 }
 
-// version is what decides between versions that were staged for one window.
+// version returns the fields that decide between versions that were staged for
+// one window.
 func (e *entry) version() load.Version {
 	return load.Version{ID: e.id, StartedAt: e.start, Open: e.open, Batch: e.batch}
 }
@@ -93,13 +95,13 @@ func (s *stage) close() error { return s.file.Close() }
 // drop closes and removes the file.
 func (l *Lake) drop(s *stage) error {
 	err := s.close()
-	if gone := os.Remove(l.path(s.name)); !errors.Is(gone, fs.ErrNotExist) { // by a run that took over
+	if gone := os.Remove(l.path(s.name)); !errors.Is(gone, fs.ErrNotExist) { // removed by a run that took over
 		err = errors.Join(err, gone)
 	}
 	return err
 }
 
-// stageReader reads staged conversations, one at a time.
+// stageReader reads staged conversations one at a time.
 type stageReader struct {
 	stage *stage
 	buf   []byte
@@ -108,7 +110,7 @@ type stageReader struct {
 const stageBuffer = 32 << 10
 
 func (s *stageReader) text(e *entry) (string, error) {
-	var text strings.Builder // makes a string without copying it
+	var text strings.Builder // builds a string without copying
 	text.Grow(e.length)
 	if s.buf == nil {
 		s.buf = make([]byte, stageBuffer)
@@ -129,7 +131,7 @@ func (s *stageReader) read(e *entry, r *warehouse.Rows) error {
 	return r.Decode(text)
 }
 
-// head decodes the conversation's own row alone.
+// head decodes only the conversation's own row.
 func (s *stageReader) head(e *entry, c *warehouse.Conversation) error {
 	text, err := s.text(e)
 	if err != nil {

@@ -12,10 +12,10 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// state is the sync's own small tables, as they lie under _sync/state. The
-// slices are never changed in place: a commit makes new ones and puts them
-// here when it is done. Rejects may be large,
-// and are never held: see rejects.go.
+// state has the sync's own small tables, as stored under _sync/state. The
+// slices are never changed in place: a commit makes new ones and stores them
+// here when it is done. Rejects may be large and are not in memory: see
+// rejects.go.
 type state struct {
 	position   position
 	projects   []warehouse.Project
@@ -25,36 +25,36 @@ type state struct {
 	drift      []warehouse.Drift
 	lateness   []warehouse.Lateness // ordered by its key
 	revealed   []warehouse.Reveal
-	erased     map[conversationKey]warehouse.Erasure // must not be loaded again
+	erased     map[conversationKey]warehouse.Erasure // never loaded again
 	holes      []warehouse.Hole
 	contents   map[string]*contents // by project, as far as they were read
-	changed    map[string]*contents // to be written by the commit that makes this state
+	changed    map[string]*contents // to be written by the commit of this state
 }
 
 type conversationKey struct{ project, id string }
 
-// position is where the counters stand.
+// position has the counters of the lake.
 type position struct {
 	Sequence int64 `json:"sequence"` // of the last change
-	// ChangesFile is the newest file of the feed of changes, and ChangesBytes how
-	// much of it belongs to commits.
+	// ChangesFile is the newest file of the feed of changes, ChangesBytes its
+	// committed size.
 	ChangesFile  string `json:"changes_file"`
 	ChangesBytes int64  `json:"changes_bytes"`
-	// ChangesDay is the day on which it was begun: another day begins another
-	// file, also when the clock was set back.
+	// ChangesDay is the day on which that file was started. On another day a new
+	// file is started, also if the clock was set back.
 	ChangesDay string `json:"changes_day,omitempty"`
 	// PrunedDay is the day on which rejects and drift were last pruned.
 	PrunedDay string `json:"pruned_day,omitempty"`
-	Copied    int64  `json:"copied"` // the sequence up to which Parquet has the changes
+	Copied    int64  `json:"copied"` // the last sequence in the Parquet copy
 	turn
-	// RejectsCopied says that Parquet has the rejects as they are.
+	// RejectsCopied is true if the Parquet copy of the rejects is up to date.
 	RejectsCopied bool `json:"rejects_copied"`
-	// Sizes of the copies that were made last.
+	// Sizes of the latest copies, in bytes.
 	ChangesCopyBytes int64 `json:"changes_copy_bytes"`
 	RejectsCopyBytes int64 `json:"rejects_copy_bytes"`
 }
 
-// statePath is where the rows of one of the sync's small tables lie.
+// statePath returns the name of the file of one of the sync's small tables.
 func statePath(table string) string { return stateDir + "/" + table + ".jsonl" }
 
 func (v *view) readState() (*state, error) {
@@ -84,7 +84,7 @@ func readTable[R any](v *view, t *warehouse.Table[R], into *[]R) (err error) {
 	return err
 }
 
-// putTable puts the rows of one of the small tables into a commit.
+// putTable adds the rows of one of the small tables to a commit.
 func putTable[R any](c *commit, t *warehouse.Table[R], rows []R) error {
 	return c.put(statePath(t.Name), func(w io.Writer) error { return writeLines(w, t, rows) })
 }
@@ -103,7 +103,7 @@ func writeLines[R any](w io.Writer, t *warehouse.Table[R], rows []R) error {
 	return nil
 }
 
-// worklist is the open conversations, oldest first.
+// worklist returns the open-conversation queue, oldest first.
 func (s *state) worklist() []warehouse.OpenConversation {
 	list := make([]warehouse.OpenConversation, 0, len(s.open))
 	for _, o := range s.open {
@@ -116,14 +116,14 @@ func (s *state) worklist() []warehouse.OpenConversation {
 	return list
 }
 
-// tombstones are the erasures, ordered by their key.
+// tombstones returns the erasures, ordered by their key.
 func (s *state) tombstones() []warehouse.Erasure {
 	return slices.SortedFunc(maps.Values(s.erased), func(a, b warehouse.Erasure) int {
 		return cmp.Or(strings.Compare(a.ProjectID, b.ProjectID), strings.Compare(a.ConversationID, b.ConversationID))
 	})
 }
 
-// feed is what is stored about a feed.
+// feed returns what is stored about a feed.
 func (s *state) feed(f load.Feed, worklist []warehouse.OpenConversation) (out load.FeedState) {
 	for _, c := range s.coverage {
 		if f == (load.Feed{ProjectID: c.ProjectID, Environment: c.Environment}) {
@@ -151,8 +151,8 @@ func (s *state) feed(f load.Feed, worklist []warehouse.OpenConversation) (out lo
 	return out
 }
 
-// named returns the projects with the other form of the id of a stretch's
-// project, and whether that is new.
+// named returns the projects with the other form of the id of a window's
+// project, and whether that form is new.
 func (s *state) named(st *load.Stretch) (projects []warehouse.Project, learned bool) {
 	i := slices.IndexFunc(s.projects, func(p warehouse.Project) bool { return p.ProjectID == st.Feed.ProjectID })
 	if st.OtherID == "" || i < 0 || string(s.projects[i].OtherID) == st.OtherID {
@@ -163,7 +163,7 @@ func (s *state) named(st *load.Stretch) (projects []warehouse.Project, learned b
 	return projects, true
 }
 
-// cover returns the coverage and watermarks with those of a stretch.
+// cover returns the coverage and watermarks with those of a window added.
 func (s *state) cover(st *load.Stretch) ([]warehouse.CoverageRange, []warehouse.Watermark) {
 	coverage := s.coverage
 	if st.Coverage != nil {
@@ -180,7 +180,7 @@ func (s *state) cover(st *load.Stretch) ([]warehouse.CoverageRange, []warehouse.
 	return coverage, s.moveWatermark(st)
 }
 
-// moveWatermark returns the watermarks with that of a stretch.
+// moveWatermark returns the watermarks with that of a window.
 func (s *state) moveWatermark(st *load.Stretch) []warehouse.Watermark {
 	if st.Watermark == 0 && !st.CorrectWatermark {
 		return s.watermarks
@@ -208,7 +208,8 @@ func (s *state) moveWatermark(st *load.Stretch) []warehouse.Watermark {
 	return s.watermarks
 }
 
-// drifting returns the drift with that of a stretch added. Its paths are bounded.
+// drifting returns the drift with that of a window added. The number of paths
+// is bounded.
 func (s *state) drifting(feed load.Feed, drift []warehouse.Drift) []warehouse.Drift {
 	type key struct{ project, environment, path, kind, jsonType string }
 	of := func(d *warehouse.Drift) key { return key{d.ProjectID, d.Environment, d.Path, d.Kind, d.JSONType} }
@@ -237,7 +238,8 @@ func (s *state) drifting(feed load.Feed, drift []warehouse.Drift) []warehouse.Dr
 	return all
 }
 
-// revealing returns the feeds that show something again, with or without one.
+// revealing returns the feeds with data that is visible again, with or without
+// one.
 func (s *state) revealing(feed load.Feed, at warehouse.Timestamp, is bool) []warehouse.Reveal {
 	all := slices.DeleteFunc(slices.Clone(s.revealed), func(r warehouse.Reveal) bool {
 		return r.ProjectID == feed.ProjectID && r.Environment == feed.Environment
@@ -252,7 +254,7 @@ func (s *state) revealing(feed load.Feed, at warehouse.Timestamp, is bool) []war
 	return all
 }
 
-// holed returns the holes with those of a feed replaced, in the order of the key.
+// holed returns the holes with those of a feed replaced, ordered by key.
 func (s *state) holed(feed load.Feed, holes []warehouse.Hole) []warehouse.Hole {
 	all := slices.DeleteFunc(slices.Clone(s.holes), func(h warehouse.Hole) bool {
 		return h.ProjectID == feed.ProjectID && h.Environment == feed.Environment
@@ -264,7 +266,7 @@ func (s *state) holed(feed load.Feed, holes []warehouse.Hole) []warehouse.Hole {
 	return all
 }
 
-// late returns the lateness with what was counted of a feed added.
+// late returns the lateness with the counts of a feed added.
 func (s *state) late(feed load.Feed, counted map[load.LatenessKey]int64) []warehouse.Lateness {
 	all := slices.Clone(s.lateness)
 	for key, n := range counted {

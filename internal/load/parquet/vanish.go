@@ -7,8 +7,9 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// vanish finds what the source no longer lists and is still stored with the
-// start that it was looked for with. What was staged is listed.
+// vanish finds conversations that the source no longer lists and that are still
+// stored with the start at which the source was searched. Staged conversations
+// are listed.
 func (p *publication) vanish(ctx context.Context) error {
 	listed := map[string]bool{}
 	if p.staged != nil && len(p.stretch.Missing) > 0 {
@@ -47,8 +48,8 @@ func (p *publication) vanishFrom(ctx context.Context, part partition, starts map
 	}, keyColumns...)
 }
 
-// vanish marks a stored conversation as missing, or drops it: then it is not to
-// be written.
+// vanish marks a stored conversation as missing. It returns false if the
+// conversation is to be deleted instead.
 func (m *merger) vanish(c *warehouse.Conversation) (keep bool) {
 	key := conversationKey{m.change.partition.project, strings.Clone(c.ConversationID)}
 	m.result.counts.Missing++

@@ -8,23 +8,23 @@ import (
 	"os"
 )
 
-// view is the lake as a reader sees it beside a writer, or after one that was
-// cut off: what the journal lists counts as done, also where it is still to be
-// put into place. Of one file it shows a whole version, and of a day's files
-// those of one commit, see [Lake.openSettled].
+// view is the lake as a reader observes it while a run writes, or after a
+// writer was killed: all operations of the journal count as done, also if files
+// are not moved into place yet. It shows a complete version of each file, and a
+// day's files as of one commit, see [Lake.openSettled].
 type view struct {
 	lake       *Lake
-	journal    os.FileInfo       // nil: there was none
-	held       *os.File          // keeps the journal's inode from being used again
-	from       map[string]string // by name, where it may still lie; "": it is removed
+	journal    os.FileInfo       // nil: there was no journal
+	held       *os.File          // prevents reuse of the journal's inode
+	from       map[string]string // temporary name by name; "": the file is removed
 	operations []operation       // of the journal
 }
 
-// own is the lake as its writer sees it: nothing is under way but its own.
+// own returns the view of the lake's writer, which needs no journal: it is the
+// only one that commits.
 func (l *Lake) own() *view { return &view{lake: l} }
 
-// view is the lake as it will be when the commit is done, of files that are
-// replaced.
+// view is the view of the lake after the commit, for files that are replaced.
 func (c *commit) view() *view {
 	v := &view{lake: c.lake, from: map[string]string{}}
 	for _, op := range c.operations {
@@ -35,7 +35,7 @@ func (c *commit) view() *view {
 	return v
 }
 
-// view looks at the journal. The view is to be closed.
+// view reads the journal. The caller closes the view.
 func (l *Lake) view() (*view, error) {
 	v := &view{lake: l}
 	f, err := l.openToRead(l.path(journalFile))
@@ -70,8 +70,8 @@ func (v *view) close() error {
 	return v.held.Close()
 }
 
-// stands reports whether the journal is the one that the view saw, or whether
-// there is none as there was none.
+// stands reports whether the journal is still the one that the view was made
+// from, or whether there still is none.
 func (v *view) stands() bool {
 	now, err := os.Stat(v.lake.path(journalFile))
 	if err != nil {
@@ -90,11 +90,11 @@ func (v *view) open(name string) (*os.File, error) {
 			return f, err
 		}
 	}
-	return v.lake.openToRead(v.lake.path(name)) // it never was to be moved, or has been
+	return v.lake.openToRead(v.lake.path(name)) // it is not in the journal, or was moved already
 }
 
-// readJSON reads a file with one JSON value; into stays as it is when there is
-// none.
+// readJSON reads a file with one JSON value. If there is no such file, into is
+// unchanged.
 func (v *view) readJSON(name string, into any) error {
 	f, err := v.open(name)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -17,15 +17,16 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 )
 
-// fileInfo describes a finished file; it stands in the manifest.
+// fileInfo describes a finished file. It is stored in the manifest.
 type fileInfo struct {
 	Rows   int64  `json:"rows"`
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
 }
 
-// fileWriter writes rows of one table to a new file. Arrays are built by the
-// caller of add and encoded beside it, so that tables are encoded at once.
+// fileWriter writes rows of one table to a new file. The caller of add builds
+// arrays, and another goroutine encodes them, so that tables are encoded
+// concurrently.
 type fileWriter[R any] struct {
 	format  *format[R]
 	file    *os.File
@@ -39,10 +40,10 @@ type fileWriter[R any] struct {
 	text    int // bytes of text in the builder
 	rows    int64
 
-	batches chan arrow.RecordBatch // to the encoder
+	batches chan arrow.RecordBatch // queue of the encoder
 	queued  sync.WaitGroup         // batches that are not encoded yet
-	encoded chan error             // its end
-	group   int64                  // bytes that the encoder put into the row group
+	encoded chan error             // result of the encoder
+	group   int64                  // bytes in the encoder's current row group
 }
 
 func createFile[R any](f *format[R], a access, path string) (*fileWriter[R], error) {
@@ -80,8 +81,8 @@ func (f *format[R]) properties() *pq.WriterProperties {
 	return pq.NewWriterProperties(options...)
 }
 
-// sink is the writer as seen by the encoder. It has no Close: pqarrow would
-// close the file on success, and not after a failed write.
+// sink is the io.Writer for the encoder. It has no Close, because pqarrow would
+// close the file after a success, but not after a failed write.
 type sink[R any] fileWriter[R]
 
 func (s *sink[R]) Write(p []byte) (int, error) {
@@ -119,8 +120,8 @@ func (w *fileWriter[R]) flush() {
 	w.pending, w.text = 0, 0
 }
 
-// reserve makes room for a batch like the last one: a builder begins anew with
-// each.
+// reserve makes room for a batch as large as the last one: the builder is empty
+// after each batch.
 func (w *fileWriter[R]) reserve(last arrow.RecordBatch) {
 	w.builder.Reserve(w.format.batch)
 	for i, column := range last.Columns() {
@@ -130,8 +131,8 @@ func (w *fileWriter[R]) reserve(last arrow.RecordBatch) {
 	}
 }
 
-// encode encodes batches until there are no more. After an error it takes the
-// others without a use, so that add never waits in vain.
+// encode encodes batches until there are no more. After an error it discards
+// the remaining ones, so that add does not block.
 func (w *fileWriter[R]) encode() (err error) {
 	for batch := range w.batches {
 		if err == nil {
@@ -163,14 +164,14 @@ func (w *fileWriter[R]) encodeBatch(batch arrow.RecordBatch) error {
 	return nil
 }
 
-// close finishes the file; its commit makes it durable. A file that is not
-// whole is an error, and the caller's to remove.
+// close finishes the file; the commit syncs it. If the file is incomplete,
+// close returns an error, and the caller removes the file.
 func (w *fileWriter[R]) close() (fileInfo, error) {
 	w.flush()
 	close(w.batches)
 	err := <-w.encoded
 	w.builder.Release()
-	// A file closed half-way would be a valid, short file.
+	// A file that is closed early would be valid, but incomplete.
 	err = errors.Join(err, w.parquet.Close())
 	if err == nil && int64(w.parquet.NumRows()) != w.rows {
 		err = fmt.Errorf("%d of %d rows of %s were written", w.parquet.NumRows(), w.rows, w.format.table.Name)
@@ -179,7 +180,7 @@ func (w *fileWriter[R]) close() (fileInfo, error) {
 	return fileInfo{Rows: w.rows, Bytes: w.bytes, SHA256: hex.EncodeToString(w.hash.Sum(nil))}, err
 }
 
-// abandon gives up the file; it is the caller's to remove.
+// abandon gives up the file; the caller removes it.
 func (w *fileWriter[R]) abandon() {
 	close(w.batches)
 	<-w.encoded //nolint:errcheck // it is given up in any case

@@ -15,20 +15,20 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// writer is the one writer of a lake. It is a [load.Writer].
+// writer is the [load.Writer] of a lake. There is one at a time.
 type writer struct {
 	lake         *Lake
 	owner        load.Owner
-	locked       *os.File // frees the lock when it is closed
+	locked       *os.File // closing it frees the lock
 	state        *state
 	index        *idLog
-	rejected     map[conversationOf]bool // of which there are rejects
-	environments map[string][]string     // of each project, in the order configured
-	turn, taking turn                    // what the lake must say for this writer to own it
+	rejected     map[conversationOf]bool // conversations that have rejects
+	environments map[string][]string     // by project, in configured order
+	turn, taking turn                    // the takeover that must be recorded while this writer owns the lake
 	uncovered    []load.Uncovered        // found when the writer began
-	doubtful     []partition             // days that [writer.Recover] writes again
-	// broken is why a commit could not be finished once its journal was
-	// written: the next writer finishes it.
+	doubtful     []partition             // days that [writer.Recover] rewrites
+	// broken is the error of a commit that failed after its journal was written.
+	// The next writer finishes it.
 	broken error
 
 	mu     sync.Mutex
@@ -68,14 +68,14 @@ func (l *Lake) Begin(ctx context.Context, owner load.Owner) (load.Writer, error)
 	return w, nil
 }
 
-// takeOver finishes what the last writer left behind, and puts this one in its
-// place. It takes a lake of an older version up to this one.
+// takeOver finishes the work of the previous writer, and records this one as
+// the owner. It upgrades a lake of an older version.
 func (w *writer) takeOver(ctx context.Context) (err error) {
 	unfinished, err := w.lake.recover()
 	if err != nil {
 		return err
 	}
-	if err := w.lake.clearTemporary(); err != nil { // not before: it is all that a journal has
+	if err := w.lake.clearTemporary(); err != nil { // not earlier: a journal needs these files
 		return err
 	}
 	if w.state, err = w.lake.own().readState(); err != nil {
@@ -119,7 +119,7 @@ func (w *writer) takeOver(ctx context.Context) (err error) {
 	return nil
 }
 
-// upgrade takes a lake of an older version up to this one.
+// upgrade upgrades a lake of an older version.
 func (w *writer) upgrade(r *repair) error {
 	format, err := w.lake.format() // now that no other writer changes it
 	if err != nil || format.Version == formatVersion && format.Contents {
@@ -152,7 +152,7 @@ func (c *commit) extendRuns(run warehouse.SyncRun) error {
 	})
 }
 
-// do does a commit, when there is something to do.
+// do runs a commit, unless it is empty.
 func (w *writer) do(c *commit) error {
 	if w.broken != nil || len(c.operations) == 0 {
 		return w.broken
@@ -191,8 +191,8 @@ func (w *writer) stageOf(id load.StretchID) (*stage, error) {
 	return s, nil
 }
 
-// takeStage is what was staged for a stretch; nil: nothing. It is the caller's
-// from now on.
+// takeStage removes and returns what was staged for a window; nil if nothing
+// was. The caller owns the result.
 func (w *writer) takeStage(id load.StretchID) *stage {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -201,7 +201,7 @@ func (w *writer) takeStage(id load.StretchID) *stage {
 	return s
 }
 
-// keepStage puts back what was taken of a stretch.
+// keepStage puts back the stage of a window.
 func (w *writer) keepStage(id load.StretchID, s *stage) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -232,7 +232,7 @@ func (w *writer) Close() (err error) {
 	return failed("cannot close the lake "+w.lake.root, err)
 }
 
-// has reports whether there is a file of that name.
+// has reports whether a file of that name exists.
 func (l *Lake) has(name string) bool {
 	_, err := os.Stat(l.path(name))
 	return !errors.Is(err, fs.ErrNotExist)
