@@ -16,7 +16,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// The umask of the tests, 022 as a rule, would let everyone read the files.
+// The umask of the tests, usually 022, would let everyone read the files.
 func TestAccess(t *testing.T) {
 	t.Parallel()
 	ours := os.Getgid()
@@ -96,9 +96,9 @@ func TestExposed(t *testing.T) {
 		root, mode fs.FileMode
 		want       string
 	}{
-		"open":           {0o755, 0, file},
-		"closed folder":  {0o700, 0, ""},
-		"meant to be so": {0o755, 0o644, ""},
+		"open":          {0o755, 0, file},
+		"closed folder": {0o700, 0, ""},
+		"intended":      {0o755, 0o644, ""},
 	} {
 		if err := os.Chmod(root, c.root); err != nil {
 			t.Fatal(err)
@@ -113,10 +113,10 @@ func TestExposed(t *testing.T) {
 	}
 }
 
-// otherGroup is one that a test as root may give files to.
+// otherGroup is a group to which root can give files.
 const otherGroup = 1
 
-// groupID is the group that files can be given to: root may choose any.
+// groupID returns a group to which files can be given: root may choose any.
 func groupID(ours int) int {
 	if os.Getuid() == 0 {
 		return otherGroup

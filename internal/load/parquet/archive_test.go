@@ -18,7 +18,7 @@ const (
 	never = -ever
 )
 
-// archived reads all of a feed.
+// archived reads all conversations of a feed.
 func (s *lake) archived(t testing.TB, feed load.Feed) (rows []*warehouse.Rows) {
 	t.Helper()
 	err := s.Open(t, nil).Read(t.Context(), feed, never, ever, func(r *warehouse.Rows) error {
@@ -31,8 +31,8 @@ func (s *lake) archived(t testing.TB, feed load.Feed) (rows []*warehouse.Rows) {
 	return rows
 }
 
-// edition is a day as it stands at a time: each conversation has as many turns
-// as its note says; some editions have no metrics, entities or audio at all.
+// edition returns version n of a day: each conversation has as many turns as
+// its note says, and some editions have no metrics, entities or audio at all.
 func edition(n int) (rows []*warehouse.Rows) {
 	for i := range 3 {
 		options := []loadtest.Option{loadtest.Turns(n), loadtest.Note(fmt.Sprint(n))}
@@ -44,8 +44,8 @@ func edition(n int) (rows []*warehouse.Rows) {
 	return rows
 }
 
-// withoutEntities are turns with another user input and no entities: those of
-// the same input would keep the stored ones.
+// withoutEntities sets turns with another user input and no entities. With the
+// same input the stored entities would stay.
 func withoutEntities(n int) loadtest.Option {
 	return func(r *warehouse.Rows) {
 		r.Entities = nil
@@ -55,8 +55,8 @@ func withoutEntities(n int) loadtest.Option {
 	}
 }
 
-// editionOf is the edition of a day that was read; a mixture is a failure. It
-// may be called from any goroutine.
+// editionOf returns the edition of a day that was read. A mixture is an error.
+// It may be called from any goroutine.
 func editionOf(t testing.TB, rows []*warehouse.Rows) (n int) {
 	t.Helper()
 	if len(rows) != 3 {
@@ -77,7 +77,7 @@ func editionOf(t testing.TB, rows []*warehouse.Rows) (n int) {
 
 func TestAReaderSeesADayBeforeOrAfterACommit(t *testing.T) {
 	t.Parallel()
-	for next := 2; next <= 3; next++ { // one in which a table vanishes, one in which it comes
+	for next := 2; next <= 3; next++ { // one that removes a table, one that adds it
 		s := newLake(t)
 		s.run(t, edition(next-1)...)
 		begun, committed, steps := false, false, 0
@@ -134,7 +134,7 @@ func TestReadersBesideABusyWriterSeeWholeDays(t *testing.T) {
 		written.Store(true)
 		<-done
 	}()
-	for n := 2; n <= 25 || reads.Load() < 2; n++ { // the reader may be slow to begin
+	for n := 2; n <= 25 || reads.Load() < 2; n++ { // the reader may start late
 		publish(t, w, load.StretchID(n), edition(n)...)
 	}
 	if err := w.Close(); err != nil {
@@ -165,7 +165,7 @@ func TestADayThatChangesWhileItIsReadIsReadAsItWas(t *testing.T) {
 func TestAnArchiveTellsOfItsFeedAndStretchOnly(t *testing.T) {
 	t.Parallel()
 	s := newLake(t)
-	const days = 25 // over the end of the month
+	const days = 25 // across the end of a month
 	var want []string
 	var rows []*warehouse.Rows
 	for i := range days {
@@ -197,6 +197,6 @@ func TestAnArchiveTellsOfItsFeedAndStretchOnly(t *testing.T) {
 		t.Errorf("a reader that stops gets %v", err)
 	}
 	if keys, err := archive.Keys(t.Context(), feed, until, from); err != nil || len(keys) != 0 {
-		t.Errorf("a stretch that ends before it begins has %v (%v)", keys, err)
+		t.Errorf("a range that ends before it begins has %v (%v)", keys, err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// sums are the checksums of all files below a folder, by path.
+// sums returns the checksums of all files below a folder, by path.
 func sums(t testing.TB, root string) map[string][sha256.Size]byte {
 	t.Helper()
 	found := map[string][sha256.Size]byte{}
@@ -32,8 +32,8 @@ func sums(t testing.TB, root string) map[string][sha256.Size]byte {
 	return found
 }
 
-// A backup next to a writer, before each of its steps, is the lake as of one
-// commit; neither changes with the other's runs.
+// A backup before each step of a writer is the lake as of one commit. Runs over
+// the lake do not change the backup, and the other way round.
 func TestBackup(t *testing.T) {
 	t.Parallel()
 	s := newLake(t)
@@ -59,7 +59,7 @@ func TestBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	begun = true
-	for n := 3; n <= 7; n += 2 { // with entities: an answer without any keeps those stored
+	for n := 3; n <= 7; n += 2 { // with entities: a response without any keeps the stored ones
 		publish(t, w, load.StretchID(n), edition(n)...)
 	}
 	err = w.Finish(t.Context(), &warehouse.SyncRun{RunID: "writes", StartedAt: 1})
@@ -103,7 +103,7 @@ func TestBackup_Refused(t *testing.T) {
 	}
 	l := s.Open(t, nil).(*parquet.Lake)
 	if _, err := l.Backup(t.Context(), filepath.Join(t.TempDir(), "new")); err == nil {
-		t.Error("what is no lake is backed up")
+		t.Error("a folder that is no lake is backed up")
 	}
 	s.run(t, edition(1)...)
 	for name, to := range map[string]string{"not empty": full, "in the lake": filepath.Join(s.path, "backup"), "the lake": s.path} {
@@ -114,7 +114,7 @@ func TestBackup_Refused(t *testing.T) {
 	}
 }
 
-// A backup to another file system is a copy, and leaves no links behind.
+// A backup to another file system is a copy, and no links remain.
 func TestBackup_OtherFileSystem(t *testing.T) {
 	t.Parallel()
 	s := newLake(t)

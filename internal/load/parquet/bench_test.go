@@ -16,8 +16,9 @@ const (
 	benchTurns = 15
 )
 
-// BenchmarkLoad loads a UTC day of 10,000 conversations of 15 turns: anew, once
-// more without a change, and with one conversation in a hundred changed.
+// BenchmarkLoad loads a UTC day of 10,000 conversations of 15 turns: first
+// load, a second load without changes, and one with one conversation in a
+// hundred changed.
 func BenchmarkLoad(b *testing.B) {
 	rows := benchRows(10_000)
 	for _, c := range []struct {
@@ -49,7 +50,7 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
-// BenchmarkQuiet loads a year of 30 conversations a day as one stretch.
+// BenchmarkQuiet loads a year of 30 conversations a day as one window.
 func BenchmarkQuiet(b *testing.B) {
 	rows := benchRows(365 * 30)
 	for i, r := range rows {
@@ -93,7 +94,7 @@ func benchPublish(b *testing.B, w load.Writer, rows []*warehouse.Rows) {
 	}
 }
 
-// benchRows are conversations as they are in life: texts differ, names repeat.
+// benchRows returns realistic conversations: texts differ, names repeat.
 func benchRows(n int) []*warehouse.Rows {
 	rows := make([]*warehouse.Rows, n)
 	for i := range rows {
@@ -117,8 +118,8 @@ func benchChange(rows []*warehouse.Rows, every, round int) []*warehouse.Rows {
 	return rows
 }
 
-// BenchmarkDaily asks what a month of a hundred projects came to, 30,000
-// conversations of 15 turns: for the first time, and once more.
+// BenchmarkDaily reads the figures of a month of a hundred projects, 30,000
+// conversations of 15 turns: once without and once with a warm cache.
 func BenchmarkDaily(b *testing.B) {
 	const projects, days, aDay = 100, 30, 10
 	l, w := benchLake(b)
@@ -145,7 +146,7 @@ func BenchmarkDaily(b *testing.B) {
 	for _, what := range []string{"first", "again"} {
 		b.Run(what, func(b *testing.B) {
 			for b.Loop() {
-				if what == "first" { // what is asked of other feeds makes it forget these
+				if what == "first" { // other feeds replace the cached days
 					if _, err := l.Daily(b.Context(), nil, from, until); err != nil {
 						b.Fatal(err)
 					}

@@ -24,8 +24,8 @@ var historyDays = []time.Time{
 
 const historyCommits = 8
 
-// version is what commit k of a history writes of its day: one conversation more
-// each time, and one that moves from day to day.
+// version returns what commit k of a history writes to its day: one more
+// conversation each time, and one that moves from day to day.
 func version(k int) (rows []*warehouse.Rows) {
 	start := historyDays[k%len(historyDays)]
 	for i := range k + 1 {
@@ -39,8 +39,8 @@ func version(k int) (rows []*warehouse.Rows) {
 	return append(rows, loadtest.Conversation("p", "moves", start.Add(time.Hour), options...))
 }
 
-// historyCoverage is the coverage after commit k: a range for each day, read as
-// of the last commit that wrote it.
+// historyCoverage returns the coverage after commit k: a range for each day,
+// read as of the last commit that wrote it.
 func historyCoverage(k int) (ranges []load.Range) {
 	for i, d := range historyDays {
 		last := k - (k-i%len(historyDays)+len(historyDays))%len(historyDays)
@@ -97,8 +97,8 @@ func (s *lake) writeHistory(t testing.TB, step func(string)) {
 	}
 }
 
-// mix makes a lake of the files of two snapshots, each from one or the other: by
-// chance for each file, or for all tables, and for each folder of _sync.
+// mix makes a lake from the files of two snapshots, at random for each file, or
+// for all tables and for each folder of _sync.
 func mix(t testing.TB, random *rand.Rand, a, b string) *lake {
 	t.Helper()
 	s := newLake(t)
@@ -140,7 +140,7 @@ func mix(t testing.TB, random *rand.Rand, a, b string) *lake {
 		}
 		text, err := os.ReadFile(filepath.Join(from, name))
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // it was not there yet, or no longer
+			continue // it did not exist yet, or no longer
 		}
 		to := filepath.Join(s.path, name)
 		if err := errors.Join(err, os.MkdirAll(filepath.Dir(to), 0o777), os.WriteFile(to, text, 0o666)); err != nil {
@@ -150,8 +150,8 @@ func mix(t testing.TB, random *rand.Rand, a, b string) *lake {
 	return s
 }
 
-// Whatever mixture of two moments a copy is, no range counts as read whose rows
-// are not there, and the runs after it end in the truth.
+// In any mixture of two snapshots, no range counts as read without its rows,
+// and later runs end with the right data.
 func TestCopiedWhileWritten(t *testing.T) {
 	t.Parallel()
 	snapshots := history(t)
@@ -173,11 +173,11 @@ func TestCopiedWhileWritten(t *testing.T) {
 		}
 	}
 	if mended == 0 {
-		t.Error("no mixture needed to be mended")
+		t.Error("no mixture needed a repair")
 	}
 }
 
-// Files and manifests that fit together, and are older than the coverage.
+// Files and manifests match, and are older than the coverage.
 func TestCopiedWhileWritten_OlderFiles(t *testing.T) {
 	t.Parallel()
 	s, older := newLake(t), newLake(t)
@@ -198,11 +198,11 @@ func TestCopiedWhileWritten_OlderFiles(t *testing.T) {
 		}
 	}
 	if mended := s.checkCopied(t); mended == 0 {
-		t.Error("nothing is mended")
+		t.Error("nothing is repaired")
 	}
 }
 
-// checkCopied checks a copied lake, and returns how much was mended.
+// checkCopied checks a copied lake, and returns how many ranges were repaired.
 func (s *lake) checkCopied(t *testing.T) (mended int) {
 	l := s.Open(t, nil)
 	w, err := l.Begin(t.Context(), load.Owner{RunID: "after", Started: 9})
@@ -252,7 +252,7 @@ func (s *lake) checkCopied(t *testing.T) (mended int) {
 	return mended
 }
 
-// checkCovered checks that the rows of each covered range are there, at least
+// checkCovered checks that the rows of each covered range are stored, at least
 // as of the commit at which it was read.
 func (s *lake) checkCovered(t *testing.T, coverage []load.Range) {
 	t.Helper()
@@ -274,7 +274,7 @@ func (s *lake) checkCovered(t *testing.T, coverage []load.Range) {
 	}
 }
 
-// Each kind of damage is named, and its day no longer counts as read.
+// Each kind of damage is reported, and its day no longer counts as read.
 func TestDamagedFiles(t *testing.T) {
 	t.Parallel()
 	const turns = "turns/project_id=p/started_date=2024-01-01/part-0.parquet"
@@ -319,13 +319,13 @@ func TestDamagedFiles(t *testing.T) {
 				t.Error(err)
 			}
 			if again := s.checkCopied(t); again != 0 {
-				t.Errorf("the next run mends %d again", again)
+				t.Errorf("the next run repairs %d again", again)
 			}
 		})
 	}
 }
 
-// recovered is what the writer finds to be wrong.
+// recovered returns the faults that the writer finds.
 func recovered(t testing.TB, w load.Writer) []load.Uncovered {
 	t.Helper()
 	found, err := w.(load.Recoverer).Recover(t.Context(), "recovers", 9)
@@ -335,7 +335,7 @@ func recovered(t testing.TB, w load.Writer) []load.Uncovered {
 	return found
 }
 
-// isSound checks that nothing is wrong with what is stored, by all its content.
+// isSound checks everything that is stored, with its content.
 func (s *lake) isSound(t testing.TB, l load.Destination) {
 	t.Helper()
 	if found, err := l.(load.Inspector).Inspect(t.Context()); err != nil || len(found) > 0 {

@@ -19,17 +19,17 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// The tests here run in processes of their own: they change what a process may
-// do, and mount file systems that nobody else is to see.
+// The tests here run in processes of their own: they drop rights of the
+// process, and mount file systems that are private to it.
 
-// faultVariable names, to a test in a process of its own, what is to go wrong.
+// faultVariable names the fault that a test in a process of its own simulates.
 const faultVariable = "CONVSYNC_TEST_FAULT"
 
-// noMounts is what such a process says that may not mount.
+// noMounts is the output of such a process if it may not mount.
 const noMounts = "mounting is not permitted here"
 
-// apart runs this test again in a process of its own, with the fault of that
-// name. Where the fault takes a mount that is not permitted it is left out.
+// apart runs this test again in a process of its own, with the named fault. If
+// the fault needs a mount and mounting is not permitted, it is left out.
 func apart(t *testing.T, fault string, mounts bool) {
 	t.Helper()
 	program, err := os.Executable()
@@ -57,7 +57,7 @@ func apart(t *testing.T, fault string, mounts bool) {
 	}
 }
 
-// mountMemory mounts a file system in memory for this process alone.
+// mountMemory mounts a file system in memory for this process only.
 func mountMemory(t *testing.T, options string) (path string) {
 	t.Helper()
 	path = t.TempDir()
@@ -66,7 +66,7 @@ func mountMemory(t *testing.T, options string) (path string) {
 		err = unix.Mount("tmpfs", path, "tmpfs", 0, options)
 	}
 	if err != nil {
-		t.Fatal(noMounts, err) // the parent goes by what is said
+		t.Fatal(noMounts, err) // the parent checks this output
 	}
 	t.Cleanup(func() {
 		if err := unix.Unmount(path, unix.MNT_DETACH); err != nil {
@@ -76,16 +76,16 @@ func mountMemory(t *testing.T, options string) (path string) {
 	return path
 }
 
-// disk is a file system on which room can be made scarce.
+// disk is a file system whose free space a test controls.
 type disk struct {
 	folder  string
-	squeeze func(t testing.TB, left int) // to that many bytes
+	squeeze func(t testing.TB, left int) // limits free space to that many bytes
 	relax   func(t testing.TB)
-	steps   int // how much is left, from 0 on, when it is tried out
+	steps   int // tested amounts of free space, from 0 on
 	step    int
 }
 
-// smallDisk is a disk of its own that is filled with ballast.
+// smallDisk mounts a small file system and fills it with ballast.
 func smallDisk(t *testing.T) *disk {
 	path := mountMemory(t, "size=4m")
 	ballast := filepath.Join(path, "ballast")
@@ -110,7 +110,7 @@ func smallDisk(t *testing.T) *disk {
 	}
 }
 
-// shortFiles is a disk that takes no file beyond a size.
+// shortFiles returns a disk with a limit on the size of files.
 func shortFiles(t *testing.T) *disk {
 	signal.Ignore(syscall.SIGXFSZ)
 	limit := func(t testing.TB, n uint64) {
@@ -145,8 +145,8 @@ func TestAFullDiskLeavesNothingHalfWritten(t *testing.T) {
 	}
 }
 
-// fullDisk does runs with ever more room, from none to enough, each followed by
-// one that has room.
+// fullDisk runs with increasing free space, from none to enough. After each run
+// follows one with enough space.
 func fullDisk(t *testing.T, d *disk) {
 	before := &lake{path: filepath.Join(d.folder, "before"), seen: map[string]seenFile{}}
 	before.run(t, edition(1)...)
@@ -167,12 +167,12 @@ func fullDisk(t *testing.T, d *disk) {
 			toldOf(t, err, "run again: nothing that was published is lost")
 		}
 		if is := editionOf(t, s.archived(t, feed)); is != 2 && (is != 1 || published) {
-			t.Errorf("with room for %d: edition %d stands, published: %v", i*d.step, is, published)
+			t.Errorf("with room for %d: edition %d is stored, published: %v", i*d.step, is, published)
 		}
 		d.relax(t)
 		s.run(t, edition(3)...)
 		if is := editionOf(t, s.archived(t, feed)); is != 3 {
-			t.Errorf("with room again edition %d stands", is)
+			t.Errorf("with room again edition %d is stored", is)
 		}
 		s.Dump(t)
 		if left := s.Leftovers(t); len(left) > 0 {
@@ -187,7 +187,7 @@ func fullDisk(t *testing.T, d *disk) {
 	}
 }
 
-// try does a run that may fail at any step.
+// try runs once; the run may fail at any step.
 func (s *lake) try(t testing.TB, rows ...*warehouse.Rows) (published bool, err error) {
 	w, err := s.Open(t, nil).Begin(t.Context(), load.Owner{RunID: "run", Started: 1})
 	if err != nil {
@@ -203,7 +203,7 @@ func (s *lake) try(t testing.TB, rows ...*warehouse.Rows) (published bool, err e
 	return published, errors.Join(err, w.Close())
 }
 
-// toldOf wants an error for people, with a hint.
+// toldOf checks that err is a [load.StateError] with a hint.
 func toldOf(t testing.TB, err error, hint string) {
 	t.Helper()
 	var told *load.StateError
@@ -234,7 +234,7 @@ func TestAFolderThatMayOnlyBeReadIsReadAndNotWritten(t *testing.T) {
 	}
 }
 
-// forbid lets this process only read what is below a folder.
+// forbid limits this process to reading below a folder.
 func forbid(t *testing.T, folder string) {
 	t.Helper()
 	modes := func(dir, file os.FileMode) {
@@ -257,7 +257,7 @@ func forbid(t *testing.T, folder string) {
 		return
 	}
 	const nobody = 65534
-	if err := syscall.Setresuid(-1, nobody, -1); err != nil { // root may write everywhere
+	if err := syscall.Setresuid(-1, nobody, -1); err != nil { // root can write everywhere
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -14,8 +14,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// takeover is a run that takes the lake from another that still holds it, and
-// loads a conversation of its own.
+// takeover runs a writer that takes the lake from another one that still holds
+// it, and loads a conversation of its own.
 func (s *lake) takeover(t testing.TB, o parquet.Options, prepare func(*parquet.Lake)) error {
 	t.Helper()
 	l := s.open(t, o).(*parquet.Lake)
@@ -29,14 +29,15 @@ func (s *lake) takeover(t testing.TB, o parquet.Options, prepare func(*parquet.L
 	return errors.Join(w.Finish(t.Context(), &warehouse.SyncRun{RunID: "second", StartedAt: 2}), w.Close())
 }
 
-// coveredDay is a stretch that covers a day, counted from that of noon.
+// coveredDay returns a window that covers a day, given by its distance from
+// that of noon.
 func coveredDay(n int) load.Stretch {
 	midnight := warehouse.TimestampOf(loadtest.Noon.AddDate(0, 0, n).Truncate(24 * 3600e9))
 	const dayMicros = 24 * 3600e6
 	return load.Stretch{ID: load.StretchID(n + 10), At: 5, Coverage: []load.Range{{From: midnight, Until: midnight + dayMicros, ReadAt: 5}}, Watermark: midnight}
 }
 
-// epoch is the epoch that the lake has stored.
+// epoch returns the stored epoch of the lake.
 func (s *lake) epoch(t testing.TB) (epoch int) {
 	t.Helper()
 	_, rest, _ := strings.Cut(string(s.read(t, "_sync/position.json")), `"epoch":`)
@@ -46,13 +47,13 @@ func (s *lake) epoch(t testing.TB) (epoch int) {
 	return epoch
 }
 
-// A writer is taken over before each of its steps, where flock does not work.
+// Without a working flock, a writer is taken over before each of its steps.
 func TestTakenOver(t *testing.T) {
 	t.Parallel()
 	for at, last := 0, false; !last; at++ {
 		var failed error
 		s := newLake(t)
-		left := loadtest.Noon.AddDate(0, 0, 3) // a day that the first writer takes a conversation from
+		left := loadtest.Noon.AddDate(0, 0, 3) // a day from which the first writer moves a conversation
 		s.run(t, loadtest.Conversation("p", "before", left))
 		began := s.epoch(t)
 		step, durable := 0, false
@@ -124,7 +125,7 @@ func TestTakenOver(t *testing.T) {
 }
 
 // With flock, a writer is taken over when its lock file is removed, unless it
-// is within a commit: then the second one is told who holds the lake.
+// is within a commit: then the second one gets the owner of the lake.
 func TestTakenOver_LockRemoved(t *testing.T) {
 	t.Parallel()
 	for name, within := range map[string]bool{"journal": false, "fence": true, "replace": true} {

@@ -20,8 +20,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// readTable reads the files of a table in the order of their names. Nothing
-// else may lie in its folder.
+// readTable reads the files of a table, ordered by name. Other files in its
+// folder are an error.
 func readTable[R any](t testing.TB, s *lake, table *warehouse.Table[R]) (rows []R) {
 	t.Helper()
 	root := filepath.Join(s.path, table.Name)
@@ -77,7 +77,7 @@ func value(t testing.TB, folder, prefix string) string {
 	return text
 }
 
-// complete sets what stands in the path, and checks it.
+// complete sets the field that is stored in the path, and checks it.
 func complete[R any](t testing.TB, table *warehouse.Table[R], row *R, project, date string) {
 	t.Helper()
 	for i := range table.Columns {
@@ -128,7 +128,8 @@ func readFile[R any](t testing.TB, path string, table *warehouse.Table[R]) []R {
 	return rows
 }
 
-// arrowValue is a value as Go's: nil, string, int64, float64, bool or list.
+// arrowValue returns a value as a Go value: nil, string, int64, float64, bool
+// or list.
 func arrowValue(a arrow.Array, i int) any {
 	if a.IsNull(i) {
 		return nil
@@ -155,7 +156,7 @@ func arrowValue(a arrow.Array, i int) any {
 	return a.DataType()
 }
 
-// set sets a field, whatever its type, from such a value.
+// set sets a field of any type from such a value.
 func set(t testing.TB, field, value any) {
 	t.Helper()
 	if value == nil {

@@ -15,7 +15,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// footer opens a file of rows of the format, made by row.
+// footer writes a file of rows of the format, made by row, and opens it.
 func footer[R any](t *testing.T, f *format[R], rows int, row func(int) R) *file.Reader {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), partName)
@@ -76,7 +76,7 @@ func TestColumnsHaveTheirLogicalTypes(t *testing.T) {
 		}
 	}
 	if r.MetaData().Schema.ColumnIndexByName("project_id") >= 0 {
-		t.Error("project_id stands in the file")
+		t.Error("project_id is in the file")
 	}
 }
 
@@ -110,7 +110,7 @@ func TestAFullDiskIsToldWithWhatToDo(t *testing.T) {
 	} {
 		err := failed("cannot write to the lake /lake", &fs.PathError{Op: "write", Path: "/lake/x", Err: cause})
 		if !strings.Contains(err.Error(), "/lake") || !strings.Contains(err.Error(), hint) {
-			t.Errorf("%v is told as %q", cause, err)
+			t.Errorf("%v is reported as %q", cause, err)
 		}
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// dumpInbox reads the log of events, what lies in the inbox beside it, and what
-// both tell of alerts.
+// dumpInbox reads the log of events, the inbox, and the updates of alerts in
+// both.
 func (s *lake) dumpInbox(t testing.TB, d *loadtest.Dump) {
 	t.Helper()
 	known := map[string]bool{}
@@ -65,8 +65,8 @@ func (s *lake) glob(t testing.TB, pattern string) []string {
 	return files
 }
 
-// compareInbox compares the copies in Parquet with what the last run has seen:
-// nothing may be in a copy that is not stored, and what is in the log is in it.
+// compareInbox compares the Parquet copies with the stored events: a copy has
+// no event that is not stored, and every event of the log.
 func (s *lake) compareInbox(t testing.TB, d *loadtest.Dump) {
 	t.Helper()
 	copied := map[string]warehouse.WebhookEvent{}
@@ -106,7 +106,7 @@ func TestALetterStaysForARunAfterItIsInTheLog(t *testing.T) {
 	for run, want := range []int{1, 0, 0} {
 		s.runStretch(t, load.Stretch{At: warehouse.TimestampOf(time.Now())}, 0)
 		if letters, logs := s.glob(t, "_sync/inbox/*"), s.glob(t, "_sync/events/*"); len(letters) != want || len(logs) != 1 {
-			t.Errorf("after run %d there are the letters %v and the days %v", run, letters, logs)
+			t.Errorf("after run %d the inbox files are %v, the days %v", run, letters, logs)
 		}
 		if fresh, err := box.TakeIn(t.Context(), &e, nil); err != nil || fresh {
 			t.Errorf("after run %d it is fresh: %v, %v", run, fresh, err)
@@ -114,7 +114,7 @@ func TestALetterStaysForARunAfterItIsInTheLog(t *testing.T) {
 	}
 }
 
-// A process that runs for years holds no ids of days that have gone.
+// A process that runs for years drops the ids of removed days.
 func TestLoggedEvents(t *testing.T) {
 	t.Parallel()
 	s := newLake(t)
@@ -164,6 +164,6 @@ func TestHalfMadeLettersAreNoEventsAndGo(t *testing.T) {
 	}
 	s.runStretch(t, load.Stretch{At: warehouse.TimestampOf(time.Now())}, 0)
 	if left := s.glob(t, "_sync/inbox/*"); len(left) != 2 {
-		t.Errorf("there are %v; want the letter, and what may still be being made", left)
+		t.Errorf("there are %v; want the inbox file, and a recent incomplete one", left)
 	}
 }

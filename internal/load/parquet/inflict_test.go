@@ -89,8 +89,7 @@ func (s *lake) overwrite(t testing.TB, d loadtest.Damage, of *warehouse.Rows) {
 	})
 }
 
-// copyLater puts a copy of a stored conversation six days later, as a day
-// of its own.
+// copyLater copies a stored conversation to a new day six days later.
 func (s *lake) copyLater(t testing.TB, of *warehouse.Rows) {
 	t.Helper()
 	r := loadtest.Clone(s.Dump(t).Conversations[[2]string{of.Conversation.ProjectID, of.Conversation.ConversationID}])
@@ -137,7 +136,7 @@ func (s *lake) editState(t testing.TB, d loadtest.Damage, of *warehouse.Rows) {
 	}
 }
 
-// forgetDay takes a day out of the manifest.
+// forgetDay removes a day from the manifest.
 func (s *lake) forgetDay(t testing.TB, of *warehouse.Rows) {
 	t.Helper()
 	c := &of.Conversation

@@ -23,13 +23,13 @@ import (
 
 var feed = load.Feed{ProjectID: "p", Environment: loadtest.Live}
 
-// run does a run that stages and publishes the rows as one stretch.
+// run stages and publishes the rows as one window.
 func (s *lake) run(t testing.TB, rows ...*warehouse.Rows) load.Counts {
 	t.Helper()
 	return s.runStretch(t, load.Stretch{At: 5}, 0, rows...)
 }
 
-// runStretch does a run that publishes a stretch of the feed.
+// runStretch publishes a window of the feed.
 func (s *lake) runStretch(t testing.TB, st load.Stretch, liveSince warehouse.Timestamp, rows ...*warehouse.Rows) load.Counts {
 	t.Helper()
 	l := s.Open(t, nil)
@@ -74,7 +74,7 @@ func publishStretch(t testing.TB, w load.Writer, st load.Stretch, liveSince ware
 		if err == nil {
 			return counts
 		}
-		for _, o := range earlier.Earlier { // the made-up source lists them there no longer
+		for _, o := range earlier.Earlier { // the simulated source no longer lists them there
 			batch.Moved[o.ID] = load.Place{Environment: loadtest.Live, StartedAt: o.Stored}
 		}
 	}
@@ -141,7 +141,7 @@ func TestRowsStandInTheirOrder(t *testing.T) {
 			}
 		}
 		if !slices.Equal(got, order) {
-			t.Errorf("%s stand in the order %v, want %v", table, got, order)
+			t.Errorf("%s are in the order %v, want %v", table, got, order)
 		}
 	}
 }
@@ -192,7 +192,7 @@ func TestChangesAreKeptForNinetyDays(t *testing.T) {
 }
 
 // A file of an older version that is dated in the future must not keep the
-// changes that follow it, nor go before they are old enough.
+// changes after it, and must not be removed before they are old enough.
 func TestChanges(t *testing.T) {
 	t.Parallel()
 	for name, file := range map[string]string{"FutureFile": "2099-01-01", "PastFile": "1999-01-01"} {
@@ -220,7 +220,7 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// change loads a conversation by a run so many days after noon.
+// change loads a conversation in a run that many days after noon.
 func (s *lake) change(t *testing.T, id string, days int) {
 	t.Helper()
 	l := s.Open(t, nil)
@@ -245,7 +245,7 @@ func (s *lake) change(t *testing.T, id string, days int) {
 	}
 }
 
-// changed are the conversations of the changes that are kept.
+// changed returns the conversations of the stored changes.
 func (s *lake) changed(t *testing.T) (ids []string) {
 	t.Helper()
 	for _, c := range s.Dump(t).Changes {
@@ -254,7 +254,7 @@ func (s *lake) changed(t *testing.T) (ids []string) {
 	return ids
 }
 
-// A lake that ran every five minutes for years before this version.
+// A lake with years of runs, one every five minutes, before this version.
 func TestRuns(t *testing.T) {
 	t.Parallel()
 	s := newLake(t)

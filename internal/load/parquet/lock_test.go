@@ -17,7 +17,7 @@ import (
 	"convsync/internal/load/parquet"
 )
 
-// lakeVariable names the lake that the test in a process of its own is to hold.
+// lakeVariable names the lake that a test in a process of its own holds.
 const lakeVariable = "CONVSYNC_TEST_LAKE"
 
 func TestAWriterHoldsTheLockForAsLongAsItLives(t *testing.T) {
@@ -37,7 +37,7 @@ func TestAWriterHoldsTheLockForAsLongAsItLives(t *testing.T) {
 	child.Stderr = os.Stderr
 	said, err := child.StdoutPipe()
 	if err == nil {
-		_, err = child.StdinPipe() // it waits for what is never said
+		_, err = child.StdinPipe() // the child waits for input that never comes
 	}
 	if err := errors.Join(err, child.Start()); err != nil {
 		t.Fatal(err)
@@ -82,8 +82,8 @@ func hold(t *testing.T, path string) {
 	}
 }
 
-// A process is paused right before its journal, loses its lock file, and goes
-// on after another has committed.
+// A process is paused right before its journal, loses its lock file, and
+// continues after another has committed.
 func TestTakenOver_PausedProcess(t *testing.T) {
 	if path := os.Getenv(lakeVariable); path != "" {
 		publishPaused(t, path)
@@ -141,8 +141,8 @@ func TestTakenOver_PausedProcess(t *testing.T) {
 	}
 }
 
-// publishPaused publishes, and waits right before the journal until its input
-// is closed.
+// publishPaused publishes a window, and waits right before the journal until
+// its input is closed.
 func publishPaused(t *testing.T, path string) {
 	s := &lake{path: path}
 	paused := false

@@ -9,8 +9,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Overwrite changes the rows in the files of a day, as a person with a tool
-// would: the manifest does not learn of it.
+// Overwrite changes rows in the files of a day, as an outside tool would: the
+// manifest is not updated.
 func Overwrite(t testing.TB, path, project string, at time.Time, change func(*[]warehouse.Conversation, *[]warehouse.Turn)) {
 	t.Helper()
 	l, err := Open(Options{Path: path})
@@ -43,7 +43,7 @@ func Overwrite(t testing.TB, path, project string, at time.Time, change func(*[]
 	}
 }
 
-// CopyDay writes one conversation of a day, with its parts, as a day of its own.
+// CopyDay writes one conversation, with its parts, as a day of its own.
 func CopyDay(t testing.TB, path string, of *warehouse.Rows) {
 	t.Helper()
 	l, err := Open(Options{Path: path})

@@ -15,7 +15,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// largeRejects are rejects of n bytes each, all of which share their memory.
+// largeRejects returns rejects of n bytes each that share their memory.
 func largeRejects(first, count, n int) []warehouse.Reject {
 	payload := warehouse.Text(`{"id":"` + strings.Repeat("x", n) + `"}`)
 	rejects := make([]warehouse.Reject, count)
@@ -29,8 +29,9 @@ func largeRejects(first, count, n int) []warehouse.Reject {
 	return rejects
 }
 
-// held is the most memory that was in use while do went on, beyond what was
-// before. The collector runs all the while and tells what it cannot free.
+// held returns the peak of the memory in use while do runs, minus the memory in
+// use before. The garbage collector runs all the time, so that only live memory
+// counts.
 func held(do func()) int64 {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	look := func() int64 {
@@ -58,12 +59,12 @@ func held(do func()) int64 {
 	return <-most - before
 }
 
-// It is not parallel: what other tests hold would count.
+// Not parallel: memory of other tests would count.
 func TestStoredRejectsAreNotHeldInMemory(t *testing.T) {
 	const (
 		each    = 16 << 10
 		few     = 16 << 20
-		batches = 128 << 20 // of rows, which a copy holds on their way into Parquet
+		batches = 128 << 20 // rows that a copy buffers on their way into Parquet
 	)
 	count := 12_000
 	if loadtest.Raced {
@@ -97,8 +98,8 @@ func TestStoredRejectsAreNotHeldInMemory(t *testing.T) {
 		do   func() error
 	}{
 		{"the beginning of a run", few, begin},
-		{"a stretch with rejects", few, func() error { return publish(load.Stretch{ID: 2, Rejects: largeRejects(count, 1, each)}) }},
-		{"a stretch that resolves", few, func() error { return publish(load.Stretch{ID: 3, Resolved: []string{"r-0"}}) }},
+		{"a window with rejects", few, func() error { return publish(load.Stretch{ID: 2, Rejects: largeRejects(count, 1, each)}) }},
+		{"a window that resolves", few, func() error { return publish(load.Stretch{ID: 3, Resolved: []string{"r-0"}}) }},
 		{"the end of a run", batches, finish},
 		{"a summary", few, func() error {
 			sum, err := l.Summary(t.Context(), []load.Feed{feed})
@@ -152,5 +153,5 @@ func TestRejectsAreCopiedOnlyAsTheyChange(t *testing.T) {
 	if n := len(readTable(t, s, &warehouse.Rejects)); n != 1 {
 		t.Errorf("%d rejects are in the copy once one is resolved, want 1", n)
 	}
-	s.Dump(t) // compares what is twice
+	s.Dump(t) // compares the copies with the state
 }

@@ -14,8 +14,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// A journal whose new files are gone is not done because there are older ones:
-// the day is named, and no longer counts as read.
+// A journal whose new files are missing does not count as done because older
+// files exist: the day is reported, and no longer counts as read.
 func TestRecover(t *testing.T) {
 	t.Parallel()
 	for name, again := range map[string]bool{"NewFilesGone": false, "KilledWhileMended": true} {
@@ -78,8 +78,8 @@ func TestRecover(t *testing.T) {
 	}
 }
 
-// killedAt is the lake as a writer leaves it that is killed before a step of its
-// beginning.
+// killedAt returns the lake after a writer was killed before a step of its
+// start.
 func (s *lake) killedAt(t *testing.T, step string) *lake {
 	t.Helper()
 	cut := newLake(t)
@@ -108,7 +108,7 @@ func years(t testing.TB, n int) *lake {
 	return s
 }
 
-// opens counts the files and folders that a run opens which loads a conversation.
+// opens lists the files and folders that a run opens to load a conversation.
 func (s *lake) opens(t testing.TB, row *warehouse.Rows) (opened []string) {
 	t.Helper()
 	l := s.open(t, parquet.Options{LockWait: patience}).(*parquet.Lake)
@@ -133,8 +133,8 @@ func (s *lake) opens(t testing.TB, row *warehouse.Rows) (opened []string) {
 	return opened
 }
 
-// What a run opens depends on what changes: of what is stored it opens the
-// manifest of each month and the log of ids of each year, and no day but its own.
+// The number of files that a run opens depends on what changes: it opens the
+// manifest of each month, the log of ids of each year, and only its own day.
 func TestOpens(t *testing.T) {
 	t.Parallel()
 	const few, many = 20, 200
@@ -155,8 +155,8 @@ func TestOpens(t *testing.T) {
 	}
 }
 
-// One that moved is found by the log of ids, also in a lake of an older version
-// that has none.
+// A moved conversation is found by the log of ids, also in a lake of an older
+// version, which has none.
 func TestOpens_Moved(t *testing.T) {
 	t.Parallel()
 	for _, older := range []bool{false, true} {
@@ -172,7 +172,7 @@ func TestOpens_Moved(t *testing.T) {
 			}
 		}
 		s.opens(t, loadtest.Conversation("p", "c-33", loadtest.Noon.AddDate(0, 0, 1), loadtest.Note("moved")))
-		if d := s.Dump(t); len(d.Conversations) != 40 { // Dump finds what is stored twice
+		if d := s.Dump(t); len(d.Conversations) != 40 { // Dump checks that none is stored twice
 			t.Errorf("%d conversations are stored", len(d.Conversations))
 		}
 		if !older {
@@ -182,7 +182,7 @@ func TestOpens_Moved(t *testing.T) {
 	}
 }
 
-// BenchmarkOpen begins a run over ten years of days, and compares their files.
+// BenchmarkOpen starts a run over ten years of days, and compares their files.
 func BenchmarkOpen(b *testing.B) {
 	s := years(b, 3655)
 	for b.Loop() {

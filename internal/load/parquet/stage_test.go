@@ -9,8 +9,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// TestStageHoldsNoAnswers checks that what a batch was made of is freed when it
-// is staged, and not when its stretch is published.
+// TestStageHoldsNoAnswers checks that the responses of a batch are freed when
+// it is staged, not only when its window is published.
 func TestStageHoldsNoAnswers(t *testing.T) {
 	t.Parallel()
 	lake := &Lake{root: t.TempDir(), access: access{file: 0o600, folder: 0o700, group: -1}}
@@ -41,5 +41,5 @@ func TestStageHoldsNoAnswers(t *testing.T) {
 		case <-time.After(time.Millisecond):
 		}
 	}
-	t.Error("the answer is still held")
+	t.Error("the response is still in memory")
 }

@@ -19,11 +19,11 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// lake is a lake under test, as the suite and the tests here see it. What it
-// dumps it reads from the files by itself.
+// lake is a lake under test, for the suite and the tests here. It dumps its
+// content by reading the files itself.
 type lake struct {
 	path string
-	seen map[string]seenFile // by path: a file that was read is not read again
+	seen map[string]seenFile // by path, to read each file only once
 }
 
 type seenFile struct {
@@ -35,11 +35,11 @@ func newLake(t testing.TB) *lake {
 	return &lake{path: filepath.Join(folder(t), "lake"), seen: map[string]seenFile{}}
 }
 
-// memory is where a memory file system is on Linux. There a sync costs nothing,
-// and the thousands that the tests make are most of their time.
+// memory is the path of a memory file system on Linux. There a sync costs
+// nothing; the thousands of syncs take most of the time of these tests.
 const memory = "/dev/shm"
 
-// folder is an empty folder for a lake, in memory where there is one.
+// folder returns an empty folder for a lake, in memory if possible.
 func folder(t testing.TB) string {
 	t.Helper()
 	if _, err := os.Stat(memory); err != nil {
@@ -57,7 +57,8 @@ func folder(t testing.TB) string {
 	return path
 }
 
-// patience is for a lock that will be freed: a slow machine takes its time.
+// patience is the timeout for a lock that will be freed. It is long because a
+// machine may be slow.
 const patience = 10 * time.Minute
 
 func (s *lake) Open(t testing.TB, step func(string)) load.Destination {
@@ -65,7 +66,7 @@ func (s *lake) Open(t testing.TB, step func(string)) load.Destination {
 	return s.open(t, parquet.Options{LockWait: patience, Step: step})
 }
 
-// Impatient is the lake, opened by one who does not wait for the lock.
+// Impatient opens the lake without waiting for the lock.
 func (s *lake) Impatient(t testing.TB) load.Destination {
 	t.Helper()
 	return s.open(t, parquet.Options{LockWait: time.Nanosecond})
@@ -96,7 +97,7 @@ func (s *lake) Leftovers(t testing.TB) []string {
 	return files
 }
 
-// Dump reads what is stored, and checks the layout on the way.
+// Dump reads what is stored, and checks the layout.
 func (s *lake) Dump(t testing.TB) *loadtest.Dump {
 	t.Helper()
 	d := &loadtest.Dump{Conversations: map[[2]string]*warehouse.Rows{}}
@@ -136,7 +137,7 @@ func (s *lake) Dump(t testing.TB) *loadtest.Dump {
 }
 
 // dumpOwn reads the sync's own tables from the state, and compares their
-// copies in Parquet when no run is under way.
+// Parquet copies if no run is in progress.
 func (s *lake) dumpOwn(t testing.TB, d *loadtest.Dump) {
 	t.Helper()
 	d.Coverage = readState(t, s, &warehouse.SyncCoverage, "state/sync_coverage.jsonl")
@@ -179,7 +180,7 @@ func compareCopy[R any](t testing.TB, s *lake, table *warehouse.Table[R], want [
 	}
 }
 
-// read is a file of the lake; nil: there is none.
+// read reads a file of the lake; nil if it does not exist.
 func (s *lake) read(t testing.TB, name string) []byte {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(s.path, name))

@@ -12,7 +12,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// oldLake is a copy of a lake that was written by the program of an older layout.
+// oldLake returns a copy of a lake that a program of an older layout wrote.
 func oldLake(t testing.TB, version int) *lake {
 	t.Helper()
 	s := newLake(t)
@@ -41,7 +41,7 @@ func TestALakeOfAnOlderLayoutIsReadAsItIs(t *testing.T) {
 	if keys, err := archive.Keys(t.Context(), feed, never, ever); err != nil || len(keys) != 3 || keys[0].ID != "c-1" || keys[2].ID != "hidden" {
 		t.Errorf("the keys are %+v (%v)", keys, err)
 	}
-	if days, err := archive.HiddenDays(t.Context(), feed, load.Parts{Transcripts: true, Metrics: true}); err != nil || len(days) != 2 { // on the other one there may be metrics
+	if days, err := archive.HiddenDays(t.Context(), feed, load.Parts{Transcripts: true, Metrics: true}); err != nil || len(days) != 2 { // the other one may have metrics
 
 		t.Errorf("hidden days are %v (%v)", days, err)
 	}
@@ -57,7 +57,8 @@ func TestALakeOfAnOlderLayoutIsReadAsItIs(t *testing.T) {
 	}
 }
 
-// renew does to a lake of an older layout all that the older could not.
+// renew applies all changes to a lake of an older layout that the older program
+// did not have.
 func renew(t testing.TB, s *lake) {
 	t.Helper()
 	start := warehouse.TimestampOf(loadtest.Noon)
@@ -74,7 +75,7 @@ func renew(t testing.TB, s *lake) {
 	if !strings.Contains(string(s.read(t, "_sync/lake.json")), ":2}") {
 		t.Error("an older program would still write to it")
 	}
-	s.Dump(t) // compares what is twice
+	s.Dump(t) // compares the copies with the state
 }
 
 func TestAnOlderLayoutIsTakenUpByTheNextRun(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// key is the key of a conversation as it was made.
+// key returns the key of a conversation.
 func key(r *warehouse.Rows) load.Key {
 	return load.Key{ID: r.Conversation.ConversationID, StartedAt: r.Conversation.StartedAt}
 }
@@ -23,7 +23,8 @@ func (s *lake) summary(t testing.TB) load.FeedSummary {
 	return sums[feed]
 }
 
-// operations are what the feed of changes says of a conversation, in order.
+// operations returns the entries of a conversation in the feed of changes, in
+// order.
 func (s *lake) operations(t testing.TB, id string) (operations []string) {
 	t.Helper()
 	for _, c := range s.Dump(t).Changes {
@@ -56,11 +57,11 @@ func TestWhatVanishesIsMarkedUntilItIsListedAgain(t *testing.T) {
 		}
 	}
 	if len(d.Open) != 0 {
-		t.Errorf("on the worklist is %+v", d.Open)
+		t.Errorf("in the open-conversation queue is %+v", d.Open)
 	}
 	day := "conversations/project_id=p/started_date=2024-03-14/part-0.parquet"
 	if s.files(t)[day].ModTime() != before[day].ModTime() {
-		t.Error("a day in which nothing vanished any more was written again")
+		t.Error("a day without newly missing conversations was written again")
 	}
 	if sum := s.summary(t); sum.Missing != 1 || sum.Conversations != 2 {
 		t.Errorf("the summary is %+v", sum)
@@ -72,7 +73,7 @@ func TestWhatVanishesIsMarkedUntilItIsListedAgain(t *testing.T) {
 		t.Errorf("the summary of what is listed again is %+v", sum)
 	}
 	if open := s.Dump(t).Open; len(open) != 1 || open[0].ConversationID != "gone" {
-		t.Errorf("on the worklist is %+v", open)
+		t.Errorf("in the open-conversation queue is %+v", open)
 	}
 	if got, want := s.operations(t, "gone"), []string{"upsert", "upsert", "upsert"}; !slices.Equal(got, want) {
 		t.Errorf("changes %q, want %q", got, want)
@@ -90,7 +91,7 @@ func TestWhatVanishesIsDeletedWhenAsked(t *testing.T) {
 	if counts := s.runStretch(t, load.Stretch{At: 7, Missing: missing, DeleteMissing: true}, 0); counts.Missing != 3 {
 		t.Errorf("counted as missing: %+v", counts)
 	}
-	d := s.Dump(t) // which complains about parts without their conversation
+	d := s.Dump(t) // which reports parts without their conversation
 	if len(d.Conversations) != 1 || len(d.Open) != 0 {
 		t.Errorf("%d conversations stay, open are %+v", len(d.Conversations), d.Open)
 	}
@@ -145,7 +146,7 @@ func TestRejectsThatCouldBeReadAreResolved(t *testing.T) {
 		return nil
 	})
 	if err != nil || !slices.Equal(told, []string{"stays"}) {
-		t.Errorf("told are %q (%v)", told, err)
+		t.Errorf("reported are %q (%v)", told, err)
 	}
 }
 
@@ -166,7 +167,7 @@ func TestTranscriptsThatAreShownAgainAreCounted(t *testing.T) {
 	}
 	short := loadtest.Conversation("p", "never shown", loadtest.Noon.AddDate(0, 0, 1), loadtest.Turns(2))
 	if counts := s.run(t, shown, short); counts.Revealed.Transcripts != 2 {
-		t.Errorf("shown again: %+v", counts)
+		t.Errorf("visible again: %+v", counts)
 	}
 	if days, err := s.Open(t, nil).HiddenDays(t.Context(), feed, load.Parts{Transcripts: true}); err != nil || len(days) != 0 {
 		t.Errorf("hidden days are %v (%v), want none", days, err)

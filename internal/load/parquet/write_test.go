@@ -8,8 +8,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// sample fills every field of a row with something that depends on n; every
-// third one is empty.
+// sample sets every field of a row to a value that depends on n; every third
+// one is empty.
 func sample[R any](t *warehouse.Table[R], n int64) R {
 	var row R
 	for i := range t.Columns {
@@ -94,7 +94,7 @@ func testRoundTrip[R any](t *testing.T, f *format[R]) {
 			}
 		}
 		if end, err := r.next(); end != nil || err != nil {
-			t.Fatalf("behind the last row: %v, %v", end, err)
+			t.Fatalf("after the last row: %v, %v", end, err)
 		}
 		if err := r.close(); err != nil {
 			t.Fatal(err)
