@@ -13,7 +13,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// additions are what docs/postgres.md allows users to add to the tables.
+// additions are the columns, indexes and tables that docs/postgres.md allows
+// users to add.
 var additions = []string{
 	"CREATE INDEX by_number ON conversations (customer_number)",
 	"CREATE UNIQUE INDEX by_link ON turns (project_id, conversation_id, turn_id, started_at)",
@@ -28,7 +29,8 @@ var additions = []string{
 		FOREIGN KEY (project_id, conversation_id, turn_index, started_at) REFERENCES turns ON UPDATE CASCADE)`,
 }
 
-// refer adds rows of the user's that reference a conversation and its second turn.
+// refer adds rows of a user's table that reference a conversation and its
+// second turn.
 func refer(t *testing.T, database, id string) {
 	t.Helper()
 	pgtest.Exec(t, inSchema(t, database, "polyai"),
@@ -38,7 +40,7 @@ func refer(t *testing.T, database, id string) {
 		"UPDATE conversations SET reviewed = true WHERE conversation_id = '"+id+"'")
 }
 
-// references are the rows of the user's, as table and start.
+// references returns the rows of the users' tables, as table and month.
 func references(t *testing.T, conn *pgx.Conn) (found []string) {
 	t.Helper()
 	err := conn.QueryRow(t.Context(), `SELECT coalesce(array_agg(r ORDER BY r), '{}') FROM (
@@ -74,13 +76,14 @@ func TestAdditions(t *testing.T) {
 	stageOne(t, w, changed(loadtest.Turns(2)))
 	want("with fewer turns", "labels", "reviewed", "reviews 2024-03", "turn_labels 2024-03")
 
-	// The turn that is referenced goes: the conversation keeps what is stored.
+	// The referenced turn is removed: the stored version of the conversation
+	// stays.
 	if reasons := stageRefusing(t, w, changed(loadtest.Turns(1))); !strings.Contains(reasons["c-001"], "23503") {
 		t.Errorf("refused %v", reasons)
 	}
 	stored := subject{database, "polyai"}.Dump(t).Conversations[[2]string{"p", "c-001"}]
 	if diff := loadtest.Diff(changed(loadtest.Turns(2)), stored, loadtest.LoaderSet...); diff != "" {
-		t.Errorf("the refused version left: %s", diff)
+		t.Errorf("after the refused version: %s", diff)
 	}
 
 	moved := loadtest.Conversation("p", "c-001", loadtest.Noon.AddDate(0, 1, 0), loadtest.Turns(2), loadtest.Note("moved"))
@@ -90,7 +93,7 @@ func TestAdditions(t *testing.T) {
 		t.Errorf("the moved conversation: %s", diff)
 	}
 
-	// A month that is made now has the additions, too.
+	// A month that is created now has the additions, too.
 	stageOne(t, w, loadtest.Conversation("p", "c-new", loadtest.Noon.AddDate(0, 5, 0)))
 	refer(t, database, "c-new")
 	var indexes int
@@ -152,7 +155,7 @@ func TestJoinReadsOnlyTheMonths(t *testing.T) {
 	}
 }
 
-// What users add to rows stays when the rows are mended.
+// A repair of rows keeps what users added to them.
 func TestMendThatIsReferenced(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

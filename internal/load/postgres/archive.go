@@ -12,11 +12,13 @@ import (
 
 var _ load.Archive = (*Database)(nil)
 
-// A page of [Database.Read] has as many conversations at most, and as many
-// turns unless its first has more: that bounds the memory of a reading.
+// A page of [Database.Read] has at most that many conversations, and at most
+// that many turns unless its first conversation alone has more. This bounds the
+// memory of a reader.
 const pageConversations, pageTurns = 200, 4000
 
-// page is where a reading is: behind the conversation of that start and id.
+// page is the position of a reader: after the conversation of that start and
+// id.
 type page struct {
 	after time.Time
 	id    string
@@ -24,14 +26,14 @@ type page struct {
 }
 
 // Read yields the stored conversations of a feed that started within [from,
-// until). Each page is as of one moment, and no transaction is open while the
-// caller has the rows, however long that takes: a conversation whose start
-// moves meanwhile may be read at both or at neither.
+// until). Each page is one snapshot, and no transaction is open while the
+// caller has the rows. A conversation whose start moves meanwhile may be read
+// at both starts or at neither.
 func (d *Database) Read(ctx context.Context, feed load.Feed, from, until warehouse.Timestamp, yield func(*warehouse.Rows) error) error {
 	if ready, err := d.ready(ctx); err != nil || !ready {
 		return err
 	}
-	// No id is empty, and none is before the empty one.
+	// No id is empty: the empty id sorts before all others.
 	next := page{after: from.Time(), until: until.Time()}
 	for {
 		rows, err := d.readPage(ctx, feed, &next)
@@ -49,7 +51,7 @@ func (d *Database) Read(ctx context.Context, feed load.Feed, from, until warehou
 	}
 }
 
-// readPage reads the next conversations whole, and moves on.
+// readPage reads the next conversations completely, and advances.
 func (d *Database) readPage(ctx context.Context, feed load.Feed, at *page) (rows []*warehouse.Rows, err error) {
 	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err = pgx.BeginTxFunc(ctx, d.pool, moment, func(tx pgx.Tx) error {
@@ -120,14 +122,15 @@ func (d *Database) Keys(ctx context.Context, feed load.Feed, from, until warehou
 	return keys, d.describe(err)
 }
 
-// someMetrics says of a conversation that it has metrics.
+// someMetrics is the SQL condition that a conversation has metrics.
 const someMetrics = `coalesce(metrics, '{}') NOT IN ('{}', '[]', 'null', '""')`
 
-// someTranscript says of a conversation that it shows its transcript.
+// someTranscript is the SQL condition that the transcript of a conversation is
+// visible.
 const someTranscript = `turns_loaded > 0 AND transcript_status NOT IN ('` + warehouse.TranscriptHidden + `', '` + warehouse.TranscriptHiddenKept + `')`
 
-// daysShow tells of a feed's days whether what some says is true of any
-// conversation there. It reads no further than the first of which it is.
+// daysShow returns a function that reports whether the condition some is true
+// for any conversation of a day of the feed. It stops at the first one.
 func (d *Database) daysShow(ctx context.Context, feed load.Feed, some string) load.DayShows {
 	return func(midnight warehouse.Timestamp) (shows bool, err error) {
 		day := midnight.Time()
@@ -147,7 +150,7 @@ func (d *Database) HiddenDays(ctx context.Context, feed load.Feed, parts load.Pa
 	found, err := d.pool.Query(ctx, `SELECT date_trunc('day', started_at) FROM conversations
 		WHERE project_id = $1 AND environment = $2 GROUP BY 1
 		HAVING $5 AND bool_or(transcript_status IN ($3, $4)) OR $6 AND NOT bool_or(`+someMetrics+`)
-		ORDER BY 1`, // our sessions are in UTC
+		ORDER BY 1`, // our sessions use UTC
 		feed.ProjectID, feed.Environment, warehouse.TranscriptHidden, warehouse.TranscriptHiddenKept, parts.Transcripts, parts.Metrics)
 	if err != nil {
 		return nil, d.describe(err)
@@ -160,8 +163,8 @@ func (d *Database) HiddenDays(ctx context.Context, feed load.Feed, parts load.Pa
 	return days, d.describe(err)
 }
 
-// Rejects yields what could not be read of a feed. The rejects, whose payloads
-// may be large, are read one by one.
+// Rejects yields the rejects of a feed. They are read one by one, because their
+// payloads may be large.
 func (d *Database) Rejects(ctx context.Context, feed load.Feed, yield func(*warehouse.Reject) error) error {
 	if ready, err := d.ready(ctx); err != nil || !ready {
 		return err
@@ -176,7 +179,7 @@ func (d *Database) Rejects(ctx context.Context, feed load.Feed, yield func(*ware
 		return d.describe(err)
 	}
 	for _, id := range ids {
-		var rejects []warehouse.Reject // none when it was resolved meanwhile
+		var rejects []warehouse.Reject // empty if it was resolved meanwhile
 		err := selectAll(ctx, d.pool, &warehouse.Rejects, "WHERE project_id = $1 AND environment = $2 AND reject_id = $3",
 			func(r *warehouse.Reject) { rejects = append(rejects, *r) }, feed.ProjectID, feed.Environment, id)
 		if err != nil {

@@ -19,12 +19,12 @@ import (
 
 var ever, never = warehouse.TimestampOf(loadtest.Noon.AddDate(-50, 0, 0)), warehouse.TimestampOf(loadtest.Noon.AddDate(50, 0, 0))
 
-// readIDs are the ids that are read, in order.
+// readIDs returns the ids of the conversations that are read, in order.
 func readIDs(t *testing.T, d *Database) (ids []string) {
 	t.Helper()
 	err := d.Read(t.Context(), feed, ever, never, func(r *warehouse.Rows) error {
 		if r.Hash() != r.Conversation.ContentHash {
-			t.Errorf("conversation %q is not read whole", r.Conversation.ConversationID)
+			t.Errorf("conversation %q is not read completely", r.Conversation.ConversationID)
 		}
 		ids = append(ids, r.Conversation.ConversationID)
 		return nil
@@ -40,12 +40,12 @@ func TestALongReadingIsInPagesAndInOrder(t *testing.T) {
 	d, _ := prepared(t)
 	var rows []*warehouse.Rows
 	var want []string
-	for i := range 2*pageConversations + 7 { // many at one moment, across the pages' ends
+	for i := range 2*pageConversations + 7 { // many with the same start, across page boundaries
 		id := fmt.Sprintf("c-%04d", i)
 		want = append(want, id)
 		rows = append(rows, loadtest.Conversation("p", id, loadtest.Noon.Add(time.Duration(i/150)*time.Microsecond)))
 	}
-	for i := range 5 { // each a page of its own
+	for i := range 5 { // each fills a page
 		id := fmt.Sprintf("long-%d", i)
 		want = append(want, id)
 		rows = append(rows, loadtest.Conversation("p", id, loadtest.Noon.AddDate(0, i, 1), loadtest.Turns(pageTurns+i-2)))
@@ -71,7 +71,7 @@ func TestRowsAreReadBackByOneProbeEach(t *testing.T) {
 	t.Parallel()
 	d, database := prepared(t)
 	var rows []*warehouse.Rows
-	for i := range 1500 { // of a few the planner may go by any index
+	for i := range 1500 { // for few rows the planner may use any index
 		rows = append(rows, loadtest.Conversation("p", fmt.Sprintf("c-%04d", i), loadtest.Noon.Add(time.Duration(i)*time.Minute)))
 	}
 	loadOne(t, d, rows...)
@@ -86,7 +86,7 @@ func TestRowsAreReadBackByOneProbeEach(t *testing.T) {
 	}
 }
 
-// planOf is how the server would answer a query when it is to go by the indexes.
+// planOf returns the plan of a query, with the settings of settle.
 func planOf(t *testing.T, d *Database, settle func(context.Context, pgx.Tx) error, query string, args ...any) (plan string) {
 	t.Helper()
 	err := pgx.BeginFunc(t.Context(), d.pool, func(tx pgx.Tx) error {
@@ -139,7 +139,7 @@ func TestReadingThatLosesItsConnectionSaysSo(t *testing.T) {
 	} {
 		wantState(t, err, "the server is up")
 	}
-	mine := errors.New("an error of the reader's own")
+	mine := errors.New("an error of the reader")
 	if err := d.Read(t.Context(), feed, ever, never, func(*warehouse.Rows) error { return mine }); !errors.Is(err, mine) {
 		t.Errorf("got %v, want the reader's own error as it is", err)
 	}

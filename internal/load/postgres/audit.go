@@ -10,16 +10,17 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// auditCheck finds one kind of fault: the ids and starts that its query, of a
-// project ($1) and starts within [$2, $3), returns.
+// auditCheck finds one kind of fault. Its query returns ids and starts for a
+// project ($1) and starts within [$2, $3).
 type auditCheck struct {
 	kind  load.FaultKind
 	table string
 	query string
 }
 
-// auditChecks are all checks, each one statement and thus of one moment. A
-// conversation's copy and its key are found by the start of either.
+// auditChecks returns all checks. Each is one statement, and thus one snapshot.
+// A check of a conversation's copies or key finds it by either of the two
+// starts.
 func auditChecks() []auditCheck {
 	const inRange = " WHERE c.project_id = $1 AND c.started_at >= $2 AND c.started_at < $3 "
 	const sameID = "k.project_id = c.project_id AND k.conversation_id = c.conversation_id"
@@ -50,17 +51,21 @@ func auditChecks() []auditCheck {
 }
 
 const (
-	// wrongLifecycle says of a conversation c that its lifecycle contradicts in_progress.
+	// wrongLifecycle is the SQL condition that the lifecycle of a conversation c
+	// contradicts in_progress.
 	wrongLifecycle = `(coalesce(c.in_progress, false) <> (c.lifecycle IN ('` + warehouse.LifecycleOpen + `', '` + warehouse.LifecycleAbandoned + `'))
 		OR c.lifecycle NOT IN ('` + warehouse.LifecycleOpen + `', '` + warehouse.LifecycleAbandoned + `', '` + warehouse.LifecycleFinal + `'))`
-	// isQueued says of a conversation c that it has to be in the queue.
+	// isQueued is the SQL condition that a conversation c must be in the
+	// open-conversation queue.
 	isQueued = `c.lifecycle = '` + warehouse.LifecycleOpen + `' AND c.missing_since IS NULL`
-	// isOrphan says of a part c that its conversation is not stored with its start.
+	// isOrphan is the SQL condition that the conversation of a part c is not
+	// stored with its start.
 	isOrphan = `NOT EXISTS (SELECT FROM conversations o WHERE o.project_id = c.project_id AND o.conversation_id = c.conversation_id
 		AND o.started_at = c.started_at)`
 )
 
-// hasOpen says of an entry of the queue that an open conversation belongs to it.
+// hasOpen returns the SQL condition that an entry of the queue has an open
+// conversation.
 func hasOpen(entry string) string {
 	return "EXISTS (SELECT FROM conversations o WHERE o.project_id = " + entry + ".project_id AND o.conversation_id = " + entry +
 		".conversation_id AND o.environment = " + entry + ".environment AND o.started_at = " + entry + ".started_at AND o.lifecycle = '" +

@@ -13,7 +13,7 @@ import (
 )
 
 // BenchmarkStage loads batches of 256 conversations of 15 turns from two
-// goroutines: all of them new, all of them changed, and the same once more.
+// goroutines: all new, all changed, and all unchanged.
 func BenchmarkStage(b *testing.B) {
 	const batches, size = 24, 256
 	for _, what := range []string{"new", "changed", "unchanged"} {
@@ -65,7 +65,7 @@ func BenchmarkRead(b *testing.B) {
 	b.ReportMetric(float64(b.N*batches*size)/b.Elapsed().Seconds(), "conversations/s")
 }
 
-// BenchmarkDaily asks what a month of a hundred projects came to, 30,000
+// BenchmarkDaily reads the figures of a month of a hundred projects, 30,000
 // conversations of 15 turns.
 func BenchmarkDaily(b *testing.B) {
 	const projects, days, aDay = 100, 30, 10

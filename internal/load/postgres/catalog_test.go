@@ -11,7 +11,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// described is what the catalog says of a table, in the words of a Spec.
+// described is a table as described by the catalog, in the terms of a Spec.
 type described struct {
 	columns, key []string
 	partitioned  bool
@@ -113,7 +113,7 @@ func TestTheMigrationsMakeTheViewsThatAreDeclared(t *testing.T) {
 	}
 }
 
-// catalog describes the tables that connections to the URL find.
+// catalog describes the tables that a connection to the URL finds.
 func catalog(t *testing.T, database string) map[string]described {
 	conn := connect(t, database)
 	rows, err := conn.Query(t.Context(), `SELECT c.relname, c.relkind = 'p',

@@ -11,7 +11,7 @@ import (
 
 const oldestServer = 14
 
-// Check tells whether a run could load; it writes nothing.
+// Check reports whether a run could load. It writes nothing.
 func (d *Database) Check(ctx context.Context) error {
 	if err := d.checkServer(ctx); err != nil {
 		return err
@@ -32,7 +32,7 @@ func (d *Database) Check(ctx context.Context) error {
 		"SELECT has_schema_privilege($1, 'CREATE') AND has_schema_privilege($1, 'USAGE')", d.Schema); err != nil || status.Applied == 0 {
 		return err
 	}
-	// To make a month's partition one must own the table.
+	// Only the owner of a table can create the partition of a month.
 	err = d.checkRight(ctx, "the role does not own all of the tables",
 		"SELECT coalesce(bool_and(pg_has_role(relowner, 'USAGE')), false) FROM pg_class WHERE oid = ANY($1::text[]::regclass[])", tableNames())
 	if err != nil {
@@ -41,7 +41,7 @@ func (d *Database) Check(ctx context.Context) error {
 	return d.checkPolicies(ctx)
 }
 
-// tableNames are all tables of ours.
+// tableNames returns the names of all tables of convsync.
 func tableNames() []string {
 	names := []string{conversationKeys.Spec().Name}
 	for _, s := range warehouse.Specs() {
@@ -52,8 +52,8 @@ func tableNames() []string {
 
 const hintPolicies = "let the role that convsync connects as see all rows, with ALTER TABLE … NO FORCE ROW LEVEL SECURITY or ALTER ROLE … BYPASSRLS"
 
-// checkPolicies refuses row level security that applies to this role: rows that
-// it hides would be loaded a second time, and COPY refuses such tables.
+// checkPolicies fails if row level security applies to this role: rows that it
+// hides would be loaded a second time, and COPY fails for such tables.
 func (d *Database) checkPolicies(ctx context.Context) error {
 	var tables []string
 	err := d.pool.QueryRow(ctx, `SELECT coalesce(array_agg(oid::regclass::text ORDER BY relname), '{}') FROM pg_class
@@ -73,8 +73,8 @@ func (d *Database) checkPolicies(ctx context.Context) error {
 	}
 }
 
-// checkServer refuses a server that is too old, read only or not UTF-8, and a
-// way to it on which sessions do not last.
+// checkServer fails if the server is too old, read-only or not UTF-8, or if a
+// pooler on the way does not keep sessions.
 func (d *Database) checkServer(ctx context.Context) error {
 	if err := d.checkSessions(ctx, sessionsOfRun); err != nil {
 		return err
@@ -107,7 +107,8 @@ func (d *Database) judgeServer(version int, encoding string, readOnly bool) erro
 	return nil
 }
 
-// checkRight asks a yes-or-no question; no is the trouble that it is asked for.
+// checkRight runs a yes-or-no query. If the answer is no, it returns an error
+// with trouble as its text.
 func (d *Database) checkRight(ctx context.Context, trouble, question string, args ...any) error {
 	var yes bool
 	if err := d.pool.QueryRow(ctx, question, args...).Scan(&yes); err != nil {

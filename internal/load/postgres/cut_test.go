@@ -12,11 +12,11 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// cutter hands everything on until it is armed and a commit comes by.
+// cutter forwards everything until it is armed and a commit passes.
 type cutter struct {
 	server string
 	armed  atomic.Bool
-	after  bool // the server gets to see the commit, and the client no answer
+	after  bool // cut after the server received the commit
 }
 
 func (c *cutter) serve(client net.Conn) {
@@ -37,7 +37,7 @@ func (c *cutter) serve(client net.Conn) {
 		defer client.Close()
 		for {
 			m, err := readMessage(server)
-			if err != nil || cut.Load() { // the answer to the commit is lost
+			if err != nil || cut.Load() { // the response to the commit is lost
 				return
 			}
 			client.Write(m.raw)
@@ -81,7 +81,7 @@ func TestACommitWhoseAnswerIsLostConverges(t *testing.T) {
 				w.Close()
 				d.Step = func(string) {}
 
-				// The next run does it all again.
+				// The next run repeats everything.
 				w = begin(t, d, "run-2")
 				if err := changeAll(t, w); err != nil {
 					t.Fatal(err)
@@ -92,7 +92,7 @@ func TestACommitWhoseAnswerIsLostConverges(t *testing.T) {
 	}
 }
 
-// changeAll changes c-1, marks c-2, adds c-3, and covers.
+// changeAll changes c-1, marks c-2, adds c-3, and publishes coverage.
 func changeAll(t *testing.T, w load.Writer) error {
 	rows := []*warehouse.Rows{loadtest.Conversation("p", "c-1", loadtest.Noon, loadtest.Note("changed")), loadtest.Conversation("p", "c-3", loadtest.Noon)}
 	if err := w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: rows, LiveSince: 1}); err != nil {
@@ -110,10 +110,10 @@ func changeAll(t *testing.T, w load.Writer) error {
 	return w.Finish(t.Context(), runRow(load.Owner{RunID: w.(*writer).owner.RunID}))
 }
 
-// changedOnce checks that changeAll was done, and once.
+// changedOnce checks that changeAll was applied exactly once.
 func changedOnce(t *testing.T, s subject) {
 	t.Helper()
-	d := s.Dump(t) // which fails on what is stored twice
+	d := s.Dump(t) // fails if a conversation is stored twice
 	changes := map[string]int{}
 	for _, c := range d.Changes {
 		changes[c.ConversationID]++
@@ -123,7 +123,7 @@ func changedOnce(t *testing.T, s subject) {
 	}
 	for key, r := range d.Conversations {
 		if c := &r.Conversation; r.Hash() != c.ContentHash || c.MissingSince.Valid != (c.ConversationID == "c-2") || len(r.Turns) == 0 {
-			t.Errorf("conversation %q is not whole, or not marked as it should be", key)
+			t.Errorf("conversation %q is incomplete, or has the wrong mark", key)
 		}
 	}
 	if len(d.Coverage) != 1 || len(d.Watermarks) != 1 || len(d.Rejects) != 1 {
@@ -133,7 +133,7 @@ func changedOnce(t *testing.T, s subject) {
 	for _, l := range d.Lateness {
 		late += l.Count
 	}
-	if late != 3 { // c-3 was seen first and ended, c-1 changed
+	if late != 3 { // c-3 was new and then ended, c-1 changed
 		t.Errorf("lateness is %+v, want 3 in all", d.Lateness)
 	}
 }

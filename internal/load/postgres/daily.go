@@ -10,8 +10,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Both are bounded by the start, so that only the months concerned are read,
-// and our sessions are in UTC.
+// Both are bounded by the start, so that only the partitions of these months
+// are read. Our sessions use UTC.
 const (
 	dailyConversations = `SELECT date_trunc('day', started_at), count(*), count(*) FILTER (WHERE handoff), count(handoff)
 		FROM conversations JOIN unnest($1::text[], $2::text[]) AS feeds (project_id, environment) USING (project_id, environment)
@@ -44,7 +44,7 @@ func (d *Database) Daily(ctx context.Context, feeds []load.Feed, from, until war
 	return days, d.describe(err)
 }
 
-// dayFrom is the first midnight that is not before a moment.
+// dayFrom returns the first midnight at or after a time.
 func dayFrom(t warehouse.Timestamp) time.Time {
 	const day = 24 * time.Hour
 	midnight := t.Time().Truncate(day)

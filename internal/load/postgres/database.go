@@ -19,15 +19,15 @@ import (
 
 // Options configure a database as a destination.
 type Options struct {
-	// URL yields the database's URL, anew for each connection: a password
-	// that is renewed outside is picked up.
+	// URL returns the URL of the database. It is called for each connection, so
+	// that a rotated password takes effect.
 	URL func(ctx context.Context) (string, error)
-	// Schema is where the tables are; polyai unless set.
+	// Schema is the schema of the tables; default polyai.
 	Schema string
-	// LockWait is how long a writer waits for another to end; 10 s unless set.
+	// LockWait is the time to wait for another writer; default 10 s.
 	LockWait time.Duration
-	// Step, when not nil, is called before each step that leaves something
-	// behind, with the step's name: tests kill the process there.
+	// Step, if not nil, is called with a name before each step with a durable
+	// effect: tests kill the process there.
 	Step func(name string)
 }
 
@@ -36,7 +36,7 @@ type Options struct {
 // its own.
 const maxConnections = 4
 
-// sessionTimeout is how long a pooler may take to hand out a session, or all
+// sessionTimeout is the time in which a pooler must provide a session, or all
 // that are needed.
 const sessionTimeout = time.Minute
 
@@ -44,20 +44,20 @@ const sessionTimeout = time.Minute
 type Database struct {
 	Options
 	pool     *pgxpool.Pool
-	where    string                 // for people; without the password
+	where    string                 // for messages; without the password
 	layouts  fs.FS                  // the migrations; tests replace them
 	declared []warehouse.Spec       // the views and comments; tests replace them
-	writing  atomic.Pointer[server] // that the run began on; nil: there is none
+	writing  atomic.Pointer[server] // the server on which the run began; nil: no run
 
 	beatEvery, beatTimeout time.Duration // of the lock's session
-	sessionTimeout         time.Duration // how long a pooler may take to hand out sessions
+	sessionTimeout         time.Duration // timeout of a pooler that provides sessions
 
-	checking sync.Mutex // that there are enough sessions
+	checking sync.Mutex // serializes checks that there are enough sessions
 }
 
 var _ load.Destination = (*Database)(nil)
 
-// Open prepares the use of a database; it connects when it is first needed.
+// Open prepares the use of a database. It connects on first use.
 func Open(ctx context.Context, o Options) (*Database, error) {
 	o.Schema = cmp.Or(o.Schema, "polyai")
 	o.LockWait = cmp.Or(o.LockWait, 10*time.Second)
@@ -96,7 +96,7 @@ func (d *Database) Close() error {
 	return nil
 }
 
-// config asks for the URL and settles what every connection of ours has.
+// config gets the URL and sets what all our connections have in common.
 func (d *Database) config(ctx context.Context) (*pgx.ConnConfig, error) {
 	text, err := d.URL(ctx)
 	if err != nil {
@@ -115,13 +115,13 @@ func (d *Database) config(ctx context.Context) (*pgx.ConnConfig, error) {
 		c.RuntimeParams["application_name"] = "convsync"
 	}
 	if m := c.DefaultQueryExecMode; m == pgx.QueryExecModeExec || m == pgx.QueryExecModeSimpleProtocol {
-		c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe // the others do not answer in binary
+		c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe // the other modes do not return binary values
 	}
 	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, 15*time.Second)
 	return c, nil
 }
 
-// connect opens a connection outside of the pool.
+// connect opens a connection outside the pool.
 func (d *Database) connect(ctx context.Context) (*pgx.Conn, error) {
 	c, err := d.config(ctx)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 var errDamaged = errors.New("the server answered a value of another form than its type has")
 
-// decodeRows decodes the rows that a query for all columns found.
+// decodeRows decodes the rows of a query for all columns.
 func decodeRows[R any](found pgx.Rows, t *warehouse.Table[R], use func(*R)) error {
 	defer found.Close()
 	for found.Next() {
@@ -128,7 +128,7 @@ func decodeList(raw []byte, l *warehouse.List) error {
 		}
 		size := binary.BigEndian.Uint32(raw)
 		raw = raw[4:]
-		if uint64(size) > uint64(len(raw)) { // NULL too, which we never write
+		if uint64(size) > uint64(len(raw)) { // NULL as well, which we never write
 			return errDamaged
 		}
 		*l = append(*l, string(raw[:size]))

@@ -13,8 +13,8 @@ import (
 	"convsync/internal/load/pgtest"
 )
 
-// Where this process may mount, and the server is on this machine, a small disk
-// is really full. Elsewhere the server is made to say so, as in
+// If this process can mount and the server is on this machine, the test fills a
+// small disk. Otherwise the server simulates a full disk, as in
 // [TestAFullDiskIsSaidSoAndTheNextRunEndsComplete].
 func TestASmallDiskThatFillsUpIsSaidSoAndTheNextRunEndsComplete(t *testing.T) {
 	t.Parallel()
@@ -24,7 +24,7 @@ func TestASmallDiskThatFillsUpIsSaidSoAndTheNextRunEndsComplete(t *testing.T) {
 		_, err = connect(t, admin).Exec(t.Context(), "CREATE TABLESPACE small LOCATION '"+disk+"'")
 	}
 	if err != nil {
-		t.Logf("without a disk of its own: %v", err)
+		t.Logf("without a mounted disk: %v", err)
 		d, database := prepared(t)
 		trap(t, database, "INSERT", "turns", "RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100';")
 		fullThenComplete(t, d, database, "full", func() { removeTrap(t, database) })
@@ -41,7 +41,8 @@ func TestASmallDiskThatFillsUpIsSaidSoAndTheNextRunEndsComplete(t *testing.T) {
 	fullThenComplete(t, d, database, "full", fill(t, disk))
 }
 
-// smallDisk is an empty folder on a small disk of its own, for the server.
+// smallDisk mounts a small file system for the server, and returns an empty
+// folder on it.
 func smallDisk(t *testing.T) (path string, err error) {
 	path, err = os.MkdirTemp("", "convsync-disk-")
 	if err != nil {
@@ -61,7 +62,7 @@ func smallDisk(t *testing.T) (path string, err error) {
 	return path, os.Chown(path, uid, gid)
 }
 
-// fill leaves no byte free on the disk; room frees all that it took.
+// fill fills the disk completely; room frees the space.
 func fill(t *testing.T, disk string) (room func()) {
 	t.Helper()
 	f, err := os.Create(disk + "/filler")

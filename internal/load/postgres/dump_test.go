@@ -11,8 +11,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Dump reads all tables by plain SQL, each value in a form that pgx scans: none
-// of the loader's own decoding is in it.
+// Dump reads all tables with plain SQL and pgx's own scanning, without the
+// decoding of the loader.
 func (s subject) Dump(t testing.TB) *loadtest.Dump {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), inSchema(t, s.url, s.schema))
@@ -60,14 +60,14 @@ func (s subject) Dump(t testing.TB) *loadtest.Dump {
 	d.Drift = dumpTable(t, conn, &warehouse.SchemaDrift)
 	d.Projects = dumpTable(t, conn, &warehouse.Projects)
 	d.Runs = dumpTable(t, conn, &warehouse.SyncRuns)
-	d.Lateness = append([]warehouse.Lateness{}, dumpTable(t, conn, &warehouse.SyncLateness)...) // nil: not looked at
+	d.Lateness = append([]warehouse.Lateness{}, dumpTable(t, conn, &warehouse.SyncLateness)...) // nil: not compared
 	d.Revealed = dumpTable(t, conn, &warehouse.SyncRevealed)
 	d.Holes = dumpTable(t, conn, &warehouse.SyncHoles)
 	d.Events, d.Alerts = dumpTable(t, conn, &warehouse.WebhookEvents), dumpTable(t, conn, &warehouse.ActiveAlerts)
 	return d
 }
 
-// keysFit checks that conversation_keys says the same as the rows.
+// keysFit checks that conversation_keys matches the rows.
 func keysFit(t testing.TB, conn *pgx.Conn, d *loadtest.Dump) {
 	t.Helper()
 	stored := dumpTable(t, conn, &conversationKeys)
@@ -120,7 +120,7 @@ func dumpTable[R any](t testing.TB, conn *pgx.Conn, table *warehouse.Table[R]) [
 	return found
 }
 
-// scanTarget is what pgx scans a column into.
+// scanTarget returns a target for pgx to scan a column into.
 func scanTarget(field any) any {
 	switch f := field.(type) {
 	case *warehouse.Text:
@@ -152,10 +152,10 @@ func scanTarget(field any) any {
 	return field
 }
 
-// nullable hands a scanned value, or its absence, on.
+// nullable passes on a scanned value, or its absence.
 type nullable[T any] struct{ put func(v T, ok bool) }
 
-// Scan takes what database/sql would.
+// Scan accepts the types of database/sql.
 func (n nullable[T]) Scan(src any) error {
 	if src == nil {
 		var zero T

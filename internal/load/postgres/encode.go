@@ -21,7 +21,7 @@ const oidText = 25
 
 var copyHeader = []byte("PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00")
 
-// copier is a table that rows are copied into, in the binary form of COPY.
+// copier copies rows into a table, in the binary format of COPY.
 type copier[R any] struct {
 	*warehouse.Table[R]
 	statement string
@@ -42,8 +42,8 @@ var (
 
 var copyBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// copyRows copies rows into the table and returns how many there were. It fails
-// with a [*refusal] when the server did not store all of them.
+// copyRows copies rows into the table and returns their number. It fails with a
+// [*refusal] if the server did not store all of them.
 func copyRows[R any](ctx context.Context, tx pgx.Tx, c copier[R], rows iter.Seq[*R]) (n int64, err error) {
 	buf := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(buf)
@@ -137,14 +137,14 @@ func appendBool(dst []byte, v bool) []byte {
 	return append(dst, 0, 0, 0, 1, 0)
 }
 
-// appendList appends a text[]: dimensions, whether there are NULLs, type of
-// the elements, then of the one dimension its length and lower bound.
+// appendList appends a text[]: number of dimensions, whether there are NULLs,
+// type of the elements, then length and lower bound of the one dimension.
 func appendList(dst []byte, l warehouse.List) []byte {
 	if l == nil {
 		return appendNull(dst)
 	}
 	at := len(dst)
-	dst = append(dst, 0, 0, 0, 0) // the length, when it is known
+	dst = append(dst, 0, 0, 0, 0) // the length, set below
 	dimensions := uint32(min(len(l), 1))
 	dst = binary.BigEndian.AppendUint32(dst, dimensions)
 	dst = binary.BigEndian.AppendUint32(dst, 0)

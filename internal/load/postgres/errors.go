@@ -12,7 +12,7 @@ import (
 	"convsync/internal/load"
 )
 
-// SQLSTATE codes that are told apart.
+// SQLSTATE codes that are handled separately.
 const (
 	codeInvalidPassword  = "28P01"
 	codeInvalidAuth      = "28000"
@@ -42,11 +42,11 @@ const (
 	codeSerialization    = "40001"
 )
 
-// refusedTLS is in the error of pgconn, which has no value for it.
+// refusedTLS is part of an error of pgconn that has no exported value.
 const refusedTLS = "server refused TLS connection"
 
-// byStatement is in the error of PgBouncer at the begin of a transaction, if it
-// hands out sessions by the statement.
+// byStatement is part of PgBouncer's error at the start of a transaction if it
+// uses statement pooling.
 const byStatement = "statement pooling mode"
 
 const hintTLS = "the server does not offer TLS, and nothing was sent to it: enable it there (ssl = on); in a network that you trust, " +
@@ -54,7 +54,7 @@ const hintTLS = "the server does not offer TLS, and nothing was sent to it: enab
 
 const hintLost = "the connection was lost: run again, nothing is lost"
 
-// hints say, by SQLSTATE, how to mend what people can mend.
+// hints has, by SQLSTATE, what a user can do about an error.
 var hints = map[string]string{
 	codeInvalidPassword:  "check user and password in destination.postgres.url (what is special in the password is percent-encoded)",
 	codeInvalidAuth:      "check the user in destination.postgres.url, and that the server's pg_hba.conf lets it in from here",
@@ -75,15 +75,15 @@ var hints = map[string]string{
 	codeLockNotAvailable: "another session holds a lock on the tables: run again when it is done",
 }
 
-// describe turns trouble with the server into an error for people. Errors
-// that are for people already pass.
+// describe turns an error of the server into one for users. It returns errors
+// for users as they are.
 func (d *Database) describe(err error) error {
 	var server *pgconn.PgError
 	var connect *pgconn.ConnectError
 	var state *load.StateError
 	switch {
 	case errors.As(err, &connect) && errors.As(err, &state):
-		return state // found right after the connection was made
+		return state // found right after connecting
 	case err == nil || errors.Is(err, context.Canceled) || forPeople(err):
 		return err
 	}
@@ -118,7 +118,7 @@ func forPeople(err error) bool {
 		errors.As(err, &tooNew) || errors.As(err, &mixed)
 }
 
-// hasCode reports whether the server said so.
+// hasCode reports whether err is a server error with one of the codes.
 func hasCode(err error, codes ...string) bool {
 	var server *pgconn.PgError
 	if !errors.As(err, &server) {
@@ -132,7 +132,7 @@ func hasCode(err error, codes ...string) bool {
 	return false
 }
 
-// violated reports whether the constraint was.
+// violated reports whether err is a violation of the constraint.
 func violated(err error, constraint string) bool {
 	var server *pgconn.PgError
 	return errors.As(err, &server) && server.Code == codeUniqueViolation && server.ConstraintName == constraint

@@ -9,7 +9,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// expire deletes what is no longer kept at the end of a run.
+// expire deletes expired rows at the end of a run.
 func expire(ctx context.Context, tx pgx.Tx, run *warehouse.SyncRun) error {
 	if err := thinRuns(ctx, tx); err != nil {
 		return err
@@ -19,8 +19,8 @@ func expire(ctx context.Context, tx pgx.Tx, run *warehouse.SyncRun) error {
 		return nil
 	}
 	batch := &pgx.Batch{}
-	// What was written before a run that is old enough is old enough, too: a row
-	// that was dated by a wrong clock keeps no other.
+	// Everything that was written before an expired run is expired, too: a row
+	// that was dated by a wrong clock does not keep other rows.
 	const older = "FROM sync_runs WHERE source_at < $1 AND finished_at < $2"
 	source, local := ages.Cutoffs(load.KeepChanges)
 	batch.Queue("DELETE FROM changes WHERE sequence <= (SELECT max(last_change) "+older+")", source.Time(), local.Time())
@@ -40,8 +40,8 @@ func expire(ctx context.Context, tx pgx.Tx, run *warehouse.SyncRun) error {
 	return expireByAge(ctx, tx, ages)
 }
 
-// expireByAge deletes the rows that are too old. One that is dated in the future
-// would never be, and gets the latest time that it can have.
+// expireByAge deletes the rows that are too old. A row that is dated in the
+// future would never expire, and gets the latest possible time.
 func expireByAge(ctx context.Context, tx pgx.Tx, ages load.Ages) error {
 	batch := &pgx.Batch{}
 	latest := ages.Latest().Time()
@@ -57,7 +57,7 @@ func expireByAge(ctx context.Context, tx pgx.Tx, ages load.Ages) error {
 	return tx.SendBatch(ctx, batch).Close()
 }
 
-// thinRuns bounds the number of runs, whatever their clocks say.
+// thinRuns bounds the number of runs, independent of their times.
 func thinRuns(ctx context.Context, tx pgx.Tx) error {
 	var runs int
 	if err := tx.QueryRow(ctx, "SELECT count(*) FROM sync_runs").Scan(&runs); err != nil || runs < load.MaxRuns {

@@ -8,7 +8,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// finish ends a run so many days after noon, by both clocks.
+// finish ends a run that many days after noon, by both clocks.
 func finish(t *testing.T, d *Database, id string, days int) {
 	t.Helper()
 	at := warehouse.TimestampOf(loadtest.Noon.AddDate(0, 0, days))
@@ -27,7 +27,7 @@ func finish(t *testing.T, d *Database, id string, days int) {
 	}
 }
 
-// A row that is dated in the future must not keep those that follow it.
+// A row that is dated in the future must not keep the rows after it.
 func TestChanges(t *testing.T) {
 	t.Parallel()
 	d, _ := prepared(t)
@@ -62,8 +62,8 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// A database that ran every few minutes for years before this version, once
-// with a clock that was ahead.
+// A database with years of runs, one every few minutes, before this version;
+// one run had a clock that was ahead.
 func TestRuns(t *testing.T) {
 	t.Parallel()
 	d, _ := prepared(t)

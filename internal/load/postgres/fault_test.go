@@ -14,8 +14,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// trap makes the server run a body of PL/pgSQL before each row that is written
-// to or deleted from a table.
+// trap makes the server run PL/pgSQL code before each row that is written to or
+// deleted from a table.
 func trap(t *testing.T, database, event, table, body string) {
 	t.Helper()
 	pgtest.Exec(t, inSchema(t, database, "polyai"),
@@ -28,7 +28,7 @@ func removeTrap(t *testing.T, database string) {
 	pgtest.Exec(t, database, "DROP FUNCTION polyai.trap CASCADE")
 }
 
-// await asks until the answer is yes.
+// await repeats a query until its result is true.
 func await(t *testing.T, conn *pgx.Conn, question string, args ...any) {
 	t.Helper()
 	for yes := false; !yes; {
@@ -38,7 +38,8 @@ func await(t *testing.T, conn *pgx.Conn, question string, args ...any) {
 	}
 }
 
-// many are n conversations with that note, which their first turn says, too.
+// many returns n conversations with that note, which is also in their first
+// turn.
 func many(n int, note string) (rows []*warehouse.Rows) {
 	for i := range n {
 		rows = append(rows, loadtest.Conversation("p", fmt.Sprintf("c-%03d", i), loadtest.Noon, loadtest.Note(note), func(r *warehouse.Rows) {
@@ -63,7 +64,7 @@ func TestAServerThatIsRestartedInTheMiddleOfACopyCostsNothing(t *testing.T) {
 	if _, err := holder.Exec(t.Context(), "SELECT pg_advisory_lock(1)"); err != nil {
 		t.Fatal(err)
 	}
-	// The writing hangs half way, with rows behind and before it.
+	// The write hangs in the middle, with rows before and after.
 	trap(t, database, "INSERT OR UPDATE", "turns", "IF NEW.conversation_id = 'c-025' THEN PERFORM pg_advisory_lock(1); END IF;")
 	w := begin(t, d, "run-1")
 	staged := make(chan error)
@@ -75,7 +76,7 @@ func TestAServerThatIsRestartedInTheMiddleOfACopyCostsNothing(t *testing.T) {
 	wantState(t, <-staged, "run again")
 	wantSame(t, before, s.Dump(t))
 	_, err := w.Publish(t.Context(), &load.Stretch{ID: 1, Feed: feed, Watermark: 1000000})
-	if err != nil { // the lock's session is gone, though nobody has taken over
+	if err != nil { // the lock's session has ended, although no other run has taken over
 		wantState(t, err, "run again")
 	}
 	removeTrap(t, database)
@@ -90,7 +91,7 @@ func TestAServerThatIsRestartedInTheMiddleOfACopyCostsNothing(t *testing.T) {
 	}
 }
 
-// wantSame wants nothing to have changed of the conversations.
+// wantSame checks that the conversations are unchanged.
 func wantSame(t *testing.T, before, after *loadtest.Dump) {
 	t.Helper()
 	if len(after.Conversations) != len(before.Conversations) || len(after.Changes) != len(before.Changes) || len(after.Lateness) != len(before.Lateness) {
@@ -115,8 +116,8 @@ func TestADeadlockIsTriedAgain(t *testing.T) {
 	}
 	w := begin(t, d, "run-1")
 	stageOne(t, w, many(2, "before")...)
-	// The other one holds lock 1 and waits for the key of c-000, which we have
-	// locked when we come to ask for lock 1.
+	// The other transaction holds lock 1 and waits for the key of c-000, which we
+	// have locked before we request lock 1.
 	trap(t, database, "UPDATE", "conversations", `WHILE NOT pg_try_advisory_xact_lock(1) LOOP
 			IF EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
 				WHERE datname = current_database() AND locktype = 'transactionid' AND NOT granted) THEN
@@ -128,7 +129,7 @@ func TestADeadlockIsTriedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, statement := range []string{"SET LOCAL deadlock_timeout = '1h'", "SELECT pg_advisory_xact_lock(1)"} { // it is ours to give in
+	for _, statement := range []string{"SET LOCAL deadlock_timeout = '1h'", "SELECT pg_advisory_xact_lock(1)"} { // our transaction is the one that is aborted
 		if _, err := other.Exec(t.Context(), statement); err != nil {
 			t.Fatal(err)
 		}
@@ -147,8 +148,8 @@ func TestADeadlockIsTriedAgain(t *testing.T) {
 	if err := <-staged; err != nil {
 		t.Fatal(err)
 	}
-	if n := written.Load(); n < 2 { // more when we are quicker than the other one once more
-		t.Error("it was written at once: there was no deadlock")
+	if n := written.Load(); n < 2 { // more if we lock before the other one again
+		t.Error("it was written at the first attempt: there was no deadlock")
 	}
 	counts, err := w.Publish(t.Context(), &load.Stretch{ID: 2, Feed: feed})
 	if err != nil || counts.Updated != 2 {
@@ -188,7 +189,7 @@ func fullThenComplete(t *testing.T, d *Database, database, note string, makeRoom
 	if !slices.Equal(shapes(after), shapes(before)) {
 		t.Errorf("%s: the coverage came before its rows: %v", note, shapes(after))
 	}
-	if note != "sync_coverage" { // which comes last
+	if note != "sync_coverage" { // it is written last
 		wantSame(t, before, after)
 	}
 	makeRoom()
@@ -201,7 +202,7 @@ func fullThenComplete(t *testing.T, d *Database, database, note string, makeRoom
 	}
 	for key, r := range done.Conversations {
 		if r.Hash() != r.Conversation.ContentHash || string(r.Conversation.Note) != note {
-			t.Errorf("conversation %q is not whole", key)
+			t.Errorf("conversation %q is incomplete", key)
 		}
 	}
 }

@@ -17,27 +17,27 @@ var (
 )
 
 const (
-	hintTakenOver = "this run lost its lock, perhaps while the machine slept; what it published is kept, and the other run goes on from there"
+	hintTakenOver = "this run lost its lock, perhaps because the machine was suspended; what it published is kept, and the other run continues from there"
 
 	hintLostCommits = "nothing more is written: run again, and the next run starts from what is stored. Commits are lost when a standby " +
 		"is promoted that had not received all of them, or when a server comes back from a crash without fsync or from a backup"
 )
 
-// commitCount is the count that sync_locks must have. A run that trusted its
-// memory after the database lost commits would publish coverage of rows that are
-// no longer there.
+// commitCount is the commit counter that sync_locks must have. Without it, a
+// run could publish coverage of rows that the database has lost with earlier
+// commits.
 //
-// The mutex is held from the comparison of the counts until the commit is
-// answered. It is locked after the row of sync_locks, never before: whoever waits
-// for it waits for an answer that the server is about to give, and not for a
-// lock in the database, which would be a deadlock that the server cannot see.
+// The mutex is held from the comparison of the counters until the commit
+// returns. It is locked after the row of sync_locks, never before: a goroutine
+// that waits for it waits for a response of the server, and never for a lock in
+// the database, which would be a deadlock that the server cannot detect.
 type commitCount struct {
 	sync.Mutex
-	confirmed int64 // by the server
-	unsure    bool  // one more may be stored: the answer to a commit was lost
+	confirmed int64 // confirmed by the server
+	unsure    bool  // one more may be stored: the response to a commit was lost
 }
 
-// confirm compares the stored count with the run's.
+// confirm compares the stored counter with the run's.
 func (c *commitCount) confirm(stored int64) error {
 	if stored != c.confirmed && (!c.unsure || stored != c.confirmed+1) {
 		return fmt.Errorf("%w: %d commits are stored, %d were confirmed", errLostCommits, stored, c.confirmed)
@@ -47,8 +47,9 @@ func (c *commitCount) confirm(stored int64) error {
 }
 
 // transact runs work and then last in a transaction that commits only while
-// this run is the writer. From before last to the commit no other transaction of
-// a writer is there: what last numbers is numbered in the order of commits.
+// this run is the writer. From before last until the commit it excludes other
+// transactions of writers, so that sequences that last assigns are in the order
+// of commits.
 func (w *writer) transact(ctx context.Context, step string, work, last func(pgx.Tx) error) error {
 	return w.commit(ctx, &guarded{step: step, needsLock: true, work: work, last: last})
 }
@@ -56,14 +57,14 @@ func (w *writer) transact(ctx context.Context, step string, work, last func(pgx.
 // guarded is a transaction of a writer.
 type guarded struct {
 	step       string
-	needsLock  bool // the lock's session must be there, too
+	needsLock  bool // the lock's session must also exist
 	work, last func(pgx.Tx) error
 
-	counts     bool // holds the mutex of the count
-	committing bool // the server was told to commit, or is about to be
+	counts     bool // holds the mutex of the counter
+	committing bool // COMMIT was sent, or is about to be sent
 }
 
-// commit does a guarded transaction.
+// commit runs a guarded transaction.
 func (w *writer) commit(ctx context.Context, g *guarded) error {
 	if over := w.over.Load(); over != nil {
 		return over
@@ -89,7 +90,8 @@ func (w *writer) commit(ctx context.Context, g *guarded) error {
 	return err
 }
 
-// settleCount counts a transaction that was committed, as far as is known.
+// settleCount updates the counter after a transaction, as far as its result is
+// known.
 func (w *writer) settleCount(g *guarded, committed bool) {
 	if !g.counts {
 		return
@@ -103,8 +105,8 @@ func (w *writer) settleCount(g *guarded, committed bool) {
 	w.commits.Unlock()
 }
 
-// checkWriter raises the stored count in a transaction, and with it keeps all
-// other writers out until the end of the transaction. It fails unless this run is
+// checkWriter raises the stored counter in a transaction, which locks out all
+// other writers until the end of the transaction. It fails unless this run is
 // the writer and the database has all of its commits.
 func (w *writer) checkWriter(ctx context.Context, tx pgx.Tx, g *guarded) error {
 	var epoch, stored int64
@@ -139,7 +141,8 @@ func (w *writer) checkWriter(ctx context.Context, tx pgx.Tx, g *guarded) error {
 	return nil
 }
 
-// end ends the writer: what it remembers is no longer what is stored.
+// end stops the writer for a reason, because its state in memory no longer
+// matches what is stored.
 func (w *writer) end(reason error, hint string) error {
 	over := &load.StateError{What: w.where, Err: reason, Hint: hint}
 	if !w.over.CompareAndSwap(nil, over) {

@@ -16,19 +16,21 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// stage stages a conversation that is new.
+// stage stages a new conversation.
 func stage(t *testing.T, w load.Writer, id string) error {
 	t.Helper()
 	return w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", id, loadtest.Noon)}})
 }
 
-// covering is a stretch whose coverage a run that trusts its memory would store.
+// covering returns a window whose coverage a run would publish if it relied on
+// its memory.
 func covering() *load.Stretch {
 	noon := warehouse.TimestampOf(loadtest.Noon)
 	return &load.Stretch{ID: 1, Feed: feed, Coverage: []load.Range{{From: noon, Until: noon + 1e6, ReadAt: noon}}, Watermark: noon + 1e6}
 }
 
-// wantOver checks that a writer that knows why it is over writes nothing more.
+// wantOver checks that a writer that has ended with a known reason writes
+// nothing more.
 func wantOver(t *testing.T, w load.Writer, database string, want error, hint string) {
 	t.Helper()
 	before := subject{database, "polyai"}.Dump(t)
@@ -54,7 +56,7 @@ func TestLostCommits(t *testing.T) {
 		"OneCommit":   "UPDATE sync_locks SET commits = commits - 1",
 		"TheBegin":    "UPDATE sync_locks SET commits = 0, epoch = epoch - 1, run_id = 'run-0'",
 		"NoRow":       "DELETE FROM sync_locks",
-		"OneTooMany":  "UPDATE sync_locks SET commits = commits + 1", // another process goes by the run's id
+		"OneTooMany":  "UPDATE sync_locks SET commits = commits + 1", // another process uses the run's id
 		"EarlierLife": "UPDATE sync_locks SET commits = commits - 2, epoch = epoch - 1",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -83,9 +85,9 @@ func TestSameEpochAfterFailover(t *testing.T) {
 	d, database := prepared(t)
 	w := begin(t, d, "run-1")
 	stageOne(t, w, loadtest.Conversation("p", "c-1", loadtest.Noon))
-	// The begin of run-1 was lost, and another run was given the same epoch.
+	// The start of run-1 was lost, and another run got the same epoch.
 	pgtest.Exec(t, inSchema(t, database, "polyai"), "UPDATE sync_locks SET run_id = 'run-2'")
-	wantOver(t, w, database, errTakenOver, "the other run goes on")
+	wantOver(t, w, database, errTakenOver, "the other run continues")
 }
 
 // Two loaders and a publisher commit at the same time, and each commit counts.
@@ -123,8 +125,8 @@ func storedCommits(t *testing.T, database string) (commits int64) {
 	return commits
 }
 
-// A transaction that fails after the counts were compared counts for nothing,
-// and leaves the way free for others.
+// A transaction that fails after the comparison of the counters does not count,
+// and does not block others.
 func TestFailedCommitDoesNotCount(t *testing.T) {
 	t.Parallel()
 	d, database := prepared(t)
@@ -153,8 +155,8 @@ func TestFailedCommitDoesNotCount(t *testing.T) {
 	}
 }
 
-// The answer to a commit is lost, and the same writer goes on: it learns from
-// the stored count whether the commit was done.
+// The response to a commit is lost, and the same writer continues: the stored
+// counter shows whether the commit was done.
 func TestUnknownCommitIsResolved(t *testing.T) {
 	t.Parallel()
 	for name, arrives := range map[string]bool{"Done": true, "NotDone": false} {
@@ -177,7 +179,7 @@ func TestUnknownCommitIsResolved(t *testing.T) {
 			if err := w.Finish(t.Context(), runRow(load.Owner{RunID: "run-1"})); err != nil {
 				t.Fatal(err)
 			}
-			// What is counted once may not be missing later.
+			// A confirmed commit must not be missing later.
 			if got := w.(*writer).commits.confirm(before); !errors.Is(got, errLostCommits) {
 				t.Errorf("an older count: %v", got)
 			}
@@ -194,7 +196,7 @@ func TestFailover(t *testing.T) {
 	}
 	w := begin(t, d, "run-1")
 	stageOne(t, w, loadtest.Conversation("p", "c-1", loadtest.Noon))
-	r.Replicate() // which has all up to here
+	r.Replicate() // the standby has everything up to here
 	r.Detach()
 	stageOne(t, w, loadtest.Conversation("p", "c-2", loadtest.Noon))
 	r.Failover()
@@ -216,8 +218,8 @@ func TestFailover(t *testing.T) {
 	}
 }
 
-// The old primary lives on, with the session of the lock; new connections lead
-// to the standby: before it is promoted, and after.
+// The old primary stays up, with the lock's session, while new connections go
+// to the standby: before and after its promotion.
 func TestSplitBrain(t *testing.T) {
 	t.Parallel()
 	r := pgtest.Replicated(t)
@@ -240,12 +242,12 @@ func TestSplitBrain(t *testing.T) {
 	primary := serverAt(t, r.Primary())
 	wantOtherServer(t, server{primary.system + "0", primary.timeline}.sameAs(primary), "system identifier")
 	if err := (server{}).sameAs(primary); err != nil {
-		t.Errorf("a server that does not say which it is: %v", err)
+		t.Errorf("a server with unknown identity: %v", err)
 	}
 	if s := (subject{r.Standby(), "polyai"}).Dump(t); len(s.Conversations) != 1 || len(s.Coverage) != 0 {
 		t.Errorf("on the standby: %d conversations, coverage %+v", len(s.Conversations), s.Coverage)
 	}
-	url = r.Primary() // and back: the run is where it was
+	url = r.Primary() // back on the primary, the run continues
 	if err := stage(t, w, "c-2"); err != nil {
 		t.Error(err)
 	}
@@ -258,7 +260,7 @@ func wantOtherServer(t *testing.T, err error, says string) {
 	}
 }
 
-// serverAt is the server that a connection of ours to a database is on.
+// serverAt returns the server of a connection to a database.
 func serverAt(t *testing.T, database string) server {
 	t.Helper()
 	conn, err := open(t, Options{URL: fixed(database)}).connect(t.Context())
@@ -269,7 +271,7 @@ func serverAt(t *testing.T, database string) server {
 	return serverOf(conn)
 }
 
-// A role without any rights is told which server it is on, too.
+// A role without any rights can query the identity of the server.
 func TestServerIsKnownToAnyRole(t *testing.T) {
 	t.Parallel()
 	database := pgtest.URL(t)
@@ -277,14 +279,14 @@ func TestServerIsKnownToAnyRole(t *testing.T) {
 	if on, want := serverAt(t, limited), serverAt(t, database); on != want || on.system == "" || len(on.timeline) != 8 {
 		t.Errorf("it is %+v, want %+v", on, want)
 	}
-	// Some hosts forbid it: then the counter and the lock are what is left.
+	// Some hosts forbid it: then only the counter and the lock protect the run.
 	pgtest.Exec(t, database, "REVOKE EXECUTE ON FUNCTION pg_control_system(), pg_walfile_name(pg_lsn) FROM PUBLIC")
 	if on := serverAt(t, limited); on != (server{}) {
-		t.Errorf("it is %+v, and may not be asked", on)
+		t.Errorf("it is %+v, although the query is forbidden", on)
 	}
 }
 
-// The server is set not to wait for the disk, and crashes.
+// The server has synchronous_commit off, and crashes.
 func TestCrashWithoutSynchronousCommit(t *testing.T) {
 	t.Parallel()
 	database, stop, start := pgtest.Unflushed(t)

@@ -25,7 +25,7 @@ func (d *Database) TakeIn(ctx context.Context, event *warehouse.WebhookEvent, al
 	return fresh && err == nil, d.describe(err)
 }
 
-// mergeAlert stores an alert, or merges it with what is told of it already.
+// mergeAlert stores an alert, or merges it with the stored one.
 func mergeAlert(ctx context.Context, tx pgx.Tx, alert *warehouse.ActiveAlert) error {
 	fresh, err := insert(ctx, tx, &warehouse.ActiveAlerts, alert)
 	if err != nil || fresh {
@@ -44,7 +44,7 @@ func mergeAlert(ctx context.Context, tx pgx.Tx, alert *warehouse.ActiveAlert) er
 	return err
 }
 
-// insert inserts a row unless one of its key is there.
+// insert inserts a row unless one with its key exists.
 func insert[R any](ctx context.Context, tx pgx.Tx, t *warehouse.Table[R], row *R) (fresh bool, err error) {
 	places, args := places(t, row)
 	tag, err := tx.Exec(ctx, "INSERT INTO "+t.Name+" ("+strings.Join(t.Names(), ", ")+") VALUES ("+places+
@@ -52,8 +52,8 @@ func insert[R any](ctx context.Context, tx pgx.Tx, t *warehouse.Table[R], row *R
 	return err == nil && tag.RowsAffected() == 1, err
 }
 
-// places are $1, $2 and so on, for the columns of a row, and the row's values.
-// The first column of the tables here is their key.
+// places returns $1, $2 and so on, for the columns of a row, and the row's
+// values. The first column of these tables is their key.
 func places[R any](t *warehouse.Table[R], row *R) (list string, args []any) {
 	for i := range t.Columns {
 		list += fmt.Sprintf(", $%d", i+1)
@@ -62,7 +62,7 @@ func places[R any](t *warehouse.Table[R], row *R) (list string, args []any) {
 	return strings.TrimPrefix(list, ", "), args
 }
 
-// argument is a column's field as a query's argument.
+// argument returns a column's field as an argument of a query.
 func argument(field any) any {
 	switch f := field.(type) {
 	case *string:

@@ -9,8 +9,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// inflicted are statements by damage, about the conversation of a project ($1),
-// an id ($2) and a start ($3).
+// inflicted has the statements that cause a damage, for the conversation of a
+// project ($1), an id ($2) and a start ($3).
 var inflicted = map[loadtest.Damage][]string{
 	loadtest.DamageOrphan: {
 		"INSERT INTO turns (project_id, conversation_id, turn_index, started_at) SELECT $1, 'of nobody, like ' || $2, n, $3 FROM generate_series(0, 2) n",

@@ -2,8 +2,9 @@ package postgres
 
 import "convsync/internal/warehouse"
 
-// conversationKey is a row of conversation_keys: what tells whether a
-// conversation is stored, where, and unchanged, without touching its rows.
+// conversationKey is a row of conversation_keys. It shows whether a
+// conversation is stored, with which start, and whether it is unchanged,
+// without reading its rows.
 type conversationKey struct {
 	ProjectID, ConversationID, Environment string
 	StartedAt                              warehouse.Timestamp
@@ -26,7 +27,7 @@ var conversationKeys = warehouse.Table[conversationKey]{
 	},
 }
 
-// keyOf is the key of a conversation as it is stored.
+// keyOf returns the key of a conversation as it is stored.
 func keyOf(c *warehouse.Conversation) conversationKey {
 	return conversationKey{
 		ProjectID: c.ProjectID, ConversationID: c.ConversationID, Environment: c.Environment,

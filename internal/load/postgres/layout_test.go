@@ -15,7 +15,8 @@ import (
 	"convsync/migrations"
 )
 
-// aLayoutMore are the migrations and one more, and the newest version without it.
+// aLayoutMore returns the migrations with one more, and the newest version
+// without it.
 func aLayoutMore(t *testing.T) (more fstest.MapFS, known int64) {
 	t.Helper()
 	files, err := migrations.Files.ReadDir(".")
@@ -93,7 +94,7 @@ func TestAMigrationWaitsForTheWriter(t *testing.T) {
 	hasty.layouts, newer.layouts = more, more
 	var locked *load.LockedError
 	if err := hasty.Migrate(t.Context()); !errors.As(err, &locked) || locked.Owner.RunID != "run-1" {
-		t.Errorf("beside a writer: %v, want a LockedError", err)
+		t.Errorf("while a writer runs: %v, want a LockedError", err)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
@@ -168,7 +169,7 @@ func TestMissingMigrations(t *testing.T) {
 	got, want := catalog(t, inSchema(t, database, "polyai")), catalog(t, inSchema(t, fresh, "polyai"))
 	for _, tables := range []map[string]described{got, want} {
 		for _, table := range tables {
-			slices.Sort(table.columns) // those of a later migration may come first
+			slices.Sort(table.columns) // columns of a later migration may come first
 		}
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -176,7 +177,7 @@ func TestMissingMigrations(t *testing.T) {
 	}
 }
 
-// What is missing was there under another number.
+// The missing migration was applied under another number.
 func TestMissingMigrations_Renumbered(t *testing.T) {
 	t.Parallel()
 	database := pgtest.URL(t)

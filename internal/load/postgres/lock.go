@@ -12,16 +12,16 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// lockKey is the advisory lock of the schema's writer. Migrations take it too:
-// nobody writes while the layout changes.
+// lockKey returns the key of the advisory lock of the schema's writer.
+// Migrations take it, too, so that no run writes while the layout changes.
 func (d *Database) lockKey() int64 {
 	h := fnv.New64a()
 	h.Write([]byte("convsync writer of " + d.Schema))
 	return int64(h.Sum64())
 }
 
-// takeLock waits for the lock, in the session that exec works in, as long as
-// the destination's patience, which the session keeps for all locks.
+// takeLock waits for the lock in the session of exec, for at most LockWait. The
+// session keeps this timeout for all locks.
 func (d *Database) takeLock(ctx context.Context, exec func(statement string) error) error {
 	err := exec(fmt.Sprintf("SET lock_timeout = %d", d.lockTimeout().Milliseconds()))
 	if err == nil {
@@ -35,17 +35,17 @@ func (d *Database) lockTimeout() time.Duration {
 	return min(max(d.LockWait, time.Millisecond), 24*24*time.Hour)
 }
 
-// freeLock frees the lock at once: the server ends a session some time after its
-// client has closed it, and a pooler may keep it. Where it fails the end of the
-// session frees it. Only the session that took it is told to: a pooler might
-// show us another writer's.
+// freeLock frees the lock immediately: the server ends a session some time
+// after its client has closed it, and a pooler may keep it. If freeLock fails,
+// the end of the session frees the lock. It checks the mark of the session,
+// because a pooler might connect us to that of another writer.
 func (d *Database) freeLock(ctx context.Context, conn *pgx.Conn) {
 	mark, _ := conn.PgConn().CustomData()[sessionMark].(string)
-	// One statement of text, so that nobody gets in between.
+	// A single statement, so that check and unlock are in the same session.
 	_, _ = conn.Exec(ctx, fmt.Sprintf("SELECT pg_advisory_unlock(%d) WHERE %s = '%s'", d.lockKey(), askMark, mark))
 }
 
-// locked turns the end of patience into who holds the lock.
+// locked replaces a lock timeout by an error that names the owner of the lock.
 func (d *Database) locked(ctx context.Context, err error) error {
 	if hasCode(err, codeLockNotAvailable) {
 		return &load.LockedError{Where: d.where, Owner: d.holder(ctx)}
@@ -53,7 +53,7 @@ func (d *Database) locked(ctx context.Context, err error) error {
 	return err
 }
 
-// holder is who holds the lock, as far as is known.
+// holder returns the owner of the lock, as far as it is known.
 func (d *Database) holder(ctx context.Context) load.Owner {
 	o, _, err := lastOwner(ctx, d.pool)
 	if err != nil {
@@ -62,7 +62,7 @@ func (d *Database) holder(ctx context.Context) load.Owner {
 	return o
 }
 
-// lastOwner is who began to write last, unless it finished.
+// lastOwner returns the run that took the lock last, unless it finished.
 func lastOwner(ctx context.Context, q querier) (o load.Owner, held bool, err error) {
 	err = selectAll(ctx, q, &warehouse.SyncLocks, "WHERE name = $1 AND run_id IS NOT NULL", func(l *warehouse.SyncLock) {
 		held = true

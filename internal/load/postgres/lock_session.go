@@ -11,9 +11,10 @@ import (
 	"convsync/internal/load"
 )
 
-// How often the lock's session is used, so that no proxy or firewall on the way
-// takes it for idle, and how long its answer may take. A session that ends is
-// noticed at once; one that is cut off silently, after the sum of both.
+// Interval in which the lock's session is used, so that no proxy or firewall
+// drops it as idle, and timeout of the response. The end of a session is
+// noticed immediately; a connection that is cut silently is noticed after the
+// sum of both.
 const (
 	beatEvery   = 20 * time.Second
 	beatTimeout = 2 * time.Minute
@@ -24,15 +25,15 @@ const (
 type lockSession struct {
 	*Database
 	conn    *pgx.Conn
-	granted bool      // whether the lock was
-	pid     int32     // as the server knows the session: a pooler tells clients another
-	began   time.Time // tells sessions apart to which the server gave the same pid
+	granted bool      // whether the lock was granted
+	pid     int32     // pid of the server: a pooler reports another one to clients
+	began   time.Time // start of the session: pids are reused
 
-	unwatch func()     // ends the watch
-	lost    chan error // why the lock was lost, once
+	unwatch func()     // stops watching
+	lost    chan error // receives the reason once when the lock is lost
 }
 
-// openLockSession connects. The lock is still to be taken.
+// openLockSession connects. It does not take the lock yet.
 func (d *Database) openLockSession(ctx context.Context) (*lockSession, error) {
 	conn, err := d.connect(ctx)
 	if err != nil {
@@ -54,9 +55,10 @@ func (s *lockSession) take(ctx context.Context) error {
 	return s.conn.QueryRow(ctx, "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()").Scan(&s.pid, &s.began)
 }
 
-// holds says, in SQL with two arguments from $n on, whether the session that the
-// lock was granted to has it. The arguments are those of [lockSession.itself].
-// A session's begin is hidden from other roles: one URL may yield several.
+// holds returns an SQL condition, with two arguments from $n on, that the
+// session to which the lock was granted still has it. The arguments are those
+// of [lockSession.itself]. The start of a session is hidden from other roles,
+// and one URL can use several roles.
 func (d *Database) holds(n int) string {
 	key := uint64(d.lockKey())
 	return fmt.Sprintf(`EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = $%d
@@ -68,7 +70,7 @@ func (d *Database) holds(n int) string {
 
 func (s *lockSession) itself() []any { return []any{s.pid, s.began} }
 
-// watch notices, until unwatch, that the lock is lost.
+// watch notices the loss of the lock, until unwatch.
 func (s *lockSession) watch(ctx context.Context) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
@@ -85,8 +87,8 @@ func (s *lockSession) watch(ctx context.Context) {
 	}()
 }
 
-// watchUntilLost waits for what the server says of the session's end, and uses
-// the session now and then.
+// watchUntilLost waits for messages of the server about the end of the session,
+// and uses the session periodically.
 func (s *lockSession) watchUntilLost(ctx context.Context) error {
 	for {
 		silence, cancel := context.WithTimeout(ctx, s.beatEvery)
@@ -104,7 +106,7 @@ func (s *lockSession) watchUntilLost(ctx context.Context) error {
 
 var errLockGone = errors.New("the server no longer knows it")
 
-// beat asks whether the session still has the lock.
+// beat checks that the session still has the lock.
 func (s *lockSession) beat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.beatTimeout)
 	defer cancel()
@@ -123,7 +125,7 @@ func (s *lockSession) beat(ctx context.Context) error {
 	return nil
 }
 
-// lockLost is the error of a run whose lock's session has ended.
+// lockLost returns the error of a run whose lock session has ended.
 func (s *lockSession) lockLost(reason error) error {
 	return &load.StateError{
 		What: s.where, Err: fmt.Errorf("%w: its session ended: %w", load.ErrLockLost, reason),
@@ -136,5 +138,5 @@ func (s *lockSession) close(ctx context.Context) {
 	if s.granted {
 		s.freeLock(ctx, s.conn)
 	}
-	s.conn.Close(ctx) //nolint:errcheck // the session ends, and frees the lock, in any case
+	s.conn.Close(ctx) //nolint:errcheck // the end of the session frees the lock in any case
 }

@@ -19,7 +19,7 @@ func TestLockLost(t *testing.T) {
 	for name, c := range map[string]struct {
 		lose func(t *testing.T, database string, w *writer)
 		want error
-		gone bool // the lock, too
+		gone bool // whether the lock is lost, too
 	}{
 		"Terminated": {func(t *testing.T, database string, w *writer) {
 			pgtest.Exec(t, database, "SELECT pg_terminate_backend((SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())), 600000)")
@@ -47,7 +47,7 @@ func TestLockLost(t *testing.T) {
 			if err := publishOnly(t, w, covering()); !errors.Is(err, load.ErrLockLost) {
 				t.Errorf("Publish: %v", err)
 			}
-			// Nobody has taken over: the run says how it ended.
+			// No other run has taken over: the run records its result.
 			if err := w.Finish(t.Context(), runRow(load.Owner{RunID: "run-1"})); err != nil {
 				t.Errorf("Finish: %v", err)
 			}
@@ -71,7 +71,8 @@ func unlocked(t *testing.T, w *writer) {
 	w.lock.watch(t.Context())
 }
 
-// The network falls silent: no side is told that the connection is gone.
+// The network drops all packets: neither side notices that the connection is
+// lost.
 func TestSilentLockSession(t *testing.T) {
 	t.Parallel()
 	_, database := prepared(t)
@@ -79,7 +80,7 @@ func TestSilentLockSession(t *testing.T) {
 	d := open(t, Options{URL: fixed(through(t, database, func(client net.Conn) { untilSilent(client, host, silent) }))})
 	d.beatEvery, d.beatTimeout = time.Millisecond, time.Hour
 	w := begin(t, d, "run-1").(*writer)
-	stageOne(t, w, loadtest.Conversation("p", "c-1", loadtest.Noon)) // while the session is used again and again
+	stageOne(t, w, loadtest.Conversation("p", "c-1", loadtest.Noon)) // while the session is used periodically
 	select {
 	case err := <-w.Lost():
 		t.Fatalf("lost too early: %v", err)
@@ -94,7 +95,7 @@ func TestSilentLockSession(t *testing.T) {
 	}
 }
 
-// untilSilent hands everything on until silent is closed, and then nothing.
+// untilSilent forwards everything until silent is closed, and then nothing.
 func untilSilent(client net.Conn, host string, silent <-chan struct{}) {
 	server, err := net.Dial("tcp", host)
 	if err != nil {

@@ -16,7 +16,8 @@ func TestAWriterThatLostItsLockCannotCommit(t *testing.T) {
 	d, database := prepared(t)
 	stale := begin(t, d, "run-1")
 	stageOne(t, stale, loadtest.Conversation("p", "c-1", loadtest.Noon))
-	// Its session goes, as with a machine that slept, and it does not notice.
+	// The session ends without the writer noticing, as after a suspend of the
+	// machine.
 	pgtest.Exec(t, database, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
 	fresh := begin(t, d, "run-2")
 	before := subject{database, "polyai"}.Dump(t)
@@ -59,9 +60,9 @@ func TestTheLockGoesWithTheProcessAndIsWaitedFor(t *testing.T) {
 	first := begin(t, d, "run-1")
 	var locked *load.LockedError
 	if _, err := impatient(t, d).Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) || locked.Owner.RunID != "run-1" {
-		t.Errorf("beside another writer: %v", err)
+		t.Errorf("while another writer runs: %v", err)
 	}
-	cutLock(first) // as when the process is killed
+	cutLock(first) // as if the process was killed
 	begin(t, d, "run-3")
 }
 
@@ -86,7 +87,7 @@ func TestACommitThatHangsCountsAsLocked(t *testing.T) {
 	await(t, connect(t, database), nobodyHasTheLock)
 	var locked *load.LockedError
 	if _, err := hasty.Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) || locked.Owner.RunID != "run-1" {
-		t.Errorf("beside a commit that hangs: %v", err)
+		t.Errorf("while a commit hangs: %v", err)
 	}
 	if err := hanging.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
@@ -151,7 +152,7 @@ func TestSessionsDoNotDependOnWhatTheRoleSets(t *testing.T) {
 	lock.unwatch()
 	var limit string
 	if err := lock.conn.QueryRow(t.Context(), "SELECT current_setting('statement_timeout')").Scan(&limit); err != nil || limit != "0" {
-		t.Errorf("a statement may take %s, %v; want as long as it takes", limit, err)
+		t.Errorf("a statement may take %s, %v; want no limit", limit, err)
 	}
 	for _, setting := range []string{"tcp_keepalives_idle", "idle_in_transaction_session_timeout"} {
 		var value string

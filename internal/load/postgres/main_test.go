@@ -15,17 +15,19 @@ import (
 	"convsync/internal/load/pgtest"
 )
 
-// patience is for a lock that will be freed: a writer's when the server has
-// noticed that its session ended, which a busy machine takes its time for.
+// patience is the timeout for a lock that will be freed: that of a writer is
+// free when the server has noticed the end of its session, which is slow on a
+// busy machine.
 const patience = 10 * time.Minute
 
 func TestMain(m *testing.M) {
-	// Both clear up after themselves: the suite starts this binary as a writer.
+	// Both clean up: the suite starts this binary as a writer.
 	os.Exit(pgtest.Main(suite{m}))
 }
 
-// children are what this test binary does as a child of one of its tests: with
-// the name as its first argument and a database's URL as its second.
+// children has the functions that this test binary runs as a child of a test.
+// Its first argument is the name of the function, its second the URL of a
+// database.
 var children = map[string]func(database string) error{}
 
 // suite runs the tests, or a child of one of them.
@@ -68,12 +70,12 @@ func TestTheSuiteOfEveryLoader(t *testing.T) { loadtest.Run(t, newSubject) }
 
 func TestKilledWritersLeaveNothingToMend(t *testing.T) { loadtest.Crash(t, newSubject) }
 
-// fixed is a URL that never changes.
+// fixed returns a URL that never changes.
 func fixed(database string) func(context.Context) (string, error) {
 	return func(context.Context) (string, error) { return database, nil }
 }
 
-// open opens a database that is closed with the test.
+// open opens a database, and closes it at the end of the test.
 func open(t testing.TB, o Options) *Database {
 	t.Helper()
 	o.LockWait = cmp.Or(o.LockWait, patience)
@@ -85,8 +87,7 @@ func open(t testing.TB, o Options) *Database {
 	return d
 }
 
-// impatient opens a database anew, for who is to be told that another one holds
-// the lock.
+// impatient opens a database again, with a short timeout for locks.
 func impatient(t testing.TB, d *Database) *Database {
 	t.Helper()
 	return open(t, Options{URL: d.URL, Schema: d.Schema, LockWait: time.Millisecond})
@@ -103,7 +104,7 @@ func prepared(t testing.TB) (*Database, string) {
 	return d, database
 }
 
-// inSchema is the URL of a connection that finds the tables.
+// inSchema returns the URL of a connection whose search_path has the tables.
 func inSchema(t testing.TB, database, schema string) string {
 	return pgtest.With(t, database, func(u *url.URL) {
 		q := u.Query()

@@ -13,12 +13,12 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// How much is mended at once: ids that one audit collects, and conversations
-// that are rewritten in one transaction.
+// Limits of a repair: ids that one audit collects, and conversations that one
+// transaction rewrites.
 const limitOfIDs, mendConversations = "20000", 100
 
-// rebuilt are the kinds of faults that are mended by rewriting all that is
-// stored under an id. The others are mended by a statement each.
+// rebuilt lists the kinds of faults that are repaired by rewriting everything
+// that is stored under an id. A statement each repairs the others.
 var rebuilt = []load.FaultKind{load.FaultSecondCopy, load.FaultOrphanParts, load.FaultLostRow, load.FaultLifecycle}
 
 // Mend implements [load.Mender].
@@ -80,10 +80,10 @@ func (w *writer) rebuildAll(ctx context.Context, m *load.Mending, ids []string, 
 	return nil
 }
 
-// rebuild makes one conversation of all rows under each of some ids, or none
-// where no conversation is known. It changes only the rows that differ, in place:
-// users may have added columns to them, and references. With reseal it accepts
-// the rows as they are.
+// rebuild makes one conversation of all rows under each of the ids, or none if
+// only parts without a known conversation are stored. It changes only the rows
+// that differ, in place, because users may have added columns and references.
+// With reseal it accepts the rows as they are.
 func (w *writer) rebuild(ctx context.Context, m *load.Mending, ids []string, reseal bool, written map[string]int64) error {
 	g, err := w.gather(ctx, m.ProjectID, ids)
 	if err != nil {
@@ -133,8 +133,8 @@ func idsOf(writes []*write) []string {
 	return ids
 }
 
-// rewrite leaves of each conversation what is written, and nothing of those that
-// are gone.
+// rewrite replaces all rows under the ids of writes, and deletes all rows under
+// the ids in gone.
 func rewrite(ctx context.Context, tx pgx.Tx, project string, writes []*write, gone []string, written map[string]int64) error {
 	kept, starts := idsOf(writes), make([]time.Time, len(writes))
 	for i, wr := range writes {
@@ -160,7 +160,7 @@ func rewrite(ctx context.Context, tx pgx.Tx, project string, writes []*write, go
 	return addOpen(ctx, tx, project, writes)
 }
 
-// gathered is all that is stored under some ids.
+// gathered is everything that is stored under some ids.
 type gathered struct {
 	project string
 	account string // of the project
@@ -174,7 +174,7 @@ func (g *gathered) has(id string) bool {
 	return known || len(g.copies[id]) > 0
 }
 
-// at are the rows of an id and a start.
+// at returns the rows of an id and a start.
 func (g *gathered) at(id string, start warehouse.Timestamp) *warehouse.Rows {
 	if g.copies[id] == nil {
 		g.copies[id] = map[warehouse.Timestamp]*warehouse.Rows{}
@@ -188,7 +188,7 @@ func (g *gathered) at(id string, start warehouse.Timestamp) *warehouse.Rows {
 	return r
 }
 
-// gather reads all that is stored under some ids, as of one moment.
+// gather reads everything that is stored under some ids, in one snapshot.
 func (w *writer) gather(ctx context.Context, project string, ids []string) (*gathered, error) {
 	g := &gathered{project: project, keys: map[string]conversationKey{}, copies: map[string]map[warehouse.Timestamp]*warehouse.Rows{}}
 	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
@@ -243,8 +243,9 @@ func (g *gathered) read(ctx context.Context, tx pgx.Tx, project string, ids []st
 	}, project, ids)
 }
 
-// settle makes one conversation of what is stored under an id; nil: no
-// conversation is known under it. before is what is stored with its start.
+// settle makes one conversation of everything that is stored under an id; nil
+// if no conversation is known. before is what is stored with the start of the
+// result.
 func (g *gathered) settle(m *load.Mending, id string) (rows, before *warehouse.Rows) {
 	var copies []*warehouse.Rows
 	stored := map[warehouse.Timestamp]*warehouse.Rows{}
@@ -252,7 +253,7 @@ func (g *gathered) settle(m *load.Mending, id string) (rows, before *warehouse.R
 		copies, stored[start] = append(copies, r), cloned(r)
 	}
 	key, known := g.keys[id]
-	slices.SortFunc(copies, func(a, b *warehouse.Rows) int { // first the one that the key means, then the newest
+	slices.SortFunc(copies, func(a, b *warehouse.Rows) int { // first the one that the key refers to, then the newest
 		x, y := &a.Conversation, &b.Conversation
 		return cmp.Or(preferred(key, y)-preferred(key, x), cmp.Compare(y.UpdatedAt, x.UpdatedAt), cmp.Compare(x.StartedAt, y.StartedAt))
 	})
@@ -274,7 +275,7 @@ func (g *gathered) settle(m *load.Mending, id string) (rows, before *warehouse.R
 	return rows, stored[rows.Conversation.StartedAt]
 }
 
-// cloned is a copy of rows, which settling changes.
+// cloned returns a copy of rows that can be changed.
 func cloned(r *warehouse.Rows) *warehouse.Rows {
 	c := *r
 	c.Turns, c.Entities = slices.Clone(r.Turns), slices.Clone(r.Entities)
@@ -282,7 +283,7 @@ func cloned(r *warehouse.Rows) *warehouse.Rows {
 	return &c
 }
 
-// preferred is 1 of the copy that a key means, and 0 of others.
+// preferred returns 1 for the copy that a key refers to, 0 for others.
 func preferred(key conversationKey, c *warehouse.Conversation) int {
 	if c.StartedAt == key.StartedAt {
 		return 1
@@ -290,7 +291,7 @@ func preferred(key conversationKey, c *warehouse.Conversation) int {
 	return 0
 }
 
-// keysOf is the statement that makes the keys of conversations (c) fit them.
+// keysOf returns the statement that makes the keys match the conversations c.
 func keysOf(these string) string {
 	const columns = "environment, started_at, lifecycle, content_hash, missing_since, first_seen_at"
 	const values = "c.environment, c.started_at, c.lifecycle, c.content_hash, c.missing_since, c.first_seen_at"
@@ -301,7 +302,7 @@ func keysOf(these string) string {
 		" excluded.content_hash, excluded.missing_since, excluded.first_seen_at)"
 }
 
-// mendIndex makes the keys and the queue of a range fit its conversations.
+// mendIndex makes the keys and the queue match the conversations of a range.
 func (w *writer) mendIndex(ctx context.Context, m *load.Mending, r load.Range) error {
 	const inRange = "c.project_id = $1 AND c.started_at >= $2 AND c.started_at < $3"
 	statements := []string{

@@ -15,19 +15,19 @@ import (
 	"convsync/internal/load"
 )
 
-// MigrationStatus tells how far the layout is.
+// MigrationStatus describes the state of the layout.
 type MigrationStatus struct {
-	Applied int64   // version of the schema's layout; 0: none yet
+	Applied int64   // version of the schema's layout; 0: no tables yet
 	Known   int64   // newest version that this program knows
 	Missing []int64 // versions below Applied that were not applied
 }
 
-// Migrate brings the layout up to the newest version, one transaction a
-// migration, under the writer's lock. It makes the schema if need be, and
-// refuses a layout in which migrations are missing.
+// Migrate updates the layout to the newest version, with one transaction per
+// migration, under the writer's lock. It creates the schema if it does not
+// exist. It fails if earlier migrations are missing.
 func (d *Database) Migrate(ctx context.Context) error { return d.migrate(ctx, false) }
 
-// MigrateMissing is Migrate that first applies the migrations that are missing.
+// MigrateMissing is like Migrate, but first applies missing earlier migrations.
 func (d *Database) MigrateMissing(ctx context.Context) error { return d.migrate(ctx, true) }
 
 func (d *Database) migrate(ctx context.Context, missingToo bool) error {
@@ -65,7 +65,7 @@ func (d *Database) migrate(ctx context.Context, missingToo bool) error {
 
 const hintOtherSchema = "nothing was lost: set destination.postgres.schema to a new name and load the history again"
 
-// lacking is the error of a layout in which migrations are missing.
+// lacking returns the error of a layout with missing migrations.
 func (d *Database) lacking(s *MigrationStatus) error {
 	list := strings.ReplaceAll(strings.Trim(fmt.Sprint(s.Missing), "[]"), " ", ", ")
 	return &load.StateError{
@@ -75,7 +75,7 @@ func (d *Database) lacking(s *MigrationStatus) error {
 	}
 }
 
-// MigrationStatus tells how far the layout is. It writes nothing.
+// MigrationStatus returns the state of the layout. It writes nothing.
 func (d *Database) MigrationStatus(ctx context.Context) (MigrationStatus, error) {
 	p, done, err := d.provider()
 	if err != nil {
@@ -102,8 +102,8 @@ func (d *Database) MigrationStatus(ctx context.Context) (MigrationStatus, error)
 	return s, nil
 }
 
-// Prepare makes the layout in an empty schema, and refuses one that is not of
-// this program's version and holds data.
+// Prepare creates the layout in an empty schema. It fails for a schema with
+// data and another version of the layout.
 func (d *Database) Prepare(ctx context.Context) error {
 	if err := d.checkServer(ctx); err != nil {
 		return err
@@ -121,8 +121,8 @@ func (d *Database) Prepare(ctx context.Context) error {
 	return d.Migrate(ctx)
 }
 
-// checkLayout refuses a layout that is newer, older with data, or lacks
-// migrations.
+// checkLayout fails for a layout that is newer, that is older and has data, or
+// that lacks migrations.
 func (d *Database) checkLayout(ctx context.Context) (MigrationStatus, error) {
 	s, err := d.MigrationStatus(ctx)
 	switch {
@@ -143,8 +143,9 @@ func (d *Database) checkLayout(ctx context.Context) (MigrationStatus, error) {
 	return s, d.describe(err)
 }
 
-// createSchema makes the schema unless it is there. To ask first is not idle:
-// CREATE SCHEMA IF NOT EXISTS needs a right on the database even if it is.
+// createSchema creates the schema unless it exists. It checks first, because
+// CREATE SCHEMA IF NOT EXISTS needs a right on the database even if the schema
+// exists.
 func (d *Database) createSchema(ctx context.Context) error {
 	exists, err := d.schemaExists(ctx)
 	if err != nil || exists {
@@ -152,7 +153,7 @@ func (d *Database) createSchema(ctx context.Context) error {
 	}
 	d.Step("create schema")
 	_, err = d.pool.Exec(ctx, "CREATE SCHEMA "+pgx.Identifier{d.Schema}.Sanitize())
-	if hasCode(err, codeDuplicateSchema, codeUniqueViolation) { // another one was quicker
+	if hasCode(err, codeDuplicateSchema, codeUniqueViolation) { // created by another process meanwhile
 		return nil
 	}
 	return err
@@ -163,7 +164,8 @@ func (d *Database) schemaExists(ctx context.Context) (exists bool, err error) {
 	return exists, err
 }
 
-// provider makes goose's provider over the pool's connections; done frees it.
+// provider returns a goose provider that uses the connections of the pool. done
+// frees it.
 func (d *Database) provider(options ...goose.ProviderOption) (p *goose.Provider, done func(), err error) {
 	db := stdlib.OpenDBFromPool(d.pool)
 	options = append(options, goose.WithSessionLocker(migrationLock{d}), goose.WithDisableGlobalRegistry(true))
@@ -174,10 +176,10 @@ func (d *Database) provider(options ...goose.ProviderOption) (p *goose.Provider,
 	return p, func() { db.Close() }, nil //nolint:errcheck // the pool stays open
 }
 
-// migrationLock is the writer's lock, for goose.
+// migrationLock is the writer's lock for goose.
 type migrationLock struct{ *Database }
 
-// SessionLock takes the lock, with the writer's patience.
+// SessionLock takes the lock, with the writer's timeout.
 func (l migrationLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	err := l.takeLock(ctx, func(statement string) error {
 		_, err := conn.ExecContext(ctx, statement)
@@ -189,13 +191,14 @@ func (l migrationLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	return nil
 }
 
-// SessionUnlock frees it.
+// SessionUnlock frees the lock.
 func (l migrationLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
 	_, err := conn.ExecContext(ctx, fmt.Sprintf("SELECT pg_advisory_unlock(%d)", l.lockKey()))
 	return errors.Join(err, resetPatience(ctx, conn))
 }
 
-// resetPatience makes the session fit for the pool again.
+// resetPatience resets the lock timeout of the session before it returns to the
+// pool.
 func resetPatience(ctx context.Context, conn *sql.Conn) error {
 	_, err := conn.ExecContext(ctx, "SET lock_timeout = 0")
 	return err

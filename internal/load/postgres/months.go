@@ -20,8 +20,8 @@ import (
 // be changed, since they are those of partitions that exist.
 const firstYear, lastYear = 2015, 2099
 
-// monthsAhead is how many months after the current one are created at the end
-// of each run.
+// monthsAhead is the number of months after the current one that each run
+// creates at its end.
 const monthsAhead = 2
 
 // Attaching a month needs SHARE UPDATE EXCLUSIVE on the partitioned table. That
@@ -32,11 +32,11 @@ const (
 	attachAttempts = 10
 )
 
-// months are the partitions that exist.
+// months are the existing partitions.
 type months struct {
 	mu       sync.Mutex
 	attached map[string]bool // by name, such as turns_2026_11
-	timeout  time.Duration   // of one attempt to attach; attachTimeout unless set
+	timeout  time.Duration   // of one attempt to attach; default attachTimeout
 }
 
 // period is a range of start times that has one partition in each table.
@@ -45,7 +45,7 @@ type period struct {
 	from, until string // its bounds in SQL
 }
 
-// periodOf is the period that holds a start time.
+// periodOf returns the period of a start time.
 func periodOf(start time.Time) period {
 	switch year := start.Year(); {
 	case year < firstYear:
@@ -56,12 +56,12 @@ func periodOf(start time.Time) period {
 	return period{start.Format("2006_01"), bound(start.Year(), start.Month()), bound(start.Year(), start.Month()+1)}
 }
 
-// bound is the start of a month as a partition's bound.
+// bound returns the start of a month as the bound of a partition.
 func bound(year int, month time.Month) string {
 	return "'" + time.Date(year, month, 1, 0, 0, 0, 0, time.UTC).Format(time.RFC3339) + "'"
 }
 
-// partitioned are the tables that have a partition for each period.
+// partitioned returns the tables that have a partition for each period.
 func partitioned() (names []string) {
 	for _, s := range warehouse.Specs() {
 		if s.ByStart {
@@ -71,7 +71,8 @@ func partitioned() (names []string) {
 	return names
 }
 
-// read reads which partitions exist. The caller holds mu, or nobody else has m.
+// read reads which partitions exist. The caller holds mu, or has the only
+// reference to m.
 func (m *months) read(ctx context.Context, q querier) error {
 	rows, err := q.Query(ctx, `SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 		WHERE i.inhparent = ANY($1::text[]::regclass[]) AND NOT i.inhdetachpending`, partitioned())
@@ -86,8 +87,8 @@ func (m *months) read(ctx context.Context, q querier) error {
 	return err
 }
 
-// reread replaces what is remembered: partitions can be detached by hand, and a
-// server that loses its last commits loses the months among them.
+// reread updates the known partitions: they can be detached by hand, and a
+// server that loses its last commits may lose partitions.
 func (m *months) reread(ctx context.Context, q querier) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -107,8 +108,9 @@ func (w *writer) makeMonths(ctx context.Context, writes []*write) error {
 	return nil
 }
 
-// makeMonthsAhead creates the current month and the next ones. What fails here
-// does not fail the run: it fails, and is reported, when a row needs the month.
+// makeMonthsAhead creates the partitions of the current month and the next
+// ones. An error does not fail the run: it is reported when a row needs the
+// partition.
 func (w *writer) makeMonthsAhead(ctx context.Context) {
 	now := w.now().Time()
 	_ = w.makeMonthsBetween(ctx, now, time.Date(now.Year(), now.Month()+monthsAhead, 1, 0, 0, 0, 0, time.UTC), 1)
@@ -132,9 +134,9 @@ func (w *writer) makeMonthsBetween(ctx context.Context, from, until time.Time, a
 	return nil
 }
 
-// makePeriod creates the partitions of a period that do not exist. Where
-// another session holds a conflicting lock, it gives up after the timeout, lets
-// the queue behind it proceed, and tries again.
+// makePeriod creates the partitions of a period that do not exist. If another
+// session holds a conflicting lock, it gives up after the timeout, lets the
+// queue behind it proceed, and tries again.
 func (w *writer) makePeriod(ctx context.Context, p period, attempts int) (err error) {
 	var absent []string
 	for _, table := range partitioned() {
@@ -184,7 +186,7 @@ func (m *months) attach(ctx context.Context, tx pgx.Tx, p period, tables []strin
 	return lockTimeout(ctx, tx, usual)
 }
 
-// lockTimeout sets how long the rest of the transaction waits for each lock.
+// lockTimeout sets the lock timeout for the rest of the transaction.
 func lockTimeout(ctx context.Context, tx pgx.Tx, timeout string) error {
 	_, err := tx.Exec(ctx, "SELECT set_config('lock_timeout', $1, true)", timeout)
 	return err

@@ -15,7 +15,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// partitionsOf are the suffixes of a table's partitions, in order.
+// partitionsOf returns the suffixes of a table's partitions, in order.
 func partitionsOf(t *testing.T, conn *pgx.Conn, table string) (suffixes []string) {
 	t.Helper()
 	err := conn.QueryRow(t.Context(), `SELECT coalesce(array_agg(substr(inhrelid::regclass::text, length($1) + 2) ORDER BY 1), '{}')
@@ -52,9 +52,9 @@ func TestMonths(t *testing.T) {
 		for _, table := range partitioned() {
 			reads = append(reads, "SELECT count(*) FROM "+table)
 		}
-		session(t, database, reads...) // which stays open
+		session(t, database, reads...) // the session stays open
 		w := begin(t, d, "run-1")
-		for i := range 3 { // ends with an error, not a timeout, where a month waits for the reader
+		for i := range 3 { // if a month waits for the reader, it fails before the timeout of the test
 			stageOne(t, w, loadtest.Conversation("p", "c-2", loadtest.Noon.AddDate(0, i+1, 0)))
 		}
 		if got := partitionsOf(t, connect(t, inSchema(t, database, "polyai")), "turns"); !slices.Contains(got, "2024_06") {
@@ -71,7 +71,7 @@ func TestMonths(t *testing.T) {
 			staged <- w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: many(1, "")})
 		}()
 		await(t, connect(t, inSchema(t, database, "polyai")), "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'turns'::regclass AND NOT granted)")
-		for _, table := range partitioned() { // NOWAIT fails also where it would queue behind one that waits
+		for _, table := range partitioned() { // NOWAIT also fails if it would queue behind a waiting lock
 			session(t, database, "LOCK TABLE "+table+" IN ACCESS SHARE MODE NOWAIT")
 		}
 		if err := other.Rollback(t.Context()); err != nil {
@@ -123,7 +123,7 @@ func TestMonths(t *testing.T) {
 		d, database := prepared(t)
 		w := begin(t, d, "run-1")
 		stageOne(t, w, loadtest.Conversation("p", "c-1", loadtest.Noon))
-		for _, table := range partitioned() { // as a server does that loses its last commits
+		for _, table := range partitioned() { // as on a server that loses its last commits
 			pgtest.Exec(t, inSchema(t, database, "polyai"), "DROP TABLE "+table+"_2024_03")
 		}
 		stageOne(t, w, loadtest.Conversation("p", "c-2", loadtest.Noon))
@@ -137,7 +137,7 @@ func TestMonths(t *testing.T) {
 	})
 	t.Run("Detached", func(t *testing.T) {
 		t.Parallel()
-		for _, running := range []bool{true, false} { // while a run goes, and before
+		for _, running := range []bool{true, false} { // during a run, and before it
 			d, database := prepared(t)
 			loadOne(t, d, many(5, "before")...)
 			w := begin(t, d, "run-1")
@@ -159,7 +159,7 @@ func TestMonths(t *testing.T) {
 			var stored int
 			err := connect(t, inSchema(t, database, "polyai")).QueryRow(t.Context(), "SELECT count(*) FROM conversations WHERE note = 'before' OR conversation_id = 'c-april'").Scan(&stored)
 			if err != nil || stored != 6 {
-				t.Errorf("%d are stored as they should, %v", stored, err)
+				t.Errorf("%d are stored correctly, %v", stored, err)
 			}
 		}
 	})
@@ -169,7 +169,7 @@ func firstOfMonth(t time.Time) time.Time {
 	return time.Date(t.UTC().Year(), t.UTC().Month(), 1, 0, 0, 0, 0, time.UTC)
 }
 
-// before are the migrations up to a version.
+// before returns the migrations up to a version.
 func before(t *testing.T, version string) fstest.MapFS {
 	t.Helper()
 	all, _ := aLayoutMore(t)
@@ -190,7 +190,7 @@ func TestMigrateDefaultPartitions(t *testing.T) {
 		t.Fatal(err)
 	}
 	inOld := inSchema(t, database, "polyai")
-	starts := map[string]string{ // and the partition that they belong into
+	starts := map[string]string{ // with the suffix of their partition
 		"2014-12-31T23:59:59Z": "before_2015", "0001-01-01T00:00:00Z": "before_2015", "2015-01-01T00:00:00Z": "2015_01",
 		"2024-03-31T23:59:59.999999Z": "2024_03", "2024-04-01T00:00:00Z": "2024_04", "2023-12-31T23:00:00Z": "2023_12",
 		"2100-01-01T00:00:00Z": "from_2100", "9999-12-31T23:59:59Z": "from_2100",
@@ -213,7 +213,7 @@ func TestMigrateDefaultPartitions(t *testing.T) {
 			t.Errorf("%s is in %s, %v; want turns_%s", start, found, err, suffix)
 		}
 	}
-	for start := range starts { // the loader makes what the migration made
+	for start := range starts { // the loader creates the same partitions as the migration
 		at, err := time.Parse(time.RFC3339Nano, start)
 		if err != nil {
 			t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// pooled is the database's URL by way of a pooler.
+// pooled returns the database's URL through a pooler.
 func pooled(t *testing.T, p *pooler, database string) string {
 	t.Helper()
 	p.database, p.freed.L = database, &p.mu
@@ -38,13 +38,13 @@ func TestAPoolerByTheTransactionIsRefused(t *testing.T) {
 				"Begin": beginErr, "Check": d.Check(t.Context()), "Prepare": d.Prepare(t.Context()), "Migrate": d.Migrate(t.Context()),
 			} {
 				if !errors.Is(err, errPooled) {
-					t.Errorf("%s: got %v, want that a pooler is in the way", what, err)
+					t.Errorf("%s: got %v, want the error of a pooler", what, err)
 				}
 				wantState(t, err, "the server itself")
 			}
-			loadOne(t, direct, loadtest.Conversation("p", "c-1", loadtest.Noon)) // nothing is left locked
+			loadOne(t, direct, loadtest.Conversation("p", "c-1", loadtest.Noon)) // no lock is left
 			if runs, err := direct.Runs(t.Context(), 5); err != nil || len(runs) != 1 {
-				t.Errorf("the runs are %+v, %v; want the one that went directly", runs, err)
+				t.Errorf("the runs are %+v, %v; want the one with a direct connection", runs, err)
 			}
 		})
 	}
@@ -63,7 +63,7 @@ func TestAPoolerOfWholeSessionsServes(t *testing.T) {
 	}
 	var locked *load.LockedError
 	if _, err := impatient(t, direct).Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) {
-		t.Errorf("beside it: %v", err)
+		t.Errorf("while it runs: %v", err)
 	}
 }
 
@@ -79,7 +79,7 @@ func TestTheLockGoesWithItsWriterThoughASessionStays(t *testing.T) {
 			p := &pooler{}
 			p.lingers.Store(true)
 			w := begin(t, open(t, Options{URL: fixed(pooled(t, p, database))}), "run-1")
-			if c.mixedUp { // what it knows its session by is not this one's
+			if c.mixedUp { // the mark is not that of this session
 				w.(*writer).lock.conn.PgConn().CustomData()[sessionMark] = "another"
 			}
 			if err := w.Close(); err != nil {
@@ -94,8 +94,8 @@ func TestTheLockGoesWithItsWriterThoughASessionStays(t *testing.T) {
 	}
 }
 
-// A pooler that begins to mix sessions when the run is under way, with the
-// search_path set for all of them: only the check of each commit is left.
+// A pooler that starts to mix sessions during the run, with the search_path set
+// for all of them: only the check of each commit can detect it.
 func TestWhoseSessionsAreMixedUpLaterCannotCommit(t *testing.T) {
 	t.Parallel()
 	_, database := prepared(t)
@@ -103,7 +103,7 @@ func TestWhoseSessionsAreMixedUpLaterCannotCommit(t *testing.T) {
 	p := &pooler{}
 	url := pgtest.With(t, pooled(t, p, database), func(u *url.URL) {
 		q := u.Query()
-		q.Set("default_query_exec_mode", "cache_describe") // without named statements, which poolers stumble over
+		q.Set("default_query_exec_mode", "cache_describe") // without prepared statements, which poolers do not support
 		u.RawQuery = q.Encode()
 	})
 	w := begin(t, open(t, Options{URL: fixed(url)}), "run-1")
@@ -116,7 +116,7 @@ func TestWhoseSessionsAreMixedUpLaterCannotCommit(t *testing.T) {
 		3: publishOnly(t, w, &load.Stretch{ID: 3, Feed: feed, Watermark: 1000000}),
 	} {
 		if !errors.Is(err, errPooled) {
-			t.Errorf("%d: got %v, want that a pooler is in the way", id, err)
+			t.Errorf("%d: got %v, want the error of a pooler", id, err)
 		}
 	}
 	if d := (subject{database, "polyai"}).Dump(t); len(d.Conversations) != 1 || len(d.Watermarks) != 0 {

@@ -9,24 +9,24 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// pooler hands out the server's sessions, each as often as it likes, by the
-// transaction: the one that was given back last first, or in turns. While it is
-// not pooling, each client keeps the first session that it gets.
+// pooler is a transaction pooler. It assigns a session of the server for each
+// transaction: the one that was returned last, or in rotation. While it is not
+// pooling, each client keeps its first session.
 type pooler struct {
 	database string
 	pooling  atomic.Bool
 	inTurns  atomic.Bool
 	lingers  atomic.Bool // sessions outlive their clients
-	// byStatement refuses transactions, as PgBouncer does that hands out sessions
-	// by the statement.
+	// byStatement makes the pooler reject transactions, like PgBouncer with
+	// statement pooling.
 	byStatement bool
-	size        int // how many sessions there are; 0: as many as are wanted
+	size        int // number of sessions; 0: unlimited
 
 	mu     sync.Mutex
 	idle   []*pgconn.HijackedConn
 	open   int
 	closed bool
-	freed  sync.Cond // of mu: a session, or all of them
+	freed  sync.Cond // with mu: signals that sessions were freed
 }
 
 func (p *pooler) take(t *testing.T) *pgconn.HijackedConn {
@@ -38,7 +38,7 @@ func (p *pooler) take(t *testing.T) *pgconn.HijackedConn {
 	if p.closed {
 		return nil
 	}
-	// In turns there is always another one.
+	// In rotation another session must be available.
 	if n := len(p.idle); n > 0 && (!p.inTurns.Load() || n > 2) {
 		at := n - 1
 		if p.inTurns.Load() {
@@ -52,8 +52,8 @@ func (p *pooler) take(t *testing.T) *pgconn.HijackedConn {
 	if err != nil {
 		return nil
 	}
-	// Under load pgconn may still be reading in the background, and would take
-	// the first answer that is meant for the client.
+	// Under load pgconn may still be reading in the background, and would consume
+	// the first response for the client.
 	if err := conn.SyncConn(t.Context()); err != nil {
 		return nil
 	}
@@ -65,7 +65,7 @@ func (p *pooler) take(t *testing.T) *pgconn.HijackedConn {
 	return s
 }
 
-// end ends a session as it is, perhaps in a transaction.
+// end ends a session in its current state, perhaps in a transaction.
 func (p *pooler) end(s *pgconn.HijackedConn) {
 	s.Conn.Close()
 	p.mu.Lock()
@@ -81,7 +81,7 @@ func (p *pooler) giveBack(s *pgconn.HijackedConn) {
 	p.freed.Broadcast()
 }
 
-// close ends the idle sessions, and the waiting for others.
+// close ends the idle sessions, and wakes the clients that wait for one.
 func (p *pooler) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -129,7 +129,7 @@ func (p *pooler) serve(t *testing.T, client net.Conn) {
 		if err != nil || m.kind == 'X' {
 			return
 		}
-		yield() // pooling may have begun meanwhile
+		yield() // pooling may have started meanwhile
 		if session == nil {
 			if session = p.take(t); session == nil {
 				return
@@ -141,14 +141,14 @@ func (p *pooler) serve(t *testing.T, client net.Conn) {
 	}
 }
 
-// transaction hands on messages, from the first, until the server is idle
-// again: ready is called before the client hears of it, so that its next message
-// finds the session given back, as in a pooler of one thread. It reports whether
-// both sides are still there.
+// transaction forwards messages, starting with m, until the server is idle
+// again. It calls ready before the client gets that response, so that the
+// session was returned before the client's next message, as in a pooler with
+// one thread. It reports whether both sides are still connected.
 func transaction(client, server net.Conn, m message, ready func(state byte) bool) bool {
 	for {
 		server.Write(m.raw)
-		// The server says that it is ready after each query and each Sync.
+		// The server reports that it is ready after each query and each Sync.
 		if m.kind == 'Q' || m.kind == 'S' {
 			state, ok := answer(client, server, ready)
 			if !ok || state == 'I' {
@@ -162,8 +162,7 @@ func transaction(client, server net.Conn, m message, ready func(state byte) bool
 	}
 }
 
-// answer hands on what the server says until it is ready, or wants to be told
-// what to copy.
+// answer forwards the server's messages until it is ready or starts a COPY.
 func answer(client, server net.Conn, ready func(state byte) bool) (state byte, ok bool) {
 	for {
 		m, err := readMessage(server)
@@ -179,7 +178,7 @@ func answer(client, server net.Conn, ready func(state byte) bool) (state byte, o
 		switch m.kind {
 		case 'Z':
 			return m.body()[0], true
-		case 'G': // COPY: what comes now is answered when it is done
+		case 'G': // COPY: the server responds after all data
 			if !copyOn(client, server) {
 				return 0, false
 			}

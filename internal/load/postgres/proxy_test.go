@@ -11,10 +11,10 @@ import (
 	"convsync/internal/load/pgtest"
 )
 
-// message is one of the protocol's, after the startup.
+// message is a protocol message after the startup.
 type message struct {
 	kind byte
-	raw  []byte // all of it
+	raw  []byte // the complete message
 }
 
 func (m message) body() []byte { return m.raw[5:] }
@@ -42,8 +42,8 @@ func readStartup(r io.Reader) ([]byte, error) {
 	return raw, err
 }
 
-// through is the database's URL by way of a proxy, which serves each
-// connection with serve until the end of the test.
+// through returns the database's URL through a proxy, which calls serve for
+// each connection until the end of the test.
 func through(t *testing.T, database string, serve func(client net.Conn)) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -10,8 +10,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Publish commits the coverage of a stretch, whose rows Stage has committed,
-// with what was odd in it and what vanished from it.
+// Publish commits the coverage of a window, whose rows Stage has committed,
+// with its rejects, drift and missing conversations.
 func (w *writer) Publish(ctx context.Context, st *load.Stretch) (load.Counts, error) {
 	if err := st.Unjudged(w.otherStarts(st.ID)); err != nil {
 		return load.Counts{}, err
@@ -34,9 +34,9 @@ func (w *writer) Publish(ctx context.Context, st *load.Stretch) (load.Counts, er
 	return counts, nil
 }
 
-// publish commits the change. What vanished comes before the check of the
-// epoch, as all that locks conversations: two writers' goroutines would wait
-// for each other otherwise.
+// publish commits the change. Missing conversations are written before the
+// check of the epoch, like everything that locks conversations: otherwise the
+// goroutines of two writers could deadlock.
 func (w *writer) publish(ctx context.Context, c *stretchChange) (counts load.Counts, err error) {
 	var gone missing
 	err = w.transact(ctx, "publish", func(tx pgx.Tx) error {
@@ -58,22 +58,22 @@ func (w *writer) publish(ctx context.Context, c *stretchChange) (counts load.Cou
 	return counts, asRefusal(err)
 }
 
-// Abandon forgets the counts of a stretch. Its rows are committed, and stay.
+// Abandon drops the counts of a window. Its rows are committed, and stay.
 func (w *writer) Abandon(_ context.Context, stretch load.StretchID) (load.Counts, error) {
 	return w.counted(stretch), nil
 }
 
-// stretchChange is what publishing a stretch changes beside its rows.
+// stretchChange is what publishing a window changes in addition to its rows.
 type stretchChange struct {
 	*load.Stretch
-	gone      []warehouse.CoverageRange // stored, to be deleted
-	covered   []warehouse.CoverageRange // to be stored
-	watermark bool                      // whether it moves
+	gone      []warehouse.CoverageRange // stored ranges to delete
+	covered   []warehouse.CoverageRange // ranges to store
+	watermark bool                      // whether the watermark moves
 }
 
-// stretchChange compares a stretch with what is stored of its feed. There is
-// one writer, and it publishes one stretch at a time: what is read before the
-// transaction is still so in it.
+// stretchChange compares a window with what is stored of its feed. There is one
+// writer, and it publishes one window at a time, so what is read before the
+// transaction cannot change until it.
 func (w *writer) stretchChange(ctx context.Context, st *load.Stretch) (*stretchChange, error) {
 	c := &stretchChange{Stretch: st}
 	const ofFeed = "WHERE project_id = $1 AND environment = $2"
@@ -183,7 +183,7 @@ func (c *stretchChange) queueReject(batch *pgx.Batch, r *warehouse.Reject, newRe
 		VALUES ($1, $2, $3, nullif($4, ''), $5, $6, nullif($7, ''), $8, $9, $10)
 		ON CONFLICT (project_id, environment, reject_id) DO UPDATE SET last_seen_at = greatest(rejects.last_seen_at, excluded.last_seen_at), missing_since = NULL,
 			reason = CASE WHEN excluded.last_seen_at >= rejects.last_seen_at THEN excluded.reason ELSE rejects.reason END
-		RETURNING xmax = 0`, // a row that was not there before
+		RETURNING xmax = 0`, // a new row
 		r.ProjectID, r.Environment, r.RejectID, string(r.ConversationID), nullableTime(r.StartedAt), r.Reason, string(r.Payload),
 		r.FirstSeenAt.Time(), r.LastSeenAt.Time(), r.RunID,
 	).QueryRow(func(row pgx.Row) error {
@@ -196,8 +196,8 @@ func (c *stretchChange) queueReject(batch *pgx.Batch, r *warehouse.Reject, newRe
 	})
 }
 
-// driftPaths reads the paths that are stored of the feed, which bound those that
-// a stretch with drift may add.
+// driftPaths reads the stored drift paths of the feed, which limit how many a
+// window may add.
 func (c *stretchChange) driftPaths(ctx context.Context, tx pgx.Tx) (*load.DriftPaths, error) {
 	var paths load.DriftPaths
 	if len(c.Drift) == 0 {

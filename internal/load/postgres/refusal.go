@@ -11,13 +11,13 @@ import (
 // violates. The server's message and detail may quote the row; this does not.
 type refusal struct {
 	code, constraint, table, column string
-	detail                          string // of ours
+	detail                          string // our own text
 	err                             error
 }
 
-// classes are the SQLSTATE classes that are about a row, and the names that the
-// SQL standard or PostgreSQL gives them. All other errors are about the
-// destination, and would meet every row: a full disk, a shutdown, a missing right.
+// classes has the SQLSTATE classes of errors about a row, with their names in
+// the SQL standard or PostgreSQL. All other errors are about the destination,
+// and would occur for every row: a full disk, a shutdown, a missing right.
 var classes = map[string]string{
 	"21": "cardinality violation",
 	"22": "data exception",
@@ -29,7 +29,7 @@ var classes = map[string]string{
 	"P0": "error raised by a trigger",
 }
 
-// Error is the reason of the reject.
+// Error returns the reason of the reject.
 func (r *refusal) Error() string {
 	reason := "refused by Postgres: SQLSTATE " + r.code + " (" + classes[r.code[:2]] + ")"
 	if r.constraint != "" {
@@ -49,7 +49,8 @@ func (r *refusal) Error() string {
 
 func (r *refusal) Unwrap() error { return r.err }
 
-// ofPeriod is what the name of a partition adds to that of its table.
+// ofPeriod matches the suffix that the name of a partition adds to that of its
+// table.
 var ofPeriod = regexp.MustCompile(`_(\d{4}_\d{2}|before_\d{4}|from_\d{4})$`)
 
 // asRefusal turns the server's error into a refusal if it is about a row.
@@ -62,15 +63,15 @@ func asRefusal(err error) error {
 	return &refusal{code: server.Code, constraint: server.ConstraintName, table: server.TableName, column: server.ColumnName, err: server}
 }
 
-// skipped is the refusal of rows that a trigger skipped without an error: it
-// returned NULL for them. Without it their conversation would be stored in part.
-// table is empty where it is not known.
+// skipped returns the refusal for rows that a trigger skipped without an error
+// by returning NULL. Otherwise their conversation would be stored incompletely.
+// table is empty if it is not known.
 func skipped(table string) *refusal {
 	return &refusal{code: codeTriggeredChange, table: table, detail: "a trigger skipped a row"}
 }
 
-// noPartition reports whether a row found no partition. The server's message may
-// be in any language; the name of its function is not.
+// noPartition reports whether no partition exists for a row. It checks the name
+// of the server's function, because the message may be in any language.
 func noPartition(err error) bool {
 	var server *pgconn.PgError
 	return errors.As(err, &server) && server.Code == codeCheckViolation && server.Routine == "ExecFindPartition"

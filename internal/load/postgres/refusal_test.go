@@ -11,8 +11,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// stageRefusing stages and publishes rows and returns why some were refused, by
-// conversation.
+// stageRefusing stages and publishes rows, and returns the reasons of refused
+// ones by conversation.
 func stageRefusing(t *testing.T, w load.Writer, rows ...*warehouse.Rows) map[string]string {
 	t.Helper()
 	reasons, copies := map[string]string{}, make([]*warehouse.Rows, len(rows))
@@ -32,7 +32,8 @@ func stageRefusing(t *testing.T, w load.Writer, rows ...*warehouse.Rows) map[str
 	return reasons
 }
 
-// spoilt are conversations of which c-003 and c-007 say so, in a note and in a turn.
+// spoilt returns conversations of which c-003 and c-007 have the note, also in
+// a turn.
 func spoilt(n int, note string) []*warehouse.Rows {
 	rows := many(n, note)
 	for _, i := range []int{3, 7} {
@@ -100,12 +101,12 @@ func TestRefusal(t *testing.T) {
 				}
 			}
 			check("new", spoilt(20, "fine"), nil)
-			// The second is stored, and keeps what is stored.
+			// The second version is stored.
 			stageOne(t, w, many(20, "fine")...)
 			check("changed", spoilt(20, "finer"), map[string]string{"c-003": "fine", "c-007": "fine"})
 			pgtest.Exec(t, inSchema(t, database, "polyai"), c.cleanUp)
 			if reasons := stageRefusing(t, w, spoilt(20, "finer")...); len(reasons) != 0 {
-				t.Errorf("refused after all: %v", reasons)
+				t.Errorf("refused unexpectedly: %v", reasons)
 			}
 		})
 	}
@@ -166,7 +167,7 @@ func TestRefusalIsNotOfTheDestination(t *testing.T) {
 	}
 }
 
-// A conversation of which a trigger skips a row, without an error, is refused
+// A conversation with a row that a trigger skips without an error is refused,
 // and not stored in part.
 func TestRefusalSkipped(t *testing.T) {
 	t.Parallel()

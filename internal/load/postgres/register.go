@@ -11,7 +11,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Register makes the projects known.
+// Register stores the projects.
 func (w *writer) Register(ctx context.Context, projects []load.Project) error {
 	stored, err := w.projects(ctx)
 	if err != nil {
@@ -60,7 +60,7 @@ func (w *writer) Register(ctx context.Context, projects []load.Project) error {
 
 func nothing(pgx.Tx) error { return nil }
 
-// Projects lists the projects that were registered, as they are stored.
+// Projects lists the registered projects, as they are stored.
 func (d *Database) Projects(ctx context.Context) ([]warehouse.Project, error) {
 	if ready, err := d.ready(ctx); err != nil || !ready {
 		return nil, err

@@ -11,14 +11,15 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// rejected are the conversations of which there are rejects: there are few, and
-// most batches need not ask for them.
+// rejected has the conversations with rejects. There are few, so most batches
+// need no query for them.
 type rejected struct {
 	mu  sync.Mutex
 	ids map[load.Feed]map[string]bool
 }
 
-// read reads what is stored, as the writer begins. From now on it alone changes.
+// read reads what is stored when the writer begins. From then on only this
+// writer changes it.
 func (r *rejected) read(ctx context.Context, conn *pgx.Conn) error {
 	r.ids = map[load.Feed]map[string]bool{}
 	rows, err := conn.Query(ctx, "SELECT DISTINCT project_id, environment, conversation_id FROM rejects WHERE conversation_id IS NOT NULL")
@@ -41,7 +42,7 @@ func (r *rejected) put(f load.Feed, id string) {
 	r.ids[f][id] = true
 }
 
-// among are those of the conversations of which there are rejects of the feed.
+// among returns the ids of those conversations that have rejects of the feed.
 func (r *rejected) among(f load.Feed, rows []*warehouse.Rows) (ids []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -57,7 +58,7 @@ func (r *rejected) among(f load.Feed, rows []*warehouse.Rows) (ids []string) {
 	return ids
 }
 
-// apart splits off the conversations of which there are rejects of the feed.
+// apart splits off the conversations that have rejects of the feed.
 func (r *rejected) apart(f load.Feed, rows []*warehouse.Rows) (known, others []*warehouse.Rows) {
 	ids := r.among(f, rows)
 	if len(ids) == 0 {
@@ -73,7 +74,7 @@ func (r *rejected) apart(f load.Feed, rows []*warehouse.Rows) (known, others []*
 	return known, others
 }
 
-// add notes rejects that are stored now.
+// add adds stored rejects.
 func (r *rejected) add(f load.Feed, rejects []warehouse.Reject) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -84,7 +85,7 @@ func (r *rejected) add(f load.Feed, rejects []warehouse.Reject) {
 	}
 }
 
-// remove forgets conversations whose rejects are gone.
+// remove removes conversations whose rejects were deleted.
 func (r *rejected) remove(f load.Feed, ids []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -103,8 +104,8 @@ func resolve(ctx context.Context, tx pgx.Tx, f load.Feed, ids []string) error {
 	return err
 }
 
-// storable are the rejects of a stretch without those of conversations that were
-// erased.
+// storable returns the rejects of a window without those of erased
+// conversations.
 func (c *stretchChange) storable(ctx context.Context, tx pgx.Tx) ([]warehouse.Reject, error) {
 	if len(c.Rejects) == 0 {
 		return nil, nil

@@ -17,9 +17,9 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// part is a table that holds conversations or their parts. New rows are copied
-// in. Of a stored conversation only the rows that differ are written, and these
-// are updated in place, so that foreign keys which reference them stay valid.
+// part is a table with conversations or their parts. New rows are copied. For a
+// stored conversation only the rows that differ are written. They are updated
+// in place, so that foreign keys that reference them stay valid.
 type part[R any] struct {
 	copier[R]
 	of func(*warehouse.Rows) iter.Seq[*R]
@@ -74,11 +74,11 @@ func pointers[R any](rows []R) iter.Seq[*R] {
 	}
 }
 
-// errRowGone reports that a stored row is no longer where it was read, or that
-// a trigger skipped its change.
+// errRowGone means that a stored row is no longer where it was read, or that a
+// trigger skipped its change.
 var errRowGone = errors.New("a stored row changed while its conversation was written")
 
-// put writes the part's rows of the conversations and returns how many there were.
+// put writes the part's rows of the conversations and returns their number.
 func (p *part[R]) put(ctx context.Context, tx pgx.Tx, writes []*write) (int64, error) {
 	c := changes[R]{part: p}
 	for _, wr := range writes {
@@ -98,7 +98,7 @@ func (p *part[R]) put(ctx context.Context, tx pgx.Tx, writes []*write) (int64, e
 	return changed + copied, err
 }
 
-// changes are what differs between the stored rows of a part and the new ones.
+// changes are the differences between the stored and the new rows of a part.
 type changes[R any] struct {
 	*part[R]
 	fresh   []*R // not stored
@@ -146,8 +146,8 @@ func (c *changes[R]) appendKey(dst []byte, row *R) []byte {
 	return dst
 }
 
-// apply deletes and updates rows, in one round trip, and returns how many were
-// updated.
+// apply deletes and updates rows, in one round trip, and returns the number of
+// updated ones.
 func (c *changes[R]) apply(ctx context.Context, tx pgx.Tx) (int64, error) {
 	if len(c.differs)+len(c.moved)+len(c.gone) == 0 {
 		return 0, nil
@@ -160,7 +160,7 @@ func (c *changes[R]) apply(ctx context.Context, tx pgx.Tx) (int64, error) {
 		batch.ExecParams(c.move, append(c.values(m.row), binaryTime(m.at)), nil, binaryFormat, nil)
 	}
 	if len(c.differs) > 0 {
-		// Prepared once for each session: planning it takes longer than running it.
+		// Prepared once per session: planning takes longer than execution.
 		prepared, err := tx.Conn().Prepare(ctx, "upsert "+c.Name, c.upsert)
 		if err != nil {
 			return 0, err
@@ -174,7 +174,7 @@ func (c *changes[R]) apply(ctx context.Context, tx pgx.Tx) (int64, error) {
 	for results.NextResult() {
 		tag, err := results.ResultReader().Close()
 		if err != nil {
-			results.Close() //nolint:errcheck // it would answer the same error
+			results.Close() //nolint:errcheck // it would return the same error
 			return 0, err
 		}
 		stale = stale || tag.RowsAffected() == 0
@@ -188,24 +188,24 @@ func (c *changes[R]) apply(ctx context.Context, tx pgx.Tx) (int64, error) {
 	return int64(len(c.differs) + len(c.moved)), nil
 }
 
-// binaryFormat says that all parameters are in binary.
+// binaryFormat sets the binary format for all parameters.
 var binaryFormat = []int16{pgx.BinaryFormatCode}
 
-// values are the fields of a row as parameters.
+// values returns the fields of a row as parameters.
 func (c copier[R]) values(row *R) [][]byte {
-	encoded := c.appendRow(nil, row)[2:] // behind the number of fields
+	encoded := c.appendRow(nil, row)[2:] // after the number of fields
 	values := make([][]byte, len(c.Columns), len(c.Columns)+1)
 	for i := range values {
 		size := int32(binary.BigEndian.Uint32(encoded))
 		encoded = encoded[4:]
-		if size >= 0 { // else it is NULL
+		if size >= 0 { // otherwise NULL
 			values[i], encoded = encoded[:size:size], encoded[size:]
 		}
 	}
 	return values
 }
 
-// keyValues are the fields of a row's key as parameters.
+// keyValues returns the fields of a row's key as parameters.
 func (c copier[R]) keyValues(row *R) (key [][]byte) {
 	values, names := c.values(row), c.Names()
 	for _, name := range c.Key {
@@ -219,7 +219,7 @@ func binaryTime(t warehouse.Timestamp) []byte {
 }
 
 // replaceKeys updates the keys of stored conversations, and returns those whose
-// keys are lost and have to be added. It fails when another transaction has
+// keys are missing and must be added. It fails when another transaction has
 // changed or deleted a conversation since it was read: only the rows that
 // differ from what was read would be written.
 func replaceKeys(ctx context.Context, tx pgx.Tx, project string, writes []*write) (lost []*write, err error) {

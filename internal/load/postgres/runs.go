@@ -10,9 +10,9 @@ import (
 
 var syncRuns = newCopier(&warehouse.SyncRuns)
 
-// Finish records the end of the run, and deletes what has expired. A run that
-// ends because its lock's session is gone is recorded, too, unless another one
-// has taken over.
+// Finish records the end of the run, and deletes expired rows. A run that ends
+// because its lock session ended is recorded as well, unless another run has
+// taken over.
 func (w *writer) Finish(ctx context.Context, run *warehouse.SyncRun) error {
 	w.makeMonthsAhead(ctx)
 	err := w.commit(ctx, &guarded{step: "finish", work: func(tx pgx.Tx) error {
@@ -36,7 +36,7 @@ func (w *writer) Finish(ctx context.Context, run *warehouse.SyncRun) error {
 	return w.describe(err)
 }
 
-// newestFirst orders runs. It does not depend on a clock, but for runs of older
+// newestFirst orders runs. It depends on a clock only for runs of older
 // versions, which have no epoch.
 const newestFirst = "epoch DESC NULLS LAST, started_at DESC, run_id DESC"
 

@@ -14,23 +14,23 @@ import (
 // sessionServer is the key under which a connection keeps its [server].
 const sessionServer = "convsync.server"
 
-// server says which server a session is on, and on which branch of its history.
-// An empty field is not known: not every host lets a role ask.
+// server identifies the server of a session, and the branch of its history. An
+// empty field is unknown: not every host permits the query.
 type server struct {
 	system   string // system identifier: a standby has that of its primary
-	timeline string // grows with each promotion; onStandby while it is not promoted
+	timeline string // increases with each promotion; onStandby before it
 }
 
 const onStandby = "standby"
 
-// identify asks a session which server it is on.
+// identify returns the server of a session.
 func identify(ctx context.Context, session *pgconn.PgConn) (on server, err error) {
 	for _, ask := range []struct {
 		question string
 		answer   *string
 	}{
 		{"SELECT system_identifier FROM pg_control_system()", &on.system},
-		// The control file learns of a promotion later than the log.
+		// The control file shows a promotion later than the log.
 		{"SELECT CASE WHEN pg_is_in_recovery() THEN '" + onStandby + "' ELSE left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END", &on.timeline},
 	} {
 		results, err := session.Exec(ctx, ask.question).ReadAll()
@@ -46,7 +46,7 @@ func identify(ctx context.Context, session *pgconn.PgConn) (on server, err error
 	return on, nil
 }
 
-// serverOf is the server of a connection.
+// serverOf returns the server of a connection.
 func serverOf(conn *pgx.Conn) server {
 	on, _ := conn.PgConn().CustomData()[sessionServer].(server)
 	return on
@@ -69,8 +69,8 @@ func (on server) sameAs(began server) error {
 	return nil
 }
 
-// prepareConn lets a connection out of the pool only if it leads to the server
-// that the current run began on: another one may lack what the run has stored.
+// prepareConn accepts a connection of the pool only if it is to the server on
+// which the current run began: another server may lack what the run has stored.
 func (d *Database) prepareConn(_ context.Context, conn *pgx.Conn) (bool, error) {
 	began := d.writing.Load()
 	if began == nil {

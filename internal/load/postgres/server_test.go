@@ -31,7 +31,7 @@ func TestWhatIsWrongWithTheServerIsSaidWithoutThePassword(t *testing.T) {
 		"wrong password":   {asLimited(func(*url.URL) {}), "check user and password"},
 		"no such role":     {pgtest.With(t, database, func(u *url.URL) { u.User = url.UserPassword("nobody_example", secret) }), "check user and password"},
 		"no such database": {pgtest.With(t, database, func(u *url.URL) { u.Path = "/not_there" }), "create the database"},
-		"nobody listens":   {asLimited(func(u *url.URL) { u.Host = nobodyListens }), "the server is up"},
+		"nothing listens":  {asLimited(func(u *url.URL) { u.Host = nobodyListens }), "the server is up"},
 		"no such host":     {asLimited(func(u *url.URL) { u.Host = noName }), "check host and port"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestAURLThatCannotBeReadIsNotQuoted(t *testing.T) {
 	}
 }
 
-// wantState wants trouble for people with the hint, and nothing secret in it.
+// wantState checks for a StateError with the hint, and without the password.
 func wantState(t *testing.T, err error, hint string) {
 	t.Helper()
 	var state *load.StateError
@@ -69,11 +69,12 @@ func wantState(t *testing.T, err error, hint string) {
 	}
 }
 
-// nobodyListens is an address that nobody listens on, and that no program is
-// given when it asks for any.
+// nobodyListens is an address without a listener, whose port is never assigned
+// dynamically.
 const nobodyListens = "127.0.0.1:1"
 
-// noName is no host's name: it is so long that no network is asked for it.
+// noName is not a valid host name: it is too long for any name server to be
+// queried.
 var noName = strings.Repeat("d", 64) + ".invalid"
 
 func TestServersThatCannotBeUsedAreRefused(t *testing.T) {
@@ -132,7 +133,7 @@ func TestARoleWithTooFewRightsIsToldSo(t *testing.T) {
 	if err := owner.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	wantState(t, d.Check(t.Context()), "GRANT") // the schema is not to be seen
+	wantState(t, d.Check(t.Context()), "GRANT") // the schema must not be visible
 	pgtest.Exec(t, database, "GRANT ALL ON SCHEMA polyai TO "+role, "GRANT ALL ON ALL TABLES IN SCHEMA polyai TO "+role)
 	wantState(t, d.Check(t.Context()), "does not own")
 }
@@ -158,7 +159,7 @@ func TestCheckLeavesNothingBehind(t *testing.T) {
 	var exists bool
 	err = connect(t, database).QueryRow(t.Context(), "SELECT to_regnamespace('polyai') IS NOT NULL").Scan(&exists)
 	if err != nil || exists {
-		t.Errorf("a schema was made: %v, %v", exists, err)
+		t.Errorf("a schema was created: %v, %v", exists, err)
 	}
 }
 
@@ -187,7 +188,7 @@ func TestThePasswordIsAskedForAnewForEachConnection(t *testing.T) {
 	}
 }
 
-// loadOne loads conversations of one feed as a run that ends.
+// loadOne loads conversations of one feed in a complete run.
 func loadOne(t *testing.T, d load.Destination, rows ...*warehouse.Rows) load.Counts {
 	t.Helper()
 	owner := load.Owner{RunID: fmt.Sprintf("run-%d", time.Now().UnixNano()), Actor: "ada", Host: "host.example.com"}

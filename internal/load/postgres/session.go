@@ -11,15 +11,14 @@ import (
 	"convsync/internal/load"
 )
 
-// sessionMark names, of each session, the setting by which its client knows it
-// again. A pooler that hands out sessions by the transaction mixes them up:
-// the lock would be another's, and so would the search_path, and the schema
-// that is written to.
+// sessionMark is the name of the setting that identifies a session to its
+// client. A pooler with transaction pooling mixes sessions: the lock would
+// belong to another client, and search_path could select another schema.
 const sessionMark = "convsync.session"
 
-// settle makes a session independent of what the role, the database or the
-// URL set, and records which server it is on. A pooler lets clients in at once
-// and answers the first statement when it has a session for them, or never.
+// settle makes a session independent of settings of the role, the database and
+// the URL, and records its server. A pooler accepts clients immediately, and
+// answers the first statement when it has a session for them, or never.
 func (d *Database) settle(ctx context.Context, session *pgconn.PgConn) error {
 	waiting, cancel := context.WithTimeout(ctx, d.sessionTimeout)
 	defer cancel()
@@ -30,9 +29,9 @@ func (d *Database) settle(ctx context.Context, session *pgconn.PgConn) error {
 	return err
 }
 
-// setUp sets and marks what is a session's own. The parameters are not part of
-// the startup message, because poolers refuse them there. With the keepalives,
-// the server ends the sessions of a client that is gone after minutes.
+// setUp sets the parameters of a session and marks it. The parameters are not
+// part of the startup message, because poolers reject them there. With
+// keepalives, the server ends the sessions of a lost client after minutes.
 func (d *Database) setUp(ctx context.Context, session *pgconn.PgConn) error {
 	if err := d.applySettings(ctx, session); err != nil {
 		return err
@@ -52,20 +51,20 @@ func (d *Database) setUp(ctx context.Context, session *pgconn.PgConn) error {
 
 const askMark = "coalesce(current_setting('" + sessionMark + "', true), '')"
 
-// checkSessions refuses a pooler that hands out sessions by the transaction or
-// by the statement, and a server or pooler that has fewer sessions than needed.
+// checkSessions fails for a pooler with transaction or statement pooling, and
+// for a server or pooler that has fewer sessions than needed.
 func (d *Database) checkSessions(ctx context.Context, needed int) error {
 	conn, err := d.connect(ctx)
 	if err != nil {
 		return d.describe(d.tooFew(err, needed))
 	}
-	defer conn.Close(ctx) //nolint:errcheck // only asked
+	defer conn.Close(ctx) //nolint:errcheck // it was only queried
 	return d.describe(d.checkBeside(ctx, conn, needed))
 }
 
-// checkBeside is checkSessions of one connection that is at hand.
+// checkBeside is checkSessions with a connection that is already open.
 func (d *Database) checkBeside(ctx context.Context, conn *pgx.Conn, needed int) error {
-	d.checking.Lock() // two that want all connections of the pool would wait for each other
+	d.checking.Lock() // two checks that take all connections of the pool would deadlock
 	defer d.checking.Unlock()
 	waiting, cancel := context.WithTimeout(ctx, d.sessionTimeout)
 	defer cancel()
@@ -76,9 +75,9 @@ func (d *Database) checkBeside(ctx context.Context, conn *pgx.Conn, needed int) 
 	return d.tooFew(err, needed)
 }
 
-// askSessions opens as many transactions as are needed, less one, and asks each
-// connection, some of them again while the others are in their transactions,
-// whether its session is still its own.
+// askSessions opens needed-1 transactions, and checks for each connection that
+// it still has its own session. It checks some of them a second time while the
+// others are in a transaction.
 func (d *Database) askSessions(ctx context.Context, conn *pgx.Conn, needed int) error {
 	var open []pgx.Tx
 	defer func() {
@@ -104,17 +103,17 @@ func (d *Database) askSessions(ctx context.Context, conn *pgx.Conn, needed int) 
 	return nil
 }
 
-// askSession asks a connection whether its session is its own.
+// askSession checks that a connection still has its own session.
 func (d *Database) askSession(ctx context.Context, c *pgx.Conn) error {
 	var mark string
-	// Named statements are a session's too.
+	// Prepared statements also belong to a session.
 	if err := c.QueryRow(ctx, "SELECT "+askMark, pgx.QueryExecModeExec).Scan(&mark); err != nil {
 		return err
 	}
 	return d.ownSession(c, mark)
 }
 
-// ownSession checks the mark that a session of the connection's showed.
+// ownSession checks the mark that the session of the connection returned.
 func (d *Database) ownSession(c *pgx.Conn, mark string) error {
 	if c.PgConn().CustomData()[sessionMark] == mark {
 		return nil

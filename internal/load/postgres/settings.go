@@ -11,16 +11,17 @@ import (
 	"convsync/internal/load"
 )
 
-// setting is a session parameter and the value that every session of ours has.
+// setting is a session parameter and the value that all our sessions have.
 type setting struct{ name, value string }
 
 // settings are the parameters that change what is read or written, or how long
-// a session lives. A role, a database, the URL or the server's configuration may
-// set any of them. The values are as pg_settings shows them: times are in
+// a session lives. A role, a database, the URL or the server's configuration
+// may set any of them. The values have the format of pg_settings: times are in
 // milliseconds.
 //
-// default_transaction_read_only is not among them: it protects a database, some
-// hosts set it when the disk is full. Check and the first write report it.
+// default_transaction_read_only is not included, because it protects a
+// database: some hosts set it when the disk is full. Check and the first write
+// report it.
 func (d *Database) settings() []setting {
 	return []setting{
 		{"search_path", d.searchPath()},
@@ -31,7 +32,7 @@ func (d *Database) settings() []setting {
 		{"bytea_output", "hex"},
 		{"extra_float_digits", "1"},
 		{"standard_conforming_strings", "on"},
-		{"row_security", "off"}, // a policy that would hide rows is an error
+		{"row_security", "off"}, // a policy that hides rows causes an error
 		{"synchronous_commit", "on"},
 		{"default_transaction_isolation", "read committed"},
 		{"default_transaction_deferrable", "off"},
@@ -39,18 +40,18 @@ func (d *Database) settings() []setting {
 		{"lock_timeout", "0"},
 		{"transaction_timeout", "0"}, // since PostgreSQL 17
 		{"idle_session_timeout", "0"},
-		// The server ends the transaction of a client that is gone or asleep,
-		// and with it the locks that the next run waits for.
+		// The server ends the transaction of a lost or suspended client, and frees
+		// the locks that the next run waits for.
 		{"idle_in_transaction_session_timeout", "300000"},
 	}
 }
 
 func (d *Database) searchPath() string { return pgx.Identifier{d.Schema}.Sanitize() }
 
-// applySettings sets the parameters that the server knows and reads them back:
-// a proxy may ignore or rewrite what a client sets.
+// applySettings sets the parameters that the server supports and reads them
+// back: a proxy may ignore or rewrite what a client sets.
 func (d *Database) applySettings(ctx context.Context, session *pgconn.PgConn) error {
-	// The statements themselves may hold a schema's name that is not ASCII.
+	// The statements may contain the name of a schema that is not ASCII.
 	if session.ParameterStatus("client_encoding") != "UTF8" {
 		if err := session.Exec(ctx, "SET client_encoding = 'UTF8'").Close(); err != nil {
 			return err
@@ -81,5 +82,5 @@ func (d *Database) applySettings(ctx context.Context, session *pgconn.PgConn) er
 	return nil
 }
 
-// quoted is a text as an SQL literal.
+// quoted returns a text as an SQL literal.
 func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }

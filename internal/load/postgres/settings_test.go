@@ -19,7 +19,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// hostile is what a role, a database or a URL may set.
+// hostile has parameters that a role, a database or a URL may set.
 var hostile = map[string]string{
 	"client_encoding": "LATIN1", "TimeZone": "Asia/Kathmandu", "DateStyle": "SQL, DMY", "IntervalStyle": "iso_8601", "bytea_output": "escape",
 	"extra_float_digits": "-15", "standard_conforming_strings": "off", "search_path": "pg_temp", "row_security": "on", "synchronous_commit": "off",
@@ -67,7 +67,7 @@ func TestSessionParameters(t *testing.T) {
 			}
 			wantStored(t, plain, d)
 			w.lock.unwatch()
-			wantParameters(t, w.lock.conn, "lock_timeout") // which it sets for itself
+			wantParameters(t, w.lock.conn, "lock_timeout") // it sets its own
 			err := d.pool.AcquireFunc(t.Context(), func(c *pgxpool.Conn) error {
 				wantParameters(t, c.Conn(), "")
 				return nil
@@ -79,7 +79,7 @@ func TestSessionParameters(t *testing.T) {
 	}
 }
 
-// difficult is a text that other encodings and quotings spoil.
+// difficult is a text that other encodings and quoting rules corrupt.
 const difficult = `café € “quotes” 日本 🙂 \ 'single' \n`
 
 // wantStored compares the stored text with difficult, as bytes.
@@ -115,7 +115,7 @@ func wantParameters(t *testing.T, conn *pgx.Conn, except string) {
 	}
 }
 
-// A proxy lets no client wait for the disk.
+// A proxy sets synchronous_commit to off for all clients.
 func TestSettingIsReadBack(t *testing.T) {
 	t.Parallel()
 	database := pgtest.URL(t)
@@ -140,7 +140,7 @@ func TestSettingIsReadBack(t *testing.T) {
 				server.Close()
 				return
 			}
-			// The message stays as long as it was.
+			// The message keeps its length.
 			server.Write(bytes.Replace(m.raw, []byte("'synchronous_commit', 'on'"), []byte("'synchronous_commit', '0' "), 1))
 		}
 	})

@@ -12,13 +12,13 @@ import (
 	"convsync/internal/load"
 )
 
-// How many sessions are needed at once.
+// Numbers of sessions that are needed concurrently.
 const (
-	sessionsOfRun       = maxConnections + 1 // those of the pool, and that of the writer's lock
-	sessionsOfMigration = 2                  // one migrates, one asks who has the lock
+	sessionsOfRun       = maxConnections + 1 // of the pool, and one for the writer's lock
+	sessionsOfMigration = 2                  // one for migrations, one to query the owner of the lock
 )
 
-// noSessionError says that a pooler handed out no session.
+// noSessionError means that a pooler provided no session in time.
 type noSessionError struct{ within time.Duration }
 
 func (e *noSessionError) Error() string {
@@ -29,11 +29,12 @@ var hintTooFew = fmt.Sprintf("allow %d sessions for a run, and %d more for `conv
 	"CONNECTION LIMIT of the role and of the database, and max_connections of the server limit them; or end other sessions",
 	sessionsOfRun, maxConnections)
 
-// noneFree are the words of poolers that have no session free or let no more
-// clients in. Their SQLSTATE says as much as that something went wrong.
+// noneFree lists messages of poolers that have no free session or accept no
+// more clients. Their SQLSTATE is too general to identify this.
 var noneFree = []string{"query_wait_timeout", "no more connections allowed", "max clients reached"}
 
-// shortage is what an error says of sessions that cannot be had; nil: nothing.
+// shortage returns the part of an error that reports a lack of sessions; nil if
+// there is none.
 func shortage(err error) error {
 	var server *pgconn.PgError
 	var state *load.StateError
@@ -52,8 +53,8 @@ func shortage(err error) error {
 	return nil
 }
 
-// tooFew says how many sessions are needed where an error is that there are
-// fewer; any other error passes.
+// tooFew adds the number of needed sessions to an error about a lack of
+// sessions. It returns any other error as it is.
 func (d *Database) tooFew(err error, needed int) error {
 	reason := shortage(err)
 	if reason == nil {

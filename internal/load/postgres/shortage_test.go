@@ -16,7 +16,7 @@ import (
 	"convsync/internal/load/pgtest"
 )
 
-// A role that may have no more than a number of sessions.
+// A role with a connection limit.
 func TestSessionsOfARole(t *testing.T) {
 	t.Parallel()
 	for limit, c := range map[int]struct{ migrates, runs bool }{1: {}, 2: {migrates: true}, 4: {migrates: true}, 5: {true, true}} {
@@ -36,7 +36,7 @@ func TestSessionsOfARole(t *testing.T) {
 	}
 }
 
-// A pooler waits for a session to be free, for ever.
+// A pooler waits without a limit for a free session.
 func TestSessionsOfAPooler(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -71,7 +71,8 @@ func TestSessionsOfAPooler(t *testing.T) {
 	}
 }
 
-// wantSessions wants success, or an error that says how many sessions are needed.
+// wantSessions checks for success, or for an error with the number of needed
+// sessions.
 func wantSessions(t *testing.T, what string, err error, needed int, fine bool) {
 	t.Helper()
 	if fine {
@@ -87,7 +88,7 @@ func wantSessions(t *testing.T, what string, err error, needed int, fine bool) {
 	}
 }
 
-// A pooler without a free session does not hold up what reads.
+// A pooler without a free session does not block readers.
 func TestSessionsOfAReader(t *testing.T) {
 	t.Parallel()
 	_, database := prepared(t)
@@ -131,7 +132,7 @@ func TestShortage(t *testing.T) {
 	}
 }
 
-// Row level security that is forced on the owner, too.
+// Row level security that also applies to the owner.
 func TestPolicies(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ statements, want string }{
@@ -170,7 +171,7 @@ func TestPolicies(t *testing.T) {
 			if name != "Forced" {
 				return
 			}
-			_, err := d.Summary(t.Context(), []load.Feed{feed}) // no check comes before it
+			_, err := d.Summary(t.Context(), []load.Feed{feed}) // without a check before it
 			wantState(t, err, "NO FORCE ROW LEVEL SECURITY")
 		})
 	}

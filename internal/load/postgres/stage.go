@@ -10,31 +10,33 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// attempts bounds how often a batch is tried again that ran into another one.
+// attempts is the maximum number of attempts for a batch that collides with
+// another one.
 const attempts = 10
 
-// write is a conversation that is to be written.
+// write is a conversation to be written.
 type write struct {
 	rows *warehouse.Rows
 	key  conversationKey
-	old  *conversationKey // what it replaces; nil: it is new
-	lost bool             // no key is stored: old is what it would be
+	old  *conversationKey // the key that it replaces; nil: it is new
+	lost bool             // no key is stored: old is what the key should be
 
-	before *warehouse.Rows // what is stored; nil: nothing
+	before *warehouse.Rows // the stored rows; nil: none
 
-	rewrite bool // write also the rows that seem to be stored as they are
+	rewrite bool // also write rows that seem to be unchanged
 }
 
-// Stage writes what is new or changed of a batch, in one transaction; where the
-// server refuses a conversation, in several, without that one.
+// Stage writes the new and changed conversations of a batch in one transaction.
+// If the server refuses a conversation, it writes the others in several
+// transactions.
 func (w *writer) Stage(ctx context.Context, batch *load.Batch) error {
 	staged := len(batch.Rows)
 	rows, others := load.NewestRows(batch.Rows, batch)
-	slices.SortFunc(rows, func(a, b *warehouse.Rows) int { // locks are taken in one order
+	slices.SortFunc(rows, func(a, b *warehouse.Rows) int { // all transactions take locks in this order
 		return cmp.Compare(a.Conversation.ConversationID, b.Conversation.ConversationID)
 	})
-	// What was refused before is likely to be refused again: the others need
-	// not be taken apart for it.
+	// A conversation that was refused before is likely to be refused again.
+	// Separated, it does not split the others.
 	suspects, rows := w.rejected.apart(batch.Feed, rows)
 	w.count(batch.Stretch, load.Counts{Unchanged: int64(staged - len(rows) - len(suspects)), OtherStarts: others})
 	for _, part := range [][]*warehouse.Rows{rows, suspects} {
@@ -45,8 +47,8 @@ func (w *writer) Stage(ctx context.Context, batch *load.Batch) error {
 	return nil
 }
 
-// isolate writes rows, and counts them. When the server refuses one, it writes
-// each half by itself, down to the conversation that is refused.
+// isolate writes and counts conversations. If the server refuses one, it writes
+// each half separately, down to the refused conversation.
 func (w *writer) isolate(ctx context.Context, batch *load.Batch, rows []*warehouse.Rows) error {
 	if len(rows) == 0 {
 		return nil
@@ -71,8 +73,8 @@ func (w *writer) isolate(ctx context.Context, batch *load.Batch, rows []*warehou
 	return w.isolate(ctx, batch, rows[half:])
 }
 
-// again repeats work that collided with another transaction, or that found no
-// partition where there was one.
+// again repeats work that collided with another transaction, or whose partition
+// no longer exists.
 func (w *writer) again(ctx context.Context, work func() (load.Counts, error)) (counts load.Counts, err error) {
 	for range attempts {
 		counts, err = work()
@@ -86,14 +88,14 @@ func (w *writer) again(ctx context.Context, work func() (load.Counts, error)) (c
 			break
 		}
 	}
-	if errors.Is(err, errRowGone) { // no other transaction does this each time
+	if errors.Is(err, errRowGone) { // another transaction would not do this each time
 		err = skipped("")
 	}
 	return counts, err
 }
 
-// collided reports whether a transaction failed only because another one was
-// there at the same time: it is repeated from the hashes on.
+// collided reports whether a transaction failed only because of a concurrent
+// one. It is then repeated, starting with the comparison of hashes.
 func collided(err error) bool {
 	return violated(err, "conversation_keys_pkey") || errors.Is(err, errRowGone) || hasCode(err, codeDeadlock, codeSerialization)
 }
@@ -122,8 +124,8 @@ func (w *writer) stage(ctx context.Context, batch *load.Batch, rows []*warehouse
 }
 
 // compare returns the conversations that have to be written, and counts all of
-// them. [load.Batch.Decide] decides by the stored keys, [load.Batch.Merge] by the
-// stored rows of those that are left.
+// them. [load.Batch.Decide] uses the stored keys, [load.Batch.Merge] the stored
+// rows of the remaining ones.
 func (w *writer) compare(
 	ctx context.Context, batch *load.Batch, rows []*warehouse.Rows, at warehouse.Timestamp, reveals *load.Reveals, counts *load.Counts,
 ) (writes []*write, err error) {
@@ -136,7 +138,7 @@ func (w *writer) compare(
 	for _, in := range rows {
 		c := &in.Conversation
 		key, known := stored[c.ConversationID]
-		if !known && batch.Rewrite { // its rows may be there though its key is not
+		if !known && batch.Rewrite { // its rows may be stored without its key
 			key, known = storedKey{conversationKey: keyOf(c), lost: true}, true
 		}
 		if !known {
@@ -158,7 +160,7 @@ func (w *writer) compare(
 		if wr.old != nil {
 			wr.before = before[wr.old.ConversationID]
 		}
-		in := *wr.rows // a copy: a batch that is repeated starts from what was staged
+		in := *wr.rows // a copy: a repeated batch starts from the staged rows
 		decision := batch.Merge(&in, wr.before, at, w.owner.RunID)
 		decision.Count(counts)
 		reveals.Add(&decision)
@@ -176,7 +178,7 @@ func (w *writer) count(stretch load.StretchID, c load.Counts) {
 	w.counts[stretch].Add(c)
 }
 
-// otherStarts returns what was counted of a stretch so far.
+// otherStarts returns the other starts of a window that were counted so far.
 func (w *writer) otherStarts(stretch load.StretchID) []load.OtherStart {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -186,7 +188,7 @@ func (w *writer) otherStarts(stretch load.StretchID) []load.OtherStart {
 	return nil
 }
 
-// counted returns the counts of a stretch, which is done with.
+// counted removes and returns the counts of a window.
 func (w *writer) counted(stretch load.StretchID) load.Counts {
 	w.mu.Lock()
 	defer w.mu.Unlock()

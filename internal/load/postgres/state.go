@@ -8,15 +8,15 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// ready reports whether there are tables to read from. An empty destination,
-// which the first run prepares, holds nothing; one of another layout cannot be
-// read.
+// ready reports whether the tables exist. It returns false for an empty
+// destination, which the first run prepares, and an error for one with another
+// layout.
 func (d *Database) ready(ctx context.Context) (bool, error) {
 	s, err := d.checkLayout(ctx)
 	return s.Applied > 0 && s.Applied == s.Known, err
 }
 
-// State is what is stored about the feeds.
+// State returns what is stored about the feeds.
 func (d *Database) State(ctx context.Context, feeds []load.Feed) (map[load.Feed]load.FeedState, error) {
 	states := make(map[load.Feed]load.FeedState, len(feeds))
 	for _, f := range feeds {
@@ -115,7 +115,7 @@ func (d *Database) summary(ctx context.Context, f load.Feed) (s load.FeedSummary
 	return s, err
 }
 
-// nullableTime is a moment as a query's argument.
+// nullableTime returns a time as an argument of a query.
 func nullableTime(t warehouse.Null[warehouse.Timestamp]) *time.Time {
 	if !t.Valid {
 		return nil

@@ -20,15 +20,15 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// stoppedChild is the first argument of a test binary that is to be a writer
-// which is stopped, the second is the database's URL.
+// stoppedChild is the first argument of a test binary that runs a writer to be
+// stopped. The second is the URL of the database.
 const stoppedChild = "postgres-stopped-writer"
 
 func init() { children[stoppedChild] = writeWhenTold }
 
-// writeWhenTold stages a conversation and, when it is about to commit, waits to
-// be told to go on. Then it tries all that a writer may, and says what came of
-// it, a line each.
+// writeWhenTold stages a conversation, and waits for a line of input before it
+// commits. Then it tries everything that a writer can do, and prints the result
+// of each, one per line.
 func writeWhenTold(database string) error {
 	ctx := context.Background()
 	told := bufio.NewScanner(os.Stdin)
@@ -76,7 +76,7 @@ func outcome(err error) string {
 func TestAStoppedProcessThatWasTakenOverCannotCommit(t *testing.T) {
 	t.Parallel()
 	d, database := prepared(t)
-	loadOne(t, d, loadtest.Conversation("p", "c-0", loadtest.Noon)) // the month is there
+	loadOne(t, d, loadtest.Conversation("p", "c-0", loadtest.Noon)) // creates the month
 	child, said, tell := spawn(t, stoppedChild, database)
 	if line := said(); line != "about to commit" {
 		t.Fatalf("the child says %q", line)
@@ -86,9 +86,9 @@ func TestAStoppedProcessThatWasTakenOverCannotCommit(t *testing.T) {
 	}
 	var locked *load.LockedError
 	if _, err := impatient(t, d).Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) || locked.Owner.RunID != "run-1" {
-		t.Errorf("while its sessions are there: %v", err)
+		t.Errorf("while its sessions exist: %v", err)
 	}
-	// What the server does by itself after a while, and at once when it is told to.
+	// The server ends the sessions by itself later; this does it immediately.
 	pgtest.Exec(t, database, `SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database()
 		AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory') OR state = 'idle in transaction' AND datname = current_database()`)
 	fresh := begin(t, d, "run-2")
@@ -100,7 +100,7 @@ func TestAStoppedProcessThatWasTakenOverCannotCommit(t *testing.T) {
 	if err := child.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	tell("go on")
+	tell("continue")
 	for i, want := range []string{"trouble", "taken over", "taken over", "taken over"} {
 		if line := said(); line != want {
 			t.Errorf("attempt %d: %q, want %q", i, line, want)
@@ -112,7 +112,8 @@ func TestAStoppedProcessThatWasTakenOverCannotCommit(t *testing.T) {
 	}
 }
 
-// spawn starts this test binary as a child: said is its next line, tell tells it one.
+// spawn starts this test binary as a child. said reads its next line; tell
+// writes one to it.
 func spawn(t *testing.T, args ...string) (child *os.Process, said func() string, tell func(string)) {
 	t.Helper()
 	program, err := os.Executable()

@@ -15,15 +15,14 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// selectAll reads the rows of a table that the rest of the query, behind
-// FROM table, leaves.
+// selectAll reads the rows of a table. rest is the query after "FROM table".
 func selectAll[R any](ctx context.Context, q querier, t *warehouse.Table[R], rest string, use func(*R), args ...any) error {
 	return selectFrom(ctx, q, t, t.Name+" "+rest, use, args...)
 }
 
-// selectThese reads the rows of a table whose key is the project and one of
-// the ids. Each id is one probe of the index, whatever the planner thinks:
-// without statistics, as during a first load, it would walk all of the project.
+// selectThese reads the rows of a table whose key is the project and one of the
+// ids. Each id is one index lookup, independent of the planner's statistics:
+// without them, as during a first load, it would scan the whole project.
 func selectThese[R any](ctx context.Context, q querier, t *warehouse.Table[R], use func(*R), project string, ids []string) error {
 	return selectFrom(ctx, q, t, "unnest($2::text[]) AS asked (id) CROSS JOIN LATERAL (SELECT * FROM "+t.Name+
 		" WHERE project_id = $1 AND conversation_id = asked.id LIMIT 1) AS found", use, project, ids)
@@ -38,14 +37,14 @@ func selectFrom[R any](ctx context.Context, q querier, t *warehouse.Table[R], fr
 	return decodeRows(rows, t, use)
 }
 
-// storedKey is what is known of a stored conversation without reading it.
+// storedKey is what is known of a stored conversation without reading its rows.
 type storedKey struct {
 	conversationKey
-	erased bool // there is a tombstone: it must not be loaded again
-	lost   bool // it is not stored, but its rows may be
+	erased bool // a tombstone exists: it is never loaded again
+	lost   bool // the key is not stored, but its rows may be
 }
 
-// known is the part of the key that decides which version wins.
+// known returns the part of the key that decides which version is stored.
 func (k *storedKey) known() load.StoredKey {
 	return load.StoredKey{
 		Place:       load.Place{Environment: k.Environment, StartedAt: k.StartedAt},
@@ -74,7 +73,7 @@ func (w *writer) storedKeys(ctx context.Context, project string, rows []*warehou
 	return stored, err
 }
 
-// storedRows reads conversations back, of one moment.
+// storedRows reads conversations back, in one snapshot.
 func (w *writer) storedRows(ctx context.Context, project string, of []conversationKey) (map[string]*warehouse.Rows, error) {
 	if len(of) == 0 {
 		return nil, nil
@@ -94,22 +93,22 @@ func (w *writer) storedRows(ctx context.Context, project string, of []conversati
 	return stored, err
 }
 
-// byIndex makes the planner go by the indexes for the rest of a transaction.
-// Without statistics, as during a first load, it would scan and sort months.
+// byIndex makes the planner use indexes for the rest of a transaction. Without
+// statistics, as during a first load, it would scan and sort whole months.
 func byIndex(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = on", pgx.QueryExecModeSimpleProtocol)
 	return err
 }
 
-// inIndexOrder is [byIndex] for a query that wants the first rows in the order
-// of an index: without statistics, the planner would sort a whole month for them.
+// inIndexOrder is [byIndex] for a query that reads the first rows in the order
+// of an index: without statistics, the planner would sort a whole month.
 func inIndexOrder(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off", pgx.QueryExecModeSimpleProtocol)
 	return err
 }
 
-// readBack reads conversations and then their parts, in the order of their keys,
-// in a transaction that goes by the indexes.
+// readBack reads conversations and then their parts, in the order of their
+// keys, in a transaction that uses the indexes.
 func readBack(ctx context.Context, tx pgx.Tx, into map[string]*warehouse.Rows, project string, ids []string, starts []time.Time) error {
 	b := &backReader{ctx: ctx, tx: tx, args: []any{project, ids, starts}}
 	readPart(b, &warehouse.Conversations, "conversation_id", func(c *warehouse.Conversation) {
@@ -153,9 +152,9 @@ func readPart[R any](b *backReader, t *warehouse.Table[R], order string, use fun
 	}
 }
 
-// partOf are a table's rows of conversations: of each id and start one probe of
-// one partition, whatever the planner thinks. A list of ids and one of starts
-// would be as many probes as both multiplied.
+// partOf returns the FROM clause for a table's rows of conversations: one
+// lookup in one partition for each id and start, independent of the planner. A
+// list of ids and a list of starts would need a lookup for each combination.
 func partOf(table string) string {
 	return "unnest($2::text[], $3::timestamptz[]) AS asked (id, at) CROSS JOIN LATERAL (SELECT * FROM " + table +
 		" WHERE project_id = $1 AND conversation_id = asked.id AND started_at = asked.at OFFSET 0) AS found"

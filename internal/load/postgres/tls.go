@@ -10,9 +10,9 @@ import (
 )
 
 // parseURL reads a connection URL and requires TLS for servers that are not on
-// this machine, unless sslmode asks for something else. The default of libpq and
-// pgx, "prefer", sends the password in clear text to a server, or to someone in
-// between, that refuses TLS.
+// this machine, unless sslmode asks for something else. The default of libpq
+// and pgx, "prefer", sends the password in clear text to a server, or to an
+// attacker on the network, that refuses TLS.
 func parseURL(text string) (*pgx.ConnConfig, error) {
 	c, err := pgx.ParseConfig(text)
 	if err != nil || !prefersTLS(c) || !isRemote(c) || asksToPrefer(text) {
@@ -30,7 +30,7 @@ func parseURL(text string) (*pgx.ConnConfig, error) {
 }
 
 // prefersTLS reports whether a connection with TLS is tried first and one
-// without TLS after it. That is what sslmode=prefer does, and no other mode.
+// without TLS after it. Only sslmode=prefer does that.
 func prefersTLS(c *pgx.ConnConfig) bool {
 	if c.TLSConfig == nil {
 		return false
@@ -45,8 +45,8 @@ func prefersTLS(c *pgx.ConnConfig) bool {
 
 var sslmodePrefer = regexp.MustCompile(`\bsslmode\s*=\s*'?prefer\b`)
 
-// asksToPrefer reports whether the URL itself says sslmode=prefer. In PGSSLMODE
-// or a service file it cannot be told from the default.
+// asksToPrefer reports whether the URL itself has sslmode=prefer. In PGSSLMODE
+// or a service file it looks like the default.
 func asksToPrefer(text string) bool { return sslmodePrefer.MatchString(text) }
 
 // isRemote reports whether a host of the URL is neither loopback nor the folder

@@ -51,7 +51,7 @@ func TestParseURL(t *testing.T) {
 	}
 }
 
-// The server of the tests has no TLS. 0.0.0.0 leads to it, and is not a loopback
+// The server of the tests has no TLS. 0.0.0.0 reaches it, and is not a loopback
 // address.
 func TestServerWithoutTLS(t *testing.T) {
 	t.Parallel()

@@ -10,10 +10,10 @@ import (
 	"convsync/internal/load"
 )
 
-// missing are conversations that the source no longer lists.
+// missing has the conversations that the source no longer lists.
 type missing struct {
 	deleted, marked []string
-	rows            map[string]int64 // written, by table
+	rows            map[string]int64 // number of written rows, by table
 }
 
 func (m *missing) add(other missing) {
@@ -26,8 +26,8 @@ func (m *missing) add(other missing) {
 	}
 }
 
-// vanish marks or deletes those missing conversations of a stretch that are
-// still stored as they were looked for.
+// vanish marks or deletes the missing conversations of a window that are still
+// stored with the start at which the source was searched.
 func vanish(ctx context.Context, tx pgx.Tx, st *load.Stretch) (missing, error) {
 	switch {
 	case len(st.Missing) == 0:
@@ -51,8 +51,8 @@ func markMissing(ctx context.Context, tx pgx.Tx, st *load.Stretch) (missing, err
 	return missing{marked: ids, rows: map[string]int64{conversations.Name: marked.RowsAffected()}}, err
 }
 
-// deleteMissing deletes missing conversations. When the server refuses it, as
-// for a foreign key that references one, it deletes each half by itself; the
+// deleteMissing deletes missing conversations. If the server refuses, for
+// example because of a foreign key, it deletes each half separately. A
 // conversation that cannot be deleted is marked.
 func deleteMissing(ctx context.Context, tx pgx.Tx, st *load.Stretch) (m missing, err error) {
 	err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { // a savepoint
@@ -63,7 +63,7 @@ func deleteMissing(ctx context.Context, tx pgx.Tx, st *load.Stretch) (m missing,
 		if err := removeRows(ctx, tx, st.Feed.ProjectID, m.deleted, starts); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE") // deferred ones are checked here, too
+		_, err := tx.Exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE") // also checks deferred constraints here
 		return err
 	})
 	var refused *refusal
@@ -87,8 +87,9 @@ func deleteMissing(ctx context.Context, tx pgx.Tx, st *load.Stretch) (m missing,
 	return m, nil
 }
 
-// vanishKeys marks or deletes the keys, which tell what is still stored so. A
-// conversation that is written meanwhile has another key, and is left alone.
+// vanishKeys marks or deletes the keys of conversations that are still stored
+// as before. A conversation that was written meanwhile has another key, and is
+// skipped.
 func vanishKeys(ctx context.Context, tx pgx.Tx, st *load.Stretch) (ids []string, starts []time.Time, err error) {
 	wanted, at := make([]string, len(st.Missing)), make([]time.Time, len(st.Missing))
 	for i, k := range st.Missing {

@@ -39,10 +39,10 @@ func TestMarkingBesideStagingConverges(t *testing.T) {
 					t.Fatalf("round %d: published: %v; staged: %v", round, err, staged)
 				}
 			}
-			dump := subject{database, "polyai"}.Dump(t) // which fails on keys that do not fit
+			dump := subject{database, "polyai"}.Dump(t) // fails if keys do not match
 			for id, r := range dump.Conversations {
 				if r.Hash() != r.Conversation.ContentHash || len(r.Turns) == 0 {
-					t.Errorf("conversation %q is not whole", id)
+					t.Errorf("conversation %q is incomplete", id)
 				}
 			}
 			if !deletes && len(dump.Conversations) != n {
@@ -53,7 +53,7 @@ func TestMarkingBesideStagingConverges(t *testing.T) {
 }
 
 // A conversation that is deleted after it was read for comparison is written
-// whole, not only in the rows that differ.
+// completely, not only the rows that differ.
 func TestStageOfDeleted(t *testing.T) {
 	t.Parallel()
 	d, database := prepared(t)
@@ -90,8 +90,8 @@ func TestWhatWasChangedByHandIsMendedWhenWrittenAnew(t *testing.T) {
 		"turns gone":      "DELETE FROM turns WHERE conversation_id = 'c-1'",
 		"a hash":          "UPDATE conversations SET content_hash = 'x' WHERE conversation_id = 'c-1'",
 		"a key's hash":    "UPDATE conversation_keys SET content_hash = 'x' WHERE conversation_id = 'c-1'",
-		"the key gone":    "DELETE FROM conversation_keys WHERE conversation_id = 'c-1'",
-		"the row gone":    "DELETE FROM conversations WHERE conversation_id = 'c-1'",
+		"the key missing": "DELETE FROM conversation_keys WHERE conversation_id = 'c-1'",
+		"the row missing": "DELETE FROM conversations WHERE conversation_id = 'c-1'",
 		"the row and key": "DELETE FROM conversation_keys WHERE conversation_id = 'c-1'; DELETE FROM conversations WHERE conversation_id = 'c-1'",
 		"nothing":         "SELECT 1",
 	} {
@@ -121,8 +121,8 @@ func TestWhatWasChangedByHandIsMendedWhenWrittenAnew(t *testing.T) {
 	}
 }
 
-// A missing conversation whose rows a trigger keeps is marked, and not left
-// without its key.
+// If a trigger keeps the rows of a missing conversation, it is marked, and its
+// key stays.
 func TestDeleteMissingSkipped(t *testing.T) {
 	t.Parallel()
 	for _, table := range []string{"conversation_keys", "conversations", "turns"} {
@@ -153,7 +153,7 @@ func TestDeleteMissingSkipped(t *testing.T) {
 	}
 }
 
-// A conversation that is open and missing is not put on the worklist by mending.
+// A repair does not add a conversation that is open and missing to the queue.
 func TestMendOpenAndMissing(t *testing.T) {
 	t.Parallel()
 	d, database := prepared(t)
@@ -177,7 +177,7 @@ func TestMendOpenAndMissing(t *testing.T) {
 	}
 }
 
-// What is erased while a run writes is not loaded again.
+// A conversation that is erased during a run is not loaded again.
 func TestErasedMeanwhile(t *testing.T) {
 	t.Parallel()
 	erase := []string{"BEGIN", "INSERT INTO erasures (project_id, conversation_id, erased_at, run_id) VALUES ('p', 'c-003', now(), 'by hand')"}

@@ -12,8 +12,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// write replaces and adds conversations in one transaction, in which the
-// rejects of those that are resolved go, and returns the rows written by table.
+// write replaces and adds conversations in one transaction, deletes the rejects
+// of resolved ones, and returns the number of written rows by table.
 func (w *writer) write(ctx context.Context, feed load.Feed, writes []*write, counts *load.Counts, resolved []string) (map[string]int64, error) {
 	written := map[string]int64{}
 	ids := make([]string, len(writes))
@@ -46,9 +46,9 @@ func (w *writer) write(ctx context.Context, feed load.Feed, writes []*write, cou
 	return written, asRefusal(err)
 }
 
-// notErased fails where a tombstone was added since the conversations were
-// compared: who erases a conversation adds one and deletes its rows, and must not
-// find it loaded again.
+// notErased fails if a tombstone was added since the conversations were
+// compared. An erasure adds one and deletes the rows, and the conversation must
+// not be loaded again afterwards.
 func (w *writer) notErased(ctx context.Context, tx pgx.Tx, project string, ids []string) error {
 	var erased bool
 	err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM erasures WHERE project_id = $1 AND conversation_id = ANY($2))", project, ids).Scan(&erased)
@@ -59,8 +59,8 @@ func (w *writer) notErased(ctx context.Context, tx pgx.Tx, project string, ids [
 	return err
 }
 
-// put writes the conversations, keys first: that is where two writers of the
-// same one meet.
+// put writes the conversations, keys first, so that two writers of the same
+// conversation collide there.
 func put(ctx context.Context, tx pgx.Tx, project string, writes []*write, written map[string]int64) error {
 	var fresh, replaced []*write
 	for _, wr := range writes {
@@ -89,8 +89,9 @@ func put(ctx context.Context, tx pgx.Tx, project string, writes []*write, writte
 	return addOpen(ctx, tx, project, writes)
 }
 
-// clearAway takes replaced conversations off the worklist, and deletes the rows
-// of those whose own row is not there: the others are updated in place.
+// clearAway removes replaced conversations from the open-conversation queue,
+// and deletes all rows of those whose stored rows are incomplete. The others
+// are updated in place.
 func clearAway(ctx context.Context, tx pgx.Tx, project string, replaced []*write) error {
 	var ids, broken []string
 	var starts []time.Time
@@ -127,17 +128,18 @@ func putParts(ctx context.Context, tx pgx.Tx, writes []*write, written map[strin
 	return err
 }
 
-// ofThese are the rows of conversations. The ids say which; the first and the
-// last start say which partitions to look at.
+// ofThese selects the rows of conversations, by their ids. The first and the
+// last start limit the partitions that are read.
 const ofThese = "WHERE project_id = $1 AND conversation_id = ANY($2) AND started_at BETWEEN $3 AND $4"
 
-// these are the arguments of ofThese; there is one conversation at least.
+// these returns the arguments of ofThese. There must be at least one
+// conversation.
 func these(project string, ids []string, starts []time.Time) []any {
 	return []any{project, ids, slices.MinFunc(starts, time.Time.Compare), slices.MaxFunc(starts, time.Time.Compare)}
 }
 
-// removeRows deletes conversations with all their parts, whose keys are gone. It
-// fails with a [*refusal] where a trigger keeps rows.
+// removeRows deletes conversations whose keys were deleted, with all their
+// parts. It fails with a [*refusal] if a trigger keeps rows.
 func removeRows(ctx context.Context, tx pgx.Tx, project string, ids []string, starts []time.Time) error {
 	batch, args := &pgx.Batch{}, these(project, ids, starts)
 	for _, table := range partitioned() {
@@ -165,8 +167,8 @@ func each[R any](writes []*write, pick func(*write) *R) iter.Seq[*R] {
 	}
 }
 
-// addOpen puts open conversations on the worklist, but for those that the source
-// no longer lists.
+// addOpen adds open conversations to the queue, except those that the source no
+// longer lists.
 func addOpen(ctx context.Context, tx pgx.Tx, project string, writes []*write) error {
 	var ids, environments []string
 	var starts, seen []time.Time
@@ -184,7 +186,7 @@ func addOpen(ctx context.Context, tx pgx.Tx, project string, writes []*write) er
 	return err
 }
 
-// addLateness adds to the buckets of a feed.
+// addLateness adds counts to the lateness of a feed.
 func addLateness(ctx context.Context, tx pgx.Tx, feed load.Feed, late map[load.LatenessKey]int64) error {
 	if len(late) == 0 {
 		return nil
@@ -201,7 +203,7 @@ func addLateness(ctx context.Context, tx pgx.Tx, feed load.Feed, late map[load.L
 	return err
 }
 
-// noteRevealed remembers that a feed shows again what it had hidden.
+// noteRevealed records that data of a feed is visible again.
 func (w *writer) noteRevealed(ctx context.Context, tx pgx.Tx, feed load.Feed, revealed load.Revealed) error {
 	if !revealed.Any() {
 		return nil

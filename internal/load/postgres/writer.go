@@ -16,21 +16,21 @@ import (
 // writerLock is the name of the one row of sync_locks.
 const writerLock = "writer"
 
-// writer is the one writer of the schema.
+// writer is the [load.Writer] of the schema. There is one at a time.
 type writer struct {
 	*Database
 	owner   load.Owner
 	lock    *lockSession
-	server  *server // that the run began on
+	server  *server // the server on which the run began
 	epoch   int64
 	commits commitCount
-	over    atomic.Pointer[load.StateError] // why nothing more may be written
-	erased  atomic.Bool                     // there are tombstones
+	over    atomic.Pointer[load.StateError] // set when nothing more may be written
+	erased  atomic.Bool                     // whether tombstones exist
 
 	rejected rejected
 
 	finished     bool
-	environments map[string][]string // by project, in the order configured
+	environments map[string][]string // by project, in configured order
 	months       months
 
 	mu     sync.Mutex
@@ -64,7 +64,7 @@ func (w *writer) begin(ctx context.Context) error {
 	w.writing.Store(w.server)
 	w.Step("take over")
 	if err := w.takeOver(ctx, conn); err != nil {
-		return w.locked(ctx, err) // by a commit of the last writer's, which hangs
+		return w.locked(ctx, err) // by a hanging commit of the previous writer
 	}
 	if err := w.months.read(ctx, conn); err != nil {
 		return err
@@ -81,7 +81,7 @@ func (w *writer) begin(ctx context.Context) error {
 	return nil
 }
 
-// takeOver makes this run the writer: no commit of another one succeeds any more.
+// takeOver makes this run the writer: later commits of another writer fail.
 func (w *writer) takeOver(ctx context.Context, conn *pgx.Conn) error {
 	return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		if err := w.recordKilled(ctx, tx); err != nil {
@@ -97,7 +97,8 @@ func (w *writer) takeOver(ctx context.Context, conn *pgx.Conn) error {
 	})
 }
 
-// recordKilled gives the last writer its row in sync_runs if it died without.
+// recordKilled adds the row in sync_runs of the previous writer if it was
+// killed.
 func (w *writer) recordKilled(ctx context.Context, tx pgx.Tx) error {
 	o, held, err := lastOwner(ctx, tx)
 	if err != nil || !held {
@@ -119,14 +120,14 @@ func (w *writer) recordKilled(ctx context.Context, tx pgx.Tx) error {
 // Lost implements [load.Watched].
 func (w *writer) Lost() <-chan error { return w.lock.lost }
 
-// Close frees the lock. Nothing is committed any more.
+// Close frees the lock. Later commits fail.
 func (w *writer) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	w.lock.unwatch()
 	w.writing.CompareAndSwap(w.server, nil)
 	if w.finished {
-		// For those who look: the run has its row in sync_runs.
+		// For users of sync_locks only: the run has its row in sync_runs.
 		_, _ = w.lock.conn.Exec(ctx, `UPDATE sync_locks SET owner = NULL, host = NULL, process_id = NULL, acquired_at = NULL, run_id = NULL,
 			version = NULL, kind = NULL WHERE name = $1 AND epoch = $2 AND run_id = $3`, writerLock, w.epoch, w.owner.RunID)
 	}

@@ -18,7 +18,7 @@ import (
 
 var feed = load.Feed{ProjectID: "p", Environment: loadtest.Live}
 
-// stageOne stages and publishes the rows as a stretch.
+// stageOne stages and publishes the rows as one window.
 func stageOne(t testing.TB, w load.Writer, rows ...*warehouse.Rows) load.Counts {
 	t.Helper()
 	copies := make([]*warehouse.Rows, len(rows))
@@ -58,9 +58,9 @@ func TestUnchangedConversationsCostNoWrite(t *testing.T) {
 		first = append(first, loadtest.Conversation("p", id, loadtest.Noon))
 		again = append(again, loadtest.Conversation("p", id, loadtest.Noon))
 	}
-	again[2] = loadtest.Conversation("p", "c-3", loadtest.Noon, hidden) // keeps what is stored
+	again[2] = loadtest.Conversation("p", "c-3", loadtest.Noon, hidden) // the stored transcript stays
 	loadOne(t, d, first...)
-	loadOne(t, d, again[2]) // its transcript_status changes, once
+	loadOne(t, d, again[2]) // changes its transcript_status, once
 	w := begin(t, d, "run-2")
 	conn := connect(t, inSchema(t, database, "polyai"))
 	before := rowVersions(t, conn)
@@ -72,8 +72,8 @@ func TestUnchangedConversationsCostNoWrite(t *testing.T) {
 	}
 }
 
-// rowVersions are the places of all rows of all tables, and the transactions
-// that wrote or locked them.
+// rowVersions returns the positions of all rows of all tables, and the
+// transactions that wrote or locked them.
 func rowVersions(t *testing.T, conn *pgx.Conn) (versions []string) {
 	t.Helper()
 	names := []string{"conversation_keys"}
@@ -124,7 +124,7 @@ func TestConversationsAreInThePartitionOfTheirMonth(t *testing.T) {
 			}
 		}
 	}
-	// A correction of the start takes all of it along.
+	// A corrected start moves all rows of the conversation.
 	loadOne(t, d, loadtest.Conversation("p", "2024-03-01T00:00:00Z", at("2024-04-30T23:59:59Z")))
 	for _, table := range partitioned() {
 		var months int
@@ -155,7 +155,7 @@ func TestTwoWhoStageTheSameConversationsConverge(t *testing.T) {
 		results := make(chan error)
 		for who := range 3 {
 			var rows []*warehouse.Rows
-			for i := range ids { // each in an order of its own
+			for i := range ids { // each in a different order
 				note := strings.Repeat("x", round*3+who+1)
 				rows = append(rows, loadtest.Conversation("p", ids[(i*(2*who+1))%len(ids)], loadtest.Noon.AddDate(0, who, 0), loadtest.Note(note)))
 			}
@@ -169,13 +169,13 @@ func TestTwoWhoStageTheSameConversationsConverge(t *testing.T) {
 			}
 		}
 	}
-	dump := subject{database, "polyai"}.Dump(t) // which fails on anything stored twice
+	dump := subject{database, "polyai"}.Dump(t) // fails if anything is stored twice
 	if len(dump.Conversations) != len(ids) {
 		t.Errorf("%d conversations are stored, want %d", len(dump.Conversations), len(ids))
 	}
 	for key, r := range dump.Conversations {
 		if r.Hash() != r.Conversation.ContentHash {
-			t.Errorf("conversation %q is not whole", key)
+			t.Errorf("conversation %q is incomplete", key)
 		}
 	}
 }
