@@ -46,7 +46,8 @@ func (l *Lake) readDay(ctx context.Context, p partition, environment string, fro
 	return r.each(ctx, environment, from, until, yield)
 }
 
-// each yields the conversations of an environment that started within [from, until).
+// each yields the conversations of an environment that started within [from,
+// until).
 func (d *dayReader) each(ctx context.Context, environment string, from, until warehouse.Timestamp, yield func(*warehouse.Rows) error) error {
 	var r warehouse.Rows
 	for {

@@ -126,7 +126,7 @@ func (l *Lake) auditSettled(ctx context.Context, p partition) (*dayAudit, error)
 		}
 		a := newDayAudit(v, p)
 		err = a.do(ctx)
-		settled := err == nil && (len(a.faults) == 0 || v.stands() && a.current())
+		settled := err == nil && (len(a.faults) == 0 || v.unchanged() && a.current())
 		if err := errors.Join(err, v.close(), ctx.Err()); err != nil || settled {
 			return a, err
 		}

@@ -212,7 +212,7 @@ func auditParts[R any](ctx context.Context, a *dayAudit, f *format[R]) error {
 		if at, stored := a.starts[id]; lost || stored && at == start {
 			return
 		}
-		if at, seen := found[id]; seen && at == start {
+		if at, ok := found[id]; ok && at == start {
 			return
 		}
 		id = strings.Clone(id)

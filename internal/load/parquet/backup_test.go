@@ -45,7 +45,7 @@ func TestBackup(t *testing.T) {
 		if !begun || step == "fence" || step == "replace" || step == "append" || step == "remove" || step == "done" {
 			return // the writer holds the lock that a backup takes
 		}
-		b := &lake{path: filepath.Join(backups, string(rune('a'+len(made)))), seen: map[string]seenFile{}}
+		b := &lake{path: filepath.Join(backups, string(rune('a'+len(made)))), parsed: map[string]parsedFile{}}
 		done, err := s.Open(t, nil).(*parquet.Lake).Backup(t.Context(), b.path)
 		if err != nil || done.Files < 10 || done.Copied == 0 || done.Copied > done.Files/2 || done.Bytes == 0 {
 			t.Errorf("backup at %s: %+v (%v)", step, done, err)
@@ -124,7 +124,7 @@ func TestBackup_OtherFileSystem(t *testing.T) {
 	if err != nil || done.Files == 0 {
 		t.Fatalf("%+v, %v", done, err)
 	}
-	b := &lake{path: other, seen: map[string]seenFile{}}
+	b := &lake{path: other, parsed: map[string]parsedFile{}}
 	if n := editionOf(t, b.archived(t, feed)); n != 1 {
 		t.Errorf("the backup has edition %d", n)
 	}

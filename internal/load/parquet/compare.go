@@ -34,7 +34,7 @@ func (p *publication) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.stretch.Unjudged(p.counts.OtherStarts); err != nil {
+	if err := p.window.Unjudged(p.counts.OtherStarts); err != nil {
 		return err
 	}
 	var reveals load.Reveals
@@ -80,14 +80,14 @@ func (p *publication) sort(entries []entry, stored map[conversationKey]known) (d
 // showsTranscripts reports whether, according to the manifest of the day, any
 // conversation of the feed has a visible transcript.
 func (p *publication) showsTranscripts(midnight warehouse.Timestamp) (bool, error) {
-	days, err := p.lake.days(p.stretch.Feed, midnight, midnight+1)
+	days, err := p.lake.days(p.window.Feed, midnight, midnight+1)
 	return len(days) > 0 && days[0].Shown > 0, err
 }
 
 // showsMetrics reports whether any conversation of a day of the feed has
 // metrics.
 func (p *publication) showsMetrics(midnight warehouse.Timestamp) (bool, error) {
-	days, err := p.lake.days(p.stretch.Feed, midnight, midnight+1)
+	days, err := p.lake.days(p.window.Feed, midnight, midnight+1)
 	return len(days) > 0 && days[0].Metrics > 0, err
 }
 
@@ -132,7 +132,7 @@ func (p *publication) elsewhere(ctx context.Context, entries []entry) (map[parti
 	if len(ids) == 0 {
 		return wanted, nil
 	}
-	project := p.stretch.Feed.ProjectID
+	project := p.window.Feed.ProjectID
 	found, err := p.index.find(ctx, project, p.state.logged(project), first, last, slices.Collect(maps.Keys(ids)))
 	if err != nil {
 		return nil, err
@@ -211,7 +211,7 @@ func (p *publication) reconcile(ctx context.Context, part partition, wanted map[
 		if err := staged.read(&e, &in); err != nil {
 			return err
 		}
-		decision := e.batch.Merge(&in, &old, p.stretch.At, p.stretch.RunID)
+		decision := e.batch.Merge(&in, &old, p.window.At, p.window.RunID)
 		decision.Count(&p.counts)
 		reveals.Add(&decision)
 		if !decision.Writes() {

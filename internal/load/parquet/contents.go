@@ -154,7 +154,7 @@ func (c *contents) take(s *state) error {
 		}
 		c.Coverage = append(c.Coverage, line)
 	}
-	for _, o := range s.worklist() {
+	for _, o := range s.openQueue() {
 		if o.ProjectID != c.Project {
 			continue
 		}

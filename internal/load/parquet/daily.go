@@ -216,7 +216,7 @@ func (l *Lake) countPartition(ctx context.Context, p partition, environments []s
 	}
 	defer func() { err = errors.Join(err, said.close()) }()
 	sure := v.journal != nil || stored.current() && said.current() // otherwise they may have been replaced meanwhile
-	if !v.stands() || !sure {
+	if !v.unchanged() || !sure {
 		return files, false, nil
 	}
 	err = said.each(func(t *warehouse.Turn) {

@@ -68,7 +68,7 @@ func (l *Lake) tryDay(ctx context.Context, p partition) (d *dayReader, settled b
 		return nil, false, err
 	}
 	d, err = v.openDay(ctx, p)
-	settled = err == nil && v.stands() && (v.journal != nil || d.current())
+	settled = err == nil && v.unchanged() && (v.journal != nil || d.current())
 	return d, settled, errors.Join(err, v.close())
 }
 

@@ -12,11 +12,11 @@ import (
 // failed wraps err in a [load.StateError] that says what could not be done,
 // with a hint on what to do.
 func failed(what string, err error) error {
-	var told *load.StateError
+	var reported *load.StateError
 	var newer *load.TooNewError
 	var taken *load.TakenOverError
 	var locked *load.LockedError
-	if err == nil || errors.As(err, &told) || errors.As(err, &newer) || errors.As(err, &taken) || errors.As(err, &locked) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if err == nil || errors.As(err, &reported) || errors.As(err, &newer) || errors.As(err, &taken) || errors.As(err, &locked) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	return &load.StateError{What: what, Hint: hint(err), Err: err}

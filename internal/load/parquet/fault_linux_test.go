@@ -148,7 +148,7 @@ func TestAFullDiskLeavesNothingHalfWritten(t *testing.T) {
 // fullDisk runs with increasing free space, from none to enough. After each run
 // follows one with enough space.
 func fullDisk(t *testing.T, d *disk) {
-	before := &lake{path: filepath.Join(d.folder, "before"), seen: map[string]seenFile{}}
+	before := &lake{path: filepath.Join(d.folder, "before"), parsed: map[string]parsedFile{}}
 	before.run(t, edition(1)...)
 	stride, tried, failed := 1, 0, 0
 	if loadtest.Raced {
@@ -156,7 +156,7 @@ func fullDisk(t *testing.T, d *disk) {
 	}
 	for i := 0; i < d.steps; i += stride {
 		tried++
-		s := &lake{path: filepath.Join(d.folder, "lake"), seen: map[string]seenFile{}}
+		s := &lake{path: filepath.Join(d.folder, "lake"), parsed: map[string]parsedFile{}}
 		if err := os.CopyFS(s.path, os.DirFS(before.path)); err != nil {
 			t.Fatal(err)
 		}
@@ -164,7 +164,7 @@ func fullDisk(t *testing.T, d *disk) {
 		published, err := s.try(t, edition(2)...)
 		if err != nil {
 			failed++
-			toldOf(t, err, "run again: nothing that was published is lost")
+			wantStateError(t, err, "run again: nothing that was published is lost")
 		}
 		if is := editionOf(t, s.archived(t, feed)); is != 2 && (is != 1 || published) {
 			t.Errorf("with room for %d: edition %d is stored, published: %v", i*d.step, is, published)
@@ -203,11 +203,11 @@ func (s *lake) try(t testing.TB, rows ...*warehouse.Rows) (published bool, err e
 	return published, errors.Join(err, w.Close())
 }
 
-// toldOf checks that err is a [load.StateError] with a hint.
-func toldOf(t testing.TB, err error, hint string) {
+// wantStateError checks that err is a [load.StateError] with a hint.
+func wantStateError(t testing.TB, err error, hint string) {
 	t.Helper()
-	var told *load.StateError
-	if !errors.As(err, &told) || told.What == "" || !strings.Contains(told.Hint, hint) {
+	var reported *load.StateError
+	if !errors.As(err, &reported) || reported.What == "" || !strings.Contains(reported.Hint, hint) {
 		t.Errorf("the error is %v, and does not say %q", err, hint)
 	}
 }
@@ -216,7 +216,7 @@ func TestAFolderThatMayOnlyBeReadIsReadAndNotWritten(t *testing.T) {
 	switch os.Getenv(faultVariable) {
 	case "a disk that is read-only":
 		path := mountMemory(t, "size=4m")
-		s := &lake{path: filepath.Join(path, "lake"), seen: map[string]seenFile{}}
+		s := &lake{path: filepath.Join(path, "lake"), parsed: map[string]parsedFile{}}
 		s.run(t, edition(1)...)
 		if err := unix.Mount("", path, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
 			t.Fatal(err)
@@ -270,15 +270,15 @@ func forbid(t *testing.T, folder string) {
 func readOnly(t *testing.T, s *lake) {
 	const hint = "let the user of convsync write to the folder"
 	l := s.Open(t, nil)
-	toldOf(t, l.Check(t.Context()), hint)
+	wantStateError(t, l.Check(t.Context()), hint)
 	_, err := l.Begin(t.Context(), load.Owner{RunID: "run-2"})
-	toldOf(t, err, hint)
+	wantStateError(t, err, hint)
 	beside, err := parquet.Open(parquet.Options{Path: s.path + "-beside"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	toldOf(t, beside.Check(t.Context()), hint)
-	toldOf(t, beside.Prepare(t.Context()), hint)
+	wantStateError(t, beside.Check(t.Context()), hint)
+	wantStateError(t, beside.Prepare(t.Context()), hint)
 	if n := editionOf(t, s.archived(t, feed)); n != 1 {
 		t.Errorf("edition %d is read", n)
 	}

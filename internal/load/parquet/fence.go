@@ -9,8 +9,8 @@ import (
 	"convsync/internal/load"
 )
 
-// turn identifies a takeover of the lake. Each one is unique.
-type turn struct {
+// takeover identifies a takeover of the lake. Each one is unique.
+type takeover struct {
 	Epoch  int64  `json:"epoch"`  // takeovers of the lock
 	Writer string `json:"writer"` // random: without a working lock two writers may have the same epoch
 }
@@ -40,7 +40,7 @@ func (w *writer) fence() error {
 	if err := l.own().readJSON(positionFile, &now); err != nil {
 		return err
 	}
-	if now.turn != w.turn && now.turn != w.taking {
+	if now.takeover != w.takeover && now.takeover != w.claiming {
 		return w.takenOver("another writer began while this one held the lock")
 	}
 	return nil

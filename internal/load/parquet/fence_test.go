@@ -57,13 +57,13 @@ func TestTakenOver(t *testing.T) {
 		s.run(t, loadtest.Conversation("p", "before", left))
 		began := s.epoch(t)
 		step, durable := 0, false
-		l := s.open(t, parquet.Options{LockWait: patience, Step: func(name string) {
+		l := s.open(t, parquet.Options{LockWait: lockTimeout, Step: func(name string) {
 			if step >= 0 && name == "replace" {
 				durable = true
 			}
 			if step == at {
 				step = -1 << 30
-				if err := s.takeover(t, parquet.Options{LockWait: patience}, parquet.WithoutFlock); err != nil {
+				if err := s.takeover(t, parquet.Options{LockWait: lockTimeout}, parquet.WithoutFlock); err != nil {
 					t.Errorf("step %d, %s: the second writer: %v", at, name, err)
 				}
 			}

@@ -47,18 +47,18 @@ func readTable[R any](t testing.TB, s *lake, table *warehouse.Table[R]) (rows []
 		if err != nil {
 			return err
 		}
-		seen := s.seen[path]
-		if seen.info == nil || !os.SameFile(seen.info, info) || !seen.info.ModTime().Equal(info.ModTime()) {
+		parsed := s.parsed[path]
+		if parsed.info == nil || !os.SameFile(parsed.info, info) || !parsed.info.ModTime().Equal(info.ModTime()) {
 			read := readFile(t, path, table)
 			for i := range read {
 				if table.ByStart {
 					complete(t, table, &read[i], project, date)
 				}
 			}
-			seen = seenFile{info, read}
-			s.seen[path] = seen
+			parsed = parsedFile{info, read}
+			s.parsed[path] = parsed
 		}
-		rows = append(rows, seen.rows.([]R)...)
+		rows = append(rows, parsed.rows.([]R)...)
 		return nil
 	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -54,7 +54,7 @@ func (w *writer) copies(c *commit, next *state, run *warehouse.SyncRun, log *loa
 		func() error { return copyTable(c, &warehouse.Projects, each(next.projects)) },
 		func() error { return copyTable(c, &warehouse.SyncCoverage, each(next.coverage)) },
 		func() error { return copyTable(c, &warehouse.SyncWatermarks, each(next.watermarks)) },
-		func() error { return copyTable(c, &warehouse.OpenConversations, each(next.worklist())) },
+		func() error { return copyTable(c, &warehouse.OpenConversations, each(next.openQueue())) },
 		func() error { return copyTable(c, &warehouse.SyncLateness, each(next.lateness)) },
 		func() error { return copyTable(c, &warehouse.SyncRevealed, each(next.revealed)) },
 		func() error { return copyTable(c, &warehouse.SyncHoles, each(next.holes)) },

@@ -22,7 +22,7 @@ type folding struct {
 // updates of alerts to their table, and copies of both as Parquet. Events that
 // wait stay in the inbox, and are in the copy.
 func (w *writer) fold(c *commit, run *warehouse.SyncRun) error {
-	letters, err := w.lake.letters()
+	inboxFiles, err := w.lake.inboxFiles()
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func (w *writer) fold(c *commit, run *warehouse.SyncRun) error {
 	if expires {
 		since, until = dayOf(ages.Cutoff(load.KeepEvents)).String(), dayOf(ages.Latest()).String()
 	}
-	f, err := w.sort(letters, since)
+	f, err := w.sort(inboxFiles, since)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (w *writer) fold(c *commit, run *warehouse.SyncRun) error {
 			}
 		}
 	}
-	if err := w.foldAlerts(c, letters, ages, expires); err != nil {
+	if err := w.foldAlerts(c, inboxFiles, ages, expires); err != nil {
 		return err
 	}
 	news := append(slices.Clone(f.fresh), f.waiting...)
@@ -89,9 +89,9 @@ func (w *writer) redate(day string, at warehouse.Timestamp, f *folding) error {
 
 // sort classifies inbox files. A settled event of a day that is no longer kept
 // is not added to the log.
-func (w *writer) sort(letters []letter, since string) (f folding, err error) {
-	for i := range letters {
-		e := &letters[i].event
+func (w *writer) sort(inboxFiles []inboxFile, since string) (f folding, err error) {
+	for i := range inboxFiles {
+		e := &inboxFiles[i].event
 		if e.State == warehouse.EventWaiting {
 			f.waiting = append(f.waiting, *e)
 			continue
@@ -101,7 +101,7 @@ func (w *writer) sort(letters []letter, since string) (f folding, err error) {
 			return f, err
 		}
 		if known || dayOf(e.ReceivedAt).String() < since {
-			f.logged = append(f.logged, letters[i].name)
+			f.logged = append(f.logged, inboxFiles[i].name)
 		} else {
 			f.fresh = append(f.fresh, *e)
 		}
@@ -130,12 +130,12 @@ func extendLog(c *commit, events []warehouse.WebhookEvent) error {
 
 // foldAlerts merges the updates of inbox files into the table of alerts, and
 // drops alerts that are no longer kept.
-func (w *writer) foldAlerts(c *commit, letters []letter, ages load.Ages, expires bool) error {
+func (w *writer) foldAlerts(c *commit, inboxFiles []inboxFile, ages load.Ages, expires bool) error {
 	stored, err := readLines(w.lake.own(), &warehouse.ActiveAlerts)
 	if err != nil {
 		return err
 	}
-	merged := mergeAlerts(stored, letters)
+	merged := mergeAlerts(stored, inboxFiles)
 	if expires {
 		merged = slices.DeleteFunc(merged, func(a warehouse.ActiveAlert) bool {
 			return a.UpdatedAt < ages.Cutoff(load.KeepAlerts) && (a.Status == warehouse.AlertResolved || a.UpdatedAt < ages.Cutoff(load.KeepRuns))

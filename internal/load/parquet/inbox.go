@@ -25,8 +25,8 @@ import (
 
 var _ load.Inbox = (*Lake)(nil)
 
-// letter is a file of the inbox.
-type letter struct {
+// inboxFile is a file of the inbox.
+type inboxFile struct {
 	name  string // of the file
 	event warehouse.WebhookEvent
 	alert *warehouse.ActiveAlert // nil: no update of an alert
@@ -34,23 +34,23 @@ type letter struct {
 
 const letterSuffix = ".jsonl"
 
-// letterName is where an event lies in the inbox.
-func letterName(eventID string) string {
+// inboxName returns the name of the inbox file of an event.
+func inboxName(eventID string) string {
 	sum := sha256.Sum256([]byte(eventID))
 	return inboxDir + "/" + hex.EncodeToString(sum[:]) + letterSuffix
 }
 
 // TakeIn implements [load.Inbox].
 func (l *Lake) TakeIn(_ context.Context, event *warehouse.WebhookEvent, alert *warehouse.ActiveAlert) (fresh bool, err error) {
-	fresh, err = l.takeIn(&letter{letterName(event.EventID), *event, alert})
+	fresh, err = l.takeIn(&inboxFile{inboxName(event.EventID), *event, alert})
 	return fresh, failed("cannot store an event in the lake "+l.root, err)
 }
 
-func (l *Lake) takeIn(in *letter) (fresh bool, err error) {
+func (l *Lake) takeIn(in *inboxFile) (fresh bool, err error) {
 	if known, err := l.logged.knows(l, in.event.EventID); known || err != nil {
 		return false, err
 	}
-	if err := l.writeLetter(in, os.Link); errors.Is(err, fs.ErrExist) {
+	if err := l.writeInboxFile(in, os.Link); errors.Is(err, fs.ErrExist) {
 		// The file may exist without being durable yet. The sender does not repeat a
 		// delivery that was reported as stored, so sync it first.
 		return false, syncPath(l.path(inboxDir))
@@ -62,8 +62,8 @@ func (l *Lake) takeIn(in *letter) (fresh bool, err error) {
 	return true, nil
 }
 
-// writeLetter makes a durable file and puts it into its place by put.
-func (l *Lake) writeLetter(in *letter, put func(from, to string) error) error {
+// writeInboxFile writes and syncs a file, and moves it into place with put.
+func (l *Lake) writeInboxFile(in *inboxFile, put func(from, to string) error) error {
 	text, err := appendLine(nil, &warehouse.WebhookEvents, &in.event)
 	if err == nil && in.alert != nil {
 		text, err = appendLine(text, &warehouse.ActiveAlerts, in.alert)
@@ -71,16 +71,16 @@ func (l *Lake) writeLetter(in *letter, put func(from, to string) error) error {
 	if err != nil {
 		return err
 	}
-	l.step("letter")
+	l.step("inbox file")
 	// Not under _sync/tmp, which each run clears when it begins.
 	name := fmt.Sprintf("%s-%s-%d", l.path(in.name), l.token, l.serial.Add(1))
-	f, err := l.createLetter(name)
+	f, err := l.createInboxFile(name)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(text)
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		l.step("take in")
+		l.step("store event")
 		err = put(name, l.path(in.name))
 	}
 	if gone := os.Remove(name); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
@@ -92,8 +92,8 @@ func (l *Lake) writeLetter(in *letter, put func(from, to string) error) error {
 	return syncPath(l.path(inboxDir))
 }
 
-// createLetter creates a file, and the inbox when there is none.
-func (l *Lake) createLetter(name string) (*os.File, error) {
+// createInboxFile creates a file, and the inbox if it does not exist.
+func (l *Lake) createInboxFile(name string) (*os.File, error) {
 	const flags = os.O_WRONLY | os.O_CREATE | os.O_EXCL
 	f, err := l.access.open(name, flags)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -105,9 +105,9 @@ func (l *Lake) createLetter(name string) (*os.File, error) {
 	return l.access.open(name, flags)
 }
 
-// letters reads the inbox, in order of receipt. A file that a run removes
+// inboxFiles reads the inbox, in order of receipt. A file that a run removes
 // meanwhile is in the log.
-func (l *Lake) letters() (all []letter, err error) {
+func (l *Lake) inboxFiles() (all []inboxFile, err error) {
 	entries, err := l.readFolder(l.path(inboxDir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -119,7 +119,7 @@ func (l *Lake) letters() (all []letter, err error) {
 		if !strings.HasSuffix(e.Name(), letterSuffix) {
 			continue // incomplete
 		}
-		in, err := l.readLetter(inboxDir + "/" + e.Name())
+		in, err := l.readInboxFile(inboxDir + "/" + e.Name())
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -128,19 +128,19 @@ func (l *Lake) letters() (all []letter, err error) {
 		}
 		all = append(all, *in)
 	}
-	slices.SortFunc(all, func(a, b letter) int {
+	slices.SortFunc(all, func(a, b inboxFile) int {
 		return cmp.Or(cmp.Compare(a.event.ReceivedAt, b.event.ReceivedAt), strings.Compare(a.event.EventID, b.event.EventID))
 	})
 	return all, nil
 }
 
-func (l *Lake) readLetter(name string) (*letter, error) {
+func (l *Lake) readInboxFile(name string) (*inboxFile, error) {
 	text, err := l.readFile(l.path(name))
 	if err != nil {
 		return nil, err
 	}
 	first, second, _ := bytes.Cut(text, []byte("\n"))
-	in := &letter{name: name}
+	in := &inboxFile{name: name}
 	if in.event, err = parseLine(&warehouse.WebhookEvents, first); err == nil && len(second) > 0 {
 		in.alert = &warehouse.ActiveAlert{}
 		*in.alert, err = parseLine(&warehouse.ActiveAlerts, bytes.TrimSpace(second))
@@ -153,7 +153,7 @@ func (l *Lake) readLetter(name string) (*letter, error) {
 
 // Waiting implements [load.Inbox].
 func (l *Lake) Waiting(_ context.Context, limit int) (events []warehouse.WebhookEvent, err error) {
-	all, err := l.letters()
+	all, err := l.inboxFiles()
 	if err != nil {
 		return nil, failed("cannot read the events of the lake "+l.root, err)
 	}
@@ -174,7 +174,7 @@ func (l *Lake) Recent(_ context.Context, since warehouse.Timestamp) ([]warehouse
 // recent reads the inbox first: an event that a run moves to the log meanwhile
 // is then read twice, and not missed.
 func (l *Lake) recent(since warehouse.Timestamp) ([]warehouse.WebhookEvent, error) {
-	all, err := l.letters()
+	all, err := l.inboxFiles()
 	if err != nil {
 		return nil, err
 	}
@@ -206,12 +206,12 @@ func (l *Lake) recent(since warehouse.Timestamp) ([]warehouse.WebhookEvent, erro
 func (l *Lake) Settle(_ context.Context, ids []string, settled load.Settled) error {
 	var broken error
 	for _, id := range ids {
-		in, err := l.readLetter(letterName(id))
+		in, err := l.readInboxFile(inboxName(id))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // settled long ago, or unknown
 		}
 		if err == nil && settled.Apply(&in.event) {
-			err = l.writeLetter(in, os.Rename)
+			err = l.writeInboxFile(in, os.Rename)
 		}
 		broken = errors.Join(broken, err)
 	}
@@ -227,7 +227,7 @@ func (l *Lake) Alerts(context.Context) ([]warehouse.ActiveAlert, error) {
 }
 
 func (l *Lake) alerts() ([]warehouse.ActiveAlert, error) {
-	all, err := l.letters()
+	all, err := l.inboxFiles()
 	if err != nil {
 		return nil, err
 	}
@@ -243,11 +243,12 @@ func (l *Lake) alerts() ([]warehouse.ActiveAlert, error) {
 	return mergeAlerts(stored, all), nil
 }
 
-// mergeAlerts merges what letters tell into alerts, which are ordered by id.
-func mergeAlerts(stored []warehouse.ActiveAlert, letters []letter) []warehouse.ActiveAlert {
+// mergeAlerts merges the updates of inbox files into alerts, which are ordered
+// by id.
+func mergeAlerts(stored []warehouse.ActiveAlert, inboxFiles []inboxFile) []warehouse.ActiveAlert {
 	merged := slices.Clone(stored)
-	for i := range letters {
-		alert := letters[i].alert
+	for i := range inboxFiles {
+		alert := inboxFiles[i].alert
 		if alert == nil {
 			continue
 		}

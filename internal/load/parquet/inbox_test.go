@@ -39,15 +39,15 @@ func (s *lake) dumpInbox(t testing.TB, d *loadtest.Dump) {
 	d.Alerts = readState(t, s, &warehouse.ActiveAlerts, "state/active_alerts.jsonl")
 	for _, name := range s.glob(t, "_sync/inbox/*.jsonl") {
 		add(readState(t, s, &warehouse.WebhookEvents, name)[0], false)
-		told := readState(t, s, &warehouse.ActiveAlerts, name)
-		if len(told) < 2 {
+		updates := readState(t, s, &warehouse.ActiveAlerts, name)
+		if len(updates) < 2 {
 			continue
 		}
-		same := func(a warehouse.ActiveAlert) bool { return a.AlertID == told[1].AlertID }
+		same := func(a warehouse.ActiveAlert) bool { return a.AlertID == updates[1].AlertID }
 		if i := slices.IndexFunc(d.Alerts, same); i >= 0 {
-			d.Alerts[i] = load.MergeAlert(d.Alerts[i], told[1])
+			d.Alerts[i] = load.MergeAlert(d.Alerts[i], updates[1])
 		} else {
-			d.Alerts = append(d.Alerts, told[1])
+			d.Alerts = append(d.Alerts, updates[1])
 		}
 	}
 }
@@ -104,9 +104,9 @@ func TestALetterStaysForARunAfterItIsInTheLog(t *testing.T) {
 		t.Fatal(fresh, err)
 	}
 	for run, want := range []int{1, 0, 0} {
-		s.runStretch(t, load.Stretch{At: warehouse.TimestampOf(time.Now())}, 0)
-		if letters, logs := s.glob(t, "_sync/inbox/*"), s.glob(t, "_sync/events/*"); len(letters) != want || len(logs) != 1 {
-			t.Errorf("after run %d the inbox files are %v, the days %v", run, letters, logs)
+		s.runWindow(t, load.Stretch{At: warehouse.TimestampOf(time.Now())}, 0)
+		if inboxFiles, logs := s.glob(t, "_sync/inbox/*"), s.glob(t, "_sync/events/*"); len(inboxFiles) != want || len(logs) != 1 {
+			t.Errorf("after run %d the inbox files are %v, the days %v", run, inboxFiles, logs)
 		}
 		if fresh, err := box.TakeIn(t.Context(), &e, nil); err != nil || fresh {
 			t.Errorf("after run %d it is fresh: %v, %v", run, fresh, err)
@@ -150,8 +150,8 @@ func TestHalfMadeLettersAreNoEventsAndGo(t *testing.T) {
 	if _, err := box.TakeIn(t.Context(), &e, nil); err != nil {
 		t.Fatal(err)
 	}
-	letter := filepath.Join(s.path, "_sync", s.glob(t, "_sync/inbox/*")[0])
-	for name, age := range map[string]time.Duration{letter + "-x-1-new": 2 * time.Hour, letter + "-x-2-new": 0} {
+	inboxFile := filepath.Join(s.path, "_sync", s.glob(t, "_sync/inbox/*")[0])
+	for name, age := range map[string]time.Duration{inboxFile + "-x-1-new": 2 * time.Hour, inboxFile + "-x-2-new": 0} {
 		if err := os.WriteFile(name, []byte(`{"event_id":"half`), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -162,7 +162,7 @@ func TestHalfMadeLettersAreNoEventsAndGo(t *testing.T) {
 	if waiting, err := box.Waiting(t.Context(), 10); err != nil || len(waiting) != 1 {
 		t.Errorf("%+v, %v", waiting, err)
 	}
-	s.runStretch(t, load.Stretch{At: warehouse.TimestampOf(time.Now())}, 0)
+	s.runWindow(t, load.Stretch{At: warehouse.TimestampOf(time.Now())}, 0)
 	if left := s.glob(t, "_sync/inbox/*"); len(left) != 2 {
 		t.Errorf("there are %v; want the inbox file, and a recent incomplete one", left)
 	}

@@ -26,11 +26,11 @@ var feed = load.Feed{ProjectID: "p", Environment: loadtest.Live}
 // run stages and publishes the rows as one window.
 func (s *lake) run(t testing.TB, rows ...*warehouse.Rows) load.Counts {
 	t.Helper()
-	return s.runStretch(t, load.Stretch{At: 5}, 0, rows...)
+	return s.runWindow(t, load.Stretch{At: 5}, 0, rows...)
 }
 
-// runStretch publishes a window of the feed.
-func (s *lake) runStretch(t testing.TB, st load.Stretch, liveSince warehouse.Timestamp, rows ...*warehouse.Rows) load.Counts {
+// runWindow publishes a window of the feed.
+func (s *lake) runWindow(t testing.TB, st load.Stretch, liveSince warehouse.Timestamp, rows ...*warehouse.Rows) load.Counts {
 	t.Helper()
 	l := s.Open(t, nil)
 	if err := l.Prepare(t.Context()); err != nil {
@@ -350,8 +350,8 @@ func TestALakeInTheWayOfAFileIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		for call, err := range map[string]error{"Check": l.Check(t.Context()), "Prepare": l.Prepare(t.Context())} {
-			var told *load.StateError
-			if !errors.As(err, &told) || !strings.Contains(told.Hint, "destination.parquet.path") {
+			var reported *load.StateError
+			if !errors.As(err, &reported) || !strings.Contains(reported.Hint, "destination.parquet.path") {
 				t.Errorf("%s of %s says %v", call, path, err)
 			}
 		}

@@ -19,8 +19,8 @@ func (l *Lake) lock(ctx context.Context) (*os.File, error) {
 	if err != nil {
 		return nil, failed("cannot lock the lake "+l.root, err)
 	}
-	patience := time.NewTimer(l.lockWait)
-	defer patience.Stop()
+	timeout := time.NewTimer(l.lockWait)
+	defer timeout.Stop()
 	poll := time.NewTicker(min(lockPoll, l.lockWait))
 	defer poll.Stop()
 	for {
@@ -32,7 +32,7 @@ func (l *Lake) lock(ctx context.Context) (*os.File, error) {
 			select {
 			case <-poll.C:
 				continue
-			case <-patience.C:
+			case <-timeout.C:
 				err = &load.LockedError{Where: "the lake " + l.root, Owner: l.owner()}
 			case <-ctx.Done():
 				err = ctx.Err()

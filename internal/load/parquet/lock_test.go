@@ -114,7 +114,7 @@ func TestTakenOver_PausedProcess(t *testing.T) {
 	if err := errors.Join(child.Process.Signal(syscall.SIGSTOP), os.Remove(filepath.Join(s.path, "_sync/lock"))); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.takeover(t, parquet.Options{LockWait: patience}, func(*parquet.Lake) {}); err != nil {
+	if err := s.takeover(t, parquet.Options{LockWait: lockTimeout}, func(*parquet.Lake) {}); err != nil {
 		t.Fatalf("the second writer: %v", err)
 	}
 	epoch, before := s.epoch(t), s.files(t)

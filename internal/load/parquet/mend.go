@@ -113,7 +113,8 @@ func (w *writer) mendDays(ctx context.Context, m *load.Mending, span daySpan, co
 	return nil
 }
 
-// mendCopies merges the conversations of the span that are stored on several days.
+// mendCopies merges the conversations of the span that are stored on several
+// days.
 func (w *writer) mendCopies(ctx context.Context, m *load.Mending, span daySpan, counts *load.Counts) error {
 	known := newIndex(w.lake)
 	known.lenient = true
@@ -166,8 +167,8 @@ func (w *writer) newMending(m *load.Mending) (*mending, error) {
 	return &mending{
 		publication: &publication{
 			writer: w, second: second, commit: w.newCommit(), days: map[partition]*dayChange{},
-			stretch: &load.Stretch{Feed: load.Feed{ProjectID: m.ProjectID}, RunID: m.RunID, At: m.At},
-			counts:  load.Counts{Rows: map[string]int64{}},
+			window: &load.Stretch{Feed: load.Feed{ProjectID: m.ProjectID}, RunID: m.RunID, At: m.At},
+			counts: load.Counts{Rows: map[string]int64{}},
 		},
 		asked: m, spool: spool,
 	}, nil

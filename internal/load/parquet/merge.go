@@ -16,7 +16,7 @@ type dayChange struct {
 	partition partition
 	put       []entry         // conversations to write
 	gone      map[string]bool // stored ones that are replaced or moved to another day
-	vanished  map[string]bool // stored ones that the source no longer lists
+	missing   map[string]bool // stored ones that the source no longer lists
 	// For a day that is repaired:
 	afresh   bool              // stored rows are not read: put has all of them
 	dropped  []string          // ids without any remaining row
@@ -40,7 +40,7 @@ type dayResult struct {
 type merger struct {
 	lake       *Lake
 	change     *dayChange
-	stretch    *load.Stretch
+	window     *load.Stretch
 	staged     stageReader
 	reconciled stageReader
 	out        *dayWriter
@@ -100,7 +100,7 @@ func (m *merger) interleave(ctx context.Context, stored *dayReader) error {
 			return nil
 		}
 		id := old.Conversation.ConversationID
-		if !m.change.gone[id] && (!m.change.vanished[id] || m.vanish(&old.Conversation)) {
+		if !m.change.gone[id] && (!m.change.missing[id] || m.markMissing(&old.Conversation)) {
 			err = m.out.add(&old)
 		}
 		if err := errors.Join(err, ctx.Err()); err != nil {
@@ -123,7 +123,7 @@ func (m *merger) put(e *entry, r *warehouse.Rows) error {
 		if err := m.staged.read(e, r); err != nil {
 			return err
 		}
-		decision := e.batch.Merge(r, nil, m.stretch.At, m.stretch.RunID)
+		decision := e.batch.Merge(r, nil, m.window.At, m.window.RunID)
 		decision.Count(&m.result.counts)
 	}
 	m.account(e, r)

@@ -15,18 +15,18 @@ import (
 // publication publishes one window.
 type publication struct {
 	*writer
-	stretch *load.Stretch
-	staged  *stage // nil: nothing was staged
-	second  *stage // reconciled conversations; nil: none
-	counts  load.Counts
-	days    map[partition]*dayChange
-	commit  *commit
+	window *load.Stretch
+	staged *stage // nil: nothing was staged
+	second *stage // reconciled conversations; nil: none
+	counts load.Counts
+	days   map[partition]*dayChange
+	commit *commit
 }
 
 // Publish implements [load.Writer].
 func (w *writer) Publish(ctx context.Context, st *load.Stretch) (load.Counts, error) {
 	p := &publication{
-		writer: w, stretch: st, staged: w.takeStage(st.ID), commit: w.newCommit(),
+		writer: w, window: st, staged: w.takeStage(st.ID), commit: w.newCommit(),
 		counts: load.Counts{Rows: map[string]int64{}}, days: map[partition]*dayChange{},
 	}
 	err := w.broken
@@ -51,7 +51,7 @@ func (w *writer) Publish(ctx context.Context, st *load.Stretch) (load.Counts, er
 }
 
 func (p *publication) do(ctx context.Context) error {
-	if err := p.state.load(p.lake, p.stretch.Feed.ProjectID); err != nil {
+	if err := p.state.load(p.lake, p.window.Feed.ProjectID); err != nil {
 		return err
 	}
 	if p.staged != nil {
@@ -59,7 +59,7 @@ func (p *publication) do(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := p.vanish(ctx); err != nil {
+	if err := p.findMissing(ctx); err != nil {
 		return err
 	}
 	return p.write(ctx)
@@ -112,7 +112,7 @@ func (p *publication) write(ctx context.Context) error {
 func (p *publication) day(part partition) *dayChange {
 	d := p.days[part]
 	if d == nil {
-		d = &dayChange{partition: part, gone: map[string]bool{}, vanished: map[string]bool{}}
+		d = &dayChange{partition: part, gone: map[string]bool{}, missing: map[string]bool{}}
 		p.days[part] = d
 	}
 	return d
@@ -125,7 +125,7 @@ func (p *publication) merge(ctx context.Context) (map[partition]*dayResult, erro
 	results := make(map[partition]*dayResult, len(p.days))
 	for part, change := range p.days {
 		m := &merger{
-			lake: p.lake, change: change, stretch: p.stretch,
+			lake: p.lake, change: change, window: p.window,
 			staged: stageReader{stage: p.staged}, reconciled: stageReader{stage: p.second},
 		}
 		result, err := m.merge(ctx)
@@ -166,7 +166,7 @@ func (p *publication) rows(next *state, results map[partition]*dayResult) error 
 		}
 	}
 	if !maps.Equal(next.open, p.state.open) {
-		if err := putTable(p.commit, &warehouse.OpenConversations, next.worklist()); err != nil {
+		if err := putTable(p.commit, &warehouse.OpenConversations, next.openQueue()); err != nil {
 			return err
 		}
 	}
@@ -210,13 +210,13 @@ func (c *commit) placeDay(part partition, files []placedFile, info *dayInfo) {
 func (p *publication) changes(next *state, rows []warehouse.Change) error {
 	for i := range rows {
 		next.position.Sequence++
-		rows[i].Sequence, rows[i].At, rows[i].RunID = next.position.Sequence, p.stretch.At, p.stretch.RunID
+		rows[i].Sequence, rows[i].At, rows[i].RunID = next.position.Sequence, p.window.At, p.window.RunID
 	}
 	if len(rows) == 0 {
 		return nil
 	}
 	at := &next.position
-	if today := dayOf(p.stretch.At).String(); at.ChangesFile == "" || at.ChangesDay != today {
+	if today := dayOf(p.window.At).String(); at.ChangesFile == "" || at.ChangesDay != today {
 		at.ChangesFile, at.ChangesDay, at.ChangesBytes = changesFile(rows[0].Sequence), today, 0
 	}
 	err := p.commit.extendAt(at.ChangesFile, at.ChangesBytes, func(w io.Writer) error { return appendChanges(w, rows) })
@@ -226,7 +226,7 @@ func (p *publication) changes(next *state, rows []warehouse.Change) error {
 
 // account adds drift, lateness and, last of all, the coverage to the commit.
 func (p *publication) account(next *state) error {
-	st := p.stretch
+	st := p.window
 	if len(p.counts.Lateness) > 0 {
 		next.lateness = p.state.late(st.Feed, p.counts.Lateness)
 		if err := putTable(p.commit, &warehouse.SyncLateness, next.lateness); err != nil {
@@ -234,7 +234,7 @@ func (p *publication) account(next *state) error {
 		}
 	}
 	if p.counts.Revealed.Any() || st.HiddenRead {
-		next.revealed = p.state.revealing(st.Feed, st.At, !st.HiddenRead)
+		next.revealed = p.state.visibleAgain(st.Feed, st.At, !st.HiddenRead)
 		if err := putTable(p.commit, &warehouse.SyncRevealed, next.revealed); err != nil {
 			return err
 		}

@@ -30,7 +30,7 @@ type fileReader[R any] struct {
 // them. A file that does not exist has no rows.
 func openFile[R any](ctx context.Context, v *view, f *format[R], name, project string, columns ...string) (r *fileReader[R], err error) {
 	r = &fileReader[R]{format: f, path: v.lake.path(name), project: project}
-	defer panicked(r.path, &err)
+	defer recoverPanic(r.path, &err)
 	opened, err := v.open(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return r, nil
@@ -120,7 +120,7 @@ func (r *fileReader[R]) read() (more bool, err error) {
 	if r.records == nil {
 		return false, nil
 	}
-	defer panicked(r.path, &err)
+	defer recoverPanic(r.path, &err)
 	batch, err := r.records.Read()
 	if errors.Is(err, io.EOF) {
 		return false, nil
@@ -147,8 +147,8 @@ func (r *fileReader[R]) read() (more bool, err error) {
 	return true, nil
 }
 
-// panicked turns a panic of the decoder into an error of the file.
-func panicked(path string, err *error) {
+// recoverPanic turns a panic of the decoder into an error of the file.
+func recoverPanic(path string, err *error) {
 	if p := recover(); p != nil {
 		*err = damaged(path, fmt.Errorf("%v", p))
 	}

@@ -100,7 +100,7 @@ func (p *publication) resolved() map[conversationOf]bool {
 		return found
 	}
 	for i := range p.staged.entries {
-		if of := (conversationOf{p.stretch.Feed, p.staged.entries[i].id}); p.rejected[of] {
+		if of := (conversationOf{p.window.Feed, p.staged.entries[i].id}); p.rejected[of] {
 			found[of] = true
 		}
 	}
@@ -110,7 +110,7 @@ func (p *publication) resolved() map[conversationOf]bool {
 // rejects removes resolved rejects and adds those of the window. It returns the
 // conversations that have rejects after the commit.
 func (p *publication) rejects(next *state) (known map[conversationOf]bool, err error) {
-	st, resolved := p.stretch, p.resolved()
+	st, resolved := p.window, p.resolved()
 	if len(st.Rejects)+len(st.Resolved)+len(st.MissingRejects)+len(resolved) == 0 {
 		return p.rejected, nil
 	}

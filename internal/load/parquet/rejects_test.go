@@ -128,7 +128,7 @@ func TestRejectsAreCopiedOnlyAsTheyChange(t *testing.T) {
 	reject := func(first int) load.Stretch {
 		return load.Stretch{At: 5, Rejects: largeRejects(first, 1, 10)}
 	}
-	s.runStretch(t, reject(0), 0)
+	s.runWindow(t, reject(0), 0)
 	before := s.files(t)[part]
 	s.run(t)
 	if after := s.files(t)[part]; !os.SameFile(before, after) {
@@ -149,7 +149,7 @@ func TestRejectsAreCopiedOnlyAsTheyChange(t *testing.T) {
 	if n := len(readTable(t, s, &warehouse.Rejects)); n != 2 {
 		t.Errorf("after a run that was cut off %d rejects are in the copy, want 2", n)
 	}
-	s.runStretch(t, load.Stretch{At: 5, Resolved: []string{"r-0"}}, 0)
+	s.runWindow(t, load.Stretch{At: 5, Resolved: []string{"r-0"}}, 0)
 	if n := len(readTable(t, s, &warehouse.Rejects)); n != 1 {
 		t.Errorf("%d rejects are in the copy once one is resolved, want 1", n)
 	}

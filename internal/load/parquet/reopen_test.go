@@ -111,7 +111,7 @@ func years(t testing.TB, n int) *lake {
 // opens lists the files and folders that a run opens to load a conversation.
 func (s *lake) opens(t testing.TB, row *warehouse.Rows) (opened []string) {
 	t.Helper()
-	l := s.open(t, parquet.Options{LockWait: patience}).(*parquet.Lake)
+	l := s.open(t, parquet.Options{LockWait: lockTimeout}).(*parquet.Lake)
 	parquet.OnOpen(l, func(path string) { opened = append(opened, path) })
 	w, err := l.Begin(t.Context(), load.Owner{RunID: "one", Started: 2})
 	if err != nil {

@@ -249,7 +249,7 @@ func (r *repair) end() error {
 		}
 	}
 	if !maps.Equal(r.next.open, r.state.open) {
-		if err := putTable(r.commit, &warehouse.OpenConversations, r.next.worklist()); err != nil {
+		if err := putTable(r.commit, &warehouse.OpenConversations, r.next.openQueue()); err != nil {
 			return err
 		}
 	}

@@ -25,10 +25,10 @@ func (l *Lake) State(_ context.Context, feeds []load.Feed) (map[load.Feed]load.F
 	if err != nil {
 		return nil, err
 	}
-	worklist := s.worklist()
+	openQueue := s.openQueue()
 	out := make(map[load.Feed]load.FeedState, len(feeds))
 	for _, f := range feeds {
-		out[f] = s.feed(f, worklist)
+		out[f] = s.feed(f, openQueue)
 	}
 	return out, nil
 }

@@ -46,7 +46,7 @@ type position struct {
 	// PrunedDay is the day on which rejects and drift were last pruned.
 	PrunedDay string `json:"pruned_day,omitempty"`
 	Copied    int64  `json:"copied"` // the last sequence in the Parquet copy
-	turn
+	takeover
 	// RejectsCopied is true if the Parquet copy of the rejects is up to date.
 	RejectsCopied bool `json:"rejects_copied"`
 	// Sizes of the latest copies, in bytes.
@@ -103,8 +103,8 @@ func writeLines[R any](w io.Writer, t *warehouse.Table[R], rows []R) error {
 	return nil
 }
 
-// worklist returns the open-conversation queue, oldest first.
-func (s *state) worklist() []warehouse.OpenConversation {
+// openQueue returns the open-conversation queue, oldest first.
+func (s *state) openQueue() []warehouse.OpenConversation {
 	list := make([]warehouse.OpenConversation, 0, len(s.open))
 	for _, o := range s.open {
 		list = append(list, o)
@@ -124,7 +124,7 @@ func (s *state) tombstones() []warehouse.Erasure {
 }
 
 // feed returns what is stored about a feed.
-func (s *state) feed(f load.Feed, worklist []warehouse.OpenConversation) (out load.FeedState) {
+func (s *state) feed(f load.Feed, openQueue []warehouse.OpenConversation) (out load.FeedState) {
 	for _, c := range s.coverage {
 		if f == (load.Feed{ProjectID: c.ProjectID, Environment: c.Environment}) {
 			out.Coverage = append(out.Coverage, load.Range{From: c.From, Until: c.Until, ReadAt: c.ReadAt, Shape: c.Shape})
@@ -143,7 +143,7 @@ func (s *state) feed(f load.Feed, worklist []warehouse.OpenConversation) (out lo
 			out.Holes = append(out.Holes, h)
 		}
 	}
-	for _, o := range worklist {
+	for _, o := range openQueue {
 		if f == (load.Feed{ProjectID: o.ProjectID, Environment: o.Environment}) {
 			out.Open = append(out.Open, load.OpenConversation{ID: o.ConversationID, StartedAt: o.StartedAt})
 		}
@@ -224,8 +224,8 @@ func (s *state) drifting(feed load.Feed, drift []warehouse.Drift) []warehouse.Dr
 	}
 	for _, d := range drift {
 		d.Path = paths.Bound(d.Path, d.Kind)
-		i, seen := at[of(&d)]
-		if !seen {
+		i, ok := at[of(&d)]
+		if !ok {
 			at[of(&d)] = len(all)
 			all = append(all, d)
 			continue
@@ -238,9 +238,9 @@ func (s *state) drifting(feed load.Feed, drift []warehouse.Drift) []warehouse.Dr
 	return all
 }
 
-// revealing returns the feeds with data that is visible again, with or without
+// visibleAgain returns the feeds with data that is visible again, with or without
 // one.
-func (s *state) revealing(feed load.Feed, at warehouse.Timestamp, is bool) []warehouse.Reveal {
+func (s *state) visibleAgain(feed load.Feed, at warehouse.Timestamp, is bool) []warehouse.Reveal {
 	all := slices.DeleteFunc(slices.Clone(s.revealed), func(r warehouse.Reveal) bool {
 		return r.ProjectID == feed.ProjectID && r.Environment == feed.Environment
 	})
@@ -273,7 +273,7 @@ func (s *state) late(feed load.Feed, counted map[load.LatenessKey]int64) []wareh
 		row := warehouse.Lateness{
 			ProjectID: feed.ProjectID, Environment: feed.Environment, Measure: key.Measure, UpperSeconds: key.UpperSeconds, Count: n,
 		}
-		if i, seen := slices.BinarySearchFunc(all, row, compareLateness); seen {
+		if i, ok := slices.BinarySearchFunc(all, row, compareLateness); ok {
 			all[i].Count += n
 		} else {
 			all = slices.Insert(all, i, row)

@@ -22,17 +22,17 @@ import (
 // lake is a lake under test, for the suite and the tests here. It dumps its
 // content by reading the files itself.
 type lake struct {
-	path string
-	seen map[string]seenFile // by path, to read each file only once
+	path   string
+	parsed map[string]parsedFile // by path, to read each file only once
 }
 
-type seenFile struct {
+type parsedFile struct {
 	info os.FileInfo
 	rows any // of the table's type
 }
 
 func newLake(t testing.TB) *lake {
-	return &lake{path: filepath.Join(folder(t), "lake"), seen: map[string]seenFile{}}
+	return &lake{path: filepath.Join(folder(t), "lake"), parsed: map[string]parsedFile{}}
 }
 
 // memory is the path of a memory file system on Linux. There a sync costs
@@ -57,13 +57,13 @@ func folder(t testing.TB) string {
 	return path
 }
 
-// patience is the timeout for a lock that will be freed. It is long because a
+// lockTimeout is the timeout for a lock that will be freed. It is long because a
 // machine may be slow.
-const patience = 10 * time.Minute
+const lockTimeout = 10 * time.Minute
 
 func (s *lake) Open(t testing.TB, step func(string)) load.Destination {
 	t.Helper()
-	return s.open(t, parquet.Options{LockWait: patience, Step: step})
+	return s.open(t, parquet.Options{LockWait: lockTimeout, Step: step})
 }
 
 // Impatient opens the lake without waiting for the lock.

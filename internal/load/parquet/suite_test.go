@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) {
 	os.Exit(loadtest.Main(m, func(locator string, step func(string)) (load.Destination, error) {
-		return parquet.Open(parquet.Options{Path: locator, LockWait: patience, Step: step})
+		return parquet.Open(parquet.Options{Path: locator, LockWait: lockTimeout, Step: step})
 	}))
 }
 

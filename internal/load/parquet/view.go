@@ -70,9 +70,9 @@ func (v *view) close() error {
 	return v.held.Close()
 }
 
-// stands reports whether the journal is still the one that the view was made
+// unchanged reports whether the journal is still the one that the view was made
 // from, or whether there still is none.
-func (v *view) stands() bool {
+func (v *view) unchanged() bool {
 	now, err := os.Stat(v.lake.path(journalFile))
 	if err != nil {
 		return v.journal == nil && errors.Is(err, fs.ErrNotExist)

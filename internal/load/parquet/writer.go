@@ -17,16 +17,16 @@ import (
 
 // writer is the [load.Writer] of a lake. There is one at a time.
 type writer struct {
-	lake         *Lake
-	owner        load.Owner
-	locked       *os.File // closing it frees the lock
-	state        *state
-	index        *idLog
-	rejected     map[conversationOf]bool // conversations that have rejects
-	environments map[string][]string     // by project, in configured order
-	turn, taking turn                    // the takeover that must be recorded while this writer owns the lake
-	uncovered    []load.Uncovered        // found when the writer began
-	doubtful     []partition             // days that [writer.Recover] rewrites
+	lake               *Lake
+	owner              load.Owner
+	locked             *os.File // closing it frees the lock
+	state              *state
+	index              *idLog
+	rejected           map[conversationOf]bool // conversations that have rejects
+	environments       map[string][]string     // by project, in configured order
+	takeover, claiming takeover                // the takeover that must be recorded while this writer owns the lake
+	uncovered          []load.Uncovered        // found when the writer began
+	doubtful           []partition             // days that [writer.Recover] rewrites
 	// broken is the error of a commit that failed after its journal was written.
 	// The next writer finishes it.
 	broken error
@@ -81,7 +81,7 @@ func (w *writer) takeOver(ctx context.Context) (err error) {
 	if w.state, err = w.lake.own().readState(); err != nil {
 		return err
 	}
-	w.turn = w.state.position.turn
+	w.takeover = w.state.position.takeover
 	if w.rejected, err = w.lake.rejected(); err != nil {
 		return err
 	}
@@ -101,20 +101,20 @@ func (w *writer) takeOver(ctx context.Context) (err error) {
 	}
 	if killed := w.lake.owner(); killed.RunID != "" {
 		row := load.KilledRun(&killed)
-		row.Epoch = warehouse.Some(w.turn.Epoch)
+		row.Epoch = warehouse.Some(w.takeover.Epoch)
 		if err := r.commit.extendRuns(row); err != nil {
 			return err
 		}
 	}
-	w.taking = turn{Epoch: w.turn.Epoch + 1, Writer: rand.Text()}
-	r.next.position.turn = w.taking
+	w.claiming = takeover{Epoch: w.takeover.Epoch + 1, Writer: rand.Text()}
+	r.next.position.takeover = w.claiming
 	if err := errors.Join(r.commit.putJSON(positionFile, r.next.position), r.commit.putJSON(ownerFile, w.owner)); err != nil {
 		return err
 	}
 	if err := w.do(r.commit); err != nil {
 		return err
 	}
-	w.turn = w.taking
+	w.takeover = w.claiming
 	r.done()
 	return nil
 }

@@ -15,7 +15,7 @@ var _ load.Inbox = (*Database)(nil)
 
 // TakeIn implements [load.Inbox].
 func (d *Database) TakeIn(ctx context.Context, event *warehouse.WebhookEvent, alert *warehouse.ActiveAlert) (fresh bool, err error) {
-	d.Step("take in")
+	d.Step("store event")
 	err = pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
 		if fresh, err = insert(ctx, tx, &warehouse.WebhookEvents, event); err != nil || !fresh || alert == nil {
 			return err

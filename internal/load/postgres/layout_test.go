@@ -90,7 +90,7 @@ func TestAMigrationWaitsForTheWriter(t *testing.T) {
 		t.Fatal(err)
 	}
 	more, _ := aLayoutMore(t)
-	hasty, newer := impatient(t, d), open(t, Options{URL: d.URL})
+	hasty, newer := withoutWaiting(t, d), open(t, Options{URL: d.URL})
 	hasty.layouts, newer.layouts = more, more
 	var locked *load.LockedError
 	if err := hasty.Migrate(t.Context()); !errors.As(err, &locked) || locked.Owner.RunID != "run-1" {

@@ -59,7 +59,7 @@ func TestTheLockGoesWithTheProcessAndIsWaitedFor(t *testing.T) {
 	d, _ := prepared(t)
 	first := begin(t, d, "run-1")
 	var locked *load.LockedError
-	if _, err := impatient(t, d).Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) || locked.Owner.RunID != "run-1" {
+	if _, err := withoutWaiting(t, d).Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) || locked.Owner.RunID != "run-1" {
 		t.Errorf("while another writer runs: %v", err)
 	}
 	cutLock(first) // as if the process was killed
@@ -74,7 +74,7 @@ const (
 func TestACommitThatHangsCountsAsLocked(t *testing.T) {
 	t.Parallel()
 	d, database := prepared(t)
-	hasty := impatient(t, d)
+	hasty := withoutWaiting(t, d)
 	w := begin(t, d, "run-1")
 	hanging, err := connect(t, inSchema(t, database, "polyai")).Begin(t.Context())
 	if err != nil {
@@ -104,7 +104,7 @@ func TestNobodyTakesOverBetweenTheCheckOfTheEpochAndTheCommit(t *testing.T) {
 		t.Run(step, func(t *testing.T) {
 			t.Parallel()
 			d, database := prepared(t)
-			other, watcher := impatient(t, d), connect(t, database)
+			other, watcher := withoutWaiting(t, d), connect(t, database)
 			var w load.Writer
 			reached := false
 			d.Step = func(name string) {

@@ -15,10 +15,10 @@ import (
 	"convsync/internal/load/pgtest"
 )
 
-// patience is the timeout for a lock that will be freed: that of a writer is
+// longWait is the timeout for a lock that will be freed: that of a writer is
 // free when the server has noticed the end of its session, which is slow on a
 // busy machine.
-const patience = 10 * time.Minute
+const longWait = 10 * time.Minute
 
 func TestMain(m *testing.M) {
 	// Both clean up: the suite starts this binary as a writer.
@@ -43,7 +43,7 @@ func (s suite) Run() int {
 	}
 	return loadtest.Main(s.m, func(locator string, step func(string)) (load.Destination, error) {
 		database, schema, _ := strings.Cut(locator, "#")
-		return Open(context.Background(), Options{URL: fixed(database), Schema: schema, Step: step, LockWait: patience})
+		return Open(context.Background(), Options{URL: fixed(database), Schema: schema, Step: step, LockWait: longWait})
 	})
 }
 
@@ -61,7 +61,7 @@ func (s subject) Open(t testing.TB, step func(string)) load.Destination {
 
 func (s subject) Impatient(t testing.TB) load.Destination {
 	t.Helper()
-	return impatient(t, &Database{Options: Options{URL: fixed(s.url), Schema: s.schema}})
+	return withoutWaiting(t, &Database{Options: Options{URL: fixed(s.url), Schema: s.schema}})
 }
 
 func (s subject) Locator() string { return s.url + "#" + s.schema }
@@ -78,7 +78,7 @@ func fixed(database string) func(context.Context) (string, error) {
 // open opens a database, and closes it at the end of the test.
 func open(t testing.TB, o Options) *Database {
 	t.Helper()
-	o.LockWait = cmp.Or(o.LockWait, patience)
+	o.LockWait = cmp.Or(o.LockWait, longWait)
 	d, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -87,8 +87,8 @@ func open(t testing.TB, o Options) *Database {
 	return d
 }
 
-// impatient opens a database again, with a short timeout for locks.
-func impatient(t testing.TB, d *Database) *Database {
+// withoutWaiting opens a database again, with a short timeout for locks.
+func withoutWaiting(t testing.TB, d *Database) *Database {
 	t.Helper()
 	return open(t, Options{URL: d.URL, Schema: d.Schema, LockWait: time.Millisecond})
 }

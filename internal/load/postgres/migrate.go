@@ -186,7 +186,7 @@ func (l migrationLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 		return err
 	})
 	if err != nil {
-		return errors.Join(err, resetPatience(ctx, conn))
+		return errors.Join(err, resetLockTimeout(ctx, conn))
 	}
 	return nil
 }
@@ -194,12 +194,12 @@ func (l migrationLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 // SessionUnlock frees the lock.
 func (l migrationLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
 	_, err := conn.ExecContext(ctx, fmt.Sprintf("SELECT pg_advisory_unlock(%d)", l.lockKey()))
-	return errors.Join(err, resetPatience(ctx, conn))
+	return errors.Join(err, resetLockTimeout(ctx, conn))
 }
 
-// resetPatience resets the lock timeout of the session before it returns to the
-// pool.
-func resetPatience(ctx context.Context, conn *sql.Conn) error {
+// resetLockTimeout resets the lock timeout of the session before it returns to
+// the pool.
+func resetLockTimeout(ctx context.Context, conn *sql.Conn) error {
 	_, err := conn.ExecContext(ctx, "SET lock_timeout = 0")
 	return err
 }

@@ -62,7 +62,7 @@ func TestAPoolerOfWholeSessionsServes(t *testing.T) {
 		t.Errorf("counted %+v", c)
 	}
 	var locked *load.LockedError
-	if _, err := impatient(t, direct).Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) {
+	if _, err := withoutWaiting(t, direct).Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) {
 		t.Errorf("while it runs: %v", err)
 	}
 }

@@ -18,7 +18,7 @@ func (w *writer) Publish(ctx context.Context, st *load.Stretch) (load.Counts, er
 	}
 	counts, whole := w.counted(st.ID), *st
 	whole.Drift = st.ElsewhereDrift(&counts)
-	change, err := w.stretchChange(ctx, &whole)
+	change, err := w.windowChange(ctx, &whole)
 	if err != nil {
 		return load.Counts{}, w.describe(err)
 	}
@@ -37,10 +37,10 @@ func (w *writer) Publish(ctx context.Context, st *load.Stretch) (load.Counts, er
 // publish commits the change. Missing conversations are written before the
 // check of the epoch, like everything that locks conversations: otherwise the
 // goroutines of two writers could deadlock.
-func (w *writer) publish(ctx context.Context, c *stretchChange) (counts load.Counts, err error) {
+func (w *writer) publish(ctx context.Context, c *windowChange) (counts load.Counts, err error) {
 	var gone missing
 	err = w.transact(ctx, "publish", func(tx pgx.Tx) error {
-		gone, err = vanish(ctx, tx, c.Stretch)
+		gone, err = writeMissing(ctx, tx, c.Stretch)
 		counts.Missing, counts.Rows = int64(len(gone.deleted)+len(gone.marked)), gone.rows
 		return err
 	}, func(tx pgx.Tx) error {
@@ -59,23 +59,23 @@ func (w *writer) publish(ctx context.Context, c *stretchChange) (counts load.Cou
 }
 
 // Abandon drops the counts of a window. Its rows are committed, and stay.
-func (w *writer) Abandon(_ context.Context, stretch load.StretchID) (load.Counts, error) {
-	return w.counted(stretch), nil
+func (w *writer) Abandon(_ context.Context, id load.StretchID) (load.Counts, error) {
+	return w.counted(id), nil
 }
 
-// stretchChange is what publishing a window changes in addition to its rows.
-type stretchChange struct {
+// windowChange is what publishing a window changes in addition to its rows.
+type windowChange struct {
 	*load.Stretch
 	gone      []warehouse.CoverageRange // stored ranges to delete
 	covered   []warehouse.CoverageRange // ranges to store
 	watermark bool                      // whether the watermark moves
 }
 
-// stretchChange compares a window with what is stored of its feed. There is one
+// windowChange compares a window with what is stored of its feed. There is one
 // writer, and it publishes one window at a time, so what is read before the
 // transaction cannot change until it.
-func (w *writer) stretchChange(ctx context.Context, st *load.Stretch) (*stretchChange, error) {
-	c := &stretchChange{Stretch: st}
+func (w *writer) windowChange(ctx context.Context, st *load.Stretch) (*windowChange, error) {
+	c := &windowChange{Stretch: st}
 	const ofFeed = "WHERE project_id = $1 AND environment = $2"
 	if st.Coverage != nil {
 		for _, r := range st.Coverage {
@@ -103,11 +103,11 @@ func (w *writer) stretchChange(ctx context.Context, st *load.Stretch) (*stretchC
 	return c, err
 }
 
-func (c *stretchChange) any() bool {
+func (c *windowChange) any() bool {
 	return len(c.gone)+len(c.covered)+len(c.Rejects)+len(c.Drift)+len(c.Missing)+len(c.Resolved)+len(c.MissingRejects) > 0 || c.watermark || c.HiddenRead || c.Holes != nil || c.OtherID != ""
 }
 
-func (c *stretchChange) commit(ctx context.Context, tx pgx.Tx) (newRejects int64, err error) {
+func (c *windowChange) commit(ctx context.Context, tx pgx.Tx) (newRejects int64, err error) {
 	paths, err := c.driftPaths(ctx, tx)
 	if err != nil {
 		return 0, err
@@ -150,7 +150,7 @@ func (c *stretchChange) commit(ctx context.Context, tx pgx.Tx) (newRejects int64
 	return newRejects, tx.SendBatch(ctx, batch).Close()
 }
 
-func (c *stretchChange) queueWatermark(batch *pgx.Batch) {
+func (c *windowChange) queueWatermark(batch *pgx.Batch) {
 	switch {
 	case !c.watermark:
 	case c.Watermark == 0:
@@ -164,7 +164,7 @@ func (c *stretchChange) queueWatermark(batch *pgx.Batch) {
 	}
 }
 
-func (c *stretchChange) queueHoles(batch *pgx.Batch) {
+func (c *windowChange) queueHoles(batch *pgx.Batch) {
 	if c.Holes == nil {
 		return
 	}
@@ -177,7 +177,7 @@ func (c *stretchChange) queueHoles(batch *pgx.Batch) {
 	}
 }
 
-func (c *stretchChange) queueReject(batch *pgx.Batch, r *warehouse.Reject, newRejects *int64) {
+func (c *windowChange) queueReject(batch *pgx.Batch, r *warehouse.Reject, newRejects *int64) {
 	batch.Queue(`INSERT INTO rejects (project_id, environment, reject_id, conversation_id, started_at, reason, payload,
 			first_seen_at, last_seen_at, run_id)
 		VALUES ($1, $2, $3, nullif($4, ''), $5, $6, nullif($7, ''), $8, $9, $10)
@@ -198,7 +198,7 @@ func (c *stretchChange) queueReject(batch *pgx.Batch, r *warehouse.Reject, newRe
 
 // driftPaths reads the stored drift paths of the feed, which limit how many a
 // window may add.
-func (c *stretchChange) driftPaths(ctx context.Context, tx pgx.Tx) (*load.DriftPaths, error) {
+func (c *windowChange) driftPaths(ctx context.Context, tx pgx.Tx) (*load.DriftPaths, error) {
 	var paths load.DriftPaths
 	if len(c.Drift) == 0 {
 		return &paths, nil
@@ -216,7 +216,7 @@ func (c *stretchChange) driftPaths(ctx context.Context, tx pgx.Tx) (*load.DriftP
 	return &paths, err
 }
 
-func (c *stretchChange) queueDrift(batch *pgx.Batch, d *warehouse.Drift, paths *load.DriftPaths) {
+func (c *windowChange) queueDrift(batch *pgx.Batch, d *warehouse.Drift, paths *load.DriftPaths) {
 	batch.Queue(`INSERT INTO schema_drift AS d (project_id, environment, path, kind, json_type, max_length_bytes, first_seen_at, last_seen_at, count)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT (project_id, environment, path, kind, json_type) DO UPDATE SET

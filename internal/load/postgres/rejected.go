@@ -106,7 +106,7 @@ func resolve(ctx context.Context, tx pgx.Tx, f load.Feed, ids []string) error {
 
 // storable returns the rejects of a window without those of erased
 // conversations.
-func (c *stretchChange) storable(ctx context.Context, tx pgx.Tx) ([]warehouse.Reject, error) {
+func (c *windowChange) storable(ctx context.Context, tx pgx.Tx) ([]warehouse.Reject, error) {
 	if len(c.Rejects) == 0 {
 		return nil, nil
 	}

@@ -59,11 +59,11 @@ func (d *Database) checkSessions(ctx context.Context, needed int) error {
 		return d.describe(d.tooFew(err, needed))
 	}
 	defer conn.Close(ctx) //nolint:errcheck // it was only queried
-	return d.describe(d.checkBeside(ctx, conn, needed))
+	return d.describe(d.checkSessionsWith(ctx, conn, needed))
 }
 
-// checkBeside is checkSessions with a connection that is already open.
-func (d *Database) checkBeside(ctx context.Context, conn *pgx.Conn, needed int) error {
+// checkSessionsWith is checkSessions with a connection that is already open.
+func (d *Database) checkSessionsWith(ctx context.Context, conn *pgx.Conn, needed int) error {
 	d.checking.Lock() // two checks that take all connections of the pool would deadlock
 	defer d.checking.Unlock()
 	waiting, cancel := context.WithTimeout(ctx, d.sessionTimeout)

@@ -169,31 +169,31 @@ func (w *writer) compare(
 	}), nil
 }
 
-func (w *writer) count(stretch load.StretchID, c load.Counts) {
+func (w *writer) count(id load.StretchID, c load.Counts) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.counts[stretch] == nil {
-		w.counts[stretch] = &load.Counts{}
+	if w.counts[id] == nil {
+		w.counts[id] = &load.Counts{}
 	}
-	w.counts[stretch].Add(c)
+	w.counts[id].Add(c)
 }
 
 // otherStarts returns the other starts of a window that were counted so far.
-func (w *writer) otherStarts(stretch load.StretchID) []load.OtherStart {
+func (w *writer) otherStarts(id load.StretchID) []load.OtherStart {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if c := w.counts[stretch]; c != nil {
+	if c := w.counts[id]; c != nil {
 		return c.OtherStarts
 	}
 	return nil
 }
 
 // counted removes and returns the counts of a window.
-func (w *writer) counted(stretch load.StretchID) load.Counts {
+func (w *writer) counted(id load.StretchID) load.Counts {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	c := w.counts[stretch]
-	delete(w.counts, stretch)
+	c := w.counts[id]
+	delete(w.counts, id)
 	if c == nil {
 		return load.Counts{}
 	}

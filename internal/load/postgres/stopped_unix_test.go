@@ -24,16 +24,16 @@ import (
 // stopped. The second is the URL of the database.
 const stoppedChild = "postgres-stopped-writer"
 
-func init() { children[stoppedChild] = writeWhenTold }
+func init() { children[stoppedChild] = writeWhenAsked }
 
-// writeWhenTold stages a conversation, and waits for a line of input before it
+// writeWhenAsked stages a conversation, and waits for a line of input before it
 // commits. Then it tries everything that a writer can do, and prints the result
 // of each, one per line.
-func writeWhenTold(database string) error {
+func writeWhenAsked(database string) error {
 	ctx := context.Background()
 	told := bufio.NewScanner(os.Stdin)
 	waits := true
-	d, err := Open(ctx, Options{URL: fixed(database), LockWait: patience, Step: func(name string) {
+	d, err := Open(ctx, Options{URL: fixed(database), LockWait: longWait, Step: func(name string) {
 		if name == "commit: write conversations" && waits {
 			waits = false
 			fmt.Println("about to commit")
@@ -85,7 +85,7 @@ func TestAStoppedProcessThatWasTakenOverCannotCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	var locked *load.LockedError
-	if _, err := impatient(t, d).Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) || locked.Owner.RunID != "run-1" {
+	if _, err := withoutWaiting(t, d).Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) || locked.Owner.RunID != "run-1" {
 		t.Errorf("while its sessions exist: %v", err)
 	}
 	// The server ends the sessions by itself later; this does it immediately.

@@ -32,7 +32,7 @@ func (w *writer) write(ctx context.Context, feed load.Feed, writes []*write, cou
 		if err := addLateness(ctx, tx, feed, counts.Lateness); err != nil {
 			return err
 		}
-		if err := w.noteRevealed(ctx, tx, feed, counts.Revealed); err != nil {
+		if err := w.noteVisibleAgain(ctx, tx, feed, counts.Revealed); err != nil {
 			return err
 		}
 		if err := resolve(ctx, tx, feed, resolved); err != nil || len(ids) == 0 {
@@ -203,8 +203,8 @@ func addLateness(ctx context.Context, tx pgx.Tx, feed load.Feed, late map[load.L
 	return err
 }
 
-// noteRevealed records that data of a feed is visible again.
-func (w *writer) noteRevealed(ctx context.Context, tx pgx.Tx, feed load.Feed, revealed load.Revealed) error {
+// noteVisibleAgain records that data of a feed is visible again.
+func (w *writer) noteVisibleAgain(ctx context.Context, tx pgx.Tx, feed load.Feed, revealed load.Revealed) error {
 	if !revealed.Any() {
 		return nil
 	}

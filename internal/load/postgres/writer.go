@@ -53,7 +53,7 @@ func (d *Database) Begin(ctx context.Context, owner load.Owner) (load.Writer, er
 
 func (w *writer) begin(ctx context.Context) error {
 	conn := w.lock.conn
-	if err := w.checkBeside(ctx, conn, 2); err != nil {
+	if err := w.checkSessionsWith(ctx, conn, 2); err != nil {
 		return err
 	}
 	if err := w.lock.take(ctx); err != nil {

@@ -43,11 +43,11 @@ func TestWhatVanishesIsMarkedUntilItIsListedAgain(t *testing.T) {
 	s.run(t, gone, stays, other)
 	moved := load.Key{ID: "stays", StartedAt: key(stays).StartedAt + 1}
 	missing := []load.Key{key(gone), moved, key(other), {ID: "never was", StartedAt: key(gone).StartedAt}}
-	if counts := s.runStretch(t, load.Stretch{At: 7, Missing: missing}, 0); counts.Missing != 1 || counts.Updated != 0 {
+	if counts := s.runWindow(t, load.Stretch{At: 7, Missing: missing}, 0); counts.Missing != 1 || counts.Updated != 0 {
 		t.Errorf("counted as missing: %+v", counts)
 	}
 	before := s.files(t)
-	if counts := s.runStretch(t, load.Stretch{At: 8, Missing: missing}, 0); counts.Missing != 0 {
+	if counts := s.runWindow(t, load.Stretch{At: 8, Missing: missing}, 0); counts.Missing != 0 {
 		t.Errorf("counted as missing once more: %+v", counts)
 	}
 	d := s.Dump(t)
@@ -86,9 +86,9 @@ func TestWhatVanishesIsDeletedWhenAsked(t *testing.T) {
 	next := loadtest.Noon.AddDate(0, 0, 1)
 	marked, gone, alone := loadtest.Conversation("p", "marked", loadtest.Noon), loadtest.Conversation("p", "gone", loadtest.Noon, loadtest.Open()), loadtest.Conversation("p", "alone", next)
 	s.run(t, marked, gone, alone, loadtest.Conversation("p", "stays", loadtest.Noon))
-	s.runStretch(t, load.Stretch{At: 6, Missing: []load.Key{key(marked)}}, 0)
+	s.runWindow(t, load.Stretch{At: 6, Missing: []load.Key{key(marked)}}, 0)
 	missing := []load.Key{key(marked), key(gone), key(alone)}
-	if counts := s.runStretch(t, load.Stretch{At: 7, Missing: missing, DeleteMissing: true}, 0); counts.Missing != 3 {
+	if counts := s.runWindow(t, load.Stretch{At: 7, Missing: missing, DeleteMissing: true}, 0); counts.Missing != 3 {
 		t.Errorf("counted as missing: %+v", counts)
 	}
 	d := s.Dump(t) // which reports parts without their conversation
@@ -118,7 +118,7 @@ func TestWhatIsStagedIsNotMissing(t *testing.T) {
 	s.run(t, same, changed)
 	changed = loadtest.Conversation("p", "changed", loadtest.Noon, loadtest.Note("was read"))
 	st := load.Stretch{At: 7, Missing: []load.Key{key(same), key(changed)}, DeleteMissing: true}
-	if counts := s.runStretch(t, st, 0, same, changed); counts.Missing != 0 || counts.Updated != 1 || counts.Unchanged != 1 {
+	if counts := s.runWindow(t, st, 0, same, changed); counts.Missing != 0 || counts.Updated != 1 || counts.Unchanged != 1 {
 		t.Errorf("counts are %+v", counts)
 	}
 	if n := len(s.Dump(t).Conversations); n != 2 {
@@ -132,21 +132,21 @@ func TestRejectsThatCouldBeReadAreResolved(t *testing.T) {
 	reject := func(environment, id string) warehouse.Reject {
 		return warehouse.Reject{ProjectID: "p", Environment: environment, RejectID: id, Reason: "no start", FirstSeenAt: 1, LastSeenAt: 1, RunID: "run"}
 	}
-	s.runStretch(t, load.Stretch{At: 5, Rejects: []warehouse.Reject{
+	s.runWindow(t, load.Stretch{At: 5, Rejects: []warehouse.Reject{
 		reject(loadtest.Live, "resolved"), reject(loadtest.Live, "stays"), reject(loadtest.Sandbox, "resolved"),
 	}}, 0)
-	s.runStretch(t, load.Stretch{At: 6, Resolved: []string{"resolved", "never was"}}, 0, loadtest.Conversation("p", "c-1", loadtest.Noon))
+	s.runWindow(t, load.Stretch{At: 6, Resolved: []string{"resolved", "never was"}}, 0, loadtest.Conversation("p", "c-1", loadtest.Noon))
 	left := s.Dump(t).Rejects
 	if len(left) != 2 || left[0].RejectID != "stays" || left[1].Environment != loadtest.Sandbox {
 		t.Errorf("rejects are %+v", left)
 	}
-	var told []string
+	var reported []string
 	err := s.Open(t, nil).Rejects(t.Context(), feed, func(r *warehouse.Reject) error {
-		told = append(told, r.RejectID)
+		reported = append(reported, r.RejectID)
 		return nil
 	})
-	if err != nil || !slices.Equal(told, []string{"stays"}) {
-		t.Errorf("reported are %q (%v)", told, err)
+	if err != nil || !slices.Equal(reported, []string{"stays"}) {
+		t.Errorf("reported are %q (%v)", reported, err)
 	}
 }
 
@@ -180,10 +180,10 @@ func TestLatenessAddsUp(t *testing.T) {
 	start := warehouse.TimestampOf(loadtest.Noon)
 	open := loadtest.Conversation("p", "open", loadtest.Noon, loadtest.Open())
 	history := loadtest.Conversation("p", "history", loadtest.Noon.AddDate(0, 0, -1))
-	s.runStretch(t, load.Stretch{At: start + 4e6}, start, open, history)
+	s.runWindow(t, load.Stretch{At: start + 4e6}, start, open, history)
 	ended := loadtest.Conversation("p", "open", loadtest.Noon)
-	s.runStretch(t, load.Stretch{At: start + 50e6}, start, ended, loadtest.Conversation("p", "late", loadtest.Noon))
-	counts := s.runStretch(t, load.Stretch{At: start + 3600e6}, start, loadtest.Conversation("p", "open", loadtest.Noon, loadtest.Note("was read")))
+	s.runWindow(t, load.Stretch{At: start + 50e6}, start, ended, loadtest.Conversation("p", "late", loadtest.Noon))
+	counts := s.runWindow(t, load.Stretch{At: start + 3600e6}, start, loadtest.Conversation("p", "open", loadtest.Noon, loadtest.Note("was read")))
 	if len(counts.Lateness) != 1 {
 		t.Errorf("counted in the last run: %v", counts.Lateness)
 	}

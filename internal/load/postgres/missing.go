@@ -26,9 +26,9 @@ func (m *missing) add(other missing) {
 	}
 }
 
-// vanish marks or deletes the missing conversations of a window that are still
-// stored with the start at which the source was searched.
-func vanish(ctx context.Context, tx pgx.Tx, st *load.Stretch) (missing, error) {
+// writeMissing marks or deletes the missing conversations of a window that are
+// still stored with the start at which the source was searched.
+func writeMissing(ctx context.Context, tx pgx.Tx, st *load.Stretch) (missing, error) {
 	switch {
 	case len(st.Missing) == 0:
 		return missing{}, nil
@@ -39,7 +39,7 @@ func vanish(ctx context.Context, tx pgx.Tx, st *load.Stretch) (missing, error) {
 }
 
 func markMissing(ctx context.Context, tx pgx.Tx, st *load.Stretch) (missing, error) {
-	ids, starts, err := vanishKeys(ctx, tx, st)
+	ids, starts, err := writeMissingKeys(ctx, tx, st)
 	if err != nil || len(ids) == 0 {
 		return missing{}, err
 	}
@@ -57,7 +57,7 @@ func markMissing(ctx context.Context, tx pgx.Tx, st *load.Stretch) (missing, err
 func deleteMissing(ctx context.Context, tx pgx.Tx, st *load.Stretch) (m missing, err error) {
 	err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { // a savepoint
 		var starts []time.Time
-		if m.deleted, starts, err = vanishKeys(ctx, tx, st); err != nil || len(m.deleted) == 0 {
+		if m.deleted, starts, err = writeMissingKeys(ctx, tx, st); err != nil || len(m.deleted) == 0 {
 			return err
 		}
 		if err := removeRows(ctx, tx, st.Feed.ProjectID, m.deleted, starts); err != nil {
@@ -87,10 +87,10 @@ func deleteMissing(ctx context.Context, tx pgx.Tx, st *load.Stretch) (m missing,
 	return m, nil
 }
 
-// vanishKeys marks or deletes the keys of conversations that are still stored
-// as before. A conversation that was written meanwhile has another key, and is
-// skipped.
-func vanishKeys(ctx context.Context, tx pgx.Tx, st *load.Stretch) (ids []string, starts []time.Time, err error) {
+// writeMissingKeys marks or deletes the keys of conversations that are still
+// stored as before. A conversation that was written meanwhile has another key,
+// and is skipped.
+func writeMissingKeys(ctx context.Context, tx pgx.Tx, st *load.Stretch) (ids []string, starts []time.Time, err error) {
 	wanted, at := make([]string, len(st.Missing)), make([]time.Time, len(st.Missing))
 	for i, k := range st.Missing {
 		wanted[i], at[i] = k.ID, k.StartedAt.Time()

@@ -7,59 +7,59 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// vanish finds conversations that the source no longer lists and that are still
-// stored with the start at which the source was searched. Staged conversations
-// are listed.
-func (p *publication) vanish(ctx context.Context) error {
+// findMissing finds conversations that the source no longer lists and that are
+// still stored with the start at which the source was searched. Staged
+// conversations are listed.
+func (p *publication) findMissing(ctx context.Context) error {
 	listed := map[string]bool{}
-	if p.staged != nil && len(p.stretch.Missing) > 0 {
+	if p.staged != nil && len(p.window.Missing) > 0 {
 		for _, e := range p.staged.entries {
 			listed[e.id] = true
 		}
 	}
 	starts := map[partition]map[string]warehouse.Timestamp{} // by id
-	for _, key := range p.stretch.Missing {
+	for _, key := range p.window.Missing {
 		if listed[key.ID] {
 			continue
 		}
-		part := partition{p.stretch.Feed.ProjectID, dayOf(key.StartedAt)}
+		part := partition{p.window.Feed.ProjectID, dayOf(key.StartedAt)}
 		if starts[part] == nil {
 			starts[part] = map[string]warehouse.Timestamp{}
 		}
 		starts[part][key.ID] = key.StartedAt
 	}
 	for part, ids := range starts {
-		if err := p.vanishFrom(ctx, part, ids); err != nil {
+		if err := p.findMissingOn(ctx, part, ids); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *publication) vanishFrom(ctx context.Context, part partition, starts map[string]warehouse.Timestamp) error {
+func (p *publication) findMissingOn(ctx context.Context, part partition, starts map[string]warehouse.Timestamp) error {
 	return p.lake.own().scan(ctx, part, func(c *warehouse.Conversation) {
 		start, missing := starts[c.ConversationID]
-		if !missing || c.StartedAt != start || c.Environment != p.stretch.Feed.Environment {
+		if !missing || c.StartedAt != start || c.Environment != p.window.Feed.Environment {
 			return
 		}
-		if p.stretch.DeleteMissing || !c.MissingSince.Valid {
-			p.day(part).vanished[strings.Clone(c.ConversationID)] = true
+		if p.window.DeleteMissing || !c.MissingSince.Valid {
+			p.day(part).missing[strings.Clone(c.ConversationID)] = true
 		}
 	}, keyColumns...)
 }
 
-// vanish marks a stored conversation as missing. It returns false if the
+// markMissing marks a stored conversation as missing. It returns false if the
 // conversation is to be deleted instead.
-func (m *merger) vanish(c *warehouse.Conversation) (keep bool) {
+func (m *merger) markMissing(c *warehouse.Conversation) (keep bool) {
 	key := conversationKey{m.change.partition.project, strings.Clone(c.ConversationID)}
 	m.result.counts.Missing++
 	m.result.closed = append(m.result.closed, key)
-	if m.stretch.DeleteMissing {
+	if m.window.DeleteMissing {
 		m.result.change(key, warehouse.OperationDelete)
 		return false
 	}
 	m.result.counts.Rows[conversations.table.Name]++
-	c.MissingSince = warehouse.Some(m.stretch.At)
+	c.MissingSince = warehouse.Some(m.window.At)
 	m.result.change(key, warehouse.OperationUpsert)
 	return true
 }
