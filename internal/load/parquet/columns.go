@@ -180,7 +180,7 @@ func appendList(b *array.ListBuilder, l warehouse.List) (size int) {
 func fill[R any](rows []R, ref func(*R) any, col arrow.Array) error {
 	for i := range rows {
 		if !setField(ref(&rows[i]), col, i) {
-			return fmt.Errorf("it holds %s where something else is declared", col.DataType())
+			return fmt.Errorf("it has the type %s, not the declared one", col.DataType())
 		}
 	}
 	return nil

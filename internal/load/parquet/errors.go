@@ -35,7 +35,7 @@ func hint(err error) string {
 	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
 		return "let the user of convsync write to the folder, or configure another one"
 	case errors.Is(err, fs.ErrNotExist):
-		return "was something in the folder deleted by hand? Restore it, or start with an empty folder"
+		return "a file of the lake is missing: restore it, or start with an empty folder"
 	}
 	return "run again: nothing that was published is lost"
 }

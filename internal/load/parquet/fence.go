@@ -34,7 +34,7 @@ func (w *writer) fence() error {
 	case err != nil:
 		return failed("cannot check the lock of the lake "+l.root, err)
 	case !os.SameFile(held, there):
-		return w.takenOver("its lock file " + lockFile + " was removed and made again")
+		return w.takenOver("its lock file " + lockFile + " was removed and recreated")
 	}
 	var now position
 	if err := l.own().readJSON(positionFile, &now); err != nil {

@@ -39,7 +39,7 @@ var (
 	// errLost means that the new file of an operation is missing and was not moved
 	// into place: in a copy of a lake that was made during a write, or after
 	// _sync/tmp was cleared by hand.
-	errLost = errors.New("its new content is gone")
+	errLost = errors.New("its new content is missing")
 	// errNotOurs means that the journal in progress is no longer in place.
 	errNotOurs = errors.New("the journal was finished by another run")
 )

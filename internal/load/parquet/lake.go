@@ -95,7 +95,7 @@ func (l *Lake) Check(context.Context) error {
 	for {
 		info, err := os.Stat(where)
 		if err == nil && !info.IsDir() {
-			return &load.StateError{What: where + " is no folder", Hint: "configure another path"}
+			return &load.StateError{What: where + " is not a folder", Hint: "configure another path"}
 		}
 		if !errors.Is(err, fs.ErrNotExist) || where == filepath.Dir(where) {
 			break
@@ -175,7 +175,7 @@ func (l *Lake) format() (format lakeFormat, err error) {
 		return format, failed("cannot read the lake "+l.root, err)
 	}
 	if err := json.Unmarshal(text, &format); err != nil || format.Version < 1 {
-		return lakeFormat{}, damaged(l.path(formatFile), fmt.Errorf("it names no format_version"))
+		return lakeFormat{}, damaged(l.path(formatFile), fmt.Errorf("it has no format_version"))
 	}
 	if format.Version > formatVersion {
 		return lakeFormat{}, &load.TooNewError{Where: "the lake " + l.root, Found: format.Version, Highest: formatVersion}
@@ -196,7 +196,7 @@ func (l *Lake) refuseForeign() error {
 	for _, e := range entries {
 		if e.Name() != syncDir {
 			return &load.StateError{
-				What: fmt.Sprintf("the folder %s holds other things (such as %s) and is no lake", l.root, e.Name()),
+				What: fmt.Sprintf("the folder %s has other files (such as %s) and is not a lake", l.root, e.Name()),
 				Hint: "configure a folder of its own for the lake",
 			}
 		}

@@ -61,7 +61,7 @@ func (d day) month() string   { return d.time().Format("2006-01") }
 func parseDay(s string) (day, error) {
 	t, err := time.Parse(time.DateOnly, s)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no day", s)
+		return 0, fmt.Errorf("%q is not a date", s)
 	}
 	return day(t.Unix() / (24 * 60 * 60)), nil
 }

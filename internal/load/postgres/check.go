@@ -102,7 +102,7 @@ func (d *Database) judgeServer(version int, encoding string, readOnly bool) erro
 			Hint: "use a database whose encoding is UTF8 (createdb -E UTF8 -T template0)",
 		}
 	case readOnly:
-		return &load.StateError{What: d.where + ": the server takes no writes", Hint: hints[codeReadOnly]}
+		return &load.StateError{What: d.where + ": the server is read-only", Hint: hints[codeReadOnly]}
 	}
 	return nil
 }

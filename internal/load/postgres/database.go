@@ -72,7 +72,7 @@ func Open(ctx context.Context, o Options) (*Database, error) {
 	d.where = fmt.Sprintf("schema %s of database %s on %s", o.Schema, first.Database, first.Host)
 	cfg, err := pgxpool.ParseConfig("")
 	if err != nil {
-		return nil, &load.StateError{What: "the PG… variables of the environment are not right", Err: err}
+		return nil, &load.StateError{What: "the PG… environment variables are not valid", Err: err}
 	}
 	cfg.ConnConfig = first
 	cfg.MaxConns = maxConnections
@@ -107,7 +107,7 @@ func (d *Database) config(ctx context.Context) (*pgx.ConnConfig, error) {
 		// The reason may quote the URL, and with it the password.
 		return nil, &load.StateError{
 			What: "the URL of the Postgres destination cannot be read",
-			Hint: "it looks like postgres://user:password@host:5432/database, with what is special in the password percent-encoded",
+			Hint: "it looks like postgres://user:password@host:5432/database, with special characters in the password percent-encoded",
 		}
 	}
 	c.AfterConnect = d.settle

@@ -11,7 +11,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-var errDamaged = errors.New("the server answered a value of another form than its type has")
+var errDamaged = errors.New("the server returned a value in an unexpected format")
 
 // decodeRows decodes the rows of a query for all columns.
 func decodeRows[R any](found pgx.Rows, t *warehouse.Table[R], use func(*R)) error {

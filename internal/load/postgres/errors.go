@@ -56,16 +56,16 @@ const hintLost = "the connection was lost: run again, nothing is lost"
 
 // hints has, by SQLSTATE, what a user can do about an error.
 var hints = map[string]string{
-	codeInvalidPassword:  "check user and password in destination.postgres.url (what is special in the password is percent-encoded)",
+	codeInvalidPassword:  "check user and password in destination.postgres.url (special characters in the password must be percent-encoded)",
 	codeInvalidAuth:      "check the user in destination.postgres.url, and that the server's pg_hba.conf lets it in from here",
 	codeNoDatabase:       "create the database (createdb -E UTF8), or correct its name in destination.postgres.url",
 	codeNoSchema:         "create the tables with `convsync migrate`",
 	codeNoTable:          "create the tables with `convsync migrate`",
-	codeNoColumn:         "the tables were changed outside of convsync: bring them back, or use another schema",
-	codeDuplicateTable:   "the schema holds tables of these names that convsync did not make: use another schema (destination.postgres.schema)",
+	codeNoColumn:         "the tables were changed outside of convsync: restore them, or use another schema",
+	codeDuplicateTable:   "the schema has tables of these names that convsync did not create: use another schema (destination.postgres.schema)",
 	codeNoPrivilege:      "let the role own the schema: CREATE SCHEMA … AUTHORIZATION …, or GRANT CREATE ON DATABASE … TO …",
 	codeReadOnly:         "this server is a standby or set to read only: give the URL of the primary",
-	codeDiskFull:         "the server's disk is full: make room and run again, nothing is lost",
+	codeDiskFull:         "the server's disk is full: free some space and run again, nothing is lost",
 	codeStarting:         "the server is starting or stopping: run again in a moment, nothing is lost",
 	codeShutdown:         "the server was stopped: run again when it is back, nothing is lost",
 	codeCrashed:          hintLost,

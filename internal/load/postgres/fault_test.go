@@ -184,7 +184,7 @@ func fullThenComplete(t *testing.T, d *Database, database, note string, makeRoom
 		return err
 	}
 	err := attempt("full " + note)
-	wantState(t, err, "make room")
+	wantState(t, err, "free some space")
 	after := s.Dump(t)
 	if !slices.Equal(shapes(after), shapes(before)) {
 		t.Errorf("%s: the coverage came before its rows: %v", note, shapes(after))

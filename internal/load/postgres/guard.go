@@ -130,7 +130,7 @@ func (w *writer) checkWriter(ctx context.Context, tx pgx.Tx, g *guarded) error {
 		return w.end(errTakenOver, hintTakenOver)
 	}
 	if epoch < w.epoch {
-		return w.end(fmt.Errorf("%w: the begin of the run is not stored", errLostCommits), hintLostCommits)
+		return w.end(fmt.Errorf("%w: the start of the run is not stored", errLostCommits), hintLostCommits)
 	}
 	if err := w.commits.confirm(stored); err != nil {
 		return w.end(err, hintLostCommits)

@@ -104,7 +104,7 @@ func (s *lockSession) watchUntilLost(ctx context.Context) error {
 	}
 }
 
-var errLockGone = errors.New("the server no longer knows it")
+var errLockGone = errors.New("the server no longer has it")
 
 // beat checks that the session still has the lock.
 func (s *lockSession) beat(ctx context.Context) error {

@@ -61,7 +61,7 @@ func (w *writer) mendCheck(ctx context.Context, m *load.Mending, r load.Range, c
 		}
 		sorted := slices.Sorted(maps.Keys(ids))
 		if sorted[0] == last {
-			return &load.StateError{What: "conversation " + last + " is still faulty (" + string(c.kind) + ") after it was mended",
+			return &load.StateError{What: "conversation " + last + " is still faulty (" + string(c.kind) + ") after its repair",
 				Hint: "a trigger or a rule of the database may undo what is written; look at table " + c.table}
 		}
 		last = sorted[0]

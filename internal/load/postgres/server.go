@@ -52,7 +52,7 @@ func serverOf(conn *pgx.Conn) server {
 	return on
 }
 
-var errOtherServer = errors.New("the server is not the one that this run began on")
+var errOtherServer = errors.New("the server is not the one on which this run began")
 
 // sameAs returns an error if on is known to be another server, or another
 // history, than the one that a run began on.

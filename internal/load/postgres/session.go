@@ -121,7 +121,7 @@ func (d *Database) ownSession(c *pgx.Conn, mark string) error {
 	return &load.StateError{What: d.where, Err: errPooled, Hint: hintPooled}
 }
 
-var errPooled = errors.New("a pooler between convsync and the server hands out sessions by the transaction or by the statement: " +
-	"the writer's lock cannot be held")
+var errPooled = errors.New("a pooler between convsync and the server uses transaction or statement pooling: " +
+	"the writer's lock would not last")
 
-const hintPooled = "let destination.postgres.url lead to the server itself, or to a pooler's port for sessions"
+const hintPooled = "set destination.postgres.url to the server itself, or to a port with session pooling"
