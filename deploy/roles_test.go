@@ -41,9 +41,9 @@ func forbid(t *testing.T, database string, statements ...string) {
 	}
 }
 
-// TestRoles proves the files of deploy/postgres on a server of its own: every
-// command works for a writer that owns its schema and nothing else, and Grafana's role
-// reads what it may, whatever it sets.
+// TestRoles checks the files of deploy/postgres on a server of its own: every
+// command works for a writer that owns only its schema, and Grafana's role
+// reads only what it may, whatever settings it changes.
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	admin, _ := pgtest.Restartable(t)

@@ -106,7 +106,7 @@ func TestADestinationThatCannotBeWrittenIsSaidWithTheFix(t *testing.T) {
 		"a folder below a file":  {into(filepath.Join(file, "lake")), []string{file, "not a directory"}},
 		"a folder of other work": {into(foreign), []string{foreign}},
 		"a newer lake":           {into(newer), []string{"was written by a newer convsync", "update convsync"}},
-		"Postgres is down":       {intoPostgres("postgres://nobody@127.0.0.1:1/none"), []string{"127.0.0.1", "refused"}},
+		"Postgres is down":       {intoPostgres("postgres://ada@127.0.0.1:1/none"), []string{"127.0.0.1", "refused"}},
 		"no such database": {intoPostgres(pgtest.With(t, database, func(u *url.URL) { u.Path = "/no_such_database" })),
 			[]string{"no_such_database"}},
 		"a wrong role":        {intoPostgres(pgtest.With(t, database, func(u *url.URL) { u.User = url.UserPassword("nobody_known", "made-up") })), []string{"nobody_known"}},

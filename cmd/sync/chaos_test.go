@@ -131,12 +131,12 @@ func (c *chaos) killAgainAndAgain() {
 		if n%3 == 0 {
 			args = nil
 		}
-		patience := 2 * time.Second
+		waitLimit := 2 * time.Second
 		if c.typical > 0 {
-			patience = c.typical * 5 / 4
+			waitLimit = c.typical * 5 / 4
 		}
 		began := time.Now()
-		if c.run(c.upTo(patience)+time.Millisecond, args...) {
+		if c.run(c.upTo(waitLimit)+time.Millisecond, args...) {
 			kills++
 		} else if args != nil {
 			c.typical = time.Since(began)

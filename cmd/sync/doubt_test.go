@@ -95,8 +95,8 @@ func TestClockWarning(t *testing.T) {
 	}
 }
 
-// TestOtherForm: a project that is configured in the other form of its id is
-// refused, and goes on as the hint says.
+// TestOtherForm: a project that is configured with the other form of its id is
+// refused, and continues after the fix in the hint.
 func TestOtherForm(t *testing.T) {
 	t.Parallel()
 	destinations(t, func(t *testing.T, destination string) {

@@ -30,8 +30,8 @@ func destinations(t *testing.T, test func(t *testing.T, destination string)) {
 	})
 }
 
-// proof is what the tests read of `verify --output json`.
-type proof struct {
+// verifyReport has the members of `verify --output json` that the tests read.
+type verifyReport struct {
 	Projects []struct {
 		Listed, Stored, Same int64
 		Missing              int64 `json:"missing_at_source"`
@@ -42,12 +42,12 @@ type proof struct {
 	}
 }
 
-func verifyAll(t *testing.T, config string, code int, more ...string) proof {
+func verifyAll(t *testing.T, config string, code int, more ...string) verifyReport {
 	t.Helper()
 	args := append([]string{"verify", "--config", config, "--output", "json", "--log-level", "error",
 		"--from", standing.AddDate(0, 0, -20).Format("2006-01-02"), "--to", standing.AddDate(0, 0, 1).Format("2006-01-02")}, more...)
 	r := convsync(t, nil, args...)
-	var p proof
+	var p verifyReport
 	if err := json.Unmarshal([]byte(r.stdout), &p); err != nil || r.code != code {
 		t.Fatalf("exit code %d, want %d; %v\nstdout: %s\nstderr: %s", r.code, code, err, r.stdout, r.stderr)
 	}

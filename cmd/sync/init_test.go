@@ -45,7 +45,7 @@ func TestInitWritesAConfigurationThatLoads(t *testing.T) {
 			r := convsync(t, env, args...)
 			r.want(t, exitOK, "export MY_KEY=", "convsync check --config "+file, "convsync run")
 			if text := readFile(t, file); strings.Contains(text, "made-up") || !strings.Contains(text, "${MY_KEY}") {
-				t.Errorf("the key stands in the file, or its variable does not:\n%s", text)
+				t.Errorf("the key is in the file, or its variable is not:\n%s", text)
 			}
 			cfg, err := config.Load(config.Options{File: file, LookupEnv: lookup})
 			if err != nil {
@@ -126,7 +126,7 @@ func TestInitAsksForWhatNoFlagSays(t *testing.T) {
 		want    func(o *initOptions)
 		asked   []string
 	}{
-		"Enter takes what stands in brackets": {nil, studio + strings.Repeat("\n", 5), func(o *initOptions) { o.studioURL = studio },
+		"Enter accepts the value in brackets": {nil, studio + strings.Repeat("\n", 5), func(o *initOptions) { o.studioURL = studio },
 			[]string{"[POLYAI_API_KEY]", "[parquet]", "[./convsync-data]", "[2026-01-01]"}},
 		"into Postgres": {nil, studio + "\nMY_KEY\npostgres\nMY_URL\n2026-02-03\n", func(o *initOptions) {
 			o.studioURL, o.keyEnv, o.destination, o.postgresURLEnv, o.start = studio, "MY_KEY", "postgres", "MY_URL", "2026-02-03"

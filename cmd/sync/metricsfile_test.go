@@ -10,8 +10,8 @@ import (
 	"convsync/internal/simulate"
 )
 
-// TestRunLeavesItsMetricsAlsoWhenItFails: whoever watches the file must see a
-// job that never begins.
+// TestRunLeavesItsMetricsAlsoWhenItFails: a monitor of the file must detect a
+// job that never starts.
 func TestRunLeavesItsMetricsAlsoWhenItFails(t *testing.T) {
 	t.Parallel()
 	_, source := past(t, 200, 2, simulate.Deviations{})
@@ -19,7 +19,7 @@ func TestRunLeavesItsMetricsAlsoWhenItFails(t *testing.T) {
 	refused := configure(t, newServer(t, http.StatusUnauthorized), into(filepath.Join(t.TempDir(), "lake")))
 	wrong := configure(t, source.URL, into(filepath.Join(t.TempDir(), "lake")))
 	writeFile(t, wrong, readFile(t, wrong)+"colour: red\n")
-	away := configure(t, source.URL, intoPostgres("postgres://nobody@127.0.0.1:1/none"))
+	away := configure(t, source.URL, intoPostgres("postgres://ada@127.0.0.1:1/none"))
 	for name, c := range map[string]struct {
 		config string
 		code   int

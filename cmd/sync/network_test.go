@@ -95,8 +95,9 @@ sync: { start: 2026-05-01, page_size: 20 }
 	})
 }
 
-// TestAKeyThatIsRevokedInTheMiddleStopsItsProjectAtOnce holds that what was
-// read by then stays, and that the next run with a key goes on from there.
+// TestAKeyThatIsRevokedInTheMiddleStopsItsProjectAtOnce checks that data that
+// was read before stays, and that the next run with a valid key continues from
+// there.
 func TestAKeyThatIsRevokedInTheMiddleStopsItsProjectAtOnce(t *testing.T) {
 	t.Parallel()
 	const n = 3000

@@ -143,7 +143,7 @@ func TestCheckTellsConfigurationFromWhatTheSourceSays(t *testing.T) {
 		"the build host":   {`base_url: "https://api.uk.poly.ai", api_key: k`, exitUsage, "FAIL  host"},
 		"no file of a key": {`region: uk, api_key_file: ./no-such-file`, exitUsage, "FAIL  key"},
 		"no variable":      {`region: uk, api_key: "${NO_SUCH_KEY}"`, exitUsage, "NO_SUCH_KEY"},
-		"nobody answers":   {`base_url: "http://127.0.0.1:1", api_key: k`, exitFailed, "FAIL  source"},
+		"nothing answers":  {`base_url: "http://127.0.0.1:1", api_key: k`, exitFailed, "FAIL  source"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -154,8 +154,8 @@ func TestCheckTellsConfigurationFromWhatTheSourceSays(t *testing.T) {
 	}
 }
 
-// TestASecretThatCannotBeReadIsAMatterOfTheConfiguration has a database's URL
-// in a file that is not there, and an address of no known form to tell people at.
+// TestASecretThatCannotBeReadIsAMatterOfTheConfiguration uses a missing file
+// for the URL of the database, and a notification address in an unknown format.
 func TestASecretThatCannotBeReadIsAMatterOfTheConfiguration(t *testing.T) {
 	t.Parallel()
 	file := configure(t, newServer(t, http.StatusOK), "postgres: { url_file: no-such-file }")
@@ -166,9 +166,9 @@ func TestASecretThatCannotBeReadIsAMatterOfTheConfiguration(t *testing.T) {
 			t.Errorf("%s sends to its help: %s", line, r.stderr)
 		}
 	}
-	told := configure(t, newServer(t, http.StatusOK), into(inFolder(t, "lake")))
+	notified := configure(t, newServer(t, http.StatusOK), into(inFolder(t, "lake")))
 	url := inFolder(t, "url")
 	writeFile(t, url, "no address\n")
-	writeFile(t, told, readFile(t, told)+fmt.Sprintf("notify: { webhook_url_file: %q }\n", url))
-	convsync(t, nil, "check", "--config", told).want(t, exitUsage, "FAIL  notify")
+	writeFile(t, notified, readFile(t, notified)+fmt.Sprintf("notify: { webhook_url_file: %q }\n", url))
+	convsync(t, nil, "check", "--config", notified).want(t, exitUsage, "FAIL  notify")
 }

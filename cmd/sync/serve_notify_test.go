@@ -44,11 +44,11 @@ const (
 
 // TestAnOutageOfPostgresIsOneAlertOneRecoveryAndNoLostRow takes the database
 // away while runs go every second: many of them fail, the page stays up and
-// says so, people are told twice, and all that the source has is stored.
+// shows it, two notifications are sent, and all data of the source is stored.
 func TestAnOutageOfPostgresIsOneAlertOneRecoveryAndNoLostRow(t *testing.T) {
 	t.Parallel()
 	_, source := past(t, 300, 3, simulate.Deviations{})
-	hook, hookURL := newTold(t)
+	hook, hookURL := newNotifyHook(t)
 	door, database := newDoor(t, pgtest.URL(t))
 	file := configure(t, source.URL, intoPostgres(database))
 	withServe(t, file, "schedules: { often: { cron: \"@every 1s\" } }\nnotify: { webhook_url: \""+hookURL+"\", format: json }\n")
@@ -58,7 +58,7 @@ func TestAnOutageOfPostgresIsOneAlertOneRecoveryAndNoLostRow(t *testing.T) {
 	door.set(true)
 	failed := counter(t, url, runsFailed)
 	until(t, "several runs fail", func() bool { return counter(t, url, runsFailed) >= failed+3 })
-	until(t, "it is told", func() bool { return len(hook.notices()) > 0 })
+	until(t, "it is notified", func() bool { return len(hook.notices()) > 0 })
 	until(t, "the metrics show it", func() bool {
 		_, metrics := get(t, url+"/metrics")
 		return strings.Contains(metrics, "\nconvsync_destination_up 0\n")
@@ -70,12 +70,12 @@ func TestAnOutageOfPostgresIsOneAlertOneRecoveryAndNoLostRow(t *testing.T) {
 	door.set(false)
 	succeeded := counter(t, url, runsSucceeded)
 	until(t, "runs succeed again", func() bool { return counter(t, url, runsSucceeded) >= succeeded+3 })
-	until(t, "its end is told", func() bool { return len(hook.notices()) > 1 })
+	until(t, "its end is notified", func() bool { return len(hook.notices()) > 1 })
 	if code := stop(); code != exitOK && code != exitInterrupted {
 		t.Errorf("it ended with %d", code)
 	}
 	if got, want := hook.notices(), []string{"destination_away open", "destination_away recovered"}; !slices.Equal(got, want) {
-		t.Errorf("told %q, want %q", got, want)
+		t.Errorf("notified %q, want %q", got, want)
 	}
 	if strings.Contains(said.String(), "made-up-secret") || strings.Contains(readFile(t, filepath.Join(filepath.Dir(file), "convsync-schedules-notified.json")), "made-up-secret") {
 		t.Error("the webhook's URL is shown")
@@ -111,20 +111,20 @@ func wantReasonsOnce(t *testing.T, log string) {
 // TestServeTellsOfAProjectThatFailsAndSaysWhatComesNext: the key is refused.
 func TestServeTellsOfAProjectThatFailsAndSaysWhatComesNext(t *testing.T) {
 	t.Parallel()
-	source, hook, hookURL := http.StatusUnauthorized, (*told)(nil), ""
+	source, hook, hookURL := http.StatusUnauthorized, (*notifyHook)(nil), ""
 	server := newServer(t, source)
-	hook, hookURL = newTold(t)
+	hook, hookURL = newNotifyHook(t)
 	file := configure(t, server, into(filepath.Join(t.TempDir(), "lake")))
 	withServe(t, file, "schedules: { nightly: { cron: \"0 2 29 2 *\" } }\nnotify: { webhook_url: \""+hookURL+"\", format: json }\n")
 	url, said, stop := startServe(t, file, "--run-now", "--log-level", "info")
-	until(t, "it is told", func() bool { return len(hook.notices()) > 0 })
+	until(t, "it is notified", func() bool { return len(hook.notices()) > 0 })
 	until(t, "it is counted", func() bool { return counter(t, url, runsFailed) == 1 })
 	if n := counter(t, url, `convsync_responses_total{status="401"}`); n == 0 {
 		t.Error("the answers are not counted")
 	}
 	stop()
 	if got := hook.notices(); !slices.Equal(got, []string{"project_failed open"}) {
-		t.Errorf("told %q", got)
+		t.Errorf("notified %q", got)
 	}
 	if n := strings.Count(said.String(), "answered 401"); n != 1 {
 		t.Errorf("why it failed was logged %d times:\n%s", n, said)
@@ -137,7 +137,7 @@ func TestServeTellsOfAProjectThatFailsAndSaysWhatComesNext(t *testing.T) {
 func TestNotifySendsATestAndCheckSendsNothing(t *testing.T) {
 	t.Parallel()
 	source := newServer(t, http.StatusOK)
-	hook, hookURL := newTold(t)
+	hook, hookURL := newNotifyHook(t)
 	out := inFolder(t, "told")
 	file := configure(t, source, into(filepath.Join(t.TempDir(), "lake")))
 	withServe(t, file, fmt.Sprintf("notify: { webhook_url: %q, format: json, command: %q, heartbeat_url: %q }\n", hookURL, "echo \"$$CONVSYNC_TEXT\" >> "+out, hookURL))
@@ -148,10 +148,10 @@ func TestNotifySendsATestAndCheckSendsNothing(t *testing.T) {
 	}
 	convsync(t, nil, "notify", "--config", file).want(t, exitOK, "to the webhook", "to the command")
 	if got := hook.notices(); !slices.Equal(got, []string{"test open", "test recovered"}) {
-		t.Errorf("told %q", got)
+		t.Errorf("notified %q", got)
 	}
 	if text := readFile(t, out); !strings.Contains(text, "This is a test: nothing is wrong.") {
-		t.Errorf("the command was told %s", text)
+		t.Errorf("the command received %s", text)
 	}
 }
 

@@ -24,7 +24,7 @@ func TestAnOutageOfPostgresIsShownAndLosesNothing(t *testing.T) {
 	t.Parallel()
 	database, stopPostgres, startPostgres := pgtest.Stoppable(t)
 	c := newChaos(t, intoPostgres(database))
-	hook, hookURL := newTold(t)
+	hook, hookURL := newNotifyHook(t)
 	withServe(t, c.config, "schedules: { often: { cron: \"@every 1s\" } }\nnotify: { webhook_url: \""+hookURL+"\", format: json }\n")
 	s := serveIn(t, c.config, nil, "--run-now")
 	// First all is read: what the source takes away before, and shows again later,
@@ -39,7 +39,7 @@ func TestAnOutageOfPostgresIsShownAndLosesNothing(t *testing.T) {
 	awaitRuns(s, failedRuns)
 	wantAway(s, true)
 	s.stop()
-	s = serveIn(t, c.config, nil) // one that starts meanwhile tells of it, too
+	s = serveIn(t, c.config, nil) // a process that starts meanwhile notifies, too
 	awaitRuns(s, failedRuns)
 	wantAway(s, false)
 	c.change()
@@ -50,9 +50,9 @@ func TestAnOutageOfPostgresIsShownAndLosesNothing(t *testing.T) {
 		_, page := get(t, s.url+"/")
 		return !strings.Contains(page, isAway) && strings.Contains(page, "acme-team-4")
 	})
-	until(t, "its end is told", func() bool { return len(hook.notices()) > 1 })
+	until(t, "its end is notified", func() bool { return len(hook.notices()) > 1 })
 	if got, want := hook.notices(), []string{"destination_away open", "destination_away recovered"}; !slices.Equal(got, want) {
-		t.Errorf("two processes tell %q, not %q", got, want)
+		t.Errorf("two processes notify %q, not %q", got, want)
 	}
 
 	// When each tier of the lookback was due once more, all is there.

@@ -34,7 +34,7 @@ func newServer(t *testing.T, status int) (url string) {
 // that no file can make: one without a destination.
 func TestAPanicInARunIsToldAndStopsNothing(t *testing.T) {
 	t.Parallel()
-	hook, hookURL := newTold(t)
+	hook, hookURL := newNotifyHook(t)
 	path := filepath.Join(t.TempDir(), "lake")
 	lake, err := parquet.Open(parquet.Options{Path: path})
 	if err != nil {
@@ -75,6 +75,6 @@ func TestAPanicInARunIsToldAndStopsNothing(t *testing.T) {
 	}
 	s.notifier.Close(t.Context())
 	if got := hook.notices(); !slices.Contains([]string{"run_failed open,run_failed recovered", "run_failed open", ""}, strings.Join(got, ",")) || len(got) == 0 {
-		t.Errorf("told %q", got)
+		t.Errorf("notified %q", got)
 	}
 }

@@ -39,7 +39,7 @@ func TestServeRunsAndShows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		writeFile(t, file, string(text)+"schedules: { nightly: { cron: \"0 2 29 2 *\" }, proof: { cron: \"0 3 29 2 *\", kind: verify } }\nserve: { listen: \"127.0.0.1:0\" }\n")
+		writeFile(t, file, string(text)+"schedules: { nightly: { cron: \"0 2 29 2 *\" }, weekly: { cron: \"0 3 29 2 *\", kind: verify } }\nserve: { listen: \"127.0.0.1:0\" }\n")
 		process := serveIn(t, file, nil, "--run-now")
 		url := process.url
 		for _, page := range []string{"/healthz", "/readyz"} {

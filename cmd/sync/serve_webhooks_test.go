@@ -131,7 +131,7 @@ func TestACallsEventMakesItsConversationLand(t *testing.T) {
 		second := serveIn(t, file, nil)
 		eventually(t, second.url+"/metrics", `convsync_runs_total{kind="event",status="succeeded"} 1`)
 		if ids := landed(t, file); !slices.Contains(ids, id) || len(ids) > 50 {
-			t.Errorf("stored are %v, want %s and what started beside it", ids, id)
+			t.Errorf("stored are %v, want %s and what started around it", ids, id)
 		}
 		if status, answer := deliver(t, second.url, "evt-1", body("acme-team-4")); status != http.StatusOK || answer != "already stored\n" {
 			t.Errorf("after a restart it is answered %d, %s", status, answer)

@@ -38,16 +38,16 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-// patience is how long is waited for what has to come: on a machine that is busy
-// otherwise, a run takes minutes.
-const patience = 15 * time.Minute
+// waitLimit is the timeout for expected results: on a busy machine, a run takes
+// minutes.
+const waitLimit = 15 * time.Minute
 
 // until waits until something holds.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(patience)
+	deadline := time.After(waitLimit)
 	for !holds() {
 		select {
 		case <-tick.C:
@@ -87,21 +87,21 @@ func startServe(t *testing.T, file string, args ...string) (url string, said *li
 	return address.FindStringSubmatch(said.String())[1], said, stop
 }
 
-// told is a webhook that remembers what it was told.
-type told struct {
+// notifyHook is a webhook that records the notifications that it receives.
+type notifyHook struct {
 	mu       sync.Mutex
 	messages []notify.Message
 }
 
-func newTold(t *testing.T) (*told, string) {
+func newNotifyHook(t *testing.T) (*notifyHook, string) {
 	t.Helper()
-	hook := &told{}
+	hook := &notifyHook{}
 	server := httptest.NewServer(hook)
 	t.Cleanup(server.Close)
 	return hook, server.URL + "/services/made-up-secret"
 }
 
-func (h *told) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+func (h *notifyHook) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	var m notify.Message
 	if json.NewDecoder(r.Body).Decode(&m) != nil {
 		return
@@ -111,8 +111,8 @@ func (h *told) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	h.messages = append(h.messages, m)
 }
 
-// notices are all that were told, as kind and state.
-func (h *told) notices() (all []string) {
+// notices returns all received notifications, as kind and state.
+func (h *notifyHook) notices() (all []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for i := range h.messages {

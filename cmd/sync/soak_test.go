@@ -68,7 +68,7 @@ func newSoak(t *testing.T, destination string) *soak {
 		t.Fatal(err)
 	}
 	server := httptest.NewUnstartedServer(s.simulator)
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it tells of each fault
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it would log each fault
 	server.Start()
 	t.Cleanup(server.Close)
 	s.config = filepath.Join(t.TempDir(), "convsync.yaml")

@@ -89,7 +89,7 @@ func TestOutput_NoResult(t *testing.T) {
 	t.Parallel()
 	away := filepath.Join(t.TempDir(), "away.yaml")
 	writeFile(t, away, "source: { region: uk, account_id: acme-uk, api_key: any-key, projects: [{ id: p }] }\n"+
-		"destination: { postgres: { url: \"postgres://nobody@127.0.0.1:1/none\" } }\n")
+		"destination: { postgres: { url: \"postgres://ada@127.0.0.1:1/none\" } }\n")
 	wrong := filepath.Join(t.TempDir(), "wrong.yaml")
 	writeFile(t, wrong, "source: { regoin: uk }\n")
 	for _, command := range []string{"run", "verify", "replay", "status", "check"} {
@@ -123,14 +123,14 @@ func TestSecondRunAfter(t *testing.T) {
 	at := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 	nightly := config.Schedule{Name: "nightly", Cron: "0 2 * * *", TimeZone: "UTC"}
 	often := config.Schedule{Name: "often", Cron: "*/5 * * * *", TimeZone: "UTC"}
-	proof := config.Schedule{Name: "proof", Cron: "* * * * *", TimeZone: "UTC", Kind: config.KindVerify}
-	if got := secondRunAfter(&config.Config{Schedules: []config.Schedule{nightly, proof}})(at); !got.Equal(time.Date(2026, 3, 6, 2, 0, 0, 0, time.UTC)) {
+	verification := config.Schedule{Name: "weekly", Cron: "* * * * *", TimeZone: "UTC", Kind: config.KindVerify}
+	if got := secondRunAfter(&config.Config{Schedules: []config.Schedule{nightly, verification}})(at); !got.Equal(time.Date(2026, 3, 6, 2, 0, 0, 0, time.UTC)) {
 		t.Errorf("nightly: %s", got)
 	}
 	if got := secondRunAfter(&config.Config{Schedules: []config.Schedule{nightly, often}})(at); !got.Equal(at.Add(10 * time.Minute)) {
 		t.Errorf("often: %s", got)
 	}
-	if secondRunAfter(&config.Config{Schedules: []config.Schedule{proof}}) != nil {
+	if secondRunAfter(&config.Config{Schedules: []config.Schedule{verification}}) != nil {
 		t.Error("a verification alone is expected to load")
 	}
 }

@@ -150,7 +150,7 @@ func damagePostgres(t *testing.T, database string, ids []string, kept, gone stri
 		return fmt.Sprintf("INSERT INTO polyai.%[1]s SELECT (jsonb_populate_record(t, jsonb_build_object('started_at', t.started_at + interval '%[2]s'))).* FROM polyai.%[1]s t WHERE conversation_id = '%[3]s'", table, by, id)
 	}
 	statements := []string{
-		"INSERT INTO polyai.turns (project_id, conversation_id, turn_index, started_at) VALUES ('acme-team-4', 'of nobody', 0, '2026-06-10T00:00:00Z')",
+		"INSERT INTO polyai.turns (project_id, conversation_id, turn_index, started_at) VALUES ('acme-team-4', 'orphan', 0, '2026-06-10T00:00:00Z')",
 		later("turns", ids[0], "1 hour"),
 		"DELETE FROM polyai.audio_references WHERE conversation_id = '" + ids[1] + "'",
 		"UPDATE polyai.conversations SET lifecycle = 'open' WHERE conversation_id = '" + ids[2] + "'",
@@ -181,7 +181,7 @@ func damageLake(t *testing.T, lake string, before map[string]rowsOf) (erased str
 		return filepath.Join(lake, table, "project_id=acme-team-4", filepath.Base(days[day]), "part-0.parquet")
 	}
 	change := func(table string, day int, statement string) { changeFile(t, lake, file(table, day), statement) }
-	change("turns", 1, "INSERT INTO tampered SELECT * REPLACE ('of nobody' AS conversation_id) FROM tampered LIMIT 2")
+	change("turns", 1, "INSERT INTO tampered SELECT * REPLACE ('orphan' AS conversation_id) FROM tampered LIMIT 2")
 	change("audio_references", 2, "DELETE FROM tampered WHERE conversation_id = (SELECT min(conversation_id) FROM tampered)")
 	change("conversations", 3, "UPDATE tampered SET lifecycle = 'open'")
 	day := filepath.Base(days[6])

@@ -34,7 +34,7 @@ func newFlood(t *testing.T) *flood {
 	return &flood{T: t, client: &http.Client{Transport: transport}, answered: map[string]int{}}
 }
 
-// send sends a delivery until it is answered for good.
+// send repeats a delivery until it gets a final response.
 func (f *flood) send(url, id, body string) {
 	for range 100 {
 		req := delivery(f, url, id, body)
@@ -113,7 +113,7 @@ func TestManyEventsASecondAreAnsweredRightAndNoneIsLostOrDoubled(t *testing.T) {
 		var beside sync.WaitGroup
 		beside.Go(func() {
 			if r := convsync(t, nil, "run", "--config", file, "--log-level", "error", "--when-locked", "wait"); r.code != exitOK {
-				t.Errorf("the run beside: %+v", r)
+				t.Errorf("the concurrent run: %+v", r)
 			}
 		})
 		f.all(first.url)

@@ -101,8 +101,8 @@ type Sync struct {
 	// Adaptive lets a run go beyond MaxRequestsPerSecond, carefully, while the
 	// source shows no strain; false unless set.
 	Adaptive bool
-	// OnMissing says what becomes of a stored conversation that the source no
-	// longer lists: mark or delete; mark unless set.
+	// OnMissing is the action for a stored conversation that the source no longer
+	// lists: mark or delete; default mark.
 	OnMissing string
 	// MissingLimit is how many conversations of a UTC day a run marks or deletes
 	// without confirmation.

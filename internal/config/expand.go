@@ -17,9 +17,9 @@ func orNoKey(lookup func(string) (string, bool)) func(string) (string, bool) {
 
 // expand replaces ${NAME} and ${NAME:-default} by the environment's values, and
 // $$ by $. It works on one scalar after parsing, so that no value can change
-// the structure of the file. As in a shell, the default stands in for a
-// variable that is unset or empty. A $ of any other form is an error: it is a
-// ${NAME} with its braces forgotten more often than it is meant.
+// the structure of the file. As in a shell, the default replaces a variable
+// that is unset or empty. Any other use of $ is an error: usually it is a
+// ${NAME} without its braces.
 func expand(text string, lookup func(string) (string, bool)) (string, error) {
 	var b strings.Builder
 	for {

@@ -98,7 +98,7 @@ schedules:
 		t.Errorf("schedules = %+v", got.Schedules)
 	}
 	if want := filepath.Join(filepath.Dir(got.File), "convsync-data"); got.Destination.Parquet.Path != want || got.Destination.Postgres != nil {
-		t.Errorf("destination = %+v, want the folder beside the file", got.Destination)
+		t.Errorf("destination = %+v, want the folder next to the file", got.Destination)
 	}
 }
 

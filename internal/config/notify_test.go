@@ -23,7 +23,7 @@ serve: { user: ada, password: "${PASSWORD}", state_file: kept.json }
 		t.Errorf("got %q, %+v", hook, n)
 	}
 	if name := filepath.Base(n.StateFile); name != "kept-notified.json" || filepath.Dir(n.StateFile) != filepath.Dir(got.Serve.StateFile) {
-		t.Errorf("what was told is kept in %s", n.StateFile)
+		t.Errorf("the state of notifications is stored in %s", n.StateFile)
 	}
 	if password, _ := got.Serve.Password.Resolve(t.Context()); got.Serve.User != "ada" || password != "made-up" {
 		t.Errorf("got %+v", got.Serve)
@@ -33,6 +33,6 @@ serve: { user: ada, password: "${PASSWORD}", state_file: kept.json }
 	}
 	quiet, err := load(t, head+lake, nil)
 	if err != nil || !quiet.Notify.IsZero() {
-		t.Errorf("%v; nobody is told: %v", err, quiet.Notify.IsZero())
+		t.Errorf("%v; notifications are off: %v", err, quiet.Notify.IsZero())
 	}
 }

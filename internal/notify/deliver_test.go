@@ -31,7 +31,7 @@ func TestADeliveryThatFailsIsTriedAFewTimesAndAgainWithTheNextEvent(t *testing.T
 				w.ages(0, 0)
 				w.expect("it works again", "could not be read completely")
 				w.ages(0, 0)
-				w.expect("it was told")
+				w.expect("it was notified")
 			})
 		})
 	}
@@ -132,7 +132,7 @@ func TestTheLastWordsAreStillSaid(t *testing.T) {
 		w.ran(report(sales), nil)
 		w.close()
 		w.expect("it ended", "could not be read completely")
-		w.ran(report(), nil) // of use to nobody, and harmless
+		w.ran(report(), nil) // without an effect
 		w.close()
 	})
 }

@@ -35,7 +35,7 @@ func TestAnOutageIsOneAlertAndOneRecovery(t *testing.T) {
 		"a run that comes to no report": {func(w *world) { w.ran(nil, errDestination) }, func(w *world) {
 			w.reached(20 * time.Second)
 		}},
-		"several schedules":                         {failed, func(w *world) { w.n.Ran(w.t.Context(), "proof", nil, errDestination) }},
+		"several schedules":                         {failed, func(w *world) { w.n.Ran(w.t.Context(), "weekly", nil, errDestination) }},
 		"the watch sees it again before a run does": {failed, func(w *world) { w.reached(20 * time.Second) }, func(w *world) { w.reached(0) }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -64,7 +64,7 @@ func TestAnOutageWhileNothingRunsIsToldByTheWatch(t *testing.T) {
 		w := newWorld(t, nil)
 		w.reached(5 * time.Second)
 		w.reached(0)
-		w.expect("a server that is started anew")
+		w.expect("a restarted server")
 		w.reached(blip)
 		w.expect("it stays away", "The destination cannot be used.")
 		w.reached(time.Hour)
@@ -74,7 +74,7 @@ func TestAnOutageWhileNothingRunsIsToldByTheWatch(t *testing.T) {
 	})
 }
 
-// TestWhoCanReadMayNotBeAbleToWrite: the disk is full, and reading goes on.
+// TestWhoCanReadMayNotBeAbleToWrite: the disk is full, and reading continues.
 func TestWhoCanReadMayNotBeAbleToWrite(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -92,12 +92,12 @@ func TestASchedulesFailureIsNotOverWhenAnotherSucceeds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
-		w.n.Ran(t.Context(), "proof", nil, errOutside)
-		w.expect("the proof fails", "The run of the schedule proof failed.")
+		w.n.Ran(t.Context(), "weekly", nil, errOutside)
+		w.expect("the weekly run fails", "The run of the schedule weekly failed.")
 		w.ran(report(), nil)
 		w.expect("another succeeds")
-		w.n.Ran(t.Context(), "proof", nil, nil)
-		w.expect("the proof succeeds", "Runs of the schedule proof finish again.")
+		w.n.Ran(t.Context(), "weekly", nil, nil)
+		w.expect("the weekly run succeeds", "Runs of the schedule weekly finish again.")
 		if _, beats := w.count(); beats != 1 {
 			t.Errorf("%d heartbeats: what only compares sends none", beats)
 		}
@@ -108,14 +108,14 @@ func TestAScheduleThatIsNoLongerConfiguredIsDroppedInSilence(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
-		w.n.Ran(t.Context(), "proof", nil, errOutside)
+		w.n.Ran(t.Context(), "weekly", nil, errOutside)
 		w.heard()
 		w.close()
 		w.o.Schedules = []string{"nightly"}
 		w.start()
 		w.ages(0, 0)
 		w.expect("it is gone")
-		if w.n.state.find(kindRun, subject{schedule: "proof"}) != nil {
+		if w.n.state.find(kindRun, subject{schedule: "weekly"}) != nil {
 			t.Error("something is left of it")
 		}
 	})

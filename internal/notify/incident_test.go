@@ -125,7 +125,7 @@ func TestAProjectOfWhichNothingIsEverCoveredIsToldAfterThatLong(t *testing.T) {
 		none()
 		wait(25 * time.Hour)
 		w.close()
-		w.start() // must not begin to wait anew
+		w.start() // must not start to wait again
 		none()
 		w.expect("it may take a day")
 		wait(time.Hour)
@@ -206,7 +206,7 @@ func TestARestartForgetsNothingAndTellsNothingTwice(t *testing.T) {
 		w.ages(0, 0)
 		restart()
 		w.ran(report(), nil)
-		w.expect("all is told")
+		w.expect("everything is notified")
 		if kept, err := os.ReadFile(w.o.StatePath); err != nil || strings.Contains(string(kept), "sales") {
 			t.Errorf("%v; what is over stays in the file:\n%s", err, kept)
 		}

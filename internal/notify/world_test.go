@@ -49,7 +49,7 @@ func newWorld(t *testing.T, change func(*Options)) *world {
 	w := &world{t: t}
 	w.o = Options{
 		WebhookURL: fixed(hookURL), HeartbeatURL: fixed(heartURL), Sender: "convsync on testing",
-		StatePath: t.TempDir() + "/told.json", Transport: w, Schedules: []string{"nightly", "proof"}, Log: slog.New(slog.NewTextHandler(&w.logs, nil)),
+		StatePath: t.TempDir() + "/told.json", Transport: w, Schedules: []string{"nightly", "weekly"}, Log: slog.New(slog.NewTextHandler(&w.logs, nil)),
 	}
 	if change != nil {
 		change(&w.o)
@@ -116,7 +116,7 @@ func (w *world) network(answer func(r *http.Request) (int, error)) {
 	w.answer = answer
 }
 
-// heard is what was told since it was last asked.
+// heard returns the notifications since its last call.
 func (w *world) heard() []string {
 	synctest.Wait()
 	w.mu.Lock()

@@ -96,8 +96,8 @@ func TestClockSet(t *testing.T) {
 	}
 }
 
-// A slot that is noted in the future at the start was noted by a clock that was
-// ahead, unless it is ahead by less than a minute.
+// At the start, a stored scheduled time in the future was stored by a clock
+// that was ahead, unless it is ahead by less than a minute.
 func TestClockSetWhileDown(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -120,7 +120,7 @@ func TestClockSetWhileDown(t *testing.T) {
 					{Name: "hourly", Cron: "@hourly", Run: d.run},
 				}})
 				if slot, ok := s.Next("hourly"); !ok || slot.Sub(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)).Hours() != c.hours[0] {
-					t.Errorf("the next slot is %v, %v", slot, ok)
+					t.Errorf("the next scheduled time is %v, %v", slot, ok)
 				}
 				pass(2*time.Hour + time.Minute)
 				stop(t, s)

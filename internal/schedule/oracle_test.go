@@ -8,9 +8,9 @@ import (
 
 // The oracle knows nothing of cron libraries or of zones' rules: it goes
 // through the minutes of absolute time and looks at the clock on the wall. A
-// time that the wall has shown before has had its turn, unless the expression
-// goes on throughout; where the clock jumps forward, all the times jumped over
-// fall due at once.
+// local time that occurs twice is due the first time only, unless the
+// expression runs throughout the day; where the clock jumps forward, all
+// skipped times are due at once.
 
 // fields are the values that an expression allows, spelt out by hand; nil
 // allows all.
@@ -76,7 +76,7 @@ func (f fields) due(seen []minute) []time.Time {
 	return slices.CompactFunc(moments, time.Time.Equal)
 }
 
-// timetables are expressions beside what they mean.
+// timetables maps expressions to their meaning.
 var timetables = map[string]fields{
 	"0 2 * * *":         {minutes: []int{0}, hours: []int{2}},
 	"30 1 * * *":        {minutes: []int{30}, hours: []int{1}},

@@ -116,7 +116,8 @@ func TestARestartBetweenTwoEqualTimesRunsTheSlotOnce(t *testing.T) {
 	})
 }
 
-// What runs throughout has a slot at each of the two, once, over restarts too.
+// An expression that runs throughout the day is due once in each of the two
+// hours, also across restarts.
 func TestARestartInTheHourThatComesTwiceRunsEachOfItsSlotsOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -123,7 +123,7 @@ func TestARunThatStillGoesIsNotOvertaken(t *testing.T) {
 		other.expect(t, 1, 2, 3, 4, 5, 6)
 		stop(t, s)
 		if n := strings.Count(log.String(), "skipped a scheduled time: the last run is still in progress"); n != 4 {
-			t.Errorf("%d skipped slots are said, not those of 2, 3, 5 and 6:\n%s", n, &log)
+			t.Errorf("%d skipped times are logged, not those of 2, 3, 5 and 6:\n%s", n, &log)
 		}
 	})
 }
@@ -189,7 +189,7 @@ func TestJitterDelaysARunByChance(t *testing.T) {
 			delay := time.Duration((at - float64(i+1)) * float64(time.Hour))
 			switch {
 			case delay < -time.Second || delay > 20*time.Minute+time.Second:
-				t.Errorf("the slot of hour %d ran %v late", i+1, delay)
+				t.Errorf("the run of hour %d started %v late", i+1, delay)
 			case delay < 10*time.Minute:
 				early++
 			default:
@@ -225,7 +225,7 @@ func TestARunCanBeAskedFor(t *testing.T) {
 		ask("hourly", schedule.ErrRunning)
 		ask("daily", schedule.ErrUnknown)
 		pass(90 * time.Minute)
-		d.expect(t, 0.5, 1, 2) // the timetable goes on
+		d.expect(t, 0.5, 1, 2) // the timetable continues
 		ask("hourly", schedule.ErrRunning)
 		stop(t, s)
 		ask("hourly", schedule.ErrStopped)
@@ -240,10 +240,10 @@ func TestTheNextSlotIsToldToThePage(t *testing.T) {
 			t.Fatal(err)
 		}
 		if slot, ok := s.Next("nightly"); !ok || !slot.Equal(time.Date(2000, 1, 1, 20, 30, 0, 0, time.UTC)) {
-			t.Errorf("the next slot is %v, %v", slot, ok)
+			t.Errorf("the next scheduled time is %v, %v", slot, ok)
 		}
 		if slot, ok := s.Next("weekly"); ok {
-			t.Errorf("the next slot of what does not exist is %v", slot)
+			t.Errorf("the next scheduled time of an unknown schedule is %v", slot)
 		}
 	})
 }

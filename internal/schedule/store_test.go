@@ -30,7 +30,7 @@ func TestAFileRemembersTheLastSlotOfEachEntry(t *testing.T) {
 		store = openStore(t, path)
 	}
 	if files, err := os.ReadDir(filepath.Dir(path)); err != nil || len(files) != 1 {
-		t.Errorf("left beside the file: %v, %v", files, err)
+		t.Errorf("left next to the file: %v, %v", files, err)
 	}
 }
 

@@ -27,8 +27,8 @@ func timetable(t testing.TB, expression string, location *time.Location) schedul
 	return parsed
 }
 
-// slots are those after from, until to.
-func slots(t schedule.Timetable, from, to time.Time) []time.Time {
+// scheduledTimes returns the scheduled times after from, until to.
+func scheduledTimes(t schedule.Timetable, from, to time.Time) []time.Time {
 	var list []time.Time
 	for next := t.Next(from); !next.IsZero() && !next.After(to); next = t.Next(next) {
 		list = append(list, next.UTC())
@@ -52,7 +52,7 @@ func TestAYearOfSlotsIsWhatTheClockOnTheWallShows(t *testing.T) {
 				to := from.AddDate(1, 0, 2)
 				seen := watch(location, from, to)
 				for expression, meaning := range timetables {
-					got := slots(timetable(t, expression, location), from, to)
+					got := scheduledTimes(timetable(t, expression, location), from, to)
 					if want := meaning.due(seen); !slices.EqualFunc(got, want, time.Time.Equal) {
 						t.Errorf("%q: %s", expression, difference(got, want, location))
 					}
@@ -76,7 +76,8 @@ func difference(got, want []time.Time, location *time.Location) string {
 	return "no difference"
 }
 
-// What a person would write down, beside the oracle, at the changes themselves.
+// Expected times that were written by hand, in addition to the oracle, on the
+// days of clock changes.
 func TestTheDaysOfTheChange(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -110,7 +111,7 @@ func TestTheDaysOfTheChange(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got []string
-			for _, slot := range slots(timetable(t, c.cron, location), day.Add(-14*time.Hour), day) {
+			for _, slot := range scheduledTimes(timetable(t, c.cron, location), day.Add(-14*time.Hour), day) {
 				if local := slot.In(location); local.Day() == day.Day() {
 					got = append(got, local.Format(time.RFC3339))
 				}
@@ -135,7 +136,7 @@ func TestWhatRunsThroughoutNeverPauses(t *testing.T) {
 			}
 			from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 			last := from
-			for _, slot := range slots(timetable(t, expression, zone(t, name)), from, from.AddDate(1, 0, 0)) {
+			for _, slot := range scheduledTimes(timetable(t, expression, zone(t, name)), from, from.AddDate(1, 0, 0)) {
 				// Where the zone moves by half an hour, minutes mean other moments.
 				if pause := slot.Sub(last); pause > longest && (name != "Australia/Lord_Howe" || pause > longest+30*time.Minute) {
 					t.Errorf("%q in %s pauses for %v before %v", expression, name, pause, slot)
@@ -155,7 +156,7 @@ func TestEveryCountsInAbsoluteTime(t *testing.T) {
 	for i, next := 1, every.Next(from); i < 20; i, next = i+1, every.Next(next) {
 		want := time.Date(2026, 3, 29, 0, 90*i, 0, 0, time.UTC)
 		if !next.Equal(want) {
-			t.Fatalf("slot %d comes at %v, not %v", i, next, want)
+			t.Fatalf("scheduled time %d is %v, not %v", i, next, want)
 		}
 	}
 }

@@ -31,7 +31,7 @@ func TestALineBreaksWhereNothingIsKnown(t *testing.T) {
 		t.Errorf("%d lines and %d dots", lines, dots)
 	}
 	if want := "p95: 300 ms on the last day, maximum 400 ms."; v.Alt != want {
-		t.Errorf("it is told as %q", v.Alt)
+		t.Errorf("its text is %q", v.Alt)
 	}
 	if v.Rows[0].Values[0] != "none" || v.Rows[1].Values[0] != "300 ms" || v.Rows[0].Day != "6 Mar 2026" {
 		t.Errorf("the table has %v", v.Rows)

@@ -12,8 +12,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// dayTeller tells of days, and what it was asked.
-type dayTeller struct {
+// daySource returns days, and records the requests.
+type daySource struct {
 	load.Destination
 	days        []load.Day
 	err         error
@@ -21,7 +21,7 @@ type dayTeller struct {
 	from, until warehouse.Timestamp
 }
 
-func (d *dayTeller) Daily(_ context.Context, feeds []load.Feed, from, until warehouse.Timestamp) ([]load.Day, error) {
+func (d *daySource) Daily(_ context.Context, feeds []load.Feed, from, until warehouse.Timestamp) ([]load.Day, error) {
 	d.feeds, d.from, d.until = feeds, from, until
 	return d.days, d.err
 }
@@ -32,7 +32,7 @@ func TestChartsHaveTheLastDays(t *testing.T) {
 	day := func(of int) warehouse.Timestamp {
 		return warehouse.TimestampOf(time.Date(2026, 3, of, 0, 0, 0, 0, time.UTC))
 	}
-	d := &dayTeller{days: []load.Day{
+	d := &daySource{days: []load.Day{
 		{Start: day(1), Conversations: 4, Handoffs: 1, HandoffsKnown: 3, LatencyTurns: 9, LatencyP50Seconds: warehouse.Some(0.8), LatencyP95Seconds: warehouse.Some(2.5)},
 		{Start: day(29), Conversations: 2},
 	}}
@@ -66,14 +66,14 @@ func TestChartsHaveTheLastDays(t *testing.T) {
 
 func TestADestinationWithoutDaysSaysWhy(t *testing.T) {
 	t.Parallel()
-	if _, err := DailyCharts(&dayTeller{err: errAway}, nil)(t.Context()); !errors.Is(err, errAway) {
+	if _, err := DailyCharts(&daySource{err: errAway}, nil)(t.Context()); !errors.Is(err, errAway) {
 		t.Errorf("got %v", err)
 	}
-	charts, err := DailyCharts(&dayTeller{}, []Feed{{ProjectID: "p"}})(t.Context())
+	charts, err := DailyCharts(&daySource{}, []Feed{{ProjectID: "p"}})(t.Context())
 	if err != nil || len(charts) != 3 {
 		t.Fatal(charts, err)
 	}
 	if said := newChartView("c", &charts[1]).Alt; !strings.Contains(said, "p50: none") {
-		t.Errorf("it is told as %q", said)
+		t.Errorf("its text is %q", said)
 	}
 }

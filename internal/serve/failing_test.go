@@ -79,8 +79,8 @@ func TestFailureOf(t *testing.T) {
 		failed bool
 		level  level
 	}{
-		"still":     {func(*fakeDestination, load.Feed) {}, true, levelBad},
-		"read anew": {func(d *fakeDestination, f load.Feed) { setRead(d, f, stamp(now, time.Minute)) }, false, levelGood},
+		"still":      {func(*fakeDestination, load.Feed) {}, true, levelBad},
+		"read again": {func(d *fakeDestination, f load.Feed) { setRead(d, f, stamp(now, time.Minute)) }, false, levelGood},
 		"in the run after": {func(d *fakeDestination, f load.Feed) {
 			d.runs[0].Status, d.runs[0].Error = warehouse.RunSucceeded, ""
 			setRead(d, f, d.runs[0].StartedAt)

@@ -54,9 +54,9 @@ func TestWhoMaySeeWhat(t *testing.T) {
 		return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
 	}
 	basic := func(user, password string) ask { return func(r *http.Request) { r.SetBasicAuth(user, password) } }
-	nobody := func(*http.Request) {}
+	anonymous := func(*http.Request) {}
 	asks := map[string]ask{
-		"nobody": nobody, "token": bearer("made-up-token-1234"), "wrong token": bearer("made-up-token-1235"), "longer token": bearer("made-up-token-12345"),
+		"anonymous": anonymous, "token": bearer("made-up-token-1234"), "wrong token": bearer("made-up-token-1235"), "longer token": bearer("made-up-token-12345"),
 		"no token": bearer(""), "user": basic("ada", "made-up-password"), "wrong user": basic("bob", "made-up-password"),
 		"wrong password": basic("ada", "made-up"), "empty user": basic("", ""), "token as password": basic("anyone", "made-up-token-1234"),
 		"password as token": bearer("made-up-password"),
@@ -83,7 +83,7 @@ func TestWhoMaySeeWhat(t *testing.T) {
 				if w := get(s, path, ask); w.Code != want {
 					t.Errorf("%s: %s asks for %s: %d, want %d", name, who, path, w.Code, want)
 				} else if want != http.StatusOK && (w.Header().Get("WWW-Authenticate") == "" || strings.Contains(w.Body.String(), "acme")) {
-					t.Errorf("%s: %s is told %q", name, who, w.Body)
+					t.Errorf("%s: %s gets %q", name, who, w.Body)
 				}
 			}
 			for _, path := range []string{"/healthz", "/readyz"} {

@@ -125,7 +125,7 @@ func TestChartsAreDrawnAfterARunAndKeptWhenTheyFail(t *testing.T) {
 		w.refresh(t.Context())
 		s := w.snapshot()
 		if drawn != 2 || s.chartsErr == nil || len(s.charts) != 1 {
-			t.Errorf("drawn %d times, %d charts are kept beside %v", drawn, len(s.charts), s.chartsErr)
+			t.Errorf("drawn %d times, %d charts are kept with %v", drawn, len(s.charts), s.chartsErr)
 		}
 	})
 }

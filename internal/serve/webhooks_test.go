@@ -31,7 +31,7 @@ func TestWebhooksComeInFromAnywhereWithoutAToken(t *testing.T) {
 			t.Errorf("%s: a GET is answered %d", name, w.Code)
 		}
 		if w := get(s, "/webhooks/polyai/", post); w.Code == http.StatusOK {
-			t.Errorf("%s: beside the path it answers %d", name, w.Code)
+			t.Errorf("%s: below the path it answers %d", name, w.Code)
 		}
 	}
 }

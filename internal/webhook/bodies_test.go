@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Half-open deliveries, of which nobody knows a secret, never hold up a genuine one.
+// Half-open deliveries of senders without a secret never block a genuine one.
 func TestReceiverHalfOpenDeliveries(t *testing.T) {
 	t.Parallel()
 	const halfOpen, most = 400, 32

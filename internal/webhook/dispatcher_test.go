@@ -53,7 +53,7 @@ func (d *desk) sync(_ context.Context, want Wanted) (string, error) {
 	return fmt.Sprint("run-", len(d.syncs)), fails
 }
 
-// bring stores an event, and tells of it.
+// bring stores an event, and notifies the dispatcher.
 func (d *desk) bring(t *testing.T, id, project string, start ...time.Time) {
 	t.Helper()
 	e := &warehouse.WebhookEvent{EventID: id, ProjectID: warehouse.Text(project), State: warehouse.EventWaiting}

@@ -78,8 +78,8 @@ func TestTimesOfEveryFormAreRead(t *testing.T) {
 	}
 }
 
-// told is what an event tells of an alert.
-func told(t *testing.T, body string) *warehouse.ActiveAlert {
+// alertOf returns the update of an alert in an event.
+func alertOf(t *testing.T, body string) *warehouse.ActiveAlert {
 	t.Helper()
 	w := newWorld()
 	if status, answer := w.send(signedAt(now, "e-1", body)); status != 200 {
@@ -103,7 +103,7 @@ func TestWhatAnEventTellsOfAnAlert(t *testing.T) {
 	at := func(hour, minute int) warehouse.Null[warehouse.Timestamp] {
 		return warehouse.Some(warehouse.TimestampOf(time.Date(2026, 6, 15, hour, minute, 0, 0, time.UTC)))
 	}
-	a := told(t, `{"type":"alerts.triggered","data":{"alert_rule_id":"ar_1","name":"Slow","project_id":"acme-team-4","metric":"turn_latency_p95",
+	a := alertOf(t, `{"type":"alerts.triggered","data":{"alert_rule_id":"ar_1","name":"Slow","project_id":"acme-team-4","metric":"turn_latency_p95",
 		"operator":">=","threshold_value":1500,"window_duration":"5m","since":"2026-06-15T11:00:00Z","current_value":1800,"severity":"high"}}`)
 	want := warehouse.ActiveAlert{
 		AlertID: "ar_1", RuleID: "ar_1", Name: "Slow", ProjectID: "acme-team-4", Severity: "high", Metric: "turn_latency_p95", Operator: ">=",
@@ -124,7 +124,7 @@ func TestWhatAnEventTellsOfAnAlert(t *testing.T) {
 		`{"type":"alerts.changed","rule_id":"r","state":"ok"}`:                                                                 {{}, at(12, 0)},
 		`{"type":"alerts.triggered","rule_id":"r","state":"ok"}`:                                                               {at(12, 0), {}},
 	} {
-		if a := told(t, body); a.TriggeredAt != want[0] || a.ResolvedAt != want[1] {
+		if a := alertOf(t, body); a.TriggeredAt != want[0] || a.ResolvedAt != want[1] {
 			t.Errorf("%s: triggered %v, resolved %v; want %v", body, a.TriggeredAt, a.ResolvedAt, want)
 		}
 	}
@@ -132,12 +132,12 @@ func TestWhatAnEventTellsOfAnAlert(t *testing.T) {
 		`{"type":"alerts.triggered","alert":{"id":"al_1"},"rule_id":"r"}`: "al_1", `{"type":"alerts.triggered","data":{"id":"al_1"}}`: "al_1",
 		`{"type":"alerts.triggered","name":"Slow"}`: "Slow", `{"type":"alerts.triggered","id":"of the event"}`: "",
 	} {
-		a := told(t, body)
+		a := alertOf(t, body)
 		if got := a != nil; got != (want != "") || got && a.AlertID != want {
 			t.Errorf("%s is of %+v, want %q", body, a, want)
 		}
 	}
-	if a := told(t, `{"type":"alerts.triggered","rule_id":"r","project_id":"unknown"}`); a.ProjectID != "unknown" {
+	if a := alertOf(t, `{"type":"alerts.triggered","rule_id":"r","project_id":"unknown"}`); a.ProjectID != "unknown" {
 		t.Errorf("its project is %q", a.ProjectID)
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-const callBody = `{"type":"call.completed","project_id":"acme-team-4","note":"nobody is to read this"}`
+const callBody = `{"type":"call.completed","project_id":"acme-team-4","note":"strictly private"}`
 
 func TestEachDeliveryIsAnsweredAsItShould(t *testing.T) {
 	t.Parallel()
@@ -52,8 +52,8 @@ func TestEachDeliveryIsAnsweredAsItShould(t *testing.T) {
 		"without an id":         {signedAt(now, "", callBody), 400, Malformed},
 		"an id that is no text": {signedAt(now, "é", callBody), 400, Malformed},
 		"a long id":             {signedAt(now, strings.Repeat("e", 256), callBody), 400, Malformed},
-		"no JSON":               {signedAt(now, "e", "nobody"), 400, Malformed},
-		"no object":             {signedAt(now, "e", `["nobody"]`), 400, Malformed},
+		"no JSON":               {signedAt(now, "e", "private"), 400, Malformed},
+		"no object":             {signedAt(now, "e", `["private"]`), 400, Malformed},
 		"two objects":           {signedAt(now, "e", `{} {}`), 400, Malformed},
 		"null":                  {signedAt(now, "e", `null`), 400, Malformed},
 		"nothing":               {signedAt(now, "e", ``), 400, Malformed},
@@ -66,9 +66,9 @@ func TestEachDeliveryIsAnsweredAsItShould(t *testing.T) {
 			t.Errorf("%s: answered %d %q and counted %v, want %d and %s", name, status, answer, w.counted, c.status, c.result)
 		}
 		if (len(w.inbox.events) == 1) != (c.status == 200) || len(w.taken) != len(w.inbox.events) {
-			t.Errorf("%s: %d events are stored, %d told of", name, len(w.inbox.events), len(w.taken))
+			t.Errorf("%s: %d events are stored, %d are dispatched", name, len(w.inbox.events), len(w.taken))
 		}
-		if answer == "" || len(answer) > 120 || strings.Contains(answer, "nobody") {
+		if answer == "" || len(answer) > 120 || strings.Contains(answer, "private") {
 			t.Errorf("%s: the answer is %q", name, answer)
 		}
 	}
@@ -78,7 +78,7 @@ func TestADoubledEventIsStoredOnceAndAReplayedOneNotAtAll(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	for i, want := range []string{"stored\n", "already stored\n", "already stored\n"} {
-		// The sender signs anew when it tries again later, or does not.
+		// A sender that tries again may sign again, or not.
 		if status, answer := w.send(signedAt(now.Add(time.Duration(i/2)*time.Second), "e-1", callBody)); status != 200 || answer != want {
 			t.Errorf("the %d. time it is answered %d %q", i+1, status, answer)
 		}
@@ -115,7 +115,7 @@ func TestWhatCannotBeStoredIsToBeSentAgain(t *testing.T) {
 	if status, answer := w.send(signedAt(now, "e-1", callBody)); status != 200 || answer != "stored\n" {
 		t.Errorf("once it can be, it is answered %d %q", status, answer)
 	}
-	if w.counted[Failed] != 2 || strings.Contains(log.String(), "nobody") || strings.Contains(log.String(), secret) || !strings.Contains(log.String(), "e-1") {
+	if w.counted[Failed] != 2 || strings.Contains(log.String(), "private") || strings.Contains(log.String(), secret) || !strings.Contains(log.String(), "e-1") {
 		t.Errorf("counted %v, logged %s", w.counted, log.String())
 	}
 }

@@ -14,7 +14,7 @@ func TestReplayAfterRestart(t *testing.T) {
 		t.Fatal(status, answer)
 	}
 	// A destination may keep JSON in a form of its own.
-	first.inbox.events[0].Payload = warehouse.JSON(`{ "note": "nobody is to read this", "project_id": "acme-team-4", "type": "call.completed" }`)
+	first.inbox.events[0].Payload = warehouse.JSON(`{ "note": "strictly private", "project_id": "acme-team-4", "type": "call.completed" }`)
 	restarted := newWorld(func(o *Options) { o.Inbox = first.inbox })
 	if status, answer := restarted.send(signedAt(now, "e-2", callBody)); status != 409 {
 		t.Errorf("a replay was answered %d %s", status, answer)

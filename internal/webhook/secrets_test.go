@@ -78,7 +78,7 @@ func TestSecretsForgeries(t *testing.T) {
 	})
 }
 
-// A reading that hangs holds up nobody while the cached secrets are usable.
+// A read that hangs blocks no delivery while the cached secrets are usable.
 func TestSecretsSlowCommand(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -273,12 +273,12 @@ func readOnly(t *testing.T, s *lake) {
 	wantStateError(t, l.Check(t.Context()), hint)
 	_, err := l.Begin(t.Context(), load.Owner{RunID: "run-2"})
 	wantStateError(t, err, hint)
-	beside, err := parquet.Open(parquet.Options{Path: s.path + "-beside"})
+	other, err := parquet.Open(parquet.Options{Path: s.path + "-other"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantStateError(t, beside.Check(t.Context()), hint)
-	wantStateError(t, beside.Prepare(t.Context()), hint)
+	wantStateError(t, other.Check(t.Context()), hint)
+	wantStateError(t, other.Prepare(t.Context()), hint)
 	if n := editionOf(t, s.archived(t, feed)); n != 1 {
 		t.Errorf("edition %d is read", n)
 	}

@@ -80,7 +80,7 @@ func (s *lake) overwrite(t testing.TB, d loadtest.Damage, of *warehouse.Rows) {
 			case d == loadtest.DamageOtherStart:
 				turn.StartedAt += warehouse.Timestamp(time.Hour.Microseconds())
 			case d == loadtest.DamageOrphan:
-				turn.ConversationID = "of nobody"
+				turn.ConversationID = "orphan"
 			default:
 				continue
 			}

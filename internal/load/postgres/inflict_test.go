@@ -13,7 +13,7 @@ import (
 // project ($1), an id ($2) and a start ($3).
 var inflicted = map[loadtest.Damage][]string{
 	loadtest.DamageOrphan: {
-		"INSERT INTO turns (project_id, conversation_id, turn_index, started_at) SELECT $1, 'of nobody, like ' || $2, n, $3 FROM generate_series(0, 2) n",
+		"INSERT INTO turns (project_id, conversation_id, turn_index, started_at) SELECT $1, 'orphan of ' || $2, n, $3 FROM generate_series(0, 2) n",
 	},
 	loadtest.DamageOtherStart: {duplicate("turns", "interval '1 hour'")},
 	loadtest.DamageCopy: {

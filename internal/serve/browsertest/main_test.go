@@ -32,7 +32,7 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 		return nil, errors.New("there is no Chromium: " + help)
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.Flag("disable-dev-shm-usage", true),
-		chromedp.WSURLReadTimeout(patience)) // a loaded machine takes its time
+		chromedp.WSURLReadTimeout(testTimeout)) // a loaded machine takes its time
 	if os.Getuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // which root cannot have
 	}
@@ -50,8 +50,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// patience is how long a test may take on a machine that does other things.
-const patience = 30 * time.Minute
+// testTimeout is the timeout of a test on a busy machine.
+const testTimeout = 30 * time.Minute
 
 // newTab opens a tab for a test.
 func newTab(t *testing.T) context.Context {
@@ -63,7 +63,7 @@ func newTab(t *testing.T) context.Context {
 	tab, closeTab := chromedp.NewContext(shared)
 	t.Cleanup(closeTab)
 	do(t, tab) // opens it: a time limit at its opening would end the browser with it
-	patient, cancel := context.WithTimeout(tab, patience)
+	patient, cancel := context.WithTimeout(tab, testTimeout)
 	t.Cleanup(cancel)
 	return patient
 }
