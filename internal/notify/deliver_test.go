@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestADeliveryThatFailsIsTriedAFewTimesAndAgainWithTheNextEvent(t *testing.T) {
+func TestDeliver_Retries(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]func(*http.Request) (int, error){
 		"away":     func(*http.Request) (int, error) { return 0, errors.New("connection refused") },

@@ -75,7 +75,7 @@ func editionOf(t testing.TB, rows []*warehouse.Rows) (n int) {
 	return n
 }
 
-func TestAReaderSeesADayBeforeOrAfterACommit(t *testing.T) {
+func TestRead_EachStep(t *testing.T) {
 	t.Parallel()
 	for next := 2; next <= 3; next++ { // one that removes a table, one that adds it
 		s := newLake(t)
@@ -109,7 +109,7 @@ func TestAReaderSeesADayBeforeOrAfterACommit(t *testing.T) {
 	}
 }
 
-func TestReadersBesideABusyWriterSeeWholeDays(t *testing.T) {
+func TestRead_BusyWriter(t *testing.T) {
 	t.Parallel()
 	s := newLake(t)
 	s.run(t, edition(1)...)
@@ -142,7 +142,7 @@ func TestReadersBesideABusyWriterSeeWholeDays(t *testing.T) {
 	}
 }
 
-func TestADayThatChangesWhileItIsReadIsReadAsItWas(t *testing.T) {
+func TestRead_DuringWrite(t *testing.T) {
 	t.Parallel()
 	s := newLake(t)
 	s.run(t, edition(3)...)
@@ -162,7 +162,7 @@ func TestADayThatChangesWhileItIsReadIsReadAsItWas(t *testing.T) {
 	}
 }
 
-func TestAnArchiveTellsOfItsFeedAndStretchOnly(t *testing.T) {
+func TestArchive_FeedAndRange(t *testing.T) {
 	t.Parallel()
 	s := newLake(t)
 	const days = 25 // across the end of a month

@@ -212,7 +212,7 @@ func wantStateError(t testing.TB, err error, hint string) {
 	}
 }
 
-func TestAFolderThatMayOnlyBeReadIsReadAndNotWritten(t *testing.T) {
+func TestReadOnlyFolder(t *testing.T) {
 	switch os.Getenv(faultVariable) {
 	case "a disk that is read-only":
 		path := mountMemory(t, "size=4m")

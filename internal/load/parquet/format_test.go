@@ -38,7 +38,7 @@ func footer[R any](t *testing.T, f *format[R], rows int, row func(int) R) *file.
 	return r
 }
 
-func TestFilesAreCompressedWithStatisticsInGroupsOfRows(t *testing.T) {
+func TestFileFormat(t *testing.T) {
 	t.Parallel()
 	const rows = rowGroupRows + 10
 	r := footer(t, turns, rows, func(i int) warehouse.Turn {
@@ -103,7 +103,7 @@ func TestLargeRowsMakeSmallRowGroups(t *testing.T) {
 	}
 }
 
-func TestAFullDiskIsToldWithWhatToDo(t *testing.T) {
+func TestFailed_Hint(t *testing.T) {
 	t.Parallel()
 	for cause, hint := range map[error]string{
 		syscall.ENOSPC: "free some space", syscall.EROFS: "let the user of convsync write", fs.ErrPermission: "let the user of convsync write",

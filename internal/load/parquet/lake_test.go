@@ -98,7 +98,7 @@ func (s *lake) files(t testing.TB) map[string]os.FileInfo {
 	return files
 }
 
-func TestADayInWhichNothingChangedIsNotWritten(t *testing.T) {
+func TestUnchangedDayIsNotWritten(t *testing.T) {
 	t.Parallel()
 	s := newLake(t)
 	today, tomorrow := loadtest.Noon, loadtest.Noon.AddDate(0, 0, 1)

@@ -20,7 +20,7 @@ import (
 // lakeVariable names the lake that a test in a process of its own holds.
 const lakeVariable = "CONVSYNC_TEST_LAKE"
 
-func TestAWriterHoldsTheLockForAsLongAsItLives(t *testing.T) {
+func TestLock_HeldByProcess(t *testing.T) {
 	if path := os.Getenv(lakeVariable); path != "" {
 		hold(t, path)
 		return

@@ -35,7 +35,7 @@ func (s *lake) operations(t testing.TB, id string) (operations []string) {
 	return operations
 }
 
-func TestWhatVanishesIsMarkedUntilItIsListedAgain(t *testing.T) {
+func TestMissing_MarkedUntilListed(t *testing.T) {
 	t.Parallel()
 	s := newLake(t)
 	gone, stays := loadtest.Conversation("p", "gone", loadtest.Noon, loadtest.Open()), loadtest.Conversation("p", "stays", loadtest.Noon)
@@ -80,7 +80,7 @@ func TestWhatVanishesIsMarkedUntilItIsListedAgain(t *testing.T) {
 	}
 }
 
-func TestWhatVanishesIsDeletedWhenAsked(t *testing.T) {
+func TestMissing_Deleted(t *testing.T) {
 	t.Parallel()
 	s := newLake(t)
 	next := loadtest.Noon.AddDate(0, 0, 1)
@@ -111,7 +111,7 @@ func TestWhatVanishesIsDeletedWhenAsked(t *testing.T) {
 	}
 }
 
-func TestWhatIsStagedIsNotMissing(t *testing.T) {
+func TestMissing_NotStaged(t *testing.T) {
 	t.Parallel()
 	s := newLake(t)
 	same, changed := loadtest.Conversation("p", "same", loadtest.Noon), loadtest.Conversation("p", "changed", loadtest.Noon)
@@ -150,7 +150,7 @@ func TestRejectsThatCouldBeReadAreResolved(t *testing.T) {
 	}
 }
 
-func TestTranscriptsThatAreShownAgainAreCounted(t *testing.T) {
+func TestVisibleAgain_Counted(t *testing.T) {
 	t.Parallel()
 	s := newLake(t)
 	shown := loadtest.Conversation("p", "kept", loadtest.Noon)

@@ -9,9 +9,9 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// TestStageHoldsNoAnswers checks that the responses of a batch are freed when
+// TestStageFreesResponses checks that the responses of a batch are freed when
 // it is staged, not only when its window is published.
-func TestStageHoldsNoAnswers(t *testing.T) {
+func TestStageFreesResponses(t *testing.T) {
 	t.Parallel()
 	lake := &Lake{root: t.TempDir(), access: access{file: 0o600, folder: 0o700, group: -1}}
 	if err := lake.access.mkdirAll(lake.path(tmpDir)); err != nil {

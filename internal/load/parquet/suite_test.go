@@ -15,7 +15,7 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-func TestTheLakeKeepsEveryPromiseOfADestination(t *testing.T) {
+func TestLakeContract(t *testing.T) {
 	t.Parallel()
 	loadtest.Run(t, func(t testing.TB) loadtest.Subject { return newLake(t) })
 }

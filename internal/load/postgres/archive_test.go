@@ -126,7 +126,7 @@ func TestASlowReaderHoldsNoTransaction(t *testing.T) {
 	}
 }
 
-func TestReadingThatLosesItsConnectionSaysSo(t *testing.T) {
+func TestRead_LostConnection(t *testing.T) {
 	t.Parallel()
 	d, _ := prepared(t)
 	loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon))

@@ -17,7 +17,7 @@ type described struct {
 	partitioned  bool
 }
 
-func TestTheMigrationsMakeWhatIsDeclared(t *testing.T) {
+func TestTablesMatchDeclaration(t *testing.T) {
 	t.Parallel()
 	_, database := prepared(t)
 	found := catalog(t, inSchema(t, database, "polyai"))
@@ -74,7 +74,7 @@ func TestCatalogHasOneIndexBeyondTheKeys(t *testing.T) {
 	}
 }
 
-func TestTheMigrationsMakeTheViewsThatAreDeclared(t *testing.T) {
+func TestViewsMatchDeclaration(t *testing.T) {
 	t.Parallel()
 	_, database := prepared(t)
 	conn := connect(t, inSchema(t, database, "polyai"))

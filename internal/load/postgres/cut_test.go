@@ -61,7 +61,7 @@ func (c *cutter) serve(client net.Conn) {
 	<-answered
 }
 
-func TestACommitWhoseAnswerIsLostConverges(t *testing.T) {
+func TestCommit_LostResponse(t *testing.T) {
 	t.Parallel()
 	for _, step := range []string{"write conversations", "publish", "finish"} {
 		for name, arrives := range map[string]bool{"and it was done": true, "and it was not": false} {

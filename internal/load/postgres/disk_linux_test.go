@@ -15,8 +15,8 @@ import (
 
 // If this process can mount and the server is on this machine, the test fills a
 // small disk. Otherwise the server simulates a full disk, as in
-// [TestAFullDiskIsSaidSoAndTheNextRunEndsComplete].
-func TestASmallDiskThatFillsUpIsSaidSoAndTheNextRunEndsComplete(t *testing.T) {
+// [TestFullDisk].
+func TestFullDisk_Mounted(t *testing.T) {
 	t.Parallel()
 	admin, _ := pgtest.Restartable(t)
 	disk, err := smallDisk(t)

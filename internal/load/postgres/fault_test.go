@@ -49,7 +49,7 @@ func many(n int, note string) (rows []*warehouse.Rows) {
 	return rows
 }
 
-func TestAServerThatIsRestartedInTheMiddleOfACopyCostsNothing(t *testing.T) {
+func TestServerRestart_DuringCopy(t *testing.T) {
 	t.Parallel()
 	database, restart := pgtest.Restartable(t)
 	d := open(t, Options{URL: fixed(database)})
@@ -157,7 +157,7 @@ func TestADeadlockIsTriedAgain(t *testing.T) {
 	}
 }
 
-func TestAFullDiskIsSaidSoAndTheNextRunEndsComplete(t *testing.T) {
+func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	d, database := prepared(t)
 	loadOne(t, d, many(20, "before")...)

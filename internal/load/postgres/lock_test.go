@@ -54,7 +54,7 @@ func TestAWriterThatLostItsLockCannotCommit(t *testing.T) {
 	}
 }
 
-func TestTheLockGoesWithTheProcessAndIsWaitedFor(t *testing.T) {
+func TestLock_FreedByKill(t *testing.T) {
 	t.Parallel()
 	d, _ := prepared(t)
 	first := begin(t, d, "run-1")
@@ -98,7 +98,7 @@ func TestACommitThatHangsCountsAsLocked(t *testing.T) {
 // cutLock cuts the connection of a writer's lock.
 func cutLock(w load.Writer) { w.(*writer).lock.conn.PgConn().Conn().Close() }
 
-func TestNobodyTakesOverBetweenTheCheckOfTheEpochAndTheCommit(t *testing.T) {
+func TestTakenOver_NotDuringCommit(t *testing.T) {
 	t.Parallel()
 	for step, last := range map[string]bool{"make a month": false, "write conversations": false, "publish": true, "finish": true} {
 		t.Run(step, func(t *testing.T) {
@@ -132,7 +132,7 @@ func TestNobodyTakesOverBetweenTheCheckOfTheEpochAndTheCommit(t *testing.T) {
 	}
 }
 
-func TestSessionsDoNotDependOnWhatTheRoleSets(t *testing.T) {
+func TestSettings_Hostile(t *testing.T) {
 	t.Parallel()
 	database := pgtest.URL(t)
 	limited, role := pgtest.Role(t, database)
@@ -162,7 +162,7 @@ func TestSessionsDoNotDependOnWhatTheRoleSets(t *testing.T) {
 	}
 }
 
-func TestALostConnectionIsSaidSo(t *testing.T) {
+func TestLostConnection(t *testing.T) {
 	t.Parallel()
 	d, database := prepared(t)
 	var kill bool

@@ -68,7 +68,7 @@ func (s subject) Locator() string { return s.url + "#" + s.schema }
 
 func TestTheSuiteOfEveryLoader(t *testing.T) { loadtest.Run(t, newSubject) }
 
-func TestKilledWritersLeaveNothingToMend(t *testing.T) { loadtest.Crash(t, newSubject) }
+func TestKilledWriters(t *testing.T) { loadtest.Crash(t, newSubject) }
 
 // fixed returns a URL that never changes.
 func fixed(database string) func(context.Context) (string, error) {

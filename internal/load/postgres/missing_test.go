@@ -83,11 +83,11 @@ func TestStageOfDeleted(t *testing.T) {
 	}
 }
 
-func TestWhatWasChangedByHandIsMendedWhenWrittenAnew(t *testing.T) {
+func TestStage_ChangedByHand(t *testing.T) {
 	t.Parallel()
 	for name, damage := range map[string]string{
 		"a text":          "UPDATE turns SET user_input = 'changed by hand' WHERE conversation_id = 'c-1'",
-		"turns gone":      "DELETE FROM turns WHERE conversation_id = 'c-1'",
+		"turns missing":   "DELETE FROM turns WHERE conversation_id = 'c-1'",
 		"a hash":          "UPDATE conversations SET content_hash = 'x' WHERE conversation_id = 'c-1'",
 		"a key's hash":    "UPDATE conversation_keys SET content_hash = 'x' WHERE conversation_id = 'c-1'",
 		"the key missing": "DELETE FROM conversation_keys WHERE conversation_id = 'c-1'",

@@ -50,7 +50,7 @@ func TestAPoolerByTheTransactionIsRefused(t *testing.T) {
 	}
 }
 
-func TestAPoolerOfWholeSessionsServes(t *testing.T) {
+func TestPooler_Sessions(t *testing.T) {
 	t.Parallel()
 	direct, database := prepared(t)
 	d := open(t, Options{URL: fixed(pooled(t, &pooler{}, database))})
@@ -67,7 +67,7 @@ func TestAPoolerOfWholeSessionsServes(t *testing.T) {
 	}
 }
 
-func TestTheLockGoesWithItsWriterThoughASessionStays(t *testing.T) {
+func TestLock_FreedInPooledSession(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		mixedUp bool
@@ -96,7 +96,7 @@ func TestTheLockGoesWithItsWriterThoughASessionStays(t *testing.T) {
 
 // A pooler that starts to mix sessions during the run, with the search_path set
 // for all of them: only the check of each commit can detect it.
-func TestWhoseSessionsAreMixedUpLaterCannotCommit(t *testing.T) {
+func TestPooler_MixesLater(t *testing.T) {
 	t.Parallel()
 	_, database := prepared(t)
 	pgtest.Exec(t, database, "ALTER DATABASE "+nameOf(t, database)+" SET search_path = polyai")

@@ -17,7 +17,7 @@ import (
 
 const secret = "p@ss word/made#up%"
 
-func TestWhatIsWrongWithTheServerIsSaidWithoutThePassword(t *testing.T) {
+func TestServerErrors_NoPassword(t *testing.T) {
 	t.Parallel()
 	database := pgtest.URL(t)
 	limited, _ := pgtest.Role(t, database)
@@ -121,7 +121,7 @@ func TestARoleThatOwnsOnlyItsSchemaSuffices(t *testing.T) {
 	}
 }
 
-func TestARoleWithTooFewRightsIsToldSo(t *testing.T) {
+func TestRoleWithoutRights(t *testing.T) {
 	t.Parallel()
 	database := pgtest.URL(t)
 	limited, role := pgtest.Role(t, database)
@@ -163,7 +163,7 @@ func TestCheckLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-func TestThePasswordIsAskedForAnewForEachConnection(t *testing.T) {
+func TestPassword_Rotated(t *testing.T) {
 	t.Parallel()
 	database := pgtest.URL(t)
 	limited, role := pgtest.Role(t, database)

@@ -73,7 +73,7 @@ func outcome(err error) string {
 	return err.Error()
 }
 
-func TestAStoppedProcessThatWasTakenOverCannotCommit(t *testing.T) {
+func TestTakenOver_StoppedProcess(t *testing.T) {
 	t.Parallel()
 	d, database := prepared(t)
 	loadOne(t, d, loadtest.Conversation("p", "c-0", loadtest.Noon)) // creates the month

@@ -94,7 +94,7 @@ func rowVersions(t *testing.T, conn *pgx.Conn) (versions []string) {
 	return versions
 }
 
-func TestConversationsAreInThePartitionOfTheirMonth(t *testing.T) {
+func TestPartitionOfMonth(t *testing.T) {
 	t.Parallel()
 	d, database := prepared(t)
 	at := func(text string) time.Time {
@@ -135,7 +135,7 @@ func TestConversationsAreInThePartitionOfTheirMonth(t *testing.T) {
 	}
 }
 
-func TestWhatWasErasedIsNotLoadedAgain(t *testing.T) {
+func TestErasedIsNotLoadedAgain(t *testing.T) {
 	t.Parallel()
 	d, database := prepared(t)
 	pgtest.Exec(t, inSchema(t, database, "polyai"), "INSERT INTO erasures VALUES ('p', 'c-1', now(), NULL, 'run-0')")
@@ -145,7 +145,7 @@ func TestWhatWasErasedIsNotLoadedAgain(t *testing.T) {
 	}
 }
 
-func TestTwoWhoStageTheSameConversationsConverge(t *testing.T) {
+func TestStage_Concurrent(t *testing.T) {
 	t.Parallel()
 	d, database := prepared(t)
 	w := begin(t, d, "run-1")
