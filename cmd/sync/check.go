@@ -98,7 +98,7 @@ func (c *checklist) misconfigure(what string, err error) {
 	c.wrong(what, err)
 }
 
-// end is the error of all that was wrong; nil: nothing was.
+// end returns the error for everything that was wrong; nil if nothing was.
 func (c *checklist) end() error {
 	if c.failed == 0 {
 		return nil
@@ -125,7 +125,7 @@ func runCheck(ctx context.Context, app *app, output string) error {
 	return err
 }
 
-// checkAll goes through the whole list.
+// checkAll runs all checks.
 func checkAll(ctx context.Context, c *checklist, app *app) error {
 	cfg, err := app.loadConfig()
 	if err != nil {
@@ -191,8 +191,8 @@ type sample struct {
 	days                                                    float64   // that were asked for
 }
 
-// takeSample asks for the last day by our own clock, and where the source's
-// differs, from the earlier to the later of both.
+// takeSample requests the last day by the local clock. If server time differs,
+// the range is extended to include both.
 func takeSample(ctx context.Context, client *polyai.Client, cfg *config.Config, p *config.Project, environment string) (s sample, err error) {
 	now := time.Now()
 	s, err = samplePage(ctx, client, cfg, p, environment, now, now)
@@ -291,7 +291,7 @@ func (s *sample) print(c *checklist, name string, cfg *config.Config) {
 		name, counted(int64(math.Round(daily)), "conversation"), counted(int64(math.Round(nightly/page+1)), "request"), nightly*each/1e9, often/page+24*13, often*each/1e9)
 }
 
-// daily is about how many conversations a day has.
+// daily is the approximate number of conversations per day.
 func (s *sample) daily() float64 {
 	if !s.more {
 		return float64(s.conversations) / s.days

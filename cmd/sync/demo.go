@@ -101,8 +101,8 @@ func runDemo(ctx context.Context, app *app, opts demoOptions) error {
 	return ended
 }
 
-// programName returns the command that starts this program: its name where that is on
-// the PATH, else the path that it was started by.
+// programName returns the command that starts this program: its name if it is
+// on the PATH, otherwise the path with which it was started.
 func programName(lookPath func(file string) (string, error), typed string) string {
 	if _, err := lookPath("convsync"); err != nil {
 		return typed
@@ -110,8 +110,8 @@ func programName(lookPath func(file string) (string, error), typed string) strin
 	return "convsync"
 }
 
-// demoSource configures the simulated API. The made-up history has two whole
-// years, so that a demo on another day continues where this one ended.
+// demoSource configures the simulated API. The simulated history has two
+// complete years, so that a demo on another day continues where this one ended.
 // Only its last month is read.
 func demoSource(now time.Time, opts demoOptions) simulate.Options {
 	first := time.Date(now.Year()-1, 1, 1, 0, 0, 0, 0, time.UTC)

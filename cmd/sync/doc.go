@@ -1,4 +1,5 @@
-// Command sync is convsync: it keeps a warehouse of PolyAI conversations true.
+// Command sync is convsync: it keeps a warehouse in sync with PolyAI
+// conversations.
 //
 // Each command has a file of its own: newXCommand declares its flags, xOptions
 // holds them, runX does it. This package is the only one that knows concrete

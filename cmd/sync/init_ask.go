@@ -42,7 +42,7 @@ func ask(o *initOptions, given func(flag string) bool, in io.Reader, out io.Writ
 	return q.put("start", "Start of the history", &o.start, anything)
 }
 
-// project asks which one it is, in one answer or one by one.
+// project asks for the project: its Studio URL, or its parts one by one.
 func (q *interview) project(o *initOptions) error {
 	if o.region == "" && o.baseURL == "" && o.account == "" && len(o.projects) == 0 {
 		if err := q.put("studio-url", "URL of the project in the Studio (Enter: give region, account and project one by one)", &o.studioURL, anything); err != nil {
@@ -80,7 +80,8 @@ func (q *interview) projects(o *initOptions) error {
 	return nil
 }
 
-// put asks for what a flag says unless it was given, until the answer will do.
+// put asks for the value of a flag that was not given, until the answer is
+// valid.
 func (q *interview) put(flag, text string, answer *string, check func(string) error) error {
 	if q.given(flag) {
 		return nil
@@ -112,7 +113,7 @@ func checkKind(destination string) error {
 	return oneOf("destination", destination, "parquet", "postgres")
 }
 
-// checkVariable does not quote what it refuses: it may be the key itself.
+// checkVariable does not quote a rejected value: it may be the key itself.
 func checkVariable(name string) error {
 	if config.IsVariableName(name) {
 		return nil

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// render is the file that init writes.
+// render returns the file that init writes.
 func (o *initOptions) render() string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
@@ -55,7 +55,7 @@ func (o *initOptions) render() string {
 
 var plainYAML = regexp.MustCompile(`^[A-Za-z./][A-Za-z0-9_./:-]*[A-Za-z0-9_/]$|^\d{4}-\d{2}-\d{2}$`)
 
-// yamlText is a value as the file must have it to mean just that.
+// yamlText quotes a value as a YAML string where necessary.
 func yamlText(value string) string {
 	value = strings.ReplaceAll(value, "$", "$$")
 	if plainYAML.MatchString(value) && value != "true" && value != "false" && value != "null" {

@@ -7,11 +7,11 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
-	_ "time/tzdata" // zones also where the machine has none
+	_ "time/tzdata" // time zones for machines without a database of them
 )
 
-// memoryLimit is a soft one: well below it the collector takes its time, near
-// it the process stays small for a little of its speed. $GOMEMLIMIT replaces it.
+// memoryLimit is a soft limit for the garbage collector: near it, the process
+// trades a little speed for a small heap. $GOMEMLIMIT replaces it.
 const memoryLimit = 160 << 20
 
 func main() {
@@ -22,8 +22,9 @@ func main() {
 	os.Exit(Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.LookupEnv))
 }
 
-// interruptible is a context that ends at the first Ctrl-C or SIGTERM, so that
-// the run stops at its next commit. The second one ends the process at once.
+// interruptible returns a context that ends at the first Ctrl-C or SIGTERM, so
+// that the run stops at its next commit. The second one ends the process
+// immediately.
 func interruptible(parent context.Context) context.Context {
 	ctx, cancel := context.WithCancel(parent)
 	signals := make(chan os.Signal, 2)

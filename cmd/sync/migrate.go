@@ -51,7 +51,7 @@ func newMigrateCommand(app *app) *cobra.Command {
 	return cmd
 }
 
-// runMigrate calls up, unless it is nil, and prints how far the layout is.
+// runMigrate calls up, unless it is nil, and prints the state of the layout.
 func runMigrate(ctx context.Context, app *app, up func(context.Context, *postgres.Database) error) error {
 	cfg, err := app.loadConfig()
 	if err != nil {

@@ -9,11 +9,11 @@ import (
 	"convsync/internal/pipeline"
 )
 
-// progressInterval is how often the line of progress is drawn.
+// progressInterval is the interval in which the line of progress is drawn.
 const progressInterval = 200 * time.Millisecond
 
-// showProgress draws how far a run is, on a terminal; elsewhere nothing. stop
-// erases the line.
+// showProgress draws the progress of a run on a terminal; elsewhere it does
+// nothing. stop erases the line.
 func (a *app) showProgress(progress *pipeline.Progress) (stop func()) {
 	if a.screen == nil || a.quiet {
 		return func() {}
@@ -40,7 +40,7 @@ func (a *app) showProgress(progress *pipeline.Progress) (stop func()) {
 	}
 }
 
-// howFar is how far a run is.
+// howFar is the progress of a run.
 type howFar struct {
 	read, expected     int64 // conversations; expected 0: not known yet
 	published, planned int64 // seconds of history
@@ -53,7 +53,7 @@ func howFarIs(p *pipeline.Progress, elapsed time.Duration) howFar {
 	return h
 }
 
-// share is the part of the work that is done; 0: not known.
+// share returns the finished part of the work, 0 to 1; 0 if unknown.
 func (h *howFar) share() float64 {
 	switch {
 	case h.read > 0 && h.expected > 0:
@@ -64,13 +64,14 @@ func (h *howFar) share() float64 {
 	return 0
 }
 
-// progressBar is a line of progress that does not go back when an estimate does.
+// progressBar is a line of progress that never moves back when an estimate
+// changes.
 type progressBar struct{ share float64 }
 
 const almost = 0.99 // the end is reported by the summary
 
-// barFor is how long a bar is, by the columns of the terminal: it must not
-// change with the numbers next to it.
+// barFor returns the length of the bar from the width of the terminal only, so
+// that it does not change with the numbers next to it.
 func barFor(width int) int {
 	switch {
 	case width < 50:
@@ -83,7 +84,8 @@ func barFor(width int) int {
 	return 30
 }
 
-// line fits a width. It leaves the last column free: some terminals wrap there.
+// line fits the line into a width. It leaves the last column free, because some
+// terminals wrap there.
 func (b *progressBar) line(width int, h howFar) string {
 	b.share = max(b.share, min(h.share(), almost))
 	bar, room := "", width-1
@@ -125,7 +127,7 @@ func (b *progressBar) facts(h howFar) []string {
 	return facts
 }
 
-// timeLeft is a time as exact as an estimate is.
+// timeLeft formats a duration with the precision of an estimate.
 func timeLeft(d time.Duration) string {
 	switch {
 	case d < 90*time.Second:
@@ -138,7 +140,7 @@ func timeLeft(d time.Duration) string {
 	return fmt.Sprintf("%d days left", int(d.Hours()/24))
 }
 
-// roughly is a number with two digits that count.
+// roughly formats a number with two significant digits.
 func roughly(n int64) int64 {
 	unit := int64(1)
 	for n/unit >= 100 {
@@ -147,7 +149,7 @@ func roughly(n int64) int64 {
 	return (n + unit/2) / unit * unit
 }
 
-// ofTime is how much of a time range is done, in a unit that suits it.
+// ofTime formats the finished part of a time range, in a suitable unit.
 func ofTime(done, all int64) string {
 	for _, unit := range []struct {
 		name    string

@@ -52,9 +52,9 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	return code
 }
 
-// untilHangup is a context that ends also when the terminal is closed (SIGHUP),
-// unless that is ignored, as under nohup. `serve` reloads its configuration
-// instead.
+// untilHangup returns a context that also ends when the terminal is closed
+// (SIGHUP), unless that signal is ignored, as under nohup. `serve` reloads its
+// configuration instead.
 func untilHangup(ctx context.Context, root *cobra.Command, args []string) (context.Context, context.CancelFunc) {
 	if cmd, _, err := root.Find(args); err == nil && cmd.Name() == "serve" || signal.Ignored(syscall.SIGHUP) {
 		return ctx, func() {}
@@ -108,8 +108,8 @@ func newRootCommand(app *app) *cobra.Command {
 	return root
 }
 
-// markUsageErrors gives the exit code of wrong usage to whatever cobra itself
-// refuses: all errors that do not come from the work of a command.
+// markUsageErrors gives errors of cobra itself the exit code for wrong usage:
+// all errors that do not come from the work of a command.
 func markUsageErrors(root *cobra.Command) {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
 	root.SuggestionsMinimumDistance = 2
@@ -136,7 +136,8 @@ func markUsageErrors(root *cobra.Command) {
 	}
 }
 
-// readWhole ends the help of commands that use only part of the configuration.
+// readWhole is the last sentence in the help of commands that use only part of
+// the configuration.
 const readWhole = "\nThe whole configuration is read: all ${VARIABLES} in it must be set, including the one for the API key."
 
 // loadConfig reads the configuration that the flags and the environment name.
@@ -144,7 +145,8 @@ func (a *app) loadConfig() (*config.Config, error) {
 	return config.Load(config.Options{File: a.configFile, LookupEnv: a.lookupEnv})
 }
 
-// loadConfigWithoutKeys is loadConfig for commands that ask the source nothing.
+// loadConfigWithoutKeys is loadConfig for commands that send no requests to the
+// source.
 func (a *app) loadConfigWithoutKeys() (*config.Config, error) {
 	return config.Load(config.Options{File: a.configFile, LookupEnv: a.lookupEnv, WithoutKeys: true})
 }
@@ -174,7 +176,7 @@ func (a *app) startLog() error {
 	return nil
 }
 
-// forPeople shortens the log of the run that a person is looking at.
+// forPeople shortens the log of a run in a terminal.
 func forPeople(_ []string, attr slog.Attr) slog.Attr {
 	switch attr.Key {
 	case slog.TimeKey:

@@ -98,7 +98,7 @@ func (opts *runOptions) kind() string {
 	return pipeline.KindIncremental
 }
 
-// runOutput is the output of run and replay for machines.
+// runOutput is the JSON output of run and replay.
 type runOutput struct {
 	Verdict string `json:"verdict"` // ok, attention or failing
 	*pipeline.Report
@@ -207,8 +207,8 @@ func newRun(ctx context.Context, app *app, cfg *config.Config, o syncOptions) (*
 	}, nil
 }
 
-// closeRun closes what newRun opened. In a process that lives on, connections
-// that no later run will use must not wait for their time to be over.
+// closeRun closes what newRun opened. In a long-running process, connections
+// that no later run uses must not stay open until their timeout.
 func closeRun(run *pipeline.Options) {
 	_ = run.Destination.Close() // nothing is written after this
 	for i := range run.Feeds {
@@ -218,7 +218,7 @@ func closeRun(run *pipeline.Options) {
 	}
 }
 
-// outcome is the error, and with it the exit code, that a report ends in.
+// outcome returns the error of a report, which determines the exit code.
 func outcome(ctx context.Context, report *pipeline.Report, err error, failOnDrift bool) error {
 	switch {
 	case ctx.Err() != nil:
@@ -235,8 +235,8 @@ func outcome(ctx context.Context, report *pipeline.Report, err error, failOnDrif
 	return nil
 }
 
-// incompleteError is why a run is not complete. What failed of single projects
-// was logged by the run when it did.
+// incompleteError is the reason why a run is incomplete. The run has already
+// logged the errors of single projects.
 func incompleteError(code int, r *pipeline.Report) error {
 	err := &exitError{code: code, err: r.Incomplete(), reported: len(r.Errors) > 0}
 	for _, failed := range r.Errors {
@@ -288,7 +288,7 @@ func oneOf(flag, value string, allowed ...string) error {
 	return usageError(fmt.Errorf("--%s %q is not known: use %s", flag, value, strings.Join(allowed, ", ")))
 }
 
-// chooseProjects is the configured projects, or those named.
+// chooseProjects returns the named projects, or all configured ones.
 func chooseProjects(cfg *config.Config, ids []string) ([]config.Project, error) {
 	if len(ids) == 0 {
 		return cfg.Projects, nil
@@ -308,7 +308,7 @@ func chooseProjects(cfg *config.Config, ids []string) ([]config.Project, error) 
 	return chosen, nil
 }
 
-// counted writes a number of things for people.
+// counted formats a number of things.
 func counted(n int64, thing string) string {
 	if n != 1 {
 		thing += "s"

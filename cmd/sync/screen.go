@@ -11,17 +11,18 @@ import (
 // eraseLine moves to the first column and erases the line.
 const eraseLine = "\r\x1b[K"
 
-// screen is a terminal whose last line is redrawn while other lines scroll by
+// screen is a terminal whose last line is redrawn while other lines scroll
 // above it. It is safe for concurrent use.
 type screen struct {
 	to    io.Writer
-	width func() int // columns, as they are now
+	width func() int // current number of columns
 
 	mu   sync.Mutex
-	line string // that is shown below all others; "": none
+	line string // the last line of the terminal; "": none
 }
 
-// newScreen returns nil for what is not a terminal, or one that cannot erase.
+// newScreen returns nil if the output is not a terminal, or is one that cannot
+// erase lines.
 func newScreen(to io.Writer, lookupEnv func(string) (string, bool)) *screen {
 	file, ok := to.(*os.File)
 	if kind, _ := lookupEnv("TERM"); !ok || !isTerminal(to) || kind == "dumb" {
@@ -36,7 +37,7 @@ func newScreen(to io.Writer, lookupEnv func(string) (string, bool)) *screen {
 	}}
 }
 
-// Write writes whole lines above the last one.
+// Write writes complete lines above the last one.
 func (s *screen) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -75,7 +75,7 @@ func runServe(ctx context.Context, app *app, opts serveOptions) error {
 	}
 	err := s.startNotifier()
 	if err == nil {
-		// A signal ends the waiting below, and not the runs: they get their grace.
+		// A signal ends only the wait below. Runs get the grace period.
 		err = s.start(context.WithoutCancel(ctx), opts.runNow)
 	}
 	for err == nil {
@@ -89,8 +89,8 @@ func runServe(ctx context.Context, app *app, opts serveOptions) error {
 	return errors.Join(err, s.stop(opts.grace))
 }
 
-// prepare reads the configuration, and makes what it asks for, without starting
-// any of it. before is the service that this one is to replace; nil: none.
+// prepare reads the configuration and creates the service, without starting it.
+// before is the service that it will replace; nil: none.
 func (s *service) prepare(ctx context.Context, before *service) (err error) {
 	if s.cfg, err = s.app.loadConfig(); err != nil {
 		return err
@@ -107,7 +107,7 @@ func (s *service) prepare(ctx context.Context, before *service) (err error) {
 	return s.newServer(ctx)
 }
 
-// start starts what prepare made.
+// start starts the prepared service.
 func (s *service) start(ctx context.Context, runNow bool) error {
 	if err := s.server.Start(ctx); err != nil {
 		return err
@@ -128,7 +128,7 @@ func (s *service) start(ctx context.Context, runNow bool) error {
 func (s *service) runNow() {
 	for i := range s.cfg.Schedules {
 		if s.cfg.Schedules[i].Kind == config.KindVerify {
-			continue // what it compares with is being read
+			continue // the data that it compares is still being loaded
 		}
 		if err := s.scheduler.RunNow(s.cfg.Schedules[i].Name); err != nil && !errors.Is(err, schedule.ErrRunning) {
 			s.log.Error("--run-now: the run could not be started", "schedule", s.cfg.Schedules[i].Name, "error", err.Error())
@@ -136,11 +136,11 @@ func (s *service) runNow() {
 	}
 }
 
-// stop stops the schedules first, softly, and then what shows them.
+// stop stops the schedules first, softly, and then the server.
 func (s *service) stop(grace time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	// A run may wait for one of a service that was replaced: both end at once.
+	// A run may wait for one of a replaced service: both end together.
 	defer context.AfterFunc(ctx, s.lifetime.cancel)()
 	err := errors.Join(s.scheduler.Stop(ctx), s.events.stop(ctx), s.lifetime.end(ctx))
 	closing, cancelClosing := context.WithTimeout(context.Background(), 10*time.Second)
@@ -170,7 +170,8 @@ func (s *service) newScheduler() (*schedule.Scheduler, error) {
 	return scheduler, nil
 }
 
-// newServer makes the HTTP side, with a connection of its own to the destination.
+// newServer creates the HTTP server, with a connection of its own to the
+// destination.
 func (s *service) newServer(ctx context.Context) error {
 	token, password, err := s.secrets(ctx)
 	if err != nil {
@@ -195,7 +196,7 @@ func (s *service) newServer(ctx context.Context) error {
 	return nil
 }
 
-// next lists the runs to come, soonest first.
+// next lists the next runs, soonest first.
 func (s *service) next(scheduler *schedule.Scheduler) []serve.Scheduled {
 	var next []serve.Scheduled
 	for i := range s.cfg.Schedules {
@@ -207,7 +208,7 @@ func (s *service) next(scheduler *schedule.Scheduler) []serve.Scheduled {
 	return next
 }
 
-// pageFeeds are the feeds of projects, as the page shows them.
+// pageFeeds returns the feeds of projects for the page.
 func pageFeeds(projects []config.Project) (feeds []serve.Feed) {
 	for i := range projects {
 		p := &projects[i]
@@ -218,8 +219,8 @@ func pageFeeds(projects []config.Project) (feeds []serve.Feed) {
 	return feeds
 }
 
-// secondRunAfter is when the second run after a moment is due that loads; nil:
-// no schedule has any.
+// secondRunAfter returns a function that returns the time of the second next
+// run that loads; nil if no schedule loads.
 func secondRunAfter(cfg *config.Config) func(after time.Time) time.Time {
 	var tables []schedule.Timetable
 	for i := range cfg.Schedules {

@@ -44,7 +44,7 @@ func (l *lifetime) end(ctx context.Context) error {
 	return fmt.Errorf("runs with an earlier configuration were stopped before they finished: %w", context.Cause(ctx))
 }
 
-// latest is the service that is in use now.
+// latest returns the current service.
 func (s *service) latest() *service {
 	for {
 		next := s.successor.Load()
@@ -55,9 +55,9 @@ func (s *service) latest() *service {
 	}
 }
 
-// reload replaces the service by one with the configuration as it is now, and
-// returns the one that is in use. What is wrong with the configuration is
-// logged, and changes nothing. After an error nothing is in use: the old server
+// reload replaces the service by one with the current configuration, and
+// returns the service in use. Problems of the configuration are logged, and the
+// previous service stays. After an error no service is in use: the old server
 // has stopped and the new one could not start.
 func (s *service) reload(ctx context.Context) (*service, error) {
 	next := &service{app: s.app, log: s.log, metrics: s.metrics, lifetime: s.lifetime}
@@ -73,8 +73,8 @@ func (s *service) reload(ctx context.Context) (*service, error) {
 	return next, nil
 }
 
-// prepareReload prepares a service, and checks what else could keep it from
-// starting once the one before has stopped.
+// prepareReload prepares a service, and checks everything else that could keep
+// it from starting after the previous one has stopped.
 func (s *service) prepareReload(ctx context.Context, before *service) error {
 	if err := s.prepare(ctx, before); err != nil {
 		return err
@@ -89,8 +89,8 @@ func (s *service) prepareReload(ctx context.Context, before *service) error {
 	return nil
 }
 
-// checkNotifier checks the options, without the state file: the notifier of the
-// service before writes it.
+// checkNotifier checks the options, without the state file, which the notifier
+// of the previous service writes.
 func (s *service) checkNotifier() error {
 	if s.cfg.Notify.IsZero() {
 		return nil
@@ -113,8 +113,8 @@ func checkListen(ctx context.Context, address string) error {
 	return listener.Close()
 }
 
-// retire stops the service for another one, except its run: that one finishes in
-// the background, and is reported by the other service.
+// retire stops the service before it is replaced, except its run, which
+// finishes in the background and is reported by the new service.
 func (s *service) retire(next *service) {
 	s.stopNotifier() // two would write one state file; the server keeps running meanwhile
 	stopping, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -134,7 +134,7 @@ func (s *service) retire(next *service) {
 	})
 }
 
-// openStore opens the memory of the schedules; one file has one store.
+// openStore opens the store of scheduled times. Each file has one store.
 func (s *service) openStore(before *service) (err error) {
 	if before != nil && before.cfg.Serve.StateFile == s.cfg.Serve.StateFile {
 		s.store = before.store

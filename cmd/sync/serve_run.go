@@ -38,11 +38,11 @@ func (s *service) run(ctx context.Context, planned *config.Schedule) error {
 	return schedule.Logged(err)
 }
 
-// guarded does the work of a run; a panic is an error of this run, and of no other.
+// guarded does the work of a run. A panic becomes an error of this run only.
 func (s *service) guarded(name string, work func() (*pipeline.Report, error)) (report *pipeline.Report, err error) {
 	defer func() {
 		var caught *extract.PanicError
-		if report == nil && errors.As(err, &caught) { // where there is a report, the run itself has logged it
+		if report == nil && errors.As(err, &caught) { // otherwise the run itself has logged it
 			s.log.Error("a run panicked", "schedule", name, "where", caught.Where, "stack", string(caught.Stack))
 		}
 	}()
@@ -77,7 +77,7 @@ func (s *service) verify(ctx context.Context, cfg *config.Config, o syncOptions)
 	return end(err), err
 }
 
-// compare fails where what was read is not what the source lists now.
+// compare fails if the stored data differs from what the source lists now.
 func compare(ctx context.Context, run *pipeline.Options, depth time.Duration) error {
 	now := time.Now()
 	span := extract.Span{From: extract.SecondOf(now.Add(-depth)), Until: extract.SecondOf(now)}
@@ -87,7 +87,7 @@ func compare(ctx context.Context, run *pipeline.Options, depth time.Duration) er
 	}
 	unread := failedFeeds(v.failed, len(v.results))
 	counts := v.found()
-	delete(counts, string(verify.NotRead)) // gaps are reported by other means, and filled by runs
+	delete(counts, string(verify.NotRead)) // gaps are reported elsewhere, and filled by runs
 	found := int64(0)
 	for _, n := range counts {
 		found += n
@@ -100,8 +100,8 @@ func compare(ctx context.Context, run *pipeline.Options, depth time.Duration) er
 	return unread
 }
 
-// logEnd logs the result of a run. What failed of single projects was logged by
-// the run when it did, and is only counted here.
+// logEnd logs the result of a run. The run has already logged the errors of
+// single projects, which are only counted here.
 func (s *service) logEnd(ctx context.Context, planned *config.Schedule, r *pipeline.Report, err error) {
 	level, words := slog.LevelInfo, "the run succeeded"
 	args := []any{
@@ -130,7 +130,7 @@ func (s *service) logEnd(ctx context.Context, planned *config.Schedule, r *pipel
 	s.log.Log(ctx, level, words, args...)
 }
 
-// failingFirst names the first project that failed and why; "": none did.
+// failingFirst returns the first project that failed and why; "" if none did.
 func failingFirst(r *pipeline.Report) string {
 	var failed *pipeline.FeedError
 	if len(r.Errors) == 0 || !errors.As(r.Errors[0], &failed) {
@@ -144,7 +144,7 @@ func failingFirst(r *pipeline.Report) string {
 	return text + "; "
 }
 
-// announce says in one line what comes next.
+// announce describes the next runs in one line.
 func (s *service) announce(scheduler *schedule.Scheduler, now bool) {
 	var next []string
 	for _, n := range s.next(scheduler) {

@@ -15,8 +15,7 @@ import (
 	"convsync/internal/webhook"
 )
 
-// events is how a service follows up the events of webhooks. A nil one does
-// nothing.
+// events processes the webhook events of a service. A nil one does nothing.
 type events struct {
 	dispatcher *webhook.Dispatcher
 	soft, hard context.CancelFunc
@@ -146,19 +145,20 @@ func (s *service) syncEvents(ctx context.Context, want webhook.Wanted) (runID st
 	if report == nil {
 		return "", err
 	}
-	// What could not be read as a conversation is kept, and is no reason to try again.
+	// A conversation that could not be read is stored as a reject, and is not
+	// tried again.
 	return report.RunID, errors.Join(append(report.Errors, err)...)
 }
 
-// byEvent is logged in place of a schedule.
+// byEvent is logged instead of the name of a schedule.
 var byEvent = &config.Schedule{Name: "(event)", Kind: pipeline.KindEvent}
 
-// preparedInbox makes the tables before the first event is stored in them. That
-// may fail while the destination is away; then it is tried again.
+// preparedInbox creates the tables before it stores the first event. If that
+// fails because the destination is unavailable, the next event tries again.
 type preparedInbox struct {
 	load.Inbox
 	destination load.Destination
-	turn        chan struct{} // of who prepares it; not longer than each of them has time
+	turn        chan struct{} // held during the preparation; callers wait up to their own timeout
 	done        bool
 }
 

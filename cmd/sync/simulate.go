@@ -134,7 +134,7 @@ func (o *simulateOptions) parseFaults() (simulate.Faults, error) {
 	return f, nil
 }
 
-// simulation turns the flags into options.
+// simulation returns the options of the simulator from the flags.
 func (o *simulateOptions) simulation(now time.Time) (simulate.Options, error) {
 	faults, err := o.parseFaults()
 	if err != nil {
@@ -153,7 +153,7 @@ func (o *simulateOptions) simulation(now time.Time) (simulate.Options, error) {
 	if !from.Before(now) {
 		return simulate.Options{}, usageError(fmt.Errorf("--from %s is in the future: use a day in the past", o.from))
 	}
-	// Whole days, so that a restart on the same day has the same conversations.
+	// Complete days, so that a restart on the same day has the same conversations.
 	past, all := midnight.Sub(from)+24*time.Hour, midnight.AddDate(1, 0, 0).Sub(from)
 	count := int(float64(o.conversations) * all.Hours() / past.Hours())
 	if err := oneOf("paging", o.paging, "cursor", "offset", "unnamed"); err != nil {

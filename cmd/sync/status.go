@@ -50,7 +50,7 @@ type statusReport struct {
 	Runs        []runSummary      `json:"runs"` // newest first
 }
 
-// statusProblem is something that is not well.
+// statusProblem is a problem of a feed, a run or the destination.
 type statusProblem struct {
 	Verdict string     `json:"verdict"` // attention or failing
 	What    string     `json:"what"`
@@ -76,11 +76,11 @@ type feedStatus struct {
 	Hidden        int64          `json:"hidden_transcripts"`
 	Missing       int64          `json:"missing_at_source"`
 	Rejects       int64          `json:"rejects"`
-	Holes         []holeStatus   `json:"holes"` // seconds that the source cannot answer for
+	Holes         []holeStatus   `json:"holes"` // seconds that the source fails to return
 	Drift         []driftStatus  `json:"drift"`
 	Lateness      []lateStatus   `json:"lateness"`
-	// Lookback is how far back it takes to see 99 of 100 arrivals and changes;
-	// Warning says that what is configured is near that, or below.
+	// Lookback is the proposed lookback in hours: it covers 99 of 100 arrivals and
+	// changes with a margin. Warning is set if the configured lookback is shorter.
 	Lookback *float64 `json:"proposed_lookback_hours"`
 	Warning  string   `json:"warning,omitempty"`
 }
@@ -114,8 +114,8 @@ type runSummary struct {
 	Warnings []string   `json:"warnings,omitempty"`
 }
 
-// statusRuns are those that the page lists too: of errors for which it has no
-// room, it sends its readers here.
+// statusRuns is the number of runs in the output, as many as on the page, which
+// refers to this command for complete errors.
 const statusRuns = serve.ListedRuns
 
 func runStatus(ctx context.Context, app *app, opts statusOptions) error {
@@ -223,7 +223,7 @@ func newFeedStatus(f load.Feed, start time.Time, state load.FeedState, summary l
 	return s
 }
 
-// moment is nil for none.
+// moment returns a time for JSON; nil for none.
 func moment(t warehouse.Timestamp) *time.Time {
 	if t == 0 {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// lateStatus is how late conversations were seen, by one measure.
+// lateStatus has the lateness of conversations, by one measure.
 type lateStatus struct {
 	Measure       string  `json:"measure"` // arrival, final or change
 	Conversations int64   `json:"conversations"`
@@ -20,9 +20,9 @@ type lateStatus struct {
 }
 
 const (
-	// enoughLate is how many it takes for a 99th percentile to mean something.
+	// enoughLate is the minimum number of observations for a 99th percentile.
 	enoughLate = 100
-	// nearEdge is the share of the lookback within which 99 of 100 should come.
+	// nearEdge is the share of the lookback that should cover 99 of 100.
 	nearEdge = 0.8
 )
 
@@ -58,7 +58,7 @@ func (f *feedStatus) addLateness(buckets []warehouse.Lateness, lookback time.Dur
 
 func (f *feedStatus) printLateness(w io.Writer) {
 	seconds := func(s float64) string {
-		if s >= time.Duration(math.MaxInt64).Seconds() { // beyond all buckets
+		if s >= time.Duration(math.MaxInt64).Seconds() { // in the last bucket, which has no upper bound
 			return "more than 30 days"
 		}
 		return (time.Duration(s) * time.Second).String()

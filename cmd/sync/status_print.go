@@ -11,7 +11,7 @@ import (
 	"convsync/internal/serve"
 )
 
-// judge takes over what the page says, too.
+// judge uses the assessment of the page.
 func (r *statusReport) judge(a *serve.Assessment) {
 	r.Verdict, r.Summary, r.Problems = a.Verdict, a.Sentence, []statusProblem{}
 	for _, p := range a.Problems {
@@ -101,7 +101,7 @@ func (r *statusReport) print(w io.Writer, now time.Time) error {
 	return nil
 }
 
-// stored says how many conversations there are, and how new they are.
+// stored formats the number of conversations and the time of the newest one.
 func (f *feedStatus) stored(now time.Time) string {
 	if f.Newest == nil {
 		return strconv.FormatInt(f.Conversations, 10)
@@ -109,7 +109,7 @@ func (f *feedStatus) stored(now time.Time) string {
 	return fmt.Sprintf("%d, the newest from %s", f.Conversations, withAge(f.Newest, now))
 }
 
-// badge is a verdict for people, as on the page.
+// badge is the human-readable form of a verdict, as on the page.
 func badge(verdict string) string {
 	return map[string]string{serve.VerdictOK: "OK", serve.VerdictAttention: "Attention", serve.VerdictFailing: "Failing"}[verdict]
 }
@@ -126,7 +126,7 @@ func (p *statusProblem) print(w io.Writer, now time.Time) {
 	fmt.Fprintln(w)
 }
 
-// withAge is a time and how long ago it was.
+// withAge formats a time with its age.
 func withAge(t *time.Time, now time.Time) string {
 	if t == nil {
 		return "not known yet"
@@ -134,7 +134,7 @@ func withAge(t *time.Time, now time.Time) string {
 	return t.Format(time.RFC3339) + " (" + serve.Ago(*t, now) + ")"
 }
 
-// firstOf is the first line of errors, and how many more there are.
+// firstOf returns the first line of errors, and the number of further ones.
 func firstOf(text string) string {
 	first, rest, more := strings.Cut(text, "\n")
 	if more {

@@ -13,8 +13,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// beQuiet is --quiet: no progress, and a log of errors only, unless its level was
-// asked for.
+// beQuiet implements --quiet: no progress, and a log of errors only, unless a
+// level was given.
 func (a *app) beQuiet(levelIsSet bool) error {
 	a.quiet = true
 	if levelIsSet {
@@ -24,7 +24,7 @@ func (a *app) beQuiet(levelIsSet bool) error {
 	return a.startLog()
 }
 
-// statusLists says in a summary where schema drift is listed.
+// statusLists refers to the command that lists schema drift.
 const statusLists = " (`convsync status` lists the fields)"
 
 // printReport prints the result of a run.
@@ -38,8 +38,9 @@ func (a *app) printReport(output string, r *pipeline.Report) error {
 	return nil
 }
 
-// printSummary says in three lines what a run did, until when the data is
-// complete, and what needs attention. listed says where schema drift is listed.
+// printSummary prints in three lines what a run did, until when the data is
+// complete, and what needs attention. listed refers to the list of schema
+// drift.
 func printSummary(w io.Writer, r *pipeline.Report, listed string) {
 	fmt.Fprintf(w, "%s in %s: %s; %s", r.Status, r.FinishedAt.Sub(r.StartedAt).Round(100*time.Millisecond), whatWasRead(r), counted(r.Requests, "request"))
 	switch {
@@ -51,8 +52,8 @@ func printSummary(w io.Writer, r *pipeline.Report, listed string) {
 	fmt.Fprintf(w, "\n%s\n%s\n", howFarData(r), attention(r, listed))
 }
 
-// whatWasRead counts the conversations by outcome. During a first load, what is
-// stored already was stored by the same run.
+// whatWasRead counts the conversations by result. During a first load, those
+// that are stored already were stored by the same run.
 func whatWasRead(r *pipeline.Report) string {
 	c := r.Conversations
 	if c.Read == 0 && c.Rejected == 0 && r.Missing == 0 {
@@ -79,8 +80,8 @@ func whatWasRead(r *pipeline.Report) string {
 	return text
 }
 
-// howFarData says until when the data is complete, if the destination could be
-// read. Of several projects, the one that is furthest behind counts.
+// howFarData returns until when the data is complete, if the destination could
+// be read: the earliest time of all projects.
 func howFarData(r *pipeline.Report) string {
 	projects := r.Projects
 	switch {

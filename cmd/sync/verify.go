@@ -110,14 +110,14 @@ func repair(ctx context.Context, app *app, opts verifyOptions, run *pipeline.Opt
 	return cmp.Or(failed, second.outcome("differences remain after the repair, see above: repair again, or find out what else writes to the destination"))
 }
 
-// failedFeed is a feed that could not be asked, and why.
+// failedFeed is a feed that could not be verified, and why.
 type failedFeed struct {
 	load.Feed
 	err error
 }
 
-// failedFeeds is the error of a command for which some feeds failed and others
-// did not; nil: none failed.
+// failedFeeds returns the error of a command for which some feeds failed; nil
+// if none did.
 func failedFeeds(failed []failedFeed, succeeded int) error {
 	if len(failed) == 0 {
 		return nil
@@ -133,17 +133,18 @@ func failedFeeds(failed []failedFeed, succeeded int) error {
 	return codedError(code, errors.Join(said...))
 }
 
-// verification is the outcome of one pass.
+// verification is the result of one pass.
 type verification struct {
 	results []*verify.Result
 	faults  []*verify.Faults
 	failed  []failedFeed
 }
 
-// found counts what has to be repaired, by kind.
+// found counts the differences to repair, by kind.
 func (v *verification) found() map[string]int64 { return verify.Count(v.results, v.faults) }
 
-// outcome is the error of a command that ends with this pass; nil: nothing differs.
+// outcome returns the error of a command that ends with this pass; nil if
+// nothing differs.
 func (v *verification) outcome(differ string) error {
 	unread := failedFeeds(v.failed, len(v.results))
 	if len(v.found()) == 0 {
@@ -153,7 +154,7 @@ func (v *verification) outcome(differ string) error {
 }
 
 // verifyPass verifies each feed against the source, and the stored data of each
-// project against itself. Its error ends it all.
+// project against itself. An error ends the command.
 func verifyPass(ctx context.Context, run *pipeline.Options, span extract.Span) (*verification, error) {
 	if err := run.RefuseMixed(ctx); err != nil {
 		return nil, err
@@ -178,7 +179,7 @@ func verifyPass(ctx context.Context, run *pipeline.Options, span extract.Span) (
 			v.faults = append(v.faults, faults)
 		}
 		f.Rules.OpenSince = warehouse.TimestampOf(time.Now().Add(-run.OpenAgeLimit))
-		if f.Reader != nil { // nil: it is refused
+		if f.Reader != nil { // nil: the project was refused
 			reader := *f.Reader
 			reader.Isolation = extract.NewIsolation(pipeline.HoleSpans(states[f.Feed].Holes))
 			f.Reader = &reader
@@ -196,7 +197,7 @@ func verifyPass(ctx context.Context, run *pipeline.Options, span extract.Span) (
 	return v, nil
 }
 
-// siblings are the other feeds of a feed's project.
+// siblings returns the other feeds of a feed's project.
 func siblings(feeds []load.Feed, f load.Feed) []load.Feed {
 	var others []load.Feed
 	for _, other := range feeds {

@@ -15,7 +15,7 @@ import (
 	"convsync/internal/verify"
 )
 
-// shownFindings is how many findings people are shown of a project.
+// shownFindings is the maximum number of printed findings of a project.
 const shownFindings = 20
 
 // verified is `convsync verify --output json`.
@@ -45,22 +45,22 @@ type verifiedFeed struct {
 	Elsewhere   int64             `json:"elsewhere"`
 	Erased      int64             `json:"erased"`
 	IDTwice     []verifiedTwice   `json:"id_twice"`
-	Holes       []pipeline.Gap    `json:"holes"` // that the source cannot answer for: not verified
+	Holes       []pipeline.Gap    `json:"holes"` // not verified, because the source fails to return them
 	Findings    []verifiedFinding `json:"findings"`
-	Error       *pipeline.Failure `json:"error"` // why it could not be verified; null: it was
+	Error       *pipeline.Failure `json:"error"` // why it could not be verified; null: it was verified
 }
 
 // verifiedTwice is an id that the source lists with two starts.
 type verifiedTwice struct {
 	ConversationID string    `json:"conversation_id"`
-	StartedAt      time.Time `json:"started_at"` // which is stored
+	StartedAt      time.Time `json:"started_at"` // the stored one
 	OtherStartedAt time.Time `json:"other_started_at"`
 }
 
 type verifiedFinding struct {
 	ConversationID string     `json:"conversation_id"`
 	StartedAt      time.Time  `json:"started_at"`
-	Until          *time.Time `json:"until,omitempty"` // of a range
+	Until          *time.Time `json:"until,omitempty"` // end of a range
 	Kind           string     `json:"kind"`
 	Reason         string     `json:"reason,omitempty"`
 }
@@ -86,7 +86,8 @@ type repaired struct {
 	Left   map[string]int64 `json:"left"`
 }
 
-// newVerified describes a first pass, and the repair where there was a second.
+// newVerified creates the output from the first pass, and from the repair if
+// there was one.
 func newVerified(span extract.Span, first, second *verification) *verified {
 	out := &verified{From: span.From.Time(), Until: span.Until.Time(), Stored: []verifiedStored{}, span: span}
 	for _, r := range first.results {
@@ -115,7 +116,7 @@ func newVerified(span extract.Span, first, second *verification) *verified {
 	return out
 }
 
-// verdict is ok where all is as the source has it.
+// verdict returns ok if nothing differs from the source.
 func (v *verification) verdict() string {
 	switch {
 	case len(v.failed) > 0 && len(v.results) == 0:
@@ -149,7 +150,7 @@ func newVerifiedFeed(r *verify.Result) verifiedFeed {
 	return feed
 }
 
-// newRepaired compares what two passes found.
+// newRepaired compares the findings of two passes.
 func newRepaired(first, second map[string]int64) *repaired {
 	r := &repaired{Mended: map[string]int64{}, Left: second}
 	for kind, n := range first {
@@ -177,7 +178,7 @@ func (v *verified) print(w io.Writer) {
 	}
 }
 
-// print shows people the outcome of a feed.
+// print prints the result of a feed.
 func (p *verifiedFeed) print(w io.Writer, span extract.Span) {
 	if p.Error != nil {
 		fmt.Fprintf(w, "%s (%s), %s: could not be verified\n", p.ProjectID, p.Environment, span)
@@ -215,7 +216,7 @@ func (p *verifiedFeed) print(w io.Writer, span extract.Span) {
 	}
 }
 
-// printTwice shows people the ids that the source lists with two starts.
+// printTwice prints the ids that the source lists with two starts.
 func (p *verifiedFeed) printTwice(w io.Writer) {
 	for i, f := range p.IDTwice {
 		if i == shownFindings {
@@ -235,7 +236,7 @@ func (f *verifiedFinding) print(w io.Writer) {
 	fmt.Fprintf(w, "  %-10s %s, started %s\n", f.Kind, oneLine(f.ConversationID), f.StartedAt.Format(time.RFC3339Nano))
 }
 
-// print shows people what contradicts itself; nothing where nothing does.
+// print prints the inconsistencies, if any.
 func (s *verifiedStored) print(w io.Writer) {
 	if len(s.Faults) == 0 {
 		return
@@ -259,7 +260,7 @@ func (r *repaired) print(w io.Writer) {
 	fmt.Fprintln(w, "remaining:", kindCounts(r.Left))
 }
 
-// kindCounts lists how many there are of each kind.
+// kindCounts formats the number of findings of each kind.
 func kindCounts[K ~string](counts map[K]int64) string {
 	text := ""
 	for _, kind := range slices.Sorted(maps.Keys(counts)) {

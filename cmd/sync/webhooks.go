@@ -178,8 +178,9 @@ func runWebhooksList(ctx context.Context, app *app, opts *webhookOptions) error 
 	return t.Flush()
 }
 
-// deliveryTimeoutMS is how long PolyAI is asked to wait for an answer. `serve`
-// answers within 5 s, the default; twice that leaves room for a slow network.
+// deliveryTimeoutMS is the timeout that PolyAI is asked to use for a delivery.
+// `serve` responds within 5 s, the default; twice that leaves room for a slow
+// network.
 const deliveryTimeoutMS = 10_000
 
 func runWebhooksRegister(ctx context.Context, app *app, opts *webhookOptions) error {

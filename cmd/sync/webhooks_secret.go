@@ -12,12 +12,13 @@ import (
 )
 
 // secretSink writes a signing secret, which is returned only once, into a file
-// that only its owner may read, or to stdout. The file is made before the secret is asked
-// for, so that it is not lost where none can be made.
+// that only its owner can read, or to stdout. The file is created before the
+// secret is requested, so that the secret is not lost if no file can be
+// created.
 type secretSink struct {
 	stdout, stderr io.Writer
 	path           string   // "": to stdout
-	beside         *os.File // what becomes the file at path
+	beside         *os.File // temporary file that replaces the one at path
 }
 
 func openSecretSink(app *app, opts *webhookOptions) (*secretSink, error) {
@@ -35,7 +36,7 @@ func openSecretSink(app *app, opts *webhookOptions) (*secretSink, error) {
 	return s, nil // CreateTemp gives it the mode 0600
 }
 
-// discard is for when there is no secret after all.
+// discard removes the temporary file if there is no secret after all.
 func (s *secretSink) discard() error {
 	if s.beside == nil {
 		return nil
@@ -43,8 +44,8 @@ func (s *secretSink) discard() error {
 	return errors.Join(s.beside.Close(), os.Remove(s.beside.Name()))
 }
 
-// put writes the secret. The secret of an existing file is kept next to it: events
-// on their way may still be signed with it.
+// put writes the secret. The secret of an existing file is kept next to it:
+// pending events may still be signed with it.
 func (s *secretSink) put(secret string) error {
 	if s.beside == nil {
 		_, err := fmt.Fprintln(s.stdout, secret)

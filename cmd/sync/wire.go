@@ -27,8 +27,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// openDestination opens the configured destination; lockWait is how long a
-// writer waits for another to end.
+// openDestination opens the configured destination. lockWait is the time to
+// wait for another writer.
 func openDestination(ctx context.Context, cfg *config.Config, lockWait time.Duration) (load.Destination, error) {
 	if lake := cfg.Destination.Parquet; lake != nil {
 		return parquet.Open(parquet.Options{Path: lake.Path, Mode: lake.Mode, Group: lake.Group, LockWait: lockWait})
@@ -50,8 +50,8 @@ func agentsURL(p *config.Project) string {
 	return cmp.Or(p.AgentsBaseURL, hostURL(region.BuildHost))
 }
 
-// audioURL is the host of recordings. Where base_url alone names a host, that
-// host serves all APIs, as `convsync simulate` and a proxy do.
+// audioURL is the host of recordings. If only base_url names a host, that host
+// serves all APIs, like `convsync simulate` or a proxy.
 func audioURL(p *config.Project) string { return cmp.Or(agentsURL(p), p.BaseURL) }
 
 func hostURL(host string) string {
@@ -61,7 +61,7 @@ func hostURL(host string) string {
 	return "https://" + host
 }
 
-// rootCAs are the certificates that are trusted; nil: those of the system.
+// rootCAs returns the trusted certificates; nil for those of the system.
 func rootCAs(cfg *config.Config) *x509.CertPool {
 	pem := cfg.Source.CACertificates
 	if pem == nil {
@@ -120,11 +120,11 @@ type sourceSide struct {
 }
 
 // newSourceSide makes the feeds of the projects. Projects whose key and host
-// are the same share one rate budget. A project whose key cannot be read is
-// refused and fails alone, unless no key can be read.
+// are the same share one rate budget. A project whose key cannot be read fails
+// alone, unless no key can be read.
 func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Project, log *slog.Logger) (*sourceSide, error) {
 	side := &sourceSide{stats: &extract.Stats{}}
-	// A single feed may use all permits. Slices that wait hold none.
+	// A single feed may use all permits. Slices that wait for a permit hold none.
 	walks := int64(cfg.Sync.Workers.Extract)
 	slots := semaphore.NewWeighted(walks)
 	budgets := map[string]*extract.Budget{}
@@ -173,7 +173,7 @@ func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Pr
 	return side, nil
 }
 
-// storedProject is a project as the destination remembers it.
+// storedProject returns a project as stored in the destination.
 func storedProject(p *config.Project) warehouse.Project {
 	return warehouse.Project{
 		ProjectID: p.StoredID, Name: p.ID, AccountID: p.AccountID,
@@ -189,7 +189,8 @@ func hostOf(baseURL string) string {
 	return u.Hostname()
 }
 
-// newOwner says who runs, for the log of runs and for those who find the lock taken.
+// newOwner identifies this run, for the log of runs and for runs that find the
+// lock taken.
 func newOwner() load.Owner {
 	owner := load.Owner{
 		RunID: uuid.Must(uuid.NewV7()).String(), Version: version(),
@@ -202,7 +203,7 @@ func newOwner() load.Owner {
 	return owner
 }
 
-// tiers is the lookback as the planner wants it.
+// tiers returns the lookback for the planner.
 func tiers(l config.Lookback) []extract.Tier {
 	return []extract.Tier{{Depth: l.EachRun}, {Depth: l.Hourly, Every: time.Hour}, {Depth: l.Daily, Every: 24 * time.Hour}}
 }

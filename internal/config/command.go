@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// ordinaryVariables are passed to every command: where programs, files and
-// certificates are, languages, time zones and proxies. A name that ends in _ or
-// ( stands for all that begin so.
+// ordinaryVariables are passed to every command: paths of programs, files and
+// certificates, languages, time zones and proxies. A name that ends in _ or (
+// is a prefix.
 var ordinaryVariables = []string{
 	"PATH", "HOME", "USER", "LOGNAME", "SHELL", "HOSTNAME", "TERM", "LANG", "LANGUAGE", "LC_", "TZ", "TMPDIR", "XDG_",
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE",
@@ -18,8 +18,8 @@ var ordinaryVariables = []string{
 	"PROGRAMDATA", "PROGRAMFILES", "PROGRAMFILES(", "WINDIR",
 }
 
-// vaultVariables are passed to commands that print a secret in addition: what
-// the usual secret stores authenticate with.
+// vaultVariables are passed in addition to commands that print a secret: the
+// credentials of common secret stores.
 var vaultVariables = []string{
 	"VAULT_", "AWS_", "GOOGLE_", "CLOUDSDK_", "AZURE_", "OP_", "DOPPLER_", "BWS_", "SOPS_", "KUBECONFIG", "KUBERNETES_",
 	"CREDENTIALS_DIRECTORY", "GNUPGHOME", "GPG_TTY", "SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "PASSWORD_STORE_",
@@ -27,19 +27,19 @@ var vaultVariables = []string{
 
 var namedVariable = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)|%([A-Za-z_][A-Za-z0-9_()]*)%`)
 
-// CommandEnvironment is the environment of a command of the configuration, such
-// as notify.command: ordinary variables, and those that the command itself names
-// ($NAME, written $$NAME in the file). Keys, passwords and URLs of this process
-// are not among them.
+// CommandEnvironment returns the environment of a command of the configuration,
+// such as notify.command: ordinary variables, and those that the command itself
+// names ($NAME, written $$NAME in the file). Keys, passwords and URLs of this
+// process are not among them.
 func CommandEnvironment(command string) []string { return environmentOf(command, ordinaryVariables) }
 
-// secretEnvironment is that of a command that prints a secret.
+// secretEnvironment returns the environment of a command that prints a secret.
 func secretEnvironment(command string) []string {
 	return environmentOf(command, slices.Concat(ordinaryVariables, vaultVariables))
 }
 
 func environmentOf(command string, known []string) []string {
-	env := []string{} // not nil, which exec takes for all of ours
+	env := []string{} // not nil: exec would pass the whole environment
 	for _, entry := range os.Environ() {
 		name, _, _ := strings.Cut(entry, "=")
 		if isPassed(strings.ToUpper(name), known) || isNamed(name, command) {

@@ -19,7 +19,7 @@ type decoder struct {
 	lookup func(string) (string, bool)
 }
 
-// decode reads node into v. The path is the key's, for people.
+// decode reads node into v. path is that of the key, for messages.
 func (d *decoder) decode(node ast.Node, v reflect.Value, path string) {
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		if s, ok := d.scalar(node, path, "text"); ok {
@@ -89,7 +89,7 @@ func (d *decoder) decodeMap(node ast.Node, v reflect.Value, path string) {
 	})
 }
 
-// eachKey walks a mapping and notes where its keys stand.
+// eachKey walks a mapping and records the positions of its keys.
 func (d *decoder) eachKey(node ast.Node, path string, visit func(name, path string, value ast.Node)) {
 	var pairs []*ast.MappingValueNode
 	switch n := node.(type) {
@@ -172,13 +172,13 @@ func (d *decoder) decodeScalar(node ast.Node, v reflect.Value, path string) {
 // scalar is one value, expanded.
 type scalar struct {
 	text   string
-	shown  string // for messages: as written, never what a variable held
+	shown  string // for messages: as written, never the value of a variable
 	quoted bool   // written in quotes, and without a variable
 }
 
-// scalar reads a node that must hold a single value. Where text is expected,
-// what YAML takes for a number or a boolean is refused: 0123 and 1e3 are not
-// what they look like.
+// scalar reads a node that must hold a single value. If text is expected, a
+// value that YAML parses as a number or a boolean is an error: 0123 and 1e3 do
+// not mean what they look like.
 func (d *decoder) scalar(node ast.Node, path, expected string) (scalar, bool) {
 	var raw string
 	var quoted bool
@@ -217,7 +217,7 @@ func (d *decoder) scalar(node ast.Node, path, expected string) (scalar, bool) {
 	return scalar{text: text, shown: d.show(path, raw), quoted: quoted}, true
 }
 
-// kindOf says what stands there instead of what was expected.
+// kindOf names the kind of a node that is not of the expected kind.
 func kindOf(node ast.Node) string {
 	switch node.(type) {
 	case nil, *ast.NullNode, *ast.CommentGroupNode:
@@ -239,7 +239,8 @@ func kindOf(node ast.Node) string {
 	}
 }
 
-// placeOf is where a node begins; the token of a block mapping is its first colon.
+// placeOf returns the position of a node; the token of a block mapping is its
+// first colon.
 func placeOf(node ast.Node) place {
 	if m, ok := node.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
 		node = m.Values[0].Key
@@ -248,8 +249,8 @@ func placeOf(node ast.Node) place {
 	return place{at.Line, at.Column}
 }
 
-// join extends the path of a key. Names that no key has are shown in part, as a
-// slip of the hand may put anything there.
+// join extends the path of a key. Unknown names are shortened, because they may
+// be values by mistake.
 func join(path, name string) string {
 	const longest = 40
 	if runes := []rune(name); len(runes) > longest {

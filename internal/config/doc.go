@@ -1,13 +1,13 @@
-// Package config reads what the user has configured: convsync.yaml, the
-// environment, or both. It is the only reader of either.
+// Package config reads the configuration: convsync.yaml, environment variables,
+// or both. No other package reads them.
 //
 // It guarantees that a returned [Config] is complete and consistent: defaults
 // are filled in, values that projects inherit are resolved, and every name in
 // it (region, time zone, environment, cron expression) is valid. All problems
-// of a file are reported together, each as a [Problem] with its place, what was
-// wrong, what was expected and how to fix it. No message, log line or JSON ever
-// shows a secret, nor a value that came out of the environment.
+// of a file are reported together, each as a [Problem] with its position, what
+// is wrong, what is expected and how to fix it. No message, log line or JSON
+// contains a secret or a value from the environment.
 //
-// It must not know how what it describes is used: it opens no connection and
-// touches no destination.
+// It does not depend on the use of the configuration: it opens no connection
+// and no destination.
 package config

@@ -20,7 +20,7 @@ type sourceKeys struct {
 	Projects   []projectKeys `key:"projects"`
 }
 
-// hostKeys may stand under source and, to override, under a project.
+// hostKeys are allowed under source and, to override them, under a project.
 type hostKeys struct {
 	Region                 string `key:"region"`
 	AccountID              string `key:"account_id"`

@@ -2,7 +2,7 @@ package config
 
 import "strings"
 
-// fromEnvironment makes a configuration of POLYAI_* variables alone: one
+// fromEnvironment creates a configuration from POLYAI_* variables only: one
 // project, live, into a Parquet lake in ./convsync-data.
 func fromEnvironment(opts Options) (*Config, error) {
 	get := func(name string) string {

@@ -10,13 +10,13 @@ import (
 
 var regionNames = []string{"us", "uk", "eu", "studio"}
 
-// regionName is the region's own name; "" when there is no such region.
+// regionName returns the canonical name of a region; "" if it is unknown.
 func regionName(name string) string {
 	region, _ := polyai.LookupRegion(name)
 	return region.Name
 }
 
-// hosts is where a project is, and whose it is.
+// hosts has the hosts and the account of a project.
 type hosts struct {
 	region, account        string
 	baseURL, agentsBaseURL string
@@ -35,7 +35,8 @@ func (r *resolver) hosts(path string, k *hostKeys) hosts {
 	return h
 }
 
-// baseURL is https, or http to this machine: a key must not travel in the clear.
+// baseURL checks that a URL is https, or http to this machine: a key must not
+// be sent unencrypted.
 func (r *resolver) baseURL(path, text string) string {
 	if text == "" {
 		return ""
@@ -54,14 +55,14 @@ func (r *resolver) baseURL(path, text string) string {
 	return strings.TrimRight(text, "/")
 }
 
-// isLoopbackURL reports whether a URL leads to this machine.
+// isLoopbackURL reports whether the host of a URL is this machine.
 func isLoopbackURL(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && loopback.Host(u.Hostname())
 }
 
-// studio fills what the Studio URL says into the source, where nothing else
-// does, and refuses what contradicts it.
+// studio sets missing values of the source from the Studio URL, and reports
+// contradictions.
 func (r *resolver) studio(source *sourceKeys) polyai.StudioURL {
 	const path = "source.studio_url"
 	if source.StudioURL == "" {

@@ -12,13 +12,14 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// DefaultFile is read when neither --config nor $CONVSYNC_CONFIG names another.
+// DefaultFile is read if neither --config nor $CONVSYNC_CONFIG is set.
 const DefaultFile = "convsync.yaml"
 
-// largestFileBytes is far beyond a thousand projects.
+// largestFileBytes is the maximum size of the file, far more than a thousand
+// projects need.
 const largestFileBytes = 1 << 20
 
-// Options say where to look.
+// Options configure [Load].
 type Options struct {
 	// File named on the command line; "" means $CONVSYNC_CONFIG, else
 	// ./convsync.yaml, else none.
@@ -28,8 +29,8 @@ type Options struct {
 	// Now is the moment that `start` must lie before; the zero time means the
 	// machine's clock.
 	Now time.Time
-	// WithoutKeys is for commands that ask the source nothing: the API's keys may
-	// be missing, and variables that they name unset. Such a key cannot be used.
+	// WithoutKeys is for commands that send no requests to the source: API keys
+	// may be missing, and their variables unset. Such a key cannot be used.
 	WithoutKeys bool
 }
 
@@ -48,7 +49,7 @@ func (o Options) now() time.Time {
 	return o.Now
 }
 
-// Load reads the configuration. Its error joins one [Problem] or more.
+// Load reads the configuration. Its error joins one or more [Problem].
 func Load(opts Options) (*Config, error) {
 	path, text, err := find(opts)
 	if err != nil {
@@ -88,7 +89,7 @@ func find(opts Options) (path string, text []byte, err error) {
 	return path, text, err
 }
 
-// Parse makes a configuration of the text of a file that need not be there.
+// Parse creates a configuration from the text of a file, which need not exist.
 func Parse(path string, text []byte, opts Options) (*Config, error) {
 	d := &decoder{
 		report: &report{file: path, places: map[string]place{}, raw: map[string]string{}},

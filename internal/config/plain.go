@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// quotePlain quotes a value for a message when it looks like something that
-// people write into a configuration. A key or a password that landed in the wrong
-// field is not repeated: the message has its place in the file.
+// quotePlain quotes a value for a message if it looks like a value of a
+// configuration. A key or a password in the wrong field is not repeated: the
+// message has its position in the file.
 func quotePlain(value string) string {
 	if !isPlain(value) {
 		return "the value (" + strconv.Itoa(utf8.RuneCountInString(value)) + " characters)"
@@ -57,15 +57,15 @@ func quoteVariable(raw string) string {
 	return "the value with variables in it"
 }
 
-// looksLikeVariable reports whether a name between ${ and } looks like that of a
-// variable, and not like a secret that was put there.
+// looksLikeVariable reports whether a name between ${ and } looks like the name
+// of a variable, and not like a secret.
 func looksLikeVariable(name string) bool {
 	return strings.Contains(name, "_") && !strings.ContainsFunc(name, unicode.IsLower) || isPlain(name)
 }
 
 var keyName = regexp.MustCompile(`^[A-Za-z][A-Za-z_. -]*$`)
 
-// showKey is the name of a key that is not known, for a message. A missing space
+// showKey returns the name of an unknown key for a message. A missing space
 // makes a key of `api_key:value`.
 func showKey(name string) string {
 	if keyName.MatchString(name) && isPlain(name) {

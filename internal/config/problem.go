@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Problem is one thing wrong with the configuration, worded for the person who
-// wrote it. Errors of [Load] hold one or more, found with [errors.As].
+// Problem is a problem of the configuration, worded for its author. Errors of
+// [Load] contain one or more, found with [errors.As].
 type Problem struct {
 	File         string // "" when no file is involved
 	Line, Column int    // from 1; 0: the file as a whole
@@ -36,12 +36,12 @@ func (p *Problem) Error() string {
 // place is the position of a key in the file.
 type place struct{ line, column int }
 
-// report collects problems, and knows where each key stands.
+// report collects problems, and has the position of each key.
 type report struct {
 	file   string
 	places map[string]place  // by path of the key; of a file
 	names  map[string]string // variable by path of the key; without a file
-	raw    map[string]string // as written, by path, of what a variable filled in
+	raw    map[string]string // values as written, by path, of keys with variables
 	found  []*Problem
 }
 
@@ -75,8 +75,8 @@ func (r *report) add(path, format string, args ...any) {
 	r.found = append(r.found, p)
 }
 
-// show is a value for a message: never what a variable held, and nothing that
-// looks like a secret.
+// show returns a value for a message: never the value of a variable, and
+// nothing that looks like a secret.
 func (r *report) show(path, value string) string {
 	if raw, ok := r.raw[path]; ok {
 		return quoteVariable(raw)

@@ -10,7 +10,7 @@ import (
 	"unicode"
 )
 
-// projects resolves each project against what source says for all.
+// projects resolves each project with the values of source that it inherits.
 func (r *resolver) projects() []Project {
 	source := &r.doc.Source
 	studio := r.studio(source)
@@ -77,8 +77,8 @@ func (r *resolver) project(path string, keys *projectKeys, base inherited) Proje
 	return p
 }
 
-// ownKeys refuses a project with a host of its own and without a key of its own:
-// the key of source would be sent to that host.
+// ownKeys reports a project with a host of its own but without a key of its
+// own: the key of source would be sent to that host.
 func (r *resolver) ownKeys(path string, own, base hosts) {
 	written := func(names ...string) bool {
 		return slices.ContainsFunc(names, func(name string) bool { return r.given(path + "." + name) })
@@ -95,12 +95,13 @@ func (r *resolver) ownKeys(path string, own, base hosts) {
 	}
 }
 
-// complete reports what a project needs and neither it nor source has.
+// complete reports values that a project needs and that neither it nor source
+// has.
 func (r *resolver) complete(path string, p Project) {
 	missing := func(names ...string) bool {
 		for _, name := range names {
 			if r.given(path+"."+name) || r.given("source."+name) {
-				return false // reported already, if it is no good
+				return false // an invalid one is reported already
 			}
 		}
 		return true
@@ -129,7 +130,7 @@ func (r *resolver) workspaceKey(path string, k *hostKeys) Secret {
 
 func firstSecret(secrets ...Secret) Secret { return cmp.Or(secrets...) }
 
-// identifier takes any id that can be a step of a URL's path.
+// identifier accepts any id that is valid as a step of a URL's path.
 func (r *resolver) identifier(path, id string) string {
 	bad := func(c rune) bool {
 		return unicode.IsSpace(c) || unicode.IsControl(c) || strings.ContainsRune("/?#%", c)
@@ -157,7 +158,8 @@ func (r *resolver) environments(path string, names []string) []string {
 	return names
 }
 
-// unique holds that no two projects are the same, here or where they are stored.
+// unique checks that no two projects are the same, in the source or in the
+// destination.
 func (r *resolver) unique(projects []Project) {
 	type source struct{ region, baseURL, account, id string }
 	read, stored := map[source]int{}, map[string]int{}

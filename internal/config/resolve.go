@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// defaults is the document before anything is read.
+// defaults returns the document with its default values.
 func defaults() document {
 	day := 24 * time.Hour
 	return document{
@@ -33,8 +33,8 @@ func defaults() document {
 	}
 }
 
-// resolve checks the document as a whole and makes the configuration of it.
-// What it returns is good only if nothing was reported.
+// resolve checks the whole document and creates the configuration. The result
+// is valid only if nothing was reported.
 func resolve(doc *document, r *report, opts Options) *Config {
 	resolver := &resolver{report: r, doc: doc, now: opts.now(), withoutKeys: opts.WithoutKeys}
 	cfg := &Config{
@@ -56,7 +56,7 @@ type resolver struct {
 	now time.Time
 }
 
-// choice reports a value that is none of the known ones.
+// choice reports a value that is not one of the valid ones.
 func (r *resolver) choice(path, value string, known ...string) string {
 	if value != "" && !slices.Contains(known, value) {
 		r.add(path, "%s is not known; %s", r.show(path, value), oneOf(value, known))
@@ -64,8 +64,8 @@ func (r *resolver) choice(path, value string, known ...string) string {
 	return value
 }
 
-// secret takes the one of three keys that was written: the value, the file that
-// holds it, the command that prints it.
+// secret returns the secret from the one of three keys that is set: the value,
+// a file with it, or a command that prints it.
 func (r *resolver) secret(path, value, file, command string) Secret {
 	var written []string
 	for _, key := range []string{path, path + "_file", path + "_command"} {
@@ -96,7 +96,7 @@ func (r *resolver) timeZone(path, name string) string {
 	if name == "" {
 		return "UTC"
 	}
-	// LoadLocation would take "Local", which differs from machine to machine.
+	// LoadLocation would accept "Local", which differs between machines.
 	if _, err := time.LoadLocation(name); err != nil || name == "Local" {
 		r.add(path, "%s is not a known time zone; expected an IANA name, such as Europe/London or America/New_York", r.show(path, name))
 	}
@@ -217,7 +217,7 @@ func (r *resolver) serve() Serve {
 	}
 }
 
-// webhookSecrets takes all that are written, in whichever way each.
+// webhookSecrets returns all configured secrets, from any of the three keys.
 func (r *resolver) webhookSecrets(w webhookKeys) (secrets []Secret) {
 	const path = "serve.webhooks."
 	for i, value := range w.Secrets {

@@ -49,7 +49,7 @@ func (r *resolver) cron(path, expression string) string {
 		}
 		return ""
 	}
-	// What is refused here is what the scheduler would refuse, and nothing else.
+	// This rejects exactly the expressions that the scheduler would reject.
 	if _, err := schedule.Parse(expression, time.UTC); err != nil {
 		r.add(path, "%s is not a schedule: %v", r.show(path, expression), err)
 	}

@@ -15,13 +15,13 @@ import (
 
 const redacted = "[redacted]"
 
-// secretCommandTimeout is ample for a vault to answer, and short enough that
-// one that asks for a password in vain does not hang a run for ever.
+// secretCommandTimeout is long enough for a vault, and ensures that a command
+// that prompts for a password does not block a run forever.
 var secretCommandTimeout = 30 * time.Second // tests wait longer
 
-// Secret is a key or a connection URL, or the way to get it. However it is
-// printed, logged or marshalled, it shows as [redacted]; only Resolve gives it
-// away. The zero value is no secret at all.
+// Secret is a key or a connection URL, or the way to get it. Printed, logged or
+// marshalled it is [redacted]; only Resolve returns it. The zero value means
+// that no secret is configured.
 type Secret struct {
 	key     string // path of its key in the configuration, for errors
 	value   string
@@ -84,8 +84,8 @@ func (s Secret) get(ctx context.Context) (string, error) {
 	return s.value, nil
 }
 
-// SecretError says why a secret cannot be read: by which key of the
-// configuration, and never what it is.
+// SecretError is the reason why a secret cannot be read. It has the key of the
+// configuration, and never the secret.
 type SecretError struct{ err error }
 
 func (e *SecretError) Error() string { return e.err.Error() }
@@ -111,7 +111,7 @@ func (s Secret) run(ctx context.Context) (string, error) {
 	cmd.WaitDelay = time.Second // for a grandchild that keeps the pipe open
 	out, err := cmd.Output()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-		exit.Stderr = nil // what it said may hold what it should not
+		exit.Stderr = nil // stderr may contain the secret
 	}
 	if cause := ctx.Err(); err != nil && cause != nil {
 		err = cause
@@ -122,7 +122,7 @@ func (s Secret) run(ctx context.Context) (string, error) {
 	return string(out), nil
 }
 
-// origin says where the secret comes from.
+// origin describes where the secret is read from.
 func (s Secret) origin() string {
 	if s.file != "" {
 		return s.key + ": " + s.file

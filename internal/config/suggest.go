@@ -2,7 +2,8 @@ package config
 
 import "strings"
 
-// oneOf is the expectation "us, uk or eu", with a guess at what was meant.
+// oneOf returns the expected values, such as "us, uk or eu", with a suggestion
+// of the intended one.
 func oneOf(got string, known []string) string {
 	text := "expected " + enumerate(known)
 	if guess := nearest(got, known); guess != "" {
@@ -19,7 +20,7 @@ func enumerate(words []string) string {
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
-// nearest is the known word that got is a likely misspelling of, or "".
+// nearest returns the known word of which got is a likely misspelling, or "".
 func nearest(got string, known []string) string {
 	got = strings.ReplaceAll(strings.ToLower(got), "-", "_")
 	best, bestDistance := "", max(1, min(len(got)/3, 3))+1

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// duration is a Go duration, in which days are known too: 90m, 24h, 7d, 1d12h.
+// duration parses a Go duration that may also have days: 90m, 24h, 7d, 1d12h.
 type duration time.Duration
 
 const expectedDuration = "expected a duration such as 30m, 24h or 7d"
@@ -38,7 +38,7 @@ func (d *duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// fileMode is the mode of files, in octal: 0600, 0640, 0644.
+// fileMode parses the mode of files, in octal: 0600, 0640, 0644.
 type fileMode fs.FileMode
 
 func (m *fileMode) UnmarshalText(text []byte) error {
@@ -50,7 +50,7 @@ func (m *fileMode) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// instant is a date, meant as its midnight in UTC, or an RFC 3339 time.
+// instant parses a date, which means midnight UTC, or an RFC 3339 time.
 type instant time.Time
 
 func (i *instant) UnmarshalText(text []byte) error {

@@ -7,7 +7,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// parseYAML guards the parser: a file that makes it panic is a bad file.
+// parseYAML parses a file. A panic of the parser becomes an error of the file.
 func parseYAML(text []byte) (file *ast.File, err error) {
 	defer func() {
 		if recover() != nil {
@@ -17,7 +17,7 @@ func parseYAML(text []byte) (file *ast.File, err error) {
 	return parser.ParseBytes(text, 0)
 }
 
-// isEmpty reports whether a file holds nothing but comments.
+// isEmpty reports whether a file contains only comments.
 func isEmpty(file *ast.File) bool {
 	for _, doc := range file.Docs {
 		switch doc.Body.(type) {
