@@ -78,7 +78,7 @@ func wantNamed(t *testing.T, log string) {
 		if entry.RunID == "" || entry.Project != "acme-team-4" || entry.Environment != "live" {
 			t.Errorf("it names no run or no project: %s", line)
 		}
-		if entry.Msg == "asking again" || strings.Contains(entry.Msg, "slice") {
+		if entry.Msg == "retrying a request" || strings.Contains(entry.Msg, "slice") {
 			asked++
 			if !strings.HasPrefix(entry.Slice, "20") {
 				t.Errorf("it names no slice: %s", line)

@@ -9,47 +9,48 @@ import (
 )
 
 const (
-	// freeRetries may be made before the share of retries is looked at: a run of
-	// few requests must still get over a bad minute.
+	// freeRetries are allowed before the share of retries is limited, so that a
+	// short run survives a bad minute.
 	freeRetries = 20
 
-	// maxFailingFirst bounds the time that failed requests of a project take
-	// before anything was read of it: what fails so slowly at the start of a run
-	// is better left to the next run.
+	// maxFailingFirst limits the time that a project's failed requests may take
+	// before the run has read anything from it. After that, retrying is left to
+	// the next run.
 	maxFailingFirst = 150 * time.Second
-	// maxFailing bounds it since the last page, and also the pauses that the
-	// source asks for since then.
+	// maxFailing limits the same time after the last page, and the pauses that
+	// the source asked for after it.
 	maxFailing = maxRetryAfter
-	// slowFailure is a failed request that took so long that the project's
-	// requests go one at a time until a page is read: they hold permits that
-	// other projects wait for.
+	// slowFailure is the time lost to failures after which a project sends one
+	// request at a time until a page is read. More would occupy permits that
+	// other projects need.
 	slowFailure = 10 * time.Second
 )
 
-// account is what a run counts of one project, whichever key it uses: its
-// retries, the time that it lost to failures, and what it learned of the pages
-// of its source. A project that is stuck gives up by its account, and neither
-// holds up the others nor the run. It is safe for concurrent use.
+// account holds the counters of one project in a run, whichever key it uses:
+// retries, time lost to failures, and what the source's pages look like. They
+// decide when a failing project gives up, so that it delays neither other
+// projects nor the run. It is safe for concurrent use.
 type account struct {
 	requests, retries atomic.Int64
-	alone             chan struct{} // held by the one request of a project that is stuck
+	alone             chan struct{} // held by the only request of a failing project
 
 	mu           sync.Mutex
-	mostRows     int           // of a page, where the source refused more; 0: as asked
+	mostRows     int           // page size that the source accepts; 0: any
 	alive        bool          // a conversation or a page was read in this run
-	received     time.Time     // when the last one was
-	failing      time.Duration // that failed requests waited since the last page; where they overlap, once
+	received     time.Time     // when the last one was read
+	failing      time.Duration // time lost to failed requests since the last page; overlaps count once
 	failedUntil  time.Time
-	paused       time.Duration // that the source asked for since the last page
+	paused       time.Duration // pauses that the source asked for since the last page
 	pausedUntil  time.Time
-	pageRows     int  // of the largest page that was followed by another one
-	nextWasNamed bool // the source names the next page where there is one
-	endless      int  // slices in a row whose pages did not come to an end
+	pageRows     int  // rows of the largest page that was followed by another one
+	nextWasNamed bool // the source names the next page if there is one
+	endless      int  // consecutive slices whose pages had no end
 }
 
 func newAccount() *account { return &account{alone: make(chan struct{}, 1)} }
 
-// mayRetry takes one retry from the account: half of all requests may be retries.
+// mayRetry counts a retry and reports whether it is allowed: at most half of all
+// requests may be retries.
 func (a *account) mayRetry() bool {
 	n := a.retries.Add(1)
 	if n <= freeRetries || 2*n <= a.requests.Load() {
@@ -59,8 +60,9 @@ func (a *account) mayRetry() bool {
 	return false
 }
 
-// begin waits until a request may start, as far as the project itself decides
-// that. The request calls end when it is over.
+// begin waits until the project may send a request. While the project keeps
+// failing slowly, only one of its requests runs at a time. Call end when the
+// request is done.
 func (a *account) begin(ctx context.Context) (end func(), err error) {
 	a.mu.Lock()
 	slow := a.failing >= slowFailure
@@ -73,14 +75,14 @@ func (a *account) begin(ctx context.Context) (end func(), err error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if err := a.exhausted(); err != nil { // by a request that went before
+	if err := a.exhausted(); err != nil { // an earlier request used up the time
 		<-a.alone
 		return nil, err
 	}
 	return func() { <-a.alone }, nil
 }
 
-// failed counts a failed request, and the pause that the source asks for after it.
+// failed counts a failed request, and the pause that the source asked for.
 func (a *account) failed(started, now time.Time, pause time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -101,8 +103,8 @@ func (a *account) failed(started, now time.Time, pause time.Duration) {
 	}
 }
 
-// exhausted returns an error when the project failed for so long that this run
-// should not go on with it.
+// exhausted returns an error if the project failed for so long that this run
+// should give it up.
 func (a *account) exhausted() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -121,59 +123,58 @@ func (a *account) exhausted() error {
 	return nil
 }
 
-// receive notes that some of a page was read.
+// receive records that a part of a page was read.
 func (a *account) receive(now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.alive, a.received = true, now
 }
 
-// pageRead notes that a page was read to its end.
+// pageRead records that a page was read to its end.
 func (a *account) pageRead() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.alive, a.failing, a.paused = true, 0, 0
 }
 
-// learnRows takes in how many rows a page had that was followed by another one.
+// learnRows records the row count of a page that was followed by another one.
 func (a *account) learnRows(rows int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.pageRows = max(a.pageRows, rows)
 }
 
-// learnNamed notes that the source named a next page.
+// learnNamed records that the source named a next page.
 func (a *account) learnNamed() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.nextWasNamed = true
 }
 
-// namesNext reports whether the source is known to name the next page where
-// there is one.
+// namesNext reports whether the source has named a next page in this run.
 func (a *account) namesNext() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.nextWasNamed
 }
 
-// sliceRead notes that a slice was read to its end.
+// sliceRead records that a slice was read to its end.
 func (a *account) sliceRead() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.endless = 0
 }
 
-// sliceEndless notes that the pages of a slice brought nothing new.
+// sliceEndless records that the pages of a slice stopped returning new conversations.
 func (a *account) sliceEndless() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.endless++
 }
 
-// maxIdlePages is how many pages of a slice in a row may bring no new
-// conversation: fewer where slice after slice failed for that, since the source
-// then names a next page behind every page.
+// maxIdlePages returns how many consecutive pages of a slice may contain no new
+// conversation. It is 1 after several slices failed that way, since the source
+// then names a next page after every page.
 func (a *account) maxIdlePages() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -183,8 +184,8 @@ func (a *account) maxIdlePages() int {
 	return maxIdlePages
 }
 
-// pageSize is how many rows a page has that was asked for with a limit: fewer
-// than that where the source was seen to lower it.
+// pageSize returns how many rows a full page has for a requested limit. That is
+// less than the limit if the source lowers it.
 func (a *account) pageSize(limit int) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -15,8 +15,8 @@ import (
 	"convsync/internal/polyai"
 )
 
-// dripping is a source whose answers stall after a while, each.
-type dripping struct {
+// stallingSource is a source whose responses each stall after a while.
+type stallingSource struct {
 	after    time.Duration
 	began    time.Time
 	mu       sync.Mutex
@@ -24,7 +24,7 @@ type dripping struct {
 	most     int // at once, after the first have failed
 }
 
-func (d *dripping) List(ctx context.Context, _ polyai.ListQuery) (*polyai.Page, error) {
+func (d *stallingSource) List(ctx context.Context, _ polyai.ListQuery) (*polyai.Page, error) {
 	d.mu.Lock()
 	d.inFlight++
 	if time.Since(d.began) > d.after+time.Second {
@@ -41,11 +41,11 @@ func (d *dripping) List(ctx context.Context, _ polyai.ListQuery) (*polyai.Page, 
 	return nil, &polyai.TransportError{Request: "GET", Err: errors.New("the answer stalled")}
 }
 
-// readerOf makes a reader of a project without a server.
-func readerOf(source Source, project string, b *Budget, slots *semaphore.Weighted) *Reader {
+// readerOf returns a reader of a project, without a server.
+func readerOf(source Source, project string, b *Budget, permits *semaphore.Weighted) *Reader {
 	return &Reader{
 		Source: source, ProjectID: project, PageSize: 10, Budget: b, Stats: &Stats{},
-		Slots: slots, Walks: semaphore.NewWeighted(4),
+		Slots: permits, Walks: semaphore.NewWeighted(4),
 	}
 }
 
@@ -61,7 +61,7 @@ func TestReaderStuck(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				r := readerOf(&dripping{after: 61 * time.Second}, "a", NewBudget(BudgetOptions{}), anySlots)
+				r := readerOf(&stallingSource{after: 61 * time.Second}, "a", NewBudget(BudgetOptions{}), anyPermits)
 				if c.alive {
 					r.Budget.account("a").receive(time.Now())
 				}
@@ -81,9 +81,9 @@ func TestReaderStuck(t *testing.T) {
 func TestReaderStuckAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		source := &dripping{after: 61 * time.Second, began: time.Now()}
-		slots := semaphore.NewWeighted(4)
-		stuck := readerOf(source, "a", NewBudget(BudgetOptions{}), slots)
+		source := &stallingSource{after: 61 * time.Second, began: time.Now()}
+		permits := semaphore.NewWeighted(4)
+		stuck := readerOf(source, "a", NewBudget(BudgetOptions{}), permits)
 		stuck.Budget.account("a").receive(time.Now())
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
@@ -92,10 +92,10 @@ func TestReaderStuckAlone(t *testing.T) {
 		if err := sleep(ctx, 5*time.Minute); err != nil {
 			t.Fatal(err)
 		}
-		if !slots.TryAcquire(3) {
+		if !permits.TryAcquire(3) {
 			t.Error("a stuck project holds more than one permit")
 		} else {
-			slots.Release(3)
+			permits.Release(3)
 		}
 		stop()
 		reading.Wait()

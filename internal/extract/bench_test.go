@@ -20,38 +20,37 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// The benchmarks run whole runs against a simulated service that takes 200 ms
-// to answer, into a destination that keeps nothing, and report how far they are
-// from the best there can be. They take the time that they are about: some ten
-// seconds each.
+// The benchmarks execute complete runs against a simulated service with a latency
+// of 200 ms and a destination that stores only hashes. They report the ratio to
+// the theoretical optimum. Each takes about ten seconds.
 const (
 	benchLatency  = 200 * time.Millisecond
 	benchPageSize = 500
 )
 
-// history is a made-up history of projects that are alike.
+// history is a generated history of several equal projects.
 type history struct {
 	projects, conversations, days int
-	rate                          float64 // that the source bears; 0: any
+	rate                          float64 // that the source accepts; 0: any
 }
 
-// benchEnd is where the histories end, two days before a run, so that all has
-// ended and shown; the lookback reaches one day into them.
+// benchEnd is the end of the histories, two days before a run, so that all
+// conversations have ended and are visible. The lookback includes their last day.
 var benchEnd = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
 
-// bench is a source and the runs over it.
+// bench is a source with the state of the runs that read it.
 type bench struct {
 	history
 	source  *simulate.Simulator
 	server  *httptest.Server
 	now     atomic.Pointer[time.Time] // when it started
 	started time.Time
-	store   *forgetful
+	store   *hashStore
 }
 
 func newBench(b *testing.B, h history) *bench {
 	b.Helper()
-	bench := &bench{history: h, store: &forgetful{hashes: map[string]string{}, states: map[load.Feed]load.FeedState{}}}
+	bench := &bench{history: h, store: &hashStore{hashes: map[string]string{}, states: map[load.Feed]load.FeedState{}}}
 	bench.setNow(benchEnd.AddDate(0, 0, 2))
 	bench.started = time.Now()
 	o := simulate.Options{
@@ -76,10 +75,10 @@ func projectID(i int) string { return fmt.Sprintf("made-up-%d", i) }
 
 func (bench *bench) setNow(t time.Time) { bench.now.Store(&t) }
 
-// clock goes on, the service's and ours alike.
+// clock returns the current time of the service and of the runs.
 func (bench *bench) clock() time.Time { return bench.now.Load().Add(time.Since(bench.started)) }
 
-// client makes a client of the source.
+// client returns a client of the source.
 func (bench *bench) client(b *testing.B) *polyai.Client {
 	b.Helper()
 	client, err := polyai.New(polyai.Options{
@@ -91,15 +90,15 @@ func (bench *bench) client(b *testing.B) *polyai.Client {
 	return client
 }
 
-// readers makes the readers of the projects, with so many slices in flight,
-// within a rate.
+// readers returns one reader per project, with a number of slices in flight and a
+// rate limit.
 func (bench *bench) readers(client *polyai.Client, slices int, perSecond float64) (readers []*extract.Reader) {
 	budget := extract.NewBudget(extract.BudgetOptions{PerSecond: perSecond})
-	slots, stats := semaphore.NewWeighted(int64(slices)), &extract.Stats{}
+	permits, stats := semaphore.NewWeighted(int64(slices)), &extract.Stats{}
 	for i := range bench.projects {
 		readers = append(readers, &extract.Reader{
 			Source: client, AccountID: "acme-uk", ProjectID: projectID(i), Environment: "live",
-			PageSize: benchPageSize, Budget: budget, Slots: slots, Walks: semaphore.NewWeighted(int64(slices)), Stats: stats,
+			PageSize: benchPageSize, Budget: budget, Slots: permits, Walks: semaphore.NewWeighted(int64(slices)), Stats: stats,
 		})
 	}
 	return readers
@@ -109,7 +108,7 @@ func (bench *bench) start() extract.Second {
 	return extract.SecondOf(benchEnd.AddDate(0, 0, -bench.days))
 }
 
-// run makes an incremental run.
+// run executes an incremental run.
 func (bench *bench) run(b *testing.B, slices int, perSecond float64) (elapsed time.Duration, report *pipeline.Report) {
 	b.Helper()
 	client := bench.client(b)
@@ -135,7 +134,7 @@ func (bench *bench) run(b *testing.B, slices int, perSecond float64) (elapsed ti
 	return elapsed, report
 }
 
-// readSpan reads the whole history as one span.
+// readSpan reads the complete history as one span.
 func (bench *bench) readSpan(b *testing.B, slices int) time.Duration {
 	b.Helper()
 	client := bench.client(b)
@@ -150,14 +149,14 @@ func (bench *bench) readSpan(b *testing.B, slices int) time.Duration {
 	return time.Since(started)
 }
 
-// pages is how many hold so many conversations; there is no reading without one.
+// pages returns the number of pages for a number of conversations, at least one.
 func pages(conversations int) int {
 	return max(1, int(math.Ceil(float64(conversations)/benchPageSize)))
 }
 
 // BenchmarkBackfill reads a first history with 10 requests a second allowed.
-// times-least is the time it takes, in times of the least that the rate allows;
-// at most 1.15 is promised.
+// times-least is the ratio of its duration to the minimum that the rate allows; the
+// limit is 1.15.
 func BenchmarkBackfill(b *testing.B) {
 	const rate = 10
 	for name, h := range map[string]history{
@@ -181,8 +180,8 @@ func BenchmarkBackfill(b *testing.B) {
 	}
 }
 
-// BenchmarkSlicesInFlight reads a history without a limit. speedup is how many
-// times as fast 8 slices in flight are as one; at least 6 is promised.
+// BenchmarkSlicesInFlight reads a history without a rate limit. speedup is the
+// ratio of the durations with 1 and with 8 slices in flight; it must be at least 6.
 func BenchmarkSlicesInFlight(b *testing.B) {
 	h := history{projects: 1, conversations: 100_000, days: 30}
 	b.Run("Span", func(b *testing.B) {
@@ -200,8 +199,8 @@ func BenchmarkSlicesInFlight(b *testing.B) {
 	})
 }
 
-// BenchmarkUnchanged reads an unchanged day again. requests-times-least is what
-// it asks for, in times of the pages of its lookback; at most 1.2 is promised.
+// BenchmarkUnchanged reads an unchanged day again. requests-times-least is the
+// ratio of its requests to the pages of its lookback; the limit is 1.2.
 func BenchmarkUnchanged(b *testing.B) {
 	for name, h := range map[string]history{
 		"OneDenseProject":      {1, 150_000, 10, 0},
@@ -234,8 +233,8 @@ func BenchmarkUnchanged(b *testing.B) {
 	}
 }
 
-// BenchmarkLimited reads from a source that bears half of the rate that is
-// set. %-429 is how many of the requests are answered so, in all.
+// BenchmarkLimited reads from a source that accepts half of the configured rate.
+// %-429 is the share of all requests that are answered with 429.
 func BenchmarkLimited(b *testing.B) {
 	const borne = 5
 	for b.Loop() {

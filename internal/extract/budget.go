@@ -14,78 +14,78 @@ import (
 	"convsync/internal/polyai"
 )
 
-// BudgetOptions configure a budget.
+// BudgetOptions configure a [Budget].
 type BudgetOptions struct {
-	PerSecond float64 // requests a second; 0: no limit, until the source sets one by 429
-	Adaptive  bool    // may go beyond PerSecond, carefully, while the source bears it
-	InFlight  int     // requests at once, at most; 64 unless set
+	PerSecond float64 // requests per second; 0: no limit until the source answers 429
+	Adaptive  bool    // may exceed PerSecond in small steps while the source accepts it
+	InFlight  int     // maximum of concurrent requests; 0: 64
 }
 
-// Budget is what the requests of one key share: their turns, their rate, how
-// many are in flight, and the pauses that the source asks for. Of each project
-// it has an account. It is safe for concurrent use.
+// Budget is a rate limiter shared by all requests that use one API key. It
+// limits requests per second and requests in flight, honors the pauses that the
+// source asks for, and serves projects in turn. It is safe for concurrent use.
 //
-// In any second it starts no more requests than its rate, and none before the
-// end of a pause.
+// In any second it starts no more requests than its rate, and none before a
+// pause ends.
 type Budget struct {
-	turns turns
+	fairLock fairLock
 
 	mu       sync.Mutex
 	pace     pace
-	starts   []time.Time // the latest, oldest first
-	paused   time.Time   // until then
+	starts   []time.Time // of the latest requests, oldest first
+	paused   time.Time   // end of the pause
 	inFlight int
-	freed    chan struct{}       // a request ended; only who has the turn waits for it
+	freed    chan struct{}       // a request ended; only the holder of the lock waits for it
 	accounts map[string]*account // by project
 	contact  contact
 }
 
-// NewBudget makes a budget that nothing was taken from.
+// NewBudget returns an unused budget.
 func NewBudget(o BudgetOptions) *Budget {
 	return &Budget{pace: newPace(o), freed: make(chan struct{}, 1)}
 }
 
-// limited reports whether requests are counted.
+// limited reports whether a rate limit applies.
 func (b *Budget) limited() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return !math.IsInf(b.pace.rate, 1)
 }
 
-// request is a request that was let through. It must end.
+// request is a request that the budget admitted. Its end must be called.
 type request struct {
 	*Budget
-	slots   *semaphore.Weighted
+	permits *semaphore.Weighted
 	started time.Time
 }
 
-// take waits until a request of a project may start, and gets it one of the
-// slots, which the requests of all keys share. The slot comes last: what waits
-// for its rate or for the end of a pause holds none, and keeps no other key
-// waiting.
-func (b *Budget) take(ctx context.Context, project string, slots *semaphore.Weighted) (*request, error) {
+// take waits until a project's request may start, and acquires one of the
+// permits that the requests of all keys share. The permit is acquired last, so
+// that a request that waits for its rate or for a pause holds none that another
+// key could use.
+func (b *Budget) take(ctx context.Context, project string, permits *semaphore.Weighted) (*request, error) {
 	b.account(project).requests.Add(1)
-	if err := b.turns.wait(ctx, project); err != nil {
+	if err := b.fairLock.wait(ctx, project); err != nil {
 		return nil, err
 	}
-	defer b.turns.pass()
+	defer b.fairLock.pass()
 	for {
 		if err := b.await(ctx); err != nil {
 			return nil, err
 		}
-		if err := slots.Acquire(ctx, 1); err != nil {
+		if err := permits.Acquire(ctx, 1); err != nil {
 			return nil, err
 		}
 		now := time.Now()
 		if b.start(now) {
-			return &request{b, slots, now}, nil
+			return &request{b, permits, now}, nil
 		}
-		slots.Release(1) // the source asked for a pause meanwhile, or was found to be away
+		permits.Release(1) // meanwhile the source asked for a pause, or was found unreachable
 	}
 }
 
-// await waits until nothing of the key holds up a request. Who has the turn
-// calls it.
+// await waits until the limits of the key admit a request. The caller holds the
+// fair lock.
 func (b *Budget) await(ctx context.Context) error {
 	for {
 		wait, free, err := b.check(time.Now())
@@ -107,8 +107,8 @@ func (b *Budget) await(ctx context.Context) error {
 	}
 }
 
-// check tells whether a request is free to start, or how long it has to wait;
-// 0: until another ends.
+// check reports whether a request may start, and otherwise how long it has to
+// wait. A wait of 0 means until another request ends.
 func (b *Budget) check(now time.Time) (wait time.Duration, free bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -132,7 +132,7 @@ func (b *Budget) checkLocked(now time.Time) (wait time.Duration, free bool, err 
 	return wait, wait <= 0, nil
 }
 
-// start counts a request that starts now, if it is free to.
+// start counts a request that starts now; false if it may not start.
 func (b *Budget) start(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -147,11 +147,11 @@ func (b *Budget) start(now time.Time) bool {
 	return true
 }
 
-// mostStarts is how many starts are remembered, twice as many as are looked at.
+// mostStarts is how many starts are stored: twice as many as are evaluated.
 const mostStarts = 2 * 1024
 
-// answered takes in how a request was answered. What the source says of its
-// rate changes it for all, and all make the pause.
+// answered adapts the budget to the result of a request. A pause and a lower
+// rate apply to all requests of the key.
 func (r *request) answered(err error, pause time.Duration) {
 	now := time.Now()
 	b := r.Budget
@@ -172,23 +172,23 @@ func (r *request) answered(err error, pause time.Duration) {
 	}
 }
 
-// end makes room for another request.
+// end releases the request's permit.
 func (r *request) end() {
 	r.mu.Lock()
 	r.inFlight--
 	r.mu.Unlock()
-	r.slots.Release(1)
+	r.permits.Release(1)
 	select {
 	case r.freed <- struct{}{}:
 	default:
 	}
 }
 
-// usedOver is how long a time the use of a budget is told over.
+// usedOver is the window over which usage is measured.
 const usedOver = 10 * time.Second
 
-// Use tells how the budget is used: requests started a second, over the last
-// seconds, how many may be, and how many are in flight.
+// Use returns the requests started per second over the last 10 seconds, the rate
+// that is allowed now (+Inf: no limit), and the number of requests in flight.
 func (b *Budget) Use(now time.Time) (perSecond, allowed float64, inFlight int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -199,7 +199,7 @@ func (b *Budget) Use(now time.Time) (perSecond, allowed float64, inFlight int) {
 	return float64(n) / usedOver.Seconds(), b.pace.rate, b.inFlight
 }
 
-// account is the one of a project.
+// account returns the account of a project.
 func (b *Budget) account(project string) *account {
 	b.mu.Lock()
 	defer b.mu.Unlock()

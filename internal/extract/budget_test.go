@@ -18,13 +18,13 @@ import (
 	"convsync/internal/polyai"
 )
 
-// errLimited is a 429 that does not say how long to wait.
+// errLimited is a 429 without Retry-After.
 var errLimited = &polyai.APIError{Status: http.StatusTooManyRequests}
 
-// anySlots are more than any test takes.
-var anySlots = semaphore.NewWeighted(math.MaxInt64)
+// anyPermits is a semaphore that never blocks.
+var anyPermits = semaphore.NewWeighted(math.MaxInt64)
 
-// usage is what a budget let through.
+// usage records the requests that a budget admitted.
 type usage struct {
 	mu       sync.Mutex
 	starts   []time.Time
@@ -33,10 +33,10 @@ type usage struct {
 	most     int
 }
 
-// ask makes one request of a project that is answered after a while; answer
-// says how, and what pause is asked for.
+// ask sends one request of a project that takes the given time. answer returns
+// the pause that the source asks for, and the error.
 func (u *usage) ask(ctx context.Context, b *Budget, project string, takes time.Duration, answer func() (time.Duration, error)) error {
-	request, err := b.take(ctx, project, anySlots)
+	request, err := b.take(ctx, project, anyPermits)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (u *usage) ask(ctx context.Context, b *Budget, project string, takes time.D
 
 func fine() (time.Duration, error) { return 0, nil }
 
-// busiest is the most starts within any window.
+// busiest returns the maximum number of starts within any window.
 func (u *usage) busiest(window time.Duration) (most int) {
 	first := 0
 	for i, at := range u.starts {
@@ -72,7 +72,8 @@ func (u *usage) busiest(window time.Duration) (most int) {
 	return most
 }
 
-// use asks without end, by some workers for each project, for so long.
+// use sends requests for the duration lasts, with the given number of workers per
+// project.
 func use(t *testing.T, b *Budget, workers map[string]int, lasts, takes time.Duration, answer func() (time.Duration, error)) *usage {
 	t.Helper()
 	u := &usage{by: map[string]int{}}
@@ -91,7 +92,7 @@ func use(t *testing.T, b *Budget, workers map[string]int, lasts, takes time.Dura
 	return u
 }
 
-func TestTheRateIsNeverExceededAndUsedUp(t *testing.T) {
+func TestBudgetRate(t *testing.T) {
 	t.Parallel()
 	for _, rate := range []float64{0.5, 1, 2, 5, 10, 50} {
 		for _, adaptive := range []bool{false, true} {
@@ -109,20 +110,20 @@ func TestTheRateIsNeverExceededAndUsedUp(t *testing.T) {
 	}
 }
 
-func TestOnlyAnAdaptiveBudgetGoesBeyondTheRate(t *testing.T) {
+func TestBudgetAdaptive(t *testing.T) {
 	t.Parallel()
 	for _, adaptive := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			b := NewBudget(BudgetOptions{PerSecond: 5, Adaptive: adaptive})
 			u := use(t, b, map[string]int{"a": 30}, 5*time.Minute, 100*time.Millisecond, fine)
 			if beyond := u.busiest(time.Second) > 5; beyond != adaptive {
-				t.Errorf("adaptive %t, and beyond the rate %t", adaptive, beyond)
+				t.Errorf("adaptive %t, rate exceeded: %t", adaptive, beyond)
 			}
 		})
 	}
 }
 
-func TestNothingIsAskedBeforeAPauseEnds(t *testing.T) {
+func TestBudgetPause(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
 		synctest.Test(t, func(t *testing.T) {
@@ -138,62 +139,62 @@ func TestNothingIsAskedBeforeAPauseEnds(t *testing.T) {
 			})
 			for _, at := range u.starts {
 				if at.After(said) && at.Before(said.Add(pause)) {
-					t.Errorf("asked %s after a %d that asks to wait %s", at.Sub(said), status, pause)
+					t.Errorf("sent a request %s after a %d that asks to wait %s", at.Sub(said), status, pause)
 				}
 			}
 			if last := u.starts[len(u.starts)-1]; last.Before(said.Add(pause)) {
-				t.Error("asked no more after the pause")
+				t.Error("no request was sent after the pause")
 			}
 		})
 	}
 }
 
-func TestAPauseOfHoursIsAnErrorForAll(t *testing.T) {
+func TestBudgetLongPause(t *testing.T) {
 	t.Parallel()
 	b := NewBudget(BudgetOptions{})
-	first, err := b.take(t.Context(), "a", anySlots)
+	first, err := b.take(t.Context(), "a", anyPermits)
 	if err != nil {
 		t.Fatal(err)
 	}
 	first.answered(errLimited, 2*time.Hour)
 	first.end()
-	if _, err := b.take(t.Context(), "b", anySlots); !errors.Is(err, errAskLater) {
+	if _, err := b.take(t.Context(), "b", anyPermits); !errors.Is(err, errAskLater) {
 		t.Errorf("%v", err)
 	}
 }
 
-func TestRequestsInFlightStayWithinTheirBounds(t *testing.T) {
+func TestBudgetInFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBudget(BudgetOptions{InFlight: 6})
 		if u := use(t, b, map[string]int{"a": 20}, 10*time.Second, 100*time.Millisecond, fine); u.most != 6 {
-			t.Errorf("%d at once, of 6", u.most)
+			t.Errorf("%d requests in flight, limit 6", u.most)
 		}
 		overloaded := func() (time.Duration, error) { return 0, &polyai.APIError{Status: 503} }
 		use(t, b, map[string]int{"a": 20}, 10*time.Second, 100*time.Millisecond, overloaded)
 		if u := use(t, b, map[string]int{"a": 20}, 50*time.Millisecond, 100*time.Millisecond, fine); u.most != 1 {
-			t.Errorf("%d at once after nothing but 503", u.most)
+			t.Errorf("%d requests in flight after only 503", u.most)
 		}
 		use(t, b, map[string]int{"a": 20}, time.Minute, 100*time.Millisecond, fine)
 		if u := use(t, b, map[string]int{"a": 20}, time.Second, 100*time.Millisecond, fine); u.most != 6 {
-			t.Errorf("%d at once after a minute without a fault", u.most)
+			t.Errorf("%d requests in flight after a minute without errors", u.most)
 		}
 	})
 }
 
-func TestSlowAnswersNarrowTheWindow(t *testing.T) {
+func TestBudgetSlowResponses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBudget(BudgetOptions{InFlight: 16})
 		use(t, b, map[string]int{"a": 16}, 10*time.Second, 200*time.Millisecond, fine)
 		use(t, b, map[string]int{"a": 16}, 30*time.Second, 3*time.Second, fine)
 		if u := use(t, b, map[string]int{"a": 16}, time.Second, 3*time.Second, fine); u.most > 8 {
-			t.Errorf("%d at once though answers take 15 times as long", u.most)
+			t.Errorf("%d requests in flight although responses take 15 times as long", u.most)
 		}
 	})
 }
 
-func TestProjectsTakeTurns(t *testing.T) {
+func TestBudgetFairness(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBudget(BudgetOptions{PerSecond: 10})
@@ -204,11 +205,11 @@ func TestProjectsTakeTurns(t *testing.T) {
 	})
 }
 
-func TestARequestThatIsStoppedLeavesTheLine(t *testing.T) {
+func TestBudgetCanceledWaiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBudget(BudgetOptions{InFlight: 1})
-		first, err := b.take(t.Context(), "a", anySlots)
+		first, err := b.take(t.Context(), "a", anyPermits)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -216,8 +217,8 @@ func TestARequestThatIsStoppedLeavesTheLine(t *testing.T) {
 		var stopped sync.WaitGroup
 		for i := range 9 {
 			stopped.Go(func() {
-				if _, err := b.take(ctx, fmt.Sprint(i%2), anySlots); err == nil {
-					t.Error("a request was let through while one too many was in flight")
+				if _, err := b.take(ctx, fmt.Sprint(i%2), anyPermits); err == nil {
+					t.Error("a request was admitted although the maximum was in flight")
 				}
 			})
 		}
@@ -225,39 +226,38 @@ func TestARequestThatIsStoppedLeavesTheLine(t *testing.T) {
 		cancel()
 		stopped.Wait()
 		first.end()
-		if _, err := b.take(t.Context(), "b", anySlots); err != nil {
+		if _, err := b.take(t.Context(), "b", anyPermits); err != nil {
 			t.Error(err)
 		}
 	})
 }
 
-// TestTheRateIsLearned asks a source that bears less than was set: after a
-// while hardly a request is answered 429, and most of what it bears is used.
-func TestTheRateIsLearned(t *testing.T) {
+// The source accepts less than the configured rate: after a while few requests are
+// answered with 429, and most of the accepted rate is used.
+func TestBudgetLearnsRate(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ set, borne float64 }{{10, 10}, {10, 7}, {10, 2}, {5, 1}, {0, 20}, {0, 3}} {
-		t.Run(fmt.Sprintf("%g borne of %g", c.borne, c.set), func(t *testing.T) {
+	for _, c := range []struct{ set, accepted float64 }{{10, 10}, {10, 7}, {10, 2}, {5, 1}, {0, 20}, {0, 3}} {
+		t.Run(fmt.Sprintf("%g accepted of %g", c.accepted, c.set), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				b := NewBudget(BudgetOptions{PerSecond: c.set, InFlight: 8})
-				source := &limited{perSecond: c.borne, tokens: c.borne, at: time.Now()}
+				source := &limited{perSecond: c.accepted, tokens: c.accepted, at: time.Now()}
 				use(t, b, map[string]int{"a": 8}, time.Minute, 200*time.Millisecond, source.answer)
 				source.refused = 0
 				u := use(t, b, map[string]int{"a": 8}, 10*time.Minute, 200*time.Millisecond, source.answer)
 				if share := float64(source.refused) / float64(len(u.starts)); share > 0.03 {
 					t.Errorf("%.1f %% of %d requests were answered 429", 100*share, len(u.starts))
 				}
-				if used := float64(len(u.starts)) / 600 / c.borne; used < 0.75 {
-					t.Errorf("%.0f %% of what is borne was used", 100*used)
+				if used := float64(len(u.starts)) / 600 / c.accepted; used < 0.75 {
+					t.Errorf("%.0f %% of the accepted rate was used", 100*used)
 				}
 			})
 		})
 	}
 }
 
-// TestASourceThatIsWellAgainIsUsedAgainSoon: however often it said 429 before,
-// the pauses it asked for are over.
-func TestASourceThatIsWellAgainIsUsedAgainSoon(t *testing.T) {
+// However many 429 the source returned before, its pauses have ended.
+func TestBudgetRecovers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBudget(BudgetOptions{PerSecond: 5, InFlight: 8})
@@ -270,13 +270,13 @@ func TestASourceThatIsWellAgainIsUsedAgainSoon(t *testing.T) {
 			}
 		}
 		if last < 250 {
-			t.Errorf("ten minutes later, it is asked %d times in a minute", last)
+			t.Errorf("ten minutes later, %d requests in a minute", last)
 		}
 	})
 }
 
-// limited is a source that bears so many requests a second, with as many at
-// once, and answers 429 to what is more.
+// limited is a source that accepts a number of requests per second, all of which
+// may be in one burst, and answers 429 to others.
 type limited struct {
 	mu        sync.Mutex
 	perSecond float64
@@ -299,9 +299,8 @@ func (l *limited) answer() (time.Duration, error) {
 	return time.Duration(math.Ceil((1-l.tokens)/l.perSecond)) * time.Second, errLimited
 }
 
-// TestThePaceStaysWithinItsBoundsWhateverItIsTold holds the pace against any
-// order of answers.
-func TestThePaceStaysWithinItsBoundsWhateverItIsTold(t *testing.T) {
+// TestPaceBounds checks the limits of the pace for random sequences of responses.
+func TestPaceBounds(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		set := rapid.SampledFrom([]float64{0, 0.1, 1, 5, 10, 1000}).Draw(t, "set")
@@ -331,7 +330,7 @@ func TestThePaceStaysWithinItsBoundsWhateverItIsTold(t *testing.T) {
 	})
 }
 
-func TestRetriesAreAtMostHalfOfAllRequests(t *testing.T) {
+func TestAccountRetries(t *testing.T) {
 	t.Parallel()
 	b := newAccount()
 	allowed := 0
@@ -354,10 +353,10 @@ func TestRetriesAreAtMostHalfOfAllRequests(t *testing.T) {
 	}
 }
 
-func TestTurnsKeepTheOrderWithinAProject(t *testing.T) {
+func TestFairLockOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var line turns
+		var line fairLock
 		if err := line.wait(t.Context(), "a"); err != nil {
 			t.Fatal(err)
 		}

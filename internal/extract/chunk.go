@@ -7,7 +7,7 @@ import (
 	"convsync/internal/polyai"
 )
 
-// Chunk is some conversations as they were answered, one after another.
+// Chunk is a batch of conversations as the source returned them.
 type Chunk struct {
 	data []byte
 	ends []int
@@ -15,16 +15,16 @@ type Chunk struct {
 	broken      []polyai.Value
 	brokenBytes int
 
-	decodedBytes int  // of all of them: see [polyai.Options]
-	large        bool // it is one conversation that takes much memory
+	decodedBytes int  // memory of all of them when decoded: see [polyai.Options]
+	large        bool // it contains one conversation that takes much memory
 }
 
-// Chunks are handed on at this size: large enough to be cheap, small enough
-// that a bounded number of bytes in flight is many of them.
+// A chunk is emitted at this size: large enough to be cheap, and small enough
+// that many of them fit into the memory limit.
 const (
 	chunkBytes         = 1 << 20
 	chunkConversations = 256
-	// chunkDecoded is above what a chunk of usual conversations has.
+	// chunkDecoded is more than a chunk of usual conversations needs.
 	chunkDecoded = 16 << 20
 )
 
@@ -37,9 +37,9 @@ func (c *Chunk) add(v polyai.Value) {
 	c.ends = append(c.ends, len(c.data))
 }
 
-// takeLarge makes the chunk that is one large conversation. It takes over what
-// need not be copied.
-func takeLarge(v polyai.Value, broken bool) *Chunk {
+// largeChunk returns a chunk of one large conversation. It copies v only if v
+// may lie in a shared buffer.
+func largeChunk(v polyai.Value, broken bool) *Chunk {
 	if len(v) <= polyai.LargeBytes {
 		v = slices.Clone(v)
 	}
@@ -49,7 +49,7 @@ func takeLarge(v polyai.Value, broken bool) *Chunk {
 	return &Chunk{large: true, data: v, ends: []int{len(v)}}
 }
 
-// addBroken copies a conversation that is no well-formed JSON into the chunk.
+// addBroken copies a conversation that is malformed JSON into the chunk.
 func (c *Chunk) addBroken(v polyai.Value) {
 	c.broken = append(c.broken, slices.Clone(v))
 	c.brokenBytes += len(v)
@@ -59,20 +59,20 @@ func (c *Chunk) full() bool {
 	return len(c.data)+c.brokenBytes >= chunkBytes || len(c.ends)+len(c.broken) >= chunkConversations || c.decodedBytes >= chunkDecoded
 }
 
-// Len is the number of conversations, without the broken ones.
+// Len returns the number of conversations, without broken ones.
 func (c *Chunk) Len() int { return len(c.ends) }
 
-// Broken are the conversations that are no well-formed JSON: [polyai.BrokenError].
+// Broken returns the conversations that are malformed JSON: see [polyai.BrokenError].
 func (c *Chunk) Broken() []polyai.Value { return c.broken }
 
-// answered is the number of conversations, with the broken ones.
+// answered returns the number of conversations, including broken ones.
 func (c *Chunk) answered() int { return len(c.ends) + len(c.broken) }
 
-// IsLarge reports whether the chunk is one conversation that takes much memory,
-// many times its bytes maybe: it is best processed alone.
+// IsLarge reports whether the chunk is one conversation that takes much memory
+// when decoded, possibly many times its size. Process it alone.
 func (c *Chunk) IsLarge() bool { return c.large }
 
-// Bytes is the memory that the chunk holds.
+// Bytes returns the memory that the chunk occupies.
 func (c *Chunk) Bytes() int { return cap(c.data) + c.brokenBytes }
 
 // Values yields the conversations.

@@ -14,8 +14,8 @@ func TestChunkLarge(t *testing.T) {
 	row := func(id, more string) string {
 		return `{"id":"` + id + `","started_at":"2026-06-01T00:00:00Z"` + more + `}`
 	}
-	turns := `,"turns":[` + strings.Repeat(`{},`, 10_000) + `{}]` // 30 KB, and 5 MB decoded
-	rows := []string{row("a", ""), row("b", ""), row("many", turns), row("c", ""), row("long", `,"note":"`+strings.Repeat("x", 5<<20)+`"`)}
+	fairLock := `,"turns":[` + strings.Repeat(`{},`, 10_000) + `{}]` // 30 KB, and 5 MB decoded
+	rows := []string{row("a", ""), row("b", ""), row("many", fairLock), row("c", ""), row("long", `,"note":"`+strings.Repeat("x", 5<<20)+`"`)}
 	half := strings.Repeat(`,"x":1`, 15_000) // 4 MB decoded, which is not large
 	for i := range 5 {
 		rows = append(rows, row(fmt.Sprint("half", i), half))

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// maxClockDifference is how far the source's clock and ours may differ before
-// a run warns.
+// maxClockDifference is the largest difference between server time and the local
+// clock that causes no warning.
 const maxClockDifference = 5 * time.Minute
 
-// ClockDifference describes clocks that differ by more than 5 minutes, for
-// people; "" when they do not. local is our own clock at the moment of the
-// answer that carried source.
+// ClockDifference returns a message for users if server time and the local clock
+// differ by more than 5 minutes, and "" otherwise. local is the local time at
+// which the response with the server time arrived.
 func ClockDifference(source, local time.Time) string {
 	d := source.Sub(local)
 	if d.Abs() <= maxClockDifference {
@@ -25,22 +25,22 @@ func ClockDifference(source, local time.Time) string {
 		d.Abs().Round(time.Minute), direction, source.UTC().Format(time.RFC3339), local.UTC().Format(time.RFC3339))
 }
 
-// Clocks are the times of the source and of this machine at one moment. Either
-// clock may be wrong: a run reads up to the later one, so that nothing is
-// missed, and covers up to the earlier one, so that nothing counts as read
-// before it was there.
+// Clocks holds server time and local time at one moment. Either clock may be
+// wrong. A run reads up to the later one, so that nothing is missed, and covers
+// up to the earlier one, so that a range never counts as read before its
+// conversations existed.
 type Clocks struct {
 	Source, Local Second
-	// Witness is a time that both clocks had reached at an earlier run; 0: there
-	// was none. A clock that is behind it was set back, and is not the one that
-	// limits the coverage as long as the other agrees with the past.
+	// Witness is a time that both clocks had reached in an earlier run; 0 if there
+	// was none. A clock behind it was set back. It does not limit the coverage if
+	// the other clock has passed Witness.
 	Witness Second
 }
 
-// Later is the upper end of what is read.
+// Later returns the time up to which a run reads.
 func (c Clocks) Later() Second { return min(max(c.Source, c.Local), lastSecond) }
 
-// Earlier is the upper end of what is covered.
+// Earlier returns the time up to which a run records coverage.
 func (c Clocks) Earlier() Second {
 	earlier := min(c.Source, c.Local)
 	if c.Witness <= c.Later() {
@@ -49,9 +49,9 @@ func (c Clocks) Earlier() Second {
 	return earlier
 }
 
-// Witnessed is the time that both clocks had reached at an earlier run: that of
-// the last reading or the end of the coverage, or, where that is earlier, the
-// time at which our own clock stored the watermark.
+// Witnessed returns the time that both clocks had reached in an earlier run: the
+// later of the last reading time and the end of the coverage, but at most local,
+// the local time at which the watermark was stored.
 func Witnessed(coverage []Covered, local Second) Second {
 	last := Second(0)
 	for _, c := range coverage {

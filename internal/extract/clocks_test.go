@@ -74,18 +74,18 @@ func TestClockDifference(t *testing.T) {
 	}
 }
 
-// TestSightingElsewhere: what started where nothing was asked for, such as in
-// the year 9999, does not make a dense slice look empty.
-func TestSightingElsewhere(t *testing.T) {
+// Starts outside of the requested range, such as in the year 9999, do not make a
+// dense slice look empty.
+func TestSampleElsewhere(t *testing.T) {
 	t.Parallel()
 	asked := Span{june(1, 0, 0), june(2, 0, 0)}
 	chunk := &Chunk{}
 	for _, start := range []string{"9999-12-31T23:59:59Z", "2026-06-01T00:00:10Z"} {
 		chunk.add([]byte(`{"started_at":"` + start + `"}`))
 	}
-	var s sighting
+	var s sample
 	s.look(chunk, asked)
-	if s.shown() != 1 || s.conversations != 2 {
-		t.Errorf("%d conversations in %d seconds", s.conversations, s.shown())
+	if s.seconds() != 1 || s.conversations != 2 {
+		t.Errorf("%d conversations in %d seconds", s.conversations, s.seconds())
 	}
 }

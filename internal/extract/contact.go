@@ -9,25 +9,25 @@ import (
 	"convsync/internal/polyai"
 )
 
-// Until a source has answered once in a run, a connection that cannot be made
-// is most likely a wrong address, a firewall or a machine without network: a
-// person waits for that message, and the next run is the better retry. Later in
-// a run it is an outage, which is worth the usual attempts.
+// Before the first response of a run, a failed connection usually means a wrong
+// address, a firewall or a machine without network. A user then waits for the
+// error message, so the run gives up soon. Later in a run it is an outage, and
+// the usual number of attempts is made.
 const (
 	firstAttempts = 3
-	firstWaits    = 3                // times Backoff and the number of the attempt: 3 s and 6 s
-	firstContact  = 10 * time.Second // of slow attempts, after which fewer are enough
+	firstWaits    = 3                // wait = firstWaits * attempt * Backoff: 3 s and 6 s
+	firstContact  = 10 * time.Second // if attempts took this long, fewer are made
 )
 
-// contact is whether the source behind a budget has answered in this run.
+// contact records whether the source of a budget has responded in this run.
 type contact struct {
-	answered bool      // with anything, including errors
-	failed   int       // connections, while it has not answered
-	since    time.Time // when the first of them was tried
+	answered bool      // with any response, including errors
+	failed   int       // failed connections before the first response
+	since    time.Time // start of the first of them
 	gaveUp   error     // why it cannot be reached; nil: no request has given up
 }
 
-// attempt takes in the result of a request.
+// attempt records the result of a request.
 func (c *contact) attempt(started time.Time, err error) {
 	api := (*polyai.APIError)(nil)
 	switch {
@@ -41,8 +41,8 @@ func (c *contact) attempt(started time.Time, err error) {
 	}
 }
 
-// unreached returns why no request is worth sending: earlier ones found that the
-// source cannot be reached.
+// unreached returns an error if an earlier request gave up because the source
+// cannot be reached. No further request is sent then.
 func (c *contact) unreached() error {
 	var e *polyai.TransportError
 	if !errors.As(c.gaveUp, &e) {
@@ -52,17 +52,17 @@ func (c *contact) unreached() error {
 		&polyai.TransportError{Request: "no request was sent", Err: e.Err, Hint: e.Hint})
 }
 
-// wasNeverReached reports whether no connection could be made, in this attempt
-// and in all of this run.
+// wasNeverReached reports whether err is a failed connection and no request of
+// this run has been answered.
 func (b *Budget) wasNeverReached(err error) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return !b.contact.answered && polyai.IsUnreachable(err)
 }
 
-// giveUpReaching decides whether an attempt to reach the source is the last one,
-// for this page, which was begun a time ago, and for all others. It then returns
-// why.
+// giveUpReaching returns an error if the source should not be tried again: not
+// for this page, whose first attempt was ago, and for no other one. It returns
+// nil if another attempt is due.
 func (b *Budget) giveUpReaching(attempt int, ago time.Duration, err error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -80,7 +80,7 @@ func (b *Budget) giveUpReaching(attempt int, ago time.Duration, err error) error
 	return fmt.Errorf("%w after %s, since the source cannot be reached and has not answered in this run: %w", errAskLater, tries, err)
 }
 
-// firstWait is how long to wait before the next attempt to reach a source.
+// firstWait returns the wait before the next attempt to reach the source.
 func (r *Reader) firstWait(attempt int) time.Duration {
 	return firstWaits * time.Duration(attempt) * cmp.Or(r.Backoff, time.Second)
 }

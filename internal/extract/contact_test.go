@@ -17,8 +17,7 @@ import (
 	"convsync/internal/polyai"
 )
 
-// away is a source that no connection can be made to. Its first answers are as
-// given.
+// away is a source that cannot be reached, except for its first responses.
 type away struct {
 	takes time.Duration // until a connection fails
 	first []error
@@ -57,7 +56,7 @@ func TestReaderUnreachable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				r, began := readerOf(c.source, "a", NewBudget(BudgetOptions{}), anySlots), time.Now()
+				r, began := readerOf(c.source, "a", NewBudget(BudgetOptions{}), anyPermits), time.Now()
 				_, err := r.page(t.Context(), polyai.ListQuery{}, nil)
 				if took := time.Since(began); took < c.least || took > c.most {
 					t.Errorf("gave up after %s", took)
@@ -70,17 +69,17 @@ func TestReaderUnreachable(t *testing.T) {
 	}
 }
 
-// TestUnreachableRun checks that a run that finds its source away ends
-// within seconds, however many projects it has.
+// A run whose source cannot be reached ends within seconds, however many projects
+// it has.
 func TestUnreachableRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		source, budget, slots := &away{takes: 10 * time.Second}, NewBudget(BudgetOptions{}), semaphore.NewWeighted(4)
+		source, budget, permits := &away{takes: 10 * time.Second}, NewBudget(BudgetOptions{}), semaphore.NewWeighted(4)
 		began := time.Now()
 		var reading sync.WaitGroup
 		for i := range 200 {
 			reading.Go(func() {
-				r := readerOf(source, string(rune('A'+i)), budget, slots)
+				r := readerOf(source, string(rune('A'+i)), budget, permits)
 				_, err := r.Open(t.Context(), aDay, began, func(time.Time) Emit { return nil })
 				var transport *polyai.TransportError
 				if !errors.Is(err, errAskLater) || !errors.As(err, &transport) || transport.Hint == "" {

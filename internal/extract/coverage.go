@@ -2,17 +2,18 @@ package extract
 
 import "slices"
 
-// Covered is a span that was read whole.
+// Covered is a span that was read completely.
 type Covered struct {
 	Span
-	ReadAt Second // when its reading began, by the source's clock
-	Shape  string // version of the rules that it was read with
+	ReadAt Second // server time at which its reading began
+	Shape  string // transform version that it was read with
 }
 
-// Cover adds a span that was read to a coverage: ordered, without overlap, the
-// newest reading of each second. Ranges that touch are merged when nothing
-// tells them apart, and behind settled, the deepest lookback, also when only
-// their reading times do: the merged range keeps the older one.
+// Cover adds a span to a coverage and returns the result, ordered and without
+// overlap. Where the span overlaps the coverage, the new reading replaces the
+// old one. Adjacent ranges are merged if they are equal in ReadAt and Shape;
+// before settled, the start of the deepest lookback, ReadAt may differ and the
+// older one is kept.
 func Cover(coverage []Covered, read Covered, settled Second) []Covered {
 	if read.Empty() {
 		return coverage
@@ -37,10 +38,10 @@ func Cover(coverage []Covered, read Covered, settled Second) []Covered {
 	return merged
 }
 
-// Believable is the coverage without what claims to be read, or to be covered,
-// in the future: the clock was ahead when it was read, and what of it was there
-// to be read is not known. Of merged ranges, what started before the oldest
-// reading is known. now is the earlier clock.
+// Believable returns the coverage without ranges that were read in the future,
+// and without parts that lie in the future: a clock was ahead then, and it is
+// not known which conversations existed. A range that extends into the future is
+// cut at its reading time. now is the earlier clock.
 func Believable(coverage []Covered, now Second) []Covered {
 	var out []Covered
 	for _, c := range coverage {
@@ -54,13 +55,13 @@ func Believable(coverage []Covered, now Second) []Covered {
 	return out
 }
 
-// InFuture reports whether a stored time is later than now by more than clocks
-// differ that are kept in step.
+// InFuture reports whether a stored time is later than now by more than the
+// difference of synchronized clocks.
 func InFuture(stored, now Second) bool { return stored > now+clockSlack }
 
-// Watermark is the end of the coverage without a gap from start on; ok is
-// false when start itself is not covered. Holes are no gaps: a source that
-// cannot answer for one second must not hold up all that follows.
+// Watermark returns the end of the coverage that has no gap after start. ok is
+// false if start itself is not covered. Holes do not count as gaps: one second
+// that the source fails to return must not stop the watermark.
 func Watermark(coverage []Covered, holes []Span, start Second) (end Second, ok bool) {
 	end = start
 	for _, s := range union(append(spansOf(coverage), holes...)) {
@@ -73,7 +74,7 @@ func Watermark(coverage []Covered, holes []Span, start Second) (end Second, ok b
 	return end, end > start && slices.ContainsFunc(coverage, begun)
 }
 
-// outside is the coverage without what lies in the spans.
+// outside returns the coverage without the parts that lie in the spans.
 func outside(coverage []Covered, spans []Span) (left []Covered) {
 	if len(spans) == 0 {
 		return coverage
@@ -86,7 +87,7 @@ func outside(coverage []Covered, spans []Span) (left []Covered) {
 	return left
 }
 
-// spansOf is the coverage without its reading times.
+// spansOf returns the spans of the coverage.
 func spansOf(coverage []Covered) []Span {
 	spans := make([]Span, len(coverage))
 	for i, c := range coverage {

@@ -1,13 +1,13 @@
-// Package extract decides what to read and reads it: gaps in the coverage, the
-// lookback, the worklist; cut into slices that are read in parallel, page by
-// page, within the rate that the source is to be asked at, and again where the
-// source failed in passing.
+// Package extract plans what a run reads from the source, and reads it: gaps in
+// the coverage, the lookback, and the open-conversation queue. Spans are cut into
+// slices that are read in parallel, page by page, within the rate budget.
+// Temporary failures are retried.
 //
-// It promises that a span counts as read only when every page of every slice
-// of it was read to its end, and that each request asks a second more on both
-// sides, since nothing says whether the ends are inclusive. What is guessed of
-// the order of pages, and of how many there are, costs requests at worst.
+// A span counts as read only if every page of every slice of it was read to its
+// end. Each request asks for one second more on both sides, since it is not
+// documented whether the ends of a range are inclusive. Assumptions about the
+// order and the number of pages affect only the number of requests.
 //
-// It knows the API and neither tables nor destinations. Planning (span.go,
-// coverage.go, plan.go) is pure.
+// The package depends on the API, and not on tables or destinations. Planning
+// (span.go, coverage.go, plan.go) does no I/O.
 package extract

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestReaderEnd: a full page that names no next one is the last only if the
-// source has nothing behind it.
+// A full page that names no next page is the last one only if the source has no
+// row after it.
 func TestReaderEnd(t *testing.T) {
 	t.Parallel()
 	renamed := func(answer string) string { return strings.Replace(answer, `"cursor"`, `"next_cursor"`, 1) }
@@ -17,7 +17,7 @@ func TestReaderEnd(t *testing.T) {
 	for name, c := range map[string]struct {
 		rows    int
 		rename  func(string) string
-		offsets string // what becomes of them: taken, ignored, refused
+		offsets string // how the source handles them: taken, ignored, refused
 		fails   bool
 	}{
 		"CursorRenamed":  {25, renamed, "taken", true},

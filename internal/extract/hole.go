@@ -7,33 +7,33 @@ import (
 	"time"
 )
 
-// Hole is a second of which the source cannot answer something.
+// Hole is a second that the source fails to return.
 type Hole struct {
 	At  Second
 	Err error
 }
 
-// Isolation is what one run knows of the holes of a feed: seconds that the
-// source cannot answer, though it answers for the seconds around them. Slices
-// that fail are searched for them. It is safe for concurrent use.
+// Isolation holds the holes of a feed during a run: seconds that the source
+// fails to return, although it returns the seconds around them. Slices that fail
+// are searched for holes. It is safe for concurrent use.
 type Isolation struct {
 	running sync.Mutex // one slice is searched at a time: the next one may fail for the same reason
 
 	mu     sync.Mutex
-	holes  []Span // known and found
-	found  []Hole // and not stored yet
-	fresh  int    // found by this run
-	asked  int
+	holes  []Span // stored ones, and those found by this run
+	found  []Hole // confirmed and not stored yet
+	fresh  int    // number found by this run
+	asked  int    // requests sent by searches
 	off    bool
-	broken map[string]bool // digests of broken conversations that were answered
+	broken map[string]bool // digests of the broken conversations that were received
 
-	tried Span // it failed as a whole, after all attempts
+	tried Span // failed as a whole, after all attempts
 }
 
-// NewIsolation makes the isolation of a feed whose known holes lie in the spans.
+// NewIsolation returns the isolation of a feed with the holes that are known.
 func NewIsolation(known []Span) *Isolation { return &Isolation{holes: slices.Clone(known)} }
 
-// Holes are the spans that are not to be asked for.
+// Holes returns the spans that must not be requested.
 func (i *Isolation) Holes() []Span {
 	if i == nil {
 		return nil
@@ -43,22 +43,23 @@ func (i *Isolation) Holes() []Span {
 	return slices.Clone(i.holes)
 }
 
-// Found are the holes that were found and are not stored yet.
+// Found returns the holes that were found and are not stored yet.
 func (i *Isolation) Found() []Hole {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return slices.Clone(i.found)
 }
 
-// Stored notes that holes which were found are stored.
+// Stored removes holes from those that [Isolation.Found] returns.
 func (i *Isolation) Stored(holes []Span) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.found = slices.DeleteFunc(i.found, func(h Hole) bool { return slices.Contains(holes, Span{h.At, h.At + 1}) })
 }
 
-// suppose sets a second aside, to be added or taken back; false: there are too
-// many. It is not found yet: others store what is found at any moment.
+// suppose excludes a second from requests until add or takeBack is called; false
+// if there are too many holes. [Isolation.Found] does not return it yet, since
+// a concurrent commit would store it before it is confirmed.
 func (i *Isolation) suppose(at Second) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -70,7 +71,7 @@ func (i *Isolation) suppose(at Second) bool {
 	return true
 }
 
-// add records a supposed hole.
+// add confirms a supposed hole.
 func (i *Isolation) add(h Hole) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -84,7 +85,7 @@ func lengthOf(spans []Span) (n Second) {
 	return n
 }
 
-// takeBack forgets a hole that was supposed.
+// takeBack removes a supposed hole.
 func (i *Isolation) takeBack(at Second) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -92,7 +93,7 @@ func (i *Isolation) takeBack(at Second) {
 	i.holes = slices.DeleteFunc(i.holes, func(h Span) bool { return h.From == at })
 }
 
-// Heal forgets the holes within a span that was read.
+// Heal removes the holes within a span that was read.
 func (i *Isolation) Heal(span Span) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -103,7 +104,7 @@ func (i *Isolation) has(span Span) bool {
 	return slices.ContainsFunc(i.Holes(), func(h Span) bool { return !h.Intersect(span).Empty() })
 }
 
-// take takes a request from those that isolating may cost.
+// take counts a request of a search, and reports whether it is within the limit.
 func (i *Isolation) take() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -111,7 +112,8 @@ func (i *Isolation) take() bool {
 	return i.asked <= mostAsked
 }
 
-// stop ends the isolating of this run: what fails is left to the next one.
+// stop turns isolation off for the rest of the run. Slices that fail are left to
+// the next run.
 func (i *Isolation) stop() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -119,7 +121,7 @@ func (i *Isolation) stop() {
 }
 
 // wasAnswered reports whether a broken conversation with this digest was
-// answered before, and remembers it.
+// received before, and records it.
 func (i *Isolation) wasAnswered(digest string) bool {
 	if i == nil {
 		return false
@@ -136,7 +138,7 @@ func (i *Isolation) wasAnswered(digest string) bool {
 	return false
 }
 
-// noteTried notes that a span failed as a whole after all attempts.
+// noteTried records that a span failed as a whole after all attempts.
 func (i *Isolation) noteTried(span Span) {
 	if i != nil {
 		i.mu.Lock()
@@ -145,9 +147,10 @@ func (i *Isolation) noteTried(span Span) {
 	}
 }
 
-// hurried is the reader for a slice. What failed as a whole just now, after all
-// attempts, gets fewer of them as a slice, since it is isolated then.
-func (r *Reader) hurried(slice Span) *Reader {
+// withFewerAttempts returns the reader for a slice. If the slice is a part of a
+// span that just failed after all attempts, it is tried only twice before it is
+// isolated.
+func (r *Reader) withFewerAttempts(slice Span) *Reader {
 	if r.Isolation == nil || !r.Isolation.wasTried(slice) {
 		return r
 	}
@@ -163,7 +166,7 @@ func (i *Isolation) wasTried(slice Span) bool {
 	return !i.off && !i.tried.Intersect(slice).Empty()
 }
 
-// isOn reports whether slices that fail are isolated.
+// isOn reports whether failed slices are isolated.
 func (i *Isolation) isOn() bool {
 	if i == nil {
 		return false
@@ -173,13 +176,14 @@ func (i *Isolation) isOn() bool {
 	return !i.off
 }
 
-// lastMoment is just before a second. Times are in microseconds.
+// lastMoment returns the last microsecond before a second. Times of the source
+// are in microseconds.
 func lastMoment(s Second) time.Time { return s.Time().Add(-time.Microsecond) }
 
-// bounds are the ends of a walk's requests. Nothing says whether the source takes
-// them as inclusive, so a request asks for a second more on both sides; but for
-// nothing of a hole, where the last microsecond before it has to do. A tight walk
-// asks for the least that surely contains its span.
+// bounds returns the time range of a walk's requests. It is not documented
+// whether its ends are inclusive, so a request asks for one second more on both
+// sides, but never for a part of a hole: there it ends one microsecond before. A
+// tight walk asks for the smallest range that contains its span in either case.
 func (w *walk) bounds() (start, end time.Time) {
 	start, end = (w.ask.From - 1).Time(), (w.ask.Until + 1).Time()
 	if w.tight {
@@ -199,8 +203,8 @@ func (w *walk) bounds() (start, end time.Time) {
 	return start, end
 }
 
-// ReadHole asks once for a hole that is known. A source that cannot answer it
-// still is no error.
+// ReadHole requests a known hole once. still is the reason if the source fails
+// to return it again; err is any other failure.
 func (r *Reader) ReadHole(ctx context.Context, hole Span, emit Emit) (still, err error) {
 	defer Caught(&err)
 	if err := r.Walks.Acquire(ctx, 1); err != nil {
@@ -210,8 +214,8 @@ func (r *Reader) ReadHole(ctx context.Context, hole Span, emit Emit) (still, err
 	one := *r
 	one.slice = &pageCount{}
 	one.givesUp = func(_ int, err error) bool { return isIsolatable(err) }
-	err = one.readSlice(ctx, &walk{Reader: &one, span: hole, ask: hole, patience: unhurried, emit: emit})
-	if err != nil && ofThisRequest(err) && ctx.Err() == nil {
+	err = one.readSlice(ctx, &walk{Reader: &one, span: hole, ask: hole, minPages: defaultMinPages, emit: emit})
+	if err != nil && concernsRequest(err) && ctx.Err() == nil {
 		return err, nil
 	}
 	return nil, err

@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	mostHoles     = 100 // of a feed: a source with more of them has another problem
-	mostNewHoles  = 5   // of a feed in one run
-	mostAsked     = 120 // requests of all isolations of a feed in one run, about
-	failsInRow    = 4   // of a search, after which it checks that anything is answered at all
-	confirmations = 2   // of a second that fails, before it is a hole
-	mostSingles   = 12  // pages that a second is read by
+	mostHoles     = 100 // per feed: a source with more of them has another problem
+	mostNewHoles  = 5   // per feed and run
+	mostAsked     = 120 // requests of all searches per feed and run, approximately
+	failsInRow    = 4   // consecutive failures after which a search checks that the source returns anything
+	confirmations = 2   // repeated failures of a second before it is a hole
+	mostSingles   = 12  // pages by which one second is read
 )
 
-// isolate reads what it can of a slice that failed, and returns what could not
-// be read: holes, and parts that are still to be read by another run.
+// isolate reads as much as possible of a slice that failed. It returns the parts
+// that could not be read: holes, and parts that a later run has to read.
 func (r *Reader) isolate(ctx context.Context, e *SpanError, emit Emit) (failed []*SpanError, err error) {
 	i := r.Isolation
 	if i == nil || !isIsolatable(e.Err) {
@@ -37,9 +37,8 @@ func (r *Reader) isolate(ctx context.Context, e *SpanError, emit Emit) (failed [
 	return s.do(ctx)
 }
 
-// once is the reader with one attempt at what fails as it did before. What
-// fails otherwise has nothing to do with what is searched for, and is asked for
-// again as usual.
+// once returns a reader that does not retry a request that fails with the status
+// of cause. Other errors are unrelated to the search and are retried as usual.
 func (r *Reader) once(cause error) *Reader {
 	one := *r
 	one.slice = &pageCount{}
@@ -47,13 +46,14 @@ func (r *Reader) once(cause error) *Reader {
 	return &one
 }
 
-// isIsolatable reports whether an error may be the fault of one conversation:
-// the source fails to render it, or renders what is no JSON.
+// isIsolatable reports whether one conversation may be the cause of an error: the
+// source fails to render it, or returns invalid JSON.
 func isIsolatable(err error) bool {
-	return ofThisRequest(err) && polyai.IsTemporary(err) && !polyai.IsRateLimited(err)
+	return concernsRequest(err) && polyai.IsTemporary(err) && !polyai.IsRateLimited(err)
 }
 
-// statusOf is the HTTP status of an error; 0: there was no whole answer.
+// statusOf returns the HTTP status of an error; 0 if there was no complete
+// response.
 func statusOf(err error) int {
 	if api := (*polyai.APIError)(nil); errors.As(err, &api) {
 		return api.Status
@@ -61,18 +61,18 @@ func statusOf(err error) int {
 	return 0
 }
 
-// errNotIsolated ends a search that found no hole: the fault is not that of
-// single conversations.
+// errNotIsolated ends a search that found no hole: the cause is not a single
+// conversation.
 var errNotIsolated = errors.New("not isolated")
 
-// search isolates what makes a slice fail, by halving its time range.
+// search finds the seconds that make a slice fail, by bisecting its time range.
 type search struct {
 	*Reader
 	cause *SpanError
 	emit  Emit
 	todo  []Span // to be read, in order
 	done  []Span // read
-	last  error  // of what failed last
+	last  error  // last failure
 }
 
 func (s *search) do(ctx context.Context) ([]*SpanError, error) {
@@ -91,13 +91,13 @@ func (s *search) do(ctx context.Context) ([]*SpanError, error) {
 	}
 	if err != nil {
 		s.Isolation.stop()
-		s.log("a part that fails could not be isolated", "slice", s.cause.Span.String(), "because", err.Error())
+		s.log("no hole found in a failed slice; the next run reads it again", "slice", s.cause.Span.String(), "because", err.Error())
 	}
 	return s.failed(), nil
 }
 
-// next takes the next span that is to be read. Holes may have been found in it
-// since it was put there.
+// next removes the next span from todo, without the holes found in it since it
+// was added.
 func (s *search) next() (next Span, more bool) {
 	holes := s.Isolation.Holes()
 	for len(s.todo) > 0 {
@@ -111,7 +111,7 @@ func (s *search) next() (next Span, more bool) {
 	return Span{}, false
 }
 
-// failed is what could not be read of the slice.
+// failed returns the parts of the slice that could not be read.
 func (s *search) failed() (failed []*SpanError) {
 	var holes []Span
 	for _, h := range s.Isolation.Holes() {
@@ -126,13 +126,13 @@ func (s *search) failed() (failed []*SpanError) {
 	return failed
 }
 
-// begin checks that the source answers anything of the feed: an outage must not
-// be taken for a hole in everything.
+// begin checks that the source returns anything of the feed, so that an outage
+// is not treated as holes.
 func (s *search) begin(ctx context.Context) error {
 	if !s.Isolation.isOn() {
 		return errNotIsolated
 	}
-	s.log("isolating what the source cannot answer", "slice", s.cause.Span.String(), "because", s.cause.Err.Error())
+	s.log("searching a failed slice for seconds that the source fails to return", "slice", s.cause.Span.String(), "because", s.cause.Err.Error())
 	const away = 60 * 60
 	near := Span{s.cause.From - away, s.cause.From - away + 1}
 	for s.Isolation.has(near) {
@@ -141,33 +141,33 @@ func (s *search) begin(ctx context.Context) error {
 	return s.control(ctx, near)
 }
 
-// control asks for a span that should be answered.
+// control requests a span that the source should be able to return.
 func (s *search) control(ctx context.Context, span Span) error {
 	switch got, err := s.ask(ctx, span, nil); {
 	case err != nil:
 		return err
 	case got == fails:
-		return fmt.Errorf("%w: the source does not answer for %s either: %w", errNotIsolated, span, s.last)
+		return fmt.Errorf("%w: the source does not return %s either: %w", errNotIsolated, span, s.last)
 	}
 	return nil
 }
 
-// answer is how the source answered for a span.
+// answer is the result of requesting a span.
 type answer uint8
 
 const (
 	whole answer = iota
-	dense        // it has many pages; its parts are put into todo
+	dense        // it has many pages; its parts were added to todo
 	fails
 )
 
-// ask reads a span with nothing beyond its ends. end is another end of the
-// request; nil: the span's.
+// ask reads a span and nothing outside it. end replaces the end of the request
+// unless it is nil.
 func (s *search) ask(ctx context.Context, span Span, end *time.Time) (answer, error) {
 	if !s.Isolation.take() {
 		return fails, fmt.Errorf("%w: it took too many requests", errNotIsolated)
 	}
-	w := &walk{Reader: s.Reader, span: span, ask: span, tight: true, until: end, patience: unhurried, emit: s.emit}
+	w := &walk{Reader: s.Reader, span: span, ask: span, tight: true, until: end, minPages: defaultMinPages, emit: s.emit}
 	err := s.readSlice(ctx, w)
 	var many *denseError
 	switch {
@@ -179,14 +179,14 @@ func (s *search) ask(ctx context.Context, span Span, end *time.Time) (answer, er
 	case isIsolatable(err) && ctx.Err() == nil:
 		s.last = err
 		return fails, nil
-	case ofThisRequest(err) && ctx.Err() == nil:
+	case concernsRequest(err) && ctx.Err() == nil:
 		return fails, fmt.Errorf("%w: %w", errNotIsolated, err)
 	}
 	return fails, err
 }
 
-// read reads a span. Where it fails, it is halved down to a second: where the
-// first half is answered, the fault lies in the second.
+// read reads a span. If that fails, it bisects the span down to one second: if
+// the first half can be read, the cause lies in the other half.
 func (s *search) read(ctx context.Context, all Span) error {
 	got, err := s.ask(ctx, all, nil)
 	if err != nil || got != fails {
@@ -226,15 +226,14 @@ func (s *search) note(got answer, span Span) {
 	}
 }
 
-// later puts a span at the end of what is to be read, behind the parts of a
-// dense one.
+// later appends a span to todo, after the parts of a dense one.
 func (s *search) later(span Span) {
 	if !span.Empty() {
 		s.todo = append(s.todo, span)
 	}
 }
 
-// second makes a second that fails a hole, unless it can be read after all.
+// second records a second that failed as a hole, unless it can be read after all.
 func (s *search) second(ctx context.Context, at Span) error {
 	for range confirmations {
 		if err := sleep(ctx, cmp.Or(s.Backoff, time.Second)); err != nil {
@@ -245,8 +244,8 @@ func (s *search) second(ctx context.Context, at Span) error {
 			return err
 		}
 	}
-	// A source whose ends are inclusive answers a conversation that begins with
-	// the next second, too: that one may be what fails.
+	// If the source treats the end as inclusive, it also returns a conversation
+	// that starts exactly with the next second. That one may be the cause.
 	before := lastMoment(at.Until)
 	got, err := s.ask(ctx, at, &before)
 	if err != nil {
@@ -273,8 +272,8 @@ func (s *search) second(ctx context.Context, at Span) error {
 	return s.hole(ctx, at)
 }
 
-// singles reads the conversations of a second in pages as small as it takes. It
-// reports whether that were all.
+// singles reads the conversations of a second in pages that are as small as
+// necessary. It reports whether all of them were read.
 func (s *search) singles(ctx context.Context, at Span) (all bool, err error) {
 	w := &walk{Reader: s.Reader, span: at, ask: at, tight: true}
 	q := w.query()
@@ -288,13 +287,13 @@ func (s *search) singles(ctx context.Context, at Span) (all bool, err error) {
 		case err == nil:
 			q.Offset, inRow = q.Offset+int64(len(got.keys)), 0
 			q.Limit = min(2*q.Limit, s.PageSize)
-		case !ofThisRequest(err) || ctx.Err() != nil:
+		case !concernsRequest(err) || ctx.Err() != nil:
 			return false, err
 		case q.Limit > 1:
 			q.Limit = 1
 		default:
 			s.last = err
-			q.Offset++ // goes on behind the one that fails
+			q.Offset++ // skips the one that fails
 			missed++
 			if inRow++; inRow == 2 {
 				return false, nil
@@ -304,27 +303,27 @@ func (s *search) singles(ctx context.Context, at Span) (all bool, err error) {
 	return false, nil
 }
 
-// hole records a hole, if the source answers on both sides of it.
+// hole records a hole if the source returns the seconds on both sides of it.
 func (s *search) hole(ctx context.Context, at Span) error {
 	cause := s.last
 	if !s.Isolation.suppose(at.From) {
 		return fmt.Errorf("%w: there are too many seconds that cannot be read", errNotIsolated)
 	}
 	for _, side := range []Second{-1, 1} {
-		if err := s.beside(ctx, at.From, side); err != nil {
+		if err := s.checkSide(ctx, at.From, side); err != nil {
 			s.Isolation.takeBack(at.From)
 			return err
 		}
 	}
 	s.Isolation.add(Hole{At: at.From, Err: cause})
-	s.log("the source cannot answer for one second: it is set aside, and asked for again later",
+	s.log("the source fails to return one second: recording it as a hole, to be requested again later",
 		"second", at.From.Time().Format(time.RFC3339), "because", cause.Error())
 	return nil
 }
 
-// beside checks that the source answers on one side of a hole. What lies next
-// to it may be a hole, too.
-func (s *search) beside(ctx context.Context, at, side Second) (err error) {
+// checkSide checks that the source returns a second on one side of a hole. The
+// adjacent second may itself be a hole, so it tries distances of 1, 2 and 4.
+func (s *search) checkSide(ctx context.Context, at, side Second) (err error) {
 	for _, distance := range []Second{1, 2, 4} {
 		near := Span{at + side*distance, at + side*distance + 1}
 		if s.Isolation.has(near) {

@@ -16,7 +16,7 @@ import (
 	"convsync/internal/polyai"
 )
 
-// shelf is a source of conversations some of which break each page they are on.
+// shelf is a source in which some conversations break each page that contains them.
 type shelf struct {
 	items     []item
 	exclusive bool // start_time and end_time are not inside
@@ -27,7 +27,7 @@ type shelf struct {
 type item struct {
 	id    string
 	at    polyai.Micros
-	fault string // "500", or what stands in its place on the page; "": none
+	fault string // "500", or the text that replaces it on the page; "": none
 }
 
 const (
@@ -81,7 +81,7 @@ func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `{"conversations":[%s],"cursor":%s}`, strings.Join(page, ","), cursor)
 }
 
-// isolating reads the slices as parts, with an isolation.
+// isolating reads the slices with ReadParts and an isolation.
 func isolating(t testing.TB, source http.Handler, known ...Span) *Reader {
 	r := reading(t, source)
 	r.Backoff = time.Microsecond
@@ -89,7 +89,7 @@ func isolating(t testing.TB, source http.Handler, known ...Span) *Reader {
 	return r
 }
 
-// good are the ids of what can be read.
+// good returns the ids of the conversations that can be read.
 func (s *shelf) good() (ids []string) {
 	for _, i := range s.items {
 		if i.fault == "" {
@@ -99,7 +99,7 @@ func (s *shelf) good() (ids []string) {
 	return ids
 }
 
-// evenlyAt puts conversations evenly into a day.
+// evenlyAt spreads conversations evenly over a day.
 func evenlyAt(n int) (items []item) {
 	for i := range n {
 		at := aDay.From + aDay.Seconds()*Second(i)/Second(n)
@@ -172,8 +172,8 @@ func TestIsolate(t *testing.T) {
 	}
 }
 
-// TestIsolateModel: whatever breaks its page, all that begins elsewhere is read,
-// and what is called a hole is one.
+// Whichever conversations break their pages, all that start in other seconds are
+// read, and every recorded hole contains a broken one.
 func TestIsolateModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -218,8 +218,8 @@ func TestIsolateModel(t *testing.T) {
 	})
 }
 
-// A hole that is not confirmed yet is not found: another part of the feed, which
-// is published meanwhile, would store it.
+// Found does not return an unconfirmed hole: a concurrent commit of the same feed
+// would store it.
 func TestIsolateUnconfirmed(t *testing.T) {
 	t.Parallel()
 	at := aDay.From + 12*60*60 + 1801
@@ -275,7 +275,7 @@ func TestIsolateOutage(t *testing.T) {
 	}
 }
 
-// TestIsolateMany: a source with many bad conversations makes a few holes a run.
+// With many broken conversations, each run records a few holes.
 func TestIsolateMany(t *testing.T) {
 	t.Parallel()
 	s := &shelf{items: evenlyAt(40)}
@@ -308,7 +308,7 @@ func TestIsolateMany(t *testing.T) {
 	}
 }
 
-// TestIsolatePageSize: what fails only as a large page is read in small ones.
+// A second that fails only as a large page is read in small pages.
 func TestIsolatePageSize(t *testing.T) {
 	t.Parallel()
 	s := &shelf{items: evenlyAt(8)}
@@ -363,9 +363,8 @@ func TestBrokenConversation(t *testing.T) {
 	}
 }
 
-// TestDamagedOnTheWay: a page that is damaged in passing leaves no broken
-// conversation behind.
-func TestDamagedOnTheWay(t *testing.T) {
+// A page that is damaged in transit once creates no broken conversation.
+func TestBrokenInTransit(t *testing.T) {
 	t.Parallel()
 	s := &shelf{items: append(evenlyAt(8), item{"bad", micros(aDay.From+50, 0), notJSON})}
 	once := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -375,7 +374,7 @@ func TestDamagedOnTheWay(t *testing.T) {
 	ids := newCollector()
 	if _, err := isolating(t, once).ReadParts(t.Context(), []Span{aDay}, func(ctx context.Context, c *Chunk) error {
 		if len(c.Broken()) > 0 {
-			t.Errorf("%s is called broken", c.Broken()[0])
+			t.Errorf("%s is reported as broken", c.Broken()[0])
 		}
 		return ids.emit(ctx, c)
 	}, nil); err != nil || len(ids.ids) != 9 {

@@ -12,9 +12,9 @@ import (
 	"testing"
 )
 
-// TestAPageOf300MegabytesTakesLittleMemory reads one as the source has been
-// seen to send them: chunked, conversation by conversation.
-func TestAPageOf300MegabytesTakesLittleMemory(t *testing.T) {
+// The page is sent as observed at the source: chunked, conversation by
+// conversation.
+func TestPage300MB(t *testing.T) {
 	const pageBytes, memory = 300 << 20, 64 << 20
 	conversation := fmt.Sprintf(`{"id":"CA1","started_at":"2026-06-01T00:00:00Z","state":{"text":%q}}`, strings.Repeat("made up ", 8000))
 	n := pageBytes/len(conversation) + 1
@@ -35,7 +35,7 @@ func TestAPageOf300MegabytesTakesLittleMemory(t *testing.T) {
 	var peak, chunks atomic.Uint64
 	err := r.ReadSpan(t.Context(), []Span{aDay}, func(context.Context, *Chunk) error {
 		if chunks.Add(1)%32 == 0 {
-			runtime.GC() // what is still held, not what was thrown away
+			runtime.GC() // measures the memory in use, not garbage
 			runtime.ReadMemStats(&during)
 			peak.Store(max(peak.Load(), during.HeapAlloc))
 		}
@@ -45,6 +45,6 @@ func TestAPageOf300MegabytesTakesLittleMemory(t *testing.T) {
 		t.Fatalf("%v, %d conversations, %d bytes", err, r.Stats.Conversations.Load(), r.Stats.Bytes.Load())
 	}
 	if held := int64(peak.Load()) - int64(before.HeapAlloc); peak.Load() == 0 || held > memory {
-		t.Errorf("the page holds %d MB", held>>20)
+		t.Errorf("the page occupies %d MB", held>>20)
 	}
 }

@@ -1,10 +1,10 @@
 package extract
 
-// lowerLimits are the page sizes that are tried when the source refuses one: its
-// reference documents different maxima.
+// lowerLimits are the page sizes to try when the source refuses one: its
+// documentation gives different maxima.
 var lowerLimits = []int{500, 100}
 
-// limit returns the page size to ask for instead of asked.
+// limit returns the page size to request instead of asked.
 func (a *account) limit(asked int) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -14,8 +14,8 @@ func (a *account) limit(asked int) int {
 	return asked
 }
 
-// lowerLimit remembers for the project that a page size is refused. It reports
-// whether a smaller one can be tried.
+// lowerLimit records that the source refused a page size of the project, and
+// reports whether there is a smaller one to try.
 func (a *account) lowerLimit(refused int) bool {
 	for _, n := range lowerLimits {
 		if n < refused {

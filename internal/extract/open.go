@@ -10,24 +10,24 @@ import (
 )
 
 const (
-	// clockSlack is how much earlier than planned the first request asks, so
-	// that a plan made by a clock a little fast is still asked for whole.
+	// clockSlack is how much the first request starts before the planned span,
+	// in case the local clock is slightly ahead.
 	clockSlack = Second(60)
-	// aheadOfClock is how much later it asks, so that a clock that is slow, or
-	// in another time zone, loses nothing.
+	// aheadOfClock is how much it ends after the local time, in case the local
+	// clock is behind or in another time zone.
 	aheadOfClock = Second(25 * 60 * 60)
 )
 
-// Shown is what a try to read a span whole showed of it.
-type Shown struct {
+// TryResult is the result of an attempt to read a span without cutting it.
+type TryResult struct {
 	Whole   bool    // all of it was read
-	Density float64 // conversations a second; 0: not known
-	Over    Second  // how long a time this was seen over
+	Density float64 // conversations per second; 0: unknown
+	Over    Second  // length of the time range that Density was measured over
 }
 
-// Widen is what the first request of a run asks for to read a span that was
-// planned by our own clock; nothing before the history's start is asked for
-// that was not planned.
+// Widen returns the span that the first request of a run asks for in order to
+// read a span that was planned with the local clock. It does not extend the
+// request to before start.
 func Widen(planned Span, local, start Second) Span {
 	if planned.Empty() {
 		return planned
@@ -39,64 +39,64 @@ func Widen(planned Span, local, start Second) Span {
 	return ask
 }
 
-// Open begins the reading of a feed with a span, asked for as it stands, and
-// learns from the first answer what the source's time is: began is called with
-// it before anything is emitted, and says whom to hand it to. local is our own
-// clock's time, for a source that does not tell. An empty span asks for the
-// least there is.
+// Open starts reading a feed with the span ask, and takes server time from the
+// first response. It calls began with that time before anything is emitted;
+// began returns the function that receives the conversations. local is used if
+// the source does not report its time. For an empty span, the smallest possible
+// request is sent.
 //
-// As by [Reader.Try], the span may not be read whole.
-func (r *Reader) Open(ctx context.Context, ask Span, local time.Time, began func(now time.Time) Emit) (Shown, error) {
+// As with [Reader.Try], the span may be read incompletely.
+func (r *Reader) Open(ctx context.Context, ask Span, local time.Time, began func(now time.Time) Emit) (TryResult, error) {
 	var emit Emit
 	probe := *r
-	probe.Source = &clock{Source: r.Source, told: func(now time.Time) {
+	probe.Source = &clock{Source: r.Source, onTime: func(now time.Time) {
 		if emit == nil {
 			emit = began(orLocal(now, local))
 		}
 	}}
 	if ask.Empty() {
-		return Shown{Whole: true}, probe.ping(ctx, local)
+		return TryResult{Whole: true}, probe.ping(ctx, local)
 	}
-	shown, err := probe.Try(ctx, Span{ask.From, min(ask.Until, max(SecondOf(local), ask.From+1))}, ask,
+	result, err := probe.Try(ctx, Span{ask.From, min(ask.Until, max(SecondOf(local), ask.From+1))}, ask,
 		func(ctx context.Context, c *Chunk) error { return emit(ctx, c) })
-	if err == nil && emit == nil { // nothing was answered yet
+	if err == nil && emit == nil { // there was no response yet
 		err = probe.ping(ctx, local)
 	}
-	return shown, err
+	return result, err
 }
 
-// Try reads a span whole, one page after another, but stops when these show
-// that the span is too dense to be read so, or when the source fails. What was
-// emitted then is not all.
-func (r *Reader) Try(ctx context.Context, span, ask Span, emit Emit) (Shown, error) {
-	w := &walk{Reader: r.forSlice(), span: span, ask: ask, patience: 1, emit: emit}
+// Try reads a span without cutting it, one page after another. It stops if the
+// span is too dense for that, or if the source fails; what was emitted is then
+// incomplete, and Whole is false.
+func (r *Reader) Try(ctx context.Context, span, ask Span, emit Emit) (TryResult, error) {
+	w := &walk{Reader: r.forSlice(), span: span, ask: ask, minPages: 1, emit: emit}
 	err := r.readSlice(ctx, w)
 	if dense := (*denseError)(nil); errors.As(err, &dense) {
 		if dense.seen.first == 0 {
-			return Shown{}, nil
+			return TryResult{}, nil
 		}
-		return Shown{Density: dense.seen.density(), Over: dense.seen.shown()}, nil
+		return TryResult{Density: dense.seen.density(), Over: dense.seen.seconds()}, nil
 	}
-	if err != nil && ofThisRequest(err) { // perhaps it was too much to ask for at once
+	if err != nil && concernsRequest(err) { // the range may have been too large
 		r.log("reading in smaller parts", "slice", span.String(), "because", err.Error())
 		r.Isolation.noteTried(span)
-		return Shown{}, nil
+		return TryResult{}, nil
 	}
 	if err != nil {
-		return Shown{}, err
+		return TryResult{}, err
 	}
-	return Shown{true, float64(w.seen.conversations) / float64(span.Seconds()), span.Seconds()}, nil
+	return TryResult{true, float64(w.seen.conversations) / float64(span.Seconds()), span.Seconds()}, nil
 }
 
-// Suits reports whether a span is worth a [Reader.Try], by the density of what
-// was read before; 0: nothing is known.
+// Suits reports whether [Reader.Try] is worthwhile for a span, given the density
+// of the spans read before; 0 if it is unknown.
 func (r *Reader) Suits(span Span, density float64) bool {
 	return density*float64(span.Seconds()) <= float64(maxPages*r.pageSize())
 }
 
-// ofThisRequest reports whether an error is about what was asked for, and not
-// about the key, the project, the host, or our own side.
-func ofThisRequest(err error) bool {
+// concernsRequest reports whether an error is caused by what was requested, and
+// not by the key, the project, the host or this process.
+func concernsRequest(err error) bool {
 	var api *polyai.APIError
 	switch {
 	case errors.Is(err, errAskLater) || polyai.IsAuth(err):
@@ -107,9 +107,9 @@ func ofThisRequest(err error) bool {
 	return polyai.IsTemporary(err) || isPaging(err)
 }
 
-// Now asks the source for its time, by the smallest request there is, which
-// also shows whether the feed can be read at all. local is our own clock's
-// time, for a source that does not tell.
+// Now returns server time. It sends the smallest possible request, which also
+// checks that the feed can be read. local is returned if the source does not
+// report its time.
 func (r *Reader) Now(ctx context.Context, local time.Time) (time.Time, error) {
 	var now time.Time
 	_, err := r.Open(ctx, Span{}, local, func(t time.Time) Emit {
@@ -119,7 +119,7 @@ func (r *Reader) Now(ctx context.Context, local time.Time) (time.Time, error) {
 	return now, err
 }
 
-// ping sends the smallest request there is.
+// ping sends the smallest possible request.
 func (r *Reader) ping(ctx context.Context, local time.Time) error {
 	_, err := r.page(ctx, polyai.ListQuery{
 		AccountID: r.AccountID, ProjectID: r.ProjectID, Environment: r.Environment,
@@ -128,16 +128,16 @@ func (r *Reader) ping(ctx context.Context, local time.Time) error {
 	return err
 }
 
-// clock tells of the time of each answer.
+// clock is a source that passes the server time of each response to onTime.
 type clock struct {
 	Source
-	told func(time.Time)
+	onTime func(time.Time)
 }
 
 func (c *clock) List(ctx context.Context, q polyai.ListQuery) (*polyai.Page, error) {
 	page, err := c.Source.List(ctx, q)
 	if err == nil {
-		c.told(page.ServerTime())
+		c.onTime(page.ServerTime())
 	}
 	return page, err
 }

@@ -12,8 +12,8 @@ import (
 	"convsync/internal/polyai"
 )
 
-// listing is a source that lists the conversations that started at given
-// seconds, in their order, and remembers what it was asked.
+// listing is a source with conversations that start at the given seconds, listed
+// in that order. It records the requests.
 type listing struct {
 	starts []Second
 	now    time.Time
@@ -51,7 +51,7 @@ func (l *listing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `],"cursor":%q}`, cursor)
 }
 
-// evenly are n starts spread over a span, newest first.
+// evenly returns n starts spread over a span, newest first.
 func evenly(n int, s Span) []Second {
 	starts := make([]Second, n)
 	for i := range starts {
@@ -60,17 +60,17 @@ func evenly(n int, s Span) []Second {
 	return starts
 }
 
-// opened is what came of opening a feed.
+// opened is the result of opening a feed.
 type opened struct {
 	now   time.Time
 	began int
 	*collector
 }
 
-func open(t *testing.T, source http.Handler, planned Span, local time.Time) (*opened, Shown) {
+func open(t *testing.T, source http.Handler, planned Span, local time.Time) (*opened, TryResult) {
 	t.Helper()
 	o := &opened{collector: newCollector()}
-	shown, err := reading(t, source).Open(t.Context(), Widen(planned, SecondOf(local), planned.From), local, func(now time.Time) Emit {
+	result, err := reading(t, source).Open(t.Context(), Widen(planned, SecondOf(local), planned.From), local, func(now time.Time) Emit {
 		o.now = now
 		o.began++
 		return o.emit
@@ -78,32 +78,32 @@ func open(t *testing.T, source http.Handler, planned Span, local time.Time) (*op
 	if err != nil {
 		t.Fatal(err)
 	}
-	return o, shown
+	return o, result
 }
 
-func TestAQuietFeedIsReadByOneRequestThatAlsoTellsTheTime(t *testing.T) {
+func TestOpenQuietFeed(t *testing.T) {
 	t.Parallel()
 	local := june(20, 12, 0)
 	year := Span{local - 365*day, local}
 	source := &listing{starts: evenly(9, year), now: (local + 7).Time()}
-	o, shown := open(t, source, year, local.Time())
-	if !shown.Whole || len(o.ids) != 9 || !o.now.Equal(source.now) || o.began != 1 || len(source.asked) != 1 {
-		t.Errorf("%+v, %d conversations, now %v, asked %v", shown, len(o.ids), o.now, source.asked)
+	o, result := open(t, source, year, local.Time())
+	if !result.Whole || len(o.ids) != 9 || !o.now.Equal(source.now) || o.began != 1 || len(source.asked) != 1 {
+		t.Errorf("%+v, %d conversations, now %v, asked %v", result, len(o.ids), o.now, source.asked)
 	}
 }
 
-func TestASlowClockLosesNothing(t *testing.T) {
+func TestOpenSlowClock(t *testing.T) {
 	t.Parallel()
 	local := june(20, 12, 0)
 	now := local + 24*3600
 	source := &listing{starts: []Second{now - 1, local + 60, local - 60}, now: now.Time()}
-	o, shown := open(t, source, Span{local - 3600, local}, local.Time())
-	if !shown.Whole || len(o.ids) != 3 || SecondOf(o.now) != now {
-		t.Errorf("%+v, %v, now %v", shown, o.ids, o.now)
+	o, result := open(t, source, Span{local - 3600, local}, local.Time())
+	if !result.Whole || len(o.ids) != 3 || SecondOf(o.now) != now {
+		t.Errorf("%+v, %v, now %v", result, o.ids, o.now)
 	}
 }
 
-func TestAFewPagesAreWalkedOnAndManyAreCut(t *testing.T) {
+func TestTryDense(t *testing.T) {
 	t.Parallel()
 	local := june(20, 12, 0)
 	month := Span{local - 30*day, local}
@@ -116,23 +116,23 @@ func TestAFewPagesAreWalkedOnAndManyAreCut(t *testing.T) {
 				t.Parallel()
 				source := &listing{starts: evenly(10*c.pages, month), now: local.Time()}
 				order(source.starts)
-				o, shown := open(t, source, month, local.Time())
-				if shown.Whole != c.whole || shown.Whole && len(o.ids) != 10*c.pages {
-					t.Fatalf("%+v, %d conversations", shown, len(o.ids))
+				o, result := open(t, source, month, local.Time())
+				if result.Whole != c.whole || result.Whole && len(o.ids) != 10*c.pages {
+					t.Fatalf("%+v, %d conversations", result, len(o.ids))
 				}
-				if !shown.Whole && len(source.asked) != 1 {
-					t.Errorf("%d pages were thrown away", len(source.asked))
+				if !result.Whole && len(source.asked) != 1 {
+					t.Errorf("%d pages were discarded", len(source.asked))
 				}
 				density := float64(10*c.pages) / float64(month.Seconds())
-				if ratio := shown.Density / density; ratio < 0.8 || ratio > 1.25 {
-					t.Errorf("a density of %g was seen, it is %g", shown.Density, density)
+				if ratio := result.Density / density; ratio < 0.8 || ratio > 1.25 {
+					t.Errorf("the estimated density is %g, it should be %g", result.Density, density)
 				}
 			})
 		}
 	}
 }
 
-func TestPagesInNoOrderAreReadWhole(t *testing.T) {
+func TestTryUnordered(t *testing.T) {
 	t.Parallel()
 	local := june(20, 12, 0)
 	month := Span{local - 30*day, local}
@@ -141,28 +141,28 @@ func TestPagesInNoOrderAreReadWhole(t *testing.T) {
 		j := i * 7919 % (i + 1)
 		source.starts[i], source.starts[j] = source.starts[j], source.starts[i]
 	}
-	if o, shown := open(t, source, month, local.Time()); shown.Whole && len(o.ids) != 450 {
-		t.Errorf("%+v, %d of 450 conversations", shown, len(o.ids))
+	if o, result := open(t, source, month, local.Time()); result.Whole && len(o.ids) != 450 {
+		t.Errorf("%+v, %d of 450 conversations", result, len(o.ids))
 	}
 }
 
-func TestWhatIsTooMuchToAskForAtOnceIsLeftToSmallerRequests(t *testing.T) {
+func TestOpenTooLarge(t *testing.T) {
 	t.Parallel()
 	local := june(20, 12, 0)
 	source := &listing{now: local.Time()}
-	o, shown := open(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	o, result := open(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("limit") != "1" {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
 		source.ServeHTTP(w, r)
 	}), Span{local - 30*day, local}, local.Time())
-	if shown.Whole || !o.now.Equal(source.now) {
-		t.Errorf("%+v, now %v", shown, o.now)
+	if result.Whole || !o.now.Equal(source.now) {
+		t.Errorf("%+v, now %v", result, o.now)
 	}
 }
 
-func TestAFeedThatCannotBeReadIsAskedOnce(t *testing.T) {
+func TestOpenFeedFails(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound} {
 		r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
@@ -177,7 +177,7 @@ func TestAFeedThatCannotBeReadIsAskedOnce(t *testing.T) {
 	}
 }
 
-func TestWidenAsksForMoreThanPlannedAndNotBeforeTheStart(t *testing.T) {
+func TestWiden(t *testing.T) {
 	t.Parallel()
 	const local = Second(1_000_000)
 	for _, c := range []struct{ planned, want Span }{

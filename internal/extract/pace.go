@@ -6,38 +6,38 @@ import (
 	"time"
 )
 
-// pace is how fast a key is used: requests a second, and requests in flight.
-// Both fall by a factor when the source has too much, and rise by small steps.
-// It is pure: it is told the time.
+// pace adapts the rate and the number of requests in flight of one key. Both are
+// multiplied by a factor when the source is overloaded, and rise in small steps.
+// It does not read a clock: callers pass the time.
 type pace struct {
-	most    float64 // requests a second that are never exceeded; +Inf: no limit
-	rate    float64 // requests a second now; +Inf: no limit
-	ceiling float64 // up to which the rate rises quickly
+	most    float64 // maximum of rate; +Inf: no limit
+	rate    float64 // requests per second that are allowed now; +Inf: no limit
+	ceiling float64 // the rate rises quickly up to this value
 	step    float64 // share by which the ceiling rises next
-	pressed bool    // the rate held up a request since the ceiling rose
+	pressed bool    // the rate delayed a request since the ceiling rose
 	rose    time.Time
 	probed  time.Time // when the ceiling changed last
-	fell    time.Time // when the rate or the window fell last: what was sent before says nothing new
+	fell    time.Time // when the rate or the window fell last; results of requests sent before are ignored
 
-	window, widest float64       // requests in flight, and at most
-	usual, latest  time.Duration // until the answer begins: the best of late, and smoothed
+	window, widest float64       // requests in flight that are allowed, and their maximum
+	usual, latest  time.Duration // time to the first byte: recent minimum, and moving average
 }
 
 const (
 	defaultInFlight = 64
 
-	limitedFactor  = 0.6  // of the rate at which a 429 came
-	ceilingFactor  = 0.9  // of the same: where it was borne, most likely
-	leastRate      = 0.5  // a second: a source that wants less is heeded by the pause after each 429
-	riseShare      = 0.05 // of the ceiling, a second
+	limitedFactor  = 0.6  // of the rate at which a 429 was received
+	ceilingFactor  = 0.9  // of the same rate, which the source most likely accepts
+	leastRate      = 0.5  // per second; below this rate only the pause after a 429 slows us down
+	riseShare      = 0.05 // of the ceiling, per second
 	probeEvery     = 30 * time.Second
-	firstProbe     = 0.02 // of the ceiling; each probe that is borne doubles the next
+	firstProbe     = 0.02 // of the ceiling; each successful probe doubles the next one
 	lastProbe      = 0.25
 	windowFactor   = 0.5
-	slowFactor     = 4 // times the usual latency is too slow,
+	slowFactor     = 4 // responses are slow at this multiple of the usual latency,
 	slowAtLeast    = time.Second
-	latencyWeight  = 8   // answers that the latency is smoothed over
-	usualForgets   = 512 // answers after which a rise of the best is taken for usual
+	latencyWeight  = 8   // responses that the latency is averaged over
+	usualForgets   = 512 // responses after which a higher latency counts as usual
 	observedWithin = time.Second
 )
 
@@ -51,12 +51,12 @@ func newPace(o BudgetOptions) pace {
 	return p
 }
 
-// inFlight is how many requests may be in flight.
+// inFlight returns how many requests may be in flight.
 func (p *pace) inFlight() int { return int(p.window) }
 
-// wait is how long the next request has to wait for the rate, by the latest
-// starts. A second holds no more than the rate, and half a second, so that what
-// arrives in bursts leaves room for unsteady networks, about half.
+// wait returns how long the next request has to wait, given the latest starts. A
+// second contains no more requests than the rate, and half a second about half of
+// them, so that an uneven network does not create bursts.
 func (p *pace) wait(starts []time.Time, now time.Time) (wait time.Duration) {
 	if math.IsInf(p.rate, 1) {
 		return 0
@@ -73,7 +73,7 @@ func (p *pace) wait(starts []time.Time, now time.Time) (wait time.Duration) {
 	return wait
 }
 
-// limited takes in a 429 to a request.
+// limited lowers the rate after a 429.
 func (p *pace) limited(started, now time.Time, starts []time.Time) {
 	if !p.fall(started, now) {
 		return
@@ -87,7 +87,7 @@ func (p *pace) limited(started, now time.Time, starts []time.Time) {
 	p.rose, p.probed, p.pressed = now, now, false
 }
 
-// observed is how many requests were started within the last second.
+// observed returns how many requests were started within the last second.
 func observed(starts []time.Time, now time.Time) float64 {
 	n := 0
 	for n < len(starts) && now.Sub(starts[len(starts)-1-n]) <= observedWithin {
@@ -96,10 +96,11 @@ func observed(starts []time.Time, now time.Time) float64 {
 	return float64(max(n, 1))
 }
 
-// overloaded takes in a 503.
+// overloaded lowers the number of requests in flight after a 503.
 func (p *pace) overloaded(started, now time.Time) { p.fall(started, now) }
 
-// fall narrows the window; false when the request was sent before the last fall.
+// fall narrows the window. It returns false if the request was sent before the
+// last fall.
 func (p *pace) fall(started, now time.Time) bool {
 	if !started.After(p.fell) {
 		return false
@@ -109,7 +110,8 @@ func (p *pace) fall(started, now time.Time) bool {
 	return true
 }
 
-// answered takes in an answer that began as it should.
+// answered raises rate and window after a successful response, or narrows the
+// window if responses are slow.
 func (p *pace) answered(started, now time.Time) {
 	if p.slow(now.Sub(started)) {
 		p.fall(started, now)
@@ -132,8 +134,8 @@ func (p *pace) answered(started, now time.Time) {
 	p.probed, p.pressed = now, false
 }
 
-// slow takes in how long an answer took to begin, and reports whether answers
-// have become much slower than usual.
+// slow records the time to the first byte of a response, and reports whether
+// responses are much slower than usual.
 func (p *pace) slow(latency time.Duration) bool {
 	if p.usual == 0 {
 		p.usual, p.latest = latency, latency

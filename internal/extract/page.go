@@ -16,28 +16,28 @@ import (
 )
 
 const (
-	maxAttempts = 8 // of a page
+	maxAttempts = 8 // per page
 	maxBackoff  = 2 * time.Minute
 
-	maxRetryAfter    = 15 * time.Minute // the next run is the better wait
-	rateLimitedWaits = 60               // times Backoff: a 429 without Retry-After was seen to need about a minute
+	maxRetryAfter    = 15 * time.Minute // longer pauses are left to the next run
+	rateLimitedWaits = 60               // times Backoff: a 429 without Retry-After was observed to last about a minute
 )
 
-// errAskLater says that the source is not to be asked any more for now.
+// errAskLater means that this run sends no further requests to the source.
 var errAskLater = errors.New("gave up")
 
-// page reads one page, again where the source fails in passing.
+// page reads one page, and retries temporary failures.
 func (r *Reader) page(ctx context.Context, q polyai.ListQuery, emit Emit) (*answered, error) {
 	began, account, broken := time.Now(), r.Budget.account(r.ProjectID), confirmer{reader: r}
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval, waits.MaxInterval = cmp.Or(r.Backoff, time.Second), maxBackoff
-	waits.RandomizationFactor = 1 // full jitter: requests that failed together come back apart
+	waits.RandomizationFactor = 1 // full jitter: requests that failed together are not retried together
 	for attempt := 1; ; attempt++ {
 		q.Limit = account.limit(q.Limit)
 		got, err := r.pageOnce(ctx, account, q, &broken, func(c *Chunk) error { return emit(ctx, c) })
 		switch {
 		case polyai.IsLimitRefused(err) && account.lowerLimit(q.Limit):
-			r.log("the source refuses the page size, lowering it", "slice", askedFor(&q).String(), "from", q.Limit, "because", err.Error())
+			r.log("the source refused the page size; requesting smaller pages", "slice", askedFor(&q).String(), "from", q.Limit, "because", err.Error())
 			continue
 		case err == nil || ctx.Err() != nil || errors.Is(err, errAskLater) || !polyai.IsTemporary(err):
 			return got, err
@@ -47,9 +47,9 @@ func (r *Reader) page(ctx context.Context, q polyai.ListQuery, emit Emit) (*answ
 			return nil, fmt.Errorf("gave up after %d attempts: %w", attempt, err)
 		case !account.mayRetry():
 			if r.Isolation.isOn() && isIsolatable(err) {
-				return nil, err // isolating takes no retries, and shows whether the source is out of order
+				return nil, err // isolation needs no retries, and detects an outage
 			}
-			return nil, fmt.Errorf("%w, since more than half of all requests of this project had to be sent again: %w", errAskLater, err)
+			return nil, fmt.Errorf("%w, since more than half of all requests of this project were retries: %w", errAskLater, err)
 		}
 		pause := r.pauseAfter(err)
 		if pause > maxRetryAfter {
@@ -67,32 +67,31 @@ func (r *Reader) page(ctx context.Context, q polyai.ListQuery, emit Emit) (*answ
 		}
 		r.Stats.Retries.Add(1)
 		r.Stats.waited.Add(int64(d))
-		r.log("asking again", "slice", askedFor(&q).String(), "in", d.Round(time.Millisecond).String(), "because", err.Error())
+		r.log("retrying a request", "slice", askedFor(&q).String(), "in", d.Round(time.Millisecond).String(), "because", err.Error())
 		if err := sleep(ctx, d); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// askedFor is the span of a request, without the second that it asks more on
-// both sides.
+// askedFor returns the span of a request, without the extra second on both sides.
 func askedFor(q *polyai.ListQuery) Span {
 	if s := (Span{SecondOf(q.Start) + 1, SecondOf(q.End) - 1}); !s.Empty() {
 		return s
 	}
-	return Span{SecondOf(q.Start), SecondOf(q.End)} // asks for no second more
+	return Span{SecondOf(q.Start), SecondOf(q.End)} // the request has no extra seconds
 }
 
-// pauseAfter is how long an error asks all requests of the key to wait.
+// pauseAfter returns how long all requests of the key have to wait after an error.
 func (r *Reader) pauseAfter(err error) time.Duration {
-	after, told := polyai.RetryAfter(err)
-	if !told && polyai.IsRateLimited(err) {
+	after, given := polyai.RetryAfter(err)
+	if !given && polyai.IsRateLimited(err) {
 		return rateLimitedWaits * cmp.Or(r.Backoff, time.Second)
 	}
 	return after
 }
 
-// sleep waits for d or until the run stops.
+// sleep waits for d, or until ctx is done.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -104,7 +103,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// pageOnce sends one request and hands over what it answers.
+// pageOnce sends one request and emits the conversations of its response.
 func (r *Reader) pageOnce(ctx context.Context, account *account, q polyai.ListQuery, broken *confirmer, emit func(*Chunk) error) (got *answered, err error) {
 	end, err := account.begin(ctx)
 	if err != nil {
@@ -140,9 +139,9 @@ func (r *Reader) pageOnce(ctx context.Context, account *account, q polyai.ListQu
 	return &answered{keys, page.Link()}, nil
 }
 
-// readRows hands over the conversations of a page, and returns their keys. It
-// reads the page to its end also when a conversation is broken that is not
-// confirmed, so that the next attempt confirms all of them.
+// readRows emits the conversations of a page, and returns their keys. It reads
+// the page to its end even if it contains an unconfirmed broken conversation, so
+// that the next attempt can confirm all of them.
 func (r *Reader) readRows(
 	ctx context.Context, page *polyai.Page, account *account, broken *confirmer, emit func(*Chunk) error,
 ) (keys []rowKey, err error) {
@@ -184,21 +183,21 @@ func (r *Reader) readRows(
 	return keys, unconfirmed
 }
 
-// chunker gathers conversations into chunks and hands these on.
+// chunker collects conversations into chunks and emits them.
 type chunker struct {
 	emit    func(*Chunk) error
 	account *account
 	chunk   *Chunk
 }
 
-// add adds a conversation. A large one is handed on at once, as a chunk of its own.
+// add adds a conversation. A large one is emitted immediately, as a separate chunk.
 func (c *chunker) add(v polyai.Value, decoded int, broken bool) error {
 	switch {
 	case decoded > polyai.LargeBytes:
 		if err := c.flush(); err != nil {
 			return err
 		}
-		c.chunk = takeLarge(v, broken)
+		c.chunk = largeChunk(v, broken)
 		return c.flush()
 	case broken:
 		c.chunk.addBroken(v)
@@ -212,7 +211,7 @@ func (c *chunker) add(v polyai.Value, decoded int, broken bool) error {
 	return c.flush()
 }
 
-// flush hands on what there is.
+// flush emits the current chunk unless it is empty.
 func (c *chunker) flush() error {
 	if c.chunk.answered() == 0 {
 		return nil
@@ -220,21 +219,21 @@ func (c *chunker) flush() error {
 	if err := c.emit(c.chunk); err != nil {
 		return err
 	}
-	c.account.receive(time.Now()) // the wait for the destination is no failure of the source
+	c.account.receive(time.Now()) // waiting for the destination is not a failure of the source
 	c.chunk = &Chunk{}
 	return nil
 }
 
-// isEnough reports whether a page that fails is not to be asked for again. A
-// broken conversation always is once more, to be confirmed.
+// isEnough reports whether a failed page must not be retried. A page with a
+// broken conversation is retried at least once, to confirm it.
 func (r *Reader) isEnough(attempt int, err error) bool {
 	var broken *polyai.BrokenError
 	return r.givesUp != nil && (attempt > 1 || !errors.As(err, &broken)) && r.givesUp(attempt, err)
 }
 
-// confirmer decides whether a broken conversation is what the source really
-// answers, and not a page that was damaged on its way: the same bytes were
-// answered before, by this request or another, in this run or an earlier one.
+// confirmer decides whether the source really returns a broken conversation, or
+// the page was damaged in transit. A broken conversation is confirmed if the same
+// bytes were received before, by any request of this or an earlier run.
 type confirmer struct {
 	reader *Reader
 	seen   map[string]bool // digests
@@ -255,7 +254,7 @@ func (c *confirmer) confirm(ctx context.Context, v polyai.Value) (bool, error) {
 	return c.reader.IsKnown(ctx, digest)
 }
 
-// Digest identifies a broken conversation by its bytes.
+// Digest returns the SHA-256 of a broken conversation, in hexadecimal.
 func Digest(v polyai.Value) string {
 	sum := sha256.Sum256(v)
 	return hex.EncodeToString(sum[:])

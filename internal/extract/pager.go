@@ -10,15 +10,16 @@ import (
 )
 
 const (
-	// maxIdlePages is how many pages of a slice in a row may bring no new
-	// conversation; after maxEndless slices that had more, it is one.
+	// maxIdlePages is how many consecutive pages of a slice may contain no new
+	// conversation. After maxEndless slices with more, one such page is the limit.
 	maxIdlePages = 5
 	maxEndless   = 3
-	// overlapShare of the rows of a page are asked for again with the next one,
-	// when pages are read by offset; one row at least. With more than one, a
-	// few rows that go away do not make the slice start again.
+	// overlapShare is the divisor for the overlap of pages that are read by
+	// offset: 1/50 of a page's rows, at least one, are requested again with the
+	// next page. With more than one, the slice is not restarted when a few rows
+	// disappear.
 	overlapShare = 50
-	maxTail      = 2000 // rows that are remembered in their order
+	maxTail      = 2000 // rows whose order is stored
 )
 
 var (
@@ -32,7 +33,7 @@ var (
 		"reading on might never end; report it to PolyAI with this time range")
 )
 
-// isPaging reports whether a slice failed because its pages did not lead to its end.
+// isPaging reports whether a slice failed because of its pagination.
 func isPaging(err error) bool {
 	for _, is := range []error{errCursorRepeated, errListChanged, errNothingNew, errTooManyPages, errNextNotNamed} {
 		if errors.Is(err, is) {
@@ -48,8 +49,8 @@ type answered struct {
 	link polyai.Link
 }
 
-// rowKey identifies a conversation of a list: a hash of its id, or of all of it
-// where it has none.
+// rowKey identifies a conversation of a list: a hash of its id, or of all its
+// bytes if it has no id.
 type rowKey uint64
 
 var rowSeed = maphash.MakeSeed()
@@ -63,28 +64,28 @@ func keyOf(v polyai.Value) rowKey {
 	return rowKey(maphash.Bytes(rowSeed, v))
 }
 
-// pager decides which page of a slice comes next, and where the last one is. It
-// checks that pages fit together: offsets count rows from the start of a list
-// that may shrink or grow meanwhile.
+// pager decides which page of a slice is read next, and which is the last one. It
+// checks that consecutive pages fit together: offsets count rows from the start
+// of a list that may shrink or grow meanwhile.
 type pager struct {
 	account *account
 	pages   *pageCount
 	seen    map[rowKey]bool
 	cursors map[string]bool
 	tail    []rowKey // the last rows, oldest first
-	overlap int      // rows that the current page repeats of those before
-	probe   bool     // the current page lies behind the last row that there seems to be
+	overlap int      // rows of previous pages that the current one repeats
+	probe   bool     // the current page starts after what seems to be the last row
 	rows    int      // of the largest page
-	before  int      // rows of the page before
-	idle    int      // pages in a row that brought nothing new
+	before  int      // rows of the previous page
+	idle    int      // consecutive pages without a new conversation
 }
 
 func newPager(a *account, pages *pageCount) *pager {
 	return &pager{account: a, pages: pages, seen: map[rowKey]bool{}, cursors: map[string]bool{}}
 }
 
-// next takes in a page that was asked for by q, and turns q into the query of
-// the next one; more is false after the last.
+// next records the page that q requested, and changes q to request the next one.
+// more is false after the last page.
 func (p *pager) next(q *polyai.ListQuery, got *answered) (more bool, err error) {
 	fresh, err := p.take(got.keys)
 	if err == nil {
@@ -118,37 +119,37 @@ func (p *pager) next(q *polyai.ListQuery, got *answered) (more bool, err error) 
 	return true, nil
 }
 
-// hasNext reports whether a page is followed by another one. It trusts what the
-// source says, and not the number of rows: the source may return fewer than it
-// was asked for.
+// hasNext reports whether a page is followed by another one. It relies on what the
+// source reports, and not on the number of rows: the source may return fewer rows
+// than requested.
 func (p *pager) hasNext(got *answered, fresh int) bool {
 	switch {
 	case got.link.Cursor != "":
 		return true
-	case len(got.keys) == 0: // nothing lies behind an empty page, whatever it says
+	case len(got.keys) == 0: // nothing follows an empty page, whatever it reports
 		return false
 	case got.link.OffsetNamed:
 		return true
 	case !got.link.MayBeOmitted || p.account.namesNext():
 		return false
 	}
-	// The source never names a next page: go on until a page brings nothing
-	// beyond its overlap although it had room for more.
+	// The source never names a next page: continue until a page contains only its
+	// overlap although it had room for more rows.
 	return fresh > 0 || len(got.keys) >= p.rows
 }
 
-// nextOffset asks for the rows behind those of the page, and for the last of
-// them once more. A page that had room for more rows than its overlap, and had
-// none, is followed by a probe without overlap, which must be empty.
+// nextOffset requests the rows after those of the page, and the last of them
+// again as overlap. A page that contains only its overlap, although it had room
+// for more rows, is followed by a probe without overlap, which must be empty.
 func (p *pager) nextOffset(q *polyai.ListQuery, got *answered, fresh int) {
 	end := q.Offset + int64(len(got.keys))
-	if q.Cursor != "" { // where that page began is not known
+	if q.Cursor != "" { // the offset of that page is unknown
 		end = got.link.Offset
 		if end == 0 {
 			end = int64(len(p.seen))
 		}
 	}
-	// In pages of one row an overlap has no room.
+	// A page of one row has no room for an overlap.
 	p.overlap, p.probe = 0, fresh == 0 && (len(got.keys) < p.rows || p.rows == 1)
 	if !p.probe {
 		p.overlap = int(min(int64(max(1, len(got.keys)/overlapShare)), end))
@@ -156,7 +157,7 @@ func (p *pager) nextOffset(q *polyai.ListQuery, got *answered, fresh int) {
 	q.Cursor, q.Offset, q.Limit = "", end-int64(p.overlap), max(q.Limit, p.overlap+1)
 }
 
-// take takes in the rows of a page and returns how many are new.
+// take records the rows of a page and returns how many are new.
 func (p *pager) take(keys []rowKey) (fresh int, err error) {
 	repeated, ok := p.match(keys)
 	if !ok {
@@ -176,10 +177,10 @@ func (p *pager) take(keys []rowKey) (fresh int, err error) {
 	return fresh, nil
 }
 
-// match reports how many rows at the beginning of a page repeat the last rows
-// before it. Where an overlap was asked for, there must be some, up to and
-// with the last: else rows went away, and others slipped through. More than were
-// asked for mean that rows came in before them, which hides none.
+// match returns how many rows at the beginning of a page repeat the last rows
+// before it. If an overlap was requested, it must end with the last row before;
+// otherwise rows were removed, and others may have been skipped. A larger overlap
+// than requested means that rows were inserted before it, which skips none.
 func (p *pager) match(keys []rowKey) (repeated int, ok bool) {
 	if p.overlap == 0 {
 		return 0, !p.probe || len(keys) == 0
@@ -194,15 +195,16 @@ func (p *pager) match(keys []rowKey) (repeated int, ok bool) {
 }
 
 const (
-	freePages = 256 // of a slice, before they are compared with what they bring
-	leastFill = 64  // at least one row in so many of a full page, on average
+	freePages = 256 // per slice, before their number is limited
+	leastFill = 64  // further pages must contain 1/64 of a full page's rows, on average
 )
 
-// pageCount bounds the pages of a slice, together with the slices that it is cut
-// into, by what they bring. It is safe for concurrent use.
+// pageCount limits the number of pages of a slice, including the slices that it
+// is cut into, by the number of conversations in them. It is safe for concurrent
+// use.
 type pageCount struct {
 	mu                 sync.Mutex
-	pages, fresh, most int // pages, conversations, rows of the largest page
+	pages, fresh, most int // pages, new conversations, rows of the largest page
 }
 
 func (c *pageCount) add(fresh, most int) error {

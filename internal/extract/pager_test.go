@@ -14,7 +14,7 @@ type naming int
 
 const (
 	namesNext   naming = iota // while there is one
-	namesAlways               // also behind the last page
+	namesAlways               // also after the last page
 	namesAsked                // always, as offset + limit, whatever limit is used
 	namesSame                 // while there is one, as the offset of this page
 	namesNever                // v1 and v2 only
@@ -50,7 +50,7 @@ func (l *offsetList) answer(offset, limit int) (rows []int, link polyai.Link) {
 	return l.rows[from:end], link
 }
 
-// read walks the list as a slice is, without a source; before is called before each page.
+// read reads the list like a slice, without a source; before is called before each page.
 func (l *offsetList) read(a *account, limit int, before func()) (got map[int]bool, requests int, err error) {
 	pager := newPager(a, &pageCount{})
 	q := &polyai.ListQuery{Limit: limit}
@@ -107,8 +107,8 @@ func TestPager(t *testing.T) {
 	}
 }
 
-// TestPagerChangingList: whatever a list loses or gains between two pages, a walk either fails
-// or has all rows that were there throughout.
+// Whichever rows are removed or added between two pages, reading either fails or returns all
+// rows that existed throughout.
 func TestPagerChangingList(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -160,7 +160,7 @@ func TestPagerChangingList(t *testing.T) {
 	})
 }
 
-// TestPagerTolerates changes that hide nothing, without another walk.
+// Changes that skip no row do not restart the slice.
 func TestPagerTolerates(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*offsetList, int){
@@ -205,26 +205,26 @@ func TestPagerLearns(t *testing.T) {
 	}
 }
 
-// TestWalkIsDense/FilterIgnored: a source that returns all it has, whatever times it is asked
-// for, is not cut into ever smaller slices.
+// FilterIgnored: if a source ignores the requested range and returns everything, the slice is
+// not cut again and again.
 func TestWalkIsDense(t *testing.T) {
 	t.Parallel()
 	hour := Span{aDay.From, aDay.From + 3600}
 	micros := func(s Second) polyai.Micros { return polyai.Micros(s) * 1e6 }
 	for name, c := range map[string]struct {
-		seen sighting
+		seen sample
 		want bool
 	}{
-		"Dense":         {sighting{400, micros(hour.From), micros(hour.From + 10), 8, 0}, true},
-		"OneIsPlanned":  {sighting{400, micros(hour.From), micros(hour.From + 10), 7, 1}, true},
-		"FewPages":      {sighting{40, micros(hour.From), micros(hour.Until), 8, 0}, false},
-		"FilterIgnored": {sighting{4000, micros(hour.From), micros(hour.From + 10), 2, 60}, false},
-		"AllElsewhere":  {sighting{4000, 0, 0, 0, 8}, false},
+		"Dense":         {sample{400, micros(hour.From), micros(hour.From + 10), 8, 0}, true},
+		"OneIsPlanned":  {sample{400, micros(hour.From), micros(hour.From + 10), 7, 1}, true},
+		"FewPages":      {sample{40, micros(hour.From), micros(hour.Until), 8, 0}, false},
+		"FilterIgnored": {sample{4000, micros(hour.From), micros(hour.From + 10), 2, 60}, false},
+		"AllElsewhere":  {sample{4000, 0, 0, 0, 8}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := &Reader{PageSize: 10, Budget: NewBudget(BudgetOptions{})}
-			w := &walk{Reader: r, span: hour, ask: hour, patience: unhurried, seen: c.seen}
+			w := &walk{Reader: r, span: hour, ask: hour, minPages: defaultMinPages, seen: c.seen}
 			if got := w.isDense(c.seen.conversations / 10); got != c.want {
 				t.Errorf("dense: %t", got)
 			}

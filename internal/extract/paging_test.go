@@ -16,7 +16,7 @@ import (
 	"convsync/internal/simulate"
 )
 
-// listed is an offsetList behind HTTP, in which a row goes whenever a first page was served.
+// listed serves an offsetList over HTTP, and removes a row after each first page.
 type listed struct {
 	mu     sync.Mutex
 	list   offsetList
@@ -38,14 +38,14 @@ func (l *listed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if link.OffsetNamed {
 		page["next_offset"] = link.Offset
 	}
-	_ = json.NewEncoder(w).Encode(page) // a client that is gone needs no answer
+	_ = json.NewEncoder(w).Encode(page) // the client may have disconnected
 	if offset == 0 && l.shrink > 0 {
 		l.shrink--
 		l.list.rows = slices.Delete(l.list.rows, 0, 3)
 	}
 }
 
-// readingOf makes a reader of a version of the API.
+// readingOf returns a reader of a version of the API.
 func readingOf(t *testing.T, version string, source http.Handler) *Reader {
 	t.Helper()
 	r := reading(t, source)
@@ -91,7 +91,7 @@ func TestReaderOffset(t *testing.T) {
 	}
 }
 
-// TestReaderEndless: a source whose pages do not end costs a bounded number of requests.
+// A source whose pages have no end causes a limited number of requests.
 func TestReaderEndless(t *testing.T) {
 	t.Parallel()
 	row := func(id int) string {
@@ -143,7 +143,7 @@ func TestReaderEndless(t *testing.T) {
 	}
 }
 
-// mayFail is whether slices fail. What is not part of a failed slice is read in any case.
+// mayFail says whether slices may fail. All conversations outside of failed slices are read.
 type mayFail int
 
 const (
@@ -152,7 +152,7 @@ const (
 	always
 )
 
-// TestReaderSimulated reads the simulator in each way of paging and with each fault of it.
+// TestReaderSimulated reads the simulator with each kind of pagination and each of its faults.
 func TestReaderSimulated(t *testing.T) {
 	t.Parallel()
 	from := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
@@ -212,8 +212,8 @@ func TestReaderSimulated(t *testing.T) {
 	}
 }
 
-// TestReaderEndlessEverywhere: a source with a cursor behind every page costs little
-// more than a request for each slice, once it is known.
+// Once a source is known to return a cursor with every page, each slice takes little more
+// than one request.
 func TestReaderEndlessEverywhere(t *testing.T) {
 	t.Parallel()
 	var requests atomic.Int64

@@ -6,49 +6,49 @@ import (
 	"time"
 )
 
-// Tier is a part of the lookback: what started within Depth is read again when
-// its last reading is Every old.
+// Tier is a tier of the lookback: the last Depth is read again when the last
+// reading is older than Every.
 type Tier struct{ Depth, Every time.Duration }
 
-// Need is what decides what a run reads of one feed.
+// Need holds the input of a plan for one feed.
 type Need struct {
-	Start    Second // where the history begins
-	Now      Second // the later clock: the upper end of what is read
-	Sure     Second // the earlier clock: the upper end of what is covered; Now unless set
+	Start    Second // start of the history
+	Now      Second // the later clock: end of what is read
+	Sure     Second // the earlier clock: end of what is covered; 0: Now
 	Coverage []Covered
 	Lookback []Tier
-	Open     []Second // starts of the conversations on the worklist
-	Shape    string   // of today's rules
-	Holes    []Span   // what the source cannot answer: it is in no plan
+	Open     []Second // starts of the conversations in the open-conversation queue
+	Shape    string   // current transform version
+	Holes    []Span   // seconds that the source fails to return: in no plan
 }
 
-// Plan is what a run reads of one feed.
+// Plan holds the spans that a run reads of one feed.
 type Plan struct {
-	// Spans are read whole and become coverage: ordered, without overlap.
+	// Spans are read completely and become coverage; ordered, without overlap.
 	Spans []Span
-	// Worklist spans are narrow, around the starts of open conversations
-	// that lie in no other span; reading them is no coverage.
+	// Short spans around the starts of open conversations that lie in none of
+	// Spans. Reading them adds no coverage.
 	Worklist []Span
-	// Older was read whole by older rules, and becomes coverage again: some of
-	// it in each run, the newest first, after all else.
+	// Older was read completely by an older transform version, and becomes
+	// coverage again. Each run reads a part of it, the newest first, after the
+	// others.
 	Older []Span
 }
 
 const (
-	// olderSeconds is how much of what older rules read a run reads again.
+	// olderSeconds limits how much of Plan.Older one run reads.
 	olderSeconds = 30 * day
-	// early is the share of a tier's interval by which a reading may come
-	// early: the next night's run may begin some seconds before this one's.
+	// early is the divisor for how early a tier may be due: a tenth of its
+	// interval, since a nightly run may start some seconds earlier than the last.
 	early = 10
-	// near is how far apart open conversations may start to be read by one
-	// request.
+	// near is the largest gap between spans that are read by one request.
 	near = Second(5 * 60)
 )
 
-// Decide plans a run.
+// Decide returns the plan of a run.
 func Decide(n Need) Plan {
 	history := Span{n.Start, n.Now}
-	n.Coverage = outside(n.Coverage, n.Holes) // what is not read again does not become due
+	n.Coverage = outside(n.Coverage, n.Holes) // holes are not read again, so they are never due
 	due := subtract(history, spansOf(n.Coverage))
 	for _, tier := range n.Lookback {
 		window := n.lookback(tier).Intersect(history)
@@ -57,12 +57,12 @@ func Decide(n Need) Plan {
 		}
 	}
 	plan := Plan{Spans: union(due)}
-	plan.Worklist = worklist(&n, plan.Spans)
+	plan.Worklist = openSpans(&n, plan.Spans)
 	plan.Older = older(n, plan.Spans)
 	return plan.Without(n.Holes)
 }
 
-// Without is the plan without what lies in the holes.
+// Without returns the plan without the parts that lie in the holes.
 func (p Plan) Without(holes []Span) Plan {
 	if len(holes) == 0 {
 		return p
@@ -70,34 +70,33 @@ func (p Plan) Without(holes []Span) Plan {
 	return Plan{Without(p.Spans, holes), Without(p.Worklist, holes), Without(p.Older, holes)}
 }
 
-// sure is the earlier clock.
+// sure returns the earlier clock.
 func (n *Need) sure() Second { return cmp.Or(n.Sure, n.Now) }
 
-// lookback is what a tier reads again: its depth before the earlier clock, up
-// to the later one.
+// lookback returns the span of a tier: from its depth before the earlier clock to
+// the later one.
 func (n *Need) lookback(tier Tier) Span { return Span{n.sure() - seconds(tier.Depth), n.Now} }
 
-// Narrow is the little that a run is to read at once, such as for an event: it
-// leaves all else to the runs that come anyway.
+// Narrow selects what a short run reads, for example after an event. Everything
+// else is left to the scheduled runs.
 type Narrow struct {
-	Around []Second // starts of conversations; what starts nearby is read
-	Recent bool     // the lookback's first tier, and the worklist
+	Around []Second // starts of conversations; the spans around them are read
+	Recent bool     // read the first tier of the lookback, and the open-conversation queue
 }
 
-// around is how far from a start that somebody else told a conversation is
-// looked for.
+// around is how far from a start that an event reports a conversation is searched.
 const around = Second(60)
 
-// DecideNarrow plans a run that reads no more than is asked for. What is recent
-// becomes coverage, and leaves a gap before it where there is one; what lies
-// around a start does not.
+// DecideNarrow returns the plan of a run that reads only what narrow selects. The
+// recent span becomes coverage, possibly with a gap before it; spans around
+// starts do not.
 func DecideNarrow(n Need, narrow Narrow) Plan {
 	history := Span{n.Start, n.Now}
 	var plan Plan
 	if narrow.Recent && len(n.Lookback) > 0 {
 		recent := n.lookback(n.Lookback[0]).Intersect(history)
 		plan.Spans = union([]Span{recent})
-		plan.Worklist = worklist(&n, plan.Spans)
+		plan.Worklist = openSpans(&n, plan.Spans)
 	}
 	for _, at := range narrow.Around {
 		plan.Worklist = append(plan.Worklist, Span{at - around, at + around + 1}.Intersect(history))
@@ -106,7 +105,8 @@ func DecideNarrow(n Need, narrow Narrow) Plan {
 	return plan.Without(n.Holes)
 }
 
-// older is the newest of what was read by older rules, and is not read anyway.
+// older returns the newest spans that an older transform version read and that
+// this run does not read anyway.
 func older(n Need, anyway []Span) []Span {
 	var spans []Span
 	for _, c := range n.Coverage {
@@ -127,7 +127,7 @@ func older(n Need, anyway []Span) []Span {
 	return newest
 }
 
-// tierDue reports whether the oldest reading within the window is due again.
+// tierDue reports whether the oldest reading within the window is due.
 func tierDue(window Span, n Need, every time.Duration) bool {
 	deadline := n.sure() - seconds(every-every/early)
 	return slices.ContainsFunc(n.Coverage, func(c Covered) bool {
@@ -135,17 +135,18 @@ func tierDue(window Span, n Need, every time.Duration) bool {
 	})
 }
 
-// currentHour is what is read for open conversations that start in the future:
-// the source may list them at their start or among the newest.
+// currentHour is the length of the span that is read for open conversations with
+// a start in the future: the source may list them at their start or among the
+// newest.
 const currentHour = Second(60 * 60)
 
-// worklist is spans around the starts of open conversations that lie in none of
-// the spans.
-func worklist(n *Need, spans []Span) []Span {
+// openSpans returns spans around the starts of open conversations that lie in
+// none of the given spans.
+func openSpans(n *Need, spans []Span) []Span {
 	var out []Span
 	for _, at := range n.Open {
 		if !slices.ContainsFunc(spans, func(s Span) bool { return s.From <= at && at < s.Until }) {
-			at = min(at, lastSecond-1) // the request asks a second more
+			at = min(at, lastSecond-1) // the request asks for one second more
 			out = append(out, Span{at, at + 1})
 		}
 	}
@@ -155,8 +156,8 @@ func worklist(n *Need, spans []Span) []Span {
 	return Together(out)
 }
 
-// Together is spans, ordered, those that are near enough to be read by one
-// request made one.
+// Together returns the spans in order, and merges those that are close enough to
+// be read by one request.
 func Together(spans []Span) []Span {
 	var out []Span
 	for _, s := range union(spans) {
@@ -169,52 +170,51 @@ func Together(spans []Span) []Span {
 	return out
 }
 
-// Stretch sizes: what is staged and published as one.
+// Sizes of a window, which is staged and published as one unit of work.
 const (
-	stretchTarget = 25_000    // conversations, about
-	stretchMost   = 366 * day // however quiet
-	stretchGrowth = 4         // times the one before
+	windowTarget = 25_000    // conversations, approximately
+	windowMost   = 366 * day // maximum length, however few conversations there are
+	windowGrowth = 4         // maximum length as a multiple of the previous window's
 )
 
-// NextStretch takes the newest stretch off the spans, of which there is one at
-// least. It begins at a UTC midnight or where its span begins, and holds about
-// as many conversations as are good to publish at once, by the density
-// (conversations a second) of the stretch before; it is at most four times as
-// long as that one, since a quiet night says little about the day. Before is 0
-// for the first stretch, which is a day.
-func NextStretch(spans []Span, density float64, before Second) (stretch Span, rest []Span) {
+// NextWindow removes the newest window from spans, which must not be empty. The
+// window starts at a UTC midnight or at the start of its span, and contains about
+// windowTarget conversations, estimated by the density (conversations per second)
+// of the previous window. Its length is at most four times that of the previous
+// one (before), since a quiet night does not predict the day. before is 0 for the
+// first window, which is a day.
+func NextWindow(spans []Span, density float64, before Second) (window Span, rest []Span) {
 	last := spans[len(spans)-1]
-	length := min(stretchMost, max(day, stretchGrowth*before))
-	if fits := stretchTarget / max(density, 1e-9); fits < float64(length) {
+	length := min(windowMost, max(day, windowGrowth*before))
+	if fits := windowTarget / max(density, 1e-9); fits < float64(length) {
 		length = max(day, Second(fits))
 	}
-	// Days stay whole, since a day is merged at once: the newest one always,
-	// and as many before it as fit.
+	// Days are not cut, since a day is merged as a whole: the window has the
+	// newest day, and as many before it as fit.
 	newest := (last.Until - 1).startOfDay()
 	from := max(last.From, min(newest, (last.Until-length+day-1).startOfDay()))
-	stretch = Span{from, last.Until}
+	window = Span{from, last.Until}
 	rest = slices.Clone(spans[:len(spans)-1])
 	if last.From < from {
 		rest = append(rest, Span{last.From, from})
 	}
-	return stretch, rest
+	return window, rest
 }
 
-// Slices cuts a stretch for reading in parallel, so that each slice has about
-// as many pages as are good to walk in a row. The last page of each is only
-// partly filled: where requests are counted, slices are few and long; where
-// only time counts, many and short.
-func (r *Reader) Slices(stretch Span, density float64) []Span {
-	pages := density * float64(stretch.Seconds()) / float64(r.pageSize())
+// Slices cuts a window into slices that are read in parallel. The last page of
+// each slice is only partly filled. So slices are few and long if the rate is
+// limited, and many and short if it is not.
+func (r *Reader) Slices(window Span, density float64) []Span {
+	pages := density * float64(window.Seconds()) / float64(r.pageSize())
 	each := float64(slicePages)
 	if !r.Budget.limited() {
 		each = shortSlicePages
 	}
-	return stretch.cut(min(int(pages/each)+1, maxSlices))
+	return window.cut(min(int(pages/each)+1, maxSlices))
 }
 
 const (
-	slicePages      = 12
-	shortSlicePages = 2
+	slicePages      = 12 // per slice if the rate is limited, approximately
+	shortSlicePages = 2  // if it is not
 	maxSlices       = 64
 )

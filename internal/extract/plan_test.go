@@ -10,7 +10,7 @@ import (
 
 var tiers = []Tier{{time.Hour, 0}, {24 * time.Hour, time.Hour}, {7 * 24 * time.Hour, 24 * time.Hour}}
 
-// june is a moment in whole seconds of a made-up June.
+// june returns a second of June 2026.
 func june(dayOfMonth, hour, minute int) Second {
 	return SecondOf(time.Date(2026, 6, dayOfMonth, hour, minute, 0, 0, time.UTC))
 }
@@ -33,7 +33,7 @@ func TestDecide(t *testing.T) {
 			Need{Start: start, Now: now + 300, Coverage: []Covered{{Span: Span{start, now}, ReadAt: now}}},
 			[]Span{{now + 300 - 3600, now + 300}},
 		}, {
-			"an hour later the last day is due, at once and whole",
+			"an hour later the complete last day is due",
 			Need{Start: start, Now: now + 3600, Coverage: []Covered{
 				{Span: Span{start, now - 3000}, ReadAt: now}, {Span: Span{now - 3000, now + 3300}, ReadAt: now + 3300},
 			}},
@@ -53,11 +53,11 @@ func TestDecide(t *testing.T) {
 			Need{Start: june(20, 11, 30), Now: now, Coverage: []Covered{{Span: Span{june(20, 11, 30), now}, ReadAt: now - 600}}},
 			[]Span{{june(20, 11, 30), now}},
 		}, {
-			"clocks that differ: from the lookback before the earlier one to the later one",
+			"different clocks: from the lookback before the earlier one to the later one",
 			Need{Start: start, Now: now + 8*3600, Sure: now, Coverage: []Covered{{Span: Span{start, now}, ReadAt: now}}},
 			[]Span{{now - 3600, now + 8*3600}},
 		}, {
-			"clocks that differ: a tier is due by the earlier one",
+			"different clocks: a tier is due by the earlier one",
 			Need{Start: start, Now: now + 9*3600, Sure: now + 3600, Coverage: []Covered{{Span: Span{start, now}, ReadAt: now}}},
 			[]Span{{now + 3600 - 24*3600, now + 9*3600}},
 		}, {
@@ -76,7 +76,7 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-func TestOpenConversationsOutsideOfTheSpansAreReadByNarrowOnes(t *testing.T) {
+func TestDecideOpenConversations(t *testing.T) {
 	t.Parallel()
 	now := june(20, 12, 0)
 	plan := Decide(Need{
@@ -86,7 +86,7 @@ func TestOpenConversationsOutsideOfTheSpansAreReadByNarrowOnes(t *testing.T) {
 	})
 	want := []Span{{june(14, 9, 0), june(14, 9, 2) + 1}, {june(15, 8, 0), june(15, 8, 0) + 1}}
 	if !slices.Equal(plan.Worklist, want) {
-		t.Errorf("worklist %v, want %v", plan.Worklist, want)
+		t.Errorf("spans of open conversations %v, want %v", plan.Worklist, want)
 	}
 }
 
@@ -99,8 +99,8 @@ func inAny(spans []Span, s Second) bool {
 	return slices.ContainsFunc(spans, func(p Span) bool { return p.From <= s && s < p.Until })
 }
 
-// TestDecideFuture: what is open and starts in the future is asked for at its
-// start and with what is newest.
+// Open conversations that start in the future are requested at their start and
+// with the current hour.
 func TestDecideFuture(t *testing.T) {
 	t.Parallel()
 	now := june(20, 12, 0)
@@ -126,7 +126,7 @@ func TestDecideFuture(t *testing.T) {
 	}
 }
 
-func TestUnionAndSubtractAgreeWithSetsOfSeconds(t *testing.T) {
+func TestSpanSetsModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		spans := rapid.SliceOfN(rapid.Custom(drawSpan), 0, 6).Draw(t, "spans")
@@ -150,9 +150,9 @@ func TestUnionAndSubtractAgreeWithSetsOfSeconds(t *testing.T) {
 	})
 }
 
-// TestCoverageRemembersTheNewestReadingOfEachSecond holds Cover against a map
-// of seconds. Behind settled only whether a second is covered is exact.
-func TestCoverageRemembersTheNewestReadingOfEachSecond(t *testing.T) {
+// TestCoverModel compares Cover with a map of seconds. Before settled, only whether
+// a second is covered is compared.
+func TestCoverModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		settled := Second(rapid.Int64Range(0, 60).Draw(t, "settled"))
@@ -186,7 +186,7 @@ func TestCoverageRemembersTheNewestReadingOfEachSecond(t *testing.T) {
 	})
 }
 
-func TestSettledCoverageIsMergedAndKeepsTheOlderReading(t *testing.T) {
+func TestCoverMergesSettled(t *testing.T) {
 	t.Parallel()
 	var coverage []Covered
 	for i := range Second(100) {
@@ -200,11 +200,11 @@ func TestSettledCoverageIsMergedAndKeepsTheOlderReading(t *testing.T) {
 	}
 	other := Cover(coverage, Covered{Span: Span{1000, 1010}, ReadAt: 100, Shape: "2"}, 5000)
 	if last := other[len(other)-1]; last.Shape != "2" || last.From != 1000 {
-		t.Errorf("another shape was merged into %v", last)
+		t.Errorf("another transform version was merged into %v", last)
 	}
 }
 
-func TestWatermarkStopsAtTheFirstGap(t *testing.T) {
+func TestWatermark(t *testing.T) {
 	t.Parallel()
 	coverage := []Covered{{Span: Span{0, 10}}, {Span: Span{10, 20}}, {Span: Span{21, 30}}}
 	for _, c := range []struct {
@@ -217,7 +217,7 @@ func TestWatermarkStopsAtTheFirstGap(t *testing.T) {
 	}
 }
 
-func TestStretchesTileTheSpansNewestFirstAndKeepDaysWhole(t *testing.T) {
+func TestNextWindow(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		spans := union(rapid.SliceOfN(rapid.Custom(drawSpan), 1, 5).Draw(t, "spans"))
@@ -229,9 +229,9 @@ func TestStretchesTileTheSpansNewestFirstAndKeepDaysWhole(t *testing.T) {
 		var got []Span
 		for rest := spans; len(rest) > 0; {
 			var s Span
-			s, rest = NextStretch(rest, density, before)
+			s, rest = NextWindow(rest, density, before)
 			if s.Empty() {
-				t.Fatalf("an empty stretch %v", s)
+				t.Fatalf("an empty window %v", s)
 			}
 			if len(got) > 0 && s.Until > got[len(got)-1].From {
 				t.Fatalf("%v after %v is not older", s, got[len(got)-1])
@@ -240,17 +240,17 @@ func TestStretchesTileTheSpansNewestFirstAndKeepDaysWhole(t *testing.T) {
 			if s.From != s.From.startOfDay() && !begins {
 				t.Fatalf("%v cuts a day", s)
 			}
-			if s.From.startOfDay() != (s.Until-1).startOfDay() && density*float64(s.Seconds()) > 2*stretchTarget {
+			if s.From.startOfDay() != (s.Until-1).startOfDay() && density*float64(s.Seconds()) > 2*windowTarget {
 				t.Fatalf("%v is too long for a density of %g", s, density)
 			}
-			if s.Seconds() > max(2*day, stretchGrowth*before+day) {
-				t.Fatalf("%v comes after one of %d s", s, before)
+			if s.Seconds() > max(2*day, windowGrowth*before+day) {
+				t.Fatalf("%v follows a window of %d s", s, before)
 			}
 			before = s.Seconds()
 			got = append(got, s)
 		}
 		if !slices.Equal(union(got), spans) {
-			t.Fatalf("stretches %v are not the spans %v", got, spans)
+			t.Fatalf("windows %v are not the spans %v", got, spans)
 		}
 	})
 }
@@ -271,7 +271,7 @@ func TestCutTiles(t *testing.T) {
 	})
 }
 
-func TestWhatOlderRulesReadIsReadAgainSomeAtATime(t *testing.T) {
+func TestDecideOlderShape(t *testing.T) {
 	t.Parallel()
 	n := Need{Start: 0, Now: 100 * day, Shape: "2", Coverage: []Covered{
 		{Span: Span{0, 50 * day}, ReadAt: 100 * day, Shape: "1"}, {Span: Span{50 * day, 60 * day}, ReadAt: 100 * day, Shape: "2"},

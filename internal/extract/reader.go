@@ -18,29 +18,30 @@ type Reader struct {
 	PageSize    int // conversations, 1 to 1000
 
 	Budget *Budget             // shared by the requests of one key
-	Slots  *semaphore.Weighted // shared by all readers: requests whose answers are awaited or read at once
-	Walks  *semaphore.Weighted // of this feed: slices that are begun and not ended, though they may all wait
+	Slots  *semaphore.Weighted // shared by all readers: permits for requests in flight, until their responses are read
+	Walks  *semaphore.Weighted // per feed: slices in progress, including those that wait
 	Stats  *Stats              // shared by all readers
 
-	// Isolation is what the source cannot answer of this feed, known before and
-	// found by this reader; nil: a slice that fails is not isolated.
+	// Isolation holds the holes of this feed, and searches slices that fail for
+	// new ones; nil: slices that fail are not searched.
 	Isolation *Isolation
 	// IsKnown reports whether an earlier run stored a broken conversation with
-	// this digest: it is then not asked for once more. nil: none is known.
+	// this digest. Such a conversation is not requested again to confirm it. nil:
+	// none is known.
 	IsKnown func(ctx context.Context, digest string) (bool, error)
 
-	givesUp func(attempt int, err error) bool // of a page, before maxAttempts; nil: no
+	givesUp func(attempt int, err error) bool // whether a page fails before maxAttempts; nil: never
 
-	// Backoff is the wait before the first retry; it doubles with each
-	// further one, with jitter. 1 s unless set.
+	// Backoff is the mean wait before the first retry; it grows exponentially,
+	// with jitter. 0: 1 s.
 	Backoff time.Duration
-	// Log is told of each retry, for people; nil is silent.
+	// Log logs retries and failures; nil: nothing is logged.
 	Log func(msg string, args ...any)
 
-	slice *pageCount // of the slice that is read; nil before it begins
+	slice *pageCount // pages of the current slice; nil before it begins
 }
 
-// forSlice is the reader for one slice and for those that it is cut into.
+// forSlice returns the reader for one slice and for those that it is cut into.
 func (r *Reader) forSlice() *Reader {
 	if r.slice != nil {
 		return r
@@ -50,45 +51,44 @@ func (r *Reader) forSlice() *Reader {
 	return &one
 }
 
-// pageSize is how many conversations a page of the source has when it is full.
+// pageSize returns how many conversations a full page of the source has.
 func (r *Reader) pageSize() int { return r.Budget.account(r.ProjectID).pageSize(r.PageSize) }
 
-// Emit takes what was read, chunk by chunk.
+// Emit receives the conversations that were read, chunk by chunk.
 type Emit = func(context.Context, *Chunk) error
 
-// SpanError is a part of a span that could not be read, and why.
+// SpanError is a part of a span that could not be read, with the reason.
 type SpanError struct {
 	Span
 	Err  error
-	Hole bool // it was isolated: it is recorded, and not read with the rest
+	Hole bool // it is a hole: it is recorded, and excluded from further reading
 }
 
 func (e *SpanError) Error() string { return e.Span.String() + ": " + e.Err.Error() }
 func (e *SpanError) Unwrap() error { return e.Err }
 
-// ReadSpan reads the span whole, cut into slices that are read in parallel, and
-// hands over what was answered, chunk by chunk, from several goroutines. An
-// emitted conversation may lie outside of the span and may come twice. After
-// an error, which is the first that there is, some may be missing.
+// ReadSpan reads slices in parallel and emits what the source returns, from
+// several goroutines. An emitted conversation may lie outside of the slices, and
+// may be emitted twice. The first error ends the reading, and what was emitted is
+// then incomplete.
 func (r *Reader) ReadSpan(ctx context.Context, slices []Span, emit Emit) error {
 	return r.readSlices(ctx, slices, emit, nil, func(_ context.Context, e *SpanError) error { return e })
 }
 
-// ReadParts reads slices as [Reader.ReadSpan] does, but what fails for good
-// fails its part only: the others are read to their ends. What fails the feed,
-// such as a key that is refused, or our own side, is an error at once; then
-// nothing counts as read. A part that the source cannot answer is isolated: see
-// [Isolation]. Once the last of the slices is under way, underWay is
-// called: there is room among the walks of the feed for something else
-// beside them.
+// ReadParts reads slices like [Reader.ReadSpan], but a slice that fails does not
+// end the others: it is searched for holes (see [Isolation]), and the parts that
+// could not be read are returned in failed. Errors that concern the whole feed,
+// such as a refused key, and errors of this process end the reading; then nothing
+// counts as read. underWay is called when the last slice has started, which means
+// that Reader.Walks has room for other work of the feed.
 func (r *Reader) ReadParts(ctx context.Context, slices []Span, emit Emit, underWay func()) (failed []*SpanError, err error) {
 	var mu sync.Mutex
 	err = r.readSlices(ctx, slices, emit, underWay, func(ctx context.Context, e *SpanError) error {
-		if !ofThisRequest(e.Err) {
+		if !concernsRequest(e.Err) {
 			return e
 		}
 		if ctx.Err() != nil {
-			return ctx.Err() // it was cut off by us, and did not fail
+			return ctx.Err() // the run stopped the request, it did not fail
 		}
 		rest, err := r.isolate(ctx, e, emit)
 		if err != nil {
@@ -107,8 +107,8 @@ func (r *Reader) ReadParts(ctx context.Context, slices []Span, emit Emit, underW
 	return failed, err
 }
 
-// Whole is what of the slices was read to the end, where parts failed: ordered,
-// what touches made one.
+// Whole returns the parts of the slices that were read to the end: ordered, and
+// with adjacent parts merged.
 func Whole(slices []Span, failed []*SpanError) []Span {
 	holes := make([]Span, len(failed))
 	for i, f := range failed {
@@ -117,14 +117,15 @@ func Whole(slices []Span, failed []*SpanError) []Span {
 	return Without(slices, holes)
 }
 
-// onFailure tells what the failure of a slice means; ctx is that of its reading.
+// onFailure handles a slice that failed; ctx is that of its reading. An error
+// that it returns ends the reading of all slices.
 type onFailure = func(ctx context.Context, e *SpanError) error
 
-// readSlices reads slices in parallel; what fn returns of a failure ends it all.
-// underWay is called when all have begun, unless it is nil.
+// readSlices reads slices in parallel. If fn returns an error, it stops all and
+// returns that error. underWay, if not nil, is called when all have started.
 func (r *Reader) readSlices(ctx context.Context, slices []Span, emit Emit, underWay func(), fn onFailure) error {
-	// No errgroup.WithContext: it would make the failure of one slice the cause
-	// of the end of the others, whose errors would then look like it.
+	// No errgroup.WithContext: its cancellation would have the error of one slice
+	// as the cause, and the errors of the other slices would report it.
 	groupCtx, stop := context.WithCancel(ctx)
 	defer stop()
 	var first error
@@ -132,7 +133,7 @@ func (r *Reader) readSlices(ctx context.Context, slices []Span, emit Emit, under
 	var reading sync.WaitGroup
 	for _, s := range slices {
 		if r.Walks.Acquire(groupCtx, 1) != nil {
-			break // all ends
+			break // the reading is being stopped
 		}
 		reading.Go(func() {
 			if err := r.readOne(groupCtx, s, emit, fn); err != nil {
@@ -153,11 +154,11 @@ func (r *Reader) readSlices(ctx context.Context, slices []Span, emit Emit, under
 	return ctx.Err()
 }
 
-// readOne walks a slice that is counted among the walks, and counts it out;
-// where the slice is dense, it is read by parts.
+// readOne reads a slice, and releases its permit in Walks. A dense slice is cut
+// and its parts are read instead.
 func (r *Reader) readOne(ctx context.Context, s Span, emit Emit, fn onFailure) error {
-	r = r.hurried(s).forSlice()
-	err := r.readWalk(ctx, &walk{Reader: r, span: s, ask: s, patience: unhurried, emit: emit})
+	r = r.withFewerAttempts(s).forSlice()
+	err := r.readWalk(ctx, &walk{Reader: r, span: s, ask: s, minPages: defaultMinPages, emit: emit})
 	var dense *denseError
 	switch {
 	case err == nil:

@@ -21,7 +21,7 @@ import (
 	"convsync/internal/simulate"
 )
 
-// reading starts a source and makes a reader of it.
+// reading starts a source and returns a reader of it.
 func reading(t testing.TB, source http.Handler) *Reader {
 	t.Helper()
 	r, end := readingUntil(t, source)
@@ -29,10 +29,10 @@ func reading(t testing.TB, source http.Handler) *Reader {
 	return r
 }
 
-// fataler is what a test of any kind has.
+// fataler is implemented by tests and benchmarks.
 type fataler interface{ Fatal(args ...any) }
 
-// readingUntil is reading, until end is called.
+// readingUntil is like reading, but the caller closes the source with end.
 func readingUntil(t fataler, source http.Handler) (r *Reader, end func()) {
 	server := httptest.NewServer(source)
 	client := newClient(t, server.URL, "v3")
@@ -63,7 +63,7 @@ func newClient(t fataler, url, version string) *polyai.Client {
 	return client
 }
 
-// collector remembers the ids that a reader emits.
+// collector records the ids that a reader emits.
 type collector struct {
 	mu  sync.Mutex
 	ids map[string]int
@@ -84,7 +84,7 @@ func (c *collector) emit(_ context.Context, chunk *Chunk) error {
 
 func newCollector() *collector { return &collector{ids: map[string]int{}} }
 
-// pages is a source of three pages by cursor; fault may answer instead.
+// pages is a source of three pages with cursors; fault may respond instead.
 func pages(fault func(w http.ResponseWriter, r *http.Request, nth int64) bool) http.Handler {
 	var requests atomic.Int64
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -105,7 +105,7 @@ func pages(fault func(w http.ResponseWriter, r *http.Request, nth int64) bool) h
 
 var aDay = Span{SecondOf(time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)), SecondOf(time.Date(2026, 6, 2, 0, 0, 0, 0, time.UTC))}
 
-func TestASpanIsReadWholeWhateverItsSlices(t *testing.T) {
+func TestReadSpan(t *testing.T) {
 	t.Parallel()
 	from := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 	until := from.AddDate(0, 0, 14)
@@ -133,7 +133,7 @@ func TestASpanIsReadWholeWhateverItsSlices(t *testing.T) {
 	}
 }
 
-func TestEachRequestAsksASecondMoreOnBothSides(t *testing.T) {
+func TestReaderWidensRequests(t *testing.T) {
 	t.Parallel()
 	var asked []string
 	r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -144,11 +144,11 @@ func TestEachRequestAsksASecondMoreOnBothSides(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !slices.Equal(asked, []string{"2026-05-31T23:59:59Z", "2026-06-02T00:00:01Z"}) {
-		t.Errorf("asked for %v", asked)
+		t.Errorf("requested %v", asked)
 	}
 }
 
-func TestPassingFaultsAreReadOver(t *testing.T) {
+func TestReaderRetries(t *testing.T) {
 	t.Parallel()
 	status := func(code int, header string) func(http.ResponseWriter) {
 		return func(w http.ResponseWriter) {
@@ -202,7 +202,7 @@ func TestPassingFaultsAreReadOver(t *testing.T) {
 	}
 }
 
-func TestLastingFaultsFailTheSpan(t *testing.T) {
+func TestReaderLastingFaults(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		fault    func(w http.ResponseWriter, r *http.Request, nth int64) bool
@@ -212,7 +212,7 @@ func TestLastingFaultsFailTheSpan(t *testing.T) {
 		"the key is refused": {func(w http.ResponseWriter, _ *http.Request, _ int64) bool { w.WriteHeader(401); return true }, 1, "401"},
 		"no such project":    {func(w http.ResponseWriter, _ *http.Request, _ int64) bool { w.WriteHeader(404); return true }, 1, "404"},
 		"always down":        {func(w http.ResponseWriter, _ *http.Request, _ int64) bool { w.WriteHeader(503); return true }, maxAttempts, "gave up after 8 attempts"},
-		"told to wait for hours": {func(w http.ResponseWriter, _ *http.Request, _ int64) bool {
+		"long Retry-After": {func(w http.ResponseWriter, _ *http.Request, _ int64) bool {
 			w.Header().Set("Retry-After", "7200")
 			w.WriteHeader(503)
 			return true
@@ -229,7 +229,7 @@ func TestLastingFaultsFailTheSpan(t *testing.T) {
 	}
 }
 
-func TestAStaleCursorBeginsTheSliceAnew(t *testing.T) {
+func TestReaderStaleCursor(t *testing.T) {
 	t.Parallel()
 	r := reading(t, pages(func(w http.ResponseWriter, r *http.Request, nth int64) bool {
 		if r.URL.Query().Get("cursor") != "3" || nth > 3 {
@@ -244,7 +244,7 @@ func TestAStaleCursorBeginsTheSliceAnew(t *testing.T) {
 	}
 }
 
-func TestARepeatedCursorIsAnErrorAndNoLoop(t *testing.T) {
+func TestReaderRepeatedCursor(t *testing.T) {
 	t.Parallel()
 	r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		io.WriteString(w, `{"conversations":[],"cursor":"same"}`)
@@ -255,7 +255,7 @@ func TestARepeatedCursorIsAnErrorAndNoLoop(t *testing.T) {
 	}
 }
 
-func TestADenseSliceIsCutAgain(t *testing.T) {
+func TestReadSpanDense(t *testing.T) {
 	t.Parallel()
 	var spans sync.Map
 	r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -276,7 +276,7 @@ func TestADenseSliceIsCutAgain(t *testing.T) {
 	}
 }
 
-func TestReadingEndsWhenItIsStopped(t *testing.T) {
+func TestReadSpanCanceled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	r := reading(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -284,11 +284,11 @@ func TestReadingEndsWhenItIsStopped(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	if err := r.ReadSpan(ctx, aDay.cut(3), newCollector().emit); err == nil {
-		t.Error("a reading that was stopped counts as whole")
+		t.Error("a canceled reading counts as complete")
 	}
 }
 
-func TestNowIsTheSourcesClock(t *testing.T) {
+func TestNowServerTime(t *testing.T) {
 	t.Parallel()
 	want := time.Date(2026, 6, 3, 13, 19, 19, 0, time.UTC)
 	r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -300,7 +300,7 @@ func TestNowIsTheSourcesClock(t *testing.T) {
 	}
 }
 
-func TestWhatFailsForGoodFailsItsPartOnly(t *testing.T) {
+func TestReadPartsFailure(t *testing.T) {
 	t.Parallel()
 	parts := aDay.cut(8)
 	bad := parts[3].From + 60
@@ -321,7 +321,7 @@ func TestWhatFailsForGoodFailsItsPartOnly(t *testing.T) {
 	}
 	want := []Span{{aDay.From, parts[3].From}, {parts[3].Until, aDay.Until}}
 	if whole := Whole(parts, failed); !slices.Equal(whole, want) {
-		t.Errorf("read whole: %v, want %v", whole, want)
+		t.Errorf("read completely: %v, want %v", whole, want)
 	}
 	for _, start := range source.starts {
 		if inAny(want, start) && got.ids[fmt.Sprint(int64(start))] == 0 {
@@ -330,23 +330,23 @@ func TestWhatFailsForGoodFailsItsPartOnly(t *testing.T) {
 	}
 }
 
-// TestWhatIsCutOffIsNoFailure: a stop is not to be read in the log as a fault of the source.
-func TestWhatIsCutOffIsNoFailure(t *testing.T) {
+// Canceling a run is not logged as a failure of the source.
+func TestReadPartsCanceled(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// So much that some of it is read by the time that all is written.
+		// Large enough that the reader reads a part before all of it is written.
 		_, _ = io.WriteString(w, `{"conversations":[{"id":"`+strings.Repeat("cut", 8<<20))
 		stop()
 		<-r.Context().Done()
 	}))
-	r.Log = func(msg string, args ...any) { t.Errorf("it is logged: %s %v", msg, args) }
+	r.Log = func(msg string, args ...any) { t.Errorf("logged: %s %v", msg, args) }
 	if failed, err := r.ReadParts(ctx, aDay.cut(8), newCollector().emit, nil); !errors.Is(err, context.Canceled) || len(failed) != 0 {
 		t.Errorf("failed %v, %v", failed, err)
 	}
 }
 
-func TestWhatFailsTheFeedEndsAllItsPartsAtOnce(t *testing.T) {
+func TestReadPartsFeedFails(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64
 	r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

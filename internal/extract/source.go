@@ -12,12 +12,13 @@ import (
 	"convsync/internal/polyai"
 )
 
-// Source answers lists of conversations; [*polyai.Client] is one.
+// Source lists conversations; [*polyai.Client] implements it.
 type Source interface {
 	List(ctx context.Context, q polyai.ListQuery) (*polyai.Page, error)
 }
 
-// Stats counts what a run asked and got. It is safe for concurrent use.
+// Stats counts the requests of a run and what they returned. It is safe for
+// concurrent use.
 type Stats struct {
 	Requests, Retries, Conversations, Bytes atomic.Int64
 	waited                                  atomic.Int64 // nanoseconds
@@ -26,7 +27,7 @@ type Stats struct {
 	responses map[int]int64 // by HTTP status
 }
 
-// answered counts how a request was answered.
+// answered counts a request by its result.
 func (s *Stats) answered(err error) {
 	status := http.StatusOK
 	if err != nil {
@@ -43,12 +44,13 @@ func (s *Stats) answered(err error) {
 	s.responses[status]++
 }
 
-// Responses counts requests by the HTTP status of their answers; 0: there was none.
+// Responses returns the number of requests by HTTP status; status 0 means that
+// there was no response.
 func (s *Stats) Responses() map[int]int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.responses)
 }
 
-// Waited is the time spent waiting before retries.
+// Waited returns the total time spent waiting before retries.
 func (s *Stats) Waited() time.Duration { return time.Duration(s.waited.Load()) }

@@ -12,16 +12,16 @@ type Second int64
 // day is a UTC day, in seconds.
 const day = Second(24 * 60 * 60)
 
-// lastSecond is the last one that a request can name, 9999-12-31T23:59:59Z.
+// lastSecond is the last one that a request can contain, 9999-12-31T23:59:59Z.
 const lastSecond = Second(253_402_300_799)
 
-// SecondOf is the second that t lies in.
+// SecondOf returns the second that contains t.
 func SecondOf(t time.Time) Second { return Second(t.Unix()) }
 
-// Time is the moment in UTC.
+// Time returns the second as a time in UTC.
 func (s Second) Time() time.Time { return time.Unix(int64(s), 0).UTC() }
 
-// startOfDay is the UTC midnight at or before s.
+// startOfDay returns the UTC midnight at or before s.
 func (s Second) startOfDay() Second {
 	d := s / day
 	if s < 0 && s%day != 0 {
@@ -30,29 +30,29 @@ func (s Second) startOfDay() Second {
 	return d * day
 }
 
-// seconds is d in whole seconds, rounded down.
+// seconds returns d in whole seconds, truncated.
 func seconds(d time.Duration) Second { return Second(d / time.Second) }
 
-// Span is a stretch of start times, [From, Until).
+// Span is a range of conversation start times, [From, Until).
 type Span struct{ From, Until Second }
 
-// Empty reports whether nothing lies in the span.
+// Empty reports whether the span contains no second.
 func (s Span) Empty() bool { return s.From >= s.Until }
 
-// Seconds is the span's length.
+// Seconds returns the length of the span.
 func (s Span) Seconds() Second { return max(s.Until-s.From, 0) }
 
 func (s Span) String() string {
 	return fmt.Sprintf("%s to %s", s.From.Time().Format(time.RFC3339), s.Until.Time().Format(time.RFC3339))
 }
 
-// Intersect is what lies in both spans.
+// Intersect returns the part that lies in both spans. It may be empty.
 func (s Span) Intersect(o Span) Span {
 	return Span{max(s.From, o.From), min(s.Until, o.Until)}
 }
 
-// cut cuts the span into at most n parts of about the same length, oldest
-// first. A span of fewer than n seconds gives fewer parts.
+// cut returns the span as at most n parts of about the same length, oldest first.
+// A span of fewer than n seconds has fewer parts.
 func (s Span) cut(n int) []Span {
 	n = max(1, min(n, int(min(s.Seconds(), 1<<20))))
 	parts := make([]Span, 0, n)
@@ -64,7 +64,7 @@ func (s Span) cut(n int) []Span {
 	return parts
 }
 
-// union is the spans, ordered, those that touch or overlap made one.
+// union returns the spans in order, and merges those that touch or overlap.
 func union(spans []Span) []Span {
 	sorted := slices.Clone(spans)
 	slices.SortFunc(sorted, func(a, b Span) int { return int(a.From - b.From) })
@@ -81,7 +81,8 @@ func union(spans []Span) []Span {
 	return out
 }
 
-// Without is what of the spans lies in none of the holes, ordered, without overlap.
+// Without returns the parts of the spans that lie in none of the holes, ordered
+// and without overlap.
 func Without(spans, holes []Span) []Span {
 	var out []Span
 	for _, s := range union(spans) {
@@ -90,7 +91,7 @@ func Without(spans, holes []Span) []Span {
 	return out
 }
 
-// subtract is what of whole lies in none of the holes.
+// subtract returns the parts of whole that lie in none of the holes.
 func subtract(whole Span, holes []Span) []Span {
 	var out []Span
 	at := whole.From

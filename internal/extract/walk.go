@@ -11,34 +11,34 @@ import (
 )
 
 const (
-	maxRestarts = 3  // of a slice whose cursor went stale, or whose list changed
-	maxPages    = 16 // that are good to walk in a row
-	mostPages   = 64 // of a slice, whatever is expected of it
-	recut       = 4  // parts that a dense slice is cut into, at least
-	unhurried   = 4  // pages of a slice before it is asked whether it is dense
+	maxRestarts     = 3  // of a slice whose cursor became stale, or whose list changed
+	maxPages        = 16 // expected pages up to which a slice is not cut
+	mostPages       = 64 // pages after which a slice is cut, however few are expected to follow
+	recut           = 4  // minimum number of parts that a dense slice is cut into
+	defaultMinPages = 4  // pages of a slice that are read before isDense can be true
 )
 
-// denseError says that a slice has more pages than are good to walk in a row.
-type denseError struct{ seen sighting }
+// denseError means that a slice has too many pages to be read one after another.
+type denseError struct{ seen sample }
 
 func (e *denseError) Error() string { return "the slice is dense" }
 
-// sighting is what a walk has seen of its slice. It guesses from this what is
-// to come, and a wrong guess costs requests and nothing else: which pages come
-// in which order is not known.
-type sighting struct {
+// sample holds what a walk has observed of its slice, to estimate how many pages
+// follow. The order of pages is not documented, so the estimate may be wrong; that
+// costs requests and has no other effect.
+type sample struct {
 	conversations int
-	first, last   polyai.Micros // starts, of those that were looked at and lie where it was asked for
-	inside        int           // that were looked at and lie there
-	outside       int           // and do not
+	first, last   polyai.Micros // earliest and latest start that lies in the requested range
+	inside        int           // starts that were examined and lie in it
+	outside       int           // starts that were examined and do not
 }
 
-// look takes in a chunk: the starts of its first and its last conversation.
-// What started outside of what was asked for, such as in the year 9999, says
-// nothing about the density.
-func (s *sighting) look(c *Chunk, asked Span) {
+// look adds a chunk: the starts of its first and its last conversation. Starts
+// outside of the requested range, such as in the year 9999, are ignored in the
+// density.
+func (s *sample) look(c *Chunk, asked Span) {
 	if c.Len() == 0 {
-		return // all are broken
+		return // all conversations are broken
 	}
 	for _, v := range []polyai.Value{c.value(0), c.value(c.Len() - 1)} {
 		at, ok := startOf(v)
@@ -59,23 +59,23 @@ func (s *sighting) look(c *Chunk, asked Span) {
 	s.conversations += c.Len()
 }
 
-// shown is how many seconds lie between the conversations that were seen.
-func (s *sighting) shown() Second { return Second((s.last-s.first)/1e6) + 1 }
+// seconds returns the time from the earliest to the latest start, plus 1.
+func (s *sample) seconds() Second { return Second((s.last-s.first)/1e6) + 1 }
 
-// elsewhere reports whether most of what was seen does not lie where it was
-// asked for.
-func (s *sighting) elsewhere() bool { return s.outside > s.inside }
+// elsewhere reports whether most of the examined starts lie outside of the
+// requested range.
+func (s *sample) elsewhere() bool { return s.outside > s.inside }
 
-// density is in conversations a second. There is one more of them than there
-// are intervals between them.
-func (s *sighting) density() float64 { return float64(s.conversations-1) / float64(s.shown()) }
+// density returns conversations per second. There is one interval fewer than
+// there are conversations.
+func (s *sample) density() float64 { return float64(s.conversations-1) / float64(s.seconds()) }
 
-// rest guesses how many pages of the span are still to come.
-func (s *sighting) rest(span Span, pageSize int) float64 {
-	return s.density() * float64(max(span.Seconds()-s.shown(), 0)) / float64(pageSize)
+// rest estimates how many pages of the span are still to be read.
+func (s *sample) rest(span Span, pageSize int) float64 {
+	return s.density() * float64(max(span.Seconds()-s.seconds(), 0)) / float64(pageSize)
 }
 
-// startOf is the start of a conversation, without the work of decoding it.
+// startOf returns the start of a conversation without decoding it completely.
 func startOf(v polyai.Value) (polyai.Micros, bool) {
 	for name, value := range v.Members() {
 		if name == "started_at" {
@@ -90,18 +90,18 @@ type walk struct {
 	*Reader
 	span     Span
 	ask      Span       // wider than the span
-	tight    bool       // asks for no more than that: see bounds
-	until    *time.Time // another end of its requests; nil: none
-	patience int        // pages before it is asked whether the slice is dense
+	tight    bool       // requests are not widened: see bounds
+	until    *time.Time // replaces the end of its requests; nil: not replaced
+	minPages int        // pages that are read before isDense can be true
 	emit     Emit
-	seen     sighting
+	seen     sample
 }
 
-// readSlice walks the pages of a slice to the last. It starts again from the
-// first page when a cursor went stale or the list changed between two pages.
+// readSlice reads the pages of a slice to the last one. It starts again from the
+// first page if a cursor became stale or the list changed between two pages.
 func (r *Reader) readSlice(ctx context.Context, w *walk) error {
 	for restarts := 0; ; restarts++ {
-		w.seen = sighting{}
+		w.seen = sample{}
 		err := w.pages(ctx)
 		again := polyai.IsStaleCursor(err) || errors.Is(err, errCursorRepeated) || errors.Is(err, errListChanged)
 		switch {
@@ -151,15 +151,16 @@ func (w *walk) pages(ctx context.Context) error {
 	}
 }
 
-// isFull reports whether a page has no room for more conversations, and names no
-// next page although its source always does.
+// isFull reports whether a page is full and names no next page, although its
+// source names next pages.
 func (w *walk) isFull(q *polyai.ListQuery, got *answered) bool {
 	return len(got.keys) >= max(1, min(q.Limit, w.pageSize())) && !got.link.Named() && !got.link.MayBeOmitted
 }
 
-// confirmEnd asks for the row behind the last one. A source that renamed its
-// cursor would else seem to have nothing behind its first pages. A source
-// without offsets answers a row that was seen, or refuses.
+// confirmEnd requests the row after the last one, and fails if there is one. It
+// detects a source that names the next page in a new way, which would otherwise
+// seem to have only one page. A source without offsets returns a row that was
+// read before, or refuses the request.
 func (w *walk) confirmEnd(ctx context.Context, p *pager) error {
 	q := w.query()
 	q.Offset, q.Limit = int64(len(p.seen)), 1
@@ -168,7 +169,7 @@ func (w *walk) confirmEnd(ctx context.Context, p *pager) error {
 	got, err := once.page(ctx, q, w.emit)
 	switch {
 	case err == nil:
-	case ofThisRequest(err) && ctx.Err() == nil:
+	case concernsRequest(err) && ctx.Err() == nil:
 		return nil
 	default:
 		return err
@@ -179,27 +180,27 @@ func (w *walk) confirmEnd(ctx context.Context, p *pager) error {
 	return nil
 }
 
-// look hands a chunk on, and remembers where it lies.
+// look emits a chunk and adds it to the sample.
 func (w *walk) look(ctx context.Context, c *Chunk) error {
 	w.seen.look(c, w.ask)
 	return w.emit(ctx, c)
 }
 
-// isDense reports whether the slice is better cut than walked on, after so many
-// of its pages. The more were walked, the more they are worth.
+// isDense reports whether it is better to cut the slice than to continue, after
+// the given number of pages. The more pages were read, the more would be lost.
 func (w *walk) isDense(pages int) bool {
 	switch {
-	case pages < w.patience || w.span.Seconds() <= 1:
+	case pages < w.minPages || w.span.Seconds() <= 1:
 		return false
-	case w.seen.elsewhere(): // the source ignores what it is asked for: parts would be as dense
+	case w.seen.elsewhere(): // the source ignores the requested range: parts would be as dense
 		return false
-	case w.seen.first == 0: // nothing is known
+	case w.seen.first == 0: // the density is unknown
 		return pages >= maxPages
 	}
 	return pages >= mostPages || w.seen.rest(w.span, w.pageSize()) > float64(maxPages*pages)
 }
 
-// parts is how many slices are to be made of a dense one.
+// parts returns into how many slices a dense one is cut.
 func (e *denseError) parts(span Span, pageSize int) int {
 	if e.seen.first == 0 {
 		return recut

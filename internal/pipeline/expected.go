@@ -4,10 +4,10 @@ import "convsync/internal/extract"
 
 // outlook is what is known of how much a feed is to read.
 type outlook struct {
-	planned, published int64         // seconds
-	loaded             int64         // conversations of what is published
-	pending            int64         // conversations that were read of what is not
-	seen               extract.Shown // of the part that was read last
+	planned, published int64             // seconds
+	loaded             int64             // conversations of what is published
+	pending            int64             // conversations that were read of what is not
+	seen               extract.TryResult // of the part that was read last
 }
 
 // left estimates how many conversations are still to be read, from those per

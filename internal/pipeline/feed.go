@@ -41,7 +41,7 @@ type feedRun struct {
 	newHoles []warehouse.Hole // found by this run
 
 	mu     sync.Mutex           // several stretches are read at once
-	seen   extract.Shown        // of what was read last
+	seen   extract.TryResult    // of what was read last
 	failed []*extract.SpanError // parts that could not be read
 	// rejected are the ids of the feed's rejects that are no JSON, once they were
 	// asked for.

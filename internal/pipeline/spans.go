@@ -37,7 +37,7 @@ func (f *feedRun) readSpans(ctx context.Context, spans []extract.Span) error {
 			continue
 		}
 		seen := f.lastSeen()
-		span, rest := extract.NextStretch(spans, seen.Density, seen.Over)
+		span, rest := extract.NextWindow(spans, seen.Density, seen.Over)
 		st, underWay := f.newStretch(span), make(chan struct{})
 		begun := sync.OnceFunc(func() { close(underWay) })
 		open.Go(func() (err error) {
@@ -47,7 +47,7 @@ func (f *feedRun) readSpans(ctx context.Context, spans []extract.Span) error {
 				f.abandon(ctx, st)
 				return err
 			}
-			f.noteSeen(extract.Shown{Density: float64(st.emitted.Load()) / float64(span.Seconds()), Over: span.Seconds()})
+			f.noteSeen(extract.TryResult{Density: float64(st.emitted.Load()) / float64(span.Seconds()), Over: span.Seconds()})
 			return f.publish(ctx, st)
 		})
 		<-underWay
@@ -78,7 +78,7 @@ func (f *feedRun) tryWhole(ctx context.Context, span extract.Span) (*stretch, er
 }
 
 // noteSeen remembers how dense the history is where it was read last.
-func (f *feedRun) noteSeen(shown extract.Shown) {
+func (f *feedRun) noteSeen(shown extract.TryResult) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.seen = shown
@@ -87,7 +87,7 @@ func (f *feedRun) noteSeen(shown extract.Shown) {
 	}
 }
 
-func (f *feedRun) lastSeen() extract.Shown {
+func (f *feedRun) lastSeen() extract.TryResult {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.seen

@@ -88,7 +88,7 @@ func Feed(ctx context.Context, f *pipeline.Feed, archive load.Archive, read []lo
 	density, before := 0.0, extract.Second(0)
 	for spans := extract.Without([]extract.Span{span}, known); len(spans) > 0; {
 		var part extract.Span
-		part, spans = extract.NextStretch(spans, density, before)
+		part, spans = extract.NextWindow(spans, density, before)
 		v := verifier{feed: f, archive: archive, read: read, beside: beside, span: part, result: result,
 			stored: map[string]*stored{}, listed: map[string]bool{}, rejected: map[string]bool{}}
 		if err := v.do(ctx); err != nil {

@@ -13,8 +13,8 @@ import (
 	"convsync/internal/polyai"
 )
 
-// busy is a source that answers each slice 429, to be asked again in a minute,
-// and tells which slices it was asked for.
+// busy is a source that answers each slice with 429 and a Retry-After of a minute.
+// It reports the start of each requested range.
 func busy(asked chan<- string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked <- r.URL.Query().Get("start_time")
@@ -23,7 +23,7 @@ func busy(asked chan<- string) http.Handler {
 	})
 }
 
-// endless is a source that never answers, and remembers what it was asked for.
+// endless is a source that never answers. It records the requested ranges.
 type endless struct {
 	mu     sync.Mutex
 	slices map[time.Time]bool
@@ -37,32 +37,32 @@ func (e *endless) List(ctx context.Context, q polyai.ListQuery) (*polyai.Page, e
 	return nil, ctx.Err()
 }
 
-func TestAProjectThatWaitsKeepsNoOtherWaiting(t *testing.T) {
+func TestPermitsOtherKey(t *testing.T) {
 	t.Parallel()
 	asked := make(chan string, 64)
 	stopped, stop := context.WithCancel(t.Context())
 	var waiting sync.WaitGroup
 	defer waiting.Wait()
 	defer stop()
-	slots := semaphore.NewWeighted(2)
+	permits := semaphore.NewWeighted(2)
 	for range 4 {
 		r := reading(t, busy(asked))
-		r.Slots = slots
+		r.Slots = permits
 		waiting.Go(func() { _, _ = r.ReadParts(stopped, aDay.cut(4), newCollector().emit, nil) })
 	}
 	for range 4 {
-		<-asked // with a slot for two
+		<-asked // there are two permits
 	}
 	other := reading(t, pages(nil))
-	other.Slots = slots
+	other.Slots = permits
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	if err := other.ReadSpan(ctx, aDay.cut(2), newCollector().emit); err != nil {
-		t.Errorf("a project with a key of its own waits for those that were told to wait: %v", err)
+		t.Errorf("a project with a separate key waits for projects that have to pause: %v", err)
 	}
 }
 
-func TestSlicesThatWaitAreOnlySoMany(t *testing.T) {
+func TestReadPartsWalks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		source := &endless{slices: map[time.Time]bool{}}
@@ -76,50 +76,50 @@ func TestSlicesThatWaitAreOnlySoMany(t *testing.T) {
 			reading.Go(func() {
 				_, _ = r.ReadParts(ctx, part.cut(8), newCollector().emit, func() {
 					if ctx.Err() == nil {
-						t.Error("all slices count as under way")
+						t.Error("underWay was called although slices wait")
 					}
 				})
 			})
 		}
 		synctest.Wait()
 		if n := len(source.slices); n != 3 {
-			t.Errorf("%d slices are open, of 3", n)
+			t.Errorf("%d slices in progress, limit 3", n)
 		}
 		stop()
 		reading.Wait()
 	})
 }
 
-func TestASlotIsTakenWhenTheRequestStarts(t *testing.T) {
+func TestPermitAcquiredLast(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const pause = 17 * time.Second
-		slots := semaphore.NewWeighted(1)
+		permits := semaphore.NewWeighted(1)
 		b := NewBudget(BudgetOptions{PerSecond: 5})
-		first, err := b.take(t.Context(), "a", slots)
+		first, err := b.take(t.Context(), "a", permits)
 		if err != nil {
 			t.Fatal(err)
 		}
 		began := time.Now()
 		var second *request
 		var waiting sync.WaitGroup
-		waiting.Go(func() { second, err = b.take(t.Context(), "a", slots) })
-		if err := sleep(t.Context(), time.Second); err != nil { // until the second waits for the slot only
+		waiting.Go(func() { second, err = b.take(t.Context(), "a", permits) })
+		if err := sleep(t.Context(), time.Second); err != nil { // until the second one waits for the permit only
 			t.Fatal(err)
 		}
 		first.answered(errLimited, pause)
 		first.end()
 		synctest.Wait()
-		if !slots.TryAcquire(1) {
-			t.Fatal("what waits for the end of a pause holds a slot")
+		if !permits.TryAcquire(1) {
+			t.Fatal("a request that waits for a pause holds a permit")
 		}
-		slots.Release(1)
+		permits.Release(1)
 		waiting.Wait()
 		if err != nil {
 			t.Fatal(err)
 		}
 		if waited := second.started.Sub(began); waited < pause+time.Second {
-			t.Errorf("started after %s, before the pause ended that was asked for while it waited for a slot", waited)
+			t.Errorf("started after %s, before the end of the pause that began while it waited for a permit", waited)
 		}
 		second.end()
 	})

@@ -6,18 +6,18 @@ import (
 	"sync"
 )
 
-// turns is a lock that projects get by turns, and each project's requests in
-// the order in which they came: one with many requests waiting does not hold
-// up one with few.
-type turns struct {
+// fairLock is a mutex that serves projects in turn, and the waiters of one
+// project in the order of their arrival. A project with many waiting requests
+// does not delay one with few.
+type fairLock struct {
 	mu    sync.Mutex
 	taken bool
-	lines map[string][]chan struct{}
-	order []string // projects that wait, the next one first
+	lines map[string][]chan struct{} // waiters by project
+	order []string                   // projects with waiters, the next one first
 }
 
-// wait waits for a turn, which must be passed on.
-func (t *turns) wait(ctx context.Context, project string) error {
+// wait acquires the lock, or returns the error of ctx. Release it with pass.
+func (t *fairLock) wait(ctx context.Context, project string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -45,8 +45,8 @@ func (t *turns) wait(ctx context.Context, project string) error {
 	}
 }
 
-// leave leaves the line, and passes the turn on if it came just now.
-func (t *turns) leave(project string, mine chan struct{}) {
+// leave removes a waiter. If it was given the lock meanwhile, leave releases it.
+func (t *fairLock) leave(project string, mine chan struct{}) {
 	t.mu.Lock()
 	at := slices.Index(t.lines[project], mine)
 	if at >= 0 {
@@ -61,8 +61,8 @@ func (t *turns) leave(project string, mine chan struct{}) {
 	}
 }
 
-// pass gives the turn to the next project that waits.
-func (t *turns) pass() {
+// pass releases the lock, to the first waiter of the next project.
+func (t *fairLock) pass() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.order) == 0 {

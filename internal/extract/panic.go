@@ -8,32 +8,32 @@ import (
 	"strings"
 )
 
-// PanicError is a panic that was caught. What it was called with may be
-// anything, a transcript too, and is kept only where the runtime worded it.
+// PanicError is a panic that was turned into an error. The panic's value may
+// contain personal data, so only messages of the Go runtime are included.
 type PanicError struct {
-	What  string
+	What  string // message of the runtime, or the type of the value
 	Where string // file and line
 	Stack []byte
 }
 
 func (e *PanicError) Error() string { return e.What + " at " + e.Where }
 
-// Caught, deferred, makes an error of a panic: in a goroutine of its own it
-// would else end the process, and with it what has nothing to do with it.
+// Caught turns a panic into a [PanicError]; it must be deferred. Without it, a
+// panic in a goroutine ends the process and all other work in it.
 func Caught(err *error) {
 	value := recover()
 	if value == nil {
 		return
 	}
-	caught := &PanicError{What: fmt.Sprintf("panic with a %T", value), Where: panickedAt(), Stack: debug.Stack()}
+	caught := &PanicError{What: fmt.Sprintf("panic with a %T", value), Where: panicLocation(), Stack: debug.Stack()}
 	if said, ok := value.(runtime.Error); ok {
 		caught.What = "panic: " + said.Error()
 	}
 	*err = caught
 }
 
-// panickedAt is the place of a panic, asked for while it is recovered.
-func panickedAt() string {
+// panicLocation returns file and line of the panic that is being recovered.
+func panicLocation() string {
 	callers := make([]uintptr, 32)
 	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers)])
 	for raised := false; ; {
@@ -44,7 +44,7 @@ func panickedAt() string {
 		}
 		raised = raised || inRuntime
 		if !more {
-			return "a place that is not known"
+			return "an unknown place"
 		}
 	}
 }

@@ -13,30 +13,30 @@ import (
 	"convsync/internal/polyai"
 )
 
-// bursting is a source that panics with what a log must not show.
-type bursting struct{ with any }
+// panickingSource is a source that panics with a value that a log must not contain.
+type panickingSource struct{ with any }
 
-func (b bursting) List(context.Context, polyai.ListQuery) (*polyai.Page, error) { panic(b.with) }
+func (b panickingSource) List(context.Context, polyai.ListQuery) (*polyai.Page, error) { panic(b.with) }
 
-func TestAPanicInASliceIsAnErrorOfItsFeedAndHoldsNoSlot(t *testing.T) {
+func TestReaderPanic(t *testing.T) {
 	t.Parallel()
 	r := reading(t, pages(nil))
-	r.Source = bursting{"a made-up transcript"}
+	r.Source = panickingSource{"a made-up transcript"}
 	slices := []Span{{0, 10}, {10, 20}, {20, 30}, {30, 40}, {40, 50}, {50, 60}}
 	_, err := r.ReadParts(t.Context(), slices, newCollector().emit, nil)
 	var caught *PanicError
 	if !errors.As(err, &caught) || strings.Contains(err.Error(), "transcript") || len(caught.Stack) == 0 {
-		t.Fatalf("it ends with %v", err)
+		t.Fatalf("the error is %v", err)
 	}
-	if !regexp.MustCompile(`panic with a string at caught_test\.go:\d+$`).MatchString(err.Error()) {
-		t.Errorf("it says %v", err)
+	if !regexp.MustCompile(`panic with a string at panic_test\.go:\d+$`).MatchString(err.Error()) {
+		t.Errorf("the message is %v", err)
 	}
 	if !r.Slots.TryAcquire(4) || !r.Walks.TryAcquire(4) {
-		t.Error("a slot is held for ever")
+		t.Error("a permit is never released")
 	}
 }
 
-// unanswered gives no answer to its first request.
+// unanswered is a source that does not answer its first request.
 type unanswered struct {
 	Source
 	asked atomic.Bool
@@ -49,7 +49,7 @@ func (u *unanswered) List(ctx context.Context, q polyai.ListQuery) (*polyai.Page
 	return u.Source.List(ctx, q)
 }
 
-func TestStatsCountAnswersByTheirStatus(t *testing.T) {
+func TestStatsResponses(t *testing.T) {
 	t.Parallel()
 	r := reading(t, pages(func(w http.ResponseWriter, _ *http.Request, nth int64) bool {
 		switch nth {
