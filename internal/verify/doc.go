@@ -1,10 +1,10 @@
 // Package verify compares a time range of a destination with the source, and
 // checks the stored data against itself.
 //
-// It guarantees to find what is not stored, what the source no longer lists,
-// what differs, what was changed in the destination by hand, which its own hash
-// gives away, and what contradicts itself (see [load.Auditor]). A part that one
-// side cannot read is a finding, and the rest is verified. It changes nothing;
-// what it found is mended by a run (see [Repairs]). Memory is bounded by what a
-// window holds of ids.
+// It finds conversations that are not stored, that the source no longer lists,
+// that differ, and that were changed in the destination by hand (their content
+// hash does not match), as well as contradictions in the stored data (see
+// [load.Auditor]). A range that cannot be read on one side is a finding, and the
+// rest is verified. The package changes nothing: a run repairs the findings (see
+// [Repairs]). Memory is limited by the number of conversations in one window.
 package verify

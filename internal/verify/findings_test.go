@@ -17,7 +17,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// kindsOf are the kinds of findings by id; those of ranges have none.
+// kindsOf returns the kinds of findings by id, which is "" for ranges.
 func kindsOf(r *Result) map[string]Kind {
 	kinds := map[string]Kind{}
 	for _, f := range r.Findings {
@@ -106,7 +106,7 @@ func TestFeed(t *testing.T) {
 	}
 }
 
-// TestFeedUnreadable has a source that fails for good in the hours before noon.
+// The source fails permanently in the hours before noon.
 func TestFeedUnreadable(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -125,7 +125,7 @@ func TestFeedUnreadable(t *testing.T) {
 	t.Cleanup(client.Close)
 	source := listing(t)
 	source.Reader.Source = client
-	// Many before noon make the reader cut the day into slices.
+	// Many conversations before noon make the reader cut the day into slices.
 	destination := holding(t, conversation("edited", 13, "before"), conversation("unknown", 2, ""), conversation("tampered", 3, ""))
 	destination.rows[2].Conversation.Note = "never said"
 	for i := range 3000 {
@@ -162,7 +162,7 @@ func TestStored(t *testing.T) {
 	}
 }
 
-// auditor finds so many faults of each kind.
+// auditor reports the given number of faults of each kind.
 type auditor map[load.FaultKind]int64
 
 func (a auditor) Audit(_ context.Context, _ string, _, _ warehouse.Timestamp, yield func(load.Fault) error) error {

@@ -6,7 +6,7 @@ import (
 	"convsync/internal/pipeline"
 )
 
-// Count counts what was found by kind, in the source and in the stored data.
+// Count returns the number of findings and faults by kind.
 func Count(results []*Result, faults []*Faults) map[string]int64 {
 	counts := map[string]int64{}
 	for _, r := range results {
@@ -22,10 +22,10 @@ func Count(results []*Result, faults []*Faults) map[string]int64 {
 	return counts
 }
 
-// Repairs returns what a run has to do to mend what was found: first the stored
-// data of each project, then what is read again or marked of each feed. It
-// returns nothing where nothing can be mended, such as what the source does not
-// answer.
+// Repairs returns what a run has to do to repair the findings: the ranges to read
+// again and the conversations to mark as missing for each feed, and the stored
+// data to mend for each project, which is done first. Findings that cannot be
+// repaired, such as a range that the source fails to return, are left out.
 func Repairs(results []*Result, faults []*Faults, span extract.Span) (map[load.Feed]pipeline.Repair, []load.Mending) {
 	repairs := map[load.Feed]pipeline.Repair{}
 	reseal := map[string][]load.Key{}
@@ -53,7 +53,7 @@ func Repairs(results []*Result, faults []*Faults, span extract.Span) (map[load.F
 	return repairs, mend
 }
 
-// repairOf is what has to be read again and marked of a feed.
+// repairOf returns what a run has to read again and to mark for a feed.
 func repairOf(r *Result) (repair pipeline.Repair) {
 	for _, f := range r.Findings {
 		switch {

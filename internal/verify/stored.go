@@ -8,18 +8,18 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// shownFaults is how many faults of a project are kept in detail. All are
-// counted: memory stays bounded however much is damaged.
+// shownFaults limits how many faults of a project are returned in detail. All are
+// counted. This limits memory if much is damaged.
 const shownFaults = 1000
 
-// Faults are the contradictions in the stored data of a project.
+// Faults holds the contradictions in the stored data of a project.
 type Faults struct {
 	ProjectID string
 	Counts    map[load.FaultKind]int64
-	Shown     []load.Fault // the first of them
+	Shown     []load.Fault // the first 1000
 }
 
-// Stored checks the stored data of a project against itself.
+// Stored checks the stored data of a project for contradictions.
 func Stored(ctx context.Context, archive load.Auditor, project string, span extract.Span) (*Faults, error) {
 	found := &Faults{ProjectID: project, Counts: map[load.FaultKind]int64{}}
 	r := rangeOf(span)

@@ -13,10 +13,10 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// settleStarts judges what is stored with another start than the source lists it
-// with: it moved, or the source lists the id with both starts. Of these the later
-// is stored, which is no difference.
-func (r *Result) settleStarts(ctx context.Context, f *pipeline.Feed, archive load.Archive, read []load.Range) error {
+// resolveStarts classifies conversations whose stored start differs from the
+// listed one. Either the start changed, or the source lists the id with both
+// starts; then the later one is stored, which is not a difference.
+func (r *Result) resolveStarts(ctx context.Context, f *pipeline.Feed, archive load.Archive, read []load.Range) error {
 	later, err := r.storedLater(ctx, archive, read)
 	if err != nil {
 		return err
@@ -44,7 +44,7 @@ func (r *Result) settleStarts(ctx context.Context, f *pipeline.Feed, archive loa
 	return nil
 }
 
-// otherStart takes in what is listed with another start than it is stored with.
+// otherStart records a conversation whose stored start differs from the listed one.
 func (v *verifier) otherStart(in *warehouse.Conversation, s *stored) {
 	other := Finding{Feed: v.feed.Feed, ID: strings.Clone(in.ConversationID), StartedAt: s.start, Listed: in.StartedAt, Kind: IDTwice}
 	if !slices.Contains(v.result.others, other) { // pages overlap
@@ -53,11 +53,11 @@ func (v *verifier) otherStart(in *warehouse.Conversation, s *stored) {
 	}
 }
 
-// keysAtOnce is how long a time of stored keys is looked at at once.
+// keysAtOnce is the length of the range whose keys are read at once: 31 days.
 const keysAtOnce = warehouse.Timestamp(31 * 24 * 60 * 60 * 1e6)
 
-// storedLater finds those that are listed and not stored whose id is stored with
-// a later start.
+// storedLater returns the conversations that count as not stored although their id
+// is stored with a later start.
 func (r *Result) storedLater(ctx context.Context, archive load.Archive, read []load.Range) (later []Finding, err error) {
 	absent := map[string][]Finding{}
 	for _, f := range r.Findings {
@@ -85,7 +85,8 @@ func (r *Result) storedLater(ctx context.Context, archive load.Archive, read []l
 	return later, nil
 }
 
-// listedNow asks the source for the seconds of stored starts.
+// listedNow requests the seconds of stored starts, and returns the keys that the
+// source lists there.
 func listedNow(ctx context.Context, f *pipeline.Feed, of []Finding) (listed map[load.Key]bool, err error) {
 	listed = map[load.Key]bool{}
 	if len(of) == 0 {
@@ -97,7 +98,7 @@ func listedNow(ctx context.Context, f *pipeline.Feed, of []Finding) (listed map[
 		spans = append(spans, extract.Span{From: at, Until: at + 1})
 	}
 	var mu sync.Mutex
-	// What cannot be read stays a difference.
+	// A second that cannot be read remains a difference.
 	_, err = f.Reader.ReadParts(ctx, extract.Together(spans), func(_ context.Context, chunk *extract.Chunk) error {
 		for v := range chunk.Values() {
 			if c, err := polyai.Decode(v); err == nil {

@@ -7,7 +7,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// TestTwoIDs: the source lists an id with two starts, and the later is stored.
+// The source lists an id with two starts, and the later one is stored.
 func TestTwoIDs(t *testing.T) {
 	t.Parallel()
 	for name, span := range map[string][2]int{"both starts": {0, 24}, "the earlier": {0, 5}, "the later": {5, 24}} {
@@ -29,7 +29,7 @@ func TestTwoIDs(t *testing.T) {
 	}
 }
 
-// TestMoved: the source lists an id with an earlier start only.
+// The source lists an id only with an earlier start than the stored one.
 func TestMoved(t *testing.T) {
 	t.Parallel()
 	destination := holding(t, conversation("moved", 9, ""))

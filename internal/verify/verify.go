@@ -19,62 +19,62 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Kind says how a conversation is not as it should be.
+// Kind is the kind of a finding.
 type Kind string
 
-// The kinds of findings. An id that the source lists twice has a place here, too.
+// The kinds of findings. IDTwice is not a difference.
 const (
-	NotStored  Kind = "not_stored" // the source lists it, the destination does not hold it though it was read there
-	NotRead    Kind = "not_read"   // the same, in a gap of what was read: the next run reads it
-	NotListed  Kind = "not_listed" // stored and not marked as missing, the source does not list it
-	Differs    Kind = "differs"    // stored as the source no longer says it
-	IDTwice    Kind = "id_twice"   // the source lists the id with two starts, of which the later is stored: no difference
-	Tampered   Kind = "tampered"   // the stored rows are not those that their hash was made of
-	NoAudio    Kind = "no_audio"   // stored without an audio reference that it has
-	Unreadable Kind = "unreadable" // a range that the source does not answer: it is not verified
-	Damaged    Kind = "damaged"    // a range whose stored data cannot be read: it is not compared
+	NotStored  Kind = "not_stored" // listed by the source and not stored, although its range is covered
+	NotRead    Kind = "not_read"   // listed and not stored, in a gap of the coverage: the next run reads it
+	NotListed  Kind = "not_listed" // stored and not marked as missing, but not listed by the source
+	Differs    Kind = "differs"    // stored with other content than the source returns
+	IDTwice    Kind = "id_twice"   // the source lists the id with two starts, and the later one is stored: no difference
+	Tampered   Kind = "tampered"   // the stored rows do not match their content hash
+	NoAudio    Kind = "no_audio"   // stored without one of its audio references
+	Unreadable Kind = "unreadable" // a range that the source fails to return: not verified
+	Damaged    Kind = "damaged"    // a range whose stored data cannot be read: not compared
 )
 
-// Finding is a conversation, or a range, that is not as it should be.
+// Finding is a conversation, or a range, with a difference.
 type Finding struct {
 	Feed      load.Feed
 	ID        string              // "" for a range
-	StartedAt warehouse.Timestamp // as stored, else as listed; the start of a range
+	StartedAt warehouse.Timestamp // as stored, or as listed if it is not stored; the start of a range
 	Until     warehouse.Timestamp // the end of a range
-	Listed    warehouse.Timestamp // as listed; 0: it is not
+	Listed    warehouse.Timestamp // as listed; 0: it is not listed
 	Kind      Kind
 	Reason    string // why a range cannot be read
 
-	reseal bool // the source cannot provide it: its rows are to be accepted
+	reseal bool // the source does not return it: a repair accepts the stored rows
 }
 
 // Result is the outcome of verifying a feed.
 type Result struct {
 	Feed       load.Feed
-	Listed     int64          // conversations that the source lists in the stretch
-	Stored     int64          // that are stored
-	Turns      int64          // of these
-	Same       int64          // listed and stored alike
-	Older      int64          // stored by older rules, and not read by today's: not different
-	Open       int64          // in progress here or there: they change by themselves
-	Missing    int64          // stored, and marked as no longer listed
-	Unreadable int64          // listed, and no conversation that can be read
-	Newer      int64          // listed, not stored, and began after all that was read: no difference
-	Elsewhere  int64          // listed here, and stored under another environment, where it was seen first: no difference
-	Erased     int64          // listed, and not stored because it was erased on purpose: no difference
-	Holes      []extract.Span // that the source cannot answer for: not verified
+	Listed     int64          // conversations that the source lists in the span
+	Stored     int64          // conversations that are stored
+	Turns      int64          // turns of the stored conversations
+	Same       int64          // listed and stored with equal content
+	Older      int64          // stored by an older transform version and not read by the current one: no difference
+	Open       int64          // in progress in the source or as stored: no difference
+	Missing    int64          // stored, and marked as missing
+	Unreadable int64          // listed, but rejected
+	Newer      int64          // listed, not stored, and started after the end of the coverage: no difference
+	Elsewhere  int64          // listed, and stored under another environment that listed it first: no difference
+	Erased     int64          // listed, and not stored because it was erased on request: no difference
+	Holes      []extract.Span // ranges that the source fails to return: not verified
 	Findings   []Finding
 	Twice      []Finding // the source lists the id with two starts: StartedAt, which is stored, and Listed, which is not
 
 	others []Finding // stored and listed with different starts
 }
 
-// Feed verifies what started within the span. read is the feed's coverage from
-// before: what is listed beyond it may well not be stored. beside are the other
-// feeds of the project: an id is stored under one environment only. A range
-// that one side cannot read is a finding, and the rest is verified. The
-// holes that the feed's reader knows are not asked for.
-func Feed(ctx context.Context, f *pipeline.Feed, archive load.Archive, read []load.Range, beside []load.Feed, span extract.Span) (*Result, error) {
+// Feed verifies the conversations that started within the span. read is the
+// coverage of the feed before the verification: a conversation outside of it is
+// not expected to be stored. siblings are the other feeds of the project: an id is
+// stored under one environment only. A range that cannot be read on one side is a
+// finding, and the rest is verified. Known holes of the feed are not requested.
+func Feed(ctx context.Context, f *pipeline.Feed, archive load.Archive, read []load.Range, siblings []load.Feed, span extract.Span) (*Result, error) {
 	if f.Refused != nil {
 		return nil, fmt.Errorf("project %s (%s): %w", f.ProjectID, f.Environment, f.Refused)
 	}
@@ -89,14 +89,14 @@ func Feed(ctx context.Context, f *pipeline.Feed, archive load.Archive, read []lo
 	for spans := extract.Without([]extract.Span{span}, known); len(spans) > 0; {
 		var part extract.Span
 		part, spans = extract.NextWindow(spans, density, before)
-		v := verifier{feed: f, archive: archive, read: read, beside: beside, span: part, result: result,
+		v := verifier{feed: f, archive: archive, read: read, siblings: siblings, span: part, result: result,
 			stored: map[string]*stored{}, listed: map[string]bool{}, rejected: map[string]bool{}}
 		if err := v.do(ctx); err != nil {
 			return nil, fmt.Errorf("project %s (%s), %s: %w", f.ProjectID, f.Environment, part, err)
 		}
 		density, before = float64(len(v.stored))/float64(part.Seconds()), part.Seconds()
 	}
-	if err := result.settleStarts(ctx, f, archive, read); err != nil {
+	if err := result.resolveStarts(ctx, f, archive, read); err != nil {
 		return nil, fmt.Errorf("project %s (%s): %w", f.ProjectID, f.Environment, err)
 	}
 	slices.SortFunc(result.Findings, func(a, b Finding) int {
@@ -105,13 +105,13 @@ func Feed(ctx context.Context, f *pipeline.Feed, archive load.Archive, read []lo
 	return result, nil
 }
 
-// verifier verifies a part of the span.
+// verifier verifies one window of the span.
 type verifier struct {
-	feed    *pipeline.Feed
-	archive load.Archive
-	read    []load.Range
-	beside  []load.Feed
-	span    extract.Span
+	feed     *pipeline.Feed
+	archive  load.Archive
+	read     []load.Range
+	siblings []load.Feed
+	span     extract.Span
 
 	damaged    []load.Range // of the stored data
 	unanswered []load.Range // by the source
@@ -124,7 +124,7 @@ type verifier struct {
 	absent   []load.Key      // listed, and not stored
 }
 
-// stored is what is known of a stored conversation.
+// stored describes a stored conversation.
 type stored struct {
 	start                   warehouse.Timestamp
 	turns                   int64
@@ -147,11 +147,11 @@ func (v *verifier) do(ctx context.Context) error {
 		v.unanswered = append(v.unanswered, r)
 		v.findRange(r, Unreadable, f.Err)
 	}
-	v.judgeUnlisted()
-	return v.judgeAbsent(ctx)
+	v.classifyUnlisted()
+	return v.classifyAbsent(ctx)
 }
 
-// readStored reads what is stored, around what is damaged of it.
+// readStored reads the stored conversations, except for damaged ranges.
 func (v *verifier) readStored(ctx context.Context) error {
 	from, until := warehouse.TimestampOf(v.span.From.Time()), warehouse.TimestampOf(v.span.Until.Time())
 	for {
@@ -179,8 +179,8 @@ func within(at warehouse.Timestamp, ranges []load.Range) bool {
 	return slices.ContainsFunc(ranges, func(r load.Range) bool { return at >= r.From && at < r.Until })
 }
 
-// judgeUnlisted judges what is stored and was not compared.
-func (v *verifier) judgeUnlisted() {
+// classifyUnlisted classifies the stored conversations that were not compared.
+func (v *verifier) classifyUnlisted() {
 	for id, s := range v.stored {
 		unanswered := within(s.start, v.unanswered)
 		switch {
@@ -199,7 +199,7 @@ func (v *verifier) judgeUnlisted() {
 	}
 }
 
-// note takes in a stored conversation.
+// note records a stored conversation.
 func (v *verifier) note(r *warehouse.Rows) error {
 	c := &r.Conversation
 	v.stored[strings.Clone(c.ConversationID)] = &stored{
@@ -213,7 +213,7 @@ func (v *verifier) note(r *warehouse.Rows) error {
 	return nil
 }
 
-// audioOf names the recordings that are referenced.
+// audioOf returns the names of the referenced recordings, joined by semicolons.
 func audioOf(references []warehouse.AudioReference) string {
 	names := make([]string, len(references))
 	for i, a := range references {
@@ -223,7 +223,7 @@ func audioOf(references []warehouse.AudioReference) string {
 	return unique.Make(strings.Join(names, ";")).Value()
 }
 
-// lacksAudio reports whether a reference is missing among those that are stored.
+// lacksAudio reports whether one of the references is not stored.
 func lacksAudio(stored string, in []warehouse.AudioReference) bool {
 	names := strings.Split(stored, ";")
 	return slices.ContainsFunc(in, func(a warehouse.AudioReference) bool {
@@ -231,7 +231,7 @@ func lacksAudio(stored string, in []warehouse.AudioReference) bool {
 	})
 }
 
-// compare takes in what the source lists.
+// compare compares a chunk from the source with what is stored.
 func (v *verifier) compare(ctx context.Context, chunk *extract.Chunk) error {
 	for _, value := range chunk.Broken() {
 		v.unreadable(value, polyai.RejectBroken(value))
@@ -244,7 +244,7 @@ func (v *verifier) compare(ctx context.Context, chunk *extract.Chunk) error {
 		}
 		at := extract.SecondOf(r.Conversation.StartedAt.Time())
 		if at < v.span.From || at >= v.span.Until {
-			continue // of the second that is asked for beyond the ends
+			continue // a request asks for one second more on both sides
 		}
 		if err := v.conversation(ctx, r); err != nil {
 			return err
@@ -253,7 +253,7 @@ func (v *verifier) compare(ctx context.Context, chunk *extract.Chunk) error {
 	return nil
 }
 
-// unreadable counts what cannot be read, once; where it has an id it is listed.
+// unreadable counts a rejected conversation, once. It counts as listed.
 func (v *verifier) unreadable(value polyai.Value, err error) {
 	key := "\x00" + string(value)
 	var reject *polyai.RejectError
@@ -289,24 +289,24 @@ func (v *verifier) conversation(ctx context.Context, in *warehouse.Rows) error {
 		v.absent = append(v.absent, load.Key{ID: strings.Clone(c.ConversationID), StartedAt: c.StartedAt})
 		return nil
 	}
-	kind, err := v.judge(ctx, in, s)
+	kind, err := v.classify(ctx, in, s)
 	if err == nil && kind != "" {
 		v.find(Finding{ID: strings.Clone(c.ConversationID), StartedAt: s.start, Listed: c.StartedAt, Kind: kind})
 	}
 	return err
 }
 
-// judge compares a conversation with what is stored of it, and counts it; "":
-// nothing is wrong.
-func (v *verifier) judge(ctx context.Context, in *warehouse.Rows, s *stored) (Kind, error) {
+// classify compares a conversation with the stored one, and counts it. It returns
+// the kind of the finding, or "" if there is none.
+func (v *verifier) classify(ctx context.Context, in *warehouse.Rows, s *stored) (Kind, error) {
 	c := &in.Conversation
 	switch {
 	case s.tampered:
 		return Tampered, nil
-	case s.missing: // and listed after all
+	case s.missing: // although it is listed
 		return Differs, nil
 	case s.hash == c.ContentHash && s.lifecycle != c.Lifecycle:
-		if s.open && c.Lifecycle == warehouse.LifecycleAbandoned { // by now: the next run sees to it
+		if s.open && c.Lifecycle == warehouse.LifecycleAbandoned { // it is past the age limit now: the next run updates it
 			v.result.Open++
 			return "", nil
 		}
@@ -331,18 +331,19 @@ func (v *verifier) judge(ctx context.Context, in *warehouse.Rows, s *stored) (Ki
 	return "", nil
 }
 
-// isReadBy tells whether a moment was read by rules of a shape. The row of what
-// came out the same by both is not written again, and keeps its older shape.
+// isReadBy reports whether a time was read by a transform version. A row that has
+// the same content in both versions is not written again, and keeps the older
+// version in its column.
 func (v *verifier) isReadBy(shape string, at warehouse.Timestamp) bool {
 	return slices.ContainsFunc(v.read, func(r load.Range) bool { return at >= r.From && at < r.Until && r.Shape == shape })
 }
 
-// idsAtOnce is how many ids are looked up at once.
+// idsAtOnce is how many ids one lookup contains.
 const idsAtOnce = 1000
 
-// judgeAbsent judges what is listed and not stored here, by whether it was
-// erased, is stored elsewhere, or was read at all.
-func (v *verifier) judgeAbsent(ctx context.Context) error {
+// classifyAbsent classifies the conversations that are listed and not stored:
+// erased, stored under another environment, or in a range that was not read.
+func (v *verifier) classifyAbsent(ctx context.Context) error {
 	for keys := range slices.Chunk(v.absent, idsAtOnce) {
 		ids := make([]string, len(keys))
 		for i, k := range keys {
@@ -357,7 +358,7 @@ func (v *verifier) judgeAbsent(ctx context.Context) error {
 				v.result.Erased++
 				continue
 			}
-			if err := v.judgeKey(ctx, k.ID, k.StartedAt); err != nil {
+			if err := v.classifyKey(ctx, k.ID, k.StartedAt); err != nil {
 				return err
 			}
 		}
@@ -365,8 +366,8 @@ func (v *verifier) judgeAbsent(ctx context.Context) error {
 	return nil
 }
 
-func (v *verifier) judgeKey(ctx context.Context, id string, start warehouse.Timestamp) error {
-	for _, other := range v.beside {
+func (v *verifier) classifyKey(ctx context.Context, id string, start warehouse.Timestamp) error {
+	for _, other := range v.siblings {
 		keys, err := v.archive.Keys(ctx, other, start, start+1)
 		if err != nil {
 			return err
@@ -388,8 +389,8 @@ func (v *verifier) judgeKey(ctx context.Context, id string, start warehouse.Time
 	return nil
 }
 
-// isKept tells whether a stored conversation differs only by what was kept of
-// it when the source hid its transcript or its metrics.
+// isKept reports whether a stored conversation differs only by a transcript or
+// metrics that were stored before the source hid them.
 func (v *verifier) isKept(ctx context.Context, in *warehouse.Rows, s *stored) (kept bool, err error) {
 	err = v.archive.Read(ctx, v.feed.Feed, s.start, s.start+1, func(r *warehouse.Rows) error {
 		if r.Conversation.ConversationID == in.Conversation.ConversationID {

@@ -28,7 +28,7 @@ var (
 	rules = transform.Options{AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", APIVersion: "v3"}
 )
 
-// at is an hour of the day that is verified.
+// at returns an hour of the verified day.
 func at(hour int) time.Time { return time.Date(2026, 6, 1, hour, 0, 0, 0, time.UTC) }
 
 func hours(from, until int) extract.Span {
@@ -39,15 +39,15 @@ func read(from, until int) load.Range {
 	return load.Range{From: warehouse.TimestampOf(at(from)), Until: warehouse.TimestampOf(at(until))}
 }
 
-// conversation is one that began at an hour, as the source says it.
+// conversation returns a conversation of the source that started at an hour.
 func conversation(id string, hour int, note string) json.RawMessage {
 	return fmt.Appendf(nil, `{"id":%q,"started_at":%q,"total_duration":60,"note":%q,"turns":[{"user_input":"a made-up question"}]}`,
 		id, at(hour).Format(time.RFC3339), note)
 }
 
-// archive holds rows as a destination does.
+// archive is a destination that returns rows from memory.
 type archive struct {
-	load.Archive // what is not asked of it panics
+	load.Archive // nil: other methods panic
 	rows         []*warehouse.Rows
 	keys         map[load.Feed][]load.Key // of other feeds
 	erased       []string
@@ -71,7 +71,7 @@ func (a *archive) Read(_ context.Context, _ load.Feed, from, until warehouse.Tim
 			}
 		}
 	}
-	if d := a.damaged; d.Until != 0 && d.From >= from && d.From < until { // found at the end of what lies in it
+	if d := a.damaged; d.Until != 0 && d.From >= from && d.From < until { // reported after the rows of the range
 		return &load.DamagedError{From: d.From, Until: d.Until, Err: errors.New("made up: damaged")}
 	}
 	return nil
@@ -92,7 +92,7 @@ func holding(t *testing.T, conversations ...json.RawMessage) *archive {
 	return a
 }
 
-// listing is a feed whose source lists conversations.
+// listing returns a feed whose source lists the conversations.
 func listing(t *testing.T, conversations ...json.RawMessage) *pipeline.Feed {
 	t.Helper()
 	page, err := json.Marshal(map[string]any{"conversations": conversations})
@@ -102,7 +102,7 @@ func listing(t *testing.T, conversations ...json.RawMessage) *pipeline.Feed {
 	return feedOf(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(page) })
 }
 
-// feedOf is a feed of a source.
+// feedOf returns a feed of a source.
 func feedOf(t *testing.T, source http.HandlerFunc) *pipeline.Feed {
 	t.Helper()
 	server := httptest.NewServer(source)
@@ -121,8 +121,8 @@ func feedOf(t *testing.T, source http.HandlerFunc) *pipeline.Feed {
 	}}
 }
 
-// A source that returns fewer rows than it is asked for, and
-// leads on by offset, is compared to its end.
+// A source that returns fewer rows than requested, and names the next page by
+// offset, is read to its end.
 func TestFeedLimitLowered(t *testing.T) {
 	t.Parallel()
 	listed := []json.RawMessage{conversation("a", 1, ""), conversation("b", 2, ""), conversation("c", 3, ""), conversation("d", 4, "")}
@@ -141,12 +141,12 @@ func TestFeedLimitLowered(t *testing.T) {
 	}
 }
 
-func TestEachDifferenceHasItsKind(t *testing.T) {
+func TestFeedKinds(t *testing.T) {
 	t.Parallel()
 	source := listing(t,
 		conversation("same", 1, ""), conversation("edited", 2, "by now"), conversation("lost", 3, ""),
 		conversation("in-a-gap", 5, ""), conversation("tampered", 7, ""), conversation("newer", 9, ""), conversation("next-day", 30, ""))
-	destination := holding(t, conversation("same", 1, ""), conversation("edited", 2, "before"), conversation("vanished", 4, ""),
+	destination := holding(t, conversation("same", 1, ""), conversation("edited", 2, "before"), conversation("unlisted", 4, ""),
 		conversation("tampered", 7, ""))
 	destination.rows[3].Turns[0].UserInput = "never said"
 
@@ -158,7 +158,7 @@ func TestEachDifferenceHasItsKind(t *testing.T) {
 	for _, f := range got.Findings {
 		kinds[f.ID] = f.Kind
 	}
-	want := map[string]Kind{"edited": Differs, "lost": NotStored, "vanished": NotListed, "in-a-gap": NotRead, "tampered": Tampered}
+	want := map[string]Kind{"edited": Differs, "lost": NotStored, "unlisted": NotListed, "in-a-gap": NotRead, "tampered": Tampered}
 	if !maps.Equal(kinds, want) {
 		t.Errorf("found %v, want %v", kinds, want)
 	}
@@ -171,19 +171,19 @@ func TestEachDifferenceHasItsKind(t *testing.T) {
 		t.Errorf("to be mended: %+v", mend)
 	}
 	repair := repairs[feed]
-	if len(repair.Gone) != 1 || repair.Gone[0].ID != "vanished" {
+	if len(repair.Gone) != 1 || repair.Gone[0].ID != "unlisted" {
 		t.Errorf("to be marked: %+v", repair.Gone)
 	}
 	for _, hour := range []int{2, 3, 5, 7} {
 		second := extract.SecondOf(at(hour))
 		if !slices.Contains(repair.Spans, extract.Span{From: second, Until: second + 1}) {
-			t.Errorf("hour %d is not read again: %v", hour, repair.Spans)
+			t.Errorf("hour %d is not in the repair: %v", hour, repair.Spans)
 		}
 	}
 }
 
-// TestAnIdIsStoredUnderOneEnvironment though the source lists it under two.
-func TestAnIdIsStoredUnderOneEnvironment(t *testing.T) {
+// An id that the source lists under two environments is stored under one.
+func TestFeedOtherEnvironment(t *testing.T) {
 	t.Parallel()
 	sandbox := load.Feed{ProjectID: feed.ProjectID, Environment: "sandbox"}
 	destination := &archive{keys: map[load.Feed][]load.Key{sandbox: {{ID: "both", StartedAt: warehouse.TimestampOf(at(1))}}}}
@@ -194,7 +194,7 @@ func TestAnIdIsStoredUnderOneEnvironment(t *testing.T) {
 	}
 }
 
-func TestWhatIsListedAfterAllIsNoLongerMissing(t *testing.T) {
+func TestFeedMissingListed(t *testing.T) {
 	t.Parallel()
 	destination := holding(t, conversation("back", 1, ""))
 	destination.rows[0].Conversation.MissingSince = warehouse.Some(warehouse.TimestampOf(at(2)))
@@ -204,9 +204,9 @@ func TestWhatIsListedAfterAllIsNoLongerMissing(t *testing.T) {
 	}
 }
 
-// TestARowOfOlderRulesIsOlderUntilItsStretchIsReadByTodays: a row whose content
-// came out the same is not written again.
-func TestARowOfOlderRulesIsOlderUntilItsStretchIsReadByTodays(t *testing.T) {
+// A row of an older transform version is reported as older until its range is read
+// by the current one. A row with the same content is not written again.
+func TestFeedOlderShape(t *testing.T) {
 	t.Parallel()
 	destination := holding(t, conversation("edited", 1, "before"))
 	destination.rows[0].Conversation.Shape = "0"
@@ -223,8 +223,8 @@ func TestARowOfOlderRulesIsOlderUntilItsStretchIsReadByTodays(t *testing.T) {
 	}
 }
 
-// TestNothingIsNewerThanNothing: where nothing was read, all of it is missing.
-func TestNothingIsNewerThanNothing(t *testing.T) {
+// Without any coverage, all listed conversations are reported as not read.
+func TestFeedNoCoverage(t *testing.T) {
 	t.Parallel()
 	got, err := Feed(t.Context(), listing(t, conversation("first", 1, "")), &archive{}, nil, nil, hours(0, 24))
 	if err != nil || got.Newer != 0 || len(got.Findings) != 1 || got.Findings[0].Kind != NotRead {
@@ -232,7 +232,7 @@ func TestNothingIsNewerThanNothing(t *testing.T) {
 	}
 }
 
-func TestWhatIsRefusedIsNotVerified(t *testing.T) {
+func TestFeedRefused(t *testing.T) {
 	t.Parallel()
 	f := listing(t)
 	f.Refused = fmt.Errorf("made up: of another account")
