@@ -72,7 +72,7 @@ func wantNamed(t *testing.T, log string) {
 			t.Fatalf("%v: %s", err, line)
 		}
 		lines++
-		if entry.RunID != "" && strings.HasPrefix(entry.Msg, "the destination is not free yet") {
+		if entry.RunID != "" && strings.HasPrefix(entry.Msg, "waiting for the destination") {
 			continue // about all projects
 		}
 		if entry.RunID == "" || entry.Project != "acme-team-4" || entry.Environment != "live" {

@@ -22,7 +22,7 @@ func explained(r *Report) error {
 	return nil
 }
 
-func TestWhatIsReadTwiceIsExplained(t *testing.T) {
+func TestReportReadTwice(t *testing.T) {
 	t.Parallel()
 	d := newFake()
 	for n := range 2 {
@@ -42,28 +42,28 @@ func TestWhatIsReadTwiceIsExplained(t *testing.T) {
 	}
 }
 
-func TestOfAnAbandonedStretchCountsWhatIsKept(t *testing.T) {
+func TestAbandonCounts(t *testing.T) {
 	t.Parallel()
 	r := &Report{Rows: map[string]int64{}}
-	r.addAbandoned(load.Counts{Inserted: 5, Updated: 2, Unchanged: 1, Rows: map[string]int64{"turns": 9}}, &stretch{})
-	r.addAbandoned(load.Counts{}, &stretch{})
+	r.addAbandoned(load.Counts{Inserted: 5, Updated: 2, Unchanged: 1, Rows: map[string]int64{"turns": 9}}, &window{})
+	r.addAbandoned(load.Counts{}, &window{})
 	if want := (Conversations{Read: 8, Inserted: 5, Updated: 2, Unchanged: 1}); r.Conversations != want || r.Rows["turns"] != 9 {
 		t.Errorf("counted %+v and %v, want %+v", r.Conversations, r.Rows, want)
 	}
 }
 
-func TestIdsOfTwoEnvironmentsAreDrift(t *testing.T) {
+func TestReportElsewhereIsDrift(t *testing.T) {
 	t.Parallel()
 	r := &Report{Rows: map[string]int64{}}
-	r.add(load.Counts{Unchanged: 3, Elsewhere: 2}, &stretch{read: 3, drifting: 1})
+	r.add(load.Counts{Unchanged: 3, Elsewhere: 2}, &window{read: 3, drifting: 1})
 	if r.Drift != 3 {
 		t.Errorf("counted %d, want 3", r.Drift)
 	}
 }
 
-func TestARejectSaysWhatCanBeTold(t *testing.T) {
+func TestRejectColumns(t *testing.T) {
 	t.Parallel()
-	st := &stretch{feed: load.Feed{ProjectID: "p", Environment: "live"}, rules: &transform.Options{}, rejects: map[string]warehouse.Reject{}}
+	st := &window{feed: load.Feed{ProjectID: "p", Environment: "live"}, rules: &transform.Options{}, rejects: map[string]warehouse.Reject{}}
 	for range 2 {
 		v := polyai.Value(`{"started_at":"2026-06-03T13:19:19Z"}`)
 		_, _, err := transform.Rows(v, st.rules)
@@ -79,7 +79,7 @@ func TestARejectSaysWhatCanBeTold(t *testing.T) {
 	}
 }
 
-func TestTheDestinationIsToldTheKindOfARun(t *testing.T) {
+func TestRunKind(t *testing.T) {
 	t.Parallel()
 	now, d := at(end.Add(3*time.Hour)), newFake()
 	o := options(t, simulated(t, now, simulate.Deviations{}), d, now)
@@ -91,7 +91,7 @@ func TestTheDestinationIsToldTheKindOfARun(t *testing.T) {
 	}
 }
 
-func TestAReplayTakesTheLastOfEachConversationAsOfWhenItWasAnswered(t *testing.T) {
+func TestReplayLatestReject(t *testing.T) {
 	t.Parallel()
 	reject := func(id, conversation string, seen warehouse.Timestamp, payload string) warehouse.Reject {
 		return warehouse.Reject{RejectID: id, ConversationID: warehouse.Text(conversation), LastSeenAt: seen, Payload: warehouse.Text(payload)}
@@ -121,7 +121,7 @@ func TestAReplayTakesTheLastOfEachConversationAsOfWhenItWasAnswered(t *testing.T
 	if want := []string{"a last 20", "c  20", "d  10", "long  9"}; !slices.Equal(got, want) {
 		t.Errorf("staged %q, want %q", got, want)
 	}
-	st := d.stretches[0]
+	st := d.windows[0]
 	slices.Sort(st.Resolved)
 	if !slices.Equal(st.Resolved, []string{"2", "5", "6", "7"}) || len(st.Drift) != 1 || st.Drift[0].Count != report.Drift {
 		t.Errorf("published %+v, of %d sightings of drift", st, report.Drift)

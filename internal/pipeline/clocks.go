@@ -7,8 +7,8 @@ import (
 	"convsync/internal/extract"
 )
 
-// setClocks takes in the source's time, as of an answer that just came: how far
-// the run reads and covers, and what of the stored coverage cannot be.
+// setClocks sets the times up to which the run reads and covers, from the server
+// time of a response that was just received, and corrects coverage in the future.
 func (f *feedRun) setClocks(source time.Time) {
 	local := f.Clock()
 	if f.report != nil { // a plan has none
@@ -17,8 +17,8 @@ func (f *feedRun) setClocks(source time.Time) {
 	clocks := f.clocks(source, local)
 	f.now, f.sure = clocks.Later(), clocks.Earlier()
 	if difference := extract.ClockDifference(source, local); difference != "" {
-		f.warn(difference + ": what started up to the later of both is read, and up to the earlier one counts as read; " +
-			"correct the clock of this machine if it is the wrong one, else report it to PolyAI")
+		f.warn(difference + ": the run reads up to the later time, and counts as read up to the earlier one; " +
+			"correct the clock of this machine if it is wrong, otherwise report it to PolyAI")
 	}
 	f.correctFuture()
 }
@@ -30,9 +30,9 @@ func (f *feedRun) clocks(source, local time.Time) extract.Clocks {
 	}
 }
 
-// correctFuture drops the coverage that claims to have been read in the future:
-// the clock that it was read by was ahead. A stored watermark in the future is
-// corrected with the next coverage that is published.
+// correctFuture removes coverage that was read in the future, because a clock was
+// ahead. A stored watermark in the future is corrected when coverage is published
+// next.
 func (f *feedRun) correctFuture() {
 	believable := extract.Believable(f.coverage, f.sure)
 	dropped := !slices.Equal(f.coverage, believable)
@@ -41,8 +41,8 @@ func (f *feedRun) correctFuture() {
 	if !dropped && !f.rewind || !f.publishesCoverage() {
 		return
 	}
-	f.warn("project " + f.ProjectID + " (" + f.Environment + ") was read by a clock that was ahead: its stored watermark is " +
-		f.state.Watermark.Time().Format(time.RFC3339) + "; what counted as read in the future is read again, and the watermark is corrected")
+	f.warn("project " + f.ProjectID + " (" + f.Environment + ") was read while a clock was ahead: its stored watermark is " +
+		f.state.Watermark.Time().Format(time.RFC3339) + "; coverage in the future is read again, and the watermark is corrected")
 }
 
 // publishesCoverage reports whether this kind of run stores coverage.

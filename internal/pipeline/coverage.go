@@ -7,7 +7,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// covered is a stored coverage in the planner's terms.
+// covered converts stored coverage into the type of the planner.
 func covered(ranges []load.Range) []extract.Covered {
 	out := make([]extract.Covered, len(ranges))
 	for i, r := range ranges {
@@ -19,9 +19,9 @@ func covered(ranges []load.Range) []extract.Covered {
 	return out
 }
 
-// cover counts a span as read in a coverage, up to the earlier clock. readAt is
-// when the run began, which is before its reading began: at worst it is read
-// again a little early.
+// cover adds a span to a coverage, up to the earlier clock. Its reading time is
+// the start of the run, which is before the actual reading, so the lookback may
+// read it again slightly early.
 func (f *feedRun) cover(coverage []extract.Covered, span extract.Span) []extract.Covered {
 	deepest := extract.Second(0)
 	for _, tier := range f.Lookback {
@@ -32,7 +32,7 @@ func (f *feedRun) cover(coverage []extract.Covered, span extract.Span) []extract
 	return extract.Cover(coverage, read, f.sure-deepest)
 }
 
-// ranges is a coverage in the destination's terms.
+// ranges converts a coverage into the type of the destination.
 func ranges(coverage []extract.Covered) []load.Range {
 	out := make([]load.Range, len(coverage))
 	for i, c := range coverage {
@@ -43,8 +43,9 @@ func ranges(coverage []extract.Covered) []load.Range {
 	return out
 }
 
-// watermark is the end of a coverage without a gap but for holes, and never
-// before what is stored, unless that lies in the future; 0: none.
+// watermark returns the end of a coverage without a gap, where holes do not count
+// as gaps; 0: there is none. It is not before the stored watermark, unless that
+// lies in the future.
 func (f *feedRun) watermark(coverage []extract.Covered, holes []warehouse.Hole) warehouse.Timestamp {
 	stored := f.state.Watermark
 	if f.rewind {

@@ -1,12 +1,12 @@
-// Package pipeline is one run: it plans each feed, reads it in stretches, and
-// takes what is read through the transform into the destination.
+// Package pipeline executes a run: it plans each feed, reads it window by window,
+// transforms the conversations and loads them into the destination.
 //
-// Extract, transform and load run at once, joined by bounded queues: what is
-// in flight is bounded in bytes, so that a slow destination slows the reading
-// and memory stays flat however long the history. A stretch is published when
-// all of it was read and staged, and only then is it covered; one that fails
-// is left for the next run, and the others go on.
+// Extract, transform and load work concurrently, connected by bounded queues. The
+// bytes in flight are limited, so a slow destination slows down the reading, and
+// memory does not grow with the length of the history. A window is published, and
+// thereby covered, when all of it was read and staged. A window that fails is
+// left to the next run, and does not affect the others.
 //
-// It knows only interfaces: no concrete destination, no configuration, no
-// files.
+// The package depends on interfaces only, and not on a destination, the
+// configuration or files.
 package pipeline

@@ -11,7 +11,7 @@ import (
 
 func TestNote(t *testing.T) {
 	t.Parallel()
-	st := &stretch{drift: map[driftKey]warehouse.Drift{}}
+	st := &window{drift: map[driftKey]warehouse.Drift{}}
 	for i := range 1000 {
 		st.note([]polyai.Drift{{Path: fmt.Sprint("turns[].name", i), Type: "string", Length: 3, Kind: polyai.DriftUnknown}})
 	}

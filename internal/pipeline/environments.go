@@ -11,7 +11,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// byProject groups the feeds of the run by project, each in the order of the
+// byProject groups the feeds of the run by project, in the order of the
 // configuration.
 func (r *run) byProject(states map[load.Feed]load.FeedState) (projects [][]*feedRun) {
 	at := map[string]int{}
@@ -27,14 +27,15 @@ func (r *run) byProject(states map[load.Feed]load.FeedState) (projects [][]*feed
 	}
 	for _, feeds := range projects {
 		for i, f := range feeds {
-			f.beside = slices.Concat(feeds[:i], feeds[i+1:])
+			f.siblings = slices.Concat(feeds[:i], feeds[i+1:])
 		}
 	}
 	return projects
 }
 
-// readProject reads the environments of a project at once. What they no longer
-// list is judged when all of them were read: it may be listed in another one.
+// readProject reads the environments of a project concurrently. Missing
+// conversations are determined after all of them were read: a conversation may
+// have moved to another environment.
 func readProject(ctx context.Context, feeds []*feedRun, stop context.CancelCauseFunc) error {
 	errs := make([]error, len(feeds))
 	var reading sync.WaitGroup
@@ -49,7 +50,7 @@ func readProject(ctx context.Context, feeds []*feedRun, stop context.CancelCause
 	reading.Wait()
 	for i, f := range feeds {
 		if errs[i] == nil {
-			errs[i] = f.guarded(ctx, f.publishVanished)
+			errs[i] = f.guarded(ctx, f.publishMissing)
 		}
 	}
 	for i, f := range feeds {
@@ -58,19 +59,20 @@ func readProject(ctx context.Context, feeds []*feedRun, stop context.CancelCause
 	return errors.Join(errs...)
 }
 
-// lookElsewhere looks in the other environments of the project for what this one
-// no longer lists, and for what a person confirmed to be gone. What one lists
-// moves there. What one cannot be asked for stays as it is.
+// lookElsewhere searches the other environments of the project for conversations
+// that this one no longer lists, and for those confirmed to be missing. A
+// conversation that is listed in another environment moves there. It remains
+// unchanged if that environment cannot be read.
 func (f *feedRun) lookElsewhere(ctx context.Context, confirmed []load.Key) error {
-	if len(f.beside) == 0 {
+	if len(f.siblings) == 0 {
 		return nil
 	}
-	keys := append(f.vanished.unlisted(), confirmed...)
+	keys := append(f.tracker.unlisted(), confirmed...)
 	elsewhere := map[load.Key]bool{}
 	for _, k := range keys {
 		elsewhere[k] = true
 	}
-	for _, other := range f.beside {
+	for _, other := range f.siblings {
 		if len(keys) == 0 {
 			break
 		}
@@ -82,22 +84,22 @@ func (f *feedRun) lookElsewhere(ctx context.Context, confirmed []load.Key) error
 	for _, k := range keys {
 		delete(elsewhere, k)
 	}
-	f.vanished.mu.Lock()
-	defer f.vanished.mu.Unlock()
-	f.vanished.elsewhere = elsewhere
+	f.tracker.mu.Lock()
+	defer f.tracker.mu.Unlock()
+	f.tracker.elsewhere = elsewhere
 	return nil
 }
 
-// moveTo moves those of the keys that another environment lists there, and
-// returns those that it does not list.
+// moveTo moves the conversations that another environment lists to it, and returns
+// the keys of those that it does not list.
 func (f *feedRun) moveTo(ctx context.Context, other *feedRun, keys []load.Key) (left []load.Key, err error) {
 	known := func(k load.Key) bool {
-		_, listed := other.vanished.latest(k.ID)
-		return listed || other.remembers() && other.hasRead(k.StartedAt) && !other.vanished.mayList(k)
+		_, listed := other.tracker.latest(k.ID)
+		return listed || other.remembers() && other.hasRead(k.StartedAt) && !other.tracker.mayList(k)
 	}
 	asked, err := other.ask(ctx, slices.DeleteFunc(slices.Clone(keys), known))
 	if sourceError(ctx, err) {
-		f.Log.Warn("conversations are no longer listed, and may be in another environment, which cannot be asked; nothing was marked",
+		f.Log.Warn("conversations are no longer listed, and may be in another environment, which cannot be read; they were not marked as missing",
 			"conversations", len(keys), "other", other.Environment, "error", err.Error())
 		return nil, nil
 	}
@@ -107,7 +109,7 @@ func (f *feedRun) moveTo(ctx context.Context, other *feedRun, keys []load.Key) (
 	moved := map[string]load.Place{}
 	var spans []extract.Span
 	for _, k := range keys {
-		start, listed := other.vanished.latest(k.ID)
+		start, listed := other.tracker.latest(k.ID)
 		if starts := asked.starts[k.ID]; !listed && len(starts) > 0 {
 			start, listed = slices.Max(starts), true
 		}
@@ -122,21 +124,21 @@ func (f *feedRun) moveTo(ctx context.Context, other *feedRun, keys []load.Key) (
 	return left, other.takeOver(ctx, moved, spans)
 }
 
-// hasRead reports whether the run read the second of a start whole.
+// hasRead reports whether the run read the second of a start completely.
 func (f *feedRun) hasRead(start warehouse.Timestamp) bool {
 	at := extract.SecondOf(start.Time())
 	return slices.ContainsFunc(f.wereRead, func(s extract.Span) bool { return s.From <= at && at < s.Until })
 }
 
-// takeOver loads conversations that are stored under another environment, which
-// no longer lists them.
+// takeOver loads conversations that are stored under another environment that no
+// longer lists them.
 func (f *feedRun) takeOver(ctx context.Context, moved map[string]load.Place, spans []extract.Span) error {
 	if len(moved) == 0 {
 		return nil
 	}
-	st := f.newStretch(extract.Span{})
+	st := f.newWindow(extract.Span{})
 	st.moved = moved
-	if err := f.readStretch(ctx, st, extract.Without(extract.Together(spans), f.holeSpans()), nil); err != nil {
+	if err := f.readWindow(ctx, st, extract.Without(extract.Together(spans), f.holeSpans()), nil); err != nil {
 		f.abandon(ctx, st)
 		return err
 	}

@@ -2,16 +2,16 @@ package pipeline
 
 import "convsync/internal/extract"
 
-// outlook is what is known of how much a feed is to read.
+// outlook holds the figures to estimate how much of a feed is still to be read.
 type outlook struct {
 	planned, published int64             // seconds
-	loaded             int64             // conversations of what is published
-	pending            int64             // conversations that were read of what is not
-	seen               extract.TryResult // of the part that was read last
+	loaded             int64             // conversations in published windows
+	pending            int64             // conversations read in other windows
+	seen               extract.TryResult // density of the part that was read last
 }
 
-// left estimates how many conversations are still to be read, from those per
-// second so far; it is not known before the first page is read.
+// left estimates how many conversations are still to be read, from the density so
+// far. known is false before the first page is read.
 func (o *outlook) left() (conversations float64, known bool) {
 	density := o.seen.Density
 	switch {
@@ -25,8 +25,8 @@ func (o *outlook) left() (conversations float64, known bool) {
 	return max(0, density*float64(o.planned-o.published)-float64(o.pending)), true
 }
 
-// Expected estimates how many conversations the run reads in all, repetitions
-// included; 0: not known yet.
+// Expected estimates how many conversations the run reads in total, including
+// repetitions; 0: unknown.
 func (p *Progress) Expected() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -42,7 +42,7 @@ func (p *Progress) Expected() int64 {
 	return int64(expected)
 }
 
-// note changes what is known of the feed.
+// note changes the outlook of the feed.
 func (f *feedRun) note(change func(*outlook)) {
 	p := f.Progress
 	p.mu.Lock()
@@ -56,7 +56,7 @@ func (f *feedRun) note(change func(*outlook)) {
 	change(p.outlooks[f])
 }
 
-// planned notes how much time the run is to read of the feed.
+// planned adds the length of the planned spans to the progress.
 func (f *feedRun) planned(plan extract.Plan) {
 	for _, s := range plan.Spans {
 		f.Progress.planned.Add(int64(s.Seconds()))

@@ -14,17 +14,16 @@ import (
 	"convsync/internal/polyai"
 )
 
-// The codes of a [Failure]. They are part of the output for machines: a code
-// is never renamed.
+// The codes of a [Failure]. They are part of the JSON output and are never renamed.
 const (
 	CodeKeyRefused        = "key_refused"
-	CodeKeyUnavailable    = "key_unavailable" // it cannot be read from where the configuration says
+	CodeKeyUnavailable    = "key_unavailable" // the key cannot be read from its configured place
 	CodeNotFound          = "not_found"
 	CodeRateLimited       = "rate_limited"
-	CodeSourceError       = "source_error" // any other answer that is no success
+	CodeSourceError       = "source_error" // any other error status
 	CodeSourceUnreachable = "source_unreachable"
 	CodeMissingInSource   = "needs_confirmation" // many conversations are no longer listed
-	CodeProjectMoved      = "project_mismatch"   // the destination knows the project as another one
+	CodeProjectMoved      = "project_mismatch"   // the destination has the project with another account, region or id
 	CodeDestination       = "destination"
 	CodeLocked            = "locked"
 	CodeInterrupted       = "interrupted"
@@ -33,15 +32,15 @@ const (
 	CodeOther             = "failed"
 )
 
-// Failure is why a feed or a run failed, for machines and people.
+// Failure is the reason why a feed or a run failed, as in the JSON output.
 type Failure struct {
 	Code    string `json:"code"`
 	Message string `json:"message"` // one line
 	Hint    string `json:"hint"`    // what to do
 }
 
-// FeedError is why a feed failed. Its text begins with the feed and the reason
-// in a few words: it is what people read first, and what sync_runs stores.
+// FeedError is the error of a feed. Its text begins with the feed and a short
+// reason. It is stored in sync_runs.
 type FeedError struct {
 	load.Feed
 	Err error
@@ -61,8 +60,8 @@ func feedPrefix(f load.Feed) string {
 	return fmt.Sprintf("project %s (%s): ", f.ProjectID, f.Environment)
 }
 
-// FeedFailure finds the failure of a feed in the errors that sync_runs stores of
-// a run: its first line without the feed's name.
+// FeedFailure returns the failure of a feed from the errors of a run that are
+// stored in sync_runs: its first line, without the name of the feed.
 func FeedFailure(stored string, f load.Feed) (why string, found bool) {
 	for line := range strings.Lines(stored) {
 		if why, found = strings.CutPrefix(strings.TrimSpace(line), feedPrefix(f)); found {
@@ -72,8 +71,8 @@ func FeedFailure(stored string, f load.Feed) (why string, found bool) {
 	return "", false
 }
 
-// Brief is the beginning of an error that fits a headline: its reason in a few
-// words where it begins with one, else its first words.
+// Brief returns the beginning of an error, for a headline: its short reason if it
+// begins with one, otherwise its first 80 characters.
 func Brief(why string) string {
 	const longest = 80
 	if reason, _, ok := strings.Cut(why, ": "); ok && len(reason) <= longest && !strings.Contains(reason, "/") {
@@ -86,25 +85,25 @@ func Brief(why string) string {
 	return strings.TrimSuffix(why, ".")
 }
 
-// NeedsConfirmation reports whether a feed's stored failure waits for a person,
-// and does not keep the feed from being read.
+// NeedsConfirmation reports whether a stored failure means that a user has to
+// confirm missing conversations. Such a feed is read nevertheless.
 func NeedsConfirmation(why string) bool { return strings.HasPrefix(why, reasonConfirm+": ") }
 
 const reasonConfirm = "many conversations are missing at the source"
 
-// refusedError is why nothing was asked of a feed: [Feed.Refused].
+// refusedError is the reason why a feed was not read: [Feed.Refused].
 type refusedError struct{ err error }
 
 func (e *refusedError) Error() string { return e.err.Error() }
 func (e *refusedError) Unwrap() error { return e.err }
 
-// doubtError is why a person has to confirm what is missing.
+// doubtError is the reason why a user has to confirm missing conversations.
 type doubtError struct{ text string }
 
 func (e *doubtError) Error() string { return e.text }
 
-// shortReason says in a few words why something failed; "": the error's own
-// words come first.
+// shortReason returns a short reason for an error; "" if the text of the error is
+// clear enough.
 func shortReason(err error) string {
 	var api *polyai.APIError
 	var transport *polyai.TransportError
@@ -153,7 +152,7 @@ func unreachable(err error) string {
 	return "the source gave no complete answer"
 }
 
-// FailureOf classifies an error; nil: there is none.
+// FailureOf returns the failure for an error; nil if err is nil.
 func FailureOf(err error) *Failure {
 	if err == nil {
 		return nil
@@ -167,7 +166,7 @@ func FailureOf(err error) *Failure {
 	return f
 }
 
-// ownHint is what an error itself advises.
+// ownHint returns the hint that an error contains, or "".
 func ownHint(err error) string {
 	var api *polyai.APIError
 	var transport *polyai.TransportError
@@ -225,13 +224,13 @@ func apiCode(api *polyai.APIError, refused bool) string {
 	return CodeSourceError
 }
 
-// hints say what to do, by code.
+// hints says what to do, by code.
 var hints = map[string]string{
 	CodeKeyRefused:        "check that the key is of this project, account and region; `convsync check` tries it",
 	CodeKeyUnavailable:    "check where the configuration says that the key is; `convsync check` tries it",
 	CodeNotFound:          "check account_id, the project's id and the region; `convsync check` tries them",
-	CodeRateLimited:       "lower max_requests_per_second, or look for who else uses the key; the next run continues",
-	CodeSourceError:       "the next run tries again; if it stays, report it to PolyAI with the correlation id",
+	CodeRateLimited:       "lower max_requests_per_second, or find out what else uses the key; the next run continues",
+	CodeSourceError:       "the next run tries again; if the error persists, report it to PolyAI with the correlation id",
 	CodeSourceUnreachable: "check the network, the proxy and base_url; `convsync check` tries each step; the next run tries again",
 	CodeMissingInSource:   "check that the key may still read all of the project, then confirm with `convsync verify --repair`",
 	CodeProjectMoved:      "check the project's id and account in the configuration",

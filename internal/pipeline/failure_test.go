@@ -32,7 +32,7 @@ func TestFeedError(t *testing.T) {
 		"refused":     {&polyai.TransportError{Request: request, Err: syscall.ECONNREFUSED}, CodeSourceUnreachable, "the source refused the connection", hints[CodeSourceUnreachable]},
 		"cut":         {&polyai.TransportError{Request: request, Err: errors.New("unexpected EOF")}, CodeSourceUnreachable, "the source gave no complete answer", hints[CodeSourceUnreachable]},
 		"key file":    {&refusedError{errors.New("open /run/secrets/key: no such file")}, CodeKeyUnavailable, "its key cannot be read", hints[CodeKeyUnavailable]},
-		"in parts":    {fmt.Errorf("not all could be read: %w", errors.Join(&polyai.APIError{Request: request, Status: 503})), CodeSourceError, "the source answered 503 Service Unavailable", hints[CodeSourceError]},
+		"in parts":    {fmt.Errorf("some time ranges could not be read: %w", errors.Join(&polyai.APIError{Request: request, Status: 503})), CodeSourceError, "the source answered 503 Service Unavailable", hints[CodeSourceError]},
 		"days":        {errors.Join(nil, &doubtError{"the source no longer lists 9 of 10"}), CodeMissingInSource, "many conversations are missing at the source", hints[CodeMissingInSource]},
 		"destination": {&destinationError{errors.New("no space left")}, CodeDestination, "no space left", hints[CodeDestination]},
 	} {

@@ -35,12 +35,12 @@ type fake struct {
 	refusedName     string           // an id that cannot be stored
 	uncovered       []load.Uncovered // found by Recover
 	hiddenDays      []warehouse.Timestamp
-	revealed        load.Revealed // told by the next Publish
+	visibleAgain    load.Revealed // told by the next Publish
 	rejects         []warehouse.Reject
 	holes           []warehouse.Hole
 	owner           load.Owner
 	batches         []*load.Batch
-	stretches       []*load.Stretch
+	windows         []*load.Stretch
 	mended          []load.Mending
 
 	refused map[string]string // reasons to refuse conversations, by id
@@ -220,7 +220,7 @@ func (w *fakeWriter) Publish(_ context.Context, s *load.Stretch) (load.Counts, e
 		return load.Counts{}, w.failPublish
 	}
 	w.published[s.ID] = true
-	w.stretches = append(w.stretches, s)
+	w.windows = append(w.windows, s)
 	if s.Coverage != nil {
 		w.coverage = s.Coverage
 	}
@@ -246,10 +246,10 @@ func (w *fakeWriter) Publish(_ context.Context, s *load.Stretch) (load.Counts, e
 			newRejects++
 		}
 	}
-	revealed := w.revealed
-	w.revealed = load.Revealed{}
+	visibleAgain := w.visibleAgain
+	w.visibleAgain = load.Revealed{}
 	return load.Counts{
-		Inserted: int64(w.staged[s.ID]), NewRejects: newRejects, Missing: int64(len(s.Missing)), Revealed: revealed,
+		Inserted: int64(w.staged[s.ID]), NewRejects: newRejects, Missing: int64(len(s.Missing)), Revealed: visibleAgain,
 	}, nil
 }
 

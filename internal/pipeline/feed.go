@@ -17,40 +17,40 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// feedRun is a feed's part of a run.
+// feedRun is the part of a run that processes one feed.
 type feedRun struct {
 	*run
 	Feed
-	Log      *slog.Logger // the run's, with the feed
+	Log      *slog.Logger // of the run, with project and environment
 	state    load.FeedState
 	coverage []extract.Covered
-	now      extract.Second // the later clock when the run began: what is read ends here
-	sure     extract.Second // the earlier clock: what is covered ends here
+	now      extract.Second // the later clock at the start of the run: end of what is read
+	sure     extract.Second // the earlier clock: end of what is covered
 	rewind   bool           // the stored watermark lies in the future
 
-	identity identity
-	beside   []*feedRun // of the project's other environments
-	vanished vanished
-	twice    sameIDs
-	doubtful []doubtfulDay  // of which nothing was marked or deleted
-	wereRead []extract.Span // whole, by this run
-	revealed load.Revealed  // conversations that show again what was hidden
-	shows    bool           // some transcript or metrics were shown to this run
+	identity     identity
+	siblings     []*feedRun // other environments of the project
+	tracker      missingTracker
+	twice        sameIDs
+	doubtful     []doubtfulDay  // days on which nothing was marked or deleted
+	wereRead     []extract.Span // read completely by this run
+	visibleAgain load.Revealed  // number of conversations with parts that are visible again
+	visible      bool           // this run received some transcript or metrics
 
 	holes    []warehouse.Hole // as stored
 	newHoles []warehouse.Hole // found by this run
 
-	mu     sync.Mutex           // several stretches are read at once
-	seen   extract.TryResult    // of what was read last
+	mu     sync.Mutex           // several windows are read concurrently
+	seen   extract.TryResult    // density of what was read last
 	failed []*extract.SpanError // parts that could not be read
-	// rejected are the ids of the feed's rejects that are no JSON, once they were
-	// asked for.
+	// rejected has the ids of the feed's rejects that are not JSON; nil until they
+	// are needed.
 	rejected map[string]bool
 }
 
-// account puts the end of the feed's part into the report; err is how it was
-// read. The error that it returns ends the run; what fails the feed alone goes to
-// the report.
+// account records the result of the feed in the report; err is the result of
+// reading it. It returns err if that has to end the run; an error that concerns
+// only the feed is recorded instead.
 func (f *feedRun) account(ctx context.Context, err error) error {
 	doubt := f.doubt()
 	missing := errors.Join(f.incomplete(), f.errHoles(), doubt)
@@ -58,7 +58,7 @@ func (f *feedRun) account(ctx context.Context, err error) error {
 		err = missing
 	}
 	if err == nil && missing != nil {
-		if len(f.failed) > 0 { // its reader has logged why, of each part
+		if len(f.failed) > 0 { // the reader has logged the reason for each part
 			f.Log.Warn("project "+f.name()+" was not read completely: "+failedBecause(missing)+"; the next run reads the rest", "parts", len(f.failed))
 		}
 		if doubt != nil {
@@ -68,7 +68,7 @@ func (f *feedRun) account(ctx context.Context, err error) error {
 		return nil
 	}
 	if sourceError(ctx, err) {
-		f.Log.Error("project "+f.name()+" failed: "+failedBecause(err)+"; what was published of it is kept", "error", err.Error())
+		f.Log.Error("project "+f.name()+" failed: "+failedBecause(err)+"; what was committed of it remains stored", "error", err.Error())
 		f.report.failFeed(f.describe(err))
 		return nil
 	}
@@ -78,7 +78,8 @@ func (f *feedRun) account(ctx context.Context, err error) error {
 	return err
 }
 
-// readNothing reports whether all that was tried of the feed failed.
+// readNothing reports whether nothing of the feed could be read, although it was
+// tried.
 func (f *feedRun) readNothing() bool {
 	if len(f.failed) == 0 || slices.ContainsFunc(f.wereRead, func(s extract.Span) bool { return !s.Empty() }) {
 		return false
@@ -88,8 +89,8 @@ func (f *feedRun) readNothing() bool {
 	return f.report.feed(f.Feed.Feed).Conversations.Read == 0
 }
 
-// incomplete says which parts could not be read: what touches as one, with the
-// first reason. It is nil where all could.
+// incomplete returns an error with the parts that could not be read, or nil.
+// Adjacent parts are merged, with the first reason.
 func (f *feedRun) incomplete() error {
 	if len(f.failed) == 0 {
 		return nil
@@ -103,23 +104,23 @@ func (f *feedRun) incomplete() error {
 		}
 		missing = append(missing, part)
 	}
-	const shown = 5
+	const named = 5
 	var said []error
-	for _, m := range missing[:min(len(missing), shown)] {
+	for _, m := range missing[:min(len(missing), named)] {
 		said = append(said, m)
 	}
 	if more := len(missing) - len(said); more > 0 {
 		said = append(said, fmt.Errorf("and %d more", more))
 	}
-	return fmt.Errorf("not all could be read (stretches: %d); the next run tries them again: %w", len(missing), errors.Join(said...))
+	return fmt.Errorf("some time ranges could not be read (%d); the next run tries them again: %w", len(missing), errors.Join(said...))
 }
 
-// describe names the feed in an error for people.
+// describe adds the name of the feed to an error.
 func (f *feedRun) describe(err error) *FeedError { return &FeedError{f.Feed.Feed, err} }
 
 func (f *feedRun) name() string { return f.ProjectID + " (" + f.Environment + ")" }
 
-// failedBecause is a reason for the first words of a log line.
+// failedBecause returns the reason for the beginning of a log line.
 func failedBecause(err error) string {
 	if reason := shortReason(err); reason != "" {
 		return reason
@@ -127,14 +128,14 @@ func failedBecause(err error) string {
 	return Brief(err.Error())
 }
 
-// guarded does a part of the feed's work; a panic fails it as the source would.
+// guarded calls work, and turns a panic into an error of the feed.
 func (f *feedRun) guarded(ctx context.Context, work func(context.Context) error) (err error) {
 	defer logPanic(f.Log, &err)
 	defer extract.Caught(&err)
 	return work(ctx)
 }
 
-// logPanic logs the stack of a panic that was caught, where there was one.
+// logPanic logs the stack if the error is a panic.
 func logPanic(log *slog.Logger, err *error) {
 	var caught *extract.PanicError
 	if errors.As(*err, &caught) {
@@ -142,7 +143,7 @@ func logPanic(log *slog.Logger, err *error) {
 	}
 }
 
-// read reads what the feed needs.
+// read plans the feed and reads it.
 func (f *feedRun) read(ctx context.Context) error {
 	f.coverage = covered(f.state.Coverage)
 	defer f.report.took(f.Feed.Feed, f.Clock())(f.Clock)
@@ -156,13 +157,13 @@ func (f *feedRun) read(ctx context.Context) error {
 	if err := f.readSpans(ctx, plan.Spans); err != nil {
 		return err
 	}
-	if err := f.readWorklist(ctx, plan.Worklist); err != nil {
+	if err := f.readOpen(ctx, plan.Worklist); err != nil {
 		return err
 	}
 	if err := f.retryHoles(ctx); err != nil {
 		return err
 	}
-	if err := f.readRevealed(ctx); err != nil {
+	if err := f.readVisibleAgain(ctx); err != nil {
 		return err
 	}
 	if err := f.readSpans(ctx, plan.Older); err != nil {
@@ -171,32 +172,33 @@ func (f *feedRun) read(ctx context.Context) error {
 	return f.publishHoles(ctx)
 }
 
-// open reads the newest span that our own clock gives, learns the source's time
-// from the first answer, plans by both, and returns what is still to be read.
+// open reads the newest span of a plan by the local clock. It takes server time
+// from the first response, plans with both clocks, and returns the plan without
+// the part that was read.
 func (f *feedRun) open(ctx context.Context) (plan extract.Plan, err error) {
 	local := f.Clock()
 	f.now = extract.SecondOf(local)
 	f.sure = f.now
 	ask := extract.Widen(newest(f.plan().Spans), f.now, f.Start)
 	ask = newest(extract.Without([]extract.Span{ask}, f.holeSpans()))
-	var st *stretch
-	shown, err := f.Reader.Open(ctx, ask, local, func(now time.Time) extract.Emit {
+	var st *window
+	result, err := f.Reader.Open(ctx, ask, local, func(now time.Time) extract.Emit {
 		f.setClocks(now)
 		f.Rules.OpenSince = warehouse.TimestampOf(f.sure.Time().Add(-f.OpenAgeLimit))
 		plan = f.plan()
 		f.planned(plan)
 		f.Log.Debug("planned", "spans", len(plan.Spans), "worklist", len(plan.Worklist))
-		st = f.newStretch(newest(plan.Spans).Intersect(ask))
+		st = f.newWindow(newest(plan.Spans).Intersect(ask))
 		return f.emitter(st)
 	})
-	if ask.Empty() { // nothing is known yet: what the source's clock adds is tried whole
-		shown.Over = 1
+	if ask.Empty() { // the density is unknown: the span that server time adds is tried without cutting it
+		result.Over = 1
 	}
-	f.noteSeen(shown)
+	f.noteSeen(result)
 	switch {
 	case st == nil || err == nil && ask.Empty():
 		return plan, err
-	case err != nil || !shown.Whole || st.span.Empty():
+	case err != nil || !result.Whole || st.span.Empty():
 		f.abandon(ctx, st)
 		return plan, err
 	}
@@ -204,7 +206,7 @@ func (f *feedRun) open(ctx context.Context) (plan extract.Plan, err error) {
 	return plan, f.publish(ctx, st)
 }
 
-// newest is the last of the spans, if there is one.
+// newest returns the last span; an empty one if there is none.
 func newest(spans []extract.Span) (last extract.Span) {
 	if len(spans) > 0 {
 		last = spans[len(spans)-1]
@@ -233,15 +235,15 @@ func (f *feedRun) plan() extract.Plan {
 	return extract.Decide(need)
 }
 
-// newStretch begins a stretch; span is what it covers, empty where reading it
-// is no coverage.
-func (f *feedRun) newStretch(span extract.Span) *stretch {
-	st := &stretch{
-		id: load.StretchID(f.stretches.Add(1)), feed: f.Feed.Feed, span: span, whole: []extract.Span{span}, rewrite: f.Repairs != nil, rules: &f.Rules, runID: f.Owner.RunID,
+// newWindow begins a window. span is what it will cover; it is empty if reading
+// the window adds no coverage.
+func (f *feedRun) newWindow(span extract.Span) *window {
+	st := &window{
+		id: load.StretchID(f.windows.Add(1)), feed: f.Feed.Feed, span: span, whole: []extract.Span{span}, rewrite: f.Repairs != nil, rules: &f.Rules, runID: f.Owner.RunID,
 		at: warehouse.TimestampOf(f.Clock()), rejects: map[string]warehouse.Reject{}, drift: map[driftKey]warehouse.Drift{},
 	}
 	if f.remembers() {
-		st.vanished = &f.vanished
+		st.tracker = &f.tracker
 	}
 	for _, c := range f.state.Coverage {
 		if st.liveSince == 0 || c.ReadAt < st.liveSince {
@@ -251,14 +253,14 @@ func (f *feedRun) newStretch(span extract.Span) *stretch {
 	return st
 }
 
-// remembers reports whether the run remembers what it is answered: something may
-// be stored already. During a first load that would take memory for nothing.
+// remembers reports whether the run records which conversations the source
+// returns, to find missing ones. A first load does not need that.
 func (f *feedRun) remembers() bool {
 	return len(f.state.Coverage)+len(f.state.Open) > 0 || f.Repairs != nil || !f.Backfill.Empty()
 }
 
-// emitter hands what is read over to the stages.
-func (f *feedRun) emitter(st *stretch) extract.Emit {
+// emitter returns a function that passes chunks of the window to the stages.
+func (f *feedRun) emitter(st *window) extract.Emit {
 	return func(ctx context.Context, c *extract.Chunk) error {
 		if err := f.identify(c); err != nil {
 			return err
@@ -270,13 +272,13 @@ func (f *feedRun) emitter(st *stretch) extract.Emit {
 	}
 }
 
-// publish waits until all of the stretch is staged, and commits it.
-func (f *feedRun) publish(ctx context.Context, st *stretch) error {
+// publish waits until the complete window is staged, and commits it.
+func (f *feedRun) publish(ctx context.Context, st *window) error {
 	st.pending.Wait()
 	if ctx.Err() != nil {
-		return ctx.Err() // something of it may not be staged
+		return ctx.Err() // a part of it may not be staged
 	}
-	if err := f.lookForVanished(ctx, st); err != nil {
+	if err := f.compareStored(ctx, st); err != nil {
 		return err
 	}
 	for {
@@ -285,15 +287,15 @@ func (f *feedRun) publish(ctx context.Context, st *stretch) error {
 		if !errors.As(err, &earlier) {
 			return err
 		}
-		if err := f.judge(ctx, st, earlier.Earlier); err != nil {
+		if err := f.resolveStarts(ctx, st, earlier.Earlier); err != nil {
 			f.abandon(ctx, st)
 			return err
 		}
 	}
 }
 
-// commit commits a stretch whose chunks are all staged.
-func (f *feedRun) commit(ctx context.Context, st *stretch) error {
+// commit commits a window whose chunks are all staged.
+func (f *feedRun) commit(ctx context.Context, st *window) error {
 	f.commits.Lock()
 	defer f.commits.Unlock()
 	out := &load.Stretch{
@@ -305,7 +307,7 @@ func (f *feedRun) commit(ctx context.Context, st *stretch) error {
 	if changed {
 		out.Holes = append([]warehouse.Hole{}, holes...)
 	}
-	coverage := f.coverage // which a publication that fails leaves as it is: others are on their way
+	coverage := f.coverage // not changed if the commit fails: other windows are in progress
 	if f.Backfill.Empty() && !st.span.Empty() && len(st.whole) > 0 {
 		for _, whole := range st.whole {
 			coverage = f.cover(coverage, whole)
@@ -324,7 +326,7 @@ func (f *feedRun) commit(ctx context.Context, st *stretch) error {
 	f.report.add(counts, st)
 	f.noteLater(counts.OtherStarts)
 	f.wereRead = append(f.wereRead, st.whole...)
-	f.sees(st, counts)
+	f.noteObserved(st, counts)
 	f.Progress.published.Add(int64(st.span.Seconds()))
 	f.note(func(o *outlook) {
 		o.published += int64(st.span.Seconds())
@@ -337,28 +339,28 @@ func (f *feedRun) commit(ctx context.Context, st *stretch) error {
 	return nil
 }
 
-func (f *feedRun) publishGuarded(ctx context.Context, st *stretch) (err error) {
+func (f *feedRun) publishGuarded(ctx context.Context, st *window) (err error) {
 	defer extract.Caught(&err)
 	return f.publish(ctx, st)
 }
 
-// abandon forgets a stretch that was not read whole.
-func (f *feedRun) abandon(ctx context.Context, st *stretch) {
+// abandon ends a window that was not read completely.
+func (f *feedRun) abandon(ctx context.Context, st *window) {
 	st.pending.Wait()
 	f.note(func(o *outlook) { o.pending -= st.emitted.Load() })
 	f.commits.Lock()
 	defer f.commits.Unlock()
 	counts, err := f.writer.Abandon(context.WithoutCancel(ctx), st.id)
 	if err != nil {
-		f.Log.Warn("what was staged could not be cleared away; the next run does it", "error", err.Error())
+		f.Log.Warn("staged rows of a failed window could not be deleted; the next run deletes them", "error", err.Error())
 	}
 	f.report.addAbandoned(counts, st)
-	f.sees(st, counts)
+	f.noteObserved(st, counts)
 }
 
-// sees takes in what a stretch showed, also one that was not read whole.
-func (f *feedRun) sees(st *stretch, counts load.Counts) {
-	f.revealed.Transcripts += counts.Revealed.Transcripts
-	f.revealed.Metrics += counts.Revealed.Metrics
-	f.shows = f.shows || st.shows.Load()
+// noteObserved records what a window returned, even if it was read incompletely.
+func (f *feedRun) noteObserved(st *window, counts load.Counts) {
+	f.visibleAgain.Transcripts += counts.Revealed.Transcripts
+	f.visibleAgain.Metrics += counts.Revealed.Metrics
+	f.visible = f.visible || st.visible.Load()
 }

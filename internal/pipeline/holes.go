@@ -15,13 +15,13 @@ import (
 )
 
 const (
-	firstHoleRetry = time.Hour // after a hole was found; the wait doubles with each try
+	firstHoleRetry = time.Hour // after a hole was found; the wait doubles with each attempt
 	lastHoleRetry  = 7 * 24 * time.Hour
-	mostHoleTries  = 10  // holes asked for in one run
+	mostHoleTries  = 10  // holes requested per run
 	maxHoleReason  = 500 // bytes
 )
 
-// prepareHoles makes the feed's reader know the holes that are stored.
+// prepareHoles passes the stored holes to the reader of the feed.
 func (f *feedRun) prepareHoles() {
 	f.holes = f.state.Holes
 	if f.Reader == nil {
@@ -33,7 +33,8 @@ func (f *feedRun) prepareHoles() {
 	f.Reader = &reader
 }
 
-// holeSpans are what is not to be asked for, also of holes that are not stored yet.
+// holeSpans returns the spans that must not be requested, including holes that are
+// not stored yet.
 func (f *feedRun) holeSpans() []extract.Span {
 	if f.Reader == nil {
 		return nil
@@ -41,7 +42,7 @@ func (f *feedRun) holeSpans() []extract.Span {
 	return f.Reader.Isolation.Holes()
 }
 
-// HoleSpans are the time ranges of holes.
+// HoleSpans returns the time ranges of holes.
 func HoleSpans(holes []warehouse.Hole) []extract.Span {
 	spans := make([]extract.Span, len(holes))
 	for i := range holes {
@@ -50,9 +51,9 @@ func HoleSpans(holes []warehouse.Hole) []extract.Span {
 	return spans
 }
 
-// holesWith is the feed's holes after a stretch: with those that were found, and
-// without those that were read whole. found are the new ones among them.
-func (f *feedRun) holesWith(st *stretch) (holes, found []warehouse.Hole, changed bool) {
+// holesWith returns the holes of the feed after a window: with those that were
+// found, which are also in found, and without those that were read.
+func (f *feedRun) holesWith(st *window) (holes, found []warehouse.Hole, changed bool) {
 	holes = slices.Clone(f.holes)
 	holes = slices.DeleteFunc(holes, func(h warehouse.Hole) bool {
 		at := HoleSpans([]warehouse.Hole{h})[0]
@@ -79,14 +80,14 @@ func (f *feedRun) holesWith(st *stretch) (holes, found []warehouse.Hole, changed
 	return holes, found, changed
 }
 
-// storedHoles notes what a commit stored of the holes.
+// storedHoles records the holes that a commit stored.
 func (f *feedRun) storedHoles(holes, found []warehouse.Hole) {
 	f.holes = holes
 	f.newHoles = append(f.newHoles, found...)
 	f.Reader.Isolation.Stored(HoleSpans(found))
 }
 
-// tried notes that a hole could not be read.
+// tried records that a hole could not be read, and when to try again.
 func tried(h *warehouse.Hole, at warehouse.Timestamp, why error) {
 	h.Tries++
 	wait := firstHoleRetry
@@ -105,9 +106,9 @@ func shortened(s string) string {
 	return s
 }
 
-// dueHoles are the holes to be asked for again: those whose time has come, and
-// all that lie in a backfill. The earlier clock decides, and what was tried by a
-// clock that was ahead is due: a wrong clock must not put a hole off.
+// dueHoles returns the holes to request again: those whose next attempt is due by
+// the earlier clock, and all in a backfill. A hole whose last attempt lies in the
+// future is due: a clock that was ahead must not delay it.
 func (f *feedRun) dueHoles() (due []warehouse.Hole) {
 	now := timestamp(f.sure)
 	for _, h := range f.holes {
@@ -122,15 +123,15 @@ func (f *feedRun) dueHoles() (due []warehouse.Hole) {
 	return due[:min(len(due), mostHoleTries)]
 }
 
-// retryHoles asks for the holes that are due, with one request each. What can be
-// read is covered, and no hole any more.
+// retryHoles requests the holes that are due, with one request each. A hole that
+// can be read is covered and removed.
 func (f *feedRun) retryHoles(ctx context.Context) error {
 	due := f.dueHoles()
 	if len(due) == 0 {
 		return nil
 	}
 	spans := HoleSpans(due)
-	st := f.newStretch(extract.Span{From: slices.MinFunc(spans, compareSpans).From, Until: slices.MaxFunc(spans, compareSpans).Until})
+	st := f.newWindow(extract.Span{From: slices.MinFunc(spans, compareSpans).From, Until: slices.MaxFunc(spans, compareSpans).Until})
 	st.whole, st.tried = nil, map[warehouse.Timestamp]error{}
 	for i, at := range spans {
 		still, err := f.Reader.ReadHole(ctx, at, f.emitter(st))
@@ -143,7 +144,7 @@ func (f *feedRun) retryHoles(ctx context.Context) error {
 		default:
 			st.whole = append(st.whole, at)
 			f.Reader.Isolation.Heal(at)
-			f.Log.Info("the source answers again for a second that was set aside", "second", at.From.Time())
+			f.Log.Info("a hole was read: the source returns this second again", "second", at.From.Time())
 		}
 	}
 	return f.publish(ctx, st)
@@ -151,15 +152,15 @@ func (f *feedRun) retryHoles(ctx context.Context) error {
 
 func compareSpans(a, b extract.Span) int { return cmp.Compare(a.From, b.From) }
 
-// publishHoles stores the holes that were found since the last publication.
+// publishHoles stores the holes that were found since the last commit.
 func (f *feedRun) publishHoles(ctx context.Context) error {
 	if len(f.Reader.Isolation.Found()) == 0 {
 		return nil
 	}
-	return f.publish(ctx, f.newStretch(extract.Span{}))
+	return f.publish(ctx, f.newWindow(extract.Span{}))
 }
 
-// errHoles says which seconds were set aside by this run.
+// errHoles returns an error with the holes that this run found, or nil.
 func (f *feedRun) errHoles() error {
 	if len(f.newHoles) == 0 {
 		return nil
@@ -168,12 +169,12 @@ func (f *feedRun) errHoles() error {
 	for _, h := range f.newHoles {
 		said = append(said, fmt.Errorf("%s: %s", h.From.Time().Format(time.RFC3339), h.Reason))
 	}
-	return fmt.Errorf("the source cannot answer for some seconds (%d): they are set aside in the table sync_holes, all else is read, "+
-		"and they are asked for again from time to time: %w", len(said), errors.Join(said...))
+	return fmt.Errorf("the source fails to return some seconds (%d): they are recorded in the table sync_holes and requested again later, "+
+		"all others are read: %w", len(said), errors.Join(said...))
 }
 
 // isStoredReject reports whether a broken conversation is stored as a reject. Few
-// feeds have one: the rejects are read when the first is met.
+// feeds have one, so the rejects are read on the first call.
 func (f *feedRun) isStoredReject(ctx context.Context, digest string) (bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

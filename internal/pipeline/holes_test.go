@@ -134,7 +134,7 @@ func TestHoleBackfill(t *testing.T) {
 	}
 }
 
-func TestBrokenConversationIsAReject(t *testing.T) {
+func TestBrokenConversation(t *testing.T) {
 	t.Parallel()
 	for p, with := range map[simulate.Poison]string{simulate.PoisonNaN: ":NaN}", simulate.PoisonLineBreak: "line\nand"} {
 		t.Run(string(p), func(t *testing.T) {
@@ -171,8 +171,8 @@ func TestBrokenConversationIsAReject(t *testing.T) {
 	}
 }
 
-// TestOutageMakesNoHole: what fails everywhere is left to the next run.
-func TestOutageMakesNoHole(t *testing.T) {
+// TestHoleOutage: what fails everywhere is left to the next run.
+func TestHoleOutage(t *testing.T) {
 	t.Parallel()
 	now := at(end.Add(3 * time.Hour))
 	d := newFake()

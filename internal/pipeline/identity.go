@@ -10,25 +10,25 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// identity is what a feed learned of the two forms of its project's id, such as
-// acme-team-4 and PROJECT-58RP822I.
+// identity holds what the responses of a feed tell about the two forms of its
+// project's id, such as acme-team-4 and PROJECT-58RP822I.
 type identity struct {
 	mu    sync.Mutex
 	known bool
-	other string // the form that was answered and not asked for; "" is none
+	other string // the form that was returned and not requested; "": none
 	err   error  // the project is stored or configured under its other form
 }
 
-// learned is the other form, "" where it is not known.
+// learned returns the other form; "" if it is unknown.
 func (i *identity) learned() string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.other
 }
 
-// identify learns the project's id in its other form from the first answer that
-// has one. It is called before a chunk is handed on: of a project that is known
-// under that form nothing may be loaded.
+// identify takes the other form of the project's id from the first conversation
+// that has it. It is called before a chunk is loaded: nothing may be loaded if the
+// project is already known under that form.
 func (f *feedRun) identify(c *extract.Chunk) error {
 	i := &f.identity
 	i.mu.Lock()
@@ -50,7 +50,7 @@ func (f *feedRun) identify(c *extract.Chunk) error {
 	return nil
 }
 
-// storedForm is the other form that is stored already.
+// storedForm returns the other form that is stored; "" if there is none.
 func (f *feedRun) storedForm() string {
 	for i := range f.stored {
 		if f.stored[i].ProjectID == f.ProjectID {
@@ -60,7 +60,7 @@ func (f *feedRun) storedForm() string {
 	return ""
 }
 
-// answeredProject is the project's id that a conversation carries.
+// answeredProject returns the project id in a conversation; "" if it has none.
 func answeredProject(v polyai.Value) string {
 	for name, value := range v.Members() {
 		if name == "project_id" && value.Kind() == polyai.String {
@@ -70,8 +70,8 @@ func answeredProject(v polyai.Value) string {
 	return ""
 }
 
-// checkForm compares the form that was answered with the stored projects, and,
-// for a project that is not stored yet, with the configured ones.
+// checkForm compares the returned form with the stored projects, and, if the
+// project is not stored yet, with the configured ones.
 func (f *feedRun) checkForm(answered string) error {
 	own := slices.IndexFunc(f.Projects, func(p load.Project) bool { return p.ProjectID == f.ProjectID })
 	if own < 0 {

@@ -81,7 +81,7 @@ func TestOtherForm(t *testing.T) {
 				}
 			}
 			learned := ""
-			for _, st := range d.stretches {
+			for _, st := range d.windows {
 				if st.Feed.ProjectID == c.configured[0].ProjectID {
 					learned = st.OtherID
 				}

@@ -77,7 +77,7 @@ func (d endingDestination) Begin(ctx context.Context, owner load.Owner) (load.Wr
 	return endingWriter{w.(*fakeWriter)}, err
 }
 
-func TestEndedWriterIsReportedOnce(t *testing.T) {
+func TestEndedWriter(t *testing.T) {
 	t.Parallel()
 	f := newFake()
 	f.failStage = &load.StateError{What: "the made-up destination", Err: errDestination}
@@ -98,11 +98,11 @@ func (b busy) Begin(ctx context.Context, owner load.Owner) (load.Writer, error) 
 	return b.fake.Begin(ctx, owner)
 }
 
-func TestLockWaitIsLogged(t *testing.T) {
+func TestLockWait(t *testing.T) {
 	t.Parallel()
 	b := busy{newFake(), make(chan struct{})}
 	o := options(t, simulated(t, at(end), simulate.Deviations{}), b, at(end))
-	o.Log = slog.New(slog.NewTextHandler(signal{"is not free yet", b.logged}, nil))
+	o.Log = slog.New(slog.NewTextHandler(signal{"waiting for the destination", b.logged}, nil))
 	if report, err := Run(t.Context(), o); err != nil || report.Status != warehouse.RunSucceeded {
 		t.Errorf("got %+v, %v", report, err)
 	}

@@ -11,38 +11,37 @@ import (
 	"convsync/internal/load"
 )
 
-// MissingLimit is how many conversations of a UTC day a run marks or deletes
-// without confirmation: the share of those that are stored, and AtLeast in any
-// case. 10 % and 20 unless set.
+// MissingLimit limits how many conversations of a UTC day a run marks as missing or
+// deletes without confirmation: a share of the stored ones, or AtLeast if that is
+// more. The default is 10 % and 20.
 type MissingLimit struct {
 	Share   float64 // 0 to 1
 	AtLeast int     // conversations, 1 or more
 }
 
-// of is the limit of a day of which so many conversations are stored.
+// of returns the limit of a day with a number of stored conversations.
 func (l MissingLimit) of(stored int) int { return max(l.AtLeast, int(l.Share*float64(stored))) }
 
-// mostUnlisted bounds the keys that are kept until the days are judged. A day
-// of which some are only counted is beyond every limit.
+// mostUnlisted limits the keys that are in memory. Others are only counted, and
+// their day always needs confirmation.
 const mostUnlisted = 500_000
 
-// dayRead is what a run read of a UTC day: the part that lies in stretches that
-// were read to their last page.
+// dayRead holds what a run found in the part of a UTC day that it read completely.
 type dayRead struct {
-	answered  bool       // the source listed a conversation that started on it
-	stored    int        // stored conversations in that part, without those that are marked
-	gone      []load.Key // of these, not listed when the part was compared
-	uncounted int        // the same, without their keys
-	lost      []load.Key // open conversations that were asked for by themselves, and are not listed
+	answered    bool       // the source listed a conversation that started on it
+	stored      int        // stored conversations in that part, without those marked as missing
+	gone        []load.Key // of these, not listed when the part was compared
+	uncounted   int        // the same, without their keys
+	missingOpen []load.Key // open conversations that were requested individually and are not listed
 }
 
-// startOfDay is the beginning of the UTC day of a moment.
+// startOfDay returns the beginning of the UTC day of a time.
 func startOfDay(at extract.Second) extract.Second {
 	return at - (at%secondsPerDay+secondsPerDay)%secondsPerDay
 }
 
-// day is the record of the day that a moment lies in.
-func (v *vanished) day(at extract.Second) *dayRead {
+// day returns the record of the day of a time.
+func (v *missingTracker) day(at extract.Second) *dayRead {
 	midnight := startOfDay(at)
 	if v.days == nil {
 		v.days = map[extract.Second]*dayRead{}
@@ -53,24 +52,24 @@ func (v *vanished) day(at extract.Second) *dayRead {
 	return v.days[midnight]
 }
 
-// doubtfulDay is a day of which so much is no longer listed that a person has
-// to confirm it.
+// doubtfulDay is a day with so many missing conversations that a user has to
+// confirm them.
 type doubtfulDay struct {
 	start        extract.Second
 	gone, stored int
 	limit        int // 0: the source lists nothing of the day
 }
 
-// judgeMissing is what is to be marked or deleted: what the source listed
-// nowhere in this run, of the days that are beyond doubt.
+// judgeMissing returns the conversations to mark as missing or to delete: those
+// that the source did not list in this run, except for doubtful days.
 func (f *feedRun) judgeMissing() (missing []load.Key) {
-	v := &f.vanished
+	v := &f.tracker
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	confirmed := f.Repairs[f.Feed.Feed].Gone
-	for _, k := range v.lost {
+	for _, k := range v.missingOpen {
 		if day := v.day(extract.SecondOf(k.StartedAt.Time())); !slices.Contains(day.gone, k) && !slices.Contains(confirmed, k) {
-			day.lost = append(day.lost, k)
+			day.missingOpen = append(day.missingOpen, k)
 		}
 	}
 	for _, start := range slices.Sorted(maps.Keys(v.days)) {
@@ -80,26 +79,27 @@ func (f *feedRun) judgeMissing() (missing []load.Key) {
 }
 
 func (f *feedRun) judgeDay(start extract.Second, d *dayRead) []load.Key {
-	d.gone = slices.DeleteFunc(d.gone, f.vanished.isListed)
-	d.lost = slices.DeleteFunc(d.lost, f.vanished.isListed)
-	gone, stored := len(d.gone)+d.uncounted, d.stored+len(d.lost)
+	d.gone = slices.DeleteFunc(d.gone, f.tracker.isListed)
+	d.missingOpen = slices.DeleteFunc(d.missingOpen, f.tracker.isListed)
+	gone, stored := len(d.gone)+d.uncounted, d.stored+len(d.missingOpen)
 	limit := f.MissingLimit.of(stored)
 	switch {
 	case gone > 0 && !d.answered && (gone > limit || f.wasReadWhole(start)):
 		f.doubtDay(doubtfulDay{start, gone, d.stored, 0})
 		return nil
-	case gone+len(d.lost) > limit || d.uncounted > 0:
-		f.doubtDay(doubtfulDay{start, gone + len(d.lost), stored, limit})
+	case gone+len(d.missingOpen) > limit || d.uncounted > 0:
+		f.doubtDay(doubtfulDay{start, gone + len(d.missingOpen), stored, limit})
 		return nil
-	case gone > 0 && !d.answered: // a quiet hour: the reading of the whole day decides
-		f.Log.Info("the source lists nothing in a part of a day in which conversations are stored; nothing was changed before the whole day is read",
+	case gone > 0 && !d.answered: // possibly a quiet hour: a run that reads the complete day decides
+		f.Log.Info("the source lists nothing in a part of a day in which conversations are stored; nothing is changed until the complete day is read",
 			"day", dateOf(start), "stored", d.stored)
-		return d.lost
+		return d.missingOpen
 	}
-	return append(d.gone, d.lost...)
+	return append(d.gone, d.missingOpen...)
 }
 
-// wasReadWhole reports whether this run read all of a day that the history has.
+// wasReadWhole reports whether this run read a day completely, from the start of
+// the history on.
 func (f *feedRun) wasReadWhole(start extract.Second) bool {
 	day := extract.Span{From: max(start, f.Start), Until: start + secondsPerDay}
 	return len(extract.Without([]extract.Span{day}, f.wereRead)) == 0
@@ -111,8 +111,8 @@ func (f *feedRun) doubtDay(d doubtfulDay) {
 		"day", dateOf(d.start), "not_listed", d.gone, "stored", d.stored, "limit", d.limit)
 }
 
-// doubt is the error of days of which a person has to confirm that they are
-// gone; nil: there are none.
+// doubt returns an error with the doubtful days, which a user has to confirm; nil
+// if there are none.
 func (f *feedRun) doubt() error {
 	if len(f.doubtful) == 0 {
 		return nil
@@ -127,7 +127,7 @@ func (f *feedRun) doubt() error {
 	}
 	first, last := f.doubtful[0].start, f.doubtful[len(f.doubtful)-1].start
 	return &doubtError{"the source no longer lists conversations that are stored: " + strings.Join(days, "; ") +
-		": nothing of these days was changed; check that the key may still read all of the project, and if the conversations are really gone, confirm it with " +
+		": nothing of these days was changed; check that the key may still read all of the project, and if the conversations are really missing, confirm it with " +
 		fmt.Sprintf("`convsync verify --repair --project %s --from %s --to %s`", f.ProjectID, dateOf(first), dateOf(last+secondsPerDay))}
 }
 

@@ -64,9 +64,9 @@ func judged(t *testing.T, read []extract.Span, listed []extract.Second, stored .
 	f := handMade(t, newFake())
 	f.wereRead = read
 	for i, at := range listed {
-		f.vanished.saw(fmt.Sprint("listed-", i), timestamp(at))
+		f.tracker.noteListed(fmt.Sprint("listed-", i), timestamp(at))
 	}
-	f.vanished.look(stored)
+	f.tracker.look(stored)
 	missing = f.judgeMissing()
 	return missing, len(f.doubtful)
 }
@@ -115,7 +115,7 @@ func TestMissingOfTheFirstDay(t *testing.T) {
 	f.Start += 12 * 3600
 	day := extract.SecondOf(begin)
 	f.wereRead = []extract.Span{{From: f.Start, Until: day + secondsPerDay}}
-	f.vanished.look([]load.Key{{ID: "gone", StartedAt: timestamp(f.Start + 60)}})
+	f.tracker.look([]load.Key{{ID: "gone", StartedAt: timestamp(f.Start + 60)}})
 	if missing := f.judgeMissing(); len(missing) != 0 || len(f.doubtful) != 1 {
 		t.Errorf("%d missing, doubtful are %v", len(missing), f.doubtful)
 	}

@@ -289,11 +289,11 @@ func (w *world) checkReread(o *outcome, f load.Feed, after standing) {
 func (w *world) checkShownAgain(o *outcome, f load.Feed) {
 	before := o.before.feeds[f]
 	older := slices.ContainsFunc(before.coverage, func(c extract.Covered) bool { return c.Shape != transform.Shape })
-	shown := before.revealed && slices.ContainsFunc(w.source.conversations, func(c *told) bool {
+	wasHidden := before.visibleAgain && slices.ContainsFunc(w.source.conversations, func(c *told) bool {
 		v := c.as(o.began)
 		return w.source.answered[c.id] && v != nil && v.turns > 0 && v.env == f.Environment && !w.hasTwin(c.id)
 	})
-	if w.store.of(f).revealed.Transcripts == 0 && !shown || w.source.hideTurns || older || !o.backfill.Empty() || o.repairs != nil { // what is read by newer rules is read last
+	if w.store.of(f).visibleAgain.Transcripts == 0 && !wasHidden || w.source.hideTurns || older || !o.backfill.Empty() || o.repairs != nil { // what is read by newer rules is read last
 		return
 	}
 	for id, r := range w.store.rows {

@@ -45,11 +45,11 @@ type storedFeed struct {
 	coverage  []load.Range
 	watermark warehouse.Timestamp
 	// watermarkAt is when the watermark moved, by our clock.
-	watermarkAt warehouse.Timestamp
-	shown       bool          // again, and the hidden days are to be read
-	revealed    load.Revealed // of this run
-	holes       []warehouse.Hole
-	rejects     map[string]warehouse.Reject // by id; replaced, never changed
+	watermarkAt  warehouse.Timestamp
+	rereadHidden bool          // again, and the hidden days are to be read
+	visibleAgain load.Revealed // of this run
+	holes        []warehouse.Hole
+	rejects      map[string]warehouse.Reject // by id; replaced, never changed
 }
 
 // of is what is stored of a feed.
@@ -85,7 +85,7 @@ func (s *store) begin(e ending, l loss) {
 	s.twice = 0
 	s.settled, s.written, s.missing = map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, f := range s.feeds {
-		f.revealed = load.Revealed{}
+		f.visibleAgain = load.Revealed{}
 	}
 }
 
@@ -172,9 +172,9 @@ func (s *store) settle(id load.StretchID, feed load.Feed) {
 	for _, in := range newest {
 		s.write(of[in], in, &counts, &reveals)
 	}
-	revealed, _ := reveals.Count(dayShows(before, showsTurns), dayShows(before, showsMetrics))
-	counts.Add(load.Counts{Revealed: revealed})
-	s.of(feed).shown = s.of(feed).shown || revealed.Any()
+	visibleAgain, _ := reveals.Count(dayShows(before, showsTurns), dayShows(before, showsMetrics))
+	counts.Add(load.Counts{Revealed: visibleAgain})
+	s.of(feed).rereadHidden = s.of(feed).rereadHidden || visibleAgain.Any()
 	delete(s.pending, id)
 	s.counts[id] = counts
 }
@@ -240,7 +240,7 @@ func (s *store) Publish(_ context.Context, st *load.Stretch) (load.Counts, error
 	s.settle(st.ID, st.Feed)
 	s.closed[st.ID] = true
 	feed := s.of(st.Feed)
-	feed.shown = feed.shown && !st.HiddenRead
+	feed.rereadHidden = feed.rereadHidden && !st.HiddenRead
 	counts := s.counts[st.ID]
 	for _, d := range st.Drift {
 		if d.Kind == load.DriftIDTwice {
@@ -273,8 +273,8 @@ func (s *store) Publish(_ context.Context, st *load.Stretch) (load.Counts, error
 		s.vanish(k, st, &counts)
 	}
 	if st.Coverage != nil {
-		feed.revealed.Transcripts += counts.Revealed.Transcripts
-		feed.revealed.Metrics += counts.Revealed.Metrics
+		feed.visibleAgain.Transcripts += counts.Revealed.Transcripts
+		feed.visibleAgain.Metrics += counts.Revealed.Metrics
 		feed.coverage = slices.Clone(st.Coverage)
 		if st.Watermark > feed.watermark || st.CorrectWatermark && st.Watermark != feed.watermark {
 			if !st.CorrectWatermark {
@@ -323,7 +323,7 @@ func (s *store) State(_ context.Context, feeds []load.Feed) (map[load.Feed]load.
 	states := map[load.Feed]load.FeedState{}
 	for _, f := range feeds {
 		feed := s.of(f)
-		state := load.FeedState{Coverage: slices.Clone(feed.coverage), Watermark: feed.watermark, WatermarkAt: feed.watermarkAt, Revealed: feed.shown, Holes: slices.Clone(feed.holes)}
+		state := load.FeedState{Coverage: slices.Clone(feed.coverage), Watermark: feed.watermark, WatermarkAt: feed.watermarkAt, Revealed: feed.rereadHidden, Holes: slices.Clone(feed.holes)}
 		for _, r := range s.sorted() {
 			if c := &r.Conversation; isOf(f, r) && r.IsOpen() && !c.MissingSince.Valid {
 				state.Open = append(state.Open, load.OpenConversation{ID: c.ConversationID, StartedAt: c.StartedAt})

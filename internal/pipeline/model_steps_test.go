@@ -10,11 +10,11 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// TestModelOfTheEngine makes up sequences of all that happens to a source, a
+// TestModel makes up sequences of all that happens to a source, a
 // destination and the runs between them, and holds what is stored against a
 // simple model of what must be: more of them with -rapid.checks=5000. What
 // failed once stands as a test of its own in pipeline_test.go.
-func TestModelOfTheEngine(t *testing.T) {
+func TestModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, drawSettings(t))

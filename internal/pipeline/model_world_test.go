@@ -282,11 +282,11 @@ type standing struct {
 
 // feedStanding is what it held of a feed.
 type feedStanding struct {
-	coverage  []extract.Covered
-	holes     []warehouse.Hole
-	watermark extract.Second
-	open      []load.OpenConversation
-	revealed  bool
+	coverage     []extract.Covered
+	holes        []warehouse.Hole
+	watermark    extract.Second
+	open         []load.OpenConversation
+	visibleAgain bool
 }
 
 // now is the upper end of the last run that succeeded, by its coverage.
@@ -304,7 +304,7 @@ func (w *world) standing() standing {
 	}
 	s := standing{rows: map[string]*warehouse.Rows{}, feeds: map[load.Feed]feedStanding{}}
 	for f, state := range states {
-		feed := feedStanding{coverage: covered(state.Coverage), open: state.Open, holes: state.Holes, revealed: state.Revealed}
+		feed := feedStanding{coverage: covered(state.Coverage), open: state.Open, holes: state.Holes, visibleAgain: state.Revealed}
 		if at := state.Watermark; at != 0 {
 			feed.watermark = extract.SecondOf(at.Time())
 		}

@@ -21,7 +21,7 @@ func narrowed(t *testing.T, d *fake, now func() time.Time, narrow extract.Narrow
 	return report
 }
 
-func TestANarrowRunReadsAroundAStartAndCoversNothing(t *testing.T) {
+func TestRunNarrowAround(t *testing.T) {
 	t.Parallel()
 	now, d, whole := at(end.Add(-time.Hour)), newFake(), newFake()
 	if _, err := Run(t.Context(), options(t, simulated(t, now, simulate.Deviations{}), whole, now)); err != nil {
@@ -45,7 +45,7 @@ func TestANarrowRunReadsAroundAStartAndCoversNothing(t *testing.T) {
 	}
 }
 
-func TestANarrowRunMovesNoWatermarkPastAGap(t *testing.T) {
+func TestRunNarrowWatermark(t *testing.T) {
 	t.Parallel()
 	d, early, now := newFake(), at(end.AddDate(0, 0, -3)), at(end.Add(-time.Hour))
 	if _, err := Run(t.Context(), options(t, simulated(t, early, simulate.Deviations{}), d, early)); err != nil {

@@ -80,7 +80,7 @@ func options(t *testing.T, source http.Handler, destination load.Destination, no
 	}
 }
 
-func TestAFirstRunReadsTheWholeHistoryAndCoversIt(t *testing.T) {
+func TestRunFirst(t *testing.T) {
 	t.Parallel()
 	now := at(end.Add(3 * time.Hour))
 	d := newFake()
@@ -103,7 +103,7 @@ func TestAFirstRunReadsTheWholeHistoryAndCoversIt(t *testing.T) {
 	}
 }
 
-func TestASecondRunReadsOnlyTheLookback(t *testing.T) {
+func TestRunLookback(t *testing.T) {
 	t.Parallel()
 	now := at(end.Add(3 * time.Hour))
 	d := newFake()
@@ -121,7 +121,7 @@ func TestASecondRunReadsOnlyTheLookback(t *testing.T) {
 	}
 }
 
-func TestASecondRunWithinWhatOurClockIsSlowTriesItsSpanWhole(t *testing.T) {
+func TestRunSlowClock(t *testing.T) {
 	t.Parallel()
 	now := at(end.Add(3 * time.Hour))
 	d := newFake()
@@ -148,7 +148,7 @@ func failingAfter(source http.Handler, before time.Time) http.Handler {
 	})
 }
 
-func TestWhatFailsIsNotCoveredAndTheRestIsKept(t *testing.T) {
+func TestRunPartsFail(t *testing.T) {
 	t.Parallel()
 	now := at(end.Add(3 * time.Hour))
 	d := newFake()
@@ -170,7 +170,7 @@ func TestWhatFailsIsNotCoveredAndTheRestIsKept(t *testing.T) {
 	}
 }
 
-func TestAFeedThatFailsLeavesTheOthersAlone(t *testing.T) {
+func TestRunFeedFails(t *testing.T) {
 	t.Parallel()
 	now := at(end.Add(3 * time.Hour))
 	d := newFake()
@@ -187,7 +187,7 @@ func TestAFeedThatFailsLeavesTheOthersAlone(t *testing.T) {
 	}
 }
 
-func TestADestinationThatFailsEndsTheRun(t *testing.T) {
+func TestRunDestinationFails(t *testing.T) {
 	t.Parallel()
 	for name, breaks := range map[string]func(*fake){
 		"staging":    func(d *fake) { d.failStage = errDestination },
@@ -214,7 +214,7 @@ func TestADestinationThatFailsEndsTheRun(t *testing.T) {
 	}
 }
 
-func TestARunThatIsStoppedKeepsWhatItPublished(t *testing.T) {
+func TestRunStopped(t *testing.T) {
 	t.Parallel()
 	now := at(end.Add(3 * time.Hour))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -241,7 +241,7 @@ func TestARunThatIsStoppedKeepsWhatItPublished(t *testing.T) {
 	}
 }
 
-func TestOpenConversationsAreReadAgainUntilTheyEnd(t *testing.T) {
+func TestRunOpenConversations(t *testing.T) {
 	t.Parallel()
 	now := at(end.AddDate(0, 0, -1).Add(10 * time.Hour)) // in the middle of a day
 	d := newFake()
@@ -275,7 +275,7 @@ func TestOpenConversationsAreReadAgainUntilTheyEnd(t *testing.T) {
 	}
 }
 
-func TestABackfillCoversNothing(t *testing.T) {
+func TestRunBackfill(t *testing.T) {
 	t.Parallel()
 	now := at(end.Add(3 * time.Hour))
 	d := newFake()
@@ -292,7 +292,7 @@ func TestABackfillCoversNothing(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeReadIsKeptAndMakesTheRunPartial(t *testing.T) {
+func TestRunRejects(t *testing.T) {
 	t.Parallel()
 	now := at(end.Add(3 * time.Hour))
 	source := simulated(t, now, simulate.Deviations{Unreadable: true})
@@ -302,7 +302,7 @@ func TestWhatCannotBeReadIsKeptAndMakesTheRunPartial(t *testing.T) {
 	if err != nil || report.Status != warehouse.RunPartial || want == 0 || report.NewRejects < int64(want) {
 		t.Errorf("%v, %s, %d rejects, %d expected", err, report.Status, report.NewRejects, want)
 	}
-	if len(d.runs) != 1 || !strings.Contains(string(d.runs[0].Error), "kept in the table rejects") {
+	if len(d.runs) != 1 || !strings.Contains(string(d.runs[0].Error), "stored in the table rejects") {
 		t.Errorf("the log does not say why: %+v", d.runs)
 	}
 }
@@ -314,20 +314,20 @@ func handMade(t *testing.T, d *fake) *feedRun {
 	return (&run{Options: o, writer: &fakeWriter{d}, report: newReport(&o, KindIncremental)}).newFeedRun(&o.Feeds[0], load.FeedState{})
 }
 
-func TestWhatAnAbandonedStretchShowedIsHeeded(t *testing.T) {
+func TestAbandonVisibleAgain(t *testing.T) {
 	t.Parallel()
 	d := newFake()
 	d.keptOfAbandoned = load.Counts{Updated: 3, Revealed: load.Revealed{Transcripts: 2, Metrics: 1}}
 	f := handMade(t, d)
-	st := f.newStretch(extract.Span{From: f.Start, Until: f.Start + 3600})
-	st.shows.Store(true)
+	st := f.newWindow(extract.Span{From: f.Start, Until: f.Start + 3600})
+	st.visible.Store(true)
 	f.abandon(t.Context(), st)
-	if f.revealed != d.keptOfAbandoned.Revealed || !f.shows {
-		t.Errorf("revealed are %+v, something is shown: %t", f.revealed, f.shows)
+	if f.visibleAgain != d.keptOfAbandoned.Revealed || !f.visible {
+		t.Errorf("revealed are %+v, something is shown: %t", f.visibleAgain, f.visible)
 	}
 }
 
-func TestAStretchThatCouldNotBePublishedIsNotCoveredByTheNext(t *testing.T) {
+func TestPublishFailsNotCovered(t *testing.T) {
 	t.Parallel()
 	d := newFake()
 	f := handMade(t, d)
@@ -335,11 +335,11 @@ func TestAStretchThatCouldNotBePublishedIsNotCoveredByTheNext(t *testing.T) {
 	older := extract.Span{From: f.Start, Until: f.Start + 3600}
 	newer := extract.Span{From: older.Until, Until: older.Until + 3600}
 	d.failPublish = errors.New("made up: not written")
-	if err := f.publish(t.Context(), f.newStretch(older)); err == nil {
+	if err := f.publish(t.Context(), f.newWindow(older)); err == nil {
 		t.Fatal("it was published")
 	}
 	d.failPublish = nil
-	if err := f.publish(t.Context(), f.newStretch(newer)); err != nil {
+	if err := f.publish(t.Context(), f.newWindow(newer)); err != nil {
 		t.Fatal(err)
 	}
 	if len(d.coverage) != 1 || d.coverage[0].From.Time() != newer.From.Time() || d.watermark != 0 {
@@ -347,7 +347,7 @@ func TestAStretchThatCouldNotBePublishedIsNotCoveredByTheNext(t *testing.T) {
 	}
 }
 
-func TestARunThatCannotBeginTellsWhenItEnded(t *testing.T) {
+func TestRunCannotBegin(t *testing.T) {
 	t.Parallel()
 	now := at(end)
 	for _, d := range []load.Destination{&unready{newFake(), errors.New("made up: not to be had"), nil}, &unready{newFake(), nil, errors.New("made up: taken")}} {

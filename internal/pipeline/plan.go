@@ -7,15 +7,15 @@ import (
 	"convsync/internal/load"
 )
 
-// FeedPlan is what a run would read of a feed, or why it could not.
+// FeedPlan is the plan of a feed, or the reason why there is none.
 type FeedPlan struct {
 	Feed load.Feed
 	Plan extract.Plan
 	Err  error
 }
 
-// Plan tells what a run would read now. It takes no lock and writes nothing.
-// What fails a feed fails no other.
+// Plan returns what a run would read now, by feed. It takes no lock and writes
+// nothing. An error of one feed does not affect the others.
 func Plan(ctx context.Context, o Options) ([]FeedPlan, error) {
 	o.setDefaults()
 	if err := o.RefuseMixed(ctx); err != nil {
@@ -40,7 +40,7 @@ func Plan(ctx context.Context, o Options) ([]FeedPlan, error) {
 	return plans, nil
 }
 
-// planNow asks the source for its time, and plans by it.
+// planNow requests server time and plans with it.
 func (f *feedRun) planNow(ctx context.Context) (extract.Plan, error) {
 	if f.Refused != nil {
 		return extract.Plan{}, f.Refused

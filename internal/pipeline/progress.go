@@ -10,36 +10,37 @@ import (
 	"convsync/internal/load"
 )
 
-// Progress is how far a run is. It is safe for concurrent use; its zero value
-// is a run that has not begun.
+// Progress reports the progress of a run. It is safe for concurrent use. The zero
+// value is the progress of a run that has not begun.
 type Progress struct {
 	conversations, planned, published atomic.Int64
 
 	mu       sync.Mutex
 	outlooks map[*feedRun]*outlook
 
-	run    atomic.Pointer[accounted]
+	run    atomic.Pointer[runCounters]
 	stages atomic.Pointer[stages]
 }
 
-// accounted is what a run counts in.
-type accounted struct {
+// runCounters holds the counters of a run.
+type runCounters struct {
 	report  *Report
 	stats   *extract.Stats
 	budgets []Budget
 }
 
-// Conversations is the number read so far, repetitions included.
+// Conversations returns the number of conversations read so far, including
+// repetitions.
 func (p *Progress) Conversations() int64 { return p.conversations.Load() }
 
-// Seconds is how much of the time that the run reads is published, and how
-// much there is in all, in seconds over all feeds planned so far.
+// Seconds returns the length of the time ranges that are published and planned, in
+// seconds over all feeds that are planned so far.
 func (p *Progress) Seconds() (published, planned int64) {
 	return p.published.Load(), p.planned.Load()
 }
 
-// SoFar is the report as it is now, without status, errors and projects; nil
-// when the run has not begun. What it counts only grows, up to the report.
+// SoFar returns the current report, without status, errors and projects; nil if
+// the run has not begun. Its counters never decrease.
 func (p *Progress) SoFar() *Report {
 	run := p.run.Load()
 	if run == nil {
@@ -50,14 +51,14 @@ func (p *Progress) SoFar() *Report {
 	return soFar
 }
 
-// Queue is what waits for a stage of a run.
+// Queue is the queue in front of a stage of a run.
 type Queue struct {
 	Stage           string // transform or load
 	Depth, Capacity int    // chunks of conversations
 }
 
-// Queues are the queues of a run, and how many bytes are on their way in it,
-// and may be; none before it reads, and after its end.
+// Queues returns the queues of a run, the bytes in flight, and their limit. There
+// are no queues before the run reads and after it ends.
 func (p *Progress) Queues() (queues []Queue, bytes, mostBytes int64) {
 	s := p.stages.Load()
 	if s == nil {
@@ -68,22 +69,22 @@ func (p *Progress) Queues() (queues []Queue, bytes, mostBytes int64) {
 	}, s.inFlight.Load(), bytesInFlight
 }
 
-// Budget is what the requests of one key share, with a name for people.
+// Budget is the rate limiter of one key, with its host and project.
 type Budget struct {
 	*extract.Budget
 	Host    string
-	Project string // the first of those that share the key
+	Project string // the first project that uses the key
 }
 
-// Rate is how fast a key is used.
+// Rate is the usage of a key.
 type Rate struct {
 	Host, Project string  // as in [Budget]
-	PerSecond     float64 // requests started, over the last seconds
-	Allowed       float64 // requests a second, at most; +Inf: no limit
+	PerSecond     float64 // requests per second, over the last 10 seconds
+	Allowed       float64 // maximum of requests per second; +Inf: no limit
 	InFlight      int     // requests
 }
 
-// Rates are how fast the keys of a run are used; none before it begins.
+// Rates returns the usage of the keys of a run; none before it begins.
 func (p *Progress) Rates(now time.Time) []Rate {
 	run := p.run.Load()
 	if run == nil {
@@ -97,8 +98,8 @@ func (p *Progress) Rates(now time.Time) []Rate {
 	return rates
 }
 
-// Account begins the report of work that is no run of this package, such as a
-// verification, and lets its progress be followed. end settles it.
+// Account begins the report of work other than a run, such as a verification, and
+// connects it to Options.Progress. end finishes and returns the report.
 func (o *Options) Account(kind string) (end func(err error) *Report) {
 	o.setDefaults()
 	report := newReport(o, kind)
@@ -108,15 +109,15 @@ func (o *Options) Account(kind string) (end func(err error) *Report) {
 	}
 }
 
-// Failed is the report of a run that failed before it began.
+// Failed returns the report of a run that failed before it began.
 func Failed(kind string, began time.Time, err error) *Report {
 	r := &Report{Kind: kind, StartedAt: began.UTC(), FinishedAt: time.Now().UTC(), Rows: map[string]int64{}, Projects: []Project{}, Warnings: []string{}}
 	r.Seconds = r.FinishedAt.Sub(r.StartedAt).Seconds()
 	return r.fail(err)
 }
 
-// IsDestination reports whether an error is the destination's: it is away, has
-// no room, or refuses.
+// IsDestination reports whether an error comes from the destination, which for
+// example cannot be reached or has no space left.
 func IsDestination(err error) bool {
 	var destination *destinationError
 	var state *load.StateError

@@ -16,9 +16,9 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// TestProgressMovesWhileARunGoes looks at each commit, and at the end: what is
+// TestProgress looks at each commit, and at the end: what is
 // told on the way only grows, up to the report.
-func TestProgressMovesWhileARunGoes(t *testing.T) {
+func TestProgress(t *testing.T) {
 	t.Parallel()
 	destination := newFake()
 	o := options(t, simulated(t, at(end), simulate.Deviations{}), destination, at(end))
@@ -89,7 +89,7 @@ type bursting struct{}
 
 func (bursting) List(context.Context, polyai.ListQuery) (*polyai.Page, error) { panic("made-up") }
 
-func TestAPanicFailsItsFeedAndNoOther(t *testing.T) {
+func TestRunFeedPanics(t *testing.T) {
 	t.Parallel()
 	destination := newFake()
 	o := options(t, simulated(t, at(end), simulate.Deviations{}), destination, at(end))
@@ -110,7 +110,7 @@ func TestAPanicFailsItsFeedAndNoOther(t *testing.T) {
 	}
 }
 
-func TestAConversationThatTheRulesBreakOnIsAReject(t *testing.T) {
+func TestTransformPanicIsReject(t *testing.T) {
 	t.Parallel()
 	_, _, err := rowsOf(polyai.Value(`{"id":"c-1","started_at":"2026-06-01T00:00:00Z"}`), nil) // rules that are not there
 	var caught *extract.PanicError
@@ -119,7 +119,7 @@ func TestAConversationThatTheRulesBreakOnIsAReject(t *testing.T) {
 	}
 }
 
-func TestWhatIsTheDestinationsIsTold(t *testing.T) {
+func TestIsDestination(t *testing.T) {
 	t.Parallel()
 	away := &load.StateError{What: "the database", Err: errors.New("connection refused")}
 	for _, c := range []struct {

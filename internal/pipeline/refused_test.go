@@ -38,7 +38,7 @@ func TestRefused(t *testing.T) {
 		t.Errorf("counted %+v", c)
 	}
 	var rejects []warehouse.Reject
-	for _, st := range d.stretches {
+	for _, st := range d.windows {
 		rejects = append(rejects, st.Rejects...)
 	}
 	r := rejects[0]
@@ -62,7 +62,7 @@ func TestReplayRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st := d.stretches[0]
+	st := d.windows[0]
 	want := warehouse.Reject{RejectID: "1", ConversationID: "a", LastSeenAt: 10, Reason: "refused by a constraint"}
 	if !slices.Equal(st.Resolved, []string{"2"}) || !slices.Equal(st.Rejects, []warehouse.Reject{want}) {
 		t.Errorf("published %+v", st)

@@ -9,9 +9,9 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// register makes the projects known. The feeds of one that the destination
-// remembers from elsewhere or under another id, or that it cannot store, are
-// refused; the others go on.
+// register registers the projects in the destination. A project is refused if the
+// destination has it with another account, region or id, or cannot store its name.
+// The others are not affected.
 func (r *run) register(ctx context.Context) error {
 	if err := r.refuseOtherForms(ctx); err != nil {
 		return err
@@ -32,7 +32,8 @@ func (r *run) register(ctx context.Context) error {
 	}
 }
 
-// since is the earliest start that the run reads of a project; 0: it reads nothing.
+// since returns the earliest start that the run reads of a project; 0 if it reads
+// nothing.
 func (o *Options) since(project string) (since warehouse.Timestamp) {
 	for i := range o.Feeds {
 		start := o.Feeds[i].Start
@@ -46,7 +47,8 @@ func (o *Options) since(project string) (since warehouse.Timestamp) {
 	return since
 }
 
-// refusedProject is the project that the destination refuses, alone.
+// refusedProject returns the project that the destination refused, if the error
+// concerns a single project.
 func refusedProject(err error) (id string, ok bool) {
 	var mixed *load.MixedProjectError
 	var name *load.ProjectNameError
@@ -60,7 +62,7 @@ func refusedProject(err error) (id string, ok bool) {
 }
 
 // refuseOtherForms refuses the projects that are stored under another id, and
-// remembers what is stored.
+// sets Options.stored.
 func (o *Options) refuseOtherForms(ctx context.Context) (err error) {
 	if o.stored, err = o.Destination.Projects(ctx); err != nil {
 		return err
@@ -75,7 +77,7 @@ func (o *Options) refuseOtherForms(ctx context.Context) (err error) {
 
 // refuse refuses the feeds of a project.
 func (o *Options) refuse(projectID string, err error) {
-	o.Feeds = slices.Clone(o.Feeds) // they are the caller's
+	o.Feeds = slices.Clone(o.Feeds) // the slice belongs to the caller
 	for i := range o.Feeds {
 		if o.Feeds[i].ProjectID == projectID {
 			o.Feeds[i].Refused = err
@@ -87,8 +89,8 @@ func (o *Options) isRefused(projectID string) bool {
 	return slices.ContainsFunc(o.Feeds, func(f Feed) bool { return f.ProjectID == projectID && isMisplaced(f.Refused) })
 }
 
-// isMisplaced reports whether a project is refused for what the destination
-// holds, and not for its key.
+// isMisplaced reports whether a project is refused because of what is stored in
+// the destination, and not because of its key.
 func isMisplaced(err error) bool {
 	var mixed *load.MixedProjectError
 	var other *load.OtherFormError
@@ -96,7 +98,7 @@ func isMisplaced(err error) bool {
 	return errors.As(err, &mixed) || errors.As(err, &other) || errors.As(err, &name)
 }
 
-// RefuseMixed refuses the feeds that a run would refuse, and writes nothing.
+// RefuseMixed sets Refused of the feeds that a run would refuse, and writes nothing.
 func (o *Options) RefuseMixed(ctx context.Context) error {
 	if err := o.refuseOtherForms(ctx); err != nil {
 		return err

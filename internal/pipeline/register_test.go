@@ -31,7 +31,7 @@ func withOthers(t *testing.T, d *fake) Options {
 	return o
 }
 
-func TestAProjectThatIsRefusedFailsAlone(t *testing.T) {
+func TestRegisterRefusedProject(t *testing.T) {
 	t.Parallel()
 	d := newFake()
 	o := withOthers(t, d)
@@ -55,7 +55,7 @@ func TestAProjectThatIsRefusedFailsAlone(t *testing.T) {
 	}
 }
 
-func TestARunOfNothingButRefusedProjectsFails(t *testing.T) {
+func TestRegisterAllRefused(t *testing.T) {
 	t.Parallel()
 	o := withOthers(t, newFake())
 	o.Feeds, o.Projects = o.Feeds[:2], o.Projects[:2]
@@ -65,7 +65,7 @@ func TestARunOfNothingButRefusedProjectsFails(t *testing.T) {
 	}
 }
 
-func TestAReplayTakesNoKeyButNoMixedProject(t *testing.T) {
+func TestReplayRefusedProjects(t *testing.T) {
 	t.Parallel()
 	report, err := Replay(t.Context(), withOthers(t, newFake()))
 	var mixed *load.MixedProjectError
@@ -74,7 +74,7 @@ func TestAReplayTakesNoKeyButNoMixedProject(t *testing.T) {
 	}
 }
 
-func TestAPlanTellsOfEachFeedForItself(t *testing.T) {
+func TestPlanFeeds(t *testing.T) {
 	t.Parallel()
 	o := withOthers(t, newFake())
 	refusing := options(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }), o.Destination, o.Clock)

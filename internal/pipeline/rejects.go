@@ -8,15 +8,14 @@ import (
 	"convsync/internal/load"
 )
 
-// goneRejects are rejects whose conversation the source no longer lists.
+// goneRejects has the ids of rejects whose conversation the source no longer lists.
 type goneRejects struct{ deleted, marked []string }
 
-// judgeRejects finds the rejects of the feed that the source no longer lists,
-// where a run compares what is stored. They are judged as stored conversations
-// are, and after these: missing are conversations that are marked or deleted, and
-// their rejects go with them.
+// judgeRejects returns the rejects of the feed that the source no longer lists. The
+// rules are those for stored conversations, which are decided before: missing has
+// the conversations that are marked or deleted, and their rejects are, too.
 func (f *feedRun) judgeRejects(ctx context.Context, missing []load.Key) (gone goneRejects, err error) {
-	if !f.remembers() || len(f.vanished.compared)+len(missing) == 0 {
+	if !f.remembers() || len(f.tracker.compared)+len(missing) == 0 {
 		return gone, nil
 	}
 	rejects, err := f.Destination.RejectKeys(ctx, f.Feed.Feed)
@@ -46,9 +45,9 @@ func (f *feedRun) judgeRejects(ctx context.Context, missing []load.Key) (gone go
 	return gone, nil
 }
 
-// manyGone are the days of which more rejects are no longer listed than
-// [Options].MissingLimit: the source may have answered less than it has. These are
-// marked at first, and deleted by a later run that does not find them either.
+// manyGone returns the days with more missing rejects than [Options].MissingLimit:
+// the source may have returned an incomplete list. These rejects are marked first,
+// and deleted by a later run that does not find them either.
 func (f *feedRun) manyGone(rejects []load.RejectKey, with map[string]bool) map[extract.Second]bool {
 	all, gone, many := map[extract.Second]int{}, map[extract.Second]int{}, map[extract.Second]bool{}
 	for i := range rejects {
@@ -68,11 +67,11 @@ func (f *feedRun) manyGone(rejects []load.RejectKey, with map[string]bool) map[e
 	return many
 }
 
-// judgeReject reports whether the source no longer lists a reject, and whether
-// it listed others of that day. A day without any is doubtful: a reject of it is
-// marked, but not deleted.
+// judgeReject reports whether the source no longer lists a reject, and whether it
+// listed other conversations of that day. If it listed none, a reject of the day
+// is marked, but not deleted.
 func (f *feedRun) judgeReject(r *load.RejectKey) (isGone, isSure bool) {
-	v := &f.vanished
+	v := &f.tracker
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if !r.StartedAt.Valid || !v.wasCompared(r) || v.isAnsweredReject(r) {
@@ -88,18 +87,18 @@ func (f *feedRun) judgeReject(r *load.RejectKey) (isGone, isSure bool) {
 }
 
 // wasCompared reports whether a reject started in a time range that was read
-// whole, at least a second inside its ends.
-func (v *vanished) wasCompared(r *load.RejectKey) bool {
+// completely, at least one second inside its ends.
+func (v *missingTracker) wasCompared(r *load.RejectKey) bool {
 	return slices.ContainsFunc(v.compared, func(s extract.Span) bool {
 		from, until := inside(s)
 		return from <= r.StartedAt.V && r.StartedAt.V < until
 	})
 }
 
-// isAnsweredReject reports whether this run was answered the conversation of a
-// reject, or may have been: some are answered without an id. A reject without an
-// id is known by its content only.
-func (v *vanished) isAnsweredReject(r *load.RejectKey) bool {
+// isAnsweredReject reports whether the source returned the conversation of a reject
+// in this run, or may have: some are returned without an id. A reject without an
+// id is identified by its content only.
+func (v *missingTracker) isAnsweredReject(r *load.RejectKey) bool {
 	if v.rejects[r.RejectID] || v.nameless[r.StartedAt.V] || v.blind.Load() {
 		return true
 	}
@@ -107,17 +106,17 @@ func (v *vanished) isAnsweredReject(r *load.RejectKey) bool {
 	return r.ConversationID != "" && listed
 }
 
-// sawReject remembers that the source answered what is a reject.
-func (v *vanished) sawReject(id string) {
+// noteRejected records that the source returned the conversation of a reject.
+func (v *missingTracker) noteRejected(id string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.rejects = orMake(v.rejects)
 	v.rejects[id] = true
 }
 
-// compare remembers that a time range was read whole, and each conversation that
-// was answered is known.
-func (v *vanished) compare(whole extract.Span) {
+// compare records a time range that was read completely and in which the id of each
+// returned conversation is known.
+func (v *missingTracker) compare(whole extract.Span) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.compared = append(v.compared, whole)

@@ -14,15 +14,15 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// KindReplay is a run that takes rejects through today's rules.
+// KindReplay is the kind of a run that transforms stored rejects again.
 const KindReplay = "replay"
 
-// replayBatch is how many conversations are staged at once.
+// replayBatch is the number of conversations per batch.
 const replayBatch = 256
 
-// Replay takes the stored rejects of the feeds through the transform again,
-// without the source. What can be read now is loaded, unless what is stored is
-// newer, and is a reject no more.
+// Replay transforms the stored rejects of the feeds again, without the source.
+// Those that can be read now are loaded, unless a newer version is stored, and are
+// removed from the rejects.
 func Replay(ctx context.Context, o Options) (*Report, error) {
 	o.setDefaults()
 	return o.record(ctx, KindReplay, func(ctx context.Context, r *run) error {
@@ -34,7 +34,7 @@ func Replay(ctx context.Context, o Options) (*Report, error) {
 		}
 		for i := range r.Feeds {
 			f := r.newFeedRun(&r.Feeds[i], load.FeedState{})
-			if isMisplaced(f.Refused) { // it takes no key
+			if isMisplaced(f.Refused) { // a replay needs no key
 				r.report.failFeed(f.describe(f.Refused))
 				continue
 			}
@@ -48,14 +48,14 @@ func Replay(ctx context.Context, o Options) (*Report, error) {
 	})
 }
 
-// replay loads the rejects of a feed that can be read now, as one stretch.
+// replay loads the rejects of a feed that can be read now, as one window.
 func (f *feedRun) replay(ctx context.Context) error {
 	last, err := f.lastRejects(ctx)
 	if err != nil {
 		return err
 	}
 	p := &replaying{
-		feedRun: f, st: f.newStretch(extract.Span{}),
+		feedRun: f, st: f.newWindow(extract.Span{}),
 		waiting: map[*warehouse.Rows]warehouse.Reject{}, seen: map[warehouse.Timestamp][]*warehouse.Rows{},
 	}
 	missing := 0
@@ -65,12 +65,12 @@ func (f *feedRun) replay(ctx context.Context) error {
 			return nil
 		}
 		if id := conversationOf(r); id != "" && last[id].RejectID != r.RejectID {
-			return nil // it goes with the last of its conversation, and stays with it
+			return nil // only the latest reject of a conversation is tried
 		}
 		return p.try(ctx, r)
 	})
 	if missing > 0 {
-		f.Log.Info("the source no longer lists conversations that are in rejects; they are not loaded", "rejects", missing)
+		f.Log.Info("the source no longer lists the conversations of some rejects; they are not loaded", "rejects", missing)
 	}
 	if err := errors.Join(err, p.stage(ctx)); err != nil {
 		_, abandoned := f.writer.Abandon(context.WithoutCancel(ctx), p.st.id)
@@ -83,7 +83,7 @@ func (f *feedRun) replay(ctx context.Context) error {
 	counts, err := f.writer.Publish(ctx, out)
 	if earlier := (*load.EarlierStartsError)(nil); errors.As(err, &earlier) {
 		out.Judged = map[string]warehouse.Timestamp{}
-		for _, o := range earlier.Earlier { // what is stored is newer
+		for _, o := range earlier.Earlier { // the stored version is newer
 			out.Judged[o.ID] = max(out.Judged[o.ID], o.Stored)
 		}
 		counts, err = f.writer.Publish(ctx, out)
@@ -95,8 +95,8 @@ func (f *feedRun) replay(ctx context.Context) error {
 	return nil
 }
 
-// lastRejects is, of each conversation of which there are rejects, the one that
-// was answered last. The others are older than it, whether it can be read or not.
+// lastRejects returns the latest reject of each conversation, by conversation id.
+// It is newer than the others, whether it can be read or not.
 func (f *feedRun) lastRejects(ctx context.Context) (map[string]warehouse.Reject, error) {
 	last := map[string]warehouse.Reject{}
 	err := f.Destination.Rejects(ctx, f.Feed.Feed, func(r *warehouse.Reject) error {
@@ -113,8 +113,8 @@ func (f *feedRun) lastRejects(ctx context.Context) (map[string]warehouse.Reject,
 	return last, err
 }
 
-// conversationOf is the id of a reject's conversation; "" where it has none that
-// is whole.
+// conversationOf returns the conversation id of a reject; "" if it has none, or if
+// the stored one is truncated.
 func conversationOf(r *warehouse.Reject) string {
 	if r.Reason == transform.RejectLongID {
 		return ""
@@ -122,14 +122,14 @@ func conversationOf(r *warehouse.Reject) string {
 	return string(r.ConversationID)
 }
 
-// replaying is a replay of one feed on its way.
+// replaying is the state of a replay of one feed.
 type replaying struct {
 	*feedRun
-	st       *stretch
+	st       *window
 	resolved []string
-	refused  []warehouse.Reject                        // by the destination, with the reason of now
+	refused  []warehouse.Reject                        // by the destination, with the current reason
 	waiting  map[*warehouse.Rows]warehouse.Reject      // to be staged, without payload
-	seen     map[warehouse.Timestamp][]*warehouse.Rows // these, by when they were answered
+	seen     map[warehouse.Timestamp][]*warehouse.Rows // the same, by the time of the response
 }
 
 // try reads a reject.
@@ -143,11 +143,11 @@ func (p *replaying) try(ctx context.Context, r *warehouse.Reject) error {
 	rows, drift, err := rowsOf(value, &p.Rules)
 	if err != nil {
 		p.st.rejected++
-		return nil //nolint:nilerr // it stays a reject
+		return nil //nolint:nilerr // it remains a reject
 	}
 	p.st.note(drift)
 	reject := *r
-	reject.Payload = "" // it is stored
+	reject.Payload = "" // already stored
 	p.waiting[rows] = reject
 	p.seen[r.LastSeenAt] = append(p.seen[r.LastSeenAt], rows)
 	if len(p.waiting) < replayBatch {
@@ -156,7 +156,7 @@ func (p *replaying) try(ctx context.Context, r *warehouse.Reject) error {
 	return p.stage(ctx)
 }
 
-// stage stages what waits, as answered when the rejects were.
+// stage stages the waiting rows, with the response times of the rejects.
 func (p *replaying) stage(ctx context.Context) error {
 	for _, at := range slices.Sorted(maps.Keys(p.seen)) {
 		err := p.writer.Stage(ctx, &load.Batch{Stretch: p.st.id, Feed: p.st.feed, Rows: p.seen[at], SeenAt: at, Refuse: p.refuse})
@@ -172,7 +172,7 @@ func (p *replaying) stage(ctx context.Context) error {
 	return nil
 }
 
-// refuse keeps the reject of a conversation that the destination still refuses.
+// refuse records the reject of a conversation that the destination still refuses.
 func (p *replaying) refuse(rows *warehouse.Rows, reason string) {
 	reject := p.waiting[rows]
 	delete(p.waiting, rows)

@@ -20,10 +20,10 @@ const (
 	KindIncremental = "incremental"
 	KindBackfill    = "backfill"
 	KindRepair      = "repair"
-	KindEvent       = "event" // a narrow one, that a webhook's event led to
+	KindEvent       = "event" // a short run for an event of a webhook
 )
 
-// Report is what came of a run; its JSON is `convsync run --output json`.
+// Report is the result of a run. Its JSON is the output of `convsync run --output json`.
 type Report struct {
 	RunID         string           `json:"run_id"`
 	Status        string           `json:"status"` // succeeded, partial, failed
@@ -35,44 +35,44 @@ type Report struct {
 	Conversations Conversations    `json:"conversations"`
 	Rows          map[string]int64 `json:"rows"` // written, by table
 	Projects      []Project        `json:"projects"`
-	// Warnings say what a person should look at though nothing failed.
+	// Warnings has problems that need attention although nothing failed.
 	Warnings []string `json:"warnings"`
-	// Error is why the run as a whole is not complete; null: what failed, if
-	// anything, failed in single projects.
+	// Error is the reason why the run as a whole is not complete; null if there is
+	// none. Errors of single projects are in Projects.
 	Error *Failure `json:"error"`
-	// Seconds is how long the run took.
+	// Seconds is the duration of the run.
 	Seconds float64 `json:"seconds"`
 
-	// Errors say what failed, for people: of single feeds, and of the run.
+	// Errors has the errors of single feeds, and of the run.
 	Errors []error `json:"-"`
-	// NewRejects were not rejected by an earlier run.
+	// NewRejects counts conversations that no earlier run had rejected.
 	NewRejects int64 `json:"-"`
-	// Missing are stored and no longer listed by the source: marked or deleted.
+	// Missing counts conversations that were marked as missing or deleted.
 	Missing int64 `json:"-"`
 	// StateKnown says that Watermark, Open, Holes and Gaps of the Projects were
 	// read from the destination. Otherwise they are zero.
 	StateKnown bool `json:"-"`
-	// FirstLoad says that nothing was stored of any feed before.
+	// FirstLoad says that no feed had coverage before the run.
 	FirstLoad bool `json:"-"`
-	// Drift counts sightings of fields and forms that are not known.
+	// Drift counts occurrences of unknown fields, types and values.
 	Drift int64 `json:"-"`
 
-	// Traffic is what went over the wire, beside Requests and Retries.
+	// Traffic has further figures of the requests.
 	Traffic Traffic `json:"-"`
 
 	mu         sync.Mutex
-	feeds      map[load.Feed]*Project // what is known of each so far
+	feeds      map[load.Feed]*Project // results so far
 	failed     int                    // feeds
-	incomplete int                    // feeds of which some part failed
+	incomplete int                    // feeds with parts that failed
 	succeeded  int                    // feeds
 	server     serverTime
 }
 
-// serverTime is what the clock of a source said first, and our clock then.
+// serverTime is the first server time of a source, with the local time then.
 type serverTime struct{ source, local time.Time }
 
-// noteSource records server time. Of several sources the one that is behind
-// counts.
+// noteSource records server time. If there are several sources, the one whose
+// clock is behind the others counts.
 func (r *Report) noteSource(source, local time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -81,26 +81,26 @@ func (r *Report) noteSource(source, local time.Time) {
 	}
 }
 
-// sourceAt is server time at the end of the run; NULL: no source answered.
+// sourceAt returns server time at the end of the run; NULL if no source responded.
 func (r *Report) sourceAt() warehouse.Null[warehouse.Timestamp] {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.server.local.IsZero() {
 		return warehouse.Null[warehouse.Timestamp]{}
 	}
-	took := max(0, r.FinishedAt.Sub(r.server.local)) // monotonic, where the clock is
+	took := max(0, r.FinishedAt.Sub(r.server.local)) // monotonic if the clock is
 	return warehouse.Some(warehouse.TimestampOf(r.server.source.Add(took)))
 }
 
-// Traffic is what went over the wire in a run.
+// Traffic has figures of the requests of a run.
 type Traffic struct {
 	Bytes     int64         // received
-	Waited    time.Duration // before requests were repeated
-	Responses map[int]int64 // by HTTP status; 0: there was no answer
+	Waited    time.Duration // before retries
+	Responses map[int]int64 // by HTTP status; 0: no response
 }
 
-// Conversations counts conversations, each as often as it was read: what was
-// read was inserted, updated, unchanged or rejected.
+// Conversations counts conversations. One that was read twice counts twice.
+// Each one that was read was inserted, updated, unchanged or rejected.
 type Conversations struct {
 	Read      int64 `json:"read"`
 	Inserted  int64 `json:"inserted"`
@@ -109,23 +109,23 @@ type Conversations struct {
 	Rejected  int64 `json:"rejected"`
 }
 
-// Project is the result of a run for one feed, and how far the feed is.
+// Project is the result of a run for one feed, with the state of the feed.
 type Project struct {
 	ProjectID   string `json:"project_id"`
 	Environment string `json:"environment"`
-	// Status is succeeded, partial (parts failed, or conversations were rejected
-	// that no earlier run had rejected), failed, or not_run.
+	// Status is succeeded, partial (parts failed, or there are new rejects), failed
+	// or not_run.
 	Status        string        `json:"status"`
 	Error         *Failure      `json:"error"`     // null: none
 	Watermark     *time.Time    `json:"watermark"` // null: not everything since the start is covered yet
 	Open          int           `json:"open"`      // conversations in the open-conversation queue
-	Holes         int           `json:"holes"`     // seconds that the source cannot answer for
+	Holes         int           `json:"holes"`     // seconds that the source fails to return
 	Conversations Conversations `json:"conversations"`
-	Seconds       float64       `json:"seconds"` // that reading it took
+	Seconds       float64       `json:"seconds"` // duration of reading it
 	Gaps          []Gap         `json:"gaps"`    // not read yet, from the start of the history to the end of the coverage
 }
 
-// NotRun is the status of a feed of which the run asked nothing.
+// NotRun is the status of a feed that the run did not start to read.
 const NotRun = "not_run"
 
 // Gap is a time range that was not read yet.
@@ -134,8 +134,8 @@ type Gap struct {
 	Until time.Time `json:"until"`
 }
 
-// Gaps are what a coverage lacks between the start of the history, where one is
-// set, and its own end.
+// Gaps returns the gaps in a coverage from start to its end. If start is zero, it
+// begins at the first covered range.
 func Gaps(coverage []load.Range, start time.Time) []Gap {
 	gaps, at := []Gap{}, start
 	for _, c := range coverage {
@@ -158,11 +158,11 @@ func newReport(o *Options, kind string) *Report {
 		p := r.feed(f.Feed)
 		p.Status = NotRun
 	}
-	o.Progress.run.Store(&accounted{r, o.Stats, o.Budgets})
+	o.Progress.run.Store(&runCounters{r, o.Stats, o.Budgets})
 	return r
 }
 
-// counts is what was counted so far, without the source's side.
+// counts returns the current counters, without those of the source.
 func (r *Report) counts() *Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -172,14 +172,14 @@ func (r *Report) counts() *Report {
 	}
 }
 
-// count takes over what the readers counted.
+// count copies the counters of the readers.
 func (r *Report) count(s *extract.Stats) {
 	r.Requests, r.Retries = s.Requests.Load(), s.Retries.Load()
 	r.Traffic = Traffic{Bytes: s.Bytes.Load(), Waited: s.Waited(), Responses: s.Responses()}
 }
 
-// add counts what came of a stretch.
-func (r *Report) add(c load.Counts, st *stretch) {
+// add counts the result of a window.
+func (r *Report) add(c load.Counts, st *window) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.keep(c)
@@ -197,9 +197,9 @@ func (r *Report) add(c load.Counts, st *stretch) {
 	r.Drift += st.drifting + c.Elsewhere
 }
 
-// addAbandoned counts what came of a stretch that is abandoned. Only what the
-// destination kept of it was read to an end; the rest is read again.
-func (r *Report) addAbandoned(c load.Counts, st *stretch) {
+// addAbandoned counts the result of a window that failed. Conversations that the
+// destination committed nevertheless count as read; the others are read again.
+func (r *Report) addAbandoned(c load.Counts, st *window) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.keep(c)
@@ -209,7 +209,7 @@ func (r *Report) addAbandoned(c load.Counts, st *stretch) {
 	of.Conversations.Read += c.Inserted + c.Updated + c.Unchanged
 }
 
-// keep counts what is in the destination.
+// keep counts what the destination committed.
 func (r *Report) keep(c load.Counts) {
 	r.Conversations.add(c)
 	for table, n := range c.Rows {
@@ -223,7 +223,8 @@ func (c *Conversations) add(kept load.Counts) {
 	c.Unchanged += kept.Unchanged
 }
 
-// feed is what is known of a feed; r.mu is held, or the run has not begun.
+// feed returns the result of a feed. The caller holds r.mu unless the run has not
+// begun.
 func (r *Report) feed(f load.Feed) *Project {
 	p := r.feeds[f]
 	if p == nil {
@@ -236,7 +237,8 @@ func (r *Report) feed(f load.Feed) *Project {
 	return p
 }
 
-// took measures the work on a feed, from its beginning until it is called.
+// took returns a function that sets the duration of a feed, from began until its
+// call.
 func (r *Report) took(f load.Feed, began time.Time) func(clock func() time.Time) {
 	return func(clock func() time.Time) {
 		r.mu.Lock()
@@ -245,7 +247,7 @@ func (r *Report) took(f load.Feed, began time.Time) func(clock func() time.Time)
 	}
 }
 
-// settle gives a feed its status, and where it failed its error.
+// settle sets the status of a feed, and its error unless err is nil.
 func (r *Report) settle(f load.Feed, status string, err error) {
 	p := r.feed(f)
 	p.Status = worse(p.Status, status)
@@ -254,7 +256,7 @@ func (r *Report) settle(f load.Feed, status string, err error) {
 	}
 }
 
-// worse is the worse of two statuses.
+// worse returns the worse of two statuses.
 func worse(a, b string) string {
 	order := []string{NotRun, warehouse.RunSucceeded, warehouse.RunPartial, warehouse.RunFailed}
 	if slices.Index(order, a) > slices.Index(order, b) {
@@ -272,7 +274,7 @@ func (r *Report) warn(text string) {
 	}
 }
 
-// failFeed records why a feed failed.
+// failFeed records the error of a feed that failed.
 func (r *Report) failFeed(err *FeedError) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -281,7 +283,7 @@ func (r *Report) failFeed(err *FeedError) {
 	r.Errors = append(r.Errors, err)
 }
 
-// feedIncomplete records which parts of a feed could not be read.
+// feedIncomplete records the error of a feed with parts that could not be read.
 func (r *Report) feedIncomplete(err *FeedError) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -297,7 +299,7 @@ func (r *Report) feedDone(f load.Feed) {
 	r.settle(f, warehouse.RunSucceeded, nil)
 }
 
-// finish settles the report; err ended the run as a whole.
+// finish completes the report. err is the error of the run as a whole, or nil.
 func (r *Report) finish(o *Options, err error) {
 	r.FinishedAt = o.Clock().UTC()
 	r.Seconds = r.FinishedAt.Sub(r.StartedAt).Seconds()
@@ -315,14 +317,14 @@ func (r *Report) finish(o *Options, err error) {
 	}
 }
 
-// fail settles the report of a run that could not go on. One that was told to
-// stop has kept what it published: it is partial.
+// fail completes the report of a run that was aborted by an error. A run that was
+// stopped is partial, since what it committed remains stored.
 func (r *Report) fail(err error) *Report {
 	r.Status = warehouse.RunFailed
 	failure := FailureOf(err)
 	if errors.Is(err, context.Canceled) {
 		r.Status = warehouse.RunPartial
-		err = errors.New("the run was told to stop; what was published is kept")
+		err = errors.New("the run was stopped; what was committed remains stored")
 		failure = &Failure{CodeInterrupted, err.Error(), hints[CodeInterrupted]}
 	}
 	r.Errors = append(r.Errors, err)
@@ -330,8 +332,8 @@ func (r *Report) fail(err error) *Report {
 	return r
 }
 
-// listFeeds lists the feeds also where the run ended before it could ask how
-// far they are.
+// listFeeds adds the feeds to the report if the run ended before it could read
+// their state.
 func (r *Report) listFeeds(o *Options) {
 	if len(r.Projects) > 0 {
 		return
@@ -343,18 +345,19 @@ func (r *Report) listFeeds(o *Options) {
 	}
 }
 
-// Incomplete says why the run is not complete; nil: it is, or nobody knows.
+// Incomplete returns the reason why the run is not complete; nil if it is, or if
+// the reason is unknown.
 func (r *Report) Incomplete() error {
 	if len(r.Errors) > 0 {
 		return errors.Join(r.Errors...)
 	}
 	if r.Status == warehouse.RunPartial {
-		return fmt.Errorf("%d conversations could not be read, or were refused by the destination; they are kept in the table rejects, with the reason", r.NewRejects)
+		return fmt.Errorf("%d conversations could not be read, or were refused by the destination; they are stored in the table rejects, with the reason", r.NewRejects)
 	}
 	return nil
 }
 
-// row is the run's row in sync_runs.
+// row returns the row of the run in sync_runs.
 func (r *Report) row(o *Options) *warehouse.SyncRun {
 	row := &warehouse.SyncRun{
 		RunID: r.RunID, Actor: warehouse.Text(o.Owner.Actor), Host: warehouse.Text(o.Owner.Host),

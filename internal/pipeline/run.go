@@ -17,14 +17,14 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Feed is what a run reads: a project in one environment.
+// Feed is one environment of a project, with what is needed to read it.
 type Feed struct {
 	load.Feed
 	Reader *extract.Reader
 	Rules  transform.Options // OpenSince is set by the run
-	Start  extract.Second    // where the history begins
-	// Refused is why nothing can be read of the feed, found before any request,
-	// such as a key that cannot be had; it fails alone. nil: it can.
+	Start  extract.Second    // start of the history
+	// Refused is the reason why the feed cannot be read, found before any request,
+	// such as a missing key. Only this feed fails then. nil: it can be read.
 	Refused error
 }
 
@@ -35,53 +35,53 @@ type Options struct {
 	Destination load.Destination
 	Owner       load.Owner
 	ConfigHash  string
-	Stats       *extract.Stats // the one that the feeds' readers count in
-	Budgets     []Budget       // of the feeds' readers, to tell how fast each key is used
+	Stats       *extract.Stats // shared with the readers of the feeds
+	Budgets     []Budget       // of the readers, to report the usage of each key
 
-	// Backfill is read again, whatever is covered, and moves no watermark;
-	// empty: an incremental run.
+	// Backfill is read completely, whether it is covered or not, and moves no
+	// watermark; empty: an incremental run.
 	Backfill extract.Span
-	// Repairs are all that a run does that is to mend what verify found.
+	// Repairs has the repairs of findings of verify. If it is not nil, the run does
+	// nothing else.
 	Repairs map[load.Feed]Repair
-	// Mend is what such a run mends in the stored data, before it reads.
+	// Mend has the repairs of stored data, which such a run does before it reads.
 	Mend     []load.Mending
 	Lookback []extract.Tier
-	// Narrow is all that a run reads that an event led to; nil: an event did not.
+	// Narrow selects what a short run for an event reads; nil: not such a run.
 	Narrow *extract.Narrow
-	// OpenAgeLimit is how long a conversation may be in progress before it
-	// counts as abandoned; 7 days unless set.
+	// OpenAgeLimit is the age at which a conversation in progress becomes
+	// abandoned; 0: 7 days.
 	OpenAgeLimit time.Duration
-	// DeleteMissing deletes what the source no longer lists, instead of marking it.
+	// DeleteMissing deletes missing conversations instead of marking them.
 	DeleteMissing bool
-	// MissingLimit is how many conversations of a UTC day a run marks or deletes
+	// MissingLimit limits how many conversations of a UTC day are marked or deleted
 	// without confirmation; see [MissingLimit] for the default.
 	MissingLimit MissingLimit
-	// MaxRejects is how many conversations that cannot be read, and could not be
-	// before, a run may meet and still succeed.
+	// MaxRejects is the number of new rejects up to which a run succeeds.
 	MaxRejects int64
 
-	TransformWorkers int // as many as there are cores unless set
-	LoadWorkers      int // 2 unless set
+	TransformWorkers int // 0: the number of cores
+	LoadWorkers      int // 0: 2
 
 	Log      *slog.Logger
-	Progress *Progress        // told how far the run is; nil: nobody looks
-	Clock    func() time.Time // our own clock; time.Now unless set
+	Progress *Progress        // updated during the run; may be nil
+	Clock    func() time.Time // local clock; nil: time.Now
 
 	stored []warehouse.Project // before the run
 }
 
-// Repair is what a run mends of a feed.
+// Repair is the repair of a feed.
 type Repair struct {
-	Spans []extract.Span // read again, and written anew whatever is stored
+	Spans []extract.Span // read again, and rewritten whatever is stored
 	Gone  []load.Key     // no longer listed by the source
 }
 
-// bytesInFlight bounds what was read and is not staged yet.
+// bytesInFlight limits the bytes that were read and are not staged yet.
 const bytesInFlight = 24 << 20
 
-// Run does one run. The report is complete also beside an error, which says
-// why the run as a whole could not go on; what failed for single feeds stands
-// in the report.
+// Run executes one run. It returns a complete report even with an error, which is
+// the reason why the run as a whole was aborted. Errors of single feeds are in the
+// report.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	o.setDefaults()
 	return o.record(ctx, o.kind(), func(ctx context.Context, r *run) error { return r.do(ctx) })
@@ -116,13 +116,13 @@ func (o *Options) kind() string {
 	return KindIncremental
 }
 
-// waitsAloud is how long the wait for another writer is silent.
-const waitsAloud = time.Second
+// waitLogDelay is how long a run waits for another writer before it logs that.
+const waitLogDelay = time.Second
 
-// begin becomes the writer of the destination. It logs when it has to wait.
+// begin acquires the writer lock of the destination. It logs if it has to wait.
 func (o *Options) begin(ctx context.Context, kind string) (load.Writer, error) {
-	waiting := time.AfterFunc(waitsAloud, func() {
-		o.Log.Info("the destination is not free yet, because another run writes or the connection is slow; waiting")
+	waiting := time.AfterFunc(waitLogDelay, func() {
+		o.Log.Info("waiting for the destination: another run holds the writer lock, or the connection is slow")
 	})
 	defer waiting.Stop()
 	owner := o.Owner
@@ -130,7 +130,8 @@ func (o *Options) begin(ctx context.Context, kind string) (load.Writer, error) {
 	return o.Destination.Begin(ctx, owner)
 }
 
-// record does work as the writer of the destination, and records its end.
+// record calls work with the writer lock of the destination, and stores the result
+// in sync_runs.
 func (o *Options) record(ctx context.Context, kind string, work func(context.Context, *run) error) (*Report, error) {
 	report := newReport(o, kind)
 	if err := o.Destination.Prepare(ctx); err != nil {
@@ -144,10 +145,10 @@ func (o *Options) record(ctx context.Context, kind string, work func(context.Con
 	}
 	err = locked(ctx, &run{Options: *o, writer: writer, report: report}, work)
 	report.finish(o, err)
-	// The end is recorded also when the run was told to stop.
+	// The result is stored even if the run was stopped.
 	last := context.WithoutCancel(ctx)
 	finishing := writer.Finish(last, report.row(o))
-	if errors.Is(err, finishing) { // a writer that has ended repeats why
+	if errors.Is(err, finishing) { // a writer that has ended returns the same error again
 		finishing = nil
 	}
 	closing := errors.Join(finishing, writer.Close())
@@ -157,7 +158,7 @@ func (o *Options) record(ctx context.Context, kind string, work func(context.Con
 	return report, errors.Join(err, closing)
 }
 
-// locked does work until it is done, or the writer loses its lock.
+// locked calls work, and cancels it if the writer loses its lock.
 func locked(ctx context.Context, r *run, work func(context.Context, *run) error) error {
 	w, ok := r.writer.(load.Watched)
 	if !ok {
@@ -184,7 +185,8 @@ func locked(ctx context.Context, r *run, work func(context.Context, *run) error)
 	return err
 }
 
-// guarded does work; a panic in it must not keep the lock.
+// guarded calls work, and turns a panic into an error, so that the lock is
+// released.
 func guarded(ctx context.Context, r *run, work func(context.Context, *run) error) (err error) {
 	defer logPanic(r.Log, &err)
 	defer extract.Caught(&err)
@@ -198,15 +200,15 @@ func orElse[T any](f, other func() T) func() T {
 	return f
 }
 
-// run is a run that holds the writer.
+// run is a run that holds the writer lock.
 type run struct {
 	Options
 	writer load.Writer
 	report *Report
 
-	stages    *stages
-	stretches atomic.Int64
-	commits   sync.Mutex // Publish is called from one goroutine at a time
+	stages  *stages
+	windows atomic.Int64
+	commits sync.Mutex // Publish is called from one goroutine at a time
 }
 
 func (r *run) do(ctx context.Context) error {
@@ -242,7 +244,7 @@ func (r *run) do(ctx context.Context) error {
 	return errors.Join(context.Cause(ctx), r.describeFeeds(context.WithoutCancel(ctx)))
 }
 
-// isFirstLoad reports whether nothing was read of any feed before.
+// isFirstLoad reports whether no feed has coverage.
 func isFirstLoad(states map[load.Feed]load.FeedState) bool {
 	for f := range states {
 		if len(states[f].Coverage) > 0 {
@@ -252,16 +254,16 @@ func isFirstLoad(states map[load.Feed]load.FeedState) bool {
 	return true
 }
 
-// mend mends the stored data.
+// mend repairs the stored data.
 func (r *run) mend(ctx context.Context) error {
 	for _, m := range r.Mend {
 		m.RunID, m.At = r.Owner.RunID, warehouse.TimestampOf(r.Clock())
 		counts, err := r.writer.Mend(ctx, &m)
 		if err != nil {
-			return fmt.Errorf("mend the stored data of project %s: %w", m.ProjectID, err)
+			return fmt.Errorf("repair the stored data of project %s: %w", m.ProjectID, err)
 		}
 		r.report.keep(counts)
-		r.Log.Info("mended the stored data", "project", m.ProjectID, "rows", counts.Rows)
+		r.Log.Info("repaired the stored data", "project", m.ProjectID, "rows", counts.Rows)
 	}
 	return nil
 }
@@ -272,7 +274,7 @@ func (r *run) newFeedRun(f *Feed, state load.FeedState) *feedRun {
 	return feed
 }
 
-// describeFeeds puts into the report how far the feeds are now.
+// describeFeeds adds the current state of the feeds to the report.
 func (r *run) describeFeeds(ctx context.Context) error {
 	states, err := r.Destination.State(ctx, feedKeys(r.Feeds))
 	if err != nil {
@@ -305,8 +307,8 @@ func feedKeys(feeds []Feed) []load.Feed {
 	return keys
 }
 
-// sourceError reports whether err is the source's, which fails the feed and
-// not the run.
+// sourceError reports whether err concerns only the feed, and not the run: it does
+// not come from the destination, and the run was not stopped.
 func sourceError(ctx context.Context, err error) bool {
 	var destination *destinationError
 	return err != nil && !errors.As(err, &destination) && ctx.Err() == nil

@@ -10,17 +10,17 @@ import (
 	"convsync/internal/extract"
 )
 
-// openStretches is how many stretches of a feed are read or published at once:
-// while the last slices of one are still read and the one before is published,
-// the requests that are allowed go to the next.
-const openStretches = 3
+// openWindows is how many windows of a feed are in progress concurrently. While the
+// last slices of one are read and the previous one is published, free requests are
+// used for the next one.
+const openWindows = 3
 
-// readSpans reads and publishes spans, newest first, stretch by stretch. A
-// stretch is begun when all slices of the one before are under way. What fails
-// the feed ends the reading; what was read whole is still published.
+// readSpans reads and publishes spans, newest first, window by window. A window
+// begins when all slices of the previous one are in progress. An error of the feed
+// ends the reading; windows that were read completely are still published.
 func (f *feedRun) readSpans(ctx context.Context, spans []extract.Span) error {
 	open, reading := errgroup.WithContext(ctx)
-	open.SetLimit(openStretches)
+	open.SetLimit(openWindows)
 	for fresh := true; len(spans) > 0 && reading.Err() == nil; {
 		if last := newest(spans); fresh && f.worthTry(last) {
 			st, err := f.tryWhole(reading, last)
@@ -38,12 +38,12 @@ func (f *feedRun) readSpans(ctx context.Context, spans []extract.Span) error {
 		}
 		seen := f.lastSeen()
 		span, rest := extract.NextWindow(spans, seen.Density, seen.Over)
-		st, underWay := f.newStretch(span), make(chan struct{})
+		st, underWay := f.newWindow(span), make(chan struct{})
 		begun := sync.OnceFunc(func() { close(underWay) })
 		open.Go(func() (err error) {
 			defer begun()
 			defer extract.Caught(&err)
-			if err := f.readStretch(reading, st, f.Reader.Slices(span, seen.Density), begun); err != nil {
+			if err := f.readWindow(reading, st, f.Reader.Slices(span, seen.Density), begun); err != nil {
 				f.abandon(ctx, st)
 				return err
 			}
@@ -57,33 +57,33 @@ func (f *feedRun) readSpans(ctx context.Context, spans []extract.Span) error {
 	return cmp.Or(open.Wait(), ctx.Err())
 }
 
-// worthTry reports whether few pages are to be expected of a span, by what was
-// read last.
+// worthTry reports whether a span probably has few pages, by the density of what
+// was read last.
 func (f *feedRun) worthTry(span extract.Span) bool {
 	seen := f.lastSeen()
 	return seen.Over > 0 && f.Reader.Suits(span, seen.Density)
 }
 
-// tryWhole reads a span as one slice. Without a stretch and an error it has
-// more pages than are good to read so.
-func (f *feedRun) tryWhole(ctx context.Context, span extract.Span) (*stretch, error) {
-	st := f.newStretch(span)
-	shown, err := f.Reader.Try(ctx, span, span, f.emitter(st))
-	f.noteSeen(shown)
-	if err != nil || !shown.Whole {
+// tryWhole reads a span as one slice. It returns nil without an error if the span
+// has too many pages for that.
+func (f *feedRun) tryWhole(ctx context.Context, span extract.Span) (*window, error) {
+	st := f.newWindow(span)
+	result, err := f.Reader.Try(ctx, span, span, f.emitter(st))
+	f.noteSeen(result)
+	if err != nil || !result.Whole {
 		f.abandon(ctx, st)
 		return nil, err
 	}
 	return st, nil
 }
 
-// noteSeen remembers how dense the history is where it was read last.
-func (f *feedRun) noteSeen(shown extract.TryResult) {
+// noteSeen records the density of the span that was read last.
+func (f *feedRun) noteSeen(result extract.TryResult) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.seen = shown
-	if shown.Over > 0 {
-		f.note(func(o *outlook) { o.seen = shown })
+	f.seen = result
+	if result.Over > 0 {
+		f.note(func(o *outlook) { o.seen = result })
 	}
 }
 
@@ -93,9 +93,9 @@ func (f *feedRun) lastSeen() extract.TryResult {
 	return f.seen
 }
 
-// readStretch reads the slices of a stretch into the stages. A part that cannot
-// be read fails alone, and is not covered.
-func (f *feedRun) readStretch(ctx context.Context, st *stretch, slices []extract.Span, underWay func()) error {
+// readWindow reads the slices of a window into the stages. A part that cannot be
+// read is not covered, and does not affect the others.
+func (f *feedRun) readWindow(ctx context.Context, st *window, slices []extract.Span, underWay func()) error {
 	failed, err := f.Reader.ReadParts(ctx, slices, f.emitter(st), underWay)
 	if err != nil {
 		return err
@@ -105,13 +105,13 @@ func (f *feedRun) readStretch(ctx context.Context, st *stretch, slices []extract
 	return nil
 }
 
-// readWorklist reads the narrow spans around open conversations, as one stretch.
-func (f *feedRun) readWorklist(ctx context.Context, spans []extract.Span) error {
+// readOpen reads the short spans around open conversations, as one window.
+func (f *feedRun) readOpen(ctx context.Context, spans []extract.Span) error {
 	if len(spans) == 0 {
 		return nil
 	}
-	st := f.newStretch(extract.Span{})
-	if err := f.readStretch(ctx, st, spans, nil); err != nil {
+	st := f.newWindow(extract.Span{})
+	if err := f.readWindow(ctx, st, spans, nil); err != nil {
 		f.abandon(ctx, st)
 		return err
 	}
@@ -119,7 +119,7 @@ func (f *feedRun) readWorklist(ctx context.Context, spans []extract.Span) error 
 		return err
 	}
 	if !st.blind.Load() {
-		f.lookForLost(st.whole)
+		f.findMissingOpen(st.whole)
 	}
 	return nil
 }

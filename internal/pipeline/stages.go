@@ -19,8 +19,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// stages are the transform and the load: pools of workers behind queues.
-// Reading is the first stage; it hands over by put.
+// stages holds the workers of transform and load, with their queues. Readers pass
+// chunks to them with put.
 type stages struct {
 	writer  load.Writer
 	stop    context.CancelCauseFunc // stops the run
@@ -29,15 +29,15 @@ type stages struct {
 	batches chan work
 	bytes   *semaphore.Weighted
 
-	inFlight atomic.Int64 // what is acquired of bytes
+	inFlight atomic.Int64 // acquired part of bytes
 }
 
-// work is a chunk of a stretch on its way: first as answered, then as rows.
+// work is a chunk of a window: first as it was returned, then as rows.
 type work struct {
-	stretch *stretch
-	chunk   *extract.Chunk
-	rows    []*warehouse.Rows
-	source  map[*warehouse.Rows]polyai.Value // what the rows were made of
+	window *window
+	chunk  *extract.Chunk
+	rows   []*warehouse.Rows
+	source map[*warehouse.Rows]polyai.Value // conversations that the rows were made from
 }
 
 // destinationError marks an error of the destination, which ends the run.
@@ -46,8 +46,8 @@ type destinationError struct{ err error }
 func (e *destinationError) Error() string { return e.err.Error() }
 func (e *destinationError) Unwrap() error { return e.err }
 
-// startStages starts the workers. They work off their queues to the end, also
-// when the run stops, so that every chunk that was put is done at last.
+// startStages starts the workers. They drain their queues even if the run is
+// stopped, so that done is called for every chunk.
 func startStages(ctx context.Context, stop context.CancelCauseFunc, w load.Writer, transformers, loaders int) *stages {
 	s := &stages{
 		writer: w, stop: stop, bytes: semaphore.NewWeighted(bytesInFlight),
@@ -67,16 +67,17 @@ func startStages(ctx context.Context, stop context.CancelCauseFunc, w load.Write
 	return s
 }
 
-// close says that nothing more is put, and waits for the workers.
+// close closes the queues and waits for the workers. put must not be called any
+// longer.
 func (s *stages) close() {
 	close(s.chunks)
 	s.workers.Wait()
 }
 
-// put hands a chunk of a stretch over, and waits while too much is in flight. A
-// large chunk is alone in flight, and is waited for: what its page reads next may
-// be large as well.
-func (s *stages) put(ctx context.Context, st *stretch, c *extract.Chunk) error {
+// put passes a chunk of a window to the workers, and waits while too many bytes are
+// in flight. A large chunk is processed alone, and put returns when it is done: the
+// next conversation of its page may be large as well.
+func (s *stages) put(ctx context.Context, st *window, c *extract.Chunk) error {
 	weight := weightOf(c)
 	if err := s.bytes.Acquire(ctx, weight); err != nil {
 		return err
@@ -84,9 +85,9 @@ func (s *stages) put(ctx context.Context, st *stretch, c *extract.Chunk) error {
 	s.inFlight.Add(weight)
 	st.pending.Add(1)
 	select {
-	case s.chunks <- work{stretch: st, chunk: c}:
+	case s.chunks <- work{window: st, chunk: c}:
 	case <-ctx.Done():
-		s.done(work{stretch: st, chunk: c})
+		s.done(work{window: st, chunk: c})
 		return ctx.Err()
 	}
 	if !c.IsLarge() {
@@ -99,7 +100,7 @@ func (s *stages) put(ctx context.Context, st *stretch, c *extract.Chunk) error {
 	return nil
 }
 
-// weightOf is what a chunk takes of bytesInFlight.
+// weightOf returns the share of a chunk in bytesInFlight.
 func weightOf(c *extract.Chunk) int64 {
 	if c.IsLarge() {
 		return bytesInFlight
@@ -107,17 +108,17 @@ func weightOf(c *extract.Chunk) int64 {
 	return int64(min(c.Bytes(), bytesInFlight))
 }
 
-// done frees what a chunk holds.
+// done releases the bytes of a chunk.
 func (s *stages) done(w work) {
 	weight := weightOf(w.chunk)
 	s.inFlight.Add(-weight)
 	s.bytes.Release(weight)
-	w.stretch.pending.Done()
+	w.window.pending.Done()
 }
 
 func (s *stages) transform() {
 	for w := range s.chunks {
-		w.rows, w.source = w.stretch.transform(w.chunk)
+		w.rows, w.source = w.window.transform(w.chunk)
 		s.batches <- w
 	}
 }
@@ -136,47 +137,47 @@ func (s *stages) load(ctx context.Context) {
 func (s *stages) stage(ctx context.Context, w work) (err error) {
 	defer extract.Caught(&err)
 	return s.writer.Stage(ctx, &load.Batch{
-		Stretch: w.stretch.id, Feed: w.stretch.feed, Rows: w.rows, LiveSince: w.stretch.liveSince, Rewrite: w.stretch.rewrite, Moved: w.stretch.moved,
-		Refuse: func(r *warehouse.Rows, reason string) { w.stretch.refuse(w.source[r], r, reason) },
+		Stretch: w.window.id, Feed: w.window.feed, Rows: w.rows, LiveSince: w.window.liveSince, Rewrite: w.window.rewrite, Moved: w.window.moved,
+		Refuse: func(r *warehouse.Rows, reason string) { w.window.refuse(w.source[r], r, reason) },
 	})
 }
 
-// stretch is a stretch on its way.
-type stretch struct {
+// window is a window in progress: a unit of work that is committed at once.
+type window struct {
 	id        load.StretchID
 	feed      load.Feed
-	span      extract.Span                  // what it is to cover; empty where it is no coverage
-	whole     []extract.Span                // what of it was read whole
-	tried     map[warehouse.Timestamp]error // holes that were asked for in vain, by their seconds
+	span      extract.Span                  // to be covered; empty if it adds no coverage
+	whole     []extract.Span                // parts that were read completely
+	tried     map[warehouse.Timestamp]error // holes that could not be read, by their seconds
 	rules     *transform.Options
 	runID     string
 	at        warehouse.Timestamp
 	liveSince warehouse.Timestamp
-	rewrite   bool                           // write anew whatever is stored
+	rewrite   bool                           // write rows again even if they are unchanged
 	judged    map[string]warehouse.Timestamp // see [load.Stretch]
 	moved     map[string]load.Place          // see [load.Batch]
-	shows     atomic.Bool                    // a transcript or metrics
-	// hiddenRead settles that what was hidden is shown again.
+	visible   atomic.Bool                    // a transcript or metrics were returned
+	// hiddenRead means that all hidden days were read again.
 	hiddenRead bool
-	vanished   *vanished      // told what was answered; nil: nothing is stored yet
-	pending    sync.WaitGroup // chunks that are not staged yet
-	emitted    atomic.Int64   // conversations that were read
-	blind      atomic.Bool    // of one of them neither id nor start is known: nothing can be called missing
+	tracker    *missingTracker // nil: nothing is stored yet
+	pending    sync.WaitGroup  // chunks that are not staged yet
+	emitted    atomic.Int64    // conversations that were read
+	blind      atomic.Bool     // one of them has neither id nor start: none can be reported as missing
 
 	mu           sync.Mutex
 	read         int64
-	rejected     int64 // of these, could not be read
+	rejected     int64 // rejects among them
 	rejects      map[string]warehouse.Reject
 	payloadBytes int // of all of them
 	drift        map[driftKey]warehouse.Drift
-	paths        load.DriftPaths // of the drift of this stretch
+	paths        load.DriftPaths // of the drift of this window
 	drifting     int64
 }
 
 type driftKey struct{ path, kind, jsonType string }
 
-// transform makes the rows of a chunk, and keeps count of what is odd in it.
-func (st *stretch) transform(c *extract.Chunk) (rows []*warehouse.Rows, source map[*warehouse.Rows]polyai.Value) {
+// transform returns the rows of a chunk, and records its rejects and drift.
+func (st *window) transform(c *extract.Chunk) (rows []*warehouse.Rows, source map[*warehouse.Rows]polyai.Value) {
 	rows, source = make([]*warehouse.Rows, 0, c.Len()), make(map[*warehouse.Rows]polyai.Value, c.Len())
 	for v := range c.Values() {
 		r, drift, err := rowsOf(v, st.rules)
@@ -186,9 +187,9 @@ func (st *stretch) transform(c *extract.Chunk) (rows []*warehouse.Rows, source m
 		}
 		rows, source[r] = append(rows, r), v
 		st.note(drift)
-		st.saw(r.Conversation.ConversationID, r.Conversation.StartedAt)
+		st.noteListed(r.Conversation.ConversationID, r.Conversation.StartedAt)
 		if len(r.Turns)+len(r.Metrics) > 0 {
-			st.shows.Store(true)
+			st.visible.Store(true)
 		}
 	}
 	for _, v := range c.Broken() {
@@ -200,49 +201,49 @@ func (st *stretch) transform(c *extract.Chunk) (rows []*warehouse.Rows, source m
 	return rows, source
 }
 
-// rowsOf makes the rows of a conversation. One that the rules break on is a
-// reject as others are: kept whole, and no reason to read nothing else.
+// rowsOf returns the rows of a conversation. A panic of the transform is an error,
+// so that the conversation becomes a reject and the others are loaded.
 func rowsOf(v polyai.Value, rules *transform.Options) (r *warehouse.Rows, drift []polyai.Drift, err error) {
 	defer extract.Caught(&err)
 	return transform.Rows(v, rules)
 }
 
-// saw notes that a conversation was answered.
-func (st *stretch) saw(id string, start warehouse.Timestamp) {
-	if st.vanished != nil {
-		st.vanished.saw(id, start)
+// noteListed records that the source returned a conversation.
+func (st *window) noteListed(id string, start warehouse.Timestamp) {
+	if st.tracker != nil {
+		st.tracker.noteListed(id, start)
 	}
 }
 
-// reject makes a reject of a conversation that could not be read.
-func (st *stretch) reject(v polyai.Value, err error) {
+// reject adds a reject for a conversation that could not be read.
+func (st *window) reject(v polyai.Value, err error) {
 	r := warehouse.Reject{Reason: err.Error()}
 	var reject *polyai.RejectError
 	if errors.As(err, &reject) {
 		r.Reason, r.ConversationID = reject.Reason, warehouse.Text(reject.ID)
 		r.StartedAt = warehouse.Null[warehouse.Timestamp]{V: warehouse.Timestamp(reject.StartedAt.V), Valid: reject.StartedAt.Valid}
-	} else { // the rules broke on it
+	} else { // the transform panicked
 		reject = polyai.RejectBroken(v)
 	}
-	st.sawReject(reject)
+	st.noteRejected(reject)
 	st.addReject(v, r)
 }
 
-// sawReject notes that a conversation was answered that could not be read: it is
-// listed, too.
-func (st *stretch) sawReject(r *polyai.RejectError) {
+// noteRejected records that the source returned a conversation that could not be
+// read: it is listed nevertheless.
+func (st *window) noteRejected(r *polyai.RejectError) {
 	switch id, start := idAndStart(r); {
 	case id == "" && start == anyStart:
 		st.blind.Store(true)
-		if st.vanished != nil {
-			st.vanished.blind.Store(true)
+		if st.tracker != nil {
+			st.tracker.blind.Store(true)
 		}
 	default:
-		st.saw(id, start)
+		st.noteListed(id, start)
 	}
 }
 
-// idAndStart are what is known of a reject; "" and [anyStart] where they are not.
+// idAndStart returns id and start of a reject; "" and [anyStart] if unknown.
 func idAndStart(r *polyai.RejectError) (id string, start warehouse.Timestamp) {
 	if r.StartedAt.Valid {
 		return r.ID, warehouse.Timestamp(r.StartedAt.V)
@@ -250,25 +251,25 @@ func idAndStart(r *polyai.RejectError) (id string, start warehouse.Timestamp) {
 	return r.ID, anyStart
 }
 
-// refuse makes a reject of a conversation that the destination refused.
-func (st *stretch) refuse(v polyai.Value, r *warehouse.Rows, reason string) {
+// refuse adds a reject for a conversation that the destination refused.
+func (st *window) refuse(v polyai.Value, r *warehouse.Rows, reason string) {
 	st.addReject(v, warehouse.Reject{
 		Reason: reason, ConversationID: warehouse.Text(r.Conversation.ConversationID), StartedAt: warehouse.Some(r.Conversation.StartedAt),
 	})
 }
 
-// maxPayloadBytes bounds what is kept of the rejects of a stretch, which are in
+// maxPayloadBytes limits the payloads of the rejects of a window, which are in
 // memory until it is published.
 const maxPayloadBytes = 64 << 20
 
-// addReject adds a reject with what it was made of.
-func (st *stretch) addReject(v polyai.Value, r warehouse.Reject) {
+// addReject adds a reject with the conversation as its payload.
+func (st *window) addReject(v polyai.Value, r warehouse.Reject) {
 	id, payload := contentOfReject(v)
 	r.ProjectID, r.Environment = st.feed.ProjectID, st.feed.Environment
 	r.RejectID, r.Payload = id, warehouse.Text(payload)
 	r.FirstSeenAt, r.LastSeenAt, r.RunID = st.at, st.at, st.runID
-	if st.vanished != nil {
-		st.vanished.sawReject(id)
+	if st.tracker != nil {
+		st.tracker.noteRejected(id)
 	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -283,8 +284,9 @@ func (st *stretch) addReject(v polyai.Value, r warehouse.Reject) {
 	st.rejects[r.RejectID] = r
 }
 
-// contentOfReject is what is kept of a conversation, and its hash. What is no
-// JSON is kept as it was answered, but for what no text may hold.
+// contentOfReject returns the payload of a reject, and its hash. The payload is
+// canonical JSON, or, if the conversation is not JSON, its text with replacement
+// characters for bytes that cannot be stored.
 func contentOfReject(v polyai.Value) (id, payload string) {
 	if !polyai.IsSound(v) {
 		return extract.Digest(v), strings.ReplaceAll(strings.ToValidUTF8(string(v), "\uFFFD"), "\x00", "\uFFFD")
@@ -294,7 +296,7 @@ func contentOfReject(v polyai.Value) (id, payload string) {
 	return hex.EncodeToString(sum[:]), string(canonical)
 }
 
-func (st *stretch) note(drift []polyai.Drift) {
+func (st *window) note(drift []polyai.Drift) {
 	if len(drift) == 0 {
 		return
 	}

@@ -14,23 +14,23 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// maxLater is how many later starts of a feed are remembered, to find out at the
+// maxLater limits how many later starts of a feed are recorded, to determine at the
 // end of its run whether the earlier ones are listed as well.
 const maxLater = 1000
 
-// sameIDs finds ids that the source lists with two starts. The warehouse stores
-// one of them, the later.
+// sameIDs finds ids that the source lists with two starts. The warehouse stores the
+// later one.
 type sameIDs struct {
 	mu    sync.Mutex
-	found map[string]warehouse.Timestamp // later starts by id, counted once a run
-	later []load.OtherStart              // were stored with an earlier start, which may still be listed
+	found map[string]warehouse.Timestamp // later starts by id; each id is counted once per run
+	later []load.OtherStart              // stored with an earlier start before, which may still be listed
 }
 
-// judge finds out which of the conversations that were answered with an earlier
-// start than is stored moved there, and which the source lists with both starts.
-// Those that moved are staged again as such. What cannot be asked for is not
-// covered, and is asked for by the next run.
-func (f *feedRun) judge(ctx context.Context, st *stretch, earlier []load.OtherStart) error {
+// resolveStarts handles conversations that were returned with an earlier start than
+// the stored one. Either the start changed, or the source lists the id with both
+// starts. Those that changed are staged again as moved. If the source cannot be
+// asked about a second, the second is not covered, and the next run reads it.
+func (f *feedRun) resolveStarts(ctx context.Context, st *window, earlier []load.OtherStart) error {
 	unknown := make([]load.Key, 0, len(earlier))
 	for _, o := range earlier {
 		if listed, gone := f.knows(st, &o); !listed && !gone {
@@ -51,8 +51,8 @@ func (f *feedRun) judge(ctx context.Context, st *stretch, earlier []load.OtherSt
 		case listed || asked.lists(o.ID, o.Stored):
 			f.countTwice(st, &o)
 		case failed != nil && failed.Hole && !gone:
-			// The later start stands until the source answers for it: a known hole
-			// must not leave a gap in each run.
+			// The later start remains stored until the source returns its second: a
+			// known hole must not leave a gap in each run.
 		case failed != nil && !gone:
 			st.whole = extract.Without(st.whole, []extract.Span{second})
 			f.fail(&extract.SpanError{Span: second, Err: failed.Err})
@@ -64,10 +64,10 @@ func (f *feedRun) judge(ctx context.Context, st *stretch, earlier []load.OtherSt
 	return f.readMoved(ctx, st, again)
 }
 
-// knows reports whether this run was answered a stored start, or read its second
-// whole and was not answered it.
-func (f *feedRun) knows(st *stretch, o *load.OtherStart) (listed, gone bool) {
-	latest, answered := f.vanished.latest(o.ID)
+// knows reports whether this run found the stored start listed, or read its second
+// completely without finding it.
+func (f *feedRun) knows(st *window, o *load.OtherStart) (listed, gone bool) {
+	latest, answered := f.tracker.latest(o.ID)
 	at := extract.SecondOf(o.Stored.Time())
 	inside := func(s extract.Span) bool { return s.From < at && at < s.Until-1 }
 	listed = answered && latest == o.Stored || f.twice.lists(o)
@@ -75,7 +75,7 @@ func (f *feedRun) knows(st *stretch, o *load.OtherStart) (listed, gone bool) {
 	return listed, gone && !listed
 }
 
-// lists reports whether this run found a stored start listed.
+// lists reports whether this run already found the stored start listed.
 func (t *sameIDs) lists(o *load.OtherStart) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -83,8 +83,8 @@ func (t *sameIDs) lists(o *load.OtherStart) bool {
 	return ok && later == o.Stored
 }
 
-// readMoved reads seconds again whose conversations moved there.
-func (f *feedRun) readMoved(ctx context.Context, st *stretch, spans []extract.Span) error {
+// readMoved reads the seconds again to which conversations moved.
+func (f *feedRun) readMoved(ctx context.Context, st *window, spans []extract.Span) error {
 	if len(spans) == 0 {
 		return nil
 	}
@@ -94,10 +94,11 @@ func (f *feedRun) readMoved(ctx context.Context, st *stretch, spans []extract.Sp
 	}
 	f.fail(failed...)
 	st.pending.Wait()
-	return cmp.Or(err, ctx.Err()) // something of it may not be staged
+	return cmp.Or(err, ctx.Err()) // a part of it may not be staged
 }
 
-// fail remembers parts that could not be read. Holes are remembered elsewhere.
+// fail records parts that could not be read, except for holes, which the reader
+// records.
 func (f *feedRun) fail(parts ...*extract.SpanError) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -109,7 +110,7 @@ func (f *feedRun) fail(parts ...*extract.SpanError) {
 }
 
 // countTwice counts an id that the source lists with two starts.
-func (f *feedRun) countTwice(st *stretch, o *load.OtherStart) {
+func (f *feedRun) countTwice(st *window, o *load.OtherStart) {
 	f.twice.mu.Lock()
 	_, counted := f.twice.found[o.ID]
 	f.twice.found = orMake(f.twice.found)
@@ -123,7 +124,7 @@ func (f *feedRun) countTwice(st *stretch, o *load.OtherStart) {
 	st.note([]polyai.Drift{{Path: "id", Type: "string", Length: len(o.ID) + len(`""`), Kind: load.DriftIDTwice}})
 }
 
-// noteLater remembers ids that were stored with an earlier start.
+// noteLater records ids that were stored with an earlier start.
 func (f *feedRun) noteLater(others []load.OtherStart) {
 	f.twice.mu.Lock()
 	defer f.twice.mu.Unlock()
@@ -134,9 +135,9 @@ func (f *feedRun) noteLater(others []load.OtherStart) {
 	}
 }
 
-// judgeLater counts those ids whose earlier start, which is no longer stored, is
-// still listed. It changes no row: what cannot be asked for is not counted.
-func (f *feedRun) judgeLater(ctx context.Context, st *stretch) error {
+// countLater counts the ids whose earlier start, which is no longer stored, is
+// still listed. It changes no row. Seconds that cannot be read are not counted.
+func (f *feedRun) countLater(ctx context.Context, st *window) error {
 	var keys []load.Key
 	for _, o := range f.twice.later {
 		keys = append(keys, load.Key{ID: o.ID, StartedAt: o.Stored})
@@ -153,15 +154,15 @@ func (f *feedRun) judgeLater(ctx context.Context, st *stretch) error {
 	return nil
 }
 
-// listing is what the source lists of some ids in the seconds that it was asked for.
+// listing holds what the source lists of some ids in the requested seconds.
 type listing struct {
 	mu       sync.Mutex
 	starts   map[string][]warehouse.Timestamp
-	nameless map[warehouse.Timestamp]bool // starts of those without an id that can be read
+	nameless map[warehouse.Timestamp]bool // starts of conversations without a readable id
 	failed   []*extract.SpanError
 }
 
-// anyStart is the start of a conversation that is listed and cannot be read.
+// anyStart is the start of a listed conversation whose start cannot be read.
 const anyStart warehouse.Timestamp = 0
 
 // lists reports whether the source lists an id with a start.
@@ -169,7 +170,7 @@ func (a *listing) lists(id string, start warehouse.Timestamp) bool {
 	return slices.Contains(a.starts[id], start) || slices.Contains(a.starts[id], anyStart) || a.nameless[start]
 }
 
-// failedAt is why the second of a start could not be asked for; nil: it could.
+// failedAt returns the error for the second of a start; nil if it was read.
 func (a *listing) failedAt(start warehouse.Timestamp) *extract.SpanError {
 	second := extract.SecondOf(start.Time())
 	for _, part := range a.failed {
@@ -180,7 +181,7 @@ func (a *listing) failedAt(start warehouse.Timestamp) *extract.SpanError {
 	return nil
 }
 
-// ask asks the source for the seconds in which conversations started.
+// ask requests the seconds in which conversations started.
 func (f *feedRun) ask(ctx context.Context, keys []load.Key) (*listing, error) {
 	a := &listing{starts: map[string][]warehouse.Timestamp{}, nameless: map[warehouse.Timestamp]bool{}}
 	if len(keys) == 0 || f.Refused != nil {
@@ -208,10 +209,10 @@ func (f *feedRun) ask(ctx context.Context, keys []load.Key) (*listing, error) {
 	return a, err
 }
 
-var errHole = errors.New("the source cannot answer for it")
+var errHole = errors.New("the source fails to return it")
 
-// noteReject takes in a conversation that cannot be read. Without an id, it may be
-// any of those that are looked for with its start; without both, any of them.
+// noteReject records a conversation that cannot be read. Without an id, it may be
+// any of the wanted ones with the same start; without id and start, any of them.
 func (a *listing) noteReject(reject *polyai.RejectError) {
 	id, start := idAndStart(reject)
 	a.mu.Lock()
@@ -226,7 +227,7 @@ func (a *listing) noteReject(reject *polyai.RejectError) {
 	}
 }
 
-// note takes in a conversation that is listed.
+// note records a listed conversation.
 func (a *listing) note(v polyai.Value) {
 	c, err := polyai.Decode(v)
 	var reject *polyai.RejectError
@@ -240,14 +241,14 @@ func (a *listing) note(v polyai.Value) {
 	}
 }
 
-// add adds a start of an id that is looked for.
+// add adds a start if its id is wanted.
 func (a *listing) add(id string, start warehouse.Timestamp) {
 	if starts, wanted := a.starts[id]; wanted && !slices.Contains(starts, start) {
 		a.starts[id] = append(starts, start)
 	}
 }
 
-// secondOf is the second that a conversation starts in.
+// secondOf returns the second that contains a start.
 func secondOf(start warehouse.Timestamp) extract.Span {
 	at := extract.SecondOf(start.Time())
 	return extract.Span{From: at, Until: at + 1}

@@ -9,11 +9,11 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// loggedFindings is how many findings are logged one by one.
+// loggedFindings limits how many findings are logged individually.
 const loggedFindings = 20
 
-// recover has the destination compare its files with what it recorded, and names
-// what is missing or different. Those days no longer count as read.
+// recover lets the destination compare its files with its records, and logs files
+// that are missing or different. Their days no longer count as read.
 func (r *run) recover(ctx context.Context) error {
 	recoverer, ok := r.writer.(load.Recoverer)
 	if !ok {
@@ -35,7 +35,7 @@ func (r *run) recover(ctx context.Context) error {
 	return err
 }
 
-// limit is a time for the log; "any" when there is no limit.
+// limit formats a time for the log; "any" if there is no limit.
 func limit(at warehouse.Timestamp) string {
 	if at == 0 {
 		return "any"

@@ -29,9 +29,9 @@ func edited(source http.Handler, what *regexp.Regexp, with string) http.Handler 
 	})
 }
 
-// TestUnnamedIsNotMissing: a stored conversation that is listed without its id
+// TestMissingUnnamed: a stored conversation that is listed without its id
 // is not missing, whether it ended or is open.
-func TestUnnamedIsNotMissing(t *testing.T) {
+func TestMissingUnnamed(t *testing.T) {
 	t.Parallel()
 	for name, instead := range map[string]string{
 		"NoID": `"id":null$2"started_at":$3`, "NotJSON": `"id":NaN$2"started_at":$3`, "NoStart": `"id":null$2"started_at":null`,

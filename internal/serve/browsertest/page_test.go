@@ -62,8 +62,8 @@ var worlds = map[string]func() world{
 	},
 	"clock": func() world {
 		d, feeds := well(2)
-		d.runs[0].Warnings = "the clock of the source is 8h0m0s ahead of the clock of this machine: what started up to the later of both is read, and up to the earlier one counts as read; " +
-			"correct the clock of this machine if it is the wrong one, else report it to PolyAI"
+		d.runs[0].Warnings = "the clock of the source is 8h0m0s ahead of the clock of this machine: the run reads up to the later time, and counts as read up to the earlier one; " +
+			"correct the clock of this machine if it is wrong, otherwise report it to PolyAI"
 		return world{d, feeds}
 	},
 	"hundred": func() world { d, feeds := well(100); return world{d, feeds} },

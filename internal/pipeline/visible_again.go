@@ -9,15 +9,16 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// readRevealed reads again what was hidden where this run has not been, when
-// this run or one before saw that the project shows it again; not while it
-// hides all once more. That is settled when all of it was read.
-func (f *feedRun) readRevealed(ctx context.Context) error {
+// readVisibleAgain reads the hidden days that this run has not read yet, if this
+// run or an earlier one found that the project's transcripts or metrics are visible
+// again, and they are not all hidden once more. When all days were read, this is
+// recorded as done.
+func (f *feedRun) readVisibleAgain(ctx context.Context) error {
 	if f.kind() != KindIncremental {
 		return nil
 	}
 	var read load.Parts
-	for due := f.shownAgain(); due != read; due = f.shownAgain() { // to read the one may show the other
+	for due := f.partsDue(); due != read; due = f.partsDue() { // reading one part may find the other visible
 		if err := f.readHidden(ctx, due); err != nil || len(f.failed) > 0 {
 			return err
 		}
@@ -26,21 +27,21 @@ func (f *feedRun) readRevealed(ctx context.Context) error {
 	if read == (load.Parts{}) {
 		return nil
 	}
-	st := f.newStretch(extract.Span{})
+	st := f.newWindow(extract.Span{})
 	st.hiddenRead = true
 	return f.publish(ctx, st)
 }
 
-// shownAgain is what is to be read again. That a run before saw something is
-// remembered, but not what.
-func (f *feedRun) shownAgain() load.Parts {
-	if f.state.Revealed && f.shows {
+// partsDue returns the parts whose hidden days have to be read. An earlier run only
+// records that something is visible again, and not which part.
+func (f *feedRun) partsDue() load.Parts {
+	if f.state.Revealed && f.visible {
 		return load.Parts{Transcripts: true, Metrics: true}
 	}
-	return f.revealed.Parts()
+	return f.visibleAgain.Parts()
 }
 
-// readHidden reads the days on which these parts are hidden.
+// readHidden reads the days on which these parts are stored as hidden.
 func (f *feedRun) readHidden(ctx context.Context, parts load.Parts) error {
 	days, err := f.Destination.HiddenDays(ctx, f.Feed.Feed, parts)
 	if err != nil {
@@ -53,29 +54,29 @@ func (f *feedRun) readHidden(ctx context.Context, parts load.Parts) error {
 	for i := range hidden {
 		hidden[i] = hidden[i].Intersect(extract.Span{From: f.Start, Until: f.now})
 	}
-	f.Log.Info("the project shows again what it had hidden: these days are read again",
+	f.Log.Info("transcripts or metrics of the project are visible again: reading the days again on which they were hidden",
 		"transcripts", parts.Transcripts, "metrics", parts.Metrics, "days", len(days))
 	return f.readSpans(ctx, extract.Without(hidden, append(f.holeSpans(), f.wereRead...)))
 }
 
-// hiddenSpans are the days to be read. A day of which some conversations have
-// metrics does not say that others hide theirs, as those do on which a project
-// switched them off and on: of metrics the days beside are read, too.
+// hiddenSpans returns the spans to read. A day on which metrics were switched off or
+// on has conversations with metrics, and does not count as hidden. So for metrics
+// the adjacent days are read, too.
 func hiddenSpans(days []warehouse.Timestamp, parts load.Parts) []extract.Span {
-	beside := extract.Second(0)
+	margin := extract.Second(0)
 	if parts.Metrics {
-		beside = secondsPerDay
+		margin = secondsPerDay
 	}
 	spans := make([]extract.Span, len(days))
 	for i, d := range days {
 		from := extract.SecondOf(d.Time())
-		spans[i] = extract.Span{From: from - beside, Until: from + secondsPerDay + beside}
+		spans[i] = extract.Span{From: from - margin, Until: from + secondsPerDay + margin}
 	}
 	return spans
 }
 
-// recent is what the lookback may have read a part of just now, with the days
-// beside: these have metrics since, and are not told as hidden any more.
+// recent returns the span of the lookback, with two more days. The lookback may just
+// have read a part of these days, which therefore no longer count as hidden.
 func (f *feedRun) recent() extract.Span {
 	deepest := time.Duration(0)
 	for _, tier := range f.Lookback {

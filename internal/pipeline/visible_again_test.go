@@ -54,7 +54,7 @@ func (w *world) days(n, runs int) (most int) {
 	return most
 }
 
-func TestALateTranscriptAmongThoseHiddenForGoodReadsNothingElseAgain(t *testing.T) {
+func TestVisibleAgainLateTranscript(t *testing.T) {
 	t.Parallel()
 	for _, atOnce := range []bool{false, true} {
 		t.Run(fmt.Sprintf("at once %t", atOnce), func(t *testing.T) {
@@ -83,7 +83,7 @@ func TestALateTranscriptAmongThoseHiddenForGoodReadsNothingElseAgain(t *testing.
 	}
 }
 
-func TestWhatWasHiddenIsWholeAgainADayAfterItIsShown(t *testing.T) {
+func TestVisibleAgainNextDay(t *testing.T) {
 	t.Parallel()
 	for name, hide := range map[string]struct{ turns, metrics bool }{
 		"transcripts": {turns: true}, "metrics": {metrics: true}, "both": {turns: true, metrics: true},
@@ -107,7 +107,7 @@ func TestWhatWasHiddenIsWholeAgainADayAfterItIsShown(t *testing.T) {
 	}
 }
 
-func TestTranscriptsThatAreShownAgainDoNotMakeTheDaysWithoutMetricsRead(t *testing.T) {
+func TestVisibleAgainTranscriptsOnly(t *testing.T) {
 	t.Parallel()
 	w := revealWorld(t, true)
 	w.hide(false, true) // as of an agent that writes none

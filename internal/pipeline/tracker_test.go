@@ -41,7 +41,7 @@ func twiceWith(t *testing.T, d *fake, configure func(*Options), change func(*sim
 	return source, report
 }
 
-func TestWhatVanishedIsNoticed(t *testing.T) {
+func TestMissing(t *testing.T) {
 	t.Parallel()
 	d := newFake()
 	removed := map[string]bool{}
@@ -63,7 +63,7 @@ func TestWhatVanishedIsNoticed(t *testing.T) {
 	}
 }
 
-func TestOneThatMovedIsNotMissing(t *testing.T) {
+func TestMissingMoved(t *testing.T) {
 	t.Parallel()
 	d := newFake()
 	twice(t, d, func(s *simulate.Simulator) {
@@ -78,7 +78,7 @@ func TestOneThatMovedIsNotMissing(t *testing.T) {
 	}
 }
 
-func TestAnEmptyAnswerIsSuspiciousAndChangesNothing(t *testing.T) {
+func TestMissingEmptyResponse(t *testing.T) {
 	t.Parallel()
 	d := newFake()
 	_, report := twice(t, d, func(s *simulate.Simulator) {
@@ -91,7 +91,7 @@ func TestAnEmptyAnswerIsSuspiciousAndChangesNothing(t *testing.T) {
 	}
 }
 
-func TestAnOpenConversationThatIsGoneIsLookedForUntilTheAgeLimit(t *testing.T) {
+func TestMissingOpen(t *testing.T) {
 	t.Parallel()
 	d := newFake()
 	source := simulated(t, at(end.Add(3*time.Hour)), simulate.Deviations{})
@@ -108,9 +108,9 @@ func TestAnOpenConversationThatIsGoneIsLookedForUntilTheAgeLimit(t *testing.T) {
 	}
 }
 
-// TestWhatWasAnsweredIsNotLost also where nothing counts as covered, as where
+// TestMissingNoCoverage also where nothing counts as covered, as where
 // all was loaded by backfills.
-func TestWhatWasAnsweredIsNotLost(t *testing.T) {
+func TestMissingNoCoverage(t *testing.T) {
 	t.Parallel()
 	d := newFake()
 	source := simulated(t, at(end.Add(3*time.Hour)), simulate.Deviations{})
@@ -135,7 +135,7 @@ func TestWhatWasAnsweredIsNotLost(t *testing.T) {
 	}
 }
 
-func TestAStretchThatWasConfirmedToBeEmptyIsNotSuspiciousAgain(t *testing.T) {
+func TestMissingDayConfirmed(t *testing.T) {
 	t.Parallel()
 	d := newFake()
 	source, report := twice(t, d, func(s *simulate.Simulator) {
@@ -157,7 +157,7 @@ func TestAStretchThatWasConfirmedToBeEmptyIsNotSuspiciousAgain(t *testing.T) {
 	}
 }
 
-func TestWhatIsShownAgainIsReadAgain(t *testing.T) {
+func TestVisibleAgainCounts(t *testing.T) {
 	t.Parallel()
 	now := at(end.Add(3 * time.Hour))
 	d := newFake()
@@ -165,7 +165,7 @@ func TestWhatIsShownAgainIsReadAgain(t *testing.T) {
 	if _, err := Run(t.Context(), options(t, source, d, now)); err != nil {
 		t.Fatal(err)
 	}
-	d.revealed.Transcripts = 1
+	d.visibleAgain.Transcripts = 1
 	d.hiddenDays = []warehouse.Timestamp{warehouse.TimestampOf(begin.AddDate(0, 0, 2)), warehouse.TimestampOf(begin.AddDate(0, 0, 3))}
 	report, err := Run(t.Context(), options(t, source, d, now))
 	if err != nil || report.Conversations.Read < conversations/10 || report.Conversations.Read > conversations/2 {
