@@ -133,7 +133,7 @@ func TestIsolate(t *testing.T) {
 			t.Parallel()
 			s := &shelf{items: evenlyAt(8), exclusive: c.exclusive}
 			for i, bad := range c.at {
-				s.items = append(s.items, item{id: fmt.Sprintf("beside-%d", i), at: bad}, item{id: "bad", at: bad, fault: c.fault})
+				s.items = append(s.items, item{id: fmt.Sprintf("same-second-%d", i), at: bad}, item{id: "bad", at: bad, fault: c.fault})
 			}
 			r, got := isolating(t, s), newCollector()
 			failed, err := r.ReadParts(t.Context(), []Span{aDay}, got.emit, nil)

@@ -14,10 +14,10 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// explained checks that what was read was inserted, updated, unchanged or rejected.
+// explained checks that every conversation that was read was inserted, updated, unchanged or rejected.
 func explained(r *Report) error {
 	if c := r.Conversations; c.Read != c.Inserted+c.Updated+c.Unchanged+c.Rejected {
-		return fmt.Errorf("what was read is not explained: %+v", c)
+		return fmt.Errorf("the counters do not add up to those read: %+v", c)
 	}
 	return nil
 }
@@ -38,7 +38,7 @@ func TestReportReadTwice(t *testing.T) {
 		}
 	}
 	if d.abandoned == 0 {
-		t.Error("no stretch was abandoned: the test shows nothing")
+		t.Error("no window was abandoned: the test checks nothing")
 	}
 }
 
@@ -124,7 +124,7 @@ func TestReplayLatestReject(t *testing.T) {
 	st := d.windows[0]
 	slices.Sort(st.Resolved)
 	if !slices.Equal(st.Resolved, []string{"2", "5", "6", "7"}) || len(st.Drift) != 1 || st.Drift[0].Count != report.Drift {
-		t.Errorf("published %+v, of %d sightings of drift", st, report.Drift)
+		t.Errorf("published %+v, with %d occurrences of drift", st, report.Drift)
 	}
 	if c := report.Conversations; c.Read != 5 || c.Rejected != 1 || explained(report) != nil {
 		t.Errorf("counted %+v", c)

@@ -43,8 +43,8 @@ func newClocked(t *testing.T, now time.Time) *clocked {
 	return c
 }
 
-// ServeHTTP answers what is there by the right time, with the Date of the
-// source's clock.
+// ServeHTTP returns the conversations that exist at the right time, with the Date of
+// the source's clock.
 func (c *clocked) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := httptest.NewRecorder()
 	c.history.ServeHTTP(answer, r)
@@ -63,7 +63,7 @@ func (c *clocked) run() *Report {
 	return report
 }
 
-// listed is how many conversations there are by now.
+// listed returns how many conversations exist now.
 func (c *clocked) listed() (n int) {
 	for range c.history.Truth("acme-team-4", "live", c.now) {
 		n++
@@ -93,8 +93,8 @@ func (c *clocked) checkWhole(report *Report, warned bool) {
 	}
 }
 
-// TestClocks: neither a wrong clock of the source nor one of this machine loses
-// or delays anything, at its beginning, while it lasts and after its end.
+// A wrong clock of the source or of this machine loses or delays no data, neither
+// when it begins, nor while it lasts, nor after it ends.
 func TestClocks(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
@@ -133,8 +133,7 @@ func TestClocks(t *testing.T) {
 	}
 }
 
-// TestClockSetBack is about a clock that goes wrong after a history was read:
-// what is covered stays covered.
+// A clock becomes wrong after a history was read: the coverage remains.
 func TestClockSetBack(t *testing.T) {
 	t.Parallel()
 	for name, set := range map[string]func(*clocked){
@@ -159,8 +158,8 @@ func TestClockSetBack(t *testing.T) {
 	}
 }
 
-// TestFutureCoverage: what an earlier version stored by a clock that was ahead
-// is corrected, whether that clock is right by now or not.
+// Coverage in the future, which an earlier version stored while a clock was ahead, is
+// corrected, whether that clock is right now or not.
 func TestFutureCoverage(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ then, source time.Duration }{
@@ -192,8 +191,8 @@ func TestFutureCoverage(t *testing.T) {
 	}
 }
 
-// TestClockOfTheAnswer: our own clock is read when the answer comes: a request
-// may have waited for long.
+// The local clock is read when the response arrives: a request may have waited for a
+// long time.
 func TestClockOfTheAnswer(t *testing.T) {
 	t.Parallel()
 	w := newClocked(t, end)

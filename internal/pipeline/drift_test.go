@@ -17,6 +17,6 @@ func TestNote(t *testing.T) {
 	}
 	rest := st.drift[driftKey{"turns[]." + load.OtherDrift, string(polyai.DriftUnknown), "string"}]
 	if len(st.drift) != load.MaxDriftSiblings+1 || rest.Count != 1000-load.MaxDriftSiblings || st.drifting != 1000 {
-		t.Errorf("%d rows, %d sightings of others, %d in all", len(st.drift), rest.Count, st.drifting)
+		t.Errorf("%d rows, %d occurrences of others, %d in total", len(st.drift), rest.Count, st.drifting)
 	}
 }

@@ -7,9 +7,9 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// moved makes a world in which a conversation moves to another environment, at
-// first from live.
-func moved(t *testing.T, atOnce bool, parallel int, from string) (*world, *told) {
+// moved returns a world in which a conversation moves to another environment, first
+// from live.
+func moved(t *testing.T, atOnce bool, parallel int, from string) (*world, *scriptedConversation) {
 	t.Helper()
 	w := startsWorld(t, parallel, 2, atOnce)
 	w.arriveIn(from, w.second(), 3, 0, 0)
@@ -19,7 +19,7 @@ func moved(t *testing.T, atOnce bool, parallel int, from string) (*world, *told)
 	return w, c
 }
 
-func (w *world) isIn(c *told, env string) {
+func (w *world) isIn(c *scriptedConversation, env string) {
 	w.t.Helper()
 	r := w.store.rows[c.id]
 	if r == nil || r.Conversation.Environment != env || r.Conversation.MissingSince.Valid || len(w.store.missing) > 0 {
@@ -45,8 +45,8 @@ func TestMovedEnvironment(t *testing.T) {
 	})
 }
 
-// TestMovedEnvironment_ReadOnce: the other environment was read in an earlier
-// run, and not in the one that misses the conversation.
+// The other environment was read in an earlier run, and not in the one that finds the
+// conversation missing.
 func TestMovedEnvironment_ReadOnce(t *testing.T) {
 	t.Parallel()
 	w, c := moved(t, true, 1, "live")
@@ -56,13 +56,12 @@ func TestMovedEnvironment_ReadOnce(t *testing.T) {
 	if o := w.run(attempt{trouble: trouble{brokenIn: "sandbox"}}); o.report.Status != warehouse.RunPartial {
 		t.Errorf("the run %s", o.report.Status)
 	}
-	w.isIn(c, "live") // not missing: the other environment could not be asked
+	w.isIn(c, "live") // not missing: the other environment could not be read
 	w.succeeds(attempt{backfill: extract.Span{From: at - aDay, Until: at + aDay}})
 	w.isIn(c, "sandbox")
 }
 
-// TestMovedEnvironment_Missing: a conversation that was called missing before it
-// was listed in the other environment.
+// A conversation was marked as missing before it was listed in the other environment.
 func TestMovedEnvironment_Missing(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, atOnce bool, parallel int) {

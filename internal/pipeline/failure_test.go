@@ -90,7 +90,7 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// The source tells its time, and answers nothing else.
+// The source reports its time, and returns nothing else.
 func TestReport_NothingRead(t *testing.T) {
 	t.Parallel()
 	now := at(end.Add(3 * time.Hour))
@@ -125,7 +125,7 @@ func TestReport_NothingRead(t *testing.T) {
 	}
 }
 
-// A run that cannot begin still lists its projects and why.
+// The report of a run that cannot begin lists its projects and the reason.
 func TestReport_CannotBegin(t *testing.T) {
 	t.Parallel()
 	now := at(end.Add(3 * time.Hour))

@@ -12,8 +12,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// fake is a destination in memory that holds its caller to the contract, and
-// fails when it is told to.
+// fake is a destination in memory that checks that its caller follows the contract,
+// and fails as configured.
 type fake struct {
 	mu            sync.Mutex
 	conversations map[string]string // id to lifecycle
@@ -25,23 +25,23 @@ type fake struct {
 	watermarkAt   warehouse.Timestamp
 	runs          []warehouse.SyncRun
 	abandoned     int
-	// keptOfAbandoned is what Abandon tells, as a database would.
-	keptOfAbandoned load.Counts
-	closed          bool
-	broken          []string // what was done against the contract
-	missing         map[string]bool
-	projects        map[string]warehouse.Project // stored before
-	registered      []load.Project
-	refusedName     string           // an id that cannot be stored
-	uncovered       []load.Uncovered // found by Recover
-	hiddenDays      []warehouse.Timestamp
-	visibleAgain    load.Revealed // told by the next Publish
-	rejects         []warehouse.Reject
-	holes           []warehouse.Hole
-	owner           load.Owner
-	batches         []*load.Batch
-	windows         []*load.Stretch
-	mended          []load.Mending
+	// abandonCounts is returned by Abandon, like by a database.
+	abandonCounts load.Counts
+	closed        bool
+	broken        []string // violations of the contract
+	missing       map[string]bool
+	projects      map[string]warehouse.Project // stored before
+	registered    []load.Project
+	refusedName   string           // an id that cannot be stored
+	uncovered     []load.Uncovered // found by Recover
+	hiddenDays    []warehouse.Timestamp
+	visibleAgain  load.Revealed // returned by the next Publish
+	rejects       []warehouse.Reject
+	holes         []warehouse.Hole
+	owner         load.Owner
+	batches       []*load.Batch
+	windows       []*load.Stretch
+	mended        []load.Mending
 
 	refused map[string]string // reasons to refuse conversations, by id
 
@@ -120,7 +120,7 @@ func (f *fake) RejectKeys(ctx context.Context, feed load.Feed) ([]load.RejectKey
 	return keysOfRejects(ctx, f, feed)
 }
 
-// keysOfRejects are the keys of the rejects of a destination.
+// keysOfRejects returns the keys of rejects.
 func keysOfRejects(ctx context.Context, d load.Destination, feed load.Feed) (keys []load.RejectKey, err error) {
 	err = d.Rejects(ctx, feed, func(r *warehouse.Reject) error {
 		keys = append(keys, load.RejectKey{
@@ -145,7 +145,7 @@ func (f *fake) Rejects(_ context.Context, _ load.Feed, yield func(*warehouse.Rej
 
 func (f *fake) Begin(_ context.Context, owner load.Owner) (load.Writer, error) {
 	f.owner = owner
-	clear(f.staged) // each run numbers its stretches anew
+	clear(f.staged) // each run numbers its windows from 1
 	clear(f.published)
 	return &fakeWriter{f}, nil
 }
@@ -167,7 +167,7 @@ func (w *fakeWriter) Recover(context.Context, string, warehouse.Timestamp) ([]lo
 	return w.uncovered, nil
 }
 
-// Register refuses, as the contract has it, all for one.
+// Register refuses all projects if it refuses one, as the contract requires.
 func (w *fakeWriter) Register(_ context.Context, projects []load.Project) error {
 	for i := range projects {
 		if id := projects[i].ProjectID; id == w.refusedName {
@@ -195,7 +195,7 @@ func (w *fakeWriter) Stage(_ context.Context, b *load.Batch) error {
 		return w.failStage
 	}
 	if w.published[b.Stretch] {
-		w.broken = append(w.broken, fmt.Sprintf("stretch %d was staged after it was published", b.Stretch))
+		w.broken = append(w.broken, fmt.Sprintf("window %d was staged after it was published", b.Stretch))
 	}
 	w.batches = append(w.batches, b)
 	for _, r := range b.Rows {
@@ -257,7 +257,7 @@ func (w *fakeWriter) Abandon(context.Context, load.StretchID) (load.Counts, erro
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.abandoned++
-	return w.keptOfAbandoned, nil
+	return w.abandonCounts, nil
 }
 
 func (w *fakeWriter) Finish(_ context.Context, run *warehouse.SyncRun) error {

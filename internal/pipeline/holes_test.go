@@ -12,7 +12,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// poisoned is a source one conversation of which is poisoned.
+// poisoned returns a source in which one conversation is poisoned.
 func poisoned(t *testing.T, now func() time.Time, p simulate.Poison) (s *simulate.Simulator, second extract.Second) {
 	t.Helper()
 	const index = conversations / 3
@@ -33,7 +33,7 @@ func setPoison(t *testing.T, s *simulate.Simulator, p simulate.Poison) {
 	}
 }
 
-// holeRun is what a run over a source with a hole left.
+// holeRun is the result of a run over a source with a hole.
 type holeRun struct {
 	*Report
 	requests int64
@@ -92,7 +92,7 @@ func TestHole(t *testing.T) {
 				t.Errorf("%d requests while the hole is known, %d without one", again.requests, same.requests)
 			}
 			if d.holes[0].Tries != 1 {
-				t.Errorf("it is asked for at each run: %+v", d.holes)
+				t.Errorf("it is requested by each run: %+v", d.holes)
 			}
 			passed = 2 * time.Hour
 			runOver(t, s, d, now).want(t, warehouse.RunSucceeded)
@@ -103,7 +103,7 @@ func TestHole(t *testing.T) {
 			passed = 3 * time.Hour
 			runOver(t, s, d, now).want(t, warehouse.RunSucceeded)
 			if len(d.holes) != 1 || len(d.conversations) != conversations-1 {
-				t.Error("it was asked for before its time")
+				t.Error("it was requested before it was due")
 			}
 			passed = 5 * time.Hour
 			runOver(t, s, d, now).want(t, warehouse.RunSucceeded)
@@ -114,7 +114,7 @@ func TestHole(t *testing.T) {
 	}
 }
 
-// TestHoleBackfill: a backfill asks for the holes in its range at once.
+// A backfill requests the holes in its range immediately.
 func TestHoleBackfill(t *testing.T) {
 	t.Parallel()
 	now := at(end.Add(3 * time.Hour))
@@ -171,7 +171,7 @@ func TestBrokenConversation(t *testing.T) {
 	}
 }
 
-// TestHoleOutage: what fails everywhere is left to the next run.
+// A range that fails completely is left to the next run.
 func TestHoleOutage(t *testing.T) {
 	t.Parallel()
 	now := at(end.Add(3 * time.Hour))

@@ -11,8 +11,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// formed is a source that answers each project under one id, in whatever form
-// it is asked for; "" is none.
+// formed is a source that returns each project with one form of its id, whichever is
+// requested; "": none.
 type formed struct{ answers map[string]string }
 
 func (s formed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -93,7 +93,8 @@ func TestOtherForm(t *testing.T) {
 	}
 }
 
-// runProjects runs over projects of one source, and tells which were asked for.
+// runProjects executes a run over projects of one source, and returns which of them
+// were requested.
 func runProjects(t *testing.T, d *fake, source http.Handler, projects []warehouse.Project) (report *Report, asked map[string]bool) {
 	t.Helper()
 	asked = map[string]bool{}

@@ -13,7 +13,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// losing is a destination whose writer loses its lock when it is told to.
+// losing is a destination whose writer loses its lock as scripted.
 type losing struct {
 	*fake
 	lost chan error
@@ -65,7 +65,7 @@ func TestLockLost(t *testing.T) {
 	}
 }
 
-// endingDestination is one whose writer repeats why it has ended.
+// endingDestination is a destination whose writer returns the error that ended it again.
 type endingWriter struct{ *fakeWriter }
 
 func (w endingWriter) Finish(context.Context, *warehouse.SyncRun) error { return w.failStage }
@@ -87,7 +87,7 @@ func TestEndedWriter(t *testing.T) {
 	}
 }
 
-// busy is a destination that is free once its wait was logged.
+// busy is a destination that becomes free when the wait was logged.
 type busy struct {
 	*fake
 	logged chan struct{}
@@ -108,7 +108,7 @@ func TestLockWait(t *testing.T) {
 	}
 }
 
-// signal is a log that closes a channel when a text is logged.
+// signal is a writer for logs that closes a channel when a text is logged.
 type signal struct {
 	text   string
 	logged chan struct{}

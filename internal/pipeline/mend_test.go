@@ -8,7 +8,7 @@ import (
 	"convsync/internal/simulate"
 )
 
-// TestRunMend is a repair of stored data alone: nothing is read again.
+// A repair of stored data only reads nothing again.
 func TestRunMend(t *testing.T) {
 	t.Parallel()
 	d := newFake()

@@ -60,9 +60,9 @@ type doubtfulDay struct {
 	limit        int // 0: the source lists nothing of the day
 }
 
-// judgeMissing returns the conversations to mark as missing or to delete: those
+// decideMissing returns the conversations to mark as missing or to delete: those
 // that the source did not list in this run, except for doubtful days.
-func (f *feedRun) judgeMissing() (missing []load.Key) {
+func (f *feedRun) decideMissing() (missing []load.Key) {
 	v := &f.tracker
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -73,12 +73,12 @@ func (f *feedRun) judgeMissing() (missing []load.Key) {
 		}
 	}
 	for _, start := range slices.Sorted(maps.Keys(v.days)) {
-		missing = append(missing, f.judgeDay(start, v.days[start])...)
+		missing = append(missing, f.decideDay(start, v.days[start])...)
 	}
 	return missing
 }
 
-func (f *feedRun) judgeDay(start extract.Second, d *dayRead) []load.Key {
+func (f *feedRun) decideDay(start extract.Second, d *dayRead) []load.Key {
 	d.gone = slices.DeleteFunc(d.gone, f.tracker.isListed)
 	d.missingOpen = slices.DeleteFunc(d.missingOpen, f.tracker.isListed)
 	gone, stored := len(d.gone)+d.uncounted, d.stored+len(d.missingOpen)

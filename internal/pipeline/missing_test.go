@@ -12,8 +12,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// TestMissingLimit: a day is judged for itself, over what was read of it, and
-// nothing of one that is beyond the limit is changed.
+// Each day is decided separately, by the part of it that was read. Nothing of a day
+// over the limit is changed.
 func TestMissingLimit(t *testing.T) {
 	t.Parallel()
 	day := begin.AddDate(0, 0, 4)
@@ -48,7 +48,7 @@ func TestMissingLimit(t *testing.T) {
 			confirm := "`convsync verify --repair --project acme-team-4 --from 2026-06-05 --to 2026-06-06`"
 			switch {
 			case len(d.missing) != c.missing:
-				t.Errorf("%d are called missing, want %d: %s", len(d.missing), c.missing, said)
+				t.Errorf("%d are marked as missing, want %d: %s", len(d.missing), c.missing, said)
 			case c.want == "" && report.Status != warehouse.RunSucceeded:
 				t.Errorf("%s: %s", report.Status, said)
 			case c.want != "" && (report.Status != warehouse.RunPartial || !strings.Contains(said, c.want) || !strings.Contains(said, confirm)):
@@ -58,8 +58,8 @@ func TestMissingLimit(t *testing.T) {
 	}
 }
 
-// judged is what comes of days that were read, by hand.
-func judged(t *testing.T, read []extract.Span, listed []extract.Second, stored ...load.Key) (missing []load.Key, doubtful int) {
+// decided returns the decision for days that were read, without a run.
+func decided(t *testing.T, read []extract.Span, listed []extract.Second, stored ...load.Key) (missing []load.Key, doubtful int) {
 	t.Helper()
 	f := handMade(t, newFake())
 	f.wereRead = read
@@ -67,7 +67,7 @@ func judged(t *testing.T, read []extract.Span, listed []extract.Second, stored .
 		f.tracker.noteListed(fmt.Sprint("listed-", i), timestamp(at))
 	}
 	f.tracker.look(stored)
-	missing = f.judgeMissing()
+	missing = f.decideMissing()
 	return missing, len(f.doubtful)
 }
 
@@ -99,7 +99,7 @@ func TestMissingDays(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			missing, doubtful := judged(t, c.read, c.listed, c.stored...)
+			missing, doubtful := decided(t, c.read, c.listed, c.stored...)
 			if len(missing) != c.missing || doubtful != c.doubtful {
 				t.Errorf("%d missing, %d doubtful days, want %d and %d", len(missing), doubtful, c.missing, c.doubtful)
 			}
@@ -107,8 +107,7 @@ func TestMissingDays(t *testing.T) {
 	}
 }
 
-// TestMissingOfTheHistorysFirstDay: a history that begins at noon has no more of
-// that day.
+// A history that starts at noon has only the rest of that day.
 func TestMissingOfTheFirstDay(t *testing.T) {
 	t.Parallel()
 	f := handMade(t, newFake())
@@ -116,12 +115,12 @@ func TestMissingOfTheFirstDay(t *testing.T) {
 	day := extract.SecondOf(begin)
 	f.wereRead = []extract.Span{{From: f.Start, Until: day + secondsPerDay}}
 	f.tracker.look([]load.Key{{ID: "gone", StartedAt: timestamp(f.Start + 60)}})
-	if missing := f.judgeMissing(); len(missing) != 0 || len(f.doubtful) != 1 {
+	if missing := f.decideMissing(); len(missing) != 0 || len(f.doubtful) != 1 {
 		t.Errorf("%d missing, doubtful are %v", len(missing), f.doubtful)
 	}
 }
 
-// TestMissingConfirmed: what a person confirmed has no limit.
+// Confirmed conversations have no limit.
 func TestMissingConfirmed(t *testing.T) {
 	t.Parallel()
 	d := newFake()
@@ -137,8 +136,7 @@ func TestMissingConfirmed(t *testing.T) {
 	}
 }
 
-// TestMissingConfirmed_Listed: the source lists again what a person confirmed
-// when it did not.
+// The source lists confirmed conversations again.
 func TestMissingConfirmed_Listed(t *testing.T) {
 	t.Parallel()
 	d := newFake()

@@ -12,7 +12,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// check holds what a run left against what the engine promises.
+// check compares the result of a run with the guarantees of the engine.
 func (w *world) check(o *outcome) {
 	if len(w.store.broken) > 0 {
 		w.t.Fatalf("the contract is broken: %v", w.store.broken)
@@ -38,7 +38,7 @@ func (w *world) check(o *outcome) {
 	if o.err == nil && o.report.Status == warehouse.RunSucceeded {
 		for _, f := range w.feeds() {
 			w.checkReread(o, f, after)
-			w.checkShownAgain(o, f)
+			w.checkVisibleAgain(o, f)
 			w.checkWhole(o, f, after)
 		}
 	}
@@ -50,7 +50,7 @@ func (w *world) fail(format string, args ...any) {
 	w.t.Fatalf("after run %d, at %s: %s\n%s", w.runs, w.source.clock.Time(), what, w.describe(what))
 }
 
-// describe is what is stored for people, and the conversations named in what.
+// describe returns the stored state and the conversations named in what, as text.
 func (w *world) describe(what string) string {
 	var b strings.Builder
 	for _, c := range w.source.conversations {
@@ -58,7 +58,7 @@ func (w *world) describe(what string) string {
 			continue
 		}
 		for _, v := range c.versions {
-			fmt.Fprintf(&b, "%s, told from %s: content %d, started %s, in %s, open %t, listed %t, %d turns of %d\n",
+			fmt.Fprintf(&b, "%s, in the source from %s: content %d, started %s, in %s, open %t, listed %t, %d turns of %d\n",
 				c.id, v.at.Time(), v.content, v.start.Time(), v.env, v.open, v.listed, v.turns, v.numTurns)
 		}
 		if r := w.store.rows[c.id]; r != nil {
@@ -76,13 +76,13 @@ func (w *world) describe(what string) string {
 	return b.String()
 }
 
-// checkRows: nothing is stored that the source never said, and a conversation
+// checkRows: everything stored was once returned by the source, and a conversation
 // is one unit.
 func (w *world) checkRows() {
 	for id, r := range w.store.rows {
 		found := w.withID(id)
 		if len(found) == 0 {
-			w.fail("the source never said %s", id)
+			w.fail("the source never returned %s", id)
 		}
 		var wrong []string
 		for _, c := range found {
@@ -96,26 +96,26 @@ func (w *world) checkRows() {
 	}
 }
 
-// checkKept: hidden is not gone: what was stored outlives an answer that hides it.
+// checkKept: stored turns and metrics are not deleted by a response that hides them.
 func (w *world) checkKept(o *outcome) {
 	for id, was := range o.before.rows {
 		is := w.store.rows[id]
 		switch {
 		case is == nil:
 		case len(was.Turns) > 0 && len(is.Turns) == 0:
-			w.fail("%s lost its turns to an answer that hides them", id)
+			w.fail("%s lost its turns because of a response that hides them", id)
 		case len(was.Metrics) > 0 && len(is.Metrics) == 0:
-			w.fail("%s lost its metrics to an answer that hides them", id)
+			w.fail("%s lost its metrics because of a response that hides them", id)
 		}
 	}
 }
 
-// checkRanges: the coverage is of what was to be read, and only grows.
+// checkRanges: the coverage lies within the history, and only grows.
 func (w *world) checkRanges(o *outcome, f load.Feed, after standing) {
 	end, before, now := extract.Second(0), o.before.feeds[f].coverage, after.feeds[f].coverage
 	for _, c := range now {
 		if c.Empty() || c.From < end || c.Until > w.source.clock || c.ReadAt > w.source.clock {
-			w.fail("the coverage cannot be: %s, read at %s", c.Span, c.ReadAt.Time())
+			w.fail("invalid coverage: %s, read at %s", c.Span, c.ReadAt.Time())
 		}
 		end = c.Until
 	}
@@ -135,7 +135,8 @@ func spans(coverage []extract.Covered) (spans []extract.Span) {
 	return spans
 }
 
-// checkWatermark: it is the end of the coverage without a gap, and never moves back.
+// checkWatermark: the watermark is the end of the coverage without a gap, and never
+// moves back.
 func (w *world) checkWatermark(o *outcome, f load.Feed, after standing) {
 	end := w.start
 	ranges := append(spans(after.feeds[f].coverage), HoleSpans(after.feeds[f].holes)...)
@@ -159,16 +160,17 @@ func (w *world) checkWatermark(o *outcome, f load.Feed, after standing) {
 	}
 }
 
-// checkCovered: what was visible when a stretch was read, and is listed there
-// since, is stored as it was then or later. What moved or was gone for a while
-// says nothing: of merged stretches the reading time is the oldest.
+// checkCovered: a conversation that was visible when a range was read, and has been
+// listed there since, is stored in its version of then or a later one. Those that
+// moved or were missing for a while are not checked: a merged range has the oldest
+// reading time.
 func (w *world) checkCovered(f load.Feed, after standing) {
 	for _, covered := range after.feeds[f].coverage {
 		for _, c := range w.source.conversations {
 			if !c.stays(covered.ReadAt, w.source.clock) || w.isAstray(c) || !w.wins(c, covered.ReadAt) {
 				continue
 			}
-			if c.wasPoisoned(covered.ReadAt, covered.ReadAt+w.behind) { // by the right clock it was read within these
+			if c.wasPoisoned(covered.ReadAt, covered.ReadAt+w.behind) { // the range was read within these, by the right clock
 				continue
 			}
 			v := c.as(covered.ReadAt)
@@ -180,22 +182,22 @@ func (w *world) checkCovered(f load.Feed, after standing) {
 	}
 }
 
-// checkMissing: what a run was answered it does not call missing, nor what is
-// listed where it is stored.
+// checkMissing: a run does not mark a conversation as missing that the source
+// returned, or that is listed where it is stored.
 func (w *world) checkMissing(o *outcome) {
 	for id := range w.store.missing {
 		if w.source.answered[id] {
-			w.fail("%s is called missing by a run that was answered it", id)
+			w.fail("%s is marked as missing by a run that received it", id)
 		}
 		if was := o.before.rows[id]; was != nil && w.inPlace(was) {
-			w.fail("%s is called missing, and is listed", id)
+			w.fail("%s is marked as missing, and is listed", id)
 		}
 	}
 }
 
-// checkLimit: without confirmation, no more than the limit of a day is called
-// missing, and nothing of a day of which the source lists nothing. Open ones
-// that were looked for by themselves count by the limit only.
+// checkLimit: without confirmation, no more conversations of a day than the limit
+// are marked as missing, and none of a day of which the source lists nothing. For
+// open ones that were requested individually, only the limit applies.
 func (w *world) checkLimit(o *outcome) {
 	if o.repairs != nil {
 		return
@@ -224,18 +226,19 @@ func (w *world) checkLimit(o *outcome) {
 	}
 	for d, n := range missing {
 		if most := w.limit.of(stored[d]); n > most {
-			w.fail("%d of %d of %s are called missing, the limit is %d", n, stored[d], d.start.Time(), most)
+			w.fail("%d of %d of %s are marked as missing, the limit is %d", n, stored[d], d.start.Time(), most)
 		}
-		listed := slices.ContainsFunc(w.source.conversations, func(c *told) bool {
+		listed := slices.ContainsFunc(w.source.conversations, func(c *scriptedConversation) bool {
 			return w.source.answered[c.id] && slices.ContainsFunc(c.versions, func(v version) bool { return v.start-v.start%(secondsPerDay*1_000_000) == d.start && v.env == d.env })
 		})
 		if ended[d] != "" && !listed {
-			w.fail("%s is called missing, of a day that came back empty", ended[d])
+			w.fail("%s is marked as missing, on a day that the source returned as empty", ended[d])
 		}
 	}
 }
 
-// checkSucceeded: a run that met no trouble succeeds, unless much is gone at once.
+// checkSucceeded: a run without faults succeeds, unless many conversations are
+// missing at once.
 func (w *world) checkSucceeded(o *outcome) {
 	if o.err != nil {
 		w.fail("the run failed: %v", o.err)
@@ -251,10 +254,10 @@ func (w *world) checkSucceeded(o *outcome) {
 			return
 		}
 	}
-	w.fail("nothing is gone, and yet: %v", o.report.Errors)
+	w.fail("nothing is missing, but the run reports: %v", o.report.Errors)
 }
 
-// checkReread: what was on the worklist was read again.
+// checkReread: the conversations in the open-conversation queue were read again.
 func (w *world) checkReread(o *outcome, f load.Feed, after standing) {
 	if !o.backfill.Empty() || o.repairs != nil {
 		return
@@ -263,12 +266,12 @@ func (w *world) checkReread(o *outcome, f load.Feed, after standing) {
 		for _, c := range w.withID(open.ID) {
 			v := c.as(o.began)
 			if v != nil && !w.isLost(c, v) && v.start == open.StartedAt && v.env == f.Environment && c.stays(o.began, w.source.clock) && w.wins(c, o.began) && !w.isStored(c, v) {
-				w.fail("%s was on the worklist, and was not read again", open.ID)
+				w.fail("%s was in the open-conversation queue, and was not read again", open.ID)
 			}
 		}
 	}
 	if w.clocks != (clocks{}) {
-		return // how old what is open is depends on them
+		return // they decide which open conversations are past the age limit
 	}
 	state := after.feeds[f]
 	for id, r := range w.store.rows {
@@ -279,33 +282,33 @@ func (w *world) checkReread(o *outcome, f load.Feed, after standing) {
 		young := c.StartedAt >= warehouse.TimestampOf(state.now().Time().Add(-w.openAge))
 		listed := slices.ContainsFunc(state.open, func(l load.OpenConversation) bool { return l.ID == id && l.StartedAt == c.StartedAt })
 		if want := c.InProgress.V && young && !c.MissingSince.Valid; want != listed && w.source.answered[id] && w.inPlace(r) && !w.isLost(w.at(r), w.at(r).as(w.source.clock)) {
-			w.fail("%s on the worklist: %t", id, listed)
+			w.fail("%s in the open-conversation queue: %t", id, listed)
 		}
 	}
 }
 
-// checkShownAgain: when transcripts are shown again, what was hidden is read
-// again, by the run that sees it or, where that fails, by a later one.
-func (w *world) checkShownAgain(o *outcome, f load.Feed) {
+// checkVisibleAgain: when transcripts are visible again, the hidden conversations are
+// read again, by the run that observes it or, if that fails, by a later one.
+func (w *world) checkVisibleAgain(o *outcome, f load.Feed) {
 	before := o.before.feeds[f]
 	older := slices.ContainsFunc(before.coverage, func(c extract.Covered) bool { return c.Shape != transform.Shape })
-	wasHidden := before.visibleAgain && slices.ContainsFunc(w.source.conversations, func(c *told) bool {
+	wasHidden := before.visibleAgain && slices.ContainsFunc(w.source.conversations, func(c *scriptedConversation) bool {
 		v := c.as(o.began)
 		return w.source.answered[c.id] && v != nil && v.turns > 0 && v.env == f.Environment && !w.hasTwin(c.id)
 	})
-	if w.store.of(f).visibleAgain.Transcripts == 0 && !wasHidden || w.source.hideTurns || older || !o.backfill.Empty() || o.repairs != nil { // what is read by newer rules is read last
+	if w.store.of(f).visibleAgain.Transcripts == 0 && !wasHidden || w.source.hideTurns || older || !o.backfill.Empty() || o.repairs != nil { // ranges of an older transform version are read last
 		return
 	}
 	for id, r := range w.store.rows {
 		v := w.at(r).as(o.began)
 		if isOf(f, r) && isHidden(r) && !w.isLost(w.at(r), v) && w.inPlace(r) && v.start == r.Conversation.StartedAt && v.turns > 0 && v.numTurns > 0 {
-			w.fail("%s is hidden still, though transcripts are shown again", id)
+			w.fail("%s is still hidden, although transcripts are visible again", id)
 		}
 	}
 }
 
-// checkWhole: a run that succeeds leaves no gap, reads what is due, and has all
-// that it was to backfill.
+// checkWhole: a successful run leaves no gap, reads what is due, and stores all
+// conversations of its backfill.
 func (w *world) checkWhole(o *outcome, f load.Feed, after standing) {
 	if b := o.backfill; !b.Empty() {
 		for _, c := range w.source.conversations {
@@ -322,9 +325,9 @@ func (w *world) checkWhole(o *outcome, f load.Feed, after standing) {
 		return
 	}
 	if now < least {
-		w.fail("a run succeeded, and did not read up to its beginning, %s", least.Time())
+		w.fail("a run succeeded, and did not read up to its start, %s", least.Time())
 	}
-	for _, c := range w.source.conversations { // beyond what the earlier clock lets count as read
+	for _, c := range w.source.conversations { // including those after the earlier clock, which are not covered
 		v := c.as(o.began)
 		late := v != nil && v.env == f.Environment && now <= v.second() && v.second() < o.began+max(w.clocks.source, w.clocks.local)
 		if late && !w.isLost(c, v) && c.stays(o.began, w.source.clock) && !w.isAstray(c) && w.wins(c, o.began) && !w.isStored(c, v) {
@@ -344,9 +347,9 @@ func (w *world) checkWhole(o *outcome, f load.Feed, after standing) {
 	}
 }
 
-// checkConverged: what is stored is what the source says, and what it no longer
-// lists in any environment is missing. Of two records with one id the later
-// stands.
+// checkConverged: the stored conversations are those of the source, and those that it
+// no longer lists in any environment are missing. Of two records with one id the
+// later one is stored.
 func (w *world) checkConverged() {
 	for _, f := range w.feeds() {
 		if left := w.store.of(f).holes; len(left) > 0 {
@@ -354,13 +357,13 @@ func (w *world) checkConverged() {
 		}
 		for _, c := range covered(w.store.of(f).coverage) {
 			if c.Shape != transform.Shape && c.Until > w.start {
-				w.fail("something was never read by the newer rules")
+				w.fail("a range was never read by the newer transform version")
 			}
 		}
 	}
 	for _, c := range w.source.conversations {
 		v, stored := c.as(w.source.clock), w.store.rows[c.id]
-		if twins := w.withID(c.id); !w.wins(c, w.source.clock) || !v.listed && len(twins) > 1 && slices.ContainsFunc(twins, func(c *told) bool { return c.as(w.source.clock).listed }) {
+		if twins := w.withID(c.id); !w.wins(c, w.source.clock) || !v.listed && len(twins) > 1 && slices.ContainsFunc(twins, func(c *scriptedConversation) bool { return c.as(w.source.clock).listed }) {
 			continue
 		}
 		switch outside := v.second() < w.start; {
@@ -368,18 +371,18 @@ func (w *world) checkConverged() {
 			w.fail("%s is not stored at the end", c.id)
 		case stored == nil || outside || w.isAstray(c) && w.atEdge(stored) || v.second() > w.source.clock && !v.listed:
 		case v.listed && (stored.Conversation.Environment != v.env || stored.Conversation.MissingSince.Valid):
-			w.fail("%s is listed in %s, and not stored so", c.id, v.env)
+			w.fail("%s is listed in %s, and not stored there", c.id, v.env)
 		case v.listed && stored.Conversation.ContentHash != c.kept(v, stored).Hash():
-			w.fail("%s is stored otherwise than the source shows it", c.id)
+			w.fail("%s is stored with other content than the source returns", c.id)
 		case !v.listed && !stored.Conversation.MissingSince.Valid && !w.atEdge(stored):
-			w.fail("%s is gone, and not called missing", c.id)
+			w.fail("%s is no longer listed, and not marked as missing", c.id)
 		}
 	}
 }
 
-// checkQuiet: a second run right after a successful one writes nothing. It may
-// have read more, around what is on the worklist or by another plan of the first
-// request: that may be news.
+// checkQuiet: a second run immediately after a successful one writes nothing. It may
+// read more, around open conversations or because of its first request; such
+// conversations may be new.
 func (w *world) checkQuiet(o *outcome) {
 	if o.err != nil || o.report.Status != warehouse.RunSucceeded || o.tick > 0 {
 		return
@@ -388,7 +391,7 @@ func (w *world) checkQuiet(o *outcome) {
 	known := w.store.settled
 	for _, c := range w.source.conversations {
 		if w.isAstray(c) || w.hasTwin(c.id) && !whole {
-			delete(known, c.id) // reading more may settle where it belongs
+			delete(known, c.id) // reading more may decide its environment
 		}
 	}
 	w.run(attempt{lookback: o.lookback})
@@ -399,7 +402,7 @@ func (w *world) checkQuiet(o *outcome) {
 	}
 	for id := range w.store.missing {
 		if r := w.store.rows[id]; known[id] || r != nil && !w.atEdge(r) {
-			w.fail("%s is called missing by a second run", id)
+			w.fail("%s is marked as missing by a second run", id)
 		}
 	}
 }

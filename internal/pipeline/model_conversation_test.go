@@ -12,30 +12,31 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// told is a conversation of the made-up source: all that it ever was and will be.
-type told struct {
+// scriptedConversation is a conversation of the simulated source, with all its past
+// and future versions.
+type scriptedConversation struct {
 	id       string
 	versions []version // by at
 }
 
-// version is a conversation from a moment of the source's clock on.
+// version is the state of a conversation from a time of the source's clock on.
 type version struct {
 	at       extract.Second
-	content  int                 // grows with each change of what is shown
+	content  int                 // increases with each change
 	start    warehouse.Timestamp // may be corrected
 	env      string              // under which it is listed
 	open     bool                // in progress
 	listed   bool
-	turns    int // shown, unless transcripts are hidden
+	turns    int // returned unless transcripts are hidden
 	numTurns int // as counted by the source
 	poison   poison
 }
 
-// second is the second that the conversation starts in.
+// second returns the second that contains the start.
 func (v *version) second() extract.Second { return extract.SecondOf(v.start.Time()) }
 
-// as is the conversation at a moment; nil while it is not visible yet.
-func (c *told) as(at extract.Second) (v *version) {
+// as returns the version at a time; nil while the conversation is not visible yet.
+func (c *scriptedConversation) as(at extract.Second) (v *version) {
 	for i := range c.versions {
 		if c.versions[i].at <= at {
 			v = &c.versions[i]
@@ -44,9 +45,8 @@ func (c *told) as(at extract.Second) (v *version) {
 	return v
 }
 
-// content is the version that the source first showed a content of; nil when
-// it has not yet.
-func (c *told) content(content int, now extract.Second) *version {
+// content returns the first listed version with a content; nil if there is none yet.
+func (c *scriptedConversation) content(content int, now extract.Second) *version {
 	for i := range c.versions {
 		if v := &c.versions[i]; v.content == content && v.listed && v.at <= now {
 			return v
@@ -55,8 +55,8 @@ func (c *told) content(content int, now extract.Second) *version {
 	return nil
 }
 
-// change makes a version from now on, and of what is to come too.
-func (c *told) change(now extract.Second, change func(*version)) {
+// change adds a version from now on, and changes the future ones accordingly.
+func (c *scriptedConversation) change(now extract.Second, change func(*version)) {
 	next := *c.as(now)
 	content := next.content
 	next.at = now
@@ -72,7 +72,7 @@ func (c *told) change(now extract.Second, change func(*version)) {
 		future = append(future, v)
 	}
 	next.content = content
-	if was := c.as(now); next.start != was.start || next.listed == was.listed && next.env == was.env { // else it is as it was, but gone, back or elsewhere
+	if was := c.as(now); next.start != was.start || next.listed == was.listed && next.env == was.env { // otherwise it only disappeared, returned or moved
 		next.content++
 	}
 	for i := range future {
@@ -81,9 +81,9 @@ func (c *told) change(now extract.Second, change func(*version)) {
 	c.versions = append(append(past, next), future...)
 }
 
-// stays reports whether a conversation is listed at the same place from one
-// moment to another.
-func (c *told) stays(from, until extract.Second) bool {
+// stays reports whether a conversation is listed in the same place throughout a time
+// range.
+func (c *scriptedConversation) stays(from, until extract.Second) bool {
 	first := c.as(from)
 	if first == nil || !first.listed {
 		return false
@@ -96,17 +96,16 @@ func (c *told) stays(from, until extract.Second) bool {
 	return true
 }
 
-// wasListed reports whether a conversation was listed at any time from one moment
-// to another.
-func (c *told) wasListed(from, until extract.Second) bool {
+// wasListed reports whether a conversation was listed at any time in a range.
+func (c *scriptedConversation) wasListed(from, until extract.Second) bool {
 	if v := c.as(from); v != nil && v.listed {
 		return true
 	}
 	return slices.ContainsFunc(c.versions, func(v version) bool { return v.at > from && v.at <= until && v.listed })
 }
 
-// json is a version as the source answers it.
-func (c *told) json(v *version, hideTurns, hideMetrics bool) []byte {
+// json returns a version as the source returns it.
+func (c *scriptedConversation) json(v *version, hideTurns, hideMetrics bool) []byte {
 	if text, ok := v.poison.text(c.id); ok {
 		return []byte(text)
 	}
@@ -125,20 +124,20 @@ func (c *told) json(v *version, hideTurns, hideMetrics bool) []byte {
 	return append(b, `}}`...)
 }
 
-// rows is what is to be stored of a version that is shown whole.
-func (c *told) rows(v *version) *warehouse.Rows {
+// rows returns the rows to be stored for a version without hidden parts.
+func (c *scriptedConversation) rows(v *version) *warehouse.Rows {
 	rules := modelRules
 	rules.Environment = v.env
 	rows, _, err := transform.Rows(polyai.Value(c.json(v, false, false)), &rules)
 	if err != nil {
-		panic(fmt.Sprintf("the made-up source answers what cannot be read: %v", err))
+		panic(fmt.Sprintf("the simulated source returns an unreadable conversation: %v", err))
 	}
 	return rows
 }
 
-// kept is what is to be stored of a version where stored is stored: turns that
-// are no longer visible remain.
-func (c *told) kept(v *version, stored *warehouse.Rows) *warehouse.Rows {
+// kept returns the rows to be stored for a version if stored is stored already: turns
+// that are no longer visible remain.
+func (c *scriptedConversation) kept(v *version, stored *warehouse.Rows) *warehouse.Rows {
 	rows := c.rows(v)
 	if v.turns == 0 {
 		load.Reconcile(rows, stored, settledAt, "")
@@ -148,7 +147,7 @@ func (c *told) kept(v *version, stored *warehouse.Rows) *warehouse.Rows {
 
 var modelRules = transform.Options{AccountID: "acme-uk", ProjectID: "acme-model", Environment: "live", APIVersion: "v3"}
 
-// contentOf is the content that a text tells of.
+// contentOf returns the content number in a text.
 func contentOf[S ~string](text S) (content int) {
 	if _, err := fmt.Sscanf(string(text), "content %d", &content); err != nil {
 		return -1
@@ -156,18 +155,18 @@ func contentOf[S ~string](text S) (content int) {
 	return content
 }
 
-// unitError says what is wrong with stored rows by themselves, as a version of
-// a conversation of which parts may have been kept when they were hidden; with a
-// twin, they may be the twin's.
-func (c *told) unitError(stored *warehouse.Rows, now extract.Second, twin bool) string {
+// unitError returns what is inconsistent in the stored rows of a conversation; "" if
+// nothing is. Parts may be older, if they were hidden later. With a twin, the rows
+// may be those of the twin.
+func (c *scriptedConversation) unitError(stored *warehouse.Rows, now extract.Second, twin bool) string {
 	s := &stored.Conversation
 	content := contentOf(s.Note)
 	v := c.content(content, now)
 	if v == nil {
-		return fmt.Sprintf("the source never said %q", s.Note)
+		return fmt.Sprintf("the source never returned %q", s.Note)
 	}
 	if s.StartedAt != v.start || s.InProgress.V != v.open || s.NumTurns.V != int64(v.numTurns) {
-		return "the row is of no one version"
+		return "the row matches no version"
 	}
 	if s.ContentHash != stored.Hash() || s.TurnsLoaded != int64(len(stored.Turns)) {
 		return "the row does not describe its parts"
@@ -184,8 +183,8 @@ func (c *told) unitError(stored *warehouse.Rows, now extract.Second, twin bool) 
 	return c.metricsError(stored, v)
 }
 
-func (c *told) turnsError(stored *warehouse.Rows, v *version, now extract.Second) string {
-	// Without a count, a hidden transcript cannot be told from none.
+func (c *scriptedConversation) turnsError(stored *warehouse.Rows, v *version, now extract.Second) string {
+	// Without a count, a hidden transcript looks like an empty one.
 	hidden := isHidden(stored) || stored.Conversation.TranscriptStatus == warehouse.TranscriptNone && v.numTurns == 0
 	of := v
 	if hidden && len(stored.Turns) > 0 {
@@ -196,7 +195,7 @@ func (c *told) turnsError(stored *warehouse.Rows, v *version, now extract.Second
 	reordered := v.open && v.turns == 0
 	switch {
 	case of == nil || of.content > v.content && !reordered:
-		return "its turns are of no version that was"
+		return "its turns match no version"
 	case !hidden && len(stored.Turns) != v.turns, len(stored.Turns) > 0 && len(stored.Turns) != of.turns:
 		return fmt.Sprintf("%d turns of %d are stored", len(stored.Turns), of.turns)
 	case len(stored.Entities) != len(stored.Turns):
@@ -210,12 +209,12 @@ func (c *told) turnsError(stored *warehouse.Rows, v *version, now extract.Second
 	return ""
 }
 
-func (c *told) metricsError(stored *warehouse.Rows, v *version) string {
+func (c *scriptedConversation) metricsError(stored *warehouse.Rows, v *version) string {
 	switch {
 	case strings.Trim(string(stored.Conversation.Metrics), "{}") == "" && len(stored.Metrics) == 0:
 		return ""
 	case len(stored.Metrics) != 1 || stored.Metrics[0].StartedAt != v.start || stored.Metrics[0].ValueNumber.V > float64(v.content):
-		return "its metrics are of no version that was"
+		return "its metrics match no version"
 	case string(stored.Conversation.Metrics) != fmt.Sprintf(`{"content":%d}`, int(stored.Metrics[0].ValueNumber.V)):
 		return "its metrics are of several versions"
 	}

@@ -13,10 +13,10 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// store is a destination in memory that keeps whole rows, and fails or dies
-// when it is told to.
+// store is a destination in memory that stores complete rows, and fails or stops
+// working as scripted.
 type store struct {
-	atOnce bool // what is staged is stored, as a database may; else with Publish only, as files
+	atOnce bool // Stage stores rows, like a database; otherwise only Publish does, like files
 
 	mu    sync.Mutex
 	rows  map[string]*warehouse.Rows
@@ -25,34 +25,34 @@ type store struct {
 	pending map[load.StretchID][]*load.Batch
 	counts  map[load.StretchID]load.Counts
 	closed  map[load.StretchID]bool // published or abandoned
-	broken  []string                // what was done against the contract
+	broken  []string                // violations of the contract
 
 	// Of this run:
 	calls   int             // of Stage and Publish
 	end     ending          // how they fail
 	loss    loss            // of commits
-	lost    bool            // commits were
-	history []moment        // what was stored at its beginning, and after each commit
-	dead    bool            // nothing that is done has an effect any more
-	settled map[string]bool // conversations that were compared with what is stored,
-	written map[string]bool // and of these, those that were written
-	missing map[string]bool // newly called missing
+	lost    bool            // commits were lost
+	history []moment        // stored state at the start of the run and after each commit
+	dead    bool            // calls no longer have an effect
+	settled map[string]bool // conversations that were compared with the stored ones
+	written map[string]bool // those of settled that were written
+	missing map[string]bool // newly marked as missing
 	twice   int64           // ids that are listed with two starts
 }
 
-// storedFeed is what a store holds of a feed beside its rows.
+// storedFeed is the state of a feed in a store, except for its rows.
 type storedFeed struct {
 	coverage  []load.Range
 	watermark warehouse.Timestamp
-	// watermarkAt is when the watermark moved, by our clock.
+	// watermarkAt is the local time at which the watermark moved.
 	watermarkAt  warehouse.Timestamp
-	rereadHidden bool          // again, and the hidden days are to be read
+	rereadHidden bool          // parts are visible again, and the hidden days have to be read
 	visibleAgain load.Revealed // of this run
 	holes        []warehouse.Hole
 	rejects      map[string]warehouse.Reject // by id; replaced, never changed
 }
 
-// of is what is stored of a feed.
+// of returns the state of a feed.
 func (s *store) of(f load.Feed) *storedFeed {
 	if s.feeds == nil {
 		s.feeds = map[load.Feed]*storedFeed{}
@@ -68,15 +68,15 @@ func isOf(f load.Feed, r *warehouse.Rows) bool { return r.Conversation.Environme
 
 // ending is a way in which the destination fails, or the process ends.
 type ending struct {
-	at    int  // the number of the call, from 1; 0: it does not
-	after bool // the call has its effect, and is not answered
-	dead  bool // the process is killed: nothing else is done
+	at    int  // number of the failing call, from 1; 0: none
+	after bool // the call has its effect, but returns an error
+	dead  bool // the process is killed: later calls have no effect
 	stop  context.CancelFunc
 }
 
-var errScripted = errors.New("the made-up destination fails")
+var errScripted = errors.New("the scripted destination fails")
 
-// begin makes ready for a run.
+// begin prepares the store for a run.
 func (s *store) begin(e ending, l loss) {
 	s.calls, s.end, s.dead = 0, e, false
 	s.loss, s.lost, s.history = l, false, nil
@@ -89,7 +89,7 @@ func (s *store) begin(e ending, l loss) {
 	}
 }
 
-// call counts a call, and tells whether it has its effect and how it is answered.
+// call counts a call. It returns whether the call has an effect, and its error.
 func (s *store) call() (effect bool, err error) {
 	if s.dead {
 		return false, errScripted
@@ -112,7 +112,7 @@ func (s *store) Stage(_ context.Context, b *load.Batch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed[b.Stretch] {
-		s.broken = append(s.broken, fmt.Sprintf("stretch %d was staged after its end", b.Stretch))
+		s.broken = append(s.broken, fmt.Sprintf("window %d was staged after its end", b.Stretch))
 	}
 	effect, err := s.call()
 	if !effect {
@@ -126,8 +126,8 @@ func (s *store) Stage(_ context.Context, b *load.Batch) error {
 	return err
 }
 
-// newest are the conversations of the pending batches, one an id. What moved
-// stands before the start that it left.
+// newest returns the conversations of the pending batches, one per id. For one that
+// moved, the new start wins.
 func (s *store) newest(id load.StretchID, counts *load.Counts) (newest []*warehouse.Rows, of map[*warehouse.Rows]*load.Batch) {
 	left, staged := map[string]load.Place{}, 0
 	for _, b := range s.pending[id] {
@@ -149,7 +149,7 @@ func (s *store) newest(id load.StretchID, counts *load.Counts) (newest []*wareho
 	return newest, of
 }
 
-// otherStarts are those of what is pending and of what was stored of it.
+// otherStarts returns the pending conversations that are stored with another start.
 func (s *store) otherStarts(id load.StretchID) []load.OtherStart {
 	counts := load.Counts{OtherStarts: slices.Clone(s.counts[id].OtherStarts)}
 	newest, of := s.newest(id, &counts)
@@ -162,7 +162,7 @@ func (s *store) otherStarts(id load.StretchID) []load.OtherStart {
 	return counts.OtherStarts
 }
 
-// settle stores what is pending of a stretch.
+// settle stores the pending rows of a window.
 func (s *store) settle(id load.StretchID, feed load.Feed) {
 	counts := s.counts[id]
 	newest, of := s.newest(id, &counts)
@@ -179,10 +179,10 @@ func (s *store) settle(id load.StretchID, feed load.Feed) {
 	s.counts[id] = counts
 }
 
-// settledAt stands for our clock: the model looks at no such time.
+// settledAt replaces the local clock: the model checks no such time.
 const settledAt = warehouse.Timestamp(1)
 
-// dayShows tells of a day whether any of the rows that started then is such.
+// dayShows reports whether a condition holds for any row that started on a day.
 func dayShows(rows map[string]*warehouse.Rows, such func(*warehouse.Rows) bool) load.DayShows {
 	return func(midnight warehouse.Timestamp) (bool, error) {
 		for _, r := range rows {
@@ -334,7 +334,7 @@ func (s *store) State(_ context.Context, feeds []load.Feed) (map[load.Feed]load.
 	return states, nil
 }
 
-// sorted is what is stored, by start and id.
+// sorted returns the stored rows by start and id.
 func (s *store) sorted() (rows []*warehouse.Rows) {
 	for _, r := range s.rows {
 		rows = append(rows, r)
@@ -401,7 +401,7 @@ func (s *store) Rejects(_ context.Context, f load.Feed, yield func(*warehouse.Re
 	return nil
 }
 
-// The rest of the contract is not for runs.
+// The other methods of the contract are not called by runs.
 
 func (s *store) Summary(context.Context, []load.Feed) (map[load.Feed]load.FeedSummary, error) {
 	return nil, errScripted

@@ -6,9 +6,9 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// at is the conversation of a stored row: that which the source lists with its
-// start now, else the first with its id.
-func (w *world) at(r *warehouse.Rows) *told {
+// at returns the conversation of a stored row: the one that the source lists with its
+// start now, or else the first one with its id.
+func (w *world) at(r *warehouse.Rows) *scriptedConversation {
 	found := w.withID(r.Conversation.ConversationID)
 	for _, c := range found {
 		if c.as(w.source.clock).start == r.Conversation.StartedAt {
@@ -24,9 +24,9 @@ func (w *world) inPlace(r *warehouse.Rows) bool {
 	return v.listed && v.start == r.Conversation.StartedAt && v.env == r.Conversation.Environment
 }
 
-// wins reports whether a conversation is the one of its id that is to be stored,
-// and was so since a moment.
-func (w *world) wins(c *told, since extract.Second) bool {
+// wins reports whether a conversation is the one of its id that has to be stored, and
+// has been so since a time.
+func (w *world) wins(c *scriptedConversation, since extract.Second) bool {
 	now := w.source.clock
 	start := c.as(now).start
 	for _, other := range w.withID(c.id) {
@@ -41,22 +41,22 @@ func (w *world) wins(c *told, since extract.Second) bool {
 	return true
 }
 
-// isStored reports whether a content of a conversation is stored, or a later one,
-// in its environment.
-func (w *world) isStored(c *told, v *version) bool {
+// isStored reports whether a version of a conversation, or a later one, is stored in
+// its environment.
+func (w *world) isStored(c *scriptedConversation, v *version) bool {
 	r := w.store.rows[c.id]
 	return r != nil && contentOf(r.Conversation.Note) >= v.content && (r.Conversation.StartedAt == v.start || !w.hasTwin(c.id))
 }
 
-// isAstray reports whether a conversation is stored under another environment
-// than it is listed in: that is settled when both were read.
-func (w *world) isAstray(c *told) bool {
+// isAstray reports whether a conversation is stored under another environment than
+// the one that lists it. It moves when both were read.
+func (w *world) isAstray(c *scriptedConversation) bool {
 	r := w.store.rows[c.id]
 	return r != nil && r.Conversation.Environment != c.as(w.source.clock).env
 }
 
-// atEdge reports whether a stored conversation lies within a second of where a
-// stretch may end, where none is called missing.
+// atEdge reports whether a stored conversation lies within one second of the possible
+// end of a window, where none is marked as missing.
 func (w *world) atEdge(r *warehouse.Rows) bool {
 	at := extract.SecondOf(r.Conversation.StartedAt.Time())
 	now := w.standing().feeds[load.Feed{ProjectID: r.Conversation.ProjectID, Environment: r.Conversation.Environment}].now()

@@ -10,22 +10,22 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// loss is a failover, or a crash, after which the destination lacks its last
-// commits. It notices that, and refuses all that the run does from then on.
+// loss is a failover or a crash after which the destination lacks its last commits.
+// The destination detects that, and refuses all further calls of the run.
 type loss struct {
-	at      int // the number of the call before which it happens, from 1; 0: it does not
-	commits int // that are lost: at most all of this run
+	at      int // number of the call before which it happens, from 1; 0: none
+	commits int // number of lost commits, at most all of this run
 }
 
-var errLostCommits = errors.New("the made-up destination has lost commits")
+var errLostCommits = errors.New("the scripted destination has lost commits")
 
-// moment is what was stored after a commit.
+// moment is the stored state after a commit.
 type moment struct {
 	rows  map[string]*warehouse.Rows
 	feeds map[load.Feed]storedFeed
 }
 
-// remember keeps what is stored now, for a loss.
+// remember saves the current state for a loss.
 func (s *store) remember() {
 	feeds := map[load.Feed]storedFeed{}
 	for f, stored := range s.feeds {
@@ -34,7 +34,7 @@ func (s *store) remember() {
 	s.history = append(s.history, moment{maps.Clone(s.rows), feeds})
 }
 
-// forget takes back the last commits of the last run.
+// forget reverts the last commits of the last run.
 func (s *store) forget(commits int) {
 	s.history = s.history[:max(len(s.history)-commits, 1)]
 	m := s.history[len(s.history)-1]
@@ -44,7 +44,7 @@ func (s *store) forget(commits int) {
 	}
 }
 
-// loses has a loss happen when it is time for it.
+// loses applies the loss if it is due.
 func (s *store) loses() error {
 	if s.calls == s.loss.at && s.loss.at > 0 && !s.lost {
 		s.lost = true
@@ -67,7 +67,7 @@ func (w *world) checkLoss(o *outcome) {
 	}
 }
 
-// lose has the destination lose commits between two runs.
+// lose reverts commits between two runs.
 func (w *world) lose(commits int) {
 	if len(w.store.history) > 0 {
 		w.store.forget(commits)

@@ -10,17 +10,17 @@ import (
 	"convsync/internal/load"
 )
 
-// poison is what a conversation does to the pages it is on.
+// poison is the effect of a conversation on the pages that contain it.
 type poison string
 
 const (
 	poisonNone    poison = ""
-	poisonRefused poison = "the page is answered 500"
-	poisonNaN     poison = "it is no JSON"
+	poisonRefused poison = "the page fails with 500"
+	poisonNaN     poison = "the conversation is not JSON"
 	poisonQuote   poison = "the page cannot be framed"
 )
 
-// text is what stands in the page for a conversation that is no JSON.
+// text returns the text of a conversation that is not JSON.
 func (p poison) text(id string) (text string, ok bool) {
 	switch p {
 	case poisonNaN:
@@ -33,21 +33,20 @@ func (p poison) text(id string) (text string, ok bool) {
 
 func isPoisoned(v *version) bool { return v.listed && v.poison != poisonNone }
 
-// wasPoisoned reports whether a conversation was poisoned after one moment, up to
-// another.
-func (c *told) wasPoisoned(from, until extract.Second) bool {
+// wasPoisoned reports whether a conversation was poisoned in a time range.
+func (c *scriptedConversation) wasPoisoned(from, until extract.Second) bool {
 	return slices.ContainsFunc(c.versions, func(v version) bool { return v.at > from && v.at <= until && v.poison != poisonNone })
 }
 
-func (w *world) poison(c *told, p poison) {
+func (w *world) poison(c *scriptedConversation, p poison) {
 	c.change(w.tick(), func(v *version) { v.poison = p })
 }
 
-// mostPoisoned is how many conversations are poisoned at once: of more, a run
-// leaves some to the next.
+// mostPoisoned limits how many conversations are poisoned at once: a run would not
+// isolate more.
 const mostPoisoned = 3
 
-func (w *world) drawPoison(t *rapid.T, c *told) {
+func (w *world) drawPoison(t *rapid.T, c *scriptedConversation) {
 	if len(w.visible(isPoisoned)) < mostPoisoned {
 		w.poison(c, rapid.SampledFrom([]poison{poisonRefused, poisonNaN, poisonQuote}).Draw(t, "poison"))
 	}
@@ -55,7 +54,7 @@ func (w *world) drawPoison(t *rapid.T, c *told) {
 
 // isLost reports whether a version of a conversation cannot be read: it is
 // poisoned, or lies in a hole, or in the last microsecond before one.
-func (w *world) isLost(c *told, v *version) bool {
+func (w *world) isLost(c *scriptedConversation, v *version) bool {
 	if v == nil {
 		return false
 	}
@@ -67,7 +66,7 @@ func (w *world) isLost(c *told, v *version) bool {
 			return true
 		}
 	}
-	// It is stored with a later start for which the source could not be asked.
+	// It is stored with a later start whose second could not be read.
 	if r := w.store.rows[c.id]; r != nil && r.Conversation.StartedAt > v.start && w.wasPoisonedNear(extract.SecondOf(r.Conversation.StartedAt.Time())) {
 		return true
 	}
@@ -78,22 +77,21 @@ func (w *world) isLost(c *told, v *version) bool {
 // wasPoisonedNear reports whether something that starts near a second was ever
 // poisoned.
 func (w *world) wasPoisonedNear(at extract.Second) bool {
-	return slices.ContainsFunc(w.source.conversations, func(c *told) bool {
+	return slices.ContainsFunc(w.source.conversations, func(c *scriptedConversation) bool {
 		return slices.ContainsFunc(c.versions, func(v version) bool {
 			return v.poison != poisonNone && v.second() >= at-2 && v.second() <= at+2
 		})
 	})
 }
 
-// checkHoles: a hole is a second in which something is or was poisoned, and no
-// other.
+// checkHoles: each hole is a second with a conversation that is or was poisoned.
 func (w *world) checkHoles(after feedStanding) {
 	for i, h := range HoleSpans(after.holes) {
 		if h.Seconds() != 1 || i > 0 && h.From <= extract.SecondOf(after.holes[i-1].From.Time()) {
-			w.fail("the holes cannot be: %v", HoleSpans(after.holes))
+			w.fail("invalid holes: %v", HoleSpans(after.holes))
 		}
 		if !w.wasPoisonedNear(h.From) {
-			w.fail("%s is no hole", h)
+			w.fail("%s is not a hole", h)
 		}
 	}
 }

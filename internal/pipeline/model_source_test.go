@@ -16,12 +16,12 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// scripted is a source whose conversations, clock and faults the test sets.
+// scripted is a source whose conversations, clock and faults are set by the test.
 type scripted struct {
 	mu            sync.Mutex
 	clock         extract.Second
 	dateAhead     extract.Second // of the clock, in the answers of this run
-	conversations []*told
+	conversations []*scriptedConversation
 	hideTurns     bool
 	hideMetrics   bool
 	habits        habits
@@ -32,15 +32,15 @@ type scripted struct {
 	answered map[string]bool
 }
 
-// habits are what the documents of the source leave open.
+// habits holds behavior that the documentation of the source leaves open.
 type habits struct {
-	exclusive bool // start_time and end_time are not inside
-	overlap   bool // a page begins with the last of the page before
-	offset    bool // pages are named by next_offset, and there is no cursor
-	lowered   bool // a page has two rows, whatever limit is asked for
+	exclusive bool // start_time and end_time are exclusive
+	overlap   bool // a page begins with the last row of the previous one
+	offset    bool // next_offset names the next page, and there is no cursor
+	lowered   bool // a page has two rows, whatever the requested limit
 }
 
-// fault is a way to answer a request badly.
+// fault is a kind of faulty response.
 type fault string
 
 const (
@@ -61,16 +61,16 @@ var faults = []fault{
 	faultBusy, faultBusyLong, faultUnavailable, faultBroken, faultReset, faultCut, faultMalformed, faultRefused, faultStale, faultRepeated,
 }
 
-// trouble is what a run meets at the source.
+// trouble holds the faults of the source during a run.
 type trouble struct {
 	at   map[int]fault // by number of the request, from 1
-	down fault         // every request from downAt to downEnd
-	// The requests that are down; downEnd 0: none, below 0: to the run's end.
+	down fault         // of every request from downAt to downEnd
+	// Range of the failing requests; downEnd 0: none, below 0: until the end of the run.
 	downAt, downEnd int
-	broken          extract.Span   // what is asked of it is refused, and nothing else
-	brokenIn        string         // what is asked of this environment is refused
-	tick            extract.Second // time that passes with a request
-	stopAt          int            // the request at which the run is told to stop; 0: none
+	broken          extract.Span   // requests of this span are refused
+	brokenIn        string         // requests of this environment are refused
+	tick            extract.Second // time that passes per request
+	stopAt          int            // number of the request at which the run is stopped; 0: none
 	stop            context.CancelFunc
 }
 
@@ -81,7 +81,7 @@ func (t *trouble) of(request int) fault {
 	return t.at[request]
 }
 
-// begin makes ready for a run.
+// begin prepares the source for a run.
 func (s *scripted) begin(key string, t trouble, dateAhead extract.Second) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,8 +89,8 @@ func (s *scripted) begin(key string, t trouble, dateAhead extract.Second) {
 	s.requests, s.trouble, s.answered = 0, t, map[string]bool{}
 }
 
-// end refuses what a run that is over may have left on its way, so that nothing
-// changes beside the checks.
+// end refuses requests that an ended run may have left in flight, so that nothing
+// changes during the checks.
 func (s *scripted) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,10 +115,10 @@ func (s *scripted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client may be gone
+	_, _ = w.Write(body) // the client may have disconnected
 }
 
-// Beside statuses: the connection breaks before the answer, or in it.
+// Faults other than statuses: the connection breaks before the response, or in it.
 const brokenOff, brokenIn = -1, -2
 
 func (s *scripted) answer(h http.Header, r *http.Request) (status int, body []byte) {
@@ -158,7 +158,7 @@ func (s *scripted) answer(h http.Header, r *http.Request) (status int, body []by
 	if kind == faultRepeated && cursor != "" {
 		next = cursor
 	}
-	if slices.ContainsFunc(page, func(c *told) bool { return c.as(s.clock).poison == poisonRefused }) {
+	if slices.ContainsFunc(page, func(c *scriptedConversation) bool { return c.as(s.clock).poison == poisonRefused }) {
 		return http.StatusInternalServerError, []byte(`{"message":"made-up trouble"}`)
 	}
 	body = s.body(page, next)
@@ -166,21 +166,21 @@ func (s *scripted) answer(h http.Header, r *http.Request) (status int, body []by
 	case faultCut:
 		return brokenIn, body
 	case faultMalformed:
-		// A bracket: damage within a string, the same twice, would be a conversation
-		// that the source answers so.
+		// The damage is a bracket. Equal damage within a string, twice, would be treated
+		// as a conversation that the source really returns.
 		body[bytes.LastIndexByte(body[:len(body)/2+1], '{')] = '\x01'
 		return http.StatusOK, body
 	}
 	for _, c := range page {
 		if c.as(s.clock).poison == poisonQuote {
-			break // what follows cannot be told apart
+			break // the rest of the page cannot be framed
 		}
 		s.answered[c.id] = true
 	}
 	return http.StatusOK, body
 }
 
-func (s *scripted) body(page []*told, next string) []byte {
+func (s *scripted) body(page []*scriptedConversation, next string) []byte {
 	b := []byte(`{"conversations":[`)
 	for i, c := range page {
 		if i > 0 {
@@ -194,16 +194,16 @@ func (s *scripted) body(page []*told, next string) []byte {
 	return fmt.Appendf(b, `],"cursor":%q}`, next)
 }
 
-// page is the conversations that a request asks for, newest first. A cursor is
-// the place of the last one before it.
-func (s *scripted) page(r *http.Request) (page []*told, next string) {
+// page returns the conversations of a request, newest first. A cursor is the position
+// of the last one before it.
+func (s *scripted) page(r *http.Request) (page []*scriptedConversation, next string) {
 	q := r.URL.Query()
 	from, until := ends(r)
 	limit, _ := strconv.Atoi(q.Get("limit"))
 	if s.habits.lowered {
 		limit = min(limit, 2)
 	}
-	var found []*told
+	var found []*scriptedConversation
 	for _, c := range s.conversations {
 		v := c.as(s.clock)
 		if v == nil || !v.listed || v.env != q.Get("client_env") {
@@ -216,8 +216,8 @@ func (s *scripted) page(r *http.Request) (page []*told, next string) {
 		}
 		found = append(found, c)
 	}
-	place := func(c *told) string { return fmt.Sprintf("%020d %s", c.as(s.clock).start, c.id) }
-	slices.SortFunc(found, func(a, b *told) int { return strings.Compare(place(b), place(a)) })
+	place := func(c *scriptedConversation) string { return fmt.Sprintf("%020d %s", c.as(s.clock).start, c.id) }
+	slices.SortFunc(found, func(a, b *scriptedConversation) int { return strings.Compare(place(b), place(a)) })
 	first, _ := strconv.Atoi(q.Get("offset"))
 	first = min(first, len(found))
 	if cursor := q.Get("cursor"); cursor != "" {
@@ -243,18 +243,18 @@ func (s *scripted) page(r *http.Request) (page []*told, next string) {
 	return page, next
 }
 
-// asked is what a request asks for, in whole seconds.
+// asked returns the span of a request, in whole seconds.
 func asked(r *http.Request) extract.Span {
 	from, until := ends(r)
 	return extract.Span{From: extract.SecondOf(from.Time()), Until: extract.SecondOf(until.Time())}
 }
 
-// ends are the ends of a request.
+// ends returns the time range of a request.
 func ends(r *http.Request) (from, until warehouse.Timestamp) {
 	moment := func(name string) warehouse.Timestamp {
 		at, err := time.Parse(time.RFC3339Nano, r.URL.Query().Get(name))
 		if err != nil || at.Year() < 1 {
-			panic(fmt.Sprintf("the source was asked for %s, which has no %s", r.URL, name))
+			panic(fmt.Sprintf("the request %s has no %s", r.URL, name))
 		}
 		return warehouse.TimestampOf(at)
 	}

@@ -10,10 +10,10 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// TestModel makes up sequences of all that happens to a source, a
-// destination and the runs between them, and holds what is stored against a
-// simple model of what must be: more of them with -rapid.checks=5000. What
-// failed once stands as a test of its own in pipeline_test.go.
+// TestModel generates sequences of events at a source, a destination and the runs
+// between them, and compares the stored data with a simple model. Run more sequences
+// with -rapid.checks=5000. A sequence that failed once becomes a separate test in
+// pipeline_test.go.
 func TestModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -41,19 +41,21 @@ func drawSettings(t *rapid.T) settings {
 	}
 }
 
-// steps are what may happen.
+// steps returns the possible steps.
 func (w *world) steps() map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
-		"arrive":           w.drawArrivals,
-		"arrive more":      w.drawArrivals,
-		"edit":             w.onOne(isListed, func(_ *rapid.T, c *told) { w.edit(c) }),
-		"delete turn":      w.onOne(isListed, func(t *rapid.T, c *told) { w.deleteTurn(c, rapid.Bool().Draw(t, "counted")) }),
-		"count zero":       w.onOne(isListed, func(_ *rapid.T, c *told) { w.countZero(c) }),
-		"move":             w.onOne(isListed, func(t *rapid.T, c *told) { w.move(c, w.drawStart(t)) }),
-		"two ids":          w.onOne(isListed, func(t *rapid.T, c *told) { w.arriveTwice(c, w.drawStart(t), rapid.IntRange(0, 3).Draw(t, "turns")) }),
-		"move environment": w.onOne(isListed, func(_ *rapid.T, c *told) { w.moveEnvironment(c) }),
-		"vanish":           w.onOne(isListed, func(_ *rapid.T, c *told) { w.setListed(c, false) }),
-		"come back":        w.onOne(isGone, func(_ *rapid.T, c *told) { w.setListed(c, true) }),
+		"arrive":      w.drawArrivals,
+		"arrive more": w.drawArrivals,
+		"edit":        w.onOne(isListed, func(_ *rapid.T, c *scriptedConversation) { w.edit(c) }),
+		"delete turn": w.onOne(isListed, func(t *rapid.T, c *scriptedConversation) { w.deleteTurn(c, rapid.Bool().Draw(t, "counted")) }),
+		"count zero":  w.onOne(isListed, func(_ *rapid.T, c *scriptedConversation) { w.countZero(c) }),
+		"move":        w.onOne(isListed, func(t *rapid.T, c *scriptedConversation) { w.move(c, w.drawStart(t)) }),
+		"two ids": w.onOne(isListed, func(t *rapid.T, c *scriptedConversation) {
+			w.arriveTwice(c, w.drawStart(t), rapid.IntRange(0, 3).Draw(t, "turns"))
+		}),
+		"move environment": w.onOne(isListed, func(_ *rapid.T, c *scriptedConversation) { w.moveEnvironment(c) }),
+		"unlist":           w.onOne(isListed, func(_ *rapid.T, c *scriptedConversation) { w.setListed(c, false) }),
+		"come back":        w.onOne(isGone, func(_ *rapid.T, c *scriptedConversation) { w.setListed(c, true) }),
 		"hide":             func(t *rapid.T) { w.hide(rapid.Bool().Draw(t, "turns"), rapid.Bool().Draw(t, "metrics")) },
 		"show":             func(*rapid.T) { w.hide(false, false) },
 		"pass minutes":     func(t *rapid.T) { w.source.clock += aMinute * extract.Second(rapid.IntRange(1, 90).Draw(t, "minutes")) },
@@ -72,7 +74,7 @@ func (w *world) steps() map[string]func(*rapid.T) {
 		},
 		"confirm":      func(*rapid.T) { w.confirm() },
 		"poison":       w.onOne(isListed, w.drawPoison),
-		"cure":         w.onOne(isPoisoned, func(_ *rapid.T, c *told) { w.poison(c, "") }),
+		"cure":         w.onOne(isPoisoned, func(_ *rapid.T, c *scriptedConversation) { w.poison(c, "") }),
 		"renew rules":  func(*rapid.T) { w.renewRules() },
 		"run":          func(t *rapid.T) { w.run(attempt{trouble: trouble{tick: drawTick(t)}}) },
 		"run twice":    func(*rapid.T) { w.checkQuiet(w.run(attempt{})) },
@@ -85,8 +87,8 @@ func (w *world) steps() map[string]func(*rapid.T) {
 	}
 }
 
-// onOne is a step that happens to one of the conversations of a kind.
-func (w *world) onOne(which func(*version) bool, step func(*rapid.T, *told)) func(*rapid.T) {
+// onOne returns a step that changes one of the conversations of a kind.
+func (w *world) onOne(which func(*version) bool, step func(*rapid.T, *scriptedConversation)) func(*rapid.T) {
 	return func(t *rapid.T) {
 		if found := w.visible(which); len(found) > 0 {
 			step(t, found[rapid.IntRange(0, len(found)-1).Draw(t, "conversation")])
@@ -101,19 +103,19 @@ func (w *world) drawArrivals(t *rapid.T) {
 	}
 }
 
-// drawWhile is as a rule nothing, else up to days.
+// drawWhile draws a duration: mostly 0, otherwise up to days.
 func drawWhile(t *rapid.T, what string) extract.Second {
 	units := []extract.Second{0, 0, 1, aMinute, anHour}
 	return rapid.SampledFrom(units).Draw(t, what) * extract.Second(rapid.IntRange(1, 50).Draw(t, what))
 }
 
-// drawStart is a moment of the history up to now: mostly lately, often where
-// something may go wrong by one.
+// drawStart draws a start in the history up to now: mostly a recent one, often at a
+// boundary where off-by-one errors may occur.
 func (w *world) drawStart(t *rapid.T) warehouse.Timestamp {
 	unit := rapid.SampledFrom([]extract.Second{1, aMinute, anHour, 0}).Draw(t, "unit of age")
 	at := w.source.clock - unit*extract.Second(rapid.IntRange(1, 200).Draw(t, "age"))
 	if unit == 0 {
-		at = rapid.SampledFrom(w.edges()).Draw(t, "edge") + extract.Second(rapid.IntRange(-1, 1).Draw(t, "beside"))
+		at = rapid.SampledFrom(w.edges()).Draw(t, "edge") + extract.Second(rapid.IntRange(-1, 1).Draw(t, "offset"))
 	}
 	at = min(max(at, w.start), w.source.clock-1)
 	return warehouse.TimestampOf(at.Time()) + rapid.SampledFrom([]warehouse.Timestamp{0, 1, 500_000, 999_999}).Draw(t, "micros")
@@ -124,10 +126,10 @@ func (w *world) drawSpan(t *rapid.T) extract.Span {
 	return extract.Span{From: from, Until: from + anHour*extract.Second(rapid.IntRange(1, 100).Draw(t, "hours"))}
 }
 
-// lastSecond is the last one that a request can name.
+// lastSecond is the last one that a request can contain.
 const lastSecond = extract.Second(253_402_300_799)
 
-// drawClocks is clocks of which one is wrong, ahead or behind.
+// drawClocks draws clocks of which one is wrong, ahead or behind.
 func drawClocks(t *rapid.T) clocks {
 	off := rapid.SampledFrom([]extract.Second{30, 10 * aMinute, 5 * anHour, 50 * anHour, 10_000 * aDay}).Draw(t, "off")
 	if rapid.Bool().Draw(t, "behind") {

@@ -16,25 +16,25 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// world is a source, a destination and what runs between them, with what must
-// hold of these after each run.
+// world is a source and a destination with the runs between them, and the checks
+// after each run.
 type world struct {
 	t rapid.TB
 	settings
 	source *scripted
 	store  *store
-	start  extract.Second // where the history begins, as configured
+	start  extract.Second // configured start of the history
 	client *polyai.Client
 	server *httptest.Server
 	runs   int
 	clocks
-	behind extract.Second // by how much a clock was behind at most
+	behind extract.Second // maximum by which a clock was behind
 }
 
-// settings are what does not change in a sequence.
+// settings do not change within a sequence.
 type settings struct {
 	habits
-	environments  int // 1 unless set
+	environments  int // 0: 1
 	atOnce        bool
 	deleteMissing bool
 	pageSize      int
@@ -44,16 +44,16 @@ type settings struct {
 	limit         MissingLimit
 }
 
-// clocks are by how much the clocks of the source and of this machine are
-// ahead of the right time. One at most is wrong: the other shows it.
+// clocks holds by how much the clocks of the source and of this machine are ahead of
+// the right time. At most one is wrong.
 type clocks struct{ source, local extract.Second }
 
-// The made-up history may begin here; the clock stands some days later at first.
+// Earliest start of the generated history. The clock starts some days later.
 var (
 	modelBegin = extract.SecondOf(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
 )
 
-// modelEnvironments are those of the made-up project, as configured.
+// modelEnvironments has the configured environments of the project.
 var modelEnvironments = []string{"live", "sandbox"}
 
 const (
@@ -62,7 +62,7 @@ const (
 	aDay    = 24 * anHour
 )
 
-// noLimit is a rate that no waiting comes of, also after a 429, which halves it.
+// noLimit is a rate that causes no waiting, even after a 429 halves it.
 const noLimit = 1e6
 
 func newWorld(t rapid.TB, s settings) *world {
@@ -82,7 +82,7 @@ func newWorld(t rapid.TB, s settings) *world {
 	return w
 }
 
-// key tells the runs apart: a request of a run that was stopped may reach the
+// key returns a different key for each run: a request of a stopped run may reach the
 // source late.
 func (w *world) key() string { return fmt.Sprintf("made-up-key-%d", w.runs) }
 
@@ -91,7 +91,7 @@ func (w *world) close() {
 	w.server.Close()
 }
 
-// tick makes sure that what happens now happens after the last run.
+// tick advances the clock, so that the next step happens after the last run.
 func (w *world) tick() extract.Second {
 	w.source.clock++
 	return w.source.clock
@@ -104,11 +104,11 @@ func (w *world) plan(start, length extract.Second) {
 	last := first
 	last.at, last.content, last.open = at+length, 2, false
 	w.source.conversations = append(w.source.conversations,
-		&told{id: fmt.Sprintf("conversation-%d", len(w.source.conversations)), versions: []version{first, last}})
+		&scriptedConversation{id: fmt.Sprintf("conversation-%d", len(w.source.conversations)), versions: []version{first, last}})
 }
 
-// arrive adds a conversation that becomes visible after a delay, and ends a
-// while after that; after 0 it has ended when it is first seen.
+// arrive adds a conversation that becomes visible after a delay, and ends after the
+// length from then; with length 0 it has ended when it becomes visible.
 func (w *world) arrive(start warehouse.Timestamp, turns int, delay, length extract.Second) {
 	w.arriveIn("live", start, turns, delay, length)
 }
@@ -116,7 +116,7 @@ func (w *world) arrive(start warehouse.Timestamp, turns int, delay, length extra
 func (w *world) arriveIn(env string, start warehouse.Timestamp, turns int, delay, length extract.Second) {
 	visible := w.tick() + delay
 	first := version{at: visible, content: 1, start: start, env: env, listed: true, turns: turns, numTurns: turns, open: length > 0}
-	c := &told{id: fmt.Sprintf("conversation-%d", len(w.source.conversations)), versions: []version{first}}
+	c := &scriptedConversation{id: fmt.Sprintf("conversation-%d", len(w.source.conversations)), versions: []version{first}}
 	if length > 0 {
 		first.at, first.content, first.open = visible+length, 2, false
 		first.turns, first.numTurns = turns+1, turns+1
@@ -126,16 +126,16 @@ func (w *world) arriveIn(env string, start warehouse.Timestamp, turns int, delay
 }
 
 // arriveTwice adds a second record with the id of another one.
-func (w *world) arriveTwice(c *told, start warehouse.Timestamp, turns int) {
-	if slices.ContainsFunc(w.withID(c.id), func(c *told) bool { return c.as(w.source.clock).start == start }) {
+func (w *world) arriveTwice(c *scriptedConversation, start warehouse.Timestamp, turns int) {
+	if slices.ContainsFunc(w.withID(c.id), func(c *scriptedConversation) bool { return c.as(w.source.clock).start == start }) {
 		return
 	}
 	twin := version{at: w.tick(), content: 1, start: start, env: c.as(w.source.clock).env, listed: true, turns: turns, numTurns: turns}
-	w.source.conversations = append(w.source.conversations, &told{id: c.id, versions: []version{twin}})
+	w.source.conversations = append(w.source.conversations, &scriptedConversation{id: c.id, versions: []version{twin}})
 }
 
-// withID are the conversations with an id: one, unless it has twins.
-func (w *world) withID(id string) (found []*told) {
+// withID returns the conversations with an id: one, unless it has twins.
+func (w *world) withID(id string) (found []*scriptedConversation) {
 	for _, c := range w.source.conversations {
 		if c.id == id && c.as(w.source.clock) != nil {
 			found = append(found, c)
@@ -148,7 +148,7 @@ func (w *world) withID(id string) (found []*told) {
 func (w *world) hasTwin(id string) bool { return len(w.withID(id)) > 1 }
 
 // moveEnvironment makes the source list a conversation in another environment.
-func (w *world) moveEnvironment(c *told) {
+func (w *world) moveEnvironment(c *scriptedConversation) {
 	if w.environments < 2 || w.hasTwin(c.id) {
 		return
 	}
@@ -157,7 +157,7 @@ func (w *world) moveEnvironment(c *told) {
 	})
 }
 
-// feeds are the feeds of the project.
+// feeds returns the feeds of the project.
 func (w *world) feeds() (feeds []load.Feed) {
 	for _, env := range modelEnvironments[:max(w.environments, 1)] {
 		feeds = append(feeds, load.Feed{ProjectID: modelRules.ProjectID, Environment: env})
@@ -165,8 +165,8 @@ func (w *world) feeds() (feeds []load.Feed) {
 	return feeds
 }
 
-// visible is the conversations that are known to the source, in order.
-func (w *world) visible(which func(*version) bool) (found []*told) {
+// visible returns the conversations that the source has now, in order.
+func (w *world) visible(which func(*version) bool) (found []*scriptedConversation) {
 	for _, c := range w.source.conversations {
 		if v := c.as(w.source.clock); v != nil && which(v) {
 			found = append(found, c)
@@ -178,30 +178,30 @@ func (w *world) visible(which func(*version) bool) (found []*told) {
 func isListed(v *version) bool { return v.listed }
 func isGone(v *version) bool   { return !v.listed }
 
-func (w *world) edit(c *told) { c.change(w.tick(), func(*version) {}) }
+func (w *world) edit(c *scriptedConversation) { c.change(w.tick(), func(*version) {}) }
 
-func (w *world) deleteTurn(c *told, counted bool) {
+func (w *world) deleteTurn(c *scriptedConversation, counted bool) {
 	c.change(w.tick(), func(v *version) {
 		v.turns = max(v.turns-1, 0)
-		if counted || v.turns == 0 { // without turns, but for the count, they would be hidden
+		if counted || v.turns == 0 { // a count without turns would mean that they are hidden
 			v.numTurns = v.turns
 		}
 	})
 }
 
-// countZero makes the source count no turns, whatever it shows.
-func (w *world) countZero(c *told) {
+// countZero makes the source report a count of 0, whatever turns it returns.
+func (w *world) countZero(c *scriptedConversation) {
 	c.change(w.tick(), func(v *version) { v.numTurns = 0 })
 }
 
-func (w *world) move(c *told, to warehouse.Timestamp) {
+func (w *world) move(c *scriptedConversation, to warehouse.Timestamp) {
 	if w.hasTwin(c.id) {
-		return // to the start of the other, at worst
+		return // it may be the start of the other
 	}
 	c.change(w.tick(), func(v *version) { v.start = to })
 }
 
-func (w *world) setListed(c *told, listed bool) {
+func (w *world) setListed(c *scriptedConversation, listed bool) {
 	c.change(w.tick(), func(v *version) { v.listed = listed })
 }
 
@@ -210,7 +210,7 @@ func (w *world) hide(turns, metrics bool) {
 	w.source.hideTurns, w.source.hideMetrics = turns, metrics
 }
 
-// renewRules makes all that was read look as if it was read by older rules.
+// renewRules marks all coverage and rows as those of an older transform version.
 func (w *world) renewRules() {
 	for _, f := range w.store.feeds {
 		for i := range f.coverage {
@@ -219,13 +219,13 @@ func (w *world) renewRules() {
 	}
 }
 
-// attempt is how a run is made, and what it meets.
+// attempt holds the options of a run, and the faults during it.
 type attempt struct {
 	backfill extract.Span
 	trouble
 	ending
 	loss
-	lookback []extract.Tier // the world's unless set
+	lookback []extract.Tier // nil: that of the world
 	repairs  map[load.Feed]Repair
 }
 
@@ -260,27 +260,27 @@ func (w *world) options(a *attempt) Options {
 	}
 }
 
-// outcome is what a run left, and what it began with.
+// outcome is the state before and after a run.
 type outcome struct {
 	attempt
 	report *Report
 	err    error
 	before standing
-	began  extract.Second // the right time when the run began
+	began  extract.Second // right time at the start of the run
 }
 
-// earliest is the earlier clock when the run began.
+// earliest returns the earlier clock at the start of the run.
 func (w *world) earliest(o *outcome) extract.Second {
 	return o.began + min(w.clocks.source, w.clocks.local)
 }
 
-// standing is what the destination held before a run.
+// standing is the state of the destination before a run.
 type standing struct {
 	rows  map[string]*warehouse.Rows
 	feeds map[load.Feed]feedStanding
 }
 
-// feedStanding is what it held of a feed.
+// feedStanding is the state of a feed before a run.
 type feedStanding struct {
 	coverage     []extract.Covered
 	holes        []warehouse.Hole
@@ -289,7 +289,7 @@ type feedStanding struct {
 	visibleAgain bool
 }
 
-// now is the upper end of the last run that succeeded, by its coverage.
+// now returns the end of the coverage of the last successful run.
 func (s feedStanding) now() extract.Second {
 	if len(s.coverage) == 0 {
 		return 0
@@ -316,7 +316,7 @@ func (w *world) standing() standing {
 	return s
 }
 
-// run makes a run, and checks what it left.
+// run executes a run and checks its result.
 func (w *world) run(a attempt) *outcome {
 	w.runs++
 	ctx, cancel := context.WithCancel(context.Background())
@@ -334,7 +334,7 @@ func (w *world) run(a attempt) *outcome {
 	return o
 }
 
-// settle ends all trouble and compares what is stored with the source.
+// settle ends all faults and compares the stored data with the source.
 func (w *world) settle() {
 	w.hide(false, false)
 	w.clocks = clocks{}
@@ -342,28 +342,28 @@ func (w *world) settle() {
 		w.poison(c, "")
 	}
 	w.inEveryDay()
-	w.source.clock += 8 * aDay // all that is to come has come
+	w.source.clock += 8 * aDay // all future versions are current
 	w.inEveryDay()
 	everything := []extract.Tier{{Depth: 1000 * 24 * time.Hour}}
 	w.run(attempt{lookback: everything})
 	w.confirm()
 	for range mostPoisoned {
-		w.run(attempt{lookback: everything}) // asks for some of the holes that are left
+		w.run(attempt{lookback: everything}) // requests some of the remaining holes
 	}
 	o := w.run(attempt{lookback: everything})
 	w.checkConverged()
 	w.checkQuiet(o)
 }
 
-// confirm says of all that is stored and not listed that it is gone, as `verify
-// --repair` does. What starts after the earlier clock is not judged, nor what the
-// source cannot be asked for.
+// confirm confirms that all stored conversations that are not listed are missing, like
+// `verify --repair`. Conversations that start after the earlier clock, or in a second
+// that cannot be read, are left out.
 func (w *world) confirm() {
 	repairs, gone := map[load.Feed]Repair{}, map[string]bool{}
 	for _, f := range w.feeds() {
 		var repair Repair
 		for id, r := range w.store.rows {
-			listed := slices.ContainsFunc(w.withID(id), func(c *told) bool { return c.as(w.source.clock).listed })
+			listed := slices.ContainsFunc(w.withID(id), func(c *scriptedConversation) bool { return c.as(w.source.clock).listed })
 			if isOf(f, r) && !listed && !r.Conversation.MissingSince.Valid {
 				repair.Gone, gone[id] = append(repair.Gone, load.Key{ID: id, StartedAt: r.Conversation.StartedAt}), true
 			}
@@ -380,13 +380,13 @@ func (w *world) confirm() {
 			continue
 		}
 		if at := extract.SecondOf(r.Conversation.StartedAt.Time()); at < w.earliest(o) && !w.wasPoisonedNear(at) {
-			w.fail("%s is not called missing though it is confirmed", id)
+			w.fail("%s is not marked as missing although it was confirmed", id)
 		}
 	}
 }
 
-// inEveryDay adds a conversation to each day and part of a day that is read, so
-// that none comes back empty, which would be suspicious.
+// inEveryDay adds a conversation to each day and part of a day that is read, so that
+// none is empty, which would need confirmation.
 func (w *world) inEveryDay() {
 	for from := w.start; from < w.source.clock-10; from = from - from%aDay + aDay {
 		until := min(from-from%aDay+aDay, w.source.clock-1)
@@ -396,7 +396,7 @@ func (w *world) inEveryDay() {
 	}
 }
 
-// edges are seconds at which something may go wrong by one.
+// edges returns seconds at which off-by-one errors may occur.
 func (w *world) edges() []extract.Second {
 	edges := []extract.Second{w.start, w.source.clock - 1, w.source.clock - w.source.clock%aDay}
 	for _, f := range w.feeds() {

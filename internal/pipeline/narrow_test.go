@@ -9,7 +9,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// narrowed does a narrow run into d.
+// narrowed executes a narrow run with destination d.
 func narrowed(t *testing.T, d *fake, now func() time.Time, narrow extract.Narrow) *Report {
 	t.Helper()
 	o := options(t, simulated(t, now, simulate.Deviations{}), d, now)
@@ -37,11 +37,11 @@ func TestRunNarrowAround(t *testing.T) {
 	}
 	for id, at := range d.starts {
 		if off := at.Time().Sub(start); off < -63*time.Second || off > 63*time.Second {
-			t.Errorf("%s started %v from where it was to be read", id, off)
+			t.Errorf("%s started %v from the requested start", id, off)
 		}
 	}
 	if len(d.starts) == 0 {
-		t.Error("nothing was read: the test shows nothing")
+		t.Error("nothing was read: the test checks nothing")
 	}
 }
 

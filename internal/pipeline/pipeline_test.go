@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	leaktest.Main(m)
 }
 
-// The made-up history: ten days that ended an hour ago.
+// The simulated history: ten days that ended an hour ago.
 var (
 	end   = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
 	begin = end.AddDate(0, 0, -10)
@@ -52,7 +52,7 @@ func simulated(t *testing.T, now func() time.Time, d simulate.Deviations) *simul
 
 func at(now time.Time) func() time.Time { return func() time.Time { return now } }
 
-// options wires a run of one feed from a source.
+// options returns the options of a run with one feed of a source.
 func options(t *testing.T, source http.Handler, destination load.Destination, now func() time.Time) Options {
 	t.Helper()
 	server := httptest.NewServer(source)
@@ -131,13 +131,13 @@ func TestRunSlowClock(t *testing.T) {
 		o.Feeds[0].Reader.PageSize = 1000
 		o.Lookback = []extract.Tier{{Depth: 72 * time.Hour}}
 		report, err := Run(t.Context(), o)
-		if err != nil || run == 1 && report.Requests > 2 { // one learns what time it is
+		if err != nil || run == 1 && report.Requests > 2 { // one request is for server time
 			t.Errorf("%v, %d requests", err, report.Requests)
 		}
 	}
 }
 
-// failingAfter answers errors for all that started before a moment.
+// failingAfter returns errors for all conversations that started before a time.
 func failingAfter(source http.Handler, before time.Time) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if from, err := time.Parse(time.RFC3339, r.URL.Query().Get("start_time")); err == nil && from.Before(before) {
@@ -202,7 +202,7 @@ func TestRunDestinationFails(t *testing.T) {
 			if !errors.Is(err, errDestination) || report.Status != warehouse.RunFailed || d.watermark != 0 || !d.closed {
 				t.Errorf("%v, %s, covered %v, closed %t", err, report.Status, d.coverage, d.closed)
 			}
-			for _, c := range d.coverage { // but for the hours in which nothing started
+			for _, c := range d.coverage { // except for the hours in which nothing started
 				if c.From < warehouse.TimestampOf(end) {
 					t.Errorf("%v is covered", c.From.Time())
 				}
@@ -222,12 +222,12 @@ func TestRunStopped(t *testing.T) {
 	published := 0
 	d.onPublish = func() {
 		if published++; published == 1 {
-			cancel() // what is about to be published meanwhile may still be
+			cancel() // a concurrent commit may still succeed
 		}
 	}
 	source := simulated(t, now, simulate.Deviations{})
 	o := options(t, source, d, now)
-	o.Feeds[0].Reader.PageSize = 10 // too many pages for one stretch
+	o.Feeds[0].Reader.PageSize = 10 // too many pages for one window
 	report, err := Run(ctx, o)
 	if !errors.Is(err, context.Canceled) || report.Status != warehouse.RunPartial || !d.closed || len(d.runs) != 1 {
 		t.Fatalf("%v, %s, closed %t, %d runs", err, report.Status, d.closed, len(d.runs))
@@ -259,7 +259,7 @@ func TestRunOpenConversations(t *testing.T) {
 		return n
 	}
 	if open() == 0 {
-		t.Fatal("no conversation is in progress: the test shows nothing")
+		t.Fatal("no conversation is in progress: the test checks nothing")
 	}
 	later := at(now().Add(12 * time.Hour))
 	o = options(t, simulated(t, later, simulate.Deviations{}), d, later)
@@ -307,7 +307,7 @@ func TestRunRejects(t *testing.T) {
 	}
 }
 
-// handMade is a feed's run whose steps a test takes one by one.
+// handMade returns a feedRun whose steps a test calls one by one.
 func handMade(t *testing.T, d *fake) *feedRun {
 	o := options(t, simulated(t, at(end), simulate.Deviations{}), d, at(end))
 	o.setDefaults()
@@ -317,13 +317,13 @@ func handMade(t *testing.T, d *fake) *feedRun {
 func TestAbandonVisibleAgain(t *testing.T) {
 	t.Parallel()
 	d := newFake()
-	d.keptOfAbandoned = load.Counts{Updated: 3, Revealed: load.Revealed{Transcripts: 2, Metrics: 1}}
+	d.abandonCounts = load.Counts{Updated: 3, Revealed: load.Revealed{Transcripts: 2, Metrics: 1}}
 	f := handMade(t, d)
 	st := f.newWindow(extract.Span{From: f.Start, Until: f.Start + 3600})
 	st.visible.Store(true)
 	f.abandon(t.Context(), st)
-	if f.visibleAgain != d.keptOfAbandoned.Revealed || !f.visible {
-		t.Errorf("revealed are %+v, something is shown: %t", f.visibleAgain, f.visible)
+	if f.visibleAgain != d.abandonCounts.Revealed || !f.visible {
+		t.Errorf("visible again: %+v, something is visible: %t", f.visibleAgain, f.visible)
 	}
 }
 
@@ -358,7 +358,7 @@ func TestRunCannotBegin(t *testing.T) {
 	}
 }
 
-// unready is a destination that cannot be prepared, or not be written.
+// unready is a destination that cannot be prepared, or cannot be locked.
 type unready struct {
 	*fake
 	prepare, begin error

@@ -16,8 +16,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// TestProgress looks at each commit, and at the end: what is
-// told on the way only grows, up to the report.
+// TestProgress checks at each commit, and at the end, that the counters never decrease
+// and end with those of the report.
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	destination := newFake()
@@ -25,7 +25,7 @@ func TestProgress(t *testing.T) {
 	o.Progress = &Progress{}
 	o.Budgets = []Budget{{Budget: o.Feeds[0].Reader.Budget, Host: "127.0.0.1", Project: "acme-team-4"}}
 	if o.Progress.SoFar() != nil || o.Progress.Rates(end) != nil {
-		t.Error("a run that has not begun tells of itself")
+		t.Error("a run that has not begun reports progress")
 	}
 	looked, last := 0, int64(0)
 	destination.onPublish = func() {
@@ -51,15 +51,15 @@ func TestProgress(t *testing.T) {
 	}
 	soFar := o.Progress.SoFar()
 	if soFar.Requests != report.Requests || soFar.Conversations != report.Conversations || report.Traffic.Responses[200] != report.Requests {
-		t.Errorf("at the end it tells %+v of %+v", soFar, report)
+		t.Errorf("at the end the progress is %+v of %+v", soFar, report)
 	}
 	if queues, bytes, _ := o.Progress.Queues(); queues != nil || bytes != 0 {
 		t.Errorf("at the end there are queues: %v, %d bytes", queues, bytes)
 	}
 }
 
-// TestProgress_Expected looks at the estimate with each request from the second
-// on, when the first page is read.
+// The estimate is checked at each request from the second on, when the first page was
+// read.
 func TestProgress_Expected(t *testing.T) {
 	t.Parallel()
 	source, progress := simulated(t, at(end), simulate.Deviations{}), &Progress{}
@@ -84,10 +84,12 @@ func TestProgress_Expected(t *testing.T) {
 	}
 }
 
-// bursting is a source that panics.
-type bursting struct{}
+// panickingSource is a source that panics.
+type panickingSource struct{}
 
-func (bursting) List(context.Context, polyai.ListQuery) (*polyai.Page, error) { panic("made-up") }
+func (panickingSource) List(context.Context, polyai.ListQuery) (*polyai.Page, error) {
+	panic("made-up")
+}
 
 func TestRunFeedPanics(t *testing.T) {
 	t.Parallel()
@@ -95,7 +97,7 @@ func TestRunFeedPanics(t *testing.T) {
 	o := options(t, simulated(t, at(end), simulate.Deviations{}), destination, at(end))
 	broken := o.Feeds[0]
 	reader := *broken.Reader
-	reader.Source = bursting{}
+	reader.Source = panickingSource{}
 	broken.Reader, broken.ProjectID = &reader, "another"
 	o.Feeds = append(o.Feeds, broken)
 	report, err := Run(t.Context(), o)
@@ -103,7 +105,7 @@ func TestRunFeedPanics(t *testing.T) {
 		t.Fatalf("%s, %v, %v; the writer is closed: %v", report.Status, err, report.Errors, destination.closed)
 	}
 	if want := regexp.MustCompile(`^project another \(live\): panic with a string at progress_test\.go:\d+$`); !want.MatchString(report.Errors[0].Error()) {
-		t.Errorf("it says %v", report.Errors[0])
+		t.Errorf("the error is %v", report.Errors[0])
 	}
 	if report.Conversations.Inserted != conversations {
 		t.Errorf("of the other feed %d were inserted", report.Conversations.Inserted)
@@ -112,7 +114,7 @@ func TestRunFeedPanics(t *testing.T) {
 
 func TestTransformPanicIsReject(t *testing.T) {
 	t.Parallel()
-	_, _, err := rowsOf(polyai.Value(`{"id":"c-1","started_at":"2026-06-01T00:00:00Z"}`), nil) // rules that are not there
+	_, _, err := rowsOf(polyai.Value(`{"id":"c-1","started_at":"2026-06-01T00:00:00Z"}`), nil) // nil rules make it panic
 	var caught *extract.PanicError
 	if !errors.As(err, &caught) {
 		t.Fatalf("got %v", err)
@@ -131,7 +133,7 @@ func TestIsDestination(t *testing.T) {
 		{&load.LockedError{Where: "the lake"}, false}, {&load.TooNewError{}, false},
 	} {
 		if IsDestination(c.err) != c.want {
-			t.Errorf("%v is the destination's: %v", c.err, !c.want)
+			t.Errorf("%v comes from the destination: %v", c.err, !c.want)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 var errNoKey = errors.New("the file of the key is gone")
 
-// withOthers adds a project that the destination knows from elsewhere, and one
+// withOthers adds a project that the destination has with another account, and one
 // without a key, before the good one.
 func withOthers(t *testing.T, d *fake) Options {
 	t.Helper()

@@ -8,13 +8,13 @@ import (
 	"convsync/internal/load"
 )
 
-// goneRejects has the ids of rejects whose conversation the source no longer lists.
-type goneRejects struct{ deleted, marked []string }
+// missingRejects has the ids of rejects whose conversation the source no longer lists.
+type missingRejects struct{ deleted, marked []string }
 
-// judgeRejects returns the rejects of the feed that the source no longer lists. The
+// findMissingRejects returns the rejects of the feed that the source no longer lists. The
 // rules are those for stored conversations, which are decided before: missing has
 // the conversations that are marked or deleted, and their rejects are, too.
-func (f *feedRun) judgeRejects(ctx context.Context, missing []load.Key) (gone goneRejects, err error) {
+func (f *feedRun) findMissingRejects(ctx context.Context, missing []load.Key) (gone missingRejects, err error) {
 	if !f.remembers() || len(f.tracker.compared)+len(missing) == 0 {
 		return gone, nil
 	}
@@ -26,12 +26,12 @@ func (f *feedRun) judgeRejects(ctx context.Context, missing []load.Key) (gone go
 	for _, k := range missing {
 		with[k.ID] = true
 	}
-	many := f.manyGone(rejects, with)
+	many := f.daysOverLimit(rejects, with)
 	for i := range rejects {
 		r := &rejects[i]
 		isGone, isSure := true, true
 		if r.ConversationID == "" || !with[r.ConversationID] {
-			isGone, isSure = f.judgeReject(r)
+			isGone, isSure = f.isMissingReject(r)
 			isSure = isSure && (r.Missing || !many[startOfDay(extract.SecondOf(r.StartedAt.V.Time()))])
 		}
 		switch {
@@ -45,10 +45,10 @@ func (f *feedRun) judgeRejects(ctx context.Context, missing []load.Key) (gone go
 	return gone, nil
 }
 
-// manyGone returns the days with more missing rejects than [Options].MissingLimit:
+// daysOverLimit returns the days with more missing rejects than [Options].MissingLimit:
 // the source may have returned an incomplete list. These rejects are marked first,
 // and deleted by a later run that does not find them either.
-func (f *feedRun) manyGone(rejects []load.RejectKey, with map[string]bool) map[extract.Second]bool {
+func (f *feedRun) daysOverLimit(rejects []load.RejectKey, with map[string]bool) map[extract.Second]bool {
 	all, gone, many := map[extract.Second]int{}, map[extract.Second]int{}, map[extract.Second]bool{}
 	for i := range rejects {
 		r := &rejects[i]
@@ -57,7 +57,7 @@ func (f *feedRun) manyGone(rejects []load.RejectKey, with map[string]bool) map[e
 		}
 		day := startOfDay(extract.SecondOf(r.StartedAt.V.Time()))
 		all[day]++
-		if isGone, _ := f.judgeReject(r); isGone && !with[r.ConversationID] {
+		if isGone, _ := f.isMissingReject(r); isGone && !with[r.ConversationID] {
 			gone[day]++
 		}
 	}
@@ -67,10 +67,10 @@ func (f *feedRun) manyGone(rejects []load.RejectKey, with map[string]bool) map[e
 	return many
 }
 
-// judgeReject reports whether the source no longer lists a reject, and whether it
+// isMissingReject reports whether the source no longer lists a reject, and whether it
 // listed other conversations of that day. If it listed none, a reject of the day
 // is marked, but not deleted.
-func (f *feedRun) judgeReject(r *load.RejectKey) (isGone, isSure bool) {
+func (f *feedRun) isMissingReject(r *load.RejectKey) (isGone, isSure bool) {
 	v := &f.tracker
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// storedRejects are rejects of an earlier run, the names of which say what the
-// next run finds. listed is a conversation that is listed then.
+// storedRejects returns rejects of an earlier run. Their names say what the next run
+// finds. listed is a conversation that is still listed then.
 func storedRejects(listed *simulate.Truth) []warehouse.Reject {
 	at := func(t time.Time) warehouse.Null[warehouse.Timestamp] { return warehouse.Some(warehouse.TimestampOf(t)) }
 	of := func(name, conversation string, started warehouse.Null[warehouse.Timestamp]) warehouse.Reject {
@@ -55,7 +55,7 @@ func TestRejectsMissing(t *testing.T) {
 				}
 			}
 			want := []string{"gone", "gone, without id", "quiet day"}
-			if deletes { // nothing of a day of which nothing is listed
+			if deletes { // on a day without listed conversations, nothing is deleted
 				want = []string{"quiet day"}
 			}
 			if !slices.Equal(missing, want) || !slices.Equal(kept, []string{"listed", "without start", "not read"}) {
@@ -76,8 +76,8 @@ func TestRejectsMissing(t *testing.T) {
 	}
 }
 
-// The rejects of a conversation whose older version is stored go with it, though
-// they have no start.
+// The rejects of a missing conversation are marked with it, although they have no
+// start.
 func TestRejectsOfMissing(t *testing.T) {
 	t.Parallel()
 	d := newFake()

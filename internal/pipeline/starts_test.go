@@ -10,8 +10,8 @@ import (
 
 var everything = []extract.Tier{{Depth: 1000 * 24 * time.Hour}}
 
-// startsWorld has a source with a conversation on each day, in one environment
-// or two.
+// startsWorld returns a world whose source has a conversation on each day, in one
+// environment or two.
 func startsWorld(t *testing.T, parallel, environments int, atOnce bool) *world {
 	t.Helper()
 	w := newWorld(t, settings{
@@ -22,7 +22,7 @@ func startsWorld(t *testing.T, parallel, environments int, atOnce bool) *world {
 	return w
 }
 
-// first and second are on two days of the history, the first the earlier.
+// first and second are starts on two days of the history; first is earlier.
 func (w *world) first() warehouse.Timestamp {
 	return warehouse.TimestampOf((w.start + aDay).Time()) + 250_000
 }
@@ -31,7 +31,7 @@ func (w *world) second() warehouse.Timestamp {
 	return warehouse.TimestampOf((w.start + 4*aDay).Time()) + 750_000
 }
 
-// succeeds makes a run that succeeds.
+// succeeds executes a run that has to succeed.
 func (w *world) succeeds(a attempt) *outcome {
 	w.t.Helper()
 	o := w.run(a)
@@ -41,7 +41,8 @@ func (w *world) succeeds(a attempt) *outcome {
 	return o
 }
 
-// onBoth runs a test with a database and with files, one worker and several.
+// onBoth runs a test like with a database and like with files, with one worker and
+// with several.
 func onBoth(t *testing.T, test func(t *testing.T, atOnce bool, parallel int)) {
 	for name, of := range map[string]struct {
 		atOnce   bool
@@ -95,8 +96,8 @@ func TestTwoIDs_LaterGone(t *testing.T) {
 	})
 }
 
-// TestMovedEarlier: also where only the new place is read, and where the process
-// dies before the run ends.
+// The start moves also if only the second of the new start is read, and if the process
+// is killed before the run ends.
 func TestMovedEarlier(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, atOnce bool, parallel int) {
@@ -118,7 +119,7 @@ func TestMovedEarlier(t *testing.T) {
 	})
 }
 
-// TestMovedEarlier_NotAsked: the source cannot be asked for the later start.
+// The second of the later start cannot be read.
 func TestMovedEarlier_NotAsked(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, atOnce bool, parallel int) {

@@ -195,7 +195,7 @@ func (f *feedRun) publishMissing(ctx context.Context) error {
 	if err := f.lookElsewhere(ctx, confirmed); err != nil {
 		return err
 	}
-	missing := f.judgeMissing()
+	missing := f.decideMissing()
 	for _, k := range confirmed {
 		if !f.tracker.elsewhere[k] {
 			missing = append(missing, k)
@@ -205,7 +205,7 @@ func (f *feedRun) publishMissing(ctx context.Context) error {
 	if err := f.countLater(ctx, st); err != nil {
 		return err
 	}
-	gone, err := f.judgeRejects(ctx, missing)
+	gone, err := f.findMissingRejects(ctx, missing)
 	if err != nil {
 		return err
 	}

@@ -13,18 +13,18 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// twice runs over a source, lets change do something to it, and runs again
-// ten minutes later with a lookback of all days.
+// twice executes a run over a source, calls change, and executes another run ten
+// minutes later with a lookback of all days.
 func twice(t *testing.T, d *fake, change func(*simulate.Simulator)) (*simulate.Simulator, *Report) {
 	t.Helper()
 	return twiceWith(t, d, func(*Options) {}, change)
 }
 
-// twiceWith is twice, where the second run has options of its own.
+// twiceWith is like twice, but configures the second run.
 func twiceWith(t *testing.T, d *fake, configure func(*Options), change func(*simulate.Simulator)) (*simulate.Simulator, *Report) {
 	t.Helper()
 	now := end.Add(3 * time.Hour)
-	var later atomic.Int64 // time by which the source's clock goes on
+	var later atomic.Int64 // time by which the source's clock advances
 	source := simulated(t, func() time.Time { return now.Add(time.Duration(later.Load())) }, simulate.Deviations{})
 	if _, err := Run(t.Context(), options(t, source, d, at(now))); err != nil {
 		t.Fatal(err)
@@ -58,7 +58,7 @@ func TestMissing(t *testing.T) {
 	}
 	for id := range d.missing {
 		if !removed[id] {
-			t.Errorf("%s is called missing, and is still listed", id)
+			t.Errorf("%s is marked as missing, and is still listed", id)
 		}
 	}
 }
@@ -74,7 +74,7 @@ func TestMissingMoved(t *testing.T) {
 		}
 	})
 	if len(d.missing) != 0 {
-		t.Errorf("%d are called missing, and only moved", len(d.missing))
+		t.Errorf("%d are marked as missing, and only moved", len(d.missing))
 	}
 }
 
@@ -87,7 +87,7 @@ func TestMissingEmptyResponse(t *testing.T) {
 		}
 	})
 	if len(d.missing) != 0 || report.Status != warehouse.RunPartial || !strings.Contains(fmt.Sprint(report.Errors), "nothing of these days was changed") {
-		t.Errorf("%d are called missing, %s, %v", len(d.missing), report.Status, report.Errors)
+		t.Errorf("%d are marked as missing, %s, %v", len(d.missing), report.Status, report.Errors)
 	}
 }
 
@@ -108,8 +108,8 @@ func TestMissingOpen(t *testing.T) {
 	}
 }
 
-// TestMissingNoCoverage also where nothing counts as covered, as where
-// all was loaded by backfills.
+// A conversation that the source returned is not missing, even if there is no
+// coverage, because everything was loaded by backfills.
 func TestMissingNoCoverage(t *testing.T) {
 	t.Parallel()
 	d := newFake()
@@ -149,7 +149,7 @@ func TestMissingDayConfirmed(t *testing.T) {
 	for id := range d.starts { // as verify --repair marks them
 		d.missing[id] = true
 	}
-	d.conversations = map[string]string{} // nor are they on the worklist
+	d.conversations = map[string]string{} // they are not in the open-conversation queue either
 	o := options(t, source, d, at(end.Add(60*time.Hour)))
 	o.Lookback = []extract.Tier{{Depth: 20 * 24 * time.Hour}}
 	if report, err := Run(t.Context(), o); err != nil || report.Status != warehouse.RunSucceeded {
@@ -157,7 +157,7 @@ func TestMissingDayConfirmed(t *testing.T) {
 	}
 }
 
-func TestVisibleAgainCounts(t *testing.T) {
+func TestVisibleAgainHiddenDays(t *testing.T) {
 	t.Parallel()
 	now := at(end.Add(3 * time.Hour))
 	d := newFake()

@@ -31,7 +31,7 @@ func TestRegister_NameRefused(t *testing.T) {
 	}
 }
 
-// What the destination found is named in the log, the first findings one by one.
+// The findings of the destination are logged, the first ones individually.
 func TestRecover(t *testing.T) {
 	t.Parallel()
 	d := newFake()
@@ -52,6 +52,6 @@ func TestRecover(t *testing.T) {
 		}
 	}
 	if strings.Contains(said, "file 19") {
-		t.Error("all findings are logged one by one")
+		t.Error("all findings are logged individually")
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// edited answers as a source does, with something replaced in it.
+// edited returns the responses of a source with a text replaced.
 func edited(source http.Handler, what *regexp.Regexp, with string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer := httptest.NewRecorder()
@@ -29,8 +29,8 @@ func edited(source http.Handler, what *regexp.Regexp, with string) http.Handler 
 	})
 }
 
-// TestMissingUnnamed: a stored conversation that is listed without its id
-// is not missing, whether it ended or is open.
+// A stored conversation that is listed without its id is not missing, whether it
+// ended or is open.
 func TestMissingUnnamed(t *testing.T) {
 	t.Parallel()
 	for name, instead := range map[string]string{

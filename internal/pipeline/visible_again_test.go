@@ -9,7 +9,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// revealWorld has months of history, and the lookback that is the default.
+// revealWorld returns a world with months of history and the default lookback.
 func revealWorld(t *testing.T, atOnce bool) *world {
 	t.Helper()
 	w := newWorld(t, settings{atOnce: atOnce, pageSize: 20, parallel: 1, openAge: 7 * 24 * time.Hour, lookback: []extract.Tier{
@@ -20,18 +20,23 @@ func revealWorld(t *testing.T, atOnce bool) *world {
 	return w
 }
 
-// arrived is a conversation of three turns that started a while ago.
-func (w *world) arrived(ago extract.Second) *told {
+// arrived adds a conversation of three turns that started a while ago.
+func (w *world) arrived(ago extract.Second) *scriptedConversation {
 	w.arrive(warehouse.TimestampOf((w.source.clock - ago).Time()), 3, 0, 0)
 	return w.source.conversations[len(w.source.conversations)-1]
 }
 
-// withholds shows no turns of a conversation until its transcript appears.
-func (w *world) withholds(c *told) { c.change(w.tick(), func(v *version) { v.turns = 0 }) }
+// withholds hides the turns of a conversation until its transcript becomes visible.
+func (w *world) withholds(c *scriptedConversation) {
+	c.change(w.tick(), func(v *version) { v.turns = 0 })
+}
 
-func (w *world) appears(c *told) { c.change(w.tick(), func(v *version) { v.turns = v.numTurns }) }
+func (w *world) appears(c *scriptedConversation) {
+	c.change(w.tick(), func(v *version) { v.turns = v.numTurns })
+}
 
-// reads is how many conversations a run was answered, a while after the last.
+// reads executes a run a while after the last one, and returns how many conversations
+// it received.
 func (w *world) reads(after extract.Second) int {
 	w.t.Helper()
 	w.source.clock += after
@@ -41,7 +46,8 @@ func (w *world) reads(after extract.Second) int {
 	return len(w.source.answered)
 }
 
-// days pass with as many runs each; it is what these were answered at most.
+// days simulates days with a number of runs each, and returns the maximum of received
+// conversations per run.
 func (w *world) days(n, runs int) (most int) {
 	w.t.Helper()
 	between := aDay / extract.Second(runs)
@@ -63,7 +69,7 @@ func TestVisibleAgainLateTranscript(t *testing.T) {
 			for day := range extract.Second(60) {
 				for n := range extract.Second(8) {
 					c := w.arrived(day*aDay + n*anHour + 20*aMinute)
-					if n == 5 { // of each day one stays hidden
+					if n == 5 { // one of each day remains hidden
 						w.withholds(c)
 					}
 				}
@@ -88,7 +94,7 @@ func TestVisibleAgainNextDay(t *testing.T) {
 	for name, hide := range map[string]struct{ turns, metrics bool }{
 		"transcripts": {turns: true}, "metrics": {metrics: true}, "both": {turns: true, metrics: true},
 	} {
-		for days, runs := range map[int]int{1: 4, 7: 1, 8: 1, 9: 4, 21: 4} { // the lookback sees a week
+		for days, runs := range map[int]int{1: 4, 7: 1, 8: 1, 9: 4, 21: 4} { // the lookback reads a week
 			t.Run(fmt.Sprintf("%s for %d days of %d runs", name, days, runs), func(t *testing.T) {
 				t.Parallel()
 				w := revealWorld(t, days%2 > 0)
@@ -110,7 +116,7 @@ func TestVisibleAgainNextDay(t *testing.T) {
 func TestVisibleAgainTranscriptsOnly(t *testing.T) {
 	t.Parallel()
 	w := revealWorld(t, true)
-	w.hide(false, true) // as of an agent that writes none
+	w.hide(false, true) // like those of an agent without metrics
 	w.days(40, 4)
 	w.hide(true, true)
 	w.days(12, 4)
