@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Tier is a tier of the lookback: the last Depth is read again when the last
-// reading is older than Every.
+// Tier is a tier of the lookback: the last Depth is read again when the oldest
+// reading of a part of it is older than Every.
 type Tier struct{ Depth, Every time.Duration }
 
 // Need holds the input of a plan for one feed.

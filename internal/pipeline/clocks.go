@@ -17,7 +17,7 @@ func (f *feedRun) setClocks(source time.Time) {
 	clocks := f.clocks(source, local)
 	f.now, f.sure = clocks.Later(), clocks.Earlier()
 	if difference := extract.ClockDifference(source, local); difference != "" {
-		f.warn(difference + ": the run reads up to the later time, and counts as read up to the earlier one; " +
+		f.warn(difference + ": the run reads up to the later time, and its coverage ends at the earlier one; " +
 			"correct the clock of this machine if it is wrong, otherwise report it to PolyAI")
 	}
 	f.correctFuture()

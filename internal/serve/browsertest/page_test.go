@@ -62,7 +62,7 @@ var worlds = map[string]func() world{
 	},
 	"clock": func() world {
 		d, feeds := well(2)
-		d.runs[0].Warnings = "the clock of the source is 8h0m0s ahead of the clock of this machine: the run reads up to the later time, and counts as read up to the earlier one; " +
+		d.runs[0].Warnings = "the clock of the source is 8h0m0s ahead of the clock of this machine: the run reads up to the later time, and its coverage ends at the earlier one; " +
 			"correct the clock of this machine if it is wrong, otherwise report it to PolyAI"
 		return world{d, feeds}
 	},
