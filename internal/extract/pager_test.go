@@ -23,7 +23,7 @@ const (
 // offsetList is a list that is read by offset, newest first.
 type offsetList struct {
 	rows   []int
-	most   int // rows of a page, whatever is asked for
+	most   int // rows of a page, whatever the requested limit
 	naming naming
 	v3     bool
 }

@@ -19,7 +19,7 @@ func TestMissingLimit(t *testing.T) {
 	day := begin.AddDate(0, 0, 4)
 	onDay := func(start time.Time) bool { return !start.Before(day) && start.Before(day.AddDate(0, 0, 1)) }
 	for name, c := range map[string]struct {
-		gone    func(start time.Time, n int) bool // n: of those that match, from 0
+		gone    func(start time.Time, n int) bool // n: index among those with the same onDay(start)
 		limit   MissingLimit
 		missing int
 		want    string // of the error; "" is none

@@ -98,7 +98,7 @@ func FuzzPage(f *testing.F) {
 			}
 			if broken := (*BrokenError)(nil); errors.As(err, &broken) {
 				if IsSound(broken.Value) || !IsTemporary(err) {
-					t.Fatalf("%q is called broken", broken.Value)
+					t.Fatalf("%q is reported as broken", broken.Value)
 				}
 				if id := RejectBroken(broken.Value).ID; !utf8.ValidString(id) || strings.ContainsRune(id, 0) {
 					t.Fatalf("%q cannot be stored as an id", id)
