@@ -20,7 +20,7 @@ type plannedFeed struct {
 	ProjectID   string        `json:"project_id"`
 	Environment string        `json:"environment"`
 	Spans       []plannedSpan `json:"spans"`
-	Worklist    int           `json:"worklist"`        // narrow spans around open conversations
+	Open        int           `json:"worklist"`        // narrow spans around open conversations
 	Error       string        `json:"error,omitempty"` // why nothing could be planned
 }
 
@@ -56,7 +56,7 @@ func printPlans(w io.Writer, output string, plans []pipeline.FeedPlan) error {
 	for _, p := range plans {
 		feed := plannedFeed{
 			ProjectID: p.Feed.ProjectID, Environment: p.Feed.Environment,
-			Spans: []plannedSpan{}, Worklist: len(p.Plan.Worklist),
+			Spans: []plannedSpan{}, Open: len(p.Plan.Open),
 		}
 		for _, s := range p.Plan.Spans {
 			feed.Spans = append(feed.Spans, plannedSpan{s.From.Time(), s.Until.Time()})
@@ -82,13 +82,13 @@ func (p *plannedFeed) print(w io.Writer) {
 	case p.Error != "":
 		fmt.Fprintln(w, "could not be planned (see the error below)")
 		return
-	case len(p.Spans)+p.Worklist == 0:
+	case len(p.Spans)+p.Open == 0:
 		fmt.Fprintln(w, "nothing to read")
 		return
 	}
 	fmt.Fprint(w, counted(int64(len(p.Spans)), "time range"))
-	if p.Worklist > 0 {
-		fmt.Fprintf(w, ", and %s around open conversations", counted(int64(p.Worklist), "short one"))
+	if p.Open > 0 {
+		fmt.Fprintf(w, ", and %s around open conversations", counted(int64(p.Open), "short one"))
 	}
 	fmt.Fprintln(w)
 	for _, s := range p.Spans {

@@ -239,13 +239,13 @@ func loadAll(t testing.TB, destination load.Destination, feeds []load.Feed, batc
 	w, err := destination.Begin(t.Context(), load.Owner{RunID: "run-1", Started: warehouse.TimestampOf(time.Now())})
 	must(err)
 	for i, feed := range feeds {
-		stretch := &load.Stretch{ID: load.StretchID(i), Feed: feed, RunID: "run-1", At: warehouse.TimestampOf(time.Now()), Watermark: warehouse.TimestampOf(time.Now())}
+		window := &load.Window{ID: load.WindowID(i), Feed: feed, RunID: "run-1", At: warehouse.TimestampOf(time.Now()), Watermark: warehouse.TimestampOf(time.Now())}
 		var rows []*warehouse.Rows // the loader owns what it is given
 		for _, r := range batches[feed] {
 			rows = append(rows, loadtest.Clone(r))
 		}
-		must(w.Stage(t.Context(), &load.Batch{Stretch: stretch.ID, Feed: feed, Rows: rows, LiveSince: 1}))
-		_, err := w.Publish(t.Context(), stretch)
+		must(w.Stage(t.Context(), &load.Batch{Window: window.ID, Feed: feed, Rows: rows, LiveSince: 1}))
+		_, err := w.Publish(t.Context(), window)
 		must(err)
 	}
 	must(w.Finish(t.Context(), &warehouse.SyncRun{RunID: "run-1", Kind: "incremental", Status: warehouse.RunSucceeded}))

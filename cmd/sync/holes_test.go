@@ -112,7 +112,7 @@ func storeHole(t *testing.T, file string, at time.Time) {
 		t.Fatal(err)
 	}
 	f := load.Feed{ProjectID: "acme-team-4", Environment: "live"}
-	_, err = w.Publish(t.Context(), &load.Stretch{ID: 1, Feed: f, RunID: "holes", At: warehouse.TimestampOf(standing), Holes: []warehouse.Hole{{
+	_, err = w.Publish(t.Context(), &load.Window{ID: 1, Feed: f, RunID: "holes", At: warehouse.TimestampOf(standing), Holes: []warehouse.Hole{{
 		ProjectID: f.ProjectID, Environment: f.Environment, From: warehouse.TimestampOf(at), Until: warehouse.TimestampOf(at.Add(time.Second)),
 		Reason: "answered 500, made up", FirstSeenAt: 1, LastTriedAt: 2, Tries: 3, NextTryAt: warehouse.TimestampOf(standing),
 	}}})

@@ -46,7 +46,7 @@ func (s *service) guarded(name string, work func() (*pipeline.Report, error)) (r
 			s.log.Error("a run panicked", "schedule", name, "where", caught.Where, "stack", string(caught.Stack))
 		}
 	}()
-	defer extract.Caught(&err)
+	defer extract.RecoverPanic(&err)
 	return work()
 }
 

@@ -26,7 +26,7 @@ func ExampleDecide() {
 	for _, span := range plan.Spans {
 		fmt.Println("read:", span)
 	}
-	for _, span := range plan.Worklist {
+	for _, span := range plan.Open {
 		fmt.Println("open:", span)
 	}
 	// Output:

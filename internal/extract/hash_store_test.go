@@ -59,7 +59,7 @@ func (w hashStoreWriter) Stage(_ context.Context, batch *load.Batch) error {
 	return nil
 }
 
-func (w hashStoreWriter) Publish(_ context.Context, s *load.Stretch) (load.Counts, error) {
+func (w hashStoreWriter) Publish(_ context.Context, s *load.Window) (load.Counts, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if s.Coverage != nil {
@@ -68,7 +68,7 @@ func (w hashStoreWriter) Publish(_ context.Context, s *load.Stretch) (load.Count
 	return load.Counts{}, nil
 }
 
-func (w hashStoreWriter) Abandon(context.Context, load.StretchID) (load.Counts, error) {
+func (w hashStoreWriter) Abandon(context.Context, load.WindowID) (load.Counts, error) {
 	return load.Counts{}, nil
 }
 func (w hashStoreWriter) Finish(context.Context, *warehouse.SyncRun) error { return nil }

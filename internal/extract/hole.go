@@ -206,7 +206,7 @@ func (w *walk) bounds() (start, end time.Time) {
 // ReadHole requests a known hole once. still is the reason if the source fails
 // to return it again; err is any other failure.
 func (r *Reader) ReadHole(ctx context.Context, hole Span, emit Emit) (still, err error) {
-	defer Caught(&err)
+	defer RecoverPanic(&err)
 	if err := r.Walks.Acquire(ctx, 1); err != nil {
 		return nil, err
 	}

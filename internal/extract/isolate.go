@@ -26,7 +26,7 @@ func (r *Reader) isolate(ctx context.Context, e *SpanError, emit Emit) (failed [
 	if i == nil || !isIsolatable(e.Err) {
 		return []*SpanError{e}, nil
 	}
-	defer Caught(&err)
+	defer RecoverPanic(&err)
 	i.running.Lock()
 	defer i.running.Unlock()
 	if err := r.Walks.Acquire(ctx, 1); err != nil {

@@ -27,8 +27,8 @@ func TestDecideNarrow(t *testing.T) {
 		// run reads neither.
 		need := Need{Start: start, Now: now, Open: c.open, Lookback: tiers, Shape: "new", Coverage: []Covered{{Span: Span{start, june(2, 0, 0)}, Shape: "old"}}}
 		got := DecideNarrow(need, c.narrow)
-		if !slices.Equal(got.Spans, c.spans) || !slices.Equal(got.Worklist, c.openSpans) || got.Older != nil {
-			t.Errorf("%s: %v and %v and %v, want %v and %v", name, got.Spans, got.Worklist, got.Older, c.spans, c.openSpans)
+		if !slices.Equal(got.Spans, c.spans) || !slices.Equal(got.Open, c.openSpans) || got.Older != nil {
+			t.Errorf("%s: %v and %v and %v, want %v and %v", name, got.Spans, got.Open, got.Older, c.spans, c.openSpans)
 		}
 	}
 }

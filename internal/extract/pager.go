@@ -138,7 +138,7 @@ func (p *pager) hasNext(got *answered, fresh int) bool {
 	return fresh > 0 || len(got.keys) >= p.rows
 }
 
-// nextOffset requests the rows after those of the page, and the last of them
+// nextOffset requests the rows after those of the page, and the last ones
 // again as overlap. A page that contains only its overlap, although it had room
 // for more rows, is followed by a probe without overlap, which must be empty.
 func (p *pager) nextOffset(q *polyai.ListQuery, got *answered, fresh int) {

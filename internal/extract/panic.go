@@ -18,18 +18,18 @@ type PanicError struct {
 
 func (e *PanicError) Error() string { return e.What + " at " + e.Where }
 
-// Caught turns a panic into a [PanicError]; it must be deferred. Without it, a
+// RecoverPanic turns a panic into a [PanicError]; it must be deferred. Without it, a
 // panic in a goroutine ends the process and all other work in it.
-func Caught(err *error) {
+func RecoverPanic(err *error) {
 	value := recover()
 	if value == nil {
 		return
 	}
-	caught := &PanicError{What: fmt.Sprintf("panic with a %T", value), Where: panicLocation(), Stack: debug.Stack()}
+	recovered := &PanicError{What: fmt.Sprintf("panic with a %T", value), Where: panicLocation(), Stack: debug.Stack()}
 	if said, ok := value.(runtime.Error); ok {
-		caught.What = "panic: " + said.Error()
+		recovered.What = "panic: " + said.Error()
 	}
-	*err = caught
+	*err = recovered
 }
 
 // panicLocation returns file and line of the panic that is being recovered.

@@ -26,9 +26,9 @@ type Need struct {
 type Plan struct {
 	// Spans are read completely and become coverage; ordered, without overlap.
 	Spans []Span
-	// Short spans around the starts of open conversations that lie in none of
+	// Open are short spans around the starts of open conversations that lie in none of
 	// Spans. Reading them adds no coverage.
-	Worklist []Span
+	Open []Span
 	// Older was read completely by an older transform version, and becomes
 	// coverage again. Each run reads a part of it, the newest first, after the
 	// others.
@@ -57,7 +57,7 @@ func Decide(n Need) Plan {
 		}
 	}
 	plan := Plan{Spans: union(due)}
-	plan.Worklist = openSpans(&n, plan.Spans)
+	plan.Open = openSpans(&n, plan.Spans)
 	plan.Older = older(n, plan.Spans)
 	return plan.Without(n.Holes)
 }
@@ -67,7 +67,7 @@ func (p Plan) Without(holes []Span) Plan {
 	if len(holes) == 0 {
 		return p
 	}
-	return Plan{Without(p.Spans, holes), Without(p.Worklist, holes), Without(p.Older, holes)}
+	return Plan{Without(p.Spans, holes), Without(p.Open, holes), Without(p.Older, holes)}
 }
 
 // sure returns the earlier clock.
@@ -96,12 +96,12 @@ func DecideNarrow(n Need, narrow Narrow) Plan {
 	if narrow.Recent && len(n.Lookback) > 0 {
 		recent := n.lookback(n.Lookback[0]).Intersect(history)
 		plan.Spans = union([]Span{recent})
-		plan.Worklist = openSpans(&n, plan.Spans)
+		plan.Open = openSpans(&n, plan.Spans)
 	}
 	for _, at := range narrow.Around {
-		plan.Worklist = append(plan.Worklist, Span{at - around, at + around + 1}.Intersect(history))
+		plan.Open = append(plan.Open, Span{at - around, at + around + 1}.Intersect(history))
 	}
-	plan.Worklist = Together(Without(plan.Worklist, plan.Spans))
+	plan.Open = Together(Without(plan.Open, plan.Spans))
 	return plan.Without(n.Holes)
 }
 

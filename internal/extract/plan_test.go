@@ -85,8 +85,8 @@ func TestDecideOpenConversations(t *testing.T) {
 		Open:     []Second{june(20, 11, 59), june(14, 9, 2), june(14, 9, 0), june(15, 8, 0)},
 	})
 	want := []Span{{june(14, 9, 0), june(14, 9, 2) + 1}, {june(15, 8, 0), june(15, 8, 0) + 1}}
-	if !slices.Equal(plan.Worklist, want) {
-		t.Errorf("spans of open conversations %v, want %v", plan.Worklist, want)
+	if !slices.Equal(plan.Open, want) {
+		t.Errorf("spans of open conversations %v, want %v", plan.Open, want)
 	}
 }
 
@@ -119,8 +119,8 @@ func TestDecideFuture(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := Decide(Need{Start: june(1, 0, 0), Now: now, Coverage: covered, Lookback: c.lookback, Open: []Second{c.open}})
-			if !slices.Equal(got.Worklist, c.want) {
-				t.Errorf("got  %v\nwant %v", got.Worklist, c.want)
+			if !slices.Equal(got.Open, c.want) {
+				t.Errorf("got  %v\nwant %v", got.Open, c.want)
 			}
 		})
 	}

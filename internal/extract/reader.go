@@ -171,7 +171,7 @@ func (r *Reader) readOne(ctx context.Context, s Span, emit Emit, fn onFailure) e
 
 func (r *Reader) readWalk(ctx context.Context, w *walk) (err error) {
 	defer r.Walks.Release(1)
-	defer Caught(&err)
+	defer RecoverPanic(&err)
 	return r.readSlice(ctx, w)
 }
 

@@ -92,10 +92,10 @@ type Writer interface {
 	// does not name them, it commits nothing and returns an
 	// [*EarlierStartsError]. The window remains open: the caller may stage more
 	// for it, and publishes it again.
-	Publish(ctx context.Context, window *Stretch) (Counts, error)
+	Publish(ctx context.Context, window *Window) (Counts, error)
 	// Abandon drops what was staged for a window that failed. Rows that are
 	// already visible remain: reading a window again is idempotent.
-	Abandon(ctx context.Context, window StretchID) (Counts, error)
+	Abandon(ctx context.Context, window WindowID) (Counts, error)
 	// Finish records the end of the run.
 	Finish(ctx context.Context, run *warehouse.SyncRun) error
 	// Close releases the lock. Without Finish the run counts as killed.
@@ -141,7 +141,7 @@ type FeedState struct {
 	Open        []OpenConversation // the open-conversation queue, oldest first
 	// Hidden data of the feed is visible again, and its hidden days were not read
 	// again since (HiddenRead).
-	Revealed bool
+	VisibleAgain bool
 	// Holes are seconds that the source fails to return, oldest first.
 	Holes []warehouse.Hole
 }
@@ -183,16 +183,16 @@ type OpenConversation struct {
 	StartedAt warehouse.Timestamp
 }
 
-// StretchID identifies a window within one run.
-type StretchID int64
+// WindowID identifies a window within one run.
+type WindowID int64
 
 // Batch is a part of the conversations of a window. The loader owns the rows.
 // ContentHash, Shape and APIVersion are set; the loader sets FirstSeenAt,
 // UpdatedAt and RunID.
 type Batch struct {
-	Stretch StretchID
-	Feed    Feed
-	Rows    []*warehouse.Rows
+	Window WindowID
+	Feed   Feed
+	Rows   []*warehouse.Rows
 	// LiveSince is when the feed was first read. Conversations that started before
 	// it are history and do not count as late; 0: all of them are. See [Observe].
 	LiveSince warehouse.Timestamp
@@ -215,9 +215,10 @@ type Batch struct {
 	Refuse func(refused *warehouse.Rows, reason string)
 }
 
-// Stretch is a window: what Publish commits in addition to the staged rows.
-type Stretch struct {
-	ID   StretchID
+// Window is a time range that is committed at once: what Publish writes in addition
+// to the staged rows.
+type Window struct {
+	ID   WindowID
 	Feed Feed
 	// Coverage replaces what is stored for the feed; nil leaves it as it is.
 	Coverage []Range
@@ -274,9 +275,9 @@ type Counts struct {
 	NewRejects  int64 // not stored before
 	Missing     int64 // newly marked as missing, or deleted
 	// The conversations whose hidden transcript or metrics are visible again: see
-	// [Reveals]. A loader marks the feed as such in the commit of these rows.
-	Revealed Revealed
-	Rows     map[string]int64 // written, by table
+	// [VisibilityChanges]. A loader marks the feed as such in the commit of these rows.
+	VisibleAgain VisibleAgain
+	Rows         map[string]int64 // written, by table
 	// Lateness is counted by [Decision.Count]. A loader adds it to sync_lateness in
 	// the commit of the rows that it was counted for.
 	Lateness map[LatenessKey]int64
@@ -291,8 +292,8 @@ func (c *Counts) Add(other Counts) {
 	c.NewRejects += other.NewRejects
 	c.Missing += other.Missing
 	c.OtherStarts = append(c.OtherStarts, other.OtherStarts...)
-	c.Revealed.Transcripts += other.Revealed.Transcripts
-	c.Revealed.Metrics += other.Revealed.Metrics
+	c.VisibleAgain.Transcripts += other.VisibleAgain.Transcripts
+	c.VisibleAgain.Metrics += other.VisibleAgain.Metrics
 	for table, n := range other.Rows {
 		if c.Rows == nil {
 			c.Rows = map[string]int64{}

@@ -16,7 +16,7 @@ import (
 //     over what the source hides ([Reconcile]).
 //
 // A loader adds the result of 2 and 3 to its counts with [Decision.Count], and
-// the result of 3 to its [Reveals].
+// the result of 3 to its [VisibilityChanges].
 
 // Action is what happens to a staged version.
 type Action string

@@ -16,7 +16,7 @@ const DriftIDTwice = "id_twice"
 
 // ElsewhereDrift returns the drift to store with a window: its own, and what c
 // counts as stored under another environment.
-func (st *Stretch) ElsewhereDrift(c *Counts) []warehouse.Drift {
+func (st *Window) ElsewhereDrift(c *Counts) []warehouse.Drift {
 	if c.Elsewhere == 0 {
 		return st.Drift
 	}

@@ -37,7 +37,7 @@ func (e *EarlierStartsError) Error() string {
 
 // Unjudged returns an [*EarlierStartsError] for the earlier starts that were not
 // written and that Judged does not name; nil if there are none.
-func (st *Stretch) Unjudged(others []OtherStart) error {
+func (st *Window) Unjudged(others []OtherStart) error {
 	var earlier []OtherStart
 	for _, o := range others {
 		if judged, ok := st.Judged[o.ID]; o.Earlier() && (!ok || judged < o.Stored) {

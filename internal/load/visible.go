@@ -10,17 +10,17 @@ import (
 // Parts are the parts of a conversation that a project can hide.
 type Parts struct{ Transcripts, Metrics bool }
 
-// Revealed counts the conversations with hidden data that is visible again, by
+// VisibleAgain counts the conversations with hidden data that is visible again, by
 // part.
-type Revealed struct{ Transcripts, Metrics int64 }
+type VisibleAgain struct{ Transcripts, Metrics int64 }
 
 // Any reports whether anything is visible again.
-func (r Revealed) Any() bool { return r != Revealed{} }
+func (r VisibleAgain) Any() bool { return r != VisibleAgain{} }
 
 // Parts returns the parts that are visible again.
-func (r Revealed) Parts() Parts { return Parts{r.Transcripts > 0, r.Metrics > 0} }
+func (r VisibleAgain) Parts() Parts { return Parts{r.Transcripts > 0, r.Metrics > 0} }
 
-// Reveals detects that hidden data of a project is visible again, from the
+// VisibilityChanges detects that hidden data of a project is visible again, from the
 // conversations that one call compares with the stored ones. Its zero value is
 // ready to use. It is not safe for concurrent use.
 //
@@ -28,13 +28,13 @@ func (r Revealed) Parts() Parts { return Parts{r.Transcripts > 0, r.Metrics > 0}
 // may arrive late, or a few conversations may be hidden permanently. The switch
 // of a project hides all conversations of a day. So an ended conversation counts
 // if its data appears on a day on which no stored conversation has such data.
-type Reveals struct {
+type VisibilityChanges struct {
 	transcripts, metrics map[warehouse.Timestamp]int64 // by the UTC midnight of their day
 }
 
 // Add adds the parts that are visible again according to a decision of
 // [Batch.Merge].
-func (r *Reveals) Add(d *Decision) {
+func (r *VisibilityChanges) Add(d *Decision) {
 	if d.VisibleAgain.Transcripts {
 		noteDay(&r.transcripts, d.Day)
 	}
@@ -71,8 +71,8 @@ func noteDay(days *map[warehouse.Timestamp]int64, midnight warehouse.Timestamp) 
 type DayShows func(midnight warehouse.Timestamp) (bool, error)
 
 // Count counts the conversations with data that is visible again. It calls the
-// functions only for days on which [Reveals.Add] found some.
-func (r *Reveals) Count(transcripts, metrics DayShows) (n Revealed, err error) {
+// functions only for days on which [VisibilityChanges.Add] found some.
+func (r *VisibilityChanges) Count(transcripts, metrics DayShows) (n VisibleAgain, err error) {
 	if n.Transcripts, err = countHidden(r.transcripts, transcripts); err == nil {
 		n.Metrics, err = countHidden(r.metrics, metrics)
 	}

@@ -18,8 +18,8 @@ type fake struct {
 	mu            sync.Mutex
 	conversations map[string]string // id to lifecycle
 	starts        map[string]warehouse.Timestamp
-	staged        map[load.StretchID]int
-	published     map[load.StretchID]bool
+	staged        map[load.WindowID]int
+	published     map[load.WindowID]bool
 	coverage      []load.Range
 	watermark     warehouse.Timestamp
 	watermarkAt   warehouse.Timestamp
@@ -35,12 +35,12 @@ type fake struct {
 	refusedName   string           // an id that cannot be stored
 	uncovered     []load.Uncovered // found by Recover
 	hiddenDays    []warehouse.Timestamp
-	visibleAgain  load.Revealed // returned by the next Publish
+	visibleAgain  load.VisibleAgain // returned by the next Publish
 	rejects       []warehouse.Reject
 	holes         []warehouse.Hole
 	owner         load.Owner
 	batches       []*load.Batch
-	windows       []*load.Stretch
+	windows       []*load.Window
 	mended        []load.Mending
 
 	refused map[string]string // reasons to refuse conversations, by id
@@ -52,7 +52,7 @@ type fake struct {
 func newFake() *fake {
 	return &fake{
 		conversations: map[string]string{}, starts: map[string]warehouse.Timestamp{},
-		staged: map[load.StretchID]int{}, published: map[load.StretchID]bool{},
+		staged: map[load.WindowID]int{}, published: map[load.WindowID]bool{},
 		missing: map[string]bool{},
 	}
 }
@@ -194,8 +194,8 @@ func (w *fakeWriter) Stage(_ context.Context, b *load.Batch) error {
 	if w.failStage != nil {
 		return w.failStage
 	}
-	if w.published[b.Stretch] {
-		w.broken = append(w.broken, fmt.Sprintf("window %d was staged after it was published", b.Stretch))
+	if w.published[b.Window] {
+		w.broken = append(w.broken, fmt.Sprintf("window %d was staged after it was published", b.Window))
 	}
 	w.batches = append(w.batches, b)
 	for _, r := range b.Rows {
@@ -203,14 +203,14 @@ func (w *fakeWriter) Stage(_ context.Context, b *load.Batch) error {
 			b.Refuse(r, reason)
 			continue
 		}
-		w.staged[b.Stretch]++
+		w.staged[b.Window]++
 		w.conversations[r.Conversation.ConversationID] = r.Conversation.Lifecycle
 		w.starts[r.Conversation.ConversationID] = r.Conversation.StartedAt
 	}
 	return nil
 }
 
-func (w *fakeWriter) Publish(_ context.Context, s *load.Stretch) (load.Counts, error) {
+func (w *fakeWriter) Publish(_ context.Context, s *load.Window) (load.Counts, error) {
 	if w.onPublish != nil {
 		w.onPublish()
 	}
@@ -247,13 +247,13 @@ func (w *fakeWriter) Publish(_ context.Context, s *load.Stretch) (load.Counts, e
 		}
 	}
 	visibleAgain := w.visibleAgain
-	w.visibleAgain = load.Revealed{}
+	w.visibleAgain = load.VisibleAgain{}
 	return load.Counts{
-		Inserted: int64(w.staged[s.ID]), NewRejects: newRejects, Missing: int64(len(s.Missing)), Revealed: visibleAgain,
+		Inserted: int64(w.staged[s.ID]), NewRejects: newRejects, Missing: int64(len(s.Missing)), VisibleAgain: visibleAgain,
 	}, nil
 }
 
-func (w *fakeWriter) Abandon(context.Context, load.StretchID) (load.Counts, error) {
+func (w *fakeWriter) Abandon(context.Context, load.WindowID) (load.Counts, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.abandoned++

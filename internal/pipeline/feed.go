@@ -32,10 +32,10 @@ type feedRun struct {
 	siblings     []*feedRun // other environments of the project
 	tracker      missingTracker
 	twice        sameIDs
-	doubtful     []doubtfulDay  // days on which nothing was marked or deleted
-	wereRead     []extract.Span // read completely by this run
-	visibleAgain load.Revealed  // number of conversations with parts that are visible again
-	visible      bool           // this run received some transcript or metrics
+	doubtful     []doubtfulDay     // days on which nothing was marked or deleted
+	wereRead     []extract.Span    // read completely by this run
+	visibleAgain load.VisibleAgain // number of conversations with parts that are visible again
+	visible      bool              // this run received some transcript or metrics
 
 	holes    []warehouse.Hole // as stored
 	newHoles []warehouse.Hole // found by this run
@@ -131,7 +131,7 @@ func failedBecause(err error) string {
 // guarded calls work, and turns a panic into an error of the feed.
 func (f *feedRun) guarded(ctx context.Context, work func(context.Context) error) (err error) {
 	defer logPanic(f.Log, &err)
-	defer extract.Caught(&err)
+	defer extract.RecoverPanic(&err)
 	return work(ctx)
 }
 
@@ -157,7 +157,7 @@ func (f *feedRun) read(ctx context.Context) error {
 	if err := f.readSpans(ctx, plan.Spans); err != nil {
 		return err
 	}
-	if err := f.readOpen(ctx, plan.Worklist); err != nil {
+	if err := f.readOpen(ctx, plan.Open); err != nil {
 		return err
 	}
 	if err := f.retryHoles(ctx); err != nil {
@@ -187,7 +187,7 @@ func (f *feedRun) open(ctx context.Context) (plan extract.Plan, err error) {
 		f.Rules.OpenSince = warehouse.TimestampOf(f.sure.Time().Add(-f.OpenAgeLimit))
 		plan = f.plan()
 		f.planned(plan)
-		f.Log.Debug("planned", "spans", len(plan.Spans), "worklist", len(plan.Worklist))
+		f.Log.Debug("planned", "spans", len(plan.Spans), "open", len(plan.Open))
 		st = f.newWindow(newest(plan.Spans).Intersect(ask))
 		return f.emitter(st)
 	})
@@ -216,7 +216,7 @@ func newest(spans []extract.Span) (last extract.Span) {
 
 func (f *feedRun) plan() extract.Plan {
 	if f.Repairs != nil {
-		return extract.Plan{Worklist: extract.Together(f.Repairs[f.Feed.Feed].Spans)}.Without(f.holeSpans())
+		return extract.Plan{Open: extract.Together(f.Repairs[f.Feed.Feed].Spans)}.Without(f.holeSpans())
 	}
 	if !f.Backfill.Empty() {
 		asked := extract.Span{From: f.Backfill.From, Until: min(f.Backfill.Until, f.now)}
@@ -239,7 +239,7 @@ func (f *feedRun) plan() extract.Plan {
 // the window adds no coverage.
 func (f *feedRun) newWindow(span extract.Span) *window {
 	st := &window{
-		id: load.StretchID(f.windows.Add(1)), feed: f.Feed.Feed, span: span, whole: []extract.Span{span}, rewrite: f.Repairs != nil, rules: &f.Rules, runID: f.Owner.RunID,
+		id: load.WindowID(f.windows.Add(1)), feed: f.Feed.Feed, span: span, whole: []extract.Span{span}, rewrite: f.Repairs != nil, rules: &f.Rules, runID: f.Owner.RunID,
 		at: warehouse.TimestampOf(f.Clock()), rejects: map[string]warehouse.Reject{}, drift: map[driftKey]warehouse.Drift{},
 	}
 	if f.remembers() {
@@ -298,7 +298,7 @@ func (f *feedRun) publish(ctx context.Context, st *window) error {
 func (f *feedRun) commit(ctx context.Context, st *window) error {
 	f.commits.Lock()
 	defer f.commits.Unlock()
-	out := &load.Stretch{
+	out := &load.Window{
 		ID: st.id, Feed: st.feed, RunID: f.Owner.RunID, At: st.at, Judged: st.judged,
 		Rejects: slices.Collect(maps.Values(st.rejects)), Drift: slices.Collect(maps.Values(st.drift)), HiddenRead: st.hiddenRead,
 		OtherID: f.identity.learned(),
@@ -335,12 +335,12 @@ func (f *feedRun) commit(ctx context.Context, st *window) error {
 			o.loaded += st.emitted.Load()
 		}
 	})
-	f.Log.Debug("published", "stretch", st.span.String(), "inserted", counts.Inserted, "updated", counts.Updated, "unchanged", counts.Unchanged)
+	f.Log.Debug("published", "window", st.span.String(), "inserted", counts.Inserted, "updated", counts.Updated, "unchanged", counts.Unchanged)
 	return nil
 }
 
 func (f *feedRun) publishGuarded(ctx context.Context, st *window) (err error) {
-	defer extract.Caught(&err)
+	defer extract.RecoverPanic(&err)
 	return f.publish(ctx, st)
 }
 
@@ -360,7 +360,7 @@ func (f *feedRun) abandon(ctx context.Context, st *window) {
 
 // noteObserved records what a window returned, even if it was read incompletely.
 func (f *feedRun) noteObserved(st *window, counts load.Counts) {
-	f.visibleAgain.Transcripts += counts.Revealed.Transcripts
-	f.visibleAgain.Metrics += counts.Revealed.Metrics
+	f.visibleAgain.Transcripts += counts.VisibleAgain.Transcripts
+	f.visibleAgain.Metrics += counts.VisibleAgain.Metrics
 	f.visible = f.visible || st.visible.Load()
 }

@@ -22,10 +22,10 @@ type store struct {
 	rows  map[string]*warehouse.Rows
 	feeds map[load.Feed]*storedFeed
 
-	pending map[load.StretchID][]*load.Batch
-	counts  map[load.StretchID]load.Counts
-	closed  map[load.StretchID]bool // published or abandoned
-	broken  []string                // violations of the contract
+	pending map[load.WindowID][]*load.Batch
+	counts  map[load.WindowID]load.Counts
+	closed  map[load.WindowID]bool // published or abandoned
+	broken  []string               // violations of the contract
 
 	// Of this run:
 	calls   int             // of Stage and Publish
@@ -46,8 +46,8 @@ type storedFeed struct {
 	watermark warehouse.Timestamp
 	// watermarkAt is the local time at which the watermark moved.
 	watermarkAt  warehouse.Timestamp
-	rereadHidden bool          // parts are visible again, and the hidden days have to be read
-	visibleAgain load.Revealed // of this run
+	rereadHidden bool              // parts are visible again, and the hidden days have to be read
+	visibleAgain load.VisibleAgain // of this run
 	holes        []warehouse.Hole
 	rejects      map[string]warehouse.Reject // by id; replaced, never changed
 }
@@ -81,11 +81,11 @@ func (s *store) begin(e ending, l loss) {
 	s.calls, s.end, s.dead = 0, e, false
 	s.loss, s.lost, s.history = l, false, nil
 	s.remember()
-	s.pending, s.counts, s.closed = map[load.StretchID][]*load.Batch{}, map[load.StretchID]load.Counts{}, map[load.StretchID]bool{}
+	s.pending, s.counts, s.closed = map[load.WindowID][]*load.Batch{}, map[load.WindowID]load.Counts{}, map[load.WindowID]bool{}
 	s.twice = 0
 	s.settled, s.written, s.missing = map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, f := range s.feeds {
-		f.visibleAgain = load.Revealed{}
+		f.visibleAgain = load.VisibleAgain{}
 	}
 }
 
@@ -111,16 +111,16 @@ func (s *store) call() (effect bool, err error) {
 func (s *store) Stage(_ context.Context, b *load.Batch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed[b.Stretch] {
-		s.broken = append(s.broken, fmt.Sprintf("window %d was staged after its end", b.Stretch))
+	if s.closed[b.Window] {
+		s.broken = append(s.broken, fmt.Sprintf("window %d was staged after its end", b.Window))
 	}
 	effect, err := s.call()
 	if !effect {
 		return err
 	}
-	s.pending[b.Stretch] = append(s.pending[b.Stretch], b)
+	s.pending[b.Window] = append(s.pending[b.Window], b)
 	if s.atOnce {
-		s.settle(b.Stretch, b.Feed)
+		s.settle(b.Window, b.Feed)
 		s.remember()
 	}
 	return err
@@ -128,7 +128,7 @@ func (s *store) Stage(_ context.Context, b *load.Batch) error {
 
 // newest returns the conversations of the pending batches, one per id. For one that
 // moved, the new start wins.
-func (s *store) newest(id load.StretchID, counts *load.Counts) (newest []*warehouse.Rows, of map[*warehouse.Rows]*load.Batch) {
+func (s *store) newest(id load.WindowID, counts *load.Counts) (newest []*warehouse.Rows, of map[*warehouse.Rows]*load.Batch) {
 	left, staged := map[string]load.Place{}, 0
 	for _, b := range s.pending[id] {
 		maps.Copy(left, b.Moved)
@@ -150,7 +150,7 @@ func (s *store) newest(id load.StretchID, counts *load.Counts) (newest []*wareho
 }
 
 // otherStarts returns the pending conversations that are stored with another start.
-func (s *store) otherStarts(id load.StretchID) []load.OtherStart {
+func (s *store) otherStarts(id load.WindowID) []load.OtherStart {
 	counts := load.Counts{OtherStarts: slices.Clone(s.counts[id].OtherStarts)}
 	newest, of := s.newest(id, &counts)
 	for _, in := range newest {
@@ -163,17 +163,17 @@ func (s *store) otherStarts(id load.StretchID) []load.OtherStart {
 }
 
 // settle stores the pending rows of a window.
-func (s *store) settle(id load.StretchID, feed load.Feed) {
+func (s *store) settle(id load.WindowID, feed load.Feed) {
 	counts := s.counts[id]
 	newest, of := s.newest(id, &counts)
-	var reveals load.Reveals
+	var reveals load.VisibilityChanges
 	before := maps.Clone(s.rows)
 	maps.DeleteFunc(before, func(_ string, r *warehouse.Rows) bool { return !isOf(feed, r) })
 	for _, in := range newest {
 		s.write(of[in], in, &counts, &reveals)
 	}
 	visibleAgain, _ := reveals.Count(dayShows(before, showsTurns), dayShows(before, showsMetrics))
-	counts.Add(load.Counts{Revealed: visibleAgain})
+	counts.Add(load.Counts{VisibleAgain: visibleAgain})
 	s.of(feed).rereadHidden = s.of(feed).rereadHidden || visibleAgain.Any()
 	delete(s.pending, id)
 	s.counts[id] = counts
@@ -202,7 +202,7 @@ func midnightOf(r *warehouse.Rows) warehouse.Timestamp {
 func showsTurns(r *warehouse.Rows) bool   { return len(r.Turns) > 0 && !isHidden(r) }
 func showsMetrics(r *warehouse.Rows) bool { return len(r.Metrics) > 0 }
 
-func (s *store) write(b *load.Batch, in *warehouse.Rows, counts *load.Counts, reveals *load.Reveals) {
+func (s *store) write(b *load.Batch, in *warehouse.Rows, counts *load.Counts, reveals *load.VisibilityChanges) {
 	id := in.Conversation.ConversationID
 	stored := s.rows[id]
 	if stored != nil {
@@ -227,7 +227,7 @@ func isHidden(r *warehouse.Rows) bool {
 	return status == warehouse.TranscriptHidden || status == warehouse.TranscriptHiddenKept
 }
 
-func (s *store) Publish(_ context.Context, st *load.Stretch) (load.Counts, error) {
+func (s *store) Publish(_ context.Context, st *load.Window) (load.Counts, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	effect, err := s.call()
@@ -273,8 +273,8 @@ func (s *store) Publish(_ context.Context, st *load.Stretch) (load.Counts, error
 		s.vanish(k, st, &counts)
 	}
 	if st.Coverage != nil {
-		feed.visibleAgain.Transcripts += counts.Revealed.Transcripts
-		feed.visibleAgain.Metrics += counts.Revealed.Metrics
+		feed.visibleAgain.Transcripts += counts.VisibleAgain.Transcripts
+		feed.visibleAgain.Metrics += counts.VisibleAgain.Metrics
 		feed.coverage = slices.Clone(st.Coverage)
 		if st.Watermark > feed.watermark || st.CorrectWatermark && st.Watermark != feed.watermark {
 			if !st.CorrectWatermark {
@@ -290,7 +290,7 @@ func (s *store) Publish(_ context.Context, st *load.Stretch) (load.Counts, error
 	return counts, nil
 }
 
-func (s *store) vanish(k load.Key, st *load.Stretch, counts *load.Counts) {
+func (s *store) vanish(k load.Key, st *load.Window, counts *load.Counts) {
 	stored := s.rows[k.ID]
 	if stored == nil || stored.Conversation.StartedAt != k.StartedAt || !isOf(st.Feed, stored) {
 		return
@@ -309,7 +309,7 @@ func (s *store) vanish(k load.Key, st *load.Stretch, counts *load.Counts) {
 	counts.Missing++
 }
 
-func (s *store) Abandon(_ context.Context, id load.StretchID) (load.Counts, error) {
+func (s *store) Abandon(_ context.Context, id load.WindowID) (load.Counts, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed[id] = true
@@ -323,7 +323,7 @@ func (s *store) State(_ context.Context, feeds []load.Feed) (map[load.Feed]load.
 	states := map[load.Feed]load.FeedState{}
 	for _, f := range feeds {
 		feed := s.of(f)
-		state := load.FeedState{Coverage: slices.Clone(feed.coverage), Watermark: feed.watermark, WatermarkAt: feed.watermarkAt, Revealed: feed.rereadHidden, Holes: slices.Clone(feed.holes)}
+		state := load.FeedState{Coverage: slices.Clone(feed.coverage), Watermark: feed.watermark, WatermarkAt: feed.watermarkAt, VisibleAgain: feed.rereadHidden, Holes: slices.Clone(feed.holes)}
 		for _, r := range s.sorted() {
 			if c := &r.Conversation; isOf(f, r) && r.IsOpen() && !c.MissingSince.Valid {
 				state.Open = append(state.Open, load.OpenConversation{ID: c.ConversationID, StartedAt: c.StartedAt})

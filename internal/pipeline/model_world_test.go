@@ -304,7 +304,7 @@ func (w *world) standing() standing {
 	}
 	s := standing{rows: map[string]*warehouse.Rows{}, feeds: map[load.Feed]feedStanding{}}
 	for f, state := range states {
-		feed := feedStanding{coverage: covered(state.Coverage), open: state.Open, holes: state.Holes, visibleAgain: state.Revealed}
+		feed := feedStanding{coverage: covered(state.Coverage), open: state.Open, holes: state.Holes, visibleAgain: state.VisibleAgain}
 		if at := state.Watermark; at != 0 {
 			feed.watermark = extract.SecondOf(at.Time())
 		}

@@ -317,12 +317,12 @@ func handMade(t *testing.T, d *fake) *feedRun {
 func TestAbandonVisibleAgain(t *testing.T) {
 	t.Parallel()
 	d := newFake()
-	d.abandonCounts = load.Counts{Updated: 3, Revealed: load.Revealed{Transcripts: 2, Metrics: 1}}
+	d.abandonCounts = load.Counts{Updated: 3, VisibleAgain: load.VisibleAgain{Transcripts: 2, Metrics: 1}}
 	f := handMade(t, d)
 	st := f.newWindow(extract.Span{From: f.Start, Until: f.Start + 3600})
 	st.visible.Store(true)
 	f.abandon(t.Context(), st)
-	if f.visibleAgain != d.abandonCounts.Revealed || !f.visible {
+	if f.visibleAgain != d.abandonCounts.VisibleAgain || !f.visible {
 		t.Errorf("visible again: %+v, something is visible: %t", f.visibleAgain, f.visible)
 	}
 }

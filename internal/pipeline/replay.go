@@ -76,7 +76,7 @@ func (f *feedRun) replay(ctx context.Context) error {
 		_, abandoned := f.writer.Abandon(context.WithoutCancel(ctx), p.st.id)
 		return errors.Join(err, abandoned)
 	}
-	out := &load.Stretch{
+	out := &load.Window{
 		ID: p.st.id, Feed: p.st.feed, RunID: f.Owner.RunID, At: p.st.at,
 		Resolved: p.resolved, Rejects: p.refused, Drift: slices.Collect(maps.Values(p.st.drift)),
 	}
@@ -159,7 +159,7 @@ func (p *replaying) try(ctx context.Context, r *warehouse.Reject) error {
 // stage stages the waiting rows, with the response times of the rejects.
 func (p *replaying) stage(ctx context.Context) error {
 	for _, at := range slices.Sorted(maps.Keys(p.seen)) {
-		err := p.writer.Stage(ctx, &load.Batch{Stretch: p.st.id, Feed: p.st.feed, Rows: p.seen[at], SeenAt: at, Refuse: p.refuse})
+		err := p.writer.Stage(ctx, &load.Batch{Window: p.st.id, Feed: p.st.feed, Rows: p.seen[at], SeenAt: at, Refuse: p.refuse})
 		if err != nil {
 			return err
 		}

@@ -189,7 +189,7 @@ func locked(ctx context.Context, r *run, work func(context.Context, *run) error)
 // released.
 func guarded(ctx context.Context, r *run, work func(context.Context, *run) error) (err error) {
 	defer logPanic(r.Log, &err)
-	defer extract.Caught(&err)
+	defer extract.RecoverPanic(&err)
 	return work(ctx, r)
 }
 

@@ -42,7 +42,7 @@ func (f *feedRun) readSpans(ctx context.Context, spans []extract.Span) error {
 		begun := sync.OnceFunc(func() { close(underWay) })
 		open.Go(func() (err error) {
 			defer begun()
-			defer extract.Caught(&err)
+			defer extract.RecoverPanic(&err)
 			if err := f.readWindow(reading, st, f.Reader.Slices(span, seen.Density), begun); err != nil {
 				f.abandon(ctx, st)
 				return err

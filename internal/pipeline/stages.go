@@ -135,16 +135,16 @@ func (s *stages) load(ctx context.Context) {
 }
 
 func (s *stages) stage(ctx context.Context, w work) (err error) {
-	defer extract.Caught(&err)
+	defer extract.RecoverPanic(&err)
 	return s.writer.Stage(ctx, &load.Batch{
-		Stretch: w.window.id, Feed: w.window.feed, Rows: w.rows, LiveSince: w.window.liveSince, Rewrite: w.window.rewrite, Moved: w.window.moved,
+		Window: w.window.id, Feed: w.window.feed, Rows: w.rows, LiveSince: w.window.liveSince, Rewrite: w.window.rewrite, Moved: w.window.moved,
 		Refuse: func(r *warehouse.Rows, reason string) { w.window.refuse(w.source[r], r, reason) },
 	})
 }
 
 // window is a window in progress: a unit of work that is committed at once.
 type window struct {
-	id        load.StretchID
+	id        load.WindowID
 	feed      load.Feed
 	span      extract.Span                  // to be covered; empty if it adds no coverage
 	whole     []extract.Span                // parts that were read completely
@@ -154,7 +154,7 @@ type window struct {
 	at        warehouse.Timestamp
 	liveSince warehouse.Timestamp
 	rewrite   bool                           // write rows again even if they are unchanged
-	judged    map[string]warehouse.Timestamp // see [load.Stretch]
+	judged    map[string]warehouse.Timestamp // see [load.Window]
 	moved     map[string]load.Place          // see [load.Batch]
 	visible   atomic.Bool                    // a transcript or metrics were returned
 	// hiddenRead means that all hidden days were read again.
@@ -204,7 +204,7 @@ func (st *window) transform(c *extract.Chunk) (rows []*warehouse.Rows, source ma
 // rowsOf returns the rows of a conversation. A panic of the transform is an error,
 // so that the conversation becomes a reject and the others are loaded.
 func rowsOf(v polyai.Value, rules *transform.Options) (r *warehouse.Rows, drift []polyai.Drift, err error) {
-	defer extract.Caught(&err)
+	defer extract.RecoverPanic(&err)
 	return transform.Rows(v, rules)
 }
 

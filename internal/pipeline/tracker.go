@@ -214,7 +214,7 @@ func (f *feedRun) publishMissing(ctx context.Context) error {
 	}
 	f.commits.Lock()
 	defer f.commits.Unlock()
-	counts, err := f.writer.Publish(ctx, &load.Stretch{
+	counts, err := f.writer.Publish(ctx, &load.Window{
 		ID: st.id, Feed: st.feed, RunID: f.Owner.RunID, At: st.at, Missing: missing, DeleteMissing: f.DeleteMissing,
 		Drift: slices.Collect(maps.Values(st.drift)), Resolved: gone.deleted, MissingRejects: gone.marked,
 	})

@@ -35,7 +35,7 @@ func (f *feedRun) readVisibleAgain(ctx context.Context) error {
 // partsDue returns the parts whose hidden days have to be read. An earlier run only
 // records that something is visible again, and not which part.
 func (f *feedRun) partsDue() load.Parts {
-	if f.state.Revealed && f.visible {
+	if f.state.VisibleAgain && f.visible {
 		return load.Parts{Transcripts: true, Metrics: true}
 	}
 	return f.visibleAgain.Parts()

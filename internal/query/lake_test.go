@@ -60,9 +60,9 @@ func lake(t *testing.T, projects ...string) string {
 		t.Fatal(err)
 	}
 	for i, p := range projects {
-		st := &load.Stretch{ID: load.StretchID(i), Feed: load.Feed{ProjectID: p, Environment: "live"}, RunID: "run-1", At: 2}
+		st := &load.Window{ID: load.WindowID(i), Feed: load.Feed{ProjectID: p, Environment: "live"}, RunID: "run-1", At: 2}
 		rows := []*warehouse.Rows{conversation(p, "c-1", noon)}
-		if err := w.Stage(t.Context(), &load.Batch{Stretch: st.ID, Feed: st.Feed, Rows: rows}); err != nil {
+		if err := w.Stage(t.Context(), &load.Batch{Window: st.ID, Feed: st.Feed, Rows: rows}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := w.Publish(t.Context(), st); err != nil {

@@ -87,7 +87,7 @@ func crashedMissing(t testing.TB, d, base *Dump, watermark warehouse.Timestamp) 
 }
 
 // windowOf returns one of the two windows that a crashing writer publishes.
-func windowOf(i int) *load.Stretch {
+func windowOf(i int) *load.Window {
 	windows, _, _ := crashDays()
 	return windows[i]
 }

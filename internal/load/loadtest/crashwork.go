@@ -13,9 +13,9 @@ import (
 
 // crashDays returns the two windows that a crashing writer publishes: the rows
 // that are staged, and the rows that have to be stored afterwards.
-func crashDays() (windows [2]*load.Stretch, given, want [2][]*warehouse.Rows) {
+func crashDays() (windows [2]*load.Window, given, want [2][]*warehouse.Rows) {
 	for i := range windows {
-		windows[i] = &load.Stretch{ID: load.StretchID(i + 1), Feed: live("p")}
+		windows[i] = &load.Window{ID: load.WindowID(i + 1), Feed: live("p")}
 		windows[i].Coverage, windows[i].Watermark = []load.Range{span(-4, i+1)}, at(i+1)
 	}
 	next := Noon.AddDate(0, 0, 1)

@@ -75,7 +75,7 @@ func (m *model) reopen() {
 // publish publishes one or two windows that were staged concurrently. No id is in
 // them twice, since the contract does not define which version is stored.
 func (m *model) publish() {
-	var windows []*load.Stretch
+	var windows []*load.Window
 	for range rapid.IntRange(1, 2).Draw(m.T, "windows") {
 		windows = append(windows, m.session.next(live("p")))
 	}
@@ -89,7 +89,7 @@ func (m *model) publish() {
 		counts.Add(m.session.publish(st))
 	}
 	var inserted, updated, unchanged int64
-	var most load.Revealed // upper limit: it depends on the other conversations of the day
+	var most load.VisibleAgain // upper limit: it depends on the other conversations of the day
 	for _, r := range rows {
 		id := r.Conversation.ConversationID
 		old := m.stored[id]
@@ -106,7 +106,7 @@ func (m *model) publish() {
 	}
 	m.changes += int(inserted + updated)
 	counted(m.t, counts, inserted, updated, unchanged)
-	if got := counts.Revealed; got.Transcripts > most.Transcripts || got.Metrics > most.Metrics {
+	if got := counts.VisibleAgain; got.Transcripts > most.Transcripts || got.Metrics > most.Metrics {
 		m.Errorf("counted as visible again: %+v, want at most %+v", got, most)
 	}
 }

@@ -78,7 +78,7 @@ func (m *model) compareLateness() {
 
 // countVisibleAgain counts the parts of a conversation that are visible again. They
 // count only if no other conversation of the day has them.
-func countVisibleAgain(n *load.Revealed, was, is *warehouse.Conversation) {
+func countVisibleAgain(n *load.VisibleAgain, was, is *warehouse.Conversation) {
 	hidden := func(c *warehouse.Conversation) bool {
 		return strings.HasPrefix(c.TranscriptStatus, warehouse.TranscriptHidden)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // applyMissing marks or deletes conversations that the source no longer lists.
-func (w *referenceWriter) applyMissing(st *load.Stretch, counts *load.Counts) {
+func (w *referenceWriter) applyMissing(st *load.Window, counts *load.Counts) {
 	for _, k := range st.Missing {
 		key := id{st.Feed.ProjectID, k.ID}
 		stored := w.data.Conversations[key]
@@ -29,7 +29,7 @@ func (w *referenceWriter) applyMissing(st *load.Stretch, counts *load.Counts) {
 	}
 }
 
-func (w *referenceWriter) mark(key id, st *load.Stretch, counts *load.Counts) {
+func (w *referenceWriter) mark(key id, st *load.Window, counts *load.Counts) {
 	marked := Clone(w.data.Conversations[key])
 	marked.Conversation.MissingSince = warehouse.Some(st.At)
 	if w.fault == markIsAChange {
@@ -43,7 +43,7 @@ func (w *referenceWriter) mark(key id, st *load.Stretch, counts *load.Counts) {
 	}
 }
 
-func (w *referenceWriter) remove(key id, st *load.Stretch, counts *load.Counts) {
+func (w *referenceWriter) remove(key id, st *load.Window, counts *load.Counts) {
 	left := maps.Clone(w.data.Conversations)
 	delete(left, key)
 	w.data.Conversations = left
@@ -76,7 +76,7 @@ func (w *referenceWriter) late(feed load.Feed, counted map[load.LatenessKey]int6
 }
 
 // missRejects marks rejects that the source no longer lists.
-func (w *referenceWriter) missRejects(st *load.Stretch) {
+func (w *referenceWriter) missRejects(st *load.Window) {
 	keep(&w.data.Rejects, func(r *warehouse.Reject) bool {
 		of := st.Feed == load.Feed{ProjectID: r.ProjectID, Environment: r.Environment} || w.fault == marksRejectsAnywhere
 		if of && slices.Contains(st.MissingRejects, r.RejectID) && (!r.MissingSince.Valid || w.fault == marksRejectsAgain) {

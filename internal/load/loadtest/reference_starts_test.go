@@ -8,7 +8,7 @@ import (
 )
 
 // rowsOf returns the rows that were staged for a window, with their batches.
-func (w *referenceWriter) rowsOf(st load.StretchID) (rows []*warehouse.Rows, of map[*warehouse.Rows]*load.Batch) {
+func (w *referenceWriter) rowsOf(st load.WindowID) (rows []*warehouse.Rows, of map[*warehouse.Rows]*load.Batch) {
 	of = map[*warehouse.Rows]*load.Batch{}
 	for _, batches := range [][]*load.Batch{w.staged[st], w.staged[0]} {
 		for _, b := range batches {

@@ -24,7 +24,7 @@ func (r *reference) State(_ context.Context, feeds []load.Feed) (map[load.Feed]l
 				s.Watermark, s.WatermarkAt = w.Watermark, w.UpdatedAt
 			}
 		}
-		s.Revealed = slices.ContainsFunc(d.Revealed, func(r warehouse.Reveal) bool {
+		s.VisibleAgain = slices.ContainsFunc(d.VisibleAgain, func(r warehouse.Reveal) bool {
 			return r.ProjectID == f.ProjectID && r.Environment == f.Environment
 		})
 		for _, h := range d.Holes {
@@ -99,7 +99,7 @@ func (r *reference) Runs(_ context.Context, limit int) ([]warehouse.SyncRun, err
 }
 
 // moveWatermark stores a watermark or its correction.
-func (w *referenceWriter) moveWatermark(st *load.Stretch) {
+func (w *referenceWriter) moveWatermark(st *load.Window) {
 	row := warehouse.Watermark{ProjectID: st.Feed.ProjectID, Environment: st.Feed.Environment, Watermark: st.Watermark, UpdatedAt: st.At}
 	same := func(s warehouse.Watermark) bool {
 		return s.ProjectID == row.ProjectID && s.Environment == row.Environment
@@ -121,7 +121,7 @@ func (w *referenceWriter) moveWatermark(st *load.Stretch) {
 }
 
 // storeOtherID stores the other form of a project's id.
-func (w *referenceWriter) storeOtherID(st *load.Stretch) {
+func (w *referenceWriter) storeOtherID(st *load.Window) {
 	for i, p := range w.data.Projects {
 		if p.ProjectID == st.Feed.ProjectID && st.OtherID != "" {
 			p.OtherID = warehouse.Text(st.OtherID)

@@ -58,7 +58,7 @@ func (r *reference) Dump(testing.TB) *Dump {
 	d.Changes, d.Runs = slices.Clone(d.Changes), slices.Clone(d.Runs)
 	d.Rejects, d.Drift = slices.Clone(d.Rejects), slices.Clone(d.Drift)
 	d.Projects, d.Watermarks = slices.Clone(d.Projects), slices.Clone(d.Watermarks)
-	d.Lateness, d.Revealed, d.Holes = slices.Clone(d.Lateness), slices.Clone(d.Revealed), slices.Clone(d.Holes)
+	d.Lateness, d.VisibleAgain, d.Holes = slices.Clone(d.Lateness), slices.Clone(d.VisibleAgain), slices.Clone(d.Holes)
 	d.Events, d.Alerts = slices.Clone(d.Events), slices.Clone(d.Alerts)
 	r.fault.dump(&d)
 	return &d
@@ -110,7 +110,7 @@ func (r *reference) begin(owner load.Owner) (w, other *referenceWriter) {
 	r.epochs++
 	r.unended = &owner
 	r.saved()
-	r.writer = &referenceWriter{reference: r, owner: owner, epoch: r.epochs, staged: map[load.StretchID][]*load.Batch{}, ended: make(chan struct{})}
+	r.writer = &referenceWriter{reference: r, owner: owner, epoch: r.epochs, staged: map[load.WindowID][]*load.Batch{}, ended: make(chan struct{})}
 	return r.writer, nil
 }
 
@@ -119,7 +119,7 @@ type referenceWriter struct {
 	owner        load.Owner
 	epoch        int64
 	environments map[string][]string
-	staged       map[load.StretchID][]*load.Batch
+	staged       map[load.WindowID][]*load.Batch
 	ended        chan struct{} // closed by Close
 	closed       bool
 }
@@ -166,11 +166,11 @@ func upsert[R any](rows []R, row R, same func(R) bool) []R {
 func (w *referenceWriter) Stage(_ context.Context, b *load.Batch) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.staged[b.Stretch] = append(w.staged[b.Stretch], b)
+	w.staged[b.Window] = append(w.staged[b.Window], b)
 	return nil
 }
 
-func (w *referenceWriter) Abandon(_ context.Context, st load.StretchID) (load.Counts, error) {
+func (w *referenceWriter) Abandon(_ context.Context, st load.WindowID) (load.Counts, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.fault == keepsAbandoned {
@@ -180,7 +180,7 @@ func (w *referenceWriter) Abandon(_ context.Context, st load.StretchID) (load.Co
 	return load.Counts{}, nil
 }
 
-func (w *referenceWriter) Publish(_ context.Context, st *load.Stretch) (load.Counts, error) {
+func (w *referenceWriter) Publish(_ context.Context, st *load.Window) (load.Counts, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	rows, of := w.rowsOf(st.ID)
@@ -209,7 +209,7 @@ func (w *referenceWriter) Publish(_ context.Context, st *load.Stretch) (load.Cou
 		w.applyMissing(st, &counts)
 	}
 	w.storeRejects(st, &counts)
-	w.setVisibleAgain(st, counts.Revealed)
+	w.setVisibleAgain(st, counts.VisibleAgain)
 	w.hole(st)
 	if w.fault != latenessLate {
 		w.late(st.Feed, counts.Lateness)
@@ -228,7 +228,7 @@ func (w *referenceWriter) Publish(_ context.Context, st *load.Stretch) (load.Cou
 }
 
 // put writes a conversation if it has to be written.
-func (w *referenceWriter) put(in *warehouse.Rows, st *load.Stretch, b *load.Batch, counts *load.Counts) {
+func (w *referenceWriter) put(in *warehouse.Rows, st *load.Window, b *load.Batch, counts *load.Counts) {
 	c := &in.Conversation
 	key := id{c.ProjectID, c.ConversationID}
 	if slices.Contains(w.erased, key) && w.fault != loadsErased {
@@ -259,10 +259,10 @@ func (w *referenceWriter) put(in *warehouse.Rows, st *load.Stretch, b *load.Batc
 	} else {
 		counts.Updated++
 		if w.transcriptVisibleAgain(&in.Conversation, &stored.Conversation) {
-			counts.Revealed.Transcripts++
+			counts.VisibleAgain.Transcripts++
 		}
 		if w.metricsVisibleAgain(&in.Conversation, &stored.Conversation) {
-			counts.Revealed.Metrics++
+			counts.VisibleAgain.Metrics++
 		}
 	}
 	counts.Add(load.Counts{Rows: map[string]int64{
@@ -293,7 +293,7 @@ func (w *referenceWriter) change(key id, operation string, at warehouse.Timestam
 }
 
 // resolve deletes the rejects of conversations that could be read.
-func (w *referenceWriter) resolve(st *load.Stretch, rows []*warehouse.Rows) {
+func (w *referenceWriter) resolve(st *load.Window, rows []*warehouse.Rows) {
 	if w.fault == keepsRejected {
 		return
 	}
@@ -308,7 +308,7 @@ func (w *referenceWriter) resolve(st *load.Stretch, rows []*warehouse.Rows) {
 }
 
 // storeRejects deletes resolved rejects, then stores rejects and drift.
-func (w *referenceWriter) storeRejects(st *load.Stretch, counts *load.Counts) {
+func (w *referenceWriter) storeRejects(st *load.Window, counts *load.Counts) {
 	w.data.Rejects = slices.DeleteFunc(slices.Clone(w.data.Rejects), func(r warehouse.Reject) bool {
 		of := load.Feed{ProjectID: r.ProjectID, Environment: r.Environment} == st.Feed || w.fault == resolvesAnywhere
 		return of && slices.Contains(st.Resolved, r.RejectID) && w.fault != keepsResolved
@@ -366,7 +366,7 @@ func (w *referenceWriter) storeRejects(st *load.Stretch, counts *load.Counts) {
 }
 
 // cover stores coverage and watermark.
-func (w *referenceWriter) cover(st *load.Stretch) {
+func (w *referenceWriter) cover(st *load.Window) {
 	w.storeOtherID(st)
 	p, e := st.Feed.ProjectID, st.Feed.Environment
 	if (st.Coverage != nil || w.fault == nilClearsCoverage) && w.fault != losesCoverage {

@@ -59,7 +59,7 @@ func (w *referenceWriter) dayHas(of *warehouse.Conversation, such func(*warehous
 }
 
 // hole stores the holes of a feed.
-func (w *referenceWriter) hole(st *load.Stretch) {
+func (w *referenceWriter) hole(st *load.Window) {
 	if st.Holes == nil && w.fault != nilClearsHoles {
 		return
 	}
@@ -78,15 +78,15 @@ func (w *referenceWriter) hole(st *load.Stretch) {
 
 // setVisibleAgain stores that data of a feed is visible again, until its hidden
 // days were read.
-func (w *referenceWriter) setVisibleAgain(st *load.Stretch, again load.Revealed) {
+func (w *referenceWriter) setVisibleAgain(st *load.Window, again load.VisibleAgain) {
 	of := func(r warehouse.Reveal) bool {
 		return r.ProjectID == st.Feed.ProjectID && (r.Environment == st.Feed.Environment || w.fault == settlesElsewhere)
 	}
 	switch {
 	case st.HiddenRead:
-		w.data.Revealed = slices.DeleteFunc(slices.Clone(w.data.Revealed), of)
-	case again.Any() && !slices.ContainsFunc(w.data.Revealed, of) && w.fault != forgetsVisibleAgain:
+		w.data.VisibleAgain = slices.DeleteFunc(slices.Clone(w.data.VisibleAgain), of)
+	case again.Any() && !slices.ContainsFunc(w.data.VisibleAgain, of) && w.fault != forgetsVisibleAgain:
 		row := warehouse.Reveal{ProjectID: st.Feed.ProjectID, Environment: st.Feed.Environment, RevealedAt: st.At}
-		w.data.Revealed = append(w.data.Revealed, row)
+		w.data.VisibleAgain = append(w.data.VisibleAgain, row)
 	}
 }

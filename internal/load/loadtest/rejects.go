@@ -108,7 +108,7 @@ var rejectChecks = []check{
 	}},
 	{"drift/made-up names", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p", "q")
-		made := func(st *load.Stretch, parent string, n int) (all []warehouse.Drift) {
+		made := func(st *load.Window, parent string, n int) (all []warehouse.Drift) {
 			for i := range n {
 				all = append(all, drift(st, fmt.Sprintf("%sname%03d", parent, i), 1, 5))
 			}
@@ -183,7 +183,7 @@ var rejectChecks = []check{
 }
 
 // reject makes a reject of the window.
-func reject(st *load.Stretch, id string) warehouse.Reject {
+func reject(st *load.Window, id string) warehouse.Reject {
 	return warehouse.Reject{
 		ProjectID: st.Feed.ProjectID, Environment: st.Feed.Environment, RejectID: id, Reason: "it has no id",
 		Payload: warehouse.Text(`{"who":"Ada Example"}`), FirstSeenAt: st.At, LastSeenAt: st.At, RunID: st.RunID,
@@ -191,7 +191,7 @@ func reject(st *load.Stretch, id string) warehouse.Reject {
 }
 
 // drift makes drift that was observed n times in the window.
-func drift(st *load.Stretch, path string, n, length int64) warehouse.Drift {
+func drift(st *load.Window, path string, n, length int64) warehouse.Drift {
 	return warehouse.Drift{
 		ProjectID: st.Feed.ProjectID, Environment: st.Feed.Environment, Path: path, Kind: "unknown field", JSONType: "string",
 		MaxLengthBytes: length, FirstSeenAt: st.At, LastSeenAt: st.At, Count: n,

@@ -116,7 +116,7 @@ var resolvingChecks = []check{
 }
 
 // rejectOf makes a reject of a conversation.
-func rejectOf(st *load.Stretch, id, conversation string) warehouse.Reject {
+func rejectOf(st *load.Window, id, conversation string) warehouse.Reject {
 	r := reject(st, id)
 	r.ConversationID = warehouse.Text(conversation)
 	return r
@@ -133,7 +133,7 @@ func (b *session) rejects(feed load.Feed, id, conversation string) []warehouse.R
 
 // stageSeenAt returns a window with staged conversations that the source returned
 // at a moment.
-func (b *session) stageSeenAt(at warehouse.Timestamp, rows ...*warehouse.Rows) *load.Stretch {
+func (b *session) stageSeenAt(at warehouse.Timestamp, rows ...*warehouse.Rows) *load.Window {
 	b.Helper()
 	st := b.next(live("p"))
 	staged := batch(st, rows)

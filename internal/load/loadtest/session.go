@@ -22,13 +22,13 @@ type session struct {
 	owner   load.Owner
 	now     warehouse.Timestamp // local clock; an hour later with each window
 	ahead   warehouse.Timestamp // how far the local clock is ahead of server time
-	last    load.StretchID
+	last    load.WindowID
 	closed  bool
 
 	// Properties of the staged batches.
 	liveSince warehouse.Timestamp
 	rewrite   bool
-	staged    map[load.StretchID][]*warehouse.Rows
+	staged    map[load.WindowID][]*warehouse.Rows
 }
 
 // live returns the live feed of a project.
@@ -61,7 +61,7 @@ func begin(t testing.TB, s Subject, run int, projects ...string) *session {
 	if err != nil {
 		t.Fatalf("Begin: %v", err)
 	}
-	b := &session{TB: t, subject: s, dest: dest, writer: writer, owner: owner, now: owner.Started, staged: map[load.StretchID][]*warehouse.Rows{}}
+	b := &session{TB: t, subject: s, dest: dest, writer: writer, owner: owner, now: owner.Started, staged: map[load.WindowID][]*warehouse.Rows{}}
 	t.Cleanup(b.close)
 	registered := make([]load.Project, len(projects))
 	for i, p := range projects {
@@ -74,20 +74,20 @@ func begin(t testing.TB, s Subject, run int, projects ...string) *session {
 }
 
 // next returns a new window of the feed without coverage.
-func (b *session) next(feed load.Feed) *load.Stretch {
+func (b *session) next(feed load.Feed) *load.Window {
 	b.last++
 	b.now += warehouse.Timestamp(time.Hour.Microseconds())
-	return &load.Stretch{ID: b.last, Feed: feed, RunID: b.owner.RunID, At: b.now}
+	return &load.Window{ID: b.last, Feed: feed, RunID: b.owner.RunID, At: b.now}
 }
 
 // stage stages copies of the rows as one batch.
-func (b *session) stage(st *load.Stretch, rows ...*warehouse.Rows) {
+func (b *session) stage(st *load.Window, rows ...*warehouse.Rows) {
 	b.Helper()
 	b.stageMoved(st, nil, rows...)
 }
 
 // stageMoved stages conversations that moved away from these places.
-func (b *session) stageMoved(st *load.Stretch, moved map[string]load.Place, rows ...*warehouse.Rows) {
+func (b *session) stageMoved(st *load.Window, moved map[string]load.Place, rows ...*warehouse.Rows) {
 	b.Helper()
 	staged := batch(st, rows)
 	staged.LiveSince, staged.Rewrite, staged.Moved = b.liveSince, b.rewrite, moved
@@ -97,18 +97,18 @@ func (b *session) stageMoved(st *load.Stretch, moved map[string]load.Place, rows
 	b.staged[st.ID] = append(b.staged[st.ID], rows...)
 }
 
-func batch(st *load.Stretch, rows []*warehouse.Rows) *load.Batch {
+func batch(st *load.Window, rows []*warehouse.Rows) *load.Batch {
 	copies := make([]*warehouse.Rows, len(rows))
 	for i := range rows {
 		copies[i] = Clone(rows[i])
 	}
-	return &load.Batch{Stretch: st.ID, Feed: st.Feed, Rows: copies}
+	return &load.Batch{Window: st.ID, Feed: st.Feed, Rows: copies}
 }
 
 // publish publishes a window. Conversations that were staged with an earlier start
 // than the stored one count as moved: they are staged again as such, and counted
 // once.
-func (b *session) publish(st *load.Stretch) load.Counts {
+func (b *session) publish(st *load.Window) load.Counts {
 	b.Helper()
 	counts, err := b.writer.Publish(b.Context(), st)
 	var earlier *load.EarlierStartsError
@@ -125,7 +125,7 @@ func (b *session) publish(st *load.Stretch) load.Counts {
 }
 
 // move stages the rows of earlier starts again, as moved.
-func (b *session) move(st *load.Stretch, earlier []load.OtherStart) (n int) {
+func (b *session) move(st *load.Window, earlier []load.OtherStart) (n int) {
 	b.Helper()
 	moved := map[string]load.Place{}
 	st.Judged = map[string]warehouse.Timestamp{}

@@ -164,7 +164,7 @@ var startChecks = []check{
 }
 
 // refused publishes a window, and checks that its starts need a judgment.
-func refused(b *session, st *load.Stretch, want load.OtherStart) {
+func refused(b *session, st *load.Window, want load.OtherStart) {
 	b.Helper()
 	_, err := b.writer.Publish(b.Context(), st)
 	var e *load.EarlierStartsError

@@ -39,7 +39,7 @@ type Dump struct {
 	Projects      []warehouse.Project
 	Runs          []warehouse.SyncRun
 	Lateness      []warehouse.Lateness
-	Revealed      []warehouse.Reveal
+	VisibleAgain  []warehouse.Reveal
 	Holes         []warehouse.Hole
 	// Events and Alerts include those that no run has moved into their tables yet.
 	Events []warehouse.WebhookEvent

@@ -17,16 +17,16 @@ var visibleAgainChecks = []check{
 		short := func(r *warehouse.Rows) { r.Conversation.NumTurns = warehouse.Some(int64(3)) }
 		b := begin(t, s, 1, "p")
 		checkVisibleAgain(b, []visibleStep{
-			{"new ones", []*warehouse.Rows{hidden("a"), hidden("b"), shown("c"), shown("d")}, load.Revealed{}},
-			{"a changed one that stays hidden", []*warehouse.Rows{hidden("a", Note("was read"))}, load.Revealed{}},
-			{"one that is hidden after it was visible", []*warehouse.Rows{hidden("c")}, load.Revealed{}},
-			{"a changed one that was visible before", []*warehouse.Rows{shown("d", Note("was read"))}, load.Revealed{}},
-			{"a hidden one whose kept turns are still hidden", []*warehouse.Rows{hidden("c", Note("was read"))}, load.Revealed{}},
+			{"new ones", []*warehouse.Rows{hidden("a"), hidden("b"), shown("c"), shown("d")}, load.VisibleAgain{}},
+			{"a changed one that stays hidden", []*warehouse.Rows{hidden("a", Note("was read"))}, load.VisibleAgain{}},
+			{"one that is hidden after it was visible", []*warehouse.Rows{hidden("c")}, load.VisibleAgain{}},
+			{"a changed one that was visible before", []*warehouse.Rows{shown("d", Note("was read"))}, load.VisibleAgain{}},
+			{"a hidden one whose kept turns are still hidden", []*warehouse.Rows{hidden("c", Note("was read"))}, load.VisibleAgain{}},
 			{"one visible for the first time, one in part, one again", []*warehouse.Rows{
 				shown("a"), shown("b", Turns(2), short), shown("c"),
-			}, load.Revealed{Transcripts: 3}},
-			{"unchanged ones", []*warehouse.Rows{shown("a"), shown("c")}, load.Revealed{}},
-			{"one with more turns", []*warehouse.Rows{shown("b")}, load.Revealed{}},
+			}, load.VisibleAgain{Transcripts: 3}},
+			{"unchanged ones", []*warehouse.Rows{shown("a"), shown("c")}, load.VisibleAgain{}},
+			{"one with more turns", []*warehouse.Rows{shown("b")}, load.VisibleAgain{}},
 		})
 		if n := dump(t, s).of("b").Conversation.TurnsLoaded; n != 3 {
 			t.Errorf("%d turns are stored, want 3", n)
@@ -45,12 +45,12 @@ var visibleAgainChecks = []check{
 		b.load(Conversation("p", "elsewhere", Noon, In(Sandbox)))
 		b.load(Conversation("p", "kept", Noon, hiddenTurns))
 		checkVisibleAgain(b, []visibleStep{
-			{"a late one of a day with others", []*warehouse.Rows{Conversation("p", "late", tomorrow)}, load.Revealed{}},
-			{"an open one that ends", []*warehouse.Rows{Conversation("p", "open", later)}, load.Revealed{}},
-			{"a changed one without", []*warehouse.Rows{Conversation("p", "a", Noon, hiddenTurns, Note("was read"))}, load.Revealed{}},
-			{"one of a day with none", []*warehouse.Rows{Conversation("p", "a", Noon)}, load.Revealed{Transcripts: 1}},
-			{"the other one of that day", []*warehouse.Rows{Conversation("p", "kept", Noon)}, load.Revealed{}},
-			{"one whose metrics were hidden too", []*warehouse.Rows{Conversation("p", "both", last)}, load.Revealed{Transcripts: 1, Metrics: 1}},
+			{"a late one of a day with others", []*warehouse.Rows{Conversation("p", "late", tomorrow)}, load.VisibleAgain{}},
+			{"an open one that ends", []*warehouse.Rows{Conversation("p", "open", later)}, load.VisibleAgain{}},
+			{"a changed one without", []*warehouse.Rows{Conversation("p", "a", Noon, hiddenTurns, Note("was read"))}, load.VisibleAgain{}},
+			{"one of a day with none", []*warehouse.Rows{Conversation("p", "a", Noon)}, load.VisibleAgain{Transcripts: 1}},
+			{"the other one of that day", []*warehouse.Rows{Conversation("p", "kept", Noon)}, load.VisibleAgain{}},
+			{"one whose metrics were hidden too", []*warehouse.Rows{Conversation("p", "both", last)}, load.VisibleAgain{Transcripts: 1, Metrics: 1}},
 		})
 	}},
 	{"visible again/metrics of a day", func(t testing.TB, s Subject) {
@@ -62,18 +62,18 @@ var visibleAgainChecks = []check{
 			Conversation("p", "open", later, NoMetrics("{}"), Open()),
 		)
 		checkVisibleAgain(b, []visibleStep{
-			{"late ones of a day that has some", []*warehouse.Rows{Conversation("p", "late", tomorrow)}, load.Revealed{}},
-			{"an open one that ends", []*warehouse.Rows{Conversation("p", "open", later)}, load.Revealed{}},
-			{"a changed one without", []*warehouse.Rows{Conversation("p", "a", Noon, NoMetrics("{}"), Note("was read"))}, load.Revealed{}},
-			{"one of a day that has none", []*warehouse.Rows{Conversation("p", "a", Noon)}, load.Revealed{Metrics: 1}},
-			{"the other one of that day", []*warehouse.Rows{Conversation("p", "b", Noon)}, load.Revealed{}},
+			{"late ones of a day that has some", []*warehouse.Rows{Conversation("p", "late", tomorrow)}, load.VisibleAgain{}},
+			{"an open one that ends", []*warehouse.Rows{Conversation("p", "open", later)}, load.VisibleAgain{}},
+			{"a changed one without", []*warehouse.Rows{Conversation("p", "a", Noon, NoMetrics("{}"), Note("was read"))}, load.VisibleAgain{}},
+			{"one of a day that has none", []*warehouse.Rows{Conversation("p", "a", Noon)}, load.VisibleAgain{Metrics: 1}},
+			{"the other one of that day", []*warehouse.Rows{Conversation("p", "b", Noon)}, load.VisibleAgain{}},
 		})
 	}},
 	{"visible again/until hidden days are read", func(t testing.TB, s Subject) {
 		elsewhere := load.Feed{ProjectID: "p", Environment: Sandbox}
 		b := begin(t, s, 1, "p")
 		expect := func(when string, feed load.Feed, want bool) {
-			if got := b.state(feed).Revealed; got != want {
+			if got := b.state(feed).VisibleAgain; got != want {
 				t.Errorf("%s: visible again in %s: %v, want %v", when, feed.Environment, got, want)
 			}
 		}
@@ -103,13 +103,13 @@ var visibleAgainChecks = []check{
 type visibleStep struct {
 	name string
 	rows []*warehouse.Rows
-	want load.Revealed
+	want load.VisibleAgain
 }
 
 func checkVisibleAgain(b *session, steps []visibleStep) {
 	b.Helper()
 	for _, step := range steps {
-		if got := b.load(step.rows...).Revealed; got != step.want {
+		if got := b.load(step.rows...).VisibleAgain; got != step.want {
 			b.Errorf("%s: counted as visible again: %+v, want %+v", step.name, got, step.want)
 		}
 	}

@@ -114,7 +114,7 @@ func many(n, days int) []*warehouse.Rows {
 // windows, and publishes both.
 func stageParallel(b *session, rows []*warehouse.Rows) load.Counts {
 	b.Helper()
-	windows := []*load.Stretch{b.next(live("p")), b.next(live("p"))}
+	windows := []*load.Window{b.next(live("p")), b.next(live("p"))}
 	const size = 50
 	batches := make(chan int)
 	failed := make(chan error, len(rows)/size+1)

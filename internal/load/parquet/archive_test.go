@@ -135,7 +135,7 @@ func TestRead_BusyWriter(t *testing.T) {
 		<-done
 	}()
 	for n := 2; n <= 25 || reads.Load() < 2; n++ { // the reader may start late
-		publish(t, w, load.StretchID(n), edition(n)...)
+		publish(t, w, load.WindowID(n), edition(n)...)
 	}
 	if err := w.Close(); err != nil {
 		t.Error(err)

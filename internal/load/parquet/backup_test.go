@@ -60,7 +60,7 @@ func TestBackup(t *testing.T) {
 	}
 	begun = true
 	for n := 3; n <= 7; n += 2 { // with entities: a response without any keeps the stored ones
-		publish(t, w, load.StretchID(n), edition(n)...)
+		publish(t, w, load.WindowID(n), edition(n)...)
 	}
 	err = w.Finish(t.Context(), &warehouse.SyncRun{RunID: "writes", StartedAt: 1})
 	if err := errors.Join(err, w.Close()); err != nil {

@@ -89,7 +89,7 @@ func benchPublish(b *testing.B, w load.Writer, rows []*warehouse.Rows) {
 			b.Fatal(err)
 		}
 	}
-	if _, err := w.Publish(b.Context(), &load.Stretch{Feed: feed, RunID: "run", At: 1}); err != nil {
+	if _, err := w.Publish(b.Context(), &load.Window{Feed: feed, RunID: "run", At: 1}); err != nil {
 		b.Fatal(err)
 	}
 }
@@ -127,14 +127,14 @@ func BenchmarkDaily(b *testing.B) {
 	for p := range projects {
 		feed := load.Feed{ProjectID: fmt.Sprintf("p-%d", p), Environment: loadtest.Live}
 		feeds = append(feeds, feed)
-		st := &load.Stretch{ID: load.StretchID(p), Feed: feed, RunID: "run", At: 1}
+		st := &load.Window{ID: load.WindowID(p), Feed: feed, RunID: "run", At: 1}
 		for day := range days {
 			var rows []*warehouse.Rows
 			for i := range aDay {
 				start := loadtest.Noon.AddDate(0, 0, day).Add(time.Duration(i) * time.Minute)
 				rows = append(rows, loadtest.Conversation(feed.ProjectID, fmt.Sprintf("c-%d-%d", day, i), start, loadtest.Turns(benchTurns), func(r *warehouse.Rows) { r.Entities = nil }))
 			}
-			if err := w.Stage(b.Context(), &load.Batch{Stretch: st.ID, Feed: feed, Rows: rows}); err != nil {
+			if err := w.Stage(b.Context(), &load.Batch{Window: st.ID, Feed: feed, Rows: rows}); err != nil {
 				b.Fatal(err)
 			}
 		}

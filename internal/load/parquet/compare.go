@@ -37,13 +37,13 @@ func (p *publication) compare(ctx context.Context) error {
 	if err := p.window.Unjudged(p.counts.OtherStarts); err != nil {
 		return err
 	}
-	var reveals load.Reveals
+	var reveals load.VisibilityChanges
 	for part, wanted := range differing {
 		if err := p.reconcile(ctx, part, wanted, &reveals); err != nil {
 			return err
 		}
 	}
-	p.counts.Revealed, err = reveals.Count(p.showsTranscripts, p.showsMetrics)
+	p.counts.VisibleAgain, err = reveals.Count(p.showsTranscripts, p.showsMetrics)
 	return err
 }
 
@@ -184,7 +184,7 @@ func (p *publication) look(ctx context.Context, wanted map[partition]map[string]
 
 // reconcile merges the wanted conversations with the stored rows of a
 // partition.
-func (p *publication) reconcile(ctx context.Context, part partition, wanted map[string]entry, reveals *load.Reveals) (err error) {
+func (p *publication) reconcile(ctx context.Context, part partition, wanted map[string]entry, reveals *load.VisibilityChanges) (err error) {
 	if p.second == nil {
 		if p.second, err = p.lake.newStage(); err != nil {
 			return err

@@ -193,8 +193,8 @@ func (s *lake) try(t testing.TB, rows ...*warehouse.Rows) (published bool, err e
 	if err != nil {
 		return false, err
 	}
-	if err = w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: rows}); err == nil {
-		_, err = w.Publish(t.Context(), &load.Stretch{ID: 1, Feed: feed, RunID: "run", At: 5})
+	if err = w.Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: rows}); err == nil {
+		_, err = w.Publish(t.Context(), &load.Window{ID: 1, Feed: feed, RunID: "run", At: 5})
 		published = err == nil
 	}
 	if err == nil {

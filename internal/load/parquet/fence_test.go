@@ -31,10 +31,10 @@ func (s *lake) takeover(t testing.TB, o parquet.Options, prepare func(*parquet.L
 
 // coveredDay returns a window that covers a day, given by its distance from
 // that of noon.
-func coveredDay(n int) load.Stretch {
+func coveredDay(n int) load.Window {
 	midnight := warehouse.TimestampOf(loadtest.Noon.AddDate(0, 0, n).Truncate(24 * 3600e9))
 	const dayMicros = 24 * 3600e6
-	return load.Stretch{ID: load.StretchID(n + 10), At: 5, Coverage: []load.Range{{From: midnight, Until: midnight + dayMicros, ReadAt: 5}}, Watermark: midnight}
+	return load.Window{ID: load.WindowID(n + 10), At: 5, Coverage: []load.Range{{From: midnight, Until: midnight + dayMicros, ReadAt: 5}}, Watermark: midnight}
 }
 
 // epoch returns the stored epoch of the lake.
@@ -75,10 +75,10 @@ func TestTakenOver(t *testing.T) {
 			st := coveredDay(0)
 			st.Feed, st.RunID = feed, "first"
 			err = w.Stage(t.Context(), &load.Batch{
-				Stretch: st.ID,
-				Feed:    feed,
-				Rows:    []*warehouse.Rows{loadtest.Conversation("p", "first", loadtest.Noon), loadtest.Conversation("p", "before", loadtest.Noon)},
-				Moved:   map[string]load.Place{"before": {Environment: loadtest.Live, StartedAt: warehouse.TimestampOf(left)}},
+				Window: st.ID,
+				Feed:   feed,
+				Rows:   []*warehouse.Rows{loadtest.Conversation("p", "first", loadtest.Noon), loadtest.Conversation("p", "before", loadtest.Noon)},
+				Moved:  map[string]load.Place{"before": {Environment: loadtest.Live, StartedAt: warehouse.TimestampOf(left)}},
 			})
 			if err == nil {
 				_, err = w.Publish(t.Context(), &st)
@@ -152,10 +152,10 @@ func TestTakenOver_LockRemoved(t *testing.T) {
 				t.Fatal(err)
 			}
 			armed = true
-			if err := w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", "first", loadtest.Noon)}}); err != nil {
+			if err := w.Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", "first", loadtest.Noon)}}); err != nil {
 				t.Fatal(err)
 			}
-			_, err = w.Publish(t.Context(), &load.Stretch{ID: 1, Feed: feed, RunID: "first", At: 5})
+			_, err = w.Publish(t.Context(), &load.Window{ID: 1, Feed: feed, RunID: "first", At: 5})
 			var taken *load.TakenOverError
 			if errors.As(err, &taken) == (name == "replace") || taken != nil && !within && taken.Owner.RunID != "" {
 				t.Errorf("the first writer ends with %v", err)

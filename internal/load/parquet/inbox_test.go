@@ -104,7 +104,7 @@ func TestALetterStaysForARunAfterItIsInTheLog(t *testing.T) {
 		t.Fatal(fresh, err)
 	}
 	for run, want := range []int{1, 0, 0} {
-		s.runWindow(t, load.Stretch{At: warehouse.TimestampOf(time.Now())}, 0)
+		s.runWindow(t, load.Window{At: warehouse.TimestampOf(time.Now())}, 0)
 		if inboxFiles, logs := s.glob(t, "_sync/inbox/*"), s.glob(t, "_sync/events/*"); len(inboxFiles) != want || len(logs) != 1 {
 			t.Errorf("after run %d the inbox files are %v, the days %v", run, inboxFiles, logs)
 		}
@@ -162,7 +162,7 @@ func TestHalfMadeLettersAreNoEventsAndGo(t *testing.T) {
 	if waiting, err := box.Waiting(t.Context(), 10); err != nil || len(waiting) != 1 {
 		t.Errorf("%+v, %v", waiting, err)
 	}
-	s.runWindow(t, load.Stretch{At: warehouse.TimestampOf(time.Now())}, 0)
+	s.runWindow(t, load.Window{At: warehouse.TimestampOf(time.Now())}, 0)
 	if left := s.glob(t, "_sync/inbox/*"); len(left) != 2 {
 		t.Errorf("there are %v; want the inbox file, and a recent incomplete one", left)
 	}

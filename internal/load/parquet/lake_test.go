@@ -26,11 +26,11 @@ var feed = load.Feed{ProjectID: "p", Environment: loadtest.Live}
 // run stages and publishes the rows as one window.
 func (s *lake) run(t testing.TB, rows ...*warehouse.Rows) load.Counts {
 	t.Helper()
-	return s.runWindow(t, load.Stretch{At: 5}, 0, rows...)
+	return s.runWindow(t, load.Window{At: 5}, 0, rows...)
 }
 
 // runWindow publishes a window of the feed.
-func (s *lake) runWindow(t testing.TB, st load.Stretch, liveSince warehouse.Timestamp, rows ...*warehouse.Rows) load.Counts {
+func (s *lake) runWindow(t testing.TB, st load.Window, liveSince warehouse.Timestamp, rows ...*warehouse.Rows) load.Counts {
 	t.Helper()
 	l := s.Open(t, nil)
 	if err := l.Prepare(t.Context()); err != nil {
@@ -49,15 +49,15 @@ func (s *lake) runWindow(t testing.TB, st load.Stretch, liveSince warehouse.Time
 	return counts
 }
 
-func publish(t testing.TB, w load.Writer, id load.StretchID, rows ...*warehouse.Rows) load.Counts {
+func publish(t testing.TB, w load.Writer, id load.WindowID, rows ...*warehouse.Rows) load.Counts {
 	t.Helper()
-	return publishStretch(t, w, load.Stretch{ID: id, At: 5}, 0, rows...)
+	return publishStretch(t, w, load.Window{ID: id, At: 5}, 0, rows...)
 }
 
-func publishStretch(t testing.TB, w load.Writer, st load.Stretch, liveSince warehouse.Timestamp, rows ...*warehouse.Rows) load.Counts {
+func publishStretch(t testing.TB, w load.Writer, st load.Window, liveSince warehouse.Timestamp, rows ...*warehouse.Rows) load.Counts {
 	t.Helper()
 	st.Feed, st.RunID = feed, "run"
-	batch := load.Batch{Stretch: st.ID, Feed: feed, LiveSince: liveSince, Moved: map[string]load.Place{}}
+	batch := load.Batch{Window: st.ID, Feed: feed, LiveSince: liveSince, Moved: map[string]load.Place{}}
 	for {
 		batch.Rows = make([]*warehouse.Rows, len(rows))
 		for i := range rows {
@@ -236,7 +236,7 @@ func (s *lake) change(t *testing.T, id string, days int) {
 	if err := w.Stage(t.Context(), &load.Batch{Feed: feed, Rows: []*warehouse.Rows{row}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Publish(t.Context(), &load.Stretch{Feed: feed, At: at}); err != nil {
+	if _, err := w.Publish(t.Context(), &load.Window{Feed: feed, At: at}); err != nil {
 		t.Fatal(err)
 	}
 	run := &warehouse.SyncRun{RunID: "run-" + id, StartedAt: at, FinishedAt: warehouse.Some(at), SourceAt: warehouse.Some(at)}
@@ -402,10 +402,10 @@ func TestADamagedFileIsNotMergedAway(t *testing.T) {
 				t.Fatal(err)
 			}
 			rows := []*warehouse.Rows{loadtest.Conversation("p", "c-3", loadtest.Noon)}
-			if err := w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: rows}); err != nil {
+			if err := w.Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: rows}); err != nil {
 				t.Fatal(err)
 			}
-			_, err = w.Publish(t.Context(), &load.Stretch{ID: 1, Feed: feed})
+			_, err = w.Publish(t.Context(), &load.Window{ID: 1, Feed: feed})
 			if err == nil || !strings.Contains(err.Error(), path) {
 				t.Errorf("publishing says %v", err)
 			}
@@ -432,12 +432,12 @@ func TestACancelledPublishChangesNothing(t *testing.T) {
 	}
 	before := s.files(t)
 	rows := []*warehouse.Rows{loadtest.Conversation("p", "c-2", loadtest.Noon)}
-	if err := w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: rows}); err != nil {
+	if err := w.Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: rows}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := w.Publish(ctx, &load.Stretch{ID: 1, Feed: feed}); !errors.Is(err, context.Canceled) {
+	if _, err := w.Publish(ctx, &load.Window{ID: 1, Feed: feed}); !errors.Is(err, context.Canceled) {
 		t.Errorf("publishing says %v", err)
 	}
 	after := s.files(t)

@@ -158,10 +158,10 @@ func publishPaused(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	paused = true
-	if err := w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: edition(2)}); err != nil {
+	if err := w.Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: edition(2)}); err != nil {
 		t.Fatal(err)
 	}
-	_, err = w.Publish(t.Context(), &load.Stretch{ID: 1, Feed: feed, RunID: "paused", At: 5})
+	_, err = w.Publish(t.Context(), &load.Window{ID: 1, Feed: feed, RunID: "paused", At: 5})
 	var taken *load.TakenOverError
 	fmt.Printf("taken over: %v\n", errors.As(err, &taken) && taken.Owner.RunID == "")
 	if err := w.Close(); err != nil {

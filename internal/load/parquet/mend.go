@@ -167,7 +167,7 @@ func (w *writer) newMending(m *load.Mending) (*mending, error) {
 	return &mending{
 		publication: &publication{
 			writer: w, second: second, commit: w.newCommit(), days: map[partition]*dayChange{},
-			window: &load.Stretch{Feed: load.Feed{ProjectID: m.ProjectID}, RunID: m.RunID, At: m.At},
+			window: &load.Window{Feed: load.Feed{ProjectID: m.ProjectID}, RunID: m.RunID, At: m.At},
 			counts: load.Counts{Rows: map[string]int64{}},
 		},
 		asked: m, spool: spool,

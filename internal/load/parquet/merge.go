@@ -40,7 +40,7 @@ type dayResult struct {
 type merger struct {
 	lake       *Lake
 	change     *dayChange
-	window     *load.Stretch
+	window     *load.Window
 	staged     stageReader
 	reconciled stageReader
 	out        *dayWriter

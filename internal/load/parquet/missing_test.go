@@ -43,11 +43,11 @@ func TestMissing_MarkedUntilListed(t *testing.T) {
 	s.run(t, gone, stays, other)
 	moved := load.Key{ID: "stays", StartedAt: key(stays).StartedAt + 1}
 	missing := []load.Key{key(gone), moved, key(other), {ID: "never was", StartedAt: key(gone).StartedAt}}
-	if counts := s.runWindow(t, load.Stretch{At: 7, Missing: missing}, 0); counts.Missing != 1 || counts.Updated != 0 {
+	if counts := s.runWindow(t, load.Window{At: 7, Missing: missing}, 0); counts.Missing != 1 || counts.Updated != 0 {
 		t.Errorf("counted as missing: %+v", counts)
 	}
 	before := s.files(t)
-	if counts := s.runWindow(t, load.Stretch{At: 8, Missing: missing}, 0); counts.Missing != 0 {
+	if counts := s.runWindow(t, load.Window{At: 8, Missing: missing}, 0); counts.Missing != 0 {
 		t.Errorf("counted as missing once more: %+v", counts)
 	}
 	d := s.Dump(t)
@@ -86,9 +86,9 @@ func TestMissing_Deleted(t *testing.T) {
 	next := loadtest.Noon.AddDate(0, 0, 1)
 	marked, gone, alone := loadtest.Conversation("p", "marked", loadtest.Noon), loadtest.Conversation("p", "gone", loadtest.Noon, loadtest.Open()), loadtest.Conversation("p", "alone", next)
 	s.run(t, marked, gone, alone, loadtest.Conversation("p", "stays", loadtest.Noon))
-	s.runWindow(t, load.Stretch{At: 6, Missing: []load.Key{key(marked)}}, 0)
+	s.runWindow(t, load.Window{At: 6, Missing: []load.Key{key(marked)}}, 0)
 	missing := []load.Key{key(marked), key(gone), key(alone)}
-	if counts := s.runWindow(t, load.Stretch{At: 7, Missing: missing, DeleteMissing: true}, 0); counts.Missing != 3 {
+	if counts := s.runWindow(t, load.Window{At: 7, Missing: missing, DeleteMissing: true}, 0); counts.Missing != 3 {
 		t.Errorf("counted as missing: %+v", counts)
 	}
 	d := s.Dump(t) // which reports parts without their conversation
@@ -117,7 +117,7 @@ func TestMissing_NotStaged(t *testing.T) {
 	same, changed := loadtest.Conversation("p", "same", loadtest.Noon), loadtest.Conversation("p", "changed", loadtest.Noon)
 	s.run(t, same, changed)
 	changed = loadtest.Conversation("p", "changed", loadtest.Noon, loadtest.Note("was read"))
-	st := load.Stretch{At: 7, Missing: []load.Key{key(same), key(changed)}, DeleteMissing: true}
+	st := load.Window{At: 7, Missing: []load.Key{key(same), key(changed)}, DeleteMissing: true}
 	if counts := s.runWindow(t, st, 0, same, changed); counts.Missing != 0 || counts.Updated != 1 || counts.Unchanged != 1 {
 		t.Errorf("counts are %+v", counts)
 	}
@@ -132,10 +132,10 @@ func TestRejectsThatCouldBeReadAreResolved(t *testing.T) {
 	reject := func(environment, id string) warehouse.Reject {
 		return warehouse.Reject{ProjectID: "p", Environment: environment, RejectID: id, Reason: "no start", FirstSeenAt: 1, LastSeenAt: 1, RunID: "run"}
 	}
-	s.runWindow(t, load.Stretch{At: 5, Rejects: []warehouse.Reject{
+	s.runWindow(t, load.Window{At: 5, Rejects: []warehouse.Reject{
 		reject(loadtest.Live, "resolved"), reject(loadtest.Live, "stays"), reject(loadtest.Sandbox, "resolved"),
 	}}, 0)
-	s.runWindow(t, load.Stretch{At: 6, Resolved: []string{"resolved", "never was"}}, 0, loadtest.Conversation("p", "c-1", loadtest.Noon))
+	s.runWindow(t, load.Window{At: 6, Resolved: []string{"resolved", "never was"}}, 0, loadtest.Conversation("p", "c-1", loadtest.Noon))
 	left := s.Dump(t).Rejects
 	if len(left) != 2 || left[0].RejectID != "stays" || left[1].Environment != loadtest.Sandbox {
 		t.Errorf("rejects are %+v", left)
@@ -157,7 +157,7 @@ func TestVisibleAgain_Counted(t *testing.T) {
 	never := loadtest.Conversation("p", "never shown", loadtest.Noon.AddDate(0, 0, 1), loadtest.Hidden(warehouse.Some(int64(3))))
 	s.run(t, shown, never)
 	hidden := loadtest.Conversation("p", "kept", loadtest.Noon, loadtest.Hidden(warehouse.Some(int64(3))), loadtest.Note("hidden"))
-	if counts := s.run(t, hidden); counts.Revealed.Any() || counts.Updated != 1 {
+	if counts := s.run(t, hidden); counts.VisibleAgain.Any() || counts.Updated != 1 {
 		t.Errorf("hidden: %+v", counts)
 	}
 	days, err := s.Open(t, nil).HiddenDays(t.Context(), feed, load.Parts{Transcripts: true})
@@ -166,7 +166,7 @@ func TestVisibleAgain_Counted(t *testing.T) {
 		t.Errorf("hidden days are %v (%v), want %v", days, err, want)
 	}
 	short := loadtest.Conversation("p", "never shown", loadtest.Noon.AddDate(0, 0, 1), loadtest.Turns(2))
-	if counts := s.run(t, shown, short); counts.Revealed.Transcripts != 2 {
+	if counts := s.run(t, shown, short); counts.VisibleAgain.Transcripts != 2 {
 		t.Errorf("visible again: %+v", counts)
 	}
 	if days, err := s.Open(t, nil).HiddenDays(t.Context(), feed, load.Parts{Transcripts: true}); err != nil || len(days) != 0 {
@@ -180,10 +180,10 @@ func TestLatenessAddsUp(t *testing.T) {
 	start := warehouse.TimestampOf(loadtest.Noon)
 	open := loadtest.Conversation("p", "open", loadtest.Noon, loadtest.Open())
 	history := loadtest.Conversation("p", "history", loadtest.Noon.AddDate(0, 0, -1))
-	s.runWindow(t, load.Stretch{At: start + 4e6}, start, open, history)
+	s.runWindow(t, load.Window{At: start + 4e6}, start, open, history)
 	ended := loadtest.Conversation("p", "open", loadtest.Noon)
-	s.runWindow(t, load.Stretch{At: start + 50e6}, start, ended, loadtest.Conversation("p", "late", loadtest.Noon))
-	counts := s.runWindow(t, load.Stretch{At: start + 3600e6}, start, loadtest.Conversation("p", "open", loadtest.Noon, loadtest.Note("was read")))
+	s.runWindow(t, load.Window{At: start + 50e6}, start, ended, loadtest.Conversation("p", "late", loadtest.Noon))
+	counts := s.runWindow(t, load.Window{At: start + 3600e6}, start, loadtest.Conversation("p", "open", loadtest.Noon, loadtest.Note("was read")))
 	if len(counts.Lateness) != 1 {
 		t.Errorf("counted in the last run: %v", counts.Lateness)
 	}

@@ -15,7 +15,7 @@ import (
 // publication publishes one window.
 type publication struct {
 	*writer
-	window *load.Stretch
+	window *load.Window
 	staged *stage // nil: nothing was staged
 	second *stage // reconciled conversations; nil: none
 	counts load.Counts
@@ -24,7 +24,7 @@ type publication struct {
 }
 
 // Publish implements [load.Writer].
-func (w *writer) Publish(ctx context.Context, st *load.Stretch) (load.Counts, error) {
+func (w *writer) Publish(ctx context.Context, st *load.Window) (load.Counts, error) {
 	p := &publication{
 		writer: w, window: st, staged: w.takeStage(st.ID), commit: w.newCommit(),
 		counts: load.Counts{Rows: map[string]int64{}}, days: map[partition]*dayChange{},
@@ -233,7 +233,7 @@ func (p *publication) account(next *state) error {
 			return err
 		}
 	}
-	if p.counts.Revealed.Any() || st.HiddenRead {
+	if p.counts.VisibleAgain.Any() || st.HiddenRead {
 		next.revealed = p.state.visibleAgain(st.Feed, st.At, !st.HiddenRead)
 		if err := putTable(p.commit, &warehouse.SyncRevealed, next.revealed); err != nil {
 			return err

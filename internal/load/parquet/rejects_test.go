@@ -80,7 +80,7 @@ func TestStoredRejectsAreNotHeldInMemory(t *testing.T) {
 		w, err = l.Begin(t.Context(), load.Owner{RunID: "run", Started: 1})
 		return err
 	}
-	publish := func(st load.Stretch) error {
+	publish := func(st load.Window) error {
 		st.Feed, st.RunID, st.At = feed, "run", 6
 		_, err := w.Publish(t.Context(), &st)
 		return err
@@ -89,7 +89,7 @@ func TestStoredRejectsAreNotHeldInMemory(t *testing.T) {
 		row := &warehouse.SyncRun{RunID: "run", Kind: "incremental", Status: "succeeded", StartedAt: 1}
 		return errors.Join(w.Finish(t.Context(), row), w.Close())
 	}
-	if err := errors.Join(begin(), publish(load.Stretch{ID: 1, Rejects: largeRejects(0, count, each)}), w.Close()); err != nil {
+	if err := errors.Join(begin(), publish(load.Window{ID: 1, Rejects: largeRejects(0, count, each)}), w.Close()); err != nil {
 		t.Fatal(err)
 	}
 	for _, step := range []struct {
@@ -98,8 +98,8 @@ func TestStoredRejectsAreNotHeldInMemory(t *testing.T) {
 		do   func() error
 	}{
 		{"the beginning of a run", few, begin},
-		{"a window with rejects", few, func() error { return publish(load.Stretch{ID: 2, Rejects: largeRejects(count, 1, each)}) }},
-		{"a window that resolves", few, func() error { return publish(load.Stretch{ID: 3, Resolved: []string{"r-0"}}) }},
+		{"a window with rejects", few, func() error { return publish(load.Window{ID: 2, Rejects: largeRejects(count, 1, each)}) }},
+		{"a window that resolves", few, func() error { return publish(load.Window{ID: 3, Resolved: []string{"r-0"}}) }},
 		{"the end of a run", batches, finish},
 		{"a summary", few, func() error {
 			sum, err := l.Summary(t.Context(), []load.Feed{feed})
@@ -125,8 +125,8 @@ func TestRejectsAreCopiedOnlyAsTheyChange(t *testing.T) {
 	t.Parallel()
 	const part = "rejects/part-0.parquet"
 	s := newLake(t)
-	reject := func(first int) load.Stretch {
-		return load.Stretch{At: 5, Rejects: largeRejects(first, 1, 10)}
+	reject := func(first int) load.Window {
+		return load.Window{At: 5, Rejects: largeRejects(first, 1, 10)}
 	}
 	s.runWindow(t, reject(0), 0)
 	before := s.files(t)[part]
@@ -149,7 +149,7 @@ func TestRejectsAreCopiedOnlyAsTheyChange(t *testing.T) {
 	if n := len(readTable(t, s, &warehouse.Rejects)); n != 2 {
 		t.Errorf("after a run that was cut off %d rejects are in the copy, want 2", n)
 	}
-	s.runWindow(t, load.Stretch{At: 5, Resolved: []string{"r-0"}}, 0)
+	s.runWindow(t, load.Window{At: 5, Resolved: []string{"r-0"}}, 0)
 	if n := len(readTable(t, s, &warehouse.Rejects)); n != 1 {
 		t.Errorf("%d rejects are in the copy once one is resolved, want 1", n)
 	}

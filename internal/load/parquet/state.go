@@ -136,7 +136,7 @@ func (s *state) feed(f load.Feed, openQueue []warehouse.OpenConversation) (out l
 		}
 	}
 	for _, r := range s.revealed {
-		out.Revealed = out.Revealed || f == load.Feed{ProjectID: r.ProjectID, Environment: r.Environment}
+		out.VisibleAgain = out.VisibleAgain || f == load.Feed{ProjectID: r.ProjectID, Environment: r.Environment}
 	}
 	for _, h := range s.holes {
 		if f == (load.Feed{ProjectID: h.ProjectID, Environment: h.Environment}) {
@@ -153,7 +153,7 @@ func (s *state) feed(f load.Feed, openQueue []warehouse.OpenConversation) (out l
 
 // named returns the projects with the other form of the id of a window's
 // project, and whether that form is new.
-func (s *state) named(st *load.Stretch) (projects []warehouse.Project, learned bool) {
+func (s *state) named(st *load.Window) (projects []warehouse.Project, learned bool) {
 	i := slices.IndexFunc(s.projects, func(p warehouse.Project) bool { return p.ProjectID == st.Feed.ProjectID })
 	if st.OtherID == "" || i < 0 || string(s.projects[i].OtherID) == st.OtherID {
 		return s.projects, false
@@ -164,7 +164,7 @@ func (s *state) named(st *load.Stretch) (projects []warehouse.Project, learned b
 }
 
 // cover returns the coverage and watermarks with those of a window added.
-func (s *state) cover(st *load.Stretch) ([]warehouse.CoverageRange, []warehouse.Watermark) {
+func (s *state) cover(st *load.Window) ([]warehouse.CoverageRange, []warehouse.Watermark) {
 	coverage := s.coverage
 	if st.Coverage != nil {
 		coverage = slices.DeleteFunc(slices.Clone(coverage), func(c warehouse.CoverageRange) bool {
@@ -181,7 +181,7 @@ func (s *state) cover(st *load.Stretch) ([]warehouse.CoverageRange, []warehouse.
 }
 
 // moveWatermark returns the watermarks with that of a window.
-func (s *state) moveWatermark(st *load.Stretch) []warehouse.Watermark {
+func (s *state) moveWatermark(st *load.Window) []warehouse.Watermark {
 	if st.Watermark == 0 && !st.CorrectWatermark {
 		return s.watermarks
 	}

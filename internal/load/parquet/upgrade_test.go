@@ -62,10 +62,10 @@ func TestALakeOfAnOlderLayoutIsReadAsItIs(t *testing.T) {
 func renew(t testing.TB, s *lake) {
 	t.Helper()
 	start := warehouse.TimestampOf(loadtest.Noon)
-	st := load.Stretch{At: start + 60e6, Missing: []load.Key{{ID: "c-1", StartedAt: start}}, Resolved: []string{"r-1"}}
+	st := load.Window{At: start + 60e6, Missing: []load.Key{{ID: "c-1", StartedAt: start}}, Resolved: []string{"r-1"}}
 	ended, shown := loadtest.Conversation("p", "open", loadtest.Noon), loadtest.Conversation("p", "hidden", loadtest.Noon.AddDate(0, 0, 1))
 	counts := s.runWindow(t, st, start, ended, shown)
-	if counts.Missing != 1 || counts.Revealed != (load.Revealed{Transcripts: 1}) || counts.Updated != 2 {
+	if counts.Missing != 1 || counts.VisibleAgain != (load.VisibleAgain{Transcripts: 1}) || counts.Updated != 2 {
 		t.Errorf("counts are %+v", counts)
 	}
 	sum := s.summary(t)

@@ -32,7 +32,7 @@ type writer struct {
 	broken error
 
 	mu     sync.Mutex
-	stages map[load.StretchID]*stage
+	stages map[load.WindowID]*stage
 }
 
 // startTables are the names of the tables that are partitioned by start.
@@ -60,7 +60,7 @@ func (l *Lake) Begin(ctx context.Context, owner load.Owner) (load.Writer, error)
 	}
 	w := &writer{
 		lake: l, owner: owner, locked: locked, index: newIDLog(l),
-		environments: map[string][]string{}, stages: map[load.StretchID]*stage{},
+		environments: map[string][]string{}, stages: map[load.WindowID]*stage{},
 	}
 	if err := w.takeOver(ctx); err != nil {
 		return nil, errors.Join(failed("cannot write to the lake "+l.root, err), w.Close())
@@ -170,14 +170,14 @@ func (w *writer) Stage(_ context.Context, b *load.Batch) error {
 		return nil
 	}
 	w.lake.step("stage")
-	s, err := w.stageOf(b.Stretch)
+	s, err := w.stageOf(b.Window)
 	if err == nil {
 		err = s.add(b)
 	}
 	return failed("cannot stage conversations in the lake "+w.lake.root, err)
 }
 
-func (w *writer) stageOf(id load.StretchID) (*stage, error) {
+func (w *writer) stageOf(id load.WindowID) (*stage, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if s := w.stages[id]; s != nil {
@@ -193,7 +193,7 @@ func (w *writer) stageOf(id load.StretchID) (*stage, error) {
 
 // takeStage removes and returns what was staged for a window; nil if nothing
 // was. The caller owns the result.
-func (w *writer) takeStage(id load.StretchID) *stage {
+func (w *writer) takeStage(id load.WindowID) *stage {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := w.stages[id]
@@ -202,14 +202,14 @@ func (w *writer) takeStage(id load.StretchID) *stage {
 }
 
 // keepStage puts back the stage of a window.
-func (w *writer) keepStage(id load.StretchID, s *stage) {
+func (w *writer) keepStage(id load.WindowID, s *stage) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.stages[id] = s
 }
 
 // Abandon implements [load.Writer].
-func (w *writer) Abandon(_ context.Context, id load.StretchID) (load.Counts, error) {
+func (w *writer) Abandon(_ context.Context, id load.WindowID) (load.Counts, error) {
 	s := w.takeStage(id)
 	if s == nil {
 		return load.Counts{}, nil

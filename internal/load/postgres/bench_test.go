@@ -84,7 +84,7 @@ func BenchmarkDaily(b *testing.B) {
 			start := loadtest.Noon.AddDate(0, 0, i/aDay).Add(time.Duration(i%aDay) * time.Minute)
 			rows = append(rows, loadtest.Conversation(feed.ProjectID, fmt.Sprintf("c-%d", i), start, loadtest.Turns(15), func(r *warehouse.Rows) { r.Entities = nil }))
 		}
-		if err := w.Stage(b.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: rows}); err != nil {
+		if err := w.Stage(b.Context(), &load.Batch{Window: 1, Feed: feed, Rows: rows}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -113,7 +113,7 @@ func stageAll(b *testing.B, w load.Writer, batches [][]*warehouse.Rows) {
 	for half := range 2 {
 		loaders.Go(func() {
 			for i := half; i < len(batches); i += 2 {
-				err := w.Stage(b.Context(), &load.Batch{Stretch: 1, Feed: load.Feed{ProjectID: "p", Environment: loadtest.Live}, Rows: batches[i]})
+				err := w.Stage(b.Context(), &load.Batch{Window: 1, Feed: load.Feed{ProjectID: "p", Environment: loadtest.Live}, Rows: batches[i]})
 				if err != nil {
 					b.Error(err)
 				}

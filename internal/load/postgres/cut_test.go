@@ -95,11 +95,11 @@ func TestCommit_LostResponse(t *testing.T) {
 // changeAll changes c-1, marks c-2, adds c-3, and publishes coverage.
 func changeAll(t *testing.T, w load.Writer) error {
 	rows := []*warehouse.Rows{loadtest.Conversation("p", "c-1", loadtest.Noon, loadtest.Note("changed")), loadtest.Conversation("p", "c-3", loadtest.Noon)}
-	if err := w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: rows, LiveSince: 1}); err != nil {
+	if err := w.Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: rows, LiveSince: 1}); err != nil {
 		return err
 	}
 	noon := warehouse.TimestampOf(loadtest.Noon)
-	_, err := w.Publish(t.Context(), &load.Stretch{
+	_, err := w.Publish(t.Context(), &load.Window{
 		ID: 1, Feed: feed, Coverage: []load.Range{{From: noon, Until: noon + 1e6, ReadAt: noon}}, Watermark: noon + 1e6,
 		Missing: []load.Key{{ID: "c-2", StartedAt: noon}}, At: noon,
 		Rejects: []warehouse.Reject{{ProjectID: "p", Environment: loadtest.Live, RejectID: "r"}},

@@ -61,7 +61,7 @@ func (s subject) Dump(t testing.TB) *loadtest.Dump {
 	d.Projects = dumpTable(t, conn, &warehouse.Projects)
 	d.Runs = dumpTable(t, conn, &warehouse.SyncRuns)
 	d.Lateness = append([]warehouse.Lateness{}, dumpTable(t, conn, &warehouse.SyncLateness)...) // nil: not compared
-	d.Revealed = dumpTable(t, conn, &warehouse.SyncRevealed)
+	d.VisibleAgain = dumpTable(t, conn, &warehouse.SyncRevealed)
 	d.Holes = dumpTable(t, conn, &warehouse.SyncHoles)
 	d.Events, d.Alerts = dumpTable(t, conn, &warehouse.WebhookEvents), dumpTable(t, conn, &warehouse.ActiveAlerts)
 	return d

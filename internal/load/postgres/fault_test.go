@@ -69,13 +69,13 @@ func TestServerRestart_DuringCopy(t *testing.T) {
 	w := begin(t, d, "run-1")
 	staged := make(chan error)
 	go func() {
-		staged <- w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: many(60, "after"), LiveSince: 1})
+		staged <- w.Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: many(60, "after"), LiveSince: 1})
 	}()
 	await(t, connect(t, database), "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
 	restart()
 	wantState(t, <-staged, "run again")
 	wantSame(t, before, s.Dump(t))
-	_, err := w.Publish(t.Context(), &load.Stretch{ID: 1, Feed: feed, Watermark: 1000000})
+	_, err := w.Publish(t.Context(), &load.Window{ID: 1, Feed: feed, Watermark: 1000000})
 	if err != nil { // the lock's session has ended, although no other run has taken over
 		wantState(t, err, "run again")
 	}
@@ -136,7 +136,7 @@ func TestADeadlockIsTriedAgain(t *testing.T) {
 	}
 	written.Store(0)
 	staged := make(chan error)
-	go func() { staged <- w.Stage(t.Context(), &load.Batch{Stretch: 2, Feed: feed, Rows: many(2, "after")}) }()
+	go func() { staged <- w.Stage(t.Context(), &load.Batch{Window: 2, Feed: feed, Rows: many(2, "after")}) }()
 	const key = "SELECT FROM conversation_keys WHERE conversation_id = 'c-000' FOR UPDATE"
 	await(t, connect(t, inSchema(t, database, "polyai")), "SELECT NOT EXISTS ("+key+" SKIP LOCKED)")
 	if _, err := other.Exec(t.Context(), key); err != nil {
@@ -151,7 +151,7 @@ func TestADeadlockIsTriedAgain(t *testing.T) {
 	if n := written.Load(); n < 2 { // more if we lock before the other one again
 		t.Error("it was written at the first attempt: there was no deadlock")
 	}
-	counts, err := w.Publish(t.Context(), &load.Stretch{ID: 2, Feed: feed})
+	counts, err := w.Publish(t.Context(), &load.Window{ID: 2, Feed: feed})
 	if err != nil || counts.Updated != 2 {
 		t.Errorf("counted %+v, %v; want 2 updated", counts, err)
 	}
@@ -177,10 +177,10 @@ func fullThenComplete(t *testing.T, d *Database, database, note string, makeRoom
 	attempt := func(run string) error {
 		w := begin(t, d, run)
 		defer w.Close()
-		if err := w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: many(30, note), LiveSince: 1}); err != nil {
+		if err := w.Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: many(30, note), LiveSince: 1}); err != nil {
 			return err
 		}
-		_, err := w.Publish(t.Context(), &load.Stretch{ID: 1, Feed: feed, Coverage: []load.Range{{From: noon, Until: noon + 1e6, ReadAt: noon, Shape: note}}})
+		_, err := w.Publish(t.Context(), &load.Window{ID: 1, Feed: feed, Coverage: []load.Range{{From: noon, Until: noon + 1e6, ReadAt: noon, Shape: note}}})
 		return err
 	}
 	err := attempt("full " + note)

@@ -19,14 +19,14 @@ import (
 // stage stages a new conversation.
 func stage(t *testing.T, w load.Writer, id string) error {
 	t.Helper()
-	return w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", id, loadtest.Noon)}})
+	return w.Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", id, loadtest.Noon)}})
 }
 
 // covering returns a window whose coverage a run would publish if it relied on
 // its memory.
-func covering() *load.Stretch {
+func covering() *load.Window {
 	noon := warehouse.TimestampOf(loadtest.Noon)
-	return &load.Stretch{ID: 1, Feed: feed, Coverage: []load.Range{{From: noon, Until: noon + 1e6, ReadAt: noon}}, Watermark: noon + 1e6}
+	return &load.Window{ID: 1, Feed: feed, Coverage: []load.Range{{From: noon, Until: noon + 1e6, ReadAt: noon}}, Watermark: noon + 1e6}
 }
 
 // wantOver checks that a writer that has ended with a known reason writes
@@ -106,7 +106,7 @@ func TestCommitsOverlap(t *testing.T) {
 		})
 	}
 	for range 20 {
-		if err := publishOnly(t, w, &load.Stretch{ID: 2, Feed: feed, Drift: []warehouse.Drift{{ProjectID: "p", Environment: "live", Path: "x"}}}); err != nil {
+		if err := publishOnly(t, w, &load.Window{ID: 2, Feed: feed, Drift: []warehouse.Drift{{ProjectID: "p", Environment: "live", Path: "x"}}}); err != nil {
 			t.Error(err)
 		}
 	}

@@ -23,13 +23,13 @@ func TestAWriterThatLostItsLockCannotCommit(t *testing.T) {
 	before := subject{database, "polyai"}.Dump(t)
 
 	april := loadtest.Noon.AddDate(0, 1, 0) // a month without partitions
-	publish := func(st *load.Stretch) error { _, err := stale.Publish(t.Context(), st); return err }
+	publish := func(st *load.Window) error { _, err := stale.Publish(t.Context(), st); return err }
 	for name, err := range map[string]error{
-		"new":      stale.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", "c-2", loadtest.Noon)}}),
-		"changed":  stale.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", "c-1", loadtest.Noon, loadtest.Note("late"))}}),
-		"a month":  stale.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", "c-3", april)}}),
-		"coverage": publish(&load.Stretch{ID: 1, Feed: feed, Coverage: []load.Range{{From: 0, Until: 1000000}}, Watermark: 1000000}),
-		"drift":    publish(&load.Stretch{ID: 1, Feed: feed, Drift: []warehouse.Drift{{ProjectID: "p", Environment: "live", Path: "x"}}}),
+		"new":      stale.Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", "c-2", loadtest.Noon)}}),
+		"changed":  stale.Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", "c-1", loadtest.Noon, loadtest.Note("late"))}}),
+		"a month":  stale.Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", "c-3", april)}}),
+		"coverage": publish(&load.Window{ID: 1, Feed: feed, Coverage: []load.Range{{From: 0, Until: 1000000}}, Watermark: 1000000}),
+		"drift":    publish(&load.Window{ID: 1, Feed: feed, Drift: []warehouse.Drift{{ProjectID: "p", Environment: "live", Path: "x"}}}),
 		"projects": stale.Register(t.Context(), []load.Project{{Project: warehouse.Project{ProjectID: "q"}}}),
 		"the run":  stale.Finish(t.Context(), runRow(load.Owner{RunID: "run-1"})),
 	} {
@@ -120,9 +120,9 @@ func TestTakenOver_NotDuringCommit(t *testing.T) {
 				}
 			}
 			w = begin(t, d, "run-1")
-			err := w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", "c-1", loadtest.Noon)}})
+			err := w.Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", "c-1", loadtest.Noon)}})
 			if err == nil {
-				_, err = w.Publish(t.Context(), &load.Stretch{ID: 1, Feed: feed, Watermark: 1000000})
+				_, err = w.Publish(t.Context(), &load.Window{ID: 1, Feed: feed, Watermark: 1000000})
 			}
 			finishErr := w.Finish(t.Context(), runRow(load.Owner{RunID: "run-1"}))
 			if !reached || finishErr != nil || errors.Is(err, load.ErrLockLost) == last {
@@ -174,7 +174,7 @@ func TestLostConnection(t *testing.T) {
 	w := begin(t, d, "run-1")
 	kill = true
 	r := loadtest.Conversation("p", "c-1", loadtest.Noon)
-	err := w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: []*warehouse.Rows{r}})
+	err := w.Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: []*warehouse.Rows{r}})
 	wantState(t, err, "run again")
 	kill = false
 	if c := stageOne(t, w, r); c.Inserted != 1 {

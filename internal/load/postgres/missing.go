@@ -28,7 +28,7 @@ func (m *missing) add(other missing) {
 
 // writeMissing marks or deletes the missing conversations of a window that are
 // still stored with the start at which the source was searched.
-func writeMissing(ctx context.Context, tx pgx.Tx, st *load.Stretch) (missing, error) {
+func writeMissing(ctx context.Context, tx pgx.Tx, st *load.Window) (missing, error) {
 	switch {
 	case len(st.Missing) == 0:
 		return missing{}, nil
@@ -38,7 +38,7 @@ func writeMissing(ctx context.Context, tx pgx.Tx, st *load.Stretch) (missing, er
 	return markMissing(ctx, tx, st)
 }
 
-func markMissing(ctx context.Context, tx pgx.Tx, st *load.Stretch) (missing, error) {
+func markMissing(ctx context.Context, tx pgx.Tx, st *load.Window) (missing, error) {
 	ids, starts, err := writeMissingKeys(ctx, tx, st)
 	if err != nil || len(ids) == 0 {
 		return missing{}, err
@@ -54,7 +54,7 @@ func markMissing(ctx context.Context, tx pgx.Tx, st *load.Stretch) (missing, err
 // deleteMissing deletes missing conversations. If the server refuses, for
 // example because of a foreign key, it deletes each half separately. A
 // conversation that cannot be deleted is marked.
-func deleteMissing(ctx context.Context, tx pgx.Tx, st *load.Stretch) (m missing, err error) {
+func deleteMissing(ctx context.Context, tx pgx.Tx, st *load.Window) (m missing, err error) {
 	err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { // a savepoint
 		var starts []time.Time
 		if m.deleted, starts, err = writeMissingKeys(ctx, tx, st); err != nil || len(m.deleted) == 0 {
@@ -90,7 +90,7 @@ func deleteMissing(ctx context.Context, tx pgx.Tx, st *load.Stretch) (m missing,
 // writeMissingKeys marks or deletes the keys of conversations that are still
 // stored as before. A conversation that was written meanwhile has another key,
 // and is skipped.
-func writeMissingKeys(ctx context.Context, tx pgx.Tx, st *load.Stretch) (ids []string, starts []time.Time, err error) {
+func writeMissingKeys(ctx context.Context, tx pgx.Tx, st *load.Window) (ids []string, starts []time.Time, err error) {
 	wanted, at := make([]string, len(st.Missing)), make([]time.Time, len(st.Missing))
 	for i, k := range st.Missing {
 		wanted[i], at[i] = k.ID, k.StartedAt.Time()

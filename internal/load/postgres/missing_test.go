@@ -33,8 +33,8 @@ func TestMarkingBesideStagingConverges(t *testing.T) {
 			for round := range 20 {
 				staged := make(chan error)
 				rows, _ := conversations(fmt.Sprint("round ", round))
-				go func() { staged <- w.Stage(ctx, &load.Batch{Stretch: 2, Feed: feed, Rows: rows, LiveSince: 1}) }()
-				_, err := w.Publish(ctx, &load.Stretch{ID: 3, Feed: feed, Missing: keys, DeleteMissing: deletes, At: 1})
+				go func() { staged <- w.Stage(ctx, &load.Batch{Window: 2, Feed: feed, Rows: rows, LiveSince: 1}) }()
+				_, err := w.Publish(ctx, &load.Window{ID: 3, Feed: feed, Missing: keys, DeleteMissing: deletes, At: 1})
 				if staged := <-staged; err != nil || staged != nil {
 					t.Fatalf("round %d: published: %v; staged: %v", round, err, staged)
 				}
@@ -66,12 +66,12 @@ func TestStageOfDeleted(t *testing.T) {
 			return
 		}
 		read = false
-		if _, err := w.Publish(t.Context(), &load.Stretch{ID: 3, Feed: feed, Missing: missing, DeleteMissing: true, At: 1}); err != nil {
+		if _, err := w.Publish(t.Context(), &load.Window{ID: 3, Feed: feed, Missing: missing, DeleteMissing: true, At: 1}); err != nil {
 			t.Error(err)
 		}
 	}
 	one, two := loadtest.Conversation("p", "c-1", loadtest.Noon, loadtest.Note("next")), loadtest.Conversation("p", "c-2", loadtest.Noon, loadtest.Note("next"))
-	if err := w.Stage(t.Context(), &load.Batch{Stretch: 2, Feed: feed, Rows: []*warehouse.Rows{one, two}, LiveSince: 1}); err != nil || read {
+	if err := w.Stage(t.Context(), &load.Batch{Window: 2, Feed: feed, Rows: []*warehouse.Rows{one, two}, LiveSince: 1}); err != nil || read {
 		t.Fatalf("staged: %v; deleted meanwhile: %t", err, !read)
 	}
 	dump := subject{database, "polyai"}.Dump(t)
@@ -103,10 +103,10 @@ func TestStage_ChangedByHand(t *testing.T) {
 			pgtest.Exec(t, inSchema(t, database, "polyai"), damage)
 			w := begin(t, d, "run-2")
 			rows := []*warehouse.Rows{loadtest.Clone(one), loadtest.Clone(two)}
-			if err := w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: rows, Rewrite: true}); err != nil {
+			if err := w.Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: rows, Rewrite: true}); err != nil {
 				t.Fatal(err)
 			}
-			counts, err := w.Publish(t.Context(), &load.Stretch{ID: 1, Feed: feed})
+			counts, err := w.Publish(t.Context(), &load.Window{ID: 1, Feed: feed})
 			if err != nil || counts.Inserted+counts.Updated != 2 || counts.Unchanged != 0 {
 				t.Errorf("counted %+v, %v; want both written", counts, err)
 			}
@@ -137,7 +137,7 @@ func TestDeleteMissingSkipped(t *testing.T) {
 			for _, r := range rows {
 				missing = append(missing, load.Key{ID: r.Conversation.ConversationID, StartedAt: r.Conversation.StartedAt})
 			}
-			_, err := w.Publish(t.Context(), &load.Stretch{ID: 2, Feed: feed, Missing: missing, DeleteMissing: true, At: 7})
+			_, err := w.Publish(t.Context(), &load.Window{ID: 2, Feed: feed, Missing: missing, DeleteMissing: true, At: 7})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -161,7 +161,7 @@ func TestMendOpenAndMissing(t *testing.T) {
 	row := loadtest.Conversation("p", "c-1", loadtest.Noon, loadtest.Open())
 	stageOne(t, w, row)
 	key := load.Key{ID: "c-1", StartedAt: row.Conversation.StartedAt}
-	if _, err := w.Publish(t.Context(), &load.Stretch{ID: 2, Feed: feed, Missing: []load.Key{key}, At: 7}); err != nil {
+	if _, err := w.Publish(t.Context(), &load.Window{ID: 2, Feed: feed, Missing: []load.Key{key}, At: 7}); err != nil {
 		t.Fatal(err)
 	}
 	pgtest.Exec(t, inSchema(t, database, "polyai"), "UPDATE conversations SET note = 'by hand'")

@@ -68,7 +68,7 @@ func TestMonths(t *testing.T) {
 		other := session(t, database, "LOCK TABLE turns IN SHARE UPDATE EXCLUSIVE MODE") // as ANALYZE does
 		staged := make(chan error)
 		go func() {
-			staged <- w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: many(1, "")})
+			staged <- w.Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: many(1, "")})
 		}()
 		await(t, connect(t, inSchema(t, database, "polyai")), "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'turns'::regclass AND NOT granted)")
 		for _, table := range partitioned() { // NOWAIT also fails if it would queue behind a waiting lock
@@ -87,7 +87,7 @@ func TestMonths(t *testing.T) {
 		w := begin(t, d, "run-1")
 		w.(*writer).months.timeout = time.Millisecond
 		other := session(t, database, "LOCK TABLE turns IN SHARE MODE")
-		wantState(t, w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: many(1, "")}), "run again")
+		wantState(t, w.Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: many(1, "")}), "run again")
 		if err := other.Rollback(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -111,9 +111,9 @@ func TestPooler_MixesLater(t *testing.T) {
 
 	p.inTurns.Store(true)
 	p.pooling.Store(true)
-	for id, err := range map[load.StretchID]error{
-		2: w.Stage(t.Context(), &load.Batch{Stretch: 2, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", "c-2", loadtest.Noon)}}),
-		3: publishOnly(t, w, &load.Stretch{ID: 3, Feed: feed, Watermark: 1000000}),
+	for id, err := range map[load.WindowID]error{
+		2: w.Stage(t.Context(), &load.Batch{Window: 2, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", "c-2", loadtest.Noon)}}),
+		3: publishOnly(t, w, &load.Window{ID: 3, Feed: feed, Watermark: 1000000}),
 	} {
 		if !errors.Is(err, errPooled) {
 			t.Errorf("%d: got %v, want the error of a pooler", id, err)
@@ -124,7 +124,7 @@ func TestPooler_MixesLater(t *testing.T) {
 	}
 }
 
-func publishOnly(t *testing.T, w load.Writer, st *load.Stretch) error {
+func publishOnly(t *testing.T, w load.Writer, st *load.Window) error {
 	_, err := w.Publish(t.Context(), st)
 	return err
 }

@@ -12,7 +12,7 @@ import (
 
 // Publish commits the coverage of a window, whose rows Stage has committed,
 // with its rejects, drift and missing conversations.
-func (w *writer) Publish(ctx context.Context, st *load.Stretch) (load.Counts, error) {
+func (w *writer) Publish(ctx context.Context, st *load.Window) (load.Counts, error) {
 	if err := st.Unjudged(w.otherStarts(st.ID)); err != nil {
 		return load.Counts{}, err
 	}
@@ -40,7 +40,7 @@ func (w *writer) Publish(ctx context.Context, st *load.Stretch) (load.Counts, er
 func (w *writer) publish(ctx context.Context, c *windowChange) (counts load.Counts, err error) {
 	var gone missing
 	err = w.transact(ctx, "publish", func(tx pgx.Tx) error {
-		gone, err = writeMissing(ctx, tx, c.Stretch)
+		gone, err = writeMissing(ctx, tx, c.Window)
 		counts.Missing, counts.Rows = int64(len(gone.deleted)+len(gone.marked)), gone.rows
 		return err
 	}, func(tx pgx.Tx) error {
@@ -59,13 +59,13 @@ func (w *writer) publish(ctx context.Context, c *windowChange) (counts load.Coun
 }
 
 // Abandon drops the counts of a window. Its rows are committed, and stay.
-func (w *writer) Abandon(_ context.Context, id load.StretchID) (load.Counts, error) {
+func (w *writer) Abandon(_ context.Context, id load.WindowID) (load.Counts, error) {
 	return w.counted(id), nil
 }
 
 // windowChange is what publishing a window changes in addition to its rows.
 type windowChange struct {
-	*load.Stretch
+	*load.Window
 	gone      []warehouse.CoverageRange // stored ranges to delete
 	covered   []warehouse.CoverageRange // ranges to store
 	watermark bool                      // whether the watermark moves
@@ -74,8 +74,8 @@ type windowChange struct {
 // windowChange compares a window with what is stored of its feed. There is one
 // writer, and it publishes one window at a time, so what is read before the
 // transaction cannot change until it.
-func (w *writer) windowChange(ctx context.Context, st *load.Stretch) (*windowChange, error) {
-	c := &windowChange{Stretch: st}
+func (w *writer) windowChange(ctx context.Context, st *load.Window) (*windowChange, error) {
+	c := &windowChange{Window: st}
 	const ofFeed = "WHERE project_id = $1 AND environment = $2"
 	if st.Coverage != nil {
 		for _, r := range st.Coverage {

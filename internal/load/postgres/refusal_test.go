@@ -19,13 +19,13 @@ func stageRefusing(t *testing.T, w load.Writer, rows ...*warehouse.Rows) map[str
 	for i := range rows {
 		copies[i] = loadtest.Clone(rows[i])
 	}
-	err := w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: copies, Refuse: func(r *warehouse.Rows, reason string) {
+	err := w.Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: copies, Refuse: func(r *warehouse.Rows, reason string) {
 		reasons[r.Conversation.ConversationID] = reason
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	counts, err := w.Publish(t.Context(), &load.Stretch{ID: 1, Feed: feed})
+	counts, err := w.Publish(t.Context(), &load.Window{ID: 1, Feed: feed})
 	if n := counts.Inserted + counts.Updated + counts.Unchanged; err != nil || n != int64(len(rows)-len(reasons)) {
 		t.Fatalf("counted %+v, %v; want %d of %d", counts, err, len(rows)-len(reasons), len(rows))
 	}
@@ -116,7 +116,7 @@ func TestRefusalWithoutRefuse(t *testing.T) {
 	t.Parallel()
 	d, database := prepared(t)
 	pgtest.Exec(t, inSchema(t, database, "polyai"), "ALTER TABLE turns ADD CONSTRAINT no_secrets CHECK (user_input NOT LIKE 'secret%')")
-	err := begin(t, d, "run-1").Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: spoilt(20, "fine")})
+	err := begin(t, d, "run-1").Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: spoilt(20, "fine")})
 	wantState(t, err, "constraint no_secrets")
 	if strings.Contains(fmt.Sprintf("%v", err), "secret fine") {
 		t.Errorf("the error quotes a row: %v", err)
@@ -135,7 +135,7 @@ func TestRefusalOfKnownRejects(t *testing.T) {
 	}
 	w := begin(t, d, "run-1")
 	reject := warehouse.Reject{ProjectID: "p", Environment: loadtest.Live, RejectID: "r", ConversationID: "c-003", Reason: "refused", RunID: "run-1"}
-	if _, err := w.Publish(t.Context(), &load.Stretch{ID: 1, Feed: feed, Rejects: []warehouse.Reject{reject}}); err != nil {
+	if _, err := w.Publish(t.Context(), &load.Window{ID: 1, Feed: feed, Rejects: []warehouse.Reject{reject}}); err != nil {
 		t.Fatal(err)
 	}
 	rows := many(64, "")
@@ -158,7 +158,7 @@ func TestRefusalIsNotOfTheDestination(t *testing.T) {
 	for _, code := range []string{"53100", "53200", "57P01", "57014", "42501", "42P01", "08006", "55P03", "58030", "XX000", "25006", "0A000"} {
 		d, database := prepared(t)
 		trap(t, database, "INSERT", "turns", "RAISE EXCEPTION 'down' USING ERRCODE = '"+code+"';")
-		err := begin(t, d, "run-1").Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: many(4, ""), Refuse: func(*warehouse.Rows, string) {
+		err := begin(t, d, "run-1").Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: many(4, ""), Refuse: func(*warehouse.Rows, string) {
 			t.Errorf("%s: a conversation was refused", code)
 		}})
 		if !hasCode(err, code) {

@@ -38,7 +38,7 @@ func (w *writer) Stage(ctx context.Context, batch *load.Batch) error {
 	// A conversation that was refused before is likely to be refused again.
 	// Separated, it does not split the others.
 	suspects, rows := w.rejected.apart(batch.Feed, rows)
-	w.count(batch.Stretch, load.Counts{Unchanged: int64(staged - len(rows) - len(suspects)), OtherStarts: others})
+	w.count(batch.Window, load.Counts{Unchanged: int64(staged - len(rows) - len(suspects)), OtherStarts: others})
 	for _, part := range [][]*warehouse.Rows{rows, suspects} {
 		if err := w.isolate(ctx, batch, part); err != nil {
 			return w.describe(err)
@@ -55,7 +55,7 @@ func (w *writer) isolate(ctx context.Context, batch *load.Batch, rows []*warehou
 	}
 	counts, err := w.again(ctx, func() (load.Counts, error) { return w.stage(ctx, batch, rows) })
 	if err == nil {
-		w.count(batch.Stretch, counts)
+		w.count(batch.Window, counts)
 		return nil
 	}
 	var refused *refusal
@@ -102,7 +102,7 @@ func collided(err error) bool {
 
 func (w *writer) stage(ctx context.Context, batch *load.Batch, rows []*warehouse.Rows) (load.Counts, error) {
 	at := w.now()
-	var reveals load.Reveals
+	var reveals load.VisibilityChanges
 	counts := load.Counts{}
 	writes, err := w.compare(ctx, batch, rows, at, &reveals, &counts)
 	if err != nil {
@@ -112,7 +112,7 @@ func (w *writer) stage(ctx context.Context, batch *load.Batch, rows []*warehouse
 	if len(writes)+len(resolved) == 0 {
 		return counts, nil
 	}
-	counts.Revealed, err = reveals.Count(w.daysShow(ctx, batch.Feed, someTranscript), w.daysShow(ctx, batch.Feed, someMetrics))
+	counts.VisibleAgain, err = reveals.Count(w.daysShow(ctx, batch.Feed, someTranscript), w.daysShow(ctx, batch.Feed, someMetrics))
 	if err != nil {
 		return counts, err
 	}
@@ -127,7 +127,7 @@ func (w *writer) stage(ctx context.Context, batch *load.Batch, rows []*warehouse
 // them. [load.Batch.Decide] uses the stored keys, [load.Batch.Merge] the stored
 // rows of the remaining ones.
 func (w *writer) compare(
-	ctx context.Context, batch *load.Batch, rows []*warehouse.Rows, at warehouse.Timestamp, reveals *load.Reveals, counts *load.Counts,
+	ctx context.Context, batch *load.Batch, rows []*warehouse.Rows, at warehouse.Timestamp, reveals *load.VisibilityChanges, counts *load.Counts,
 ) (writes []*write, err error) {
 	project := batch.Feed.ProjectID
 	stored, err := w.storedKeys(ctx, project, rows)
@@ -169,7 +169,7 @@ func (w *writer) compare(
 	}), nil
 }
 
-func (w *writer) count(id load.StretchID, c load.Counts) {
+func (w *writer) count(id load.WindowID, c load.Counts) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.counts[id] == nil {
@@ -179,7 +179,7 @@ func (w *writer) count(id load.StretchID, c load.Counts) {
 }
 
 // otherStarts returns the other starts of a window that were counted so far.
-func (w *writer) otherStarts(id load.StretchID) []load.OtherStart {
+func (w *writer) otherStarts(id load.WindowID) []load.OtherStart {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if c := w.counts[id]; c != nil {
@@ -189,7 +189,7 @@ func (w *writer) otherStarts(id load.StretchID) []load.OtherStart {
 }
 
 // counted removes and returns the counts of a window.
-func (w *writer) counted(id load.StretchID) load.Counts {
+func (w *writer) counted(id load.WindowID) load.Counts {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c := w.counts[id]

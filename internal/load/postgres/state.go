@@ -46,7 +46,7 @@ func (d *Database) State(ctx context.Context, feeds []load.Feed) (map[load.Feed]
 	}
 	if err == nil {
 		err = selectAll(ctx, d.pool, &warehouse.SyncRevealed, ofThese, func(r *warehouse.Reveal) {
-			put(r.ProjectID, r.Environment, func(s *load.FeedState) { s.Revealed = true })
+			put(r.ProjectID, r.Environment, func(s *load.FeedState) { s.VisibleAgain = true })
 		}, projects)
 	}
 	if err == nil {

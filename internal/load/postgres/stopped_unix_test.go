@@ -50,10 +50,10 @@ func writeWhenAsked(database string) error {
 	}
 	stage := func(id string) error {
 		r := loadtest.Conversation("p", id, loadtest.Noon)
-		return w.Stage(ctx, &load.Batch{Stretch: 1, Feed: feed, Rows: []*warehouse.Rows{r}})
+		return w.Stage(ctx, &load.Batch{Window: 1, Feed: feed, Rows: []*warehouse.Rows{r}})
 	}
 	first, second := stage("c-1"), stage("c-2")
-	_, publishErr := w.Publish(ctx, &load.Stretch{ID: 1, Feed: feed, Watermark: 1000000})
+	_, publishErr := w.Publish(ctx, &load.Window{ID: 1, Feed: feed, Watermark: 1000000})
 	for _, err := range []error{first, second, publishErr, w.Finish(ctx, runRow(load.Owner{RunID: "run-1"}))} {
 		fmt.Println(outcome(err))
 	}

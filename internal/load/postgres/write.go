@@ -32,7 +32,7 @@ func (w *writer) write(ctx context.Context, feed load.Feed, writes []*write, cou
 		if err := addLateness(ctx, tx, feed, counts.Lateness); err != nil {
 			return err
 		}
-		if err := w.noteVisibleAgain(ctx, tx, feed, counts.Revealed); err != nil {
+		if err := w.noteVisibleAgain(ctx, tx, feed, counts.VisibleAgain); err != nil {
 			return err
 		}
 		if err := resolve(ctx, tx, feed, resolved); err != nil || len(ids) == 0 {
@@ -204,8 +204,8 @@ func addLateness(ctx context.Context, tx pgx.Tx, feed load.Feed, late map[load.L
 }
 
 // noteVisibleAgain records that data of a feed is visible again.
-func (w *writer) noteVisibleAgain(ctx context.Context, tx pgx.Tx, feed load.Feed, revealed load.Revealed) error {
-	if !revealed.Any() {
+func (w *writer) noteVisibleAgain(ctx context.Context, tx pgx.Tx, feed load.Feed, counts load.VisibleAgain) error {
+	if !counts.Any() {
 		return nil
 	}
 	_, err := tx.Exec(ctx, "INSERT INTO sync_revealed (project_id, environment, revealed_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",

@@ -34,7 +34,7 @@ type writer struct {
 	months       months
 
 	mu     sync.Mutex
-	counts map[load.StretchID]*load.Counts
+	counts map[load.WindowID]*load.Counts
 }
 
 // Begin takes the advisory lock of the schema's writer, on a connection of its
@@ -44,7 +44,7 @@ func (d *Database) Begin(ctx context.Context, owner load.Owner) (load.Writer, er
 	if err != nil {
 		return nil, d.describe(err)
 	}
-	w := &writer{Database: d, owner: owner, lock: lock, environments: map[string][]string{}, counts: map[load.StretchID]*load.Counts{}}
+	w := &writer{Database: d, owner: owner, lock: lock, environments: map[string][]string{}, counts: map[load.WindowID]*load.Counts{}}
 	if err := w.begin(ctx); err != nil {
 		return nil, errors.Join(d.describe(err), w.Close())
 	}

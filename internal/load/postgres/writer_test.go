@@ -25,10 +25,10 @@ func stageOne(t testing.TB, w load.Writer, rows ...*warehouse.Rows) load.Counts 
 	for i := range rows {
 		copies[i] = loadtest.Clone(rows[i])
 	}
-	if err := w.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: copies}); err != nil {
+	if err := w.Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: copies}); err != nil {
 		t.Fatal(err)
 	}
-	counts, err := w.Publish(t.Context(), &load.Stretch{ID: 1, Feed: feed})
+	counts, err := w.Publish(t.Context(), &load.Window{ID: 1, Feed: feed})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func TestStage_Concurrent(t *testing.T) {
 				rows = append(rows, loadtest.Conversation("p", ids[(i*(2*who+1))%len(ids)], loadtest.Noon.AddDate(0, who, 0), loadtest.Note(note)))
 			}
 			go func() {
-				results <- w.Stage(context.WithoutCancel(t.Context()), &load.Batch{Stretch: load.StretchID(who), Feed: feed, Rows: rows})
+				results <- w.Stage(context.WithoutCancel(t.Context()), &load.Batch{Window: load.WindowID(who), Feed: feed, Rows: rows})
 			}()
 		}
 		for range 3 {

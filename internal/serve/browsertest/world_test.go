@@ -210,7 +210,7 @@ func loaded(t *testing.T) (w world, counts map[string][3]int) {
 	writer, err := lake.Begin(t.Context(), load.Owner{RunID: "run-1", Started: warehouse.TimestampOf(time.Now())})
 	must(err)
 	feed := load.Feed{ProjectID: "acme-bookings", Environment: "live"}
-	stretch := &load.Stretch{ID: 1, Feed: feed, RunID: "run-1", At: warehouse.TimestampOf(time.Now()), Watermark: warehouse.TimestampOf(time.Now())}
+	window := &load.Window{ID: 1, Feed: feed, RunID: "run-1", At: warehouse.TimestampOf(time.Now()), Watermark: warehouse.TimestampOf(time.Now())}
 	noon := time.Now().UTC().Truncate(24 * time.Hour).Add(-12 * time.Hour)
 	counts = map[string][3]int{}
 	var rows []*warehouse.Rows
@@ -232,8 +232,8 @@ func loaded(t *testing.T) (w world, counts map[string][3]int) {
 			}))
 		}
 	}
-	must(writer.Stage(t.Context(), &load.Batch{Stretch: 1, Feed: feed, Rows: rows}))
-	_, err = writer.Publish(t.Context(), stretch)
+	must(writer.Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: rows}))
+	_, err = writer.Publish(t.Context(), window)
 	must(err)
 	must(writer.Finish(t.Context(), &warehouse.SyncRun{RunID: "run-1", Kind: "incremental", Status: warehouse.RunSucceeded, StartedAt: ago(time.Now(), time.Minute)}))
 	must(writer.Close())
