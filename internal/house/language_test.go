@@ -2,9 +2,12 @@ package house
 
 import (
 	"fmt"
+	"go/scanner"
+	"go/token"
 	"io/fs"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -60,30 +63,36 @@ var inCode = regexp.MustCompile("(?s)(?:^|\n)```.*?\n```|`[^`\n]*`|\\]\\([^)\n]*
 
 func TestLanguage(t *testing.T) {
 	t.Parallel()
-	broken, pages := checkLanguage(t, os.DirFS("../.."))
+	broken, files := checkLanguage(t, os.DirFS("../.."))
 	for _, b := range broken {
 		t.Error(b)
 	}
-	if pages < 50 {
-		t.Errorf("only %d pages found: the walk is broken", pages)
+	if files < 500 {
+		t.Errorf("only %d files found: the walk is broken", files)
 	}
 }
 
 func TestLanguage_Planted(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct{ text, want string }{
-		"Phrase":     {"# A\n\nIt reads everything anew.\n", `docs/x.md:3: "anew": write again, or from scratch`},
-		"UpperCase":  {"Nobody waits.\n", `docs/x.md:1: "Nobody": write no user, no caller, or the passive`},
-		"LineBreak":  {"a\nWhat is told\nof it\n", `docs/x.md:2: "told of": write reported, returned or logged`},
-		"AfterCode":  {"```sh\na\n```\nb `c` beside\n", `docs/x.md:4: "beside": write next to, concurrently with, or in addition to`},
-		"CodeSpan":   {"the table `sync_revealed`, `revealed`\n", ""},
-		"CodeBlock":  {"```sql\nSELECT anew\n```\n", ""},
-		"LinkTarget": {"[text](a/events-beside-the-writer.md)\n", ""},
-		"PartOfWord": {"renewed, besides, bearer, canewood\n", ""},
+	for name, c := range map[string]struct{ file, text, want string }{
+		"Phrase":      {"docs/x.md", "# A\n\nIt reads everything anew.\n", `docs/x.md:3: "anew": write again, or from scratch`},
+		"UpperCase":   {"docs/x.md", "Nobody waits.\n", `docs/x.md:1: "Nobody": write no user, no caller, or the passive`},
+		"LineBreak":   {"docs/x.md", "a\nWhat is told\nof it\n", `docs/x.md:2: "told of": write reported, returned or logged`},
+		"AfterCode":   {"docs/x.md", "```sh\na\n```\nb `c` beside\n", `docs/x.md:4: "beside": write next to, concurrently with, or in addition to`},
+		"CodeSpan":    {"docs/x.md", "the table `sync_revealed`, `revealed`\n", ""},
+		"CodeBlock":   {"docs/x.md", "```sql\nSELECT anew\n```\n", ""},
+		"LinkTarget":  {"docs/x.md", "[text](a/events-beside-the-writer.md)\n", ""},
+		"PartOfWord":  {"docs/x.md", "renewed, besides, bearer, canewood\n", ""},
+		"Comment":     {"internal/x.go", "package x\n\n// f was read\n// whole.\nfunc f() {}\n", `internal/x.go:3: "read whole": write read completely`},
+		"String":      {"internal/x.go", "package x\n\nvar s = `\nit is told`\n", `internal/x.go:4: "is told": write is notified, or gets`},
+		"Identifier":  {"internal/x.go", "package x\n\nvar told, stretch = anew, \"is\" /* a */ + beside\n", ""},
+		"Tag":         {"internal/x.go", "package x\n\ntype t struct {\n\tA int `json:\"slots\"`\n}\n", ""},
+		"Simulator":   {"internal/simulate/x.go", "package x\n\nvar s = \"nobody\" // nobody\n", `internal/simulate/x.go:3: "nobody"`},
+		"BetweenCode": {"internal/x.go", "package x\n\nvar s = \"is \" + x + \" told\"\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			broken, _ := checkLanguage(t, fstest.MapFS{"docs/x.md": {Data: []byte(c.text)}})
+			broken, _ := checkLanguage(t, fstest.MapFS{c.file: {Data: []byte(c.text)}})
 			got := strings.Join(broken, "\n")
 			if !strings.Contains(got, c.want) || c.want == "" && got != "" {
 				t.Errorf("found %q, not %q", got, c.want)
@@ -92,8 +101,8 @@ func TestLanguage_Planted(t *testing.T) {
 	}
 }
 
-// checkLanguage lists banned phrases in the Markdown of a repository. To check
-// another kind of file, add a function to proseOf.
+// checkLanguage lists banned phrases in the Markdown and Go files of a repository.
+// To check another kind of file, add a function to proseOf.
 func checkLanguage(t *testing.T, root fs.FS) (broken []string, files int) {
 	t.Helper()
 	rules := compileBanned()
@@ -125,16 +134,47 @@ func checkLanguage(t *testing.T, root fs.FS) (broken []string, files int) {
 // proseOf returns the function that blanks everything in a file but its prose,
 // and keeps all positions; nil if the file is not checked.
 func proseOf(name string) func(text string) string {
-	if strings.HasSuffix(name, ".md") {
+	switch {
+	case strings.HasSuffix(name, ".md"):
 		return proseOfMarkdown
+	case name == "internal/house/language_test.go": // it has the phrases
+		return nil
+	case strings.HasPrefix(name, "internal/simulate/"): // its strings are what made-up people say
+		return func(text string) string { return proseOfGo(text, token.COMMENT) }
+	case strings.HasSuffix(name, ".go"):
+		return func(text string) string { return proseOfGo(text, token.COMMENT, token.STRING) }
 	}
 	return nil
 }
 
+// tag matches the tag of a field, which is no prose.
+var tag = regexp.MustCompile("^`\\w+:\"")
+
+// proseOfGo leaves the comments or strings. A phrase may continue in the next line
+// of a comment.
+func proseOfGo(text string, kinds ...token.Token) string {
+	prose := blank(text)
+	var s scanner.Scanner
+	file := token.NewFileSet().AddFile("", -1, len(text))
+	s.Init(file, []byte(text), nil, scanner.ScanComments)
+	for {
+		at, kind, literal := s.Scan()
+		switch {
+		case kind == token.EOF:
+			return string(prose)
+		case slices.Contains(kinds, kind) && !tag.MatchString(literal):
+			copy(prose[file.Offset(at):], strings.Replace(literal, "//", "  ", 1))
+		}
+	}
+}
+
+// blank replaces everything but white space, so that positions stay.
+func blank(text string) []byte {
+	return regexp.MustCompile(`\S`).ReplaceAllFunc([]byte(text), func(r []byte) []byte { return make([]byte, len(r)) })
+}
+
 func proseOfMarkdown(text string) string {
-	return inCode.ReplaceAllStringFunc(text, func(code string) string {
-		return regexp.MustCompile(`[^\n]`).ReplaceAllString(code, "\x00")
-	})
+	return inCode.ReplaceAllStringFunc(text, func(code string) string { return string(blank(code)) })
 }
 
 type bannedRule struct {
