@@ -13,8 +13,8 @@ import (
 	"convsync/internal/load/pgtest"
 )
 
-// dashboard is what we use of Grafana's dashboards; another key is refused, and
-// so is a misspelt one.
+// dashboard has the keys of Grafana that our dashboards use; any other key is refused,
+// and so is a misspelt one.
 type dashboard struct {
 	UID, Title, Description, Refresh, Timezone string
 	Tags                                       []string

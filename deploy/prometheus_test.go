@@ -91,7 +91,7 @@ func prometheus(t *testing.T, service string) (api string) {
 
 type rule struct{ Name, Health, LastError, State string }
 
-// answer is what Prometheus's API answers, as far as we use it.
+// answer has the fields that the tests use of a response of Prometheus's API.
 type answer struct {
 	Status, Error string
 	Data          struct {

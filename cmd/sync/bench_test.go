@@ -64,7 +64,7 @@ func command(ctx context.Context, args ...string) *exec.Cmd {
 // benchTurns is the mean number of turns of the benchmarks' conversations.
 const benchTurns = 15
 
-// BenchmarkRead is what all others are compared with: the pages are read and
+// BenchmarkRead is the base of all comparisons: the pages are read and
 // framed, and nothing is made of them.
 func BenchmarkRead(b *testing.B) {
 	const n = 50_000

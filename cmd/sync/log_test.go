@@ -90,7 +90,7 @@ func wantNamed(t *testing.T, log string) {
 	}
 }
 
-// privateText is what people said, and their numbers.
+// privateText returns the texts of callers and agents, and their numbers.
 func privateText(store map[string]rowsOf) (texts []string) {
 	for table, columns := range map[string][]string{
 		"conversations": {"from_number", "to_number", "customer_number", "summary"},

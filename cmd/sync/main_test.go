@@ -21,7 +21,7 @@ import (
 	"convsync/internal/load"
 )
 
-// result is what a command line left behind.
+// result is the output of a command, and its exit code.
 type result struct {
 	code           int
 	stdout, stderr string

@@ -13,7 +13,7 @@ import (
 	"convsync/internal/simulate"
 )
 
-// fewConversations is what each project of the tests below has.
+// fewConversations is the number of conversations of each project below.
 const fewConversations = 50
 
 // oneOfFour writes the configuration of a project that is right, behind three

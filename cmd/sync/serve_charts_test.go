@@ -110,8 +110,8 @@ func TestTheChartsHaveTheDestinationsNumbers(t *testing.T) {
 	}
 }
 
-// shownOneDay is what the page of a process shows, and on which day: charts that
-// were drawn over midnight are drawn again.
+// shownOneDay returns the figures of a process's page, and their day. If the day
+// ended meanwhile, the page is loaded again.
 func shownOneDay(t *testing.T, config string) (figures map[string][]string, today time.Time) {
 	t.Helper()
 	for {

@@ -20,7 +20,7 @@ import (
 	"convsync/internal/notify"
 )
 
-// lines is what a process says, to be read while it goes.
+// lines are the output of a process, readable while it runs.
 type lines struct {
 	mu   sync.Mutex
 	text bytes.Buffer

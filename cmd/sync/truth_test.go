@@ -65,7 +65,7 @@ func into(lake string) string { return fmt.Sprintf("parquet: { path: %q }", lake
 
 func intoPostgres(url string) string { return fmt.Sprintf("postgres: { url: %q }", url) }
 
-// summary is what the tests read of `run --output json`.
+// summary has the fields that the tests use of `run --output json`.
 type summary struct {
 	Status        string
 	Requests      int64

@@ -15,7 +15,7 @@ import (
 	"convsync/internal/simulate"
 )
 
-// mended is what the tests read of `verify --repair --output json`.
+// mended has the fields that the tests use of `verify --repair --output json`.
 type mended struct {
 	Projects []struct {
 		Erased   int64

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -84,6 +85,7 @@ func inspectFile(pkg string, isTest bool, file *ast.File) (broken []string) {
 			broken = append(broken, fmt.Sprintf("imports %s: %s", importPath, reason))
 		}
 	}
+	broken = append(broken, inspectNames(file, isTest)...)
 	ast.Inspect(file, func(n ast.Node) bool {
 		selector, ok := n.(*ast.SelectorExpr)
 		if !ok {
@@ -108,6 +110,31 @@ func inspectFile(pkg string, isTest bool, file *ast.File) (broken []string) {
 	return broken
 }
 
+const longestTestName = 60
+
+// isWhat matches doc comments that only rephrase the name.
+var isWhat = regexp.MustCompile(`^\w+ (is|are) what `)
+
+// inspectNames checks the names of tests and the form of doc comments.
+func inspectNames(file *ast.File, isTest bool) (broken []string) {
+	for _, decl := range file.Decls {
+		var doc *ast.CommentGroup
+		switch d := decl.(type) {
+		case *ast.FuncDecl:
+			doc = d.Doc
+			if name := d.Name.Name; isTest && strings.HasPrefix(name, "Test") && len(name) > longestTestName {
+				broken = append(broken, fmt.Sprintf("has %s, a name of %d characters: write unit and case, such as TestPublish_Crash", name, len(name)))
+			}
+		case *ast.GenDecl:
+			doc = d.Doc
+		}
+		if text := doc.Text(); isWhat.MatchString(text) {
+			broken = append(broken, fmt.Sprintf("has the comment %q: write what it holds or returns", strings.SplitN(text, "\n", 2)[0]))
+		}
+	}
+	return broken
+}
+
 func TestRules_Broken(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ file, text, want string }{
@@ -120,6 +147,8 @@ func TestRules_Broken(t *testing.T) {
 		"os.Getenv":                      {"internal/transform/x.go", "import \"os\"\nvar x = os.Getenv(\"X\")", "uses os.Getenv"},
 		"sleep in a test":                {"internal/load/x_test.go", "import \"time\"\nfunc f() { time.Sleep(1) }", "uses time.Sleep"},
 		"skipped test":                   {"internal/load/x_test.go", "import \"testing\"\nfunc TestX(t *testing.T) { t.Skip() }", "uses t.Skip"},
+		"a sentence as a name":           {"internal/load/x_test.go", "import \"testing\"\nfunc Test" + strings.Repeat("Long", 15) + "(*testing.T) {}", "a name of 64 characters"},
+		"a comment that says nothing":    {"internal/load/x.go", "// F is what it returns.\nfunc F() {}", "has the comment \"F is what it returns.\""},
 		"package without a row":          {"internal/misc/x.go", "", "internal/misc has no row"},
 		"package without doc.go":         {"internal/load/x.go", "", "internal/load has no doc.go"},
 	} {

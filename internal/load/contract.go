@@ -131,7 +131,7 @@ type Owner struct {
 	Started                     warehouse.Timestamp
 }
 
-// FeedState is what is stored about a feed.
+// FeedState holds the stored state of a feed.
 type FeedState struct {
 	Coverage  []Range             // ordered, without overlap
 	Watermark warehouse.Timestamp // 0: none yet

@@ -18,7 +18,7 @@ import (
 // A loader adds the result of 2 and 3 to its counts with [Decision.Count], and
 // the result of 3 to its [VisibilityChanges].
 
-// Action is what happens to a staged version.
+// Action says how a staged version is handled.
 type Action string
 
 const (
@@ -63,7 +63,7 @@ func (d *Decision) Count(c *Counts) {
 	c.addLate(d.Late)
 }
 
-// StoredKey is what decides about a stored version without its rows.
+// StoredKey describes a stored version without its rows, for decisions.
 type StoredKey struct {
 	Place
 	ContentHash, Lifecycle string
@@ -149,7 +149,7 @@ func outranks(environments []string, a, b string) bool {
 	return rank(a) < rank(b)
 }
 
-// Version is what decides between versions that were staged together.
+// Version describes one of several versions that were staged together.
 type Version struct {
 	ID        string
 	StartedAt warehouse.Timestamp

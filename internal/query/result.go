@@ -2,7 +2,7 @@ package query
 
 import "errors"
 
-// ErrNotBuilt is what a build without cgo answers to everything.
+// ErrNotBuilt is returned by every function in a build without cgo.
 var ErrNotBuilt = errors.New("this build has no embedded SQL: use a build with cgo (make build, or the image that --target sql makes), " +
 	"or read the lake's files with an engine of your own (DuckDB, Trino, pyarrow)")
 

@@ -37,7 +37,7 @@ type minute struct {
 	again        bool
 }
 
-// wallOf is what the clock shows, taken from its hands.
+// wallOf returns the time that a wall clock shows.
 func wallOf(moment time.Time, location *time.Location) time.Time {
 	year, month, day := moment.In(location).Date()
 	hour, min, _ := moment.In(location).Clock()

@@ -26,7 +26,7 @@ type Entry struct {
 	Run func(ctx context.Context) error
 }
 
-// Options are what [New] needs.
+// Options are the arguments of [New].
 type Options struct {
 	Entries []Entry
 	// Store records scheduled times across restarts. Without one, nothing is caught

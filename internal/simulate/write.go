@@ -131,8 +131,8 @@ func (t *turn) appendEntities(dst []byte) []byte {
 	return append(dst, "}]"...)
 }
 
-// side is what the source sends or what a warehouse should store. These differ if a
-// value cannot be stored as it is sent.
+// side is a form of a value: as the source sends it, or as a warehouse should store
+// it. These differ if a value cannot be stored as it is sent.
 type side bool
 
 const (

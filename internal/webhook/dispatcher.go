@@ -13,7 +13,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Wanted is what a sync reads of a project.
+// Wanted lists the conversations of a project that a sync reads.
 type Wanted struct {
 	ProjectID string      // as stored
 	Around    []time.Time // start times of conversations

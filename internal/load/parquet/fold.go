@@ -11,7 +11,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// folding is what a run does with the inbox files.
+// folding holds the events of the inbox, by what fold does with them.
 type folding struct {
 	fresh   []warehouse.WebhookEvent // settled, and not in the log yet
 	waiting []warehouse.WebhookEvent

@@ -63,7 +63,7 @@ func (w *writer) Abandon(_ context.Context, id load.WindowID) (load.Counts, erro
 	return w.counted(id), nil
 }
 
-// windowChange is what publishing a window changes in addition to its rows.
+// windowChange holds the changes of a publication in addition to rows.
 type windowChange struct {
 	*load.Window
 	gone      []warehouse.CoverageRange // stored ranges to delete

@@ -37,7 +37,7 @@ func selectFrom[R any](ctx context.Context, q querier, t *warehouse.Table[R], fr
 	return decodeRows(rows, t, use)
 }
 
-// storedKey is what is known of a stored conversation without reading its rows.
+// storedKey describes a stored conversation without its rows.
 type storedKey struct {
 	conversationKey
 	erased bool // a tombstone exists: it is never loaded again

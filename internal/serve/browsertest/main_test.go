@@ -16,7 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// help is what to do where something is missing.
+// help tells how to install what is missing.
 const help = "run scripts/need-browser, which installs it or says how"
 
 // browser is the one that all tests share: each has a tab of its own.
@@ -85,7 +85,7 @@ func do(t *testing.T, tab context.Context, actions ...chromedp.Action[chromedp.V
 	}
 }
 
-// see is what an action in a tab answers.
+// see returns the result of an action in a tab.
 func see[T any](t *testing.T, tab context.Context, action chromedp.Action[T]) T {
 	t.Helper()
 	seen, err := chromedp.Run(tab, action)
@@ -126,7 +126,7 @@ func show(t *testing.T, tab context.Context, url, want string) {
 	}
 }
 
-// drawn is what a page with charts says.
+// drawn describes a page with charts.
 const drawn = "Conversations per day"
 
 // size makes the tab as large as a screen, in a colour scheme.
