@@ -1,6 +1,11 @@
 package config
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -21,13 +26,16 @@ func quotePlain(value string) string {
 // isPlain reports whether a value is short and made of words, numbers, dates or
 // durations, unlike a key or a generated password.
 func isPlain(value string) bool {
-	const longest, longestWord, longestNumber, longestMixed = 24, 14, 8, 5
-	separator := func(c rune) bool { return strings.ContainsRune(" -_.:/,*+", c) }
+	const longest = 24
 	rest := strings.TrimPrefix(value, "@") // @every 90m
-	if len(rest) > longest {
-		return false
-	}
-	for word := range strings.FieldsFuncSeq(rest, separator) {
+	return len(rest) <= longest && hasPlainWords(rest)
+}
+
+// hasPlainWords is isPlain for a value of any length.
+func hasPlainWords(value string) bool {
+	const longestWord, longestNumber, longestMixed = 14, 8, 5
+	separator := func(c rune) bool { return strings.ContainsRune(" -_.:/,*+", c) }
+	for word := range strings.FieldsFuncSeq(value, separator) {
 		letters, digits := 0, 0
 		for _, c := range word {
 			switch {
@@ -44,6 +52,34 @@ func isPlain(value string) bool {
 		}
 	}
 	return true
+}
+
+// quotePathError is the error of opening a file, without its path where a key or
+// a URL may have been written instead of one.
+func quotePathError(err error, path, written string) error {
+	var failed *fs.PathError
+	if !errors.As(err, &failed) || looksLikePath(path, written) {
+		return err
+	}
+	return fmt.Errorf("%s the file (a path of %d characters): %w", failed.Op, utf8.RuneCountInString(written), failed.Err)
+}
+
+// looksLikePath reports whether a path, and what was written for it in the
+// configuration, are unlike a key and a URL: there is such a file, or at least
+// its folder, or it consists of plain words.
+func looksLikePath(path, written string) bool {
+	if _, err := os.Lstat(path); err == nil {
+		return true
+	}
+	if strings.Contains(written, "://") {
+		return false
+	}
+	if folder := filepath.Dir(written); folder != "." && folder != string(filepath.Separator) {
+		if info, err := os.Stat(filepath.Dir(path)); err == nil && info.IsDir() {
+			return true
+		}
+	}
+	return hasPlainWords(written)
 }
 
 var variable = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)(:-[^{}]*)?\}$`)

@@ -55,6 +55,35 @@ func TestSecretInWrongField(t *testing.T) {
 	}
 }
 
+func TestSecretInFileField(t *testing.T) {
+	t.Parallel()
+	file := func(text string) string {
+		return strings.Replace(head, "api_key: made-up-key-4711", "api_key_file: \""+text+"\"", 1) + lake
+	}
+	for _, secret := range secretWords {
+		for _, text := range []string{secret, "postgres://ada:" + secret + "@db/calls", "https://hooks.slack.com/services/" + secret, "/" + secret} {
+			cfg, err := load(t, file(text), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = cfg.Projects[0].APIKey.Resolve(t.Context())
+			wantMessage(t, err, "source.api_key_file", "no such file", "expected a readable file")
+			if err != nil && strings.Contains(err.Error(), secret) {
+				t.Errorf("the error repeats it: %v", err)
+			}
+		}
+	}
+	folder := t.TempDir()
+	for _, path := range []string{"polyai-api-key", "secrets/team-4.txt", "/run/secrets/polyai_api_key", folder + "/9f8e7d6c5b4a", folder} {
+		cfg, err := load(t, file(path), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = cfg.Projects[0].APIKey.Resolve(t.Context())
+		wantMessage(t, err, "source.api_key_file: ", path)
+	}
+}
+
 func TestSecretAsVariableName(t *testing.T) {
 	t.Parallel()
 	for _, secret := range []string{"sk_live_4eC39HqLyjWDarjtT1zdp7dc", "f8e7d6c5b4a39281706f5e4d3c2b1a0"} {

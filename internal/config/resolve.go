@@ -80,7 +80,7 @@ func (r *resolver) secret(path, value, file, command string) Secret {
 	if value+file+command == "" {
 		return Secret{}
 	}
-	s := Secret{key: path, value: value, file: inFolderOf(r.file, file), command: command}
+	s := Secret{key: path, value: value, file: inFolderOf(r.file, file), written: file, command: command}
 	switch {
 	case file != "":
 		s.key += "_file"
@@ -224,7 +224,7 @@ func (r *resolver) webhookSecrets(w webhookKeys) (secrets []Secret) {
 		secrets = append(secrets, Secret{key: fmt.Sprintf("%ssecrets[%d]", path, i), value: value})
 	}
 	for i, file := range w.SecretFiles {
-		secrets = append(secrets, Secret{key: fmt.Sprintf("%ssecret_files[%d]", path, i), file: inFolderOf(r.file, file)})
+		secrets = append(secrets, Secret{key: fmt.Sprintf("%ssecret_files[%d]", path, i), file: inFolderOf(r.file, file), written: file})
 	}
 	for i, command := range w.SecretCommands {
 		secrets = append(secrets, Secret{key: fmt.Sprintf("%ssecret_commands[%d]", path, i), command: command})

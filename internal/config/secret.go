@@ -26,6 +26,7 @@ type Secret struct {
 	key     string // path of its key in the configuration, for errors
 	value   string
 	file    string
+	written string // file as it stands in the configuration
 	command string
 }
 
@@ -94,7 +95,7 @@ func (e *SecretError) Unwrap() error { return e.err }
 func (s Secret) read() (string, error) {
 	b, err := os.ReadFile(s.file)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w; expected a readable file with the secret as its only line", s.key, err)
+		return "", fmt.Errorf("%s: %w; expected a readable file with the secret as its only line", s.key, quotePathError(err, s.file, s.written))
 	}
 	return string(b), nil
 }
