@@ -142,6 +142,7 @@ func checkAll(ctx context.Context, c *checklist, app *app) error {
 		checkProject(ctx, c, cfg, &cfg.Projects[i])
 	}
 	checkDestination(ctx, c, cfg)
+	checkServe(ctx, c, cfg)
 	checkNotify(ctx, c, cfg)
 	return c.end()
 }

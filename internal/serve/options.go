@@ -102,7 +102,9 @@ func (o *Options) setDefaults() {
 	}
 }
 
-func (o *Options) validate() error {
+// CheckAccess reports why a server with this address, these secrets and this
+// certificate would not start; nil: it would. It needs no destination.
+func (o *Options) CheckAccess() error {
 	host, _, err := net.SplitHostPort(o.Address)
 	switch {
 	case err != nil:
@@ -114,8 +116,6 @@ func (o *Options) validate() error {
 	case !loopback.Host(host) && !o.guarded():
 		return fmt.Errorf("the address %q can be reached from other machines: set a token, or a user and a password, "+
 			"or listen on 127.0.0.1", o.Address)
-	case o.Destination == nil:
-		return errors.New("no destination is set")
 	}
 	if err := checkStrength(o.Token, o.BasicPassword); err != nil {
 		return err
@@ -124,6 +124,16 @@ func (o *Options) validate() error {
 		if _, err := tls.LoadX509KeyPair(o.CertFile, o.KeyFile); err != nil {
 			return fmt.Errorf("the certificate %s with the key %s cannot be used: %w", o.CertFile, o.KeyFile, err)
 		}
+	}
+	return nil
+}
+
+func (o *Options) validate() error {
+	if err := o.CheckAccess(); err != nil {
+		return err
+	}
+	if o.Destination == nil {
+		return errors.New("there is no destination to show")
 	}
 	seen := map[load.Feed]bool{}
 	for i := range o.Feeds {
