@@ -88,7 +88,7 @@ func (c *checklist) wrong(what string, err error) {
 	c.failed++
 	failure := failureOf(context.Background(), err)
 	c.found = append(c.found, checked{what, serve.VerdictFailing, failure.Message, failure})
-	c.misconfigured = c.misconfigured || isSecret(err)
+	c.misconfigured = c.misconfigured || isSecret(err) || load.IsMisconfigured(err)
 	fmt.Fprintf(c.w, "FAIL  %-12s %s\n", what, strings.ReplaceAll(err.Error(), "\n", "\n                   "))
 }
 

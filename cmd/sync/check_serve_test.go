@@ -50,7 +50,7 @@ func TestCheckServe(t *testing.T) {
 	// The program goes through this part of the list as well.
 	file := configure(t, newServer(t, 200), into(filepath.Join(t.TempDir(), "lake")))
 	writeFile(t, file, readFile(t, file)+plans+"serve: { token: short }\n")
-	convsync(t, nil, "check", "--config", file).want(t, exitUsage, "WRONG serve ", "needs 16")
+	convsync(t, nil, "check", "--config", file).want(t, exitUsage, "FAIL  serve ", "needs 16")
 	if _, err := os.Stat(filepath.Join(filepath.Dir(file), "convsync-schedules.json")); err == nil {
 		t.Error("check wrote the state of serve")
 	}

@@ -70,7 +70,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitOK
 	case errors.As(err, &coded):
 		return coded.code
-	case errors.As(err, &problem), ctx.Err() == nil && isSecret(err):
+	case errors.As(err, &problem), ctx.Err() == nil && (isSecret(err) || load.IsMisconfigured(err)):
 		return exitUsage
 	case ctx.Err() != nil:
 		return exitInterrupted

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"convsync/internal/config"
+	"convsync/internal/load"
 	"convsync/internal/pipeline"
 	"convsync/internal/serve"
 	"convsync/internal/warehouse"
@@ -32,6 +33,8 @@ func failureOf(ctx context.Context, err error) *pipeline.Failure {
 		f.Code, f.Hint = codeUsage, "see the command's --help"
 	case errors.As(err, &problem), coded != nil && coded.code == exitUsage:
 		f.Code, f.Hint = codeConfiguration, "correct the configuration; `convsync check` validates it"
+	case load.IsMisconfigured(err) && ctx.Err() == nil:
+		f.Code = codeConfiguration // its own hint says more
 	case ctx.Err() != nil:
 		f.Code, f.Hint = pipeline.CodeInterrupted, "run it again"
 	}

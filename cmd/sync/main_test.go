@@ -63,6 +63,7 @@ func TestEachKindOfErrorHasItsExitCode(t *testing.T) {
 		{"any", t.Context(), errors.New("x"), 1},
 		{"usage", t.Context(), fmt.Errorf("x: %w", usageError(io.EOF)), 2},
 		{"configuration", t.Context(), errors.Join(&config.Problem{}, &config.Problem{}), 2},
+		{"configuration of the destination", t.Context(), &load.StateError{Misconfigured: true}, 2},
 		{"partial", t.Context(), codedError(exitPartial, io.EOF), 3},
 		{"lock lost", t.Context(), &load.StateError{Err: load.ErrLockLost}, 4},
 		{"locked", t.Context(), fmt.Errorf("x: %w", &load.LockedError{}), 4},

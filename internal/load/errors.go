@@ -85,6 +85,8 @@ func (e *TooNewError) Error() string {
 type StateError struct {
 	What, Hint string
 	Err        error
+
+	Misconfigured bool // the configuration is wrong, which the destination was not asked for
 }
 
 func (e *StateError) Error() string {
@@ -99,3 +101,9 @@ func (e *StateError) Error() string {
 }
 
 func (e *StateError) Unwrap() error { return e.Err }
+
+// IsMisconfigured reports whether an error is of the configuration of a destination.
+func IsMisconfigured(err error) bool {
+	var state *StateError
+	return errors.As(err, &state) && state.Misconfigured
+}

@@ -38,7 +38,7 @@ func newAccess(mode fs.FileMode, group string) (access, error) {
 	}
 	number, err := strconv.Atoi(group)
 	if err != nil {
-		return a, &load.StateError{What: "there is no group " + group, Hint: "correct destination.parquet.group: a name or number of a group of this machine"}
+		return a, &load.StateError{What: "there is no group " + group, Hint: "correct destination.parquet.group: a name or number of a group of this machine", Misconfigured: true}
 	}
 	a.group = number
 	return a, nil

@@ -72,7 +72,7 @@ func Open(ctx context.Context, o Options) (*Database, error) {
 	d.where = fmt.Sprintf("schema %s of database %s on %s", o.Schema, first.Database, first.Host)
 	cfg, err := pgxpool.ParseConfig("")
 	if err != nil {
-		return nil, &load.StateError{What: "the PG… environment variables are not valid", Err: err}
+		return nil, &load.StateError{What: "the PG… environment variables are not valid", Err: err, Misconfigured: true}
 	}
 	cfg.ConnConfig = first
 	cfg.MaxConns = maxConnections
@@ -104,11 +104,7 @@ func (d *Database) config(ctx context.Context) (*pgx.ConnConfig, error) {
 	}
 	c, err := parseURL(text)
 	if err != nil {
-		// The reason may quote the URL, and with it the password.
-		return nil, &load.StateError{
-			What: "the URL of the Postgres destination cannot be read",
-			Hint: "it looks like postgres://user:password@host:5432/database, with special characters in the password percent-encoded",
-		}
+		return nil, urlError(err)
 	}
 	c.AfterConnect = d.settle
 	if c.RuntimeParams["application_name"] == "" {

@@ -1,12 +1,16 @@
 package postgres
 
 import (
+	"errors"
+	"io/fs"
 	"net/netip"
 	"regexp"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"convsync/internal/load"
 )
 
 // parseURL reads a connection URL and requires TLS for servers that are not on
@@ -27,6 +31,30 @@ func parseURL(text string) (*pgx.ConnConfig, error) {
 		text += "?sslmode=require"
 	}
 	return pgx.ParseConfig(text)
+}
+
+// urlError describes a URL that cannot be used. The message of pgx may quote the
+// URL, and with it the password.
+func urlError(err error) error {
+	e := &load.StateError{
+		What:          "the URL of the Postgres destination cannot be read",
+		Hint:          "it looks like postgres://user:password@host:5432/database, with special characters in the password percent-encoded",
+		Misconfigured: true,
+	}
+	var parse *pgconn.ParseConfigError
+	if !errors.As(err, &parse) || parse.Unwrap() == nil {
+		return e
+	}
+	var file *fs.PathError
+	switch cause := parse.Unwrap(); {
+	case errors.As(cause, &file):
+		e.What, e.Err = "a file that the URL of the Postgres destination names cannot be read", file
+		e.Hint = "correct its path: sslrootcert, sslcert and sslkey are files in PEM"
+	case strings.Contains(cause.Error(), "sslmode is invalid"):
+		e.What = "the sslmode of the Postgres destination is not known"
+		e.Hint = "use disable, prefer, require, verify-ca or verify-full, in the URL or in PGSSLMODE"
+	}
+	return e
 }
 
 // prefersTLS reports whether a connection with TLS is tried first and one

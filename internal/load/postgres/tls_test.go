@@ -2,10 +2,38 @@ package postgres
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 
+	"convsync/internal/load"
 	"convsync/internal/load/pgtest"
 )
+
+func TestURLError(t *testing.T) {
+	t.Parallel()
+	const password = "made-up-5e3c1a9b7d"
+	for name, c := range map[string]struct{ url, want string }{
+		"port":        {"postgres://u:" + password + "@127.0.0.1:no/x", "it looks like postgres://"},
+		"escape":      {"postgres://u:" + password + "%zz@127.0.0.1/x", "it looks like postgres://"},
+		"sslmode":     {"postgres://u:" + password + "@127.0.0.1/x?sslmode=on", "the sslmode of the Postgres destination is not known; use disable, prefer, require"},
+		"words":       {"host=127.0.0.1 password=" + password + " sslmode=on", "the sslmode of the Postgres destination is not known"},
+		"certificate": {"postgres://u:" + password + "@127.0.0.1/x?sslmode=verify-full&sslrootcert=/none/ca.pem", "open /none/ca.pem: no such file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, err := Open(t.Context(), Options{URL: fixed(c.url)})
+			if err == nil {
+				t.Fatal("opened", d.Close())
+			}
+			if text := err.Error(); !strings.Contains(text, c.want) || strings.Contains(text, password) {
+				t.Errorf("%v; want %q", err, c.want)
+			}
+			if !load.IsMisconfigured(err) {
+				t.Errorf("does not count as a fault of the configuration: %v", err)
+			}
+		})
+	}
+}
 
 func TestParseURL(t *testing.T) {
 	t.Parallel()
