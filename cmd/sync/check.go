@@ -207,12 +207,22 @@ func takeSample(ctx context.Context, client *polyai.Client, cfg *config.Config, 
 	return samplePage(ctx, client, cfg, p, environment, first, last)
 }
 
-// samplePage asks for one page of what started from a day before first to last.
+// samplePage asks for one page of what started from a day before first to last,
+// of a smaller size where the source refuses the configured one, as runs do.
 func samplePage(ctx context.Context, client *polyai.Client, cfg *config.Config, p *config.Project, environment string, first, last time.Time) (s sample, err error) {
-	page, err := client.List(ctx, polyai.ListQuery{
+	query := polyai.ListQuery{
 		AccountID: p.AccountID, ProjectID: p.ID, Environment: environment,
 		Start: first.Add(-24 * time.Hour), End: last, Limit: cfg.Sync.PageSize, IncludeLatency: true,
-	})
+	}
+	page, err := client.List(ctx, query)
+	for polyai.IsLimitRefused(err) {
+		lower, ok := extract.LowerLimit(query.Limit)
+		if !ok {
+			break
+		}
+		query.Limit = lower
+		page, err = client.List(ctx, query)
+	}
 	if err != nil {
 		return s, err
 	}
@@ -234,7 +244,7 @@ func samplePage(ctx context.Context, client *polyai.Client, cfg *config.Config, 
 		s.add(v)
 	}
 	link := page.Link()
-	s.bytes, s.more = page.Bytes(), link.Named() || link.MayBeOmitted && s.conversations >= cfg.Sync.PageSize
+	s.bytes, s.more = page.Bytes(), link.Named() || link.MayBeOmitted && s.conversations >= query.Limit
 	return s, nil
 }
 

@@ -17,15 +17,24 @@ func (a *account) limit(asked int) int {
 // lowerLimit records that the source refused a page size of the project, and
 // reports whether there is a smaller one to try.
 func (a *account) lowerLimit(refused int) bool {
+	n, ok := LowerLimit(refused)
+	if !ok {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.mostRows == 0 || n < a.mostRows {
+		a.mostRows = n
+	}
+	return true
+}
+
+// LowerLimit returns the page size to try after one that the source refuses.
+func LowerLimit(refused int) (limit int, ok bool) {
 	for _, n := range lowerLimits {
 		if n < refused {
-			a.mu.Lock()
-			defer a.mu.Unlock()
-			if a.mostRows == 0 || n < a.mostRows {
-				a.mostRows = n
-			}
-			return true
+			return n, true
 		}
 	}
-	return false
+	return 0, false
 }
