@@ -18,8 +18,8 @@ func TestCheckServe(t *testing.T) {
 		"local":          {keys: plans},
 		"no schedule":    {keys: "serve: { token: short }\n"},
 		"guarded":        {keys: plans + "serve: { listen: \"0.0.0.0:0\", token: made-up-token-5c0ffee5 }\n"},
-		"short token":    {plans + "serve: { token: short }\n", "the token has 5 characters, and needs 16"},
-		"short password": {plans + "serve: { user: ada, password: short }\n", "the password has 5 characters, and needs 12"},
+		"short token":    {plans + "serve: { token: short }\n", "the token has 5 characters and needs at least 16"},
+		"short password": {plans + "serve: { user: ada, password: short }\n", "the password has 5 characters and needs at least 12"},
 		"token file":     {plans + "serve: { token_file: no-such-file }\n", "serve.token_file: open"},
 		"unguarded":      {plans + "serve: { listen: \"0.0.0.0:0\" }\n", "can be reached from other machines"},
 		"certificate":    {plans + "serve: { cert_file: no.pem, key_file: no.key }\n", "no.pem with the key"},
@@ -50,7 +50,7 @@ func TestCheckServe(t *testing.T) {
 	// The program goes through this part of the list as well.
 	file := configure(t, newServer(t, 200), into(filepath.Join(t.TempDir(), "lake")))
 	writeFile(t, file, readFile(t, file)+plans+"serve: { token: short }\n")
-	convsync(t, nil, "check", "--config", file).want(t, exitUsage, "FAIL  serve ", "needs 16")
+	convsync(t, nil, "check", "--config", file).want(t, exitUsage, "FAIL  serve ", "needs at least 16")
 	if _, err := os.Stat(filepath.Join(filepath.Dir(file), "convsync-schedules.json")); err == nil {
 		t.Error("check wrote the state of serve")
 	}

@@ -26,7 +26,7 @@ type Secret struct {
 	key     string // path of its key in the configuration, for errors
 	value   string
 	file    string
-	written string // file as it stands in the configuration
+	written string // the file, as written in the configuration
 	command string
 }
 
