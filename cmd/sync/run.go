@@ -170,6 +170,8 @@ type syncOptions struct {
 	narrow   *extract.Narrow    // all that is to be read; nil: not for an event
 	lockWait time.Duration      // 0: the timeout of the destination
 	progress *pipeline.Progress // updated by the run; nil: not needed
+
+	keepKeyless bool // record a run in which no key can be read, instead of refusing it
 }
 
 // syncOnce does one run. Without a report, the run did not start.
@@ -191,7 +193,7 @@ func newRun(ctx context.Context, app *app, cfg *config.Config, o syncOptions) (*
 	}
 	owner := newOwner()
 	log := app.log.With("run_id", owner.RunID)
-	side, err := newSourceSide(ctx, cfg, o.projects, log)
+	side, err := newSourceSide(ctx, cfg, o.projects, o.keepKeyless, log)
 	if err != nil {
 		return nil, err
 	}

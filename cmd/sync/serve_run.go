@@ -61,6 +61,7 @@ func (s *service) work(ctx context.Context, planned *config.Schedule, progress *
 	if planned.Kind == config.KindVerify {
 		return s.verify(ctx, &cfg, o)
 	}
+	o.keepKeyless = true // the page shows what is recorded
 	return syncOnce(ctx, s.app, &cfg, o)
 }
 

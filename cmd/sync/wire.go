@@ -121,8 +121,8 @@ type sourceSide struct {
 
 // newSourceSide makes the feeds of the projects. Projects whose key and host
 // are the same share one rate budget. A project whose key cannot be read fails
-// alone, unless no key can be read.
-func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Project, log *slog.Logger) (*sourceSide, error) {
+// alone. If no key can be read, that is an error, unless keepKeyless is set.
+func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Project, keepKeyless bool, log *slog.Logger) (*sourceSide, error) {
 	side := &sourceSide{stats: &extract.Stats{}}
 	// A single feed may use all permits. Slices that wait for a permit hold none.
 	walks := int64(cfg.Sync.Workers.Extract)
@@ -167,7 +167,7 @@ func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Pr
 			})
 		}
 	}
-	if len(keyless) == len(projects) {
+	if len(keyless) == len(projects) && !keepKeyless {
 		return nil, configError(errors.Join(keyless...))
 	}
 	return side, nil
