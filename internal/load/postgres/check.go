@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
 )
@@ -29,8 +31,11 @@ func (d *Database) Check(ctx context.Context) error {
 		return err
 	}
 	if err := d.checkRight(ctx, "the role may not create tables in the schema",
-		"SELECT has_schema_privilege($1, 'CREATE') AND has_schema_privilege($1, 'USAGE')", d.Schema); err != nil || status.Applied == 0 {
+		"SELECT has_schema_privilege($1, 'CREATE') AND has_schema_privilege($1, 'USAGE')", d.Schema); err != nil {
 		return err
+	}
+	if status.Applied == 0 {
+		return d.checkForeign(ctx)
 	}
 	// Only the owner of a table can create the partition of a month.
 	err = d.checkRight(ctx, "the role does not own all of the tables",
@@ -39,6 +44,18 @@ func (d *Database) Check(ctx context.Context) error {
 		return err
 	}
 	return d.checkPolicies(ctx)
+}
+
+// checkForeign refuses a schema without the layout of convsync that has a table with
+// one of its names: the migrations could not create it.
+func (d *Database) checkForeign(ctx context.Context) error {
+	var name *string
+	err := d.pool.QueryRow(ctx, `SELECT min(relname) FROM pg_class WHERE relnamespace = $1::text::regnamespace AND relname = ANY($2::text[])`,
+		pgx.Identifier{d.Schema}.Sanitize(), tableNames()).Scan(&name)
+	if err != nil || name == nil {
+		return d.describe(err)
+	}
+	return &load.StateError{What: fmt.Sprintf("%s: there is a relation %q", d.where, *name), Hint: hints[codeDuplicateTable]}
 }
 
 // tableNames returns the names of all tables of convsync.

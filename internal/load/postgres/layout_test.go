@@ -110,6 +110,7 @@ func TestTablesOfOthersAreNotTouched(t *testing.T) {
 	pgtest.Exec(t, database, "CREATE SCHEMA polyai", "CREATE TABLE polyai.turns (mine int)")
 	d := open(t, Options{URL: fixed(database)})
 	wantState(t, d.Prepare(t.Context()), "use another schema")
+	wantState(t, d.Check(t.Context()), "use another schema") // finds it before a run does
 	if s, err := d.MigrationStatus(t.Context()); err != nil || s.Applied != 0 {
 		t.Errorf("status %+v, %v", s, err)
 	}
