@@ -64,6 +64,12 @@ func runInit(app *app, opts initOptions, given func(flag string) bool) error {
 	if err := checkKind(opts.destination); err != nil {
 		return err
 	}
+	switch {
+	case given("file") && given("config") && opts.file != app.configFile:
+		return usageError(errors.New("--file and --config name two files: give one of them"))
+	case given("config"):
+		opts.file = app.configFile
+	}
 	if _, err := os.Lstat(opts.file); err == nil && !opts.force {
 		return usageError(fmt.Errorf("%s already exists: choose another file with --file, or overwrite it with --force", opts.file))
 	}

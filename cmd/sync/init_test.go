@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -60,6 +61,17 @@ func TestInitWritesAConfigurationThatLoads(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestInitConfigFlag(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "other.yaml")
+	flags := []string{"init", "--config", file, "--region", "uk", "--account", "acme-uk", "--project", "acme-team-4"}
+	convsync(t, nil, flags...).want(t, exitOK, "wrote "+file, "convsync check --config "+file)
+	if text := readFile(t, file); !strings.Contains(text, "acme-team-4") {
+		t.Errorf("wrote %s", text)
+	}
+	convsync(t, nil, append(flags, "--file", file+".2")...).want(t, exitUsage, "--file and --config name two files")
 }
 
 func TestInitLeavesAnExistingFileAloneUnlessForced(t *testing.T) {
