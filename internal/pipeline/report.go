@@ -352,7 +352,7 @@ func (r *Report) Incomplete() error {
 		return errors.Join(r.Errors...)
 	}
 	if r.Status == warehouse.RunPartial {
-		return fmt.Errorf("%d conversations could not be read, or were refused by the destination; they are stored in the table rejects, with the reason", r.NewRejects)
+		return fmt.Errorf("new rejects: %d; each is a conversation that could not be read or was refused by the destination, and is stored in the table rejects with the reason", r.NewRejects)
 	}
 	return nil
 }

@@ -69,7 +69,7 @@ func Open(ctx context.Context, o Options) (*Database, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.where = fmt.Sprintf("schema %s of database %s on %s", o.Schema, first.Database, first.Host)
+	d.where = fmt.Sprintf("schema %s of database %s on %s", o.Schema, cmp.Or(first.Database, first.User), first.Host)
 	cfg, err := pgxpool.ParseConfig("")
 	if err != nil {
 		return nil, &load.StateError{What: "the PG… environment variables are not valid", Err: err, Misconfigured: true}
