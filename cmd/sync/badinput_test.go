@@ -71,7 +71,7 @@ sync: { %s }
 	}
 }
 
-func TestAStretchThatEndsBeforeItStartsIsRefused(t *testing.T) {
+func TestTimeRange_Reversed(t *testing.T) {
 	t.Parallel()
 	for line, said := range map[string]string{
 		"run --from 2026-06-08 --to 2026-06-01": "is not before --to",

@@ -144,7 +144,7 @@ func (opts *runOptions) plan(app *app) (*config.Config, syncOptions, error) {
 	if err := oneOf("when-locked", opts.whenLocked, "fail", "skip", "wait"); err != nil {
 		return nil, syncOptions{}, err
 	}
-	backfill, err := parseStretch(opts.from, opts.to, time.Now())
+	backfill, err := parseTimeRange(opts.from, opts.to, time.Now())
 	if err != nil {
 		return nil, syncOptions{}, err
 	}
@@ -248,8 +248,8 @@ func incompleteError(code int, r *pipeline.Report) error {
 	return err
 }
 
-// parseStretch reads --from and --to; an empty span means that none was given.
-func parseStretch(from, to string, now time.Time) (extract.Span, error) {
+// parseTimeRange reads --from and --to; an empty span means that none was given.
+func parseTimeRange(from, to string, now time.Time) (extract.Span, error) {
 	if from == "" && to == "" {
 		return extract.Span{}, nil
 	}

@@ -58,7 +58,7 @@ func runVerify(ctx context.Context, app *app, opts verifyOptions) error {
 	if opts.from == "" && opts.to == "" {
 		opts.from = now.AddDate(0, 0, -7).UTC().Format(time.RFC3339)
 	}
-	span, err := parseStretch(opts.from, opts.to, now)
+	span, err := parseTimeRange(opts.from, opts.to, now)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -317,62 +316,6 @@ func (s *store) Abandon(_ context.Context, id load.WindowID) (load.Counts, error
 	return s.counts[id], nil
 }
 
-func (s *store) State(_ context.Context, feeds []load.Feed) (map[load.Feed]load.FeedState, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	states := map[load.Feed]load.FeedState{}
-	for _, f := range feeds {
-		feed := s.of(f)
-		state := load.FeedState{Coverage: slices.Clone(feed.coverage), Watermark: feed.watermark, WatermarkAt: feed.watermarkAt, VisibleAgain: feed.rereadHidden, Holes: slices.Clone(feed.holes)}
-		for _, r := range s.sorted() {
-			if c := &r.Conversation; isOf(f, r) && r.IsOpen() && !c.MissingSince.Valid {
-				state.Open = append(state.Open, load.OpenConversation{ID: c.ConversationID, StartedAt: c.StartedAt})
-			}
-		}
-		states[f] = state
-	}
-	return states, nil
-}
-
-// sorted returns the stored rows by start and id.
-func (s *store) sorted() (rows []*warehouse.Rows) {
-	for _, r := range s.rows {
-		rows = append(rows, r)
-	}
-	slices.SortFunc(rows, func(a, b *warehouse.Rows) int {
-		return cmp.Or(cmp.Compare(a.Conversation.StartedAt, b.Conversation.StartedAt), cmp.Compare(a.Conversation.ConversationID, b.Conversation.ConversationID))
-	})
-	return rows
-}
-
-func (s *store) Keys(_ context.Context, f load.Feed, from, until warehouse.Timestamp) (keys []load.Key, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, r := range s.sorted() {
-		if c := &r.Conversation; isOf(f, r) && from <= c.StartedAt && c.StartedAt < until {
-			keys = append(keys, load.Key{ID: c.ConversationID, StartedAt: c.StartedAt, Missing: c.MissingSince.Valid})
-		}
-	}
-	return keys, nil
-}
-
-func (s *store) HiddenDays(_ context.Context, f load.Feed, parts load.Parts) (days []warehouse.Timestamp, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	of := maps.Clone(s.rows)
-	maps.DeleteFunc(of, func(_ string, r *warehouse.Rows) bool { return !isOf(f, r) })
-	for _, r := range s.sorted() {
-		if !isOf(f, r) {
-			continue
-		}
-		day := midnightOf(r)
-		if measured, _ := dayShows(of, showsMetrics)(day); parts.Transcripts && isHidden(r) || parts.Metrics && !measured {
-			days = append(days, day)
-		}
-	}
-	return slices.Compact(days), nil
-}
-
 func (s *store) Begin(context.Context, load.Owner) (load.Writer, error) { return s, nil }
 func (s *store) Register(context.Context, []load.Project) error         { return nil }
 func (s *store) Finish(context.Context, *warehouse.SyncRun) error {
@@ -386,22 +329,7 @@ func (s *store) Prepare(context.Context) error                         { return 
 func (s *store) Close() error                                          { return nil }
 func (s *store) Projects(context.Context) ([]warehouse.Project, error) { return nil, nil }
 
-func (s *store) RejectKeys(ctx context.Context, f load.Feed) ([]load.RejectKey, error) {
-	return keysOfRejects(ctx, s, f)
-}
-
-func (s *store) Rejects(_ context.Context, f load.Feed, yield func(*warehouse.Reject) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, r := range s.of(f).rejects {
-		if err := yield(&r); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// The other methods of the contract are not called by runs.
+// The rest of the contract is not for runs.
 
 func (s *store) Summary(context.Context, []load.Feed) (map[load.Feed]load.FeedSummary, error) {
 	return nil, errScripted

@@ -56,7 +56,7 @@ func historyCoverage(k int) (ranges []load.Range) {
 func (s *lake) commitVersion(t testing.TB, w load.Writer, k int) {
 	t.Helper()
 	coverage := historyCoverage(k)
-	publishStretch(t, w, load.Window{ID: load.WindowID(k + 1), At: warehouse.Timestamp(k + 1), Coverage: coverage, Watermark: coverage[len(coverage)-1].Until}, 0, version(k)...)
+	publishWindow(t, w, load.Window{ID: load.WindowID(k + 1), At: warehouse.Timestamp(k + 1), Coverage: coverage, Watermark: coverage[len(coverage)-1].Until}, 0, version(k)...)
 }
 
 // history writes a lake and copies it before each of its steps.

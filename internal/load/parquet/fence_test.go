@@ -25,7 +25,7 @@ func (s *lake) takeover(t testing.TB, o parquet.Options, prepare func(*parquet.L
 		return err
 	}
 	st := coveredDay(1)
-	publishStretch(t, w, st, 0, loadtest.Conversation("p", "second", loadtest.Noon.AddDate(0, 0, 3)))
+	publishWindow(t, w, st, 0, loadtest.Conversation("p", "second", loadtest.Noon.AddDate(0, 0, 3)))
 	return errors.Join(w.Finish(t.Context(), &warehouse.SyncRun{RunID: "second", StartedAt: 2}), w.Close())
 }
 

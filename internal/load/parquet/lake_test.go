@@ -17,7 +17,6 @@ import (
 
 	"convsync/internal/load"
 	"convsync/internal/load/loadtest"
-	"convsync/internal/load/parquet"
 	"convsync/internal/warehouse"
 )
 
@@ -41,7 +40,7 @@ func (s *lake) runWindow(t testing.TB, st load.Window, liveSince warehouse.Times
 		t.Fatal(err)
 	}
 	st.ID = 1
-	counts := publishStretch(t, w, st, liveSince, rows...)
+	counts := publishWindow(t, w, st, liveSince, rows...)
 	err = w.Finish(t.Context(), &warehouse.SyncRun{RunID: "run", Kind: "incremental", Status: "succeeded", StartedAt: 1})
 	if err := errors.Join(err, w.Close()); err != nil {
 		t.Fatal(err)
@@ -51,10 +50,10 @@ func (s *lake) runWindow(t testing.TB, st load.Window, liveSince warehouse.Times
 
 func publish(t testing.TB, w load.Writer, id load.WindowID, rows ...*warehouse.Rows) load.Counts {
 	t.Helper()
-	return publishStretch(t, w, load.Window{ID: id, At: 5}, 0, rows...)
+	return publishWindow(t, w, load.Window{ID: id, At: 5}, 0, rows...)
 }
 
-func publishStretch(t testing.TB, w load.Writer, st load.Window, liveSince warehouse.Timestamp, rows ...*warehouse.Rows) load.Counts {
+func publishWindow(t testing.TB, w load.Writer, st load.Window, liveSince warehouse.Timestamp, rows ...*warehouse.Rows) load.Counts {
 	t.Helper()
 	st.Feed, st.RunID = feed, "run"
 	batch := load.Batch{Window: st.ID, Feed: feed, LiveSince: liveSince, Moved: map[string]load.Place{}}
@@ -281,43 +280,6 @@ func TestRuns(t *testing.T) {
 	}
 }
 
-func TestANewerLakeIsRefused(t *testing.T) {
-	t.Parallel()
-	s := newLake(t)
-	s.run(t)
-	if err := os.WriteFile(filepath.Join(s.path, "_sync/lake.json"), []byte(`{"format_version":3}`), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	l := s.Open(t, nil)
-	_, begin := l.Begin(t.Context(), load.Owner{})
-	for call, err := range map[string]error{"Check": l.Check(t.Context()), "Prepare": l.Prepare(t.Context()), "Begin": begin} {
-		var newer *load.TooNewError
-		if !errors.As(err, &newer) || newer.Found != 3 || newer.Highest != 2 || !strings.Contains(newer.Where, s.path) {
-			t.Errorf("%s says %v", call, err)
-		}
-	}
-}
-
-func TestAFolderWithOtherThingsIsRefused(t *testing.T) {
-	t.Parallel()
-	s := newLake(t)
-	if err := os.MkdirAll(filepath.Join(s.path, "photos"), 0o777); err != nil {
-		t.Fatal(err)
-	}
-	l := s.Open(t, nil)
-	for call, err := range map[string]error{"Check": l.Check(t.Context()), "Prepare": l.Prepare(t.Context())} {
-		if err == nil || !strings.Contains(err.Error(), "photos") {
-			t.Errorf("%s says %v", call, err)
-		}
-	}
-	if _, err := l.Begin(t.Context(), load.Owner{}); err == nil {
-		t.Error("Begin makes a lake of it")
-	}
-	if entries, err := os.ReadDir(s.path); err != nil || len(entries) != 1 {
-		t.Errorf("something was left behind: %v, %v", entries, err)
-	}
-}
-
 func TestCheckLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	s := newLake(t)
@@ -335,45 +297,6 @@ func TestCheckLeavesNothingBehind(t *testing.T) {
 	}
 	if after := s.files(t); len(after) != len(before) {
 		t.Errorf("%d files before, %d after", len(before), len(after))
-	}
-}
-
-func TestALakeInTheWayOfAFileIsRefused(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(path, nil, 0o666); err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range []string{path, filepath.Join(path, "lake")} {
-		l, err := parquet.Open(parquet.Options{Path: path})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for call, err := range map[string]error{"Check": l.Check(t.Context()), "Prepare": l.Prepare(t.Context())} {
-			var reported *load.StateError
-			if !errors.As(err, &reported) || !strings.Contains(reported.Hint, "destination.parquet.path") {
-				t.Errorf("%s of %s says %v", call, path, err)
-			}
-		}
-	}
-}
-
-func TestAProjectWithAnEndlessNameIsRefused(t *testing.T) {
-	t.Parallel()
-	s := newLake(t)
-	s.run(t)
-	w, err := s.Open(t, nil).Begin(t.Context(), load.Owner{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, id := range []string{strings.Repeat("x", 250), strings.Repeat("é", 50)} {
-		err := w.Register(t.Context(), []load.Project{loadtest.Project(id)})
-		if err == nil || !strings.Contains(err.Error(), "as:") {
-			t.Errorf("registering a name of %d bytes says %v", len(id), err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Error(err)
 	}
 }
 

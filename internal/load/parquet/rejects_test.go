@@ -141,7 +141,7 @@ func TestRejectsAreCopiedOnlyAsTheyChange(t *testing.T) {
 	}
 	st := reject(1)
 	st.ID = 1
-	publishStretch(t, w, st, 0)
+	publishWindow(t, w, st, 0)
 	if err := w.Close(); err != nil { // as if it was killed
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func TestRecover(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			publishStretch(t, w, coveredDay(0), 0, loadtest.Conversation("p", "c-1", loadtest.Noon, loadtest.Note("b")))
+			publishWindow(t, w, coveredDay(0), 0, loadtest.Conversation("p", "c-1", loadtest.Noon, loadtest.Note("b")))
 			if err := w.Close(); err != nil {
 				t.Error(err)
 			}
@@ -65,7 +65,7 @@ func TestRecover(t *testing.T) {
 				t.Errorf("covered is %+v", d.Coverage)
 			}
 			again := loadtest.Conversation("p", "c-1", loadtest.Noon, loadtest.Note("b"))
-			if counts := publishStretch(t, w, coveredDay(0), 0, again); counts.Updated != 1 {
+			if counts := publishWindow(t, w, coveredDay(0), 0, again); counts.Updated != 1 {
 				t.Errorf("reading the day again counts %+v", counts)
 			}
 			if err := w.Close(); err != nil {
