@@ -144,7 +144,7 @@ func TestMissingMigrations(t *testing.T) {
 		delete(more, name)
 	}
 	between := open(t, Options{URL: fixed(database)})
-	between.layouts = more
+	between.layouts, between.declared = more, nil
 	if err := between.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
