@@ -170,7 +170,13 @@ func proseOfGo(text string, kinds ...token.Token) string {
 
 // blank replaces everything but white space, so that positions stay.
 func blank(text string) []byte {
-	return regexp.MustCompile(`\S`).ReplaceAllFunc([]byte(text), func(r []byte) []byte { return make([]byte, len(r)) })
+	blanked := []byte(text)
+	for i, b := range blanked {
+		if b != ' ' && b != '\t' && b != '\n' {
+			blanked[i] = 0
+		}
+	}
+	return blanked
 }
 
 func proseOfMarkdown(text string) string {
@@ -182,19 +188,28 @@ type bannedRule struct {
 	instead string
 }
 
-type bannedRules []bannedRule
+type bannedRules struct {
+	any  *regexp.Regexp // one of them: most files have none, and are searched once
+	each []bannedRule
+}
 
 func compileBanned() (rules bannedRules) {
+	var phrases []string
 	for _, b := range banned {
 		phrase := strings.ReplaceAll(b.phrase, " ", `\s+`)
-		rules = append(rules, bannedRule{regexp.MustCompile(`(?i)\b(?:` + phrase + `)\b`), b.instead})
+		rules.each = append(rules.each, bannedRule{regexp.MustCompile(`(?i)\b(?:` + phrase + `)\b`), b.instead})
+		phrases = append(phrases, phrase)
 	}
+	rules.any = regexp.MustCompile(`(?i)\b(?:` + strings.Join(phrases, "|") + `)\b`)
 	return rules
 }
 
 // find reports each phrase as file:line.
-func (rules bannedRules) find(name, prose string) (broken []string) {
-	for _, r := range rules {
+func (rules *bannedRules) find(name, prose string) (broken []string) {
+	if !rules.any.MatchString(prose) {
+		return nil
+	}
+	for _, r := range rules.each {
 		for _, at := range r.pattern.FindAllStringIndex(prose, -1) {
 			line := 1 + strings.Count(prose[:at[0]], "\n")
 			phrase := strings.Join(strings.Fields(prose[at[0]:at[1]]), " ")
