@@ -28,6 +28,12 @@ static: ## build bin/convsync without cgo: it needs nothing beside it, and has n
 test: postgres browser ## run every test; they start a Postgres of their own
 	$(GO) test -timeout 1h $(TESTFLAGS) ./...
 
+# What needs Postgres, a browser or more than seconds.
+SLOW := cmd/sync|deploy|internal/serve/browsertest|internal/load/(postgres|pgtest|parquet|loadtest)
+.PHONY: test-fast
+test-fast: ## run the tests that need nothing but Go, in under a minute
+	$(GO) test $(TESTFLAGS) $$($(GO) list ./... | grep -vE '/($(SLOW))$$')
+
 .PHONY: race
 race: ## run every test with the race detector
 	$(MAKE) test TESTFLAGS=-race
