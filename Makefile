@@ -21,7 +21,7 @@ build: ## build bin/convsync
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/convsync ./cmd/sync
 
 .PHONY: static
-static: ## build bin/convsync without cgo: it needs nothing beside it, and has no embedded SQL
+static: ## build bin/convsync without cgo: it needs no other file, and has no embedded SQL
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/convsync ./cmd/sync
 
 .PHONY: test
@@ -67,11 +67,11 @@ fuzz: ## fuzz each parser for FUZZTIME (20s)
 	  done; done
 
 .PHONY: bench
-bench: postgres ## measure speed and memory, each beside what it is compared with
+bench: postgres ## measure speed and memory, each next to what it is compared with
 	$(GO) test -p 1 -run '^$$' -bench . -benchtime 1x -timeout 60m ./cmd/sync ./internal/extract
 
 .PHONY: docs
-docs: ## write the data dictionary anew
+docs: ## generate the data dictionary
 	$(GO) run ./cmd/sync schema > docs/tables.md
 
 .PHONY: licenses

@@ -94,7 +94,7 @@ func unit(t *testing.T, path string) map[string]map[string][]string {
 	return sections
 }
 
-func TestSystemdRunsAsNobodySpecialAndRepeatsOnlyWhatMayMend(t *testing.T) {
+func TestSystemd_UserAndRestart(t *testing.T) {
 	t.Parallel()
 	service := unit(t, "deploy/systemd/convsync.service")["Service"]
 	for key, want := range map[string]string{

@@ -11,9 +11,9 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// TestBesideAWriterEachCommandSaysWhatCanBeDone starts them while another one
+// TestLocked_EachCommand starts them while another one
 // holds the lake, longer than any of them waits.
-func TestBesideAWriterEachCommandSaysWhatCanBeDone(t *testing.T) {
+func TestLocked_EachCommand(t *testing.T) {
 	t.Parallel()
 	lake := inFolder(t, "lake")
 	beganIn(t, lake)

@@ -108,8 +108,8 @@ func wantReasonsOnce(t *testing.T, log string) {
 	}
 }
 
-// TestServeTellsOfAProjectThatFailsAndSaysWhatComesNext: the key is refused.
-func TestServeTellsOfAProjectThatFailsAndSaysWhatComesNext(t *testing.T) {
+// TestServeNotify_FailingProject: the key is refused.
+func TestServeNotify_FailingProject(t *testing.T) {
 	t.Parallel()
 	source, hook, hookURL := http.StatusUnauthorized, (*notifyHook)(nil), ""
 	server := newServer(t, source)

@@ -30,9 +30,9 @@ func newServer(t *testing.T, status int) (url string) {
 	return server.URL
 }
 
-// TestAPanicInARunIsToldAndStopsNothing has a run break on a configuration
+// TestServeRun_Panic has a run break on a configuration
 // that no file can make: one without a destination.
-func TestAPanicInARunIsToldAndStopsNothing(t *testing.T) {
+func TestServeRun_Panic(t *testing.T) {
 	t.Parallel()
 	hook, hookURL := newNotifyHook(t)
 	path := filepath.Join(t.TempDir(), "lake")

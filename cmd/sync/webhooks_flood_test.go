@@ -110,14 +110,14 @@ func TestManyEventsASecondAreAnsweredRightAndNoneIsLostOrDoubled(t *testing.T) {
 	destinations(t, func(t *testing.T, destination string) {
 		file := serving(t, source.URL, destination)
 		first, f := serveIn(t, file, nil), newFlood(t)
-		var beside sync.WaitGroup
-		beside.Go(func() {
+		var meanwhile sync.WaitGroup
+		meanwhile.Go(func() {
 			if r := convsync(t, nil, "run", "--config", file, "--log-level", "error", "--when-locked", "wait"); r.code != exitOK {
 				t.Errorf("the concurrent run: %+v", r)
 			}
 		})
 		f.all(first.url)
-		beside.Wait()
+		meanwhile.Wait()
 		const stored, doubled = "200 stored", "200 already stored"
 		n := f.answered // what was stored too late for an answer in time is sent again, and is there already
 		if n[stored] > floodEvents || n[stored]+n[doubled] != floodEvents+floodEvents/3 || len(n) != 2 {

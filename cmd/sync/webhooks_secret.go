@@ -18,7 +18,7 @@ import (
 type secretSink struct {
 	stdout, stderr io.Writer
 	path           string   // "": to stdout
-	beside         *os.File // temporary file that replaces the one at path
+	temporary      *os.File // temporary file that replaces the one at path
 }
 
 func openSecretSink(app *app, opts *webhookOptions) (*secretSink, error) {
@@ -30,7 +30,7 @@ func openSecretSink(app *app, opts *webhookOptions) (*secretSink, error) {
 		return nil, usageError(fmt.Errorf("--secret-file %s already exists: choose another file, or use --force", s.path))
 	}
 	var err error
-	if s.beside, err = os.CreateTemp(filepath.Dir(s.path), filepath.Base(s.path)+".new-"); err != nil {
+	if s.temporary, err = os.CreateTemp(filepath.Dir(s.path), filepath.Base(s.path)+".new-"); err != nil {
 		return nil, usageError(fmt.Errorf("--secret-file cannot be written: %w", err))
 	}
 	return s, nil // CreateTemp gives it the mode 0600
@@ -38,29 +38,29 @@ func openSecretSink(app *app, opts *webhookOptions) (*secretSink, error) {
 
 // discard removes the temporary file if there is no secret after all.
 func (s *secretSink) discard() error {
-	if s.beside == nil {
+	if s.temporary == nil {
 		return nil
 	}
-	return errors.Join(s.beside.Close(), os.Remove(s.beside.Name()))
+	return errors.Join(s.temporary.Close(), os.Remove(s.temporary.Name()))
 }
 
 // put writes the secret. The secret of an existing file is kept next to it:
 // pending events may still be signed with it.
 func (s *secretSink) put(secret string) error {
-	if s.beside == nil {
+	if s.temporary == nil {
 		_, err := fmt.Fprintln(s.stdout, secret)
 		return err
 	}
-	_, err := fmt.Fprintln(s.beside, secret)
-	err = errors.Join(err, s.beside.Sync(), s.beside.Close())
+	_, err := fmt.Fprintln(s.temporary, secret)
+	err = errors.Join(err, s.temporary.Sync(), s.temporary.Close())
 	if err == nil {
 		err = keepOld(s.path)
 	}
 	if err == nil {
-		err = os.Rename(s.beside.Name(), s.path)
+		err = os.Rename(s.temporary.Name(), s.path)
 	}
 	if err != nil {
-		return fmt.Errorf("the new secret is shown only once, and was saved in %s: move it to %s by hand: %w", s.beside.Name(), s.path, err)
+		return fmt.Errorf("the new secret is shown only once, and was saved in %s: move it to %s by hand: %w", s.temporary.Name(), s.path, err)
 	}
 	fmt.Fprintf(s.stderr, "the signing secret is in %s\n", s.path)
 	return nil

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestWhoIsToldAndByWhat(t *testing.T) {
+func TestNotifyKeys(t *testing.T) {
 	t.Parallel()
 	got, err := load(t, head+lake+`notify:
   webhook_url: "${HOOK}"

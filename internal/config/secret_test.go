@@ -35,7 +35,7 @@ func TestASecretIsNeverShown(t *testing.T) {
 	}
 }
 
-func TestAFileIsReadAndACommandRunAnewAtEachResolve(t *testing.T) {
+func TestSecretResolve_EachTime(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	key := filepath.Join(dir, "key.txt")

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 )
@@ -122,8 +123,8 @@ func inspectNames(file *ast.File, isTest bool) (broken []string) {
 		switch d := decl.(type) {
 		case *ast.FuncDecl:
 			doc = d.Doc
-			if name := d.Name.Name; isTest && strings.HasPrefix(name, "Test") && len(name) > longestTestName {
-				broken = append(broken, fmt.Sprintf("has %s, a name of %d characters: write unit and case, such as TestPublish_Crash", name, len(name)))
+			if name := d.Name.Name; isTest && strings.HasPrefix(name, "Test") {
+				broken = append(broken, inspectTestName(name)...)
 			}
 		case *ast.GenDecl:
 			doc = d.Doc
@@ -133,6 +134,21 @@ func inspectNames(file *ast.File, isTest bool) (broken []string) {
 		}
 	}
 	return broken
+}
+
+var (
+	rulesOfLanguage = sync.OnceValue(compileBanned)
+	betweenWords    = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+)
+
+// inspectTestName refuses sentences, by their length and by the banned phrases.
+func inspectTestName(name string) (broken []string) {
+	if len(name) > longestTestName {
+		broken = append(broken, fmt.Sprintf("has %s, a name of %d characters: write unit and case, such as TestPublish_Crash", name, len(name)))
+	}
+	rules := rulesOfLanguage()
+	words := betweenWords.ReplaceAllString(strings.ReplaceAll(name, "_", " "), "$1 $2")
+	return append(broken, rules.find("has "+name, words)...)
 }
 
 func TestRules_Broken(t *testing.T) {
@@ -148,6 +164,7 @@ func TestRules_Broken(t *testing.T) {
 		"sleep in a test":                {"internal/load/x_test.go", "import \"time\"\nfunc f() { time.Sleep(1) }", "uses time.Sleep"},
 		"skipped test":                   {"internal/load/x_test.go", "import \"testing\"\nfunc TestX(t *testing.T) { t.Skip() }", "uses t.Skip"},
 		"a sentence as a name":           {"internal/load/x_test.go", "import \"testing\"\nfunc Test" + strings.Repeat("Long", 15) + "(*testing.T) {}", "a name of 64 characters"},
+		"a banned phrase as a name":      {"internal/load/x_test.go", "import \"testing\"\nfunc TestRunIs" + "Told(*testing.T) {}", "write is notified"},
 		"a comment that says nothing":    {"internal/load/x.go", "// F is what it returns.\nfunc F() {}", "has the comment \"F is what it returns.\""},
 		"package without a row":          {"internal/misc/x.go", "", "internal/misc has no row"},
 		"package without doc.go":         {"internal/load/x.go", "", "internal/load has no doc.go"},

@@ -32,7 +32,7 @@ func (o *OtherStart) Earlier() bool { return o.Answered < o.Stored }
 type EarlierStartsError struct{ Earlier []OtherStart }
 
 func (e *EarlierStartsError) Error() string {
-	return fmt.Sprintf("%d conversations are stored with a later start than the source answered", len(e.Earlier))
+	return fmt.Sprintf("conversations stored with a later start than the source returned: %d", len(e.Earlier))
 }
 
 // Unjudged returns an [*EarlierStartsError] for the earlier starts that were not

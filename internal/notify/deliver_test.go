@@ -75,7 +75,7 @@ func TestWhatCannotBecomeRightIsTriedOnceAnEvent(t *testing.T) {
 	}
 }
 
-func TestWhatIsOverBeforeItCouldBeToldIsNotTold(t *testing.T) {
+func TestDeliver_EndedBefore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
@@ -193,7 +193,7 @@ func TestNoLogNamesMoreOfAURLThanItsHost(t *testing.T) {
 	}
 }
 
-func TestURLsThatAreWrongAreRefusedWithoutBeingTold(t *testing.T) {
+func TestDeliver_InvalidURL(t *testing.T) {
 	t.Parallel()
 	for url, hint := range map[string]string{
 		"":                        "the URL of the webhook is not valid",
@@ -219,7 +219,7 @@ func TestURLsThatAreWrongAreRefusedWithoutBeingTold(t *testing.T) {
 	}
 }
 
-func TestAURLIsAskedForAnewAtEachDelivery(t *testing.T) {
+func TestDeliver_URLResolvedEachTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		url, missing := "", errors.New("notify.webhook_url_file: no such file")

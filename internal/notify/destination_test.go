@@ -58,7 +58,7 @@ func TestAnOutageIsOneAlertAndOneRecovery(t *testing.T) {
 	}
 }
 
-func TestAnOutageWhileNothingRunsIsToldByTheWatch(t *testing.T) {
+func TestDestination_OutageBetweenRuns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)

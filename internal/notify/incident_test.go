@@ -18,7 +18,7 @@ var errOutside = errors.New("the file of the key cannot be read")
 
 var errDestination = &load.StateError{What: "the database cannot be reached", Err: errors.New("connection refused")}
 
-func TestAProjectIsToldOnceWhenItFailsAndOnceWhenItIsWellAgain(t *testing.T) {
+func TestIncident_ProjectOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
@@ -58,7 +58,7 @@ func TestARunThatFailsAsAWholeSaysNothingOfItsProjects(t *testing.T) {
 	})
 }
 
-func TestARunThatWasToldToStopIsNoIncidentAndNoRecovery(t *testing.T) {
+func TestIncident_StoppedRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
@@ -89,7 +89,7 @@ func TestTooManyRejectsAreAnIncident(t *testing.T) {
 	})
 }
 
-func TestOldDataIsToldOnceAndItsEndOnce(t *testing.T) {
+func TestIncident_OldDataOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, func(o *Options) { o.StaleAfter = 3 * time.Hour })
@@ -117,7 +117,7 @@ func TestOldDataSaysWhyTheRunsFail(t *testing.T) {
 	})
 }
 
-func TestAProjectOfWhichNothingIsEverCoveredIsToldAfterThatLong(t *testing.T) {
+func TestIncident_NeverCovered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
@@ -150,7 +150,7 @@ func TestAProjectThatIsNoLongerConfiguredIsDroppedInSilence(t *testing.T) {
 	})
 }
 
-func TestWhatComesAndGoesIsToldOnce(t *testing.T) {
+func TestIncident_Flapping(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
@@ -168,7 +168,7 @@ func TestWhatComesAndGoesIsToldOnce(t *testing.T) {
 	})
 }
 
-func TestWhatComesBackAndStaysIsToldAgainAfterAWhile(t *testing.T) {
+func TestIncident_BackAndStays(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)

@@ -45,7 +45,7 @@ func TestATestThatDoesNotGetThroughSaysWhyAndNoURL(t *testing.T) {
 	})
 }
 
-func TestACheckNamesHostsAndAsksNobody(t *testing.T) {
+func TestCheck_NoRequest(t *testing.T) {
 	t.Parallel()
 	hosts, err := Check(t.Context(), Options{WebhookURL: fixed(hookURL), HeartbeatURL: fixed(heartURL)})
 	if err != nil || len(hosts) != 2 || hosts["webhook"] != "hooks.example.com" || hosts["heartbeat"] != "beats.example.com" {

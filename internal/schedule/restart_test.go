@@ -13,7 +13,7 @@ import (
 	"convsync/internal/schedule"
 )
 
-func TestTheLastSlotMissedIsCaughtUpOnce(t *testing.T) {
+func TestRestart_MissedOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
@@ -69,7 +69,7 @@ func TestANightMissedBeforeTheFirstRunIsCaughtUp(t *testing.T) {
 	})
 }
 
-func TestASlotWhoseProcessDiedDoesNotRunAgain(t *testing.T) {
+func TestRestart_AfterCrash(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d, store := &diary{}, storeIn(t)
@@ -96,7 +96,7 @@ func TestASlotWhoseProcessDiedDoesNotRunAgain(t *testing.T) {
 }
 
 // In London, 01:30 comes twice on 29 October 2000: at 00:30 and 01:30 UTC.
-func TestARestartBetweenTwoEqualTimesRunsTheSlotOnce(t *testing.T) {
+func TestRestart_BetweenEqualTimes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d, store := &diary{}, storeIn(t)
@@ -118,7 +118,7 @@ func TestARestartBetweenTwoEqualTimesRunsTheSlotOnce(t *testing.T) {
 
 // An expression that runs throughout the day is due once in each of the two
 // hours, also across restarts.
-func TestARestartInTheHourThatComesTwiceRunsEachOfItsSlotsOnce(t *testing.T) {
+func TestRestart_RepeatedHour(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d, store := &diary{}, storeIn(t)
@@ -144,7 +144,7 @@ func TestARestartInTheHourThatComesTwiceRunsEachOfItsSlotsOnce(t *testing.T) {
 	})
 }
 
-func TestAStopDuringTheJitterLeavesTheSlotToTheNextStart(t *testing.T) {
+func TestRestart_StopDuringJitter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d, store := &diary{}, storeIn(t)
@@ -175,7 +175,7 @@ func (b *broken) call() error {
 	return nil
 }
 
-func TestAStoreThatFailsIsSaidAndRunsGoOn(t *testing.T) {
+func TestStore_Failure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer

@@ -77,7 +77,7 @@ func pass(d time.Duration) {
 	synctest.Wait()
 }
 
-func TestAYearOfRunsBeginsWithTheirSlots(t *testing.T) {
+func TestScheduler_Year(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		diaries := map[string]*diary{}
@@ -232,7 +232,7 @@ func TestARunCanBeAskedFor(t *testing.T) {
 	})
 }
 
-func TestTheNextSlotIsToldToThePage(t *testing.T) {
+func TestScheduler_Next(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, err := schedule.New(schedule.Options{Entries: []schedule.Entry{{Name: "nightly", Cron: "0 2 * * *", Location: zone(t, "Asia/Kolkata"), Run: (&diary{}).run}}})

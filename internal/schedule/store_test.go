@@ -12,7 +12,7 @@ import (
 	"convsync/internal/schedule"
 )
 
-func TestAFileRemembersTheLastSlotOfEachEntry(t *testing.T) {
+func TestFileStore_Last(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "schedule.json")
 	at := time.Date(2026, 3, 29, 2, 0, 0, 0, zone(t, "Europe/London"))
@@ -52,7 +52,7 @@ func TestEntriesNoteAtOnceAndNoneIsLost(t *testing.T) {
 	}
 }
 
-func TestADamagedFileIsNotTakenForAnEmptyOne(t *testing.T) {
+func TestFileStore_Damaged(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "{", "null", `{"nightly": "yesterday"}`, `[]`} {
 		path := filepath.Join(t.TempDir(), "schedule.json")

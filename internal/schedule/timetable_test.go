@@ -36,7 +36,7 @@ func scheduledTimes(t schedule.Timetable, from, to time.Time) []time.Time {
 	return list
 }
 
-func TestAYearOfSlotsIsWhatTheClockOnTheWallShows(t *testing.T) {
+func TestTimetable_Year(t *testing.T) {
 	t.Parallel()
 	years := map[string][]int{
 		"Europe/London":       {2026, 2028}, // whose last day Go's zones get wrong
@@ -161,7 +161,7 @@ func TestEveryCountsInAbsoluteTime(t *testing.T) {
 	}
 }
 
-func TestASlotIsFoundFromWithinAMinute(t *testing.T) {
+func TestTimetable_WithinMinute(t *testing.T) {
 	t.Parallel()
 	table := timetable(t, "* * * * *", time.UTC)
 	at := time.Date(2026, 5, 6, 7, 8, 0, 0, time.UTC)

@@ -133,7 +133,7 @@ func TestTheTextfileHasWhatTheRunDid(t *testing.T) {
 	}
 }
 
-func TestWhoWatchesIsToldOfTheDestination(t *testing.T) {
+func TestLive_Destination(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		destination, feeds := healthy(1, time.Now())

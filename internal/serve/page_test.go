@@ -149,8 +149,8 @@ func TestThePageSaysWhetherAllIsWell(t *testing.T) {
 	}
 }
 
-// TestAVerificationThatDoesNotSucceedStandsOnThePage until the next one does.
-func TestAVerificationThatDoesNotSucceedStandsOnThePage(t *testing.T) {
+// TestPage_FailedVerification until the next one does.
+func TestPage_FailedVerification(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	destination, feeds := healthy(1, now)

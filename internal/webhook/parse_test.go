@@ -98,7 +98,7 @@ func alertOf(t *testing.T, body string) *warehouse.ActiveAlert {
 	return &a
 }
 
-func TestWhatAnEventTellsOfAnAlert(t *testing.T) {
+func TestParse_Alert(t *testing.T) {
 	t.Parallel()
 	at := func(hour, minute int) warehouse.Null[warehouse.Timestamp] {
 		return warehouse.Some(warehouse.TimestampOf(time.Date(2026, 6, 15, hour, minute, 0, 0, time.UTC)))

@@ -67,12 +67,12 @@ var archiveChecks = []check{
 		b.load(rows...)
 		st := b.next(live("p"))
 		b.stage(st, Conversation("p", "staged", Noon.AddDate(3, 0, 0)))
-		beside := open(t, s)
-		defer func() { _ = beside.Close() }()
+		reader := open(t, s)
+		defer func() { _ = reader.Close() }()
 		until := warehouse.TimestampOf(Noon.AddDate(2, 0, 0)) // staged rows may be visible, or not
-		readsAs(t, beside, s, live("p"), ever, until)
+		readsAs(t, reader, s, live("p"), ever, until)
 		b.publish(st)
-		readsAs(t, beside, s, live("p"), ever, never)
+		readsAs(t, reader, s, live("p"), ever, never)
 	}},
 	{"archive/read while rows are replaced", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
@@ -85,9 +85,9 @@ var archiveChecks = []check{
 			changed := Conversation("p", c.ConversationID, c.StartedAt.Time(), Note("was read"), Turns(5), Metrics("2.5"))
 			after, known[c.ConversationID] = append(after, changed), [2]*warehouse.Rows{r, changed}
 		}
-		beside := open(t, s)
-		defer func() { _ = beside.Close() }()
-		err := archive(t, beside).Read(t.Context(), live("p"), ever, never, func(r *warehouse.Rows) error {
+		reader := open(t, s)
+		defer func() { _ = reader.Close() }()
+		err := archive(t, reader).Read(t.Context(), live("p"), ever, never, func(r *warehouse.Rows) error {
 			if len(known) == len(before)-1 { // the second
 				b.load(after...)
 			}
@@ -101,7 +101,7 @@ var archiveChecks = []check{
 		if err != nil || len(known) > 0 {
 			t.Errorf("%d conversations were not read: %v", len(known), err)
 		}
-		readsAs(t, beside, s, live("p"), ever, never)
+		readsAs(t, reader, s, live("p"), ever, never)
 	}},
 	{"archive/error of the reader", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")

@@ -120,7 +120,7 @@ func TestUnchangedDayIsNotWritten(t *testing.T) {
 	}
 }
 
-func TestRowsStandInTheirOrder(t *testing.T) {
+func TestLake_RowOrder(t *testing.T) {
 	t.Parallel()
 	s := newLake(t)
 	second := loadtest.Noon.Add(time.Second)

@@ -20,6 +20,6 @@ func TestLakeContract(t *testing.T) {
 	loadtest.Run(t, func(t testing.TB) loadtest.Subject { return newLake(t) })
 }
 
-func TestARunGoesOnAfterOneThatWasKilled(t *testing.T) {
+func TestRun_AfterKill(t *testing.T) {
 	loadtest.Crash(t, func(t testing.TB) loadtest.Subject { return newLake(t) })
 }

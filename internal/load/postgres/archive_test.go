@@ -130,7 +130,7 @@ func TestRead_LostConnection(t *testing.T) {
 	t.Parallel()
 	d, _ := prepared(t)
 	loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon))
-	gone := open(t, Options{URL: func(context.Context) (string, error) { return "postgres://" + nobodyListens + "/x", nil }})
+	gone := open(t, Options{URL: func(context.Context) (string, error) { return "postgres://" + closedAddress + "/x", nil }})
 	_, keysErr := gone.Keys(t.Context(), feed, ever, never)
 	_, daysErr := gone.HiddenDays(t.Context(), feed, load.Parts{Transcripts: true})
 	for _, err := range []error{

@@ -39,7 +39,7 @@ func TestLockLost(t *testing.T) {
 			}
 			wantState(t, lost, "run again")
 			if !c.gone {
-				await(t, connect(t, database), nobodyHasTheLock)
+				await(t, connect(t, database), lockIsFree)
 			}
 			if err := stage(t, w, "c-2"); !errors.Is(err, load.ErrLockLost) {
 				t.Errorf("Stage: %v", err)

@@ -67,8 +67,8 @@ func TestLock_FreedByKill(t *testing.T) {
 }
 
 const (
-	locksHeld        = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database WHERE datname = current_database() AND locktype = 'advisory'"
-	nobodyHasTheLock = "SELECT (" + locksHeld + ") = 0"
+	locksHeld  = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database WHERE datname = current_database() AND locktype = 'advisory'"
+	lockIsFree = "SELECT (" + locksHeld + ") = 0"
 )
 
 func TestACommitThatHangsCountsAsLocked(t *testing.T) {
@@ -84,7 +84,7 @@ func TestACommitThatHangsCountsAsLocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	cutLock(w)
-	await(t, connect(t, database), nobodyHasTheLock)
+	await(t, connect(t, database), lockIsFree)
 	var locked *load.LockedError
 	if _, err := hasty.Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) || locked.Owner.RunID != "run-1" {
 		t.Errorf("while a commit hangs: %v", err)
@@ -113,7 +113,7 @@ func TestTakenOver_NotDuringCommit(t *testing.T) {
 				}
 				reached = true
 				cutLock(w)
-				await(t, watcher, nobodyHasTheLock)
+				await(t, watcher, lockIsFree)
 				var locked *load.LockedError
 				if _, err := other.Begin(t.Context(), load.Owner{RunID: "run-2"}); !errors.As(err, &locked) {
 					t.Errorf("taken over at %q: %v", name, err)

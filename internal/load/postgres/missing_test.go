@@ -11,7 +11,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-func TestMarkingBesideStagingConverges(t *testing.T) {
+func TestMarkMissing_WhileStaging(t *testing.T) {
 	t.Parallel()
 	for _, deletes := range []bool{false, true} {
 		t.Run(fmt.Sprintf("deleting %v", deletes), func(t *testing.T) {

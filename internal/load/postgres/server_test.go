@@ -31,7 +31,7 @@ func TestServerErrors_NoPassword(t *testing.T) {
 		"wrong password":   {asLimited(func(*url.URL) {}), "check user and password"},
 		"no such role":     {pgtest.With(t, database, func(u *url.URL) { u.User = url.UserPassword("nobody_example", secret) }), "check user and password"},
 		"no such database": {pgtest.With(t, database, func(u *url.URL) { u.Path = "/not_there" }), "create the database"},
-		"nothing listens":  {asLimited(func(u *url.URL) { u.Host = nobodyListens }), "the server is up"},
+		"nothing listens":  {asLimited(func(u *url.URL) { u.Host = closedAddress }), "the server is up"},
 		"no such host":     {asLimited(func(u *url.URL) { u.Host = noName }), "check host and port"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -69,9 +69,9 @@ func wantState(t *testing.T, err error, hint string) {
 	}
 }
 
-// nobodyListens is an address without a listener, whose port is never assigned
+// closedAddress is an address without a listener, whose port is never assigned
 // dynamically.
-const nobodyListens = "127.0.0.1:1"
+const closedAddress = "127.0.0.1:1"
 
 // noName is not a valid host name: it is too long for any name server to be
 // queried.

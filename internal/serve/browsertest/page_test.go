@@ -168,8 +168,8 @@ func picture(t *testing.T, tab context.Context, name string) {
 	}
 }
 
-// TestThePageAsksNobodyElse listens to all that the browser does.
-func TestThePageAsksNobodyElse(t *testing.T) {
+// TestPage_NoOtherRequests listens to all that the browser does.
+func TestPage_NoOtherRequests(t *testing.T) {
 	t.Parallel()
 	d, feeds := troubled(5)
 	url, tab := serving(t, world{d, feeds}), newTab(t)
