@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
@@ -93,16 +95,23 @@ func replaceView(ctx context.Context, tx pgx.Tx, view *warehouse.Spec) error {
 	if err != nil {
 		return err
 	}
-	if _, err = tx.Exec(ctx, "DROP VIEW "+name); hasCode(err, codeDependents) {
-		return &load.StateError{
-			What: fmt.Sprintf("the view %s has other columns in this version, and views of yours depend on it", view.Name), Err: err,
-			Hint: "drop these views, run `convsync migrate`, and create them again",
-		}
-	}
-	if err != nil {
-		return err
+	if _, err = tx.Exec(ctx, "DROP VIEW "+name); err != nil {
+		return dependents(view, err)
 	}
 	return tx.Conn().PgConn().Exec(ctx, fmt.Sprintf("CREATE VIEW %s AS %s;\n%s", name, view.Select, grants)).Close()
+}
+
+// dependents names the objects of the user that prevent dropping a view.
+func dependents(view *warehouse.Spec, err error) error {
+	var server *pgconn.PgError
+	if !errors.As(err, &server) || server.Code != codeDependents {
+		return err
+	}
+	return &load.StateError{
+		What: fmt.Sprintf("the view %s has other columns in this version, and views of yours depend on it", view.Name),
+		Err:  errors.New(strings.ReplaceAll(server.Detail, "\n", "; ")),
+		Hint: "drop these views, run `convsync migrate`, and create them again",
+	}
 }
 
 func commentsOf(specs []warehouse.Spec) string {

@@ -97,7 +97,7 @@ func TestDeclareWithDependents(t *testing.T) {
 	aViewMore(d, "b", "a")
 	err := d.Prepare(t.Context())
 	var state *load.StateError
-	if !errors.As(err, &state) || !strings.Contains(state.What, "example") || !strings.Contains(state.Hint, "drop these views") {
+	if !errors.As(err, &state) || !strings.Contains(state.What, "example") || !strings.Contains(err.Error(), "view own depends") || !strings.Contains(state.Hint, "drop these views") {
 		t.Errorf("got %v", err)
 	}
 }
