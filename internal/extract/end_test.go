@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -62,5 +63,26 @@ func TestReaderEnd(t *testing.T) {
 				t.Errorf("%d were read, want %d", len(got.ids), c.rows)
 			}
 		})
+	}
+}
+
+// A conversation that is listed between the last page and the request for the row
+// after it does not look like a source that names no next page.
+func TestReaderEnd_Grown(t *testing.T) {
+	t.Parallel()
+	items := evenlyAt(11)
+	before, after := &shelf{items: items[:10]}, &shelf{items: items}
+	var requests atomic.Int64
+	source := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if requests.Add(1) == 1 {
+			before.ServeHTTP(w, r)
+			return
+		}
+		after.ServeHTTP(w, r)
+	})
+	got := newCollector()
+	failed, err := reading(t, source).ReadParts(t.Context(), []Span{aDay}, got.emit, nil)
+	if err != nil || len(failed) > 0 || len(got.ids) != len(items) {
+		t.Errorf("%v, failed: %v, %d were read, want %d", err, failed, len(got.ids), len(items))
 	}
 }

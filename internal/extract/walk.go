@@ -98,12 +98,13 @@ type walk struct {
 }
 
 // readSlice reads the pages of a slice to the last one. It starts again from the
-// first page if a cursor became stale or the list changed between two pages.
+// first page if a cursor became stale, or the list changed or grew between two pages.
 func (r *Reader) readSlice(ctx context.Context, w *walk) error {
 	for restarts := 0; ; restarts++ {
 		w.seen = sample{}
 		err := w.pages(ctx)
-		again := polyai.IsStaleCursor(err) || errors.Is(err, errCursorRepeated) || errors.Is(err, errListChanged)
+		again := polyai.IsStaleCursor(err) || errors.Is(err, errCursorRepeated) || errors.Is(err, errListChanged) ||
+			errors.Is(err, errNextNotNamed) // the list may have grown behind its last page
 		switch {
 		case err == nil:
 			w.Budget.account(w.ProjectID).sliceRead()
