@@ -35,7 +35,7 @@ func (f *hashStore) Keys(context.Context, load.Feed, warehouse.Timestamp, wareho
 	return nil, nil
 }
 
-func (f *hashStore) Begin(context.Context, load.Owner) (load.Writer, error) {
+func (f *hashStore) Begin(context.Context, load.Owner, ...string) (load.Writer, error) {
 	return hashStoreWriter{hashStore: f}, nil
 }
 

@@ -30,9 +30,14 @@ type Destination interface {
 	Daily(ctx context.Context, feeds []Feed, from, until warehouse.Timestamp) ([]Day, error)
 	// Runs lists the last runs, newest first.
 	Runs(ctx context.Context, limit int) ([]warehouse.SyncRun, error)
-	// Begin takes the writer's lock. It returns a [*LockedError] when another
-	// writer does not release it within the destination's timeout.
-	Begin(ctx context.Context, owner Owner) (Writer, error)
+	// Begin takes the writer's lock of each project, by its stored id: no other
+	// writer of one of them exists until Close. Writers of other projects may exist
+	// at the same time, in any process. Without a project it takes the lock of the
+	// whole destination, which excludes every other writer. It returns a
+	// [*LockedError] when another writer does not release one of the locks within
+	// the destination's timeout, and holds none of them then. A writer may be
+	// given windows of its projects only.
+	Begin(ctx context.Context, owner Owner, projects ...string) (Writer, error)
 	Close() error
 }
 
@@ -74,7 +79,7 @@ type RejectKey struct {
 	Missing        bool // marked as no longer listed by the source
 }
 
-// Writer is the one writer of a destination. Stage may be called from several
+// Writer is the one writer of its projects. Stage may be called from several
 // goroutines, the other methods from one at a time. Publish may run concurrently
 // with Stage of other windows.
 type Writer interface {
@@ -98,7 +103,7 @@ type Writer interface {
 	Abandon(ctx context.Context, window WindowID) (Counts, error)
 	// Finish records the end of the run.
 	Finish(ctx context.Context, run *warehouse.SyncRun) error
-	// Close releases the lock. Without Finish the run counts as killed.
+	// Close releases the locks. Without Finish the run counts as killed.
 	Close() error
 }
 

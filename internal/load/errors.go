@@ -16,10 +16,11 @@ var ErrNeedsMigration = errors.New("the destination has an older layout: run `co
 // another run has taken over. Nothing more is written.
 var ErrLockLost = errors.New("the writer's lock was lost")
 
-// LockedError reports that another writer holds the destination's lock.
+// LockedError reports that another writer holds a lock of the destination.
 type LockedError struct {
-	Where string // the destination, as shown to users
-	Owner Owner  // as far as it is known
+	Where   string // the destination, as shown to users
+	Project string // whose lock it is; "": that of the whole destination, or unknown
+	Owner   Owner  // as far as it is known
 }
 
 func (e *LockedError) Error() string { return e.Held() + ": wait until it ends" }
@@ -31,7 +32,11 @@ func (e *LockedError) Held() string {
 		who = fmt.Sprintf("run %s of %s on %s (process %d, since %s)", e.Owner.RunID, e.Owner.Actor,
 			e.Owner.Host, e.Owner.ProcessID, e.Owner.Started.Time().Format(time.RFC3339))
 	}
-	return fmt.Sprintf("%s is being written by %s", e.Where, who)
+	what := e.Where
+	if e.Project != "" {
+		what = "project " + e.Project + " in " + e.Where
+	}
+	return fmt.Sprintf("%s is being written by %s", what, who)
 }
 
 // MixedProjectError reports that a project id is stored with another account or region.

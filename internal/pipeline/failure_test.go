@@ -142,6 +142,6 @@ func TestReport_CannotBegin(t *testing.T) {
 
 type lockedDestination struct{ load.Destination }
 
-func (d *lockedDestination) Begin(context.Context, load.Owner) (load.Writer, error) {
+func (d *lockedDestination) Begin(context.Context, load.Owner, ...string) (load.Writer, error) {
 	return nil, &load.LockedError{Where: "the lake"}
 }

@@ -143,7 +143,7 @@ func (f *fake) Rejects(_ context.Context, _ load.Feed, yield func(*warehouse.Rej
 	return nil
 }
 
-func (f *fake) Begin(_ context.Context, owner load.Owner) (load.Writer, error) {
+func (f *fake) Begin(_ context.Context, owner load.Owner, projects ...string) (load.Writer, error) {
 	f.owner = owner
 	clear(f.staged) // each run numbers its windows from 1
 	clear(f.published)

@@ -26,8 +26,8 @@ type losingWriter struct {
 
 func (w *losingWriter) Lost() <-chan error { return w.lost }
 
-func (l *losing) Begin(ctx context.Context, owner load.Owner) (load.Writer, error) {
-	w, err := l.fake.Begin(ctx, owner)
+func (l *losing) Begin(ctx context.Context, owner load.Owner, projects ...string) (load.Writer, error) {
+	w, err := l.fake.Begin(ctx, owner, projects...)
 	return &losingWriter{w.(*fakeWriter), l.lost}, err
 }
 
@@ -72,8 +72,8 @@ func (w endingWriter) Finish(context.Context, *warehouse.SyncRun) error { return
 
 type endingDestination struct{ *fake }
 
-func (d endingDestination) Begin(ctx context.Context, owner load.Owner) (load.Writer, error) {
-	w, err := d.fake.Begin(ctx, owner)
+func (d endingDestination) Begin(ctx context.Context, owner load.Owner, projects ...string) (load.Writer, error) {
+	w, err := d.fake.Begin(ctx, owner, projects...)
 	return endingWriter{w.(*fakeWriter)}, err
 }
 
@@ -93,9 +93,9 @@ type busy struct {
 	logged chan struct{}
 }
 
-func (b busy) Begin(ctx context.Context, owner load.Owner) (load.Writer, error) {
+func (b busy) Begin(ctx context.Context, owner load.Owner, projects ...string) (load.Writer, error) {
 	<-b.logged
-	return b.fake.Begin(ctx, owner)
+	return b.fake.Begin(ctx, owner, projects...)
 }
 
 func TestLockWait(t *testing.T) {

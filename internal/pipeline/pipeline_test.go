@@ -365,6 +365,6 @@ type unready struct {
 }
 
 func (u *unready) Prepare(context.Context) error { return u.prepare }
-func (u *unready) Begin(context.Context, load.Owner) (load.Writer, error) {
+func (u *unready) Begin(context.Context, load.Owner, ...string) (load.Writer, error) {
 	return nil, u.begin
 }

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -119,7 +121,23 @@ func (o *Options) kind() string {
 // waitLogDelay is how long a run waits for another writer before it logs that.
 const waitLogDelay = time.Second
 
-// begin acquires the writer lock of the destination. It logs if it has to wait.
+// projectIDs are the stored ids of the projects that the run may write.
+func (o *Options) projectIDs() []string {
+	ids := map[string]bool{}
+	for i := range o.Projects {
+		ids[o.Projects[i].ProjectID] = true
+	}
+	for i := range o.Feeds {
+		ids[o.Feeds[i].ProjectID] = true
+	}
+	for i := range o.Mend {
+		ids[o.Mend[i].ProjectID] = true
+	}
+	return slices.Sorted(maps.Keys(ids))
+}
+
+// begin acquires the writer locks of the run's projects. It logs if it has to
+// wait.
 func (o *Options) begin(ctx context.Context, kind string) (load.Writer, error) {
 	waiting := time.AfterFunc(waitLogDelay, func() {
 		o.Log.Info("waiting for the destination: another run holds the writer lock, or the connection is slow")
@@ -127,7 +145,7 @@ func (o *Options) begin(ctx context.Context, kind string) (load.Writer, error) {
 	defer waiting.Stop()
 	owner := o.Owner
 	owner.Kind = kind
-	return o.Destination.Begin(ctx, owner)
+	return o.Destination.Begin(ctx, owner, o.projectIDs()...)
 }
 
 // record calls work with the writer lock of the destination, and stores the result

@@ -65,7 +65,7 @@ func (r *reference) Dump(testing.TB) *Dump {
 }
 
 // Begin waits until the other writer has closed.
-func (r *reference) Begin(ctx context.Context, owner load.Owner) (load.Writer, error) {
+func (r *reference) Begin(ctx context.Context, owner load.Owner, projects ...string) (load.Writer, error) {
 	for {
 		w, other := r.begin(owner)
 		if other == nil {
@@ -87,7 +87,7 @@ type impatientReference struct{ *reference }
 
 func (r *reference) Impatient(testing.TB) load.Destination { return impatientReference{r} }
 
-func (r impatientReference) Begin(_ context.Context, owner load.Owner) (load.Writer, error) {
+func (r impatientReference) Begin(_ context.Context, owner load.Owner, projects ...string) (load.Writer, error) {
 	w, other := r.begin(owner)
 	if other != nil {
 		return nil, other.locked()

@@ -46,7 +46,7 @@ var startTables = func() (names []string) {
 }()
 
 // Begin implements [load.Destination].
-func (l *Lake) Begin(ctx context.Context, owner load.Owner) (load.Writer, error) {
+func (l *Lake) Begin(ctx context.Context, owner load.Owner, _ ...string) (load.Writer, error) {
 	version, err := l.version()
 	if err != nil {
 		return nil, err

@@ -39,7 +39,7 @@ type writer struct {
 
 // Begin takes the advisory lock of the schema's writer, on a connection of its
 // own, and raises the epoch.
-func (d *Database) Begin(ctx context.Context, owner load.Owner) (load.Writer, error) {
+func (d *Database) Begin(ctx context.Context, owner load.Owner, _ ...string) (load.Writer, error) {
 	lock, err := d.openLockSession(ctx)
 	if err != nil {
 		return nil, d.describe(err)
