@@ -134,7 +134,7 @@ func checkAll(ctx context.Context, c *checklist, app *app) error {
 	if file == "" {
 		file = "environment variables"
 	}
-	c.ok("config", "%s: %s, loaded into %s", file, counted(int64(len(cfg.Projects)), "project"), describeDestination(cfg))
+	c.ok("config", "%s: %s, loaded into %s", file, counted(int64(len(cfg.Projects)), "project"), cfg.Destination.String())
 	c.answered = map[string]string{}
 	for i := range cfg.Projects {
 		checkProject(ctx, c, cfg, &cfg.Projects[i])

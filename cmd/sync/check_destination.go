@@ -22,7 +22,7 @@ func checkDestination(ctx context.Context, c *checklist, cfg *config.Config) {
 		c.wrong("destination", err)
 		return
 	}
-	c.ok("destination", "%s is writable", describeDestination(cfg))
+	c.ok("destination", "%s is writable", cfg.Destination.String())
 	checkExposure(c, cfg, destination)
 	checkStored(ctx, c, cfg, destination)
 }

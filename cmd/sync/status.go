@@ -183,7 +183,7 @@ func collectStatus(ctx context.Context, cfg *config.Config, projects []config.Pr
 	if err != nil {
 		return nil, err
 	}
-	report := &statusReport{Destination: describeDestination(cfg), Feeds: []feedStatus{}, Runs: []runSummary{}}
+	report := &statusReport{Destination: cfg.Destination.String(), Feeds: []feedStatus{}, Runs: []runSummary{}}
 	assessed := serve.Assess(serve.Options{
 		Feeds: shown, Lookback: cfg.Sync.Lookback.Daily, StaleAfter: cfg.Serve.StaleAfter, SecondRunAfter: secondRunAfter(cfg),
 	}, &serve.Stored{States: states, Summaries: summaries, Runs: runs}, now)
@@ -199,13 +199,6 @@ func collectStatus(ctx context.Context, cfg *config.Config, projects []config.Pr
 		report.Runs = append(report.Runs, newRunSummary(&runs[i]))
 	}
 	return report, nil
-}
-
-func describeDestination(cfg *config.Config) string {
-	if cfg.Destination.Parquet != nil {
-		return "Parquet in " + cfg.Destination.Parquet.Path
-	}
-	return "Postgres, schema " + cfg.Destination.Postgres.Schema
 }
 
 func newFeedStatus(f load.Feed, start time.Time, state load.FeedState, summary load.FeedSummary) feedStatus {

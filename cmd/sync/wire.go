@@ -19,24 +19,11 @@ import (
 	"convsync/internal/config"
 	"convsync/internal/extract"
 	"convsync/internal/load"
-	"convsync/internal/load/parquet"
-	"convsync/internal/load/postgres"
 	"convsync/internal/pipeline"
 	"convsync/internal/polyai"
 	"convsync/internal/transform"
 	"convsync/internal/warehouse"
 )
-
-// openDestination opens the configured destination. lockWait is the time to
-// wait for another writer.
-func openDestination(ctx context.Context, cfg *config.Config, lockWait time.Duration) (load.Destination, error) {
-	if lake := cfg.Destination.Parquet; lake != nil {
-		return parquet.Open(parquet.Options{Path: lake.Path, Mode: lake.Mode, Group: lake.Group, LockWait: lockWait})
-	}
-	return postgres.Open(ctx, postgres.Options{
-		URL: cfg.Destination.Postgres.URL.Resolve, Schema: cfg.Destination.Postgres.Schema, LockWait: lockWait,
-	})
-}
 
 // dataURL and agentsURL are the hosts that a project is read from; "" when the
 // configuration names none.

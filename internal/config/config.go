@@ -1,7 +1,6 @@
 package config
 
 import (
-	"io/fs"
 	"time"
 )
 
@@ -58,32 +57,6 @@ type Project struct {
 	// MaxRequestsPerSecond of this project's key: 5 unless set; 0, no limit,
 	// when the host is this machine.
 	MaxRequestsPerSecond float64
-}
-
-// Destination is where tables land: exactly one of its fields is set.
-type Destination struct {
-	Parquet  *Parquet
-	Postgres *Postgres
-}
-
-// Parquet is a lake in a folder of a file system.
-type Parquet struct {
-	// Path of the folder; a relative one is taken from the folder of the
-	// configuration file. ./convsync-data without a file.
-	Path string
-	// Mode of the files that are created; 0600 unless set.
-	Mode fs.FileMode `json:"-"` // no part of the fingerprint: it changes nothing that is stored
-	// Group of what is created, by name or number; that of the process unless set.
-	Group string `json:"-"`
-}
-
-// Postgres is a schema in a database.
-type Postgres struct {
-	// URL to connect with: postgres://user:password@host/database?…, or
-	// key=value pairs.
-	URL Secret
-	// Schema that holds the tables; polyai unless set.
-	Schema string
 }
 
 // Sync says how much is read, how often and how fast.

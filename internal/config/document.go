@@ -43,24 +43,6 @@ type projectKeys struct {
 	Start        instant  `key:"start"`
 }
 
-type destinationKeys struct {
-	Parquet  *parquetKeys  `key:"parquet"`
-	Postgres *postgresKeys `key:"postgres"`
-}
-
-type parquetKeys struct {
-	Path  string   `key:"path"`
-	Mode  fileMode `key:"mode"`
-	Group string   `key:"group"`
-}
-
-type postgresKeys struct {
-	URL        string `key:"url"`
-	URLFile    string `key:"url_file"`
-	URLCommand string `key:"url_command"`
-	Schema     string `key:"schema"`
-}
-
 type syncKeys struct {
 	Start                instant      `key:"start"`
 	Lookback             lookbackKeys `key:"lookback"`

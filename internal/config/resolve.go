@@ -1,12 +1,8 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
-	"io/fs"
 	"net"
-	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -109,60 +105,6 @@ func (r *resolver) start(path string, start instant) time.Time {
 		r.add(path, "%s is in the future; expected the day on which the history starts", r.show(path, at.Format(time.RFC3339)))
 	}
 	return at
-}
-
-func (r *resolver) destination() Destination {
-	d := r.doc.Destination
-	switch {
-	case d.Parquet != nil && d.Postgres != nil:
-		r.add("destination.postgres", "is set in addition to parquet; expected exactly one destination: remove one of them")
-	case d.Parquet == nil && d.Postgres == nil:
-		r.add("destination", "is missing; expected parquet: {path: ./convsync-data} or postgres: {url: \"${DATABASE_URL}\"}")
-	case d.Parquet != nil:
-		return Destination{Parquet: r.parquet(d.Parquet)}
-	default:
-		return Destination{Postgres: r.postgres(d.Postgres)}
-	}
-	return Destination{}
-}
-
-func (r *resolver) parquet(p *parquetKeys) *Parquet {
-	const path = "destination.parquet.path"
-	switch {
-	case strings.Contains(p.Path, "://"):
-		r.add(path, "is an object store; expected a folder in a file system, such as ./convsync-data")
-	case p.Path == "" && !r.given(path):
-		r.add(path, "is missing; expected a folder, such as ./convsync-data")
-	}
-	mode := fs.FileMode(p.Mode)
-	switch {
-	case mode == 0 && p.Group != "":
-		mode = 0o640
-	case mode == 0:
-		mode = 0o600
-	}
-	return &Parquet{Path: inFolderOf(r.file, filepath.FromSlash(p.Path)), Mode: mode, Group: p.Group}
-}
-
-var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
-
-func (r *resolver) postgres(p *postgresKeys) *Postgres {
-	const path = "destination.postgres"
-	url := r.secret(path+".url", p.URL, p.URLFile, p.URLCommand)
-	scheme, _, isURL := strings.Cut(p.URL, "://")
-	switch {
-	case url.IsZero() && !r.given(path+".url") && !r.given(path+".url_file") && !r.given(path+".url_command"):
-		r.add(path+".url", "is missing; expected url: \"${DATABASE_URL}\", url_file or url_command")
-	case isURL && scheme != "postgres" && scheme != "postgresql":
-		r.add(path+".url", "is not a Postgres URL; expected postgres://user:password@host:5432/database")
-	case p.URL != "" && !isURL && !strings.Contains(p.URL, "="):
-		r.add(path+".url", "is not a Postgres URL; expected postgres://user:password@host:5432/database or host=… dbname=…")
-	}
-	schema := cmp.Or(p.Schema, "polyai")
-	if !schemaName.MatchString(schema) || strings.HasPrefix(schema, "pg_") {
-		r.add(path+".schema", "%s cannot be used; expected lower-case letters, digits and _, not starting with a digit or pg_", r.show(path+".schema", schema))
-	}
-	return &Postgres{URL: url, Schema: schema}
 }
 
 func (r *resolver) sync() Sync {

@@ -63,9 +63,7 @@ func (c *Config) SecretFiles() []string {
 	for i := range c.Projects {
 		secrets = append(secrets, c.Projects[i].APIKey, c.Projects[i].WorkspaceAPIKey)
 	}
-	if c.Destination.Postgres != nil {
-		secrets = append(secrets, c.Destination.Postgres.URL)
-	}
+	secrets = append(secrets, c.Destination.secrets()...)
 	var files []string
 	for _, s := range secrets {
 		if s.file != "" && !slices.Contains(files, s.file) {
