@@ -21,6 +21,7 @@ import (
 	"convsync/internal/load"
 	"convsync/internal/pipeline"
 	"convsync/internal/polyai"
+	"convsync/internal/ratelimit"
 	"convsync/internal/transform"
 	"convsync/internal/warehouse"
 )
@@ -114,7 +115,7 @@ func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Pr
 	// A single feed may use all permits. Slices that wait for a permit hold none.
 	walks := int64(cfg.Sync.Workers.Extract)
 	slots := semaphore.NewWeighted(walks)
-	budgets := map[string]*extract.Budget{}
+	sessions := map[string]*extract.Session{}
 	var keyless []error
 	for i := range projects {
 		p := &projects[i]
@@ -131,16 +132,16 @@ func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Pr
 			keyless = append(keyless, fmt.Errorf("project %s: %w", p.ID, err))
 		}
 		shared := dataURL(p) + "\x00" + key
-		if budgets[shared] == nil {
-			budget := extract.NewBudget(extract.BudgetOptions{PerSecond: p.MaxRequestsPerSecond, Adaptive: cfg.Sync.Adaptive})
-			budgets[shared] = budget
+		if sessions[shared] == nil {
+			budget := ratelimit.NewBudget(ratelimit.BudgetOptions{PerSecond: p.MaxRequestsPerSecond, Adaptive: cfg.Sync.Adaptive})
+			sessions[shared] = extract.NewSession(budget)
 			side.budgets = append(side.budgets, pipeline.Budget{Budget: budget, Host: hostOf(dataURL(p)), Project: p.StoredID})
 		}
 		side.projects = append(side.projects, load.Project{Project: storedProject(p), Environments: p.Environments})
 		for _, environment := range p.Environments {
 			reader := &extract.Reader{
 				Source: client, AccountID: p.AccountID, ProjectID: p.ID, Environment: environment,
-				PageSize: cfg.Sync.PageSize, Budget: budgets[shared], Slots: slots, Walks: semaphore.NewWeighted(walks), Stats: side.stats,
+				PageSize: cfg.Sync.PageSize, Session: sessions[shared], Slots: slots, Walks: semaphore.NewWeighted(walks), Stats: side.stats,
 				Log: log.With("project", p.StoredID, "environment", environment).Warn,
 			}
 			side.feeds = append(side.feeds, pipeline.Feed{

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"convsync/internal/ratelimit"
 )
 
 const (
@@ -19,7 +21,7 @@ const (
 	maxFailingFirst = 150 * time.Second
 	// maxFailing limits the same time after the last page, and the pauses that
 	// the source asked for after it.
-	maxFailing = maxRetryAfter
+	maxFailing = ratelimit.MaxPause
 	// slowFailure is the time lost to failures after which a project sends one
 	// request at a time until a page is read. More would occupy permits that
 	// other projects need.

@@ -42,9 +42,9 @@ func (d *stallingSource) List(ctx context.Context, _ polyai.ListQuery) (*polyai.
 }
 
 // readerOf returns a reader of a project, without a server.
-func readerOf(source Source, project string, b *Budget, permits *semaphore.Weighted) *Reader {
+func readerOf(source Source, project string, s *Session, permits *semaphore.Weighted) *Reader {
 	return &Reader{
-		Source: source, ProjectID: project, PageSize: 10, Budget: b, Stats: &Stats{},
+		Source: source, ProjectID: project, PageSize: 10, Session: s, Stats: &Stats{},
 		Slots: permits, Walks: semaphore.NewWeighted(4),
 	}
 }
@@ -61,9 +61,9 @@ func TestReaderStuck(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				r := readerOf(&stallingSource{after: 61 * time.Second}, "a", NewBudget(BudgetOptions{}), anyPermits)
+				r := readerOf(&stallingSource{after: 61 * time.Second}, "a", newSession(), anyPermits)
 				if c.alive {
-					r.Budget.account("a").receive(time.Now())
+					r.Session.account("a").receive(time.Now())
 				}
 				began := time.Now()
 				_, err := r.Open(t.Context(), aDay, began, func(time.Time) Emit { return nil })
@@ -83,8 +83,8 @@ func TestReaderStuckAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := &stallingSource{after: 61 * time.Second, began: time.Now()}
 		permits := semaphore.NewWeighted(4)
-		stuck := readerOf(source, "a", NewBudget(BudgetOptions{}), permits)
-		stuck.Budget.account("a").receive(time.Now())
+		stuck := readerOf(source, "a", newSession(), permits)
+		stuck.Session.account("a").receive(time.Now())
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		var reading sync.WaitGroup
@@ -144,9 +144,32 @@ func TestAccount(t *testing.T) {
 	}
 }
 
+func TestAccountRetries(t *testing.T) {
+	t.Parallel()
+	b := newAccount()
+	allowed := 0
+	for range 1000 {
+		b.requests.Add(1)
+		if b.mayRetry() {
+			b.requests.Add(1)
+			allowed++
+		}
+	}
+	if allowed < 500 {
+		t.Errorf("only %d retries in 1000 requests", allowed)
+	}
+	drained := newAccount()
+	for range freeRetries {
+		drained.mayRetry()
+	}
+	if drained.mayRetry() {
+		t.Error("retries without requests are not bounded")
+	}
+}
+
 func TestAccountPerProject(t *testing.T) {
 	t.Parallel()
-	b := NewBudget(BudgetOptions{})
+	b := newSession()
 	for b.account("a").mayRetry() {
 	}
 	if !b.account("b").mayRetry() {
@@ -165,7 +188,7 @@ func TestReaderNothingReceived(t *testing.T) {
 			panic(http.ErrAbortHandler)
 		}))
 		err := r.ReadSpan(t.Context(), []Span{aDay}, newCollector().emit)
-		if got := r.Budget.account(r.ProjectID).alive; err == nil || got != alive {
+		if got := r.Session.account(r.ProjectID).alive; err == nil || got != alive {
 			t.Errorf("%s: the project counts as answered: %v (%v)", body, got, err)
 		}
 	}

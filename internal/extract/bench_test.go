@@ -15,6 +15,7 @@ import (
 	"convsync/internal/load"
 	"convsync/internal/pipeline"
 	"convsync/internal/polyai"
+	"convsync/internal/ratelimit"
 	"convsync/internal/simulate"
 	"convsync/internal/transform"
 	"convsync/internal/warehouse"
@@ -93,12 +94,12 @@ func (bench *bench) client(b *testing.B) *polyai.Client {
 // readers returns one reader per project, with a number of slices in flight and a
 // rate limit.
 func (bench *bench) readers(client *polyai.Client, slices int, perSecond float64) (readers []*extract.Reader) {
-	budget := extract.NewBudget(extract.BudgetOptions{PerSecond: perSecond})
+	session := extract.NewSession(ratelimit.NewBudget(ratelimit.BudgetOptions{PerSecond: perSecond}))
 	permits, stats := semaphore.NewWeighted(int64(slices)), &extract.Stats{}
 	for i := range bench.projects {
 		readers = append(readers, &extract.Reader{
 			Source: client, AccountID: "acme-uk", ProjectID: projectID(i), Environment: "live",
-			PageSize: benchPageSize, Budget: budget, Slots: permits, Walks: semaphore.NewWeighted(int64(slices)), Stats: stats,
+			PageSize: benchPageSize, Session: session, Slots: permits, Walks: semaphore.NewWeighted(int64(slices)), Stats: stats,
 		})
 	}
 	return readers

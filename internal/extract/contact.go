@@ -19,7 +19,7 @@ const (
 	firstContact  = 10 * time.Second // if attempts took this long, fewer are made
 )
 
-// contact records whether the source of a budget has responded in this run.
+// contact records whether the source of a session has responded.
 type contact struct {
 	answered bool      // with any response, including errors
 	failed   int       // failed connections before the first response
@@ -43,9 +43,11 @@ func (c *contact) attempt(started time.Time, err error) {
 
 // unreached returns an error if an earlier request gave up because the source
 // cannot be reached. No further request is sent then.
-func (c *contact) unreached() error {
+func (s *Session) unreached() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var e *polyai.TransportError
-	if !errors.As(c.gaveUp, &e) {
+	if !errors.As(s.contact.gaveUp, &e) {
 		return nil
 	}
 	return fmt.Errorf("%w, since other requests of this run could not reach the source: %w", errAskLater,
@@ -54,19 +56,19 @@ func (c *contact) unreached() error {
 
 // wasNeverReached reports whether err is a failed connection and no request of
 // this run has been answered.
-func (b *Budget) wasNeverReached(err error) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return !b.contact.answered && polyai.IsUnreachable(err)
+func (s *Session) wasNeverReached(err error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.contact.answered && polyai.IsUnreachable(err)
 }
 
 // giveUpReaching returns an error if the source should not be tried again: not
 // for this page, whose first attempt was ago, and for no other one. It returns
 // nil if another attempt is due.
-func (b *Budget) giveUpReaching(attempt int, ago time.Duration, err error) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	c := &b.contact
+func (s *Session) giveUpReaching(attempt int, ago time.Duration, err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := &s.contact
 	last := attempt >= firstAttempts || attempt > 1 && ago >= firstContact ||
 		c.failed >= firstAttempts && time.Since(c.since) >= firstContact || c.gaveUp != nil
 	if !last {

@@ -56,7 +56,7 @@ func TestReaderUnreachable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				r, began := readerOf(c.source, "a", NewBudget(BudgetOptions{}), anyPermits), time.Now()
+				r, began := readerOf(c.source, "a", newSession(), anyPermits), time.Now()
 				_, err := r.page(t.Context(), polyai.ListQuery{}, nil)
 				if took := time.Since(began); took < c.least || took > c.most {
 					t.Errorf("gave up after %s", took)
@@ -74,12 +74,12 @@ func TestReaderUnreachable(t *testing.T) {
 func TestUnreachableRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		source, budget, permits := &away{takes: 10 * time.Second}, NewBudget(BudgetOptions{}), semaphore.NewWeighted(4)
+		source, session, permits := &away{takes: 10 * time.Second}, newSession(), semaphore.NewWeighted(4)
 		began := time.Now()
 		var reading sync.WaitGroup
 		for i := range 200 {
 			reading.Go(func() {
-				r := readerOf(source, string(rune('A'+i)), budget, permits)
+				r := readerOf(source, string(rune('A'+i)), session, permits)
 				_, err := r.Open(t.Context(), aDay, began, func(time.Time) Emit { return nil })
 				var transport *polyai.TransportError
 				if !errors.Is(err, errAskLater) || !errors.As(err, &transport) || transport.Hint == "" {

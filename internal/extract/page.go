@@ -13,14 +13,14 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"convsync/internal/polyai"
+	"convsync/internal/ratelimit"
 )
 
 const (
 	maxAttempts = 8 // per page
 	maxBackoff  = 2 * time.Minute
 
-	maxRetryAfter    = 15 * time.Minute // longer pauses are left to the next run
-	rateLimitedWaits = 60               // times Backoff: a 429 without Retry-After was observed to last about a minute
+	rateLimitedWaits = 60 // times Backoff: a 429 without Retry-After was observed to last about a minute
 )
 
 // errAskLater means that this run sends no further requests to the source.
@@ -28,7 +28,7 @@ var errAskLater = errors.New("gave up")
 
 // page reads one page, and retries temporary failures.
 func (r *Reader) page(ctx context.Context, q polyai.ListQuery, emit Emit) (*answered, error) {
-	began, account, broken := time.Now(), r.Budget.account(r.ProjectID), confirmer{reader: r}
+	began, account, broken := time.Now(), r.Session.account(r.ProjectID), confirmer{reader: r}
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval, waits.MaxInterval = cmp.Or(r.Backoff, time.Second), maxBackoff
 	waits.RandomizationFactor = 1 // full jitter: requests that failed together are not retried together
@@ -52,15 +52,15 @@ func (r *Reader) page(ctx context.Context, q polyai.ListQuery, emit Emit) (*answ
 			return nil, fmt.Errorf("%w, since more than half of all requests of this project were retries: %w", errAskLater, err)
 		}
 		pause := r.pauseAfter(err)
-		if pause > maxRetryAfter {
+		if pause > ratelimit.MaxPause {
 			return nil, fmt.Errorf("%w, since the source asks to wait %s: %w", errAskLater, pause, err)
 		}
 		if exhausted := account.exhausted(); exhausted != nil {
 			return nil, fmt.Errorf("%w: %w", exhausted, err)
 		}
 		d := max(pause, waits.NextBackOff())
-		if r.Budget.wasNeverReached(err) {
-			if last := r.Budget.giveUpReaching(attempt, time.Since(began), err); last != nil {
+		if r.Session.wasNeverReached(err) {
+			if last := r.Session.giveUpReaching(attempt, time.Since(began), err); last != nil {
 				return nil, last
 			}
 			d = r.firstWait(attempt)
@@ -110,20 +110,20 @@ func (r *Reader) pageOnce(ctx context.Context, account *account, q polyai.ListQu
 		return nil, err
 	}
 	defer end()
-	request, err := r.Budget.take(ctx, r.ProjectID, r.Slots)
+	request, err := r.Session.take(ctx, r.ProjectID, r.Slots)
 	if err != nil {
 		return nil, err
 	}
-	defer request.end()
+	defer request.End()
 	defer func() {
 		if err != nil {
-			account.failed(request.started, time.Now(), r.pauseAfter(err))
+			account.failed(request.Started(), time.Now(), r.pauseAfter(err))
 		}
 	}()
 	r.Stats.Requests.Add(1)
 	page, err := r.Source.List(ctx, q)
 	r.Stats.answered(err)
-	request.answered(err, r.pauseAfter(err))
+	r.Session.answered(request, err, r.pauseAfter(err))
 	if err != nil {
 		return nil, err
 	}

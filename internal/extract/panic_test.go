@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"convsync/internal/polyai"
 )
@@ -61,6 +62,7 @@ func TestStatsResponses(t *testing.T) {
 		return nth <= 2
 	}))
 	r.Source = &unanswered{Source: r.Source}
+	began := time.Now()
 	if err := r.ReadSpan(t.Context(), []Span{{0, 10}}, newCollector().emit); err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +70,7 @@ func TestStatsResponses(t *testing.T) {
 	if got[429] != 1 || got[503] != 1 || got[0] != 1 || got[200] != 3 || len(got) != 4 {
 		t.Errorf("counted %v", got)
 	}
-	if perSecond, _, inFlight := r.Budget.Use(r.Budget.starts[0]); perSecond != 0.6 || inFlight != 0 {
+	if perSecond, _, inFlight := r.Session.budget.Use(began); perSecond != 0.6 || inFlight != 0 {
 		t.Errorf("%g requests a second, %d in flight", perSecond, inFlight)
 	}
 }

@@ -67,7 +67,7 @@ func TestReadPartsWalks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := &endless{slices: map[time.Time]bool{}}
 		r := &Reader{
-			Source: source, PageSize: 10, Budget: NewBudget(BudgetOptions{}), Stats: &Stats{},
+			Source: source, PageSize: 10, Session: newSession(), Stats: &Stats{},
 			Slots: semaphore.NewWeighted(64), Walks: semaphore.NewWeighted(3),
 		}
 		ctx, stop := context.WithCancel(t.Context())
@@ -87,40 +87,5 @@ func TestReadPartsWalks(t *testing.T) {
 		}
 		stop()
 		reading.Wait()
-	})
-}
-
-func TestPermitAcquiredLast(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		const pause = 17 * time.Second
-		permits := semaphore.NewWeighted(1)
-		b := NewBudget(BudgetOptions{PerSecond: 5})
-		first, err := b.take(t.Context(), "a", permits)
-		if err != nil {
-			t.Fatal(err)
-		}
-		began := time.Now()
-		var second *request
-		var waiting sync.WaitGroup
-		waiting.Go(func() { second, err = b.take(t.Context(), "a", permits) })
-		if err := sleep(t.Context(), time.Second); err != nil { // until the second one waits for the permit only
-			t.Fatal(err)
-		}
-		first.answered(errLimited, pause)
-		first.end()
-		synctest.Wait()
-		if !permits.TryAcquire(1) {
-			t.Fatal("a request that waits for a pause holds a permit")
-		}
-		permits.Release(1)
-		waiting.Wait()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if waited := second.started.Sub(began); waited < pause+time.Second {
-			t.Errorf("started after %s, before the end of the pause that began while it waited for a permit", waited)
-		}
-		second.end()
 	})
 }

@@ -17,10 +17,10 @@ type Reader struct {
 	Environment string
 	PageSize    int // conversations, 1 to 1000
 
-	Budget *Budget             // shared by the requests of one key
-	Slots  *semaphore.Weighted // shared by all readers: permits for requests in flight, until their responses are read
-	Walks  *semaphore.Weighted // per feed: slices in progress, including those that wait
-	Stats  *Stats              // shared by all readers
+	Session *Session            // shared by the readers of one key
+	Slots   *semaphore.Weighted // shared by all readers: permits for requests in flight, until their responses are read
+	Walks   *semaphore.Weighted // per feed: slices in progress, including those that wait
+	Stats   *Stats              // shared by all readers
 
 	// Isolation holds the holes of this feed, and searches slices that fail for
 	// new ones; nil: slices that fail are not searched.
@@ -52,7 +52,7 @@ func (r *Reader) forSlice() *Reader {
 }
 
 // pageSize returns how many conversations a full page of the source has.
-func (r *Reader) pageSize() int { return r.Budget.account(r.ProjectID).pageSize(r.PageSize) }
+func (r *Reader) pageSize() int { return r.Session.account(r.ProjectID).pageSize(r.PageSize) }
 
 // Emit receives the conversations that were read, chunk by chunk.
 type Emit = func(context.Context, *Chunk) error

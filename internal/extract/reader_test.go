@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"convsync/internal/polyai"
+	"convsync/internal/ratelimit"
 	"convsync/internal/simulate"
 )
 
@@ -29,6 +31,12 @@ func reading(t testing.TB, source http.Handler) *Reader {
 	return r
 }
 
+// anyPermits is a semaphore that never blocks.
+var anyPermits = semaphore.NewWeighted(math.MaxInt64)
+
+// newSession begins a session without a rate limit.
+func newSession() *Session { return NewSession(ratelimit.NewBudget(ratelimit.BudgetOptions{})) }
+
 // fataler is implemented by tests and benchmarks.
 type fataler interface{ Fatal(args ...any) }
 
@@ -38,7 +46,7 @@ func readingUntil(t fataler, source http.Handler) (r *Reader, end func()) {
 	client := newClient(t, server.URL, "v3")
 	r = &Reader{
 		Source: client, AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", PageSize: 10,
-		Budget: NewBudget(BudgetOptions{}), Slots: semaphore.NewWeighted(4), Walks: semaphore.NewWeighted(4), Stats: &Stats{}, Backoff: time.Millisecond,
+		Session: newSession(), Slots: semaphore.NewWeighted(4), Walks: semaphore.NewWeighted(4), Stats: &Stats{}, Backoff: time.Millisecond,
 	}
 	return r, func() {
 		client.Close()

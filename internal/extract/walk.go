@@ -107,10 +107,10 @@ func (r *Reader) readSlice(ctx context.Context, w *walk) error {
 			errors.Is(err, errNextNotNamed) // the list may have grown behind its last page
 		switch {
 		case err == nil:
-			w.Budget.account(w.ProjectID).sliceRead()
+			w.Session.account(w.ProjectID).sliceRead()
 			return nil
 		case errors.Is(err, errNothingNew):
-			w.Budget.account(w.ProjectID).sliceEndless()
+			w.Session.account(w.ProjectID).sliceEndless()
 			return err
 		case !again:
 			return err
@@ -132,7 +132,7 @@ func (w *walk) query() polyai.ListQuery {
 
 func (w *walk) pages(ctx context.Context) error {
 	q := w.query()
-	pager := newPager(w.Budget.account(w.ProjectID), w.slice)
+	pager := newPager(w.Session.account(w.ProjectID), w.slice)
 	for pages := 1; ; pages++ {
 		got, err := w.page(ctx, q, w.look)
 		if err != nil {

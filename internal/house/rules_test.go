@@ -16,14 +16,15 @@ var mayImport = map[string][]string{
 	"internal/simulate":      {}, // it replaces the real API, and must not share our interpretation of it
 	"internal/config":        {"internal/loopback", "internal/polyai", "internal/schedule"},
 	"internal/transform":     {"internal/warehouse", "internal/polyai"},
-	"internal/extract":       {"internal/polyai"},
+	"internal/extract":       {"internal/polyai", "internal/ratelimit"},
+	"internal/ratelimit":     {},
 	"internal/load":          {"internal/warehouse"},
 	"internal/load/loadtest": {"internal/load", "internal/warehouse"},
 	"internal/load/parquet":  {"internal/load", "internal/warehouse"},
 	"internal/load/postgres": {"internal/load", "internal/warehouse", "migrations"},
 	"internal/load/pgtest":   {},
 	"internal/query":         {"internal/warehouse"},
-	"internal/pipeline":      {"internal/extract", "internal/transform", "internal/load", "internal/polyai", "internal/warehouse"},
+	"internal/pipeline":      {"internal/extract", "internal/transform", "internal/load", "internal/polyai", "internal/ratelimit", "internal/warehouse"},
 	"internal/verify":        {"internal/extract", "internal/transform", "internal/load", "internal/pipeline", "internal/polyai", "internal/warehouse"},
 	"internal/schedule":      {"internal/atomicfile"}, // it knows times, not tasks
 	"internal/serve":         {"internal/load", "internal/loopback", "internal/pipeline", "internal/warehouse", "docs"},

@@ -9,6 +9,7 @@ import (
 
 	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/ratelimit"
 	"convsync/internal/warehouse"
 )
 
@@ -29,12 +30,12 @@ func (a *attempt) troubled() bool {
 
 func (w *world) options(a *attempt) Options {
 	stats := &extract.Stats{}
-	budget, slots := extract.NewBudget(extract.BudgetOptions{PerSecond: noLimit}), semaphore.NewWeighted(int64(w.parallel))
+	session, slots := extract.NewSession(ratelimit.NewBudget(ratelimit.BudgetOptions{PerSecond: noLimit})), semaphore.NewWeighted(int64(w.parallel))
 	var feeds []Feed
 	for _, f := range w.feeds() {
 		reader := &extract.Reader{
 			Source: w.client, AccountID: modelRules.AccountID, ProjectID: f.ProjectID, Environment: f.Environment,
-			PageSize: w.pageSize, Budget: budget, Slots: slots, Walks: semaphore.NewWeighted(int64(w.parallel)), Stats: stats, Backoff: time.Microsecond,
+			PageSize: w.pageSize, Session: session, Slots: slots, Walks: semaphore.NewWeighted(int64(w.parallel)), Stats: stats, Backoff: time.Microsecond,
 		}
 		rules := modelRules
 		rules.Environment = f.Environment

@@ -18,6 +18,7 @@ import (
 	"convsync/internal/extract"
 	"convsync/internal/load"
 	"convsync/internal/polyai"
+	"convsync/internal/ratelimit"
 	"convsync/internal/simulate"
 	"convsync/internal/transform"
 	"convsync/internal/warehouse"
@@ -67,7 +68,7 @@ func options(t *testing.T, source http.Handler, destination load.Destination, no
 	stats := &extract.Stats{}
 	reader := &extract.Reader{
 		Source: client, AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", PageSize: 100,
-		Budget: extract.NewBudget(extract.BudgetOptions{}), Slots: semaphore.NewWeighted(4), Walks: semaphore.NewWeighted(4), Stats: stats, Backoff: time.Millisecond,
+		Session: extract.NewSession(ratelimit.NewBudget(ratelimit.BudgetOptions{})), Slots: semaphore.NewWeighted(4), Walks: semaphore.NewWeighted(4), Stats: stats, Backoff: time.Millisecond,
 	}
 	return Options{
 		Feeds: []Feed{{

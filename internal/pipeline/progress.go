@@ -8,6 +8,7 @@ import (
 
 	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/ratelimit"
 )
 
 // Progress reports the progress of a run. It is safe for concurrent use. The zero
@@ -71,7 +72,7 @@ func (p *Progress) Queues() (queues []Queue, bytes, mostBytes int64) {
 
 // Budget is the rate limiter of one key, with its host and project.
 type Budget struct {
-	*extract.Budget
+	*ratelimit.Budget
 	Host    string
 	Project string // the first project that uses the key
 }

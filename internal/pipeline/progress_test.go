@@ -12,6 +12,7 @@ import (
 	"convsync/internal/extract"
 	"convsync/internal/load"
 	"convsync/internal/polyai"
+	"convsync/internal/ratelimit"
 	"convsync/internal/simulate"
 	"convsync/internal/warehouse"
 )
@@ -23,7 +24,9 @@ func TestProgress(t *testing.T) {
 	destination := newFake()
 	o := options(t, simulated(t, at(end), simulate.Deviations{}), destination, at(end))
 	o.Progress = &Progress{}
-	o.Budgets = []Budget{{Budget: o.Feeds[0].Reader.Budget, Host: "127.0.0.1", Project: "acme-team-4"}}
+	budget := ratelimit.NewBudget(ratelimit.BudgetOptions{})
+	o.Feeds[0].Reader.Session = extract.NewSession(budget)
+	o.Budgets = []Budget{{Budget: budget, Host: "127.0.0.1", Project: "acme-team-4"}}
 	if o.Progress.SoFar() != nil || o.Progress.Rates(end) != nil {
 		t.Error("a run that has not begun reports progress")
 	}

@@ -17,6 +17,7 @@ import (
 	"convsync/internal/extract"
 	"convsync/internal/load"
 	"convsync/internal/pipeline"
+	"convsync/internal/ratelimit"
 )
 
 // goingRun is a run that goes, by what its readers count.
@@ -24,7 +25,7 @@ func goingRun(id string) (p *pipeline.Progress, stats *extract.Stats, end func(e
 	p, stats = &pipeline.Progress{}, &extract.Stats{}
 	o := pipeline.Options{
 		Owner: load.Owner{RunID: id}, Stats: stats, Progress: p,
-		Budgets: []pipeline.Budget{{Budget: extract.NewBudget(extract.BudgetOptions{PerSecond: 5}), Host: "api.example.com", Project: "acme-team-1"}},
+		Budgets: []pipeline.Budget{{Budget: ratelimit.NewBudget(ratelimit.BudgetOptions{PerSecond: 5}), Host: "api.example.com", Project: "acme-team-1"}},
 	}
 	return p, stats, o.Account(pipeline.KindIncremental)
 }

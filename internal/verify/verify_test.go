@@ -19,6 +19,7 @@ import (
 	"convsync/internal/load"
 	"convsync/internal/pipeline"
 	"convsync/internal/polyai"
+	"convsync/internal/ratelimit"
 	"convsync/internal/transform"
 	"convsync/internal/warehouse"
 )
@@ -116,7 +117,7 @@ func feedOf(t *testing.T, source http.HandlerFunc) *pipeline.Feed {
 	t.Cleanup(client.Close)
 	return &pipeline.Feed{Feed: feed, Rules: rules, Reader: &extract.Reader{
 		Source: client, AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", PageSize: 100,
-		Budget: extract.NewBudget(extract.BudgetOptions{}), Slots: semaphore.NewWeighted(4), Walks: semaphore.NewWeighted(4),
+		Session: extract.NewSession(ratelimit.NewBudget(ratelimit.BudgetOptions{})), Slots: semaphore.NewWeighted(4), Walks: semaphore.NewWeighted(4),
 		Stats: &extract.Stats{}, Backoff: time.Millisecond,
 	}}
 }

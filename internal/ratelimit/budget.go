@@ -1,18 +1,25 @@
-package extract
+package ratelimit
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"math"
-	"net/http"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/semaphore"
-
-	"convsync/internal/polyai"
 )
+
+// MaxPause is the longest pause that a request waits for.
+const MaxPause = 15 * time.Minute
+
+// PauseError means that the source asked for a pause longer than [MaxPause].
+type PauseError struct {
+	Left time.Duration // until the end of the pause
+}
+
+func (e *PauseError) Error() string {
+	return "the source asks to wait " + e.Left.Round(time.Second).String()
+}
 
 // BudgetOptions configure a [Budget].
 type BudgetOptions struct {
@@ -35,9 +42,7 @@ type Budget struct {
 	starts   []time.Time // of the latest requests, oldest first
 	paused   time.Time   // end of the pause
 	inFlight int
-	freed    chan struct{}       // a request ended; only the holder of the lock waits for it
-	accounts map[string]*account // by project
-	contact  contact
+	freed    chan struct{} // a request ended; only the holder of the lock waits for it
 }
 
 // NewBudget returns an unused budget.
@@ -45,66 +50,83 @@ func NewBudget(o BudgetOptions) *Budget {
 	return &Budget{pace: newPace(o), freed: make(chan struct{}, 1)}
 }
 
-// limited reports whether a rate limit applies.
-func (b *Budget) limited() bool {
+// Limited reports whether a rate limit applies.
+func (b *Budget) Limited() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return !math.IsInf(b.pace.rate, 1)
 }
 
-// request is a request that the budget admitted. Its end must be called.
-type request struct {
-	*Budget
+// Request is a request that the budget admitted. Its End must be called.
+type Request struct {
+	budget  *Budget
 	permits *semaphore.Weighted
 	started time.Time
 }
 
-// take waits until a project's request may start, and acquires one of the
+// Started returns when the request was admitted.
+func (r *Request) Started() time.Time { return r.started }
+
+// Take waits until a project's request may start, and acquires one of the
 // permits that the requests of all keys share. The permit is acquired last, so
 // that a request that waits for its rate or for a pause holds none that another
 // key could use.
-func (b *Budget) take(ctx context.Context, project string, permits *semaphore.Weighted) (*request, error) {
-	b.account(project).requests.Add(1)
+//
+// stop is called when it is the request's turn, and after each wait. If it returns
+// an error, Take gives up and returns that error. If the source asked for a pause
+// longer than [MaxPause], Take returns a [PauseError].
+func (b *Budget) Take(ctx context.Context, project string, permits *semaphore.Weighted, stop func() error) (*Request, error) {
 	if err := b.fairLock.wait(ctx, project); err != nil {
 		return nil, err
 	}
 	defer b.fairLock.pass()
 	for {
-		if err := b.await(ctx); err != nil {
+		if err := b.await(ctx, stop); err != nil {
 			return nil, err
 		}
 		if err := permits.Acquire(ctx, 1); err != nil {
 			return nil, err
 		}
 		now := time.Now()
-		if b.start(now) {
-			return &request{b, permits, now}, nil
+		if stop() == nil && b.start(now) {
+			return &Request{b, permits, now}, nil
 		}
-		permits.Release(1) // meanwhile the source asked for a pause, or was found unreachable
+		permits.Release(1) // meanwhile the source asked for a pause, or stop has an error
 	}
 }
 
 // await waits until the limits of the key admit a request. The caller holds the
 // fair lock.
-func (b *Budget) await(ctx context.Context) error {
+func (b *Budget) await(ctx context.Context, stop func() error) error {
 	for {
-		wait, free, err := b.check(time.Now())
-		switch {
-		case free || err != nil:
+		if err := stop(); err != nil {
 			return err
-		case wait > 0:
-			err = sleep(ctx, wait)
-		default:
-			select {
-			case <-b.freed:
-			case <-ctx.Done():
-				err = ctx.Err()
-			}
 		}
-		if err != nil {
+		wait, free, err := b.check(time.Now())
+		if free || err != nil {
+			return err
+		}
+		if err := b.sleep(ctx, wait); err != nil {
 			return err
 		}
 	}
+}
+
+// sleep waits until another request ends, or until wait is over unless it is 0.
+func (b *Budget) sleep(ctx context.Context, wait time.Duration) error {
+	var over <-chan time.Time
+	if wait > 0 {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		over = timer.C
+	}
+	select {
+	case <-over:
+	case <-b.freed:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
 }
 
 // check reports whether a request may start, and otherwise how long it has to
@@ -116,13 +138,10 @@ func (b *Budget) check(now time.Time) (wait time.Duration, free bool, err error)
 }
 
 func (b *Budget) checkLocked(now time.Time) (wait time.Duration, free bool, err error) {
-	if err := b.contact.unreached(); err != nil {
-		return 0, false, err
-	}
 	pause := b.paused.Sub(now)
 	switch {
-	case pause > maxRetryAfter:
-		return 0, false, fmt.Errorf("%w, since the source asks to wait %s", errAskLater, pause.Round(time.Second))
+	case pause > MaxPause:
+		return 0, false, &PauseError{pause}
 	case b.inFlight >= b.pace.inFlight():
 		return 0, false, nil
 	case pause > 0:
@@ -150,36 +169,48 @@ func (b *Budget) start(now time.Time) bool {
 // mostStarts is how many starts are stored: twice as many as are evaluated.
 const mostStarts = 2 * 1024
 
-// answered adapts the budget to the result of a request. A pause and a lower
-// rate apply to all requests of the key.
-func (r *request) answered(err error, pause time.Duration) {
+// Result is the result of a request, as far as it concerns the rate.
+type Result uint8
+
+// The results of a request.
+const (
+	Accepted   Result = iota // the source answered
+	Limited                  // it refused the request because of the rate: 429
+	Overloaded               // it has too much to do: 503
+	Failed                   // any other failure, which says nothing about the rate
+)
+
+// Answered adapts the budget to the result of the request. pause is the time that
+// the source asks to wait. The pause and a lower rate apply to all requests of the
+// key.
+func (r *Request) Answered(result Result, pause time.Duration) {
 	now := time.Now()
-	b := r.Budget
+	b := r.budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if until := now.Add(pause); pause > 0 && until.After(b.paused) {
 		b.paused = until
 	}
-	b.contact.attempt(r.started, err)
-	var api *polyai.APIError
-	switch {
-	case err == nil:
+	switch result {
+	case Accepted:
 		b.pace.answered(r.started, now)
-	case polyai.IsRateLimited(err):
+	case Limited:
 		b.pace.limited(r.started, now, b.starts)
-	case errors.As(err, &api) && api.Status == http.StatusServiceUnavailable:
+	case Overloaded:
 		b.pace.overloaded(r.started, now)
+	case Failed:
 	}
 }
 
-// end releases the request's permit.
-func (r *request) end() {
-	r.mu.Lock()
-	r.inFlight--
-	r.mu.Unlock()
+// End releases the request's permit.
+func (r *Request) End() {
+	b := r.budget
+	b.mu.Lock()
+	b.inFlight--
+	b.mu.Unlock()
 	r.permits.Release(1)
 	select {
-	case r.freed <- struct{}{}:
+	case b.freed <- struct{}{}:
 	default:
 	}
 }
@@ -197,17 +228,4 @@ func (b *Budget) Use(now time.Time) (perSecond, allowed float64, inFlight int) {
 		n++
 	}
 	return float64(n) / usedOver.Seconds(), b.pace.rate, b.inFlight
-}
-
-// account returns the account of a project.
-func (b *Budget) account(project string) *account {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.accounts == nil {
-		b.accounts = map[string]*account{}
-	}
-	if b.accounts[project] == nil {
-		b.accounts[project] = newAccount()
-	}
-	return b.accounts[project]
 }

@@ -1,28 +1,37 @@
-package extract
+package ratelimit
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"math"
-	"net/http"
-	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"golang.org/x/sync/semaphore"
-	"pgregory.net/rapid"
-
-	"convsync/internal/polyai"
 )
-
-// errLimited is a 429 without Retry-After.
-var errLimited = &polyai.APIError{Status: http.StatusTooManyRequests}
 
 // anyPermits is a semaphore that never blocks.
 var anyPermits = semaphore.NewWeighted(math.MaxInt64)
+
+// always never stops a request.
+func always() error { return nil }
+
+func take(ctx context.Context, b *Budget, project string) (*Request, error) {
+	return b.Take(ctx, project, anyPermits, always)
+}
+
+// sleep waits for d, or until ctx is done.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 // usage records the requests that a budget admitted.
 type usage struct {
@@ -34,9 +43,9 @@ type usage struct {
 }
 
 // ask sends one request of a project that takes the given time. answer returns
-// the pause that the source asks for, and the error.
-func (u *usage) ask(ctx context.Context, b *Budget, project string, takes time.Duration, answer func() (time.Duration, error)) error {
-	request, err := b.take(ctx, project, anyPermits)
+// the pause that the source asks for, and the result.
+func (u *usage) ask(ctx context.Context, b *Budget, project string, takes time.Duration, answer func() (time.Duration, Result)) error {
+	request, err := take(ctx, b, project)
 	if err != nil {
 		return err
 	}
@@ -49,16 +58,16 @@ func (u *usage) ask(ctx context.Context, b *Budget, project string, takes time.D
 	err = sleep(ctx, takes)
 	u.mu.Lock()
 	if err == nil {
-		pause, said := answer()
-		request.answered(said, pause)
+		pause, result := answer()
+		request.Answered(result, pause)
 	}
 	u.inFlight--
 	u.mu.Unlock()
-	request.end()
+	request.End()
 	return err
 }
 
-func fine() (time.Duration, error) { return 0, nil }
+func fine() (time.Duration, Result) { return 0, Accepted }
 
 // busiest returns the maximum number of starts within any window.
 func (u *usage) busiest(window time.Duration) (most int) {
@@ -74,7 +83,7 @@ func (u *usage) busiest(window time.Duration) (most int) {
 
 // use sends requests for the duration lasts, with the given number of workers per
 // project.
-func use(t *testing.T, b *Budget, workers map[string]int, lasts, takes time.Duration, answer func() (time.Duration, error)) *usage {
+func use(t *testing.T, b *Budget, workers map[string]int, lasts, takes time.Duration, answer func() (time.Duration, Result)) *usage {
 	t.Helper()
 	u := &usage{by: map[string]int{}}
 	ctx, cancel := context.WithTimeout(t.Context(), lasts)
@@ -125,21 +134,21 @@ func TestBudgetAdaptive(t *testing.T) {
 
 func TestBudgetPause(t *testing.T) {
 	t.Parallel()
-	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
+	for _, result := range []Result{Limited, Overloaded} {
 		synctest.Test(t, func(t *testing.T) {
 			const pause = 17 * time.Second
 			b := NewBudget(BudgetOptions{PerSecond: 5})
 			n, said := 0, time.Time{}
-			u := use(t, b, map[string]int{"a": 4, "b": 4}, time.Minute, 200*time.Millisecond, func() (time.Duration, error) {
+			u := use(t, b, map[string]int{"a": 4, "b": 4}, time.Minute, 200*time.Millisecond, func() (time.Duration, Result) {
 				if n++; n != 10 {
-					return 0, nil
+					return 0, Accepted
 				}
 				said = time.Now()
-				return pause, &polyai.APIError{Status: status}
+				return pause, result
 			})
 			for _, at := range u.starts {
 				if at.After(said) && at.Before(said.Add(pause)) {
-					t.Errorf("sent a request %s after a %d that asks to wait %s", at.Sub(said), status, pause)
+					t.Errorf("sent a request %s after result %d that asks to wait %s", at.Sub(said), result, pause)
 				}
 			}
 			if last := u.starts[len(u.starts)-1]; last.Before(said.Add(pause)) {
@@ -152,13 +161,14 @@ func TestBudgetPause(t *testing.T) {
 func TestBudgetLongPause(t *testing.T) {
 	t.Parallel()
 	b := NewBudget(BudgetOptions{})
-	first, err := b.take(t.Context(), "a", anyPermits)
+	first, err := take(t.Context(), b, "a")
 	if err != nil {
 		t.Fatal(err)
 	}
-	first.answered(errLimited, 2*time.Hour)
-	first.end()
-	if _, err := b.take(t.Context(), "b", anyPermits); !errors.Is(err, errAskLater) {
+	first.Answered(Limited, 2*time.Hour)
+	first.End()
+	var long *PauseError
+	if _, err := take(t.Context(), b, "b"); !errors.As(err, &long) || long.Left <= MaxPause {
 		t.Errorf("%v", err)
 	}
 }
@@ -170,7 +180,7 @@ func TestBudgetInFlight(t *testing.T) {
 		if u := use(t, b, map[string]int{"a": 20}, 10*time.Second, 100*time.Millisecond, fine); u.most != 6 {
 			t.Errorf("%d requests in flight, limit 6", u.most)
 		}
-		overloaded := func() (time.Duration, error) { return 0, &polyai.APIError{Status: 503} }
+		overloaded := func() (time.Duration, Result) { return 0, Overloaded }
 		use(t, b, map[string]int{"a": 20}, 10*time.Second, 100*time.Millisecond, overloaded)
 		if u := use(t, b, map[string]int{"a": 20}, 50*time.Millisecond, 100*time.Millisecond, fine); u.most != 1 {
 			t.Errorf("%d requests in flight after only 503", u.most)
@@ -209,7 +219,7 @@ func TestBudgetCanceledWaiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBudget(BudgetOptions{InFlight: 1})
-		first, err := b.take(t.Context(), "a", anyPermits)
+		first, err := take(t.Context(), b, "a")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -217,7 +227,7 @@ func TestBudgetCanceledWaiter(t *testing.T) {
 		var stopped sync.WaitGroup
 		for i := range 9 {
 			stopped.Go(func() {
-				if _, err := b.take(ctx, fmt.Sprint(i%2), anyPermits); err == nil {
+				if _, err := take(ctx, b, fmt.Sprint(i%2)); err == nil {
 					t.Error("a request was admitted although the maximum was in flight")
 				}
 			})
@@ -225,8 +235,8 @@ func TestBudgetCanceledWaiter(t *testing.T) {
 		synctest.Wait()
 		cancel()
 		stopped.Wait()
-		first.end()
-		if _, err := b.take(t.Context(), "b", anyPermits); err != nil {
+		first.End()
+		if _, err := take(t.Context(), b, "b"); err != nil {
 			t.Error(err)
 		}
 	})
@@ -261,7 +271,7 @@ func TestBudgetRecovers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBudget(BudgetOptions{PerSecond: 5, InFlight: 8})
-		use(t, b, map[string]int{"a": 8}, 20*time.Minute, 200*time.Millisecond, func() (time.Duration, error) { return time.Minute, errLimited })
+		use(t, b, map[string]int{"a": 8}, 20*time.Minute, 200*time.Millisecond, func() (time.Duration, Result) { return time.Minute, Limited })
 		u := use(t, b, map[string]int{"a": 8}, 10*time.Minute, 200*time.Millisecond, fine)
 		last, end := 0, u.starts[len(u.starts)-1]
 		for _, at := range u.starts {
@@ -285,7 +295,7 @@ type limited struct {
 	refused   int
 }
 
-func (l *limited) answer() (time.Duration, error) {
+func (l *limited) answer() (time.Duration, Result) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
@@ -293,88 +303,43 @@ func (l *limited) answer() (time.Duration, error) {
 	l.at = now
 	if l.tokens >= 1 {
 		l.tokens--
-		return 0, nil
+		return 0, Accepted
 	}
 	l.refused++
-	return time.Duration(math.Ceil((1-l.tokens)/l.perSecond)) * time.Second, errLimited
+	return time.Duration(math.Ceil((1-l.tokens)/l.perSecond)) * time.Second, Limited
 }
 
-// TestPaceBounds checks the limits of the pace for random sequences of responses.
-func TestPaceBounds(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		set := rapid.SampledFrom([]float64{0, 0.1, 1, 5, 10, 1000}).Draw(t, "set")
-		p := newPace(BudgetOptions{PerSecond: set, InFlight: 8})
-		now := june(1, 0, 0).Time()
-		starts := []time.Time{}
-		for range rapid.IntRange(1, 60).Draw(t, "answers") {
-			started := now
-			starts = append(starts, started)
-			now = now.Add(time.Duration(rapid.IntRange(1, 40_000).Draw(t, "ms")) * time.Millisecond)
-			p.wait(starts, now)
-			switch rapid.SampledFrom([]string{"fine", "fine", "limited", "overloaded"}).Draw(t, "answer") {
-			case "fine":
-				p.answered(started, now)
-			case "limited":
-				p.limited(started, now, starts)
-			case "overloaded":
-				p.overloaded(started, now)
-			}
-			if n := p.inFlight(); n < 1 || n > 8 {
-				t.Fatalf("%d in flight", n)
-			}
-			if p.rate <= 0 || math.IsNaN(p.rate) || set > 0 && p.rate > set || p.rate > p.ceiling {
-				t.Fatalf("a rate of %g, up to %g, where %g is set", p.rate, p.ceiling, set)
-			}
-		}
-	})
-}
-
-func TestAccountRetries(t *testing.T) {
-	t.Parallel()
-	b := newAccount()
-	allowed := 0
-	for range 1000 {
-		b.requests.Add(1)
-		if b.mayRetry() {
-			b.requests.Add(1)
-			allowed++
-		}
-	}
-	if allowed < 500 {
-		t.Errorf("only %d retries in 1000 requests", allowed)
-	}
-	drained := newAccount()
-	for range freeRetries {
-		drained.mayRetry()
-	}
-	if drained.mayRetry() {
-		t.Error("retries without requests are not bounded")
-	}
-}
-
-func TestFairLockOrder(t *testing.T) {
+func TestPermitAcquiredLast(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var line fairLock
-		if err := line.wait(t.Context(), "a"); err != nil {
+		const pause = 17 * time.Second
+		permits := semaphore.NewWeighted(1)
+		b := NewBudget(BudgetOptions{PerSecond: 5})
+		first, err := b.Take(t.Context(), "a", permits, always)
+		if err != nil {
 			t.Fatal(err)
 		}
-		var got []string
-		var done sync.WaitGroup
-		for _, who := range []string{"a1", "a2", "a3", "b1", "c1", "b2"} {
-			done.Go(func() {
-				if line.wait(t.Context(), who[:1]) == nil {
-					got = append(got, who)
-					line.pass()
-				}
-			})
-			synctest.Wait()
+		began := time.Now()
+		var second *Request
+		var waiting sync.WaitGroup
+		waiting.Go(func() { second, err = b.Take(t.Context(), "a", permits, always) })
+		if err := sleep(t.Context(), time.Second); err != nil { // until the second one waits for the permit only
+			t.Fatal(err)
 		}
-		line.pass()
-		done.Wait()
-		if want := []string{"a1", "b1", "c1", "a2", "b2", "a3"}; !slices.Equal(got, want) {
-			t.Errorf("the turns went to %v, want %v", got, want)
+		first.Answered(Limited, pause)
+		first.End()
+		synctest.Wait()
+		if !permits.TryAcquire(1) {
+			t.Fatal("a request that waits for a pause holds a permit")
 		}
+		permits.Release(1)
+		waiting.Wait()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if waited := second.started.Sub(began); waited < pause+time.Second {
+			t.Errorf("started after %s, before the end of the pause that began while it waited for a permit", waited)
+		}
+		second.End()
 	})
 }
