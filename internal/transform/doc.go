@@ -7,5 +7,9 @@
 // reported as drift. Values that a destination cannot store are replaced in the
 // same way for all destinations.
 //
+// [Rules] change a decoded conversation before its rows are made and hashed. They
+// also apply to what is stored without being decoded, and to stored parts that the
+// source hides.
+//
 // The package sends no requests, and is independent of destinations and the clock.
 package transform

@@ -11,8 +11,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Shape is the transform version: the version of the rules in this package. It is
-// stored with the rows; data of an older version is read again.
+// Shape is the version of this package: the transform version while there are no
+// rules. See [Options.Shape].
 const Shape = "2"
 
 // maxKeyBytes limits the parts of a key: a B-tree entry in Postgres has at most
@@ -37,6 +37,8 @@ type Options struct {
 	// OpenSince is the age limit: conversations in progress that started earlier are
 	// abandoned.
 	OpenSince warehouse.Timestamp
+	// Rules change what is stored. They are empty unless configured.
+	Rules Rules
 }
 
 // DriftLongName is the drift of a name that is too long for a key. It gets no row
@@ -54,7 +56,7 @@ const maxJSONBytes = 1<<28 - 1
 // too large.
 const RejectLargeJSON = "json_too_large"
 
-// Rows decodes a conversation and makes its rows. It returns a
+// Rows decodes a conversation, applies the rules, and makes its rows. It returns a
 // [*polyai.RejectError] for a conversation that cannot be read or stored.
 func Rows(v polyai.Value, o *Options) (*warehouse.Rows, []polyai.Drift, error) {
 	c, err := polyai.Decode(v)
@@ -64,6 +66,7 @@ func Rows(v polyai.Value, o *Options) (*warehouse.Rows, []polyai.Drift, error) {
 	if len(c.ID) > maxKeyBytes {
 		return nil, nil, &polyai.RejectError{Reason: RejectLongID, ID: cut(c.ID, maxKeyBytes), StartedAt: polyai.Some(c.StartedAt)}
 	}
+	o.Rules.apply(c)
 	b := builder{o: o, c: c, drift: c.Drift, rows: &warehouse.Rows{}}
 	b.project = o.ProjectID
 	if o.StoreAs != "" {
@@ -124,7 +127,7 @@ func (b *builder) conversation() {
 		PolyScore: nullable(c.PolyScore), SummaryHeading: warehouse.Text(c.SummaryHeading), Summary: warehouse.Text(c.Summary),
 		Tags: b.list("tags", c.Tags), Note: warehouse.Text(c.Note),
 		Metrics: b.rows.Conversation.Metrics, State: b.json("state", c.State), Extra: b.conversationExtra(),
-		APIVersion: b.o.APIVersion, Shape: Shape,
+		APIVersion: b.o.APIVersion, Shape: b.o.Shape(),
 	}
 	warehouse.SummarizeLatency(&b.rows.Conversation, b.rows.Turns)
 }

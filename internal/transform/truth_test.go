@@ -42,6 +42,9 @@ func TestRows_Truth(t *testing.T) {
 		if rows == nil {
 			t.Fatalf("%q was not read", truth.ID)
 		}
+		if again := withRules(asked, identity).Stored(rows); !reflect.DeepEqual(again, rows) {
+			t.Errorf("%q: a rule that changes nothing makes %+v of %+v", truth.ID, again, rows)
+		}
 		if diff := differences(truth, rows); len(diff) > 0 {
 			t.Errorf("%q:\n  %s", truth.ID, strings.Join(diff, "\n  "))
 			if bad++; bad == 20 {

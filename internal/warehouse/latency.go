@@ -18,17 +18,18 @@ func SummarizeLatency(c *Conversation, turns []Turn) {
 	}
 	n := len(seconds)
 	c.LatencyTurns = int64(n)
+	none := Null[float64]{}
+	c.LatencyAvgSeconds, c.LatencyP50Seconds, c.LatencyP95Seconds, c.LatencyMaxSeconds = none, none, none, none
 	if n == 0 {
 		return
 	}
 	slices.Sort(seconds)
-	c.LatencyAvgSeconds = Some(sum / float64(n))
+	if !math.IsInf(sum, 0) {
+		c.LatencyAvgSeconds = Some(sum / float64(n))
+	}
 	c.LatencyP50Seconds = Some(nearestRank(seconds, 0.50))
 	c.LatencyP95Seconds = Some(nearestRank(seconds, 0.95))
 	c.LatencyMaxSeconds = Some(seconds[n-1])
-	if math.IsInf(sum, 0) {
-		c.LatencyAvgSeconds = Null[float64]{}
-	}
 }
 
 // nearestRank returns the percentile p of sorted values, as percentile_disc in SQL:
