@@ -211,6 +211,10 @@ type Batch struct {
 	// SeenAt is when the source returned the conversations, if that was earlier: a
 	// version that was stored after it is newer, and remains. 0: now.
 	SeenAt warehouse.Timestamp
+	// Rules returns a stored conversation as the rules of the batch would have
+	// stored its turns, entities and metrics, and leaves it unchanged. nil: there
+	// are no rules. See [Batch.Ruled].
+	Rules func(stored *warehouse.Rows) *warehouse.Rows
 	// Refuse is called for each conversation that the destination refuses because
 	// of its content, such as a value that violates a constraint that the user
 	// added. The others of the batch are staged, and the stored version of a

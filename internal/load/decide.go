@@ -114,7 +114,7 @@ func (b *Batch) Merge(in, stored *warehouse.Rows, at warehouse.Timestamp, runID 
 	if stored != nil && b.Outdated(&stored.Conversation) {
 		return Decision{Action: Skip}
 	}
-	changed := Reconcile(in, stored, at, runID)
+	changed := Reconcile(in, b.Ruled(stored), at, runID)
 	d := Decision{Action: Insert}
 	if stored != nil {
 		d.Action = Update
@@ -126,6 +126,16 @@ func (b *Batch) Merge(in, stored *warehouse.Rows, at warehouse.Timestamp, runID 
 	}
 	d.Late = lateness(in, stored, at, b.LiveSince)
 	return d
+}
+
+// Ruled returns what [Reconcile] compares with and keeps: a stored version, which
+// may be nil, as the current rules would have stored its parts. The version that
+// was stored with other rules is never kept as it is.
+func (b *Batch) Ruled(stored *warehouse.Rows) *warehouse.Rows {
+	if stored == nil || b.Rules == nil {
+		return stored
+	}
+	return b.Rules(stored)
 }
 
 // Outdated reports whether the stored version is newer than the batch, or was

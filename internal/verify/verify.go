@@ -343,7 +343,7 @@ func (v *verifier) isReadBy(shape string, at warehouse.Timestamp) bool {
 func (v *verifier) isKept(ctx context.Context, in *warehouse.Rows, s *stored) (kept bool, err error) {
 	err = v.archive.Read(ctx, v.feed.Feed, s.start, s.start+1, func(r *warehouse.Rows) error {
 		if r.Conversation.ConversationID == in.Conversation.ConversationID {
-			kept = !load.Reconcile(in, r, 0, "")
+			kept = !load.Reconcile(in, v.feed.Rules.Stored(r), 0, "")
 		}
 		return nil
 	})

@@ -45,6 +45,7 @@ var detectedBy = map[fault]string{
 	hashOnly:           "queue/abandoned",
 	losesStart:         "moved/kept turns",
 	oldHash:            "hidden turns/count is unknown",
+	ignoresRules:       "hidden turns/other rules",
 
 	readsElsewhere:      "archive/only this feed",
 	readsUntilToo:       "archive/half-open range",

@@ -49,6 +49,7 @@ const (
 	hashOnly        fault = "compares only the content hash"
 	losesStart      fault = "does not move kept turns"
 	oldHash         fault = "keeps the hash of visible turns"
+	ignoresRules    fault = "keeps hidden turns without the rules"
 
 	readsElsewhere      fault = "reads other environments too"
 	readsUntilToo       fault = "reads what starts at the end"

@@ -29,6 +29,30 @@ var hiddenChecks = []check{
 		counted(t, b.load(again), 0, 1, 0)
 		dump(t, s).stored(t, again)
 	}},
+	{"hidden turns/other rules", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		b.load(Conversation("p", "c-1", Noon))
+		before := dump(t, s)
+		b.rules = masked
+		hidden := Conversation("p", "c-1", Noon, Hidden(warehouse.Some(int64(3))), NoMetrics("{}"))
+		counted(t, b.load(hidden), 0, 1, 0)
+		replaced(t, before, dump(t, s), kept(masked(Conversation("p", "c-1", Noon))), "run-0001")
+		before = dump(t, s)
+		counted(t, b.load(hidden), 0, 0, 1)
+		sameContent(t, before, dump(t, s))
+	}},
+	{"hidden turns/a rule removes their text", func(t testing.TB, s Subject) {
+		b := begin(t, s, 1, "p")
+		b.load(Conversation("p", "c-1", Noon))
+		b.rules = func(r *warehouse.Rows) *warehouse.Rows {
+			r = Clone(r)
+			noText(r)
+			return r
+		}
+		textless := Conversation("p", "c-1", Noon, Turns(2), noText)
+		counted(t, b.load(textless), 0, 1, 0)
+		dump(t, s).stored(t, textless)
+	}},
 	{"hidden entities/all", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		b.load(Conversation("p", "c-1", Noon))
@@ -106,6 +130,21 @@ var hiddenChecks = []check{
 func kept(r *warehouse.Rows) *warehouse.Rows {
 	r.Conversation.TranscriptStatus = warehouse.TranscriptHiddenKept
 	r.Conversation.ContentHash = r.Hash()
+	return r
+}
+
+// masked applies a rule to stored turns, entities and metrics.
+func masked(r *warehouse.Rows) *warehouse.Rows {
+	r = Clone(r)
+	for i := range r.Turns {
+		r.Turns[i].UserInput = "***"
+	}
+	for i := range r.Entities {
+		r.Entities[i].Value = "***"
+	}
+	r.Conversation.Metrics = `{"score":"***"}`
+	r.Metrics = r.Metrics[len(r.Metrics)-1:]
+	r.Metrics[0].Value, r.Metrics[0].ValueNumber = "***", warehouse.Null[float64]{}
 	return r
 }
 

@@ -248,7 +248,11 @@ func (w *referenceWriter) put(in *warehouse.Rows, st *load.Window, b *load.Batch
 		counts.Unchanged++
 		return
 	}
-	write := w.fault.reconcile(in, stored, st.At, w.owner.RunID) || b.Rewrite && w.fault != trustsHashes
+	ruled := b.Ruled(stored)
+	if w.fault == ignoresRules {
+		ruled = stored
+	}
+	write := w.fault.reconcile(in, ruled, st.At, w.owner.RunID) || b.Rewrite && w.fault != trustsHashes
 	w.fault.observe(counts, in, stored, st.At, b.LiveSince, write)
 	if !write {
 		counts.Unchanged++

@@ -28,6 +28,7 @@ type session struct {
 	// Properties of the staged batches.
 	liveSince warehouse.Timestamp
 	rewrite   bool
+	rules     func(*warehouse.Rows) *warehouse.Rows
 	staged    map[load.WindowID][]*warehouse.Rows
 }
 
@@ -90,7 +91,7 @@ func (b *session) stage(st *load.Window, rows ...*warehouse.Rows) {
 func (b *session) stageMoved(st *load.Window, moved map[string]load.Place, rows ...*warehouse.Rows) {
 	b.Helper()
 	staged := batch(st, rows)
-	staged.LiveSince, staged.Rewrite, staged.Moved = b.liveSince, b.rewrite, moved
+	staged.LiveSince, staged.Rewrite, staged.Moved, staged.Rules = b.liveSince, b.rewrite, moved, b.rules
 	if err := b.writer.Stage(b.Context(), staged); err != nil {
 		b.Fatalf("Stage: %v", err)
 	}
