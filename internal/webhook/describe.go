@@ -13,8 +13,9 @@ func (r *Receiver) describe(p *parsed, id string, sentAt time.Time) (*warehouse.
 	e := &warehouse.WebhookEvent{
 		EventID: id, EventType: warehouse.Text(p.typ), ProjectID: warehouse.Text(r.storedID(p)), ConversationID: warehouse.Text(p.conversation),
 		ConversationStartedAt: p.startedAt, OccurredAt: p.occurredAt, SentAt: warehouse.TimestampOf(sentAt),
-		ReceivedAt: warehouse.TimestampOf(r.o.now()), State: warehouse.EventIgnored, Payload: p.payload,
+		ReceivedAt: warehouse.TimestampOf(r.o.now()), State: warehouse.EventIgnored,
 	}
+	e.Payload = r.o.Rules(string(e.ProjectID), p.body)
 	switch {
 	case p.topic == topicCall && e.ProjectID != "":
 		e.State = warehouse.EventWaiting

@@ -37,7 +37,7 @@ type parsed struct {
 	startedAt        warehouse.Null[warehouse.Timestamp]
 	occurredAt       warehouse.Null[warehouse.Timestamp]
 	alert            warehouse.ActiveAlert // the known fields
-	payload          warehouse.JSON
+	body             warehouse.JSON        // without rules
 	topic            topic
 	resolved         bool // of an alert
 }
@@ -61,7 +61,7 @@ func parse(body []byte) (*parsed, error) {
 		startedAt:    f.time("startedat", "starttime", "callstartedat", "conversationstartedat", "callstarttime"),
 		occurredAt:   f.time("occurredat", "createdat", "timestamp", "time", "sentat"),
 	}
-	p.payload, _ = warehouse.Canonical(string(body))
+	p.body, _ = warehouse.Canonical(string(body))
 	p.topic = topicOf(p.typ)
 	switch p.topic {
 	case topicAlert:

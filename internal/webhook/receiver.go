@@ -32,6 +32,9 @@ type Options struct {
 	Secrets func(ctx context.Context) ([]string, error)
 	// Projects are the configured projects.
 	Projects []Project
+	// Rules changes the body of an event before it is stored. projectID is the stored
+	// id of its project, "" if that is not configured. nil: there are no rules.
+	Rules func(projectID string, body warehouse.JSON) warehouse.JSON
 	// Taken is called for each stored event, by the goroutine that responds to it;
 	// may be nil.
 	Taken func(*warehouse.WebhookEvent)
@@ -93,6 +96,9 @@ func NewReceiver(o Options) *Receiver {
 	o.Patience = cmp.Or(o.Patience, 2*time.Second)
 	o.MaxAtOnce = cmp.Or(o.MaxAtOnce, 128)
 	o.MaxBodies = cmp.Or(o.MaxBodies, 128)
+	if o.Rules == nil {
+		o.Rules = func(_ string, body warehouse.JSON) warehouse.JSON { return body }
+	}
 	if o.Taken == nil {
 		o.Taken = func(*warehouse.WebhookEvent) {}
 	}
@@ -175,7 +181,7 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request) (fresh bool
 		return false, refuse(http.StatusServiceUnavailable, Failed, "too many concurrent deliveries: send it again")
 	}
 	event, alert := r.describe(p, req.Header.Get(HeaderEventID), sentAt)
-	admitted, err := r.replays.admit(ctx, event, r.o.now())
+	admitted, err := r.replays.admit(ctx, event, p.body, r.o.now())
 	switch {
 	case err != nil:
 		return false, r.notStored(event, err)

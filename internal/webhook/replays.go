@@ -27,23 +27,26 @@ type accepted struct {
 }
 
 // signedContent identifies what a signature covers, in whichever form the
-// destination returns it.
-func signedContent(e *warehouse.WebhookEvent) [sha256.Size]byte {
-	return sha256.Sum256(e.Payload.AppendValue(fmt.Appendf(nil, "%d.", e.SentAt)))
+// destination returns the body.
+func signedContent(sentAt warehouse.Timestamp, body warehouse.JSON) [sha256.Size]byte {
+	return sha256.Sum256(body.AppendValue(fmt.Appendf(nil, "%d.", sentAt)))
 }
 
 // admit reports whether the content of an event is new, or came with the same
-// id before. The first call loads what was stored before a restart.
-func (r *replays) admit(ctx context.Context, e *warehouse.WebhookEvent, now time.Time) (bool, error) {
+// id before. body is that of the event without rules: different bodies may be equal
+// as they are stored. The first call loads what was stored before a restart.
+func (r *replays) admit(ctx context.Context, e *warehouse.WebhookEvent, body warehouse.JSON, now time.Time) (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.load(ctx, now); err != nil {
 		return false, err
 	}
 	r.prune(now)
-	key := signedContent(e)
-	if before, known := r.seen[key]; known && before.id != e.EventID {
-		return false, nil
+	key := signedContent(e.SentAt, body)
+	for _, k := range [...][sha256.Size]byte{key, signedContent(e.SentAt, e.Payload)} {
+		if before, known := r.seen[k]; known && before.id != e.EventID {
+			return false, nil
+		}
 	}
 	r.seen[key] = accepted{e.EventID, now}
 	return true, nil
@@ -59,7 +62,7 @@ func (r *replays) load(ctx context.Context, now time.Time) error {
 	}
 	r.seen = make(map[[sha256.Size]byte]accepted, len(stored))
 	for i := range stored {
-		r.seen[signedContent(&stored[i])] = accepted{stored[i].EventID, now}
+		r.seen[signedContent(stored[i].SentAt, stored[i].Payload)] = accepted{stored[i].EventID, now}
 	}
 	return nil
 }
