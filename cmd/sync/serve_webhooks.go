@@ -11,6 +11,7 @@ import (
 	"convsync/internal/load"
 	"convsync/internal/pipeline"
 	"convsync/internal/serve"
+	"convsync/internal/transform"
 	"convsync/internal/warehouse"
 	"convsync/internal/webhook"
 )
@@ -64,13 +65,15 @@ func (s *service) takeEvents(ctx context.Context, destination load.Destination, 
 	s.events = s.newEvents(inbox)
 	s.metrics.ShowWebhooks(webhook.Results...)
 	var projects []webhook.Project
+	rules := map[string]transform.Rules{}
 	for i := range s.cfg.Projects {
 		p := &s.cfg.Projects[i]
 		projects = append(projects, webhook.Project{ID: p.ID, AccountID: p.AccountID, StoredID: p.StoredID})
+		rules[p.StoredID] = rulesOf(p)
 	}
 	options.Alerts = inbox.Alerts
 	options.Webhooks = webhook.NewReceiver(webhook.Options{
-		Inbox: inbox, Secrets: s.webhookSecrets, Projects: projects, Count: s.metrics.CountWebhook, Log: s.log,
+		Inbox: inbox, Secrets: s.webhookSecrets, Projects: projects, Rules: eventRules(rules), Count: s.metrics.CountWebhook, Log: s.log,
 		Taken: func(e *warehouse.WebhookEvent) {
 			switch {
 			case e.State == warehouse.EventWaiting:

@@ -149,7 +149,7 @@ func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Pr
 				Reader: reader,
 				Rules: transform.Options{
 					AccountID: p.AccountID, ProjectID: p.ID, StoreAs: p.StoredID, Environment: environment,
-					APIVersion: p.APIVersion, PhoneRegion: phoneRegions[p.Region], AudioBaseURL: audioURL(p),
+					APIVersion: p.APIVersion, PhoneRegion: phoneRegions[p.Region], AudioBaseURL: audioURL(p), Rules: rulesOf(p),
 				},
 				Start: extract.SecondOf(p.Start), Refused: err,
 			})

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"convsync/internal/extract"
 	"convsync/internal/load"
-	"convsync/internal/transform"
 	"convsync/internal/warehouse"
 )
 
@@ -28,7 +27,7 @@ func (f *feedRun) cover(coverage []extract.Covered, span extract.Span) []extract
 		deepest = max(deepest, extract.Second(tier.Depth.Seconds()))
 	}
 	span.Until = min(span.Until, f.sure)
-	read := extract.Covered{Span: span, ReadAt: f.sure, Shape: transform.Shape}
+	read := extract.Covered{Span: span, ReadAt: f.sure, Shape: f.Rules.Shape()}
 	return extract.Cover(coverage, read, f.sure-deepest)
 }
 

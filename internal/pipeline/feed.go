@@ -13,7 +13,6 @@ import (
 
 	"convsync/internal/extract"
 	"convsync/internal/load"
-	"convsync/internal/transform"
 	"convsync/internal/warehouse"
 )
 
@@ -225,7 +224,7 @@ func (f *feedRun) plan() extract.Plan {
 		}
 		return extract.Plan{Spans: []extract.Span{asked}}.Without(f.holeSpans())
 	}
-	need := extract.Need{Start: f.Start, Now: f.now, Sure: f.sure, Coverage: f.coverage, Lookback: f.Lookback, Shape: transform.Shape, Holes: f.holeSpans()}
+	need := extract.Need{Start: f.Start, Now: f.now, Sure: f.sure, Coverage: f.coverage, Lookback: f.Lookback, Shape: f.Rules.Shape(), Holes: f.holeSpans()}
 	for _, o := range f.state.Open {
 		need.Open = append(need.Open, extract.SecondOf(o.StartedAt.Time()))
 	}

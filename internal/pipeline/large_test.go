@@ -7,12 +7,13 @@ import (
 
 	"convsync/internal/load"
 	"convsync/internal/polyai"
+	"convsync/internal/transform"
 	"convsync/internal/warehouse"
 )
 
 func TestAddRejectMemory(t *testing.T) {
 	t.Parallel()
-	st := &window{feed: load.Feed{ProjectID: "p"}, rejects: map[string]warehouse.Reject{}}
+	st := &window{feed: load.Feed{ProjectID: "p"}, rules: &transform.Options{}, rejects: map[string]warehouse.Reject{}}
 	large := strings.Repeat("x", maxPayloadBytes/4)
 	for i := range 6 {
 		for range 2 { // the second time it is known

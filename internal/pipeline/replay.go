@@ -159,7 +159,7 @@ func (p *replaying) try(ctx context.Context, r *warehouse.Reject) error {
 // stage stages the waiting rows, with the response times of the rejects.
 func (p *replaying) stage(ctx context.Context) error {
 	for _, at := range slices.Sorted(maps.Keys(p.seen)) {
-		err := p.writer.Stage(ctx, &load.Batch{Window: p.st.id, Feed: p.st.feed, Rows: p.seen[at], SeenAt: at, Refuse: p.refuse})
+		err := p.writer.Stage(ctx, &load.Batch{Window: p.st.id, Feed: p.st.feed, Rows: p.seen[at], SeenAt: at, Rules: p.Rules.Stored, Refuse: p.refuse})
 		if err != nil {
 			return err
 		}

@@ -2,8 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -138,6 +136,7 @@ func (s *stages) stage(ctx context.Context, w work) (err error) {
 	defer extract.RecoverPanic(&err)
 	return s.writer.Stage(ctx, &load.Batch{
 		Window: w.window.id, Feed: w.window.feed, Rows: w.rows, LiveSince: w.window.liveSince, Rewrite: w.window.rewrite, Moved: w.window.moved,
+		Rules:  w.window.rules.Stored,
 		Refuse: func(r *warehouse.Rows, reason string) { w.window.refuse(w.source[r], r, reason) },
 	})
 }
@@ -264,7 +263,10 @@ const maxPayloadBytes = 64 << 20
 
 // addReject adds a reject with the conversation as its payload.
 func (st *window) addReject(v polyai.Value, r warehouse.Reject) {
-	id, payload := contentOfReject(v)
+	id, payload, err := contentOfReject(v, st.rules.Rules)
+	if err != nil {
+		r.Reason += "; its payload is not stored: " + err.Error()
+	}
 	r.ProjectID, r.Environment = st.feed.ProjectID, st.feed.Environment
 	r.RejectID, r.Payload = id, warehouse.Text(payload)
 	r.FirstSeenAt, r.LastSeenAt, r.RunID = st.at, st.at, st.runID
@@ -284,16 +286,32 @@ func (st *window) addReject(v polyai.Value, r warehouse.Reject) {
 	st.rejects[r.RejectID] = r
 }
 
+// errUnruled is why a payload that is not JSON is not stored. It could contain what
+// the rules remove.
+var errUnruled = errors.New("it is not JSON, so the rules cannot be applied")
+
 // contentOfReject returns the payload of a reject, and its hash. The payload is
-// canonical JSON, or, if the conversation is not JSON, its text with replacement
-// characters for bytes that cannot be stored.
-func contentOfReject(v polyai.Value) (id, payload string) {
-	if !polyai.IsSound(v) {
-		return extract.Digest(v), strings.ReplaceAll(strings.ToValidUTF8(string(v), "\uFFFD"), "\x00", "\uFFFD")
+// canonical JSON, to which the rules were applied, or, if the conversation is not
+// JSON, its text with replacement characters for bytes that cannot be stored. It is
+// empty if the rules cannot be applied; err is why.
+func contentOfReject(v polyai.Value, rules transform.Rules) (id, payload string, err error) {
+	switch {
+	case polyai.IsSound(v):
+		canonical, err := ruledPayload(v, rules)
+		if err != nil {
+			return extract.Digest(v), "", err
+		}
+		return extract.Digest(polyai.Value(canonical)), string(canonical), nil
+	case len(rules) > 0:
+		return extract.Digest(v), "", errUnruled
 	}
-	canonical, _ := warehouse.Canonical(string(v))
-	sum := sha256.Sum256([]byte(canonical))
-	return hex.EncodeToString(sum[:]), string(canonical)
+	return extract.Digest(v), strings.ReplaceAll(strings.ToValidUTF8(string(v), "\uFFFD"), "\x00", "\uFFFD"), nil
+}
+
+// ruledPayload returns a panic of a rule as an error.
+func ruledPayload(v polyai.Value, rules transform.Rules) (payload warehouse.JSON, err error) {
+	defer extract.RecoverPanic(&err)
+	return rules.Payload(v), nil
 }
 
 func (st *window) note(drift []polyai.Drift) {
