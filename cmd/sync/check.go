@@ -17,6 +17,7 @@ import (
 	"convsync/internal/extract"
 	"convsync/internal/load"
 	"convsync/internal/pipeline"
+	"convsync/internal/plural"
 	"convsync/internal/polyai"
 	"convsync/internal/serve"
 )
@@ -105,7 +106,7 @@ func (c *checklist) end() error {
 	if c.misconfigured {
 		code = exitUsage
 	}
-	return codedError(code, fmt.Errorf("%s failed", counted(int64(c.failed), "check")))
+	return codedError(code, fmt.Errorf("%s failed", plural.Count(int64(c.failed), "check")))
 }
 
 func runCheck(ctx context.Context, app *app, output string) error {
@@ -134,7 +135,7 @@ func checkAll(ctx context.Context, c *checklist, app *app) error {
 	if file == "" {
 		file = "environment variables"
 	}
-	c.ok("config", "%s: %s, loaded into %s", file, counted(int64(len(cfg.Projects)), "project"), cfg.Destination.String())
+	c.ok("config", "%s: %s, loaded into %s", file, plural.Count(int64(len(cfg.Projects)), "project"), cfg.Destination.String())
 	c.answered = map[string]string{}
 	for i := range cfg.Projects {
 		checkProject(ctx, c, cfg, &cfg.Projects[i])
@@ -297,7 +298,7 @@ func (s *sample) print(c *checklist, name string, cfg *config.Config) {
 	each := float64(s.bytes) / float64(s.conversations)
 	page := float64(cfg.Sync.PageSize)
 	c.ok("lookback", "%s: about %s a day; the lookback costs about %s and %.2f GB a day with a nightly run, or about %.0f requests and %.2f GB with a run every 5 minutes",
-		name, counted(int64(math.Round(daily)), "conversation"), counted(int64(math.Round(nightly/page+1)), "request"), nightly*each/1e9, often/page+24*13, often*each/1e9)
+		name, plural.Count(int64(math.Round(daily)), "conversation"), plural.Count(int64(math.Round(nightly/page+1)), "request"), nightly*each/1e9, often/page+24*13, often*each/1e9)
 }
 
 // daily is the approximate number of conversations per day.

@@ -9,6 +9,7 @@ import (
 
 	"convsync/internal/config"
 	"convsync/internal/pipeline"
+	"convsync/internal/plural"
 )
 
 // planned is `convsync run --dry-run --output json`.
@@ -86,9 +87,9 @@ func (p *plannedFeed) print(w io.Writer) {
 		fmt.Fprintln(w, "nothing to read")
 		return
 	}
-	fmt.Fprint(w, counted(int64(len(p.Spans)), "time range"))
+	fmt.Fprint(w, plural.Count(int64(len(p.Spans)), "time range"))
 	if p.Open > 0 {
-		fmt.Fprintf(w, ", and %s around open conversations", counted(int64(p.Open), "short one"))
+		fmt.Fprintf(w, ", and %s around open conversations", plural.Count(int64(p.Open), "short one"))
 	}
 	fmt.Fprintln(w)
 	for _, s := range p.Spans {

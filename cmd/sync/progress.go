@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"convsync/internal/pipeline"
+	"convsync/internal/plural"
 )
 
 // progressInterval is the interval in which the line of progress is drawn.
@@ -112,7 +113,7 @@ func (b *progressBar) facts(h howFar) []string {
 	case b.share > 0 && h.elapsed > 0:
 		left = timeLeft(time.Duration(float64(h.elapsed) * (1 - b.share) / b.share))
 	}
-	facts := []string{fmt.Sprintf("%2d %%", int(100*b.share)), left, counted(h.read, "conversation")}
+	facts := []string{fmt.Sprintf("%2d %%", int(100*b.share)), left, plural.Count(h.read, "conversation")}
 	if rate := float64(h.read) / h.elapsed.Seconds(); rate >= 10 {
 		facts = append(facts, fmt.Sprintf("%.0f/s", rate))
 	} else if rate > 0 {

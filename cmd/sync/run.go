@@ -309,11 +309,3 @@ func chooseProjects(cfg *config.Config, ids []string) ([]config.Project, error) 
 	}
 	return chosen, nil
 }
-
-// counted formats a number of things.
-func counted(n int64, thing string) string {
-	if n != 1 {
-		thing += "s"
-	}
-	return fmt.Sprintf("%d %s", n, thing)
-}

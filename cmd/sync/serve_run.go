@@ -11,6 +11,7 @@ import (
 	"convsync/internal/config"
 	"convsync/internal/extract"
 	"convsync/internal/pipeline"
+	"convsync/internal/plural"
 	"convsync/internal/schedule"
 	"convsync/internal/verify"
 	"convsync/internal/warehouse"
@@ -95,7 +96,7 @@ func compare(ctx context.Context, run *pipeline.Options, depth time.Duration) er
 	}
 	if found > 0 {
 		differ := fmt.Errorf("verify found %s: `convsync verify --from %s --to %s` lists them; with --repair it repairs them",
-			counted(found, "difference"), span.From.Time().Format(time.RFC3339), span.Until.Time().Format(time.RFC3339))
+			plural.Count(found, "difference"), span.From.Time().Format(time.RFC3339), span.Until.Time().Format(time.RFC3339))
 		return errors.Join(differ, unread)
 	}
 	return unread
@@ -140,7 +141,7 @@ func failingFirst(r *pipeline.Report) string {
 	name := "project " + failed.ProjectID + " (" + failed.Environment + ")"
 	text := name + " is failing: " + pipeline.Brief(strings.TrimPrefix(failed.Error(), name+": "))
 	if more := len(r.Errors) - 1; more > 0 {
-		text += ", and " + counted(int64(more), "other")
+		text += ", and " + plural.Count(int64(more), "other")
 	}
 	return text + "; "
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"convsync/internal/load"
+	"convsync/internal/plural"
 	"convsync/internal/warehouse"
 )
 
@@ -64,7 +65,7 @@ func (f *feedStatus) printLateness(w io.Writer) {
 		return (time.Duration(s) * time.Second).String()
 	}
 	for _, l := range f.Lateness {
-		fmt.Fprintf(w, "  %-17s p50 %s, p95 %s, p99 %s (%s)\n", l.Measure+" within", seconds(l.P50), seconds(l.P95), seconds(l.P99), counted(l.Conversations, "conversation"))
+		fmt.Fprintf(w, "  %-17s p50 %s, p95 %s, p99 %s (%s)\n", l.Measure+" within", seconds(l.P50), seconds(l.P95), seconds(l.P99), plural.Count(l.Conversations, "conversation"))
 	}
 	if f.Lookback != nil {
 		fmt.Fprintf(w, "  lookback          %.0fh is enough for 99 %% of the arrivals and changes\n", *f.Lookback)

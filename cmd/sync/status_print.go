@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"convsync/internal/plural"
 	"convsync/internal/serve"
 )
 
@@ -138,7 +139,7 @@ func withAge(t *time.Time, now time.Time) string {
 func firstOf(text string) string {
 	first, rest, more := strings.Cut(text, "\n")
 	if more {
-		first += fmt.Sprintf(" (and %s; --output json shows them)", counted(int64(strings.Count(rest, "\n")+1), "more line"))
+		first += fmt.Sprintf(" (and %s; --output json shows them)", plural.Count(int64(strings.Count(rest, "\n")+1), "more line"))
 	}
 	return first
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"convsync/internal/pipeline"
+	"convsync/internal/plural"
 	"convsync/internal/warehouse"
 )
 
@@ -42,7 +43,7 @@ func (a *app) printReport(output string, r *pipeline.Report) error {
 // complete, and what needs attention. listed refers to the list of schema
 // drift.
 func printSummary(w io.Writer, r *pipeline.Report, listed string) {
-	fmt.Fprintf(w, "%s in %s: %s; %s", r.Status, r.FinishedAt.Sub(r.StartedAt).Round(100*time.Millisecond), whatWasRead(r), counted(r.Requests, "request"))
+	fmt.Fprintf(w, "%s in %s: %s; %s", r.Status, r.FinishedAt.Sub(r.StartedAt).Round(100*time.Millisecond), whatWasRead(r), plural.Count(r.Requests, "request"))
 	switch {
 	case r.Retries == 1:
 		fmt.Fprint(w, ", 1 retry")
@@ -59,7 +60,7 @@ func whatWasRead(r *pipeline.Report) string {
 	if c.Read == 0 && c.Rejected == 0 && r.Missing == 0 {
 		return "no conversations read"
 	}
-	text := counted(c.Read, "conversation") + " read"
+	text := plural.Count(c.Read, "conversation") + " read"
 	switch {
 	case c.Inserted == c.Read:
 		text += ", all new"
@@ -136,12 +137,12 @@ func attention(r *pipeline.Report, listed string) string {
 			text += " (" + hint + ")"
 		}
 		if failed > 1 {
-			text += ", and " + counted(int64(failed-1), "other project")
+			text += ", and " + plural.Count(int64(failed-1), "other project")
 		}
 		things = append(things, text)
 	}
 	if n := int64(len(r.Warnings)); n > 0 {
-		things = append(things, counted(n, "warning")+" in the log")
+		things = append(things, plural.Count(n, "warning")+" in the log")
 	}
 	switch {
 	case r.Drift == 1:

@@ -9,6 +9,7 @@ import (
 
 	"convsync/internal/load"
 	"convsync/internal/pipeline"
+	"convsync/internal/plural"
 )
 
 // Message contains the notices of one event. It is the body of the JSON format and
@@ -106,17 +107,17 @@ func (m *Message) headline() string {
 	case problems == 0 && recoveries == 2:
 		text += " 1 more problem is resolved."
 	case problems == 0 && recoveries > 2:
-		text += " " + plural(recoveries-1, "more problem") + " are resolved."
+		text += " " + plural.Count(int64(recoveries-1), "more problem") + " are resolved."
 	case problems == 2:
 		text += " 1 more problem."
 	case problems > 2:
-		text += " " + plural(problems-1, "more problem") + "."
+		text += " " + plural.Count(int64(problems-1), "more problem") + "."
 	}
 	switch {
 	case problems > 0 && recoveries == 1:
 		text += " 1 problem is resolved."
 	case problems > 0 && recoveries > 1:
-		text += " " + plural(recoveries, "problem") + " are resolved."
+		text += " " + plural.Count(int64(recoveries), "problem") + " are resolved."
 	}
 	return text
 }

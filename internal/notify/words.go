@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"convsync/internal/load"
+	"convsync/internal/plural"
 )
 
 const shownTime = "2 Jan 2006, 15:04 UTC" // times are kept in UTC
@@ -117,16 +118,9 @@ func length(d time.Duration) string {
 	case d < time.Minute:
 		return "less than a minute"
 	case d < 2*time.Hour:
-		return plural(int(d/time.Minute), "minute")
+		return plural.Count(int64(d/time.Minute), "minute")
 	case d < 48*time.Hour:
-		return plural(int(d/time.Hour), "hour")
+		return plural.Count(int64(d/time.Hour), "hour")
 	}
-	return plural(int(d/(24*time.Hour)), "day")
-}
-
-func plural(n int, unit string) string {
-	if n == 1 {
-		return "1 " + unit
-	}
-	return fmt.Sprintf("%d %ss", n, unit)
+	return plural.Count(int64(d/(24*time.Hour)), "day")
 }

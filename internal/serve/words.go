@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
 	"time"
 
+	"convsync/internal/plural"
 	"convsync/internal/warehouse"
 )
 
@@ -78,13 +78,7 @@ func withRest(n int64, unit string, rest int64, restUnit string) string {
 
 // count is "1 hour", "2 hours", "1,200 hours".
 func count(n int64, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	if strings.HasSuffix(thing, "ch") {
-		return grouped(n) + " " + thing + "es"
-	}
-	return grouped(n) + " " + thing + "s"
+	return grouped(n) + " " + plural.Of(n, thing)
 }
 
 // grouped formats a number with commas between thousands.
