@@ -6,6 +6,7 @@ import (
 
 	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/warehouse"
 )
 
 // missingRejects has the ids of rejects whose conversation the source no longer lists.
@@ -102,7 +103,7 @@ func (v *missingTracker) isAnsweredReject(r *load.RejectKey) bool {
 	if v.rejects[r.RejectID] || v.nameless[r.StartedAt.V] || v.blind.Load() {
 		return true
 	}
-	_, listed := v.answered[idHash(r.ConversationID)]
+	_, listed := v.answered[warehouse.HashID(r.ConversationID)]
 	return r.ConversationID != "" && listed
 }
 

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"hash/fnv"
 	"maps"
 	"slices"
 	"sync"
@@ -30,12 +29,6 @@ type missingTracker struct {
 	compared  []extract.Span  // ranges that were read completely and in which each returned id is known
 }
 
-func idHash(id string) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(id))
-	return h.Sum64()
-}
-
 // noteListed records that the source lists a conversation. The start is [anyStart]
 // if it cannot be read. Without an id, it may be any conversation that is stored
 // with that start.
@@ -47,7 +40,7 @@ func (v *missingTracker) noteListed(id string, start warehouse.Timestamp) {
 		v.nameless[start] = true
 	} else {
 		v.answered = orMake(v.answered)
-		hash := idHash(id)
+		hash := warehouse.HashID(id)
 		if latest, listed := v.answered[hash]; !listed || start > latest {
 			v.answered[hash] = start
 		}
@@ -59,7 +52,7 @@ func (v *missingTracker) noteListed(id string, start warehouse.Timestamp) {
 func (v *missingTracker) latest(id string) (start warehouse.Timestamp, listed bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	start, listed = v.answered[idHash(id)]
+	start, listed = v.answered[warehouse.HashID(id)]
 	return start, listed
 }
 
@@ -88,7 +81,7 @@ func (v *missingTracker) look(stored []load.Key) {
 }
 
 func (v *missingTracker) isListed(k load.Key) bool {
-	_, listed := v.answered[idHash(k.ID)]
+	_, listed := v.answered[warehouse.HashID(k.ID)]
 	return listed || v.elsewhere[k] || v.nameless[k.StartedAt]
 }
 

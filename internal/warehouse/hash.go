@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"hash/fnv"
 	"strconv"
 	"sync"
 )
@@ -29,6 +30,15 @@ func (r *Rows) Hash() string {
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
+}
+
+// HashID returns the hash that represents the id of a conversation where millions
+// of them are compared: in the memory of a run, and in a lake's log of ids. That is
+// stored, so the hash never changes. Two ids can have the same hash.
+func HashID(id string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(id))
+	return h.Sum64()
 }
 
 func appendContents[R any](dst []byte, t *Table[R], rows []R) []byte {

@@ -150,7 +150,7 @@ func (l *Lake) copiesOf(ctx context.Context, a *dayAudit, known *index, span day
 	}
 	hashes := make([]uint64, 0, len(a.starts))
 	for id := range a.starts {
-		hashes = append(hashes, hashID(id))
+		hashes = append(hashes, warehouse.HashID(id))
 	}
 	slices.Sort(hashes)
 	known.put(a.part, hashes)

@@ -125,7 +125,7 @@ func (p *publication) elsewhere(ctx context.Context, entries []entry) (map[parti
 	first, last := day(math.MaxInt64), day(math.MinInt64)
 	for i := range entries {
 		e := &entries[i]
-		hash := hashID(e.id)
+		hash := warehouse.HashID(e.id)
 		ids[hash] = append(ids[hash], e)
 		first, last = min(first, dayOf(e.start)), max(last, dayOf(e.start))
 	}

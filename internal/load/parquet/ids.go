@@ -97,7 +97,7 @@ func (c *commit) ids(next *state, project string, came map[day][]uint64) error {
 // idsOfDay reads the hashes of the ids of a stored day.
 func (r *repair) idsOfDay(p partition) (hashes []uint64, err error) {
 	err = r.lake.own().scan(r.ctx, p, func(c *warehouse.Conversation) {
-		hashes = append(hashes, hashID(c.ConversationID))
+		hashes = append(hashes, warehouse.HashID(c.ConversationID))
 	}, "conversation_id")
 	return hashes, err
 }

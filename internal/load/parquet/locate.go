@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"hash/fnv"
 	"io/fs"
 	"maps"
 	"slices"
@@ -36,12 +35,6 @@ type index struct {
 
 func newIndex(l *Lake) *index {
 	return &index{lake: l, days: map[string]map[day]bool{}, ids: map[partition][]uint64{}}
-}
-
-func hashID(id string) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(id))
-	return h.Sum64()
 }
 
 // stored lists the stored days of a project.
@@ -131,7 +124,7 @@ func (x *index) load(ctx context.Context, p partition) ([]uint64, error) {
 	}
 	var ids []uint64
 	err := x.lake.own().scan(ctx, p, func(c *warehouse.Conversation) {
-		ids = append(ids, hashID(c.ConversationID))
+		ids = append(ids, warehouse.HashID(c.ConversationID))
 	}, "conversation_id")
 	if err != nil && (!x.lenient || ctx.Err() != nil) {
 		return nil, err

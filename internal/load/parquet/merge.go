@@ -128,7 +128,7 @@ func (m *merger) put(e *entry, r *warehouse.Rows) error {
 	}
 	m.account(e, r)
 	if !m.change.gone[e.id] {
-		m.result.came = append(m.result.came, hashID(e.id))
+		m.result.came = append(m.result.came, warehouse.HashID(e.id))
 	}
 	sortParts(r)
 	err := m.out.add(r)
