@@ -182,11 +182,12 @@ func TestComposeToken(t *testing.T) {
 	if len(token) < 16 || strings.Contains(read(t, "docker-compose.yml"), token) {
 		t.Errorf("%s holds %d characters, or the Compose file has them too", path, len(token))
 	}
-	for name, target := range map[string]string{"convsync": "/run/secrets/token", "prometheus": "/run/convsync/token"} {
-		secret := at(file, "services", name, "secrets", 0)
-		if source, _ := at(secret, "source").(string); secret != "token" && (source != "token" || at(secret, "target") != target) {
-			t.Errorf("%s takes the secret as %v", name, secret)
-		}
+	scraped := at(documents(t, "deploy/prometheus/prometheus.yaml")[0], "scrape_configs", 0, "authorization", "credentials_file")
+	if secret := at(file, "services", "prometheus", "secrets", 0); at(secret, "source") != "token" || at(secret, "target") != scraped {
+		t.Errorf("Prometheus reads %v, and the secret is %v", scraped, secret)
+	}
+	if secret := at(file, "services", "convsync", "secrets", 0); secret != "token" {
+		t.Errorf("convsync takes the secret %v", secret)
 	}
 	for name, service := range at(file, "services").(map[string]any) {
 		variables, _ := at(service, "environment").(map[string]any)

@@ -71,15 +71,3 @@ func TestTheStaticBuildDoesAllButSQL(t *testing.T) {
 		t.Errorf("demo says %v: %s", err, out)
 	}
 }
-
-// TestTheHealthCheckOfTheImageAsksAService asks one that serves, and none.
-func TestTheHealthCheckOfTheImageAsksAService(t *testing.T) {
-	t.Parallel()
-	url := serving(t)
-	for address, healthy := range map[string]bool{strings.TrimPrefix(url, "http://"): true, "127.0.0.1:1": false} {
-		text := strings.Replace(configuration("http://127.0.0.1:1", "postgres://ada@127.0.0.1:1/none"), "127.0.0.1:0", address, 1)
-		if out, err := program(t, text, "health").CombinedOutput(); err == nil != healthy {
-			t.Errorf("%s: %v: %s", address, err, out)
-		}
-	}
-}
