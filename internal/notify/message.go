@@ -108,9 +108,7 @@ func (m *Message) headline() string {
 		text += " 1 more problem is resolved."
 	case problems == 0 && recoveries > 2:
 		text += " " + plural.Count(int64(recoveries-1), "more problem") + " are resolved."
-	case problems == 2:
-		text += " 1 more problem."
-	case problems > 2:
+	case problems > 1:
 		text += " " + plural.Count(int64(problems-1), "more problem") + "."
 	}
 	switch {

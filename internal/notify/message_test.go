@@ -3,6 +3,7 @@ package notify
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,8 +13,9 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// The messages as a person reads them.
-func TestMessagesSayWhatSinceWhenWhyAndWhatToDo(t *testing.T) {
+// A message begins with the first problem and the sender. Each problem says what,
+// since when, why and what to do; the problems come first, and then what is over.
+func TestNewMessage(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 4, 2, 5, 0, 0, time.UTC)
 	ended := func(i incident) incident {
@@ -21,78 +23,21 @@ func TestMessagesSayWhatSinceWhenWhyAndWhatToDo(t *testing.T) {
 		return i
 	}
 	opened := func(i incident) incident { i.Open = true; return i }
+	refused := errors.New("the source refused the key (401): GET https://api.example.com/v3: answered 401")
 	for name, c := range map[string]struct {
 		incidents []incident
-		want      string
+		first     []string
 	}{
-		"a run": {[]incident{opened(runFailed("nightly", errors.New("the database cannot be reached: connection refused"), now))},
-			`The run of the schedule nightly failed: the database cannot be reached. (convsync on testing)
-
-The run of the schedule nightly failed.
-Since: 4 Mar 2026, 02:05 UTC
-Why: the database cannot be reached: connection refused
-What to do: if the reason names no command, ` + "`convsync check` tests each step and says what is wrong. What was read is stored, and the next run continues from there."},
-		"a project": {[]incident{opened(projectFailed(sales, "answered 401 Unauthorized", now))},
-			`sales (live) is failing: answered 401 Unauthorized. (convsync on testing)
-
-Project sales (live) could not be read completely.
-Since: 4 Mar 2026, 02:05 UTC
-Why: answered 401 Unauthorized
-What to do: ` + "`convsync check` tests each step and says what is wrong. What was read is stored, and the next run reads the rest."},
-		"rejects": {[]incident{opened(tooManyRejects("nightly", 12, now))},
-			`The run of the schedule nightly rejected conversations that it could not read. (convsync on testing)
-
-The run of the schedule nightly rejected conversations that it could not read.
-Since: 4 Mar 2026, 02:05 UTC
-Why: 12 of them are new, more than sync.max_rejects allows
-What to do: ` + "they are stored in the table rejects, and `convsync status` counts them. After an update of convsync, `convsync replay` loads those that it can now read."},
-		"the destination": {[]incident{opened(destinationAway(errDestination, true, now))},
-			`The destination cannot be used: the database cannot be reached. (convsync on testing)
-
-The destination cannot be used.
-Since: 4 Mar 2026, 02:05 UTC
-Why: the database cannot be reached: connection refused
-What to do: ` + "check that it is running, has free space and can be reached from this machine; `convsync check` tests each step. What was read is stored, and the next run continues from there."},
-		"old data": {[]incident{opened(dataOld(sales, now.Add(-26*time.Hour), "its last run failed: answered 503", now))},
-			`Project sales (live) has old data: it is covered up to 3 Mar 2026, 00:05 UTC. (convsync on testing)
-
-Project sales (live) has old data: it is covered up to 3 Mar 2026, 00:05 UTC.
-Since: 4 Mar 2026, 02:05 UTC
-Why: its last run failed: answered 503
-What to do: ` + "`convsync status` shows the last runs and the watermark of each project; `convsync run` starts a run now."},
-		"a project among others": {[]incident{ended(dataOld(support, now, "", now)), opened(noRun(now.Add(-3*time.Hour), now)), opened(projectFailed(sales, "the source refused the key (401): GET https://api.example.com/v3: answered 401", now))},
-			`sales (live) is failing: the source refused the key (401). 1 more problem. 1 problem is resolved. (convsync on testing)
-
-Project sales (live) could not be read completely.
-Since: 4 Mar 2026, 02:05 UTC
-Why: the source refused the key (401): GET https://api.example.com/v3: answered 401
-What to do: ` + "`convsync check` tests each step and says what is wrong. What was read is stored, and the next run reads the rest." + `
-
-No run has started for 3 hours, twice the scheduled interval.
-Since: 3 Mar 2026, 23:05 UTC
-Why: two scheduled times have passed without a run: the process may hang, or its machine's clock was changed
-What to do: ` + "check that `convsync serve` is running and that its machine's clock is correct; `convsync run` starts a run now." + `
-
-Project support (live) is up to date again.
-The problem lasted 3 hours, since 4 Mar 2026, 02:05 UTC.`},
-		"an end": {[]incident{ended(projectFailed(sales, "", now))},
-			`Project sales (live) is read completely again. (convsync on testing)
-
-Project sales (live) is read completely again.
-The problem lasted 3 hours, since 4 Mar 2026, 02:05 UTC.`},
-		"both": {[]incident{ended(runFailed("nightly", errors.New("x"), now)), ended(dataOld(support, now, "", now)), opened(tooManyRejects("nightly", 1, now))},
-			`The run of the schedule nightly rejected conversations that it could not read. 2 problems are resolved. (convsync on testing)
-
-The run of the schedule nightly rejected conversations that it could not read.
-Since: 4 Mar 2026, 02:05 UTC
-Why: 1 of them are new, more than sync.max_rejects allows
-What to do: ` + "they are stored in the table rejects, and `convsync status` counts them. After an update of convsync, `convsync replay` loads those that it can now read." + `
-
-Runs of the schedule nightly finish again.
-The problem lasted 3 hours, since 4 Mar 2026, 02:05 UTC.
-
-Project support (live) is up to date again.
-The problem lasted 3 hours, since 4 Mar 2026, 02:05 UTC.`},
+		"Run":         {[]incident{opened(runFailed("nightly", refused, now))}, []string{"nightly", "the source refused the key (401)"}},
+		"Project":     {[]incident{opened(projectFailed(sales, refused.Error(), now))}, []string{"sales (live) is failing: the source refused the key (401). (convsync"}},
+		"Rejects":     {[]incident{opened(tooManyRejects("nightly", 12, now))}, []string{"nightly"}},
+		"Destination": {[]incident{opened(destinationAway(errDestination, true, now))}, []string{"the database cannot be reached"}},
+		"OldData":     {[]incident{opened(dataOld(sales, now.Add(-26*time.Hour), "why", now))}, []string{"sales (live)", "3 Mar 2026, 00:05 UTC"}},
+		"Several": {[]incident{ended(dataOld(support, now, "", now)), opened(noRun(now.Add(-3*time.Hour), now)), opened(projectFailed(sales, refused.Error(), now))},
+			[]string{"sales (live) is failing", "1 more problem.", "1 problem is resolved."}},
+		"End": {[]incident{ended(projectFailed(sales, "", now))}, []string{"sales (live)"}},
+		"Ends": {[]incident{ended(runFailed("nightly", refused, now)), ended(dataOld(support, now, "", now)), opened(tooManyRejects("nightly", 1, now))},
+			[]string{"nightly", "2 problems are resolved."}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -100,11 +45,41 @@ The problem lasted 3 hours, since 4 Mar 2026, 02:05 UTC.`},
 			for i := range c.incidents {
 				s.Incidents = append(s.Incidents, &c.incidents[i])
 			}
-			if got := newMessage("convsync on testing", "webhook", &s, now.Add(4*time.Hour)).Text; got != c.want {
-				t.Errorf("got\n%s\nand not\n%s", got, c.want)
+			m := newMessage("convsync on testing", "webhook", &s, now.Add(4*time.Hour))
+			first, rest, _ := strings.Cut(m.Text, "\n\n")
+			for _, want := range append(c.first, "(convsync on testing)") {
+				if !strings.Contains(first, want) {
+					t.Errorf("the first line is %q, want %q in it", first, want)
+				}
+			}
+			if blocks := strings.Split(rest, "\n\n"); !slices.Equal(blocks, blocksOf(t, m.Incidents)) {
+				t.Errorf("got\n%s\nwant\n%s", rest, strings.Join(blocksOf(t, m.Incidents), "\n\n"))
 			}
 		})
 	}
+}
+
+// blocksOf returns what a message says about each notice.
+func blocksOf(t *testing.T, notices []Notice) (blocks []string) {
+	t.Helper()
+	const form = "2 Jan 2006, 15:04 MST"
+	for _, n := range notices {
+		if of := n.ProjectID + n.Schedule; !strings.Contains(n.What, of) {
+			t.Errorf("%q does not name %s", n.What, of)
+		}
+		if n.State == StateRecovered {
+			blocks = append(blocks, n.What+"\nThe problem lasted 3 hours, since "+n.Since.Format(form)+".")
+			continue
+		}
+		if len(blocks) > 0 && strings.Contains(blocks[len(blocks)-1], "The problem lasted") {
+			t.Error("what is over comes before a problem")
+		}
+		if !strings.Contains(n.Do, "`convsync ") {
+			t.Errorf("%q names no command", n.Do)
+		}
+		blocks = append(blocks, n.What+"\nSince: "+n.Since.Format(form)+"\nWhy: "+n.Why+"\nWhat to do: "+n.Do)
+	}
+	return blocks
 }
 
 func TestAFloodOfIncidentsIsOneMessageThatCanBeRead(t *testing.T) {
