@@ -167,6 +167,7 @@ func verifyPass(ctx context.Context, run *pipeline.Options, span extract.Span) (
 	if err != nil {
 		return nil, err
 	}
+	openSince := warehouse.TimestampOf(time.Now().Add(-run.OpenAgeLimit))
 	v, checked := &verification{}, map[string]bool{}
 	for i := range run.Feeds {
 		f := &run.Feeds[i]
@@ -178,13 +179,12 @@ func verifyPass(ctx context.Context, run *pipeline.Options, span extract.Span) (
 			}
 			v.faults = append(v.faults, faults)
 		}
-		f.Rules.OpenSince = warehouse.TimestampOf(time.Now().Add(-run.OpenAgeLimit))
 		if f.Reader != nil { // nil: the project was refused
 			reader := *f.Reader
 			reader.Isolation = extract.NewIsolation(pipeline.HoleSpans(states[f.Feed].Holes))
 			f.Reader = &reader
 		}
-		result, err := verify.Feed(ctx, f, run.Destination, states[f.Feed].Coverage, siblings(feeds, f.Feed), span)
+		result, err := verify.Feed(ctx, f, run.Destination, states[f.Feed].Coverage, siblings(feeds, f.Feed), span, openSince)
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()

@@ -66,7 +66,7 @@ func TestRejectColumns(t *testing.T) {
 	st := &window{feed: load.Feed{ProjectID: "p", Environment: "live"}, rules: &transform.Options{}, rejects: map[string]warehouse.Reject{}}
 	for range 2 {
 		v := polyai.Value(`{"started_at":"2026-06-03T13:19:19Z"}`)
-		_, _, err := transform.Rows(v, st.rules)
+		_, _, err := transform.Rows(v, st.rules, st.openSince)
 		st.reject(v, err)
 	}
 	if len(st.rejects) != 1 || st.rejected != 2 {

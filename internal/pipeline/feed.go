@@ -183,7 +183,6 @@ func (f *feedRun) open(ctx context.Context) (plan extract.Plan, err error) {
 	var st *window
 	result, err := f.Reader.Open(ctx, ask, local, func(now time.Time) extract.Emit {
 		f.setClocks(now)
-		f.Rules.OpenSince = warehouse.TimestampOf(f.sure.Time().Add(-f.OpenAgeLimit))
 		plan = f.plan()
 		f.planned(plan)
 		f.Log.Debug("planned", "spans", len(plan.Spans), "open", len(plan.Open))
@@ -234,11 +233,16 @@ func (f *feedRun) plan() extract.Plan {
 	return extract.Decide(need)
 }
 
+// openSince returns the age limit of open conversations.
+func (f *feedRun) openSince() warehouse.Timestamp {
+	return timestamp(f.sure) - warehouse.Timestamp(f.OpenAgeLimit.Microseconds())
+}
+
 // newWindow begins a window. span is what it will cover; it is empty if reading
 // the window adds no coverage.
 func (f *feedRun) newWindow(span extract.Span) *window {
 	st := &window{
-		id: load.WindowID(f.windows.Add(1)), feed: f.Feed.Feed, span: span, whole: []extract.Span{span}, rewrite: f.Repairs != nil, rules: &f.Rules, runID: f.Owner.RunID,
+		id: load.WindowID(f.windows.Add(1)), feed: f.Feed.Feed, span: span, whole: []extract.Span{span}, rewrite: f.Repairs != nil, rules: &f.Rules, openSince: f.openSince(), runID: f.Owner.RunID,
 		at: warehouse.TimestampOf(f.Clock()), rejects: map[string]warehouse.Reject{}, drift: map[driftKey]warehouse.Drift{},
 	}
 	if f.remembers() {

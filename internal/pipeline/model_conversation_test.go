@@ -128,7 +128,7 @@ func (c *scriptedConversation) json(v *version, hideTurns, hideMetrics bool) []b
 func (c *scriptedConversation) rows(v *version) *warehouse.Rows {
 	rules := modelRules
 	rules.Environment = v.env
-	rows, _, err := transform.Rows(polyai.Value(c.json(v, false, false)), &rules)
+	rows, _, err := transform.Rows(polyai.Value(c.json(v, false, false)), &rules, 0)
 	if err != nil {
 		panic(fmt.Sprintf("the simulated source returns an unreadable conversation: %v", err))
 	}

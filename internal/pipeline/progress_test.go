@@ -117,7 +117,7 @@ func TestRunFeedPanics(t *testing.T) {
 
 func TestTransformPanicIsReject(t *testing.T) {
 	t.Parallel()
-	_, _, err := rowsOf(polyai.Value(`{"id":"c-1","started_at":"2026-06-01T00:00:00Z"}`), nil) // nil rules make it panic
+	_, _, err := rowsOf(polyai.Value(`{"id":"c-1","started_at":"2026-06-01T00:00:00Z"}`), nil, 0) // nil rules make it panic
 	var caught *extract.PanicError
 	if !errors.As(err, &caught) {
 		t.Fatalf("got %v", err)

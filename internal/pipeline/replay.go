@@ -38,7 +38,7 @@ func Replay(ctx context.Context, o Options) (*Report, error) {
 				r.report.failFeed(f.describe(f.Refused))
 				continue
 			}
-			f.Rules.OpenSince = warehouse.TimestampOf(r.Clock().Add(-r.OpenAgeLimit))
+			f.sure = extract.SecondOf(r.Clock())
 			if err := f.replay(ctx); err != nil {
 				return err
 			}
@@ -140,7 +140,7 @@ func (p *replaying) try(ctx context.Context, r *warehouse.Reject) error {
 		p.st.rejected++
 		return nil
 	}
-	rows, drift, err := rowsOf(value, &p.Rules)
+	rows, drift, err := rowsOf(value, p.st.rules, p.st.openSince)
 	if err != nil {
 		p.st.rejected++
 		return nil //nolint:nilerr // it remains a reject

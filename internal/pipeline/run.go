@@ -23,8 +23,8 @@ import (
 type Feed struct {
 	load.Feed
 	Reader *extract.Reader
-	Rules  transform.Options // OpenSince is set by the run
-	Start  extract.Second    // start of the history
+	Rules  transform.Options
+	Start  extract.Second // start of the history
 	// Refused is the reason why the feed cannot be read, found before any request,
 	// such as a missing key. Only this feed fails then. nil: it can be read.
 	Refused error

@@ -149,6 +149,7 @@ type window struct {
 	whole     []extract.Span                // parts that were read completely
 	tried     map[warehouse.Timestamp]error // holes that could not be read, by their seconds
 	rules     *transform.Options
+	openSince warehouse.Timestamp // age limit of open conversations
 	runID     string
 	at        warehouse.Timestamp
 	liveSince warehouse.Timestamp
@@ -179,7 +180,7 @@ type driftKey struct{ path, kind, jsonType string }
 func (st *window) transform(c *extract.Chunk) (rows []*warehouse.Rows, source map[*warehouse.Rows]polyai.Value) {
 	rows, source = make([]*warehouse.Rows, 0, c.Len()), make(map[*warehouse.Rows]polyai.Value, c.Len())
 	for v := range c.Values() {
-		r, drift, err := rowsOf(v, st.rules)
+		r, drift, err := rowsOf(v, st.rules, st.openSince)
 		if err != nil {
 			st.reject(v, err)
 			continue
@@ -202,9 +203,9 @@ func (st *window) transform(c *extract.Chunk) (rows []*warehouse.Rows, source ma
 
 // rowsOf returns the rows of a conversation. A panic of the transform is an error,
 // so that the conversation becomes a reject and the others are loaded.
-func rowsOf(v polyai.Value, rules *transform.Options) (r *warehouse.Rows, drift []polyai.Drift, err error) {
+func rowsOf(v polyai.Value, rules *transform.Options, openSince warehouse.Timestamp) (r *warehouse.Rows, drift []polyai.Drift, err error) {
 	defer extract.RecoverPanic(&err)
-	return transform.Rows(v, rules)
+	return transform.Rows(v, rules, openSince)
 }
 
 // noteListed records that the source returned a conversation.

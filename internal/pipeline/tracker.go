@@ -145,7 +145,7 @@ func (f *feedRun) compareStored(ctx context.Context, st *window) error {
 // limit, so that those that are not listed are marked as missing, and not requested
 // in every later run. A younger one may be listed again.
 func (f *feedRun) findMissingOpen(read []extract.Span) {
-	limit := timestamp(f.sure) - warehouse.Timestamp(f.OpenAgeLimit.Microseconds())
+	limit := f.openSince()
 	var missingOpen []load.Key
 	for _, o := range f.state.Open {
 		at := extract.SecondOf(o.StartedAt.Time())

@@ -22,7 +22,7 @@ func ExampleRows() {
 		Environment: "live",
 		APIVersion:  "v3",
 		PhoneRegion: "GB",
-	})
+	}, 0)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -49,7 +49,7 @@ func ExampleRows() {
 
 // A conversation that cannot be read is rejected with a reason.
 func ExampleRows_reject() {
-	_, _, err := transform.Rows(polyai.Value(`{"id": "CA1", "started_at": "yesterday"}`), &transform.Options{})
+	_, _, err := transform.Rows(polyai.Value(`{"id": "CA1", "started_at": "yesterday"}`), &transform.Options{}, 0)
 	fmt.Println(err)
 	// Output: conversation rejected: no_start
 }

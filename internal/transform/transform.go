@@ -34,9 +34,6 @@ type Options struct {
 	// AudioBaseURL is the build host, such as https://api.uk.poly.ai. If it is "",
 	// audio URLs are NULL.
 	AudioBaseURL string
-	// OpenSince is the age limit: conversations in progress that started earlier are
-	// abandoned.
-	OpenSince warehouse.Timestamp
 	// Rules change what is stored. They are empty unless configured.
 	Rules Rules
 }
@@ -56,9 +53,11 @@ const maxJSONBytes = 1<<28 - 1
 // too large.
 const RejectLargeJSON = "json_too_large"
 
-// Rows decodes a conversation, applies the rules, and makes its rows. It returns a
+// Rows decodes a conversation, applies the rules, and makes its rows. A
+// conversation in progress that started before openSince is past the age limit, and
+// is abandoned. Rows returns a
 // [*polyai.RejectError] for a conversation that cannot be read or stored.
-func Rows(v polyai.Value, o *Options) (*warehouse.Rows, []polyai.Drift, error) {
+func Rows(v polyai.Value, o *Options, openSince warehouse.Timestamp) (*warehouse.Rows, []polyai.Drift, error) {
 	c, err := polyai.Decode(v)
 	if err != nil {
 		return nil, nil, err
@@ -67,7 +66,7 @@ func Rows(v polyai.Value, o *Options) (*warehouse.Rows, []polyai.Drift, error) {
 		return nil, nil, &polyai.RejectError{Reason: RejectLongID, ID: cut(c.ID, maxKeyBytes), StartedAt: polyai.Some(c.StartedAt)}
 	}
 	o.Rules.apply(c)
-	b := builder{o: o, c: c, drift: c.Drift, rows: &warehouse.Rows{}}
+	b := builder{o: o, openSince: openSince, c: c, drift: c.Drift, rows: &warehouse.Rows{}}
 	b.project = o.ProjectID
 	if o.StoreAs != "" {
 		b.project = o.StoreAs
@@ -100,12 +99,13 @@ func cut(s string, most int) string { return strings.ToValidUTF8(s[:most], "") }
 
 // builder makes the rows of one conversation.
 type builder struct {
-	o       *Options
-	c       *polyai.Conversation
-	project string
-	start   warehouse.Timestamp
-	rows    *warehouse.Rows
-	drift   []polyai.Drift
+	o         *Options
+	openSince warehouse.Timestamp
+	c         *polyai.Conversation
+	project   string
+	start     warehouse.Timestamp
+	rows      *warehouse.Rows
+	drift     []polyai.Drift
 }
 
 func (b *builder) conversation() {
@@ -147,7 +147,7 @@ func (b *builder) lifecycle() string {
 	switch {
 	case !b.inProgress():
 		return warehouse.LifecycleFinal
-	case b.start < b.o.OpenSince:
+	case b.start < b.openSince:
 		return warehouse.LifecycleAbandoned
 	}
 	return warehouse.LifecycleOpen

@@ -27,7 +27,7 @@ func rows(t testing.TB, o *Options, members string) (*warehouse.Rows, []polyai.D
 	if members != "" {
 		text += "," + members
 	}
-	r, drift, err := Rows(compact(t, text+"}"), o)
+	r, drift, err := Rows(compact(t, text+"}"), o, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,10 +123,14 @@ func status(r *warehouse.Rows) any { return r.Conversation.TranscriptStatus }
 
 func TestRows_Abandoned(t *testing.T) {
 	t.Parallel()
-	o := asked
-	o.OpenSince = warehouse.Timestamp(1780492759757918)
-	if r, _ := rows(t, &o, `"in_progress":true`); r.Conversation.Lifecycle != warehouse.LifecycleAbandoned {
-		t.Errorf("lifecycle %q of a conversation older than the limit", r.Conversation.Lifecycle)
+	const start = warehouse.Timestamp(1780492759757917)
+	value := compact(t, `{"id":"CA1","started_at":"2026-06-03T13:19:19.757917Z","in_progress":true}`)
+	for openSince, want := range map[warehouse.Timestamp]string{
+		start: warehouse.LifecycleOpen, start + 1: warehouse.LifecycleAbandoned, 0: warehouse.LifecycleOpen,
+	} {
+		if r, _, err := Rows(value, &asked, openSince); err != nil || r.Conversation.Lifecycle != want {
+			t.Errorf("%v, lifecycle %q with the age limit %d, want %q", err, r.Conversation.Lifecycle, openSince, want)
+		}
 	}
 }
 
@@ -223,7 +227,7 @@ func TestRows_LongNames(t *testing.T) {
 	if len(drift) != 2 || drift[0].Kind != DriftLongName || drift[1].Kind != DriftLongName {
 		t.Errorf("drift %+v", drift)
 	}
-	_, _, err := Rows(compact(t, `{"id":"`+long+`","started_at":"2026-06-03T13:19:19Z"}`), &asked)
+	_, _, err := Rows(compact(t, `{"id":"`+long+`","started_at":"2026-06-03T13:19:19Z"}`), &asked, 0)
 	var reject *polyai.RejectError
 	if !errors.As(err, &reject) || reject.Reason != RejectLongID {
 		t.Fatalf("a long id gives %v", err)
@@ -336,8 +340,8 @@ func FuzzRows(f *testing.F) {
 			return
 		}
 		value := polyai.Value(bytes.TrimSpace(text))
-		first, drift, err := Rows(bytes.Clone(value), &asked)
-		again, driftAgain, errAgain := Rows(value, &asked)
+		first, drift, err := Rows(bytes.Clone(value), &asked, 0)
+		again, driftAgain, errAgain := Rows(value, &asked, 0)
 		if !reflect.DeepEqual(first, again) || !reflect.DeepEqual(drift, driftAgain) || (err == nil) != (errAgain == nil) {
 			t.Fatal("two reads of the same input differ")
 		}

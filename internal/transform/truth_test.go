@@ -70,7 +70,6 @@ func readAll(t *testing.T, simulator *simulate.Simulator, now time.Time) (got ma
 	got, rejects = map[string]*warehouse.Rows{}, map[string]bool{}
 	o := Options{
 		AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", APIVersion: "v3",
-		OpenSince: warehouse.TimestampOf(now.AddDate(0, 0, -7)),
 	}
 	q := polyai.ListQuery{
 		AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", Limit: 1000, IncludeLatency: true,
@@ -89,7 +88,7 @@ func readAll(t *testing.T, simulator *simulate.Simulator, now time.Time) (got ma
 			if err != nil {
 				t.Fatal(err)
 			}
-			rows, _, err := Rows(polyai.Value(string(v)), &o)
+			rows, _, err := Rows(polyai.Value(string(v)), &o, warehouse.TimestampOf(now.AddDate(0, 0, -7)))
 			if err != nil {
 				rejects[string(v)] = true
 				continue

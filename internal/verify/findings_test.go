@@ -85,7 +85,7 @@ func TestFeed(t *testing.T) {
 			if c.change != nil {
 				c.change(destination)
 			}
-			got, err := Feed(t.Context(), listing(t, c.listed...), destination, []load.Range{read(0, 24)}, nil, hours(0, 24))
+			got, err := Feed(t.Context(), listing(t, c.listed...), destination, []load.Range{read(0, 24)}, nil, hours(0, 24), 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -134,7 +134,7 @@ func TestFeedUnreadable(t *testing.T) {
 		r.Conversation.ContentHash = r.Hash()
 		destination.rows = append(destination.rows, &r)
 	}
-	got, err := Feed(t.Context(), source, destination, []load.Range{read(0, 24)}, nil, hours(0, 24))
+	got, err := Feed(t.Context(), source, destination, []load.Range{read(0, 24)}, nil, hours(0, 24), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,7 +74,11 @@ type Result struct {
 // not expected to be stored. siblings are the other feeds of the project: an id is
 // stored under one environment only. A range that cannot be read on one side is a
 // finding, and the rest is verified. Known holes of the feed are not requested.
-func Feed(ctx context.Context, f *pipeline.Feed, archive load.Archive, read []load.Range, siblings []load.Feed, span extract.Span) (*Result, error) {
+// openSince is the age limit of open conversations.
+func Feed(
+	ctx context.Context, f *pipeline.Feed, archive load.Archive, read []load.Range, siblings []load.Feed, span extract.Span,
+	openSince warehouse.Timestamp,
+) (*Result, error) {
 	if f.Refused != nil {
 		return nil, fmt.Errorf("project %s (%s): %w", f.ProjectID, f.Environment, f.Refused)
 	}
@@ -89,7 +93,7 @@ func Feed(ctx context.Context, f *pipeline.Feed, archive load.Archive, read []lo
 	for spans := extract.Without([]extract.Span{span}, known); len(spans) > 0; {
 		var part extract.Span
 		part, spans = extract.NextWindow(spans, density, before)
-		v := verifier{feed: f, archive: archive, read: read, siblings: siblings, span: part, result: result,
+		v := verifier{feed: f, archive: archive, read: read, siblings: siblings, span: part, openSince: openSince, result: result,
 			stored: map[string]*stored{}, listed: map[string]bool{}, rejected: map[string]bool{}}
 		if err := v.do(ctx); err != nil {
 			return nil, fmt.Errorf("project %s (%s), %s: %w", f.ProjectID, f.Environment, part, err)
@@ -107,11 +111,12 @@ func Feed(ctx context.Context, f *pipeline.Feed, archive load.Archive, read []lo
 
 // verifier verifies one window of the span.
 type verifier struct {
-	feed     *pipeline.Feed
-	archive  load.Archive
-	read     []load.Range
-	siblings []load.Feed
-	span     extract.Span
+	feed      *pipeline.Feed
+	archive   load.Archive
+	read      []load.Range
+	siblings  []load.Feed
+	span      extract.Span
+	openSince warehouse.Timestamp
 
 	damaged    []load.Range // of the stored data
 	unanswered []load.Range // by the source
@@ -237,7 +242,7 @@ func (v *verifier) compare(ctx context.Context, chunk *extract.Chunk) error {
 		v.unreadable(value, polyai.RejectBroken(value))
 	}
 	for value := range chunk.Values() {
-		r, _, err := transform.Rows(value, &v.feed.Rules)
+		r, _, err := transform.Rows(value, &v.feed.Rules, v.openSince)
 		if err != nil {
 			v.unreadable(value, err)
 			continue

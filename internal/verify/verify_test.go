@@ -82,7 +82,7 @@ func holding(t *testing.T, conversations ...json.RawMessage) *archive {
 	t.Helper()
 	a := &archive{}
 	for _, c := range conversations {
-		r, _, err := transform.Rows(polyai.Value(c), &rules)
+		r, _, err := transform.Rows(polyai.Value(c), &rules, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,7 +136,7 @@ func TestFeedLimitLowered(t *testing.T) {
 		}
 		_ = json.NewEncoder(w).Encode(page)
 	})
-	got, err := Feed(t.Context(), source, holding(t, listed[:2]...), []load.Range{read(0, 24)}, nil, hours(0, 24))
+	got, err := Feed(t.Context(), source, holding(t, listed[:2]...), []load.Range{read(0, 24)}, nil, hours(0, 24), 0)
 	if err != nil || got.Listed != 4 || len(got.Findings) != 2 || got.Same != 2 {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -151,7 +151,7 @@ func TestFeedKinds(t *testing.T) {
 		conversation("tampered", 7, ""))
 	destination.rows[3].Turns[0].UserInput = "never said"
 
-	got, err := Feed(t.Context(), source, destination, []load.Range{read(0, 5), read(6, 8)}, nil, hours(0, 24))
+	got, err := Feed(t.Context(), source, destination, []load.Range{read(0, 5), read(6, 8)}, nil, hours(0, 24), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestFeedOtherEnvironment(t *testing.T) {
 	sandbox := load.Feed{ProjectID: feed.ProjectID, Environment: "sandbox"}
 	destination := &archive{keys: map[load.Feed][]load.Key{sandbox: {{ID: "both", StartedAt: warehouse.TimestampOf(at(1))}}}}
 	source := listing(t, conversation("both", 1, ""), conversation("lost", 2, ""))
-	got, err := Feed(t.Context(), source, destination, []load.Range{read(0, 24)}, []load.Feed{sandbox}, hours(0, 24))
+	got, err := Feed(t.Context(), source, destination, []load.Range{read(0, 24)}, []load.Feed{sandbox}, hours(0, 24), 0)
 	if err != nil || got.Elsewhere != 1 || len(got.Findings) != 1 || got.Findings[0].ID != "lost" {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -199,7 +199,7 @@ func TestFeedMissingListed(t *testing.T) {
 	t.Parallel()
 	destination := holding(t, conversation("back", 1, ""))
 	destination.rows[0].Conversation.MissingSince = warehouse.Some(warehouse.TimestampOf(at(2)))
-	got, err := Feed(t.Context(), listing(t, conversation("back", 1, "")), destination, []load.Range{read(0, 24)}, nil, hours(0, 24))
+	got, err := Feed(t.Context(), listing(t, conversation("back", 1, "")), destination, []load.Range{read(0, 24)}, nil, hours(0, 24), 0)
 	if err != nil || got.Same != 0 || len(got.Findings) != 1 || got.Findings[0].Kind != Differs {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -217,7 +217,7 @@ func TestFeedOlderShape(t *testing.T) {
 	}{{"0", 1, 0}, {transform.Shape, 0, 1}} {
 		covered := read(0, 24)
 		covered.Shape = c.shape
-		got, err := Feed(t.Context(), listing(t, conversation("edited", 1, "by now")), destination, []load.Range{covered}, nil, hours(0, 24))
+		got, err := Feed(t.Context(), listing(t, conversation("edited", 1, "by now")), destination, []load.Range{covered}, nil, hours(0, 24), 0)
 		if err != nil || int(got.Older) != c.older || len(got.Findings) != c.differ {
 			t.Errorf("read by %s: %+v, %v", c.shape, got, err)
 		}
@@ -227,9 +227,24 @@ func TestFeedOlderShape(t *testing.T) {
 // Without any coverage, all listed conversations are reported as not read.
 func TestFeedNoCoverage(t *testing.T) {
 	t.Parallel()
-	got, err := Feed(t.Context(), listing(t, conversation("first", 1, "")), &archive{}, nil, nil, hours(0, 24))
+	got, err := Feed(t.Context(), listing(t, conversation("first", 1, "")), &archive{}, nil, nil, hours(0, 24), 0)
 	if err != nil || got.Newer != 0 || len(got.Findings) != 1 || got.Findings[0].Kind != NotRead {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// A conversation that is stored as abandoned is no difference while its start is
+// before the age limit.
+func TestFeedAgeLimit(t *testing.T) {
+	t.Parallel()
+	open := json.RawMessage(`{"id":"open","started_at":"` + at(1).Format(time.RFC3339) + `","in_progress":true}`)
+	destination := holding(t, open)
+	destination.rows[0].Conversation.Lifecycle = warehouse.LifecycleAbandoned
+	for openSince, findings := range map[int]int{1: 1, 2: 0} {
+		got, err := Feed(t.Context(), listing(t, open), destination, []load.Range{read(0, 24)}, nil, hours(0, 24), warehouse.TimestampOf(at(openSince)))
+		if err != nil || len(got.Findings) != findings {
+			t.Errorf("age limit at hour %d: %v, %+v, want %d findings", openSince, err, got.Findings, findings)
+		}
 	}
 }
 
@@ -237,7 +252,7 @@ func TestFeedRefused(t *testing.T) {
 	t.Parallel()
 	f := listing(t)
 	f.Refused = fmt.Errorf("made up: of another account")
-	if got, err := Feed(t.Context(), f, &archive{}, nil, nil, hours(0, 24)); err == nil {
+	if got, err := Feed(t.Context(), f, &archive{}, nil, nil, hours(0, 24), 0); err == nil {
 		t.Errorf("%+v", got)
 	}
 }
