@@ -66,8 +66,9 @@ func TestReaderStuck(t *testing.T) {
 					r.Session.account("a").receive(time.Now())
 				}
 				began := time.Now()
-				_, err := r.Open(t.Context(), aDay, began, func(time.Time) Emit { return nil })
+				first, err := r.Open(t.Context(), aDay, began)
 				if err == nil {
+					first.Close()
 					_, err = r.ReadParts(t.Context(), aDay.cut(64), newCollector().emit, nil)
 				}
 				if took := time.Since(began); !errors.Is(err, errAskLater) || took < c.least || took > c.most {

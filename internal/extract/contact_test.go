@@ -80,7 +80,7 @@ func TestUnreachableRun(t *testing.T) {
 		for i := range 200 {
 			reading.Go(func() {
 				r := readerOf(source, string(rune('A'+i)), session, permits)
-				_, err := r.Open(t.Context(), aDay, began, func(time.Time) Emit { return nil })
+				_, err := r.Open(t.Context(), aDay, began)
 				var transport *polyai.TransportError
 				if !errors.Is(err, errAskLater) || !errors.As(err, &transport) || transport.Hint == "" {
 					t.Errorf("project %d: %v", i, err)

@@ -39,38 +39,70 @@ func Widen(planned Span, local, start Second) Span {
 	return ask
 }
 
-// Open starts reading a feed with the span ask, and takes server time from the
-// first response. It calls began with that time before anything is emitted;
-// began returns the function that receives the conversations. local is used if
-// the source does not report its time. For an empty span, the smallest possible
-// request is sent.
+// FirstPage is the response to the first request of a feed. Its conversations are
+// not read yet, so that a run can plan with the server time of the response, and
+// then read them without another request. It occupies a request permit until
+// it is read or closed.
+type FirstPage struct {
+	Now time.Time // server time; the local time if the source does not report it
+
+	walk *walk // nil: there is nothing to read
+}
+
+// Open requests the first page of the span ask, and returns when its response
+// arrives. local is the local time. For an empty span, and if the source fails to
+// return the page of the span, Open sends the smallest possible request instead,
+// and there is nothing to read.
 //
-// As with [Reader.Try], the span may be read incompletely.
-func (r *Reader) Open(ctx context.Context, ask Span, local time.Time, began func(now time.Time) Emit) (TryResult, error) {
-	var emit Emit
-	probe := *r
-	probe.Source = &clock{Source: r.Source, onTime: func(now time.Time) {
-		if emit == nil {
-			emit = began(orLocal(now, local))
+// ctx must not end before the page is read or closed.
+func (r *Reader) Open(ctx context.Context, ask Span, local time.Time) (*FirstPage, error) {
+	if !ask.Empty() {
+		span := Span{ask.From, min(ask.Until, max(SecondOf(local), ask.From+1))}
+		w := &walk{Reader: r.forSlice(), span: span, ask: ask, minPages: 1}
+		w.first = w.newRequest(w.query())
+		switch err := w.first.open(ctx); {
+		case err == nil:
+			return &FirstPage{w.first.serverTime(local), w}, nil
+		case !concernsRequest(err):
+			return nil, err
+		default:
+			w.fail(err)
 		}
-	}}
-	if ask.Empty() {
-		return TryResult{Whole: true}, probe.ping(ctx, local)
 	}
-	result, err := probe.Try(ctx, Span{ask.From, min(ask.Until, max(SecondOf(local), ask.From+1))}, ask,
-		func(ctx context.Context, c *Chunk) error { return emit(ctx, c) })
-	if err == nil && emit == nil { // there was no response yet
-		err = probe.ping(ctx, local)
+	now, err := r.Now(ctx, local)
+	if err != nil {
+		return nil, err
 	}
-	return result, err
+	return &FirstPage{Now: now}, nil
+}
+
+// Try reads the span of the page, starting with the page. As with [Reader.Try],
+// the span may be read incompletely. Try must be called at most once.
+func (p *FirstPage) Try(ctx context.Context, emit Emit) (TryResult, error) {
+	if p.walk == nil {
+		return TryResult{}, nil
+	}
+	p.walk.emit = emit
+	return p.walk.try(ctx)
+}
+
+// Close ends the request if the page was not read. It may be called again.
+func (p *FirstPage) Close() {
+	if p.walk != nil && p.walk.first != nil {
+		p.walk.first.close()
+	}
 }
 
 // Try reads a span without cutting it, one page after another. It stops if the
 // span is too dense for that, or if the source fails; what was emitted is then
 // incomplete, and Whole is false.
-func (r *Reader) Try(ctx context.Context, span, ask Span, emit Emit) (TryResult, error) {
-	w := &walk{Reader: r.forSlice(), span: span, ask: ask, minPages: 1, emit: emit}
-	err := r.readSlice(ctx, w)
+func (r *Reader) Try(ctx context.Context, span Span, emit Emit) (TryResult, error) {
+	w := &walk{Reader: r.forSlice(), span: span, ask: span, minPages: 1, emit: emit}
+	return w.try(ctx)
+}
+
+func (w *walk) try(ctx context.Context) (TryResult, error) {
+	err := w.readSlice(ctx, w)
 	if dense := (*denseError)(nil); errors.As(err, &dense) {
 		if dense.seen.first == 0 {
 			return TryResult{}, nil
@@ -78,14 +110,19 @@ func (r *Reader) Try(ctx context.Context, span, ask Span, emit Emit) (TryResult,
 		return TryResult{Density: dense.seen.density(), Over: dense.seen.seconds()}, nil
 	}
 	if err != nil && concernsRequest(err) { // the range may have been too large
-		r.log("reading in smaller parts", "slice", span.String(), "because", err.Error())
-		r.Isolation.noteTried(span)
+		w.fail(err)
 		return TryResult{}, nil
 	}
 	if err != nil {
 		return TryResult{}, err
 	}
-	return TryResult{true, float64(w.seen.conversations) / float64(span.Seconds()), span.Seconds()}, nil
+	return TryResult{true, float64(w.seen.conversations) / float64(w.span.Seconds()), w.span.Seconds()}, nil
+}
+
+// fail records that the span of the walk could not be read without cutting it.
+func (w *walk) fail(err error) {
+	w.log("reading in smaller parts", "slice", w.span.String(), "because", err.Error())
+	w.Isolation.noteTried(w.span)
 }
 
 // Suits reports whether [Reader.Try] is worthwhile for a span, given the density
@@ -111,40 +148,22 @@ func concernsRequest(err error) bool {
 // checks that the feed can be read. local is returned if the source does not
 // report its time.
 func (r *Reader) Now(ctx context.Context, local time.Time) (time.Time, error) {
-	var now time.Time
-	_, err := r.Open(ctx, Span{}, local, func(t time.Time) Emit {
-		now = t
-		return nil
+	q := r.newRequest(polyai.ListQuery{
+		AccountID: r.AccountID, ProjectID: r.ProjectID, Environment: r.Environment,
+		Start: local.Add(-time.Second), End: local, Limit: 1,
 	})
+	if err := q.open(ctx); err != nil {
+		return time.Time{}, err
+	}
+	now := q.serverTime(local)
+	_, err := q.read(ctx, func(context.Context, *Chunk) error { return nil })
 	return now, err
 }
 
-// ping sends the smallest possible request.
-func (r *Reader) ping(ctx context.Context, local time.Time) error {
-	_, err := r.page(ctx, polyai.ListQuery{
-		AccountID: r.AccountID, ProjectID: r.ProjectID, Environment: r.Environment,
-		Start: local.Add(-time.Second), End: local, Limit: 1,
-	}, func(context.Context, *Chunk) error { return nil })
-	return err
-}
-
-// clock is a source that passes the server time of each response to onTime.
-type clock struct {
-	Source
-	onTime func(time.Time)
-}
-
-func (c *clock) List(ctx context.Context, q polyai.ListQuery) (*polyai.Page, error) {
-	page, err := c.Source.List(ctx, q)
-	if err == nil {
-		c.onTime(page.ServerTime())
+// serverTime returns the server time of the response, or local if it has none.
+func (q *request) serverTime(local time.Time) time.Time {
+	if now := q.response.page.ServerTime(); !now.IsZero() {
+		return now
 	}
-	return page, err
-}
-
-func orLocal(now, local time.Time) time.Time {
-	if now.IsZero() {
-		return local
-	}
-	return now
+	return local
 }

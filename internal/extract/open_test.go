@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -62,19 +63,19 @@ func evenly(n int, s Span) []Second {
 
 // opened is the result of opening a feed.
 type opened struct {
-	now   time.Time
-	began int
+	now time.Time
 	*collector
 }
 
 func open(t *testing.T, source http.Handler, planned Span, local time.Time) (*opened, TryResult) {
 	t.Helper()
-	o := &opened{collector: newCollector()}
-	result, err := reading(t, source).Open(t.Context(), Widen(planned, SecondOf(local), planned.From), local, func(now time.Time) Emit {
-		o.now = now
-		o.began++
-		return o.emit
-	})
+	first, err := reading(t, source).Open(t.Context(), Widen(planned, SecondOf(local), planned.From), local)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	o := &opened{first.Now, newCollector()}
+	result, err := first.Try(t.Context(), o.emit)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,7 @@ func TestOpenQuietFeed(t *testing.T) {
 	year := Span{local - 365*day, local}
 	source := &listing{starts: evenly(9, year), now: (local + 7).Time()}
 	o, result := open(t, source, year, local.Time())
-	if !result.Whole || len(o.ids) != 9 || !o.now.Equal(source.now) || o.began != 1 || len(source.asked) != 1 {
+	if !result.Whole || len(o.ids) != 9 || !o.now.Equal(source.now) || len(source.asked) != 1 {
 		t.Errorf("%+v, %d conversations, now %v, asked %v", result, len(o.ids), o.now, source.asked)
 	}
 }
@@ -166,12 +167,8 @@ func TestOpenFeedFails(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound} {
 		r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
-		began := false
-		_, err := r.Open(t.Context(), aDay, aDay.Until.Time(), func(time.Time) Emit {
-			began = true
-			return nil
-		})
-		if err == nil || began || r.Stats.Requests.Load() != 1 || polyai.IsAuth(err) != (status != http.StatusNotFound) {
+		first, err := r.Open(t.Context(), aDay, aDay.Until.Time())
+		if err == nil || first != nil || r.Stats.Requests.Load() != 1 || polyai.IsAuth(err) != (status != http.StatusNotFound) {
 			t.Errorf("%d: %v after %d requests", status, err, r.Stats.Requests.Load())
 		}
 	}
@@ -190,5 +187,93 @@ func TestWiden(t *testing.T) {
 		if got := Widen(c.planned, local, 500_000); got != c.want {
 			t.Errorf("%v is asked for as %v, want %v", c.planned, got, c.want)
 		}
+	}
+}
+
+// Server time is known before the conversations of the response are read, and
+// they are read without another request.
+func TestOpenHandsOver(t *testing.T) {
+	t.Parallel()
+	local := june(20, 12, 0)
+	planned := make(chan struct{})
+	plan := sync.OnceFunc(func() { close(planned) })
+	var asked atomic.Int64
+	r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.Header().Set("Date", (local + 7).Time().Format(http.TimeFormat))
+		http.NewResponseController(w).Flush()
+		<-planned
+		fmt.Fprint(w, `{"conversations":[{"id":"a","started_at":"2026-06-20T11:00:00Z"}]}`)
+	}))
+	defer plan()
+	first, err := r.Open(t.Context(), Span{local - day, local}, local.Time())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	if SecondOf(first.Now) != local+7 || r.Stats.Conversations.Load() != 0 {
+		t.Errorf("server time %v, %d conversations were read", first.Now, r.Stats.Conversations.Load())
+	}
+	plan()
+	got := newCollector()
+	result, err := first.Try(t.Context(), got.emit)
+	if err != nil || !result.Whole || got.ids["a"] != 1 || asked.Load() != 1 {
+		t.Errorf("%v, %+v, %v, %d requests", err, result, got.ids, asked.Load())
+	}
+	wantNoPermits(t, r)
+}
+
+// A first page that breaks off is requested again.
+func TestOpenBreaksOff(t *testing.T) {
+	t.Parallel()
+	local := june(20, 12, 0)
+	var asked atomic.Int64
+	r := reading(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"conversations":[{"id":"a","started_at":"2026-06-20T11:00:00Z"}`)
+		if asked.Add(1) < maxAttempts {
+			http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}
+		fmt.Fprint(w, `]}`)
+	}))
+	first, err := r.Open(t.Context(), Span{local - day, local}, local.Time())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := newCollector()
+	result, err := first.Try(t.Context(), got.emit)
+	if err != nil || !result.Whole || got.ids["a"] == 0 || asked.Load() != maxAttempts {
+		t.Errorf("%v, %+v, %v, %d requests", err, result, got.ids, asked.Load())
+	}
+	wantNoPermits(t, r)
+}
+
+// A run that cannot use the first page gives its permit back.
+func TestOpenClosed(t *testing.T) {
+	t.Parallel()
+	for name, ask := range map[string]Span{"Page": aDay, "Empty": {}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := reading(t, pages(nil))
+			first, err := r.Open(t.Context(), ask, aDay.Until.Time())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				first.Close()
+			}
+			wantNoPermits(t, r)
+			if r.Stats.Requests.Load() != 1 {
+				t.Errorf("%d requests", r.Stats.Requests.Load())
+			}
+		})
+	}
+}
+
+// wantNoPermits checks that no request of a reader occupies a permit.
+func wantNoPermits(t *testing.T, r *Reader) {
+	t.Helper()
+	if _, _, inFlight := r.Session.budget.Use(time.Now()); inFlight != 0 || !r.Slots.TryAcquire(4) {
+		t.Errorf("%d requests in flight, or a permit was not released", inFlight)
 	}
 }

@@ -93,6 +93,7 @@ type walk struct {
 	tight    bool       // requests are not widened: see bounds
 	until    *time.Time // replaces the end of its requests; nil: not replaced
 	minPages int        // pages that are read before isDense can be true
+	first    *request   // of its first page, already sent; nil: not sent yet
 	emit     Emit
 	seen     sample
 }
@@ -133,8 +134,13 @@ func (w *walk) query() polyai.ListQuery {
 func (w *walk) pages(ctx context.Context) error {
 	q := w.query()
 	pager := newPager(w.Session.account(w.ProjectID), w.slice)
+	next := w.first
+	w.first = nil // a restart requests the page again
+	if next == nil {
+		next = w.newRequest(q)
+	}
 	for pages := 1; ; pages++ {
-		got, err := w.page(ctx, q, w.look)
+		got, err := next.read(ctx, w.look)
 		if err != nil {
 			return err
 		}
@@ -149,6 +155,7 @@ func (w *walk) pages(ctx context.Context) error {
 		case w.isDense(pages):
 			return &denseError{w.seen}
 		}
+		next = w.newRequest(q)
 	}
 }
 

@@ -171,37 +171,43 @@ func (f *feedRun) read(ctx context.Context) error {
 	return f.publishHoles(ctx)
 }
 
-// open reads the newest span of a plan by the local clock. It takes server time
-// from the first response, plans with both clocks, and returns the plan without
-// the part that was read.
+// open requests the first page of the newest part of the history, plans with the
+// server time of its response, and reads the rest of that part. It returns the plan
+// of what is still to be read.
 func (f *feedRun) open(ctx context.Context) (plan extract.Plan, err error) {
 	local := f.Clock()
-	f.now = extract.SecondOf(local)
-	f.sure = f.now
-	ask := extract.Widen(newest(f.plan().Spans), f.now, f.Start)
-	ask = newest(extract.Without([]extract.Span{ask}, f.holeSpans()))
-	var st *window
-	result, err := f.Reader.Open(ctx, ask, local, func(now time.Time) extract.Emit {
-		f.setClocks(now)
-		plan = f.plan()
-		f.planned(plan)
-		f.Log.Debug("planned", "spans", len(plan.Spans), "open", len(plan.Open))
-		st = f.newWindow(newest(plan.Spans).Intersect(ask))
-		return f.emitter(st)
-	})
-	if ask.Empty() { // the density is unknown: the span that server time adds is tried without cutting it
-		result.Over = 1
-	}
-	f.noteSeen(result)
-	switch {
-	case st == nil || err == nil && ask.Empty():
+	ask := f.firstSpan(local)
+	first, err := f.Reader.Open(ctx, ask, local)
+	if err != nil {
 		return plan, err
-	case err != nil || !result.Whole || st.span.Empty():
+	}
+	defer first.Close()
+	f.setClocks(first.Now)
+	plan = f.plan()
+	f.planned(plan)
+	f.Log.Debug("planned", "spans", len(plan.Spans), "open", len(plan.Open))
+	if ask.Empty() { // the density is unknown: the span that server time adds is tried without cutting it
+		f.noteSeen(extract.TryResult{Over: 1})
+		return plan, nil
+	}
+	st := f.newWindow(newest(plan.Spans).Intersect(ask))
+	result, err := first.Try(ctx, f.emitter(st))
+	f.noteSeen(result)
+	if err != nil || !result.Whole || st.span.Empty() {
 		f.abandon(ctx, st)
 		return plan, err
 	}
 	plan.Spans = extract.Without(plan.Spans, []extract.Span{st.span})
 	return plan, f.publish(ctx, st)
+}
+
+// firstSpan returns the newest span to read by the local clock, which is all that
+// is known before the first response.
+func (f *feedRun) firstSpan(local time.Time) extract.Span {
+	f.now = extract.SecondOf(local)
+	f.sure = f.now
+	ask := extract.Widen(newest(f.plan().Spans), f.now, f.Start)
+	return newest(extract.Without([]extract.Span{ask}, f.holeSpans()))
 }
 
 // newest returns the last span; an empty one if there is none.

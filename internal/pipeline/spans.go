@@ -68,7 +68,7 @@ func (f *feedRun) worthTry(span extract.Span) bool {
 // has too many pages for that.
 func (f *feedRun) tryWhole(ctx context.Context, span extract.Span) (*window, error) {
 	st := f.newWindow(span)
-	result, err := f.Reader.Try(ctx, span, span, f.emitter(st))
+	result, err := f.Reader.Try(ctx, span, f.emitter(st))
 	f.noteSeen(result)
 	if err != nil || !result.Whole {
 		f.abandon(ctx, st)
