@@ -16,12 +16,12 @@ func TestClocks(t *testing.T) {
 	}{
 		"Alike":              {Clocks{Source: now, Local: now}, now, now},
 		"SourceAhead":        {Clocks{Source: now + 8*3600, Local: now}, now, now + 8*3600},
-		"LocalAhead":         {Clocks{Source: now, Local: now + 10*day}, now, now + 10*day},
+		"LocalAhead":         {Clocks{Source: now, Local: now + 10*Day}, now, now + 10*Day},
 		"SetBack":            {Clocks{Source: now, Local: 0, Witness: now - 600}, now - 600, now},
-		"SourceSetBack":      {Clocks{Source: -20 * 365 * day, Local: now, Witness: now - 600}, now - 600, now},
+		"SourceSetBack":      {Clocks{Source: -20 * 365 * Day, Local: now, Witness: now - 600}, now - 600, now},
 		"WitnessInTheFuture": {Clocks{Source: now, Local: now - 3600, Witness: now + 60}, now - 3600, now},
-		"WitnessLongAgo":     {Clocks{Source: now + 3600, Local: now, Witness: now - day}, now, now + 3600},
-		"BeyondAllYears":     {Clocks{Source: now, Local: lastSecond + day}, now, lastSecond},
+		"WitnessLongAgo":     {Clocks{Source: now + 3600, Local: now, Witness: now - Day}, now, now + 3600},
+		"BeyondAllYears":     {Clocks{Source: now, Local: lastSecond + Day}, now, lastSecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

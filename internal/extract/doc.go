@@ -8,6 +8,10 @@
 // documented whether the ends of a range are inclusive. Assumptions about the
 // order and the number of pages affect only the number of requests.
 //
+// Times are whole seconds ([Second]) and ranges of conversation starts are half-open
+// ([Span]), so that adjacent ranges have no gap and do not overlap. Package
+// pipeline lists the types of the other layers, and converts them.
+//
 // The package depends on the API, and not on tables or destinations. Planning
 // (span.go, coverage.go, plan.go) does no I/O.
 package extract

@@ -85,7 +85,7 @@ func open(t *testing.T, source http.Handler, planned Span, local time.Time) (*op
 func TestOpenQuietFeed(t *testing.T) {
 	t.Parallel()
 	local := june(20, 12, 0)
-	year := Span{local - 365*day, local}
+	year := Span{local - 365*Day, local}
 	source := &listing{starts: evenly(9, year), now: (local + 7).Time()}
 	o, result := open(t, source, year, local.Time())
 	if !result.Whole || len(o.ids) != 9 || !o.now.Equal(source.now) || len(source.asked) != 1 {
@@ -107,7 +107,7 @@ func TestOpenSlowClock(t *testing.T) {
 func TestTryDense(t *testing.T) {
 	t.Parallel()
 	local := june(20, 12, 0)
-	month := Span{local - 30*day, local}
+	month := Span{local - 30*Day, local}
 	for _, c := range []struct {
 		pages int // of 10 conversations
 		whole bool
@@ -136,7 +136,7 @@ func TestTryDense(t *testing.T) {
 func TestTryUnordered(t *testing.T) {
 	t.Parallel()
 	local := june(20, 12, 0)
-	month := Span{local - 30*day, local}
+	month := Span{local - 30*Day, local}
 	source := &listing{starts: evenly(450, month), now: local.Time()}
 	for i := range source.starts { // a fixed shuffle
 		j := i * 7919 % (i + 1)
@@ -157,7 +157,7 @@ func TestOpenTooLarge(t *testing.T) {
 			return
 		}
 		source.ServeHTTP(w, r)
-	}), Span{local - 30*day, local}, local.Time())
+	}), Span{local - 30*Day, local}, local.Time())
 	if result.Whole || !o.now.Equal(source.now) {
 		t.Errorf("%+v, now %v", result, o.now)
 	}
@@ -206,7 +206,7 @@ func TestOpenHandsOver(t *testing.T) {
 		fmt.Fprint(w, `{"conversations":[{"id":"a","started_at":"2026-06-20T11:00:00Z"}]}`)
 	}))
 	defer plan()
-	first, err := r.Open(t.Context(), Span{local - day, local}, local.Time())
+	first, err := r.Open(t.Context(), Span{local - Day, local}, local.Time())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +236,7 @@ func TestOpenBreaksOff(t *testing.T) {
 		}
 		fmt.Fprint(w, `]}`)
 	}))
-	first, err := r.Open(t.Context(), Span{local - day, local}, local.Time())
+	first, err := r.Open(t.Context(), Span{local - Day, local}, local.Time())
 	if err != nil {
 		t.Fatal(err)
 	}

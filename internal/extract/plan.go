@@ -37,7 +37,7 @@ type Plan struct {
 
 const (
 	// olderSeconds limits how much of Plan.Older one run reads.
-	olderSeconds = 30 * day
+	olderSeconds = 30 * Day
 	// early is the divisor for how early a tier may be due: a tenth of its
 	// interval, since a nightly run may start some seconds earlier than the last.
 	early = 10
@@ -173,7 +173,7 @@ func Together(spans []Span) []Span {
 // Sizes of a window, which is staged and published as one unit of work.
 const (
 	windowTarget = 25_000    // conversations, approximately
-	windowMost   = 366 * day // maximum length, however few conversations there are
+	windowMost   = 366 * Day // maximum length, however few conversations there are
 	windowGrowth = 4         // maximum length as a multiple of the previous window's
 )
 
@@ -185,14 +185,14 @@ const (
 // first window, which is a day.
 func NextWindow(spans []Span, density float64, before Second) (window Span, rest []Span) {
 	last := spans[len(spans)-1]
-	length := min(windowMost, max(day, windowGrowth*before))
+	length := min(windowMost, max(Day, windowGrowth*before))
 	if fits := windowTarget / max(density, 1e-9); fits < float64(length) {
-		length = max(day, Second(fits))
+		length = max(Day, Second(fits))
 	}
 	// Days are not cut, since a day is merged as a whole: the window has the
 	// newest day, and as many before it as fit.
-	newest := (last.Until - 1).startOfDay()
-	from := max(last.From, min(newest, (last.Until-length+day-1).startOfDay()))
+	newest := (last.Until - 1).StartOfDay()
+	from := max(last.From, min(newest, (last.Until-length+Day-1).StartOfDay()))
 	window = Span{from, last.Until}
 	rest = slices.Clone(spans[:len(spans)-1])
 	if last.From < from {

@@ -110,11 +110,11 @@ func TestDecideFuture(t *testing.T) {
 		open     Second
 		want     []Span
 	}{
-		"Planned":         {nil, now + 3*day, []Span{{now - 3600, now}, {now + 3*day, now + 3*day + 1}}},
-		"InTheLookback":   {tiers, now + 3*day, []Span{{now + 3*day, now + 3*day + 1}}},
-		"ShorterLookback": {[]Tier{{Depth: 30 * time.Minute}}, now + 3*day, []Span{{now - 3600, now - 1800}, {now + 3*day, now + 3*day + 1}}},
+		"Planned":         {nil, now + 3*Day, []Span{{now - 3600, now}, {now + 3*Day, now + 3*Day + 1}}},
+		"InTheLookback":   {tiers, now + 3*Day, []Span{{now + 3*Day, now + 3*Day + 1}}},
+		"ShorterLookback": {[]Tier{{Depth: 30 * time.Minute}}, now + 3*Day, []Span{{now - 3600, now - 1800}, {now + 3*Day, now + 3*Day + 1}}},
 		"LastSecond":      {tiers, lastSecond, []Span{{lastSecond - 1, lastSecond}}},
-		"Past":            {nil, now - 3*day, []Span{{now - 3*day, now - 3*day + 1}}},
+		"Past":            {nil, now - 3*Day, []Span{{now - 3*Day, now - 3*Day + 1}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -237,13 +237,13 @@ func TestNextWindow(t *testing.T) {
 				t.Fatalf("%v after %v is not older", s, got[len(got)-1])
 			}
 			begins := slices.ContainsFunc(spans, func(p Span) bool { return p.From == s.From })
-			if s.From != s.From.startOfDay() && !begins {
+			if s.From != s.From.StartOfDay() && !begins {
 				t.Fatalf("%v cuts a day", s)
 			}
-			if s.From.startOfDay() != (s.Until-1).startOfDay() && density*float64(s.Seconds()) > 2*windowTarget {
+			if s.From.StartOfDay() != (s.Until-1).StartOfDay() && density*float64(s.Seconds()) > 2*windowTarget {
 				t.Fatalf("%v is too long for a density of %g", s, density)
 			}
-			if s.Seconds() > max(2*day, windowGrowth*before+day) {
+			if s.Seconds() > max(2*Day, windowGrowth*before+Day) {
 				t.Fatalf("%v follows a window of %d s", s, before)
 			}
 			before = s.Seconds()
@@ -273,19 +273,19 @@ func TestCutTiles(t *testing.T) {
 
 func TestDecideOlderShape(t *testing.T) {
 	t.Parallel()
-	n := Need{Start: 0, Now: 100 * day, Shape: "2", Coverage: []Covered{
-		{Span: Span{0, 50 * day}, ReadAt: 100 * day, Shape: "1"}, {Span: Span{50 * day, 60 * day}, ReadAt: 100 * day, Shape: "2"},
-		{Span: Span{60 * day, 100 * day}, ReadAt: 100 * day, Shape: "1"},
+	n := Need{Start: 0, Now: 100 * Day, Shape: "2", Coverage: []Covered{
+		{Span: Span{0, 50 * Day}, ReadAt: 100 * Day, Shape: "1"}, {Span: Span{50 * Day, 60 * Day}, ReadAt: 100 * Day, Shape: "2"},
+		{Span: Span{60 * Day, 100 * Day}, ReadAt: 100 * Day, Shape: "1"},
 	}}
 	for run, want := range [][]Span{
-		{{70 * day, 100 * day}}, {{30 * day, 50 * day}, {60 * day, 70 * day}}, {{0, 30 * day}}, nil,
+		{{70 * Day, 100 * Day}}, {{30 * Day, 50 * Day}, {60 * Day, 70 * Day}}, {{0, 30 * Day}}, nil,
 	} {
 		plan := Decide(n)
 		if len(plan.Spans) != 0 || !slices.Equal(plan.Older, want) {
 			t.Errorf("run %d reads %v, and %v again", run, plan.Spans, plan.Older)
 		}
 		for _, s := range plan.Older {
-			n.Coverage = Cover(n.Coverage, Covered{Span: s, ReadAt: 100 * day, Shape: "2"}, 0)
+			n.Coverage = Cover(n.Coverage, Covered{Span: s, ReadAt: 100 * Day, Shape: "2"}, 0)
 		}
 	}
 }

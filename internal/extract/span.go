@@ -9,8 +9,8 @@ import (
 // Second is a moment in whole Unix seconds.
 type Second int64
 
-// day is a UTC day, in seconds.
-const day = Second(24 * 60 * 60)
+// Day is a UTC day, in seconds.
+const Day = Second(24 * 60 * 60)
 
 // lastSecond is the last one that a request can contain, 9999-12-31T23:59:59Z.
 const lastSecond = Second(253_402_300_799)
@@ -21,13 +21,13 @@ func SecondOf(t time.Time) Second { return Second(t.Unix()) }
 // Time returns the second as a time in UTC.
 func (s Second) Time() time.Time { return time.Unix(int64(s), 0).UTC() }
 
-// startOfDay returns the UTC midnight at or before s.
-func (s Second) startOfDay() Second {
-	d := s / day
-	if s < 0 && s%day != 0 {
+// StartOfDay returns the UTC midnight at or before s.
+func (s Second) StartOfDay() Second {
+	d := s / Day
+	if s < 0 && s%Day != 0 {
 		d--
 	}
-	return d * day
+	return d * Day
 }
 
 // seconds returns d in whole seconds, truncated.

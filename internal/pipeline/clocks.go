@@ -26,7 +26,7 @@ func (f *feedRun) setClocks(source time.Time) {
 func (f *feedRun) clocks(source, local time.Time) extract.Clocks {
 	return extract.Clocks{
 		Source: extract.SecondOf(source), Local: extract.SecondOf(local),
-		Witness: extract.Witnessed(covered(f.state.Coverage), extract.SecondOf(f.state.WatermarkAt.Time())),
+		Witness: extract.Witnessed(covered(f.state.Coverage), secondOf(f.state.WatermarkAt)),
 	}
 }
 
@@ -37,7 +37,7 @@ func (f *feedRun) correctFuture() {
 	believable := extract.Believable(f.coverage, f.sure)
 	dropped := !slices.Equal(f.coverage, believable)
 	f.coverage = believable
-	f.rewind = extract.InFuture(extract.SecondOf(f.state.Watermark.Time()), f.sure)
+	f.rewind = extract.InFuture(secondOf(f.state.Watermark), f.sure)
 	if !dropped && !f.rewind || !f.publishesCoverage() {
 		return
 	}

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"time"
+
 	"convsync/internal/extract"
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
@@ -11,8 +13,8 @@ func covered(ranges []load.Range) []extract.Covered {
 	out := make([]extract.Covered, len(ranges))
 	for i, r := range ranges {
 		out[i] = extract.Covered{
-			Span:   extract.Span{From: extract.SecondOf(r.From.Time()), Until: extract.SecondOf(r.Until.Time())},
-			ReadAt: extract.SecondOf(r.ReadAt.Time()), Shape: r.Shape,
+			Span:   spanOf(r.From, r.Until),
+			ReadAt: secondOf(r.ReadAt), Shape: r.Shape,
 		}
 	}
 	return out
@@ -22,13 +24,18 @@ func covered(ranges []load.Range) []extract.Covered {
 // the start of the run, which is before the actual reading, so the lookback may
 // read it again slightly early.
 func (f *feedRun) cover(coverage []extract.Covered, span extract.Span) []extract.Covered {
-	deepest := extract.Second(0)
-	for _, tier := range f.Lookback {
-		deepest = max(deepest, extract.Second(tier.Depth.Seconds()))
-	}
 	span.Until = min(span.Until, f.sure)
 	read := extract.Covered{Span: span, ReadAt: f.sure, Shape: f.Rules.Shape()}
-	return extract.Cover(coverage, read, f.sure-deepest)
+	return extract.Cover(coverage, read, f.deepestLookback())
+}
+
+// deepestLookback returns the start of the deepest tier of the lookback.
+func (f *feedRun) deepestLookback() extract.Second {
+	deepest := time.Duration(0)
+	for _, tier := range f.Lookback {
+		deepest = max(deepest, tier.Depth)
+	}
+	return f.sure - extract.Second(deepest.Seconds())
 }
 
 // ranges converts a coverage into the type of the destination.
@@ -55,5 +62,3 @@ func (f *feedRun) watermark(coverage []extract.Covered, holes []warehouse.Hole) 
 	}
 	return stored
 }
-
-func timestamp(s extract.Second) warehouse.Timestamp { return warehouse.TimestampOf(s.Time()) }

@@ -116,7 +116,7 @@ func (f *feedRun) moveTo(ctx context.Context, other *feedRun, keys []load.Key) (
 		switch {
 		case listed && start != anyStart:
 			moved[k.ID] = load.Place{Environment: f.Environment, StartedAt: k.StartedAt}
-			spans = append(spans, secondOf(start))
+			spans = append(spans, wholeSecond(start))
 		case !listed && (known(k) || asked.failedAt(k.StartedAt) == nil && !asked.nameless[k.StartedAt]):
 			left = append(left, k)
 		}
@@ -126,7 +126,7 @@ func (f *feedRun) moveTo(ctx context.Context, other *feedRun, keys []load.Key) (
 
 // hasRead reports whether the run read the second of a start completely.
 func (f *feedRun) hasRead(start warehouse.Timestamp) bool {
-	at := extract.SecondOf(start.Time())
+	at := secondOf(start)
 	return slices.ContainsFunc(f.wereRead, func(s extract.Span) bool { return s.From <= at && at < s.Until })
 }
 

@@ -231,7 +231,7 @@ func (f *feedRun) plan() extract.Plan {
 	}
 	need := extract.Need{Start: f.Start, Now: f.now, Sure: f.sure, Coverage: f.coverage, Lookback: f.Lookback, Shape: f.Rules.Shape(), Holes: f.holeSpans()}
 	for _, o := range f.state.Open {
-		need.Open = append(need.Open, extract.SecondOf(o.StartedAt.Time()))
+		need.Open = append(need.Open, secondOf(o.StartedAt))
 	}
 	if f.Narrow != nil {
 		return extract.DecideNarrow(need, *f.Narrow)

@@ -46,7 +46,7 @@ func (f *feedRun) holeSpans() []extract.Span {
 func HoleSpans(holes []warehouse.Hole) []extract.Span {
 	spans := make([]extract.Span, len(holes))
 	for i := range holes {
-		spans[i] = extract.Span{From: extract.SecondOf(holes[i].From.Time()), Until: extract.SecondOf(holes[i].Until.Time())}
+		spans[i] = spanOf(holes[i].From, holes[i].Until)
 	}
 	return spans
 }
@@ -113,7 +113,7 @@ func (f *feedRun) dueHoles() (due []warehouse.Hole) {
 	now := timestamp(f.sure)
 	for _, h := range f.holes {
 		at := HoleSpans([]warehouse.Hole{h})[0]
-		isDue := h.NextTryAt <= now || extract.InFuture(extract.SecondOf(h.LastTriedAt.Time()), f.sure)
+		isDue := h.NextTryAt <= now || extract.InFuture(secondOf(h.LastTriedAt), f.sure)
 		asked := f.kind() == KindIncremental && isDue && !at.Intersect(extract.Span{From: f.Start, Until: f.now}).Empty()
 		if asked || !at.Intersect(f.Backfill).Empty() {
 			due = append(due, h)

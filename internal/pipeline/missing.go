@@ -35,14 +35,9 @@ type dayRead struct {
 	missingOpen []load.Key // open conversations that were requested individually and are not listed
 }
 
-// startOfDay returns the beginning of the UTC day of a time.
-func startOfDay(at extract.Second) extract.Second {
-	return at - (at%secondsPerDay+secondsPerDay)%secondsPerDay
-}
-
 // day returns the record of the day of a time.
 func (v *missingTracker) day(at extract.Second) *dayRead {
-	midnight := startOfDay(at)
+	midnight := at.StartOfDay()
 	if v.days == nil {
 		v.days = map[extract.Second]*dayRead{}
 	}
@@ -68,7 +63,7 @@ func (f *feedRun) decideMissing() (missing []load.Key) {
 	defer v.mu.Unlock()
 	confirmed := f.Repairs[f.Feed.Feed].Gone
 	for _, k := range v.missingOpen {
-		if day := v.day(extract.SecondOf(k.StartedAt.Time())); !slices.Contains(day.gone, k) && !slices.Contains(confirmed, k) {
+		if day := v.day(secondOf(k.StartedAt)); !slices.Contains(day.gone, k) && !slices.Contains(confirmed, k) {
 			day.missingOpen = append(day.missingOpen, k)
 		}
 	}
@@ -101,7 +96,7 @@ func (f *feedRun) decideDay(start extract.Second, d *dayRead) []load.Key {
 // wasReadWhole reports whether this run read a day completely, from the start of
 // the history on.
 func (f *feedRun) wasReadWhole(start extract.Second) bool {
-	day := extract.Span{From: max(start, f.Start), Until: start + secondsPerDay}
+	day := extract.Span{From: max(start, f.Start), Until: start + extract.Day}
 	return len(extract.Without([]extract.Span{day}, f.wereRead)) == 0
 }
 
@@ -128,7 +123,7 @@ func (f *feedRun) doubt() error {
 	first, last := f.doubtful[0].start, f.doubtful[len(f.doubtful)-1].start
 	return &doubtError{"the source no longer lists conversations that are stored: " + strings.Join(days, "; ") +
 		": nothing of these days was changed; check that the key may still read all of the project, and if the conversations are really missing, confirm it with " +
-		fmt.Sprintf("`convsync verify --repair --project %s --from %s --to %s`", f.ProjectID, dateOf(first), dateOf(last+secondsPerDay))}
+		fmt.Sprintf("`convsync verify --repair --project %s --from %s --to %s`", f.ProjectID, dateOf(first), dateOf(last+extract.Day))}
 }
 
 func (d doubtfulDay) String() string {

@@ -73,8 +73,8 @@ func decided(t *testing.T, read []extract.Span, listed []extract.Second, stored 
 
 func TestMissingDays(t *testing.T) {
 	t.Parallel()
-	day := extract.SecondOf(begin) + 2*secondsPerDay
-	whole := []extract.Span{{From: day, Until: day + secondsPerDay}}
+	day := extract.SecondOf(begin) + 2*extract.Day
+	whole := []extract.Span{{From: day, Until: day + extract.Day}}
 	key := func(id string, at extract.Second) load.Key { return load.Key{ID: id, StartedAt: timestamp(at)} }
 	many := make([]load.Key, 21)
 	for i := range many {
@@ -113,7 +113,7 @@ func TestMissingOfTheFirstDay(t *testing.T) {
 	f := handMade(t, newFake())
 	f.Start += 12 * 3600
 	day := extract.SecondOf(begin)
-	f.wereRead = []extract.Span{{From: f.Start, Until: day + secondsPerDay}}
+	f.wereRead = []extract.Span{{From: f.Start, Until: day + extract.Day}}
 	f.tracker.look([]load.Key{{ID: "gone", StartedAt: timestamp(f.Start + 60)}})
 	if missing := f.decideMissing(); len(missing) != 0 || len(f.doubtful) != 1 {
 		t.Errorf("%d missing, doubtful are %v", len(missing), f.doubtful)

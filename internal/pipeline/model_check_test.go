@@ -228,7 +228,7 @@ func (w *world) checkLimit(o *outcome) {
 			w.fail("%d of %d of %s are marked as missing, the limit is %d", n, stored[d], d.start.Time(), most)
 		}
 		listed := slices.ContainsFunc(w.source.conversations, func(c *scriptedConversation) bool {
-			return w.source.answered[c.id] && slices.ContainsFunc(c.versions, func(v version) bool { return v.start-v.start%(secondsPerDay*1_000_000) == d.start && v.env == d.env })
+			return w.source.answered[c.id] && slices.ContainsFunc(c.versions, func(v version) bool { return secondOf(v.start).StartOfDay() == secondOf(d.start) && v.env == d.env })
 		})
 		if ended[d] != "" && !listed {
 			w.fail("%s is marked as missing, on a day that the source returned as empty", ended[d])

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"convsync/internal/extract"
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
 )
@@ -194,7 +195,7 @@ func dayShows(rows map[string]*warehouse.Rows, such func(*warehouse.Rows) bool) 
 }
 
 func midnightOf(r *warehouse.Rows) warehouse.Timestamp {
-	const day = secondsPerDay * 1_000_000
+	const day = warehouse.Timestamp(extract.Day * 1_000_000)
 	return r.Conversation.StartedAt / day * day
 }
 

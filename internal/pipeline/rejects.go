@@ -33,7 +33,7 @@ func (f *feedRun) findMissingRejects(ctx context.Context, missing []load.Key) (g
 		isGone, isSure := true, true
 		if r.ConversationID == "" || !with[r.ConversationID] {
 			isGone, isSure = f.isMissingReject(r)
-			isSure = isSure && (r.Missing || !many[startOfDay(extract.SecondOf(r.StartedAt.V.Time()))])
+			isSure = isSure && (r.Missing || !many[secondOf(r.StartedAt.V).StartOfDay()])
 		}
 		switch {
 		case !isGone:
@@ -56,7 +56,7 @@ func (f *feedRun) daysOverLimit(rejects []load.RejectKey, with map[string]bool) 
 		if !r.StartedAt.Valid || r.Missing {
 			continue
 		}
-		day := startOfDay(extract.SecondOf(r.StartedAt.V.Time()))
+		day := secondOf(r.StartedAt.V).StartOfDay()
 		all[day]++
 		if isGone, _ := f.isMissingReject(r); isGone && !with[r.ConversationID] {
 			gone[day]++
@@ -78,8 +78,8 @@ func (f *feedRun) isMissingReject(r *load.RejectKey) (isGone, isSure bool) {
 	if !r.StartedAt.Valid || !v.wasCompared(r) || v.isAnsweredReject(r) {
 		return false, false
 	}
-	at := extract.SecondOf(r.StartedAt.V.Time())
-	midnight := startOfDay(at)
+	at := secondOf(r.StartedAt.V)
+	midnight := at.StartOfDay()
 	if slices.ContainsFunc(f.doubtful, func(d doubtfulDay) bool { return d.start == midnight }) {
 		return false, false
 	}

@@ -374,8 +374,8 @@ func (r *Report) row(o *Options) *warehouse.SyncRun {
 	row.SourceAt = r.sourceAt()
 	row.Warnings = warehouse.Text(strings.Join(r.Warnings, "\n"))
 	if b := o.Backfill; !b.Empty() {
-		row.WindowFrom = warehouse.Some(warehouse.TimestampOf(b.From.Time()))
-		row.WindowUntil = warehouse.Some(warehouse.TimestampOf(b.Until.Time()))
+		row.WindowFrom = warehouse.Some(timestamp(b.From))
+		row.WindowUntil = warehouse.Some(timestamp(b.Until))
 	}
 	return row
 }

@@ -45,7 +45,7 @@ func (f *feedRun) resolveStarts(ctx context.Context, st *window, earlier []load.
 	var again []extract.Span
 	for _, o := range earlier {
 		st.judged[o.ID] = max(st.judged[o.ID], o.Stored)
-		second := secondOf(o.Answered)
+		second := wholeSecond(o.Answered)
 		listed, gone := f.knows(st, &o)
 		switch failed := asked.failedAt(o.Stored); {
 		case listed || asked.lists(o.ID, o.Stored):
@@ -68,7 +68,7 @@ func (f *feedRun) resolveStarts(ctx context.Context, st *window, earlier []load.
 // completely without finding it.
 func (f *feedRun) knows(st *window, o *load.OtherStart) (listed, gone bool) {
 	latest, answered := f.tracker.latest(o.ID)
-	at := extract.SecondOf(o.Stored.Time())
+	at := secondOf(o.Stored)
 	inside := func(s extract.Span) bool { return s.From < at && at < s.Until-1 }
 	listed = answered && latest == o.Stored || f.twice.lists(o)
 	gone = answered && latest != anyStart && latest < o.Stored && slices.ContainsFunc(st.whole, inside)
@@ -172,7 +172,7 @@ func (a *listing) lists(id string, start warehouse.Timestamp) bool {
 
 // failedAt returns the error for the second of a start; nil if it was read.
 func (a *listing) failedAt(start warehouse.Timestamp) *extract.SpanError {
-	second := extract.SecondOf(start.Time())
+	second := secondOf(start)
 	for _, part := range a.failed {
 		if part.From <= second && second < part.Until {
 			return part
@@ -190,7 +190,7 @@ func (f *feedRun) ask(ctx context.Context, keys []load.Key) (*listing, error) {
 	spans := make([]extract.Span, len(keys))
 	for i, k := range keys {
 		a.starts[k.ID] = nil
-		spans[i] = secondOf(k.StartedAt)
+		spans[i] = wholeSecond(k.StartedAt)
 	}
 	holes := f.holeSpans()
 	failed, err := f.Reader.ReadParts(ctx, extract.Without(extract.Together(spans), holes), func(_ context.Context, chunk *extract.Chunk) error {
@@ -246,12 +246,6 @@ func (a *listing) add(id string, start warehouse.Timestamp) {
 	if starts, wanted := a.starts[id]; wanted && !slices.Contains(starts, start) {
 		a.starts[id] = append(starts, start)
 	}
-}
-
-// secondOf returns the second that contains a start.
-func secondOf(start warehouse.Timestamp) extract.Span {
-	at := extract.SecondOf(start.Time())
-	return extract.Span{From: at, Until: at + 1}
 }
 
 func orMake[K comparable, V any](m map[K]V) map[K]V {

@@ -45,7 +45,7 @@ func (v *missingTracker) noteListed(id string, start warehouse.Timestamp) {
 			v.answered[hash] = start
 		}
 	}
-	v.day(extract.SecondOf(start.Time())).answered = true
+	v.day(secondOf(start)).answered = true
 }
 
 // latest returns the latest start with which the source returned an id in this run.
@@ -66,7 +66,7 @@ func (v *missingTracker) look(stored []load.Key) {
 		if k.Missing {
 			continue
 		}
-		day := v.day(extract.SecondOf(k.StartedAt.Time()))
+		day := v.day(secondOf(k.StartedAt))
 		day.stored++
 		if v.isListed(k) {
 			continue
@@ -148,7 +148,7 @@ func (f *feedRun) findMissingOpen(read []extract.Span) {
 	limit := f.openSince()
 	var missingOpen []load.Key
 	for _, o := range f.state.Open {
-		at := extract.SecondOf(o.StartedAt.Time())
+		at := secondOf(o.StartedAt)
 		asked := slices.ContainsFunc(read, func(s extract.Span) bool { return s.From <= at && at < s.Until })
 		if asked && o.StartedAt < limit {
 			missingOpen = append(missingOpen, load.Key{ID: o.ID, StartedAt: o.StartedAt})

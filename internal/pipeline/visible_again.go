@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"time"
 
 	"convsync/internal/extract"
 	"convsync/internal/load"
@@ -65,12 +64,12 @@ func (f *feedRun) readHidden(ctx context.Context, parts load.Parts) error {
 func hiddenSpans(days []warehouse.Timestamp, parts load.Parts) []extract.Span {
 	margin := extract.Second(0)
 	if parts.Metrics {
-		margin = secondsPerDay
+		margin = extract.Day
 	}
 	spans := make([]extract.Span, len(days))
 	for i, d := range days {
-		from := extract.SecondOf(d.Time())
-		spans[i] = extract.Span{From: from - margin, Until: from + secondsPerDay + margin}
+		from := secondOf(d)
+		spans[i] = extract.Span{From: from - margin, Until: from + extract.Day + margin}
 	}
 	return spans
 }
@@ -78,11 +77,5 @@ func hiddenSpans(days []warehouse.Timestamp, parts load.Parts) []extract.Span {
 // recent returns the span of the lookback, with two more days. The lookback may just
 // have read a part of these days, which therefore no longer count as hidden.
 func (f *feedRun) recent() extract.Span {
-	deepest := time.Duration(0)
-	for _, tier := range f.Lookback {
-		deepest = max(deepest, tier.Depth)
-	}
-	return extract.Span{From: f.sure - extract.Second(deepest.Seconds()) - 2*secondsPerDay, Until: f.now}
+	return extract.Span{From: f.deepestLookback() - 2*extract.Day, Until: f.now}
 }
-
-const secondsPerDay = 24 * 60 * 60
