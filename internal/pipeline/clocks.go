@@ -10,9 +10,9 @@ import (
 // setClocks sets the times up to which the run reads and covers, from the server
 // time of a response that was just received, and corrects coverage in the future.
 func (f *feedRun) setClocks(source time.Time) {
-	local := f.Clock()
-	if f.report != nil { // a plan has none
-		f.report.noteSource(source, local)
+	local := f.run.Clock()
+	if f.run.report != nil { // a plan has none
+		f.run.report.noteSource(source, local)
 	}
 	clocks := f.clocks(source, local)
 	f.now, f.sure = clocks.Later(), clocks.Earlier()
@@ -41,19 +41,19 @@ func (f *feedRun) correctFuture() {
 	if !dropped && !f.rewind || !f.publishesCoverage() {
 		return
 	}
-	f.warn("project " + f.ProjectID + " (" + f.Environment + ") was read while a clock was ahead: its stored watermark is " +
+	f.warn("project " + f.feed.ProjectID + " (" + f.feed.Environment + ") was read while a clock was ahead: its stored watermark is " +
 		f.state.Watermark.Time().Format(time.RFC3339) + "; coverage in the future is read again, and the watermark is corrected")
 }
 
 // publishesCoverage reports whether this kind of run stores coverage.
 func (f *feedRun) publishesCoverage() bool {
-	return f.Backfill.Empty() && f.Repairs == nil && (f.Narrow == nil || f.Narrow.Recent)
+	return f.run.Backfill.Empty() && f.run.Repairs == nil && (f.run.Narrow == nil || f.run.Narrow.Recent)
 }
 
 // warn logs a warning, and puts it into the report once.
 func (f *feedRun) warn(text string) {
-	f.Log.Warn(text)
-	if f.report != nil { // a plan has none
-		f.report.warn(text)
+	f.log.Warn(text)
+	if f.run.report != nil { // a plan has none
+		f.run.report.warn(text)
 	}
 }

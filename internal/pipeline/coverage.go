@@ -25,14 +25,14 @@ func covered(ranges []load.Range) []extract.Covered {
 // read it again slightly early.
 func (f *feedRun) cover(coverage []extract.Covered, span extract.Span) []extract.Covered {
 	span.Until = min(span.Until, f.sure)
-	read := extract.Covered{Span: span, ReadAt: f.sure, Shape: f.Rules.Shape()}
+	read := extract.Covered{Span: span, ReadAt: f.sure, Shape: f.feed.Rules.Shape()}
 	return extract.Cover(coverage, read, f.deepestLookback())
 }
 
 // deepestLookback returns the start of the deepest tier of the lookback.
 func (f *feedRun) deepestLookback() extract.Second {
 	deepest := time.Duration(0)
-	for _, tier := range f.Lookback {
+	for _, tier := range f.run.Lookback {
 		deepest = max(deepest, tier.Depth)
 	}
 	return f.sure - extract.Second(deepest.Seconds())
@@ -57,7 +57,7 @@ func (f *feedRun) watermark(coverage []extract.Covered, holes []warehouse.Hole) 
 	if f.rewind {
 		stored = 0
 	}
-	if end, ok := extract.Watermark(coverage, HoleSpans(holes), f.Start); ok {
+	if end, ok := extract.Watermark(coverage, HoleSpans(holes), f.feed.Start); ok {
 		return max(timestamp(end), stored)
 	}
 	return stored

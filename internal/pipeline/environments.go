@@ -17,10 +17,10 @@ func (r *run) byProject(states map[load.Feed]load.FeedState) (projects [][]*feed
 	at := map[string]int{}
 	for i := range r.Feeds {
 		f := r.newFeedRun(&r.Feeds[i], states[r.Feeds[i].Feed])
-		n, known := at[f.ProjectID]
+		n, known := at[f.feed.ProjectID]
 		if !known {
 			n = len(projects)
-			at[f.ProjectID] = n
+			at[f.feed.ProjectID] = n
 			projects = append(projects, nil)
 		}
 		projects[n] = append(projects[n], f)
@@ -99,8 +99,8 @@ func (f *feedRun) moveTo(ctx context.Context, other *feedRun, keys []load.Key) (
 	}
 	asked, err := other.ask(ctx, slices.DeleteFunc(slices.Clone(keys), known))
 	if sourceError(ctx, err) {
-		f.Log.Warn("conversations are no longer listed, and may be in another environment, which cannot be read; they were not marked as missing",
-			"conversations", len(keys), "other", other.Environment, "error", err.Error())
+		f.log.Warn("conversations are no longer listed, and may be in another environment, which cannot be read; they were not marked as missing",
+			"conversations", len(keys), "other", other.feed.Environment, "error", err.Error())
 		return nil, nil
 	}
 	if err != nil {
@@ -115,7 +115,7 @@ func (f *feedRun) moveTo(ctx context.Context, other *feedRun, keys []load.Key) (
 		}
 		switch {
 		case listed && start != anyStart:
-			moved[k.ID] = load.Place{Environment: f.Environment, StartedAt: k.StartedAt}
+			moved[k.ID] = load.Place{Environment: f.feed.Environment, StartedAt: k.StartedAt}
 			spans = append(spans, wholeSecond(start))
 		case !listed && (known(k) || asked.failedAt(k.StartedAt) == nil && !asked.nameless[k.StartedAt]):
 			left = append(left, k)
@@ -142,6 +142,6 @@ func (f *feedRun) takeOver(ctx context.Context, moved map[string]load.Place, spa
 		f.abandon(ctx, st)
 		return err
 	}
-	f.Log.Info("conversations moved here from another environment", "conversations", len(moved))
+	f.log.Info("conversations moved here from another environment", "conversations", len(moved))
 	return f.publish(ctx, st)
 }

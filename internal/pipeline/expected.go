@@ -44,7 +44,7 @@ func (p *Progress) Expected() int64 {
 
 // note changes the outlook of the feed.
 func (f *feedRun) note(change func(*outlook)) {
-	p := f.Progress
+	p := f.run.Progress
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.outlooks == nil {
@@ -59,7 +59,7 @@ func (f *feedRun) note(change func(*outlook)) {
 // planned adds the length of the planned spans to the progress.
 func (f *feedRun) planned(plan extract.Plan) {
 	for _, s := range plan.Spans {
-		f.Progress.planned.Add(int64(s.Seconds()))
+		f.run.Progress.planned.Add(int64(s.Seconds()))
 		f.note(func(o *outlook) { o.planned += int64(s.Seconds()) })
 	}
 }

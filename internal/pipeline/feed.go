@@ -18,9 +18,9 @@ import (
 
 // feedRun is the part of a run that processes one feed.
 type feedRun struct {
-	*run
-	Feed
-	Log      *slog.Logger // of the run, with project and environment
+	run      *run
+	feed     Feed
+	log      *slog.Logger // of the run, with project and environment
 	state    load.FeedState
 	coverage []extract.Covered
 	now      extract.Second // the later clock at the start of the run: end of what is read
@@ -58,21 +58,21 @@ func (f *feedRun) account(ctx context.Context, err error) error {
 	}
 	if err == nil && missing != nil {
 		if len(f.failed) > 0 { // the reader has logged the reason for each part
-			f.Log.Warn("project "+f.name()+" was not read completely: "+failedBecause(missing)+"; the next run reads the rest", "parts", len(f.failed))
+			f.log.Warn("project "+f.name()+" was not read completely: "+failedBecause(missing)+"; the next run reads the rest", "parts", len(f.failed))
 		}
 		if doubt != nil {
-			f.Log.Warn("project " + f.name() + " needs confirmation: " + doubt.Error())
+			f.log.Warn("project " + f.name() + " needs confirmation: " + doubt.Error())
 		}
-		f.report.feedIncomplete(f.describe(missing))
+		f.run.report.feedIncomplete(f.describe(missing))
 		return nil
 	}
 	if sourceError(ctx, err) {
-		f.Log.Error("project "+f.name()+" failed: "+failedBecause(err)+"; what was committed of it remains stored", "error", err.Error())
-		f.report.failFeed(f.describe(err))
+		f.log.Error("project "+f.name()+" failed: "+failedBecause(err)+"; what was committed of it remains stored", "error", err.Error())
+		f.run.report.failFeed(f.describe(err))
 		return nil
 	}
 	if err == nil {
-		f.report.feedDone(f.Feed.Feed)
+		f.run.report.feedDone(f.feed.Feed)
 	}
 	return err
 }
@@ -83,9 +83,9 @@ func (f *feedRun) readNothing() bool {
 	if len(f.failed) == 0 || slices.ContainsFunc(f.wereRead, func(s extract.Span) bool { return !s.Empty() }) {
 		return false
 	}
-	f.report.mu.Lock()
-	defer f.report.mu.Unlock()
-	return f.report.feed(f.Feed.Feed).Conversations.Read == 0
+	f.run.report.mu.Lock()
+	defer f.run.report.mu.Unlock()
+	return f.run.report.feed(f.feed.Feed).Conversations.Read == 0
 }
 
 // incomplete returns an error with the parts that could not be read, or nil.
@@ -115,9 +115,9 @@ func (f *feedRun) incomplete() error {
 }
 
 // describe adds the name of the feed to an error.
-func (f *feedRun) describe(err error) *FeedError { return &FeedError{f.Feed.Feed, err} }
+func (f *feedRun) describe(err error) *FeedError { return &FeedError{f.feed.Feed, err} }
 
-func (f *feedRun) name() string { return f.ProjectID + " (" + f.Environment + ")" }
+func (f *feedRun) name() string { return f.feed.ProjectID + " (" + f.feed.Environment + ")" }
 
 // failedBecause returns the reason for the beginning of a log line.
 func failedBecause(err error) string {
@@ -129,7 +129,7 @@ func failedBecause(err error) string {
 
 // guarded calls work, and turns a panic into an error of the feed.
 func (f *feedRun) guarded(ctx context.Context, work func(context.Context) error) (err error) {
-	defer logPanic(f.Log, &err)
+	defer logPanic(f.log, &err)
 	defer extract.RecoverPanic(&err)
 	return work(ctx)
 }
@@ -145,9 +145,9 @@ func logPanic(log *slog.Logger, err *error) {
 // read plans the feed and reads it.
 func (f *feedRun) read(ctx context.Context) error {
 	f.coverage = covered(f.state.Coverage)
-	defer f.report.took(f.Feed.Feed, f.Clock())(f.Clock)
-	if f.Refused != nil {
-		return &refusedError{f.Refused}
+	defer f.run.report.took(f.feed.Feed, f.run.Clock())(f.run.Clock)
+	if f.feed.Refused != nil {
+		return &refusedError{f.feed.Refused}
 	}
 	plan, err := f.open(ctx)
 	if err != nil {
@@ -175,9 +175,9 @@ func (f *feedRun) read(ctx context.Context) error {
 // server time of its response, and reads the rest of that part. It returns the plan
 // of what is still to be read.
 func (f *feedRun) open(ctx context.Context) (plan extract.Plan, err error) {
-	local := f.Clock()
+	local := f.run.Clock()
 	ask := f.firstSpan(local)
-	first, err := f.Reader.Open(ctx, ask, local)
+	first, err := f.feed.Reader.Open(ctx, ask, local)
 	if err != nil {
 		return plan, err
 	}
@@ -185,7 +185,7 @@ func (f *feedRun) open(ctx context.Context) (plan extract.Plan, err error) {
 	f.setClocks(first.Now)
 	plan = f.plan()
 	f.planned(plan)
-	f.Log.Debug("planned", "spans", len(plan.Spans), "open", len(plan.Open))
+	f.log.Debug("planned", "spans", len(plan.Spans), "open", len(plan.Open))
 	if ask.Empty() { // the density is unknown: the span that server time adds is tried without cutting it
 		f.noteSeen(extract.TryResult{Over: 1})
 		return plan, nil
@@ -206,7 +206,7 @@ func (f *feedRun) open(ctx context.Context) (plan extract.Plan, err error) {
 func (f *feedRun) firstSpan(local time.Time) extract.Span {
 	f.now = extract.SecondOf(local)
 	f.sure = f.now
-	ask := extract.Widen(newest(f.plan().Spans), f.now, f.Start)
+	ask := extract.Widen(newest(f.plan().Spans), f.now, f.feed.Start)
 	return newest(extract.Without([]extract.Span{ask}, f.holeSpans()))
 }
 
@@ -219,37 +219,54 @@ func newest(spans []extract.Span) (last extract.Span) {
 }
 
 func (f *feedRun) plan() extract.Plan {
-	if f.Repairs != nil {
-		return extract.Plan{Open: extract.Together(f.Repairs[f.Feed.Feed].Spans)}.Without(f.holeSpans())
+	if f.run.Repairs != nil {
+		return extract.Plan{Open: extract.Together(f.run.Repairs[f.feed.Feed].Spans)}.Without(f.holeSpans())
 	}
-	if !f.Backfill.Empty() {
-		asked := extract.Span{From: f.Backfill.From, Until: min(f.Backfill.Until, f.now)}
+	if !f.run.Backfill.Empty() {
+		asked := extract.Span{From: f.run.Backfill.From, Until: min(f.run.Backfill.Until, f.now)}
 		if asked.Empty() {
 			return extract.Plan{}
 		}
 		return extract.Plan{Spans: []extract.Span{asked}}.Without(f.holeSpans())
 	}
-	need := extract.Need{Start: f.Start, Now: f.now, Sure: f.sure, Coverage: f.coverage, Lookback: f.Lookback, Shape: f.Rules.Shape(), Holes: f.holeSpans()}
+	need := extract.Need{
+		Start:    f.feed.Start,
+		Now:      f.now,
+		Sure:     f.sure,
+		Coverage: f.coverage,
+		Lookback: f.run.Lookback,
+		Shape:    f.feed.Rules.Shape(),
+		Holes:    f.holeSpans(),
+	}
 	for _, o := range f.state.Open {
 		need.Open = append(need.Open, secondOf(o.StartedAt))
 	}
-	if f.Narrow != nil {
-		return extract.DecideNarrow(need, *f.Narrow)
+	if f.run.Narrow != nil {
+		return extract.DecideNarrow(need, *f.run.Narrow)
 	}
 	return extract.Decide(need)
 }
 
 // openSince returns the age limit of open conversations.
 func (f *feedRun) openSince() warehouse.Timestamp {
-	return timestamp(f.sure) - warehouse.Timestamp(f.OpenAgeLimit.Microseconds())
+	return timestamp(f.sure) - warehouse.Timestamp(f.run.OpenAgeLimit.Microseconds())
 }
 
 // newWindow begins a window. span is what it will cover; it is empty if reading
 // the window adds no coverage.
 func (f *feedRun) newWindow(span extract.Span) *window {
 	st := &window{
-		id: load.WindowID(f.windows.Add(1)), feed: f.Feed.Feed, span: span, whole: []extract.Span{span}, rewrite: f.Repairs != nil, rules: &f.Rules, openSince: f.openSince(), runID: f.Owner.RunID,
-		at: warehouse.TimestampOf(f.Clock()), rejects: map[string]warehouse.Reject{}, drift: map[driftKey]warehouse.Drift{},
+		id:        load.WindowID(f.run.windows.Add(1)),
+		feed:      f.feed.Feed,
+		span:      span,
+		whole:     []extract.Span{span},
+		rewrite:   f.run.Repairs != nil,
+		rules:     &f.feed.Rules,
+		openSince: f.openSince(),
+		runID:     f.run.Owner.RunID,
+		at:        warehouse.TimestampOf(f.run.Clock()),
+		rejects:   map[string]warehouse.Reject{},
+		drift:     map[driftKey]warehouse.Drift{},
 	}
 	if f.remembers() {
 		st.tracker = &f.tracker
@@ -265,7 +282,7 @@ func (f *feedRun) newWindow(span extract.Span) *window {
 // remembers reports whether the run records which conversations the source
 // returns, to find missing ones. A first load does not need that.
 func (f *feedRun) remembers() bool {
-	return len(f.state.Coverage)+len(f.state.Open) > 0 || f.Repairs != nil || !f.Backfill.Empty()
+	return len(f.state.Coverage)+len(f.state.Open) > 0 || f.run.Repairs != nil || !f.run.Backfill.Empty()
 }
 
 // emitter returns a function that passes chunks of the window to the stages.
@@ -275,9 +292,9 @@ func (f *feedRun) emitter(st *window) extract.Emit {
 			return err
 		}
 		st.emitted.Add(int64(c.Len()))
-		f.Progress.conversations.Add(int64(c.Len()))
+		f.run.Progress.conversations.Add(int64(c.Len()))
 		f.note(func(o *outlook) { o.pending += int64(c.Len()) })
-		return f.stages.put(ctx, st, c)
+		return f.run.stages.put(ctx, st, c)
 	}
 }
 
@@ -305,10 +322,10 @@ func (f *feedRun) publish(ctx context.Context, st *window) error {
 
 // commit commits a window whose chunks are all staged.
 func (f *feedRun) commit(ctx context.Context, st *window) error {
-	f.commits.Lock()
-	defer f.commits.Unlock()
+	f.run.commits.Lock()
+	defer f.run.commits.Unlock()
 	out := &load.Window{
-		ID: st.id, Feed: st.feed, RunID: f.Owner.RunID, At: st.at, Judged: st.judged,
+		ID: st.id, Feed: st.feed, RunID: f.run.Owner.RunID, At: st.at, Judged: st.judged,
 		Rejects: slices.Collect(maps.Values(st.rejects)), Drift: slices.Collect(maps.Values(st.drift)), HiddenRead: st.hiddenRead,
 		OtherID: f.identity.learned(),
 	}
@@ -317,13 +334,13 @@ func (f *feedRun) commit(ctx context.Context, st *window) error {
 		out.Holes = append([]warehouse.Hole{}, holes...)
 	}
 	coverage := f.coverage // not changed if the commit fails: other windows are in progress
-	if f.Backfill.Empty() && !st.span.Empty() && len(st.whole) > 0 {
+	if f.run.Backfill.Empty() && !st.span.Empty() && len(st.whole) > 0 {
 		for _, whole := range st.whole {
 			coverage = f.cover(coverage, whole)
 		}
 		out.Coverage, out.Watermark, out.CorrectWatermark = ranges(coverage), f.watermark(coverage, holes), f.rewind
 	}
-	counts, err := f.writer.Publish(ctx, out)
+	counts, err := f.run.writer.Publish(ctx, out)
 	if earlier := (*load.EarlierStartsError)(nil); errors.As(err, &earlier) {
 		return earlier
 	}
@@ -332,11 +349,11 @@ func (f *feedRun) commit(ctx context.Context, st *window) error {
 	}
 	f.coverage = coverage
 	f.storedHoles(holes, found)
-	f.report.add(counts, st)
+	f.run.report.add(counts, st)
 	f.noteLater(counts.OtherStarts)
 	f.wereRead = append(f.wereRead, st.whole...)
 	f.noteObserved(st, counts)
-	f.Progress.published.Add(int64(st.span.Seconds()))
+	f.run.Progress.published.Add(int64(st.span.Seconds()))
 	f.note(func(o *outlook) {
 		o.published += int64(st.span.Seconds())
 		o.pending -= st.emitted.Load()
@@ -344,7 +361,7 @@ func (f *feedRun) commit(ctx context.Context, st *window) error {
 			o.loaded += st.emitted.Load()
 		}
 	})
-	f.Log.Debug("published", "window", st.span.String(), "inserted", counts.Inserted, "updated", counts.Updated, "unchanged", counts.Unchanged)
+	f.log.Debug("published", "window", st.span.String(), "inserted", counts.Inserted, "updated", counts.Updated, "unchanged", counts.Unchanged)
 	return nil
 }
 
@@ -357,13 +374,13 @@ func (f *feedRun) publishGuarded(ctx context.Context, st *window) (err error) {
 func (f *feedRun) abandon(ctx context.Context, st *window) {
 	st.pending.Wait()
 	f.note(func(o *outlook) { o.pending -= st.emitted.Load() })
-	f.commits.Lock()
-	defer f.commits.Unlock()
-	counts, err := f.writer.Abandon(context.WithoutCancel(ctx), st.id)
+	f.run.commits.Lock()
+	defer f.run.commits.Unlock()
+	counts, err := f.run.writer.Abandon(context.WithoutCancel(ctx), st.id)
 	if err != nil {
-		f.Log.Warn("staged rows of a failed window could not be deleted; the next run deletes them", "error", err.Error())
+		f.log.Warn("staged rows of a failed window could not be deleted; the next run deletes them", "error", err.Error())
 	}
-	f.report.addAbandoned(counts, st)
+	f.run.report.addAbandoned(counts, st)
 	f.noteObserved(st, counts)
 }
 

@@ -24,22 +24,22 @@ const (
 // prepareHoles passes the stored holes to the reader of the feed.
 func (f *feedRun) prepareHoles() {
 	f.holes = f.state.Holes
-	if f.Reader == nil {
+	if f.feed.Reader == nil {
 		return
 	}
-	reader := *f.Reader
+	reader := *f.feed.Reader
 	reader.Isolation = extract.NewIsolation(HoleSpans(f.holes))
 	reader.IsKnown = f.isStoredReject
-	f.Reader = &reader
+	f.feed.Reader = &reader
 }
 
 // holeSpans returns the spans that must not be requested, including holes that are
 // not stored yet.
 func (f *feedRun) holeSpans() []extract.Span {
-	if f.Reader == nil {
+	if f.feed.Reader == nil {
 		return nil
 	}
-	return f.Reader.Isolation.Holes()
+	return f.feed.Reader.Isolation.Holes()
 }
 
 // HoleSpans returns the time ranges of holes.
@@ -61,9 +61,9 @@ func (f *feedRun) holesWith(st *window) (holes, found []warehouse.Hole, changed 
 	})
 	changed = len(holes) < len(f.holes)
 	now := timestamp(f.sure)
-	for _, h := range f.Reader.Isolation.Found() {
+	for _, h := range f.feed.Reader.Isolation.Found() {
 		row := warehouse.Hole{
-			ProjectID: f.ProjectID, Environment: f.Environment, From: timestamp(h.At), Until: timestamp(h.At + 1), FirstSeenAt: now,
+			ProjectID: f.feed.ProjectID, Environment: f.feed.Environment, From: timestamp(h.At), Until: timestamp(h.At + 1), FirstSeenAt: now,
 		}
 		tried(&row, now, h.Err)
 		found = append(found, row)
@@ -84,7 +84,7 @@ func (f *feedRun) holesWith(st *window) (holes, found []warehouse.Hole, changed 
 func (f *feedRun) storedHoles(holes, found []warehouse.Hole) {
 	f.holes = holes
 	f.newHoles = append(f.newHoles, found...)
-	f.Reader.Isolation.Stored(HoleSpans(found))
+	f.feed.Reader.Isolation.Stored(HoleSpans(found))
 }
 
 // tried records that a hole could not be read, and when to try again.
@@ -114,8 +114,8 @@ func (f *feedRun) dueHoles() (due []warehouse.Hole) {
 	for _, h := range f.holes {
 		at := HoleSpans([]warehouse.Hole{h})[0]
 		isDue := h.NextTryAt <= now || extract.InFuture(secondOf(h.LastTriedAt), f.sure)
-		asked := f.kind() == KindIncremental && isDue && !at.Intersect(extract.Span{From: f.Start, Until: f.now}).Empty()
-		if asked || !at.Intersect(f.Backfill).Empty() {
+		asked := f.run.kind() == KindIncremental && isDue && !at.Intersect(extract.Span{From: f.feed.Start, Until: f.now}).Empty()
+		if asked || !at.Intersect(f.run.Backfill).Empty() {
 			due = append(due, h)
 		}
 	}
@@ -134,7 +134,7 @@ func (f *feedRun) retryHoles(ctx context.Context) error {
 	st := f.newWindow(extract.Span{From: slices.MinFunc(spans, compareSpans).From, Until: slices.MaxFunc(spans, compareSpans).Until})
 	st.whole, st.tried = nil, map[warehouse.Timestamp]error{}
 	for i, at := range spans {
-		still, err := f.Reader.ReadHole(ctx, at, f.emitter(st))
+		still, err := f.feed.Reader.ReadHole(ctx, at, f.emitter(st))
 		switch {
 		case err != nil:
 			f.abandon(ctx, st)
@@ -143,8 +143,8 @@ func (f *feedRun) retryHoles(ctx context.Context) error {
 			st.tried[due[i].From] = still
 		default:
 			st.whole = append(st.whole, at)
-			f.Reader.Isolation.Heal(at)
-			f.Log.Info("a hole was read: the source returns this second again", "second", at.From.Time())
+			f.feed.Reader.Isolation.Heal(at)
+			f.log.Info("a hole was read: the source returns this second again", "second", at.From.Time())
 		}
 	}
 	return f.publish(ctx, st)
@@ -154,7 +154,7 @@ func compareSpans(a, b extract.Span) int { return cmp.Compare(a.From, b.From) }
 
 // publishHoles stores the holes that were found since the last commit.
 func (f *feedRun) publishHoles(ctx context.Context) error {
-	if len(f.Reader.Isolation.Found()) == 0 {
+	if len(f.feed.Reader.Isolation.Found()) == 0 {
 		return nil
 	}
 	return f.publish(ctx, f.newWindow(extract.Span{}))
@@ -180,7 +180,7 @@ func (f *feedRun) isStoredReject(ctx context.Context, digest string) (bool, erro
 	defer f.mu.Unlock()
 	if f.rejected == nil {
 		found := map[string]bool{}
-		err := f.Destination.Rejects(ctx, f.Feed.Feed, func(r *warehouse.Reject) error {
+		err := f.run.Destination.Rejects(ctx, f.feed.Feed, func(r *warehouse.Reject) error {
 			if strings.HasPrefix(r.Reason, polyai.RejectNotJSON) {
 				found[strings.Clone(r.RejectID)] = true
 			}

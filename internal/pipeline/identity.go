@@ -42,7 +42,7 @@ func (f *feedRun) identify(c *extract.Chunk) error {
 			continue
 		}
 		i.known = true
-		if answered != f.Rules.ProjectID && answered != f.storedForm() {
+		if answered != f.feed.Rules.ProjectID && answered != f.storedForm() {
 			i.other, i.err = answered, f.checkForm(answered)
 		}
 		return i.err
@@ -52,9 +52,9 @@ func (f *feedRun) identify(c *extract.Chunk) error {
 
 // storedForm returns the other form that is stored; "" if there is none.
 func (f *feedRun) storedForm() string {
-	for i := range f.stored {
-		if f.stored[i].ProjectID == f.ProjectID {
-			return string(f.stored[i].OtherID)
+	for i := range f.run.stored {
+		if f.run.stored[i].ProjectID == f.feed.ProjectID {
+			return string(f.run.stored[i].OtherID)
 		}
 	}
 	return ""
@@ -73,16 +73,16 @@ func answeredProject(v polyai.Value) string {
 // checkForm compares the returned form with the stored projects, and, if the
 // project is not stored yet, with the configured ones.
 func (f *feedRun) checkForm(answered string) error {
-	own := slices.IndexFunc(f.Projects, func(p load.Project) bool { return p.ProjectID == f.ProjectID })
+	own := slices.IndexFunc(f.run.Projects, func(p load.Project) bool { return p.ProjectID == f.feed.ProjectID })
 	if own < 0 {
 		return nil
 	}
-	known := slices.Clone(f.stored)
-	isStored := slices.ContainsFunc(f.stored, func(p warehouse.Project) bool { return p.ProjectID == f.ProjectID })
-	for i := range f.Projects {
-		if !isStored && !f.isRefused(f.Projects[i].ProjectID) {
-			known = append(known, f.Projects[i].Project)
+	known := slices.Clone(f.run.stored)
+	isStored := slices.ContainsFunc(f.run.stored, func(p warehouse.Project) bool { return p.ProjectID == f.feed.ProjectID })
+	for i := range f.run.Projects {
+		if !isStored && !f.run.isRefused(f.run.Projects[i].ProjectID) {
+			known = append(known, f.run.Projects[i].Project)
 		}
 	}
-	return load.OtherForm(known, &f.Projects[own].Project, answered)
+	return load.OtherForm(known, &f.run.Projects[own].Project, answered)
 }

@@ -61,7 +61,7 @@ func (f *feedRun) decideMissing() (missing []load.Key) {
 	v := &f.tracker
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	confirmed := f.Repairs[f.Feed.Feed].Gone
+	confirmed := f.run.Repairs[f.feed.Feed].Gone
 	for _, k := range v.missingOpen {
 		if day := v.day(secondOf(k.StartedAt)); !slices.Contains(day.gone, k) && !slices.Contains(confirmed, k) {
 			day.missingOpen = append(day.missingOpen, k)
@@ -77,7 +77,7 @@ func (f *feedRun) decideDay(start extract.Second, d *dayRead) []load.Key {
 	d.gone = slices.DeleteFunc(d.gone, f.tracker.isListed)
 	d.missingOpen = slices.DeleteFunc(d.missingOpen, f.tracker.isListed)
 	gone, stored := len(d.gone)+d.uncounted, d.stored+len(d.missingOpen)
-	limit := f.MissingLimit.of(stored)
+	limit := f.run.MissingLimit.of(stored)
 	switch {
 	case gone > 0 && !d.answered && (gone > limit || f.wasReadWhole(start)):
 		f.doubtDay(doubtfulDay{start, gone, d.stored, 0})
@@ -86,7 +86,7 @@ func (f *feedRun) decideDay(start extract.Second, d *dayRead) []load.Key {
 		f.doubtDay(doubtfulDay{start, gone + len(d.missingOpen), stored, limit})
 		return nil
 	case gone > 0 && !d.answered: // possibly a quiet hour: a run that reads the complete day decides
-		f.Log.Info("the source lists nothing in a part of a day in which conversations are stored; nothing is changed until the complete day is read",
+		f.log.Info("the source lists nothing in a part of a day in which conversations are stored; nothing is changed until the complete day is read",
 			"day", dateOf(start), "stored", d.stored)
 		return d.missingOpen
 	}
@@ -96,13 +96,13 @@ func (f *feedRun) decideDay(start extract.Second, d *dayRead) []load.Key {
 // wasReadWhole reports whether this run read a day completely, from the start of
 // the history on.
 func (f *feedRun) wasReadWhole(start extract.Second) bool {
-	day := extract.Span{From: max(start, f.Start), Until: start + extract.Day}
+	day := extract.Span{From: max(start, f.feed.Start), Until: start + extract.Day}
 	return len(extract.Without([]extract.Span{day}, f.wereRead)) == 0
 }
 
 func (f *feedRun) doubtDay(d doubtfulDay) {
 	f.doubtful = append(f.doubtful, d)
-	f.Log.Warn("the source no longer lists many conversations of a day; nothing of the day was changed",
+	f.log.Warn("the source no longer lists many conversations of a day; nothing of the day was changed",
 		"day", dateOf(d.start), "not_listed", d.gone, "stored", d.stored, "limit", d.limit)
 }
 
@@ -123,7 +123,7 @@ func (f *feedRun) doubt() error {
 	first, last := f.doubtful[0].start, f.doubtful[len(f.doubtful)-1].start
 	return &doubtError{"the source no longer lists conversations that are stored: " + strings.Join(days, "; ") +
 		": nothing of these days was changed; check that the key may still read all of the project, and if the conversations are really missing, confirm it with " +
-		fmt.Sprintf("`convsync verify --repair --project %s --from %s --to %s`", f.ProjectID, dateOf(first), dateOf(last+extract.Day))}
+		fmt.Sprintf("`convsync verify --repair --project %s --from %s --to %s`", f.feed.ProjectID, dateOf(first), dateOf(last+extract.Day))}
 }
 
 func (d doubtfulDay) String() string {

@@ -111,10 +111,10 @@ func TestMissingDays(t *testing.T) {
 func TestMissingOfTheFirstDay(t *testing.T) {
 	t.Parallel()
 	f := handMade(t, newFake())
-	f.Start += 12 * 3600
+	f.feed.Start += 12 * 3600
 	day := extract.SecondOf(begin)
-	f.wereRead = []extract.Span{{From: f.Start, Until: day + extract.Day}}
-	f.tracker.look([]load.Key{{ID: "gone", StartedAt: timestamp(f.Start + 60)}})
+	f.wereRead = []extract.Span{{From: f.feed.Start, Until: day + extract.Day}}
+	f.tracker.look([]load.Key{{ID: "gone", StartedAt: timestamp(f.feed.Start + 60)}})
 	if missing := f.decideMissing(); len(missing) != 0 || len(f.doubtful) != 1 {
 		t.Errorf("%d missing, doubtful are %v", len(missing), f.doubtful)
 	}

@@ -318,7 +318,7 @@ func (s *store) Abandon(_ context.Context, id load.WindowID) (load.Counts, error
 }
 
 func (s *store) Begin(context.Context, load.Owner, ...string) (load.Writer, error) { return s, nil }
-func (s *store) Register(context.Context, []load.Project) error         { return nil }
+func (s *store) Register(context.Context, []load.Project) error                    { return nil }
 func (s *store) Finish(context.Context, *warehouse.SyncRun) error {
 	if s.lost {
 		return errLostCommits

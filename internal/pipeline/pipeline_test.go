@@ -320,7 +320,7 @@ func TestAbandonVisibleAgain(t *testing.T) {
 	d := newFake()
 	d.abandonCounts = load.Counts{Updated: 3, VisibleAgain: load.VisibleAgain{Transcripts: 2, Metrics: 1}}
 	f := handMade(t, d)
-	st := f.newWindow(extract.Span{From: f.Start, Until: f.Start + 3600})
+	st := f.newWindow(extract.Span{From: f.feed.Start, Until: f.feed.Start + 3600})
 	st.visible.Store(true)
 	f.abandon(t.Context(), st)
 	if f.visibleAgain != d.abandonCounts.VisibleAgain || !f.visible {
@@ -333,7 +333,7 @@ func TestPublishFailsNotCovered(t *testing.T) {
 	d := newFake()
 	f := handMade(t, d)
 	f.now, f.sure = extract.SecondOf(end), extract.SecondOf(end)
-	older := extract.Span{From: f.Start, Until: f.Start + 3600}
+	older := extract.Span{From: f.feed.Start, Until: f.feed.Start + 3600}
 	newer := extract.Span{From: older.Until, Until: older.Until + 3600}
 	d.failPublish = errors.New("made up: not written")
 	if err := f.publish(t.Context(), f.newWindow(older)); err == nil {

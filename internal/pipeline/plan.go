@@ -35,17 +35,17 @@ func Plan(ctx context.Context, o Options) ([]FeedPlan, error) {
 		if err != nil {
 			err = f.describe(err)
 		}
-		plans = append(plans, FeedPlan{f.Feed.Feed, plan, err})
+		plans = append(plans, FeedPlan{f.feed.Feed, plan, err})
 	}
 	return plans, nil
 }
 
 // planNow requests server time and plans with it.
 func (f *feedRun) planNow(ctx context.Context) (extract.Plan, error) {
-	if f.Refused != nil {
-		return extract.Plan{}, f.Refused
+	if f.feed.Refused != nil {
+		return extract.Plan{}, f.feed.Refused
 	}
-	now, err := f.Reader.Now(ctx, f.Clock())
+	now, err := f.feed.Reader.Now(ctx, f.run.Clock())
 	if err != nil {
 		return extract.Plan{}, err
 	}

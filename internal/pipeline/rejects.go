@@ -19,7 +19,7 @@ func (f *feedRun) findMissingRejects(ctx context.Context, missing []load.Key) (g
 	if !f.remembers() || len(f.tracker.compared)+len(missing) == 0 {
 		return gone, nil
 	}
-	rejects, err := f.Destination.RejectKeys(ctx, f.Feed.Feed)
+	rejects, err := f.run.Destination.RejectKeys(ctx, f.feed.Feed)
 	if err != nil {
 		return gone, &destinationError{err}
 	}
@@ -37,7 +37,7 @@ func (f *feedRun) findMissingRejects(ctx context.Context, missing []load.Key) (g
 		}
 		switch {
 		case !isGone:
-		case f.DeleteMissing && isSure:
+		case f.run.DeleteMissing && isSure:
 			gone.deleted = append(gone.deleted, r.RejectID)
 		case !r.Missing:
 			gone.marked = append(gone.marked, r.RejectID)
@@ -63,7 +63,7 @@ func (f *feedRun) daysOverLimit(rejects []load.RejectKey, with map[string]bool) 
 		}
 	}
 	for day, n := range gone {
-		many[day] = n > f.MissingLimit.of(all[day])
+		many[day] = n > f.run.MissingLimit.of(all[day])
 	}
 	return many
 }

@@ -34,15 +34,15 @@ func Replay(ctx context.Context, o Options) (*Report, error) {
 		}
 		for i := range r.Feeds {
 			f := r.newFeedRun(&r.Feeds[i], load.FeedState{})
-			if isMisplaced(f.Refused) { // a replay needs no key
-				r.report.failFeed(f.describe(f.Refused))
+			if isMisplaced(f.feed.Refused) { // a replay needs no key
+				r.report.failFeed(f.describe(f.feed.Refused))
 				continue
 			}
 			f.sure = extract.SecondOf(r.Clock())
 			if err := f.replay(ctx); err != nil {
 				return err
 			}
-			r.report.feedDone(f.Feed.Feed)
+			r.report.feedDone(f.feed.Feed)
 		}
 		return r.describeFeeds(ctx)
 	})
@@ -59,7 +59,7 @@ func (f *feedRun) replay(ctx context.Context) error {
 		waiting: map[*warehouse.Rows]warehouse.Reject{}, seen: map[warehouse.Timestamp][]*warehouse.Rows{},
 	}
 	missing := 0
-	err = f.Destination.Rejects(ctx, f.Feed.Feed, func(r *warehouse.Reject) error {
+	err = f.run.Destination.Rejects(ctx, f.feed.Feed, func(r *warehouse.Reject) error {
 		if r.MissingSince.Valid {
 			missing++
 			return nil
@@ -70,28 +70,28 @@ func (f *feedRun) replay(ctx context.Context) error {
 		return p.try(ctx, r)
 	})
 	if missing > 0 {
-		f.Log.Info("the source no longer lists the conversations of some rejects; they are not loaded", "rejects", missing)
+		f.log.Info("the source no longer lists the conversations of some rejects; they are not loaded", "rejects", missing)
 	}
 	if err := errors.Join(err, p.stage(ctx)); err != nil {
-		_, abandoned := f.writer.Abandon(context.WithoutCancel(ctx), p.st.id)
+		_, abandoned := f.run.writer.Abandon(context.WithoutCancel(ctx), p.st.id)
 		return errors.Join(err, abandoned)
 	}
 	out := &load.Window{
-		ID: p.st.id, Feed: p.st.feed, RunID: f.Owner.RunID, At: p.st.at,
+		ID: p.st.id, Feed: p.st.feed, RunID: f.run.Owner.RunID, At: p.st.at,
 		Resolved: p.resolved, Rejects: p.refused, Drift: slices.Collect(maps.Values(p.st.drift)),
 	}
-	counts, err := f.writer.Publish(ctx, out)
+	counts, err := f.run.writer.Publish(ctx, out)
 	if earlier := (*load.EarlierStartsError)(nil); errors.As(err, &earlier) {
 		out.Judged = map[string]warehouse.Timestamp{}
 		for _, o := range earlier.Earlier { // the stored version is newer
 			out.Judged[o.ID] = max(out.Judged[o.ID], o.Stored)
 		}
-		counts, err = f.writer.Publish(ctx, out)
+		counts, err = f.run.writer.Publish(ctx, out)
 	}
 	if err != nil {
 		return err
 	}
-	f.report.add(counts, p.st)
+	f.run.report.add(counts, p.st)
 	return nil
 }
 
@@ -99,7 +99,7 @@ func (f *feedRun) replay(ctx context.Context) error {
 // It is newer than the others, whether it can be read or not.
 func (f *feedRun) lastRejects(ctx context.Context) (map[string]warehouse.Reject, error) {
 	last := map[string]warehouse.Reject{}
-	err := f.Destination.Rejects(ctx, f.Feed.Feed, func(r *warehouse.Reject) error {
+	err := f.run.Destination.Rejects(ctx, f.feed.Feed, func(r *warehouse.Reject) error {
 		if r.MissingSince.Valid {
 			return nil
 		}
@@ -159,7 +159,7 @@ func (p *replaying) try(ctx context.Context, r *warehouse.Reject) error {
 // stage stages the waiting rows, with the response times of the rejects.
 func (p *replaying) stage(ctx context.Context) error {
 	for _, at := range slices.Sorted(maps.Keys(p.seen)) {
-		err := p.writer.Stage(ctx, &load.Batch{Window: p.st.id, Feed: p.st.feed, Rows: p.seen[at], SeenAt: at, Rules: p.Rules.Stored, Refuse: p.refuse})
+		err := p.run.writer.Stage(ctx, &load.Batch{Window: p.st.id, Feed: p.st.feed, Rows: p.seen[at], SeenAt: at, Rules: p.feed.Rules.Stored, Refuse: p.refuse})
 		if err != nil {
 			return err
 		}

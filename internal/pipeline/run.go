@@ -287,7 +287,8 @@ func (r *run) mend(ctx context.Context) error {
 }
 
 func (r *run) newFeedRun(f *Feed, state load.FeedState) *feedRun {
-	feed := &feedRun{run: r, Feed: *f, Log: r.Log.With("project", f.ProjectID, "environment", f.Environment), state: state}
+	log := r.Log.With("project", f.ProjectID, "environment", f.Environment)
+	feed := &feedRun{run: r, feed: *f, log: log, state: state}
 	feed.prepareHoles()
 	return feed
 }

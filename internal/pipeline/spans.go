@@ -43,7 +43,7 @@ func (f *feedRun) readSpans(ctx context.Context, spans []extract.Span) error {
 		open.Go(func() (err error) {
 			defer begun()
 			defer extract.RecoverPanic(&err)
-			if err := f.readWindow(reading, st, f.Reader.Slices(span, seen.Density), begun); err != nil {
+			if err := f.readWindow(reading, st, f.feed.Reader.Slices(span, seen.Density), begun); err != nil {
 				f.abandon(ctx, st)
 				return err
 			}
@@ -61,14 +61,14 @@ func (f *feedRun) readSpans(ctx context.Context, spans []extract.Span) error {
 // was read last.
 func (f *feedRun) worthTry(span extract.Span) bool {
 	seen := f.lastSeen()
-	return seen.Over > 0 && f.Reader.Suits(span, seen.Density)
+	return seen.Over > 0 && f.feed.Reader.Suits(span, seen.Density)
 }
 
 // tryWhole reads a span as one slice. It returns nil without an error if the span
 // has too many pages for that.
 func (f *feedRun) tryWhole(ctx context.Context, span extract.Span) (*window, error) {
 	st := f.newWindow(span)
-	result, err := f.Reader.Try(ctx, span, f.emitter(st))
+	result, err := f.feed.Reader.Try(ctx, span, f.emitter(st))
 	f.noteSeen(result)
 	if err != nil || !result.Whole {
 		f.abandon(ctx, st)
@@ -96,7 +96,7 @@ func (f *feedRun) lastSeen() extract.TryResult {
 // readWindow reads the slices of a window into the stages. A part that cannot be
 // read is not covered, and does not affect the others.
 func (f *feedRun) readWindow(ctx context.Context, st *window, slices []extract.Span, underWay func()) error {
-	failed, err := f.Reader.ReadParts(ctx, slices, f.emitter(st), underWay)
+	failed, err := f.feed.Reader.ReadParts(ctx, slices, f.emitter(st), underWay)
 	if err != nil {
 		return err
 	}

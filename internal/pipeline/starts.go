@@ -57,7 +57,7 @@ func (f *feedRun) resolveStarts(ctx context.Context, st *window, earlier []load.
 			st.whole = extract.Without(st.whole, []extract.Span{second})
 			f.fail(&extract.SpanError{Span: second, Err: failed.Err})
 		default:
-			st.moved[o.ID] = load.Place{Environment: f.Environment, StartedAt: o.Stored}
+			st.moved[o.ID] = load.Place{Environment: f.feed.Environment, StartedAt: o.Stored}
 			again = append(again, second)
 		}
 	}
@@ -88,7 +88,7 @@ func (f *feedRun) readMoved(ctx context.Context, st *window, spans []extract.Spa
 	if len(spans) == 0 {
 		return nil
 	}
-	failed, err := f.Reader.ReadParts(ctx, extract.Without(extract.Together(spans), f.holeSpans()), f.emitter(st), nil)
+	failed, err := f.feed.Reader.ReadParts(ctx, extract.Without(extract.Together(spans), f.holeSpans()), f.emitter(st), nil)
 	for _, part := range failed {
 		st.whole = extract.Without(st.whole, []extract.Span{part.Span})
 	}
@@ -119,7 +119,7 @@ func (f *feedRun) countTwice(st *window, o *load.OtherStart) {
 	if counted {
 		return
 	}
-	f.Log.Warn("the source lists one id with two starts; the later one is stored, the other is not",
+	f.log.Warn("the source lists one id with two starts; the later one is stored, the other is not",
 		"conversation", o.ID, "stored", max(o.Stored, o.Answered).Time(), "not_stored", min(o.Stored, o.Answered).Time())
 	st.note([]polyai.Drift{{Path: "id", Type: "string", Length: len(o.ID) + len(`""`), Kind: load.DriftIDTwice}})
 }
@@ -184,8 +184,8 @@ func (a *listing) failedAt(start warehouse.Timestamp) *extract.SpanError {
 // ask requests the seconds in which conversations started.
 func (f *feedRun) ask(ctx context.Context, keys []load.Key) (*listing, error) {
 	a := &listing{starts: map[string][]warehouse.Timestamp{}, nameless: map[warehouse.Timestamp]bool{}}
-	if len(keys) == 0 || f.Refused != nil {
-		return a, f.Refused
+	if len(keys) == 0 || f.feed.Refused != nil {
+		return a, f.feed.Refused
 	}
 	spans := make([]extract.Span, len(keys))
 	for i, k := range keys {
@@ -193,7 +193,7 @@ func (f *feedRun) ask(ctx context.Context, keys []load.Key) (*listing, error) {
 		spans[i] = wholeSecond(k.StartedAt)
 	}
 	holes := f.holeSpans()
-	failed, err := f.Reader.ReadParts(ctx, extract.Without(extract.Together(spans), holes), func(_ context.Context, chunk *extract.Chunk) error {
+	failed, err := f.feed.Reader.ReadParts(ctx, extract.Without(extract.Together(spans), holes), func(_ context.Context, chunk *extract.Chunk) error {
 		for v := range chunk.Values() {
 			a.note(v)
 		}

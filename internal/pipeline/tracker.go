@@ -131,7 +131,7 @@ func (f *feedRun) compareStored(ctx context.Context, st *window) error {
 		if from >= until {
 			continue
 		}
-		stored, err := f.Destination.Keys(ctx, f.Feed.Feed, from, until)
+		stored, err := f.run.Destination.Keys(ctx, f.feed.Feed, from, until)
 		if err != nil {
 			return &destinationError{err}
 		}
@@ -161,7 +161,7 @@ func (f *feedRun) findMissingOpen(read []extract.Span) {
 // the source still does not list: its list may have been incomplete during the
 // verification. Those in seconds that cannot be read are left out.
 func (f *feedRun) confirmedGone(ctx context.Context) ([]load.Key, error) {
-	gone := slices.Clone(f.Repairs[f.Feed.Feed].Gone)
+	gone := slices.Clone(f.run.Repairs[f.feed.Feed].Gone)
 	asked, err := f.ask(ctx, gone)
 	if err != nil {
 		return nil, err
@@ -172,7 +172,7 @@ func (f *feedRun) confirmedGone(ctx context.Context) ([]load.Key, error) {
 		return answered || len(asked.starts[k.ID]) > 0 || asked.nameless[k.StartedAt] || asked.failedAt(k.StartedAt) != nil
 	})
 	if left := all - len(gone); left > 0 {
-		f.Log.Warn("conversations that were not listed during the verification are listed now, or cannot be requested; they were not changed", "conversations", left)
+		f.log.Warn("conversations that were not listed during the verification are listed now, or cannot be requested; they were not changed", "conversations", left)
 	}
 	return gone, nil
 }
@@ -205,23 +205,23 @@ func (f *feedRun) publishMissing(ctx context.Context) error {
 	if len(missing)+len(st.drift)+len(gone.deleted)+len(gone.marked) == 0 {
 		return nil
 	}
-	f.commits.Lock()
-	defer f.commits.Unlock()
-	counts, err := f.writer.Publish(ctx, &load.Window{
-		ID: st.id, Feed: st.feed, RunID: f.Owner.RunID, At: st.at, Missing: missing, DeleteMissing: f.DeleteMissing,
+	f.run.commits.Lock()
+	defer f.run.commits.Unlock()
+	counts, err := f.run.writer.Publish(ctx, &load.Window{
+		ID: st.id, Feed: st.feed, RunID: f.run.Owner.RunID, At: st.at, Missing: missing, DeleteMissing: f.run.DeleteMissing,
 		Drift: slices.Collect(maps.Values(st.drift)), Resolved: gone.deleted, MissingRejects: gone.marked,
 	})
 	if err != nil {
 		return &destinationError{err}
 	}
-	f.report.add(counts, st)
+	f.run.report.add(counts, st)
 	if n := len(gone.deleted) + len(gone.marked); n > 0 {
-		f.Log.Info("the source no longer lists the conversations of some rejects", "deleted", len(gone.deleted), "marked", len(gone.marked))
+		f.log.Info("the source no longer lists the conversations of some rejects", "deleted", len(gone.deleted), "marked", len(gone.marked))
 	}
 	if len(missing) == 0 {
 		return nil
 	}
-	f.Log.Info("the source no longer lists conversations that are stored",
-		"conversations", counts.Missing, "deleted", f.DeleteMissing)
+	f.log.Info("the source no longer lists conversations that are stored",
+		"conversations", counts.Missing, "deleted", f.run.DeleteMissing)
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 // again, and they are not all hidden once more. When all days were read, this is
 // recorded as done.
 func (f *feedRun) readVisibleAgain(ctx context.Context) error {
-	if f.kind() != KindIncremental {
+	if f.run.kind() != KindIncremental {
 		return nil
 	}
 	var read load.Parts
@@ -42,7 +42,7 @@ func (f *feedRun) partsDue() load.Parts {
 
 // readHidden reads the days on which these parts are stored as hidden.
 func (f *feedRun) readHidden(ctx context.Context, parts load.Parts) error {
-	days, err := f.Destination.HiddenDays(ctx, f.Feed.Feed, parts)
+	days, err := f.run.Destination.HiddenDays(ctx, f.feed.Feed, parts)
 	if err != nil {
 		return &destinationError{err}
 	}
@@ -51,9 +51,9 @@ func (f *feedRun) readHidden(ctx context.Context, parts load.Parts) error {
 		hidden = append(hidden, f.recent())
 	}
 	for i := range hidden {
-		hidden[i] = hidden[i].Intersect(extract.Span{From: f.Start, Until: f.now})
+		hidden[i] = hidden[i].Intersect(extract.Span{From: f.feed.Start, Until: f.now})
 	}
-	f.Log.Info("transcripts or metrics of the project are visible again: reading the days again on which they were hidden",
+	f.log.Info("transcripts or metrics of the project are visible again: reading the days again on which they were hidden",
 		"transcripts", parts.Transcripts, "metrics", parts.Metrics, "days", len(days))
 	return f.readSpans(ctx, extract.Without(hidden, append(f.holeSpans(), f.wereRead...)))
 }
