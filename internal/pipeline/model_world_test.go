@@ -281,8 +281,9 @@ func (w *world) confirm() {
 		repairs[f] = repair
 	}
 	o := w.run(attempt{repairs: repairs})
-	if o.report.Status == warehouse.RunFailed && len(w.visible(isPoisoned)) > 0 {
-		return // the newest second cannot be read: the run did not begin
+	failed := func(p Project) bool { return p.Status == warehouse.RunFailed }
+	if slices.ContainsFunc(o.report.Projects, failed) && len(w.visible(isPoisoned)) > 0 {
+		return // the newest second of an environment cannot be read: its run did not begin
 	}
 	for id := range gone {
 		r := w.store.rows[id]
