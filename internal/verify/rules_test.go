@@ -33,7 +33,7 @@ func TestFeed_Rules(t *testing.T) {
 		}
 		r.Conversation.TranscriptStatus = warehouse.TranscriptHiddenKept
 		r.Conversation.ContentHash = r.Hash()
-		got, err := Feed(t.Context(), listed, destination, []load.Range{covered}, nil, hours(0, 24))
+		got, err := Feed(t.Context(), listed, destination, []load.Range{covered}, nil, hours(0, 24), 0)
 		if err != nil || (got.Same == 1) != masked || (len(got.Findings) == 0) != masked {
 			t.Errorf("masked %t: %+v, %v", masked, got, err)
 		}
