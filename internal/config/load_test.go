@@ -102,25 +102,6 @@ schedules:
 	}
 }
 
-func TestWhatIsNotWrittenHasItsDefault(t *testing.T) {
-	t.Parallel()
-	got, err := load(t, head+"destination: {postgres: {url: \"postgres://somebody@localhost/db\"}}\n", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := got.Projects[0]
-	if p.TimeZone != "UTC" || p.APIVersion != "v3" || !reflect.DeepEqual(p.Environments, []string{"live"}) ||
-		p.MaxRequestsPerSecond != 5 || !p.Start.Equal(time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)) {
-		t.Errorf("project = %+v", p)
-	}
-	if got.Destination.Postgres.Schema != "polyai" {
-		t.Errorf("schema = %q", got.Destination.Postgres.Schema)
-	}
-	if got.Sync.PageSize != 500 || got.Sync.Workers.Extract != 4 || got.Sync.Workers.Transform < 1 {
-		t.Errorf("sync = %+v", got.Sync)
-	}
-}
-
 func TestAProjectOverridesWhatItInherits(t *testing.T) {
 	t.Parallel()
 	got, err := load(t, `source:
