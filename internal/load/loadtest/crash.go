@@ -121,6 +121,12 @@ func Crash(t *testing.T, fresh func(testing.TB) Subject) {
 			t.Parallel()
 			killTwice(t, fresh(t), n)
 		})
+		if _, ok := s.(ProjectLocks); ok {
+			t.Run(title+", among others", func(t *testing.T) {
+				t.Parallel()
+				killAmongOthers(t, fresh(t), n)
+			})
+		}
 	}
 }
 
@@ -139,6 +145,41 @@ func killTwice(t testing.TB, s Subject, n int) {
 	spawn(t, s, n)
 	spawn(t, s, 1+n/4%7)
 	crashedAndResumed(t, s)
+}
+
+// killAmongOthers kills a writer while one of another project works.
+func killAmongOthers(t testing.TB, s Subject, n int) {
+	crashBase(t, s)
+	other := begin(t, s, 9, "other")
+	counted(t, other.load(Conversation("other", "before", Noon)), 1, 0, 0)
+	spawn(t, s, n)
+	counted(t, other.load(Conversation("other", "before", Noon), Conversation("other", "after", Noon)), 1, 0, 1)
+	begin(t, s, 3, "p").end() // records the killed run
+	counted(t, other.load(Conversation("other", "last", Noon)), 1, 0, 0)
+	other.end()
+	d := dump(t, s)
+	for _, id := range []string{"before", "after", "last"} {
+		d.stored(t, Conversation("other", id, Noon))
+	}
+	recorded := map[string]int{}
+	for _, r := range d.Runs {
+		recorded[r.RunID]++
+	}
+	if recorded["run-0009"] != 1 || recorded["run-0003"] != 1 || recorded["run-0002"] > 1 {
+		t.Errorf("the runs are recorded %v times", recorded)
+	}
+	dest := s.Open(t, nil)
+	if err := errors.Join(crashWork(t.Context(), dest, 4), dest.Close()); err != nil {
+		t.Fatalf("the run after the crash: %v", err)
+	}
+	d = dump(t, s)
+	_, _, want := crashDays()
+	for _, rows := range want {
+		for _, r := range rows {
+			d.stored(t, r)
+		}
+	}
+	d.count(t, 3+2+len(want[0])+len(want[1])) // with the untouched and the missing one
 }
 
 // spawn runs a writer in a separate process, and returns the steps that it took

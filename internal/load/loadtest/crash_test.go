@@ -25,7 +25,7 @@ type fileReference struct {
 type fileState struct {
 	Data     Dump
 	Sequence int64
-	Unended  *load.Owner
+	Unended  []unendedRun
 }
 
 func newFileReference(t testing.TB, f fault) fileReference { return fileReference{t.TempDir(), f} }

@@ -84,7 +84,7 @@ func crashWork(ctx context.Context, dest load.Destination, run int) (err error) 
 	if err := crashInbox(ctx, dest); err != nil {
 		return err
 	}
-	w, err := dest.Begin(ctx, owner)
+	w, err := dest.Begin(ctx, owner, "p")
 	if err != nil {
 		return fmt.Errorf("Begin: %w", err)
 	}

@@ -16,11 +16,11 @@ var owningChecks = []check{
 		first := begin(t, s, 1, "p")
 		first.load(Conversation("p", "c-1", Noon))
 		dest := s.Impatient(t)
-		writer, err := dest.Begin(t.Context(), ownerOf(2))
+		writer, err := dest.Begin(t.Context(), ownerOf(2), "p")
 		var locked *load.LockedError
 		switch {
 		case err == nil:
-			t.Errorf("two writers hold the destination")
+			t.Errorf("two writers hold the project")
 			_ = writer.Close()
 		case !errors.As(err, &locked):
 			t.Errorf("Begin during another run returned %v, want a LockedError", err)
@@ -41,7 +41,7 @@ var owningChecks = []check{
 		dest := open(t, s)
 		got := make(chan error, 1)
 		go func() {
-			writer, err := dest.Begin(t.Context(), ownerOf(2))
+			writer, err := dest.Begin(t.Context(), ownerOf(2), "p")
 			if err == nil {
 				err = errors.Join(writer.Close(), dest.Close())
 			}
@@ -223,7 +223,8 @@ var owningChecks = []check{
 		sameSet(t, "projects in the other form", dump(t, s).Projects, want)
 	}},
 	{"projects/different case", func(t testing.TB, s Subject) {
-		b := begin(t, s, 1, "p", "Q")
+		begin(t, s, 1, "p", "Q").end()
+		b := begin(t, s, 2)
 		twins := []load.Project{Project("P"), Project("q"), Project("r")}
 		var names []*load.ProjectNameError
 		if checker, ok := b.dest.(load.ProjectChecker); ok {

@@ -18,8 +18,8 @@ type reference struct {
 
 	mu       sync.Mutex
 	data     Dump
-	writer   *referenceWriter
-	unended  *load.Owner // of the run that has not finished
+	writers  []*referenceWriter // that are not closed
+	unended  []unendedRun
 	sequence int64
 	epochs   int64
 
@@ -64,69 +64,15 @@ func (r *reference) Dump(testing.TB) *Dump {
 	return &d
 }
 
-// Begin waits until the other writer has closed.
-func (r *reference) Begin(ctx context.Context, owner load.Owner, projects ...string) (load.Writer, error) {
-	for {
-		w, other := r.begin(owner)
-		if other == nil {
-			return w, nil
-		}
-		select {
-		case <-other.ended:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-		if r.fault == keepsLock { // it is never released
-			return nil, other.locked()
-		}
-	}
-}
-
-// impatientReference does not wait for another writer.
-type impatientReference struct{ *reference }
-
-func (r *reference) Impatient(testing.TB) load.Destination { return impatientReference{r} }
-
-func (r impatientReference) Begin(_ context.Context, owner load.Owner, projects ...string) (load.Writer, error) {
-	w, other := r.begin(owner)
-	if other != nil {
-		return nil, other.locked()
-	}
-	return w, nil
-}
-
-// begin makes a writer, unless there is one.
-func (r *reference) begin(owner load.Owner) (w, other *referenceWriter) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.writer != nil && r.fault != twoWriters {
-		return nil, r.writer
-	}
-	if o := r.unended; o != nil && r.fault != forgetsKilled {
-		killed := r.fault.killed(o)
-		killed.Epoch = warehouse.Some(r.epochs)
-		r.data.Runs = append(r.data.Runs, killed)
-	}
-	r.epochs++
-	r.unended = &owner
-	r.saved()
-	r.writer = &referenceWriter{reference: r, owner: owner, epoch: r.epochs, staged: map[load.WindowID][]*load.Batch{}, ended: make(chan struct{})}
-	return r.writer, nil
-}
-
 type referenceWriter struct {
 	*reference
 	owner        load.Owner
+	projects     []string // none: the whole destination
 	epoch        int64
 	environments map[string][]string
 	staged       map[load.WindowID][]*load.Batch
 	ended        chan struct{} // closed by Close
 	closed       bool
-}
-
-// locked returns the error of another writer's Begin.
-func (w *referenceWriter) locked() error {
-	return &load.LockedError{Where: "the reference", Owner: w.owner}
 }
 
 func (w *referenceWriter) Register(_ context.Context, projects []load.Project) error {
@@ -324,7 +270,7 @@ func (w *referenceWriter) Finish(_ context.Context, run *warehouse.SyncRun) erro
 	if w.fault != losesRuns {
 		w.data.Runs = append(w.data.Runs, *run)
 	}
-	w.unended = nil
+	w.unended = slices.DeleteFunc(w.unended, func(u unendedRun) bool { return u.Epoch == w.epoch })
 	w.saved()
 	return nil
 }
@@ -332,8 +278,8 @@ func (w *referenceWriter) Finish(_ context.Context, run *warehouse.SyncRun) erro
 func (w *referenceWriter) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.reference.writer == w && w.fault != keepsLock {
-		w.reference.writer = nil
+	if w.fault != keepsLock {
+		w.writers = slices.DeleteFunc(w.writers, func(other *referenceWriter) bool { return other == w })
 	}
 	if !w.closed {
 		close(w.ended)

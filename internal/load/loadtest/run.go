@@ -27,7 +27,7 @@ func Run(t *testing.T, fresh func(testing.TB) Subject) {
 func checks() []check {
 	return slices.Concat(
 		writingChecks, hiddenChecks, movingChecks, startChecks, queueChecks, identityChecks,
-		valueChecks, rejectChecks, coveringChecks, owningChecks, volumeChecks,
+		valueChecks, rejectChecks, coveringChecks, owningChecks, projectLockChecks, volumeChecks,
 		missingChecks, visibleAgainChecks, holeChecks, latenessChecks, rewritingChecks, archiveChecks, readingChecks, resolvingChecks, inboxChecks,
 		dailyChecks, randomChecks, auditingChecks, retentionChecks,
 	)

@@ -53,12 +53,17 @@ func open(t testing.TB, s Subject) load.Destination {
 	return dest
 }
 
-// begin starts the run of that number and registers the projects.
+// begin starts the run of that number, as the writer of the projects, and
+// registers them. Without projects it is the writer of the whole destination.
 func begin(t testing.TB, s Subject, run int, projects ...string) *session {
 	t.Helper()
-	dest := open(t, s)
+	return beginIn(t, s, open(t, s), run, projects...)
+}
+
+func beginIn(t testing.TB, s Subject, dest load.Destination, run int, projects ...string) *session {
+	t.Helper()
 	owner := ownerOf(run)
-	writer, err := dest.Begin(t.Context(), owner)
+	writer, err := dest.Begin(t.Context(), owner, projects...)
 	if err != nil {
 		t.Fatalf("Begin: %v", err)
 	}
