@@ -181,19 +181,19 @@ var Erasures = Table[Erasure]{
 	},
 }
 
-// SyncLocks declares the table sync_locks, the writer lock.
+// SyncLocks declares the table sync_locks, the writer locks.
 var SyncLocks = Table[SyncLock]{
-	Name: "sync_locks", Doc: "Writer lock. Each run that takes the lock raises the epoch, and a commit with an older epoch is refused.", Key: []string{"name"},
+	Name: "sync_locks", Doc: "Writer locks: that of the whole destination, and in Postgres one of each project. Each run that begins raises the epoch of the destination and stores it with its locks; a commit with an older epoch is refused.", Key: []string{"name"},
 	Columns: []Column[SyncLock]{
-		{Name: "name", Doc: "Name of the lock.", Ref: func(r *SyncLock) any { return &r.Name }},
-		{Name: "epoch", Doc: "Number of times that the lock was taken.", Ref: func(r *SyncLock) any { return &r.Epoch }},
-		{Name: "owner", Doc: "Who holds the lock; NULL if it is free.", Ref: func(r *SyncLock) any { return &r.Owner }},
+		{Name: "name", Doc: "Name of the lock: writer (the whole destination), or project: followed by the project id.", Ref: func(r *SyncLock) any { return &r.Name }},
+		{Name: "epoch", Doc: "Epoch of the last run that took the lock, as in sync_runs. Of writer: the number of runs that began, with any lock.", Ref: func(r *SyncLock) any { return &r.Epoch }},
+		{Name: "owner", Doc: "Who holds the lock; NULL if it is free. A killed run remains until the next one takes the lock.", Ref: func(r *SyncLock) any { return &r.Owner }},
 		{Name: "host", Doc: "Host name of the owner.", Ref: func(r *SyncLock) any { return &r.Host }},
 		{Name: "process_id", Doc: "Process id of the owner.", Ref: func(r *SyncLock) any { return &r.ProcessID }},
 		{Name: "acquired_at", Doc: "When the lock was taken.", Ref: func(r *SyncLock) any { return &r.AcquiredAt }},
 		{Name: "run_id", Doc: "The run that holds the lock.", Ref: func(r *SyncLock) any { return &r.RunID }},
 		{Name: "version", Doc: "The owner's version of convsync.", Ref: func(r *SyncLock) any { return &r.Version }},
 		{Name: "kind", Doc: "The run's kind, as in sync_runs.", Ref: func(r *SyncLock) any { return &r.Kind }},
-		{Name: "commits", Doc: "Commit counter in Postgres: each commit compares it with the run's own count and raises it by one, so that a run detects that the database lost commits. 0 in a lake.", Ref: func(r *SyncLock) any { return &r.Commits }},
+		{Name: "commits", Doc: "Commit counter in Postgres: each commit of the project compares it with the run's own count and raises it by one, so that a run detects that the database lost commits. 0 in a lake.", Ref: func(r *SyncLock) any { return &r.Commits }},
 	},
 }

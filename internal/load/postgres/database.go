@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -44,10 +43,10 @@ const sessionTimeout = time.Minute
 type Database struct {
 	Options
 	pool     *pgxpool.Pool
-	where    string                 // for messages; without the password
-	layouts  fs.FS                  // the migrations; tests replace them
-	declared []warehouse.Spec       // the views and comments; tests replace them
-	writing  atomic.Pointer[server] // the server on which the run began; nil: no run
+	where    string           // for messages; without the password
+	layouts  fs.FS            // the migrations; tests replace them
+	declared []warehouse.Spec // the views and comments; tests replace them
+	writing  runningOn
 
 	beatEvery, beatTimeout time.Duration // of the lock's session
 	sessionTimeout         time.Duration // timeout of a pooler that provides sessions

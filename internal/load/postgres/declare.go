@@ -37,7 +37,7 @@ func (d *Database) declare(ctx context.Context) error {
 	}
 	d.Step("declare")
 	err := pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
-		if err := d.lockTransaction(ctx, tx); err != nil {
+		if err := d.lockLayout(ctx, tx); err != nil {
 			return err
 		}
 		for _, view := range views(d.declared) {
@@ -66,14 +66,17 @@ func views(specs []warehouse.Spec) []warehouse.Spec {
 	return slices.DeleteFunc(slices.Clone(specs), func(s warehouse.Spec) bool { return s.Select == "" })
 }
 
-// lockTransaction makes the transaction wait for the writer's lock, which its
-// end releases.
-func (d *Database) lockTransaction(ctx context.Context, tx pgx.Tx) error {
+// lockLayout makes the transaction wait for migrations, and for other changes of
+// the layout. Writers of projects continue: views and comments have no data.
+func (d *Database) lockLayout(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", d.lockTimeout().Milliseconds()))
 	if err == nil {
-		_, err = tx.Exec(ctx, fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", d.lockKey()))
+		_, err = tx.Exec(ctx, fmt.Sprintf("SELECT pg_advisory_xact_lock_shared(%d)", d.lockKey()))
 	}
-	return d.locked(ctx, err)
+	if err == nil {
+		_, err = tx.Exec(ctx, fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", d.layoutKey()))
+	}
+	return d.locked(ctx, err, writerLock)
 }
 
 // replaceView creates or replaces a view. Postgres replaces one only if its

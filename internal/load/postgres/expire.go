@@ -9,8 +9,12 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// expire deletes expired rows at the end of a run.
-func expire(ctx context.Context, tx pgx.Tx, run *warehouse.SyncRun) error {
+// expire deletes expired rows at the end of a run, unless another writer does.
+func (w *writer) expire(ctx context.Context, tx pgx.Tx, run *warehouse.SyncRun) error {
+	var alone bool
+	if err := tx.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1)", w.expiryKey()).Scan(&alone); err != nil || !alone {
+		return err
+	}
 	if err := thinRuns(ctx, tx); err != nil {
 		return err
 	}
@@ -27,7 +31,7 @@ func expire(ctx context.Context, tx pgx.Tx, run *warehouse.SyncRun) error {
 	source, local = ages.Cutoffs(load.KeepRuns)
 	batch.Queue(`DELETE FROM sync_runs r USING (SELECT max(epoch) AS epoch `+older+`) o
 		WHERE r.epoch <= o.epoch OR r.epoch IS NULL AND o.epoch IS NOT NULL`, source.Time(), local.Time())
-	batch.Queue("DELETE FROM rejects r USING erasures e WHERE r.project_id = e.project_id AND r.conversation_id = e.conversation_id")
+	batch.Queue("DELETE FROM rejects WHERE " + notLocked("rejects r JOIN erasures e USING (project_id, conversation_id)", "r", "true"))
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return err
 	}
@@ -40,20 +44,31 @@ func expire(ctx context.Context, tx pgx.Tx, run *warehouse.SyncRun) error {
 	return expireByAge(ctx, tx, ages)
 }
 
+// notLocked returns a condition for the rows of a table of an expression that no
+// other transaction has locked. Other writers and the inbox change these tables, and
+// an expiry that waited for them could be a deadlock. The next one finds the rest.
+func notLocked(from, table, where string) string {
+	return "ctid = ANY(ARRAY(SELECT " + table + ".ctid FROM " + from + " WHERE " + where + " FOR UPDATE OF " + table + " SKIP LOCKED))"
+}
+
 // expireByAge deletes the rows that are too old. A row that is dated in the
 // future would never expire, and gets the latest possible time.
 func expireByAge(ctx context.Context, tx pgx.Tx, ages load.Ages) error {
 	batch := &pgx.Batch{}
 	latest := ages.Latest().Time()
-	batch.Queue("UPDATE webhook_events SET received_at = $1 WHERE received_at > $1 AND state <> $2", latest, warehouse.EventWaiting)
-	batch.Queue("DELETE FROM webhook_events WHERE received_at < $1 AND state <> $2", ages.Cutoff(load.KeepEvents).Time(), warehouse.EventWaiting)
-	batch.Queue("UPDATE active_alerts SET updated_at = $1 WHERE updated_at > $1", latest)
-	batch.Queue("DELETE FROM active_alerts WHERE updated_at < $1 AND (status = $2 OR updated_at < $3)",
+	change := func(verb, table, set, where string, args ...any) {
+		batch.Queue(verb+" "+table+" "+set+"WHERE "+notLocked(table, table, where), args...)
+	}
+	change("UPDATE", "webhook_events", "SET received_at = $1 ", "received_at > $1 AND state <> $2", latest, warehouse.EventWaiting)
+	change("DELETE FROM", "webhook_events", "", "received_at < $1 AND state <> $2", ages.Cutoff(load.KeepEvents).Time(), warehouse.EventWaiting)
+	change("UPDATE", "active_alerts", "SET updated_at = $1 ", "updated_at > $1", latest)
+	change("DELETE FROM", "active_alerts", "", "updated_at < $1 AND (status = $2 OR updated_at < $3)",
 		ages.Cutoff(load.KeepAlerts).Time(), warehouse.AlertResolved, ages.Cutoff(load.KeepRuns).Time())
-	batch.Queue("UPDATE schema_drift SET last_seen_at = $1, first_seen_at = least(first_seen_at, $1) WHERE last_seen_at > $1", latest)
-	batch.Queue("DELETE FROM schema_drift WHERE last_seen_at < $1", ages.Cutoff(load.KeepDrift).Time())
-	batch.Queue("UPDATE rejects SET last_seen_at = $1, first_seen_at = least(first_seen_at, $1) WHERE last_seen_at > $1", latest)
-	batch.Queue("DELETE FROM rejects WHERE last_seen_at < $1", ages.Cutoff(load.KeepRejects).Time())
+	const future = "SET last_seen_at = $1, first_seen_at = least(first_seen_at, $1) "
+	change("UPDATE", "schema_drift", future, "last_seen_at > $1", latest)
+	change("DELETE FROM", "schema_drift", "", "last_seen_at < $1", ages.Cutoff(load.KeepDrift).Time())
+	change("UPDATE", "rejects", future, "last_seen_at > $1", latest)
+	change("DELETE FROM", "rejects", "", "last_seen_at < $1", ages.Cutoff(load.KeepRejects).Time())
 	return tx.SendBatch(ctx, batch).Close()
 }
 

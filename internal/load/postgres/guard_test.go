@@ -111,10 +111,12 @@ func TestCommitsOverlap(t *testing.T) {
 		}
 	}
 	together.Wait()
-	if stored := storedCommits(t, database); stored != w.(*writer).commits.confirmed || stored < 81 {
-		t.Errorf("%d commits are stored, %d were confirmed", stored, w.(*writer).commits.confirmed)
+	if stored := storedCommits(t, database); stored != confirmedBy(w) || stored < 81 {
+		t.Errorf("%d commits are stored, %d were confirmed", stored, confirmedBy(w))
 	}
 }
+
+func confirmedBy(w load.Writer) int64 { return w.(*writer).commits[writerLock].confirmed }
 
 func storedCommits(t *testing.T, database string) (commits int64) {
 	t.Helper()
@@ -134,13 +136,13 @@ func TestFailedCommitDoesNotCount(t *testing.T) {
 	stageOne(t, w, loadtest.Conversation("p", "c-1", loadtest.Noon))
 	before := storedCommits(t, database)
 	scripted := errors.New("scripted")
-	err := w.transact(t.Context(), "fail", nothing, func(pgx.Tx) error { return scripted })
+	err := w.transact(t.Context(), "fail", "p", nothing, func(pgx.Tx) error { return scripted })
 	if !errors.Is(err, scripted) {
 		t.Errorf("got %v", err)
 	}
 	func() {
 		defer func() { _ = recover() }()
-		_ = w.transact(t.Context(), "panic", nothing, func(pgx.Tx) error { panic("scripted") })
+		_ = w.transact(t.Context(), "panic", "p", nothing, func(pgx.Tx) error { panic("scripted") })
 	}()
 	trap(t, database, "INSERT", "changes", "RAISE EXCEPTION 'refused';")
 	if err := stage(t, w, "c-2"); err == nil {
@@ -180,7 +182,7 @@ func TestUnknownCommitIsResolved(t *testing.T) {
 				t.Fatal(err)
 			}
 			// A confirmed commit must not be missing later.
-			if got := w.(*writer).commits.confirm(before); !errors.Is(got, errLostCommits) {
+			if got := w.(*writer).commits[writerLock].confirm(before); !errors.Is(got, errLostCommits) {
 				t.Errorf("an older count: %v", got)
 			}
 		})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,57 +22,141 @@ const (
 	beatTimeout = 2 * time.Minute
 )
 
-// lockSession is the session that holds the writer's advisory lock. It has a
+// lockSession is the session that holds a writer's advisory locks. It has a
 // connection of its own, which nothing else uses between watch and unwatch.
 type lockSession struct {
 	*Database
-	conn    *pgx.Conn
-	granted bool      // whether the lock was granted
-	pid     int32     // pid of the server: a pooler reports another one to clients
-	began   time.Time // start of the session: pids are reused
+	conn  *pgx.Conn
+	names []string  // of the locks in sync_locks, sorted: of projects, or only writerLock
+	asked bool      // whether a lock may have been granted
+	pid   int32     // pid of the server: a pooler reports another one to clients
+	began time.Time // start of the session: pids are reused
 
 	unwatch func()     // stops watching
-	lost    chan error // receives the reason once when the lock is lost
+	lost    chan error // receives the reason once when a lock is lost
 }
 
-// openLockSession connects. It does not take the lock yet.
-func (d *Database) openLockSession(ctx context.Context) (*lockSession, error) {
+// openLockSession connects. It does not take the locks yet. Without projects they
+// are those of the whole destination.
+func (d *Database) openLockSession(ctx context.Context, projects []string) (*lockSession, error) {
 	conn, err := d.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &lockSession{Database: d, conn: conn, unwatch: func() {}, lost: make(chan error, 1)}, nil
+	s := &lockSession{Database: d, conn: conn, unwatch: func() {}, lost: make(chan error, 1)}
+	for _, id := range projects {
+		s.names = append(s.names, projectLock+id)
+	}
+	if len(projects) == 0 {
+		s.names = []string{writerLock}
+	}
+	slices.Sort(s.names)
+	s.names = slices.Compact(s.names)
+	return s, nil
 }
 
-// take waits for the lock.
+func (s *lockSession) isWhole() bool { return s.names[0] == writerLock }
+
+// projects returns the ids of the projects; nil for the whole destination.
+func (s *lockSession) projects() (ids []string) {
+	if s.isWhole() {
+		return nil
+	}
+	for _, name := range s.names {
+		ids = append(ids, projectOf(name))
+	}
+	return ids
+}
+
+// take waits for the locks, for at most LockWait together: first for that of the
+// schema, then for those of the projects in the order of their keys, so that two
+// writers never wait for each other.
 func (s *lockSession) take(ctx context.Context) error {
-	err := s.takeLock(ctx, func(statement string) error {
+	s.asked = true
+	deadline := time.Now().Add(s.lockTimeout())
+	exec := func(statement string) error {
 		_, err := s.conn.Exec(ctx, statement)
 		return err
-	})
-	if err != nil {
-		return err
 	}
-	s.granted = true
+	if s.isWhole() {
+		if err := s.takeLock(exec, exclusively, s.lockTimeout()); err != nil {
+			return s.lockedByAny(ctx, err)
+		}
+	} else {
+		if err := s.takeLock(exec, asOneOfMany, s.lockTimeout()); err != nil {
+			return s.locked(ctx, err, writerLock)
+		}
+		if err := s.takeProjects(ctx, exec, deadline); err != nil {
+			return err
+		}
+	}
 	return s.conn.QueryRow(ctx, "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()").Scan(&s.pid, &s.began)
 }
 
-// holds returns an SQL condition, with two arguments from $n on, that the
-// session to which the lock was granted still has it. The arguments are those
-// of [lockSession.itself]. The start of a session is hidden from other roles,
-// and one URL can use several roles.
-func (d *Database) holds(n int) string {
-	key := uint64(d.lockKey())
-	return fmt.Sprintf(`EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = $%d
-			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-			AND classid::bigint = %d AND objid::bigint = %d AND objsubid = 1)
-		AND coalesce((SELECT backend_start FROM pg_stat_activity WHERE pid = $%[1]d), $%[4]d::timestamptz) = $%[4]d`,
-		n, key>>32, key&0xffffffff, n+1)
+// takeProjects takes the locks of the projects. All that are free cost one round
+// trip; each that is not costs two more.
+func (s *lockSession) takeProjects(ctx context.Context, exec func(string) error, deadline time.Time) error {
+	names := map[int64]string{}
+	for _, name := range s.names {
+		names[s.keyOfLock(name)] = name
+	}
+	waited := false
+	for keys := slices.Sorted(maps.Keys(names)); len(keys) > 0; keys = keys[1:] {
+		free, err := s.takeFree(ctx, keys)
+		if err != nil {
+			return err
+		}
+		if keys = keys[free:]; len(keys) == 0 {
+			break
+		}
+		waited = true
+		left := max(time.Until(deadline), time.Millisecond)
+		if err := exec(fmt.Sprintf("SET lock_timeout = %d", left.Milliseconds())); err != nil {
+			return err
+		}
+		if err := exec(fmt.Sprintf("SELECT pg_advisory_lock(%d)", keys[0])); err != nil {
+			return s.locked(ctx, err, names[keys[0]])
+		}
+	}
+	if !waited {
+		return nil
+	}
+	return exec(fmt.Sprintf("SET lock_timeout = %d", s.lockTimeout().Milliseconds()))
 }
 
-func (s *lockSession) itself() []any { return []any{s.pid, s.began} }
+// takeFree takes locks in order, up to the first that is not free, and returns
+// their number.
+func (s *lockSession) takeFree(ctx context.Context, keys []int64) (taken int, err error) {
+	err = s.conn.QueryRow(ctx, `WITH RECURSIVE taken (n, ok) AS (
+			SELECT 0, true
+			UNION ALL
+			SELECT n + 1, pg_try_advisory_lock(($1::bigint[])[n + 1]) FROM taken WHERE ok AND n < cardinality($1::bigint[]))
+		SELECT count(*) FILTER (WHERE ok) - 1 FROM taken`, keys).Scan(&taken)
+	return taken, err
+}
 
-// watch notices the loss of the lock, until unwatch.
+// holds returns an SQL condition, with three arguments from $n on, that the
+// session to which locks were granted still has them. The arguments are those of
+// [lockSession.itself]. The start of a session is hidden from other roles, and one
+// URL can use several roles.
+func holds(n int) string {
+	return fmt.Sprintf(`(SELECT count(*) FROM pg_locks WHERE %s AND pid = $%d AND %s = ANY($%d::bigint[])) = cardinality($%[4]d::bigint[])
+		AND coalesce((SELECT backend_start FROM pg_stat_activity WHERE pid = $%[2]d), $%[5]d::timestamptz) = $%[5]d`,
+		isAdvisory, n, keyInLocks, n+1, n+2)
+}
+
+// itself returns the arguments of holds for some of the locks. That of the schema
+// belongs to each.
+func (s *lockSession) itself(names []string) []any {
+	keys := []int64{s.lockKey()}
+	for _, name := range names {
+		keys = append(keys, s.keyOfLock(name))
+	}
+	slices.Sort(keys)
+	return []any{s.pid, slices.Compact(keys), s.began}
+}
+
+// watch notices the loss of a lock, until unwatch.
 func (s *lockSession) watch(ctx context.Context) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
@@ -106,20 +192,20 @@ func (s *lockSession) watchUntilLost(ctx context.Context) error {
 
 var errLockGone = errors.New("the server no longer has it")
 
-// beat checks that the session still has the lock.
+// beat checks that the session still has the locks.
 func (s *lockSession) beat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.beatTimeout)
 	defer cancel()
 	var mark string
-	var holds bool
-	err := s.conn.QueryRow(ctx, "SELECT "+askMark+", "+s.holds(1), s.itself()...).Scan(&mark, &holds)
+	var held bool
+	err := s.conn.QueryRow(ctx, "SELECT "+askMark+", "+holds(1), s.itself(s.names)...).Scan(&mark, &held)
 	if err != nil {
 		return err
 	}
 	if err := s.ownSession(s.conn, mark); err != nil {
 		return err
 	}
-	if !holds {
+	if !held {
 		return errLockGone
 	}
 	return nil
@@ -133,10 +219,10 @@ func (s *lockSession) lockLost(reason error) error {
 	}
 }
 
-// close frees the lock and ends the session.
+// close frees the locks and ends the session.
 func (s *lockSession) close(ctx context.Context) {
-	if s.granted {
-		s.freeLock(ctx, s.conn)
+	if s.asked {
+		s.freeLocks(ctx, s.conn)
 	}
-	s.conn.Close(ctx) //nolint:errcheck // the end of the session frees the lock in any case
+	s.conn.Close(ctx) //nolint:errcheck // the end of the session frees the locks in any case
 }

@@ -64,6 +64,9 @@ func (s subject) Impatient(t testing.TB) load.Destination {
 	return withoutWaiting(t, &Database{Options: Options{URL: fixed(s.url), Schema: s.schema}})
 }
 
+// LocksProjects implements [loadtest.ProjectLocks].
+func (s subject) LocksProjects() {}
+
 func (s subject) Locator() string { return s.url + "#" + s.schema }
 
 func TestTheSuiteOfEveryLoader(t *testing.T) { loadtest.Run(t, newSubject) }

@@ -109,7 +109,7 @@ func (w *writer) rebuild(ctx context.Context, m *load.Mending, ids []string, res
 		return err
 	}
 	counted := map[string]int64{}
-	err = w.transact(ctx, "mend", func(tx pgx.Tx) error {
+	err = w.transact(ctx, "mend", m.ProjectID, func(tx pgx.Tx) error {
 		return rewrite(ctx, tx, m.ProjectID, writes, gone, counted)
 	}, func(tx pgx.Tx) error {
 		if err := w.recordChanges(ctx, tx, m.ProjectID, warehouse.OperationUpsert, idsOf(writes)); err != nil {
@@ -312,7 +312,7 @@ func (w *writer) mendIndex(ctx context.Context, m *load.Mending, r load.Range) e
 			" SELECT c.project_id, c.environment, c.conversation_id, c.started_at, c.first_seen_at FROM conversations c WHERE " + inRange + " AND " + isQueued +
 			" ON CONFLICT (project_id, conversation_id) DO UPDATE SET environment = excluded.environment, started_at = excluded.started_at",
 	}
-	return w.transact(ctx, "mend the index", func(tx pgx.Tx) error {
+	return w.transact(ctx, "mend the index", m.ProjectID, func(tx pgx.Tx) error {
 		for _, s := range statements {
 			if _, err := tx.Exec(ctx, s, m.ProjectID, r.From.Time(), r.Until.Time()); err != nil {
 				return err

@@ -181,12 +181,12 @@ type migrationLock struct{ *Database }
 
 // SessionLock takes the lock, with the writer's timeout.
 func (l migrationLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
-	err := l.takeLock(ctx, func(statement string) error {
+	err := l.takeLock(func(statement string) error {
 		_, err := conn.ExecContext(ctx, statement)
 		return err
-	})
+	}, exclusively, l.lockTimeout())
 	if err != nil {
-		return errors.Join(err, resetLockTimeout(ctx, conn))
+		return errors.Join(l.lockedByAny(ctx, err), resetLockTimeout(ctx, conn))
 	}
 	return nil
 }

@@ -138,17 +138,16 @@ func (w *writer) makeMonthsBetween(ctx context.Context, from, until time.Time, a
 // session holds a conflicting lock, it gives up after the timeout, lets the
 // queue behind it proceed, and tries again.
 func (w *writer) makePeriod(ctx context.Context, p period, attempts int) (err error) {
-	var absent []string
-	for _, table := range partitioned() {
-		if !w.months.attached[table+"_"+p.suffix] {
-			absent = append(absent, table)
-		}
-	}
+	absent := w.months.absent(p)
 	if len(absent) == 0 {
 		return nil
 	}
 	for range attempts {
-		err = w.transact(ctx, "make a month", func(tx pgx.Tx) error { return w.months.attach(ctx, tx, p, absent) }, nothing)
+		err = w.commit(ctx, &guarded{
+			step: "make a month", needsLock: true, last: nothing,
+			locks: w.lock.names[:1], // any of them: months belong to no project
+			work:  func(tx pgx.Tx) error { return w.attachAbsent(ctx, tx, p) },
+		})
 		if !hasCode(err, codeLockNotAvailable) {
 			break
 		}
@@ -162,16 +161,41 @@ func (w *writer) makePeriod(ctx context.Context, p period, attempts int) (err er
 	return nil
 }
 
-// attach creates partitions as tables of their own and attaches them. CREATE
-// TABLE … PARTITION OF would take ACCESS EXCLUSIVE on the partitioned table.
-func (m *months) attach(ctx context.Context, tx pgx.Tx, p period, tables []string) error {
+// absent returns the tables that have no partition of a period.
+func (m *months) absent(p period) (tables []string) {
+	for _, table := range partitioned() {
+		if !m.attached[table+"_"+p.suffix] {
+			tables = append(tables, table)
+		}
+	}
+	return tables
+}
+
+// attachAbsent creates the partitions of a period that do not exist. Writers of
+// different projects do this one at a time: another one may have created them.
+func (w *writer) attachAbsent(ctx context.Context, tx pgx.Tx, p period) error {
 	var usual string
 	if err := tx.QueryRow(ctx, "SELECT current_setting('lock_timeout')").Scan(&usual); err != nil {
 		return err
 	}
-	if err := lockTimeout(ctx, tx, fmt.Sprint(cmp.Or(m.timeout, attachTimeout).Milliseconds())); err != nil {
+	if err := lockTimeout(ctx, tx, fmt.Sprint(cmp.Or(w.months.timeout, attachTimeout).Milliseconds())); err != nil {
 		return err
 	}
+	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", w.layoutKey()); err != nil {
+		return err
+	}
+	if err := w.months.read(ctx, tx); err != nil {
+		return err
+	}
+	if err := attach(ctx, tx, p, w.months.absent(p)); err != nil {
+		return err
+	}
+	return lockTimeout(ctx, tx, usual)
+}
+
+// attach creates partitions as tables of their own and attaches them. CREATE
+// TABLE … PARTITION OF would take ACCESS EXCLUSIVE on the partitioned table.
+func attach(ctx context.Context, tx pgx.Tx, p period, tables []string) error {
 	for _, table := range tables {
 		name := table + "_" + p.suffix
 		_, err := tx.Exec(ctx, fmt.Sprintf(`CREATE TABLE %[1]s (LIKE %[2]s INCLUDING ALL EXCLUDING IDENTITY);
@@ -183,7 +207,7 @@ func (m *months) attach(ctx context.Context, tx pgx.Tx, p period, tables []strin
 			return err
 		}
 	}
-	return lockTimeout(ctx, tx, usual)
+	return nil
 }
 
 // lockTimeout sets the lock timeout for the rest of the transaction.

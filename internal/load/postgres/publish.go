@@ -39,21 +39,20 @@ func (w *writer) Publish(ctx context.Context, st *load.Window) (load.Counts, err
 // goroutines of two writers could deadlock.
 func (w *writer) publish(ctx context.Context, c *windowChange) (counts load.Counts, err error) {
 	var gone missing
-	err = w.transact(ctx, "publish", func(tx pgx.Tx) error {
+	err = w.transact(ctx, "publish", c.Feed.ProjectID, func(tx pgx.Tx) error {
 		gone, err = writeMissing(ctx, tx, c.Window)
 		counts.Missing, counts.Rows = int64(len(gone.deleted)+len(gone.marked)), gone.rows
 		return err
 	}, func(tx pgx.Tx) error {
+		if counts.NewRejects, err = c.commit(ctx, tx); err != nil {
+			return err
+		}
 		for operation, ids := range map[string][]string{warehouse.OperationDelete: gone.deleted, warehouse.OperationUpsert: gone.marked} {
-			if len(ids) == 0 {
-				continue
-			}
 			if err := w.recordChanges(ctx, tx, c.Feed.ProjectID, operation, ids); err != nil {
 				return err
 			}
 		}
-		counts.NewRejects, err = c.commit(ctx, tx)
-		return err
+		return nil
 	})
 	return counts, asRefusal(err)
 }
@@ -71,8 +70,8 @@ type windowChange struct {
 	watermark bool                      // whether the watermark moves
 }
 
-// windowChange compares a window with what is stored of its feed. There is one
-// writer, and it publishes one window at a time, so what is read before the
+// windowChange compares a window with what is stored of its feed. The project has
+// one writer, and it publishes one window at a time, so what is read before the
 // transaction cannot change until it.
 func (w *writer) windowChange(ctx context.Context, st *load.Window) (*windowChange, error) {
 	c := &windowChange{Window: st}

@@ -20,6 +20,9 @@ func (w *writer) Register(ctx context.Context, projects []load.Project) error {
 	var put []warehouse.Project
 	var since warehouse.Timestamp
 	for _, p := range projects {
+		if err := w.checkHeld(w.locksOf(p.ProjectID)); err != nil {
+			return err
+		}
 		s, known := stored[p.ProjectID]
 		if known {
 			if err := load.Mixed(&s, &p.Project); err != nil {
@@ -44,7 +47,7 @@ func (w *writer) Register(ctx context.Context, projects []load.Project) error {
 	if len(put) == 0 {
 		return nil
 	}
-	return w.describe(w.transact(ctx, "register", func(tx pgx.Tx) error {
+	return w.describe(w.commit(ctx, &guarded{step: "register", locks: w.lock.names, needsLock: true, last: nothing, work: func(tx pgx.Tx) error {
 		for _, p := range put {
 			_, err := tx.Exec(ctx, `INSERT INTO projects (project_id, name, account_id, region, time_zone, other_id)
 				VALUES ($1, $2, $3, nullif($4, ''), $5, nullif($6, ''))
@@ -55,7 +58,7 @@ func (w *writer) Register(ctx context.Context, projects []load.Project) error {
 			}
 		}
 		return nil
-	}, nothing))
+	}}))
 }
 
 func nothing(pgx.Tx) error { return nil }

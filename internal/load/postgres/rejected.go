@@ -18,11 +18,12 @@ type rejected struct {
 	ids map[load.Feed]map[string]bool
 }
 
-// read reads what is stored when the writer begins. From then on only this
-// writer changes it.
-func (r *rejected) read(ctx context.Context, conn *pgx.Conn) error {
+// read reads what is stored of the writer's projects when it begins; nil: of all.
+// From then on only this writer changes it, except that it may expire.
+func (r *rejected) read(ctx context.Context, conn *pgx.Conn, projects []string) error {
 	r.ids = map[load.Feed]map[string]bool{}
-	rows, err := conn.Query(ctx, "SELECT DISTINCT project_id, environment, conversation_id FROM rejects WHERE conversation_id IS NOT NULL")
+	rows, err := conn.Query(ctx, "SELECT DISTINCT project_id, environment, conversation_id FROM rejects "+
+		"WHERE conversation_id IS NOT NULL AND ($1::text[] IS NULL OR project_id = ANY($1))", projects)
 	if err != nil {
 		return err
 	}

@@ -15,8 +15,8 @@ var syncRuns = newCopier(&warehouse.SyncRuns)
 // taken over.
 func (w *writer) Finish(ctx context.Context, run *warehouse.SyncRun) error {
 	w.makeMonthsAhead(ctx)
-	err := w.commit(ctx, &guarded{step: "finish", work: func(tx pgx.Tx) error {
-		return expire(ctx, tx, run)
+	err := w.commit(ctx, &guarded{step: "finish", locks: w.lock.names, work: func(tx pgx.Tx) error {
+		return w.expire(ctx, tx, run)
 	}, last: func(tx pgx.Tx) error {
 		run.Epoch = warehouse.Some(w.epoch)
 		var last *int64

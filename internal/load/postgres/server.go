@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -69,14 +71,41 @@ func (on server) sameAs(began server) error {
 	return nil
 }
 
-// prepareConn accepts a connection of the pool only if it is to the server on
-// which the current run began: another server may lack what the run has stored.
-func (d *Database) prepareConn(_ context.Context, conn *pgx.Conn) (bool, error) {
-	began := d.writing.Load()
-	if began == nil {
-		return true, nil
+// runningOn are the servers on which the current runs of this process began. Runs
+// of different projects share the pool.
+type runningOn struct {
+	mu      sync.Mutex
+	servers []*server
+}
+
+func (r *runningOn) add(on *server) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.servers = append(r.servers, on)
+}
+
+func (r *runningOn) remove(on *server) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.servers = slices.DeleteFunc(r.servers, func(other *server) bool { return other == on })
+}
+
+// check returns an error if a server is not the one of all runs.
+func (r *runningOn) check(on server) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, began := range r.servers {
+		if err := on.sameAs(*began); err != nil {
+			return err
+		}
 	}
-	if err := serverOf(conn).sameAs(*began); err != nil {
+	return nil
+}
+
+// prepareConn accepts a connection of the pool only if it is to the server on
+// which the current runs began: another server may lack what they have stored.
+func (d *Database) prepareConn(_ context.Context, conn *pgx.Conn) (bool, error) {
+	if err := d.writing.check(serverOf(conn)); err != nil {
 		return false, &load.StateError{What: d.where, Err: err, Hint: hintLostCommits}
 	}
 	return true, nil

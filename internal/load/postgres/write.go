@@ -20,7 +20,7 @@ func (w *writer) write(ctx context.Context, feed load.Feed, writes []*write, cou
 	for i, wr := range writes {
 		ids[i] = wr.key.ConversationID
 	}
-	err := w.transact(ctx, "write conversations", func(tx pgx.Tx) error {
+	err := w.transact(ctx, "write conversations", feed.ProjectID, func(tx pgx.Tx) error {
 		if len(writes) == 0 {
 			return nil
 		}
@@ -35,7 +35,7 @@ func (w *writer) write(ctx context.Context, feed load.Feed, writes []*write, cou
 		if err := w.noteVisibleAgain(ctx, tx, feed, counts.VisibleAgain); err != nil {
 			return err
 		}
-		if err := resolve(ctx, tx, feed, resolved); err != nil || len(ids) == 0 {
+		if err := resolve(ctx, tx, feed, resolved); err != nil {
 			return err
 		}
 		return w.recordChanges(ctx, tx, feed.ProjectID, warehouse.OperationUpsert, ids)
@@ -213,11 +213,19 @@ func (w *writer) noteVisibleAgain(ctx context.Context, tx pgx.Tx, feed load.Feed
 	return err
 }
 
+// recordChanges adds changes, as the last step of a transaction. All writers of the
+// schema assign sequence numbers one at a time until they have committed, so that
+// these are in the order of commits.
 func (w *writer) recordChanges(ctx context.Context, tx pgx.Tx, project, operation string, ids []string) error {
-	_, err := tx.Exec(ctx, `INSERT INTO changes (project_id, conversation_id, operation, at, run_id)
+	if len(ids) == 0 {
+		return nil
+	}
+	batch := &pgx.Batch{}
+	batch.Queue("SELECT pg_advisory_xact_lock($1)", w.changesKey())
+	batch.Queue(`INSERT INTO changes (project_id, conversation_id, operation, at, run_id)
 		SELECT $1, id, $3, $4, $5 FROM unnest($2::text[]) WITH ORDINALITY AS c (id, n) ORDER BY n`,
 		project, ids, operation, w.now().Time(), w.owner.RunID)
-	return err
+	return tx.SendBatch(ctx, batch).Close()
 }
 
 func (w *writer) now() warehouse.Timestamp { return warehouse.TimestampOf(time.Now()) }

@@ -195,7 +195,7 @@ func TestValuesOfEveryKindSurviveTheServer(t *testing.T) {
 	want := []warehouse.Turn{empty, null, row}
 	var got []warehouse.Turn
 	err := pgx.BeginFunc(t.Context(), d.pool, func(tx pgx.Tx) error {
-		if err := new(months).attach(t.Context(), tx, periodOf(loadtest.Noon), partitioned()); err != nil {
+		if err := attach(t.Context(), tx, periodOf(loadtest.Noon), partitioned()); err != nil {
 			return err
 		}
 		if _, err := copyRows(t.Context(), tx, turns, func(yield func(*warehouse.Turn) bool) {
