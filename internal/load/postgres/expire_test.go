@@ -9,11 +9,11 @@ import (
 )
 
 // finish ends a run that many days after noon, by both clocks.
-func finish(t *testing.T, d *Database, id string, days int) {
+func finish(t *testing.T, d *Database, id string, days int, projects ...string) {
 	t.Helper()
 	at := warehouse.TimestampOf(loadtest.Noon.AddDate(0, 0, days))
 	owner := load.Owner{RunID: id, Started: at}
-	w, err := d.Begin(t.Context(), owner)
+	w, err := d.Begin(t.Context(), owner, projects...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,9 +39,9 @@ func runRow(o load.Owner) *warehouse.SyncRun {
 	return &warehouse.SyncRun{RunID: o.RunID, Kind: "incremental", Status: warehouse.RunSucceeded, StartedAt: o.Started}
 }
 
-func begin(t testing.TB, d load.Destination, run string) load.Writer {
+func begin(t testing.TB, d load.Destination, run string, projects ...string) load.Writer {
 	t.Helper()
-	w, err := d.Begin(t.Context(), load.Owner{RunID: run, Actor: "ada", Host: "host.example.com"})
+	w, err := d.Begin(t.Context(), load.Owner{RunID: run, Actor: "ada", Host: "host.example.com"}, projects...)
 	if err != nil {
 		t.Fatal(err)
 	}
