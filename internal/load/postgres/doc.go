@@ -5,11 +5,11 @@
 // updated in place, in one transaction with their keys, the feed of changes and
 // the open-conversation queue. Unchanged ones are recognised by their hashes in
 // conversation_keys and cost no write. A conversation that the server refuses
-// is reported to the caller, and the others of its batch are stored. A session
-// advisory lock, on a connection of its own, excludes other writers. Every
-// commit compares and swaps a counter in sync_locks together with the epoch and
-// the run, and checks that the lock's session has the lock: a writer that lost
-// it, or a database that lost commits, ends the run. Every connection sets and
+// is reported to the caller, and the others of its batch are stored. Session
+// advisory locks, on a connection of their own, exclude other writers of the same
+// projects. Every commit compares and swaps a counter in sync_locks together with
+// the epoch and the run, and checks that the session has the locks: a writer that
+// lost them, or a database that lost commits, ends the run. Every connection sets and
 // reads back its session parameters, and must be on the server on which the run
 // began. Sessions are marked, and the mark is checked: convsync refuses to use
 // a pooler with transaction pooling, because neither the lock nor the

@@ -27,6 +27,7 @@ const (
 	codeNoPrivilege      = "42501"
 	codeReadOnly         = "25006"
 	codeDiskFull         = "53100"
+	codeOutOfMemory      = "53200"
 	codeTooManyConns     = "53300"
 	codeStarting         = "57P03"
 	codeShutdown         = "57P01"
@@ -66,6 +67,7 @@ var hints = map[string]string{
 	codeNoPrivilege:      "let the role own the schema: CREATE SCHEMA … AUTHORIZATION …, or GRANT CREATE ON DATABASE … TO …",
 	codeReadOnly:         "this server is a standby or set to read only: give the URL of the primary",
 	codeDiskFull:         "the server's disk is full: free some space and run again, nothing is lost",
+	codeOutOfMemory:      "the server is out of memory; if it is `shared memory`, raise max_locks_per_transaction there: a run has a lock for each of its projects",
 	codeStarting:         "the server is starting or stopping: run again in a moment, nothing is lost",
 	codeShutdown:         "the server was stopped: run again when it is back, nothing is lost",
 	codeCrashed:          hintLost,
