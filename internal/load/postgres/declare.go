@@ -36,10 +36,12 @@ func (d *Database) declare(ctx context.Context) error {
 		return d.describe(err)
 	}
 	d.Step("declare")
+	allowed := false
 	err := pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
 		if err := d.lockLayout(ctx, tx); err != nil {
 			return err
 		}
+		allowed = true
 		for _, view := range views(d.declared) {
 			if err := replaceView(ctx, tx, &view); err != nil {
 				return err
@@ -48,6 +50,9 @@ func (d *Database) declare(ctx context.Context) error {
 		text := commentsOf(d.declared) + fmt.Sprintf("COMMENT ON TABLE goose_db_version IS '%s'", digest)
 		return tx.Conn().PgConn().Exec(ctx, text).Close()
 	})
+	if !allowed { // its connection is free again: two at once could be a deadlock
+		err = d.locked(ctx, err, writerLock)
+	}
 	return d.describe(err)
 }
 
@@ -76,7 +81,7 @@ func (d *Database) lockLayout(ctx context.Context, tx pgx.Tx) error {
 	if err == nil {
 		_, err = tx.Exec(ctx, fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", d.layoutKey()))
 	}
-	return d.locked(ctx, err, writerLock)
+	return err
 }
 
 // replaceView creates or replaces a view. Postgres replaces one only if its

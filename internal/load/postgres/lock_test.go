@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -66,8 +67,10 @@ func TestLock_FreedByKill(t *testing.T) {
 	begin(t, d, "run-3")
 }
 
-const (
-	locksHeld  = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database WHERE datname = current_database() AND locktype = 'advisory'"
+// Queries about the lock of the schema, which each writer has. Transactions have
+// locks of their own.
+var (
+	locksHeld  = fmt.Sprintf("SELECT count(*) FROM pg_locks WHERE %s AND %s = %d", isAdvisory, keyInLocks, (&Database{Options: Options{Schema: "polyai"}}).lockKey())
 	lockIsFree = "SELECT (" + locksHeld + ") = 0"
 )
 
