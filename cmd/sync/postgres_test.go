@@ -20,7 +20,7 @@ func TestLockLostWhileTheSourceIsSlow(t *testing.T) {
 	stuck.Store(true)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if stuck.Load() {
-			pgtest.Exec(t, database, `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'
+			pgtest.Exec(t, database, `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock'
 				AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)
 			<-r.Context().Done()
 			return
