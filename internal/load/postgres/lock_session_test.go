@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"sync"
@@ -22,15 +23,18 @@ func TestLockLost(t *testing.T) {
 		gone bool // whether the lock is lost, too
 	}{
 		"Terminated": {func(t *testing.T, database string, w *writer) {
-			pgtest.Exec(t, database, "SELECT pg_terminate_backend((SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())), 600000)")
+			pgtest.Exec(t, database, "SELECT pg_terminate_backend((SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())), 600000)")
 		}, load.ErrLockLost, true},
 		"CutOff":   {func(_ *testing.T, _ string, w *writer) { cutLock(w) }, load.ErrLockLost, false},
-		"Unlocked": {func(t *testing.T, _ string, w *writer) { unlocked(t, w) }, errLockGone, true},
+		"Unlocked": {func(t *testing.T, _ string, w *writer) { unlocked(t, w, "pg_advisory_unlock_all()") }, errLockGone, true},
+		"OneUnlocked": {func(t *testing.T, _ string, w *writer) {
+			unlocked(t, w, fmt.Sprintf("pg_advisory_unlock(%d)", w.keyOfLock(projectLock+"p")))
+		}, errLockGone, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d, database := prepared(t)
-			w := begin(t, d, "run-1").(*writer)
+			w := begin(t, d, "run-1", "p", "q").(*writer)
 			stageOne(t, w, loadtest.Conversation("p", "c-1", loadtest.Noon))
 			c.lose(t, database, w)
 			lost := <-w.Lost()
@@ -60,11 +64,11 @@ func TestLockLost(t *testing.T) {
 	}
 }
 
-// unlocked frees the lock in its own session.
-func unlocked(t *testing.T, w *writer) {
+// unlocked frees locks in their own session, by a function of the server.
+func unlocked(t *testing.T, w *writer, function string) {
 	t.Helper()
 	w.lock.unwatch()
-	if _, err := w.lock.conn.Exec(t.Context(), "SELECT pg_advisory_unlock_all()"); err != nil {
+	if _, err := w.lock.conn.Exec(t.Context(), "SELECT "+function); err != nil {
 		t.Fatal(err)
 	}
 	w.beatEvery = time.Millisecond
