@@ -20,6 +20,7 @@ var mayImport = map[string][]string{
 	"internal/ratelimit":     {},
 	"internal/load":          {"internal/warehouse"},
 	"internal/load/loadtest": {"internal/load", "internal/warehouse"},
+	"internal/load/memory":   {"internal/load", "internal/warehouse"},
 	"internal/load/parquet":  {"internal/load", "internal/warehouse"},
 	"internal/load/postgres": {"internal/load", "internal/warehouse", "migrations"},
 	"internal/load/pgtest":   {},
@@ -43,6 +44,10 @@ var mayImport = map[string][]string{
 
 	"internal/serve/browsertest": {}, // only its tests drive a browser
 }
+
+// importedByTests lists packages that no other package may import, so that the program
+// does not contain them. Tests may.
+var importedByTests = []string{"internal/house", "internal/leaktest", "internal/load/loadtest", "internal/load/memory", "internal/load/pgtest"}
 
 // belongsTo lists, for each library, the only packages that may import it.
 var belongsTo = map[string][]string{
@@ -93,6 +98,9 @@ var usedNowhere = map[string]string{
 // allowed reports whether pkg may import path, and the reason if not.
 func allowed(pkg, path string) (reason string, ok bool) {
 	if inner, ours := strings.CutPrefix(path, module); ours {
+		if slices.Contains(importedByTests, inner) {
+			return "only tests may import it", false
+		}
 		may := mayImport[pkg]
 		return "it may import " + orNothing(may), slices.Contains(may, inner) || slices.Contains(may, "*")
 	}

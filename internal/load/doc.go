@@ -10,5 +10,6 @@
 // published.
 //
 // The package must not know a concrete destination. The suite that every
-// loader passes is load/loadtest.
+// loader passes is load/loadtest. load/memory is a destination for tests, and the
+// shortest complete example of one.
 package load

@@ -157,7 +157,7 @@ func TestFaults(t *testing.T) {
 			if i < 0 {
 				t.Fatalf("there is no check %q", name)
 			}
-			failures := record(t, all[i], newReference(broken))
+			failures := record(t, all[i], newInMemory(broken))
 			if len(failures) == 0 {
 				t.Errorf("a destination that %s passes %q", broken, name)
 			}
@@ -181,7 +181,7 @@ func TestFaults_Random(t *testing.T) {
 		t.Run(string(broken), func(t *testing.T) {
 			for try := range attempts { // a few cases may all miss it
 				seed.Set(strconv.Itoa(try + 1))
-				if len(record(t, randomChecks[0], newReference(broken))) > 0 {
+				if len(record(t, randomChecks[0], newInMemory(broken))) > 0 {
 					return
 				}
 			}

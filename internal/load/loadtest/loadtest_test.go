@@ -8,11 +8,6 @@ import (
 	"convsync/internal/warehouse"
 )
 
-func TestRun_Reference(t *testing.T) {
-	t.Parallel()
-	Run(t, func(testing.TB) Subject { return newReference(none) })
-}
-
 func TestDiff_EveryColumn(t *testing.T) {
 	t.Parallel()
 	whole := func() *warehouse.Rows { return Conversation("p", "c-1", Noon) }

@@ -11,5 +11,5 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("rapid.shrinktime", "0s"); err != nil {
 		panic(err)
 	}
-	os.Exit(Main(m, openFileReference))
+	os.Exit(Main(m, openOnDisk))
 }
