@@ -35,8 +35,8 @@ func dryRun(ctx context.Context, app *app, cfg *config.Config, o syncOptions, ou
 	if err != nil {
 		return err
 	}
-	defer run.Destination.Close() //nolint:errcheck // nothing is written
-	plans, err := pipeline.Plan(ctx, *run)
+	defer run.destination.Close() //nolint:errcheck // nothing is written
+	plans, err := pipeline.Plan(ctx, run.Options)
 	if err != nil {
 		return err
 	}

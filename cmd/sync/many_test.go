@@ -64,11 +64,11 @@ func TestAHundredProjectsSyncTogether(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { run.Destination.Close() })
+		t.Cleanup(func() { run.destination.Close() })
 		for i := range run.Feeds {
 			run.Feeds[i].Reader.Backoff = time.Millisecond
 		}
-		report, err := pipeline.Run(t.Context(), *run)
+		report, err := pipeline.Run(t.Context(), run.Options)
 		if err != nil || report.Status != warehouse.RunPartial || report.Conversations.Inserted != each*(projects-2) {
 			t.Fatalf("%v, %s, %+v", err, report.Status, report.Conversations)
 		}
@@ -87,7 +87,7 @@ func TestAHundredProjectsSyncTogether(t *testing.T) {
 				t.Errorf("%s: watermark %v", p.ProjectID, p.Watermark)
 			}
 		}
-		summaries, err := run.Destination.Summary(t.Context(), []load.Feed{{ProjectID: "acme-team-99", Environment: "live"}})
+		summaries, err := run.destination.Summary(t.Context(), []load.Feed{{ProjectID: "acme-team-99", Environment: "live"}})
 		if err != nil || summaries[load.Feed{ProjectID: "acme-team-99", Environment: "live"}].Conversations != each {
 			t.Errorf("%v, %v", summaries, err)
 		}

@@ -30,11 +30,11 @@ func quickly(t *testing.T, file string) *pipeline.Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer run.Destination.Close()
+	defer run.destination.Close()
 	for i := range run.Feeds {
 		run.Feeds[i].Reader.Backoff = time.Millisecond
 	}
-	report, err := pipeline.Run(t.Context(), *run)
+	report, err := pipeline.Run(t.Context(), run.Options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,15 +37,15 @@ func runReplay(ctx context.Context, app *app, opts replayOptions) error {
 	if err != nil {
 		return printFailure(ctx, app.stdout, opts.output, err)
 	}
-	defer run.Destination.Close() //nolint:errcheck // nothing is written after this
-	report, err := pipeline.Replay(ctx, *run)
+	defer run.destination.Close() //nolint:errcheck // nothing is written after this
+	report, err := pipeline.Replay(ctx, run.Options)
 	if err := app.printReport(opts.output, report); err != nil {
 		return err
 	}
 	return outcome(ctx, report, err, false)
 }
 
-func newReplay(ctx context.Context, app *app, opts replayOptions) (*pipeline.Options, error) {
+func newReplay(ctx context.Context, app *app, opts replayOptions) (*wiredRun, error) {
 	cfg, err := app.loadConfig()
 	if err != nil {
 		return nil, err

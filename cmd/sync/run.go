@@ -183,11 +183,17 @@ func syncOnce(ctx context.Context, app *app, cfg *config.Config, o syncOptions) 
 	defer closeRun(run)
 	stop := app.showProgress(run.Progress)
 	defer stop()
-	return pipeline.Run(ctx, *run)
+	return pipeline.Run(ctx, run.Options)
+}
+
+// wiredRun is a run with what has to be closed after it.
+type wiredRun struct {
+	pipeline.Options
+	destination load.Destination // that of the options, with what a run does not use
 }
 
 // newRun opens the destination and wires a run together.
-func newRun(ctx context.Context, app *app, cfg *config.Config, o syncOptions) (*pipeline.Options, error) {
+func newRun(ctx context.Context, app *app, cfg *config.Config, o syncOptions) (*wiredRun, error) {
 	if o.projects == nil {
 		o.projects = cfg.Projects
 	}
@@ -201,18 +207,18 @@ func newRun(ctx context.Context, app *app, cfg *config.Config, o syncOptions) (*
 	if err != nil {
 		return nil, err
 	}
-	return &pipeline.Options{
+	return &wiredRun{destination: destination, Options: pipeline.Options{
 		Feeds: side.feeds, Projects: side.projects, Destination: destination, Owner: owner, ConfigHash: cfg.Fingerprint(),
 		Stats: side.stats, Budgets: side.budgets, Backfill: o.backfill, Narrow: o.narrow, DeleteMissing: cfg.Sync.OnMissing == config.MissingDelete, MissingLimit: pipeline.MissingLimit(cfg.Sync.MissingLimit), MaxRejects: int64(cfg.Sync.MaxRejects), Lookback: tiers(cfg.Sync.Lookback), OpenAgeLimit: cfg.Sync.OpenAgeLimit,
 		TransformWorkers: cfg.Sync.Workers.Transform, LoadWorkers: cfg.Sync.Workers.Load,
 		Log: log, Progress: cmp.Or(o.progress, &pipeline.Progress{}),
-	}, nil
+	}}, nil
 }
 
 // closeRun closes what newRun opened. In a long-running process, connections
 // that no later run uses must not stay open until their timeout.
-func closeRun(run *pipeline.Options) {
-	_ = run.Destination.Close() // nothing is written after this
+func closeRun(run *wiredRun) {
+	_ = run.destination.Close() // nothing is written after this
 	for i := range run.Feeds {
 		if client, ok := run.Feeds[i].Reader.Source.(*polyai.Client); ok {
 			client.Close()

@@ -80,7 +80,7 @@ func (s *service) verify(ctx context.Context, cfg *config.Config, o syncOptions)
 }
 
 // compare fails if the stored data differs from what the source lists now.
-func compare(ctx context.Context, run *pipeline.Options, depth time.Duration) error {
+func compare(ctx context.Context, run *wiredRun, depth time.Duration) error {
 	now := time.Now()
 	span := extract.Span{From: extract.SecondOf(now.Add(-depth)), Until: extract.SecondOf(now)}
 	v, err := verifyPass(ctx, run, span)

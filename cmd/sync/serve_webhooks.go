@@ -160,7 +160,7 @@ var byEvent = &config.Schedule{Name: "(event)", Kind: pipeline.KindEvent}
 // fails because the destination is unavailable, the next event tries again.
 type preparedInbox struct {
 	load.Inbox
-	destination load.Destination
+	destination interface{ Prepare(context.Context) error }
 	turn        chan struct{} // held during the preparation; callers wait up to their own timeout
 	done        bool
 }

@@ -162,7 +162,13 @@ func readStatus(ctx context.Context, app *app, opts statusOptions, now time.Time
 	return collectStatus(ctx, cfg, projects, destination, now)
 }
 
-func collectStatus(ctx context.Context, cfg *config.Config, projects []config.Project, destination load.Destination, now time.Time) (*statusReport, error) {
+// statusReader is the part of a destination that status reads.
+type statusReader interface {
+	load.StateReader
+	load.Reporter
+}
+
+func collectStatus(ctx context.Context, cfg *config.Config, projects []config.Project, destination statusReader, now time.Time) (*statusReport, error) {
 	var feeds []load.Feed
 	starts := map[load.Feed]time.Time{}
 	shown := pageFeeds(projects)

@@ -66,7 +66,7 @@ func runVerify(ctx context.Context, app *app, opts verifyOptions) error {
 	if err != nil {
 		return printFailure(ctx, app.stdout, opts.output, err)
 	}
-	defer run.Destination.Close() //nolint:errcheck // nothing is written after this
+	defer run.destination.Close() //nolint:errcheck // nothing is written after this
 	first, err := verifyPass(ctx, run, span)
 	if err != nil {
 		return printFailure(ctx, app.stdout, opts.output, err)
@@ -82,14 +82,14 @@ func runVerify(ctx context.Context, app *app, opts verifyOptions) error {
 
 // repair repairs what was found and verifies again. It succeeds only when the
 // second pass finds nothing.
-func repair(ctx context.Context, app *app, opts verifyOptions, run *pipeline.Options, span extract.Span, first *verification) error {
+func repair(ctx context.Context, app *app, opts verifyOptions, run *wiredRun, span extract.Span, first *verification) error {
 	if opts.output == "text" {
 		newVerified(span, first, nil).print(app.stdout)
 	}
 	second, failed := first, error(nil)
 	run.Repairs, run.Mend = verify.Repairs(first.results, first.faults, span)
 	if len(run.Repairs)+len(run.Mend) > 0 {
-		report, err := pipeline.Run(ctx, *run)
+		report, err := pipeline.Run(ctx, run.Options)
 		printSummary(app.stderr, report, statusLists)
 		failed = outcome(ctx, report, err, false)
 		if err != nil {
@@ -155,7 +155,7 @@ func (v *verification) outcome(differ string) error {
 
 // verifyPass verifies each feed against the source, and the stored data of each
 // project against itself. An error ends the command.
-func verifyPass(ctx context.Context, run *pipeline.Options, span extract.Span) (*verification, error) {
+func verifyPass(ctx context.Context, run *wiredRun, span extract.Span) (*verification, error) {
 	if err := run.RefuseMixed(ctx); err != nil {
 		return nil, err
 	}
@@ -163,7 +163,7 @@ func verifyPass(ctx context.Context, run *pipeline.Options, span extract.Span) (
 	for i := range run.Feeds {
 		feeds[i] = run.Feeds[i].Feed
 	}
-	states, err := run.Destination.State(ctx, feeds)
+	states, err := run.destination.State(ctx, feeds)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +173,7 @@ func verifyPass(ctx context.Context, run *pipeline.Options, span extract.Span) (
 		f := &run.Feeds[i]
 		if !checked[f.ProjectID] {
 			checked[f.ProjectID] = true
-			faults, err := verify.Stored(ctx, run.Destination, f.ProjectID, span)
+			faults, err := verify.Stored(ctx, run.destination, f.ProjectID, span)
 			if err != nil {
 				return nil, cmp.Or(ctx.Err(), fmt.Errorf("check the stored data of project %s: %w", f.ProjectID, err))
 			}
@@ -184,7 +184,7 @@ func verifyPass(ctx context.Context, run *pipeline.Options, span extract.Span) (
 			reader.Isolation = extract.NewIsolation(pipeline.HoleSpans(states[f.Feed].Holes))
 			f.Reader = &reader
 		}
-		result, err := verify.Feed(ctx, f, run.Destination, states[f.Feed].Coverage, siblings(feeds, f.Feed), span, openSince)
+		result, err := verify.Feed(ctx, f, run.destination, states[f.Feed].Coverage, siblings(feeds, f.Feed), span, openSince)
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()

@@ -42,6 +42,10 @@ type Auditor interface {
 	// within [from, until). A concurrent commit is not a fault. An error of yield
 	// ends the audit and is returned.
 	Audit(ctx context.Context, project string, from, until warehouse.Timestamp, yield func(Fault) error) error
+}
+
+// ErasureReader reads which conversations were erased on request.
+type ErasureReader interface {
 	// Erased returns those of the ids that have a tombstone in erasures.
 	Erased(ctx context.Context, project string, ids []string) ([]string, error)
 }

@@ -54,7 +54,7 @@ func simulated(t *testing.T, now func() time.Time, d simulate.Deviations) *simul
 func at(now time.Time) func() time.Time { return func() time.Time { return now } }
 
 // options returns the options of a run with one feed of a source.
-func options(t *testing.T, source http.Handler, destination load.Destination, now func() time.Time) Options {
+func options(t *testing.T, source http.Handler, destination Destination, now func() time.Time) Options {
 	t.Helper()
 	server := httptest.NewServer(source)
 	t.Cleanup(server.Close)

@@ -34,7 +34,7 @@ type Feed struct {
 type Options struct {
 	Feeds       []Feed
 	Projects    []load.Project
-	Destination load.Destination
+	Destination Destination
 	Owner       load.Owner
 	ConfigHash  string
 	Stats       *extract.Stats // shared with the readers of the feeds

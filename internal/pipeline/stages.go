@@ -20,7 +20,7 @@ import (
 // stages holds the workers of transform and load, with their queues. Readers pass
 // chunks to them with put.
 type stages struct {
-	writer  load.Writer
+	writer  load.Stager
 	stop    context.CancelCauseFunc // stops the run
 	workers sync.WaitGroup
 	chunks  chan work
@@ -46,7 +46,7 @@ func (e *destinationError) Unwrap() error { return e.err }
 
 // startStages starts the workers. They drain their queues even if the run is
 // stopped, so that done is called for every chunk.
-func startStages(ctx context.Context, stop context.CancelCauseFunc, w load.Writer, transformers, loaders int) *stages {
+func startStages(ctx context.Context, stop context.CancelCauseFunc, w load.Stager, transformers, loaders int) *stages {
 	s := &stages{
 		writer: w, stop: stop, bytes: semaphore.NewWeighted(bytesInFlight),
 		chunks: make(chan work, transformers), batches: make(chan work, loaders),

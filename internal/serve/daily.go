@@ -15,7 +15,7 @@ const chartedDays = 30
 // DailyCharts returns a function for [Options.Charts] that charts the last days
 // of a destination: all feeds together, without conversations that are missing
 // at the source. Days are in UTC because feeds can have different time zones.
-func DailyCharts(destination load.Destination, feeds []Feed) func(ctx context.Context) ([]Chart, error) {
+func DailyCharts(destination load.DayReader, feeds []Feed) func(ctx context.Context) ([]Chart, error) {
 	keys := make([]load.Feed, len(feeds))
 	for i := range feeds {
 		keys[i] = feeds[i].key()
@@ -23,7 +23,7 @@ func DailyCharts(destination load.Destination, feeds []Feed) func(ctx context.Co
 	return func(ctx context.Context) ([]Chart, error) { return dailyCharts(ctx, destination, keys, time.Now()) }
 }
 
-func dailyCharts(ctx context.Context, destination load.Destination, feeds []load.Feed, now time.Time) ([]Chart, error) {
+func dailyCharts(ctx context.Context, destination load.DayReader, feeds []load.Feed, now time.Time) ([]Chart, error) {
 	tomorrow := now.UTC().Truncate(24*time.Hour).AddDate(0, 0, 1)
 	first := tomorrow.AddDate(0, 0, -chartedDays)
 	known, err := destination.Daily(ctx, feeds, warehouse.TimestampOf(first), warehouse.TimestampOf(tomorrow))

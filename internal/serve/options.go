@@ -16,6 +16,13 @@ import (
 	"convsync/internal/warehouse"
 )
 
+// Destination is the part of a [load.Destination] that the page and the metrics read.
+type Destination interface {
+	load.StateReader
+	load.Reporter
+	load.RejectReader
+}
+
 // Options configure a server.
 type Options struct {
 	// Address to listen on, as host:port; 127.0.0.1:8080 unless set. An address
@@ -32,7 +39,7 @@ type Options struct {
 	// plain HTTP unless set.
 	CertFile, KeyFile string
 
-	Destination load.Destination // a separate one, because it is read while a run is in progress
+	Destination Destination // a separate one, because it is read while a run is in progress
 	Feeds       []Feed
 	// Lookback is the longest lookback of a run; 0: unknown.
 	Lookback time.Duration

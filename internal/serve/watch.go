@@ -56,7 +56,7 @@ type reason struct {
 
 // watch updates a snapshot in the background.
 type watch struct {
-	destination load.Destination
+	destination Destination
 	feeds       []load.Feed
 	draw        func(ctx context.Context) ([]Chart, error)
 	notify      func(Sight)                                                // may be nil

@@ -16,7 +16,7 @@ import (
 // resolveStarts classifies conversations whose stored start differs from the
 // listed one. Either the start changed, or the source lists the id with both
 // starts; then the later one is stored, which is not a difference.
-func (r *Result) resolveStarts(ctx context.Context, f *pipeline.Feed, archive load.Archive, read []load.Range) error {
+func (r *Result) resolveStarts(ctx context.Context, f *pipeline.Feed, archive Archive, read []load.Range) error {
 	later, err := r.storedLater(ctx, archive, read)
 	if err != nil {
 		return err
@@ -58,7 +58,7 @@ const keysAtOnce = warehouse.Timestamp(31 * 24 * 60 * 60 * 1e6)
 
 // storedLater returns the conversations that count as not stored although their id
 // is stored with a later start.
-func (r *Result) storedLater(ctx context.Context, archive load.Archive, read []load.Range) (later []Finding, err error) {
+func (r *Result) storedLater(ctx context.Context, archive Archive, read []load.Range) (later []Finding, err error) {
 	absent := map[string][]Finding{}
 	for _, f := range r.Findings {
 		if f.Kind == NotStored || f.Kind == NotRead {

@@ -69,6 +69,13 @@ type Result struct {
 	others []Finding // stored and listed with different starts
 }
 
+// Archive is the part of a [load.Archive] that a feed is compared with.
+type Archive interface {
+	load.RowReader
+	load.KeyReader
+	load.ErasureReader
+}
+
 // Feed verifies the conversations that started within the span. read is the
 // coverage of the feed before the verification: a conversation outside of it is
 // not expected to be stored. siblings are the other feeds of the project: an id is
@@ -76,7 +83,7 @@ type Result struct {
 // finding, and the rest is verified. Known holes of the feed are not requested.
 // openSince is the age limit of open conversations.
 func Feed(
-	ctx context.Context, f *pipeline.Feed, archive load.Archive, read []load.Range, siblings []load.Feed, span extract.Span,
+	ctx context.Context, f *pipeline.Feed, archive Archive, read []load.Range, siblings []load.Feed, span extract.Span,
 	openSince warehouse.Timestamp,
 ) (*Result, error) {
 	if f.Refused != nil {
@@ -112,7 +119,7 @@ func Feed(
 // verifier verifies one window of the span.
 type verifier struct {
 	feed      *pipeline.Feed
-	archive   load.Archive
+	archive   Archive
 	read      []load.Range
 	siblings  []load.Feed
 	span      extract.Span
