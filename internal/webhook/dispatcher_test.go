@@ -16,7 +16,7 @@ import (
 // desk is a dispatcher with what is around it, in a bubble.
 type desk struct {
 	*Dispatcher
-	inbox *fakeInbox
+	inbox *inbox
 	stop  context.CancelFunc
 	start time.Time
 
@@ -31,7 +31,7 @@ type synced struct {
 	after time.Duration
 }
 
-func newDesk(inbox *fakeInbox, change ...func(*DispatchOptions)) *desk {
+func newDesk(inbox *inbox, change ...func(*DispatchOptions)) *desk {
 	d := &desk{inbox: inbox, start: time.Now()}
 	o := DispatchOptions{Inbox: inbox, Projects: []string{"p", "q"}, Sync: d.sync}
 	for _, c := range change {
@@ -85,7 +85,7 @@ func (d *desk) when() (at []string) {
 func TestManyEventsAreFollowedByFewSyncsAndTheLastByOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(&fakeInbox{})
+		d := newDesk(newInbox())
 		d.takes = 10 * time.Second
 		for i := range 100 { // for 50 s
 			d.bring(t, fmt.Sprint("e-", i), "p")
@@ -110,7 +110,7 @@ func TestManyEventsAreFollowedByFewSyncsAndTheLastByOne(t *testing.T) {
 func TestASyncReadsAroundStartsOrWhatIsRecent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		inbox := &fakeInbox{}
+		inbox := newInbox()
 		early, late := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 6, 2, 0, 0, 0, 0, time.UTC)
 		d := newDesk(inbox)
 		pass(0)
@@ -130,7 +130,7 @@ func TestASyncReadsAroundStartsOrWhatIsRecent(t *testing.T) {
 				t.Errorf("%+v, want %+v", s.Wanted, want[i])
 			}
 		}
-		if e := inbox.events[0]; e.RunID != "run-1" || !e.HandledAt.Valid {
+		if e := inbox.events()[0]; e.RunID != "run-1" || !e.HandledAt.Valid {
 			t.Errorf("%+v", e)
 		}
 		d.stop()
@@ -140,7 +140,7 @@ func TestASyncReadsAroundStartsOrWhatIsRecent(t *testing.T) {
 func TestASyncThatFailsIsTriedAgainLessAndLessOften(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(&fakeInbox{})
+		d := newDesk(newInbox())
 		d.fails = errors.New("made up")
 		d.bring(t, "e-1", "p")
 		pass(40 * time.Minute)
@@ -167,10 +167,12 @@ func TestASyncThatFailsIsTriedAgainLessAndLessOften(t *testing.T) {
 func TestWhatALastProcessLeftIsHandledOnceTheDestinationAnswers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		inbox := &fakeInbox{events: []warehouse.WebhookEvent{
-			{EventID: "left", ProjectID: "p", State: warehouse.EventWaiting}, {EventID: "gone", ProjectID: "no longer configured", State: warehouse.EventWaiting},
-			{EventID: "done", ProjectID: "q", State: warehouse.EventHandled},
-		}, away: errAway}
+		inbox := newInbox(
+			warehouse.WebhookEvent{EventID: "left", ProjectID: "p", State: warehouse.EventWaiting},
+			warehouse.WebhookEvent{EventID: "gone", ProjectID: "no longer configured", State: warehouse.EventWaiting},
+			warehouse.WebhookEvent{EventID: "done", ProjectID: "q", State: warehouse.EventHandled},
+		)
+		inbox.goAway(errAway)
 		d := newDesk(inbox)
 		pass(45 * time.Second)
 		inbox.goAway(nil)
@@ -188,7 +190,7 @@ func TestWhatALastProcessLeftIsHandledOnceTheDestinationAnswers(t *testing.T) {
 func TestMoreEventsThanAreHeldAreAllHandled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(&fakeInbox{}, func(o *DispatchOptions) { o.MostHeld = 10 })
+		d := newDesk(newInbox(), func(o *DispatchOptions) { o.MostHeld = 10 })
 		d.takes = time.Second
 		for i := range 95 {
 			d.bring(t, fmt.Sprint("e-", i), []string{"p", "q"}[i%2])
@@ -206,7 +208,7 @@ func TestMoreEventsThanAreHeldAreAllHandled(t *testing.T) {
 func TestAStopLetsTheLastSyncEndAndBeginsNone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(&fakeInbox{})
+		d := newDesk(newInbox())
 		d.takes = 10 * time.Second
 		d.bring(t, "e-1", "p")
 		pass(time.Second)

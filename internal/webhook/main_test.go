@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,84 +15,77 @@ import (
 	"convsync/internal/leaktest"
 
 	"convsync/internal/load"
+	"convsync/internal/load/memory"
 	"convsync/internal/warehouse"
 )
 
 func TestMain(m *testing.M) { leaktest.Main(m) }
 
-// fakeInbox keeps events in memory, and can be away or slow.
-type fakeInbox struct {
-	mu     sync.Mutex
-	events []warehouse.WebhookEvent
-	alerts []warehouse.ActiveAlert
-	away   error
-	hangs  bool
+// inbox is an inbox in memory that can be unavailable or slow.
+type inbox struct {
+	*memory.Destination
+	mu    sync.Mutex
+	away  error
+	hangs bool
 }
 
 var errAway = errors.New("made up: the destination does not answer")
 
-func (f *fakeInbox) TakeIn(ctx context.Context, e *warehouse.WebhookEvent, a *warehouse.ActiveAlert) (bool, error) {
-	if f.hangs {
+// newInbox returns an inbox with events.
+func newInbox(events ...warehouse.WebhookEvent) *inbox {
+	return &inbox{Destination: memory.From(&memory.Data{Events: events})}
+}
+
+func (i *inbox) TakeIn(ctx context.Context, e *warehouse.WebhookEvent, a *warehouse.ActiveAlert) (bool, error) {
+	if i.hangs {
 		<-ctx.Done()
 		return false, ctx.Err()
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.away != nil {
-		return false, f.away
+	if err := i.available(); err != nil {
+		return false, err
 	}
-	if slices.ContainsFunc(f.events, func(s warehouse.WebhookEvent) bool { return s.EventID == e.EventID }) {
-		return false, nil
-	}
-	f.events = append(f.events, *e)
-	if a != nil {
-		f.alerts = append(f.alerts, *a)
-	}
-	return true, nil
+	return i.Destination.TakeIn(ctx, e, a)
 }
 
-func (f *fakeInbox) Waiting(_ context.Context, limit int) (waiting []warehouse.WebhookEvent, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, e := range f.events {
-		if e.State == warehouse.EventWaiting && len(waiting) < limit {
-			waiting = append(waiting, e)
-		}
+func (i *inbox) Waiting(ctx context.Context, limit int) ([]warehouse.WebhookEvent, error) {
+	if err := i.available(); err != nil {
+		return nil, err
 	}
-	return waiting, f.away
+	return i.Destination.Waiting(ctx, limit)
 }
 
-func (f *fakeInbox) Recent(_ context.Context, since warehouse.Timestamp) ([]warehouse.WebhookEvent, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(f.events), func(e warehouse.WebhookEvent) bool { return e.ReceivedAt < since }), f.away
-}
-
-func (f *fakeInbox) Settle(_ context.Context, ids []string, settled load.Settled) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for i := range f.events {
-		if slices.Contains(ids, f.events[i].EventID) {
-			settled.Apply(&f.events[i])
-		}
+func (i *inbox) Recent(ctx context.Context, since warehouse.Timestamp) ([]warehouse.WebhookEvent, error) {
+	if err := i.available(); err != nil {
+		return nil, err
 	}
-	return f.away
+	return i.Destination.Recent(ctx, since)
 }
 
-func (f *fakeInbox) Alerts(context.Context) ([]warehouse.ActiveAlert, error) { return f.alerts, f.away }
-
-func (f *fakeInbox) goAway(err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.away = err
+func (i *inbox) Settle(ctx context.Context, ids []string, settled load.Settled) error {
+	if err := i.available(); err != nil {
+		return err
+	}
+	return i.Destination.Settle(ctx, ids, settled)
 }
 
-// states are how the events stand, by id.
-func (f *fakeInbox) states() map[string]string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (i *inbox) available() error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.away
+}
+
+func (i *inbox) goAway(err error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.away = err
+}
+
+func (i *inbox) events() []warehouse.WebhookEvent { return i.Snapshot().Events }
+
+// states returns the states of the events, by id.
+func (i *inbox) states() map[string]string {
 	states := map[string]string{}
-	for _, e := range f.events {
+	for _, e := range i.events() {
 		states[e.EventID] = e.State
 	}
 	return states
@@ -107,14 +99,14 @@ var now = time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC)
 // world is a receiver with what is around it.
 type world struct {
 	*Receiver
-	inbox   *fakeInbox
+	inbox   *inbox
 	mu      sync.Mutex
 	counted map[string]int
 	taken   []string
 }
 
 func newWorld(change ...func(*Options)) *world {
-	w := &world{inbox: &fakeInbox{}, counted: map[string]int{}}
+	w := &world{inbox: newInbox(), counted: map[string]int{}}
 	o := Options{
 		Inbox: w.inbox, Secrets: func(context.Context) ([]string, error) { return []string{oldSecret, secret}, nil },
 		Projects: []Project{{"acme-team-4", "acme-uk", "acme-team-4"}, {"shared", "acme-uk", "shared-uk"}, {"shared", "acme-us", "shared-us"}},

@@ -57,8 +57,8 @@ func TestATypeTellsWhatAnEventIsAbout(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if status, answer := w.send(signedAt(now, "e", string(body))); status != 200 || w.inbox.events[0].State != want {
-			t.Errorf("%q: %d %s, %+v", typ, status, answer, w.inbox.events)
+		if status, answer := w.send(signedAt(now, "e", string(body))); status != 200 || w.inbox.events()[0].State != want {
+			t.Errorf("%q: %d %s, %+v", typ, status, answer, w.inbox.events())
 		}
 	}
 }
@@ -85,11 +85,11 @@ func alertOf(t *testing.T, body string) *warehouse.ActiveAlert {
 	if status, answer := w.send(signedAt(now, "e-1", body)); status != 200 {
 		t.Fatal(status, answer)
 	}
-	if len(w.inbox.alerts) == 0 {
+	if len(w.inbox.Snapshot().Alerts) == 0 {
 		return nil
 	}
-	a := w.inbox.alerts[0]
-	if e := w.inbox.events[0]; string(e.AlertID) != a.AlertID || e.State != warehouse.EventHandled {
+	a := w.inbox.Snapshot().Alerts[0]
+	if e := w.inbox.events()[0]; string(e.AlertID) != a.AlertID || e.State != warehouse.EventHandled {
 		t.Errorf("the event is %+v", e)
 	}
 	if a.Status != load.AlertStatus(a.TriggeredAt, a.ResolvedAt) {

@@ -65,8 +65,8 @@ func TestEachDeliveryIsAnsweredAsItShould(t *testing.T) {
 		if status != c.status || !maps.Equal(w.counted, map[string]int{c.result: 1}) {
 			t.Errorf("%s: answered %d %q and counted %v, want %d and %s", name, status, answer, w.counted, c.status, c.result)
 		}
-		if (len(w.inbox.events) == 1) != (c.status == 200) || len(w.taken) != len(w.inbox.events) {
-			t.Errorf("%s: %d events are stored, %d are dispatched", name, len(w.inbox.events), len(w.taken))
+		if (len(w.inbox.events()) == 1) != (c.status == 200) || len(w.taken) != len(w.inbox.events()) {
+			t.Errorf("%s: %d events are stored, %d are dispatched", name, len(w.inbox.events()), len(w.taken))
 		}
 		if answer == "" || len(answer) > 120 || strings.Contains(answer, "private") {
 			t.Errorf("%s: the answer is %q", name, answer)
@@ -92,8 +92,8 @@ func TestADoubledEventIsStoredOnceAndAReplayedOneNotAtAll(t *testing.T) {
 	if status, _ := w.send(replay); status != 409 {
 		t.Errorf("under another id, in capitals, it is answered %d", status)
 	}
-	if len(w.inbox.events) != 1 || len(w.taken) != 1 || w.counted[Doubled] != 2 || w.counted[Replayed] != 2 {
-		t.Errorf("%d events; %v", len(w.inbox.events), w.counted)
+	if len(w.inbox.events()) != 1 || len(w.taken) != 1 || w.counted[Doubled] != 2 || w.counted[Replayed] != 2 {
+		t.Errorf("%d events; %v", len(w.inbox.events()), w.counted)
 	}
 }
 
@@ -155,8 +155,8 @@ func TestASlowBodyIsNotWaitedFor(t *testing.T) {
 	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.0 408") {
 		t.Errorf("%v, answered %s", err, answer)
 	}
-	if w.counted[Slow] != 1 || len(w.inbox.events) != 0 {
-		t.Errorf("counted %v, stored %d", w.counted, len(w.inbox.events))
+	if w.counted[Slow] != 1 || len(w.inbox.events()) != 0 {
+		t.Errorf("counted %v, stored %d", w.counted, len(w.inbox.events()))
 	}
 }
 
@@ -172,8 +172,8 @@ func TestManyDeliveriesAtOnceWaitForTheirTurn(t *testing.T) {
 		})
 	}
 	sending.Wait()
-	if len(w.inbox.events) != 50 || w.counted[Stored] != 50 || w.counted[Doubled] != 50 {
-		t.Errorf("%d events, counted %v", len(w.inbox.events), w.counted)
+	if len(w.inbox.events()) != 50 || w.counted[Stored] != 50 || w.counted[Doubled] != 50 {
+		t.Errorf("%d events, counted %v", len(w.inbox.events()), w.counted)
 	}
 	full := newWorld(func(o *Options) { o.MaxAtOnce, o.Patience = 1, 50*time.Millisecond })
 	full.permits <- struct{}{}
@@ -197,7 +197,7 @@ func TestWhatIsStoredOfAnEvent(t *testing.T) {
 		OccurredAt: warehouse.Some(happened), SentAt: warehouse.TimestampOf(now.Add(-time.Second)), ReceivedAt: warehouse.TimestampOf(now),
 		State: warehouse.EventWaiting, Payload: payload,
 	}
-	if got := w.inbox.events[0]; got != want {
+	if got := w.inbox.events()[0]; got != want {
 		t.Errorf("stored is %+v\nwant %+v", got, want)
 	}
 }

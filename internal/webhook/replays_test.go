@@ -3,7 +3,7 @@ package webhook
 import (
 	"testing"
 
-	"convsync/internal/warehouse"
+	"convsync/internal/load/memory"
 )
 
 // A recorded delivery under another id is refused after a restart, too.
@@ -14,7 +14,9 @@ func TestReplayAfterRestart(t *testing.T) {
 		t.Fatal(status, answer)
 	}
 	// A destination may keep JSON in a form of its own.
-	first.inbox.events[0].Payload = warehouse.JSON(`{ "note": "strictly private", "project_id": "acme-team-4", "type": "call.completed" }`)
+	first.inbox.Edit(func(d *memory.Data) {
+		d.Events[0].Payload = `{ "note": "strictly private", "project_id": "acme-team-4", "type": "call.completed" }`
+	})
 	restarted := newWorld(func(o *Options) { o.Inbox = first.inbox })
 	if status, answer := restarted.send(signedAt(now, "e-2", callBody)); status != 409 {
 		t.Errorf("a replay was answered %d %s", status, answer)
@@ -22,8 +24,8 @@ func TestReplayAfterRestart(t *testing.T) {
 	if status, answer := restarted.send(signedAt(now, "e-1", callBody)); status != 200 || answer != "already stored\n" {
 		t.Errorf("the sender's second attempt was answered %d %s", status, answer)
 	}
-	if len(first.inbox.events) != 1 {
-		t.Errorf("%d events are stored", len(first.inbox.events))
+	if len(first.inbox.events()) != 1 {
+		t.Errorf("%d events are stored", len(first.inbox.events()))
 	}
 }
 
