@@ -72,14 +72,14 @@ func TestRun_RulesKept(t *testing.T) {
 		defer closeRun(options)
 		options.Feeds[0].Rules.Rules = masked
 		for i, updates := range []bool{true, false} {
-			report, err := pipeline.Run(t.Context(), *options)
+			report, err := pipeline.Run(t.Context(), options.Options)
 			if err != nil || (report.Conversations.Updated > 0) != updates {
 				t.Fatalf("run %d: %v, %+v", i, err, report.Conversations)
 			}
 			options.Owner = newOwner()
 		}
 		turns := 0
-		err = options.Destination.Read(t.Context(), options.Feeds[0].Feed, 0, warehouse.TimestampOf(standing.AddDate(1, 0, 0)), func(r *warehouse.Rows) error {
+		err = options.destination.Read(t.Context(), options.Feeds[0].Feed, 0, warehouse.TimestampOf(standing.AddDate(1, 0, 0)), func(r *warehouse.Rows) error {
 			for i := range r.Turns {
 				turns++
 				if turn := &r.Turns[i]; turn.UserInput != "***" || turn.AgentResponse != "***" {

@@ -13,6 +13,7 @@ import (
 
 	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/load/memory"
 	"convsync/internal/polyai"
 	"convsync/internal/warehouse"
 )
@@ -39,13 +40,13 @@ func TestFeed(t *testing.T) {
 	}{
 		"Erased": {
 			listed: []json.RawMessage{conversation("erased", 1, ""), conversation("lost", 2, "")},
-			change: func(a *archive) { a.erased = []string{"erased"} },
+			change: func(a *archive) { a.Edit(func(d *memory.Data) { d.Erased = []memory.ID{{feed.ProjectID, "erased"}} }) },
 			want:   map[string]Kind{"lost": NotStored},
 			counts: func(r *Result) bool { return r.Erased == 1 },
 		},
 		"AudioLost": {
 			listed: []json.RawMessage{voice}, stored: []json.RawMessage{voice},
-			change: func(a *archive) { a.rows[0].Audio = nil },
+			change: func(a *archive) { a.change("voice", func(r *warehouse.Rows) { r.Audio = nil }) },
 			want:   map[string]Kind{"voice": NoAudio},
 		},
 		"AudioKept": {
@@ -54,22 +55,28 @@ func TestFeed(t *testing.T) {
 		},
 		"LifecycleChanged": {
 			listed: []json.RawMessage{conversation("ended", 1, "")}, stored: []json.RawMessage{conversation("ended", 1, "")},
-			change: func(a *archive) { a.rows[0].Conversation.Lifecycle = warehouse.LifecycleOpen },
-			want:   map[string]Kind{"ended": Differs},
+			change: func(a *archive) {
+				a.change("ended", func(r *warehouse.Rows) { r.Conversation.Lifecycle = warehouse.LifecycleOpen })
+			},
+			want: map[string]Kind{"ended": Differs},
 		},
 		"TamperedAndMissing": {
 			stored: []json.RawMessage{conversation("gone", 1, "")},
 			change: func(a *archive) {
-				a.rows[0].Conversation.Note = "never said"
-				a.rows[0].Conversation.MissingSince = warehouse.Some(warehouse.TimestampOf(at(2)))
+				a.change("gone", func(r *warehouse.Rows) {
+					r.Conversation.Note = "never said"
+					r.Conversation.MissingSince = warehouse.Some(warehouse.TimestampOf(at(2)))
+				})
 			},
 			want: map[string]Kind{"gone": Tampered}, reseals: []string{"gone"},
 			counts: func(r *Result) bool { return r.Missing == 1 },
 		},
 		"TamperedAndRejected": {
 			listed: []json.RawMessage{json.RawMessage(`{"id":"rejected","started_at":"soon"}`)}, stored: []json.RawMessage{conversation("rejected", 1, "")},
-			change: func(a *archive) { a.rows[0].Conversation.Note = "never said" },
-			want:   map[string]Kind{"rejected": Tampered}, reseals: []string{"rejected"},
+			change: func(a *archive) {
+				a.change("rejected", func(r *warehouse.Rows) { r.Conversation.Note = "never said" })
+			},
+			want: map[string]Kind{"rejected": Tampered}, reseals: []string{"rejected"},
 		},
 		"StoredDayDamaged": {
 			listed: []json.RawMessage{conversation("a", 1, ""), conversation("b", 5, ""), conversation("c", 9, "")},
@@ -127,13 +134,16 @@ func TestFeedUnreadable(t *testing.T) {
 	source.Reader.Source = client
 	// Many conversations before noon make the reader cut the day into slices.
 	destination := holding(t, conversation("edited", 13, "before"), conversation("unknown", 2, ""), conversation("tampered", 3, ""))
-	destination.rows[2].Conversation.Note = "never said"
-	for i := range 3000 {
-		r := *destination.rows[1]
-		r.Conversation.ConversationID += strings.Repeat("x", 1+i%7) + time.Duration(i).String()
-		r.Conversation.ContentHash = r.Hash()
-		destination.rows = append(destination.rows, &r)
-	}
+	destination.change("tampered", func(r *warehouse.Rows) { r.Conversation.Note = "never said" })
+	destination.Edit(func(d *memory.Data) {
+		unknown := d.Conversations[memory.ID{feed.ProjectID, "unknown"}]
+		for i := range 3000 {
+			r := *unknown
+			r.Conversation.ConversationID += strings.Repeat("x", 1+i%7) + time.Duration(i).String()
+			r.Conversation.ContentHash = r.Hash()
+			d.Put(&r)
+		}
+	})
 	got, err := Feed(t.Context(), source, destination, []load.Range{read(0, 24)}, nil, hours(0, 24), 0)
 	if err != nil {
 		t.Fatal(err)

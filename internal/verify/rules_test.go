@@ -27,12 +27,13 @@ func TestFeed_Rules(t *testing.T) {
 	covered.Shape = listed.Rules.Shape()
 	destination := holding(t, conversation("a", 1, ""))
 	for _, masked := range []bool{false, true} {
-		r := destination.rows[0]
-		if masked {
-			*r = *listed.Rules.Stored(r)
-		}
-		r.Conversation.TranscriptStatus = warehouse.TranscriptHiddenKept
-		r.Conversation.ContentHash = r.Hash()
+		destination.change("a", func(r *warehouse.Rows) {
+			if masked {
+				*r = *listed.Rules.Stored(r)
+			}
+			r.Conversation.TranscriptStatus = warehouse.TranscriptHiddenKept
+			r.Conversation.ContentHash = r.Hash()
+		})
 		got, err := Feed(t.Context(), listed, destination, []load.Range{covered}, nil, hours(0, 24), 0)
 		if err != nil || (got.Same == 1) != masked || (len(got.Findings) == 0) != masked {
 			t.Errorf("masked %t: %+v, %v", masked, got, err)

@@ -15,7 +15,6 @@ func TestTwoIDs(t *testing.T) {
 			t.Parallel()
 			destination := holding(t, conversation("twice", 9, "second"))
 			later := warehouse.TimestampOf(at(9))
-			destination.keys = map[load.Feed][]load.Key{feed: {{ID: "twice", StartedAt: later}}}
 			source := listing(t, conversation("twice", 1, "first"), conversation("twice", 9, "second"))
 			got, err := Feed(t.Context(), source, destination, []load.Range{read(0, 24)}, nil, hours(span[0], span[1]), 0)
 			if err != nil || len(got.Findings) != 0 {
@@ -33,7 +32,6 @@ func TestTwoIDs(t *testing.T) {
 func TestMoved(t *testing.T) {
 	t.Parallel()
 	destination := holding(t, conversation("moved", 9, ""))
-	destination.keys = map[load.Feed][]load.Key{feed: {{ID: "moved", StartedAt: warehouse.TimestampOf(at(9))}}}
 	got, err := Feed(t.Context(), listing(t, conversation("moved", 1, "")), destination, []load.Range{read(0, 24)}, nil, hours(0, 24), 0)
 	if err != nil || len(got.Twice) != 0 || len(got.Findings) != 1 || got.Findings[0].Kind != Differs {
 		t.Errorf("%+v, %v", got, err)

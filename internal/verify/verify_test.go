@@ -17,6 +17,7 @@ import (
 
 	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/load/memory"
 	"convsync/internal/pipeline"
 	"convsync/internal/polyai"
 	"convsync/internal/ratelimit"
@@ -46,41 +47,32 @@ func conversation(id string, hour int, note string) json.RawMessage {
 		id, at(hour).Format(time.RFC3339), note)
 }
 
-// archive is a destination that returns rows from memory.
+// archive is the memory destination, in which a range can be damaged.
 type archive struct {
-	load.Archive // nil: other methods panic
-	rows         []*warehouse.Rows
-	keys         map[load.Feed][]load.Key // of other feeds
-	erased       []string
-	damaged      load.Range
+	*memory.Destination
+	damaged load.Range
 }
 
-func (a *archive) Erased(_ context.Context, _ string, ids []string) ([]string, error) {
-	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !slices.Contains(a.erased, id) }), nil
-}
-
-func (a *archive) Keys(_ context.Context, f load.Feed, from, until warehouse.Timestamp) ([]load.Key, error) {
-	return slices.DeleteFunc(slices.Clone(a.keys[f]), func(k load.Key) bool { return k.StartedAt < from || k.StartedAt >= until }), nil
-}
-
-func (a *archive) Read(_ context.Context, _ load.Feed, from, until warehouse.Timestamp, yield func(*warehouse.Rows) error) error {
-	for _, r := range a.rows {
-		beyond := a.damaged.From >= from && r.Conversation.StartedAt >= a.damaged.Until && a.damaged.Until != 0
-		if start := r.Conversation.StartedAt; start >= from && start < until && !beyond {
-			if err := yield(r); err != nil {
-				return err
-			}
-		}
+// Read reports the damage after the rows of the range that can be read.
+func (a *archive) Read(ctx context.Context, f load.Feed, from, until warehouse.Timestamp, yield func(*warehouse.Rows) error) error {
+	d := a.damaged
+	if d.Until == 0 || d.From < from || d.From >= until {
+		return a.Destination.Read(ctx, f, from, until, yield)
 	}
-	if d := a.damaged; d.Until != 0 && d.From >= from && d.From < until { // reported after the rows of the range
-		return &load.DamagedError{From: d.From, Until: d.Until, Err: errors.New("made up: damaged")}
+	if err := a.Destination.Read(ctx, f, from, d.Until, yield); err != nil {
+		return err
 	}
-	return nil
+	return &load.DamagedError{From: d.From, Until: d.Until, Err: errors.New("made up: damaged")}
+}
+
+// change changes a stored conversation, without its hash.
+func (a *archive) change(id string, change func(*warehouse.Rows)) {
+	a.Edit(func(d *memory.Data) { change(d.Conversations[memory.ID{feed.ProjectID, id}]) })
 }
 
 func holding(t *testing.T, conversations ...json.RawMessage) *archive {
 	t.Helper()
-	a := &archive{}
+	a := &archive{Destination: memory.New()}
 	for _, c := range conversations {
 		r, _, err := transform.Rows(polyai.Value(c), &rules, 0)
 		if err != nil {
@@ -88,7 +80,7 @@ func holding(t *testing.T, conversations ...json.RawMessage) *archive {
 		}
 		r.Conversation.ContentHash = r.Hash()
 		r.Conversation.TurnsLoaded = int64(len(r.Turns))
-		a.rows = append(a.rows, r)
+		a.Edit(func(d *memory.Data) { d.Put(r) })
 	}
 	return a
 }
@@ -149,7 +141,7 @@ func TestFeedKinds(t *testing.T) {
 		conversation("in-a-gap", 5, ""), conversation("tampered", 7, ""), conversation("newer", 9, ""), conversation("next-day", 30, ""))
 	destination := holding(t, conversation("same", 1, ""), conversation("edited", 2, "before"), conversation("unlisted", 4, ""),
 		conversation("tampered", 7, ""))
-	destination.rows[3].Turns[0].UserInput = "never said"
+	destination.change("tampered", func(r *warehouse.Rows) { r.Turns[0].UserInput = "never said" })
 
 	got, err := Feed(t.Context(), source, destination, []load.Range{read(0, 5), read(6, 8)}, nil, hours(0, 24), 0)
 	if err != nil {
@@ -187,7 +179,8 @@ func TestFeedKinds(t *testing.T) {
 func TestFeedOtherEnvironment(t *testing.T) {
 	t.Parallel()
 	sandbox := load.Feed{ProjectID: feed.ProjectID, Environment: "sandbox"}
-	destination := &archive{keys: map[load.Feed][]load.Key{sandbox: {{ID: "both", StartedAt: warehouse.TimestampOf(at(1))}}}}
+	destination := holding(t, conversation("both", 1, ""))
+	destination.change("both", func(r *warehouse.Rows) { r.Conversation.Environment = sandbox.Environment })
 	source := listing(t, conversation("both", 1, ""), conversation("lost", 2, ""))
 	got, err := Feed(t.Context(), source, destination, []load.Range{read(0, 24)}, []load.Feed{sandbox}, hours(0, 24), 0)
 	if err != nil || got.Elsewhere != 1 || len(got.Findings) != 1 || got.Findings[0].ID != "lost" {
@@ -198,7 +191,7 @@ func TestFeedOtherEnvironment(t *testing.T) {
 func TestFeedMissingListed(t *testing.T) {
 	t.Parallel()
 	destination := holding(t, conversation("back", 1, ""))
-	destination.rows[0].Conversation.MissingSince = warehouse.Some(warehouse.TimestampOf(at(2)))
+	destination.change("back", func(r *warehouse.Rows) { r.Conversation.MissingSince = warehouse.Some(warehouse.TimestampOf(at(2))) })
 	got, err := Feed(t.Context(), listing(t, conversation("back", 1, "")), destination, []load.Range{read(0, 24)}, nil, hours(0, 24), 0)
 	if err != nil || got.Same != 0 || len(got.Findings) != 1 || got.Findings[0].Kind != Differs {
 		t.Errorf("%+v, %v", got, err)
@@ -210,7 +203,7 @@ func TestFeedMissingListed(t *testing.T) {
 func TestFeedOlderShape(t *testing.T) {
 	t.Parallel()
 	destination := holding(t, conversation("edited", 1, "before"))
-	destination.rows[0].Conversation.Shape = "0"
+	destination.change("edited", func(r *warehouse.Rows) { r.Conversation.Shape = "0" })
 	for _, c := range []struct {
 		shape         string
 		older, differ int
@@ -227,7 +220,7 @@ func TestFeedOlderShape(t *testing.T) {
 // Without any coverage, all listed conversations are reported as not read.
 func TestFeedNoCoverage(t *testing.T) {
 	t.Parallel()
-	got, err := Feed(t.Context(), listing(t, conversation("first", 1, "")), &archive{}, nil, nil, hours(0, 24), 0)
+	got, err := Feed(t.Context(), listing(t, conversation("first", 1, "")), holding(t), nil, nil, hours(0, 24), 0)
 	if err != nil || got.Newer != 0 || len(got.Findings) != 1 || got.Findings[0].Kind != NotRead {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -239,7 +232,7 @@ func TestFeedAgeLimit(t *testing.T) {
 	t.Parallel()
 	open := json.RawMessage(`{"id":"open","started_at":"` + at(1).Format(time.RFC3339) + `","in_progress":true}`)
 	destination := holding(t, open)
-	destination.rows[0].Conversation.Lifecycle = warehouse.LifecycleAbandoned
+	destination.change("open", func(r *warehouse.Rows) { r.Conversation.Lifecycle = warehouse.LifecycleAbandoned })
 	for openSince, findings := range map[int]int{1: 1, 2: 0} {
 		got, err := Feed(t.Context(), listing(t, open), destination, []load.Range{read(0, 24)}, nil, hours(0, 24), warehouse.TimestampOf(at(openSince)))
 		if err != nil || len(got.Findings) != findings {
@@ -252,7 +245,7 @@ func TestFeedRefused(t *testing.T) {
 	t.Parallel()
 	f := listing(t)
 	f.Refused = fmt.Errorf("made up: of another account")
-	if got, err := Feed(t.Context(), f, &archive{}, nil, nil, hours(0, 24), 0); err == nil {
+	if got, err := Feed(t.Context(), f, holding(t), nil, nil, hours(0, 24), 0); err == nil {
 		t.Errorf("%+v", got)
 	}
 }

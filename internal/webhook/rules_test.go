@@ -31,7 +31,7 @@ func TestReceiver_Rules(t *testing.T) {
 			t.Fatalf("%s: answered %d %s", id, status, answer)
 		}
 	}
-	for _, e := range w.inbox.events {
+	for _, e := range w.inbox.events() {
 		want := `{"note":"***","project_id":"acme-team-4","type":"call.completed"}`
 		if e.EventID == "e-1" {
 			want = `{"note":"private","project_id":"shared-uk","type":"call.completed"}`
@@ -40,8 +40,8 @@ func TestReceiver_Rules(t *testing.T) {
 			t.Errorf("%s: stored %s, want %s", e.EventID, e.Payload, want)
 		}
 	}
-	if len(w.inbox.events) != 3 {
-		t.Errorf("%d events are stored", len(w.inbox.events))
+	if len(w.inbox.events()) != 3 {
+		t.Errorf("%d events are stored", len(w.inbox.events()))
 	}
 }
 
