@@ -13,6 +13,7 @@ import (
 
 	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/load/memory"
 	"convsync/internal/pipeline"
 	"convsync/internal/polyai"
 	"convsync/internal/ratelimit"
@@ -22,7 +23,7 @@ import (
 )
 
 // The benchmarks execute complete runs against a simulated service with a latency
-// of 200 ms and a destination that stores only hashes. They report the ratio to
+// of 200 ms and the destination in memory. They report the ratio to
 // the theoretical optimum. Each takes about ten seconds.
 const (
 	benchLatency  = 200 * time.Millisecond
@@ -46,12 +47,12 @@ type bench struct {
 	server  *httptest.Server
 	now     atomic.Pointer[time.Time] // when it started
 	started time.Time
-	store   *hashStore
+	store   *memory.Destination
 }
 
 func newBench(b *testing.B, h history) *bench {
 	b.Helper()
-	bench := &bench{history: h, store: &hashStore{hashes: map[string]string{}, states: map[load.Feed]load.FeedState{}}}
+	bench := &bench{history: h, store: memory.New()}
 	bench.setNow(benchEnd.AddDate(0, 0, 2))
 	bench.started = time.Now()
 	o := simulate.Options{
@@ -169,8 +170,8 @@ func BenchmarkBackfill(b *testing.B) {
 			for b.Loop() {
 				bench := newBench(b, h)
 				elapsed, report := bench.run(b, 8, rate)
-				if len(bench.store.hashes) != h.projects*h.conversations {
-					b.Fatalf("%d conversations were read", len(bench.store.hashes))
+				if report.Conversations.Inserted != int64(h.projects*h.conversations) {
+					b.Fatalf("%d conversations were loaded", report.Conversations.Inserted)
 				}
 				least := h.projects * pages(h.conversations)
 				b.ReportMetric(elapsed.Seconds()/(float64(least)/rate), "times-least")
@@ -211,11 +212,10 @@ func BenchmarkUnchanged(b *testing.B) {
 			for b.Loop() {
 				bench := newBench(b, h)
 				bench.run(b, 8, 0)
-				bench.store.written = 0
 				before := bench.source.Requests()
-				bench.run(b, 8, 10)
-				if bench.store.written != 0 {
-					b.Errorf("%d conversations were written", bench.store.written)
+				_, report := bench.run(b, 8, 10)
+				if n := report.Conversations.Inserted + report.Conversations.Updated; n != 0 {
+					b.Errorf("%d conversations were written", n)
 				}
 				least := 0
 				for i := range h.projects {
