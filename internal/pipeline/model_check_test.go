@@ -67,8 +67,8 @@ func (w *world) describe(what string) string {
 		}
 	}
 	for _, f := range w.feeds() {
-		fmt.Fprintf(&b, "history of %s from %s, watermark %s\n", f.Environment, w.start.Time(), w.store.of(f).watermark.Time())
-		for _, c := range covered(w.store.of(f).coverage) {
+		fmt.Fprintf(&b, "history of %s from %s, watermark %s\n", f.Environment, w.start.Time(), w.store.of(f).Watermark.Time())
+		for _, c := range covered(w.store.of(f).Coverage) {
 			fmt.Fprintf(&b, "covered %s, read at %s\n", c.Span, c.ReadAt.Time())
 		}
 	}
@@ -295,12 +295,12 @@ func (w *world) checkVisibleAgain(o *outcome, f load.Feed) {
 		v := c.as(o.began)
 		return w.source.answered[c.id] && v != nil && v.turns > 0 && v.env == f.Environment && !w.hasTwin(c.id)
 	})
-	if w.store.of(f).visibleAgain.Transcripts == 0 && !wasHidden || w.source.hideTurns || older || !o.backfill.Empty() || o.repairs != nil { // ranges of an older transform version are read last
+	if w.store.visible[f].Transcripts == 0 && !wasHidden || w.source.hideTurns || older || !o.backfill.Empty() || o.repairs != nil { // ranges of an older transform version are read last
 		return
 	}
 	for id, r := range w.store.rows {
 		v := w.at(r).as(o.began)
-		if isOf(f, r) && isHidden(r) && !w.isLost(w.at(r), v) && w.inPlace(r) && v.start == r.Conversation.StartedAt && v.turns > 0 && v.numTurns > 0 {
+		if isOf(f, r) && load.IsHidden(&r.Conversation) && !w.isLost(w.at(r), v) && w.inPlace(r) && v.start == r.Conversation.StartedAt && v.turns > 0 && v.numTurns > 0 {
 			w.fail("%s is still hidden, although transcripts are visible again", id)
 		}
 	}

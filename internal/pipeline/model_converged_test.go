@@ -13,10 +13,10 @@ import (
 // later one is stored.
 func (w *world) checkConverged() {
 	for _, f := range w.feeds() {
-		if left := w.store.of(f).holes; len(left) > 0 {
+		if left := w.store.of(f).Holes; len(left) > 0 {
 			w.fail("holes are left: %+v", left)
 		}
-		for _, c := range covered(w.store.of(f).coverage) {
+		for _, c := range covered(w.store.of(f).Coverage) {
 			if c.Shape != transform.Shape && c.Until > w.start {
 				w.fail("a range was never read by the newer transform version")
 			}

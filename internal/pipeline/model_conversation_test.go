@@ -140,7 +140,7 @@ func (c *scriptedConversation) rows(v *version) *warehouse.Rows {
 func (c *scriptedConversation) kept(v *version, stored *warehouse.Rows) *warehouse.Rows {
 	rows := c.rows(v)
 	if v.turns == 0 {
-		load.Reconcile(rows, stored, settledAt, "")
+		load.Reconcile(rows, stored, 1, "")
 	}
 	return rows
 }
@@ -171,7 +171,7 @@ func (c *scriptedConversation) unitError(stored *warehouse.Rows, now extract.Sec
 	if s.ContentHash != stored.Hash() || s.TurnsLoaded != int64(len(stored.Turns)) {
 		return "the row does not describe its parts"
 	}
-	if twin && (isHidden(stored) || len(stored.Turns) == 0 || len(stored.Metrics) == 0) {
+	if twin && (load.IsHidden(&stored.Conversation) || len(stored.Turns) == 0 || len(stored.Metrics) == 0) {
 		return ""
 	}
 	if wrong := c.turnsError(stored, v, now); wrong != "" {
@@ -185,7 +185,7 @@ func (c *scriptedConversation) unitError(stored *warehouse.Rows, now extract.Sec
 
 func (c *scriptedConversation) turnsError(stored *warehouse.Rows, v *version, now extract.Second) string {
 	// Without a count, a hidden transcript looks like an empty one.
-	hidden := isHidden(stored) || stored.Conversation.TranscriptStatus == warehouse.TranscriptNone && v.numTurns == 0
+	hidden := load.IsHidden(&stored.Conversation) || stored.Conversation.TranscriptStatus == warehouse.TranscriptNone && v.numTurns == 0
 	of := v
 	if hidden && len(stored.Turns) > 0 {
 		of = c.content(contentOf(stored.Turns[0].AgentResponse), now)

@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"convsync/internal/load"
+	"convsync/internal/load/memory"
 	"convsync/internal/warehouse"
 )
 
@@ -21,27 +22,33 @@ var errLostCommits = errors.New("the scripted destination has lost commits")
 
 // moment is the stored state after a commit.
 type moment struct {
-	rows  map[string]*warehouse.Rows
-	feeds map[load.Feed]storedFeed
+	data    *memory.Data
+	visible map[load.Feed]load.VisibleAgain
 }
 
 // remember saves the current state for a loss.
 func (s *store) remember() {
-	feeds := map[load.Feed]storedFeed{}
-	for f, stored := range s.feeds {
-		feeds[f] = *stored
-	}
-	s.history = append(s.history, moment{maps.Clone(s.rows), feeds})
+	s.history = append(s.history, moment{s.Snapshot(), maps.Clone(s.visible)})
+	s.read()
+}
+
+// read updates the rows from what is stored.
+func (s *store) read() {
+	s.rows = map[string]*warehouse.Rows{}
+	s.Edit(func(d *memory.Data) {
+		for id, r := range d.Conversations {
+			s.rows[id[1]] = r
+		}
+	})
 }
 
 // forget reverts the last commits of the last run.
 func (s *store) forget(commits int) {
 	s.history = s.history[:max(len(s.history)-commits, 1)]
 	m := s.history[len(s.history)-1]
-	s.rows = maps.Clone(m.rows)
-	for f, stored := range s.feeds {
-		*stored = m.feeds[f]
-	}
+	s.visible = maps.Clone(m.visible)
+	s.Edit(func(d *memory.Data) { *d = *memory.From(m.data).Snapshot() })
+	s.read()
 }
 
 // loses applies the loss if it is due.

@@ -11,6 +11,7 @@ import (
 
 	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/load/memory"
 	"convsync/internal/polyai"
 	"convsync/internal/warehouse"
 )
@@ -68,7 +69,7 @@ func newWorld(t rapid.TB, s settings) *world {
 	w := &world{
 		t: t, settings: s, start: modelBegin + 3*aDay + 5*anHour,
 		source: &scripted{clock: modelBegin + 9*aDay + 11*anHour + 7, habits: s.habits},
-		store:  &store{atOnce: s.atOnce, rows: map[string]*warehouse.Rows{}},
+		store:  newStore(s.atOnce),
 	}
 	w.server = httptest.NewServer(w.source)
 	client, err := polyai.New(polyai.Options{
@@ -211,11 +212,11 @@ func (w *world) hide(turns, metrics bool) {
 
 // renewRules marks all coverage and rows as those of an older transform version.
 func (w *world) renewRules() {
-	for _, f := range w.store.feeds {
-		for i := range f.coverage {
-			f.coverage[i].Shape = "older"
+	w.store.Edit(func(d *memory.Data) {
+		for i := range d.Coverage {
+			d.Coverage[i].Shape = "older"
 		}
-	}
+	})
 }
 
 // now returns the end of the coverage of the last successful run.
@@ -311,7 +312,7 @@ func (w *world) inEveryDay() {
 func (w *world) edges() []extract.Second {
 	edges := []extract.Second{w.start, w.source.clock - 1, w.source.clock - w.source.clock%aDay}
 	for _, f := range w.feeds() {
-		for _, c := range covered(w.store.of(f).coverage) {
+		for _, c := range covered(w.store.of(f).Coverage) {
 			edges = append(edges, c.From, c.Until)
 		}
 	}

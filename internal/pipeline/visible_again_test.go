@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"convsync/internal/extract"
+	"convsync/internal/load"
 	"convsync/internal/warehouse"
 )
 
@@ -82,7 +83,7 @@ func TestVisibleAgainLateTranscript(t *testing.T) {
 			if got := w.reads(5 * aMinute); got > ordinary+1 {
 				t.Errorf("%d conversations were read, %d without the late transcript, of %d", got, ordinary, len(w.source.conversations))
 			}
-			if r := w.store.rows[late.id]; isHidden(r) || len(r.Turns) != 3 {
+			if r := w.store.rows[late.id]; load.IsHidden(&r.Conversation) || len(r.Turns) != 3 {
 				t.Errorf("%d turns are stored of it", len(r.Turns))
 			}
 		})
@@ -104,7 +105,7 @@ func TestVisibleAgainNextDay(t *testing.T) {
 				w.hide(false, false)
 				w.days(1, runs)
 				for id, r := range w.store.rows {
-					if isHidden(r) || len(r.Turns) != 3 || len(r.Metrics) == 0 {
+					if load.IsHidden(&r.Conversation) || len(r.Turns) != 3 || len(r.Metrics) == 0 {
 						t.Errorf("of %s, %d turns and %d metrics are stored", id, len(r.Turns), len(r.Metrics))
 					}
 				}
@@ -125,7 +126,7 @@ func TestVisibleAgainTranscriptsOnly(t *testing.T) {
 		t.Errorf("%d conversations were read at once, of %d; those of 19 days were hidden", most, len(w.source.conversations))
 	}
 	for id, r := range w.store.rows {
-		if isHidden(r) {
+		if load.IsHidden(&r.Conversation) {
 			t.Errorf("%s is hidden still", id)
 		}
 	}
