@@ -102,11 +102,11 @@ func TestReplayLatestReject(t *testing.T) {
 	d := newFake()
 	long := reject("7", "c", 9, readable("long", ""))
 	long.Reason = transform.RejectLongID
-	d.rejects = []warehouse.Reject{
+	d.reject(
 		reject("1", "a", 10, readable("a", "older")), reject("2", "a", 20, readable("a", "last")),
 		reject("3", "b", 10, readable("b", "older")), reject("4", "b", 20, `{"id":"b","started_at":"soon"}`),
 		reject("5", "c", 20, readable("c", "")), reject("6", "", 10, readable("d", "")), long,
-	}
+	)
 	report, err := Replay(t.Context(), options(t, nil, d, at(end)))
 	if err != nil {
 		t.Fatal(err)

@@ -73,14 +73,14 @@ func (c *clocked) listed() (n int) {
 
 func (c *clocked) checkWhole(report *Report, warned bool) {
 	c.t.Helper()
-	last := c.d.runs[len(c.d.runs)-1]
+	last := c.d.runs()[len(c.d.runs())-1]
 	if got := last.SourceAt.V.Time(); !last.SourceAt.Valid || got != c.now.Add(c.source).Truncate(time.Second) {
 		c.t.Errorf("the run ended at %v by the clock of the source, want %v", got, c.now.Add(c.source))
 	}
-	if got, want := len(c.d.conversations), c.listed(); got != want {
+	if got, want := len(c.d.conversations()), c.listed(); got != want {
 		c.t.Errorf("%d of %d conversations are stored", got, want)
 	}
-	for _, r := range append(c.d.coverage, load.Range{Until: c.d.watermark}) {
+	for _, r := range append(c.d.coverage(), load.Range{Until: c.d.watermark()}) {
 		if r.Until.Time().After(c.now) || r.ReadAt.Time().After(c.now) {
 			c.t.Errorf("covered until %v, read at %v, at %v", r.Until.Time(), r.ReadAt.Time(), c.now)
 		}
@@ -88,7 +88,7 @@ func (c *clocked) checkWhole(report *Report, warned bool) {
 	if got := slices.ContainsFunc(report.Warnings, func(w string) bool { return strings.Contains(w, "the clock of the source is") }); got != warned {
 		c.t.Errorf("warnings are %q", report.Warnings)
 	}
-	if row := c.d.runs[len(c.d.runs)-1]; string(row.Warnings) != strings.Join(report.Warnings, "\n") {
+	if row := c.d.runs()[len(c.d.runs())-1]; string(row.Warnings) != strings.Join(report.Warnings, "\n") {
 		c.t.Errorf("the row of the run warns %q", row.Warnings)
 	}
 }
@@ -126,8 +126,8 @@ func TestClocks(t *testing.T) {
 			w.source, w.local = 0, 0
 			w.now = w.now.Add(time.Hour)
 			w.checkWhole(w.run(), false)
-			if w.d.watermark.Time() != w.now {
-				t.Errorf("the watermark is %v at %v", w.d.watermark.Time(), w.now)
+			if w.d.watermark().Time() != w.now {
+				t.Errorf("the watermark is %v at %v", w.d.watermark().Time(), w.now)
 			}
 		})
 	}
@@ -144,14 +144,14 @@ func TestClockSetBack(t *testing.T) {
 			t.Parallel()
 			w := newClocked(t, end.Add(-30*time.Hour))
 			w.run()
-			covered := w.d.watermark
+			covered := w.d.watermark()
 			set(w)
 			for range 3 {
 				w.now = w.now.Add(5 * time.Hour)
 				report := w.run()
 				w.checkWhole(report, true)
-				if w.d.watermark != covered || report.Conversations.Read > clockedConversations/2 {
-					t.Errorf("the watermark is %v, was %v; %d conversations were read", w.d.watermark.Time(), covered.Time(), report.Conversations.Read)
+				if w.d.watermark() != covered || report.Conversations.Read > clockedConversations/2 {
+					t.Errorf("the watermark is %v, was %v; %d conversations were read", w.d.watermark().Time(), covered.Time(), report.Conversations.Read)
 				}
 			}
 		})
@@ -174,8 +174,7 @@ func TestFutureCoverage(t *testing.T) {
 			w := newClocked(t, end.Add(-30*time.Hour))
 			w.run()
 			ahead := warehouse.TimestampOf(w.now.Add(c.then))
-			w.d.coverage = []load.Range{{From: warehouse.TimestampOf(begin), Until: ahead, ReadAt: ahead, Shape: transform.Shape}}
-			w.d.watermark, w.d.watermarkAt = ahead, warehouse.TimestampOf(w.now)
+			w.d.covered(load.Range{From: warehouse.TimestampOf(begin), Until: ahead, ReadAt: ahead, Shape: transform.Shape}, warehouse.TimestampOf(w.now))
 			w.now, w.source = w.now.Add(2*time.Hour), c.source
 			report := w.run()
 			w.checkWhole(report, c.source != 0)

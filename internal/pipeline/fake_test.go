@@ -1,156 +1,153 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 
 	"convsync/internal/load"
+	"convsync/internal/load/memory"
 	"convsync/internal/warehouse"
 )
 
-// fake is a destination in memory that checks that its caller follows the contract,
-// and fails as configured.
+// fake is the memory destination that checks that its caller follows the contract,
+// records the calls, and fails as configured.
 type fake struct {
-	mu            sync.Mutex
-	conversations map[string]string // id to lifecycle
-	starts        map[string]warehouse.Timestamp
-	staged        map[load.WindowID]int
-	published     map[load.WindowID]bool
-	coverage      []load.Range
-	watermark     warehouse.Timestamp
-	watermarkAt   warehouse.Timestamp
-	runs          []warehouse.SyncRun
-	abandoned     int
-	// abandonCounts is returned by Abandon, like by a database.
-	abandonCounts load.Counts
-	closed        bool
-	broken        []string // violations of the contract
-	missing       map[string]bool
-	projects      map[string]warehouse.Project // stored before
-	registered    []load.Project
-	refusedName   string           // an id that cannot be stored
-	uncovered     []load.Uncovered // found by Recover
-	hiddenDays    []warehouse.Timestamp
-	visibleAgain  load.VisibleAgain // returned by the next Publish
-	rejects       []warehouse.Reject
-	holes         []warehouse.Hole
-	owner         load.Owner
-	batches       []*load.Batch
-	windows       []*load.Window
-	mended        []load.Mending
+	*memory.Destination
+	mu         sync.Mutex
+	published  map[load.WindowID]bool
+	abandoned  int
+	closed     bool
+	broken     []string // violations of the contract
+	registered []load.Project
+	owner      load.Owner
+	batches    []*load.Batch
+	windows    []*load.Window
+	mended     []load.Mending
 
-	refused map[string]string // reasons to refuse conversations, by id
+	refusedName   string                // an id that cannot be stored
+	refused       map[string]string     // reasons to refuse conversations, by id
+	uncovered     []load.Uncovered      // found by Recover
+	hiddenDays    []warehouse.Timestamp // in addition to those of the memory
+	visibleAgain  load.VisibleAgain     // returned by the next Publish
+	abandonCounts load.Counts           // returned by Abandon, like by a database
 
 	failStage, failPublish error
 	onPublish              func()
 }
 
-func newFake() *fake {
-	return &fake{
-		conversations: map[string]string{}, starts: map[string]warehouse.Timestamp{},
-		staged: map[load.WindowID]int{}, published: map[load.WindowID]bool{},
-		missing: map[string]bool{},
+func newFake() *fake { return &fake{Destination: memory.New()} }
+
+// conversations returns the lifecycles of the stored conversations, by id.
+func (f *fake) conversations() map[string]string {
+	stored := map[string]string{}
+	for id, rows := range f.Snapshot().Conversations {
+		stored[id[1]] = rows.Conversation.Lifecycle
 	}
+	return stored
 }
 
-func (f *fake) Check(context.Context) error   { return nil }
-func (f *fake) Prepare(context.Context) error { return nil }
-func (f *fake) Close() error                  { return nil }
-
-func (f *fake) Projects(context.Context) ([]warehouse.Project, error) {
-	return slices.Collect(maps.Values(f.projects)), nil
+// starts returns the starts of the stored conversations, by id.
+func (f *fake) starts() map[string]warehouse.Timestamp {
+	stored := map[string]warehouse.Timestamp{}
+	for id, rows := range f.Snapshot().Conversations {
+		stored[id[1]] = rows.Conversation.StartedAt
+	}
+	return stored
 }
 
-func (f *fake) State(_ context.Context, feeds []load.Feed) (map[load.Feed]load.FeedState, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	state := load.FeedState{Coverage: f.coverage, Watermark: f.watermark, WatermarkAt: f.watermarkAt, Holes: f.holes}
-	for id, lifecycle := range f.conversations {
-		if lifecycle == warehouse.LifecycleOpen {
-			state.Open = append(state.Open, load.OpenConversation{ID: id, StartedAt: f.starts[id]})
+// missing returns the ids of the conversations that are stored as missing, or that
+// a run marked or deleted.
+func (f *fake) missing() map[string]bool {
+	ids := map[string]bool{}
+	for id, rows := range f.Snapshot().Conversations {
+		if rows.Conversation.MissingSince.Valid {
+			ids[id[1]] = true
 		}
 	}
-	states := map[load.Feed]load.FeedState{}
-	for _, feed := range feeds {
-		states[feed] = state
-	}
-	return states, nil
-}
-
-func (f *fake) Summary(context.Context, []load.Feed) (map[load.Feed]load.FeedSummary, error) {
-	return nil, nil
-}
-func (f *fake) Daily(context.Context, []load.Feed, warehouse.Timestamp, warehouse.Timestamp) ([]load.Day, error) {
-	return nil, nil
-}
-func (f *fake) Runs(context.Context, int) ([]warehouse.SyncRun, error) { return f.runs, nil }
-func (f *fake) Keys(_ context.Context, _ load.Feed, from, until warehouse.Timestamp) (keys []load.Key, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for id, start := range f.starts {
-		if from <= start && start < until {
-			keys = append(keys, load.Key{ID: id, StartedAt: start, Missing: f.missing[id]})
+	for _, w := range f.windows {
+		for _, k := range w.Missing {
+			ids[k.ID] = true
 		}
 	}
-	return keys, nil
+	return ids
 }
 
-func (f *fake) HiddenDays(_ context.Context, _ load.Feed, parts load.Parts) (days []warehouse.Timestamp, err error) {
+// coverage returns the stored coverage of all feeds.
+func (f *fake) coverage() (ranges []load.Range) {
+	for _, c := range f.Snapshot().Coverage {
+		ranges = append(ranges, load.Range{From: c.From, Until: c.Until, ReadAt: c.ReadAt, Shape: c.Shape})
+	}
+	return ranges
+}
+
+// watermark returns the stored watermark of the only feed; 0: none.
+func (f *fake) watermark() warehouse.Timestamp {
+	for _, w := range f.Snapshot().Watermarks {
+		return w.Watermark
+	}
+	return 0
+}
+
+func (f *fake) runs() []warehouse.SyncRun   { return f.Snapshot().Runs }
+func (f *fake) rejects() []warehouse.Reject { return f.Snapshot().Rejects }
+func (f *fake) holes() []warehouse.Hole     { return f.Snapshot().Holes }
+
+// reject stores rejects of the only feed.
+func (f *fake) reject(rejects ...warehouse.Reject) {
+	f.Edit(func(d *memory.Data) {
+		for _, r := range rejects {
+			r.ProjectID, r.Environment = "acme-team-4", "live"
+			r.LastSeenAt = cmp.Or(r.LastSeenAt, warehouse.TimestampOf(begin))
+			d.Rejects = append(d.Rejects, r)
+		}
+	})
+}
+
+// covered replaces the coverage of the only feed, and its watermark, which moved at
+// a time.
+func (f *fake) covered(r load.Range, at warehouse.Timestamp) {
+	f.Edit(func(d *memory.Data) {
+		d.Coverage = []warehouse.CoverageRange{{
+			ProjectID:   "acme-team-4",
+			Environment: "live",
+			From:        r.From,
+			Until:       r.Until,
+			ReadAt:      r.ReadAt,
+			Shape:       r.Shape,
+		}}
+		d.Watermarks = []warehouse.Watermark{{ProjectID: "acme-team-4", Environment: "live", Watermark: r.Until, UpdatedAt: at}}
+	})
+}
+
+// change changes stored conversations, by their ids; none: all of them.
+func (f *fake) change(change func(*warehouse.Conversation), ids ...string) {
+	f.Edit(func(d *memory.Data) {
+		for id, rows := range d.Conversations {
+			if len(ids) == 0 || slices.Contains(ids, id[1]) {
+				change(&rows.Conversation)
+			}
+		}
+	})
+}
+
+func (f *fake) HiddenDays(ctx context.Context, feed load.Feed, parts load.Parts) ([]warehouse.Timestamp, error) {
+	days, err := f.Destination.HiddenDays(ctx, feed, parts)
 	if parts.Transcripts {
 		days = append(days, f.hiddenDays...)
 	}
-	return days, nil
+	return days, err
 }
 
-func (f *fake) Read(context.Context, load.Feed, warehouse.Timestamp, warehouse.Timestamp, func(*warehouse.Rows) error) error {
-	return nil
-}
-
-func (f *fake) Audit(context.Context, string, warehouse.Timestamp, warehouse.Timestamp, func(load.Fault) error) error {
-	return nil
-}
-
-func (f *fake) Erased(context.Context, string, []string) ([]string, error) { return nil, nil }
-
-func (f *fake) RejectKeys(ctx context.Context, feed load.Feed) ([]load.RejectKey, error) {
-	return keysOfRejects(ctx, f, feed)
-}
-
-// keysOfRejects returns the keys of rejects.
-func keysOfRejects(ctx context.Context, d load.Destination, feed load.Feed) (keys []load.RejectKey, err error) {
-	err = d.Rejects(ctx, feed, func(r *warehouse.Reject) error {
-		keys = append(keys, load.RejectKey{
-			RejectID: r.RejectID, ConversationID: string(r.ConversationID), StartedAt: r.StartedAt, Missing: r.MissingSince.Valid,
-		})
-		return nil
-	})
-	return keys, err
-}
-
-func (f *fake) Rejects(_ context.Context, _ load.Feed, yield func(*warehouse.Reject) error) error {
-	f.mu.Lock()
-	rejects := slices.Clone(f.rejects)
-	f.mu.Unlock()
-	for _, r := range rejects {
-		if err := yield(&r); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (f *fake) Begin(_ context.Context, owner load.Owner, projects ...string) (load.Writer, error) {
+func (f *fake) Begin(ctx context.Context, owner load.Owner, projects ...string) (load.Writer, error) {
+	w, err := f.Destination.Begin(ctx, owner, projects...)
 	f.owner = owner
-	clear(f.staged) // each run numbers its windows from 1
-	clear(f.published)
-	return &fakeWriter{f}, nil
+	f.published = map[load.WindowID]bool{} // each run numbers its windows from 1
+	return &fakeWriter{w, f}, err
 }
-
-type fakeWriter struct{ *fake }
 
 // CheckProjects implements [load.ProjectChecker].
 func (f *fake) CheckProjects(_ context.Context, projects []load.Project) (refused []*load.ProjectNameError, err error) {
@@ -162,33 +159,37 @@ func (f *fake) CheckProjects(_ context.Context, projects []load.Project) (refuse
 	return refused, nil
 }
 
+type fakeWriter struct {
+	load.Writer
+	*fake
+}
+
 // Recover implements [load.Recoverer].
 func (w *fakeWriter) Recover(context.Context, string, warehouse.Timestamp) ([]load.Uncovered, error) {
 	return w.uncovered, nil
 }
 
 // Register refuses all projects if it refuses one, as the contract requires.
-func (w *fakeWriter) Register(_ context.Context, projects []load.Project) error {
+func (w *fakeWriter) Register(ctx context.Context, projects []load.Project) error {
 	for i := range projects {
 		if id := projects[i].ProjectID; id == w.refusedName {
 			return &load.ProjectNameError{ProjectID: id, What: id + " cannot be stored", Hint: "rename it"}
 		}
-		if stored, ok := w.projects[projects[i].ProjectID]; ok {
-			if err := load.Mixed(&stored, &projects[i].Project); err != nil {
-				return err
-			}
-		}
+	}
+	if err := w.Writer.Register(ctx, projects); err != nil {
+		return err
 	}
 	w.registered = projects
 	return nil
 }
 
-func (w *fakeWriter) Mend(_ context.Context, m *load.Mending) (load.Counts, error) {
+func (w *fakeWriter) Mend(ctx context.Context, m *load.Mending) (load.Counts, error) {
 	w.mended = append(w.mended, *m)
-	return load.Counts{Rows: map[string]int64{"turns": 1}}, nil
+	_, err := w.Writer.Mend(ctx, m)
+	return load.Counts{Rows: map[string]int64{"turns": 1}}, err
 }
 
-func (w *fakeWriter) Stage(_ context.Context, b *load.Batch) error {
+func (w *fakeWriter) Stage(ctx context.Context, b *load.Batch) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.failStage != nil {
@@ -198,19 +199,19 @@ func (w *fakeWriter) Stage(_ context.Context, b *load.Batch) error {
 		w.broken = append(w.broken, fmt.Sprintf("window %d was staged after it was published", b.Window))
 	}
 	w.batches = append(w.batches, b)
+	accepted := *b
+	accepted.Rows = nil
 	for _, r := range b.Rows {
 		if reason := w.refused[r.Conversation.ConversationID]; reason != "" {
 			b.Refuse(r, reason)
 			continue
 		}
-		w.staged[b.Window]++
-		w.conversations[r.Conversation.ConversationID] = r.Conversation.Lifecycle
-		w.starts[r.Conversation.ConversationID] = r.Conversation.StartedAt
+		accepted.Rows = append(accepted.Rows, r)
 	}
-	return nil
+	return w.Writer.Stage(ctx, &accepted)
 }
 
-func (w *fakeWriter) Publish(_ context.Context, s *load.Window) (load.Counts, error) {
+func (w *fakeWriter) Publish(ctx context.Context, s *load.Window) (load.Counts, error) {
 	if w.onPublish != nil {
 		w.onPublish()
 	}
@@ -219,55 +220,29 @@ func (w *fakeWriter) Publish(_ context.Context, s *load.Window) (load.Counts, er
 	if w.failPublish != nil {
 		return load.Counts{}, w.failPublish
 	}
+	counts, err := w.Writer.Publish(ctx, s)
+	if err != nil {
+		return counts, err
+	}
 	w.published[s.ID] = true
 	w.windows = append(w.windows, s)
-	if s.Coverage != nil {
-		w.coverage = s.Coverage
-	}
-	if s.Watermark > w.watermark || s.CorrectWatermark && s.Watermark != w.watermark {
-		w.watermark, w.watermarkAt = s.Watermark, s.At
-	}
-	for _, k := range s.Missing {
-		w.missing[k.ID] = true
-	}
-	if s.Holes != nil {
-		w.holes = s.Holes
-	}
-	w.rejects = slices.DeleteFunc(slices.Clone(w.rejects), func(r warehouse.Reject) bool { return slices.Contains(s.Resolved, r.RejectID) })
-	for i := range w.rejects {
-		if slices.Contains(s.MissingRejects, w.rejects[i].RejectID) {
-			w.rejects[i].MissingSince = warehouse.Some(s.At)
-		}
-	}
-	newRejects := int64(0)
-	for _, r := range s.Rejects {
-		if !slices.ContainsFunc(w.rejects, func(known warehouse.Reject) bool { return known.RejectID == r.RejectID }) {
-			w.rejects = append(w.rejects, r)
-			newRejects++
-		}
-	}
-	visibleAgain := w.visibleAgain
+	counts.VisibleAgain.Transcripts += w.visibleAgain.Transcripts
+	counts.VisibleAgain.Metrics += w.visibleAgain.Metrics
 	w.visibleAgain = load.VisibleAgain{}
-	return load.Counts{
-		Inserted: int64(w.staged[s.ID]), NewRejects: newRejects, Missing: int64(len(s.Missing)), VisibleAgain: visibleAgain,
-	}, nil
+	return counts, nil
 }
 
-func (w *fakeWriter) Abandon(context.Context, load.WindowID) (load.Counts, error) {
+func (w *fakeWriter) Abandon(ctx context.Context, window load.WindowID) (load.Counts, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.abandoned++
-	return w.abandonCounts, nil
-}
-
-func (w *fakeWriter) Finish(_ context.Context, run *warehouse.SyncRun) error {
-	w.runs = append(w.runs, *run)
-	return nil
+	_, err := w.Writer.Abandon(ctx, window)
+	return w.abandonCounts, err
 }
 
 func (w *fakeWriter) Close() error {
 	w.closed = true
-	return nil
+	return w.Writer.Close()
 }
 
 var errDestination = errors.New("the destination is out of order")

@@ -67,8 +67,8 @@ func TestHole(t *testing.T) {
 			whole := runOver(t, simulated(t, now, simulate.Deviations{}), clean, now)
 			first := runOver(t, s, d, now)
 			first.want(t, warehouse.RunPartial)
-			if len(d.conversations) != conversations-1 {
-				t.Errorf("%d of %d conversations", len(d.conversations), conversations-1)
+			if len(d.conversations()) != conversations-1 {
+				t.Errorf("%d of %d conversations", len(d.conversations()), conversations-1)
 			}
 			if cost := first.requests - whole.requests; cost > 60 { // with the pages that are read again around it
 				t.Errorf("isolating cost %d requests", cost)
@@ -77,12 +77,12 @@ func TestHole(t *testing.T) {
 				t.Errorf("the run says: %s", said)
 			}
 			hole := extract.Span{From: second, Until: second + 1}
-			if !slices.Equal(HoleSpans(d.holes), []extract.Span{hole}) || d.holes[0].Tries != 1 || d.holes[0].Reason == "" || first.Projects[0].Holes != 1 {
-				t.Fatalf("holes: %+v, report: %+v", d.holes, first.Projects)
+			if !slices.Equal(HoleSpans(d.holes()), []extract.Span{hole}) || d.holes()[0].Tries != 1 || d.holes()[0].Reason == "" || first.Projects[0].Holes != 1 {
+				t.Fatalf("holes: %+v, report: %+v", d.holes(), first.Projects)
 			}
-			covered := extract.Without([]extract.Span{{From: extract.SecondOf(begin), Until: extract.SecondOf(now())}}, spans(covered(d.coverage)))
-			if !slices.Equal(covered, []extract.Span{hole}) || d.watermark != warehouse.TimestampOf(now()) {
-				t.Errorf("not covered: %v, watermark %v", covered, d.watermark.Time())
+			covered := extract.Without([]extract.Span{{From: extract.SecondOf(begin), Until: extract.SecondOf(now())}}, spans(covered(d.coverage())))
+			if !slices.Equal(covered, []extract.Span{hole}) || d.watermark() != warehouse.TimestampOf(now()) {
+				t.Errorf("not covered: %v, watermark %v", covered, d.watermark().Time())
 			}
 
 			passed = 10 * time.Minute
@@ -91,24 +91,24 @@ func TestHole(t *testing.T) {
 			if same := runOver(t, simulated(t, now, simulate.Deviations{}), clean, now); again.requests > same.requests+1 {
 				t.Errorf("%d requests while the hole is known, %d without one", again.requests, same.requests)
 			}
-			if d.holes[0].Tries != 1 {
-				t.Errorf("it is requested by each run: %+v", d.holes)
+			if d.holes()[0].Tries != 1 {
+				t.Errorf("it is requested by each run: %+v", d.holes())
 			}
 			passed = 2 * time.Hour
 			runOver(t, s, d, now).want(t, warehouse.RunSucceeded)
-			if h := d.holes[0]; h.Tries != 2 || h.NextTryAt-h.LastTriedAt != warehouse.Timestamp(2*firstHoleRetry.Microseconds()) || h.FirstSeenAt != warehouse.TimestampOf(began) {
+			if h := d.holes()[0]; h.Tries != 2 || h.NextTryAt-h.LastTriedAt != warehouse.Timestamp(2*firstHoleRetry.Microseconds()) || h.FirstSeenAt != warehouse.TimestampOf(began) {
 				t.Errorf("after another try: %+v", h)
 			}
 			setPoison(t, s, "")
 			passed = 3 * time.Hour
 			runOver(t, s, d, now).want(t, warehouse.RunSucceeded)
-			if len(d.holes) != 1 || len(d.conversations) != conversations-1 {
+			if len(d.holes()) != 1 || len(d.conversations()) != conversations-1 {
 				t.Error("it was requested before it was due")
 			}
 			passed = 5 * time.Hour
 			runOver(t, s, d, now).want(t, warehouse.RunSucceeded)
-			if len(d.holes) > 0 || len(d.conversations) != conversations {
-				t.Errorf("holes: %+v; %d conversations", d.holes, len(d.conversations))
+			if len(d.holes()) > 0 || len(d.conversations()) != conversations {
+				t.Errorf("holes: %+v; %d conversations", d.holes(), len(d.conversations()))
 			}
 		})
 	}
@@ -125,11 +125,11 @@ func TestHoleBackfill(t *testing.T) {
 	o := options(t, s, d, at(now().Add(time.Minute)))
 	o.Backfill = extract.Span{From: second - 3600, Until: second + 3600}
 	report, err := Run(t.Context(), o)
-	if err != nil || report.Status != warehouse.RunSucceeded || len(d.holes) > 0 || len(d.conversations) != conversations {
-		t.Fatalf("%v, %s, holes: %+v, %d conversations", err, report.Status, d.holes, len(d.conversations))
+	if err != nil || report.Status != warehouse.RunSucceeded || len(d.holes()) > 0 || len(d.conversations()) != conversations {
+		t.Fatalf("%v, %s, holes: %+v, %d conversations", err, report.Status, d.holes(), len(d.conversations()))
 	}
 	runOver(t, s, d, at(now().Add(2*time.Minute))).want(t, warehouse.RunSucceeded)
-	if len(d.coverage) == 0 || len(extract.Without([]extract.Span{{From: second, Until: second + 1}}, spans(covered(d.coverage)))) > 0 {
+	if len(d.coverage()) == 0 || len(extract.Without([]extract.Span{{From: second, Until: second + 1}}, spans(covered(d.coverage())))) > 0 {
 		t.Error("the next run does not cover it")
 	}
 }
@@ -145,17 +145,17 @@ func TestBrokenConversation(t *testing.T) {
 			whole := runOver(t, simulated(t, now, simulate.Deviations{}), clean, now)
 			first := runOver(t, s, d, now)
 			first.want(t, warehouse.RunPartial)
-			if len(d.conversations) != conversations-1 || len(d.holes) > 0 || d.watermark != warehouse.TimestampOf(now()) || first.requests > whole.requests+6 { // slices run at once, so the number varies
-				t.Errorf("%d conversations, holes: %v, %d requests, want about %d", len(d.conversations), d.holes, first.requests, whole.requests)
+			if len(d.conversations()) != conversations-1 || len(d.holes()) > 0 || d.watermark() != warehouse.TimestampOf(now()) || first.requests > whole.requests+6 { // slices run at once, so the number varies
+				t.Errorf("%d conversations, holes: %v, %d requests, want about %d", len(d.conversations()), d.holes(), first.requests, whole.requests)
 			}
-			if len(d.rejects) != 1 || d.rejects[0].Reason != "not_json" || !strings.Contains(string(d.rejects[0].Payload), with) ||
-				d.rejects[0].ConversationID == "" || extract.SecondOf(d.rejects[0].StartedAt.V.Time()) != second {
-				t.Fatalf("rejects: %+v", d.rejects)
+			if len(d.rejects()) != 1 || d.rejects()[0].Reason != "not_json" || !strings.Contains(string(d.rejects()[0].Payload), with) ||
+				d.rejects()[0].ConversationID == "" || extract.SecondOf(d.rejects()[0].StartedAt.V.Time()) != second {
+				t.Fatalf("rejects: %+v", d.rejects())
 			}
 			o := options(t, s, d, at(now().Add(time.Minute)))
 			o.Lookback = []extract.Tier{{Depth: 20 * 24 * time.Hour}}
 			report, err := Run(t.Context(), o)
-			if err != nil || report.Status != warehouse.RunSucceeded || len(d.rejects) != 1 {
+			if err != nil || report.Status != warehouse.RunSucceeded || len(d.rejects()) != 1 {
 				t.Errorf("a second run: %v, %s", err, report.Status)
 			}
 			o = options(t, simulated(t, now, simulate.Deviations{}), clean, at(now().Add(time.Minute)))
@@ -182,8 +182,8 @@ func TestHoleOutage(t *testing.T) {
 	o := options(t, down, d, at(now().Add(30*time.Hour)))
 	o.Lookback = []extract.Tier{{Depth: 9 * 24 * time.Hour}}
 	report, err := Run(t.Context(), o)
-	if err != nil || report.Status == warehouse.RunSucceeded || len(d.holes) > 0 {
-		t.Errorf("%v, %s, holes: %v", err, report.Status, d.holes)
+	if err != nil || report.Status == warehouse.RunSucceeded || len(d.holes()) > 0 {
+		t.Errorf("%v, %s, holes: %v", err, report.Status, d.holes())
 	}
 	if report.Requests > 100 {
 		t.Errorf("%d requests to a source that is down", report.Requests)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"convsync/internal/load"
+	"convsync/internal/load/memory"
 	"convsync/internal/warehouse"
 )
 
@@ -63,9 +64,8 @@ func TestOtherForm(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := newFake()
-			d.projects = map[string]warehouse.Project{}
 			for _, p := range c.stored {
-				d.projects[p.ProjectID] = p
+				d.Edit(func(d *memory.Data) { d.Projects = append(d.Projects, p) })
 			}
 			report, asked := runProjects(t, d, formed{c.answers}, c.configured)
 			said := fmt.Sprint(report.Errors)

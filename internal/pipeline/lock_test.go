@@ -55,8 +55,8 @@ func TestLockLost(t *testing.T) {
 			if !errors.Is(err, load.ErrLockLost) || strings.Count(err.Error(), "lock was lost") != 1 || errors.Is(err, context.Canceled) {
 				t.Errorf("got %v", err)
 			}
-			if report.Status != warehouse.RunFailed || len(l.runs) != 1 || l.runs[0].Status != warehouse.RunFailed || !strings.Contains(string(l.runs[0].Error), "lock was lost") {
-				t.Errorf("the report is %+v, recorded are %+v", report, l.runs)
+			if report.Status != warehouse.RunFailed || len(l.runs()) != 1 || l.runs()[0].Status != warehouse.RunFailed || !strings.Contains(string(l.runs()[0].Error), "lock was lost") {
+				t.Errorf("the report is %+v, recorded are %+v", report, l.runs())
 			}
 			if !l.closed {
 				t.Error("the writer was not closed")

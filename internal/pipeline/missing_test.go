@@ -47,8 +47,8 @@ func TestMissingLimit(t *testing.T) {
 			said := fmt.Sprint(report.Errors)
 			confirm := "`convsync verify --repair --project acme-team-4 --from 2026-06-05 --to 2026-06-06`"
 			switch {
-			case len(d.missing) != c.missing:
-				t.Errorf("%d are marked as missing, want %d: %s", len(d.missing), c.missing, said)
+			case len(d.missing()) != c.missing:
+				t.Errorf("%d are marked as missing, want %d: %s", len(d.missing()), c.missing, said)
 			case c.want == "" && report.Status != warehouse.RunSucceeded:
 				t.Errorf("%s: %s", report.Status, said)
 			case c.want != "" && (report.Status != warehouse.RunPartial || !strings.Contains(said, c.want) || !strings.Contains(said, confirm)):
@@ -131,8 +131,8 @@ func TestMissingConfirmed(t *testing.T) {
 	}
 	o.Repairs = map[load.Feed]Repair{o.Feeds[0].Feed: {Gone: gone}}
 	report, err := Run(t.Context(), o)
-	if err != nil || report.Status != warehouse.RunSucceeded || len(d.missing) != len(gone) {
-		t.Errorf("%v, %s, %v, %d are missing", err, report.Status, report.Errors, len(d.missing))
+	if err != nil || report.Status != warehouse.RunSucceeded || len(d.missing()) != len(gone) {
+		t.Errorf("%v, %s, %v, %d are missing", err, report.Status, report.Errors, len(d.missing()))
 	}
 }
 
@@ -145,7 +145,7 @@ func TestMissingConfirmed_Listed(t *testing.T) {
 		t.Fatal(err)
 	}
 	gone := []load.Key{{ID: "gone", StartedAt: warehouse.TimestampOf(begin)}}
-	for id, start := range d.starts {
+	for id, start := range d.starts() {
 		if gone = append(gone, load.Key{ID: id, StartedAt: start}); len(gone) == 10 {
 			break
 		}
@@ -154,7 +154,7 @@ func TestMissingConfirmed_Listed(t *testing.T) {
 	o.DeleteMissing = true
 	o.Repairs = map[load.Feed]Repair{o.Feeds[0].Feed: {Gone: gone}}
 	report, err := Run(t.Context(), o)
-	if err != nil || report.Status != warehouse.RunSucceeded || len(d.missing) != 1 || !d.missing["gone"] {
-		t.Errorf("%v, %s, %v, missing are %v", err, report.Status, report.Errors, d.missing)
+	if err != nil || report.Status != warehouse.RunSucceeded || len(d.missing()) != 1 || !d.missing()["gone"] {
+		t.Errorf("%v, %s, %v, missing are %v", err, report.Status, report.Errors, d.missing())
 	}
 }

@@ -28,19 +28,19 @@ func TestRunNarrowAround(t *testing.T) {
 		t.Fatal(err)
 	}
 	var start time.Time
-	for _, at := range whole.starts {
+	for _, at := range whole.starts() {
 		start = at.Time()
 	}
 	report := narrowed(t, d, now, extract.Narrow{Around: []extract.Second{extract.SecondOf(start)}})
-	if d.coverage != nil || d.watermark != 0 || report.Requests > 3 {
-		t.Errorf("covered %v up to %v by %d requests", d.coverage, d.watermark, report.Requests)
+	if d.coverage() != nil || d.watermark() != 0 || report.Requests > 3 {
+		t.Errorf("covered %v up to %v by %d requests", d.coverage(), d.watermark(), report.Requests)
 	}
-	for id, at := range d.starts {
+	for id, at := range d.starts() {
 		if off := at.Time().Sub(start); off < -63*time.Second || off > 63*time.Second {
 			t.Errorf("%s started %v from the requested start", id, off)
 		}
 	}
-	if len(d.starts) == 0 {
+	if len(d.starts()) == 0 {
 		t.Error("nothing was read: the test checks nothing")
 	}
 }
@@ -51,15 +51,15 @@ func TestRunNarrowWatermark(t *testing.T) {
 	if _, err := Run(t.Context(), options(t, simulated(t, early, simulate.Deviations{}), d, early)); err != nil {
 		t.Fatal(err)
 	}
-	before := d.watermark
+	before := d.watermark()
 	narrowed(t, d, now, extract.Narrow{Recent: true})
-	if d.watermark != before || len(d.coverage) < 2 {
-		t.Errorf("the watermark moved from %v to %v; covered are %v", before.Time(), d.watermark.Time(), d.coverage)
+	if d.watermark() != before || len(d.coverage()) < 2 {
+		t.Errorf("the watermark moved from %v to %v; covered are %v", before.Time(), d.watermark().Time(), d.coverage())
 	}
 	if _, err := Run(t.Context(), options(t, simulated(t, now, simulate.Deviations{}), d, now)); err != nil {
 		t.Fatal(err)
 	}
-	if got := d.watermark.Time(); !got.Equal(now()) {
+	if got := d.watermark().Time(); !got.Equal(now()) {
 		t.Errorf("the next run fills the gap up to %v", got)
 	}
 }

@@ -89,15 +89,15 @@ func TestRunFirst(t *testing.T) {
 	if err != nil || report.Status != warehouse.RunSucceeded {
 		t.Fatalf("%v, %+v", err, report)
 	}
-	if len(d.conversations) != conversations || report.Conversations.Inserted < conversations {
-		t.Errorf("%d of %d conversations", len(d.conversations), conversations)
+	if len(d.conversations()) != conversations || report.Conversations.Inserted < conversations {
+		t.Errorf("%d of %d conversations", len(d.conversations()), conversations)
 	}
 	want := []load.Range{{From: warehouse.TimestampOf(begin), Until: warehouse.TimestampOf(now()), ReadAt: warehouse.TimestampOf(now()), Shape: transform.Shape}}
-	if !slices.Equal(d.coverage, want) || d.watermark != want[0].Until {
-		t.Errorf("covered %v until %v", d.coverage, d.watermark.Time())
+	if !slices.Equal(d.coverage(), want) || d.watermark() != want[0].Until {
+		t.Errorf("covered %v until %v", d.coverage(), d.watermark().Time())
 	}
-	if len(d.runs) != 1 || d.runs[0].Status != warehouse.RunSucceeded || d.runs[0].Requests != report.Requests || !d.closed {
-		t.Errorf("runs %+v, closed %t", d.runs, d.closed)
+	if len(d.runs()) != 1 || d.runs()[0].Status != warehouse.RunSucceeded || d.runs()[0].Requests != report.Requests || !d.closed {
+		t.Errorf("runs %+v, closed %t", d.runs(), d.closed)
 	}
 	if len(d.broken) > 0 {
 		t.Error(d.broken)
@@ -117,7 +117,7 @@ func TestRunLookback(t *testing.T) {
 	if err != nil || report.Conversations.Read > conversations/20 || report.Requests > 4 {
 		t.Errorf("%v, %d conversations in %d requests", err, report.Conversations.Read, report.Requests)
 	}
-	if got := d.watermark.Time(); !got.Equal(now()) { // the simulated service's clock stands still
+	if got := d.watermark().Time(); !got.Equal(now()) { // the simulated service's clock stands still
 		t.Errorf("watermark %v", got)
 	}
 }
@@ -158,16 +158,16 @@ func TestRunPartsFail(t *testing.T) {
 	if err != nil || report.Status != warehouse.RunPartial || len(report.Errors) != 1 {
 		t.Fatalf("%v, %s, %v", err, report.Status, report.Errors)
 	}
-	if len(d.coverage) != 1 || d.coverage[0].From <= warehouse.TimestampOf(begin.AddDate(0, 0, 3)) || d.watermark != 0 {
-		t.Fatalf("covered %v, watermark %v", d.coverage, d.watermark)
+	if len(d.coverage()) != 1 || d.coverage()[0].From <= warehouse.TimestampOf(begin.AddDate(0, 0, 3)) || d.watermark() != 0 {
+		t.Fatalf("covered %v, watermark %v", d.coverage(), d.watermark())
 	}
-	missing := extract.Span{From: extract.SecondOf(begin), Until: extract.SecondOf(d.coverage[0].From.Time())}
+	missing := extract.Span{From: extract.SecondOf(begin), Until: extract.SecondOf(d.coverage()[0].From.Time())}
 	if said := fmt.Sprint(report.Errors); !strings.Contains(said, missing.String()+": GET ") {
 		t.Errorf("it does not say that %s is missing: %s", missing, said)
 	}
 	report, err = Run(t.Context(), options(t, source, d, now))
-	if err != nil || report.Status != warehouse.RunSucceeded || len(d.conversations) != conversations || d.watermark != warehouse.TimestampOf(now()) {
-		t.Errorf("the next run: %v, %s, %d conversations, watermark %v", err, report.Status, len(d.conversations), d.watermark.Time())
+	if err != nil || report.Status != warehouse.RunSucceeded || len(d.conversations()) != conversations || d.watermark() != warehouse.TimestampOf(now()) {
+		t.Errorf("the next run: %v, %s, %d conversations, watermark %v", err, report.Status, len(d.conversations()), d.watermark().Time())
 	}
 }
 
@@ -180,8 +180,8 @@ func TestRunFeedFails(t *testing.T) {
 	revoked.ProjectID = "no-such-project"
 	o.Feeds = append(o.Feeds, Feed{Feed: load.Feed{ProjectID: "no-such-project", Environment: "live"}, Reader: &revoked, Rules: o.Feeds[0].Rules, Start: o.Feeds[0].Start})
 	report, err := Run(t.Context(), o)
-	if err != nil || report.Status != warehouse.RunPartial || len(d.conversations) != conversations {
-		t.Fatalf("%v, %s, %d conversations", err, report.Status, len(d.conversations))
+	if err != nil || report.Status != warehouse.RunPartial || len(d.conversations()) != conversations {
+		t.Fatalf("%v, %s, %d conversations", err, report.Status, len(d.conversations()))
 	}
 	if text := fmt.Sprint(report.Errors); !strings.Contains(text, "project no-such-project (live)") || !strings.Contains(text, "404") {
 		t.Errorf("the reason is %s", text)
@@ -200,16 +200,16 @@ func TestRunDestinationFails(t *testing.T) {
 			d := newFake()
 			breaks(d)
 			report, err := Run(t.Context(), options(t, simulated(t, now, simulate.Deviations{}), d, now))
-			if !errors.Is(err, errDestination) || report.Status != warehouse.RunFailed || d.watermark != 0 || !d.closed {
-				t.Errorf("%v, %s, covered %v, closed %t", err, report.Status, d.coverage, d.closed)
+			if !errors.Is(err, errDestination) || report.Status != warehouse.RunFailed || d.watermark() != 0 || !d.closed {
+				t.Errorf("%v, %s, covered %v, closed %t", err, report.Status, d.coverage(), d.closed)
 			}
-			for _, c := range d.coverage { // except for the hours in which nothing started
+			for _, c := range d.coverage() { // except for the hours in which nothing started
 				if c.From < warehouse.TimestampOf(end) {
 					t.Errorf("%v is covered", c.From.Time())
 				}
 			}
-			if len(d.runs) != 1 || d.runs[0].Status != warehouse.RunFailed || !strings.Contains(string(d.runs[0].Error), "out of order") {
-				t.Errorf("the log says %+v", d.runs)
+			if len(d.runs()) != 1 || d.runs()[0].Status != warehouse.RunFailed || !strings.Contains(string(d.runs()[0].Error), "out of order") {
+				t.Errorf("the log says %+v", d.runs())
 			}
 		})
 	}
@@ -230,15 +230,15 @@ func TestRunStopped(t *testing.T) {
 	o := options(t, source, d, now)
 	o.Feeds[0].Reader.PageSize = 10 // too many pages for one window
 	report, err := Run(ctx, o)
-	if !errors.Is(err, context.Canceled) || report.Status != warehouse.RunPartial || !d.closed || len(d.runs) != 1 {
-		t.Fatalf("%v, %s, closed %t, %d runs", err, report.Status, d.closed, len(d.runs))
+	if !errors.Is(err, context.Canceled) || report.Status != warehouse.RunPartial || !d.closed || len(d.runs()) != 1 {
+		t.Fatalf("%v, %s, closed %t, %d runs", err, report.Status, d.closed, len(d.runs()))
 	}
-	if len(d.coverage) == 0 || d.watermark != 0 {
-		t.Errorf("covered %v, watermark %v", d.coverage, d.watermark)
+	if len(d.coverage()) == 0 || d.watermark() != 0 {
+		t.Errorf("covered %v, watermark %v", d.coverage(), d.watermark())
 	}
 	d.onPublish = nil
-	if _, err := Run(t.Context(), options(t, source, d, now)); err != nil || len(d.conversations) != conversations {
-		t.Errorf("the next run: %v, %d conversations", err, len(d.conversations))
+	if _, err := Run(t.Context(), options(t, source, d, now)); err != nil || len(d.conversations()) != conversations {
+		t.Errorf("the next run: %v, %d conversations", err, len(d.conversations()))
 	}
 }
 
@@ -252,7 +252,7 @@ func TestRunOpenConversations(t *testing.T) {
 		t.Fatal(err)
 	}
 	open := func() (n int) {
-		for _, lifecycle := range d.conversations {
+		for _, lifecycle := range d.conversations() {
 			if lifecycle == warehouse.LifecycleOpen {
 				n++
 			}
@@ -269,8 +269,8 @@ func TestRunOpenConversations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for id, lifecycle := range d.conversations {
-		if lifecycle == warehouse.LifecycleOpen && d.starts[id] < warehouse.TimestampOf(now()) {
+	for id, lifecycle := range d.conversations() {
+		if lifecycle == warehouse.LifecycleOpen && d.starts()[id] < warehouse.TimestampOf(now()) {
 			t.Errorf("%s is still open; report %+v", id, report.Projects)
 		}
 	}
@@ -283,10 +283,10 @@ func TestRunBackfill(t *testing.T) {
 	o := options(t, simulated(t, now, simulate.Deviations{}), d, now)
 	o.Backfill = extract.Span{From: extract.SecondOf(begin.AddDate(0, 0, 2)), Until: extract.SecondOf(begin.AddDate(0, 0, 4))}
 	report, err := Run(t.Context(), o)
-	if err != nil || report.Kind != KindBackfill || d.coverage != nil || d.watermark != 0 || len(d.conversations) == 0 {
-		t.Errorf("%v, %s, covered %v, %d conversations", err, report.Kind, d.coverage, len(d.conversations))
+	if err != nil || report.Kind != KindBackfill || d.coverage() != nil || d.watermark() != 0 || len(d.conversations()) == 0 {
+		t.Errorf("%v, %s, covered %v, %d conversations", err, report.Kind, d.coverage(), len(d.conversations()))
 	}
-	for id, start := range d.starts {
+	for id, start := range d.starts() {
 		if start < warehouse.TimestampOf(begin.AddDate(0, 0, 2).Add(-2*time.Second)) || start > warehouse.TimestampOf(begin.AddDate(0, 0, 4).Add(2*time.Second)) {
 			t.Errorf("%s started at %v", id, start.Time())
 		}
@@ -303,8 +303,8 @@ func TestRunRejects(t *testing.T) {
 	if err != nil || report.Status != warehouse.RunPartial || want == 0 || report.NewRejects < int64(want) {
 		t.Errorf("%v, %s, %d rejects, %d expected", err, report.Status, report.NewRejects, want)
 	}
-	if len(d.runs) != 1 || !strings.Contains(string(d.runs[0].Error), "stored in the table rejects") {
-		t.Errorf("the log does not say why: %+v", d.runs)
+	if len(d.runs()) != 1 || !strings.Contains(string(d.runs()[0].Error), "stored in the table rejects") {
+		t.Errorf("the log does not say why: %+v", d.runs())
 	}
 }
 
@@ -312,7 +312,11 @@ func TestRunRejects(t *testing.T) {
 func handMade(t *testing.T, d *fake) *feedRun {
 	o := options(t, simulated(t, at(end), simulate.Deviations{}), d, at(end))
 	o.setDefaults()
-	return (&run{Options: o, writer: &fakeWriter{d}, report: newReport(&o, KindIncremental)}).newFeedRun(&o.Feeds[0], load.FeedState{})
+	writer, err := d.Begin(t.Context(), o.Owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return (&run{Options: o, writer: writer, report: newReport(&o, KindIncremental)}).newFeedRun(&o.Feeds[0], load.FeedState{})
 }
 
 func TestAbandonVisibleAgain(t *testing.T) {
@@ -343,8 +347,8 @@ func TestPublishFailsNotCovered(t *testing.T) {
 	if err := f.publish(t.Context(), f.newWindow(newer)); err != nil {
 		t.Fatal(err)
 	}
-	if len(d.coverage) != 1 || d.coverage[0].From.Time() != newer.From.Time() || d.watermark != 0 {
-		t.Errorf("covered %v, watermark %v", d.coverage, d.watermark)
+	if len(d.coverage()) != 1 || d.coverage()[0].From.Time() != newer.From.Time() || d.watermark() != 0 {
+		t.Errorf("covered %v, watermark %v", d.coverage(), d.watermark())
 	}
 }
 

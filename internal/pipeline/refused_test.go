@@ -22,17 +22,17 @@ func TestRefused(t *testing.T) {
 	if _, err := Run(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	all := len(d.conversations)
+	all := len(d.conversations())
 	var id string
-	for id = range d.conversations {
+	for id = range d.conversations() {
 		break
 	}
 	d = newFake()
 	d.refused = map[string]string{id: "refused by a constraint"}
 	o = options(t, source, d, now)
 	report, err := Run(t.Context(), o)
-	if err != nil || report.Status != warehouse.RunPartial || len(d.conversations) != all-1 {
-		t.Fatalf("%v, %s: %d of %d conversations are stored", err, report.Status, len(d.conversations), all)
+	if err != nil || report.Status != warehouse.RunPartial || len(d.conversations()) != all-1 {
+		t.Fatalf("%v, %s: %d of %d conversations are stored", err, report.Status, len(d.conversations()), all)
 	}
 	if c := report.Conversations; c.Rejected == 0 || explained(report) != nil {
 		t.Errorf("counted %+v", c)
@@ -53,17 +53,17 @@ func TestRefused(t *testing.T) {
 func TestReplayRefused(t *testing.T) {
 	t.Parallel()
 	d := newFake()
-	d.rejects = []warehouse.Reject{
+	d.reject([]warehouse.Reject{
 		{RejectID: "1", ConversationID: "a", LastSeenAt: 10, Reason: "old", Payload: `{"id":"a","started_at":"2026-06-03T13:19:19Z"}`},
 		{RejectID: "2", ConversationID: "b", LastSeenAt: 20, Reason: "old", Payload: `{"id":"b","started_at":"2026-06-03T13:19:19Z"}`},
-	}
+	}...)
 	d.refused = map[string]string{"a": "refused by a constraint"}
 	report, err := Replay(t.Context(), options(t, nil, d, at(end)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	st := d.windows[0]
-	want := warehouse.Reject{RejectID: "1", ConversationID: "a", LastSeenAt: 10, Reason: "refused by a constraint"}
+	want := warehouse.Reject{ProjectID: "acme-team-4", Environment: "live", RejectID: "1", ConversationID: "a", LastSeenAt: 10, Reason: "refused by a constraint"}
 	if !slices.Equal(st.Resolved, []string{"2"}) || !slices.Equal(st.Rejects, []warehouse.Reject{want}) {
 		t.Errorf("published %+v", st)
 	}

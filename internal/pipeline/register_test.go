@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"convsync/internal/load"
+	"convsync/internal/load/memory"
 	"convsync/internal/simulate"
 	"convsync/internal/warehouse"
 )
@@ -20,7 +21,9 @@ func withOthers(t *testing.T, d *fake) Options {
 	t.Helper()
 	now := at(end.Add(3 * time.Hour))
 	o := options(t, simulated(t, now, simulate.Deviations{}), d, now)
-	d.projects = map[string]warehouse.Project{"mixed": {ProjectID: "mixed", AccountID: "acme-us", Region: "us"}}
+	d.Edit(func(d *memory.Data) {
+		d.Projects = append(d.Projects, warehouse.Project{ProjectID: "mixed", AccountID: "acme-us", Region: "us"})
+	})
 	good := o.Feeds[0]
 	mixed, keyless := good, good
 	mixed.ProjectID, keyless.ProjectID, keyless.Refused = "mixed", "keyless", errNoKey
@@ -36,15 +39,15 @@ func TestRegisterRefusedProject(t *testing.T) {
 	d := newFake()
 	o := withOthers(t, d)
 	report, err := Run(t.Context(), o)
-	if err != nil || report.Status != warehouse.RunPartial || len(d.conversations) != conversations {
-		t.Fatalf("%v, %s, %d conversations", err, report.Status, len(d.conversations))
+	if err != nil || report.Status != warehouse.RunPartial || len(d.conversations()) != conversations {
+		t.Fatalf("%v, %s, %d conversations", err, report.Status, len(d.conversations()))
 	}
 	said := errors.Join(report.Errors...)
 	var mixed *load.MixedProjectError
 	if len(report.Errors) != 2 || !errors.As(said, &mixed) || !errors.Is(said, errNoKey) {
 		t.Errorf("%v", said)
 	}
-	if row := string(d.runs[0].Error); !strings.Contains(row, "mixed") || !strings.Contains(row, errNoKey.Error()) {
+	if row := string(d.runs()[0].Error); !strings.Contains(row, "mixed") || !strings.Contains(row, errNoKey.Error()) {
 		t.Errorf("the row of the run says %q", row)
 	}
 	if len(d.registered) != 2 {

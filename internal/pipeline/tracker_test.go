@@ -9,6 +9,7 @@ import (
 
 	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/load/memory"
 	"convsync/internal/simulate"
 	"convsync/internal/warehouse"
 )
@@ -53,10 +54,10 @@ func TestMissing(t *testing.T) {
 			}
 		}
 	})
-	if len(removed) == 0 || len(d.missing) != len(removed) {
-		t.Errorf("%d are missing, %d were removed", len(d.missing), len(removed))
+	if len(removed) == 0 || len(d.missing()) != len(removed) {
+		t.Errorf("%d are missing, %d were removed", len(d.missing()), len(removed))
 	}
-	for id := range d.missing {
+	for id := range d.missing() {
 		if !removed[id] {
 			t.Errorf("%s is marked as missing, and is still listed", id)
 		}
@@ -73,8 +74,8 @@ func TestMissingMoved(t *testing.T) {
 			}
 		}
 	})
-	if len(d.missing) != 0 {
-		t.Errorf("%d are marked as missing, and only moved", len(d.missing))
+	if len(d.missing()) != 0 {
+		t.Errorf("%d are marked as missing, and only moved", len(d.missing()))
 	}
 }
 
@@ -86,8 +87,8 @@ func TestMissingEmptyResponse(t *testing.T) {
 			s.Override("acme-team-4", "live", i, simulate.Override{Remove: true})
 		}
 	})
-	if len(d.missing) != 0 || report.Status != warehouse.RunPartial || !strings.Contains(fmt.Sprint(report.Errors), "nothing of these days was changed") {
-		t.Errorf("%d are marked as missing, %s, %v", len(d.missing), report.Status, report.Errors)
+	if len(d.missing()) != 0 || report.Status != warehouse.RunPartial || !strings.Contains(fmt.Sprint(report.Errors), "nothing of these days was changed") {
+		t.Errorf("%d are marked as missing, %s, %v", len(d.missing()), report.Status, report.Errors)
 	}
 }
 
@@ -99,12 +100,20 @@ func TestMissingOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	for id, start := range map[string]time.Time{"old": end.Add(-50 * time.Hour), "young": end.Add(-30 * time.Hour)} {
-		d.conversations[id], d.starts[id] = warehouse.LifecycleOpen, warehouse.TimestampOf(start)
+		d.Edit(func(d *memory.Data) {
+			d.Put(&warehouse.Rows{Conversation: warehouse.Conversation{
+				ProjectID:      "acme-team-4",
+				ConversationID: id,
+				Environment:    "live",
+				StartedAt:      warehouse.TimestampOf(start),
+				Lifecycle:      warehouse.LifecycleOpen,
+			}})
+		})
 	}
 	o := options(t, source, d, at(end.Add(3*time.Hour)))
 	o.Lookback, o.OpenAgeLimit = []extract.Tier{{Depth: time.Hour}}, 48*time.Hour
-	if report, err := Run(t.Context(), o); err != nil || report.Missing != 1 || !d.missing["old"] || d.missing["young"] {
-		t.Errorf("%v, %d missing: %v", err, report.Missing, d.missing)
+	if report, err := Run(t.Context(), o); err != nil || report.Missing != 1 || !d.missing()["old"] || d.missing()["young"] {
+		t.Errorf("%v, %d missing: %v", err, report.Missing, d.missing())
 	}
 }
 
@@ -117,21 +126,21 @@ func TestMissingNoCoverage(t *testing.T) {
 	if _, err := Run(t.Context(), options(t, source, d, at(end.Add(3*time.Hour)))); err != nil {
 		t.Fatal(err)
 	}
-	d.coverage = nil
+	d.Edit(func(d *memory.Data) { d.Coverage = nil })
 	open := ""
-	for id, start := range d.starts {
+	for id, start := range d.starts() {
 		if start.Time().Before(end.Add(-72 * time.Hour)) {
 			open = id
 			break
 		}
 	}
-	d.conversations[open] = warehouse.LifecycleOpen
+	d.change(func(c *warehouse.Conversation) { c.Lifecycle = warehouse.LifecycleOpen }, open)
 	o := options(t, source, d, at(end.Add(3*time.Hour)))
-	second := extract.SecondOf(d.starts[open].Time())
+	second := extract.SecondOf(d.starts()[open].Time())
 	o.OpenAgeLimit = 48 * time.Hour
 	o.Repairs = map[load.Feed]Repair{o.Feeds[0].Feed: {Spans: []extract.Span{{From: second, Until: second + 1}}}}
-	if report, err := Run(t.Context(), o); err != nil || report.Conversations.Read == 0 || len(d.missing) != 0 {
-		t.Errorf("%v, %d read, missing: %v", err, report.Conversations.Read, d.missing)
+	if report, err := Run(t.Context(), o); err != nil || report.Conversations.Read == 0 || len(d.missing()) != 0 {
+		t.Errorf("%v, %d read, missing: %v", err, report.Conversations.Read, d.missing())
 	}
 }
 
@@ -146,10 +155,7 @@ func TestMissingDayConfirmed(t *testing.T) {
 	if report.Status == warehouse.RunSucceeded {
 		t.Fatalf("it was not suspicious at first: %s", report.Status)
 	}
-	for id := range d.starts { // as verify --repair marks them
-		d.missing[id] = true
-	}
-	d.conversations = map[string]string{} // they are not in the open-conversation queue either
+	d.change(func(c *warehouse.Conversation) { c.MissingSince = warehouse.Some(c.StartedAt) }) // as verify --repair marks them
 	o := options(t, source, d, at(end.Add(60*time.Hour)))
 	o.Lookback = []extract.Tier{{Depth: 20 * 24 * time.Hour}}
 	if report, err := Run(t.Context(), o); err != nil || report.Status != warehouse.RunSucceeded {

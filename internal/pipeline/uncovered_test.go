@@ -23,8 +23,8 @@ func TestRegister_NameRefused(t *testing.T) {
 	if err != nil || report.Status != warehouse.RunPartial || len(report.Errors) != 2 || !errors.As(errors.Join(report.Errors...), &name) {
 		t.Errorf("Run: %v, %s, %v", err, report.Status, report.Errors)
 	}
-	if len(d.conversations) != conversations {
-		t.Errorf("%d conversations of the good project, want %d", len(d.conversations), conversations)
+	if len(d.conversations()) != conversations {
+		t.Errorf("%d conversations of the good project, want %d", len(d.conversations()), conversations)
 	}
 	if err := o.RefuseMixed(t.Context()); err != nil || !errors.As(o.Feeds[1].Refused, &name) {
 		t.Errorf("RefuseMixed: %v, %v", err, o.Feeds[1].Refused)

@@ -49,7 +49,7 @@ func TestMissingUnnamed(t *testing.T) {
 				for truth := range source.Truth("acme-team-4", "live", now) {
 					if at := truth.Conversation["started_at"].(time.Time); at.Before(end.Add(-72*time.Hour)) && len(ids) < 3 {
 						ids = append(ids, truth.ID)
-						d.conversations[truth.ID] = lifecycle
+						d.change(func(c *warehouse.Conversation) { c.Lifecycle = lifecycle }, truth.ID)
 					}
 				}
 				later := now.Add(25 * time.Hour)
@@ -57,8 +57,8 @@ func TestMissingUnnamed(t *testing.T) {
 				o := options(t, edited(source, listed, instead), d, at(later))
 				o.Lookback, o.OpenAgeLimit, o.DeleteMissing = []extract.Tier{{Depth: depth}}, 48*time.Hour, true
 				report, err := Run(t.Context(), o)
-				if err != nil || report.Conversations.Rejected != 3 || len(d.missing) > 0 {
-					t.Errorf("%v, %d rejected, missing: %v of %v", err, report.Conversations.Rejected, d.missing, ids)
+				if err != nil || report.Conversations.Rejected != 3 || len(d.missing()) > 0 {
+					t.Errorf("%v, %d rejected, missing: %v of %v", err, report.Conversations.Rejected, d.missing(), ids)
 				}
 			})
 		}
