@@ -14,6 +14,7 @@ type Archive interface {
 	KeyReader
 	HiddenReader
 	RejectReader
+	RejectKeyReader
 }
 
 // RowReader reads the stored conversations.
@@ -46,7 +47,11 @@ type HiddenReader interface {
 type RejectReader interface {
 	// Rejects yields the rejected conversations of a feed.
 	Rejects(ctx context.Context, feed Feed, yield func(*warehouse.Reject) error) error
-	// RejectKeys lists the same rejects without their content. It is cheap.
+}
+
+// RejectKeyReader lists the rejected conversations.
+type RejectKeyReader interface {
+	// RejectKeys lists the rejects of a [RejectReader] without their content. It is cheap.
 	RejectKeys(ctx context.Context, feed Feed) ([]RejectKey, error)
 }
 

@@ -10,4 +10,5 @@ type Destination interface {
 	load.KeyReader
 	load.HiddenReader
 	load.RejectReader
+	load.RejectKeyReader
 }

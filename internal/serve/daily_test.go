@@ -14,7 +14,6 @@ import (
 
 // daySource returns days, and records the requests.
 type daySource struct {
-	load.Destination
 	days        []load.Day
 	err         error
 	feeds       []load.Feed

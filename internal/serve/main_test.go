@@ -20,10 +20,9 @@ import (
 
 func TestMain(m *testing.M) { leaktest.Main(m) }
 
-// fakeDestination tells what it was given, and can be away or slow.
+// fakeDestination returns figures that a test sets, and can be unavailable or slow.
+// A page shows numbers that a test cannot store row by row.
 type fakeDestination struct {
-	load.Destination // what is not asked of it panics
-
 	mu        sync.Mutex
 	states    map[load.Feed]load.FeedState
 	summaries map[load.Feed]load.FeedSummary

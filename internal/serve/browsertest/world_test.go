@@ -14,32 +14,32 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// told is a destination that tells what it was given.
-type told struct {
-	load.Destination // what is not asked of it panics
-	states           map[load.Feed]load.FeedState
-	summaries        map[load.Feed]load.FeedSummary
-	runs             []warehouse.SyncRun
-	rejects          map[load.Feed][]warehouse.Reject
-	days             []load.Day
-	err              error
+// figures is a destination with figures that a test sets: a page shows numbers that
+// a test cannot store row by row.
+type figures struct {
+	states    map[load.Feed]load.FeedState
+	summaries map[load.Feed]load.FeedSummary
+	runs      []warehouse.SyncRun
+	rejects   map[load.Feed][]warehouse.Reject
+	days      []load.Day
+	err       error
 }
 
-func (d *told) State(context.Context, []load.Feed) (map[load.Feed]load.FeedState, error) {
+func (d *figures) State(context.Context, []load.Feed) (map[load.Feed]load.FeedState, error) {
 	return d.states, d.err
 }
 
-func (d *told) Summary(context.Context, []load.Feed) (map[load.Feed]load.FeedSummary, error) {
+func (d *figures) Summary(context.Context, []load.Feed) (map[load.Feed]load.FeedSummary, error) {
 	return d.summaries, d.err
 }
 
-func (d *told) Runs(context.Context, int) ([]warehouse.SyncRun, error) { return d.runs, d.err }
+func (d *figures) Runs(context.Context, int) ([]warehouse.SyncRun, error) { return d.runs, d.err }
 
-func (d *told) Daily(context.Context, []load.Feed, warehouse.Timestamp, warehouse.Timestamp) ([]load.Day, error) {
+func (d *figures) Daily(context.Context, []load.Feed, warehouse.Timestamp, warehouse.Timestamp) ([]load.Day, error) {
 	return d.days, d.err
 }
 
-func (d *told) Rejects(_ context.Context, f load.Feed, yield func(*warehouse.Reject) error) error {
+func (d *figures) Rejects(_ context.Context, f load.Feed, yield func(*warehouse.Reject) error) error {
 	for i := range d.rejects[f] {
 		if err := yield(&d.rejects[f][i]); err != nil {
 			return err
@@ -48,9 +48,15 @@ func (d *told) Rejects(_ context.Context, f load.Feed, yield func(*warehouse.Rej
 	return nil
 }
 
+// pageDestination is what the page reads, with its charts.
+type pageDestination interface {
+	serve.Destination
+	load.DayReader
+}
+
 // world is a page to look at.
 type world struct {
-	destination load.Destination
+	destination pageDestination
 	feeds       []serve.Feed
 }
 
@@ -59,9 +65,9 @@ func ago(now time.Time, d time.Duration) warehouse.Timestamp {
 }
 
 // well has n projects of which all is well.
-func well(n int) (*told, []serve.Feed) {
+func well(n int) (*figures, []serve.Feed) {
 	now := time.Now()
-	d := &told{states: map[load.Feed]load.FeedState{}, summaries: map[load.Feed]load.FeedSummary{}, rejects: map[load.Feed][]warehouse.Reject{}}
+	d := &figures{states: map[load.Feed]load.FeedState{}, summaries: map[load.Feed]load.FeedSummary{}, rejects: map[load.Feed][]warehouse.Reject{}}
 	start := now.AddDate(0, 0, -100).Truncate(time.Second)
 	names := []string{"acme-bookings", "acme-reservations-and-room-service", "acme-it-desk", "acme-deliveries"}
 	var feeds []serve.Feed
@@ -115,7 +121,7 @@ func key(f serve.Feed) load.Feed {
 }
 
 // troubled is well, but for one thing of each kind.
-func troubled(n int) (*told, []serve.Feed) {
+func troubled(n int) (*figures, []serve.Feed) {
 	now := time.Now()
 	d, feeds := well(n)
 	old := d.states[key(feeds[0])]
@@ -149,7 +155,7 @@ func troubled(n int) (*told, []serve.Feed) {
 }
 
 // failing is well, but for the source of one project, which is down.
-func failing(n int) (*told, []serve.Feed) {
+func failing(n int) (*figures, []serve.Feed) {
 	now := time.Now()
 	d, feeds := well(n)
 	down := d.states[key(feeds[2])]
