@@ -42,13 +42,13 @@ func TestOpenAgeLimit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := newFake()
-			d.rejects = c.rejects
+			d.reject(c.rejects...)
 			o := options(t, source, d, at(end))
 			o.OpenAgeLimit = 48 * time.Hour
 			_, err := c.run(o)
 			want := map[string]string{"old": warehouse.LifecycleAbandoned, "young": warehouse.LifecycleOpen}
-			if err != nil || !maps.Equal(d.conversations, want) {
-				t.Errorf("%v, stored %v, want %v", err, d.conversations, want)
+			if err != nil || !maps.Equal(d.conversations(), want) {
+				t.Errorf("%v, stored %v, want %v", err, d.conversations(), want)
 			}
 		})
 	}

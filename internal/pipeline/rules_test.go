@@ -83,7 +83,7 @@ func TestRun_Rules(t *testing.T) {
 		for _, b := range d.batches {
 			checkMasked(t, b, c.rules != nil)
 		}
-		for _, r := range d.coverage {
+		for _, r := range d.coverage() {
 			if r.Shape != o.Feeds[0].Rules.Shape() {
 				t.Errorf("run %d: %+v was not read with the current rules", i, r)
 			}
@@ -110,10 +110,10 @@ func checkMasked(t *testing.T, b *load.Batch, want bool) {
 func TestReplay_Rules(t *testing.T) {
 	t.Parallel()
 	d := newFake()
-	d.rejects = []warehouse.Reject{{
+	d.reject(warehouse.Reject{
 		RejectID: "1", ConversationID: "a", LastSeenAt: 10,
 		Payload: `{"id":"a","started_at":"2026-06-03T13:19:19Z","turns":[{"user_input":"Ada Example"}]}`,
-	}}
+	})
 	o := options(t, nil, d, at(end))
 	o.Feeds[0].Rules.Rules = masking("1")
 	if _, err := Replay(t.Context(), o); err != nil || len(d.batches) != 1 {
@@ -135,10 +135,10 @@ func TestRefused_Rules(t *testing.T) {
 	}
 	o := options(t, edited(source, regexp.MustCompile(`"language":"[^"]*"`), `"language":"secret"`), d, now)
 	o.Feeds[0].Rules.Rules = masking("1")
-	if _, err := Run(t.Context(), o); err != nil || len(d.rejects) != 1 {
-		t.Fatalf("%v, %d rejects", err, len(d.rejects))
+	if _, err := Run(t.Context(), o); err != nil || len(d.rejects()) != 1 {
+		t.Fatalf("%v, %d rejects", err, len(d.rejects()))
 	}
-	if p := string(d.rejects[0].Payload); strings.Contains(p, "secret") || !strings.Contains(p, "***") {
+	if p := string(d.rejects()[0].Payload); strings.Contains(p, "secret") || !strings.Contains(p, "***") {
 		t.Errorf("the payload is %s", p)
 	}
 }
