@@ -8,7 +8,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Read implements [load.Archive]. It yields copies, outside of the mutex.
+// Read implements [load.RowReader]. It yields copies, outside of the mutex.
 func (d *Destination) Read(ctx context.Context, feed load.Feed, from, until warehouse.Timestamp, yield func(*warehouse.Rows) error) error {
 	for _, rows := range d.of(feed, from, until) {
 		if err := ctx.Err(); err != nil {
@@ -21,7 +21,7 @@ func (d *Destination) Read(ctx context.Context, feed load.Feed, from, until ware
 	return nil
 }
 
-// Keys implements [load.Archive].
+// Keys implements [load.KeyReader].
 func (d *Destination) Keys(_ context.Context, feed load.Feed, from, until warehouse.Timestamp) (keys []load.Key, err error) {
 	for _, rows := range d.of(feed, from, until) {
 		c := &rows.Conversation
@@ -37,7 +37,7 @@ func (d *Destination) of(feed load.Feed, from, until warehouse.Timestamp) []*war
 	return d.data.Of(feed, from, until)
 }
 
-// HiddenDays implements [load.Archive].
+// HiddenDays implements [load.HiddenReader].
 func (d *Destination) HiddenDays(_ context.Context, feed load.Feed, parts load.Parts) (days []warehouse.Timestamp, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -62,7 +62,7 @@ func (d *Destination) HiddenDays(_ context.Context, feed load.Feed, parts load.P
 	return days, nil
 }
 
-// Rejects implements [load.Archive].
+// Rejects implements [load.RejectReader].
 func (d *Destination) Rejects(_ context.Context, feed load.Feed, yield func(*warehouse.Reject) error) error {
 	d.mu.Lock()
 	rejects := slices.Clone(d.data.Rejects)
@@ -79,7 +79,7 @@ func (d *Destination) Rejects(_ context.Context, feed load.Feed, yield func(*war
 	return nil
 }
 
-// RejectKeys implements [load.Archive].
+// RejectKeys implements [load.RejectKeyReader].
 func (d *Destination) RejectKeys(ctx context.Context, feed load.Feed) (keys []load.RejectKey, err error) {
 	err = d.Rejects(ctx, feed, func(r *warehouse.Reject) error {
 		keys = append(keys, load.RejectKey{
@@ -109,7 +109,7 @@ func (d *Destination) Audit(_ context.Context, project string, from, until wareh
 	return nil
 }
 
-// Erased implements [load.Auditor].
+// Erased implements [load.ErasureReader].
 func (d *Destination) Erased(_ context.Context, project string, ids []string) (erased []string, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -9,14 +9,14 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Projects implements [load.Destination].
+// Projects implements [load.ProjectReader].
 func (d *Destination) Projects(context.Context) ([]warehouse.Project, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.data.Projects), nil
 }
 
-// State implements [load.Destination].
+// State implements [load.StateReader].
 func (d *Destination) State(_ context.Context, feeds []load.Feed) (map[load.Feed]load.FeedState, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -54,7 +54,7 @@ func (d *Data) state(feed load.Feed) (s load.FeedState) {
 	return s
 }
 
-// Summary implements [load.Destination].
+// Summary implements [load.Reporter].
 func (d *Destination) Summary(_ context.Context, feeds []load.Feed) (map[load.Feed]load.FeedSummary, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -101,7 +101,7 @@ func (d *Data) summary(feed load.Feed) (s load.FeedSummary) {
 	return s
 }
 
-// Runs implements [load.Destination].
+// Runs implements [load.Reporter].
 func (d *Destination) Runs(_ context.Context, limit int) ([]warehouse.SyncRun, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -110,7 +110,7 @@ func (d *Destination) Runs(_ context.Context, limit int) ([]warehouse.SyncRun, e
 	return runs[:min(limit, len(runs))], nil
 }
 
-// Daily implements [load.Destination].
+// Daily implements [load.DayReader].
 func (d *Destination) Daily(_ context.Context, feeds []load.Feed, from, until warehouse.Timestamp) (days []load.Day, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
