@@ -27,8 +27,17 @@ func TestSessionsOfARole(t *testing.T) {
 			pgtest.Exec(t, database, "CREATE SCHEMA polyai AUTHORIZATION "+role, fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT %d", role, limit))
 			d := open(t, Options{URL: fixed(limited)})
 			wantSessions(t, "Migrate", d.Migrate(t.Context()), 2, c.migrates)
+			watcher := connect(t, database)
+			closed := func() { // the server ends a session some time after its client
+				if c.runs {
+					await(t, watcher, "SELECT count(*) < $2 FROM pg_stat_activity WHERE usename = $1", role, limit)
+				}
+			}
+			closed()
 			wantSessions(t, "Check", d.Check(t.Context()), 5, c.runs)
+			closed()
 			wantSessions(t, "Prepare", d.Prepare(t.Context()), 5, c.runs)
+			closed()
 			if c.runs {
 				loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon))
 			}
