@@ -23,9 +23,11 @@ func Reconcile(in, stored *warehouse.Rows, at warehouse.Timestamp, runID string)
 	c.FirstSeenAt = old.FirstSeenAt
 	kept := keepTurns(in, stored) || keepEntities(in, stored)
 	kept = keepMetrics(in, stored) || kept
-	in.Audio = mergeAudio(in.Audio, stored)
-	for i := range in.Audio { // the start may have been corrected
-		in.Audio[i].StartedAt = c.StartedAt
+	for _, p := range warehouse.Parts {
+		if p.AddsOnly() {
+			p.Merge(in, stored, in)
+			p.Bind(in) // the start may have been corrected
+		}
 	}
 	if kept {
 		restart(in)
@@ -112,28 +114,7 @@ func NoMetrics(m warehouse.JSON) bool {
 
 // restart gives kept rows the conversation's start, which may have been corrected.
 func restart(r *warehouse.Rows) {
-	at := r.Conversation.StartedAt
-	for i := range r.Turns {
-		r.Turns[i].StartedAt = at
+	for _, p := range warehouse.Parts {
+		p.Bind(r)
 	}
-	for i := range r.Entities {
-		r.Entities[i].StartedAt = at
-	}
-	for i := range r.Metrics {
-		r.Metrics[i].StartedAt = at
-	}
-}
-
-// mergeAudio returns the stored audio references and those that are not stored yet.
-func mergeAudio(in []warehouse.AudioReference, stored *warehouse.Rows) []warehouse.AudioReference {
-	merged := slices.Clone(stored.Audio)
-	for _, a := range in {
-		known := func(s warehouse.AudioReference) bool {
-			return s.Direction == a.Direction && s.Redacted == a.Redacted
-		}
-		if !slices.ContainsFunc(merged, known) {
-			merged = append(merged, a)
-		}
-	}
-	return merged
 }

@@ -1,7 +1,6 @@
 package load
 
 import (
-	"cmp"
 	"encoding/json"
 	"slices"
 
@@ -71,13 +70,14 @@ func takeLacking(kept, other *warehouse.Rows) (took bool) {
 			c.Metrics = orElse(other.Conversation.Metrics, metricsOf(other.Metrics))
 		}
 	}
-	if audio := mergeAudio(other.Audio, kept); len(audio) > len(kept.Audio) {
-		kept.Audio, took = audio, true
+	for _, p := range warehouse.Parts {
+		if p.AddsOnly() {
+			before := p.Len(kept)
+			p.Merge(kept, kept, other)
+			took = took || p.Len(kept) > before
+		}
 	}
 	restart(kept)
-	for i := range kept.Audio {
-		kept.Audio[i].StartedAt = c.StartedAt
-	}
 	return took
 }
 
@@ -104,20 +104,9 @@ func metricsOf(rows []warehouse.Metric) warehouse.JSON {
 
 // tidy sorts the parts by their keys and removes duplicates.
 func tidy(r *warehouse.Rows) {
-	turn := func(a, b warehouse.Turn) int { return cmp.Compare(a.TurnIndex, b.TurnIndex) }
-	entity := func(a, b warehouse.Entity) int {
-		return cmp.Or(cmp.Compare(a.TurnIndex, b.TurnIndex), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Ordinal, b.Ordinal))
+	for _, p := range warehouse.Parts {
+		p.Tidy(r)
 	}
-	metric := func(a, b warehouse.Metric) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Ordinal, b.Ordinal))
-	}
-	r.Turns, r.Entities, r.Metrics = once(r.Turns, turn), once(r.Entities, entity), once(r.Metrics, metric)
-	r.Audio = mergeAudio(r.Audio, &warehouse.Rows{})
-}
-
-func once[R any](rows []R, compare func(a, b R) int) []R {
-	slices.SortStableFunc(rows, compare)
-	return slices.CompactFunc(rows, func(a, b R) bool { return compare(a, b) == 0 })
 }
 
 // Reseal computes the counts and the hash of a conversation from its rows.

@@ -206,10 +206,10 @@ func (d *decoder) list() List {
 // [Rows.Decode] reads.
 func (r *Rows) Append(dst []byte) []byte {
 	dst = Conversations.Append(dst, &r.Conversation)
-	dst = appendRows(dst, &Turns, r.Turns)
-	dst = appendRows(dst, &Entities, r.Entities)
-	dst = appendRows(dst, &Metrics, r.Metrics)
-	return appendRows(dst, &AudioReferences, r.Audio)
+	for _, p := range Parts {
+		dst = p.append(dst, r)
+	}
+	return dst
 }
 
 func appendRows[R any](dst []byte, t *Table[R], rows []R) []byte {
@@ -224,17 +224,10 @@ func appendRows[R any](dst []byte, t *Table[R], rows []R) []byte {
 // r. The text of the rows aliases src.
 func (r *Rows) Decode(src string) error {
 	rest, err := Conversations.Decode(src, &r.Conversation)
-	if err == nil {
-		rest, err = decodeRows(rest, &Turns, &r.Turns)
-	}
-	if err == nil {
-		rest, err = decodeRows(rest, &Entities, &r.Entities)
-	}
-	if err == nil {
-		rest, err = decodeRows(rest, &Metrics, &r.Metrics)
-	}
-	if err == nil {
-		rest, err = decodeRows(rest, &AudioReferences, &r.Audio)
+	for _, p := range Parts {
+		if err == nil {
+			rest, err = p.decode(rest, r)
+		}
 	}
 	if err == nil && rest != "" {
 		err = errShortRow

@@ -16,15 +16,17 @@ const maxPooledBytes = 1 << 20
 var hashBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // Hash returns the content hash: SHA-256 (hex) over the canonical rows of the
-// conversation, its turns, entities and metrics, without volatile columns. JSON is
+// conversation and its parts, without volatile columns and additive parts. JSON is
 // compared by value: 1.50 and 15e-1 have the same hash.
 func (r *Rows) Hash() string {
 	buf := hashBuffers.Get().(*[]byte)
 	defer hashBuffers.Put(buf)
 	b := appendContent((*buf)[:0], &Conversations, &r.Conversation)
-	b = appendContents(b, &Turns, r.Turns)
-	b = appendContents(b, &Entities, r.Entities)
-	b = appendContents(b, &Metrics, r.Metrics)
+	for _, p := range Parts {
+		if !p.AddsOnly() {
+			b = p.appendContent(b, r)
+		}
+	}
 	if cap(b) <= maxPooledBytes {
 		*buf = b
 	}

@@ -1,16 +1,13 @@
 package warehouse
 
-// Rows is one conversation as it is stored: its row and the rows of its parts.
-// They change together, in one transaction.
+// Rows is one conversation as it is stored: its row and the rows of its parts,
+// see [Parts]. They change together, in one transaction.
 type Rows struct {
 	Conversation Conversation
 	Turns        []Turn
 	Entities     []Entity
 	Metrics      []Metric
-	// Audio is not part of the content hash, and is not replaced: when a loader
-	// writes a new version of the conversation, it adds references that are not
-	// stored yet and leaves the others unchanged.
-	Audio []AudioReference
+	Audio        []AudioReference
 }
 
 // Conversation is a row of [Conversations].
@@ -131,6 +128,15 @@ const (
 	AudioAvailable = "available"
 	AudioMissing   = "missing"
 )
+
+// Clone returns a copy with rows of its own. Lists in the rows are shared.
+func (r *Rows) Clone() *Rows {
+	c := *r
+	for _, p := range Parts {
+		p.detach(&c)
+	}
+	return &c
+}
 
 // IsOpen reports whether the conversation is in progress and has to be read again.
 func (r *Rows) IsOpen() bool { return r.Conversation.Lifecycle == LifecycleOpen }

@@ -1,5 +1,7 @@
 package warehouse
 
+import "slices"
+
 // Column declares one column of a table whose rows are R.
 type Column[R any] struct {
 	Name   string
@@ -8,6 +10,8 @@ type Column[R any] struct {
 	Source string // the API field that it comes from; "" if it comes from convsync
 	// Volatile columns are not part of the content hash.
 	Volatile bool
+	Repeats  bool // few different values occur: a dictionary makes the stored column smaller
+	FreeText bool // text that people write or say: statistics over it are of no use to a reader
 	// Ref returns a pointer to the column's field of a row. The Go type of the
 	// field determines type and nullability of the column.
 	Ref func(*R) any
@@ -21,7 +25,11 @@ type Table[R any] struct {
 	// ByStart is set for conversations and their parts, which are partitioned by
 	// started_at: by month in Postgres, by project and UTC day in Parquet.
 	ByStart bool
-	Columns []Column[R]
+	// Additive is set for a part that is not replaced with its conversation and is
+	// not part of the content hash: a loader adds rows that are not stored yet, and
+	// leaves the others unchanged.
+	Additive bool
+	Columns  []Column[R]
 }
 
 // ColumnSpec describes a column, independent of the Go row type.
@@ -33,6 +41,8 @@ type ColumnSpec struct {
 	Doc      string `json:"meaning"`
 	Source   string `json:"source,omitempty"`
 	Volatile bool   `json:"-"`
+	Repeats  bool   `json:"-"`
+	FreeText bool   `json:"-"`
 }
 
 // Spec describes a view, or a table independent of its Go row type.
@@ -56,10 +66,22 @@ func (t *Table[R]) Spec() Spec {
 		typ, nullable := typeOf(c.Ref(&row))
 		s.Columns = append(s.Columns, ColumnSpec{
 			Name: c.Name, Type: typ, Nullable: nullable,
-			Unit: c.Unit, Doc: c.Doc, Source: c.Source, Volatile: c.Volatile,
+			Unit: c.Unit, Doc: c.Doc, Source: c.Source, Volatile: c.Volatile, Repeats: c.Repeats, FreeText: c.FreeText,
 		})
 	}
 	return s
+}
+
+// Find returns the indexes of the named columns. It panics if there is no such
+// column.
+func (s *Spec) Find(names ...string) []int {
+	found := make([]int, len(names))
+	for i, name := range names {
+		if found[i] = slices.IndexFunc(s.Columns, func(c ColumnSpec) bool { return c.Name == name }); found[i] < 0 {
+			panic("warehouse: " + s.Name + " has no column " + name)
+		}
+	}
+	return found
 }
 
 // Names returns the names of the columns in order.
@@ -74,10 +96,13 @@ func (t *Table[R]) Names() []string {
 // Specs returns the descriptions of all tables: first those that analysts read,
 // then those that convsync keeps about its runs.
 func Specs() []Spec {
-	return []Spec{
-		Conversations.Spec(), Turns.Spec(), Entities.Spec(), Metrics.Spec(), AudioReferences.Spec(),
+	var specs []Spec
+	for _, m := range Members() {
+		specs = append(specs, m.Spec())
+	}
+	return append(specs,
 		Projects.Spec(), Changes.Spec(), SyncRuns.Spec(), SyncCoverage.Spec(), SyncWatermarks.Spec(),
 		OpenConversations.Spec(), SyncLateness.Spec(), SyncRevealed.Spec(), SyncHoles.Spec(), Rejects.Spec(), SchemaDrift.Spec(), Erasures.Spec(), SyncLocks.Spec(),
 		WebhookEvents.Spec(), ActiveAlerts.Spec(),
-	}
+	)
 }
