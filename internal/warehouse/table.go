@@ -85,6 +85,15 @@ func (s *Spec) Find(names ...string) []int {
 }
 
 // Names returns the names of the columns in order.
+func (s *Spec) Names() []string {
+	names := make([]string, len(s.Columns))
+	for i := range s.Columns {
+		names[i] = s.Columns[i].Name
+	}
+	return names
+}
+
+// Names returns the names of the columns in order.
 func (t *Table[R]) Names() []string {
 	names := make([]string, len(t.Columns))
 	for i := range t.Columns {

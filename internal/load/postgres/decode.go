@@ -13,17 +13,20 @@ import (
 
 var errDamaged = errors.New("the server returned a value in an unexpected format")
 
-// decodeRows decodes the rows of a query for all columns.
-func decodeRows[R any](found pgx.Rows, t *warehouse.Table[R], use func(*R)) error {
+// decodeRows decodes the rows of a query for all columns of c. Each row has
+// memory of its own.
+func decodeRows(found pgx.Rows, c *copier, use func(row any)) error {
 	defer found.Close()
+	var fields []any
 	for found.Next() {
-		var row R
+		row := c.table.NewRow()
+		fields = c.table.Fields(fields[:0], row, c.columns)
 		for i, raw := range found.RawValues() {
-			if err := decodeField(raw, t.Columns[i].Ref(&row)); err != nil {
-				return fmt.Errorf("%s.%s: %w", t.Name, t.Columns[i].Name, err)
+			if err := decodeField(raw, fields[i]); err != nil {
+				return fmt.Errorf("%s.%s: %w", c.Name, c.Columns[i].Name, err)
 			}
 		}
-		use(&row)
+		use(row)
 	}
 	return found.Err()
 }

@@ -35,21 +35,11 @@ func (s subject) Dump(t testing.TB) *loadtest.Dump {
 		}
 		return r
 	}
-	for _, p := range dumpTable(t, conn, &warehouse.Turns) {
-		r := of(p.ProjectID, p.ConversationID)
-		r.Turns = append(r.Turns, p)
-	}
-	for _, p := range dumpTable(t, conn, &warehouse.Entities) {
-		r := of(p.ProjectID, p.ConversationID)
-		r.Entities = append(r.Entities, p)
-	}
-	for _, p := range dumpTable(t, conn, &warehouse.Metrics) {
-		r := of(p.ProjectID, p.ConversationID)
-		r.Metrics = append(r.Metrics, p)
-	}
-	for _, p := range dumpTable(t, conn, &warehouse.AudioReferences) {
-		r := of(p.ProjectID, p.ConversationID)
-		r.Audio = append(r.Audio, p)
+	for _, p := range warehouse.Parts {
+		for _, row := range dumpRows(t, conn, p) {
+			fields := p.Fields(nil, row, allColumns(p)[:2])
+			p.Add(of(*fields[0].(*string), *fields[1].(*string)), row)
+		}
 	}
 	keysFit(t, conn, d)
 	d.Changes = dumpTable(t, conn, &warehouse.Changes)
@@ -83,39 +73,51 @@ func keysFit(t testing.TB, conn *pgx.Conn, d *loadtest.Dump) {
 }
 
 // dumpTable reads a table in the order of its key.
-func dumpTable[R any](t testing.TB, conn *pgx.Conn, table *warehouse.Table[R]) []R {
+func dumpTable[R any](t testing.TB, conn *pgx.Conn, table *warehouse.Table[R]) (found []R) {
 	t.Helper()
-	var row R
-	columns := make([]string, len(table.Columns))
-	for i := range table.Columns {
-		columns[i] = table.Columns[i].Name
-		switch table.Columns[i].Ref(&row).(type) {
-		case *warehouse.Timestamp, *warehouse.Null[warehouse.Timestamp]:
+	for _, row := range dumpRows(t, conn, table) {
+		found = append(found, *row.(*R))
+	}
+	return found
+}
+
+// allColumns returns the indexes of all columns: first project and conversation.
+func allColumns(table warehouse.AnyTable) []int {
+	spec := table.Spec()
+	return spec.Find(spec.Names()...)
+}
+
+func dumpRows(t testing.TB, conn *pgx.Conn, table warehouse.AnyTable) (found []any) {
+	t.Helper()
+	spec := table.Spec()
+	columns := spec.Names()
+	for i, c := range spec.Columns {
+		switch c.Type {
+		case warehouse.TypeTimestamp:
 			columns[i] = "(extract(epoch FROM " + columns[i] + ") * 1000000)::bigint"
-		case *warehouse.JSON:
+		case warehouse.TypeJSON:
 			columns[i] += "::text"
 		}
 	}
 	rows, err := conn.Query(t.Context(), fmt.Sprintf("SELECT %s FROM %s ORDER BY %s",
-		strings.Join(columns, ", "), table.Name, strings.Join(table.Key, ", ")))
+		strings.Join(columns, ", "), spec.Name, strings.Join(spec.Key, ", ")))
 	if err != nil {
-		t.Fatalf("%s: %v", table.Name, err)
+		t.Fatalf("%s: %v", spec.Name, err)
 	}
 	defer rows.Close()
-	var found []R
 	for rows.Next() {
-		var row R
-		targets := make([]any, len(table.Columns))
-		for i := range table.Columns {
-			targets[i] = scanTarget(table.Columns[i].Ref(&row))
+		row := table.NewRow()
+		targets := table.Fields(nil, row, allColumns(table))
+		for i := range targets {
+			targets[i] = scanTarget(targets[i])
 		}
 		if err := rows.Scan(targets...); err != nil {
-			t.Fatalf("%s: %v", table.Name, err)
+			t.Fatalf("%s: %v", spec.Name, err)
 		}
 		found = append(found, row)
 	}
 	if rows.Err() != nil {
-		t.Fatalf("%s: %v", table.Name, rows.Err())
+		t.Fatalf("%s: %v", spec.Name, rows.Err())
 	}
 	return found
 }

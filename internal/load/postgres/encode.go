@@ -21,35 +21,35 @@ const oidText = 25
 
 var copyHeader = []byte("PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00")
 
-// copier copies rows into a table, in the binary format of COPY.
-type copier[R any] struct {
-	*warehouse.Table[R]
+// copier copies rows into a table, in the binary format of COPY. Rows are passed
+// as pointers, as in [warehouse.AnyTable].
+type copier struct {
+	warehouse.Spec
+	table     warehouse.AnyTable
+	columns   []int // indexes of all columns
 	statement string
 }
 
-func newCopier[R any](t *warehouse.Table[R]) copier[R] {
-	return copier[R]{t, "COPY " + t.Name + " (" + strings.Join(t.Names(), ", ") + ") FROM STDIN (FORMAT binary)"}
+func newCopier(t warehouse.AnyTable) *copier {
+	c := &copier{Spec: t.Spec(), table: t}
+	c.columns = c.Find(c.Names()...)
+	c.statement = "COPY " + c.Name + " (" + strings.Join(c.Names(), ", ") + ") FROM STDIN (FORMAT binary)"
+	return c
 }
 
-var (
-	conversations = newCopier(&warehouse.Conversations)
-	turns         = newCopier(&warehouse.Turns)
-	entities      = newCopier(&warehouse.Entities)
-	metrics       = newCopier(&warehouse.Metrics)
-	audio         = newCopier(&warehouse.AudioReferences)
-	keys          = newCopier(&conversationKeys)
-)
+var keys = newCopier(&conversationKeys)
 
 var copyBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // copyRows copies rows into the table and returns their number. It fails with a
 // [*refusal] if the server did not store all of them.
-func copyRows[R any](ctx context.Context, tx pgx.Tx, c copier[R], rows iter.Seq[*R]) (n int64, err error) {
+func copyRows(ctx context.Context, tx pgx.Tx, c *copier, rows iter.Seq[any]) (n int64, err error) {
 	buf := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(buf)
 	b := append((*buf)[:0], copyHeader...)
+	e := encoder{copier: c}
 	for row := range rows {
-		b = c.appendRow(b, row)
+		b = e.appendRow(b, row)
 		n++
 	}
 	*buf = b
@@ -64,10 +64,26 @@ func copyRows[R any](ctx context.Context, tx pgx.Tx, c copier[R], rows iter.Seq[
 	return n, err
 }
 
-func (c copier[R]) appendRow(dst []byte, row *R) []byte {
-	dst = binary.BigEndian.AppendUint16(dst, uint16(len(c.Columns)))
-	for i := range c.Columns {
-		dst = appendField(dst, c.Columns[i].Ref(row))
+// one yields one row.
+func one(row any) iter.Seq[any] {
+	return func(yield func(any) bool) { yield(row) }
+}
+
+// encoder encodes rows of a table. It reuses its memory, so each goroutine needs
+// its own.
+type encoder struct {
+	*copier
+	fields []any
+}
+
+func (e *encoder) appendRow(dst []byte, row any) []byte {
+	return e.appendFields(binary.BigEndian.AppendUint16(dst, uint16(len(e.columns))), row, e.columns)
+}
+
+func (e *encoder) appendFields(dst []byte, row any, columns []int) []byte {
+	e.fields = e.table.Fields(e.fields[:0], row, columns)
+	for _, field := range e.fields {
+		dst = appendField(dst, field)
 	}
 	return dst
 }

@@ -216,31 +216,13 @@ func (g *gathered) read(ctx context.Context, tx pgx.Tx, project string, ids []st
 	if err != nil {
 		return err
 	}
-	err = selectAll(ctx, tx, &warehouse.Turns, under+", turn_index", func(t *warehouse.Turn) {
-		r := g.at(t.ConversationID, t.StartedAt)
-		r.Turns = append(r.Turns, *t)
-	}, project, ids)
-	if err != nil {
-		return err
+	for _, p := range tables[1:] {
+		err := selectFrom(ctx, tx, p.copier, p.Name+" "+under+orderOf(&p.Spec), func(row any) { p.of.Add(g.at(p.of.Owner(row)), row) }, project, ids)
+		if err != nil {
+			return err
+		}
 	}
-	err = selectAll(ctx, tx, &warehouse.Entities, under+`, turn_index, name COLLATE "C", ordinal`, func(e *warehouse.Entity) {
-		r := g.at(e.ConversationID, e.StartedAt)
-		r.Entities = append(r.Entities, *e)
-	}, project, ids)
-	if err != nil {
-		return err
-	}
-	err = selectAll(ctx, tx, &warehouse.Metrics, under+`, name COLLATE "C", ordinal`, func(m *warehouse.Metric) {
-		r := g.at(m.ConversationID, m.StartedAt)
-		r.Metrics = append(r.Metrics, *m)
-	}, project, ids)
-	if err != nil {
-		return err
-	}
-	return selectAll(ctx, tx, &warehouse.AudioReferences, under+", direction, redacted", func(a *warehouse.AudioReference) {
-		r := g.at(a.ConversationID, a.StartedAt)
-		r.Audio = append(r.Audio, *a)
-	}, project, ids)
+	return nil
 }
 
 // settle makes one conversation of everything that is stored under an id; nil
@@ -250,7 +232,7 @@ func (g *gathered) settle(m *load.Mending, id string) (rows, before *warehouse.R
 	var copies []*warehouse.Rows
 	stored := map[warehouse.Timestamp]*warehouse.Rows{}
 	for start, r := range g.copies[id] {
-		copies, stored[start] = append(copies, r), cloned(r)
+		copies, stored[start] = append(copies, r), r.Clone()
 	}
 	key, known := g.keys[id]
 	slices.SortFunc(copies, func(a, b *warehouse.Rows) int { // first the one that the key refers to, then the newest
@@ -273,14 +255,6 @@ func (g *gathered) settle(m *load.Mending, id string) (rows, before *warehouse.R
 	}
 	load.FixLifecycle(&rows.Conversation)
 	return rows, stored[rows.Conversation.StartedAt]
-}
-
-// cloned returns a copy of rows that can be changed.
-func cloned(r *warehouse.Rows) *warehouse.Rows {
-	c := *r
-	c.Turns, c.Entities = slices.Clone(r.Turns), slices.Clone(r.Entities)
-	c.Metrics, c.Audio = slices.Clone(r.Metrics), slices.Clone(r.Audio)
-	return &c
 }
 
 // preferred returns 1 for the copy that a key refers to, 0 for others.

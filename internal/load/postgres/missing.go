@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"convsync/internal/load"
+	"convsync/internal/warehouse"
 )
 
 // missing has the conversations that the source no longer lists.
@@ -48,7 +49,7 @@ func markMissing(ctx context.Context, tx pgx.Tx, st *load.Window) (missing, erro
 	if err == nil {
 		_, err = tx.Exec(ctx, "DELETE FROM open_conversations WHERE project_id = $1 AND conversation_id = ANY($2)", st.Feed.ProjectID, ids)
 	}
-	return missing{marked: ids, rows: map[string]int64{conversations.Name: marked.RowsAffected()}}, err
+	return missing{marked: ids, rows: map[string]int64{warehouse.Conversations.Name: marked.RowsAffected()}}, err
 }
 
 // deleteMissing deletes missing conversations. If the server refuses, for

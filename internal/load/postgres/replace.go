@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,16 +19,19 @@ import (
 // part is a table with conversations or their parts. New rows are copied. For a
 // stored conversation only the rows that differ are written. They are updated
 // in place, so that foreign keys that reference them stay valid.
-type part[R any] struct {
-	copier[R]
-	of func(*warehouse.Rows) iter.Seq[*R]
+type part struct {
+	*copier
+	member warehouse.Member
+	of     warehouse.Part // nil: the conversations' own rows
+	key    []int          // indexes of the columns of the key
 
 	upsert string // parameters: all columns
 	move   string // parameters: all columns, the stored start
 	remove string // parameters: the key, the stored start
 }
 
-func newPart[R any](c copier[R], of func(*warehouse.Rows) iter.Seq[*R]) *part[R] {
+func newPart(m warehouse.Member) *part {
+	c := newCopier(m)
 	names := c.Names()
 	parameter := func(i int) string { return "$" + strconv.Itoa(i+1) }
 	var set, values, at []string
@@ -44,8 +46,9 @@ func newPart[R any](c copier[R], of func(*warehouse.Rows) iter.Seq[*R]) *part[R]
 		key = append(key, name+" = "+parameter(i))
 	}
 	columns, row := strings.Join(names, ", "), strings.Join(values, ", ")
-	return &part[R]{
-		copier: c, of: of,
+	of, _ := m.(warehouse.Part)
+	return &part{
+		copier: c, member: m, of: of, key: c.Find(c.Key...),
 		upsert: "INSERT INTO " + c.Name + " (" + columns + ") VALUES (" + row + ") ON CONFLICT (" +
 			strings.Join(c.Key, ", ") + ", started_at) DO UPDATE SET " + strings.Join(set, ", "),
 		move: "UPDATE " + c.Name + " SET (" + columns + ") = ROW (" + row + ") WHERE " +
@@ -54,37 +57,25 @@ func newPart[R any](c copier[R], of func(*warehouse.Rows) iter.Seq[*R]) *part[R]
 	}
 }
 
-var (
-	conversationPart = newPart(conversations, func(r *warehouse.Rows) iter.Seq[*warehouse.Conversation] {
-		return func(yield func(*warehouse.Conversation) bool) { yield(&r.Conversation) }
-	})
-	turnPart   = newPart(turns, func(r *warehouse.Rows) iter.Seq[*warehouse.Turn] { return pointers(r.Turns) })
-	entityPart = newPart(entities, func(r *warehouse.Rows) iter.Seq[*warehouse.Entity] { return pointers(r.Entities) })
-	metricPart = newPart(metrics, func(r *warehouse.Rows) iter.Seq[*warehouse.Metric] { return pointers(r.Metrics) })
-	audioPart  = newPart(audio, func(r *warehouse.Rows) iter.Seq[*warehouse.AudioReference] { return pointers(r.Audio) })
-)
-
-func pointers[R any](rows []R) iter.Seq[*R] {
-	return func(yield func(*R) bool) {
-		for i := range rows {
-			if !yield(&rows[i]) {
-				return
-			}
-		}
+// tables are [warehouse.Members]: first the conversations, then their parts.
+var tables = func() (all []*part) {
+	for _, m := range warehouse.Members() {
+		all = append(all, newPart(m))
 	}
-}
+	return all
+}()
 
 // errRowGone means that a stored row is no longer where it was read, or that a
 // trigger skipped its change.
 var errRowGone = errors.New("a stored row changed while its conversation was written")
 
 // put writes the part's rows of the conversations and returns their number.
-func (p *part[R]) put(ctx context.Context, tx pgx.Tx, writes []*write) (int64, error) {
-	c := changes[R]{part: p}
+func (p *part) put(ctx context.Context, tx pgx.Tx, writes []*write) (int64, error) {
+	c := changes{part: p, encoder: encoder{copier: p.copier}}
 	for _, wr := range writes {
 		if wr.before == nil {
-			for row := range p.of(wr.rows) {
-				c.fresh = append(c.fresh, row)
+			for i := range p.member.Len(wr.rows) {
+				c.fresh = append(c.fresh, p.member.Row(wr.rows, i))
 			}
 			continue
 		}
@@ -99,69 +90,63 @@ func (p *part[R]) put(ctx context.Context, tx pgx.Tx, writes []*write) (int64, e
 }
 
 // changes are the differences between the stored and the new rows of a part.
-type changes[R any] struct {
-	*part[R]
-	fresh   []*R // not stored
-	differs []*R // stored in the same partition, with other content
-	moved   []moved[R]
-	gone    []moved[R] // stored, no longer part of their conversation
+type changes struct {
+	part *part
+	encoder
+	fresh   []any // not stored
+	differs []any // stored in the same partition, with other content
+	moved   []moved
+	gone    []moved // stored, no longer part of their conversation
 }
 
 // moved is a row that is stored with another start.
-type moved[R any] struct {
-	row *R
+type moved struct {
+	row any
 	at  warehouse.Timestamp // the stored start
 }
 
 // compare compares the rows of one conversation by their keys.
-func (c *changes[R]) compare(wr *write) {
-	stored, at := map[string]*R{}, wr.before.Conversation.StartedAt
-	for row := range c.of(wr.before) {
-		stored[string(c.appendKey(nil, row))] = row
+func (c *changes) compare(wr *write) {
+	stored, at := map[string]any{}, wr.before.Conversation.StartedAt
+	for i := range c.part.member.Len(wr.before) {
+		row := c.part.member.Row(wr.before, i)
+		stored[string(c.appendFields(nil, row, c.part.key))] = row
 	}
-	for row := range c.of(wr.rows) {
-		key := string(c.appendKey(nil, row))
+	for i := range c.part.member.Len(wr.rows) {
+		row := c.part.member.Row(wr.rows, i)
+		key := string(c.appendFields(nil, row, c.part.key))
 		old, known := stored[key]
 		delete(stored, key)
 		switch {
 		case !known:
 			c.fresh = append(c.fresh, row)
 		case at != wr.key.StartedAt:
-			c.moved = append(c.moved, moved[R]{row, at})
+			c.moved = append(c.moved, moved{row, at})
 		case wr.rewrite || !bytes.Equal(c.appendRow(nil, row), c.appendRow(nil, old)):
 			c.differs = append(c.differs, row)
 		}
 	}
 	for _, row := range stored {
-		c.gone = append(c.gone, moved[R]{row, at})
+		c.gone = append(c.gone, moved{row, at})
 	}
-}
-
-func (c *changes[R]) appendKey(dst []byte, row *R) []byte {
-	for i := range c.Columns {
-		if slices.Contains(c.Key, c.Columns[i].Name) {
-			dst = appendField(dst, c.Columns[i].Ref(row))
-		}
-	}
-	return dst
 }
 
 // apply deletes and updates rows, in one round trip, and returns the number of
 // updated ones.
-func (c *changes[R]) apply(ctx context.Context, tx pgx.Tx) (int64, error) {
+func (c *changes) apply(ctx context.Context, tx pgx.Tx) (int64, error) {
 	if len(c.differs)+len(c.moved)+len(c.gone) == 0 {
 		return 0, nil
 	}
 	batch := &pgconn.Batch{}
 	for _, m := range c.gone {
-		batch.ExecParams(c.remove, append(c.keyValues(m.row), binaryTime(m.at)), nil, binaryFormat, nil)
+		batch.ExecParams(c.part.remove, append(c.keyValues(m.row), binaryTime(m.at)), nil, binaryFormat, nil)
 	}
 	for _, m := range c.moved {
-		batch.ExecParams(c.move, append(c.values(m.row), binaryTime(m.at)), nil, binaryFormat, nil)
+		batch.ExecParams(c.part.move, append(c.values(m.row), binaryTime(m.at)), nil, binaryFormat, nil)
 	}
 	if len(c.differs) > 0 {
 		// Prepared once per session: planning takes longer than execution.
-		prepared, err := tx.Conn().Prepare(ctx, "upsert "+c.Name, c.upsert)
+		prepared, err := tx.Conn().Prepare(ctx, "upsert "+c.Name, c.part.upsert)
 		if err != nil {
 			return 0, err
 		}
@@ -192,9 +177,14 @@ func (c *changes[R]) apply(ctx context.Context, tx pgx.Tx) (int64, error) {
 var binaryFormat = []int16{pgx.BinaryFormatCode}
 
 // values returns the fields of a row as parameters.
-func (c copier[R]) values(row *R) [][]byte {
-	encoded := c.appendRow(nil, row)[2:] // after the number of fields
-	values := make([][]byte, len(c.Columns), len(c.Columns)+1)
+func (e *encoder) values(row any) [][]byte { return e.parameters(row, e.columns) }
+
+// keyValues returns the fields of a row's key as parameters.
+func (c *changes) keyValues(row any) [][]byte { return c.parameters(row, c.part.key) }
+
+func (e *encoder) parameters(row any, columns []int) [][]byte {
+	encoded := e.appendFields(nil, row, columns)
+	values := make([][]byte, len(columns), len(columns)+1)
 	for i := range values {
 		size := int32(binary.BigEndian.Uint32(encoded))
 		encoded = encoded[4:]
@@ -203,15 +193,6 @@ func (c copier[R]) values(row *R) [][]byte {
 		}
 	}
 	return values
-}
-
-// keyValues returns the fields of a row's key as parameters.
-func (c copier[R]) keyValues(row *R) (key [][]byte) {
-	values, names := c.values(row), c.Names()
-	for _, name := range c.Key {
-		key = append(key, values[slices.Index(names, name)])
-	}
-	return key
 }
 
 func binaryTime(t warehouse.Timestamp) []byte {

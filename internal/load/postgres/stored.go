@@ -17,18 +17,18 @@ type querier interface {
 
 // selectAll reads the rows of a table. rest is the query after "FROM table".
 func selectAll[R any](ctx context.Context, q querier, t *warehouse.Table[R], rest string, use func(*R), args ...any) error {
-	return selectFrom(ctx, q, t, t.Name+" "+rest, use, args...)
+	return selectFrom(ctx, q, newCopier(t), t.Name+" "+rest, func(row any) { use(row.(*R)) }, args...)
 }
 
 // selectThese reads the rows of a table whose key is the project and one of the
 // ids. Each id is one index lookup, independent of the planner's statistics:
 // without them, as during a first load, it would scan the whole project.
 func selectThese[R any](ctx context.Context, q querier, t *warehouse.Table[R], use func(*R), project string, ids []string) error {
-	return selectFrom(ctx, q, t, "unnest($2::text[]) AS asked (id) CROSS JOIN LATERAL (SELECT * FROM "+t.Name+
-		" WHERE project_id = $1 AND conversation_id = asked.id LIMIT 1) AS found", use, project, ids)
+	return selectFrom(ctx, q, newCopier(t), "unnest($2::text[]) AS asked (id) CROSS JOIN LATERAL (SELECT * FROM "+t.Name+
+		" WHERE project_id = $1 AND conversation_id = asked.id LIMIT 1) AS found", func(row any) { use(row.(*R)) }, project, ids)
 }
 
-func selectFrom[R any](ctx context.Context, q querier, t *warehouse.Table[R], from string, use func(*R), args ...any) error {
+func selectFrom(ctx context.Context, q querier, t *copier, from string, use func(row any), args ...any) error {
 	query := "SELECT " + strings.Join(t.Names(), ", ") + " FROM " + from
 	rows, err := q.Query(ctx, query, append([]any{pgx.QueryResultFormats{pgx.BinaryFormatCode}}, args...)...)
 	if err != nil {
@@ -110,46 +110,34 @@ func inIndexOrder(ctx context.Context, tx pgx.Tx) error {
 // readBack reads conversations and then their parts, in the order of their
 // keys, in a transaction that uses the indexes.
 func readBack(ctx context.Context, tx pgx.Tx, into map[string]*warehouse.Rows, project string, ids []string, starts []time.Time) error {
-	b := &backReader{ctx: ctx, tx: tx, args: []any{project, ids, starts}}
-	readPart(b, &warehouse.Conversations, "conversation_id", func(c *warehouse.Conversation) {
+	err := selectFrom(ctx, tx, tables[0].copier, partOf(tables[0].Name)+" ORDER BY conversation_id", func(row any) {
+		c := row.(*warehouse.Conversation)
 		into[c.ConversationID] = &warehouse.Rows{Conversation: *c}
-	})
-	readPart(b, &warehouse.Turns, "conversation_id, turn_index", func(t *warehouse.Turn) {
-		if r := into[t.ConversationID]; r != nil {
-			r.Turns = append(r.Turns, *t)
+	}, project, ids, starts)
+	for _, p := range tables[1:] {
+		if err != nil {
+			return err
 		}
-	})
-	readPart(b, &warehouse.Entities, `conversation_id, turn_index, name COLLATE "C", ordinal`, func(e *warehouse.Entity) {
-		if r := into[e.ConversationID]; r != nil {
-			r.Entities = append(r.Entities, *e)
-		}
-	})
-	readPart(b, &warehouse.Metrics, `conversation_id, name COLLATE "C", ordinal`, func(m *warehouse.Metric) {
-		if r := into[m.ConversationID]; r != nil {
-			r.Metrics = append(r.Metrics, *m)
-		}
-	})
-	readPart(b, &warehouse.AudioReferences, "conversation_id, direction, redacted", func(a *warehouse.AudioReference) {
-		if r := into[a.ConversationID]; r != nil {
-			r.Audio = append(r.Audio, *a)
-		}
-	})
-	return b.err
-}
-
-// backReader reads the parts of the conversations of args (project, ids and
-// starts), until an error.
-type backReader struct {
-	ctx  context.Context
-	tx   pgx.Tx
-	args []any
-	err  error
-}
-
-func readPart[R any](b *backReader, t *warehouse.Table[R], order string, use func(*R)) {
-	if b.err == nil {
-		b.err = selectFrom(b.ctx, b.tx, t, partOf(t.Name)+" ORDER BY "+order, use, b.args...)
+		err = selectFrom(ctx, tx, p.copier, partOf(p.Name)+" ORDER BY conversation_id"+orderOf(&p.Spec), func(row any) {
+			id, _ := p.of.Owner(row)
+			if r := into[id]; r != nil {
+				p.of.Add(r, row)
+			}
+		}, project, ids, starts)
 	}
+	return err
+}
+
+// orderOf returns the end of an ORDER BY that sorts the rows of a conversation
+// by the key of a part, as [warehouse.Part] does.
+func orderOf(part *warehouse.Spec) (by string) {
+	for _, i := range part.Find(part.Key[2:]...) { // after project and conversation
+		by += ", " + part.Columns[i].Name
+		if part.Columns[i].Type == warehouse.TypeText {
+			by += ` COLLATE "C"`
+		}
+	}
+	return by
 }
 
 // partOf returns the FROM clause for a table's rows of conversations: one

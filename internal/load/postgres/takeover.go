@@ -111,7 +111,7 @@ func recordKilled(ctx context.Context, tx pgx.Tx, previous []lockOwner) error {
 	if err != nil || len(recorded) == len(ids) {
 		return err
 	}
-	_, err = copyRows(ctx, tx, syncRuns, func(yield func(*warehouse.SyncRun) bool) {
+	_, err = copyRows(ctx, tx, syncRuns, func(yield func(any) bool) {
 		for i := range previous {
 			killed := load.KilledRun(&previous[i].Owner)
 			killed.Epoch = warehouse.Some(previous[i].epoch)

@@ -80,7 +80,7 @@ func put(ctx context.Context, tx pgx.Tx, project string, writes []*write, writte
 			return err
 		}
 	}
-	if _, err := copyRows(ctx, tx, keys, each(fresh, func(wr *write) *conversationKey { return &wr.key })); err != nil {
+	if _, err := copyRows(ctx, tx, keys, keyRows(fresh)); err != nil {
 		return err
 	}
 	if err := putParts(ctx, tx, writes, written); err != nil {
@@ -112,20 +112,12 @@ func clearAway(ctx context.Context, tx pgx.Tx, project string, replaced []*write
 
 // putParts writes conversations and their parts, and counts the rows by table.
 func putParts(ctx context.Context, tx pgx.Tx, writes []*write, written map[string]int64) (err error) {
-	if written[conversations.Name], err = conversationPart.put(ctx, tx, writes); err != nil {
-		return err
+	for _, p := range tables {
+		if written[p.Name], err = p.put(ctx, tx, writes); err != nil {
+			return err
+		}
 	}
-	if written[turns.Name], err = turnPart.put(ctx, tx, writes); err != nil {
-		return err
-	}
-	if written[entities.Name], err = entityPart.put(ctx, tx, writes); err != nil {
-		return err
-	}
-	if written[metrics.Name], err = metricPart.put(ctx, tx, writes); err != nil {
-		return err
-	}
-	written[audio.Name], err = audioPart.put(ctx, tx, writes)
-	return err
+	return nil
 }
 
 // ofThese selects the rows of conversations, by their ids. The first and the
@@ -156,11 +148,11 @@ func removeRows(ctx context.Context, tx pgx.Tx, project string, ids []string, st
 	return tx.SendBatch(ctx, batch).Close()
 }
 
-// each yields a row of each conversation.
-func each[R any](writes []*write, pick func(*write) *R) iter.Seq[*R] {
-	return func(yield func(*R) bool) {
+// keyRows yields the key of each conversation.
+func keyRows(writes []*write) iter.Seq[any] {
+	return func(yield func(any) bool) {
 		for _, wr := range writes {
-			if !yield(pick(wr)) {
+			if !yield(&wr.key) {
 				return
 			}
 		}

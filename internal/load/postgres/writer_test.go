@@ -198,7 +198,7 @@ func TestValuesOfEveryKindSurviveTheServer(t *testing.T) {
 		if err := attach(t.Context(), tx, periodOf(loadtest.Noon), partitioned()); err != nil {
 			return err
 		}
-		if _, err := copyRows(t.Context(), tx, turns, func(yield func(*warehouse.Turn) bool) {
+		if _, err := copyRows(t.Context(), tx, newCopier(&warehouse.Turns), func(yield func(any) bool) {
 			for i := range want {
 				if !yield(&want[i]) {
 					return
