@@ -62,11 +62,8 @@ func (a *dayAudit) do(ctx context.Context) error {
 	if err := a.conversations(ctx); err != nil {
 		return err
 	}
-	for _, check := range []func() error{
-		func() error { return auditParts(ctx, a, turns) }, func() error { return auditParts(ctx, a, entities) },
-		func() error { return auditParts(ctx, a, metrics) }, func() error { return auditParts(ctx, a, audioReferences) },
-	} {
-		if err := check(); err != nil {
+	for i, p := range warehouse.Parts {
+		if err := a.parts(ctx, p, formats[i+1]); err != nil {
 			return err
 		}
 	}
@@ -83,7 +80,7 @@ func (a *dayAudit) do(ctx context.Context) error {
 func (a *dayAudit) readInfo() {
 	var m manifest
 	if err := a.view.readJSON(a.part.manifest(), &m); err != nil {
-		a.find(load.FaultManifest, conversations.table.Name).Path = a.part.manifest()
+		a.find(load.FaultManifest, conversations.name).Path = a.part.manifest()
 	}
 	a.info = m.Days[a.part.day.String()]
 }
@@ -140,9 +137,10 @@ func (a *dayAudit) unreadable(table string) {
 }
 
 func (a *dayAudit) conversations(ctx context.Context) error {
-	table := conversations.table.Name
+	table := conversations.name
 	var order inOrder
-	err := scanRows(ctx, a.view, conversations, a.part, func(c *warehouse.Conversation) {
+	err := scanRows(ctx, a.view, conversations, a.part, func(row any) {
+		c := row.(*warehouse.Conversation)
 		order.next(c.ConversationID, c.StartedAt)
 		a.strays = a.strays || dayOf(c.StartedAt) != a.part.day
 		id := strings.Clone(c.ConversationID)
@@ -171,7 +169,7 @@ func (a *dayAudit) conversations(ctx context.Context) error {
 func (a *dayAudit) conversation(c *warehouse.Conversation, id string) {
 	fixed := *c
 	if load.FixLifecycle(&fixed) {
-		f := a.find(load.FaultLifecycle, conversations.table.Name)
+		f := a.find(load.FaultLifecycle, conversations.name)
 		f.ID, f.StartedAt = id, c.StartedAt
 	}
 	if c.Lifecycle != warehouse.LifecycleOpen || c.MissingSince.Valid || dayOf(c.StartedAt) != a.part.day {
@@ -196,18 +194,17 @@ func (o *inOrder) next(id string, start warehouse.Timestamp) {
 	o.any, o.last, o.id = true, start, id
 }
 
-// auditParts finds the parts in a table that have no conversation.
-func auditParts[R any](ctx context.Context, a *dayAudit, f *format[R]) error {
-	table := f.table.Name
+// parts finds the rows of a part that have no conversation.
+func (a *dayAudit) parts(ctx context.Context, p warehouse.Part, f *format) error {
+	table := f.name
 	if !a.readable[table] {
 		return nil
 	}
-	idOf, startOf := f.keys()
 	var order inOrder
-	lost := a.info != nil && a.info.Files[conversations.table.Name].Rows > 0 && !a.readable[conversations.table.Name]
+	lost := a.info != nil && a.info.Files[conversations.name].Rows > 0 && !a.readable[conversations.name]
 	found := map[string]warehouse.Timestamp{}
-	err := scanRows(ctx, a.view, f, a.part, func(row *R) {
-		id, start := *idOf(row), *startOf(row)
+	err := scanRows(ctx, a.view, f, a.part, func(row any) {
+		id, start := p.Owner(row)
 		order.next(id, start)
 		if at, stored := a.starts[id]; lost || stored && at == start {
 			return
@@ -240,28 +237,14 @@ func (a *dayAudit) compareCounts() {
 		return x.Conversations == y.Conversations && x.Hidden == y.Hidden && x.Missing == y.Missing && x.Newest == y.Newest
 	}
 	if !maps.EqualFunc(a.info.Environments, a.counted.Environments, same) {
-		a.find(load.FaultManifest, conversations.table.Name).Path = a.part.manifest()
+		a.find(load.FaultManifest, conversations.name).Path = a.part.manifest()
 	}
-}
-
-// keys returns accessors of the columns of a part that identify its
-// conversation.
-func (f *format[R]) keys() (id func(*R) *string, start func(*R) *warehouse.Timestamp) {
-	for _, c := range f.columns {
-		switch c.Name {
-		case "conversation_id":
-			id = func(r *R) *string { return c.Ref(r).(*string) }
-		case "started_at":
-			start = func(r *R) *warehouse.Timestamp { return c.Ref(r).(*warehouse.Timestamp) }
-		}
-	}
-	return id, start
 }
 
 // scanRows reads the named columns of a partition's file, and calls do with
 // each row.
-func scanRows[R any](ctx context.Context, v *view, f *format[R], p partition, do func(*R), columns ...string) (err error) {
-	name := p.file(f.table.Name)
+func scanRows(ctx context.Context, v *view, f *format, p partition, do func(row any), columns ...string) (err error) {
+	name := p.file(f.name)
 	r, err := openFile(ctx, v, f, name, p.project, columns...)
 	if err != nil {
 		return err

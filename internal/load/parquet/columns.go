@@ -1,9 +1,6 @@
 package parquet
 
 import (
-	"fmt"
-	"slices"
-
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
@@ -11,14 +8,16 @@ import (
 )
 
 // format describes how the rows of a table are stored in its files.
-type format[R any] struct {
-	table     *warehouse.Table[R]
-	columns   []warehouse.Column[R] // columns stored in the file
-	project   func(*R) any          // the project's field, if it is not stored in the file
-	schema    *arrow.Schema
-	repeating []string // columns with a dictionary
-	free      []string // columns of free text, without statistics: no reader can use them
-	batch     int      // rows per batch
+type format struct {
+	table   warehouse.AnyTable
+	name    string // of the table
+	columns []int  // indexes of the columns stored in the file
+	names   []string
+	project []int // index of the project's column, if it is not stored in the file
+	schema  *arrow.Schema
+	repeats []string // columns with a dictionary
+	free    []string // columns of free text, without statistics: no reader can use them
+	batch   int      // rows per batch
 }
 
 // Limits of batches in memory and of row groups in a file: a number of rows,
@@ -31,52 +30,30 @@ const (
 	rowGroupBytes      = 64 << 20 // before encoding, approximate
 )
 
-// freeText lists the columns of free text, in any table. For the statistics of
-// its column the encoder would hold four copies of a large text.
-var freeText = []string{
-	"note", "summary", "summary_heading", "user_input", "agent_response", "translated_user_input", "english_agent_response", "value",
-}
-
 // partitionColumn is stored in the path of a partition, not in its files.
 const partitionColumn = "project_id"
 
-var (
-	conversations = newFormat(&warehouse.Conversations, batchConversations,
-		"account_id", "environment", "channel", "channel_family", "direction", "variant_id", "variant_name",
-		"to_number", "language", "deployment_id", "lifecycle", "transcript_status", "handoff_reason",
-		"handoff_destination", "api_version", "shape", "run_id")
-	turns = newFormat(&warehouse.Turns, batchRows,
-		"conversation_id", "user_input_dtmf", "latency_label", "user_language", "agent_language")
-	entities        = newFormat(&warehouse.Entities, batchRows, "conversation_id", "name")
-	metrics         = newFormat(&warehouse.Metrics, batchRows, "conversation_id", "name", "value")
-	audioReferences = newFormat(&warehouse.AudioReferences, batchRows, "direction", "availability")
-)
-
-func newFormat[R any](t *warehouse.Table[R], batch int, repeating ...string) *format[R] {
-	f := &format[R]{table: t, batch: batch, repeating: repeating}
+func newFormat(t warehouse.AnyTable, batch int) *format {
 	spec := t.Spec()
+	f := &format{table: t, name: spec.Name, batch: batch}
 	var fields []arrow.Field
-	for i, c := range t.Columns {
-		if t.ByStart && c.Name == partitionColumn {
-			f.project = c.Ref
+	for i, c := range spec.Columns {
+		if spec.ByStart && c.Name == partitionColumn {
+			f.project = []int{i}
 			continue
 		}
-		f.columns = append(f.columns, c)
-		fields = append(fields, arrow.Field{
-			Name: c.Name, Type: arrowType(spec.Columns[i].Type), Nullable: spec.Columns[i].Nullable,
-		})
-	}
-	for i, c := range t.Columns {
-		if spec.Columns[i].Type == warehouse.TypeJSON || slices.Contains(freeText, c.Name) {
+		f.columns, f.names = append(f.columns, i), append(f.names, c.Name)
+		fields = append(fields, arrow.Field{Name: c.Name, Type: arrowType(c.Type), Nullable: c.Nullable})
+		if c.Repeats {
+			f.repeats = append(f.repeats, c.Name)
+		}
+		// For the statistics of its column the encoder would hold four copies of a
+		// large text.
+		if c.FreeText || c.Type == warehouse.TypeJSON {
 			f.free = append(f.free, c.Name)
 		}
 	}
 	f.schema = arrow.NewSchema(fields, nil)
-	for _, name := range repeating {
-		if !slices.Contains(t.Names(), name) {
-			panic("parquet: " + t.Name + " has no column " + name)
-		}
-	}
 	return f
 }
 
@@ -98,52 +75,42 @@ func arrowType(t warehouse.Type) arrow.DataType {
 	panic("parquet: unknown column type " + t.String())
 }
 
-// appender returns a function that appends a column's field of a row to b, and
-// returns the number of bytes of text that it appended.
-func appender[R any](ref func(*R) any, b array.Builder) func(*R) int {
-	var row R
-	switch ref(&row).(type) {
-	case *string:
-		b := b.(*array.StringBuilder)
-		return func(r *R) int {
-			s := *ref(r).(*string)
+// appender returns a function that appends a field of a column to b, and returns
+// the number of bytes of text that it appended.
+func appender(c *warehouse.ColumnSpec, b array.Builder) func(field any) int {
+	switch b := b.(type) {
+	case *array.StringBuilder:
+		switch {
+		case c.Type == warehouse.TypeJSON:
+			return func(field any) int { return appendText(b, string(*field.(*warehouse.JSON))) }
+		case c.Nullable:
+			return func(field any) int { return appendText(b, string(*field.(*warehouse.Text))) }
+		}
+		return func(field any) int {
+			s := *field.(*string)
 			b.Append(s)
 			return len(s)
 		}
-	case *warehouse.Text:
-		return func(r *R) int { return appendText(b.(*array.StringBuilder), string(*ref(r).(*warehouse.Text))) }
-	case *warehouse.JSON:
-		return func(r *R) int { return appendText(b.(*array.StringBuilder), string(*ref(r).(*warehouse.JSON))) }
-	case *warehouse.List:
-		return func(r *R) int { return appendList(b.(*array.ListBuilder), *ref(r).(*warehouse.List)) }
-	case *int64:
-		return func(r *R) int { b.(*array.Int64Builder).Append(*ref(r).(*int64)); return 0 }
-	case *warehouse.Timestamp:
-		return func(r *R) int {
-			b.(*array.TimestampBuilder).Append(arrow.Timestamp(*ref(r).(*warehouse.Timestamp)))
-			return 0
-		}
-	case *bool:
-		return func(r *R) int { b.(*array.BooleanBuilder).Append(*ref(r).(*bool)); return 0 }
-	case *warehouse.Null[int64]:
-		b := b.(*array.Int64Builder)
-		return nullable(b, ref, b.Append)
-	case *warehouse.Null[float64]:
-		b := b.(*array.Float64Builder)
-		return nullable(b, ref, b.Append)
-	case *warehouse.Null[bool]:
-		b := b.(*array.BooleanBuilder)
-		return nullable(b, ref, b.Append)
-	case *warehouse.Null[warehouse.Timestamp]:
-		b := b.(*array.TimestampBuilder)
-		return nullable(b, ref, func(t warehouse.Timestamp) { b.Append(arrow.Timestamp(t)) })
+	case *array.ListBuilder:
+		return func(field any) int { return appendList(b, *field.(*warehouse.List)) }
+	case *array.Int64Builder:
+		return appendValue(c, b, b.Append)
+	case *array.Float64Builder:
+		return appendValue(c, b, b.Append)
+	case *array.BooleanBuilder:
+		return appendValue(c, b, b.Append)
+	case *array.TimestampBuilder:
+		return appendValue(c, b, func(t warehouse.Timestamp) { b.Append(arrow.Timestamp(t)) })
 	}
-	panic("parquet: unknown field type")
+	panic("parquet: no builder for " + c.Name)
 }
 
-func nullable[R, T any](b array.Builder, ref func(*R) any, add func(T)) func(*R) int {
-	return func(r *R) int {
-		if v := ref(r).(*warehouse.Null[T]); v.Valid {
+func appendValue[T any](c *warehouse.ColumnSpec, b array.Builder, add func(T)) func(field any) int {
+	if !c.Nullable {
+		return func(field any) int { add(*field.(*T)); return 0 }
+	}
+	return func(field any) int {
+		if v := field.(*warehouse.Null[T]); v.Valid {
 			add(v.V)
 		} else {
 			b.AppendNull()
@@ -175,19 +142,8 @@ func appendList(b *array.ListBuilder, l warehouse.List) (size int) {
 	return size
 }
 
-// fill sets a column's field in each row from col. Text aliases the memory of
-// col.
-func fill[R any](rows []R, ref func(*R) any, col arrow.Array) error {
-	for i := range rows {
-		if !setField(ref(&rows[i]), col, i) {
-			return fmt.Errorf("it has the type %s, not the declared one", col.DataType())
-		}
-	}
-	return nil
-}
-
-// setField sets a field that has its zero value. It returns false if col has
-// another type.
+// setField sets a field that has its zero value from col. It returns false if col
+// has another type. Text aliases the memory of col.
 func setField(field any, col arrow.Array, i int) bool {
 	if col.IsNull(i) {
 		return true

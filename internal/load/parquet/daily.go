@@ -118,8 +118,8 @@ func (l *Lake) stillHas(files map[partition]dayFiles, d day, environments map[st
 	defer v.close() //nolint:errcheck // it is only read
 	for project := range environments {
 		p := partition{project, d}
-		stored, err := v.stat(p.file(conversations.table.Name))
-		said, errTurns := v.stat(p.file(turns.table.Name))
+		stored, err := v.stat(p.file(conversations.name))
+		said, errTurns := v.stat(p.file(turns.name))
 		if err != nil || errTurns != nil || !files[p].same(dayFiles{stored, said}) {
 			return false
 		}
@@ -183,14 +183,15 @@ func (l *Lake) countPartition(ctx context.Context, p partition, environments []s
 		return files, false, err
 	}
 	defer func() { err = errors.Join(err, v.close()) }()
-	stored, err := openFile(ctx, v, conversations, p.file(conversations.table.Name), p.project,
+	stored, err := openFile(ctx, v, conversations, p.file(conversations.name), p.project,
 		"conversation_id", "environment", "handoff", "missing_since")
 	if err != nil {
 		return files, false, err
 	}
 	defer func() { err = errors.Join(err, stored.close()) }()
 	others := map[string]bool{} // conversations that are not counted
-	err = stored.each(func(c *warehouse.Conversation) {
+	err = stored.each(func(row any) {
+		c := row.(*warehouse.Conversation)
 		if c.MissingSince.Valid || !slices.Contains(environments, c.Environment) {
 			others[c.ConversationID] = true
 			return
@@ -210,7 +211,7 @@ func (l *Lake) countPartition(ctx context.Context, p partition, environments []s
 	if len(others) > 0 {
 		columns = append(columns, "conversation_id") // most of the data that is read
 	}
-	said, err := openFile(ctx, v, turns, p.file(turns.table.Name), p.project, columns...)
+	said, err := openFile(ctx, v, turns, p.file(turns.name), p.project, columns...)
 	if err != nil {
 		return files, false, err
 	}
@@ -219,7 +220,8 @@ func (l *Lake) countPartition(ctx context.Context, p partition, environments []s
 	if !v.unchanged() || !sure {
 		return files, false, nil
 	}
-	err = said.each(func(t *warehouse.Turn) {
+	err = said.each(func(row any) {
+		t := row.(*warehouse.Turn)
 		if t.LatencySeconds.Valid && !others[t.ConversationID] {
 			*latencies = append(*latencies, t.LatencySeconds.V)
 		}
@@ -228,7 +230,7 @@ func (l *Lake) countPartition(ctx context.Context, p partition, environments []s
 }
 
 // each calls do with the remaining rows.
-func (r *fileReader[R]) each(do func(*R)) error {
+func (r *fileReader) each(do func(row any)) error {
 	for {
 		row, err := r.next()
 		if err != nil || row == nil {

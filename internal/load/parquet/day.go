@@ -5,43 +5,57 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"convsync/internal/warehouse"
 )
 
-// dayReader reads the stored conversations of a partition in order.
-type dayReader struct {
-	conversations *fileReader[warehouse.Conversation]
-	turns         *fileReader[warehouse.Turn]
-	entities      *fileReader[warehouse.Entity]
-	metrics       *fileReader[warehouse.Metric]
-	audio         *fileReader[warehouse.AudioReference]
+// members are the tables of a conversation: its own row and its parts.
+var (
+	members       = warehouse.Members()
+	formats       = newFormats()
+	conversations = formats[0]
+)
+
+// turns are also read on their own, for the daily figures.
+var turns = newFormat(&warehouse.Turns, batchRows)
+
+// newFormats returns the format of each member.
+func newFormats() (formats []*format) {
+	for i, m := range warehouse.Members() {
+		batch := batchRows
+		if i == 0 {
+			batch = batchConversations
+		}
+		formats = append(formats, newFormat(m, batch))
+	}
+	return formats
 }
 
-func (v *view) openDay(ctx context.Context, p partition) (*dayReader, error) {
-	d := &dayReader{}
-	err := errors.Join(
-		openPart(ctx, v, p, conversations, &d.conversations), openPart(ctx, v, p, turns, &d.turns),
-		openPart(ctx, v, p, entities, &d.entities), openPart(ctx, v, p, metrics, &d.metrics),
-		openPart(ctx, v, p, audioReferences, &d.audio),
-	)
+// dayReader reads the stored conversations of a partition in order.
+type dayReader struct {
+	files []*fileReader // by member; nil: not opened
+}
+
+func (v *view) openDay(ctx context.Context, p partition) (d *dayReader, err error) {
+	d = &dayReader{}
+	for _, f := range formats {
+		r, failed := openFile(ctx, v, f, p.file(f.name), p.project)
+		d.files, err = append(d.files, r), errors.Join(err, failed)
+	}
 	if err != nil {
 		return nil, errors.Join(err, d.close())
 	}
 	return d, nil
 }
 
-func openPart[R any](ctx context.Context, v *view, p partition, f *format[R], into **fileReader[R]) (err error) {
-	*into, err = openFile(ctx, v, f, p.file(f.table.Name), p.project)
-	return err
-}
-
 // emptyDay is a partition without files.
 func emptyDay() *dayReader {
-	return &dayReader{
-		conversations: &fileReader[warehouse.Conversation]{}, turns: &fileReader[warehouse.Turn]{},
-		entities: &fileReader[warehouse.Entity]{}, metrics: &fileReader[warehouse.Metric]{}, audio: &fileReader[warehouse.AudioReference]{},
+	d := &dayReader{}
+	for range formats {
+		d.files = append(d.files, &fileReader{})
 	}
+	return d
 }
 
 // openSettled opens all files of a partition as of one commit, also while a run
@@ -75,114 +89,97 @@ func (l *Lake) tryDay(ctx context.Context, p partition) (d *dayReader, settled b
 // current reports whether the files are still the current ones of the
 // partition.
 func (d *dayReader) current() bool {
-	return d.conversations.current() && d.turns.current() && d.entities.current() && d.metrics.current() && d.audio.current()
+	return !slices.ContainsFunc(d.files, func(r *fileReader) bool { return !r.current() })
 }
 
 // next reads the next conversation with its parts into r; false at the end.
 // Slices of r are reused; text stays valid.
 func (d *dayReader) next(r *warehouse.Rows) (bool, error) {
-	c, err := d.conversations.next()
+	row, err := d.files[0].next()
 	if err != nil {
 		return false, err
 	}
-	if c == nil {
+	if row == nil {
 		return false, d.complete()
 	}
-	r.Conversation = *c
-	return true, d.parts(r)
+	r.Conversation = *row.(*warehouse.Conversation)
+	for i, p := range warehouse.Parts {
+		if err := take(d.files[i+1], p, r); err != nil {
+			return true, err
+		}
+	}
+	return true, nil
 }
 
-// parts reads the parts of a conversation.
-func (d *dayReader) parts(r *warehouse.Rows) error {
-	id := r.Conversation.ConversationID
-	return errors.Join(
-		take(d.turns, &r.Turns, func(t *warehouse.Turn) bool { return t.ConversationID == id }),
-		take(d.entities, &r.Entities, func(e *warehouse.Entity) bool { return e.ConversationID == id }),
-		take(d.metrics, &r.Metrics, func(m *warehouse.Metric) bool { return m.ConversationID == id }),
-		take(d.audio, &r.Audio, func(a *warehouse.AudioReference) bool { return a.ConversationID == id }),
-	)
-}
-
-// take moves the next rows that belong to the conversation into rows.
-func take[R any](from *fileReader[R], rows *[]R, of func(*R) bool) error {
-	*rows = (*rows)[:0]
+// take moves the next rows that belong to the conversation of r into r.
+func take(from *fileReader, p warehouse.Part, r *warehouse.Rows) error {
+	p.Clear(r)
 	for {
 		row, err := from.peek()
-		if err != nil || row == nil || !of(row) {
+		if err != nil || row == nil {
 			return err
 		}
-		*rows = append(*rows, *row)
+		if id, _ := p.Owner(row); id != r.Conversation.ConversationID {
+			return nil
+		}
+		p.Add(r, row)
 		from.at++
 	}
 }
 
 // complete checks that every part had its conversation: a merge of files that
 // do not belong together would lose rows.
-func (d *dayReader) complete() error {
-	return errors.Join(exhausted(d.turns), exhausted(d.entities), exhausted(d.metrics), exhausted(d.audio))
-}
-
-func exhausted[R any](r *fileReader[R]) error {
-	row, err := r.peek()
-	if row != nil {
-		return damaged(r.path, fmt.Errorf("it has rows of conversations that are not in %s", conversations.table.Name))
+func (d *dayReader) complete() (err error) {
+	for _, r := range d.files[1:] {
+		row, failed := r.peek()
+		if row != nil {
+			failed = damaged(r.path, fmt.Errorf("it has rows of conversations that are not in %s", conversations.name))
+		}
+		err = errors.Join(err, failed)
 	}
 	return err
 }
 
-func (d *dayReader) close() error {
-	return errors.Join(closePart(d.conversations), closePart(d.turns), closePart(d.entities),
-		closePart(d.metrics), closePart(d.audio))
-}
-
-func closePart[R any](r *fileReader[R]) error {
-	if r == nil {
-		return nil
+func (d *dayReader) close() (err error) {
+	for _, r := range d.files {
+		if r != nil {
+			err = errors.Join(err, r.close())
+		}
 	}
-	return r.close()
+	return err
 }
 
 // dayWriter writes the new files of a partition. A table without rows gets none.
 type dayWriter struct {
-	lake          *Lake
-	info          dayInfo
-	added         int // conversations
-	conversations part[warehouse.Conversation]
-	turns         part[warehouse.Turn]
-	entities      part[warehouse.Entity]
-	metrics       part[warehouse.Metric]
-	audio         part[warehouse.AudioReference]
+	lake  *Lake
+	info  dayInfo
+	added int       // conversations
+	files []newFile // by member
 }
 
 func (l *Lake) newDay() *dayWriter {
-	return &dayWriter{
-		lake:          l,
-		info:          dayInfo{Files: map[string]fileInfo{}, Environments: map[string]*tally{}},
-		conversations: part[warehouse.Conversation]{format: conversations},
-		turns:         part[warehouse.Turn]{format: turns},
-		entities:      part[warehouse.Entity]{format: entities},
-		metrics:       part[warehouse.Metric]{format: metrics},
-		audio:         part[warehouse.AudioReference]{format: audioReferences},
+	d := &dayWriter{lake: l, info: dayInfo{Files: map[string]fileInfo{}, Environments: map[string]*tally{}}}
+	for _, f := range formats {
+		d.files = append(d.files, newFile{format: f})
 	}
+	return d
 }
 
-// part is the new file of one table. It is created with its first row.
-type part[R any] struct {
-	format *format[R]
+// newFile is the new file of one table. It is created with its first row.
+type newFile struct {
+	format *format
 	name   string // under _sync/tmp
-	file   *fileWriter[R]
+	file   *fileWriter
 }
 
-func (p *part[R]) add(l *Lake, rows ...R) (err error) {
-	if p.file == nil && len(rows) > 0 {
-		p.name = l.temporary(p.format.table.Name + ".parquet")
-		if p.file, err = createFile(p.format, l.access, l.path(p.name)); err != nil {
+func (f *newFile) add(l *Lake, row any) (err error) {
+	if f.file == nil {
+		f.name = l.temporary(f.format.name + ".parquet")
+		if f.file, err = createFile(f.format, l.access, l.path(f.name)); err != nil {
 			return err
 		}
 	}
-	for i := range rows {
-		p.file.add(&rows[i])
-	}
+	f.file.add(row)
 	return nil
 }
 
@@ -193,10 +190,14 @@ func (d *dayWriter) add(r *warehouse.Rows) error {
 	}
 	d.info.count(&r.Conversation)
 	d.added++
-	return errors.Join(
-		d.conversations.add(d.lake, r.Conversation), d.turns.add(d.lake, r.Turns...), d.entities.add(d.lake, r.Entities...),
-		d.metrics.add(d.lake, r.Metrics...), d.audio.add(d.lake, r.Audio...),
-	)
+	for i, m := range members {
+		for j := range m.Len(r) {
+			if err := d.files[i].add(d.lake, m.Row(r, j)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // placedFile is a finished file of a partition.
@@ -207,36 +208,26 @@ type placedFile struct {
 
 // close finishes the files.
 func (d *dayWriter) close() (files []placedFile, err error) {
-	return files, errors.Join(
-		finish(d, &d.conversations, &files), finish(d, &d.turns, &files), finish(d, &d.entities, &files),
-		finish(d, &d.metrics, &files), finish(d, &d.audio, &files),
-	)
-}
-
-func finish[R any](d *dayWriter, p *part[R], files *[]placedFile) error {
-	if p.file == nil {
-		return nil
+	for i := range d.files {
+		f := &d.files[i]
+		if f.file == nil {
+			continue
+		}
+		info, failed := f.file.close()
+		f.file, err = nil, errors.Join(err, failed)
+		d.info.Files[f.format.name] = info
+		files = append(files, placedFile{f.format.name, f.name, info})
 	}
-	info, err := p.file.close()
-	p.file = nil
-	d.info.Files[p.format.table.Name] = info
-	*files = append(*files, placedFile{p.format.table.Name, p.name, info})
-	return err
+	return files, err
 }
 
 // abandon closes and removes the unfinished files.
 func (d *dayWriter) abandon() {
-	giveUp(d.lake, &d.conversations)
-	giveUp(d.lake, &d.turns)
-	giveUp(d.lake, &d.entities)
-	giveUp(d.lake, &d.metrics)
-	giveUp(d.lake, &d.audio)
-}
-
-func giveUp[R any](l *Lake, p *part[R]) {
-	if p.file != nil {
-		p.file.abandon()
-		p.file = nil
-		_ = os.Remove(l.path(p.name)) // the next writer removes it otherwise
+	for i := range d.files {
+		if f := &d.files[i]; f.file != nil {
+			f.file.abandon()
+			f.file = nil
+			_ = os.Remove(d.lake.path(f.name)) // the next writer removes it otherwise
+		}
 	}
 }

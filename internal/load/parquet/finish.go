@@ -156,7 +156,7 @@ func copyTable[R any](c *commit, t *warehouse.Table[R], rows func(func(*R)) erro
 	if err != nil {
 		return err
 	}
-	if err := rows(f.add); err != nil {
+	if err := rows(func(row *R) { f.add(row) }); err != nil {
 		f.abandon()
 		_ = os.Remove(c.lake.path(name)) // the next writer removes it otherwise
 		return err

@@ -16,7 +16,7 @@ import (
 )
 
 // footer writes a file of rows of the format, made by row, and opens it.
-func footer[R any](t *testing.T, f *format[R], rows int, row func(int) R) *file.Reader {
+func footer[R any](t *testing.T, f *format, rows int, row func(int) R) *file.Reader {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), partName)
 	w, err := createFile(f, access{file: 0o600, group: -1}, path)
@@ -57,7 +57,7 @@ func TestFileFormat(t *testing.T) {
 		if set, err := c.StatsSet(); err != nil || set == free || c.Compression() != compress.Codecs.Zstd {
 			t.Errorf("%s: statistics = %v (%v), compression = %s", c.PathInSchema(), set, err, c.Compression())
 		}
-		if name := c.PathInSchema()[0]; c.HasDictionaryPage() != slices.Contains(turns.repeating, name) {
+		if name := c.PathInSchema()[0]; c.HasDictionaryPage() != slices.Contains(turns.repeats, name) {
 			t.Errorf("%s: has a dictionary = %v", name, c.HasDictionaryPage())
 		}
 	}

@@ -42,7 +42,7 @@ func (x *index) stored(project string) (map[day]bool, error) {
 	if days := x.days[project]; days != nil {
 		return days, nil
 	}
-	days, err := x.lake.folderDays(conversations.table.Name, project)
+	days, err := x.lake.folderDays(conversations.name, project)
 	if err != nil {
 		return nil, err
 	}
@@ -160,16 +160,10 @@ func (x *index) forget(project string, far func(day) bool) {
 
 // scan reads some columns of the conversations of a partition.
 func (v *view) scan(ctx context.Context, p partition, do func(*warehouse.Conversation), columns ...string) (err error) {
-	r, err := openFile(ctx, v, conversations, p.file(conversations.table.Name), p.project, columns...)
+	r, err := openFile(ctx, v, conversations, p.file(conversations.name), p.project, columns...)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
-	for {
-		c, err := r.next()
-		if err != nil || c == nil {
-			return err
-		}
-		do(c)
-	}
+	return r.each(func(row any) { do(row.(*warehouse.Conversation)) })
 }

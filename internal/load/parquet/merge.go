@@ -1,7 +1,6 @@
 package parquet
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -130,7 +129,9 @@ func (m *merger) put(e *entry, r *warehouse.Rows) error {
 	if !m.change.gone[e.id] {
 		m.result.came = append(m.result.came, warehouse.HashID(e.id))
 	}
-	sortParts(r)
+	for _, p := range warehouse.Parts {
+		p.Sort(r)
+	}
 	err := m.out.add(r)
 	if e.length > largeEntry {
 		*r = warehouse.Rows{} // not in memory together with the next one
@@ -155,30 +156,7 @@ func (m *merger) account(e *entry, r *warehouse.Rows) {
 }
 
 func (m *merger) countRows(r *warehouse.Rows) {
-	rows := m.result.counts.Rows
-	rows[conversations.table.Name]++
-	rows[turns.table.Name] += int64(len(r.Turns))
-	rows[entities.table.Name] += int64(len(r.Entities))
-	rows[metrics.table.Name] += int64(len(r.Metrics))
-	rows[audioReferences.table.Name] += int64(len(r.Audio))
-}
-
-// sortParts sorts the parts by key.
-func sortParts(r *warehouse.Rows) {
-	slices.SortStableFunc(r.Turns, func(a, b warehouse.Turn) int { return cmp.Compare(a.TurnIndex, b.TurnIndex) })
-	slices.SortStableFunc(r.Entities, func(a, b warehouse.Entity) int {
-		return cmp.Or(cmp.Compare(a.TurnIndex, b.TurnIndex), strings.Compare(a.Name, b.Name), cmp.Compare(a.Ordinal, b.Ordinal))
-	})
-	slices.SortStableFunc(r.Metrics, func(a, b warehouse.Metric) int {
-		return cmp.Or(strings.Compare(a.Name, b.Name), cmp.Compare(a.Ordinal, b.Ordinal))
-	})
-	slices.SortStableFunc(r.Audio, func(a, b warehouse.AudioReference) int {
-		redacted := func(r bool) int {
-			if r {
-				return 1
-			}
-			return 0
-		}
-		return cmp.Or(strings.Compare(a.Direction, b.Direction), redacted(a.Redacted)-redacted(b.Redacted))
-	})
+	for i, member := range members {
+		m.result.counts.Rows[formats[i].name] += int64(member.Len(r))
+	}
 }

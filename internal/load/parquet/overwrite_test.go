@@ -21,15 +21,21 @@ func Overwrite(t testing.TB, path, project string, at time.Time, change func(*[]
 	var c []warehouse.Conversation
 	var turned []warehouse.Turn
 	err = errors.Join(
-		scanRows(t.Context(), l.own(), conversations, p, func(r *warehouse.Conversation) { c = append(c, *r) }),
-		scanRows(t.Context(), l.own(), turns, p, func(r *warehouse.Turn) { turned = append(turned, *r) }),
+		scanRows(t.Context(), l.own(), conversations, p, func(row any) { c = append(c, *row.(*warehouse.Conversation)) }),
+		scanRows(t.Context(), l.own(), turns, p, func(row any) { turned = append(turned, *row.(*warehouse.Turn)) }),
 	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	change(&c, &turned)
 	d := l.newDay()
-	if err := errors.Join(d.conversations.add(l, c...), d.turns.add(l, turned...)); err != nil {
+	for i := range c {
+		err = errors.Join(err, d.files[0].add(l, &c[i]))
+	}
+	for i := range turned {
+		err = errors.Join(err, d.files[1].add(l, &turned[i]))
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	files, err := d.close()

@@ -6,30 +6,34 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+
+	"convsync/internal/warehouse"
 )
 
 // fileReader reads the rows of one file in order.
-type fileReader[R any] struct {
-	format  *format[R]
+type fileReader struct {
+	format  *format
 	path    string      // for messages
 	info    os.FileInfo // nil: the file did not exist
 	parquet *file.Reader
 	records pqarrow.RecordReader
-	refs    []func(*R) any // by column of the records
-	project string         // from the path, not in the file
+	columns []int  // of the table, by column of the records
+	project string // from the path, not in the file
 
-	rows []R
-	at   int
+	rows   warehouse.Buffer
+	n, at  int   // rows in the buffer, and the next one
+	fields []any // of one row
 }
 
 // openFile opens a file of a project for reading the named columns, or all of
 // them. A file that does not exist has no rows.
-func openFile[R any](ctx context.Context, v *view, f *format[R], name, project string, columns ...string) (r *fileReader[R], err error) {
-	r = &fileReader[R]{format: f, path: v.lake.path(name), project: project}
+func openFile(ctx context.Context, v *view, f *format, name, project string, columns ...string) (r *fileReader, err error) {
+	r = &fileReader{format: f, path: v.lake.path(name), project: project, rows: f.table.NewBuffer()}
 	defer recoverPanic(r.path, &err)
 	opened, err := v.open(name)
 	if errors.Is(err, os.ErrNotExist) {
@@ -52,7 +56,7 @@ func openFile[R any](ctx context.Context, v *view, f *format[R], name, project s
 
 // current reports whether the opened file is still in its place, or still does
 // not exist.
-func (r *fileReader[R]) current() bool {
+func (r *fileReader) current() bool {
 	now, err := os.Stat(r.path)
 	if err != nil {
 		return r.info == nil && errors.Is(err, os.ErrNotExist)
@@ -62,22 +66,17 @@ func (r *fileReader[R]) current() bool {
 
 // choose selects those of the named columns that the file has: a file of an
 // older version may have fewer.
-func (r *fileReader[R]) choose(ctx context.Context, names []string) error {
+func (r *fileReader) choose(ctx context.Context, names []string) error {
 	// The reader allocates a whole batch at once, and most days are smaller.
 	properties := pqarrow.ArrowReadProperties{BatchSize: max(1, min(int64(r.format.batch), r.parquet.NumRows()))}
 	arrow, err := pqarrow.NewFileReader(r.parquet, properties, memory.DefaultAllocator)
 	if err != nil {
 		return err
 	}
-	wanted := map[string]func(*R) any{}
-	for _, c := range r.format.columns {
-		wanted[c.Name] = c.Ref
-	}
-	if len(names) > 0 {
-		all := wanted
-		wanted = map[string]func(*R) any{}
-		for _, name := range names {
-			wanted[name] = all[name]
+	wanted := map[string]int{} // index in the table by name
+	for i, name := range r.format.names {
+		if len(names) == 0 || slices.Contains(names, name) {
+			wanted[name] = r.format.columns[i]
 		}
 	}
 	schema := r.parquet.MetaData().Schema
@@ -91,32 +90,32 @@ func (r *fileReader[R]) choose(ctx context.Context, names []string) error {
 		return err
 	}
 	for _, field := range r.records.Schema().Fields() {
-		r.refs = append(r.refs, wanted[field.Name])
+		r.columns = append(r.columns, wanted[field.Name])
 	}
 	return nil
 }
 
-// peek returns the next row, nil at the end. The row is valid until the next
-// call; its text stays valid.
-func (r *fileReader[R]) peek() (*R, error) {
-	for r.at == len(r.rows) {
+// peek returns a pointer to the next row, nil at the end. The row is valid until
+// the next call; its text stays valid.
+func (r *fileReader) peek() (row any, err error) {
+	for r.at == r.n {
 		if more, err := r.read(); err != nil || !more {
 			return nil, err
 		}
 	}
-	return &r.rows[r.at], nil
+	return r.rows.Row(r.at), nil
 }
 
 // next returns the next row and advances.
-func (r *fileReader[R]) next() (*R, error) {
-	row, err := r.peek()
+func (r *fileReader) next() (row any, err error) {
+	row, err = r.peek()
 	if row != nil {
 		r.at++
 	}
 	return row, err
 }
 
-func (r *fileReader[R]) read() (more bool, err error) {
+func (r *fileReader) read() (more bool, err error) {
 	if r.records == nil {
 		return false, nil
 	}
@@ -128,20 +127,19 @@ func (r *fileReader[R]) read() (more bool, err error) {
 	if err != nil {
 		return false, damaged(r.path, err)
 	}
-	n := int(batch.NumRows())
-	if cap(r.rows) < n {
-		r.rows = make([]R, n)
-	}
-	r.rows, r.at = r.rows[:n], 0
-	clear(r.rows)
-	for i, ref := range r.refs {
-		if err := fill(r.rows, ref, batch.Column(i)); err != nil {
-			return false, damaged(r.path, fmt.Errorf("column %s: %w", batch.ColumnName(i), err))
+	r.n, r.at = int(batch.NumRows()), 0
+	r.rows.Reset(r.n)
+	columns := batch.Columns()
+	for i := range r.n {
+		row := r.rows.Row(i)
+		r.fields = r.format.table.Fields(r.fields[:0], row, r.columns)
+		for j, field := range r.fields {
+			if !setField(field, columns[j], i) {
+				return false, damaged(r.path, fmt.Errorf("column %s: it has the type %s, not the declared one", batch.ColumnName(j), columns[j].DataType()))
+			}
 		}
-	}
-	if r.format.project != nil {
-		for i := range r.rows {
-			*r.format.project(&r.rows[i]).(*string) = r.project
+		for _, field := range r.format.table.Fields(r.fields[:0], row, r.format.project) {
+			*field.(*string) = r.project
 		}
 	}
 	return true, nil
@@ -154,7 +152,7 @@ func recoverPanic(path string, err *error) {
 	}
 }
 
-func (r *fileReader[R]) close() error {
+func (r *fileReader) close() error {
 	if r.records != nil {
 		r.records.Release()
 	}

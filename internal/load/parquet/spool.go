@@ -53,29 +53,29 @@ func (s *spooler) flush(all bool) error {
 func (p *mending) spoolDay(ctx context.Context, part partition, readable, ids map[string]bool) error {
 	s := &spooler{stage: p.spool, project: part.project, ids: ids}
 	has := func(table string) bool { return readable == nil || readable[table] }
-	err := cmp.Or(
-		spoolRows(ctx, p, s, part, has, conversations, func(r *warehouse.Rows, c *warehouse.Conversation) { r.Conversation = *c }),
-		spoolRows(ctx, p, s, part, has, turns, func(r *warehouse.Rows, t *warehouse.Turn) { r.Turns = append(r.Turns, *t) }),
-		spoolRows(ctx, p, s, part, has, entities, func(r *warehouse.Rows, e *warehouse.Entity) { r.Entities = append(r.Entities, *e) }),
-		spoolRows(ctx, p, s, part, has, metrics, func(r *warehouse.Rows, m *warehouse.Metric) { r.Metrics = append(r.Metrics, *m) }),
-		spoolRows(ctx, p, s, part, has, audioReferences, func(r *warehouse.Rows, a *warehouse.AudioReference) { r.Audio = append(r.Audio, *a) }),
-	)
+	err := spoolRows(ctx, p, s, part, has, conversations, func(row any) {
+		c := row.(*warehouse.Conversation)
+		if r := s.piece(c.ConversationID, c.StartedAt); r != nil {
+			r.Conversation = *c
+		}
+	})
+	for i, of := range warehouse.Parts {
+		err = cmp.Or(err, spoolRows(ctx, p, s, part, has, formats[i+1], func(row any) {
+			if r := s.piece(of.Owner(row)); r != nil {
+				of.Add(r, row)
+			}
+		}))
+	}
 	return cmp.Or(err, s.flush(true))
 }
 
-func spoolRows[R any](
-	ctx context.Context, p *mending, s *spooler, part partition, has func(string) bool, f *format[R], put func(*warehouse.Rows, *R),
-) (err error) {
-	if !has(f.table.Name) {
+func spoolRows(ctx context.Context, p *mending, s *spooler, part partition, has func(string) bool, f *format, put func(row any)) (err error) {
+	if !has(f.name) {
 		return nil
 	}
-	idOf, startOf := f.keys()
-	scanned := scanRows(ctx, p.lake.own(), f, part, func(row *R) {
-		if err = cmp.Or(err, s.flush(false)); err != nil {
-			return
-		}
-		if r := s.piece(*idOf(row), *startOf(row)); r != nil {
-			put(r, row)
+	scanned := scanRows(ctx, p.lake.own(), f, part, func(row any) {
+		if err = cmp.Or(err, s.flush(false)); err == nil {
+			put(row)
 		}
 	})
 	return cmp.Or(err, scanned)
@@ -116,8 +116,8 @@ func gatherPiece(copies []*warehouse.Rows, piece *warehouse.Rows) []*warehouse.R
 	if i < 0 || load.HasRow(piece) {
 		return append(copies, piece)
 	}
-	r := copies[i]
-	r.Turns, r.Entities = append(r.Turns, piece.Turns...), append(r.Entities, piece.Entities...)
-	r.Metrics, r.Audio = append(r.Metrics, piece.Metrics...), append(r.Audio, piece.Audio...)
+	for _, p := range warehouse.Parts {
+		p.AddAll(copies[i], piece)
+	}
 	return copies
 }

@@ -27,17 +27,18 @@ type fileInfo struct {
 // fileWriter writes rows of one table to a new file. The caller of add builds
 // arrays, and another goroutine encodes them, so that tables are encoded
 // concurrently.
-type fileWriter[R any] struct {
-	format  *format[R]
+type fileWriter struct {
+	format  *format
 	file    *os.File
 	hash    hash.Hash
 	bytes   int64
 	parquet *pqarrow.FileWriter
 
 	builder *array.RecordBuilder
-	appends []func(*R) int
-	pending int // rows in the builder
-	text    int // bytes of text in the builder
+	appends []func(field any) int
+	fields  []any // of one row
+	pending int   // rows in the builder
+	text    int   // bytes of text in the builder
 	rows    int64
 
 	batches chan arrow.RecordBatch // queue of the encoder
@@ -46,19 +47,20 @@ type fileWriter[R any] struct {
 	group   int64                  // bytes in the encoder's current row group
 }
 
-func createFile[R any](f *format[R], a access, path string) (*fileWriter[R], error) {
+func createFile(f *format, a access, path string) (*fileWriter, error) {
 	file, err := a.open(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return nil, err
 	}
-	w := &fileWriter[R]{
+	w := &fileWriter{
 		format: f, file: file, hash: sha256.New(), builder: array.NewRecordBuilder(memory.DefaultAllocator, f.schema),
 		batches: make(chan arrow.RecordBatch, 1), encoded: make(chan error, 1),
 	}
+	spec := f.table.Spec()
 	for i, c := range f.columns {
-		w.appends = append(w.appends, appender(c.Ref, w.builder.Field(i)))
+		w.appends = append(w.appends, appender(&spec.Columns[c], w.builder.Field(i)))
 	}
-	w.parquet, err = pqarrow.NewFileWriter(f.schema, (*sink[R])(w), f.properties(), pqarrow.DefaultWriterProps())
+	w.parquet, err = pqarrow.NewFileWriter(f.schema, (*sink)(w), f.properties(), pqarrow.DefaultWriterProps())
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
@@ -66,13 +68,13 @@ func createFile[R any](f *format[R], a access, path string) (*fileWriter[R], err
 	return w, nil
 }
 
-func (f *format[R]) properties() *pq.WriterProperties {
+func (f *format) properties() *pq.WriterProperties {
 	options := []pq.WriterProperty{
 		pq.WithCompression(compress.Codecs.Zstd), pq.WithCompressionLevel(1),
 		pq.WithDictionaryDefault(false), pq.WithMaxRowGroupLength(rowGroupRows),
 		pq.WithStats(true), pq.WithCreatedBy("convsync"),
 	}
-	for _, name := range f.repeating {
+	for _, name := range f.repeats {
 		options = append(options, pq.WithDictionaryFor(name, true))
 	}
 	for _, name := range f.free {
@@ -83,19 +85,20 @@ func (f *format[R]) properties() *pq.WriterProperties {
 
 // sink is the io.Writer for the encoder. It has no Close, because pqarrow would
 // close the file after a success, but not after a failed write.
-type sink[R any] fileWriter[R]
+type sink fileWriter
 
-func (s *sink[R]) Write(p []byte) (int, error) {
+func (s *sink) Write(p []byte) (int, error) {
 	n, err := s.file.Write(p)
 	s.hash.Write(p[:n])
 	s.bytes += int64(n)
 	return n, err
 }
 
-// add adds a row; its text is copied.
-func (w *fileWriter[R]) add(row *R) {
-	for _, add := range w.appends {
-		w.text += add(row)
+// add adds the row that row points to; its text is copied.
+func (w *fileWriter) add(row any) {
+	w.fields = w.format.table.Fields(w.fields[:0], row, w.format.columns)
+	for i, add := range w.appends {
+		w.text += add(w.fields[i])
 	}
 	w.pending++
 	if w.pending == w.format.batch || w.text >= batchText {
@@ -103,7 +106,7 @@ func (w *fileWriter[R]) add(row *R) {
 	}
 }
 
-func (w *fileWriter[R]) flush() {
+func (w *fileWriter) flush() {
 	if w.pending == 0 {
 		return
 	}
@@ -122,7 +125,7 @@ func (w *fileWriter[R]) flush() {
 
 // reserve makes room for a batch as large as the last one: the builder is empty
 // after each batch.
-func (w *fileWriter[R]) reserve(last arrow.RecordBatch) {
+func (w *fileWriter) reserve(last arrow.RecordBatch) {
 	w.builder.Reserve(w.format.batch)
 	for i, column := range last.Columns() {
 		if texts, ok := column.(*array.String); ok {
@@ -133,7 +136,7 @@ func (w *fileWriter[R]) reserve(last arrow.RecordBatch) {
 
 // encode encodes batches until there are no more. After an error it discards
 // the remaining ones, so that add does not block.
-func (w *fileWriter[R]) encode() (err error) {
+func (w *fileWriter) encode() (err error) {
 	for batch := range w.batches {
 		if err == nil {
 			err = w.encodeBatch(batch)
@@ -144,7 +147,7 @@ func (w *fileWriter[R]) encode() (err error) {
 	return err
 }
 
-func (w *fileWriter[R]) encodeBatch(batch arrow.RecordBatch) error {
+func (w *fileWriter) encodeBatch(batch arrow.RecordBatch) error {
 	size := int64(0)
 	for _, column := range batch.Columns() {
 		size += int64(column.Data().SizeInBytes())
@@ -166,7 +169,7 @@ func (w *fileWriter[R]) encodeBatch(batch arrow.RecordBatch) error {
 
 // close finishes the file; the commit syncs it. If the file is incomplete,
 // close returns an error, and the caller removes the file.
-func (w *fileWriter[R]) close() (fileInfo, error) {
+func (w *fileWriter) close() (fileInfo, error) {
 	w.flush()
 	close(w.batches)
 	err := <-w.encoded
@@ -174,14 +177,14 @@ func (w *fileWriter[R]) close() (fileInfo, error) {
 	// A file that is closed early would be valid, but incomplete.
 	err = errors.Join(err, w.parquet.Close())
 	if err == nil && int64(w.parquet.NumRows()) != w.rows {
-		err = fmt.Errorf("%d of %d rows of %s were written", w.parquet.NumRows(), w.rows, w.format.table.Name)
+		err = fmt.Errorf("%d of %d rows of %s were written", w.parquet.NumRows(), w.rows, w.format.name)
 	}
 	err = errors.Join(err, w.file.Close())
 	return fileInfo{Rows: w.rows, Bytes: w.bytes, SHA256: hex.EncodeToString(w.hash.Sum(nil))}, err
 }
 
 // abandon gives up the file; the caller removes it.
-func (w *fileWriter[R]) abandon() {
+func (w *fileWriter) abandon() {
 	close(w.batches)
 	<-w.encoded //nolint:errcheck // it is given up in any case
 	w.builder.Release()
