@@ -2,7 +2,6 @@ package loadtest
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -27,27 +26,10 @@ func Diff(want, got *warehouse.Rows, ignore ...string) string {
 		return "is not stored"
 	}
 	d := &differ{ignore: ignore}
-	diffRow(d, "conversations", &warehouse.Conversations, &want.Conversation, &got.Conversation)
-	diffRows(d, &warehouse.Turns, want.Turns, got.Turns, func(a, b *warehouse.Turn) int {
-		return cmp.Compare(a.TurnIndex, b.TurnIndex)
-	})
-	diffRows(d, &warehouse.Entities, want.Entities, got.Entities, func(a, b *warehouse.Entity) int {
-		return cmp.Or(cmp.Compare(a.TurnIndex, b.TurnIndex), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Ordinal, b.Ordinal))
-	})
-	diffRows(d, &warehouse.Metrics, want.Metrics, got.Metrics, func(a, b *warehouse.Metric) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Ordinal, b.Ordinal))
-	})
-	diffRows(d, &warehouse.AudioReferences, want.Audio, got.Audio, func(a, b *warehouse.AudioReference) int {
-		return cmp.Or(cmp.Compare(a.Direction, b.Direction), boolOrder(a.Redacted)-boolOrder(b.Redacted))
-	})
-	return strings.Join(d.found, "; ")
-}
-
-func boolOrder(b bool) int {
-	if b {
-		return 1
+	for _, m := range warehouse.Members() {
+		d.member(m, want, got)
 	}
-	return 0
+	return strings.Join(d.found, "; ")
 }
 
 type differ struct {
@@ -55,26 +37,27 @@ type differ struct {
 	found  []string
 }
 
-func diffRows[R any](d *differ, t *warehouse.Table[R], want, got []R, order func(a, b *R) int) {
-	if len(want) != len(got) {
-		d.found = append(d.found, fmt.Sprintf("%s: %d rows, want %d", t.Name, len(got), len(want)))
+// member compares the rows of one table.
+func (d *differ) member(m warehouse.Member, want, got *warehouse.Rows) {
+	spec := m.Spec()
+	if m.Len(want) != m.Len(got) {
+		d.found = append(d.found, fmt.Sprintf("%s: %d rows, want %d", spec.Name, m.Len(got), m.Len(want)))
 		return
 	}
-	byKey := func(a, b R) int { return order(&a, &b) }
-	want, got = slices.SortedFunc(slices.Values(want), byKey), slices.SortedFunc(slices.Values(got), byKey)
-	for i := range want {
-		diffRow(d, fmt.Sprintf("%s[%d]", t.Name, i), t, &want[i], &got[i])
+	name := func(int) string { return spec.Name }
+	if p, ok := m.(warehouse.Part); ok {
+		want, got = want.Clone(), got.Clone()
+		p.Sort(want)
+		p.Sort(got)
+		name = func(i int) string { return fmt.Sprintf("%s[%d]", spec.Name, i) }
 	}
-}
-
-func diffRow[R any](d *differ, name string, t *warehouse.Table[R], want, got *R) {
-	for i := range t.Columns {
-		c := &t.Columns[i]
-		if slices.Contains(d.ignore, c.Name) {
-			continue
-		}
-		if w, g := c.Ref(want), c.Ref(got); !sameValue(w, g) {
-			d.found = append(d.found, fmt.Sprintf("%s.%s is %s, want %s", name, c.Name, show(g), show(w)))
+	columns := slices.DeleteFunc(spec.Names(), func(name string) bool { return slices.Contains(d.ignore, name) })
+	for i := range m.Len(want) {
+		found := m.Fields(nil, m.Row(got, i), spec.Find(columns...))
+		for j, w := range m.Fields(nil, m.Row(want, i), spec.Find(columns...)) {
+			if !sameValue(w, found[j]) {
+				d.found = append(d.found, fmt.Sprintf("%s.%s is %s, want %s", name(i), columns[j], show(found[j]), show(w)))
+			}
 		}
 	}
 }

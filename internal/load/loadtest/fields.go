@@ -9,27 +9,16 @@ import (
 // eachField calls a function for each field of a conversation and its parts that
 // may have any value: not for keys, starts and fields that Seal or the loader sets.
 func eachField(r *warehouse.Rows, do func(field any)) {
-	fields(&warehouse.Conversations, &r.Conversation, do)
-	for i := range r.Turns {
-		fields(&warehouse.Turns, &r.Turns[i], do)
-	}
-	for i := range r.Entities {
-		fields(&warehouse.Entities, &r.Entities[i], do)
-	}
-	for i := range r.Metrics {
-		fields(&warehouse.Metrics, &r.Metrics[i], do)
-	}
-	for i := range r.Audio {
-		fields(&warehouse.AudioReferences, &r.Audio[i], do)
-	}
-}
-
-func fields[R any](t *warehouse.Table[R], row *R, do func(field any)) {
 	bound := []string{"started_at", "num_turns", "turns_loaded", "transcript_status", "latency_turns", "missing_since", "lifecycle", "redacted"}
-	for i := range t.Columns {
-		c := &t.Columns[i]
-		if !slices.Contains(t.Key, c.Name) && !slices.Contains(bound, c.Name) {
-			do(c.Ref(row))
+	for _, m := range warehouse.Members() {
+		spec := m.Spec()
+		free := slices.DeleteFunc(spec.Names(), func(name string) bool {
+			return slices.Contains(spec.Key, name) || slices.Contains(bound, name)
+		})
+		for i := range m.Len(r) {
+			for _, field := range m.Fields(nil, m.Row(r, i), spec.Find(free...)) {
+				do(field)
+			}
 		}
 	}
 }

@@ -136,22 +136,8 @@ func Abandoned() Option {
 // its parts, counts, status and hash.
 func Seal(r *warehouse.Rows) {
 	c := &r.Conversation
-	p, id, at := c.ProjectID, c.ConversationID, c.StartedAt
-	for i := range r.Turns {
-		t := &r.Turns[i]
-		t.ProjectID, t.ConversationID, t.StartedAt = p, id, at
-	}
-	for i := range r.Entities {
-		e := &r.Entities[i]
-		e.ProjectID, e.ConversationID, e.StartedAt = p, id, at
-	}
-	for i := range r.Metrics {
-		m := &r.Metrics[i]
-		m.ProjectID, m.ConversationID, m.StartedAt = p, id, at
-	}
-	for i := range r.Audio {
-		a := &r.Audio[i]
-		a.ProjectID, a.ConversationID, a.StartedAt = p, id, at
+	for _, p := range warehouse.Parts {
+		p.Bind(r)
 	}
 	summarise(r)
 	c.ContentHash = r.Hash()

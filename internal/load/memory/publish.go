@@ -74,11 +74,9 @@ func (w *writer) write(data *Data, window *load.Window, versions []version, coun
 	for _, rows := range written {
 		data.Put(rows)
 		w.change(data, idOf(&rows.Conversation), warehouse.OperationUpsert, window.At)
-		counts.Rows[warehouse.Conversations.Name]++
-		counts.Rows[warehouse.Turns.Name] += int64(len(rows.Turns))
-		counts.Rows[warehouse.Entities.Name] += int64(len(rows.Entities))
-		counts.Rows[warehouse.Metrics.Name] += int64(len(rows.Metrics))
-		counts.Rows[warehouse.AudioReferences.Name] += int64(len(rows.Audio))
+		for _, member := range warehouse.Members() {
+			counts.Rows[member.Spec().Name] += int64(member.Len(rows))
+		}
 	}
 }
 
