@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 
 	"convsync/internal/query"
+	"convsync/internal/warehouse"
 )
 
 // printLanded prints what lies in the lake, and the answers to the questions.
@@ -21,7 +22,8 @@ func printLanded(ctx context.Context, w io.Writer, path string) error {
 	defer db.Close() //nolint:errcheck // nothing is written
 	fmt.Fprintln(w, "\nTables:")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, table := range []string{"conversations", "turns", "turn_entities", "conversation_metrics", "audio_references"} {
+	for _, m := range warehouse.Members() {
+		table := m.Spec().Name
 		rows, err := db.Query(ctx, "SELECT count(*) FROM "+table)
 		if err != nil {
 			return err

@@ -30,7 +30,7 @@ const (
 	Differs    Kind = "differs"    // stored with other content than the source returns
 	IDTwice    Kind = "id_twice"   // the source lists the id with two starts, and the later one is stored: no difference
 	Tampered   Kind = "tampered"   // the stored rows do not match their content hash
-	NoAudio    Kind = "no_audio"   // stored without one of its audio references
+	NoAudio    Kind = "no_audio"   // stored without a row of an additive part, of which audio references are the first
 	Unreadable Kind = "unreadable" // a range that the source fails to return: not verified
 	Damaged    Kind = "damaged"    // a range whose stored data cannot be read: not compared
 )
@@ -141,7 +141,7 @@ type stored struct {
 	start                   warehouse.Timestamp
 	turns                   int64
 	hash, shape, lifecycle  string
-	audio                   string // references, by [audioOf]
+	added                   string // rows of additive parts, by [additive]
 	open, missing, tampered bool
 }
 
@@ -216,7 +216,7 @@ func (v *verifier) note(r *warehouse.Rows) error {
 	c := &r.Conversation
 	v.stored[strings.Clone(c.ConversationID)] = &stored{
 		start: c.StartedAt, turns: int64(len(r.Turns)), hash: strings.Clone(c.ContentHash), shape: unique.Make(c.Shape).Value(),
-		lifecycle: unique.Make(c.Lifecycle).Value(), audio: audioOf(r.Audio),
+		lifecycle: unique.Make(c.Lifecycle).Value(), added: unique.Make(strings.Join(additive(r), "\n")).Value(),
 		open: r.IsOpen(), missing: c.MissingSince.Valid,
 		tampered: r.Hash() != c.ContentHash || c.TurnsLoaded != int64(len(r.Turns)),
 	}
@@ -225,22 +225,23 @@ func (v *verifier) note(r *warehouse.Rows) error {
 	return nil
 }
 
-// audioOf returns the names of the referenced recordings, joined by semicolons.
-func audioOf(references []warehouse.AudioReference) string {
-	names := make([]string, len(references))
-	for i, a := range references {
-		names[i] = fmt.Sprintf("%s %t", a.Direction, a.Redacted)
+// additive returns the labels of the rows of additive parts.
+func additive(r *warehouse.Rows) (labels []string) {
+	for _, p := range warehouse.Parts {
+		if !p.AddsOnly() {
+			continue
+		}
+		for i := range p.Len(r) {
+			labels = append(labels, p.Label(p.Row(r, i)))
+		}
 	}
-	slices.Sort(names)
-	return unique.Make(strings.Join(names, ";")).Value()
+	return labels
 }
 
-// lacksAudio reports whether one of the references is not stored.
-func lacksAudio(stored string, in []warehouse.AudioReference) bool {
-	names := strings.Split(stored, ";")
-	return slices.ContainsFunc(in, func(a warehouse.AudioReference) bool {
-		return !slices.Contains(names, fmt.Sprintf("%s %t", a.Direction, a.Redacted))
-	})
+// lacks reports whether a row of an additive part is not stored.
+func (s *stored) lacks(in *warehouse.Rows) bool {
+	added := strings.Split(s.added, "\n")
+	return slices.ContainsFunc(additive(in), func(label string) bool { return !slices.Contains(added, label) })
 }
 
 // compare compares a chunk from the source with what is stored.
@@ -336,7 +337,7 @@ func (v *verifier) classify(ctx context.Context, in *warehouse.Rows, s *stored) 
 			return Differs, err
 		}
 	}
-	if lacksAudio(s.audio, in.Audio) {
+	if s.lacks(in) {
 		return NoAudio, nil
 	}
 	v.result.Same++

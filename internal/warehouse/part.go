@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"sort"
+	"strconv"
 )
 
 // AnyTable is a [Table] for code that does not know its row type. Rows are
@@ -65,6 +66,7 @@ type Part interface {
 	Member
 	AddsOnly() bool                             // whether it is additive, see [Table]
 	Owner(row any) (id string, start Timestamp) // of the row's conversation
+	Label(row any) string                       // table and key within the conversation, as text without line breaks
 	Add(r *Rows, row any)                       // appends a copy of the row
 	AddAll(r, from *Rows)                       // appends copies of the rows of from
 	Clear(r *Rows)                              // removes the rows and keeps their memory
@@ -99,7 +101,8 @@ type part[R any] struct {
 	rows        func(*Rows) *[]R
 	project, id func(*R) *string
 	start       func(*R) *Timestamp
-	order       []func(a, b *R) int // by the columns of the key within a conversation
+	key         []func(*R) any      // the columns of the key within a conversation
+	order       []func(a, b *R) int // by each of them
 }
 
 func partOf[R any](t *Table[R], rows func(*Rows) *[]R) Part {
@@ -110,7 +113,8 @@ func partOf[R any](t *Table[R], rows func(*Rows) *[]R) Part {
 		start:   access[R, Timestamp](t, "started_at"),
 	}
 	for _, name := range t.Key[2:] { // after project and id
-		p.order = append(p.order, comparer(t, name))
+		ref := t.Columns[slices.Index(t.Names(), name)].Ref
+		p.key, p.order = append(p.key, ref), append(p.order, comparer(ref))
 	}
 	return p
 }
@@ -122,10 +126,9 @@ func access[R, T any](t *Table[R], name string) func(*R) *T {
 	return func(r *R) *T { return ref(r).(*T) }
 }
 
-// comparer returns a function that compares rows by the named column of the key.
-func comparer[R any](t *Table[R], name string) func(a, b *R) int {
+// comparer returns a function that compares rows by a column of the key.
+func comparer[R any](ref func(*R) any) func(a, b *R) int {
 	var row R
-	ref := t.Columns[slices.Index(t.Names(), name)].Ref
 	switch ref(&row).(type) {
 	case *string:
 		return func(a, b *R) int { return cmp.Compare(*ref(a).(*string), *ref(b).(*string)) }
@@ -134,7 +137,7 @@ func comparer[R any](t *Table[R], name string) func(a, b *R) int {
 	case *bool:
 		return func(a, b *R) int { return int(boolByte(*ref(a).(*bool))) - int(boolByte(*ref(b).(*bool))) }
 	}
-	panic("warehouse: " + t.Name + "." + name + " has a type that no key can have")
+	panic("warehouse: a column of a key has a type that no key can have")
 }
 
 func (p *part[R]) compare(a, b *R) int {
@@ -153,6 +156,21 @@ func (p *part[R]) Row(r *Rows, i int) any { return &(*p.rows(r))[i] }
 func (p *part[R]) Owner(row any) (id string, start Timestamp) {
 	r := row.(*R)
 	return *p.id(r), *p.start(r)
+}
+
+func (p *part[R]) Label(row any) string {
+	label := p.Name
+	for _, ref := range p.key {
+		switch f := ref(row.(*R)).(type) {
+		case *string:
+			label += " " + strconv.Quote(*f)
+		case *int64:
+			label += " " + strconv.FormatInt(*f, 10)
+		case *bool:
+			label += " " + strconv.FormatBool(*f)
+		}
+	}
+	return label
 }
 
 func (p *part[R]) Add(r *Rows, row any) {

@@ -76,3 +76,17 @@ func TestRows_Clone(t *testing.T) {
 		t.Errorf("a change of the clone changed the original: %+v", r)
 	}
 }
+
+func TestPart_Label(t *testing.T) {
+	t.Parallel()
+	r := &Rows{Entities: []Entity{{TurnIndex: 3, Name: "a\nb", Ordinal: 1}}, Audio: []AudioReference{{Direction: "user", Redacted: true}}}
+	var labels []string
+	for _, p := range Parts {
+		for i := range p.Len(r) {
+			labels = append(labels, p.Label(p.Row(r, i)))
+		}
+	}
+	if want := []string{`turn_entities 3 "a\nb" 1`, `audio_references "user" true`}; !slices.Equal(labels, want) {
+		t.Errorf("labels: %q, want %q", labels, want)
+	}
+}
