@@ -20,10 +20,20 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// readTable reads the files of a table, ordered by name. Other files in its
-// folder are an error.
+// readTable is [readRows] for a table whose type is known.
 func readTable[R any](t testing.TB, s *lake, table *warehouse.Table[R]) (rows []R) {
 	t.Helper()
+	for _, row := range readRows(t, s, table) {
+		rows = append(rows, *row.(*R))
+	}
+	return rows
+}
+
+// readRows reads the files of a table, ordered by name, and returns pointers to
+// the rows. Other files in its folder are an error.
+func readRows(t testing.TB, s *lake, of warehouse.AnyTable) (rows []any) {
+	t.Helper()
+	table := of.Spec()
 	root := filepath.Join(s.path, table.Name)
 	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
@@ -49,16 +59,16 @@ func readTable[R any](t testing.TB, s *lake, table *warehouse.Table[R]) (rows []
 		}
 		parsed := s.parsed[path]
 		if parsed.info == nil || !os.SameFile(parsed.info, info) || !parsed.info.ModTime().Equal(info.ModTime()) {
-			read := readFile(t, path, table)
-			for i := range read {
+			read := readFile(t, path, of)
+			for _, row := range read {
 				if table.ByStart {
-					complete(t, table, &read[i], project, date)
+					complete(t, of, row, project, date)
 				}
 			}
 			parsed = parsedFile{info, read}
 			s.parsed[path] = parsed
 		}
-		rows = append(rows, parsed.rows.([]R)...)
+		rows = append(rows, parsed.rows...)
 		return nil
 	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -78,21 +88,17 @@ func value(t testing.TB, folder, prefix string) string {
 }
 
 // complete sets the field that is stored in the path, and checks it.
-func complete[R any](t testing.TB, table *warehouse.Table[R], row *R, project, date string) {
+func complete(t testing.TB, table warehouse.AnyTable, row any, project, date string) {
 	t.Helper()
-	for i := range table.Columns {
-		switch field := table.Columns[i].Ref(row); table.Columns[i].Name {
-		case "project_id":
-			*field.(*string) = project
-		case "started_at":
-			if day := field.(*warehouse.Timestamp).Time().Format(time.DateOnly); day != date {
-				t.Errorf("a row of %s lies under %s", day, date)
-			}
-		}
+	spec := table.Spec()
+	fields := table.Fields(nil, row, spec.Find("project_id", "started_at"))
+	*fields[0].(*string) = project
+	if day := fields[1].(*warehouse.Timestamp).Time().Format(time.DateOnly); day != date {
+		t.Errorf("a row of %s lies under %s", day, date)
 	}
 }
 
-func readFile[R any](t testing.TB, path string, table *warehouse.Table[R]) []R {
+func readFile(t testing.TB, path string, of warehouse.AnyTable) []any {
 	t.Helper()
 	reader, err := file.OpenParquetFile(path, false)
 	if err != nil {
@@ -108,7 +114,11 @@ func readFile[R any](t testing.TB, path string, table *warehouse.Table[R]) []R {
 		t.Fatal(err)
 	}
 	defer content.Release()
-	rows := make([]R, content.NumRows())
+	table := of.Spec()
+	rows := make([]any, content.NumRows())
+	for i := range rows {
+		rows[i] = of.NewRow()
+	}
 	for i := range table.Columns {
 		found := content.Schema().FieldIndices(table.Columns[i].Name)
 		if table.ByStart && table.Columns[i].Name == "project_id" {
@@ -120,7 +130,7 @@ func readFile[R any](t testing.TB, path string, table *warehouse.Table[R]) []R {
 		at := 0
 		for _, chunk := range content.Column(found[0]).Data().Chunks() {
 			for j := range chunk.Len() {
-				set(t, table.Columns[i].Ref(&rows[at]), arrowValue(chunk, j))
+				set(t, of.Fields(nil, rows[at], []int{i})[0], arrowValue(chunk, j))
 				at++
 			}
 		}

@@ -28,7 +28,7 @@ type lake struct {
 
 type parsedFile struct {
 	info os.FileInfo
-	rows any // of the table's type
+	rows []any // pointers to rows
 }
 
 func newLake(t testing.TB) *lake {
@@ -116,21 +116,12 @@ func (s *lake) Dump(t testing.TB) *loadtest.Dump {
 		}
 		return r
 	}
-	for _, x := range readTable(t, s, &warehouse.Turns) {
-		r := of("turns", x.ProjectID, x.ConversationID)
-		r.Turns = append(r.Turns, x)
-	}
-	for _, x := range readTable(t, s, &warehouse.Entities) {
-		r := of("turn_entities", x.ProjectID, x.ConversationID)
-		r.Entities = append(r.Entities, x)
-	}
-	for _, x := range readTable(t, s, &warehouse.Metrics) {
-		r := of("conversation_metrics", x.ProjectID, x.ConversationID)
-		r.Metrics = append(r.Metrics, x)
-	}
-	for _, x := range readTable(t, s, &warehouse.AudioReferences) {
-		r := of("audio_references", x.ProjectID, x.ConversationID)
-		r.Audio = append(r.Audio, x)
+	for _, p := range warehouse.Parts {
+		spec := p.Spec()
+		for _, row := range readRows(t, s, p) {
+			id := p.Fields(nil, row, spec.Find("project_id", "conversation_id"))
+			p.Add(of(spec.Name, *id[0].(*string), *id[1].(*string)), row)
+		}
 	}
 	s.dumpOwn(t, d)
 	return d
