@@ -35,8 +35,8 @@ func (s *lake) Inflict(t testing.TB, d loadtest.Damage, of *warehouse.Rows) bool
 		name := s.fileOf("turns", of)
 		s.damageFile(t, name, func(string) error { return os.Link(name, strings.Replace(name, "part-0", "part-1", 1)) })
 	case loadtest.DamageDay:
-		for _, table := range []string{"conversations", "turns", "turn_entities", "conversation_metrics", "audio_references"} {
-			from := filepath.Dir(s.fileOf(table, of))
+		for _, m := range warehouse.Members() {
+			from := filepath.Dir(s.fileOf(m.Spec().Name, of))
 			if err := os.CopyFS(strings.Replace(from, "-14", "-16", 1), os.DirFS(from)); err != nil {
 				t.Fatal(err)
 			}
@@ -95,17 +95,8 @@ func (s *lake) copyLater(t testing.TB, of *warehouse.Rows) {
 	r := loadtest.Clone(s.Dump(t).Conversations[[2]string{of.Conversation.ProjectID, of.Conversation.ConversationID}])
 	later := warehouse.Timestamp((6 * 24 * time.Hour).Microseconds())
 	r.Conversation.StartedAt += later
-	for i := range r.Turns {
-		r.Turns[i].StartedAt += later
-	}
-	for i := range r.Entities {
-		r.Entities[i].StartedAt += later
-	}
-	for i := range r.Metrics {
-		r.Metrics[i].StartedAt += later
-	}
-	for i := range r.Audio {
-		r.Audio[i].StartedAt += later
+	for _, p := range warehouse.Parts {
+		p.Bind(r)
 	}
 	parquet.CopyDay(t, s.path, r)
 }

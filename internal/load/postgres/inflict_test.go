@@ -16,12 +16,9 @@ var inflicted = map[loadtest.Damage][]string{
 		"INSERT INTO turns (project_id, conversation_id, turn_index, started_at) SELECT $1, 'orphan of ' || $2, n, $3 FROM generate_series(0, 2) n",
 	},
 	loadtest.DamageOtherStart: {duplicate("turns", "interval '1 hour'")},
-	loadtest.DamageCopy: {
-		duplicate("conversations", "interval '5 days'"), duplicate("turns", "interval '5 days'"), duplicate("turn_entities", "interval '5 days'"),
-		duplicate("conversation_metrics", "interval '5 days'"), duplicate("audio_references", "interval '5 days'"),
-	},
-	loadtest.DamageLifecycle: {"UPDATE conversations SET lifecycle = 'open'" + thisOne},
-	loadtest.DamageUnqueued:  {"DELETE FROM open_conversations" + thisOne},
+	loadtest.DamageCopy:       duplicateAll("interval '5 days'"),
+	loadtest.DamageLifecycle:  {"UPDATE conversations SET lifecycle = 'open'" + thisOne},
+	loadtest.DamageUnqueued:   {"DELETE FROM open_conversations" + thisOne},
 	loadtest.DamageQueued: {
 		"INSERT INTO open_conversations (project_id, environment, conversation_id, started_at, first_seen_at) VALUES ($1, 'live', $2, $3, $3)",
 	},
@@ -32,6 +29,13 @@ var inflicted = map[loadtest.Damage][]string{
 }
 
 const thisOne = " WHERE project_id = $1 AND conversation_id = $2 AND started_at = $3"
+
+func duplicateAll(later string) (statements []string) {
+	for _, table := range partitioned() {
+		statements = append(statements, duplicate(table, later))
+	}
+	return statements
+}
 
 // duplicate copies the rows of a conversation in a table to a later start.
 func duplicate(table, later string) string {
