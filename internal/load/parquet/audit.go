@@ -192,7 +192,7 @@ func (l *Lake) copies(ctx context.Context, of, other partition) (all []copied, e
 	}
 	err = v.scan(ctx, other, func(c *warehouse.Conversation) {
 		if ids[c.ConversationID] {
-			all = append(all, copied{load.Fault{Kind: load.FaultSecondCopy, Table: conversations.name,
+			all = append(all, copied{load.Fault{Kind: load.FaultSecondCopy, Table: conversations.Name(),
 				ID: strings.Clone(c.ConversationID), StartedAt: c.StartedAt}, other})
 		}
 	}, "conversation_id", "started_at")

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"convsync/internal/load"
+	"convsync/internal/load/parquet/rowfile"
 	"convsync/internal/warehouse"
 )
 
@@ -80,7 +81,7 @@ func (a *dayAudit) do(ctx context.Context) error {
 func (a *dayAudit) readInfo() {
 	var m manifest
 	if err := a.view.readJSON(a.part.manifest(), &m); err != nil {
-		a.find(load.FaultManifest, conversations.name).Path = a.part.manifest()
+		a.find(load.FaultManifest, conversations.Name()).Path = a.part.manifest()
 	}
 	a.info = m.Days[a.part.day.String()]
 }
@@ -137,7 +138,7 @@ func (a *dayAudit) unreadable(table string) {
 }
 
 func (a *dayAudit) conversations(ctx context.Context) error {
-	table := conversations.name
+	table := conversations.Name()
 	var order inOrder
 	err := scanRows(ctx, a.view, conversations, a.part, func(row any) {
 		c := row.(*warehouse.Conversation)
@@ -169,7 +170,7 @@ func (a *dayAudit) conversations(ctx context.Context) error {
 func (a *dayAudit) conversation(c *warehouse.Conversation, id string) {
 	fixed := *c
 	if load.FixLifecycle(&fixed) {
-		f := a.find(load.FaultLifecycle, conversations.name)
+		f := a.find(load.FaultLifecycle, conversations.Name())
 		f.ID, f.StartedAt = id, c.StartedAt
 	}
 	if c.Lifecycle != warehouse.LifecycleOpen || c.MissingSince.Valid || dayOf(c.StartedAt) != a.part.day {
@@ -195,13 +196,13 @@ func (o *inOrder) next(id string, start warehouse.Timestamp) {
 }
 
 // parts finds the rows of a part that have no conversation.
-func (a *dayAudit) parts(ctx context.Context, p warehouse.Part, f *format) error {
-	table := f.name
+func (a *dayAudit) parts(ctx context.Context, p warehouse.Part, f *rowfile.Format) error {
+	table := f.Name()
 	if !a.readable[table] {
 		return nil
 	}
 	var order inOrder
-	lost := a.info != nil && a.info.Files[conversations.name].Rows > 0 && !a.readable[conversations.name]
+	lost := a.info != nil && a.info.Files[conversations.Name()].Rows > 0 && !a.readable[conversations.Name()]
 	found := map[string]warehouse.Timestamp{}
 	err := scanRows(ctx, a.view, f, a.part, func(row any) {
 		id, start := p.Owner(row)
@@ -237,20 +238,20 @@ func (a *dayAudit) compareCounts() {
 		return x.Conversations == y.Conversations && x.Hidden == y.Hidden && x.Missing == y.Missing && x.Newest == y.Newest
 	}
 	if !maps.EqualFunc(a.info.Environments, a.counted.Environments, same) {
-		a.find(load.FaultManifest, conversations.name).Path = a.part.manifest()
+		a.find(load.FaultManifest, conversations.Name()).Path = a.part.manifest()
 	}
 }
 
 // scanRows reads the named columns of a partition's file, and calls do with
 // each row.
-func scanRows(ctx context.Context, v *view, f *format, p partition, do func(row any), columns ...string) (err error) {
-	name := p.file(f.name)
+func scanRows(ctx context.Context, v *view, f *rowfile.Format, p partition, do func(row any), columns ...string) (err error) {
+	name := p.file(f.Name())
 	r, err := openFile(ctx, v, f, name, p.project, columns...)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
-	if r.records != nil && len(r.records.Schema().FieldIndices("conversation_id")) == 0 {
+	if r.rows != nil && !r.rows.Has("conversation_id") {
 		return damaged(r.path, fmt.Errorf("it has no column conversation_id"))
 	}
 	for {

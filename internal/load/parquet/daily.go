@@ -118,8 +118,8 @@ func (l *Lake) stillHas(files map[partition]dayFiles, d day, environments map[st
 	defer v.close() //nolint:errcheck // it is only read
 	for project := range environments {
 		p := partition{project, d}
-		stored, err := v.stat(p.file(conversations.name))
-		said, errTurns := v.stat(p.file(turns.name))
+		stored, err := v.stat(p.file(conversations.Name()))
+		said, errTurns := v.stat(p.file(turns.Name()))
 		if err != nil || errTurns != nil || !files[p].same(dayFiles{stored, said}) {
 			return false
 		}
@@ -183,7 +183,7 @@ func (l *Lake) countPartition(ctx context.Context, p partition, environments []s
 		return files, false, err
 	}
 	defer func() { err = errors.Join(err, v.close()) }()
-	stored, err := openFile(ctx, v, conversations, p.file(conversations.name), p.project,
+	stored, err := openFile(ctx, v, conversations, p.file(conversations.Name()), p.project,
 		"conversation_id", "environment", "handoff", "missing_since")
 	if err != nil {
 		return files, false, err
@@ -211,7 +211,7 @@ func (l *Lake) countPartition(ctx context.Context, p partition, environments []s
 	if len(others) > 0 {
 		columns = append(columns, "conversation_id") // most of the data that is read
 	}
-	said, err := openFile(ctx, v, turns, p.file(turns.name), p.project, columns...)
+	said, err := openFile(ctx, v, turns, p.file(turns.Name()), p.project, columns...)
 	if err != nil {
 		return files, false, err
 	}
@@ -227,15 +227,4 @@ func (l *Lake) countPartition(ctx context.Context, p partition, environments []s
 		}
 	})
 	return dayFiles{stored.info, said.info}, true, err
-}
-
-// each calls do with the remaining rows.
-func (r *fileReader) each(do func(row any)) error {
-	for {
-		row, err := r.next()
-		if err != nil || row == nil {
-			return err
-		}
-		do(row)
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 
+	"convsync/internal/load/parquet/rowfile"
 	"convsync/internal/warehouse"
 )
 
@@ -21,7 +22,7 @@ var (
 var turns = newFormat(&warehouse.Turns, batchRows)
 
 // newFormats returns the format of each member.
-func newFormats() (formats []*format) {
+func newFormats() (formats []*rowfile.Format) {
 	for i, m := range warehouse.Members() {
 		batch := batchRows
 		if i == 0 {
@@ -40,7 +41,7 @@ type dayReader struct {
 func (v *view) openDay(ctx context.Context, p partition) (d *dayReader, err error) {
 	d = &dayReader{}
 	for _, f := range formats {
-		r, failed := openFile(ctx, v, f, p.file(f.name), p.project)
+		r, failed := openFile(ctx, v, f, p.file(f.Name()), p.project)
 		d.files, err = append(d.files, r), errors.Join(err, failed)
 	}
 	if err != nil {
@@ -123,7 +124,7 @@ func take(from *fileReader, p warehouse.Part, r *warehouse.Rows) error {
 			return nil
 		}
 		p.Add(r, row)
-		from.at++
+		from.rows.Skip()
 	}
 }
 
@@ -133,7 +134,7 @@ func (d *dayReader) complete() (err error) {
 	for _, r := range d.files[1:] {
 		row, failed := r.peek()
 		if row != nil {
-			failed = damaged(r.path, fmt.Errorf("it has rows of conversations that are not in %s", conversations.name))
+			failed = damaged(r.path, fmt.Errorf("it has rows of conversations that are not in %s", conversations.Name()))
 		}
 		err = errors.Join(err, failed)
 	}
@@ -167,19 +168,19 @@ func (l *Lake) newDay() *dayWriter {
 
 // newFile is the new file of one table. It is created with its first row.
 type newFile struct {
-	format *format
+	format *rowfile.Format
 	name   string // under _sync/tmp
-	file   *fileWriter
+	file   *rowfile.Writer
 }
 
 func (f *newFile) add(l *Lake, row any) (err error) {
 	if f.file == nil {
-		f.name = l.temporary(f.format.name + ".parquet")
+		f.name = l.temporary(f.format.Name() + ".parquet")
 		if f.file, err = createFile(f.format, l.access, l.path(f.name)); err != nil {
 			return err
 		}
 	}
-	f.file.add(row)
+	f.file.Add(row)
 	return nil
 }
 
@@ -213,10 +214,10 @@ func (d *dayWriter) close() (files []placedFile, err error) {
 		if f.file == nil {
 			continue
 		}
-		info, failed := f.file.close()
+		info, failed := f.file.Close()
 		f.file, err = nil, errors.Join(err, failed)
-		d.info.Files[f.format.name] = info
-		files = append(files, placedFile{f.format.name, f.name, info})
+		d.info.Files[f.format.Name()] = info
+		files = append(files, placedFile{f.format.Name(), f.name, info})
 	}
 	return files, err
 }
@@ -225,7 +226,7 @@ func (d *dayWriter) close() (files []placedFile, err error) {
 func (d *dayWriter) abandon() {
 	for i := range d.files {
 		if f := &d.files[i]; f.file != nil {
-			f.file.abandon()
+			f.file.Abandon()
 			f.file = nil
 			_ = os.Remove(d.lake.path(f.name)) // the next writer removes it otherwise
 		}

@@ -17,6 +17,9 @@
 // by name and size. Data that is missing or of another commit no longer counts
 // as read.
 //
+// The package is the lake: layout, journal, manifests, lock and state. Package
+// rowfile, below it, encodes the files and knows nothing of this.
+//
 // It needs a file system with rename and flock. It does not depend on the
 // meaning of rows: package warehouse declares the columns, and package load
 // decides which version of a conversation is kept.

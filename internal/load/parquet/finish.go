@@ -156,12 +156,12 @@ func copyTable[R any](c *commit, t *warehouse.Table[R], rows func(func(*R)) erro
 	if err != nil {
 		return err
 	}
-	if err := rows(func(row *R) { f.add(row) }); err != nil {
-		f.abandon()
+	if err := rows(func(row *R) { f.Add(row) }); err != nil {
+		f.Abandon()
 		_ = os.Remove(c.lake.path(name)) // the next writer removes it otherwise
 		return err
 	}
-	info, err := f.close()
+	info, err := f.Close()
 	c.place(name, copyPath(t.Name), info)
 	return err
 }

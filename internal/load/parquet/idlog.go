@@ -28,7 +28,7 @@ func (x *idLog) stored(project string) (map[day]bool, error) {
 	if days := x.days[project]; days != nil {
 		return days, nil
 	}
-	days, err := x.lake.folderDays(conversations.name, project)
+	days, err := x.lake.folderDays(conversations.Name(), project)
 	if err != nil {
 		return nil, err
 	}

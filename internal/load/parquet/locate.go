@@ -42,7 +42,7 @@ func (x *index) stored(project string) (map[day]bool, error) {
 	if days := x.days[project]; days != nil {
 		return days, nil
 	}
-	days, err := x.lake.folderDays(conversations.name, project)
+	days, err := x.lake.folderDays(conversations.Name(), project)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +160,7 @@ func (x *index) forget(project string, far func(day) bool) {
 
 // scan reads some columns of the conversations of a partition.
 func (v *view) scan(ctx context.Context, p partition, do func(*warehouse.Conversation), columns ...string) (err error) {
-	r, err := openFile(ctx, v, conversations, p.file(conversations.name), p.project, columns...)
+	r, err := openFile(ctx, v, conversations, p.file(conversations.Name()), p.project, columns...)
 	if err != nil {
 		return err
 	}

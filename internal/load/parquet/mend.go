@@ -244,7 +244,7 @@ func (p *mending) refill(ctx context.Context, a *dayAudit, d *dayChange) error {
 	if err := p.spoolStrays(ctx, a); err != nil {
 		return err
 	}
-	lost := a.info != nil && a.info.Files[conversations.name].Rows > 0 && !a.readable[conversations.name]
+	lost := a.info != nil && a.info.Files[conversations.Name()].Rows > 0 && !a.readable[conversations.Name()]
 	faulty := map[string]bool{}
 	for _, f := range a.faults {
 		faulty[f.ID] = faulty[f.ID] || f.Table != warehouse.OpenConversations.Name

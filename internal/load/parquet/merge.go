@@ -157,6 +157,6 @@ func (m *merger) account(e *entry, r *warehouse.Rows) {
 
 func (m *merger) countRows(r *warehouse.Rows) {
 	for i, member := range members {
-		m.result.counts.Rows[formats[i].name] += int64(member.Len(r))
+		m.result.counts.Rows[formats[i].Name()] += int64(member.Len(r))
 	}
 }

@@ -58,7 +58,7 @@ func (m *merger) markMissing(c *warehouse.Conversation) (keep bool) {
 		m.result.change(key, warehouse.OperationDelete)
 		return false
 	}
-	m.result.counts.Rows[conversations.name]++
+	m.result.counts.Rows[conversations.Name()]++
 	c.MissingSince = warehouse.Some(m.window.At)
 	m.result.change(key, warehouse.OperationUpsert)
 	return true

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"convsync/internal/load"
+	"convsync/internal/load/parquet/rowfile"
 	"convsync/internal/warehouse"
 )
 
@@ -69,8 +70,8 @@ func (p *mending) spoolDay(ctx context.Context, part partition, readable, ids ma
 	return cmp.Or(err, s.flush(true))
 }
 
-func spoolRows(ctx context.Context, p *mending, s *spooler, part partition, has func(string) bool, f *format, put func(row any)) (err error) {
-	if !has(f.name) {
+func spoolRows(ctx context.Context, p *mending, s *spooler, part partition, has func(string) bool, f *rowfile.Format, put func(row any)) (err error) {
+	if !has(f.Name()) {
 		return nil
 	}
 	scanned := scanRows(ctx, p.lake.own(), f, part, func(row any) {

@@ -1,4 +1,4 @@
-package parquet
+package rowfile
 
 import (
 	"github.com/apache/arrow-go/v18/arrow"
@@ -7,39 +7,37 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// format describes how the rows of a table are stored in its files.
-type format struct {
+// Format describes how the rows of a table are stored in a file.
+type Format struct {
 	table   warehouse.AnyTable
-	name    string // of the table
-	columns []int  // indexes of the columns stored in the file
+	name    string
+	columns []int // indexes of the columns stored in the file
 	names   []string
-	project []int // index of the project's column, if it is not stored in the file
+	omitted []int // index of the column that is not stored in the file, if there is one
 	schema  *arrow.Schema
 	repeats []string // columns with a dictionary
 	free    []string // columns of free text, without statistics: no reader can use them
 	batch   int      // rows per batch
 }
 
-// Limits of batches in memory and of row groups in a file: a number of rows,
-// and for large rows a number of bytes.
+// Limits of batches in memory and of row groups in a file: besides the number of
+// rows per batch, for large rows a number of bytes.
 const (
-	batchRows          = 8192
-	batchConversations = 1024    // smaller: a conversation has its state
-	batchText          = 8 << 20 // bytes
-	rowGroupRows       = 131072
-	rowGroupBytes      = 64 << 20 // before encoding, approximate
+	batchText     = 8 << 20 // bytes
+	rowGroupRows  = 131072
+	rowGroupBytes = 64 << 20 // before encoding, approximate
 )
 
-// partitionColumn is stored in the path of a partition, not in its files.
-const partitionColumn = "project_id"
-
-func newFormat(t warehouse.AnyTable, batch int) *format {
+// New returns the format of a table. The column omit, if it is not "", is not
+// stored in the files: a reader is given its value. A batch is encoded and decoded
+// as a whole and has at most that many rows.
+func New(t warehouse.AnyTable, batch int, omit string) *Format {
 	spec := t.Spec()
-	f := &format{table: t, name: spec.Name, batch: batch}
+	f := &Format{table: t, name: spec.Name, batch: batch}
 	var fields []arrow.Field
 	for i, c := range spec.Columns {
-		if spec.ByStart && c.Name == partitionColumn {
-			f.project = []int{i}
+		if c.Name == omit {
+			f.omitted = []int{i}
 			continue
 		}
 		f.columns, f.names = append(f.columns, i), append(f.names, c.Name)
@@ -57,6 +55,9 @@ func newFormat(t warehouse.AnyTable, batch int) *format {
 	return f
 }
 
+// Name returns the name of the table.
+func (f *Format) Name() string { return f.name }
+
 func arrowType(t warehouse.Type) arrow.DataType {
 	switch t {
 	case warehouse.TypeText, warehouse.TypeJSON:
@@ -72,7 +73,7 @@ func arrowType(t warehouse.Type) arrow.DataType {
 	case warehouse.TypeTextList:
 		return arrow.ListOfField(arrow.Field{Name: "element", Type: arrow.BinaryTypes.String, Nullable: true})
 	}
-	panic("parquet: unknown column type " + t.String())
+	panic("rowfile: unknown column type " + t.String())
 }
 
 // appender returns a function that appends a field of a column to b, and returns
@@ -102,7 +103,7 @@ func appender(c *warehouse.ColumnSpec, b array.Builder) func(field any) int {
 	case *array.TimestampBuilder:
 		return appendValue(c, b, func(t warehouse.Timestamp) { b.Append(arrow.Timestamp(t)) })
 	}
-	panic("parquet: no builder for " + c.Name)
+	panic("rowfile: no builder for " + c.Name)
 }
 
 func appendValue[T any](c *warehouse.ColumnSpec, b array.Builder, add func(T)) func(field any) int {

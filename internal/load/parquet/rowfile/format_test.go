@@ -1,12 +1,11 @@
-package parquet
+package rowfile
 
 import (
 	"fmt"
-	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/parquet/compress"
@@ -15,19 +14,35 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// footer writes a file of rows of the format, made by row, and opens it.
-func footer[R any](t *testing.T, f *format, rows int, row func(int) R) *file.Reader {
+// The formats of the tests: large batches, and small ones.
+var (
+	turns         = New(&warehouse.Turns, 8192, "project_id")
+	conversations = New(&warehouse.Conversations, 1024, "project_id")
+)
+
+func create(t *testing.T, f *Format, path string) *Writer {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), partName)
-	w, err := createFile(f, access{file: 0o600, group: -1}, path)
+	file, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	w, err := Create(file, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// footer writes a file of rows of the format, made by row, and opens it.
+func footer[R any](t *testing.T, f *Format, rows int, row func(int) R) *file.Reader {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file.parquet")
+	w := create(t, f, path)
 	for i := range rows {
 		r := row(i)
-		w.add(&r)
+		w.Add(&r)
 	}
-	if _, err := w.close(); err != nil {
+	if _, err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
 	r, err := file.OpenParquetFile(path, false)
@@ -99,30 +114,6 @@ func TestLargeRowsMakeSmallRowGroups(t *testing.T) {
 	for i := range r.NumRowGroups() {
 		if r.RowGroup(i).NumRows() == 0 {
 			t.Errorf("row group %d is empty", i)
-		}
-	}
-}
-
-func TestFailed_Hint(t *testing.T) {
-	t.Parallel()
-	for cause, hint := range map[error]string{
-		syscall.ENOSPC: "free some space", syscall.EROFS: "let the user of convsync write", fs.ErrPermission: "let the user of convsync write",
-	} {
-		err := failed("cannot write to the lake /lake", &fs.PathError{Op: "write", Path: "/lake/x", Err: cause})
-		if !strings.Contains(err.Error(), "/lake") || !strings.Contains(err.Error(), hint) {
-			t.Errorf("%v is reported as %q", cause, err)
-		}
-	}
-}
-
-func TestAnyNameIsAFolder(t *testing.T) {
-	t.Parallel()
-	for id, want := range map[string]string{
-		"PROJECT-1_a.b~c": "PROJECT-1_a.b~c", "..": "..", "a/b=c%": "a%2Fb%3Dc%25", "é ": "%C3%A9%20", "": "", "x\x00": "x%00",
-		"__HIVE_DEFAULT_PARTITION__": "%5F_HIVE_DEFAULT_PARTITION__", "NULL": "%4EULL",
-	} {
-		if got := escape(id); got != want {
-			t.Errorf("%q becomes %q, want %q", id, got, want)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package parquet
+package rowfile
 
 import (
 	"crypto/sha256"
@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"os"
+	"io"
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -17,19 +17,19 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 )
 
-// fileInfo describes a finished file. It is stored in the manifest.
-type fileInfo struct {
+// Info describes a finished file.
+type Info struct {
 	Rows   int64  `json:"rows"`
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
 }
 
-// fileWriter writes rows of one table to a new file. The caller of add builds
+// Writer writes rows of one table to a new file. The caller of Add builds
 // arrays, and another goroutine encodes them, so that tables are encoded
 // concurrently.
-type fileWriter struct {
-	format  *format
-	file    *os.File
+type Writer struct {
+	format  *Format
+	file    io.WriteCloser
 	hash    hash.Hash
 	bytes   int64
 	parquet *pqarrow.FileWriter
@@ -47,12 +47,10 @@ type fileWriter struct {
 	group   int64                  // bytes in the encoder's current row group
 }
 
-func createFile(f *format, a access, path string) (*fileWriter, error) {
-	file, err := a.open(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
-	if err != nil {
-		return nil, err
-	}
-	w := &fileWriter{
+// Create returns a writer of a file. The writer closes the file, also if Create
+// fails.
+func Create(file io.WriteCloser, f *Format) (w *Writer, err error) {
+	w = &Writer{
 		format: f, file: file, hash: sha256.New(), builder: array.NewRecordBuilder(memory.DefaultAllocator, f.schema),
 		batches: make(chan arrow.RecordBatch, 1), encoded: make(chan error, 1),
 	}
@@ -68,7 +66,7 @@ func createFile(f *format, a access, path string) (*fileWriter, error) {
 	return w, nil
 }
 
-func (f *format) properties() *pq.WriterProperties {
+func (f *Format) properties() *pq.WriterProperties {
 	options := []pq.WriterProperty{
 		pq.WithCompression(compress.Codecs.Zstd), pq.WithCompressionLevel(1),
 		pq.WithDictionaryDefault(false), pq.WithMaxRowGroupLength(rowGroupRows),
@@ -85,7 +83,7 @@ func (f *format) properties() *pq.WriterProperties {
 
 // sink is the io.Writer for the encoder. It has no Close, because pqarrow would
 // close the file after a success, but not after a failed write.
-type sink fileWriter
+type sink Writer
 
 func (s *sink) Write(p []byte) (int, error) {
 	n, err := s.file.Write(p)
@@ -94,8 +92,8 @@ func (s *sink) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// add adds the row that row points to; its text is copied.
-func (w *fileWriter) add(row any) {
+// Add adds the row that row points to; its text is copied.
+func (w *Writer) Add(row any) {
 	w.fields = w.format.table.Fields(w.fields[:0], row, w.format.columns)
 	for i, add := range w.appends {
 		w.text += add(w.fields[i])
@@ -106,7 +104,7 @@ func (w *fileWriter) add(row any) {
 	}
 }
 
-func (w *fileWriter) flush() {
+func (w *Writer) flush() {
 	if w.pending == 0 {
 		return
 	}
@@ -125,7 +123,7 @@ func (w *fileWriter) flush() {
 
 // reserve makes room for a batch as large as the last one: the builder is empty
 // after each batch.
-func (w *fileWriter) reserve(last arrow.RecordBatch) {
+func (w *Writer) reserve(last arrow.RecordBatch) {
 	w.builder.Reserve(w.format.batch)
 	for i, column := range last.Columns() {
 		if texts, ok := column.(*array.String); ok {
@@ -135,8 +133,8 @@ func (w *fileWriter) reserve(last arrow.RecordBatch) {
 }
 
 // encode encodes batches until there are no more. After an error it discards
-// the remaining ones, so that add does not block.
-func (w *fileWriter) encode() (err error) {
+// the remaining ones, so that Add does not block.
+func (w *Writer) encode() (err error) {
 	for batch := range w.batches {
 		if err == nil {
 			err = w.encodeBatch(batch)
@@ -147,7 +145,7 @@ func (w *fileWriter) encode() (err error) {
 	return err
 }
 
-func (w *fileWriter) encodeBatch(batch arrow.RecordBatch) error {
+func (w *Writer) encodeBatch(batch arrow.RecordBatch) error {
 	size := int64(0)
 	for _, column := range batch.Columns() {
 		size += int64(column.Data().SizeInBytes())
@@ -167,9 +165,9 @@ func (w *fileWriter) encodeBatch(batch arrow.RecordBatch) error {
 	return nil
 }
 
-// close finishes the file; the commit syncs it. If the file is incomplete,
-// close returns an error, and the caller removes the file.
-func (w *fileWriter) close() (fileInfo, error) {
+// Close finishes the file; the caller syncs it. If the file is incomplete, Close
+// returns an error, and the caller removes the file.
+func (w *Writer) Close() (Info, error) {
 	w.flush()
 	close(w.batches)
 	err := <-w.encoded
@@ -180,11 +178,11 @@ func (w *fileWriter) close() (fileInfo, error) {
 		err = fmt.Errorf("%d of %d rows of %s were written", w.parquet.NumRows(), w.rows, w.format.name)
 	}
 	err = errors.Join(err, w.file.Close())
-	return fileInfo{Rows: w.rows, Bytes: w.bytes, SHA256: hex.EncodeToString(w.hash.Sum(nil))}, err
+	return Info{Rows: w.rows, Bytes: w.bytes, SHA256: hex.EncodeToString(w.hash.Sum(nil))}, err
 }
 
-// abandon gives up the file; the caller removes it.
-func (w *fileWriter) abandon() {
+// Abandon gives up the file; the caller removes it.
+func (w *Writer) Abandon() {
 	close(w.batches)
 	<-w.encoded //nolint:errcheck // it is given up in any case
 	w.builder.Release()

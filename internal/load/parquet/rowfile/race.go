@@ -1,6 +1,6 @@
 //go:build race
 
-package parquet
+package rowfile
 
 import "github.com/apache/arrow-go/v18/parquet/compress"
 

@@ -1,6 +1,7 @@
-package parquet
+package rowfile
 
 import (
+	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
@@ -10,7 +11,7 @@ import (
 
 // sample sets every field of a row to a value that depends on n; every third
 // one is empty.
-func sample(f *format, n int64) (row any) {
+func sample(f *Format, n int64) (row any) {
 	row = f.table.NewRow()
 	spec := f.table.Spec()
 	for i, field := range f.table.Fields(nil, row, spec.Find(spec.Names()...)) {
@@ -62,41 +63,42 @@ func setSample(field any, n int64) {
 
 func text(n int64) string { return []string{"", "é\"", "Ada Example", "x"}[n%4] }
 
-func testRoundTrip(t *testing.T, f *format) {
+func testRoundTrip(t *testing.T, f *Format) {
 	t.Run(f.name, func(t *testing.T) {
 		t.Parallel()
 		path := filepath.Join(t.TempDir(), "part-0.parquet")
-		w, err := createFile(f, access{file: 0o600, group: -1}, path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		const rows = 3 * batchConversations / 2 // more than one batch of the small ones
+		w := create(t, f, path)
+		const rows = 3 * 1024 / 2 // more than one batch of the small ones
 		for n := range int64(rows) {
-			w.add(sample(f, n))
+			w.Add(sample(f, n))
 		}
-		info, err := w.close()
+		info, err := w.Close()
 		if err != nil || info.Rows != rows {
 			t.Fatalf("%+v, %v", info, err)
 		}
-		r, err := openFile(t.Context(), (&Lake{root: filepath.Dir(path)}).own(), f, filepath.Base(path), "project")
+		file, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Open(t.Context(), file, f, "project")
 		if err != nil {
 			t.Fatal(err)
 		}
 		for n := range int64(rows) {
-			got, err := r.next()
+			got, err := r.Next()
 			if err != nil || got == nil {
 				t.Fatalf("row %d: %v", n, err)
 			}
 			want := sample(f, n)
-			*f.table.Fields(nil, want, f.project)[0].(*string) = "project" // as in the path
+			*f.table.Fields(nil, want, f.omitted)[0].(*string) = "project" // as in the path
 			if !reflect.DeepEqual(got, want) {
 				t.Fatalf("row %d came back as %+v, want %+v", n, got, want)
 			}
 		}
-		if end, err := r.next(); end != nil || err != nil {
+		if end, err := r.Next(); end != nil || err != nil {
 			t.Fatalf("after the last row: %v, %v", end, err)
 		}
-		if err := r.close(); err != nil {
+		if err := r.Close(); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -104,7 +106,7 @@ func testRoundTrip(t *testing.T, f *format) {
 
 func TestRowsSurviveTheFiles(t *testing.T) {
 	t.Parallel()
-	for _, f := range formats {
-		testRoundTrip(t, f)
+	for _, m := range warehouse.Members() {
+		testRoundTrip(t, New(m, 1024, "project_id"))
 	}
 }
