@@ -28,9 +28,11 @@ type Buffer interface {
 
 // Fields implements [AnyTable].
 func (t *Table[R]) Fields(dst []any, row any, columns []int) []any {
-	r := row.(*R)
-	for _, i := range columns {
-		dst = append(dst, t.Columns[i].Ref(r))
+	r, all := row.(*R), t.Columns
+	n := len(dst)
+	dst = slices.Grow(dst, len(columns))[:n+len(columns)]
+	for j, field := 0, dst[n:]; j < len(field) && j < len(columns); j++ {
+		field[j] = all[columns[j]].Ref(r)
 	}
 	return dst
 }

@@ -97,6 +97,8 @@ type changes struct {
 	differs []any // stored in the same partition, with other content
 	moved   []moved
 	gone    []moved // stored, no longer part of their conversation
+
+	was, is []byte // memory for encoded rows
 }
 
 // moved is a row that is stored with another start.
@@ -110,25 +112,32 @@ func (c *changes) compare(wr *write) {
 	stored, at := map[string]any{}, wr.before.Conversation.StartedAt
 	for i := range c.part.member.Len(wr.before) {
 		row := c.part.member.Row(wr.before, i)
-		stored[string(c.appendFields(nil, row, c.part.key))] = row
+		c.was = c.appendFields(c.was[:0], row, c.part.key)
+		stored[string(c.was)] = row
 	}
 	for i := range c.part.member.Len(wr.rows) {
 		row := c.part.member.Row(wr.rows, i)
-		key := string(c.appendFields(nil, row, c.part.key))
-		old, known := stored[key]
-		delete(stored, key)
+		c.is = c.appendFields(c.is[:0], row, c.part.key)
+		old, known := stored[string(c.is)]
+		delete(stored, string(c.is))
 		switch {
 		case !known:
 			c.fresh = append(c.fresh, row)
 		case at != wr.key.StartedAt:
 			c.moved = append(c.moved, moved{row, at})
-		case wr.rewrite || !bytes.Equal(c.appendRow(nil, row), c.appendRow(nil, old)):
+		case wr.rewrite || !c.same(row, old):
 			c.differs = append(c.differs, row)
 		}
 	}
 	for _, row := range stored {
 		c.gone = append(c.gone, moved{row, at})
 	}
+}
+
+// same reports whether two rows are stored with the same bytes.
+func (c *changes) same(row, old any) bool {
+	c.is, c.was = c.appendRow(c.is[:0], row), c.appendRow(c.was[:0], old)
+	return bytes.Equal(c.is, c.was)
 }
 
 // apply deletes and updates rows, in one round trip, and returns the number of
