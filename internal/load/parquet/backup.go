@@ -122,11 +122,11 @@ func (b *backup) removeOld() {
 
 // underLock links the files while no commit is in progress.
 func (b *backup) underLock(ctx context.Context, from, to string) error {
-	unlock, err := b.lake.lockCommits()
+	lock, err := b.lake.lockCommits(ctx)
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer lock.Close() //nolint:errcheck // nothing was written
 	b.lake.step("backup")
 	if err := b.findPending(); err != nil {
 		return err
@@ -156,7 +156,7 @@ func (b *backup) tree(ctx context.Context, from, to string, put func(name, from,
 		case e.IsDir():
 			folders = append(folders, target)
 			return b.lake.access.mkdirAll(target)
-		case name == lockFile || name == commitLockFile || strings.HasPrefix(name, tmpDir+"/") && !b.pending[name]:
+		case name == lockFile || name == commitLockFile || strings.HasPrefix(name, locksDir+"/") || strings.HasPrefix(name, tmpDir+"/") && !b.pending[name]:
 			return nil
 		}
 		if err := put(name, path, target); err != nil && !errors.Is(err, fs.ErrNotExist) {

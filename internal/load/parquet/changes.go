@@ -132,23 +132,21 @@ func (l *Lake) readChanges(path string, do func(*warehouse.Change)) (whole int64
 	}
 }
 
-// expireChanges removes the files in which all changes have expired, which is
-// up to a sequence. It returns the files that remain.
-func (c *commit) expireChanges(expired int64, p *position) (kept []string, err error) {
-	files, err := c.lake.changesFiles()
+// splitChanges lists the files of the feed that remain, and those in which all
+// changes have expired, which is up to a sequence.
+func (l *Lake) splitChanges(expired int64, p *position) (kept, gone []string, err error) {
+	files, err := l.changesFiles()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	for i, name := range files {
+	for i := range files {
 		next, ok := p.Sequence+1, true
 		if i+1 < len(files) {
 			next, ok = firstChange(files[i+1])
 		}
 		if !ok || next > expired+1 {
-			return files[i:], nil
+			return files[i:], files[:i], nil
 		}
-		c.remove(changesDir + "/" + name)
 	}
-	p.ChangesFile, p.ChangesDay, p.ChangesBytes = "", "", 0
-	return nil, nil
+	return nil, files, nil
 }

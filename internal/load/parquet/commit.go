@@ -10,24 +10,23 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strconv"
 )
 
 // commit collects new files under _sync/tmp and moves them into place
 // atomically. Operations run in order.
 type commit struct {
+	writer     *writer
 	lake       *Lake
-	fence      func() error // fails when the writer no longer owns the lake
 	operations []operation
-	durable    bool // the journal is written: the commit can no longer be undone
+	made       []string        // files under _sync/tmp
+	synced     map[string]bool // of these
+	locked     bool            // its writer holds the lock of commits
+	stamp      string          // that the lock of commits must have then
+	durable    bool            // the journal is written: the commit can no longer be undone
 }
 
-func (w *writer) newCommit() *commit { return &commit{lake: w.lake, fence: w.fence} }
-
-// temporary returns a name under _sync/tmp that is never reused: a reader may
-// still look for the file there long after it was moved.
-func (l *Lake) temporary(kind string) string {
-	return tmpDir + "/" + l.token + "-" + strconv.FormatInt(l.serial.Add(1), 10) + "-" + kind
+func (w *writer) newCommit() *commit {
+	return &commit{writer: w, lake: w.lake, synced: map[string]bool{}}
 }
 
 // put writes a new file that will replace the one at to.
@@ -66,7 +65,11 @@ func (c *commit) add(op operation, write func(io.Writer) error) (err error) {
 	return err
 }
 
-// place adds a finished file under _sync/tmp, to be moved to to.
+// own makes a finished file under _sync/tmp part of the commit: it is removed
+// unless it is moved into place.
+func (c *commit) own(name string) { c.made = append(c.made, name) }
+
+// place adds a finished file of the commit, to be moved to to.
 func (c *commit) place(from, to string, info fileInfo) {
 	c.operations = append(c.operations, operation{Kind: opReplace, From: from, To: to, Bytes: info.Bytes, SHA256: info.SHA256})
 }
@@ -83,7 +86,8 @@ func (c *commit) write(write func(io.Writer) error) (name string, size int64, su
 	if len(c.operations) == 0 {
 		c.lake.step("prepare")
 	}
-	name = c.lake.temporary("state")
+	name = c.writer.temporary.file("state")
+	c.own(name)
 	f, err := c.lake.access.open(c.lake.path(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return name, 0, "", err
@@ -108,37 +112,45 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// do commits: it syncs the new files and the journal, then runs the operations.
-// The writer must still own the lake right before the journal is renamed into
-// place. A writer that was paused between that check and the rename, and taken
-// over meanwhile, fails as well: the new writer has cleared _sync/tmp, where
-// the journal of the old one was.
-func (c *commit) do() error {
-	l := c.lake
-	from, _, _, err := c.write(func(w io.Writer) error { return json.NewEncoder(w).Encode(c.operations) })
-	if err != nil {
-		return c.explain(err)
+// reset drops what was added since the commit had so many operations and files.
+func (c *commit) reset(operations, made int) {
+	for _, name := range c.made[made:] {
+		_ = os.Remove(c.lake.path(name)) // the next writer removes it otherwise
 	}
-	made := []string{l.path(from)}
-	for _, op := range c.operations {
-		if op.From != "" {
-			made = append(made, l.path(op.From))
-		}
-	}
-	if err := errors.Join(syncAll(made), syncPath(l.path(tmpDir))); err != nil {
-		return c.explain(err)
-	}
-	l.step("journal")
-	unlock, err := l.lockCommits()
-	if err != nil {
-		return c.explain(err)
-	}
-	defer unlock()
-	return c.explain(c.journal(from))
+	c.operations, c.made = c.operations[:operations:operations], c.made[:made:made]
 }
 
-// journal renames the journal into place and runs its operations.
-func (c *commit) journal(from string) error {
+// sync syncs the new files that are not synced yet, and their folder.
+func (c *commit) sync() error {
+	var paths []string
+	for _, name := range c.made {
+		if !c.synced[name] && c.lake.has(name) {
+			paths = append(paths, c.lake.path(name))
+		}
+		c.synced[name] = true
+	}
+	if len(paths) == 0 {
+		return nil
+	}
+	return errors.Join(syncAll(paths), syncPath(c.lake.path(c.writer.temporary.folder)))
+}
+
+// writeJournal writes and syncs the journal and the new files, and returns its
+// temporary name.
+func (c *commit) writeJournal() (name string, err error) {
+	name, _, _, err = c.write(func(w io.Writer) error { return json.NewEncoder(w).Encode(c.operations) })
+	if err == nil {
+		err = c.sync()
+	}
+	return name, err
+}
+
+// run renames the journal into place and runs its operations. The writer must
+// still own its projects right before the rename. A writer that was paused
+// between that check and the rename, and taken over meanwhile, fails as well: the
+// new writer has cleared the temporary folder, where the journal of the old one
+// was.
+func (c *commit) run(from string) error {
 	l := c.lake
 	journal, err := os.Open(l.path(from)) // prevents reuse of the inode
 	if err != nil {
@@ -163,8 +175,20 @@ func (c *commit) journal(from string) error {
 	return l.apply(info, c.operations)
 }
 
-// explain returns the cause of a failed commit. A writer that was taken over
-// fails in many ways, because its files are removed.
+// fence fails with [*load.TakenOverError] if the writer no longer owns its
+// projects, or if another one has committed although this one holds the lock of
+// commits.
+func (c *commit) fence() error {
+	if err := c.writer.fence(); err != nil {
+		return err
+	}
+	if c.locked && c.lake.stamp() != c.stamp {
+		return c.writer.takenOver("another writer committed while this one held the lock of commits")
+	}
+	return nil
+}
+
+// explain returns the cause of a failed commit.
 func (c *commit) explain(err error) error {
 	if err == nil {
 		return nil
@@ -172,14 +196,15 @@ func (c *commit) explain(err error) error {
 	return cmp.Or(c.fence(), err)
 }
 
-// discard removes the new files of a commit that was not done.
+// discard removes the new files that were not committed.
 func (c *commit) discard() {
-	if c.durable {
-		return
-	}
+	used := map[string]bool{}
 	for _, op := range c.operations {
-		if op.From != "" {
-			_ = os.Remove(c.lake.path(op.From)) // the next writer removes the rest
+		used[op.From] = c.durable
+	}
+	for _, name := range c.made {
+		if !used[name] {
+			_ = os.Remove(c.lake.path(name)) // the next writer removes it otherwise
 		}
 	}
 }

@@ -186,7 +186,7 @@ func (p *publication) look(ctx context.Context, wanted map[partition]map[string]
 // partition.
 func (p *publication) reconcile(ctx context.Context, part partition, wanted map[string]entry, reveals *load.VisibilityChanges) (err error) {
 	if p.second == nil {
-		if p.second, err = p.lake.newStage(); err != nil {
+		if p.second, err = p.temporary.newStage(); err != nil {
 			return err
 		}
 	}

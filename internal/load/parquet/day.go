@@ -152,14 +152,14 @@ func (d *dayReader) close() (err error) {
 
 // dayWriter writes the new files of a partition. A table without rows gets none.
 type dayWriter struct {
-	lake  *Lake
-	info  dayInfo
-	added int       // conversations
-	files []newFile // by member
+	temporary temporary
+	info      dayInfo
+	added     int       // conversations
+	files     []newFile // by member
 }
 
-func (l *Lake) newDay() *dayWriter {
-	d := &dayWriter{lake: l, info: dayInfo{Files: map[string]fileInfo{}, Environments: map[string]*tally{}}}
+func (t temporary) newDay() *dayWriter {
+	d := &dayWriter{temporary: t, info: dayInfo{Files: map[string]fileInfo{}, Environments: map[string]*tally{}}}
 	for _, f := range formats {
 		d.files = append(d.files, newFile{format: f})
 	}
@@ -173,10 +173,10 @@ type newFile struct {
 	file   *rowfile.Writer
 }
 
-func (f *newFile) add(l *Lake, row any) (err error) {
+func (f *newFile) add(t temporary, row any) (err error) {
 	if f.file == nil {
-		f.name = l.temporary(f.format.Name() + ".parquet")
-		if f.file, err = createFile(f.format, l.access, l.path(f.name)); err != nil {
+		f.name = t.file(f.format.Name() + ".parquet")
+		if f.file, err = createFile(f.format, t.lake.access, t.lake.path(f.name)); err != nil {
 			return err
 		}
 	}
@@ -187,13 +187,13 @@ func (f *newFile) add(l *Lake, row any) (err error) {
 // add adds the next conversation in order.
 func (d *dayWriter) add(r *warehouse.Rows) error {
 	if d.added == 0 {
-		d.lake.step("merge")
+		d.temporary.lake.step("merge")
 	}
 	d.info.count(&r.Conversation)
 	d.added++
 	for i, m := range members {
 		for j := range m.Len(r) {
-			if err := d.files[i].add(d.lake, m.Row(r, j)); err != nil {
+			if err := d.files[i].add(d.temporary, m.Row(r, j)); err != nil {
 				return err
 			}
 		}
@@ -228,7 +228,7 @@ func (d *dayWriter) abandon() {
 		if f := &d.files[i]; f.file != nil {
 			f.file.Abandon()
 			f.file = nil
-			_ = os.Remove(d.lake.path(f.name)) // the next writer removes it otherwise
+			_ = os.Remove(d.temporary.lake.path(f.name)) // the next writer removes it otherwise
 		}
 	}
 }

@@ -1,9 +1,15 @@
 package parquet
 
-import "os"
+import (
+	"os"
+	"time"
+)
 
 // WithoutFlock simulates a file system that does not enforce flock.
-func WithoutFlock(l *Lake) { l.tryLock = func(*os.File) (bool, error) { return true, nil } }
+func WithoutFlock(l *Lake) { l.tryLock = func(*os.File, bool) (bool, error) { return true, nil } }
+
+// CommitWait sets the timeout for the lock of commits.
+func CommitWait(l *Lake, timeout time.Duration) { l.commitWait = timeout }
 
 // OnOpen makes the lake report each file and folder that it opens for reading.
 func OnOpen(l *Lake, opened func(path string)) { l.opened = opened }

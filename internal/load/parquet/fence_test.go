@@ -142,7 +142,7 @@ func TestTakenOver_LockRemoved(t *testing.T) {
 				if err := os.Remove(filepath.Join(s.path, "_sync/lock")); err != nil {
 					t.Error(err)
 				}
-				err := s.takeover(t, parquet.Options{LockWait: 1}, func(*parquet.Lake) {})
+				err := s.takeover(t, parquet.Options{LockWait: 1}, func(l *parquet.Lake) { parquet.CommitWait(l, 1) })
 				var locked *load.LockedError
 				if errors.As(err, &locked) != within || !within && err != nil {
 					t.Errorf("the second writer ends with %v", err)

@@ -2,53 +2,163 @@ package parquet
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
+	"slices"
 
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
 )
 
 // Finish implements [load.Writer].
-func (w *writer) Finish(_ context.Context, run *warehouse.SyncRun) error {
-	c := w.newCommit()
-	defer c.discard()
+func (w *writer) Finish(ctx context.Context, run *warehouse.SyncRun) error {
+	f := &finishing{writer: w, commit: w.newCommit(), run: run}
+	defer f.commit.discard()
 	err := w.broken
 	if err == nil {
-		err = w.finish(c, run)
+		err = f.finish(ctx)
 	}
-	return failed("cannot record the end of the run in the lake "+w.lake.root, err)
+	return failed("cannot record the end of the run in the lake "+w.lake.root, w.explain(err))
 }
 
-func (w *writer) finish(c *commit, run *warehouse.SyncRun) error {
-	next := *w.state
-	run.Epoch, run.LastChange = warehouse.Some(next.position.Epoch), warehouse.Null[int64]{V: next.position.Sequence, Valid: next.position.Sequence > 0}
-	log, err := w.readRunLog(run)
-	if err != nil {
-		return err
+// finishing is the commit at the end of a run.
+type finishing struct {
+	*writer
+	commit *commit
+	run    *warehouse.SyncRun
+	log    *load.RunLog
+	own    int64 // a sequence up to which all changes of this run are
+	// Copies that were written before the commit, because they take long and other
+	// writers would wait for them; nil: none.
+	changes, runs, rejects *preparedCopy
+}
+
+// preparedCopy is a Parquet copy of one of the sync's own tables.
+type preparedCopy struct {
+	name string // of the temporary file
+	info fileInfo
+	of   os.FileInfo // the file that it was made of; nil: it did not exist
+}
+
+// prepareCopy writes a copy of a table that is stored in a file. The file may be
+// replaced or appended to meanwhile: then the copy is of neither version.
+func prepareCopy[R any](f *finishing, t *warehouse.Table[R], file string, rows func(func(*R)) error) (p *preparedCopy, err error) {
+	p = &preparedCopy{}
+	p.of, err = os.Stat(f.lake.path(file))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, failed("cannot look at "+f.lake.path(file), err)
 	}
-	w.lake.step("copy")
-	if err := w.expire(c, &next, run); err != nil {
-		return err
+	p.name, p.info, err = writeCopy(f.commit, t, rows)
+	return p, err
+}
+
+// putCopy adds a copy of a table to the commit: the prepared one, if the file is
+// still the one that it was made of.
+func putCopy[R any](f *finishing, p *preparedCopy, t *warehouse.Table[R], file string, rows func(func(*R)) error) error {
+	now, err := os.Stat(f.lake.path(file))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return failed("cannot look at "+f.lake.path(file), err)
 	}
-	if err := w.copies(c, &next, run, log); err != nil {
-		return err
+	if p == nil || !sameFile(now, p.of) {
+		return copyTable(f.commit, t, rows)
 	}
-	if err := w.fold(c, run); err != nil {
-		return err
-	}
-	if err := w.writeRuns(c, run, log); err != nil {
-		return err
-	}
-	c.remove(ownerFile)
-	if err := w.do(c); err != nil {
-		return err
-	}
-	w.state = &next
+	f.commit.place(p.name, copyPath(t.Name), p.info)
 	return nil
 }
 
-// copies adds Parquet copies of the sync's own tables to a commit.
-func (w *writer) copies(c *commit, next *state, run *warehouse.SyncRun, log *load.RunLog) error {
+func (f *finishing) finish(ctx context.Context) error {
+	f.lake.step("copy")
+	if err := f.prepare(); err != nil {
+		return err
+	}
+	err := f.writer.commit(ctx, f.commit, f.build)
+	f.finished = f.finished || err == nil
+	return err
+}
+
+// build adds the end of the run to the commit.
+func (f *finishing) build(next *state) (err error) {
+	f.run.Epoch = warehouse.Some(f.record.Epoch)
+	if f.log, err = f.readRunLog(f.run); err != nil {
+		return err
+	}
+	if err := f.expire(f.commit, next, f.run); err != nil {
+		return err
+	}
+	if err := f.copies(next); err != nil {
+		return err
+	}
+	if err := f.fold(f.commit, f.run); err != nil {
+		return err
+	}
+	if err := f.writeRuns(f.commit, f.run, f.log); err != nil {
+		return err
+	}
+	if !f.finished {
+		f.commit.remove(f.record.name())
+	}
+	return nil
+}
+
+// prepare copies what may be large. Other writers may commit meanwhile.
+func (f *finishing) prepare() (err error) {
+	var now position
+	if err = f.lake.own().readJSON(positionFile, &now); err != nil {
+		return err
+	}
+	f.run.Epoch = warehouse.Some(f.record.Epoch)
+	f.run.LastChange = warehouse.Null[int64]{V: now.Sequence, Valid: now.Sequence > 0}
+	if f.log, err = f.readRunLog(f.run); err != nil {
+		return err
+	}
+	if f.runs, err = prepareCopy(f, &warehouse.SyncRuns, runsFile, f.eachRun); err != nil {
+		return err
+	}
+	if !f.hasRejects(&now) {
+		if f.rejects, err = prepareCopy(f, &warehouse.Rejects, statePath(warehouse.Rejects.Name), f.eachReject); err != nil {
+			return err
+		}
+	}
+	return f.prepareChanges(&now)
+}
+
+// prepareChanges copies the feed of changes, unless the copy is complete. If
+// another writer removes a file of the feed meanwhile, it is copied under the
+// lock.
+func (f *finishing) prepareChanges(now *position) error {
+	f.own = now.Sequence
+	kept, expired, err := f.lake.splitChanges(f.log.ExpiredChanges(), now)
+	if err != nil || f.hasChanges(now) && len(expired) == 0 {
+		return err
+	}
+	p := &preparedCopy{}
+	p.name, p.info, err = writeCopy(f.commit, &warehouse.Changes, func(do func(*warehouse.Change)) error {
+		return f.lake.eachChange(kept, do)
+	})
+	switch {
+	case err == nil:
+		f.changes = p
+	case errors.Is(err, fs.ErrNotExist):
+		err = nil
+	}
+	return err
+}
+
+// hasChanges reports whether there is a copy of the feed of changes that has all
+// changes of this run.
+func (f *finishing) hasChanges(at *position) bool {
+	return at.Copied >= f.own && f.lake.isCopy(warehouse.Changes.Name, at.ChangesCopyBytes)
+}
+
+// hasRejects reports whether the copy of the rejects is up to date.
+func (f *finishing) hasRejects(at *position) bool {
+	return at.RejectsCopied && f.lake.isCopy(warehouse.Rejects.Name, at.RejectsCopyBytes)
+}
+
+// copies adds Parquet copies of the sync's own tables to the commit.
+func (f *finishing) copies(next *state) error {
+	c := f.commit
 	lock := warehouse.SyncLock{Name: "writer", Epoch: next.position.Epoch}
 	for _, put := range []func() error{
 		func() error { return copyTable(c, &warehouse.Projects, each(next.projects)) },
@@ -58,76 +168,86 @@ func (w *writer) copies(c *commit, next *state, run *warehouse.SyncRun, log *loa
 		func() error { return copyTable(c, &warehouse.SyncLateness, each(next.lateness)) },
 		func() error { return copyTable(c, &warehouse.SyncRevealed, each(next.revealed)) },
 		func() error { return copyTable(c, &warehouse.SyncHoles, each(next.holes)) },
-		func() error { return w.copyRejects(c, next) },
+		func() error { return f.copyRejects(next) },
 		func() error { return copyTable(c, &warehouse.SchemaDrift, each(next.drift)) },
 		func() error { return copyTable(c, &warehouse.Erasures, each(next.tombstones())) },
 		func() error { return copyTable(c, &warehouse.SyncLocks, each([]warehouse.SyncLock{lock})) },
-		func() error { return w.copyRuns(c, run, log) },
-		func() error { return w.copyChanges(c, next, log) },
+		func() error { return putCopy(f, f.runs, &warehouse.SyncRuns, runsFile, f.eachRun) },
+		func() error { return f.copyChanges(next) },
 	} {
 		if err := put(); err != nil {
 			return err
 		}
 	}
-	if next.position == w.state.position {
-		return nil
-	}
-	return c.putJSON(positionFile, next.position)
+	return nil
 }
 
-// copyRuns copies the log of runs, including the run that ends.
-func (w *writer) copyRuns(c *commit, run *warehouse.SyncRun, log *load.RunLog) error {
-	return copyTable(c, &warehouse.SyncRuns, func(do func(*warehouse.SyncRun)) error {
-		err := w.eachKeptRun(log, func(line []byte) error {
-			r, err := parseLine(&warehouse.SyncRuns, line)
-			if err != nil {
-				return damaged(w.lake.path(runsFile), err)
-			}
-			do(&r)
-			return nil
-		})
-		do(run)
-		return err
+// eachRun yields the runs that are kept, including the one that ends.
+func (f *finishing) eachRun(do func(*warehouse.SyncRun)) error {
+	err := f.eachKeptRun(f.log, func(line []byte) error {
+		r, err := parseLine(&warehouse.SyncRuns, line)
+		if err != nil {
+			return damaged(f.lake.path(runsFile), err)
+		}
+		do(&r)
+		return nil
 	})
+	do(f.run)
+	return err
 }
 
-// copyChanges copies the feed of changes, unless it is unchanged.
-func (w *writer) copyChanges(c *commit, next *state, log *load.RunLog) error {
-	before := len(c.operations)
-	files, err := c.expireChanges(log.ExpiredChanges(), &next.position)
-	if err != nil {
+// copyChanges places the copy of the feed of changes, unless there is a newer
+// one. It may lack changes that another writer has committed since it was made:
+// that writer has not finished yet, and copies them then.
+func (f *finishing) copyChanges(next *state) error {
+	at := &next.position
+	kept, expired, err := f.lake.splitChanges(f.log.ExpiredChanges(), at)
+	if err != nil || f.hasChanges(at) && len(expired) == 0 {
 		return err
 	}
-	same := next.position.Copied == next.position.Sequence && len(c.operations) == before
-	if same && w.lake.isCopy(warehouse.Changes.Name, next.position.ChangesCopyBytes) {
+	for _, name := range expired {
+		f.commit.remove(changesDir + "/" + name)
+	}
+	if len(kept) == 0 {
+		at.ChangesFile, at.ChangesDay, at.ChangesBytes = "", "", 0
+	}
+	if f.changes != nil {
+		at.Copied, at.ChangesCopyBytes = f.own, f.changes.info.Bytes
+		f.commit.place(f.changes.name, copyPath(warehouse.Changes.Name), f.changes.info)
 		return nil
 	}
-	next.position.Copied = next.position.Sequence
-	err = copyTable(c, &warehouse.Changes, func(do func(*warehouse.Change)) error {
-		return w.lake.eachChange(files, do)
-	})
+	at.Copied = at.Sequence
+	err = copyTable(f.commit, &warehouse.Changes, func(do func(*warehouse.Change)) error { return f.lake.eachChange(kept, do) })
 	if err == nil {
-		next.position.ChangesCopyBytes = c.last().Bytes
+		at.ChangesCopyBytes = f.commit.last().Bytes
 	}
 	return err
 }
 
 // copyRejects copies the rejects, unless they are unchanged.
-func (w *writer) copyRejects(c *commit, next *state) error {
-	if next.position.RejectsCopied && w.lake.isCopy(warehouse.Rejects.Name, next.position.RejectsCopyBytes) {
+func (f *finishing) copyRejects(next *state) error {
+	if f.hasRejects(&next.position) {
 		return nil
 	}
+	prepared := f.rejects
+	name := statePath(warehouse.Rejects.Name)
+	if slices.ContainsFunc(f.commit.operations, func(op operation) bool { return op.To == name }) { // some expire
+		prepared = nil
+	}
 	next.position.RejectsCopied = true
-	err := copyTable(c, &warehouse.Rejects, func(do func(*warehouse.Reject)) error {
-		return eachLine(c.view(), &warehouse.Rejects, statePath(warehouse.Rejects.Name), func(r *warehouse.Reject) error {
-			do(r)
-			return nil
-		})
-	})
+	err := putCopy(f, prepared, &warehouse.Rejects, name, f.eachReject)
 	if err == nil {
-		next.position.RejectsCopyBytes = c.last().Bytes
+		next.position.RejectsCopyBytes = f.commit.last().Bytes
 	}
 	return err
+}
+
+// eachReject yields the rejects that the commit leaves.
+func (f *finishing) eachReject(do func(*warehouse.Reject)) error {
+	return eachLine(f.commit.view(), &warehouse.Rejects, statePath(warehouse.Rejects.Name), func(r *warehouse.Reject) error {
+		do(r)
+		return nil
+	})
 }
 
 // isCopy reports whether the copy of one of the sync's own tables is the latest
@@ -151,19 +271,27 @@ func each[R any](rows []R) func(func(*R)) error {
 
 // copyTable adds one of the sync's own tables to a commit, as one Parquet file.
 func copyTable[R any](c *commit, t *warehouse.Table[R], rows func(func(*R)) error) error {
-	name := c.lake.temporary(t.Name + ".parquet")
+	name, info, err := writeCopy(c, t, rows)
+	if err == nil {
+		c.place(name, copyPath(t.Name), info)
+	}
+	return err
+}
+
+// writeCopy writes one of the sync's own tables to a temporary file of a commit.
+func writeCopy[R any](c *commit, t *warehouse.Table[R], rows func(func(*R)) error) (name string, info fileInfo, err error) {
+	name = c.writer.temporary.file(t.Name + ".parquet")
+	c.own(name)
 	f, err := createFile(newFormat(t, batchRows), c.lake.access, c.lake.path(name))
 	if err != nil {
-		return err
+		return name, info, err
 	}
 	if err := rows(func(row *R) { f.Add(row) }); err != nil {
 		f.Abandon()
-		_ = os.Remove(c.lake.path(name)) // the next writer removes it otherwise
-		return err
+		return name, info, err
 	}
-	info, err := f.Close()
-	c.place(name, copyPath(t.Name), info)
-	return err
+	info, err = f.Close()
+	return name, info, err
 }
 
 var _ load.Writer = (*writer)(nil)

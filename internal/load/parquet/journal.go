@@ -53,13 +53,9 @@ type unfinished struct {
 // recover finishes the journal of a killed writer, if there is one. An
 // operation counts as done if the target has the size and checksum of the new
 // file, not merely if the target exists. A journal that cannot be finished
-// stays until the commit that repairs what it lists.
+// stays until the commit that repairs what it lists. The caller holds the lock
+// of commits.
 func (l *Lake) recover() (*unfinished, error) {
-	unlock, err := l.lockCommits()
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
 	f, err := l.openToRead(l.path(journalFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return &unfinished{}, nil
@@ -289,18 +285,6 @@ func appendTo(out, in *os.File, op *operation) error {
 		err = out.Sync()
 	}
 	return err
-}
-
-// clearTemporary removes what a killed writer left behind.
-func (l *Lake) clearTemporary() error {
-	entries, err := l.readFolder(l.path(tmpDir))
-	if errors.Is(err, fs.ErrNotExist) {
-		return failed("cannot make "+l.path(tmpDir), l.access.mkdirAll(l.path(tmpDir)))
-	}
-	for _, e := range entries {
-		err = errors.Join(err, os.RemoveAll(filepath.Join(l.path(tmpDir), e.Name())))
-	}
-	return failed("cannot clear "+l.path(tmpDir), err)
 }
 
 // syncsAtOnce is the number of files that are synced concurrently: the disk

@@ -33,7 +33,8 @@ type Options struct {
 	// Group of new files and folders, by name or number; default is the group of
 	// the process.
 	Group string
-	// LockWait is the time to wait for another writer; default 10 s.
+	// LockWait is the time to wait for another writer of the same project; default
+	// 10 s. The wait for a commit of another writer is at least a minute.
 	LockWait time.Duration
 	// Step, if not nil, is called with a name before each step with a durable
 	// effect. The files that are written for one partition, or for one commit, are
@@ -47,13 +48,15 @@ type Lake struct {
 	root     string
 	access   access
 	lockWait time.Duration
-	step     func(string)
-	token    string       // in temporary names, unique per process
-	serial   atomic.Int64 // in temporary names
-	logged   logIndex     // index of the events in the log
-	tryLock  func(*os.File) (bool, error)
-	opened   func(path string) // set by tests: called before a file or folder is opened for reading
-	dailies  dailies
+	// commitWait is the timeout for the lock of commits.
+	commitWait time.Duration
+	step       func(string)
+	token      string       // in temporary names, unique per process
+	serial     atomic.Int64 // in temporary names
+	logged     logIndex     // index of the events in the log
+	tryLock    func(f *os.File, shared bool) (bool, error)
+	opened     func(path string) // set by tests: called before a file or folder is opened for reading
+	dailies    dailies
 }
 
 // Open opens a lake. It touches nothing: the folder need not exist.
@@ -73,6 +76,7 @@ func Open(o Options) (*Lake, error) {
 	if l.lockWait == 0 {
 		l.lockWait = 10 * time.Second
 	}
+	l.commitWait = max(commitWait, l.lockWait)
 	if l.step == nil {
 		l.step = func(string) {}
 	}

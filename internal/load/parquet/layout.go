@@ -16,7 +16,9 @@ const (
 	syncDir        = "_sync"
 	formatFile     = "_sync/lake.json"
 	lockFile       = "_sync/lock"
-	ownerFile      = "_sync/owner.json"
+	locksDir       = "_sync/locks"
+	writersDir     = "_sync/writers"
+	ownerFile      = "_sync/owner.json" // of older versions
 	commitLockFile = "_sync/commit"
 	journalFile    = "_sync/journal.json"
 	positionFile   = "_sync/position.json"

@@ -22,7 +22,7 @@ func (w *writer) Mend(ctx context.Context, m *load.Mending) (counts load.Counts,
 	if err = w.broken; err == nil {
 		err = w.mend(ctx, m, &counts)
 	}
-	return counts, failed("cannot mend the lake "+w.lake.root, err)
+	return counts, failed("cannot mend the lake "+w.lake.root, w.explain(err))
 }
 
 func (w *writer) mend(ctx context.Context, m *load.Mending, counts *load.Counts) error {
@@ -156,13 +156,13 @@ type mending struct {
 }
 
 func (w *writer) newMending(m *load.Mending) (*mending, error) {
-	spool, err := w.lake.newStage()
+	spool, err := w.temporary.newStage()
 	if err != nil {
 		return nil, err
 	}
-	second, err := w.lake.newStage()
+	second, err := w.temporary.newStage()
 	if err != nil {
-		return nil, errors.Join(err, w.lake.drop(spool))
+		return nil, errors.Join(err, w.temporary.drop(spool))
 	}
 	return &mending{
 		publication: &publication{
@@ -183,7 +183,7 @@ func (p *mending) finish(ctx context.Context, err error, counts *load.Counts) er
 	if err == nil {
 		counts.Add(load.Counts{Rows: p.counts.Rows})
 	}
-	return errors.Join(err, p.lake.drop(p.spool), p.lake.drop(p.second))
+	return errors.Join(err, p.temporary.drop(p.spool), p.temporary.drop(p.second))
 }
 
 // put adds a conversation to the files of its day.

@@ -38,6 +38,7 @@ type dayResult struct {
 // stay and those in put, in order.
 type merger struct {
 	lake       *Lake
+	temporary  temporary
 	change     *dayChange
 	window     *load.Window
 	staged     stageReader
@@ -51,7 +52,7 @@ func (r *dayResult) change(key conversationKey, operation string) {
 }
 
 func (m *merger) merge(ctx context.Context) (*dayResult, error) {
-	m.out, m.result = m.lake.newDay(), &dayResult{counts: load.Counts{Rows: map[string]int64{}}}
+	m.out, m.result = m.temporary.newDay(), &dayResult{counts: load.Counts{Rows: map[string]int64{}}}
 	defer m.out.abandon()
 	slices.SortFunc(m.change.put, compareEntries)
 	for _, id := range m.change.dropped {

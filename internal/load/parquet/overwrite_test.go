@@ -28,12 +28,12 @@ func Overwrite(t testing.TB, path, project string, at time.Time, change func(*[]
 		t.Fatal(err)
 	}
 	change(&c, &turned)
-	d := l.newDay()
+	d := l.temporaryOf(nil).newDay()
 	for i := range c {
-		err = errors.Join(err, d.files[0].add(l, &c[i]))
+		err = errors.Join(err, d.files[0].add(d.temporary, &c[i]))
 	}
 	for i := range turned {
-		err = errors.Join(err, d.files[1].add(l, &turned[i]))
+		err = errors.Join(err, d.files[1].add(d.temporary, &turned[i]))
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +57,7 @@ func CopyDay(t testing.TB, path string, of *warehouse.Rows) {
 		t.Fatal(err)
 	}
 	p := partition{of.Conversation.ProjectID, dayOf(of.Conversation.StartedAt)}
-	d := l.newDay()
+	d := l.temporaryOf(nil).newDay()
 	if err := d.add(of); err != nil {
 		t.Fatal(err)
 	}

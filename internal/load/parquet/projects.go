@@ -1,6 +1,7 @@
 package parquet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -57,13 +58,39 @@ func refuseName(stored []warehouse.Project, others []load.Project, id string) *l
 	return nil
 }
 
+// refuseLength refuses a project whose name is too long for a folder.
+func refuseLength(id string) error {
+	if len(projectDir(id)) <= maxNameBytes {
+		return nil
+	}
+	return refuseName(nil, nil, id)
+}
+
 // Register implements [load.Writer].
-func (w *writer) Register(_ context.Context, projects []load.Project) error {
-	all := slices.Clone(w.state.projects)
+func (w *writer) Register(ctx context.Context, projects []load.Project) error {
+	c := w.newCommit()
+	defer c.discard()
+	var refused error // not an error of the lake
+	err := w.commit(ctx, c, func(next *state) (err error) {
+		refused, err = register(c, next, projects)
+		return cmp.Or(refused, err)
+	})
+	if refused != nil || err != nil {
+		return cmp.Or(refused, failed("cannot write to the lake "+w.lake.root, err))
+	}
+	for _, p := range projects {
+		w.environments[p.ProjectID] = slices.Clone(p.Environments)
+	}
+	return nil
+}
+
+// register adds projects to the state. It returns why one of them is refused.
+func register(c *commit, next *state, projects []load.Project) (refused, err error) {
+	all := slices.Clone(next.projects)
 	for i := range projects {
 		p := &projects[i]
-		if err := refuseName(w.state.projects, projects[:i], p.ProjectID); err != nil {
-			return err
+		if err := refuseName(next.projects, projects[:i], p.ProjectID); err != nil {
+			return err, nil
 		}
 		at := slices.IndexFunc(all, func(s warehouse.Project) bool { return s.ProjectID == p.ProjectID })
 		if at < 0 {
@@ -71,35 +98,15 @@ func (w *writer) Register(_ context.Context, projects []load.Project) error {
 			continue
 		}
 		if err := load.Mixed(&all[at], &p.Project); err != nil {
-			return err
+			return err, nil
 		}
 		all[at] = load.Registered(&all[at], p.Project)
 	}
-	for _, p := range projects {
-		w.environments[p.ProjectID] = slices.Clone(p.Environments)
+	if slices.Equal(all, next.projects) {
+		return nil, nil
 	}
-	return failed("cannot write to the lake "+w.lake.root, w.register(all))
-}
-
-func (w *writer) register(all []warehouse.Project) error {
-	if w.broken != nil {
-		return w.broken
-	}
-	if slices.Equal(all, w.state.projects) {
-		return nil
-	}
-	c := w.newCommit()
-	defer c.discard()
-	if err := putTable(c, &warehouse.Projects, all); err != nil {
-		return err
-	}
-	if err := w.do(c); err != nil {
-		return err
-	}
-	next := *w.state
 	next.projects = all
-	w.state = &next
-	return nil
+	return nil, putTable(c, &warehouse.Projects, all)
 }
 
 // Inspect implements [load.Inspector]. It blocks commits while it compares.
@@ -107,11 +114,11 @@ func (l *Lake) Inspect(ctx context.Context) (found []load.Uncovered, err error) 
 	if version, err := l.version(); version == 0 || err != nil {
 		return nil, err
 	}
-	unlock, err := l.lockCommits()
+	lock, err := l.lockCommits(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
+	defer lock.Close() //nolint:errcheck // nothing was written
 	projects, err := l.Projects(ctx)
 	if err != nil {
 		return nil, err

@@ -41,11 +41,11 @@ func (w *writer) Publish(ctx context.Context, st *load.Window) (load.Counts, err
 	}
 	for _, s := range []*stage{p.staged, p.second} {
 		if s != nil {
-			err = errors.Join(err, w.lake.drop(s))
+			err = errors.Join(err, w.temporary.drop(s))
 		}
 	}
 	if err != nil {
-		return load.Counts{}, failed("cannot write to the lake "+w.lake.root, err)
+		return load.Counts{}, failed("cannot write to the lake "+w.lake.root, w.explain(err))
 	}
 	return p.counts, nil
 }
@@ -75,33 +75,25 @@ func (p *publication) write(ctx context.Context) error {
 	results, err := p.merge(ctx)
 	for part, r := range results {
 		p.commit.placeDay(part, r.files, r.info)
+		p.counts.Add(r.counts)
 	}
 	if err != nil {
 		return err
 	}
-	next := *p.state
-	if err := p.rows(&next, results); err != nil {
-		return err
-	}
-	rejected, err := p.rejects(&next)
-	if err != nil {
-		return err
-	}
-	if next.position != p.state.position {
-		if err := p.commit.putJSON(positionFile, next.position); err != nil {
+	var rejected map[conversationOf]bool
+	err = p.writer.commit(ctx, p.commit, func(next *state) (err error) {
+		if err := p.rows(next, results); err != nil {
 			return err
 		}
-	}
-	if err := p.account(&next); err != nil {
+		if rejected, err = p.rejects(next); err != nil {
+			return err
+		}
+		return p.account(next)
+	})
+	if err != nil {
 		return err
 	}
-	if err := p.commit.putContents(&next); err != nil {
-		return err
-	}
-	if err := p.writer.do(p.commit); err != nil {
-		return err
-	}
-	p.state, p.rejected = &next, rejected
+	p.rejected = rejected
 	for part, r := range results {
 		p.index.put(part, r.stored, r.came)
 	}
@@ -125,7 +117,7 @@ func (p *publication) merge(ctx context.Context) (map[partition]*dayResult, erro
 	results := make(map[partition]*dayResult, len(p.days))
 	for part, change := range p.days {
 		m := &merger{
-			lake: p.lake, change: change, window: p.window,
+			lake: p.lake, temporary: p.temporary, change: change, window: p.window,
 			staged: stageReader{stage: p.staged}, reconciled: stageReader{stage: p.second},
 		}
 		result, err := m.merge(ctx)
@@ -148,7 +140,6 @@ func (p *publication) rows(next *state, results map[partition]*dayResult) error 
 	next.open = maps.Clone(p.state.open)
 	for _, part := range slices.SortedFunc(maps.Keys(results), comparePartitions) {
 		r := results[part]
-		p.counts.Add(r.counts)
 		changed, infos[part] = append(changed, r.changed...), r.info
 		for _, key := range r.closed {
 			delete(next.open, key)
@@ -197,6 +188,7 @@ func comparePartitions(a, b partition) int {
 // parts are in place before them.
 func (c *commit) placeDay(part partition, files []placedFile, info *dayInfo) {
 	for _, f := range slices.Backward(files) {
+		c.own(f.name)
 		c.place(f.name, part.file(f.table), f.info)
 	}
 	for _, table := range startTables {

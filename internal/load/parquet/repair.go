@@ -24,14 +24,17 @@ type repair struct {
 	next   *state
 
 	bad         map[partition]bool    // days to rewrite
-	inventories map[string]*inventory // by project
+	inventories map[string]*inventory // of the checked projects
+	taken       map[string]*inventory // of an earlier attempt of the same commit
 	found       []load.Uncovered
 }
 
-func (w *writer) newRepair(ctx context.Context) *repair {
-	next := *w.state
+// newRepair returns a repair of the state that a commit makes. Inventories that
+// an earlier attempt has taken are not taken again, because no other writer
+// changes what they compare.
+func (w *writer) newRepair(ctx context.Context, c *commit, next *state, taken map[string]*inventory) *repair {
 	return &repair{
-		writer: w, ctx: ctx, commit: w.newCommit(), next: &next,
+		writer: w, ctx: ctx, commit: c, next: next, taken: taken,
 		bad: map[partition]bool{}, inventories: map[string]*inventory{},
 	}
 }
@@ -56,9 +59,11 @@ func (r *repair) project(project string, expected bool) error {
 			return err
 		}
 	}
-	a, err := r.lake.inventory(project, known)
-	if err != nil {
-		return err
+	a := r.taken[project]
+	if a == nil {
+		if a, err = r.lake.inventory(project, known); err != nil {
+			return err
+		}
 	}
 	r.inventories[project] = a
 	changed := r.next.change(project)
@@ -262,12 +267,13 @@ func (r *repair) end() error {
 			delete(r.next.changed, project)
 		}
 	}
-	return r.commit.putContents(r.next)
+	return nil
 }
 
-// done makes the writer use the committed state.
+// done makes the writer report and rewrite what the commit has found. Days of
+// projects of other writers are left to them: they find the same.
 func (r *repair) done() {
-	r.writer.state = r.next
+	maps.DeleteFunc(r.bad, func(p partition, _ bool) bool { return !r.writer.record.has(p.project) })
 	r.uncovered = append(r.uncovered, r.found...)
 	r.doubtful = append(r.doubtful, slices.SortedFunc(maps.Keys(r.bad), comparePartitions)...)
 	if len(r.found) > 0 {
@@ -288,23 +294,27 @@ func (w *writer) Recover(ctx context.Context, runID string, at warehouse.Timesta
 	}
 	found := w.uncovered
 	w.uncovered, w.doubtful = nil, nil
-	return found, failed("cannot recover the lake "+w.lake.root, err)
+	return found, failed("cannot recover the lake "+w.lake.root, w.explain(err))
 }
 
 // uncover compares the stored data of the registered projects with the records,
 // and removes what does not match from the coverage.
 func (w *writer) uncover(ctx context.Context) error {
-	r := w.newRepair(ctx)
-	defer r.commit.discard()
-	for _, project := range slices.Sorted(maps.Keys(w.environments)) {
-		if err := r.project(project, true); err != nil {
-			return err
+	c := w.newCommit()
+	defer c.discard()
+	var r *repair
+	var taken map[string]*inventory
+	err := w.commit(ctx, c, func(next *state) error {
+		r = w.newRepair(ctx, c, next, taken)
+		taken = r.inventories
+		for _, project := range slices.Sorted(maps.Keys(w.environments)) {
+			if err := r.project(project, true); err != nil {
+				return err
+			}
 		}
-	}
-	if err := r.end(); err != nil {
-		return err
-	}
-	if err := w.do(r.commit); err != nil {
+		return r.end()
+	})
+	if err != nil {
 		return err
 	}
 	r.done()

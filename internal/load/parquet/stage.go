@@ -16,7 +16,7 @@ import (
 // stage holds the staged conversations of a window: encoded one after another
 // in a file, with a small entry each in memory.
 type stage struct {
-	name string // under _sync/tmp
+	name string // of the temporary file
 
 	mu      sync.Mutex
 	file    *os.File
@@ -46,9 +46,9 @@ func compareEntries(a, b entry) int {
 	return cmp.Or(cmp.Compare(a.start, b.start), strings.Compare(a.id, b.id))
 }
 
-func (l *Lake) newStage() (*stage, error) {
-	name := l.temporary("stage")
-	f, err := l.access.open(l.path(name), os.O_RDWR|os.O_CREATE|os.O_EXCL)
+func (t temporary) newStage() (*stage, error) {
+	name := t.file("stage")
+	f, err := t.lake.access.open(t.lake.path(name), os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return nil, err
 	}
@@ -93,9 +93,9 @@ func (e *entry) version() load.Version {
 func (s *stage) close() error { return s.file.Close() }
 
 // drop closes and removes the file.
-func (l *Lake) drop(s *stage) error {
+func (t temporary) drop(s *stage) error {
 	err := s.close()
-	if gone := os.Remove(l.path(s.name)); !errors.Is(gone, fs.ErrNotExist) { // removed by a run that took over
+	if gone := os.Remove(t.lake.path(s.name)); !errors.Is(gone, fs.ErrNotExist) { // removed by a run that took over
 		err = errors.Join(err, gone)
 	}
 	return err

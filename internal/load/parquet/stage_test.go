@@ -17,7 +17,7 @@ func TestStageFreesResponses(t *testing.T) {
 	if err := lake.access.mkdirAll(lake.path(tmpDir)); err != nil {
 		t.Fatal(err)
 	}
-	s, err := lake.newStage()
+	s, err := lake.temporaryOf(nil).newStage()
 	if err != nil {
 		t.Fatal(err)
 	}

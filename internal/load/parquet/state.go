@@ -13,8 +13,10 @@ import (
 )
 
 // state has the sync's own small tables, as stored under _sync/state. The
-// slices are never changed in place: a commit makes new ones and stores them
-// here when it is done. Rejects may be large and are not in memory: see
+// slices are never changed in place: a commit makes new ones, in a copy of the
+// state that becomes the state of the writer when it is done. The rows of other
+// projects are those of the last commit of this writer or of the last one that it
+// has read. Rejects may be large and are not in memory: see
 // rejects.go.
 type state struct {
 	position   position
@@ -46,7 +48,10 @@ type position struct {
 	// PrunedDay is the day on which rejects and drift were last pruned.
 	PrunedDay string `json:"pruned_day,omitempty"`
 	Copied    int64  `json:"copied"` // the last sequence in the Parquet copy
-	takeover
+	takeover         // of the writer that began last
+	// Begun is the epoch of the writer of this version that began last. An older
+	// version raises only the epoch.
+	Begun int64 `json:"begun,omitempty"`
 	// RejectsCopied is true if the Parquet copy of the rejects is up to date.
 	RejectsCopied bool `json:"rejects_copied"`
 	// Sizes of the latest copies, in bytes.

@@ -2,7 +2,6 @@ package parquet
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"io"
 	"io/fs"
@@ -15,20 +14,24 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// writer is the [load.Writer] of a lake. There is one at a time.
+// writer is the [load.Writer] of a lake. There is one at a time of each project.
 type writer struct {
-	lake               *Lake
-	owner              load.Owner
-	locked             *os.File // closing it frees the lock
-	state              *state
-	index              *idLog
-	rejected           map[conversationOf]bool // conversations that have rejects
-	environments       map[string][]string     // by project, in configured order
-	takeover, claiming takeover                // the takeover that must be recorded while this writer owns the lake
-	uncovered          []load.Uncovered        // found when the writer began
-	doubtful           []partition             // days that [writer.Recover] rewrites
+	lake         *Lake
+	record       record
+	locks        locks
+	temporary    temporary
+	state        *state // that of the last commit when stamp was its stamp
+	stamp        string
+	index        *idLog
+	rejected     map[conversationOf]bool // conversations that have rejects, at least those of the projects
+	environments map[string][]string     // by project, in configured order
+	unfinished   *unfinished             // the journal that was found last
+	uncovered    []load.Uncovered        // found when the writer began
+	doubtful     []partition             // days that [writer.Recover] rewrites
+	began        bool                    // its record is stored
+	finished     bool                    // its record is removed
 	// broken is the error of a commit that failed after its journal was written.
-	// The next writer finishes it.
+	// The next commit of any writer finishes it.
 	broken error
 
 	mu     sync.Mutex
@@ -46,7 +49,7 @@ var startTables = func() (names []string) {
 }()
 
 // Begin implements [load.Destination].
-func (l *Lake) Begin(ctx context.Context, owner load.Owner, _ ...string) (load.Writer, error) {
+func (l *Lake) Begin(ctx context.Context, owner load.Owner, projects ...string) (load.Writer, error) {
 	version, err := l.version()
 	if err != nil {
 		return nil, err
@@ -54,12 +57,18 @@ func (l *Lake) Begin(ctx context.Context, owner load.Owner, _ ...string) (load.W
 	if version == 0 {
 		return nil, &load.StateError{What: "there is no lake in " + l.root, Hint: "let `convsync run` make one"}
 	}
-	locked, err := l.lock(ctx)
+	projects = slices.Compact(slices.Sorted(slices.Values(projects)))
+	for _, id := range projects {
+		if err := refuseLength(id); err != nil {
+			return nil, err
+		}
+	}
+	held, err := l.lock(ctx, projects)
 	if err != nil {
 		return nil, err
 	}
 	w := &writer{
-		lake: l, owner: owner, locked: locked, index: newIDLog(l),
+		lake: l, record: record{Projects: projects, Owner: owner}, locks: held, temporary: l.temporaryOf(projects), index: newIDLog(l),
 		environments: map[string][]string{}, stages: map[load.WindowID]*stage{},
 	}
 	if err := w.takeOver(ctx); err != nil {
@@ -68,54 +77,62 @@ func (l *Lake) Begin(ctx context.Context, owner load.Owner, _ ...string) (load.W
 	return w, nil
 }
 
-// takeOver finishes the work of the previous writer, and records this one as
-// the owner. It upgrades a lake of an older version.
-func (w *writer) takeOver(ctx context.Context) (err error) {
-	unfinished, err := w.lake.recover()
+// takeOver finishes the work of previous writers, and records this one. It
+// upgrades a lake of an older version, which has no other writer yet: each one
+// takes over before it reads anything.
+func (w *writer) takeOver(ctx context.Context) error {
+	c := w.newCommit()
+	defer c.discard()
+	var r *repair
+	err := w.commit(ctx, c, func(next *state) error {
+		if err := w.hold(w.unfinished.projects()); err != nil {
+			return err
+		}
+		if err := w.temporary.clear(); err != nil { // not earlier: a journal needs these files
+			return err
+		}
+		r = w.newRepair(ctx, c, next, nil)
+		if err := w.upgrade(r); err != nil {
+			return err
+		}
+		if err := r.lost(w.unfinished); err != nil {
+			return err
+		}
+		if err := r.end(); err != nil {
+			return err
+		}
+		if err := w.lake.alignChanges(&next.position); err != nil {
+			return err
+		}
+		return w.claim(c, next)
+	})
 	if err != nil {
 		return err
 	}
-	if err := w.lake.clearTemporary(); err != nil { // not earlier: a journal needs these files
-		return err
-	}
-	if w.state, err = w.lake.own().readState(); err != nil {
-		return err
-	}
-	w.takeover = w.state.position.takeover
-	if w.rejected, err = w.lake.rejected(); err != nil {
-		return err
-	}
-	r := w.newRepair(ctx)
-	defer r.commit.discard()
-	if err := w.upgrade(r); err != nil {
-		return err
-	}
-	if err := r.lost(unfinished); err != nil {
-		return err
-	}
-	if err := r.end(); err != nil {
-		return err
-	}
-	if err := w.lake.alignChanges(&r.next.position); err != nil {
-		return err
-	}
-	if killed := w.lake.owner(); killed.RunID != "" {
-		row := load.KilledRun(&killed)
-		row.Epoch = warehouse.Some(w.takeover.Epoch)
-		if err := r.commit.extendRuns(row); err != nil {
+	w.began = true
+	r.done()
+	w.rejected, err = w.lake.rejected()
+	return err
+}
+
+// hold takes the locks of further projects, without waiting: those that lost
+// data of a journal. If another writer holds one, it begins as well, and repairs
+// the project.
+func (w *writer) hold(projects []string) error {
+	for _, project := range projects {
+		if w.record.has(project) {
+			continue
+		}
+		f, err := w.lake.tryFile(projectLock(project), false)
+		if err != nil {
 			return err
 		}
+		if f == nil {
+			return &load.LockedError{Where: "the lake " + w.lake.root, Project: project}
+		}
+		w.locks = append(w.locks, lock{projectLock(project), f})
+		w.record.Projects = append(w.record.Projects, project)
 	}
-	w.claiming = takeover{Epoch: w.takeover.Epoch + 1, Writer: rand.Text()}
-	r.next.position.takeover = w.claiming
-	if err := errors.Join(r.commit.putJSON(positionFile, r.next.position), r.commit.putJSON(ownerFile, w.owner)); err != nil {
-		return err
-	}
-	if err := w.do(r.commit); err != nil {
-		return err
-	}
-	w.takeover = w.claiming
-	r.done()
 	return nil
 }
 
@@ -146,22 +163,8 @@ func (w *writer) upgrade(r *repair) error {
 	return r.commit.putJSON(formatFile, lakeFormat{Contents: true, Version: formatVersion})
 }
 
-func (c *commit) extendRuns(run warehouse.SyncRun) error {
-	return c.extend(runsFile, func(w io.Writer) error {
-		return writeLines(w, &warehouse.SyncRuns, []warehouse.SyncRun{run})
-	})
-}
-
-// do runs a commit, unless it is empty.
-func (w *writer) do(c *commit) error {
-	if w.broken != nil || len(c.operations) == 0 {
-		return w.broken
-	}
-	err := c.do()
-	if err != nil && c.durable {
-		w.broken = err
-	}
-	return err
+func (c *commit) extendRuns(runs ...warehouse.SyncRun) error {
+	return c.extend(runsFile, func(w io.Writer) error { return writeLines(w, &warehouse.SyncRuns, runs) })
 }
 
 // Stage implements [load.Writer].
@@ -174,7 +177,7 @@ func (w *writer) Stage(_ context.Context, b *load.Batch) error {
 	if err == nil {
 		err = s.add(b)
 	}
-	return failed("cannot stage conversations in the lake "+w.lake.root, err)
+	return failed("cannot stage conversations in the lake "+w.lake.root, w.explain(err))
 }
 
 func (w *writer) stageOf(id load.WindowID) (*stage, error) {
@@ -183,7 +186,7 @@ func (w *writer) stageOf(id load.WindowID) (*stage, error) {
 	if s := w.stages[id]; s != nil {
 		return s, nil
 	}
-	s, err := w.lake.newStage()
+	s, err := w.temporary.newStage()
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +217,7 @@ func (w *writer) Abandon(_ context.Context, id load.WindowID) (load.Counts, erro
 	if s == nil {
 		return load.Counts{}, nil
 	}
-	return load.Counts{}, failed("cannot clear what was staged in the lake "+w.lake.root, w.lake.drop(s))
+	return load.Counts{}, failed("cannot clear what was staged in the lake "+w.lake.root, w.temporary.drop(s))
 }
 
 // Close implements [load.Writer].
@@ -222,12 +225,13 @@ func (w *writer) Close() (err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for id, s := range w.stages {
-		err = errors.Join(err, w.lake.drop(s))
+		err = errors.Join(err, w.temporary.drop(s))
 		delete(w.stages, id)
 	}
-	if w.locked != nil {
-		err = errors.Join(err, w.locked.Close())
-		w.locked = nil
+	if w.locks != nil {
+		w.temporary.remove()
+		err = errors.Join(err, w.locks.close())
+		w.locks = nil
 	}
 	return failed("cannot close the lake "+w.lake.root, err)
 }
