@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,11 +17,11 @@ import (
 
 // takeover runs a writer that takes the lake from another one that still holds
 // it, and loads a conversation of its own.
-func (s *lake) takeover(t testing.TB, o parquet.Options, prepare func(*parquet.Lake)) error {
+func (s *lake) takeover(t testing.TB, o parquet.Options, prepare func(*parquet.Lake), projects ...string) error {
 	t.Helper()
 	l := s.open(t, o).(*parquet.Lake)
 	prepare(l)
-	w, err := l.Begin(t.Context(), load.Owner{RunID: "second", Host: "other.example.com", Started: 2})
+	w, err := l.Begin(t.Context(), load.Owner{RunID: "second", Host: "other.example.com", Started: 2}, projects...)
 	if err != nil {
 		return err
 	}
@@ -50,6 +51,17 @@ func (s *lake) epoch(t testing.TB) (epoch int) {
 // Without a working flock, a writer is taken over before each of its steps.
 func TestTakenOver(t *testing.T) {
 	t.Parallel()
+	for name, c := range map[string]struct{ first, second []string }{
+		"Lake": {}, "Project": {[]string{"p"}, []string{"p"}}, "LakeByProject": {nil, []string{"p"}}, "ProjectByLake": {[]string{"o", "p"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			takenOver(t, c.first, c.second)
+		})
+	}
+}
+
+func takenOver(t *testing.T, firstProjects, secondProjects []string) {
 	for at, last := 0, false; !last; at++ {
 		var failed error
 		s := newLake(t)
@@ -63,14 +75,14 @@ func TestTakenOver(t *testing.T) {
 			}
 			if step == at {
 				step = -1 << 30
-				if err := s.takeover(t, parquet.Options{LockWait: lockTimeout}, parquet.WithoutFlock); err != nil {
+				if err := s.takeover(t, parquet.Options{LockWait: lockTimeout}, parquet.WithoutFlock, secondProjects...); err != nil {
 					t.Errorf("step %d, %s: the second writer: %v", at, name, err)
 				}
 			}
 			step++
 		}}).(*parquet.Lake)
 		parquet.WithoutFlock(l)
-		w, err := l.Begin(t.Context(), load.Owner{RunID: "first", Started: 1})
+		w, err := l.Begin(t.Context(), load.Owner{RunID: "first", Started: 1}, firstProjects...)
 		if err == nil {
 			st := coveredDay(0)
 			st.Feed, st.RunID = feed, "first"
@@ -128,41 +140,50 @@ func TestTakenOver(t *testing.T) {
 // is within a commit: then the second one gets the owner of the lake.
 func TestTakenOver_LockRemoved(t *testing.T) {
 	t.Parallel()
-	for name, within := range map[string]bool{"journal": false, "fence": true, "replace": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newLake(t)
-			s.run(t, loadtest.Conversation("p", "before", loadtest.Noon))
-			armed := false
-			w, err := s.Open(t, func(step string) {
-				if !armed || step != name {
-					return
-				}
-				armed = false
-				if err := os.Remove(filepath.Join(s.path, "_sync/lock")); err != nil {
-					t.Error(err)
-				}
-				err := s.takeover(t, parquet.Options{LockWait: 1}, func(l *parquet.Lake) { parquet.CommitWait(l, 1) })
-				var locked *load.LockedError
-				if errors.As(err, &locked) != within || !within && err != nil {
-					t.Errorf("the second writer ends with %v", err)
-				}
-			}).Begin(t.Context(), load.Owner{RunID: "first", Started: 1})
-			if err != nil {
-				t.Fatal(err)
-			}
-			armed = true
-			if err := w.Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", "first", loadtest.Noon)}}); err != nil {
-				t.Fatal(err)
-			}
-			_, err = w.Publish(t.Context(), &load.Window{ID: 1, Feed: feed, RunID: "first", At: 5})
-			var taken *load.TakenOverError
-			if errors.As(err, &taken) == (name == "replace") || taken != nil && !within && taken.Owner.RunID != "" {
-				t.Errorf("the first writer ends with %v", err)
-			}
-			if err := w.Close(); err != nil {
-				t.Error(err)
-			}
-		})
+	for _, c := range []struct {
+		file     string
+		projects []string
+	}{{"_sync/lock", nil}, {"_sync/lock", []string{"p"}}, {"_sync/locks/project_id=p", []string{"p"}}} {
+		for name, within := range map[string]bool{"journal": false, "fence": true, "replace": true} {
+			t.Run(fmt.Sprint(path.Base(c.file), len(c.projects), " ", name), func(t *testing.T) {
+				t.Parallel()
+				lockRemoved(t, c.file, c.projects, name, within)
+			})
+		}
+	}
+}
+
+func lockRemoved(t *testing.T, file string, projects []string, name string, within bool) {
+	s := newLake(t)
+	s.run(t, loadtest.Conversation("p", "before", loadtest.Noon))
+	armed := false
+	w, err := s.Open(t, func(step string) {
+		if !armed || step != name {
+			return
+		}
+		armed = false
+		if err := os.Remove(filepath.Join(s.path, file)); err != nil {
+			t.Error(err)
+		}
+		err := s.takeover(t, parquet.Options{LockWait: 1}, func(l *parquet.Lake) { parquet.CommitWait(l, 1) }, projects...)
+		var locked *load.LockedError
+		if errors.As(err, &locked) != within || !within && err != nil {
+			t.Errorf("the second writer ends with %v", err)
+		}
+	}).Begin(t.Context(), load.Owner{RunID: "first", Started: 1}, projects...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	armed = true
+	if err := w.Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: []*warehouse.Rows{loadtest.Conversation("p", "first", loadtest.Noon)}}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.Publish(t.Context(), &load.Window{ID: 1, Feed: feed, RunID: "first", At: 5})
+	var taken *load.TakenOverError
+	if errors.As(err, &taken) == (name == "replace") || taken != nil && !within && taken.Owner.RunID != "" {
+		t.Errorf("the first writer ends with %v", err)
+	}
+	if err := w.Close(); err != nil {
+		t.Error(err)
 	}
 }
