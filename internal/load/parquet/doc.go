@@ -4,14 +4,20 @@
 // In addition to the contract of package load it guarantees that readers can
 // glob the files of a table at any moment and find only complete files. New
 // files are written and synced under _sync/tmp, listed in a journal, and
-// renamed into place. The next writer finishes a journal that it finds, and
-// removes temporary files that no journal lists. A day in which nothing changed
+// renamed into place. The next commit finishes a journal that it finds, and the
+// next writer of a project removes its temporary files. A day in which nothing changed
 // is not written again. Memory is bounded by a row group and by the index of
 // what is staged, not by a day.
 //
 // The folder _sync is the source of truth for coverage, open conversations,
 // rejects and runs. The Parquet files of the sync's own tables are copies, made
 // at the end of a run.
+//
+// There is one writer of each project at a time. Writers of different projects
+// work at the same time, in one process or in several. What they share is changed
+// by [writer.commit] only, under the lock of commits, from the state of the last
+// commit. What belongs to a project (its days, manifests, contents and log of ids)
+// is changed by its writer only, which may therefore cache it.
 //
 // Before a run plans, the files of its projects are compared with the manifests
 // by name and size. Data that is missing or of another commit no longer counts

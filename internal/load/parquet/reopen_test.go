@@ -18,7 +18,10 @@ import (
 // files exist: the day is reported, and no longer counts as read.
 func TestRecover(t *testing.T) {
 	t.Parallel()
-	for name, again := range map[string]bool{"NewFilesGone": false, "KilledWhileMended": true} {
+	for name, c := range map[string]struct {
+		again    bool
+		projects []string
+	}{"NewFilesGone": {}, "KilledWhileMended": {again: true}, "ByOtherProject": {projects: []string{"other"}}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newLake(t)
@@ -48,15 +51,19 @@ func TestRecover(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if again {
+			if c.again {
 				s = s.killedAt(t, "fence")
 			}
-			w, err = s.Open(t, nil).Begin(t.Context(), load.Owner{RunID: "next", Started: 2})
+			w, err = s.Open(t, nil).Begin(t.Context(), load.Owner{RunID: "next", Started: 2}, c.projects...)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if err := w.Register(t.Context(), []load.Project{loadtest.Project("p")}); err != nil {
 				t.Fatal(err)
+			}
+			var locked *load.LockedError
+			if _, err := s.Impatient(t).Begin(t.Context(), load.Owner{}, "p"); !errors.As(err, &locked) {
+				t.Errorf("a writer of the damaged project began: %v", err)
 			}
 			if found := recovered(t, w); !named(found, "conversations/project_id=p/started_date=2024-03-14/part-0.parquet could not be written") {
 				t.Errorf("found is %+v", found)

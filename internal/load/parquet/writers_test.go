@@ -135,7 +135,7 @@ func checkUnits(t testing.TB, s *lake, d *loadtest.Dump, project string, n int) 
 	}
 	count("open conversations", open, n)
 	count("changes", changes, 2*n)
-	count("sightings of drift", drift, n)
+	count("observations of drift", drift, n)
 	count("rejects", rejects, min(n, 1))
 	count("holes", holes, min(n, 1))
 	if late%max(n, 1) != 0 || n > 0 && late == 0 {
@@ -209,13 +209,13 @@ func TestWriters_Interleaved(t *testing.T) {
 	}
 }
 
-// A writer is killed before each second of its steps while another one of another
+// A writer is killed before each third of its steps while another one of another
 // project has begun. That one continues, and finishes the commit.
 func TestWriters_Killed(t *testing.T) {
 	t.Parallel()
-	stride, n := 2, 1
+	stride, n := 3, 1
 	if loadtest.Raced {
-		stride = 9
+		stride = 16
 	}
 	for killedAmong(t, n) {
 		n += stride
