@@ -146,19 +146,19 @@ func takenOver(t *testing.T, firstProjects, secondProjects []string, stride int)
 func TestTakenOver_LockRemoved(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		file     string
-		projects []string
-	}{{"_sync/lock", nil}, {"_sync/lock", []string{"p"}}, {"_sync/locks/project_id=p", []string{"p"}}} {
+		file          string
+		first, second []string
+	}{{"_sync/lock", nil, nil}, {"_sync/lock", []string{"p"}, nil}, {"_sync/locks/project_id=p", []string{"o", "p"}, []string{"p"}}} {
 		for name, within := range map[string]bool{"journal": false, "fence": true, "replace": true} {
-			t.Run(fmt.Sprint(path.Base(c.file), len(c.projects), " ", name), func(t *testing.T) {
+			t.Run(fmt.Sprint(path.Base(c.file), len(c.first), " ", name), func(t *testing.T) {
 				t.Parallel()
-				lockRemoved(t, c.file, c.projects, name, within)
+				lockRemoved(t, c.file, c.first, c.second, name, within)
 			})
 		}
 	}
 }
 
-func lockRemoved(t *testing.T, file string, projects []string, name string, within bool) {
+func lockRemoved(t *testing.T, file string, first, second []string, name string, within bool) {
 	s := newLake(t)
 	s.run(t, loadtest.Conversation("p", "before", loadtest.Noon))
 	armed := false
@@ -170,12 +170,12 @@ func lockRemoved(t *testing.T, file string, projects []string, name string, with
 		if err := os.Remove(filepath.Join(s.path, file)); err != nil {
 			t.Error(err)
 		}
-		err := s.takeover(t, parquet.Options{LockWait: 1}, func(l *parquet.Lake) { parquet.CommitWait(l, 1) }, projects...)
+		err := s.takeover(t, parquet.Options{LockWait: 1}, func(l *parquet.Lake) { parquet.CommitWait(l, 1) }, second...)
 		var locked *load.LockedError
 		if errors.As(err, &locked) != within || !within && err != nil {
 			t.Errorf("the second writer ends with %v", err)
 		}
-	}).Begin(t.Context(), load.Owner{RunID: "first", Started: 1}, projects...)
+	}).Begin(t.Context(), load.Owner{RunID: "first", Started: 1}, first...)
 	if err != nil {
 		t.Fatal(err)
 	}
