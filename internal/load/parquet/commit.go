@@ -78,6 +78,13 @@ func (c *commit) remove(to string) {
 	c.operations = append(c.operations, operation{Kind: opRemove, To: to})
 }
 
+// dropLast removes the operation that was added last, and its new file.
+func (c *commit) dropLast() error {
+	from := c.last().From
+	c.operations, c.made = c.operations[:len(c.operations)-1], c.made[:len(c.made)-1]
+	return os.Remove(c.lake.path(from))
+}
+
 // last returns the operation that was added last.
 func (c *commit) last() *operation { return &c.operations[len(c.operations)-1] }
 
@@ -124,7 +131,7 @@ func (c *commit) reset(operations, made int) {
 func (c *commit) sync() error {
 	var paths []string
 	for _, name := range c.made {
-		if !c.synced[name] && c.lake.has(name) {
+		if !c.synced[name] {
 			paths = append(paths, c.lake.path(name))
 		}
 		c.synced[name] = true

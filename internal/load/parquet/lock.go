@@ -3,7 +3,9 @@ package parquet
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"slices"
@@ -48,7 +50,16 @@ func (held locks) close() (err error) {
 }
 
 // projectLock returns the name of the lock file of a project.
-func projectLock(project string) string { return locksDir + "/" + projectDir(project) }
+func projectLock(project string) string { return locksDir + "/" + shortDir(project) }
+
+// shortDir returns the name of the folder of a project, or a shorter one if that
+// is too long. Such a project is refused when it is registered, and not earlier.
+func shortDir(project string) string {
+	if name := projectDir(project); len(name) <= maxNameBytes {
+		return name
+	}
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(project)))
+}
 
 // lock takes the locks of a writer of projects, which are sorted; without any,
 // of the whole lake. It waits for other writers up to the timeout of the lake,

@@ -58,14 +58,6 @@ func refuseName(stored []warehouse.Project, others []load.Project, id string) *l
 	return nil
 }
 
-// refuseLength refuses a project whose name is too long for a folder.
-func refuseLength(id string) error {
-	if len(projectDir(id)) <= maxNameBytes {
-		return nil
-	}
-	return refuseName(nil, nil, id)
-}
-
 // Register implements [load.Writer].
 func (w *writer) Register(ctx context.Context, projects []load.Project) error {
 	c := w.newCommit()

@@ -2,7 +2,6 @@ package parquet
 
 import (
 	"io"
-	"os"
 	"slices"
 
 	"convsync/internal/load"
@@ -216,7 +215,6 @@ func (m *rejectsMerger) knows(r *warehouse.Reject) {
 func (w *writer) expireRejects(c *commit, next *state, ages load.Ages) error {
 	changed := false
 	name := statePath(warehouse.Rejects.Name)
-	before := len(c.operations)
 	err := c.put(name, func(out io.Writer) error {
 		return eachText(w.lake.own(), name, func(line []byte) error {
 			r, err := parseSome(rejectAges, line)
@@ -245,7 +243,5 @@ func (w *writer) expireRejects(c *commit, next *state, ages load.Ages) error {
 		next.position.RejectsCopied = false
 		return err
 	}
-	err = os.Remove(w.lake.path(c.last().From))
-	c.operations = c.operations[:before]
-	return err
+	return c.dropLast()
 }

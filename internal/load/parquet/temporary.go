@@ -19,7 +19,7 @@ func (l *Lake) temporaryOf(projects []string) temporary {
 	if len(projects) == 0 {
 		return temporary{l, tmpDir}
 	}
-	return temporary{l, tmpDir + "/" + projectDir(projects[0])}
+	return temporary{l, tmpDir + "/" + shortDir(projects[0])}
 }
 
 // file returns a name that is never reused: a reader may still look for the

@@ -58,11 +58,6 @@ func (l *Lake) Begin(ctx context.Context, owner load.Owner, projects ...string) 
 		return nil, &load.StateError{What: "there is no lake in " + l.root, Hint: "let `convsync run` make one"}
 	}
 	projects = slices.Compact(slices.Sorted(slices.Values(projects)))
-	for _, id := range projects {
-		if err := refuseLength(id); err != nil {
-			return nil, err
-		}
-	}
 	held, err := l.lock(ctx, projects)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"convsync/internal/load"
+	"convsync/internal/load/loadtest"
 	"convsync/internal/load/parquet"
 )
 
@@ -58,6 +59,33 @@ func TestLock_OneProcess(t *testing.T) {
 	refused(t, l, "", "run-3", "p")
 	refused(t, l, "", "run-3")
 	if err := endOf(t.Context(), whole, "run-3"); err != nil {
+		t.Error(err)
+	}
+}
+
+// A project whose name is too long for a folder has a lock as well: it is refused
+// when it is registered, and the others of its run are not.
+func TestLock_LongName(t *testing.T) {
+	t.Parallel()
+	s := newLake(t)
+	l := s.Impatient(t)
+	if err := l.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("long", 100)
+	w, err := l.Begin(t.Context(), load.Owner{RunID: "run-1"}, long, "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused(t, l, long, "run-1", long)
+	var name *load.ProjectNameError
+	if err := w.Register(t.Context(), []load.Project{loadtest.Project(long)}); !errors.As(err, &name) {
+		t.Errorf("Register returned %v", err)
+	}
+	if err := (unit{"p", 0}).publish(t.Context(), w, "run-1"); err != nil {
+		t.Error(err)
+	}
+	if err := endOf(t.Context(), w, "run-1"); err != nil {
 		t.Error(err)
 	}
 }
