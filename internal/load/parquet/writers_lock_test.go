@@ -134,7 +134,7 @@ func TestTakenOver_ByOlderVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.Close() //nolint:errcheck // it was taken over
+	defer w.Close()
 	name := filepath.Join(s.path, "_sync/position.json")
 	older := strings.Replace(string(s.read(t, "_sync/position.json")), `"epoch":1`, `"epoch":2`, 1)
 	older = strings.Replace(older, `"begun":1,`, "", 1)
