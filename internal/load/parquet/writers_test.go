@@ -56,6 +56,54 @@ func TestWriters_Interleaved(t *testing.T) {
 	}
 }
 
+// Another writer commits after a commit was built, and before it gets the lock:
+// it is built again.
+func TestWriters_Overtaken(t *testing.T) {
+	t.Parallel()
+	s := newLake(t)
+	l := s.Open(t, nil)
+	if err := l.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	other, err := beginOf(t.Context(), l, "run-q", "q")
+	if err != nil {
+		t.Fatal(err)
+	}
+	overtaken, units := false, 0
+	w, err := beginOf(t.Context(), s.Open(t, func(step string) {
+		if overtaken && step == "journal" {
+			overtaken = false
+			if err := (unit{"q", units}).publish(t.Context(), other, "run-q"); err != nil {
+				t.Error(err)
+			}
+			units++
+		}
+	}), "run-p", "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 {
+		overtaken = true
+		if err := (unit{"p", n}).publish(t.Context(), w, "run-p"); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Register(t.Context(), []load.Project{loadtest.Project("p"), loadtest.Project(fmt.Sprint("o-", n))}); err != nil { // it is now the last one again
+			t.Fatal(err)
+		}
+	}
+	overtaken = true
+	if err := errors.Join(endOf(t.Context(), w, "run-p"), endOf(t.Context(), other, "run-q")); err != nil {
+		t.Fatal(err)
+	}
+	d := s.Dump(t)
+	checkSequence(t, d)
+	checkUnits(t, s, d, "p", 3)
+	checkUnits(t, s, d, "q", 4)
+	if units != 4 {
+		t.Errorf("the writer was overtaken %d times, want 4", units)
+	}
+}
+
 // A writer is killed before each fifth of its steps while another one of another
 // project has begun. That one continues, and finishes the commit.
 func TestWriters_Killed(t *testing.T) {
