@@ -14,7 +14,8 @@
 //     future is dropped, and the times in between may run again; if it is set
 //     forward, missed times are caught up as after downtime. Both are logged.
 //   - Runs of one entry never overlap: a scheduled time that is due while the last
-//     run is in progress is skipped and logged. Entries do not wait for each other.
+//     run is in progress is skipped and logged, unless the entry decides itself what
+//     may overlap ([Entry].Overlaps). Entries do not wait for each other.
 //   - A panic fails only its own run.
 //
 // robfig/cron parses the expressions, with additional checks: see [Parse]. The

@@ -13,10 +13,11 @@ type entry struct {
 	timetable Timetable
 	jitter    time.Duration
 	do        func(ctx context.Context) error
+	overlaps  bool
 
-	mu   sync.Mutex
-	last time.Time // the last scheduled time that was handled
-	busy bool
+	mu      sync.Mutex
+	last    time.Time // the last scheduled time that was handled
+	running int       // runs in progress
 }
 
 func newEntry(given Entry) (*entry, error) {
@@ -35,7 +36,7 @@ func newEntry(given Entry) (*entry, error) {
 	case given.Run == nil:
 		return nil, errors.New("it has no function to run")
 	}
-	return &entry{name: given.Name, timetable: timetable, jitter: given.Jitter, do: given.Run}, nil
+	return &entry{name: given.Name, timetable: timetable, jitter: given.Jitter, do: given.Run, overlaps: given.Overlaps}, nil
 }
 
 // Logged marks an error that Run has already logged, so that it is not logged
@@ -52,27 +53,28 @@ type loggedError struct{ err error }
 func (e *loggedError) Error() string { return e.err.Error() }
 func (e *loggedError) Unwrap() error { return e.err }
 
-// begin marks the entry as busy, unless it already is.
+// begin counts a run. It returns false if the last one is in progress and must not
+// overlap.
 func (e *entry) begin() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.busy {
+	if e.running > 0 && !e.overlaps {
 		return false
 	}
-	e.busy = true
+	e.running++
 	return true
 }
 
 func (e *entry) end() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.busy = false
+	e.running--
 }
 
 func (e *entry) isRunning() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.busy
+	return e.running > 0
 }
 
 func (e *entry) lastTime() time.Time {

@@ -104,7 +104,7 @@ func (s *Scheduler) take(e *entry, due time.Time) {
 	s.runs.Go(func() { s.run(e) })
 }
 
-// run runs an entry that is marked as busy.
+// run runs an entry whose run is counted.
 func (s *Scheduler) run(e *entry) {
 	defer e.end()
 	began := time.Now()

@@ -24,6 +24,9 @@ type Entry struct {
 	Jitter time.Duration
 	// Run does the work. Its context ends at a hard stop.
 	Run func(ctx context.Context) error
+	// Overlaps calls Run at each scheduled time, also while an earlier run is in
+	// progress: Run decides then what to skip.
+	Overlaps bool
 }
 
 // Options are the arguments of [New].

@@ -128,6 +128,24 @@ func TestARunThatStillGoesIsNotOvertaken(t *testing.T) {
 	})
 }
 
+func TestScheduler_Overlaps(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		slow := &diary{do: func(context.Context) error { <-time.After(150 * time.Minute); return nil }}
+		s := started(t, schedule.Options{Entries: []schedule.Entry{{Name: "slow", Cron: "@hourly", Run: slow.run, Overlaps: true}}})
+		pass(3*time.Hour + time.Minute)
+		if err := s.RunNow("slow"); err != nil {
+			t.Error(err)
+		}
+		pass(0)
+		stop(t, s) // after all of them
+		slow.expect(t, 1, 2, 3, 3+1.0/60)
+		if at := time.Now().UTC(); at.Hour() != 5 || at.Minute() != 31 {
+			t.Errorf("stopped at %s", at)
+		}
+	})
+}
+
 func TestAPanicIsAnErrorOfThatRunAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -23,8 +23,9 @@ type Wanted struct {
 // DispatchOptions configure a dispatcher.
 type DispatchOptions struct {
 	Inbox load.Inbox
-	// Sync reads what is wanted, and returns the id of its run. One goroutine calls
-	// it, and again later if it fails.
+	// Sync reads what is wanted, and returns the id of its run. It is called for
+	// several projects at the same time, but only once at a time for each, and again
+	// later if it fails.
 	Sync func(ctx context.Context, want Wanted) (runID string, err error)
 	// Projects are the stored ids of the configured projects.
 	Projects []string
@@ -57,6 +58,7 @@ type queue struct {
 	events   map[string]warehouse.Null[warehouse.Timestamp] // start times, by event id
 	due      time.Time                                      // not before
 	failures int                                            // in a row
+	syncing  bool                                           // a sync of the project waits or is in progress
 }
 
 // NewDispatcher creates a dispatcher. Run starts it.
@@ -74,6 +76,10 @@ func (d *Dispatcher) Add(e *warehouse.WebhookEvent) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.add(e)
+	d.trigger()
+}
+
+func (d *Dispatcher) trigger() {
 	select {
 	case d.wake <- struct{}{}:
 	default: // already triggered
@@ -94,15 +100,18 @@ func (d *Dispatcher) add(e *warehouse.WebhookEvent) {
 }
 
 // Run handles events until ctx ends, starting with those that an earlier process
-// left. hard is the context of syncs: a sync in progress when ctx ends can continue
-// until hard ends.
+// left. hard is the context of syncs: syncs in progress when ctx ends can continue
+// until hard ends. Run returns after them.
 func (d *Dispatcher) Run(ctx, hard context.Context) {
+	var syncs sync.WaitGroup
+	defer syncs.Wait()
 	for ctx.Err() == nil {
 		wait := d.read(hard)
 		project, q, due := d.next()
 		switch {
 		case q != nil && due <= 0:
-			d.handle(hard, project, q)
+			want, ids := d.take(project, q)
+			syncs.Go(func() { d.handle(hard, q, want, ids) })
 			continue
 		case q != nil && (wait == 0 || due < wait):
 			wait = due
@@ -154,13 +163,14 @@ func (d *Dispatcher) full() bool {
 	return false
 }
 
-// next returns the project that is due first, and the time until then.
+// next returns the project that is due first, and the time until then. Projects
+// whose sync has not ended are left out.
 func (d *Dispatcher) next() (project string, first *queue, due time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(d.queues)) {
 		q := d.queues[id]
-		if len(q.events) > 0 && (first == nil || q.due.Before(first.due)) {
+		if len(q.events) > 0 && !q.syncing && (first == nil || q.due.Before(first.due)) {
 			project, first = id, q
 		}
 	}
@@ -170,9 +180,9 @@ func (d *Dispatcher) next() (project string, first *queue, due time.Duration) {
 	return project, first, time.Until(first.due)
 }
 
-// handle syncs a project for its waiting events.
-func (d *Dispatcher) handle(ctx context.Context, project string, q *queue) {
-	want, ids := d.take(project, q)
+// handle syncs a project for events that were taken.
+func (d *Dispatcher) handle(ctx context.Context, q *queue, want Wanted, ids []string) {
+	project := want.ProjectID
 	settled := load.Settled{State: warehouse.EventHandled}
 	var err error
 	if slices.Contains(d.o.Projects, project) {
@@ -187,6 +197,8 @@ func (d *Dispatcher) handle(ctx context.Context, project string, q *queue) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	q.syncing = false
+	d.trigger()
 	if err == nil {
 		q.failures = 0
 		for _, id := range ids {
@@ -202,7 +214,8 @@ func (d *Dispatcher) handle(ctx context.Context, project string, q *queue) {
 	}
 }
 
-// take returns what to read for the waiting events of a project, and their ids.
+// take begins a sync of a project: it returns what to read for the waiting events,
+// and their ids.
 func (d *Dispatcher) take(project string, q *queue) (want Wanted, ids []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -216,6 +229,6 @@ func (d *Dispatcher) take(project string, q *queue) (want Wanted, ids []string) 
 		}
 	}
 	slices.SortFunc(want.Around, time.Time.Compare)
-	q.due = time.Now().Add(d.o.Every)
+	q.due, q.syncing = time.Now().Add(d.o.Every), true
 	return want, ids
 }

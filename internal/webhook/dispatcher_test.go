@@ -47,10 +47,10 @@ func newDesk(inbox *inbox, change ...func(*DispatchOptions)) *desk {
 func (d *desk) sync(_ context.Context, want Wanted) (string, error) {
 	d.mu.Lock()
 	d.syncs = append(d.syncs, synced{want, time.Since(d.start)})
-	takes, fails := d.takes, d.fails
+	id, takes, fails := fmt.Sprint("run-", len(d.syncs)), d.takes, d.fails
 	d.mu.Unlock()
 	<-time.After(takes)
-	return fmt.Sprint("run-", len(d.syncs)), fails
+	return id, fails
 }
 
 // bring stores an event, and notifies the dispatcher.
@@ -95,7 +95,7 @@ func TestManyEventsAreFollowedByFewSyncsAndTheLastByOne(t *testing.T) {
 			pass(500 * time.Millisecond)
 		}
 		pass(10 * time.Minute)
-		if got, want := d.when(), []string{"p 0s", "q 10s", "p 30s", "p 1m0s"}; !slices.Equal(got, want) {
+		if got, want := d.when(), []string{"p 0s", "q 5s", "p 30s", "p 1m0s"}; !slices.Equal(got, want) {
 			t.Errorf("synced at %v, want %v", got, want)
 		}
 		for id, state := range d.inbox.states() {
@@ -104,6 +104,38 @@ func TestManyEventsAreFollowedByFewSyncsAndTheLastByOne(t *testing.T) {
 			}
 		}
 		d.stop()
+	})
+}
+
+// TestDispatcher_SlowProject has events of another project while a sync lasts.
+func TestDispatcher_SlowProject(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(&fakeInbox{}, func(o *DispatchOptions) {
+			run := o.Sync
+			o.Sync = func(ctx context.Context, want Wanted) (string, error) {
+				id, err := run(ctx, want)
+				if want.ProjectID == "p" {
+					<-time.After(time.Hour)
+				}
+				return id, err
+			}
+		})
+		d.bring(t, "e-1", "p")
+		for i := range 3 {
+			pass(time.Minute)
+			d.bring(t, fmt.Sprint("p-", i), "p")
+			d.bring(t, fmt.Sprint("q-", i), "q")
+		}
+		pass(time.Hour)
+		if got, want := d.when(), []string{"p 0s", "q 1m0s", "q 2m0s", "q 3m0s", "p 1h0m0s"}; !slices.Equal(got, want) {
+			t.Errorf("synced at %v, want %v", got, want)
+		}
+		d.stop()
+		pass(time.Hour) // for the last sync of p
+		if s := d.inbox.states(); s["p-2"] != warehouse.EventHandled {
+			t.Errorf("the sync in progress at the stop was not awaited: %v", s)
+		}
 	})
 }
 
