@@ -64,6 +64,9 @@ type Options struct {
 
 	TransformWorkers int // 0: the number of cores
 	LoadWorkers      int // 0: 2
+	// Shares are those of the run, if other runs use the same workers; nil: this
+	// run has workers of its own.
+	Shares *Shares
 
 	Log      *slog.Logger
 	Progress *Progress        // updated during the run; may be nil
@@ -95,6 +98,9 @@ func (o *Options) setDefaults() {
 	o.MissingLimit = cmp.Or(o.MissingLimit, MissingLimit{Share: 0.1, AtLeast: 20})
 	o.TransformWorkers = cmp.Or(o.TransformWorkers, runtime.GOMAXPROCS(0))
 	o.LoadWorkers = cmp.Or(o.LoadWorkers, 2)
+	if o.Shares == nil {
+		o.Shares = NewWorkers(1, o.TransformWorkers, o.LoadWorkers).Join() // the readers have other permits
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -246,7 +252,7 @@ func (r *run) do(ctx context.Context) error {
 	r.report.FirstLoad = isFirstLoad(states)
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	r.stages = startStages(ctx, stop, r.writer, r.TransformWorkers, r.LoadWorkers)
+	r.stages = startStages(ctx, stop, r.writer, r.Shares, r.TransformWorkers, r.LoadWorkers)
 	r.Progress.stages.Store(r.stages)
 	defer r.Progress.stages.Store(nil)
 	var projects sync.WaitGroup

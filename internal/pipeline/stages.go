@@ -8,8 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"golang.org/x/sync/semaphore"
-
 	"convsync/internal/extract"
 	"convsync/internal/load"
 	"convsync/internal/polyai"
@@ -25,9 +23,9 @@ type stages struct {
 	workers sync.WaitGroup
 	chunks  chan work
 	batches chan work
-	bytes   *semaphore.Weighted
+	shares  *Shares
 
-	inFlight atomic.Int64 // acquired part of bytes
+	inFlight atomic.Int64 // acquired bytes of shares
 }
 
 // work is a chunk of a window: first as it was returned, then as rows.
@@ -46,9 +44,9 @@ func (e *destinationError) Unwrap() error { return e.err }
 
 // startStages starts the workers. They drain their queues even if the run is
 // stopped, so that done is called for every chunk.
-func startStages(ctx context.Context, stop context.CancelCauseFunc, w load.Stager, transformers, loaders int) *stages {
+func startStages(ctx context.Context, stop context.CancelCauseFunc, w load.Stager, shares *Shares, transformers, loaders int) *stages {
 	s := &stages{
-		writer: w, stop: stop, bytes: semaphore.NewWeighted(bytesInFlight),
+		writer: w, stop: stop, shares: shares,
 		chunks: make(chan work, transformers), batches: make(chan work, loaders),
 	}
 	var transforming sync.WaitGroup
@@ -77,7 +75,7 @@ func (s *stages) close() {
 // next conversation of its page may be large as well.
 func (s *stages) put(ctx context.Context, st *window, c *extract.Chunk) error {
 	weight := weightOf(c)
-	if err := s.bytes.Acquire(ctx, weight); err != nil {
+	if err := s.shares.bytes.Acquire(ctx, weight); err != nil {
 		return err
 	}
 	s.inFlight.Add(weight)
@@ -91,10 +89,10 @@ func (s *stages) put(ctx context.Context, st *window, c *extract.Chunk) error {
 	if !c.IsLarge() {
 		return nil
 	}
-	if err := s.bytes.Acquire(ctx, bytesInFlight); err != nil {
+	if err := s.shares.bytes.Acquire(ctx, bytesInFlight); err != nil {
 		return err
 	}
-	s.bytes.Release(bytesInFlight)
+	s.shares.bytes.Release(bytesInFlight)
 	return nil
 }
 
@@ -110,13 +108,13 @@ func weightOf(c *extract.Chunk) int64 {
 func (s *stages) done(w work) {
 	weight := weightOf(w.chunk)
 	s.inFlight.Add(-weight)
-	s.bytes.Release(weight)
+	s.shares.bytes.Release(weight)
 	w.window.pending.Done()
 }
 
 func (s *stages) transform() {
 	for w := range s.chunks {
-		w.rows, w.source = w.window.transform(w.chunk)
+		s.shares.transform.use(func() { w.rows, w.source = w.window.transform(w.chunk) })
 		s.batches <- w
 	}
 }
@@ -124,9 +122,11 @@ func (s *stages) transform() {
 func (s *stages) load(ctx context.Context) {
 	for w := range s.batches {
 		if ctx.Err() == nil && len(w.rows) > 0 {
-			if err := s.stage(ctx, w); err != nil {
-				s.stop(&destinationError{err})
-			}
+			s.shares.load.use(func() {
+				if err := s.stage(ctx, w); err != nil {
+					s.stop(&destinationError{err})
+				}
+			})
 		}
 		s.done(w)
 	}
