@@ -207,7 +207,7 @@ func NextWindow(spans []Span, density float64, before Second) (window Span, rest
 func (r *Reader) Slices(window Span, density float64) []Span {
 	pages := density * float64(window.Seconds()) / float64(r.pageSize())
 	each := float64(slicePages)
-	if !r.Session.budget.Limited() {
+	if !r.Session.current().Limited() {
 		each = shortSlicePages
 	}
 	return window.cut(min(int(pages/each)+1, maxSlices))

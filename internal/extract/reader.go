@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
+
+	"convsync/internal/ratelimit"
 )
 
 // Reader reads spans of one feed.
@@ -18,7 +20,7 @@ type Reader struct {
 	PageSize    int // conversations, 1 to 1000
 
 	Session *Session            // shared by the readers of one key
-	Slots   *semaphore.Weighted // shared by all readers: permits for requests in flight, until their responses are read
+	Slots   ratelimit.Permits   // shared by all readers: permits for requests in flight, until their responses are read
 	Walks   *semaphore.Weighted // per feed: slices in progress, including those that wait
 	Stats   *Stats              // shared by all readers
 

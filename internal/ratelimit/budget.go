@@ -5,8 +5,6 @@ import (
 	"math"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/semaphore"
 )
 
 // MaxPause is the longest pause that a request waits for.
@@ -30,12 +28,14 @@ type BudgetOptions struct {
 
 // Budget is a rate limiter shared by all requests that use one API key. It
 // limits requests per second and requests in flight, honors the pauses that the
-// source asks for, and serves projects in turn. It is safe for concurrent use.
+// source asks for, and serves runs in turn, and in each run its projects. It is
+// safe for concurrent use.
 //
 // In any second it starts no more requests than its rate, and none before a
 // pause ends.
 type Budget struct {
-	fairLock fairLock
+	options BudgetOptions
+	runs    fairLock[*Run]
 
 	mu       sync.Mutex
 	pace     pace
@@ -47,7 +47,17 @@ type Budget struct {
 
 // NewBudget returns an unused budget.
 func NewBudget(o BudgetOptions) *Budget {
-	return &Budget{pace: newPace(o), freed: make(chan struct{}, 1)}
+	return &Budget{options: o, pace: newPace(o), freed: make(chan struct{}, 1)}
+}
+
+// Configure changes the options. What the budget has learned about the rate is
+// dropped if they differ; pauses and the latest requests remain.
+func (b *Budget) Configure(o BudgetOptions) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if o != b.options {
+		b.options, b.pace = o, newPace(o)
+	}
 }
 
 // Limited reports whether a rate limit applies.
@@ -57,46 +67,8 @@ func (b *Budget) Limited() bool {
 	return !math.IsInf(b.pace.rate, 1)
 }
 
-// Request is a request that the budget admitted. Its End must be called.
-type Request struct {
-	budget  *Budget
-	permits *semaphore.Weighted
-	started time.Time
-}
-
-// Started returns when the request was admitted.
-func (r *Request) Started() time.Time { return r.started }
-
-// Take waits until a project's request may start, and acquires one of the
-// permits that the requests of all keys share. The permit is acquired last, so
-// that a request that waits for its rate or for a pause holds none that another
-// key could use.
-//
-// stop is called when it is the request's turn, and after each wait. If it returns
-// an error, Take gives up and returns that error. If the source asked for a pause
-// longer than [MaxPause], Take returns a [PauseError].
-func (b *Budget) Take(ctx context.Context, project string, permits *semaphore.Weighted, stop func() error) (*Request, error) {
-	if err := b.fairLock.wait(ctx, project); err != nil {
-		return nil, err
-	}
-	defer b.fairLock.pass()
-	for {
-		if err := b.await(ctx, stop); err != nil {
-			return nil, err
-		}
-		if err := permits.Acquire(ctx, 1); err != nil {
-			return nil, err
-		}
-		now := time.Now()
-		if stop() == nil && b.start(now) {
-			return &Request{b, permits, now}, nil
-		}
-		permits.Release(1) // meanwhile the source asked for a pause, or stop has an error
-	}
-}
-
-// await waits until the limits of the key admit a request. The caller holds the
-// fair lock.
+// await waits until the limits of the key admit a request. It is the turn of the
+// caller's run.
 func (b *Budget) await(ctx context.Context, stop func() error) error {
 	for {
 		if err := stop(); err != nil {

@@ -19,7 +19,7 @@ var anyPermits = semaphore.NewWeighted(math.MaxInt64)
 // always never stops a request.
 func always() error { return nil }
 
-func take(ctx context.Context, b *Budget, project string) (*Request, error) {
+func take(ctx context.Context, b *Run, project string) (*Request, error) {
 	return b.Take(ctx, project, anyPermits, always)
 }
 
@@ -44,7 +44,7 @@ type usage struct {
 
 // ask sends one request of a project that takes the given time. answer returns
 // the pause that the source asks for, and the result.
-func (u *usage) ask(ctx context.Context, b *Budget, project string, takes time.Duration, answer func() (time.Duration, Result)) error {
+func (u *usage) ask(ctx context.Context, b *Run, project string, takes time.Duration, answer func() (time.Duration, Result)) error {
 	request, err := take(ctx, b, project)
 	if err != nil {
 		return err
@@ -83,7 +83,7 @@ func (u *usage) busiest(window time.Duration) (most int) {
 
 // use sends requests for the duration lasts, with the given number of workers per
 // project.
-func use(t *testing.T, b *Budget, workers map[string]int, lasts, takes time.Duration, answer func() (time.Duration, Result)) *usage {
+func use(t *testing.T, b *Run, workers map[string]int, lasts, takes time.Duration, answer func() (time.Duration, Result)) *usage {
 	t.Helper()
 	u := &usage{by: map[string]int{}}
 	ctx, cancel := context.WithTimeout(t.Context(), lasts)
@@ -106,7 +106,7 @@ func TestBudgetRate(t *testing.T) {
 	for _, rate := range []float64{0.5, 1, 2, 5, 10, 50} {
 		for _, adaptive := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
-				b := NewBudget(BudgetOptions{PerSecond: rate, Adaptive: adaptive})
+				b := NewBudget(BudgetOptions{PerSecond: rate, Adaptive: adaptive}).NewRun()
 				u := use(t, b, map[string]int{"a": 60, "b": 3}, 20*time.Second, 200*time.Millisecond, fine)
 				if most := u.busiest(time.Second); float64(most) > max(1, rate) {
 					t.Errorf("at %g a second, %d within one", rate, most)
@@ -123,7 +123,7 @@ func TestBudgetAdaptive(t *testing.T) {
 	t.Parallel()
 	for _, adaptive := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			b := NewBudget(BudgetOptions{PerSecond: 5, Adaptive: adaptive})
+			b := NewBudget(BudgetOptions{PerSecond: 5, Adaptive: adaptive}).NewRun()
 			u := use(t, b, map[string]int{"a": 30}, 5*time.Minute, 100*time.Millisecond, fine)
 			if beyond := u.busiest(time.Second) > 5; beyond != adaptive {
 				t.Errorf("adaptive %t, rate exceeded: %t", adaptive, beyond)
@@ -137,7 +137,7 @@ func TestBudgetPause(t *testing.T) {
 	for _, result := range []Result{Limited, Overloaded} {
 		synctest.Test(t, func(t *testing.T) {
 			const pause = 17 * time.Second
-			b := NewBudget(BudgetOptions{PerSecond: 5})
+			b := NewBudget(BudgetOptions{PerSecond: 5}).NewRun()
 			n, said := 0, time.Time{}
 			u := use(t, b, map[string]int{"a": 4, "b": 4}, time.Minute, 200*time.Millisecond, func() (time.Duration, Result) {
 				if n++; n != 10 {
@@ -160,7 +160,7 @@ func TestBudgetPause(t *testing.T) {
 
 func TestBudgetLongPause(t *testing.T) {
 	t.Parallel()
-	b := NewBudget(BudgetOptions{})
+	b := NewBudget(BudgetOptions{}).NewRun()
 	first, err := take(t.Context(), b, "a")
 	if err != nil {
 		t.Fatal(err)
@@ -176,7 +176,7 @@ func TestBudgetLongPause(t *testing.T) {
 func TestBudgetInFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := NewBudget(BudgetOptions{InFlight: 6})
+		b := NewBudget(BudgetOptions{InFlight: 6}).NewRun()
 		if u := use(t, b, map[string]int{"a": 20}, 10*time.Second, 100*time.Millisecond, fine); u.most != 6 {
 			t.Errorf("%d requests in flight, limit 6", u.most)
 		}
@@ -195,7 +195,7 @@ func TestBudgetInFlight(t *testing.T) {
 func TestBudgetSlowResponses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := NewBudget(BudgetOptions{InFlight: 16})
+		b := NewBudget(BudgetOptions{InFlight: 16}).NewRun()
 		use(t, b, map[string]int{"a": 16}, 10*time.Second, 200*time.Millisecond, fine)
 		use(t, b, map[string]int{"a": 16}, 30*time.Second, 3*time.Second, fine)
 		if u := use(t, b, map[string]int{"a": 16}, time.Second, 3*time.Second, fine); u.most > 8 {
@@ -207,7 +207,7 @@ func TestBudgetSlowResponses(t *testing.T) {
 func TestBudgetFairness(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := NewBudget(BudgetOptions{PerSecond: 10})
+		b := NewBudget(BudgetOptions{PerSecond: 10}).NewRun()
 		u := use(t, b, map[string]int{"dense": 40, "quiet": 4}, time.Minute, 200*time.Millisecond, fine)
 		if difference := math.Abs(float64(u.by["dense"] - u.by["quiet"])); difference > 30 { // of 600
 			t.Errorf("unequal shares: %v", u.by)
@@ -218,7 +218,7 @@ func TestBudgetFairness(t *testing.T) {
 func TestBudgetCanceledWaiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := NewBudget(BudgetOptions{InFlight: 1})
+		b := NewBudget(BudgetOptions{InFlight: 1}).NewRun()
 		first, err := take(t.Context(), b, "a")
 		if err != nil {
 			t.Fatal(err)
@@ -250,7 +250,7 @@ func TestBudgetLearnsRate(t *testing.T) {
 		t.Run(fmt.Sprintf("%g accepted of %g", c.accepted, c.set), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				b := NewBudget(BudgetOptions{PerSecond: c.set, InFlight: 8})
+				b := NewBudget(BudgetOptions{PerSecond: c.set, InFlight: 8}).NewRun()
 				source := &limited{perSecond: c.accepted, tokens: c.accepted, at: time.Now()}
 				use(t, b, map[string]int{"a": 8}, time.Minute, 200*time.Millisecond, source.answer)
 				source.refused = 0
@@ -270,7 +270,7 @@ func TestBudgetLearnsRate(t *testing.T) {
 func TestBudgetRecovers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := NewBudget(BudgetOptions{PerSecond: 5, InFlight: 8})
+		b := NewBudget(BudgetOptions{PerSecond: 5, InFlight: 8}).NewRun()
 		use(t, b, map[string]int{"a": 8}, 20*time.Minute, 200*time.Millisecond, func() (time.Duration, Result) { return time.Minute, Limited })
 		u := use(t, b, map[string]int{"a": 8}, 10*time.Minute, 200*time.Millisecond, fine)
 		last, end := 0, u.starts[len(u.starts)-1]
@@ -314,7 +314,7 @@ func TestPermitAcquiredLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const pause = 17 * time.Second
 		permits := semaphore.NewWeighted(1)
-		b := NewBudget(BudgetOptions{PerSecond: 5})
+		b := NewBudget(BudgetOptions{PerSecond: 5}).NewRun()
 		first, err := b.Take(t.Context(), "a", permits, always)
 		if err != nil {
 			t.Fatal(err)

@@ -6,18 +6,18 @@ import (
 	"sync"
 )
 
-// fairLock is a mutex that serves projects in turn, and the waiters of one
-// project in the order of their arrival. A project with many waiting requests
+// fairLock is a mutex that serves groups, such as projects, in turn, and the waiters
+// of one group in the order of their arrival. A project with many waiting requests
 // does not delay one with few.
-type fairLock struct {
+type fairLock[K comparable] struct {
 	mu    sync.Mutex
 	taken bool
-	lines map[string][]chan struct{} // waiters by project
-	order []string                   // projects with waiters, the next one first
+	lines map[K][]chan struct{} // waiters by project
+	order []K                   // projects with waiters, the next one first
 }
 
 // wait acquires the lock, or returns the error of ctx. Release it with pass.
-func (t *fairLock) wait(ctx context.Context, project string) error {
+func (t *fairLock[K]) wait(ctx context.Context, project K) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -28,7 +28,7 @@ func (t *fairLock) wait(ctx context.Context, project string) error {
 		return nil
 	}
 	if t.lines == nil {
-		t.lines = map[string][]chan struct{}{}
+		t.lines = map[K][]chan struct{}{}
 	}
 	mine := make(chan struct{})
 	if len(t.lines[project]) == 0 {
@@ -46,13 +46,13 @@ func (t *fairLock) wait(ctx context.Context, project string) error {
 }
 
 // leave removes a waiter. If it was given the lock meanwhile, leave releases it.
-func (t *fairLock) leave(project string, mine chan struct{}) {
+func (t *fairLock[K]) leave(project K, mine chan struct{}) {
 	t.mu.Lock()
 	at := slices.Index(t.lines[project], mine)
 	if at >= 0 {
 		t.lines[project] = slices.Delete(t.lines[project], at, at+1)
 		if len(t.lines[project]) == 0 {
-			t.order = slices.DeleteFunc(t.order, func(p string) bool { return p == project })
+			t.order = slices.DeleteFunc(t.order, func(p K) bool { return p == project })
 		}
 	}
 	t.mu.Unlock()
@@ -62,7 +62,7 @@ func (t *fairLock) leave(project string, mine chan struct{}) {
 }
 
 // pass releases the lock, to the first waiter of the next project.
-func (t *fairLock) pass() {
+func (t *fairLock[K]) pass() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.order) == 0 {

@@ -10,7 +10,7 @@ import (
 func TestFairLockOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var line fairLock
+		var line fairLock[string]
 		if err := line.wait(t.Context(), "a"); err != nil {
 			t.Fatal(err)
 		}
