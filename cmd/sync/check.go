@@ -148,7 +148,7 @@ func checkAll(ctx context.Context, c *checklist, app *app) error {
 
 // checkProject asks for the last day's newest conversations of each environment.
 func checkProject(ctx context.Context, c *checklist, cfg *config.Config, p *config.Project) {
-	key := keptKey(p)
+	key := keptKey(p, nil)
 	if _, err := key(ctx, false); err != nil {
 		c.misconfigure("key", fmt.Errorf("%s: %w", p.ID, err))
 		return

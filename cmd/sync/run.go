@@ -170,6 +170,7 @@ type syncOptions struct {
 	narrow   *extract.Narrow    // all that is to be read; nil: not for an event
 	lockWait time.Duration      // 0: the timeout of the destination
 	progress *pipeline.Progress // updated by the run; nil: not needed
+	share    *runShare          // of what the runs of a process share; nil: it is the only run
 
 	keepKeyless bool // record a run in which no key can be read, instead of refusing it
 }
@@ -199,7 +200,10 @@ func newRun(ctx context.Context, app *app, cfg *config.Config, o syncOptions) (*
 	}
 	owner := newOwner()
 	log := app.log.With("run_id", owner.RunID)
-	side, err := newSourceSide(ctx, cfg, o.projects, o.keepKeyless, log)
+	if o.share == nil {
+		o.share = newShared(cfg.Sync.Workers).join()
+	}
+	side, err := newSourceSide(ctx, cfg, &o, log)
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +214,7 @@ func newRun(ctx context.Context, app *app, cfg *config.Config, o syncOptions) (*
 	return &wiredRun{destination: destination, Options: pipeline.Options{
 		Feeds: side.feeds, Projects: side.projects, Destination: destination, Owner: owner, ConfigHash: cfg.Fingerprint(),
 		Stats: side.stats, Budgets: side.budgets, Backfill: o.backfill, Narrow: o.narrow, DeleteMissing: cfg.Sync.OnMissing == config.MissingDelete, MissingLimit: pipeline.MissingLimit(cfg.Sync.MissingLimit), MaxRejects: int64(cfg.Sync.MaxRejects), Lookback: tiers(cfg.Sync.Lookback), OpenAgeLimit: cfg.Sync.OpenAgeLimit,
-		TransformWorkers: cfg.Sync.Workers.Transform, LoadWorkers: cfg.Sync.Workers.Load,
+		TransformWorkers: cfg.Sync.Workers.Transform, LoadWorkers: cfg.Sync.Workers.Load, Shares: o.share.workers,
 		Log: log, Progress: cmp.Or(o.progress, &pipeline.Progress{}),
 	}}, nil
 }

@@ -21,7 +21,6 @@ import (
 	"convsync/internal/load"
 	"convsync/internal/pipeline"
 	"convsync/internal/polyai"
-	"convsync/internal/ratelimit"
 	"convsync/internal/transform"
 	"convsync/internal/warehouse"
 )
@@ -64,8 +63,8 @@ func rootCAs(cfg *config.Config) *x509.CertPool {
 }
 
 // keptKey reads the key of a project once, and again after the source has refused
-// it.
-func keptKey(p *config.Project) func(ctx context.Context, renew bool) (string, error) {
+// it. renewed, if not nil, is called with each key that replaces another one.
+func keptKey(p *config.Project, renewed func(key string)) func(ctx context.Context, renew bool) (string, error) {
 	var mu sync.Mutex
 	key, known := "", false
 	return func(ctx context.Context, renew bool) (string, error) {
@@ -77,6 +76,9 @@ func keptKey(p *config.Project) func(ctx context.Context, renew bool) (string, e
 		resolved, err := p.APIKey.Resolve(ctx)
 		if err != nil {
 			return "", err
+		}
+		if known && resolved != key && renewed != nil {
+			renewed(resolved)
 		}
 		key, known = resolved, true
 		return key, nil
@@ -110,16 +112,16 @@ type sourceSide struct {
 // newSourceSide makes the feeds of the projects. Projects whose key and host
 // are the same share one rate budget. A project whose key cannot be read fails
 // alone. If no key can be read, that is an error, unless keepKeyless is set.
-func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Project, keepKeyless bool, log *slog.Logger) (*sourceSide, error) {
+func newSourceSide(ctx context.Context, cfg *config.Config, o *syncOptions, log *slog.Logger) (*sourceSide, error) {
 	side := &sourceSide{stats: &extract.Stats{}}
 	// A single feed may use all permits. Slices that wait for a permit hold none.
 	walks := int64(cfg.Sync.Workers.Extract)
-	slots := semaphore.NewWeighted(walks)
-	sessions := map[string]*extract.Session{}
+	sessions := map[keyHash]*keySession{}
 	var keyless []error
-	for i := range projects {
-		p := &projects[i]
-		keyOf := keptKey(p)
+	for i := range o.projects {
+		p := &o.projects[i]
+		var session *keySession
+		keyOf := keptKey(p, func(key string) { session.renew(hashKey(dataURL(p), key)) })
 		client, err := newClient(cfg, p, keyOf)
 		if err != nil {
 			return nil, configError(fmt.Errorf("project %s: base_url: %w", p.ID, err))
@@ -131,17 +133,17 @@ func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Pr
 		if err != nil {
 			keyless = append(keyless, fmt.Errorf("project %s: %w", p.ID, err))
 		}
-		shared := dataURL(p) + "\x00" + key
-		if sessions[shared] == nil {
-			budget := ratelimit.NewBudget(ratelimit.BudgetOptions{PerSecond: p.MaxRequestsPerSecond, Adaptive: cfg.Sync.Adaptive})
-			sessions[shared] = extract.NewSession(budget)
-			side.budgets = append(side.budgets, pipeline.Budget{Budget: budget, Host: hostOf(dataURL(p)), Project: p.StoredID})
+		hash := hashKey(dataURL(p), key)
+		if sessions[hash] == nil {
+			sessions[hash] = o.share.session(cfg, p, hash)
+			side.budgets = append(side.budgets, sessions[hash].budget.Budget)
 		}
+		session = sessions[hash]
 		side.projects = append(side.projects, load.Project{Project: storedProject(p), Environments: p.Environments})
 		for _, environment := range p.Environments {
 			reader := &extract.Reader{
 				Source: client, AccountID: p.AccountID, ProjectID: p.ID, Environment: environment,
-				PageSize: cfg.Sync.PageSize, Session: sessions[shared], Slots: slots, Walks: semaphore.NewWeighted(walks), Stats: side.stats,
+				PageSize: cfg.Sync.PageSize, Session: session.Session, Slots: o.share.workers.Requests, Walks: semaphore.NewWeighted(walks), Stats: side.stats,
 				Log: log.With("project", p.StoredID, "environment", environment).Warn,
 			}
 			side.feeds = append(side.feeds, pipeline.Feed{
@@ -155,7 +157,7 @@ func newSourceSide(ctx context.Context, cfg *config.Config, projects []config.Pr
 			})
 		}
 	}
-	if len(keyless) == len(projects) && !keepKeyless {
+	if len(keyless) == len(o.projects) && !o.keepKeyless {
 		return nil, configError(errors.Join(keyless...))
 	}
 	return side, nil

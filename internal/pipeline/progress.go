@@ -28,6 +28,8 @@ type runCounters struct {
 	report  *Report
 	stats   *extract.Stats
 	budgets []Budget
+
+	projects []string
 }
 
 // Conversations returns the number of conversations read so far, including
@@ -85,18 +87,43 @@ type Rate struct {
 	InFlight      int     // requests
 }
 
-// Rates returns the usage of the keys of a run; none before it begins.
-func (p *Progress) Rates(now time.Time) []Rate {
-	run := p.run.Load()
-	if run == nil {
-		return nil
-	}
-	rates := make([]Rate, len(run.budgets))
-	for i, b := range run.budgets {
-		perSecond, allowed, inFlight := b.Use(now)
-		rates[i] = Rate{b.Host, b.Project, perSecond, allowed, inFlight}
+// Rates returns the usage of the keys of runs; none of a run that has not begun. Runs
+// that share a budget count once. The usage of several budgets with the same host and
+// project is added up.
+func Rates(now time.Time, runs ...*Progress) (rates []Rate) {
+	type label struct{ host, project string }
+	at, counted := map[label]int{}, map[*ratelimit.Budget]bool{}
+	for _, p := range runs {
+		run := p.run.Load()
+		if run == nil {
+			continue
+		}
+		for _, b := range run.budgets {
+			if counted[b.Budget] {
+				continue
+			}
+			counted[b.Budget] = true
+			perSecond, allowed, inFlight := b.Use(now)
+			i, known := at[label{b.Host, b.Project}]
+			if !known {
+				i = len(rates)
+				at[label{b.Host, b.Project}] = i
+				rates = append(rates, Rate{Host: b.Host, Project: b.Project})
+			}
+			rates[i].PerSecond += perSecond
+			rates[i].Allowed += allowed
+			rates[i].InFlight += inFlight
+		}
 	}
 	return rates
+}
+
+// Projects returns the stored ids of the projects of the run; none before it begins.
+func (p *Progress) Projects() (ids []string) {
+	if run := p.run.Load(); run != nil {
+		ids = run.projects
+	}
+	return ids
 }
 
 // Account begins the report of work other than a run, such as a verification, and

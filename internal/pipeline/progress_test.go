@@ -27,7 +27,7 @@ func TestProgress(t *testing.T) {
 	budget := ratelimit.NewBudget(ratelimit.BudgetOptions{})
 	o.Feeds[0].Reader.Session = extract.NewSession(budget)
 	o.Budgets = []Budget{{Budget: budget, Host: "127.0.0.1", Project: "acme-team-4"}}
-	if o.Progress.SoFar() != nil || o.Progress.Rates(end) != nil {
+	if o.Progress.SoFar() != nil || Rates(end, o.Progress) != nil {
 		t.Error("a run that has not begun reports progress")
 	}
 	looked, last := 0, int64(0)
@@ -41,7 +41,7 @@ func TestProgress(t *testing.T) {
 		if queues, bytes, most := o.Progress.Queues(); len(queues) != 2 || queues[0].Capacity == 0 || bytes > most {
 			t.Errorf("the queues are %v, with %d of %d bytes", queues, bytes, most)
 		}
-		if rates := o.Progress.Rates(end); len(rates) != 1 || rates[0].Host != "127.0.0.1" {
+		if rates := Rates(end, o.Progress); len(rates) != 1 || rates[0].Host != "127.0.0.1" {
 			t.Errorf("the rates are %v", rates)
 		}
 	}

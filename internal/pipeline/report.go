@@ -158,7 +158,7 @@ func newReport(o *Options, kind string) *Report {
 		p := r.feed(f.Feed)
 		p.Status = NotRun
 	}
-	o.Progress.run.Store(&runCounters{r, o.Stats, o.Budgets})
+	o.Progress.run.Store(&runCounters{r, o.Stats, o.Budgets, o.projectIDs()})
 	return r
 }
 

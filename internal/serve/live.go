@@ -24,14 +24,14 @@ var (
 	driftTotal         = describe("drift_sightings_total", "Occurrences of unknown fields, types and values.")
 
 	runsInProgress = describe("runs_in_progress", "Runs in progress.")
-	runStart       = describe("run_start_timestamp_seconds", "When the run in progress started, in Unix time.", "kind")
-	runRead        = describe("run_read_conversations", "Conversations that the run in progress has read so far.", "kind")
-	runCovered     = describe("run_covered_seconds", "Seconds of conversation time that the run in progress has published.", "kind")
-	runPlanned     = describe("run_planned_seconds", "Seconds of conversation time that the run in progress plans to read, over all feeds.", "kind")
-	queueDepth     = describe("queue_depth", "Chunks of conversations waiting for a stage of the run.", "stage")
-	queueCapacity  = describe("queue_capacity", "Maximum number of chunks waiting for a stage of the run.", "stage")
-	inFlight       = describe("in_flight_bytes", "Bytes that the run has read and not staged yet.")
-	inFlightMost   = describe("in_flight_capacity_bytes", "Maximum of bytes that a run has read and not staged yet.")
+	runStart       = describe("run_start_timestamp_seconds", "When the first of the runs in progress started, in Unix time.", "kind")
+	runRead        = describe("run_read_conversations", "Conversations that the runs in progress have read so far.", "kind")
+	runCovered     = describe("run_covered_seconds", "Seconds of conversation time that the runs in progress have published.", "kind")
+	runPlanned     = describe("run_planned_seconds", "Seconds of conversation time that the runs in progress plan to read, over all feeds.", "kind")
+	queueDepth     = describe("queue_depth", "Chunks of conversations waiting for a stage of the runs in progress.", "stage")
+	queueCapacity  = describe("queue_capacity", "Maximum number of chunks waiting for a stage of the runs in progress.", "stage")
+	inFlight       = describe("in_flight_bytes", "Bytes that the runs in progress have read and not staged yet.")
+	inFlightMost   = describe("in_flight_capacity_bytes", "Maximum of bytes that the runs in progress have read and not staged yet.")
 	rateUsed       = describe("requests_per_second", "Requests per second to a host with one key, over the last ten seconds.", "host", "project")
 	rateAllowed    = describe("requests_per_second_allowed", "Requests per second that are currently allowed to a host with one key.", "host", "project")
 	requestsOpen   = describe("requests_in_flight", "Requests to a host with one key that have no response yet.", "host", "project")
@@ -93,7 +93,7 @@ func collectRunning(ch chan<- prometheus.Metric, running []*pipeline.Progress) {
 	gauge(runsInProgress, float64(len(running)))
 	depth, capacity, bytes := map[string]int{}, map[string]int{}, int64(0)
 	_, _, most := (&pipeline.Progress{}).Queues()
-	emitted := map[string]bool{} // one series per kind: of the run that started first
+	kinds := map[string]*runsOfKind{}
 	for _, p := range running {
 		queues, inFlight, _ := p.Queues()
 		for _, q := range queues {
@@ -101,16 +101,13 @@ func collectRunning(ch chan<- prometheus.Metric, running []*pipeline.Progress) {
 			capacity[q.Stage] += q.Capacity
 		}
 		bytes += inFlight
-		soFar := p.SoFar()
-		if emitted[soFar.Kind] {
-			continue
-		}
-		emitted[soFar.Kind] = true
-		covered, planned := p.Seconds()
-		gauge(runStart, float64(soFar.StartedAt.UnixMilli())/1e3, soFar.Kind)
-		gauge(runRead, float64(p.Conversations()), soFar.Kind)
-		gauge(runCovered, float64(covered), soFar.Kind)
-		gauge(runPlanned, float64(planned), soFar.Kind)
+		noteKind(kinds, p)
+	}
+	for kind, k := range kinds {
+		gauge(runStart, float64(k.start.UnixMilli())/1e3, kind)
+		gauge(runRead, float64(k.read), kind)
+		gauge(runCovered, float64(k.covered), kind)
+		gauge(runPlanned, float64(k.planned), kind)
 	}
 	for _, stage := range stages {
 		gauge(queueDepth, float64(depth[stage]), stage)
@@ -120,8 +117,28 @@ func collectRunning(ch chan<- prometheus.Metric, running []*pipeline.Progress) {
 	gauge(inFlightMost, float64(most))
 }
 
+// runsOfKind sums up the runs of a kind that are in progress.
+type runsOfKind struct {
+	start                  time.Time // of the first one
+	read, covered, planned int64
+}
+
+// noteKind adds a run to those of its kind. The runs are in the order of their start.
+func noteKind(kinds map[string]*runsOfKind, p *pipeline.Progress) {
+	soFar := p.SoFar()
+	k := kinds[soFar.Kind]
+	if k == nil {
+		k = &runsOfKind{start: soFar.StartedAt}
+		kinds[soFar.Kind] = k
+	}
+	covered, planned := p.Seconds()
+	k.read += p.Conversations()
+	k.covered += covered
+	k.planned += planned
+}
+
 func collectRates(ch chan<- prometheus.Metric, running []*pipeline.Progress) {
-	for _, r := range ratesOf(running, time.Now()) {
+	for _, r := range pipeline.Rates(time.Now(), running...) {
 		for _, m := range []struct {
 			what  *prometheus.Desc
 			value float64
@@ -129,25 +146,4 @@ func collectRates(ch chan<- prometheus.Metric, running []*pipeline.Progress) {
 			ch <- prometheus.MustNewConstMetric(m.what, prometheus.GaugeValue, m.value, r.Host, r.Project)
 		}
 	}
-}
-
-// ratesOf returns the rates per key. Rates of runs that share a key are added up.
-func ratesOf(running []*pipeline.Progress, now time.Time) (rates []pipeline.Rate) {
-	type key struct{ host, project string }
-	at := map[key]int{}
-	for _, p := range running {
-		for _, r := range p.Rates(now) {
-			k := key{r.Host, r.Project}
-			i, known := at[k]
-			if !known {
-				at[k] = len(rates)
-				rates = append(rates, r)
-				continue
-			}
-			rates[i].PerSecond += r.PerSecond
-			rates[i].Allowed += r.Allowed
-			rates[i].InFlight += r.InFlight
-		}
-	}
-	return rates
 }
