@@ -60,7 +60,7 @@ func newRunCommand(app *app) *cobra.Command {
 	flags.BoolVar(&opts.dryRun, "dry-run", false, "print what would be read, and write nothing")
 	flags.StringVar(&opts.output, "output", "text", "output format: text or json")
 	flags.BoolVar(&opts.quiet, "quiet", false, "print nothing if the run succeeds: no progress and no summary, and log only errors unless --log-level is set; --output json is still printed")
-	flags.StringVar(&opts.whenLocked, "when-locked", "fail", "if another run still holds the writer lock after 10s: fail (exit 4), skip (exit 0) or wait (without a limit)")
+	flags.StringVar(&opts.whenLocked, "when-locked", "fail", "if another run is still writing one of the projects after 10s: fail (exit 4), skip that project (exit 0 if none is left) or wait (without a limit)")
 	flags.StringVar(&opts.metricsFile, "metrics-file", "", "write the result of the run to this file, also if it failed, for the textfile collector of the Prometheus node exporter")
 	return cmd
 }
@@ -116,13 +116,20 @@ func runOnce(ctx context.Context, app *app, opts runOptions) (report *pipeline.R
 	if opts.dryRun {
 		return nil, true, dryRun(ctx, app, cfg, sync, opts.output)
 	}
-	report, err = syncOnce(ctx, app, cfg, sync)
-	var locked *load.LockedError
-	switch {
-	case errors.As(err, &locked) && opts.whenLocked == "skip":
+	noteSkipped := func(locked *load.LockedError) {
 		if !app.quiet {
 			fmt.Fprintln(app.stderr, "skipped: "+locked.Held())
 		}
+	}
+	if opts.whenLocked == "skip" {
+		report, err = syncUnlocked(ctx, app, cfg, sync, noteSkipped)
+	} else {
+		report, err = syncOnce(ctx, app, cfg, sync)
+	}
+	var locked *load.LockedError
+	switch {
+	case errors.As(err, &locked) && opts.whenLocked == "skip":
+		noteSkipped(locked)
 		return nil, true, nil
 	case locked != nil && opts.whenLocked == "fail":
 		err = fmt.Errorf("%w, or start with --when-locked wait", err) // no other command has that flag
@@ -191,6 +198,25 @@ func syncOnce(ctx context.Context, app *app, cfg *config.Config, o syncOptions) 
 type wiredRun struct {
 	pipeline.Options
 	destination load.Destination // that of the options, with what a run does not use
+}
+
+// syncUnlocked does one run without the projects that another process is writing.
+// skipped is called for each of these. If no project is left, the error says why.
+func syncUnlocked(ctx context.Context, app *app, cfg *config.Config, o syncOptions, skipped func(*load.LockedError)) (*pipeline.Report, error) {
+	for {
+		report, err := syncOnce(ctx, app, cfg, o)
+		var locked *load.LockedError
+		if !errors.As(err, &locked) {
+			return report, err
+		}
+		isLocked := func(p config.Project) bool { return p.StoredID == locked.Project }
+		rest := slices.DeleteFunc(slices.Clone(o.projects), isLocked)
+		if len(rest) == 0 || len(rest) == len(o.projects) {
+			return report, err
+		}
+		skipped(locked)
+		o.projects, o.lockWait = rest, time.Millisecond // it waited for the first one long enough
+	}
 }
 
 // newRun opens the destination and wires a run together.

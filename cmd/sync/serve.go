@@ -58,6 +58,7 @@ type service struct {
 	scheduler   *schedule.Scheduler
 	lifetime    *lifetime
 	events      *events // nil: no webhooks
+	planned     plannedProjects
 
 	notifier *notify.Notifier // nil: notifications are off
 	aged     time.Time        // when the age of the data was last reported
@@ -112,6 +113,7 @@ func (s *service) start(ctx context.Context, runNow bool) error {
 	if err := s.server.Start(ctx); err != nil {
 		return err
 	}
+	s.lifetime.shared.resize(s.cfg.Sync.Workers)
 	s.events.start()
 	if err := s.scheduler.Start(ctx); err != nil {
 		return err
@@ -159,7 +161,7 @@ func (s *service) newScheduler() (*schedule.Scheduler, error) {
 			return nil, err
 		}
 		entries = append(entries, schedule.Entry{
-			Name: planned.Name, Cron: planned.Cron, Location: location, Jitter: planned.Jitter,
+			Name: planned.Name, Cron: planned.Cron, Location: location, Jitter: planned.Jitter, Overlaps: true,
 			Run: func(ctx context.Context) error { return s.run(ctx, planned) },
 		})
 	}

@@ -54,14 +54,18 @@ func (s *service) stopNotifier() {
 
 // tell passes the result of a run to the notifier. A verification loads nothing,
 // so its report says nothing about single projects.
-func (s *service) tell(ctx context.Context, planned *config.Schedule, report *pipeline.Report, err error) {
+func (s *service) tell(ctx context.Context, planned *config.Schedule, projects []string, report *pipeline.Report, err error) {
 	if s.notifier == nil {
 		return
 	}
 	if planned.Kind == config.KindVerify {
 		report = nil
 	}
-	s.notifier.Ran(ctx, planned.Name, report, err)
+	all := planned.Projects
+	if len(all) == 0 {
+		all = storedIDs(s.cfg.Projects)
+	}
+	s.notifier.Ran(ctx, notify.Scheduled{Schedule: planned.Name, Projects: projects, All: all}, report, err)
 }
 
 // agesEvery is the interval of checks for old data, and of retries of failed

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"convsync/internal/config"
 	"convsync/internal/notify"
 	"convsync/internal/pipeline"
 	"convsync/internal/schedule"
@@ -16,14 +17,16 @@ import (
 // lifetime is shared by the services of one process: a reload replaces the
 // service, while runs of the previous one may continue.
 type lifetime struct {
-	running  sync.Mutex // one run at a time: they share the destination's lock
+	queue    runQueue
+	shared   *shared
+	slow     slowProjects
 	draining sync.WaitGroup
 	hard     context.Context // ends runs of services that were replaced
 	cancel   context.CancelFunc
 }
 
 func newLifetime() *lifetime {
-	l := &lifetime{}
+	l := &lifetime{shared: newShared(config.Workers{Extract: 1, Transform: 1, Load: 1})} // a start sets the sizes
 	l.hard, l.cancel = context.WithCancel(context.Background())
 	return l
 }

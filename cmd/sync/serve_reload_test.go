@@ -168,16 +168,16 @@ func TestServeReload_Grace(t *testing.T) {
 	}
 	l, holds, waits := s.lifetime, make(chan struct{}), make(chan struct{})
 	l.draining.Go(func() { // the run of the service before
-		l.running.Lock()
-		defer l.running.Unlock()
+		before := l.queue.enter([]string{"acme-team-4"}, false)
+		defer before.leave()
 		close(holds)
 		<-l.hard.Done()
 	})
-	s.scheduler, err = schedule.New(schedule.Options{Entries: []schedule.Entry{{Name: "nightly", Cron: "0 2 29 2 *", Run: func(context.Context) error {
+	s.scheduler, err = schedule.New(schedule.Options{Entries: []schedule.Entry{{Name: "nightly", Cron: "0 2 29 2 *", Run: func(ctx context.Context) error {
+		turn := l.queue.enter([]string{"acme-team-4"}, false)
+		defer turn.leave()
 		close(waits)
-		l.running.Lock()
-		defer l.running.Unlock()
-		return nil
+		return turn.wait(ctx)
 	}}}})
 	if err != nil {
 		t.Fatal(err)

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"convsync/internal/config"
 	"convsync/internal/extract"
+	"convsync/internal/load"
 	"convsync/internal/pipeline"
 	"convsync/internal/plural"
 	"convsync/internal/schedule"
@@ -17,26 +19,59 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// run does the work of a schedule, and reports it to the metrics, the notifier and
-// the log. The log has each reason once.
+// run does the work of a schedule at one of its times, in one run or in several: see
+// [service.divide]. Projects whose last run for the schedule has not ended are
+// skipped.
 func (s *service) run(ctx context.Context, planned *config.Schedule) error {
-	s.lifetime.running.Lock()
-	defer s.lifetime.running.Unlock()
+	projects, err := chooseProjects(s.cfg, planned.Projects)
+	if err != nil {
+		return err
+	}
+	ids := s.planned.begin(planned.Name, storedIDs(projects))
+	if skipped := without(storedIDs(projects), ids); len(skipped) > 0 {
+		s.log.Warn("skipped projects of a schedule: their last run is still in progress", "schedule", planned.Name, "projects", skipped)
+	}
+	parts := s.divide(ctx, planned, ids)
+	failed := make([]error, len(parts))
+	var runs sync.WaitGroup
+	for i, part := range parts {
+		runs.Go(func() {
+			defer s.planned.end(planned.Name, part.projects)
+			failed[i] = s.runPart(ctx, planned, part)
+		})
+	}
+	runs.Wait()
+	return schedule.Logged(errors.Join(failed...))
+}
+
+// runPart waits for the turn of a run and executes it. It reports the result to the
+// metrics, the notifier and the log. The log has each reason once.
+func (s *service) runPart(ctx context.Context, planned *config.Schedule, part *queuedRun) error {
+	defer part.leave()
+	if err := part.wait(ctx); err != nil {
+		s.log.Warn("a run was interrupted before it started: it was waiting for other runs", "schedule", planned.Name, "projects", part.projects)
+		return err
+	}
+	share := s.lifetime.shared.join()
+	defer share.leave()
 	defer func() { s.latest().server.Refresh() }()
 	began, progress := time.Now(), &pipeline.Progress{}
 	ended := s.metrics.Follow(progress)
-	report, err := s.guarded(planned.Name, func() (*pipeline.Report, error) { return s.work(ctx, planned, progress) })
+	report, err := s.guarded(planned.Name, func() (*pipeline.Report, error) {
+		return s.work(ctx, planned, part.projects, progress, share)
+	})
 	seen := report
 	if seen == nil {
 		seen = pipeline.Failed(planned.Kind, began, err)
 	}
 	ended(seen)
-	s.latest().tell(ctx, planned, report, err)
-	s.logEnd(ctx, planned, seen, err)
+	s.lifetime.slow.note(report)
+	s.latest().tell(ctx, planned, part.projects, report, err)
+	s.logEnd(ctx, planned, part.projects, seen, err)
 	if report != nil && err == nil {
 		err = outcome(ctx, report, nil, s.cfg.Sync.FailOnDrift)
 	}
-	return schedule.Logged(err)
+	return err
 }
 
 // guarded does the work of a run. A panic becomes an error of this run only.
@@ -51,19 +86,21 @@ func (s *service) guarded(name string, work func() (*pipeline.Report, error)) (r
 	return work()
 }
 
-func (s *service) work(ctx context.Context, planned *config.Schedule, progress *pipeline.Progress) (*pipeline.Report, error) {
-	projects, err := chooseProjects(s.cfg, planned.Projects)
+func (s *service) work(ctx context.Context, planned *config.Schedule, ids []string, progress *pipeline.Progress, share *runShare) (*pipeline.Report, error) {
+	projects, err := chooseProjects(s.cfg, ids)
 	if err != nil {
 		return nil, err
 	}
 	cfg := *s.cfg
 	cfg.Sync.Lookback = planned.Lookback
-	o := syncOptions{projects: projects, progress: progress}
+	o := syncOptions{projects: projects, progress: progress, share: share}
 	if planned.Kind == config.KindVerify {
 		return s.verify(ctx, &cfg, o)
 	}
 	o.keepKeyless = true // the page shows what is recorded
-	return syncOnce(ctx, s.app, &cfg, o)
+	return syncUnlocked(ctx, s.app, &cfg, o, func(locked *load.LockedError) {
+		s.log.Warn("skipped a project: another process is writing it", "schedule", planned.Name, "project", locked.Project, "because", locked.Held())
+	})
 }
 
 // verify compares the range of the deepest lookback with the source, and fails if
@@ -104,10 +141,10 @@ func compare(ctx context.Context, run *wiredRun, depth time.Duration) error {
 
 // logEnd logs the result of a run. The run has already logged the errors of
 // single projects, which are only counted here.
-func (s *service) logEnd(ctx context.Context, planned *config.Schedule, r *pipeline.Report, err error) {
+func (s *service) logEnd(ctx context.Context, planned *config.Schedule, projects []string, r *pipeline.Report, err error) {
 	level, words := slog.LevelInfo, "the run succeeded"
 	args := []any{
-		"schedule", planned.Name, "run_id", r.RunID, "status", r.Status, "seconds", time.Since(r.StartedAt).Seconds(),
+		"schedule", planned.Name, "projects", projects, "run_id", r.RunID, "status", r.Status, "seconds", time.Since(r.StartedAt).Seconds(),
 		"read", r.Conversations.Read, "inserted", r.Conversations.Inserted, "updated", r.Conversations.Updated, "requests", r.Requests,
 	}
 	switch {

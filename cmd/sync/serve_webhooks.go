@@ -120,12 +120,14 @@ func (s *service) webhookSecrets(ctx context.Context) ([]string, error) {
 
 // syncEvents reads the conversations that events refer to, and returns the id of the run.
 func (s *service) syncEvents(ctx context.Context, want webhook.Wanted) (runID string, err error) {
-	s.lifetime.running.Lock()
-	defer s.lifetime.running.Unlock()
-	defer func() { s.latest().server.Refresh() }()
-	if ctx.Err() != nil {
-		return "", ctx.Err() // stopped while it waited for another run
+	turn := s.lifetime.queue.enter([]string{want.ProjectID}, false)
+	defer turn.leave()
+	if err := turn.wait(ctx); err != nil {
+		return "", err // stopped while it waited for another run
 	}
+	share := s.lifetime.shared.join()
+	defer share.leave()
+	defer func() { s.latest().server.Refresh() }()
 	projects, err := chooseProjects(s.cfg, []string{want.ProjectID})
 	if err != nil {
 		return "", err
@@ -137,14 +139,14 @@ func (s *service) syncEvents(ctx context.Context, want webhook.Wanted) (runID st
 	began, progress := time.Now(), &pipeline.Progress{}
 	ended := s.metrics.Follow(progress)
 	report, err := s.guarded(byEvent.Name, func() (*pipeline.Report, error) {
-		return syncOnce(ctx, s.app, s.cfg, syncOptions{projects: projects, narrow: narrow, progress: progress})
+		return syncOnce(ctx, s.app, s.cfg, syncOptions{projects: projects, narrow: narrow, progress: progress, share: share})
 	})
 	seen := report
 	if seen == nil {
 		seen = pipeline.Failed(pipeline.KindEvent, began, err)
 	}
 	ended(seen)
-	s.logEnd(ctx, byEvent, seen, err)
+	s.logEnd(ctx, byEvent, []string{want.ProjectID}, seen, err)
 	if report == nil {
 		return "", err
 	}

@@ -35,7 +35,7 @@ func TestAnOutageIsOneAlertAndOneRecovery(t *testing.T) {
 		"a run that comes to no report": {func(w *world) { w.ran(nil, errDestination) }, func(w *world) {
 			w.reached(20 * time.Second)
 		}},
-		"several schedules":                         {failed, func(w *world) { w.n.Ran(w.t.Context(), "weekly", nil, errDestination) }},
+		"several schedules":                         {failed, func(w *world) { w.n.Ran(w.t.Context(), Scheduled{Schedule: "weekly"}, nil, errDestination) }},
 		"the watch sees it again before a run does": {failed, func(w *world) { w.reached(20 * time.Second) }, func(w *world) { w.reached(0) }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -92,11 +92,11 @@ func TestASchedulesFailureIsNotOverWhenAnotherSucceeds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
-		w.n.Ran(t.Context(), "weekly", nil, errOutside)
+		w.n.Ran(t.Context(), Scheduled{Schedule: "weekly"}, nil, errOutside)
 		w.expect("the weekly run fails", "The run of the schedule weekly failed.")
 		w.ran(report(), nil)
 		w.expect("another succeeds")
-		w.n.Ran(t.Context(), "weekly", nil, nil)
+		w.n.Ran(t.Context(), Scheduled{Schedule: "weekly"}, nil, nil)
 		w.expect("the weekly run succeeds", "Runs of the schedule weekly finish again.")
 		if _, beats := w.count(); beats != 1 {
 			t.Errorf("%d heartbeats: what only compares sends none", beats)
@@ -108,7 +108,7 @@ func TestAScheduleThatIsNoLongerConfiguredIsDroppedInSilence(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
-		w.n.Ran(t.Context(), "weekly", nil, errOutside)
+		w.n.Ran(t.Context(), Scheduled{Schedule: "weekly"}, nil, errOutside)
 		w.heard()
 		w.close()
 		w.o.Schedules = []string{"nightly"}

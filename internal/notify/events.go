@@ -14,26 +14,33 @@ import (
 	"convsync/internal/warehouse"
 )
 
+// Scheduled is a run of a schedule.
+type Scheduled struct {
+	Schedule string
+	Projects []string // of this run, by their stored ids
+	All      []string // of the schedule, which may have several runs at the same time
+}
+
 // Ran processes the result of a scheduled run: its report, which is nil if there
 // is none, and the error that ended it. Runs that were canceled, and runs that
 // found the destination locked by another writer, are ignored: they say nothing
 // about the state of the sync.
-func (n *Notifier) Ran(ctx context.Context, schedule string, report *pipeline.Report, err error) {
+func (n *Notifier) Ran(ctx context.Context, run Scheduled, report *pipeline.Report, err error) {
 	var locked *load.LockedError
 	if errors.Is(err, context.Canceled) || errors.Is(ctx.Err(), context.Canceled) && err != nil || errors.As(err, &locked) {
 		return
 	}
 	now := time.Now()
 	n.change(ctx, now, func(s *state) {
-		if s.judge(schedule, report, err, now) {
-			n.beat = n.beat || report != nil && report.Status == warehouse.RunSucceeded
+		if s.judge(run, report, err, now) && report != nil && report.Status == warehouse.RunSucceeded && !s.hasFailed(run) {
+			n.beat = true
 		}
 	})
 }
 
 // judge evaluates a run, and reports whether it finished. A failure of the
 // destination is one incident for all schedules and for the checks between runs.
-func (s *state) judge(schedule string, report *pipeline.Report, err error, now time.Time) (ended bool) {
+func (s *state) judge(run Scheduled, report *pipeline.Report, err error, now time.Time) (ended bool) {
 	var whole []error
 	if report != nil {
 		whole = s.judgeProjects(report, err == nil, now)
@@ -46,16 +53,15 @@ func (s *state) judge(schedule string, report *pipeline.Report, err error, now t
 		s.open(destinationAway(errors.Join(whole...), true, now))
 		return false
 	case len(whole) > 0:
-		s.open(runFailed(schedule, errors.Join(whole...), now))
+		s.open(runFailed(run, errors.Join(whole...), now))
 		return false
 	}
-	runs := subject{schedule: schedule}
 	s.close(kindDestination, subject{}, now)
-	s.close(kindRun, runs, now)
+	s.closeRun(kindRun, run, now)
 	if report != nil && len(report.Errors) == 0 && report.Status == warehouse.RunPartial {
-		s.open(tooManyRejects(schedule, report.NewRejects, now))
+		s.open(tooManyRejects(run, report.NewRejects, now))
 	} else {
-		s.close(kindRejects, runs, now)
+		s.closeRun(kindRejects, run, now)
 	}
 	return true
 }

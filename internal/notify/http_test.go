@@ -45,7 +45,7 @@ func TestAWebhookGetsTheFormatItAsksFor(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			n.Ran(t.Context(), "nightly", nil, errText("<!channel> & more"))
+			n.Ran(t.Context(), Scheduled{Schedule: "nightly"}, nil, errText("<!channel> & more"))
 			n.Close(context.Background())
 			check(t, <-bodies)
 		})
@@ -78,7 +78,7 @@ func TestACommandGetsTheMessageAndTheCounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.Ran(t.Context(), "nightly", report(sales, support), nil)
+	n.Ran(t.Context(), Scheduled{Schedule: "nightly"}, report(sales, support), nil)
 	n.Close(context.Background())
 	got, err := os.ReadFile(out)
 	if err != nil || !strings.HasPrefix(string(got), "2 0 sales (live) is failing: answered 401 Unauthorized. 1 more problem. (convsync on testing)") || !strings.Contains(string(got), `"project_id":"support"`) {

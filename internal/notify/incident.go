@@ -40,6 +40,9 @@ type incident struct {
 	Ended       time.Time `json:"ended,omitzero"` // when it was last closed
 	// Told are the channels whose last notice was that this is open.
 	Told []string `json:"told,omitempty"`
+	// Projects are those of the runs of the schedule that failed, and did not succeed
+	// since. Several runs of a schedule may have different projects.
+	Projects []string `json:"projects,omitempty"`
 	// ByRun: a run detected it, and only a run can close it.
 	ByRun bool `json:"by_run,omitempty"`
 }
@@ -112,8 +115,9 @@ func (s *state) open(found incident) {
 		s.Incidents = append(s.Incidents, i)
 	}
 	if !i.Open {
-		i.Open, i.Since = true, found.Since.UTC()
+		i.Open, i.Since, i.Projects = true, found.Since.UTC(), nil
 	}
+	i.Projects = union(i.Projects, found.Projects)
 	i.What, i.Why, i.ByRun = found.What, tidy(found.Why), i.ByRun || found.ByRun
 }
 
@@ -122,6 +126,45 @@ func (s *state) close(kind string, of subject, now time.Time) {
 	if i := s.find(kind, of); i != nil && i.Open {
 		i.Open, i.ByRun, i.Ended = false, false, now.UTC()
 	}
+}
+
+// closeRun records that a run of a schedule has not found a problem. The problem ends
+// when this holds for all projects that had it.
+func (s *state) closeRun(kind string, run Scheduled, now time.Time) {
+	i := s.find(kind, subject{schedule: run.Schedule})
+	if i == nil || !i.Open {
+		return
+	}
+	i.Projects = slices.DeleteFunc(i.Projects, func(id string) bool {
+		return slices.Contains(run.Projects, id) || !slices.Contains(run.All, id)
+	})
+	if len(i.Projects) == 0 {
+		s.close(kind, i.subject(), now)
+	}
+}
+
+// hasFailed reports whether the last run of some project of a schedule failed, or
+// did not read it completely.
+func (s *state) hasFailed(run Scheduled) bool {
+	return slices.ContainsFunc(s.Incidents, func(i *incident) bool {
+		switch {
+		case !i.Open:
+			return false
+		case i.Kind == kindRun || i.Kind == kindRejects:
+			return i.Schedule == run.Schedule
+		}
+		return i.Kind == kindProject && slices.Contains(run.All, i.ProjectID)
+	})
+}
+
+// union returns ids with those of more that are not among them.
+func union(ids, more []string) []string {
+	for _, id := range more {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // forget drops incidents that are closed and delivered.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"convsync/internal/load"
+	"convsync/internal/pipeline"
 	"convsync/internal/warehouse"
 )
 
@@ -66,12 +67,50 @@ func TestIncident_StoppedRun(t *testing.T) {
 		w.expect("a project fails", "Project sales")
 		stopped, cancel := context.WithCancelCause(t.Context())
 		cancel(errors.New("SIGTERM"))
-		w.n.Ran(stopped, "nightly", report(support), errors.New("SIGTERM"))
+		w.n.Ran(stopped, Scheduled{Schedule: "nightly"}, report(support), errors.New("SIGTERM"))
 		w.ran(report(), fmt.Errorf("stopped: %w", context.Canceled))
 		w.ran(nil, &load.LockedError{Where: "the lake"})
 		w.expect("runs were stopped")
 		if _, beats := w.count(); beats != 0 {
 			t.Errorf("%d heartbeats", beats)
+		}
+	})
+}
+
+// TestIncident_RunsOfASchedule has a schedule with a run for each of its projects,
+// one of which fails.
+func TestIncident_RunsOfASchedule(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		all := []string{"sales", "support"}
+		ran := func(project string, err error) {
+			w.n.Ran(t.Context(), Scheduled{Schedule: "nightly", Projects: []string{project}, All: all}, &pipeline.Report{Status: warehouse.RunSucceeded}, err)
+		}
+		ran("sales", errOutside)
+		w.expect("one fails", "The run of the schedule nightly failed.")
+		for range 3 {
+			ran("support", nil)
+			ran("sales", errOutside)
+			wait(time.Hour)
+		}
+		w.expect("the other one succeeds")
+		if _, beats := w.count(); beats != 0 {
+			t.Errorf("%d heartbeats while one fails", beats)
+		}
+		ran("support", errOutside)
+		ran("sales", nil)
+		w.expect("now the other one fails")
+		ran("support", nil)
+		w.expect("both succeed", "Runs of the schedule nightly finish again.")
+		wait(time.Hour)
+		ran("sales", errOutside)
+		w.expect("one fails again", "The run of the schedule nightly failed.")
+		all = []string{"support"} // it is not configured any longer
+		ran("support", nil)
+		w.expect("it has left the schedule", "Runs of the schedule nightly finish again.")
+		if _, beats := w.count(); beats != 2 {
+			t.Errorf("%d heartbeats, want 2", beats)
 		}
 	})
 }

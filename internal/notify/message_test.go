@@ -28,15 +28,15 @@ func TestNewMessage(t *testing.T) {
 		incidents []incident
 		first     []string
 	}{
-		"Run":         {[]incident{opened(runFailed("nightly", refused, now))}, []string{"nightly", "the source refused the key (401)"}},
+		"Run":         {[]incident{opened(runFailed(Scheduled{Schedule: "nightly"}, refused, now))}, []string{"nightly", "the source refused the key (401)"}},
 		"Project":     {[]incident{opened(projectFailed(sales, refused.Error(), now))}, []string{"sales (live) is failing: the source refused the key (401). (convsync"}},
-		"Rejects":     {[]incident{opened(tooManyRejects("nightly", 12, now))}, []string{"nightly"}},
+		"Rejects":     {[]incident{opened(tooManyRejects(Scheduled{Schedule: "nightly"}, 12, now))}, []string{"nightly"}},
 		"Destination": {[]incident{opened(destinationAway(errDestination, true, now))}, []string{"the database cannot be reached"}},
 		"OldData":     {[]incident{opened(dataOld(sales, now.Add(-26*time.Hour), "why", now))}, []string{"sales (live)", "3 Mar 2026, 00:05 UTC"}},
 		"Several": {[]incident{ended(dataOld(support, now, "", now)), opened(noRun(now.Add(-3*time.Hour), now)), opened(projectFailed(sales, refused.Error(), now))},
 			[]string{"sales (live) is failing", "1 more problem.", "1 problem is resolved."}},
 		"End": {[]incident{ended(projectFailed(sales, "", now))}, []string{"sales (live)"}},
-		"Ends": {[]incident{ended(runFailed("nightly", refused, now)), ended(dataOld(support, now, "", now)), opened(tooManyRejects("nightly", 1, now))},
+		"Ends": {[]incident{ended(runFailed(Scheduled{Schedule: "nightly"}, refused, now)), ended(dataOld(support, now, "", now)), opened(tooManyRejects(Scheduled{Schedule: "nightly"}, 1, now))},
 			[]string{"nightly", "2 problems are resolved."}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -26,17 +26,17 @@ func destinationAway(err error, byRun bool, since time.Time) incident {
 	return incident{Kind: kindDestination, What: "The destination cannot be used.", Why: err.Error(), Since: since, ByRun: byRun}
 }
 
-func runFailed(schedule string, err error, now time.Time) incident {
-	return incident{Kind: kindRun, Schedule: schedule, What: "The run of the schedule " + schedule + " failed.", Why: err.Error(), Since: now}
+func runFailed(run Scheduled, err error, now time.Time) incident {
+	return incident{Kind: kindRun, Schedule: run.Schedule, Projects: run.Projects, What: "The run of the schedule " + run.Schedule + " failed.", Why: err.Error(), Since: now}
 }
 
 func projectFailed(feed load.Feed, why string, now time.Time) incident {
 	return about(feed, incident{Kind: kindProject, What: named(feed) + " could not be read completely.", Why: why, Since: now})
 }
 
-func tooManyRejects(schedule string, n int64, now time.Time) incident {
+func tooManyRejects(run Scheduled, n int64, now time.Time) incident {
 	return incident{
-		Kind: kindRejects, Schedule: schedule, What: "The run of the schedule " + schedule + " rejected conversations that it could not read.",
+		Kind: kindRejects, Schedule: run.Schedule, Projects: run.Projects, What: "The run of the schedule " + run.Schedule + " rejected conversations that it could not read.",
 		Why: fmt.Sprintf("%d of them are new, more than sync.max_rejects allows", n), Since: now,
 	}
 }
