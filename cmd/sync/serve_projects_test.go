@@ -35,7 +35,7 @@ func newHeldSource(t *testing.T) *heldSource {
 	options := simulate.Options{Seed: 5, Now: func() time.Time { return standing }}
 	for _, id := range []string{"acme-slow", "acme-quick"} {
 		options.Projects = append(options.Projects, simulate.Project{
-			AccountID: "acme-uk", ID: id, From: standing.AddDate(0, 0, -20), To: standing.Add(time.Minute), TurnsMean: 2,
+			AccountID: "acme-uk", ID: id, From: standing.AddDate(0, 0, -20), To: standing.Add(-time.Hour), TurnsMean: 2,
 			Environments: []simulate.Environment{{Name: "live", Conversations: perProject}},
 		})
 	}
@@ -106,7 +106,7 @@ func TestServe_SlowProject(t *testing.T) {
 		}
 		event := func(url, id, project string) {
 			t.Helper()
-			body := fmt.Sprintf(`{"type":"call.completed","project_id":%q}`, project)
+			body := fmt.Sprintf(`{"type":"call.completed","project_id":%q,"data":{"note":%q}}`, project, id)
 			if status, answer := deliver(t, url, id, body); status != http.StatusOK {
 				t.Fatalf("an event is answered with %d, %s", status, answer)
 			}
@@ -250,45 +250,6 @@ func TestLocked_OneProject(t *testing.T) {
 			t.Errorf("the log is %s", log.String())
 		}
 	})
-}
-
-// TestShared_Rate has two runs at the same time with one key, into two lakes.
-func TestShared_Rate(t *testing.T) {
-	t.Parallel()
-	const rate = 20
-	source := newHeldSource(t)
-	source.release()
-	process := newShared(config.Workers{Extract: 8, Transform: 2, Load: 2})
-	requests := make([]int64, 2)
-	began := time.Now()
-	var both sync.WaitGroup
-	for i, project := range []string{"acme-slow", "acme-quick"} {
-		file := configureTwo(t, source.url, into(inFolder(t, "lake")), "")
-		writeFile(t, file, strings.Replace(readFile(t, file), "sync: {", fmt.Sprintf("sync: { page_size: 1, max_requests_per_second: %d,", rate), 1))
-		cfg, err := config.Load(config.Options{File: file, LookupEnv: func(string) (string, bool) { return "", false }})
-		if err != nil {
-			t.Fatal(err)
-		}
-		projects, err := chooseProjects(cfg, []string{project})
-		if err != nil {
-			t.Fatal(err)
-		}
-		both.Go(func() {
-			share := process.join()
-			defer share.leave()
-			report, err := syncOnce(t.Context(), &app{log: slog.New(slog.DiscardHandler)}, cfg, syncOptions{projects: projects, share: share})
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			requests[i] = report.Requests
-		})
-	}
-	both.Wait()
-	took := time.Since(began)
-	if all := requests[0] + requests[1]; requests[0] < perProject || requests[1] < perProject || float64(all) > rate*(took.Seconds()+1) {
-		t.Errorf("%v requests in %s, at %d a second", requests, took, rate)
-	}
 }
 
 func TestSlowProjects_Note(t *testing.T) {
