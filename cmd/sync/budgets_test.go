@@ -58,7 +58,9 @@ func TestShared_Rate(t *testing.T) {
 func TestBudgets_Renewed(t *testing.T) {
 	t.Parallel()
 	limit := ratelimit.BudgetOptions{PerSecond: 5}
-	start := func(b *budgets, key string) *keySession { return b.session(hashKey("https://host", key), "host", "p", limit) }
+	start := func(b *budgets, key string) *keySession {
+		return b.session(hashKey("https://host", key), "host", "p", limit)
+	}
 	t.Run("Unused", func(t *testing.T) {
 		t.Parallel()
 		b := &budgets{}

@@ -14,9 +14,10 @@ import (
 const progressInterval = 200 * time.Millisecond
 
 // showProgress draws the progress of a run on a terminal; elsewhere it does
-// nothing. stop erases the line.
+// nothing. Of several runs at the same time, it draws the first one. stop erases the
+// line.
 func (a *app) showProgress(progress *pipeline.Progress) (stop func()) {
-	if a.screen == nil || a.quiet {
+	if a.screen == nil || a.quiet || !a.drawing.CompareAndSwap(false, true) {
 		return func() {}
 	}
 	done := make(chan struct{})
@@ -38,6 +39,7 @@ func (a *app) showProgress(progress *pipeline.Progress) (stop func()) {
 		close(done)
 		drawing.Wait()
 		a.screen.draw("")
+		a.drawing.Store(false)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -27,6 +28,7 @@ type app struct {
 	quiet          bool      // no progress, and no summary of what succeeded
 	lookupEnv      func(name string) (string, bool)
 	log            *slog.Logger
+	drawing        atomic.Bool // the progress of a run is on the screen
 
 	configFile, logLevel, logFormat string
 }

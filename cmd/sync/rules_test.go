@@ -69,7 +69,7 @@ func TestRun_RulesKept(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer closeRun(options)
+		defer closeRun(options, nil)
 		options.Feeds[0].Rules.Rules = masked
 		for i, updates := range []bool{true, false} {
 			report, err := pipeline.Run(t.Context(), options.Options)

@@ -188,7 +188,7 @@ func syncOnce(ctx context.Context, app *app, cfg *config.Config, o syncOptions) 
 	if err != nil {
 		return nil, err
 	}
-	defer closeRun(run)
+	defer closeRun(run, o.share)
 	stop := app.showProgress(run.Progress)
 	defer stop()
 	return pipeline.Run(ctx, run.Options)
@@ -233,7 +233,7 @@ func newRun(ctx context.Context, app *app, cfg *config.Config, o syncOptions) (*
 	if err != nil {
 		return nil, err
 	}
-	destination, err := openDestination(ctx, cfg, o.lockWait)
+	destination, err := o.open(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -245,10 +245,20 @@ func newRun(ctx context.Context, app *app, cfg *config.Config, o syncOptions) (*
 	}}, nil
 }
 
+// open opens the destination of a run, or uses the one that runs share.
+func (o *syncOptions) open(ctx context.Context, cfg *config.Config) (load.Destination, error) {
+	if o.lockWait == 0 && o.share.destination != nil {
+		return o.share.destination, nil
+	}
+	return openDestination(ctx, cfg, o.lockWait)
+}
+
 // closeRun closes what newRun opened. In a long-running process, connections
 // that no later run uses must not stay open until their timeout.
-func closeRun(run *wiredRun) {
-	_ = run.destination.Close() // nothing is written after this
+func closeRun(run *wiredRun, share *runShare) {
+	if share == nil || run.destination != share.destination {
+		_ = run.destination.Close() // nothing is written after this
+	}
 	for i := range run.Feeds {
 		if client, ok := run.Feeds[i].Reader.Source.(*polyai.Client); ok {
 			client.Close()

@@ -54,6 +54,7 @@ type service struct {
 	metrics     *serve.Metrics
 	server      *serve.Server
 	destination load.Destination // of the server
+	ofRuns      load.Destination // Postgres: one pool of connections for all runs; nil: each run opens its own
 	store       *schedule.FileStore
 	scheduler   *schedule.Scheduler
 	lifetime    *lifetime
@@ -149,7 +150,23 @@ func (s *service) stop(grace time.Duration) error {
 	defer cancelClosing()
 	err = errors.Join(err, s.server.Stop(closing))
 	s.stopNotifier()
-	return errors.Join(err, s.destination.Close())
+	return errors.Join(err, s.closeDestinations())
+}
+
+func (s *service) closeDestinations() error {
+	err := s.destination.Close()
+	if s.ofRuns != nil {
+		err = errors.Join(err, s.ofRuns.Close())
+	}
+	return err
+}
+
+// joinRun adds a run to those that share workers, rate budgets and connections. The
+// run must leave at its end.
+func (s *service) joinRun() *runShare {
+	share := s.lifetime.shared.join()
+	share.destination = s.ofRuns
+	return share
 }
 
 func (s *service) newScheduler() (*schedule.Scheduler, error) {
@@ -182,6 +199,11 @@ func (s *service) newServer(ctx context.Context) error {
 	if s.destination, err = openDestination(ctx, s.cfg, 0); err != nil {
 		return err
 	}
+	if s.cfg.Destination.Parquet == nil {
+		if s.ofRuns, err = openDestination(ctx, s.cfg, 0); err != nil {
+			return errors.Join(err, s.closeDestinations())
+		}
+	}
 	feeds := pageFeeds(s.cfg.Projects)
 	options := serve.Options{
 		Address: s.cfg.Serve.Listen, Token: token, BasicUser: s.cfg.Serve.User, BasicPassword: password, Renew: s.secrets, CertFile: s.cfg.Serve.CertFile, KeyFile: s.cfg.Serve.KeyFile,
@@ -193,7 +215,7 @@ func (s *service) newServer(ctx context.Context) error {
 		s.server, err = serve.New(options)
 	}
 	if err != nil {
-		return configError(errors.Join(err, s.destination.Close()))
+		return configError(errors.Join(err, s.closeDestinations()))
 	}
 	return nil
 }

@@ -171,7 +171,7 @@ func TestServiceRun_SlowProject(t *testing.T) {
 		if err := <-first; err != nil {
 			t.Error(err)
 		}
-		s.lifetime.slow.projects = nil // on a busy machine it may have taken more than a minute
+		s.lifetime.slow.projects = nil                      // on a busy machine it may have taken more than a minute
 		if err := s.run(t.Context(), nightly); err != nil { // both in one run again
 			t.Error(err)
 		}
@@ -287,4 +287,3 @@ func TestSlowProjects_Note(t *testing.T) {
 	want("alone, it is quick")
 	s.note(nil)
 }
-

@@ -87,7 +87,7 @@ func (s *service) prepareReload(ctx context.Context, before *service) error {
 		err = errors.Join(err, checkListen(ctx, s.cfg.Serve.Listen))
 	}
 	if err != nil {
-		return errors.Join(err, s.events.stop(ctx), s.destination.Close())
+		return errors.Join(err, s.events.stop(ctx), s.closeDestinations())
 	}
 	return nil
 }
@@ -130,7 +130,7 @@ func (s *service) retire(next *service) {
 	}
 	s.successor.Store(next)
 	s.lifetime.draining.Go(func() {
-		err := errors.Join(s.scheduler.Stop(s.lifetime.hard), s.events.stop(s.lifetime.hard), s.destination.Close())
+		err := errors.Join(s.scheduler.Stop(s.lifetime.hard), s.events.stop(s.lifetime.hard), s.closeDestinations())
 		if err != nil {
 			s.log.Warn("the previous configuration did not shut down cleanly", "error", err.Error())
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,7 +30,7 @@ func (s *service) run(ctx context.Context, planned *config.Schedule) error {
 	}
 	ids := s.planned.begin(planned.Name, storedIDs(projects))
 	if skipped := without(storedIDs(projects), ids); len(skipped) > 0 {
-		s.log.Warn("skipped projects of a schedule: their last run is still in progress", "schedule", planned.Name, "projects", skipped)
+		s.log.Warn("skipped projects of a schedule: their last run is still in progress", "schedule", planned.Name, "projects", inBrief(skipped))
 	}
 	parts := s.divide(ctx, planned, ids)
 	failed := make([]error, len(parts))
@@ -49,10 +50,10 @@ func (s *service) run(ctx context.Context, planned *config.Schedule) error {
 func (s *service) runPart(ctx context.Context, planned *config.Schedule, part *queuedRun) error {
 	defer part.leave()
 	if err := part.wait(ctx); err != nil {
-		s.log.Warn("a run was interrupted before it started: it was waiting for other runs", "schedule", planned.Name, "projects", part.projects)
+		s.log.Warn("a run was interrupted before it started: it was waiting for other runs", "schedule", planned.Name, "projects", inBrief(part.projects))
 		return err
 	}
-	share := s.lifetime.shared.join()
+	share := s.joinRun()
 	defer share.leave()
 	defer func() { s.latest().server.Refresh() }()
 	began, progress := time.Now(), &pipeline.Progress{}
@@ -110,7 +111,7 @@ func (s *service) verify(ctx context.Context, cfg *config.Config, o syncOptions)
 	if err != nil {
 		return nil, err
 	}
-	defer closeRun(run)
+	defer closeRun(run, o.share)
 	end := run.Account(config.KindVerify)
 	err = compare(ctx, run, cfg.Sync.Lookback.Daily)
 	return end(err), err
@@ -144,7 +145,7 @@ func compare(ctx context.Context, run *wiredRun, depth time.Duration) error {
 func (s *service) logEnd(ctx context.Context, planned *config.Schedule, projects []string, r *pipeline.Report, err error) {
 	level, words := slog.LevelInfo, "the run succeeded"
 	args := []any{
-		"schedule", planned.Name, "projects", projects, "run_id", r.RunID, "status", r.Status, "seconds", time.Since(r.StartedAt).Seconds(),
+		"schedule", planned.Name, "projects", inBrief(projects), "run_id", r.RunID, "status", r.Status, "seconds", time.Since(r.StartedAt).Seconds(),
 		"read", r.Conversations.Read, "inserted", r.Conversations.Inserted, "updated", r.Conversations.Updated, "requests", r.Requests,
 	}
 	switch {
@@ -167,6 +168,15 @@ func (s *service) logEnd(ctx context.Context, planned *config.Schedule, projects
 		}
 	}
 	s.log.Log(ctx, level, words, args...)
+}
+
+// inBrief lists projects for a log line, the first ones by name.
+func inBrief(projects []string) []string {
+	const named = 5
+	if more := len(projects) - named; more > 1 {
+		return append(slices.Clone(projects[:named]), fmt.Sprintf("and %d others", more))
+	}
+	return projects
 }
 
 // failingFirst returns the first project that failed and why; "" if none did.

@@ -125,7 +125,7 @@ func (s *service) syncEvents(ctx context.Context, want webhook.Wanted) (runID st
 	if err := turn.wait(ctx); err != nil {
 		return "", err // stopped while it waited for another run
 	}
-	share := s.lifetime.shared.join()
+	share := s.joinRun()
 	defer share.leave()
 	defer func() { s.latest().server.Refresh() }()
 	projects, err := chooseProjects(s.cfg, []string{want.ProjectID})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"convsync/internal/config"
+	"convsync/internal/load"
 	"convsync/internal/pipeline"
 	"convsync/internal/ratelimit"
 )
@@ -28,6 +29,8 @@ type runShare struct {
 	shared   *shared
 	workers  *pipeline.Shares
 	sessions []*keySession
+	// destination is the one of all runs; nil: each opens its own.
+	destination load.Destination
 }
 
 func (r *runShare) leave() {

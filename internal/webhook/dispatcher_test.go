@@ -111,7 +111,7 @@ func TestManyEventsAreFollowedByFewSyncsAndTheLastByOne(t *testing.T) {
 func TestDispatcher_SlowProject(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(&fakeInbox{}, func(o *DispatchOptions) {
+		d := newDesk(newInbox(), func(o *DispatchOptions) {
 			run := o.Sync
 			o.Sync = func(ctx context.Context, want Wanted) (string, error) {
 				id, err := run(ctx, want)
