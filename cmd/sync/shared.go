@@ -7,8 +7,8 @@ import (
 	"convsync/internal/ratelimit"
 )
 
-// shared is what the runs of a process share: workers, and the rate budget of each
-// key.
+// shared holds the workers of a process, and the rate budgets of its keys, which all
+// of its runs use.
 type shared struct {
 	workers *pipeline.Workers
 	budgets budgets
