@@ -20,7 +20,7 @@ func TestShared_Rate(t *testing.T) {
 	source := newHeldSource(t)
 	source.release()
 	process := newShared(config.Workers{Extract: 8, Transform: 2, Load: 2})
-	requests := make([]int64, 2)
+	requests, shares := make([]int64, 2), make([]*runShare, 2)
 	began := time.Now()
 	var both sync.WaitGroup
 	for i, project := range []string{"acme-slow", "acme-quick"} {
@@ -40,6 +40,7 @@ func TestShared_Rate(t *testing.T) {
 		both.Go(func() {
 			share := process.join()
 			defer share.leave()
+			shares[i] = share
 			report, err := syncOnce(t.Context(), &app{log: slog.New(slog.DiscardHandler)}, cfg, syncOptions{projects: projects, share: share})
 			if err != nil {
 				t.Error(err)
@@ -50,6 +51,9 @@ func TestShared_Rate(t *testing.T) {
 	}
 	both.Wait()
 	took := time.Since(began)
+	if shares[0].sessions[0].budget != shares[1].sessions[0].budget {
+		t.Error("two runs with one key have two budgets")
+	}
 	if all := requests[0] + requests[1]; requests[0] < perProject || requests[1] < perProject || float64(all) > rate*(took.Seconds()+1) {
 		t.Errorf("%v requests in %s, at %d a second", requests, took, rate)
 	}
