@@ -16,6 +16,7 @@ import (
 const (
 	sessionsOfRun       = maxConnections + 1 // of the pool, and one for the writer's lock
 	sessionsOfMigration = 2                  // one for migrations, one to query the owner of the lock
+	moreForServe        = maxConnections + 4 // of the page and webhooks, and the locks of four more runs
 )
 
 // noSessionError means that a pooler provided no session in time.
@@ -27,7 +28,7 @@ func (e *noSessionError) Error() string {
 
 var hintTooFew = fmt.Sprintf("allow %d sessions for a run, and %d more for `convsync serve`: the pool size of the pooler, "+
 	"CONNECTION LIMIT of the role and of the database, and max_connections of the server limit them; or end other sessions",
-	sessionsOfRun, maxConnections)
+	sessionsOfRun, moreForServe)
 
 // noneFree lists messages of poolers that have no free session or accept no
 // more clients. Their SQLSTATE is too general to identify this.
