@@ -235,7 +235,7 @@ func TestLocked_OneProject(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer w.Close() //nolint:errcheck // nothing was written
+		t.Cleanup(func() { _ = w.Close() })
 		r := convsync(t, nil, "run", "--config", file, "--when-locked", "skip", "--log-level", "error")
 		r.want(t, exitOK, "skipped: project acme-slow in ", "run run-1 of ada on far")
 		if n := conversationsOf(t, file, "acme-quick"); n != perProject {
