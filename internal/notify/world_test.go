@@ -185,7 +185,9 @@ func report(failed ...load.Feed) *pipeline.Report {
 	return r
 }
 
-func (w *world) ran(r *pipeline.Report, err error) { w.n.Ran(w.t.Context(), Scheduled{Schedule: "nightly"}, r, err) }
+func (w *world) ran(r *pipeline.Report, err error) {
+	w.n.Ran(w.t.Context(), Scheduled{Schedule: "nightly"}, r, err)
+}
 
 // ages says that the projects are covered up to so long ago.
 func (w *world) ages(ofSales, ofSupport time.Duration) {

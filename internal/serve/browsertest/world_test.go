@@ -48,7 +48,7 @@ func (d *figures) Rejects(_ context.Context, f load.Feed, yield func(*warehouse.
 	return nil
 }
 
-// pageDestination is what the page reads, with its charts.
+// pageDestination is the destination of the page and its charts.
 type pageDestination interface {
 	serve.Destination
 	load.DayReader
