@@ -70,7 +70,7 @@ func TestRun_RulesKept(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer closeRun(options, nil)
-		options.Feeds[0].Rules.Rules = masked
+		options.Feeds[0].Transform.Rules = masked
 		for i, updates := range []bool{true, false} {
 			report, err := pipeline.Run(t.Context(), options.Options)
 			if err != nil || (report.Conversations.Updated > 0) != updates {
@@ -86,7 +86,7 @@ func TestRun_RulesKept(t *testing.T) {
 					t.Errorf("a turn is stored as %+v", turn)
 				}
 			}
-			if r.Conversation.ContentHash != r.Hash() || r.Conversation.Shape != options.Feeds[0].Rules.Shape() {
+			if r.Conversation.ContentHash != r.Hash() || r.Conversation.Shape != options.Feeds[0].Transform.Shape() {
 				t.Errorf("%s has another hash or version", r.Conversation.ConversationID)
 			}
 			return nil

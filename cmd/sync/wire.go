@@ -149,7 +149,7 @@ func newSourceSide(ctx context.Context, cfg *config.Config, o *syncOptions, log 
 			side.feeds = append(side.feeds, pipeline.Feed{
 				Feed:   load.Feed{ProjectID: p.StoredID, Environment: environment},
 				Reader: reader,
-				Rules: transform.Options{
+				Transform: transform.Options{
 					AccountID: p.AccountID, ProjectID: p.ID, StoreAs: p.StoredID, Environment: environment,
 					APIVersion: p.APIVersion, PhoneRegion: phoneRegions[p.Region], AudioBaseURL: audioURL(p), Rules: rulesOf(p),
 				},

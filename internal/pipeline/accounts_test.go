@@ -63,10 +63,10 @@ func TestReportElsewhereIsDrift(t *testing.T) {
 
 func TestRejectColumns(t *testing.T) {
 	t.Parallel()
-	st := &window{feed: load.Feed{ProjectID: "p", Environment: "live"}, rules: &transform.Options{}, rejects: map[string]warehouse.Reject{}}
+	st := &window{feed: load.Feed{ProjectID: "p", Environment: "live"}, options: &transform.Options{}, rejects: map[string]warehouse.Reject{}}
 	for range 2 {
 		v := polyai.Value(`{"started_at":"2026-06-03T13:19:19Z"}`)
-		_, _, err := transform.Rows(v, st.rules, st.openSince)
+		_, _, err := transform.Rows(v, st.options, st.openSince)
 		st.reject(v, err)
 	}
 	if len(st.rejects) != 1 || st.rejected != 2 {

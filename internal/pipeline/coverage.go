@@ -25,7 +25,7 @@ func covered(ranges []load.Range) []extract.Covered {
 // read it again slightly early.
 func (f *feedRun) cover(coverage []extract.Covered, span extract.Span) []extract.Covered {
 	span.Until = min(span.Until, f.sure)
-	read := extract.Covered{Span: span, ReadAt: f.sure, Shape: f.feed.Rules.Shape()}
+	read := extract.Covered{Span: span, ReadAt: f.sure, Shape: f.feed.Transform.Shape()}
 	return extract.Cover(coverage, read, f.deepestLookback())
 }
 

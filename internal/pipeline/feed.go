@@ -235,7 +235,7 @@ func (f *feedRun) plan() extract.Plan {
 		Sure:     f.sure,
 		Coverage: f.coverage,
 		Lookback: f.run.Lookback,
-		Shape:    f.feed.Rules.Shape(),
+		Shape:    f.feed.Transform.Shape(),
 		Holes:    f.holeSpans(),
 	}
 	for _, o := range f.state.Open {
@@ -261,7 +261,7 @@ func (f *feedRun) newWindow(span extract.Span) *window {
 		span:      span,
 		whole:     []extract.Span{span},
 		rewrite:   f.run.Repairs != nil,
-		rules:     &f.feed.Rules,
+		options:   &f.feed.Transform,
 		openSince: f.openSince(),
 		runID:     f.run.Owner.RunID,
 		at:        warehouse.TimestampOf(f.run.Clock()),

@@ -42,7 +42,7 @@ func (f *feedRun) identify(c *extract.Chunk) error {
 			continue
 		}
 		i.known = true
-		if answered != f.feed.Rules.ProjectID && answered != f.storedForm() {
+		if answered != f.feed.Transform.ProjectID && answered != f.storedForm() {
 			i.other, i.err = answered, f.checkForm(answered)
 		}
 		return i.err

@@ -108,7 +108,7 @@ func runProjects(t *testing.T, d *fake, source http.Handler, projects []warehous
 	o.Feeds = nil
 	for _, p := range projects {
 		f := first
-		f.ProjectID, f.Rules.ProjectID, f.Rules.StoreAs = p.ProjectID, p.Name, p.ProjectID
+		f.ProjectID, f.Transform.ProjectID, f.Transform.StoreAs = p.ProjectID, p.Name, p.ProjectID
 		reader := *first.Reader
 		reader.ProjectID = p.Name
 		f.Reader = &reader

@@ -34,12 +34,12 @@ func (w *world) options(a *attempt) Options {
 	var feeds []Feed
 	for _, f := range w.feeds() {
 		reader := &extract.Reader{
-			Source: w.client, AccountID: modelRules.AccountID, ProjectID: f.ProjectID, Environment: f.Environment,
+			Source: w.client, AccountID: modelTransform.AccountID, ProjectID: f.ProjectID, Environment: f.Environment,
 			PageSize: w.pageSize, Session: session, Slots: slots, Walks: semaphore.NewWeighted(int64(w.parallel)), Stats: stats, Backoff: time.Microsecond,
 		}
-		rules := modelRules
+		rules := modelTransform
 		rules.Environment = f.Environment
-		feeds = append(feeds, Feed{Feed: f, Reader: reader, Rules: rules, Start: w.start})
+		feeds = append(feeds, Feed{Feed: f, Reader: reader, Transform: rules, Start: w.start})
 	}
 	if a.lookback == nil {
 		a.lookback = w.lookback

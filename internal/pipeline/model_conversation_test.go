@@ -126,7 +126,7 @@ func (c *scriptedConversation) json(v *version, hideTurns, hideMetrics bool) []b
 
 // rows returns the rows to be stored for a version without hidden parts.
 func (c *scriptedConversation) rows(v *version) *warehouse.Rows {
-	rules := modelRules
+	rules := modelTransform
 	rules.Environment = v.env
 	rows, _, err := transform.Rows(polyai.Value(c.json(v, false, false)), &rules, 0)
 	if err != nil {
@@ -145,7 +145,7 @@ func (c *scriptedConversation) kept(v *version, stored *warehouse.Rows) *warehou
 	return rows
 }
 
-var modelRules = transform.Options{AccountID: "acme-uk", ProjectID: "acme-model", Environment: "live", APIVersion: "v3"}
+var modelTransform = transform.Options{AccountID: "acme-uk", ProjectID: "acme-model", Environment: "live", APIVersion: "v3"}
 
 // contentOf returns the content number in a text.
 func contentOf[S ~string](text S) (content int) {

@@ -102,7 +102,7 @@ func (s *store) Begin(ctx context.Context, owner load.Owner, projects ...string)
 	if err != nil {
 		return nil, err
 	}
-	model := load.Project{Project: warehouse.Project{ProjectID: modelRules.ProjectID}, Environments: modelEnvironments}
+	model := load.Project{Project: warehouse.Project{ProjectID: modelTransform.ProjectID}, Environments: modelEnvironments}
 	return &storeWriter{Writer: w, store: s}, w.Register(ctx, []load.Project{model})
 }
 

@@ -61,7 +61,7 @@ func (w *world) isLost(c *scriptedConversation, v *version) bool {
 	if v.poison != poisonNone || c.as(w.source.clock).poison != poisonNone {
 		return true
 	}
-	for _, h := range w.store.of(load.Feed{ProjectID: modelRules.ProjectID, Environment: v.env}).Holes {
+	for _, h := range w.store.of(load.Feed{ProjectID: modelTransform.ProjectID, Environment: v.env}).Holes {
 		if v.start >= h.From-1 && v.start < h.Until {
 			return true
 		}

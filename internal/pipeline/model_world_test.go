@@ -100,7 +100,7 @@ func (w *world) tick() extract.Second {
 // plan adds a conversation that is open and starts in the future.
 func (w *world) plan(start, length extract.Second) {
 	at := w.tick()
-	first := version{at: at, content: 1, start: warehouse.TimestampOf(start.Time()), env: modelRules.Environment, listed: true, open: true}
+	first := version{at: at, content: 1, start: warehouse.TimestampOf(start.Time()), env: modelTransform.Environment, listed: true, open: true}
 	last := first
 	last.at, last.content, last.open = at+length, 2, false
 	w.source.conversations = append(w.source.conversations,
@@ -160,7 +160,7 @@ func (w *world) moveEnvironment(c *scriptedConversation) {
 // feeds returns the feeds of the project.
 func (w *world) feeds() (feeds []load.Feed) {
 	for _, env := range modelEnvironments[:max(w.environments, 1)] {
-		feeds = append(feeds, load.Feed{ProjectID: modelRules.ProjectID, Environment: env})
+		feeds = append(feeds, load.Feed{ProjectID: modelTransform.ProjectID, Environment: env})
 	}
 	return feeds
 }

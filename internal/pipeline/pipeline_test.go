@@ -73,8 +73,8 @@ func options(t *testing.T, source http.Handler, destination Destination, now fun
 	return Options{
 		Feeds: []Feed{{
 			Feed: load.Feed{ProjectID: "acme-team-4", Environment: "live"}, Reader: reader,
-			Rules: transform.Options{AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", APIVersion: "v3"},
-			Start: extract.SecondOf(begin),
+			Transform: transform.Options{AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", APIVersion: "v3"},
+			Start:     extract.SecondOf(begin),
 		}},
 		Destination: destination, Owner: load.Owner{RunID: "run-1"}, Stats: stats, Clock: now,
 		Lookback: []extract.Tier{{Depth: time.Hour}, {Depth: 24 * time.Hour, Every: time.Hour}, {Depth: 168 * time.Hour, Every: 24 * time.Hour}},
@@ -178,7 +178,7 @@ func TestRunFeedFails(t *testing.T) {
 	o := options(t, simulated(t, now, simulate.Deviations{}), d, now)
 	revoked := *o.Feeds[0].Reader
 	revoked.ProjectID = "no-such-project"
-	o.Feeds = append(o.Feeds, Feed{Feed: load.Feed{ProjectID: "no-such-project", Environment: "live"}, Reader: &revoked, Rules: o.Feeds[0].Rules, Start: o.Feeds[0].Start})
+	o.Feeds = append(o.Feeds, Feed{Feed: load.Feed{ProjectID: "no-such-project", Environment: "live"}, Reader: &revoked, Transform: o.Feeds[0].Transform, Start: o.Feeds[0].Start})
 	report, err := Run(t.Context(), o)
 	if err != nil || report.Status != warehouse.RunPartial || len(d.conversations()) != conversations {
 		t.Fatalf("%v, %s, %d conversations", err, report.Status, len(d.conversations()))

@@ -45,7 +45,7 @@ func TestRefused(t *testing.T) {
 	if string(r.ConversationID) != id || !r.StartedAt.Valid || r.Reason != "refused by a constraint" || !strings.Contains(string(r.Payload), id) {
 		t.Errorf("the reject is %+v", r)
 	}
-	if _, _, err := transform.Rows(polyai.Value(r.Payload), &o.Feeds[0].Rules, 0); err != nil {
+	if _, _, err := transform.Rows(polyai.Value(r.Payload), &o.Feeds[0].Transform, 0); err != nil {
 		t.Errorf("the payload is not what was answered: %v", err)
 	}
 }

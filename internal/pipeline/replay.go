@@ -140,7 +140,7 @@ func (p *replaying) try(ctx context.Context, r *warehouse.Reject) error {
 		p.st.rejected++
 		return nil
 	}
-	rows, drift, err := rowsOf(value, p.st.rules, p.st.openSince)
+	rows, drift, err := rowsOf(value, p.st.options, p.st.openSince)
 	if err != nil {
 		p.st.rejected++
 		return nil //nolint:nilerr // it remains a reject
@@ -159,7 +159,7 @@ func (p *replaying) try(ctx context.Context, r *warehouse.Reject) error {
 // stage stages the waiting rows, with the response times of the rejects.
 func (p *replaying) stage(ctx context.Context) error {
 	for _, at := range slices.Sorted(maps.Keys(p.seen)) {
-		err := p.run.writer.Stage(ctx, &load.Batch{Window: p.st.id, Feed: p.st.feed, Rows: p.seen[at], SeenAt: at, Rules: p.feed.Rules.Stored, Refuse: p.refuse})
+		err := p.run.writer.Stage(ctx, &load.Batch{Window: p.st.id, Feed: p.st.feed, Rows: p.seen[at], SeenAt: at, Rules: p.feed.Transform.Stored, Refuse: p.refuse})
 		if err != nil {
 			return err
 		}

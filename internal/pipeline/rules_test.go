@@ -49,7 +49,7 @@ func TestAddReject_Rules(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			st := &window{rules: &transform.Options{Rules: c.rules}, rejects: map[string]warehouse.Reject{}}
+			st := &window{options: &transform.Options{Rules: c.rules}, rejects: map[string]warehouse.Reject{}}
 			st.addReject(polyai.Value(c.value), warehouse.Reject{Reason: "no_id"})
 			r := st.rejects[extract.Digest(polyai.Value(c.id))]
 			if string(r.Payload) != c.payload || !strings.HasPrefix(r.Reason, "no_id"+c.because) || c.because == "" && r.Reason != "no_id" {
@@ -72,7 +72,7 @@ func TestRun_Rules(t *testing.T) {
 	}{{nil, true}, {nil, false}, {masking("1"), true}, {masking("1"), false}, {masking("2"), true}, {nil, true}} {
 		d.batches = nil
 		o := options(t, source, d, now)
-		o.Feeds[0].Rules.Rules = c.rules
+		o.Feeds[0].Transform.Rules = c.rules
 		report, err := Run(t.Context(), o)
 		if err != nil || report.Status != warehouse.RunSucceeded {
 			t.Fatalf("run %d: %v, %+v", i, err, report)
@@ -84,7 +84,7 @@ func TestRun_Rules(t *testing.T) {
 			checkMasked(t, b, c.rules != nil)
 		}
 		for _, r := range d.coverage() {
-			if r.Shape != o.Feeds[0].Rules.Shape() {
+			if r.Shape != o.Feeds[0].Transform.Shape() {
 				t.Errorf("run %d: %+v was not read with the current rules", i, r)
 			}
 		}
@@ -115,7 +115,7 @@ func TestReplay_Rules(t *testing.T) {
 		Payload: `{"id":"a","started_at":"2026-06-03T13:19:19Z","turns":[{"user_input":"Ada Example"}]}`,
 	})
 	o := options(t, nil, d, at(end))
-	o.Feeds[0].Rules.Rules = masking("1")
+	o.Feeds[0].Transform.Rules = masking("1")
 	if _, err := Replay(t.Context(), o); err != nil || len(d.batches) != 1 {
 		t.Fatalf("%v, %d batches", err, len(d.batches))
 	}
@@ -134,7 +134,7 @@ func TestRefused_Rules(t *testing.T) {
 		break
 	}
 	o := options(t, edited(source, regexp.MustCompile(`"language":"[^"]*"`), `"language":"secret"`), d, now)
-	o.Feeds[0].Rules.Rules = masking("1")
+	o.Feeds[0].Transform.Rules = masking("1")
 	if _, err := Run(t.Context(), o); err != nil || len(d.rejects()) != 1 {
 		t.Fatalf("%v, %d rejects", err, len(d.rejects()))
 	}

@@ -22,9 +22,9 @@ import (
 // Feed is one environment of a project, with what is needed to read it.
 type Feed struct {
 	load.Feed
-	Reader *extract.Reader
-	Rules  transform.Options
-	Start  extract.Second // start of the history
+	Reader    *extract.Reader
+	Transform transform.Options
+	Start     extract.Second // start of the history
 	// Refused is the reason why the feed cannot be read, found before any request,
 	// such as a missing key. Only this feed fails then. nil: it can be read.
 	Refused error

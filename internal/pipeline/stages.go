@@ -136,7 +136,7 @@ func (s *stages) stage(ctx context.Context, w work) (err error) {
 	defer extract.RecoverPanic(&err)
 	return s.writer.Stage(ctx, &load.Batch{
 		Window: w.window.id, Feed: w.window.feed, Rows: w.rows, LiveSince: w.window.liveSince, Rewrite: w.window.rewrite, Moved: w.window.moved,
-		Rules:  w.window.rules.Stored,
+		Rules:  w.window.options.Stored,
 		Refuse: func(r *warehouse.Rows, reason string) { w.window.refuse(w.source[r], r, reason) },
 	})
 }
@@ -148,7 +148,7 @@ type window struct {
 	span      extract.Span                  // to be covered; empty if it adds no coverage
 	whole     []extract.Span                // parts that were read completely
 	tried     map[warehouse.Timestamp]error // holes that could not be read, by their seconds
-	rules     *transform.Options
+	options   *transform.Options
 	openSince warehouse.Timestamp // age limit of open conversations
 	runID     string
 	at        warehouse.Timestamp
@@ -180,7 +180,7 @@ type driftKey struct{ path, kind, jsonType string }
 func (st *window) transform(c *extract.Chunk) (rows []*warehouse.Rows, source map[*warehouse.Rows]polyai.Value) {
 	rows, source = make([]*warehouse.Rows, 0, c.Len()), make(map[*warehouse.Rows]polyai.Value, c.Len())
 	for v := range c.Values() {
-		r, drift, err := rowsOf(v, st.rules, st.openSince)
+		r, drift, err := rowsOf(v, st.options, st.openSince)
 		if err != nil {
 			st.reject(v, err)
 			continue
@@ -203,9 +203,9 @@ func (st *window) transform(c *extract.Chunk) (rows []*warehouse.Rows, source ma
 
 // rowsOf returns the rows of a conversation. A panic of the transform is an error,
 // so that the conversation becomes a reject and the others are loaded.
-func rowsOf(v polyai.Value, rules *transform.Options, openSince warehouse.Timestamp) (r *warehouse.Rows, drift []polyai.Drift, err error) {
+func rowsOf(v polyai.Value, options *transform.Options, openSince warehouse.Timestamp) (r *warehouse.Rows, drift []polyai.Drift, err error) {
 	defer extract.RecoverPanic(&err)
-	return transform.Rows(v, rules, openSince)
+	return transform.Rows(v, options, openSince)
 }
 
 // noteListed records that the source returned a conversation.
@@ -264,7 +264,7 @@ const maxPayloadBytes = 64 << 20
 
 // addReject adds a reject with the conversation as its payload.
 func (st *window) addReject(v polyai.Value, r warehouse.Reject) {
-	id, payload, err := contentOfReject(v, st.rules.Rules)
+	id, payload, err := contentOfReject(v, st.options.Rules)
 	if err != nil {
 		r.Reason += "; its payload is not stored: " + err.Error()
 	}

@@ -15,7 +15,7 @@ import (
 func TestFeed_Rules(t *testing.T) {
 	t.Parallel()
 	listed := listing(t, json.RawMessage(`{"id":"a","started_at":"2026-06-01T01:00:00Z","total_duration":60,"note":"","turns":[]}`))
-	listed.Rules.Rules = transform.Rules{{
+	listed.Transform.Rules = transform.Rules{{
 		Name: "mask", Version: "1",
 		Conversation: func(c *polyai.Conversation) {
 			for i := range c.Turns {
@@ -24,12 +24,12 @@ func TestFeed_Rules(t *testing.T) {
 		},
 	}}
 	covered := read(0, 24)
-	covered.Shape = listed.Rules.Shape()
+	covered.Shape = listed.Transform.Shape()
 	destination := holding(t, conversation("a", 1, ""))
 	for _, masked := range []bool{false, true} {
 		destination.change("a", func(r *warehouse.Rows) {
 			if masked {
-				*r = *listed.Rules.Stored(r)
+				*r = *listed.Transform.Stored(r)
 			}
 			r.Conversation.TranscriptStatus = warehouse.TranscriptHiddenKept
 			r.Conversation.ContentHash = r.Hash()

@@ -250,7 +250,7 @@ func (v *verifier) compare(ctx context.Context, chunk *extract.Chunk) error {
 		v.unreadable(value, polyai.RejectBroken(value))
 	}
 	for value := range chunk.Values() {
-		r, _, err := transform.Rows(value, &v.feed.Rules, v.openSince)
+		r, _, err := transform.Rows(value, &v.feed.Transform, v.openSince)
 		if err != nil {
 			v.unreadable(value, err)
 			continue
@@ -356,7 +356,7 @@ func (v *verifier) isReadBy(shape string, at warehouse.Timestamp) bool {
 func (v *verifier) isKept(ctx context.Context, in *warehouse.Rows, s *stored) (kept bool, err error) {
 	err = v.archive.Read(ctx, v.feed.Feed, s.start, s.start+1, func(r *warehouse.Rows) error {
 		if r.Conversation.ConversationID == in.Conversation.ConversationID {
-			kept = !load.Reconcile(in, v.feed.Rules.Stored(r), 0, "")
+			kept = !load.Reconcile(in, v.feed.Transform.Stored(r), 0, "")
 		}
 		return nil
 	})
