@@ -52,7 +52,10 @@ func source(t *testing.T) (url string) {
 	simulator, err := simulate.New(simulate.Options{
 		Seed: 3,
 		Projects: []simulate.Project{{
-			AccountID: "acme-uk", ID: "acme-team-4", From: now.AddDate(0, 0, -13), To: now,
+			AccountID:    "acme-uk",
+			ID:           "acme-team-4",
+			From:         now.AddDate(0, 0, -13),
+			To:           now,
 			Environments: []simulate.Environment{{Name: "live", Conversations: 600}},
 		}},
 	})

@@ -83,8 +83,13 @@ func readPages(b *testing.B, server *httptest.Server) (read int) {
 		b.Fatal(err)
 	}
 	q := polyai.ListQuery{
-		AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", Limit: 500, IncludeLatency: true,
-		Start: standing.AddDate(0, 0, -30), End: standing,
+		AccountID:      "acme-uk",
+		ProjectID:      "acme-team-4",
+		Environment:    "live",
+		Limit:          500,
+		IncludeLatency: true,
+		Start:          standing.AddDate(0, 0, -30),
+		End:            standing,
 	}
 	for more := true; more; {
 		page, err := client.List(b.Context(), q)

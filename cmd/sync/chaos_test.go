@@ -53,7 +53,11 @@ func newChaos(t *testing.T, destination string) *chaos {
 		Seed: seed, Deviations: simulate.Deviations{LateArrivals: true, PageOverlap: true, MetricForms: true, EntityForms: true},
 		Now: c.now,
 		Projects: []simulate.Project{{
-			AccountID: "acme-uk", ID: "acme-team-4", From: standing.AddDate(0, 0, -20), To: standing.AddDate(0, 0, 20), TurnsMean: 4,
+			AccountID:    "acme-uk",
+			ID:           "acme-team-4",
+			From:         standing.AddDate(0, 0, -20),
+			To:           standing.AddDate(0, 0, 20),
+			TurnsMean:    4,
 			Environments: []simulate.Environment{{Name: "live", Conversations: 2 * chaosConversations}},
 		}},
 	})

@@ -210,8 +210,13 @@ func takeSample(ctx context.Context, client *polyai.Client, cfg *config.Config, 
 // of a smaller size where the source refuses the configured one, as runs do.
 func samplePage(ctx context.Context, client *polyai.Client, cfg *config.Config, p *config.Project, environment string, first, last time.Time) (s sample, err error) {
 	query := polyai.ListQuery{
-		AccountID: p.AccountID, ProjectID: p.ID, Environment: environment,
-		Start: first.Add(-24 * time.Hour), End: last, Limit: cfg.Sync.PageSize, IncludeLatency: true,
+		AccountID:      p.AccountID,
+		ProjectID:      p.ID,
+		Environment:    environment,
+		Start:          first.Add(-24 * time.Hour),
+		End:            last,
+		Limit:          cfg.Sync.PageSize,
+		IncludeLatency: true,
 	}
 	page, err := client.List(ctx, query)
 	for polyai.IsLimitRefused(err) {

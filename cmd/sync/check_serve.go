@@ -24,8 +24,12 @@ func checkServe(ctx context.Context, c *checklist, cfg *config.Config) {
 		wrong(err)
 	} else {
 		options := serve.Options{
-			Address: cfg.Serve.Listen, Token: token, BasicUser: cfg.Serve.User, BasicPassword: password,
-			CertFile: cfg.Serve.CertFile, KeyFile: cfg.Serve.KeyFile,
+			Address:       cfg.Serve.Listen,
+			Token:         token,
+			BasicUser:     cfg.Serve.User,
+			BasicPassword: password,
+			CertFile:      cfg.Serve.CertFile,
+			KeyFile:       cfg.Serve.KeyFile,
 		}
 		if err := options.CheckAccess(); err != nil {
 			wrong(err)

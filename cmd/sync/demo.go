@@ -124,7 +124,12 @@ func demoSource(now time.Time, opts demoOptions) simulate.Options {
 	return simulate.Options{
 		Seed: demoSeed,
 		Projects: []simulate.Project{{
-			AccountID: "acme-uk", ID: "acme-demo", From: first, To: last, TurnsMean: demoTurns, Summaries: true,
+			AccountID:    "acme-uk",
+			ID:           "acme-demo",
+			From:         first,
+			To:           last,
+			TurnsMean:    demoTurns,
+			Summaries:    true,
 			Environments: []simulate.Environment{{Name: "live", Conversations: scaled(opts.conversations, last.Sub(first), demoDays)}},
 		}},
 		Deviations: deviations,

@@ -62,7 +62,12 @@ func TestTheDemoHasOpenConversationsAtAnyHour(t *testing.T) {
 	open := 0
 	for day := now.AddDate(0, 0, -7); day.Before(now); day = day.AddDate(0, 0, 1) {
 		page, err := client.List(t.Context(), polyai.ListQuery{
-			AccountID: "acme-uk", ProjectID: "acme-demo", Environment: "live", Start: day, End: day.AddDate(0, 0, 1), Limit: 1000,
+			AccountID:   "acme-uk",
+			ProjectID:   "acme-demo",
+			Environment: "live",
+			Start:       day,
+			End:         day.AddDate(0, 0, 1),
+			Limit:       1000,
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -103,7 +103,11 @@ func TestOtherForm(t *testing.T) {
 		const slug, prefixed = "acme-team-4", "PROJECT-58RP822I"
 		simulator, err := simulate.New(simulate.Options{
 			Projects: []simulate.Project{{
-				AccountID: "acme-uk", ID: prefixed, Alias: slug, TurnsMean: 2, Environments: []simulate.Environment{{Name: "live", Conversations: 50}},
+				AccountID:    "acme-uk",
+				ID:           prefixed,
+				Alias:        slug,
+				TurnsMean:    2,
+				Environments: []simulate.Environment{{Name: "live", Conversations: 50}},
 			}},
 		})
 		if err != nil {

@@ -126,7 +126,14 @@ func TestFreshnessIsTheSameEverywhere(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
 	var clock atomic.Int64
 	project := func(id string, environments ...simulate.Environment) simulate.Project {
-		return simulate.Project{AccountID: "acme-uk", ID: id, From: now.Add(-72 * time.Hour), To: now, TurnsMean: 2, Environments: environments}
+		return simulate.Project{
+			AccountID:    "acme-uk",
+			ID:           id,
+			From:         now.Add(-72 * time.Hour),
+			To:           now,
+			TurnsMean:    2,
+			Environments: environments,
+		}
 	}
 	simulator, err := simulate.New(simulate.Options{
 		Seed: 5, Now: func() time.Time { return time.Unix(clock.Load(), 0) }, Deviations: simulate.Deviations{LateArrivals: true, NeverEnding: true},
@@ -239,7 +246,13 @@ func loadAll(t testing.TB, destination load.Destination, feeds []load.Feed, batc
 	w, err := destination.Begin(t.Context(), load.Owner{RunID: "run-1", Started: warehouse.TimestampOf(time.Now())})
 	must(err)
 	for i, feed := range feeds {
-		window := &load.Window{ID: load.WindowID(i), Feed: feed, RunID: "run-1", At: warehouse.TimestampOf(time.Now()), Watermark: warehouse.TimestampOf(time.Now())}
+		window := &load.Window{
+			ID:        load.WindowID(i),
+			Feed:      feed,
+			RunID:     "run-1",
+			At:        warehouse.TimestampOf(time.Now()),
+			Watermark: warehouse.TimestampOf(time.Now()),
+		}
 		var rows []*warehouse.Rows // the loader owns what it is given
 		for _, r := range batches[feed] {
 			rows = append(rows, loadtest.Clone(r))

@@ -25,7 +25,11 @@ func TestPoisonedConversations(t *testing.T) {
 	simulator, err := simulate.New(simulate.Options{
 		Seed: 11, Now: func() time.Time { return standing }, ByteOrderMark: true,
 		Projects: []simulate.Project{{
-			AccountID: "acme-uk", ID: "acme-team-4", From: standing.AddDate(0, 0, -20), To: standing.Add(time.Minute), TurnsMean: 2,
+			AccountID:    "acme-uk",
+			ID:           "acme-team-4",
+			From:         standing.AddDate(0, 0, -20),
+			To:           standing.Add(time.Minute),
+			TurnsMean:    2,
 			Environments: []simulate.Environment{{Name: "live", Conversations: n}},
 		}},
 	})
@@ -112,10 +116,23 @@ func storeHole(t *testing.T, file string, at time.Time) {
 		t.Fatal(err)
 	}
 	f := load.Feed{ProjectID: "acme-team-4", Environment: "live"}
-	_, err = w.Publish(t.Context(), &load.Window{ID: 1, Feed: f, RunID: "holes", At: warehouse.TimestampOf(standing), Holes: []warehouse.Hole{{
-		ProjectID: f.ProjectID, Environment: f.Environment, From: warehouse.TimestampOf(at), Until: warehouse.TimestampOf(at.Add(time.Second)),
-		Reason: "answered 500, made up", FirstSeenAt: 1, LastTriedAt: 2, Tries: 3, NextTryAt: warehouse.TimestampOf(standing),
-	}}})
+	_, err = w.Publish(t.Context(), &load.Window{
+		ID:    1,
+		Feed:  f,
+		RunID: "holes",
+		At:    warehouse.TimestampOf(standing),
+		Holes: []warehouse.Hole{{
+			ProjectID:   f.ProjectID,
+			Environment: f.Environment,
+			From:        warehouse.TimestampOf(at),
+			Until:       warehouse.TimestampOf(at.Add(time.Second)),
+			Reason:      "answered 500, made up",
+			FirstSeenAt: 1,
+			LastTriedAt: 2,
+			Tries:       3,
+			NextTryAt:   warehouse.TimestampOf(standing),
+		}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -126,7 +126,13 @@ func TestInitSaysWhereItCannotWrite(t *testing.T) {
 
 // unasked are the options where no flag was given.
 func unasked() initOptions {
-	return initOptions{keyEnv: "POLYAI_API_KEY", destination: "parquet", path: "./convsync-data", postgresURLEnv: "DATABASE_URL", start: "2026-01-01"}
+	return initOptions{
+		keyEnv:         "POLYAI_API_KEY",
+		destination:    "parquet",
+		path:           "./convsync-data",
+		postgresURLEnv: "DATABASE_URL",
+		start:          "2026-01-01",
+	}
 }
 
 func TestInitAsksForWhatNoFlagSays(t *testing.T) {

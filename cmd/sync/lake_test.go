@@ -75,7 +75,11 @@ func TestLake_ProjectsInTwoCases(t *testing.T) {
 	options := simulate.Options{Now: func() time.Time { return standing }}
 	for _, id := range []string{"acme", "ACME"} {
 		options.Projects = append(options.Projects, simulate.Project{
-			AccountID: "acme-uk", ID: id, From: standing.AddDate(0, 0, -20), To: standing.AddDate(0, 0, -1), TurnsMean: 2,
+			AccountID:    "acme-uk",
+			ID:           id,
+			From:         standing.AddDate(0, 0, -20),
+			To:           standing.AddDate(0, 0, -1),
+			TurnsMean:    2,
 			Environments: []simulate.Environment{{Name: "live", Conversations: 20}},
 		})
 	}

@@ -17,9 +17,16 @@ func faultySource(t *testing.T) (url string) {
 	t.Helper()
 	now := time.Now() // by both clocks
 	simulator, err := simulate.New(simulate.Options{
-		Seed: 7, Now: func() time.Time { return now }, Deviations: simulate.AllDeviations(), APIKey: "made-up-key",
+		Seed:       7,
+		Now:        func() time.Time { return now },
+		Deviations: simulate.AllDeviations(),
+		APIKey:     "made-up-key",
 		Projects: []simulate.Project{{
-			AccountID: "acme-uk", ID: "acme-team-4", From: now.AddDate(0, 0, -20), To: now.AddDate(0, 0, -1), TurnsMean: 4,
+			AccountID:    "acme-uk",
+			ID:           "acme-team-4",
+			From:         now.AddDate(0, 0, -20),
+			To:           now.AddDate(0, 0, -1),
+			TurnsMean:    4,
 			Environments: []simulate.Environment{{Name: "live", Conversations: 600}},
 		}},
 		Faults: simulate.Faults{At: map[int64]simulate.Fault{2: simulate.Status500, 3: simulate.CutBody, 4: simulate.Malformed, 5: simulate.Status502}},

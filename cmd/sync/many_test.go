@@ -27,7 +27,11 @@ func TestAHundredProjectsSyncTogether(t *testing.T) {
 	options := simulate.Options{APIKey: "the-right-key", Now: func() time.Time { return standing }}
 	for i := range projects {
 		options.Projects = append(options.Projects, simulate.Project{
-			AccountID: "acme-uk", ID: fmt.Sprintf("acme-team-%d", i), From: from, To: standing, TurnsMean: 2,
+			AccountID:    "acme-uk",
+			ID:           fmt.Sprintf("acme-team-%d", i),
+			From:         from,
+			To:           standing,
+			TurnsMean:    2,
 			Environments: []simulate.Environment{{Name: "live", Conversations: each}},
 		})
 	}

@@ -37,15 +37,24 @@ func newMigrateCommand(app *app) *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE:    up,
 	}
-	upCmd := &cobra.Command{Use: "up", Short: "Apply all pending migrations", Example: "  convsync migrate up", Args: cobra.NoArgs, RunE: up}
+	upCmd := &cobra.Command{
+		Use:     "up",
+		Short:   "Apply all pending migrations",
+		Example: "  convsync migrate up",
+		Args:    cobra.NoArgs,
+		RunE:    up,
+	}
 	for _, c := range []*cobra.Command{cmd, upCmd} {
 		c.Flags().BoolVar(&opts.missing, "missing", false, "also apply missing migrations that are older than the layout of the schema")
 	}
 	cmd.AddCommand(
 		upCmd,
 		&cobra.Command{
-			Use: "status", Short: "Show which migrations are applied", Example: "  convsync migrate status", Args: cobra.NoArgs,
-			RunE: func(cmd *cobra.Command, _ []string) error { return runMigrate(cmd.Context(), app, nil) },
+			Use:     "status",
+			Short:   "Show which migrations are applied",
+			Example: "  convsync migrate status",
+			Args:    cobra.NoArgs,
+			RunE:    func(cmd *cobra.Command, _ []string) error { return runMigrate(cmd.Context(), app, nil) },
 		},
 	)
 	return cmd

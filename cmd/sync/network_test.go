@@ -47,9 +47,15 @@ func TestAFaultyNetworkLosesNothing(t *testing.T) {
 	t.Parallel()
 	const n = 3000
 	options := simulate.Options{
-		Seed: 5, Now: func() time.Time { return standing }, Gzip: true,
+		Seed: 5,
+		Now:  func() time.Time { return standing },
+		Gzip: true,
 		Projects: []simulate.Project{{
-			AccountID: "acme-uk", ID: "acme-team-4", From: standing.AddDate(0, 0, -20), To: standing.AddDate(0, 0, -1), TurnsMean: 3,
+			AccountID:    "acme-uk",
+			ID:           "acme-team-4",
+			From:         standing.AddDate(0, 0, -20),
+			To:           standing.AddDate(0, 0, -1),
+			TurnsMean:    3,
 			Environments: []simulate.Environment{{Name: "live", Conversations: n}},
 		}},
 		Faults: simulate.Faults{Share: map[simulate.Fault]float64{

@@ -30,7 +30,11 @@ func TestRunPaging(t *testing.T) {
 				options := simulate.Options{
 					Seed: 5, Now: func() time.Time { return standing },
 					Projects: []simulate.Project{{
-						AccountID: "acme-uk", ID: "acme-team-4", From: standing.AddDate(0, 0, -20), To: standing.AddDate(0, 0, -1), TurnsMean: 2,
+						AccountID:    "acme-uk",
+						ID:           "acme-team-4",
+						From:         standing.AddDate(0, 0, -20),
+						To:           standing.AddDate(0, 0, -1),
+						TurnsMean:    2,
 						Environments: []simulate.Environment{{Name: "live", Conversations: n}},
 					}},
 				}

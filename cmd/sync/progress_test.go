@@ -9,7 +9,13 @@ import (
 func TestProgressBar(t *testing.T) {
 	t.Parallel()
 	const day = 24 * 60 * 60
-	half := howFar{read: 6000, expected: 12_345, published: 12 * day, planned: 30 * day, elapsed: 10 * time.Second}
+	half := howFar{
+		read:      6000,
+		expected:  12_345,
+		published: 12 * day,
+		planned:   30 * day,
+		elapsed:   10 * time.Second,
+	}
 	for name, c := range map[string]struct {
 		width int
 		h     howFar

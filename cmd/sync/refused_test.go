@@ -25,7 +25,11 @@ func oneOfFour(t *testing.T, destination string) (file string) {
 	options := simulate.Options{APIKey: "the-right-key", Now: func() time.Time { return standing }}
 	for _, id := range []string{"right", "keyless", "revoked", "mixed"} {
 		options.Projects = append(options.Projects, simulate.Project{
-			AccountID: "acme-uk", ID: id, From: from, To: standing.AddDate(0, 0, -1), TurnsMean: 2,
+			AccountID:    "acme-uk",
+			ID:           id,
+			From:         from,
+			To:           standing.AddDate(0, 0, -1),
+			TurnsMean:    2,
 			Environments: []simulate.Environment{{Name: "live", Conversations: fewConversations}},
 		})
 	}

@@ -36,8 +36,11 @@ type app struct {
 // Main runs one command line and returns its exit code. Cancelling ctx is Ctrl-C.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, lookupEnv func(string) (string, bool)) int {
 	app := &app{
-		stdin: stdin, stdout: &escapingWriter{to: stdout}, stderr: &escapingWriter{to: stderr},
-		terminal: stderr, lookupEnv: lookupEnv,
+		stdin:     stdin,
+		stdout:    &escapingWriter{to: stdout},
+		stderr:    &escapingWriter{to: stderr},
+		terminal:  stderr,
+		lookupEnv: lookupEnv,
 	}
 	if app.screen = newScreen(stderr, lookupEnv); app.screen != nil {
 		app.stderr = &escapingWriter{to: app.screen}

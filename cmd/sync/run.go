@@ -238,10 +238,25 @@ func newRun(ctx context.Context, app *app, cfg *config.Config, o syncOptions) (*
 		return nil, err
 	}
 	return &wiredRun{destination: destination, Options: pipeline.Options{
-		Feeds: side.feeds, Projects: side.projects, Destination: destination, Owner: owner, ConfigHash: cfg.Fingerprint(),
-		Stats: side.stats, Budgets: side.budgets, Backfill: o.backfill, Narrow: o.narrow, DeleteMissing: cfg.Sync.OnMissing == config.MissingDelete, MissingLimit: pipeline.MissingLimit(cfg.Sync.MissingLimit), MaxRejects: int64(cfg.Sync.MaxRejects), Lookback: tiers(cfg.Sync.Lookback), OpenAgeLimit: cfg.Sync.OpenAgeLimit,
-		TransformWorkers: cfg.Sync.Workers.Transform, LoadWorkers: cfg.Sync.Workers.Load, Shares: o.share.workers,
-		Log: log, Progress: cmp.Or(o.progress, &pipeline.Progress{}),
+		Feeds:            side.feeds,
+		Projects:         side.projects,
+		Destination:      destination,
+		Owner:            owner,
+		ConfigHash:       cfg.Fingerprint(),
+		Stats:            side.stats,
+		Budgets:          side.budgets,
+		Backfill:         o.backfill,
+		Narrow:           o.narrow,
+		DeleteMissing:    cfg.Sync.OnMissing == config.MissingDelete,
+		MissingLimit:     pipeline.MissingLimit(cfg.Sync.MissingLimit),
+		MaxRejects:       int64(cfg.Sync.MaxRejects),
+		Lookback:         tiers(cfg.Sync.Lookback),
+		OpenAgeLimit:     cfg.Sync.OpenAgeLimit,
+		TransformWorkers: cfg.Sync.Workers.Transform,
+		LoadWorkers:      cfg.Sync.Workers.Load,
+		Shares:           o.share.workers,
+		Log:              log,
+		Progress:         cmp.Or(o.progress, &pipeline.Progress{}),
 	}}, nil
 }
 

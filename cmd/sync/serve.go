@@ -178,8 +178,12 @@ func (s *service) newScheduler() (*schedule.Scheduler, error) {
 			return nil, err
 		}
 		entries = append(entries, schedule.Entry{
-			Name: planned.Name, Cron: planned.Cron, Location: location, Jitter: planned.Jitter, Overlaps: true,
-			Run: func(ctx context.Context) error { return s.run(ctx, planned) },
+			Name:     planned.Name,
+			Cron:     planned.Cron,
+			Location: location,
+			Jitter:   planned.Jitter,
+			Overlaps: true,
+			Run:      func(ctx context.Context) error { return s.run(ctx, planned) },
 		})
 	}
 	scheduler, err := schedule.New(schedule.Options{Entries: entries, Store: s.store, Log: s.log})
@@ -206,10 +210,24 @@ func (s *service) newServer(ctx context.Context) error {
 	}
 	feeds := pageFeeds(s.cfg.Projects)
 	options := serve.Options{
-		Address: s.cfg.Serve.Listen, Token: token, BasicUser: s.cfg.Serve.User, BasicPassword: password, Renew: s.secrets, CertFile: s.cfg.Serve.CertFile, KeyFile: s.cfg.Serve.KeyFile,
-		Destination: s.destination, Feeds: feeds, Lookback: s.cfg.Sync.Lookback.Daily, StaleAfter: s.cfg.Serve.StaleAfter,
-		Next: func() []serve.Scheduled { return s.next(s.scheduler) }, Metrics: s.metrics, SecondRunAfter: secondRunAfter(s.cfg), Watched: s.watched, Log: s.log, Version: version(),
-		Charts: serve.DailyCharts(s.destination, feeds),
+		Address:        s.cfg.Serve.Listen,
+		Token:          token,
+		BasicUser:      s.cfg.Serve.User,
+		BasicPassword:  password,
+		Renew:          s.secrets,
+		CertFile:       s.cfg.Serve.CertFile,
+		KeyFile:        s.cfg.Serve.KeyFile,
+		Destination:    s.destination,
+		Feeds:          feeds,
+		Lookback:       s.cfg.Sync.Lookback.Daily,
+		StaleAfter:     s.cfg.Serve.StaleAfter,
+		Next:           func() []serve.Scheduled { return s.next(s.scheduler) },
+		Metrics:        s.metrics,
+		SecondRunAfter: secondRunAfter(s.cfg),
+		Watched:        s.watched,
+		Log:            s.log,
+		Version:        version(),
+		Charts:         serve.DailyCharts(s.destination, feeds),
 	}
 	if err = s.takeEvents(ctx, s.destination, &options); err == nil {
 		s.server, err = serve.New(options)

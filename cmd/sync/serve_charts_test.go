@@ -63,7 +63,11 @@ func TestTheChartsHaveTheDestinationsNumbers(t *testing.T) {
 	simulator, err := simulate.New(simulate.Options{
 		Seed: 3, Deviations: simulate.Deviations{UnsaidBooleans: true, LatencyStrings: true, LatencyObjects: true},
 		Projects: []simulate.Project{{
-			AccountID: "acme-uk", ID: "acme-team-4", From: now.AddDate(0, 0, -20), To: now, TurnsMean: 3,
+			AccountID:    "acme-uk",
+			ID:           "acme-team-4",
+			From:         now.AddDate(0, 0, -20),
+			To:           now,
+			TurnsMean:    3,
 			Environments: []simulate.Environment{{Name: "live", Conversations: 900}, {Name: "sandbox", Conversations: 50}},
 		}},
 	})

@@ -13,8 +13,11 @@ import (
 // notifyOptions returns the channels for notifications from the configuration.
 func notifyOptions(cfg *config.Config) notify.Options {
 	o := notify.Options{
-		Format: cfg.Notify.Format, Command: cfg.Notify.Command, CommandEnv: config.CommandEnvironment(cfg.Notify.Command),
-		StatePath: cfg.Notify.StateFile, StaleAfter: cfg.Serve.StaleAfter,
+		Format:     cfg.Notify.Format,
+		Command:    cfg.Notify.Command,
+		CommandEnv: config.CommandEnvironment(cfg.Notify.Command),
+		StatePath:  cfg.Notify.StateFile,
+		StaleAfter: cfg.Serve.StaleAfter,
 	}
 	if url := cfg.Notify.WebhookURL; !url.IsZero() {
 		o.WebhookURL = url.Resolve

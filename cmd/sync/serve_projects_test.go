@@ -35,7 +35,11 @@ func newHeldSource(t *testing.T) *heldSource {
 	options := simulate.Options{Seed: 5, Now: func() time.Time { return standing }}
 	for _, id := range []string{"acme-slow", "acme-quick"} {
 		options.Projects = append(options.Projects, simulate.Project{
-			AccountID: "acme-uk", ID: id, From: standing.AddDate(0, 0, -20), To: standing.Add(-time.Hour), TurnsMean: 2,
+			AccountID:    "acme-uk",
+			ID:           id,
+			From:         standing.AddDate(0, 0, -20),
+			To:           standing.Add(-time.Hour),
+			TurnsMean:    2,
 			Environments: []simulate.Environment{{Name: "live", Conversations: perProject}},
 		})
 	}
@@ -137,7 +141,13 @@ func newTestService(t *testing.T, file string, log *lines) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &service{log: slog.New(slog.NewTextHandler(log, nil)), metrics: serve.NewMetrics(), lifetime: newLifetime(), cfg: cfg, destination: openConfigured(t, file)}
+	s := &service{
+		log:         slog.New(slog.NewTextHandler(log, nil)),
+		metrics:     serve.NewMetrics(),
+		lifetime:    newLifetime(),
+		cfg:         cfg,
+		destination: openConfigured(t, file),
+	}
 	s.app = &app{log: s.log, stderr: log}
 	s.lifetime.shared.resize(cfg.Sync.Workers)
 	if s.server, err = serve.New(serve.Options{Destination: s.destination, Metrics: s.metrics}); err != nil {

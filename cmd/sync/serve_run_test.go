@@ -44,8 +44,15 @@ func TestServeRun_Panic(t *testing.T) {
 	s := &service{
 		log: slog.New(slog.NewTextHandler(&text, nil)), metrics: serve.NewMetrics(), lifetime: newLifetime(),
 		cfg: &config.Config{Projects: []config.Project{{
-			ID: "acme-team-4", StoredID: "acme-team-4", AccountID: "acme-uk", BaseURL: newServer(t, http.StatusOK), APIVersion: "v3",
-			APIKey: config.Literal("made-up-key"), Environments: []string{"live"}, TimeZone: "UTC", Start: time.Now().Add(-time.Hour),
+			ID:           "acme-team-4",
+			StoredID:     "acme-team-4",
+			AccountID:    "acme-uk",
+			BaseURL:      newServer(t, http.StatusOK),
+			APIVersion:   "v3",
+			APIKey:       config.Literal("made-up-key"),
+			Environments: []string{"live"},
+			TimeZone:     "UTC",
+			Start:        time.Now().Add(-time.Hour),
 		}}, Sync: config.Sync{PageSize: 10, Workers: config.Workers{Extract: 1, Transform: 1, Load: 1}}},
 	}
 	s.app = &app{log: s.log, stderr: &text}

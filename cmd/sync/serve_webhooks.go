@@ -73,7 +73,12 @@ func (s *service) takeEvents(ctx context.Context, destination load.Destination, 
 	}
 	options.Alerts = inbox.Alerts
 	options.Webhooks = webhook.NewReceiver(webhook.Options{
-		Inbox: inbox, Secrets: s.webhookSecrets, Projects: projects, Rules: eventRules(rules), Count: s.metrics.CountWebhook, Log: s.log,
+		Inbox:    inbox,
+		Secrets:  s.webhookSecrets,
+		Projects: projects,
+		Rules:    eventRules(rules),
+		Count:    s.metrics.CountWebhook,
+		Log:      s.log,
 		Taken: func(e *warehouse.WebhookEvent) {
 			switch {
 			case e.State == warehouse.EventWaiting:

@@ -117,7 +117,13 @@ var faultNames = []string{"429", "500", "502", "503", "reset", "cut", "stall", "
 	"fresh_cursor", "cycle_cursor", "erase_first", "drip"}
 
 func (o *simulateOptions) parseFaults() (simulate.Faults, error) {
-	f := simulate.Faults{RateLimit: o.rateLimit, RetryAfter: simulate.RetryAfter(o.retryAfter), Latency: o.latency, DateAhead: o.dateAhead, Share: map[simulate.Fault]float64{}}
+	f := simulate.Faults{
+		RateLimit:  o.rateLimit,
+		RetryAfter: simulate.RetryAfter(o.retryAfter),
+		Latency:    o.latency,
+		DateAhead:  o.dateAhead,
+		Share:      map[simulate.Fault]float64{},
+	}
 	if err := oneOf("retry-after", o.retryAfter, "seconds", "date", "missing"); err != nil {
 		return f, err
 	}
@@ -160,9 +166,16 @@ func (o *simulateOptions) simulation(now time.Time) (simulate.Options, error) {
 		return simulate.Options{}, err
 	}
 	s := simulate.Options{
-		Seed: o.seed, APIKey: o.key, Gzip: true, Faults: faults, PageRows: o.pageRows,
+		Seed:     o.seed,
+		APIKey:   o.key,
+		Gzip:     true,
+		Faults:   faults,
+		PageRows: o.pageRows,
 		Projects: []simulate.Project{{
-			AccountID: o.account, ID: o.project, From: from, To: from.Add(all),
+			AccountID:    o.account,
+			ID:           o.project,
+			From:         from,
+			To:           from.Add(all),
 			Environments: []simulate.Environment{{Name: "live", Conversations: count}},
 		}},
 	}

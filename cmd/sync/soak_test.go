@@ -47,7 +47,13 @@ type soak struct {
 
 func newSoak(t *testing.T, destination string) *soak {
 	t.Helper()
-	s := &soak{t: t, began: time.Now().UTC(), temporary: t.TempDir(), goroutines: filepath.Join(t.TempDir(), "goroutines"), series: map[string][]float64{}}
+	s := &soak{
+		t:          t,
+		began:      time.Now().UTC(),
+		temporary:  t.TempDir(),
+		goroutines: filepath.Join(t.TempDir(), "goroutines"),
+		series:     map[string][]float64{},
+	}
 	faults := map[simulate.Fault]float64{
 		simulate.Status429: 0.005, simulate.Status500: 0.01, simulate.Status502: 0.01, simulate.Status503: 0.01,
 		simulate.Reset: 0.01, simulate.CutBody: 0.01, simulate.Malformed: 0.01, simulate.StaleCursor: 0.01,
@@ -57,10 +63,23 @@ func newSoak(t *testing.T, destination string) *soak {
 	}
 	var err error
 	s.simulator, err = simulate.New(simulate.Options{
-		Seed: 17, Now: s.now, Gzip: true, Faults: simulate.Faults{Share: faults},
-		Deviations: simulate.Deviations{LateArrivals: true, PageOverlap: true, MetricForms: true, EntityForms: true, UnknownFields: true},
+		Seed:   17,
+		Now:    s.now,
+		Gzip:   true,
+		Faults: simulate.Faults{Share: faults},
+		Deviations: simulate.Deviations{
+			LateArrivals:  true,
+			PageOverlap:   true,
+			MetricForms:   true,
+			EntityForms:   true,
+			UnknownFields: true,
+		},
 		Projects: []simulate.Project{{
-			AccountID: "acme-uk", ID: "acme-team-4", From: s.began.Add(-24 * time.Hour), To: s.began.Add(24 * time.Hour), TurnsMean: 4,
+			AccountID:    "acme-uk",
+			ID:           "acme-team-4",
+			From:         s.began.Add(-24 * time.Hour),
+			To:           s.began.Add(24 * time.Hour),
+			TurnsMean:    4,
 			Environments: []simulate.Environment{{Name: "live", Conversations: 12_000}},
 		}},
 	})

@@ -209,9 +209,19 @@ func collectStatus(ctx context.Context, cfg *config.Config, projects []config.Pr
 
 func newFeedStatus(f load.Feed, start time.Time, state load.FeedState, summary load.FeedSummary) feedStatus {
 	s := feedStatus{
-		ProjectID: f.ProjectID, Environment: f.Environment, Watermark: moment(state.Watermark), Gaps: pipeline.Gaps(state.Accounted(), start),
-		Conversations: summary.Conversations, Newest: moment(summary.Newest), Open: len(state.Open),
-		Hidden: summary.Hidden, Missing: summary.Missing, Rejects: summary.Rejects, Holes: []holeStatus{}, Drift: []driftStatus{}, Lateness: []lateStatus{},
+		ProjectID:     f.ProjectID,
+		Environment:   f.Environment,
+		Watermark:     moment(state.Watermark),
+		Gaps:          pipeline.Gaps(state.Accounted(), start),
+		Conversations: summary.Conversations,
+		Newest:        moment(summary.Newest),
+		Open:          len(state.Open),
+		Hidden:        summary.Hidden,
+		Missing:       summary.Missing,
+		Rejects:       summary.Rejects,
+		Holes:         []holeStatus{},
+		Drift:         []driftStatus{},
+		Lateness:      []lateStatus{},
 	}
 	for _, h := range state.Holes {
 		s.Holes = append(s.Holes, holeStatus{h.From.Time(), h.Until.Time(), h.Reason, h.FirstSeenAt.Time(), h.Tries, h.NextTryAt.Time()})
@@ -233,8 +243,13 @@ func moment(t warehouse.Timestamp) *time.Time {
 
 func newRunSummary(r *warehouse.SyncRun) runSummary {
 	s := runSummary{
-		RunID: r.RunID, Kind: r.Kind, Status: r.Status, Started: r.StartedAt.Time(),
-		Inserted: r.Inserted, Updated: r.Updated, Error: string(r.Error),
+		RunID:    r.RunID,
+		Kind:     r.Kind,
+		Status:   r.Status,
+		Started:  r.StartedAt.Time(),
+		Inserted: r.Inserted,
+		Updated:  r.Updated,
+		Error:    string(r.Error),
 	}
 	if r.FinishedAt.Valid {
 		s.Finished = moment(r.FinishedAt.V)

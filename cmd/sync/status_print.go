@@ -16,7 +16,13 @@ import (
 func (r *statusReport) judge(a *serve.Assessment) {
 	r.Verdict, r.Summary, r.Problems = a.Verdict, a.Sentence, []statusProblem{}
 	for _, p := range a.Problems {
-		found := statusProblem{Verdict: p.Verdict, What: p.What, Error: p.Error, Since: unlessZero(p.Since), Do: p.Do}
+		found := statusProblem{
+			Verdict: p.Verdict,
+			What:    p.What,
+			Error:   p.Error,
+			Since:   unlessZero(p.Since),
+			Do:      p.Do,
+		}
 		if p.Runbook != "" {
 			found.Runbook = "docs/runbooks/" + p.Runbook + ".md"
 		}

@@ -25,22 +25,53 @@ func TestSummary(t *testing.T) {
 		report *pipeline.Report
 		want   string
 	}{
-		"FirstLoad": {&pipeline.Report{Status: "succeeded", StateKnown: true, FirstLoad: true, Requests: 24, Projects: one,
-			Conversations: pipeline.Conversations{Read: 10_500, Inserted: 10_000, Unchanged: 500}},
+		"FirstLoad": {&pipeline.Report{
+			Status:        "succeeded",
+			StateKnown:    true,
+			FirstLoad:     true,
+			Requests:      24,
+			Projects:      one,
+			Conversations: pipeline.Conversations{Read: 10_500, Inserted: 10_000, Unchanged: 500},
+		},
 			"succeeded in 2s: 10500 conversations read, 10000 new, 500 read twice; 24 requests\n" +
 				"sales (live): complete until 2026-06-01T08:00:00Z, 2 open\nnothing needs attention\n"},
-		"AllNew": {&pipeline.Report{Status: "succeeded", StateKnown: true, FirstLoad: true, Requests: 1, Projects: one,
-			Conversations: pipeline.Conversations{Read: 7, Inserted: 7}},
+		"AllNew": {&pipeline.Report{
+			Status:        "succeeded",
+			StateKnown:    true,
+			FirstLoad:     true,
+			Requests:      1,
+			Projects:      one,
+			Conversations: pipeline.Conversations{Read: 7, Inserted: 7},
+		},
 			"succeeded in 2s: 7 conversations read, all new; 1 request\n" +
 				"sales (live): complete until 2026-06-01T08:00:00Z, 2 open\nnothing needs attention\n"},
-		"LaterRun": {&pipeline.Report{Status: "partial", StateKnown: true, Requests: 2, Retries: 1, Missing: 1, Drift: 3, Warnings: []string{"x"},
-			Projects:      append([]pipeline.Project{{ProjectID: "care", Environment: "live", Watermark: &early, Open: 1}}, one...),
-			Conversations: pipeline.Conversations{Read: 9, Inserted: 1, Updated: 2, Unchanged: 5, Rejected: 1}},
+		"LaterRun": {&pipeline.Report{
+			Status:     "partial",
+			StateKnown: true,
+			Requests:   2,
+			Retries:    1,
+			Missing:    1,
+			Drift:      3,
+			Warnings:   []string{"x"},
+			Projects:   append([]pipeline.Project{{ProjectID: "care", Environment: "live", Watermark: &early, Open: 1}}, one...),
+			Conversations: pipeline.Conversations{
+				Read:      9,
+				Inserted:  1,
+				Updated:   2,
+				Unchanged: 5,
+				Rejected:  1,
+			},
+		},
 			"partial in 2s: 9 conversations read, 1 new, 2 changed, 5 unchanged, 1 no longer listed, 1 rejected; 2 requests, 1 retry\n" +
 				"2 feeds: complete until 2026-06-01T07:00:00Z (care (live) is furthest behind), 3 open\n" +
 				"attention: 1 warning in the log; 3 occurrences of schema drift (status)\n"},
-		"Failed": {&pipeline.Report{Status: "failed", StateKnown: true, Requests: 1, Projects: []pipeline.Project{{ProjectID: "sales", Environment: "live"}},
-			Errors: []error{refused, refused}},
+		"Failed": {&pipeline.Report{
+			Status:     "failed",
+			StateKnown: true,
+			Requests:   1,
+			Projects:   []pipeline.Project{{ProjectID: "sales", Environment: "live"}},
+			Errors:     []error{refused, refused},
+		},
 			"failed in 2s: no conversations read; 1 request\nsales (live): not complete yet, 0 open\n" +
 				"attention: project sales (live): the source refused the key (401) (check the key), and 1 other project\n"},
 		"NoProject": {&pipeline.Report{Status: "failed", Errors: []error{errors.New("disk full")}},
@@ -81,7 +112,11 @@ func TestRunOutput(t *testing.T) {
 	t.Parallel()
 	now := time.Now() // by both clocks
 	simulator, err := simulate.New(simulate.Options{Seed: 3, Now: func() time.Time { return now }, Projects: []simulate.Project{{
-		AccountID: "acme-uk", ID: "acme-team-4", From: now.AddDate(0, 0, -20), To: now.AddDate(0, 0, -1), TurnsMean: 3,
+		AccountID:    "acme-uk",
+		ID:           "acme-team-4",
+		From:         now.AddDate(0, 0, -20),
+		To:           now.AddDate(0, 0, -1),
+		TurnsMean:    3,
 		Environments: []simulate.Environment{{Name: "live", Conversations: 50}},
 	}}})
 	if err != nil {

@@ -34,7 +34,11 @@ func past(t testing.TB, n int, turns float64, d simulate.Deviations) (*simulate.
 	simulator, err := simulate.New(simulate.Options{
 		Seed: 11, Deviations: d, Now: func() time.Time { return standing },
 		Projects: []simulate.Project{{
-			AccountID: "acme-uk", ID: "acme-team-4", From: from, To: standing.Add(time.Minute), TurnsMean: turns,
+			AccountID:    "acme-uk",
+			ID:           "acme-team-4",
+			From:         from,
+			To:           standing.Add(time.Minute),
+			TurnsMean:    turns,
 			Environments: []simulate.Environment{{Name: "live", Conversations: n}},
 		}},
 	})

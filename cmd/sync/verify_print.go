@@ -95,7 +95,12 @@ func newVerified(span extract.Span, first, second *verification) *verified {
 	}
 	for _, f := range first.failed {
 		out.Projects = append(out.Projects, verifiedFeed{
-			ProjectID: f.ProjectID, Environment: f.Environment, Holes: []pipeline.Gap{}, IDTwice: []verifiedTwice{}, Findings: []verifiedFinding{}, Error: pipeline.FailureOf(f.err),
+			ProjectID:   f.ProjectID,
+			Environment: f.Environment,
+			Holes:       []pipeline.Gap{},
+			IDTwice:     []verifiedTwice{},
+			Findings:    []verifiedFinding{},
+			Error:       pipeline.FailureOf(f.err),
 		})
 	}
 	for _, f := range first.faults {
@@ -129,9 +134,22 @@ func (v *verification) verdict() string {
 
 func newVerifiedFeed(r *verify.Result) verifiedFeed {
 	feed := verifiedFeed{
-		ProjectID: r.Feed.ProjectID, Environment: r.Feed.Environment, Listed: r.Listed, Stored: r.Stored, Turns: r.Turns, Same: r.Same,
-		Older: r.Older, Open: r.Open, Missing: r.Missing, Unreadable: r.Unreadable, Newer: r.Newer, Elsewhere: r.Elsewhere,
-		Erased: r.Erased, Holes: []pipeline.Gap{}, IDTwice: []verifiedTwice{}, Findings: []verifiedFinding{},
+		ProjectID:   r.Feed.ProjectID,
+		Environment: r.Feed.Environment,
+		Listed:      r.Listed,
+		Stored:      r.Stored,
+		Turns:       r.Turns,
+		Same:        r.Same,
+		Older:       r.Older,
+		Open:        r.Open,
+		Missing:     r.Missing,
+		Unreadable:  r.Unreadable,
+		Newer:       r.Newer,
+		Elsewhere:   r.Elsewhere,
+		Erased:      r.Erased,
+		Holes:       []pipeline.Gap{},
+		IDTwice:     []verifiedTwice{},
+		Findings:    []verifiedFinding{},
 	}
 	for _, h := range r.Holes {
 		feed.Holes = append(feed.Holes, pipeline.Gap{From: h.From.Time(), Until: h.Until.Time()})

@@ -51,8 +51,11 @@ func newWebhooksCommand(app *app) *cobra.Command {
 
 func newWebhooksList(app *app, opts *webhookOptions) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "list", Short: "List the endpoints of the account", Example: "  convsync webhooks list --output json", Args: noEndpoint,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runWebhooksList(cmd.Context(), app, opts) },
+		Use:     "list",
+		Short:   "List the endpoints of the account",
+		Example: "  convsync webhooks list --output json",
+		Args:    noEndpoint,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runWebhooksList(cmd.Context(), app, opts) },
 	}
 	cmd.Flags().StringVar(&opts.output, "output", "text", "output format: text or json")
 	return cmd
@@ -60,9 +63,11 @@ func newWebhooksList(app *app, opts *webhookOptions) *cobra.Command {
 
 func newWebhooksRegister(app *app, opts *webhookOptions) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "register", Short: "Register an endpoint; its signing secret is written once, to a file or to stdout",
-		Example: "  convsync webhooks register --url https://convsync.example.com/webhooks/polyai --secret-file webhook-secret", Args: noEndpoint,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runWebhooksRegister(cmd.Context(), app, opts) },
+		Use:     "register",
+		Short:   "Register an endpoint; its signing secret is written once, to a file or to stdout",
+		Example: "  convsync webhooks register --url https://convsync.example.com/webhooks/polyai --secret-file webhook-secret",
+		Args:    noEndpoint,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runWebhooksRegister(cmd.Context(), app, opts) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&opts.url, "url", "", "public address of convsync serve, with https: https://…/webhooks/polyai")
@@ -74,8 +79,10 @@ func newWebhooksRegister(app *app, opts *webhookOptions) *cobra.Command {
 
 func newWebhooksRotate(app *app, opts *webhookOptions) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "rotate ENDPOINT", Short: "Give an endpoint a new signing secret; the old one is invalidated immediately",
-		Example: "  convsync webhooks rotate whe_9ZtRcXw3nByK5pVqMaEfJs --secret-file webhook-secret --force", Args: oneEndpoint,
+		Use:     "rotate ENDPOINT",
+		Short:   "Give an endpoint a new signing secret; the old one is invalidated immediately",
+		Example: "  convsync webhooks rotate whe_9ZtRcXw3nByK5pVqMaEfJs --secret-file webhook-secret --force",
+		Args:    oneEndpoint,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runWebhooksRotate(cmd.Context(), app, opts, args[0])
 		},
@@ -86,8 +93,10 @@ func newWebhooksRotate(app *app, opts *webhookOptions) *cobra.Command {
 
 func newWebhooksDelete(app *app, opts *webhookOptions) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "delete ENDPOINT", Short: "Delete an endpoint; PolyAI then sends it no events",
-		Example: "  convsync webhooks delete whe_9ZtRcXw3nByK5pVqMaEfJs --yes", Args: oneEndpoint,
+		Use:     "delete ENDPOINT",
+		Short:   "Delete an endpoint; PolyAI then sends it no events",
+		Example: "  convsync webhooks delete whe_9ZtRcXw3nByK5pVqMaEfJs --yes",
+		Args:    oneEndpoint,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runWebhooksDelete(cmd.Context(), app, opts, args[0])
 		},

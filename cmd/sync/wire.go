@@ -88,10 +88,11 @@ func keptKey(p *config.Project, renewed func(key string)) func(ctx context.Conte
 // newClient makes the client of a project.
 func newClient(cfg *config.Config, p *config.Project, key func(ctx context.Context, renew bool) (string, error)) (*polyai.Client, error) {
 	return polyai.New(polyai.Options{
-		BaseURL: dataURL(p), APIVersion: p.APIVersion,
-		Key:       key,
-		UserAgent: "convsync/" + version(),
-		RootCAs:   rootCAs(cfg),
+		BaseURL:    dataURL(p),
+		APIVersion: p.APIVersion,
+		Key:        key,
+		UserAgent:  "convsync/" + version(),
+		RootCAs:    rootCAs(cfg),
 
 		MaxConversationBytes: cfg.Sync.MaxConversationBytes,
 	})
@@ -142,18 +143,32 @@ func newSourceSide(ctx context.Context, cfg *config.Config, o *syncOptions, log 
 		side.projects = append(side.projects, load.Project{Project: storedProject(p), Environments: p.Environments})
 		for _, environment := range p.Environments {
 			reader := &extract.Reader{
-				Source: client, AccountID: p.AccountID, ProjectID: p.ID, Environment: environment,
-				PageSize: cfg.Sync.PageSize, Session: session.Session, Slots: o.share.workers.Requests, Walks: semaphore.NewWeighted(walks), Stats: side.stats,
-				Log: log.With("project", p.StoredID, "environment", environment).Warn,
+				Source:      client,
+				AccountID:   p.AccountID,
+				ProjectID:   p.ID,
+				Environment: environment,
+				PageSize:    cfg.Sync.PageSize,
+				Session:     session.Session,
+				Slots:       o.share.workers.Requests,
+				Walks:       semaphore.NewWeighted(walks),
+				Stats:       side.stats,
+				Log:         log.With("project", p.StoredID, "environment", environment).Warn,
 			}
 			side.feeds = append(side.feeds, pipeline.Feed{
 				Feed:   load.Feed{ProjectID: p.StoredID, Environment: environment},
 				Reader: reader,
 				Transform: transform.Options{
-					AccountID: p.AccountID, ProjectID: p.ID, StoreAs: p.StoredID, Environment: environment,
-					APIVersion: p.APIVersion, PhoneRegion: phoneRegions[p.Region], AudioBaseURL: audioURL(p), Rules: rulesOf(p),
+					AccountID:    p.AccountID,
+					ProjectID:    p.ID,
+					StoreAs:      p.StoredID,
+					Environment:  environment,
+					APIVersion:   p.APIVersion,
+					PhoneRegion:  phoneRegions[p.Region],
+					AudioBaseURL: audioURL(p),
+					Rules:        rulesOf(p),
 				},
-				Start: extract.SecondOf(p.Start), Refused: err,
+				Start:   extract.SecondOf(p.Start),
+				Refused: err,
 			})
 		}
 	}
@@ -166,8 +181,11 @@ func newSourceSide(ctx context.Context, cfg *config.Config, o *syncOptions, log 
 // storedProject returns a project as stored in the destination.
 func storedProject(p *config.Project) warehouse.Project {
 	return warehouse.Project{
-		ProjectID: p.StoredID, Name: p.ID, AccountID: p.AccountID,
-		Region: warehouse.Text(cmp.Or(p.Region, hostOf(p.BaseURL))), TimeZone: p.TimeZone,
+		ProjectID: p.StoredID,
+		Name:      p.ID,
+		AccountID: p.AccountID,
+		Region:    warehouse.Text(cmp.Or(p.Region, hostOf(p.BaseURL))),
+		TimeZone:  p.TimeZone,
 	}
 }
 

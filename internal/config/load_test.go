@@ -78,22 +78,39 @@ schedules:
 	}
 	p.APIKey, p.WorkspaceAPIKey = config.Secret{}, config.Secret{}
 	wantProject := config.Project{
-		ID: "acme-team-4", StoredID: "acme-team-4", AccountID: "acme-uk", Region: "uk", APIVersion: "v3",
-		Environments: []string{"live"}, TimeZone: "Europe/London",
-		Start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), MaxRequestsPerSecond: 2.5,
+		ID:                   "acme-team-4",
+		StoredID:             "acme-team-4",
+		AccountID:            "acme-uk",
+		Region:               "uk",
+		APIVersion:           "v3",
+		Environments:         []string{"live"},
+		TimeZone:             "Europe/London",
+		Start:                time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+		MaxRequestsPerSecond: 2.5,
 	}
 	if !reflect.DeepEqual(p, wantProject) {
 		t.Errorf("project = %+v\nwant      %+v", p, wantProject)
 	}
 	tiers := config.Lookback{EachRun: time.Hour, Hourly: 24 * time.Hour, Daily: 168 * time.Hour}
 	wantSync := config.Sync{
-		Lookback: tiers, OpenAgeLimit: 168 * time.Hour, PageSize: 250, MaxConversationBytes: 16 << 20,
-		Workers: config.Workers{Extract: 8, Transform: 3, Load: 2}, OnMissing: "mark", MissingLimit: config.MissingLimit{Share: 0.1, AtLeast: 20},
+		Lookback:             tiers,
+		OpenAgeLimit:         168 * time.Hour,
+		PageSize:             250,
+		MaxConversationBytes: 16 << 20,
+		Workers:              config.Workers{Extract: 8, Transform: 3, Load: 2},
+		OnMissing:            "mark",
+		MissingLimit:         config.MissingLimit{Share: 0.1, AtLeast: 20},
 	}
 	if got.Sync != wantSync {
 		t.Errorf("sync = %+v\nwant   %+v", got.Sync, wantSync)
 	}
-	wantSchedule := config.Schedule{Name: "nightly", Cron: "0 2 * * *", TimeZone: "Europe/London", Kind: "incremental", Lookback: tiers}
+	wantSchedule := config.Schedule{
+		Name:     "nightly",
+		Cron:     "0 2 * * *",
+		TimeZone: "Europe/London",
+		Kind:     "incremental",
+		Lookback: tiers,
+	}
 	if len(got.Schedules) != 1 || !reflect.DeepEqual(got.Schedules[0], wantSchedule) {
 		t.Errorf("schedules = %+v", got.Schedules)
 	}

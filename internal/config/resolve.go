@@ -76,7 +76,13 @@ func (r *resolver) secret(path, value, file, command string) Secret {
 	if value+file+command == "" {
 		return Secret{}
 	}
-	s := Secret{key: path, value: value, file: inFolderOf(r.file, file), written: file, command: command}
+	s := Secret{
+		key:     path,
+		value:   value,
+		file:    inFolderOf(r.file, file),
+		written: file,
+		command: command,
+	}
 	switch {
 	case file != "":
 		s.key += "_file"
@@ -152,9 +158,14 @@ func (r *resolver) serve() Serve {
 		r.add("serve.user", "contains a colon, which browsers cannot send; expected a name without one, and the password in serve.password")
 	}
 	return Serve{
-		Listen: s.Listen, Token: r.secret("serve.token", s.Token, s.TokenFile, s.TokenCommand), User: s.User, Password: password,
-		CertFile: inFolderOf(r.file, s.CertFile), KeyFile: inFolderOf(r.file, s.KeyFile),
-		StateFile: inFolderOf(r.file, s.StateFile), StaleAfter: time.Duration(s.StaleAfter),
+		Listen:         s.Listen,
+		Token:          r.secret("serve.token", s.Token, s.TokenFile, s.TokenCommand),
+		User:           s.User,
+		Password:       password,
+		CertFile:       inFolderOf(r.file, s.CertFile),
+		KeyFile:        inFolderOf(r.file, s.KeyFile),
+		StateFile:      inFolderOf(r.file, s.StateFile),
+		StaleAfter:     time.Duration(s.StaleAfter),
 		WebhookSecrets: r.webhookSecrets(s.Webhooks),
 	}
 }

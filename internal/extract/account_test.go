@@ -44,8 +44,13 @@ func (d *stallingSource) List(ctx context.Context, _ polyai.ListQuery) (*polyai.
 // readerOf returns a reader of a project, without a server.
 func readerOf(source Source, project string, s *Session, permits *semaphore.Weighted) *Reader {
 	return &Reader{
-		Source: source, ProjectID: project, PageSize: 10, Session: s, Stats: &Stats{},
-		Slots: permits, Walks: semaphore.NewWeighted(4),
+		Source:    source,
+		ProjectID: project,
+		PageSize:  10,
+		Session:   s,
+		Stats:     &Stats{},
+		Slots:     permits,
+		Walks:     semaphore.NewWeighted(4),
 	}
 }
 

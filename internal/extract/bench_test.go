@@ -60,7 +60,11 @@ func newBench(b *testing.B, h history) *bench {
 	}
 	for i := range h.projects {
 		o.Projects = append(o.Projects, simulate.Project{
-			AccountID: "acme-uk", ID: projectID(i), From: benchEnd.AddDate(0, 0, -h.days), To: benchEnd, TurnsMean: 1,
+			AccountID:    "acme-uk",
+			ID:           projectID(i),
+			From:         benchEnd.AddDate(0, 0, -h.days),
+			To:           benchEnd,
+			TurnsMean:    1,
 			Environments: []simulate.Environment{{Name: "live", Conversations: h.conversations}},
 		})
 	}
@@ -99,8 +103,15 @@ func (bench *bench) readers(client *polyai.Client, slices int, perSecond float64
 	permits, stats := semaphore.NewWeighted(int64(slices)), &extract.Stats{}
 	for i := range bench.projects {
 		readers = append(readers, &extract.Reader{
-			Source: client, AccountID: "acme-uk", ProjectID: projectID(i), Environment: "live",
-			PageSize: benchPageSize, Session: session, Slots: permits, Walks: semaphore.NewWeighted(int64(slices)), Stats: stats,
+			Source:      client,
+			AccountID:   "acme-uk",
+			ProjectID:   projectID(i),
+			Environment: "live",
+			PageSize:    benchPageSize,
+			Session:     session,
+			Slots:       permits,
+			Walks:       semaphore.NewWeighted(int64(slices)),
+			Stats:       stats,
 		})
 	}
 	return readers

@@ -214,7 +214,13 @@ func (r *Reader) ReadHole(ctx context.Context, hole Span, emit Emit) (still, err
 	one := *r
 	one.slice = &pageCount{}
 	one.givesUp = func(_ int, err error) bool { return isIsolatable(err) }
-	err = one.readSlice(ctx, &walk{Reader: &one, span: hole, ask: hole, minPages: defaultMinPages, emit: emit})
+	err = one.readSlice(ctx, &walk{
+		Reader:   &one,
+		span:     hole,
+		ask:      hole,
+		minPages: defaultMinPages,
+		emit:     emit,
+	})
 	if err != nil && concernsRequest(err) && ctx.Err() == nil {
 		return err, nil
 	}

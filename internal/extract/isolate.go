@@ -167,7 +167,15 @@ func (s *search) ask(ctx context.Context, span Span, end *time.Time) (answer, er
 	if !s.Isolation.take() {
 		return fails, fmt.Errorf("%w: it took too many requests", errNotIsolated)
 	}
-	w := &walk{Reader: s.Reader, span: span, ask: span, tight: true, until: end, minPages: defaultMinPages, emit: s.emit}
+	w := &walk{
+		Reader:   s.Reader,
+		span:     span,
+		ask:      span,
+		tight:    true,
+		until:    end,
+		minPages: defaultMinPages,
+		emit:     s.emit,
+	}
 	err := s.readSlice(ctx, w)
 	var many *denseError
 	switch {

@@ -25,7 +25,14 @@ func TestDecideNarrow(t *testing.T) {
 	} {
 		// There is a gap, and all coverage is of an older transform version. A narrow
 		// run reads neither.
-		need := Need{Start: start, Now: now, Open: c.open, Lookback: tiers, Shape: "new", Coverage: []Covered{{Span: Span{start, june(2, 0, 0)}, Shape: "old"}}}
+		need := Need{
+			Start:    start,
+			Now:      now,
+			Open:     c.open,
+			Lookback: tiers,
+			Shape:    "new",
+			Coverage: []Covered{{Span: Span{start, june(2, 0, 0)}, Shape: "old"}},
+		}
 		got := DecideNarrow(need, c.narrow)
 		if !slices.Equal(got.Spans, c.spans) || !slices.Equal(got.Open, c.openSpans) || got.Older != nil {
 			t.Errorf("%s: %v and %v and %v, want %v and %v", name, got.Spans, got.Open, got.Older, c.spans, c.openSpans)

@@ -97,7 +97,13 @@ func (p *FirstPage) Close() {
 // span is too dense for that, or if the source fails; what was emitted is then
 // incomplete, and Whole is false.
 func (r *Reader) Try(ctx context.Context, span Span, emit Emit) (TryResult, error) {
-	w := &walk{Reader: r.forSlice(), span: span, ask: span, minPages: 1, emit: emit}
+	w := &walk{
+		Reader:   r.forSlice(),
+		span:     span,
+		ask:      span,
+		minPages: 1,
+		emit:     emit,
+	}
 	return w.try(ctx)
 }
 
@@ -149,8 +155,12 @@ func concernsRequest(err error) bool {
 // report its time.
 func (r *Reader) Now(ctx context.Context, local time.Time) (time.Time, error) {
 	q := r.newRequest(polyai.ListQuery{
-		AccountID: r.AccountID, ProjectID: r.ProjectID, Environment: r.Environment,
-		Start: local.Add(-time.Second), End: local, Limit: 1,
+		AccountID:   r.AccountID,
+		ProjectID:   r.ProjectID,
+		Environment: r.Environment,
+		Start:       local.Add(-time.Second),
+		End:         local,
+		Limit:       1,
 	})
 	if err := q.open(ctx); err != nil {
 		return time.Time{}, err

@@ -224,7 +224,13 @@ func TestWalkIsDense(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := &Reader{PageSize: 10, Session: newSession()}
-			w := &walk{Reader: r, span: hour, ask: hour, minPages: defaultMinPages, seen: c.seen}
+			w := &walk{
+				Reader:   r,
+				span:     hour,
+				ask:      hour,
+				minPages: defaultMinPages,
+				seen:     c.seen,
+			}
 			if got := w.isDense(c.seen.conversations / 10); got != c.want {
 				t.Errorf("dense: %t", got)
 			}

@@ -180,7 +180,11 @@ func TestReaderSimulated(t *testing.T) {
 			t.Parallel()
 			o := simulate.Options{
 				Projects: []simulate.Project{{
-					AccountID: "acme-uk", ID: "acme-team-4", From: from, To: until, TurnsMean: 1,
+					AccountID:    "acme-uk",
+					ID:           "acme-team-4",
+					From:         from,
+					To:           until,
+					TurnsMean:    1,
 					Environments: []simulate.Environment{{Name: "live", Conversations: 400}},
 				}},
 				Now: func() time.Time { return until.AddDate(0, 1, 0) },

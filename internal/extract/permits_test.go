@@ -67,8 +67,12 @@ func TestReadPartsWalks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := &endless{slices: map[time.Time]bool{}}
 		r := &Reader{
-			Source: source, PageSize: 10, Session: newSession(), Stats: &Stats{},
-			Slots: semaphore.NewWeighted(64), Walks: semaphore.NewWeighted(3),
+			Source:   source,
+			PageSize: 10,
+			Session:  newSession(),
+			Stats:    &Stats{},
+			Slots:    semaphore.NewWeighted(64),
+			Walks:    semaphore.NewWeighted(3),
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		var reading sync.WaitGroup

@@ -80,7 +80,9 @@ func TestDecideOpenConversations(t *testing.T) {
 	t.Parallel()
 	now := june(20, 12, 0)
 	plan := Decide(Need{
-		Start: june(1, 0, 0), Now: now, Lookback: tiers,
+		Start:    june(1, 0, 0),
+		Now:      now,
+		Lookback: tiers,
 		Coverage: []Covered{{Span: Span{june(1, 0, 0), now}, ReadAt: now - 60}},
 		Open:     []Second{june(20, 11, 59), june(14, 9, 2), june(14, 9, 0), june(15, 8, 0)},
 	})
@@ -118,7 +120,13 @@ func TestDecideFuture(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := Decide(Need{Start: june(1, 0, 0), Now: now, Coverage: covered, Lookback: c.lookback, Open: []Second{c.open}})
+			got := Decide(Need{
+				Start:    june(1, 0, 0),
+				Now:      now,
+				Coverage: covered,
+				Lookback: c.lookback,
+				Open:     []Second{c.open},
+			})
 			if !slices.Equal(got.Open, c.want) {
 				t.Errorf("got  %v\nwant %v", got.Open, c.want)
 			}

@@ -160,7 +160,13 @@ func (r *Reader) readSlices(ctx context.Context, slices []Span, emit Emit, under
 // and its parts are read instead.
 func (r *Reader) readOne(ctx context.Context, s Span, emit Emit, fn onFailure) error {
 	r = r.withFewerAttempts(s).forSlice()
-	err := r.readWalk(ctx, &walk{Reader: r, span: s, ask: s, minPages: defaultMinPages, emit: emit})
+	err := r.readWalk(ctx, &walk{
+		Reader:   r,
+		span:     s,
+		ask:      s,
+		minPages: defaultMinPages,
+		emit:     emit,
+	})
 	var dense *denseError
 	switch {
 	case err == nil:

@@ -45,8 +45,16 @@ func readingUntil(t fataler, source http.Handler) (r *Reader, end func()) {
 	server := httptest.NewServer(source)
 	client := newClient(t, server.URL, "v3")
 	r = &Reader{
-		Source: client, AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", PageSize: 10,
-		Session: newSession(), Slots: semaphore.NewWeighted(4), Walks: semaphore.NewWeighted(4), Stats: &Stats{}, Backoff: time.Millisecond,
+		Source:      client,
+		AccountID:   "acme-uk",
+		ProjectID:   "acme-team-4",
+		Environment: "live",
+		PageSize:    10,
+		Session:     newSession(),
+		Slots:       semaphore.NewWeighted(4),
+		Walks:       semaphore.NewWeighted(4),
+		Stats:       &Stats{},
+		Backoff:     time.Millisecond,
 	}
 	return r, func() {
 		client.Close()
@@ -119,7 +127,11 @@ func TestReadSpan(t *testing.T) {
 	until := from.AddDate(0, 0, 14)
 	simulator, err := simulate.New(simulate.Options{
 		Projects: []simulate.Project{{
-			AccountID: "acme-uk", ID: "acme-team-4", From: from, To: until, TurnsMean: 2,
+			AccountID:    "acme-uk",
+			ID:           "acme-team-4",
+			From:         from,
+			To:           until,
+			TurnsMean:    2,
 			Environments: []simulate.Environment{{Name: "live", Conversations: 3000}},
 		}},
 		Deviations: simulate.Deviations{PageOverlap: true},

@@ -50,8 +50,13 @@ func (r *Reader) newRequest(query polyai.ListQuery) *request {
 	waits.InitialInterval, waits.MaxInterval = cmp.Or(r.Backoff, time.Second), maxBackoff
 	waits.RandomizationFactor = 1 // full jitter: requests that failed together are not retried together
 	return &request{
-		Reader: r, query: query, account: r.Session.account(r.ProjectID), broken: confirmer{reader: r},
-		began: time.Now(), attempt: 1, waits: waits,
+		Reader:  r,
+		query:   query,
+		account: r.Session.account(r.ProjectID),
+		broken:  confirmer{reader: r},
+		began:   time.Now(),
+		attempt: 1,
+		waits:   waits,
 	}
 }
 

@@ -126,8 +126,13 @@ func (r *Reader) readSlice(ctx context.Context, w *walk) error {
 func (w *walk) query() polyai.ListQuery {
 	start, end := w.bounds()
 	return polyai.ListQuery{
-		AccountID: w.AccountID, ProjectID: w.ProjectID, Environment: w.Environment,
-		Start: start, End: end, Limit: w.PageSize, IncludeLatency: true,
+		AccountID:      w.AccountID,
+		ProjectID:      w.ProjectID,
+		Environment:    w.Environment,
+		Start:          start,
+		End:            end,
+		Limit:          w.PageSize,
+		IncludeLatency: true,
 	}
 }
 

@@ -47,13 +47,17 @@ func inspect(t *testing.T, root fs.FS) (broken []string, packages int) {
 		if err != nil {
 			return err
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ParseComments)
+		files := token.NewFileSet()
+		file, err := parser.ParseFile(files, name, text, parser.ParseComments)
 		if err != nil {
 			return err
 		}
 		pkg := path.Dir(name)
 		folders[pkg] = folders[pkg] || path.Base(name) == "doc.go" && file.Doc != nil
 		for _, b := range inspectFile(pkg, strings.HasSuffix(name, "_test.go"), file) {
+			broken = append(broken, name+" "+b)
+		}
+		for _, b := range inspectLiterals(files, file) {
 			broken = append(broken, name+" "+b)
 		}
 		return nil
@@ -167,6 +171,7 @@ func TestRules_Broken(t *testing.T) {
 		"a sentence as a name":           {"internal/load/x_test.go", "import \"testing\"\nfunc Test" + strings.Repeat("Long", 15) + "(*testing.T) {}", "a name of 64 characters"},
 		"a banned phrase as a name":      {"internal/load/x_test.go", "import \"testing\"\nfunc TestRunIs" + "Told(*testing.T) {}", "write is notified"},
 		"a comment that says nothing":    {"internal/load/x.go", "// F is what it returns.\nfunc F() {}", "has the comment \"F is what it returns.\""},
+		"a long literal on one line":     {"internal/load/x.go", "var x = T{\n\tA: 1, B: 2, C: 3, D: 4, E: 5,\n}", "line 3: has a literal with 5 fields"},
 		"package without a row":          {"internal/misc/x.go", "", "internal/misc has no row"},
 		"package without doc.go":         {"internal/load/x.go", "", "internal/load has no doc.go"},
 	} {

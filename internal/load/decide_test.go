@@ -55,7 +55,13 @@ func TestBatch_Decide(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			in := warehouse.Conversation{ConversationID: "c-1", Environment: c.in.Environment, StartedAt: c.in.StartedAt, ContentHash: c.hash, Lifecycle: c.lifecycle}
+			in := warehouse.Conversation{
+				ConversationID: "c-1",
+				Environment:    c.in.Environment,
+				StartedAt:      c.in.StartedAt,
+				ContentHash:    c.hash,
+				Lifecycle:      c.lifecycle,
+			}
 			want := c.counted
 			want.Action = c.action
 			if got := c.batch.Decide(inOrder, &in, c.stored); !reflect.DeepEqual(got, want) {
@@ -159,8 +165,12 @@ func TestDecision_Count(t *testing.T) {
 		d.Count(&got)
 	}
 	want := Counts{
-		Inserted: 1, Updated: 1, Unchanged: 2, Elsewhere: 2, OtherStarts: []OtherStart{{ID: "c-1", Stored: 1, Answered: 2}},
-		Lateness: map[LatenessKey]int64{{LateArrival, 1}: 1, {LateFinal, 2}: 2},
+		Inserted:    1,
+		Updated:     1,
+		Unchanged:   2,
+		Elsewhere:   2,
+		OtherStarts: []OtherStart{{ID: "c-1", Stored: 1, Answered: 2}},
+		Lateness:    map[LatenessKey]int64{{LateArrival, 1}: 1, {LateFinal, 2}: 2},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)

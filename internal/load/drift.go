@@ -21,10 +21,15 @@ func (st *Window) ElsewhereDrift(c *Counts) []warehouse.Drift {
 		return st.Drift
 	}
 	return append(st.Drift[:len(st.Drift):len(st.Drift)], warehouse.Drift{
-		ProjectID: st.Feed.ProjectID, Environment: st.Feed.Environment,
-		Path: "environment", Kind: DriftTwoEnvironments, JSONType: "string",
+		ProjectID:      st.Feed.ProjectID,
+		Environment:    st.Feed.Environment,
+		Path:           "environment",
+		Kind:           DriftTwoEnvironments,
+		JSONType:       "string",
 		MaxLengthBytes: int64(len(`""`) + len(st.Feed.Environment)),
-		FirstSeenAt:    st.At, LastSeenAt: st.At, Count: c.Elsewhere,
+		FirstSeenAt:    st.At,
+		LastSeenAt:     st.At,
+		Count:          c.Elsewhere,
 	})
 }
 

@@ -49,8 +49,11 @@ func ExampleBatch_Decide() {
 	read := func(environment, hash, lifecycle string) load.Action {
 		var batch load.Batch
 		return batch.Decide([]string{"live", "sandbox"}, &warehouse.Conversation{
-			ConversationID: "CA1", Environment: environment, StartedAt: 1000,
-			ContentHash: hash, Lifecycle: lifecycle,
+			ConversationID: "CA1",
+			Environment:    environment,
+			StartedAt:      1000,
+			ContentHash:    hash,
+			Lifecycle:      lifecycle,
 		}, stored).Action
 	}
 	fmt.Println("the same:", read("live", "a1", warehouse.LifecycleOpen))

@@ -9,8 +9,14 @@ import (
 // settled makes a stored copy of a conversation.
 func settled(start warehouse.Timestamp, change func(*warehouse.Rows)) *warehouse.Rows {
 	r := &warehouse.Rows{Conversation: warehouse.Conversation{
-		ProjectID: "p", ConversationID: "c-1", Environment: "live", StartedAt: start, FirstSeenAt: start, UpdatedAt: start,
-		TranscriptStatus: warehouse.TranscriptHidden, NumTurns: warehouse.Some(int64(2)),
+		ProjectID:        "p",
+		ConversationID:   "c-1",
+		Environment:      "live",
+		StartedAt:        start,
+		FirstSeenAt:      start,
+		UpdatedAt:        start,
+		TranscriptStatus: warehouse.TranscriptHidden,
+		NumTurns:         warehouse.Some(int64(2)),
 	}}
 	if change != nil {
 		change(r)

@@ -79,7 +79,13 @@ func worded(sender string, notices []Notice) *Message {
 }
 
 func (i *incident) notice() Notice {
-	n := Notice{Kind: i.Kind, Schedule: i.Schedule, ProjectID: i.ProjectID, Environment: i.Environment, Since: i.Since}
+	n := Notice{
+		Kind:        i.Kind,
+		Schedule:    i.Schedule,
+		ProjectID:   i.ProjectID,
+		Environment: i.Environment,
+		Since:       i.Since,
+	}
 	if i.Open {
 		n.State, n.What, n.Why, n.Do = StateOpen, i.What, i.Why, advice[i.Kind]
 		return n

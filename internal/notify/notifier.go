@@ -76,8 +76,11 @@ func New(o Options) (*Notifier, error) {
 		return nil, err
 	}
 	n := &Notifier{
-		options: o, log: o.Log,
-		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
+		options: o,
+		log:     o.Log,
+		wake:    make(chan struct{}, 1),
+		quit:    make(chan struct{}),
+		done:    make(chan struct{}),
 	}
 	if err := n.load(); err != nil {
 		return nil, err

@@ -40,10 +40,20 @@ func Try(ctx context.Context, o Options) (delivered []string, err error) {
 	n.connect()
 	since := time.Now().UTC().Add(-5 * time.Minute)
 	trouble := Notice{
-		Kind: kindTest, State: StateOpen, What: "This is a test: nothing is wrong.", Since: since,
-		Why: "a user is testing whether notifications arrive", Do: "nothing; the next message reports that the test is over",
+		Kind:  kindTest,
+		State: StateOpen,
+		What:  "This is a test: nothing is wrong.",
+		Since: since,
+		Why:   "a user is testing whether notifications arrive",
+		Do:    "nothing; the next message reports that the test is over",
 	}
-	over := Notice{Kind: kindTest, State: StateRecovered, What: "The test is over.", Since: since, Until: since.Add(5 * time.Minute)}
+	over := Notice{
+		Kind:  kindTest,
+		State: StateRecovered,
+		What:  "The test is over.",
+		Since: since,
+		Until: since.Add(5 * time.Minute),
+	}
 	var failed []error
 	for _, c := range n.channels {
 		if err := n.try(ctx, c, worded(o.Sender, []Notice{trouble}), worded(o.Sender, []Notice{over})); err != nil {

@@ -23,11 +23,24 @@ var advice = map[string]string{
 }
 
 func destinationAway(err error, byRun bool, since time.Time) incident {
-	return incident{Kind: kindDestination, What: "The destination cannot be used.", Why: err.Error(), Since: since, ByRun: byRun}
+	return incident{
+		Kind:  kindDestination,
+		What:  "The destination cannot be used.",
+		Why:   err.Error(),
+		Since: since,
+		ByRun: byRun,
+	}
 }
 
 func runFailed(run Scheduled, err error, now time.Time) incident {
-	return incident{Kind: kindRun, Schedule: run.Schedule, Projects: run.Projects, What: "The run of the schedule " + run.Schedule + " failed.", Why: err.Error(), Since: now}
+	return incident{
+		Kind:     kindRun,
+		Schedule: run.Schedule,
+		Projects: run.Projects,
+		What:     "The run of the schedule " + run.Schedule + " failed.",
+		Why:      err.Error(),
+		Since:    now,
+	}
 }
 
 func projectFailed(feed load.Feed, why string, now time.Time) incident {
@@ -36,8 +49,12 @@ func projectFailed(feed load.Feed, why string, now time.Time) incident {
 
 func tooManyRejects(run Scheduled, n int64, now time.Time) incident {
 	return incident{
-		Kind: kindRejects, Schedule: run.Schedule, Projects: run.Projects, What: "The run of the schedule " + run.Schedule + " rejected conversations that it could not read.",
-		Why: fmt.Sprintf("%d of them are new, more than sync.max_rejects allows", n), Since: now,
+		Kind:     kindRejects,
+		Schedule: run.Schedule,
+		Projects: run.Projects,
+		What:     "The run of the schedule " + run.Schedule + " rejected conversations that it could not read.",
+		Why:      fmt.Sprintf("%d of them are new, more than sync.max_rejects allows", n),
+		Since:    now,
 	}
 }
 

@@ -48,8 +48,13 @@ func newWorld(t *testing.T, change func(*Options)) *world {
 	t.Helper()
 	w := &world{t: t}
 	w.o = Options{
-		WebhookURL: fixed(hookURL), HeartbeatURL: fixed(heartURL), Sender: "convsync on testing",
-		StatePath: t.TempDir() + "/told.json", Transport: w, Schedules: []string{"nightly", "weekly"}, Log: slog.New(slog.NewTextHandler(&w.logs, nil)),
+		WebhookURL:   fixed(hookURL),
+		HeartbeatURL: fixed(heartURL),
+		Sender:       "convsync on testing",
+		StatePath:    t.TempDir() + "/told.json",
+		Transport:    w,
+		Schedules:    []string{"nightly", "weekly"},
+		Log:          slog.New(slog.NewTextHandler(&w.logs, nil)),
 	}
 	if change != nil {
 		change(&w.o)

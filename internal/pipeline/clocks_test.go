@@ -31,7 +31,11 @@ func newClocked(t *testing.T, now time.Time) *clocked {
 	c := &clocked{t: t, d: newFake(), now: now}
 	history, err := simulate.New(simulate.Options{
 		Projects: []simulate.Project{{
-			AccountID: "acme-uk", ID: "acme-team-4", From: begin, To: end, TurnsMean: 1,
+			AccountID:    "acme-uk",
+			ID:           "acme-team-4",
+			From:         begin,
+			To:           end,
+			TurnsMean:    1,
 			Environments: []simulate.Environment{{Name: "live", Conversations: clockedConversations}},
 		}},
 		Now: func() time.Time { return c.now },

@@ -325,9 +325,15 @@ func (f *feedRun) commit(ctx context.Context, st *window) error {
 	f.run.commits.Lock()
 	defer f.run.commits.Unlock()
 	out := &load.Window{
-		ID: st.id, Feed: st.feed, RunID: f.run.Owner.RunID, At: st.at, Judged: st.judged,
-		Rejects: slices.Collect(maps.Values(st.rejects)), Drift: slices.Collect(maps.Values(st.drift)), HiddenRead: st.hiddenRead,
-		OtherID: f.identity.learned(),
+		ID:         st.id,
+		Feed:       st.feed,
+		RunID:      f.run.Owner.RunID,
+		At:         st.at,
+		Judged:     st.judged,
+		Rejects:    slices.Collect(maps.Values(st.rejects)),
+		Drift:      slices.Collect(maps.Values(st.drift)),
+		HiddenRead: st.hiddenRead,
+		OtherID:    f.identity.learned(),
 	}
 	holes, found, changed := f.holesWith(st)
 	if changed {

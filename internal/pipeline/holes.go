@@ -63,7 +63,11 @@ func (f *feedRun) holesWith(st *window) (holes, found []warehouse.Hole, changed 
 	now := timestamp(f.sure)
 	for _, h := range f.feed.Reader.Isolation.Found() {
 		row := warehouse.Hole{
-			ProjectID: f.feed.ProjectID, Environment: f.feed.Environment, From: timestamp(h.At), Until: timestamp(h.At + 1), FirstSeenAt: now,
+			ProjectID:   f.feed.ProjectID,
+			Environment: f.feed.Environment,
+			From:        timestamp(h.At),
+			Until:       timestamp(h.At + 1),
+			FirstSeenAt: now,
 		}
 		tried(&row, now, h.Err)
 		found = append(found, row)

@@ -28,7 +28,14 @@ func (s formed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func project(id, name, other string) warehouse.Project {
-	return warehouse.Project{ProjectID: id, Name: name, AccountID: "acme-uk", Region: "uk", TimeZone: "UTC", OtherID: warehouse.Text(other)}
+	return warehouse.Project{
+		ProjectID: id,
+		Name:      name,
+		AccountID: "acme-uk",
+		Region:    "uk",
+		TimeZone:  "UTC",
+		OtherID:   warehouse.Text(other),
+	}
 }
 
 const slug, prefixed = "acme-team-4", "PROJECT-58RP822I"
@@ -45,21 +52,27 @@ func TestOtherForm(t *testing.T) {
 		requests   bool   // of the one that is refused
 		learned    string // of the first that is configured
 	}{
-		"Learned":           {both, nil, []warehouse.Project{project(slug, slug, "")}, "", "", false, prefixed},
-		"LearnedBySlug":     {map[string]string{prefixed: slug}, nil, []warehouse.Project{project(prefixed, prefixed, "")}, "", "", false, slug},
-		"SameForm":          {both, nil, []warehouse.Project{project(prefixed, prefixed, "")}, "", "", false, ""},
-		"NoneIsAnswered":    {nil, nil, []warehouse.Project{project(slug, slug, "")}, "", "", false, ""},
-		"StoredAndLearned":  {both, []warehouse.Project{project(slug, slug, prefixed)}, []warehouse.Project{project(prefixed, prefixed, "")}, prefixed, "{id: PROJECT-58RP822I, as: acme-team-4}", false, ""},
-		"StoredNotLearned":  {both, []warehouse.Project{project(prefixed, prefixed, "")}, []warehouse.Project{project(slug, slug, "")}, slug, "{id: acme-team-4, as: PROJECT-58RP822I}", true, ""},
-		"StoredAsAnother":   {both, []warehouse.Project{project("team", slug, prefixed)}, []warehouse.Project{project(prefixed, prefixed, "")}, prefixed, "as: team}", false, ""},
-		"BothConfigured":    {both, nil, []warehouse.Project{project(slug, slug, ""), project(prefixed, prefixed, "")}, slug, "as: PROJECT-58RP822I}", true, ""},
-		"AsHinted":          {both, []warehouse.Project{project(slug, slug, prefixed)}, []warehouse.Project{project(slug, prefixed, "")}, "", "", false, ""},
-		"AsAnother":         {both, []warehouse.Project{project(slug, slug, prefixed)}, []warehouse.Project{project("copy", prefixed, "")}, "", "", false, ""},
-		"RenamedAtSource":   {both, []warehouse.Project{project("acme-old", "acme-old", prefixed)}, []warehouse.Project{project(slug, slug, "")}, slug, "as: acme-old}", true, ""},
-		"OtherProjects":     {map[string]string{slug: prefixed, "acme-team-5": "PROJECT-2"}, []warehouse.Project{project("acme-team-5", "acme-team-5", "PROJECT-2")}, []warehouse.Project{project(slug, slug, "")}, "", "", false, prefixed},
-		"SlugElsewhere":     {map[string]string{prefixed: slug}, []warehouse.Project{{ProjectID: slug, Name: slug, AccountID: "acme-us", Region: "uk"}}, []warehouse.Project{project(prefixed, prefixed, "")}, "", "", false, slug},
-		"StoredStaysRight":  {both, []warehouse.Project{project(slug, slug, prefixed)}, []warehouse.Project{project(slug, slug, ""), project(prefixed, prefixed, "")}, prefixed, "as: acme-team-4}", false, ""},
-		"AccountsOtherForm": {both, []warehouse.Project{{ProjectID: slug, Name: slug, AccountID: "ws-1", Region: "uk", OtherID: prefixed}}, []warehouse.Project{project(prefixed, prefixed, "")}, prefixed, "as: acme-team-4}", false, ""},
+		"Learned":          {both, nil, []warehouse.Project{project(slug, slug, "")}, "", "", false, prefixed},
+		"LearnedBySlug":    {map[string]string{prefixed: slug}, nil, []warehouse.Project{project(prefixed, prefixed, "")}, "", "", false, slug},
+		"SameForm":         {both, nil, []warehouse.Project{project(prefixed, prefixed, "")}, "", "", false, ""},
+		"NoneIsAnswered":   {nil, nil, []warehouse.Project{project(slug, slug, "")}, "", "", false, ""},
+		"StoredAndLearned": {both, []warehouse.Project{project(slug, slug, prefixed)}, []warehouse.Project{project(prefixed, prefixed, "")}, prefixed, "{id: PROJECT-58RP822I, as: acme-team-4}", false, ""},
+		"StoredNotLearned": {both, []warehouse.Project{project(prefixed, prefixed, "")}, []warehouse.Project{project(slug, slug, "")}, slug, "{id: acme-team-4, as: PROJECT-58RP822I}", true, ""},
+		"StoredAsAnother":  {both, []warehouse.Project{project("team", slug, prefixed)}, []warehouse.Project{project(prefixed, prefixed, "")}, prefixed, "as: team}", false, ""},
+		"BothConfigured":   {both, nil, []warehouse.Project{project(slug, slug, ""), project(prefixed, prefixed, "")}, slug, "as: PROJECT-58RP822I}", true, ""},
+		"AsHinted":         {both, []warehouse.Project{project(slug, slug, prefixed)}, []warehouse.Project{project(slug, prefixed, "")}, "", "", false, ""},
+		"AsAnother":        {both, []warehouse.Project{project(slug, slug, prefixed)}, []warehouse.Project{project("copy", prefixed, "")}, "", "", false, ""},
+		"RenamedAtSource":  {both, []warehouse.Project{project("acme-old", "acme-old", prefixed)}, []warehouse.Project{project(slug, slug, "")}, slug, "as: acme-old}", true, ""},
+		"OtherProjects":    {map[string]string{slug: prefixed, "acme-team-5": "PROJECT-2"}, []warehouse.Project{project("acme-team-5", "acme-team-5", "PROJECT-2")}, []warehouse.Project{project(slug, slug, "")}, "", "", false, prefixed},
+		"SlugElsewhere":    {map[string]string{prefixed: slug}, []warehouse.Project{{ProjectID: slug, Name: slug, AccountID: "acme-us", Region: "uk"}}, []warehouse.Project{project(prefixed, prefixed, "")}, "", "", false, slug},
+		"StoredStaysRight": {both, []warehouse.Project{project(slug, slug, prefixed)}, []warehouse.Project{project(slug, slug, ""), project(prefixed, prefixed, "")}, prefixed, "as: acme-team-4}", false, ""},
+		"AccountsOtherForm": {both, []warehouse.Project{{
+			ProjectID: slug,
+			Name:      slug,
+			AccountID: "ws-1",
+			Region:    "uk",
+			OtherID:   prefixed,
+		}}, []warehouse.Project{project(prefixed, prefixed, "")}, prefixed, "as: acme-team-4}", false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -34,8 +34,16 @@ func (w *world) options(a *attempt) Options {
 	var feeds []Feed
 	for _, f := range w.feeds() {
 		reader := &extract.Reader{
-			Source: w.client, AccountID: modelTransform.AccountID, ProjectID: f.ProjectID, Environment: f.Environment,
-			PageSize: w.pageSize, Session: session, Slots: slots, Walks: semaphore.NewWeighted(int64(w.parallel)), Stats: stats, Backoff: time.Microsecond,
+			Source:      w.client,
+			AccountID:   modelTransform.AccountID,
+			ProjectID:   f.ProjectID,
+			Environment: f.Environment,
+			PageSize:    w.pageSize,
+			Session:     session,
+			Slots:       slots,
+			Walks:       semaphore.NewWeighted(int64(w.parallel)),
+			Stats:       stats,
+			Backoff:     time.Microsecond,
 		}
 		rules := modelTransform
 		rules.Environment = f.Environment
@@ -45,12 +53,19 @@ func (w *world) options(a *attempt) Options {
 		a.lookback = w.lookback
 	}
 	return Options{
-		Feeds:       feeds,
-		Destination: w.store, Owner: load.Owner{RunID: fmt.Sprintf("run-%d", w.runs)}, Stats: stats,
-		Backfill: a.backfill, Lookback: a.lookback, OpenAgeLimit: w.openAge, DeleteMissing: w.deleteMissing,
-		MissingLimit: w.limit, Repairs: a.repairs,
-		TransformWorkers: w.parallel, LoadWorkers: w.parallel,
-		Clock: func() time.Time { return w.source.now().Time().Add(time.Duration(w.local) * time.Second) },
+		Feeds:            feeds,
+		Destination:      w.store,
+		Owner:            load.Owner{RunID: fmt.Sprintf("run-%d", w.runs)},
+		Stats:            stats,
+		Backfill:         a.backfill,
+		Lookback:         a.lookback,
+		OpenAgeLimit:     w.openAge,
+		DeleteMissing:    w.deleteMissing,
+		MissingLimit:     w.limit,
+		Repairs:          a.repairs,
+		TransformWorkers: w.parallel,
+		LoadWorkers:      w.parallel,
+		Clock:            func() time.Time { return w.source.now().Time().Add(time.Duration(w.local) * time.Second) },
 	}
 }
 

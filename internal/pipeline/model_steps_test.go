@@ -28,11 +28,13 @@ func drawSettings(t *rapid.T) settings {
 	return settings{
 		habits: habits{exclusive: rapid.Bool().Draw(t, "exclusive"), overlap: rapid.Bool().Draw(t, "overlap"),
 			offset: rapid.Bool().Draw(t, "offset"), lowered: rapid.Bool().Draw(t, "lowered")},
-		environments: rapid.SampledFrom([]int{1, 1, 2}).Draw(t, "environments"),
-		atOnce:       rapid.Bool().Draw(t, "at once"), deleteMissing: rapid.Bool().Draw(t, "delete missing"),
-		pageSize: rapid.IntRange(2, 6).Draw(t, "page size"), parallel: rapid.SampledFrom([]int{1, 1, 4}).Draw(t, "parallel"),
-		openAge: rapid.SampledFrom([]time.Duration{7 * 24 * time.Hour, 30 * time.Hour}).Draw(t, "open age"),
-		limit:   rapid.SampledFrom([]MissingLimit{{Share: 0.1, AtLeast: 20}, {Share: 0.5, AtLeast: 1}}).Draw(t, "limit"),
+		environments:  rapid.SampledFrom([]int{1, 1, 2}).Draw(t, "environments"),
+		atOnce:        rapid.Bool().Draw(t, "at once"),
+		deleteMissing: rapid.Bool().Draw(t, "delete missing"),
+		pageSize:      rapid.IntRange(2, 6).Draw(t, "page size"),
+		parallel:      rapid.SampledFrom([]int{1, 1, 4}).Draw(t, "parallel"),
+		openAge:       rapid.SampledFrom([]time.Duration{7 * 24 * time.Hour, 30 * time.Hour}).Draw(t, "open age"),
+		limit:         rapid.SampledFrom([]MissingLimit{{Share: 0.1, AtLeast: 20}, {Share: 0.5, AtLeast: 1}}).Draw(t, "limit"),
 		lookback: rapid.SampledFrom([][]extract.Tier{
 			{{Depth: time.Hour}, {Depth: 24 * time.Hour, Every: time.Hour}, {Depth: 168 * time.Hour, Every: 24 * time.Hour}},
 			{{Depth: 10 * time.Minute}, {Depth: 36 * time.Hour, Every: 6 * time.Hour}},

@@ -67,9 +67,11 @@ const noLimit = 1e6
 
 func newWorld(t rapid.TB, s settings) *world {
 	w := &world{
-		t: t, settings: s, start: modelBegin + 3*aDay + 5*anHour,
-		source: &scripted{clock: modelBegin + 9*aDay + 11*anHour + 7, habits: s.habits},
-		store:  newStore(s.atOnce),
+		t:        t,
+		settings: s,
+		start:    modelBegin + 3*aDay + 5*anHour,
+		source:   &scripted{clock: modelBegin + 9*aDay + 11*anHour + 7, habits: s.habits},
+		store:    newStore(s.atOnce),
 	}
 	w.server = httptest.NewServer(w.source)
 	client, err := polyai.New(polyai.Options{
@@ -100,7 +102,14 @@ func (w *world) tick() extract.Second {
 // plan adds a conversation that is open and starts in the future.
 func (w *world) plan(start, length extract.Second) {
 	at := w.tick()
-	first := version{at: at, content: 1, start: warehouse.TimestampOf(start.Time()), env: modelTransform.Environment, listed: true, open: true}
+	first := version{
+		at:      at,
+		content: 1,
+		start:   warehouse.TimestampOf(start.Time()),
+		env:     modelTransform.Environment,
+		listed:  true,
+		open:    true,
+	}
 	last := first
 	last.at, last.content, last.open = at+length, 2, false
 	w.source.conversations = append(w.source.conversations,
@@ -115,7 +124,16 @@ func (w *world) arrive(start warehouse.Timestamp, turns int, delay, length extra
 
 func (w *world) arriveIn(env string, start warehouse.Timestamp, turns int, delay, length extract.Second) {
 	visible := w.tick() + delay
-	first := version{at: visible, content: 1, start: start, env: env, listed: true, turns: turns, numTurns: turns, open: length > 0}
+	first := version{
+		at:       visible,
+		content:  1,
+		start:    start,
+		env:      env,
+		listed:   true,
+		turns:    turns,
+		numTurns: turns,
+		open:     length > 0,
+	}
 	c := &scriptedConversation{id: fmt.Sprintf("conversation-%d", len(w.source.conversations)), versions: []version{first}}
 	if length > 0 {
 		first.at, first.content, first.open = visible+length, 2, false
@@ -130,7 +148,15 @@ func (w *world) arriveTwice(c *scriptedConversation, start warehouse.Timestamp, 
 	if slices.ContainsFunc(w.withID(c.id), func(c *scriptedConversation) bool { return c.as(w.source.clock).start == start }) {
 		return
 	}
-	twin := version{at: w.tick(), content: 1, start: start, env: c.as(w.source.clock).env, listed: true, turns: turns, numTurns: turns}
+	twin := version{
+		at:       w.tick(),
+		content:  1,
+		start:    start,
+		env:      c.as(w.source.clock).env,
+		listed:   true,
+		turns:    turns,
+		numTurns: turns,
+	}
 	w.source.conversations = append(w.source.conversations, &scriptedConversation{id: c.id, versions: []version{twin}})
 }
 

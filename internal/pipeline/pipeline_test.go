@@ -40,7 +40,11 @@ func simulated(t *testing.T, now func() time.Time, d simulate.Deviations) *simul
 	t.Helper()
 	s, err := simulate.New(simulate.Options{
 		Projects: []simulate.Project{{
-			AccountID: "acme-uk", ID: "acme-team-4", From: begin, To: end, TurnsMean: 2,
+			AccountID:    "acme-uk",
+			ID:           "acme-team-4",
+			From:         begin,
+			To:           end,
+			TurnsMean:    2,
 			Environments: []simulate.Environment{{Name: "live", Conversations: conversations}},
 		}},
 		Now: now, Deviations: d,
@@ -67,8 +71,16 @@ func options(t *testing.T, source http.Handler, destination Destination, now fun
 	t.Cleanup(client.Close)
 	stats := &extract.Stats{}
 	reader := &extract.Reader{
-		Source: client, AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", PageSize: 100,
-		Session: extract.NewSession(ratelimit.NewBudget(ratelimit.BudgetOptions{})), Slots: semaphore.NewWeighted(4), Walks: semaphore.NewWeighted(4), Stats: stats, Backoff: time.Millisecond,
+		Source:      client,
+		AccountID:   "acme-uk",
+		ProjectID:   "acme-team-4",
+		Environment: "live",
+		PageSize:    100,
+		Session:     extract.NewSession(ratelimit.NewBudget(ratelimit.BudgetOptions{})),
+		Slots:       semaphore.NewWeighted(4),
+		Walks:       semaphore.NewWeighted(4),
+		Stats:       stats,
+		Backoff:     time.Millisecond,
 	}
 	return Options{
 		Feeds: []Feed{{
@@ -76,8 +88,11 @@ func options(t *testing.T, source http.Handler, destination Destination, now fun
 			Transform: transform.Options{AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", APIVersion: "v3"},
 			Start:     extract.SecondOf(begin),
 		}},
-		Destination: destination, Owner: load.Owner{RunID: "run-1"}, Stats: stats, Clock: now,
-		Lookback: []extract.Tier{{Depth: time.Hour}, {Depth: 24 * time.Hour, Every: time.Hour}, {Depth: 168 * time.Hour, Every: 24 * time.Hour}},
+		Destination: destination,
+		Owner:       load.Owner{RunID: "run-1"},
+		Stats:       stats,
+		Clock:       now,
+		Lookback:    []extract.Tier{{Depth: time.Hour}, {Depth: 24 * time.Hour, Every: time.Hour}, {Depth: 168 * time.Hour, Every: 24 * time.Hour}},
 	}
 }
 

@@ -139,7 +139,14 @@ func (o *Options) Account(kind string) (end func(err error) *Report) {
 
 // Failed returns the report of a run that failed before it began.
 func Failed(kind string, began time.Time, err error) *Report {
-	r := &Report{Kind: kind, StartedAt: began.UTC(), FinishedAt: time.Now().UTC(), Rows: map[string]int64{}, Projects: []Project{}, Warnings: []string{}}
+	r := &Report{
+		Kind:       kind,
+		StartedAt:  began.UTC(),
+		FinishedAt: time.Now().UTC(),
+		Rows:       map[string]int64{},
+		Projects:   []Project{},
+		Warnings:   []string{},
+	}
 	r.Seconds = r.FinishedAt.Sub(r.StartedAt).Seconds()
 	return r.fail(err)
 }

@@ -54,8 +54,20 @@ func TestReplayRefused(t *testing.T) {
 	t.Parallel()
 	d := newFake()
 	d.reject([]warehouse.Reject{
-		{RejectID: "1", ConversationID: "a", LastSeenAt: 10, Reason: "old", Payload: `{"id":"a","started_at":"2026-06-03T13:19:19Z"}`},
-		{RejectID: "2", ConversationID: "b", LastSeenAt: 20, Reason: "old", Payload: `{"id":"b","started_at":"2026-06-03T13:19:19Z"}`},
+		{
+			RejectID:       "1",
+			ConversationID: "a",
+			LastSeenAt:     10,
+			Reason:         "old",
+			Payload:        `{"id":"a","started_at":"2026-06-03T13:19:19Z"}`,
+		},
+		{
+			RejectID:       "2",
+			ConversationID: "b",
+			LastSeenAt:     20,
+			Reason:         "old",
+			Payload:        `{"id":"b","started_at":"2026-06-03T13:19:19Z"}`,
+		},
 	}...)
 	d.refused = map[string]string{"a": "refused by a constraint"}
 	report, err := Replay(t.Context(), options(t, nil, d, at(end)))
@@ -63,7 +75,14 @@ func TestReplayRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	st := d.windows[0]
-	want := warehouse.Reject{ProjectID: "acme-team-4", Environment: "live", RejectID: "1", ConversationID: "a", LastSeenAt: 10, Reason: "refused by a constraint"}
+	want := warehouse.Reject{
+		ProjectID:      "acme-team-4",
+		Environment:    "live",
+		RejectID:       "1",
+		ConversationID: "a",
+		LastSeenAt:     10,
+		Reason:         "refused by a constraint",
+	}
 	if !slices.Equal(st.Resolved, []string{"2"}) || !slices.Equal(st.Rejects, []warehouse.Reject{want}) {
 		t.Errorf("published %+v", st)
 	}

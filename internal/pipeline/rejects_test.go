@@ -18,8 +18,13 @@ func storedRejects(listed *simulate.Truth) []warehouse.Reject {
 	of := func(name, conversation string, started warehouse.Null[warehouse.Timestamp]) warehouse.Reject {
 		payload := fmt.Sprintf(`{"id":%q,"started_at":"2026-06-03T13:19:19Z"}`, "replayed "+name)
 		return warehouse.Reject{
-			ProjectID: "acme-team-4", Environment: "live", RejectID: name, ConversationID: warehouse.Text(conversation), StartedAt: started,
-			Payload: warehouse.Text(payload), LastSeenAt: warehouse.TimestampOf(begin),
+			ProjectID:      "acme-team-4",
+			Environment:    "live",
+			RejectID:       name,
+			ConversationID: warehouse.Text(conversation),
+			StartedAt:      started,
+			Payload:        warehouse.Text(payload),
+			LastSeenAt:     warehouse.TimestampOf(begin),
 		}
 	}
 	start := begin.Add(60*time.Hour + 30*time.Minute)

@@ -77,8 +77,13 @@ func (f *feedRun) replay(ctx context.Context) error {
 		return errors.Join(err, abandoned)
 	}
 	out := &load.Window{
-		ID: p.st.id, Feed: p.st.feed, RunID: f.run.Owner.RunID, At: p.st.at,
-		Resolved: p.resolved, Rejects: p.refused, Drift: slices.Collect(maps.Values(p.st.drift)),
+		ID:       p.st.id,
+		Feed:     p.st.feed,
+		RunID:    f.run.Owner.RunID,
+		At:       p.st.at,
+		Resolved: p.resolved,
+		Rejects:  p.refused,
+		Drift:    slices.Collect(maps.Values(p.st.drift)),
 	}
 	counts, err := f.run.writer.Publish(ctx, out)
 	if earlier := (*load.EarlierStartsError)(nil); errors.As(err, &earlier) {
@@ -159,7 +164,14 @@ func (p *replaying) try(ctx context.Context, r *warehouse.Reject) error {
 // stage stages the waiting rows, with the response times of the rejects.
 func (p *replaying) stage(ctx context.Context) error {
 	for _, at := range slices.Sorted(maps.Keys(p.seen)) {
-		err := p.run.writer.Stage(ctx, &load.Batch{Window: p.st.id, Feed: p.st.feed, Rows: p.seen[at], SeenAt: at, Rules: p.feed.Transform.Stored, Refuse: p.refuse})
+		err := p.run.writer.Stage(ctx, &load.Batch{
+			Window: p.st.id,
+			Feed:   p.st.feed,
+			Rows:   p.seen[at],
+			SeenAt: at,
+			Rules:  p.feed.Transform.Stored,
+			Refuse: p.refuse,
+		})
 		if err != nil {
 			return err
 		}

@@ -151,8 +151,13 @@ func Gaps(coverage []load.Range, start time.Time) []Gap {
 
 func newReport(o *Options, kind string) *Report {
 	r := &Report{
-		RunID: o.Owner.RunID, Kind: kind, StartedAt: o.Clock().UTC(),
-		Rows: map[string]int64{}, Projects: []Project{}, Warnings: []string{}, feeds: map[load.Feed]*Project{},
+		RunID:     o.Owner.RunID,
+		Kind:      kind,
+		StartedAt: o.Clock().UTC(),
+		Rows:      map[string]int64{},
+		Projects:  []Project{},
+		Warnings:  []string{},
+		feeds:     map[load.Feed]*Project{},
 	}
 	for _, f := range o.Feeds {
 		p := r.feed(f.Feed)
@@ -167,8 +172,14 @@ func (r *Report) counts() *Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return &Report{
-		RunID: r.RunID, Kind: r.Kind, StartedAt: r.StartedAt, Conversations: r.Conversations, Rows: maps.Clone(r.Rows),
-		NewRejects: r.NewRejects, Missing: r.Missing, Drift: r.Drift,
+		RunID:         r.RunID,
+		Kind:          r.Kind,
+		StartedAt:     r.StartedAt,
+		Conversations: r.Conversations,
+		Rows:          maps.Clone(r.Rows),
+		NewRejects:    r.NewRejects,
+		Missing:       r.Missing,
+		Drift:         r.Drift,
 	}
 }
 
@@ -360,13 +371,25 @@ func (r *Report) Incomplete() error {
 // row returns the row of the run in sync_runs.
 func (r *Report) row(o *Options) *warehouse.SyncRun {
 	row := &warehouse.SyncRun{
-		RunID: r.RunID, Actor: warehouse.Text(o.Owner.Actor), Host: warehouse.Text(o.Owner.Host),
-		Version: warehouse.Text(o.Owner.Version), ConfigHash: warehouse.Text(o.ConfigHash),
-		Kind: r.Kind, Status: r.Status,
-		StartedAt: warehouse.TimestampOf(r.StartedAt), FinishedAt: warehouse.Some(warehouse.TimestampOf(r.FinishedAt)),
-		Requests: r.Requests, Retries: r.Retries, WaitedSeconds: warehouse.Some(r.Traffic.Waited.Seconds()), Bytes: r.Traffic.Bytes,
-		Read: r.Conversations.Read, Inserted: r.Conversations.Inserted, Updated: r.Conversations.Updated,
-		Unchanged: r.Conversations.Unchanged, Rejected: r.Conversations.Rejected, Drifting: r.Drift,
+		RunID:         r.RunID,
+		Actor:         warehouse.Text(o.Owner.Actor),
+		Host:          warehouse.Text(o.Owner.Host),
+		Version:       warehouse.Text(o.Owner.Version),
+		ConfigHash:    warehouse.Text(o.ConfigHash),
+		Kind:          r.Kind,
+		Status:        r.Status,
+		StartedAt:     warehouse.TimestampOf(r.StartedAt),
+		FinishedAt:    warehouse.Some(warehouse.TimestampOf(r.FinishedAt)),
+		Requests:      r.Requests,
+		Retries:       r.Retries,
+		WaitedSeconds: warehouse.Some(r.Traffic.Waited.Seconds()),
+		Bytes:         r.Traffic.Bytes,
+		Read:          r.Conversations.Read,
+		Inserted:      r.Conversations.Inserted,
+		Updated:       r.Conversations.Updated,
+		Unchanged:     r.Conversations.Unchanged,
+		Rejected:      r.Conversations.Rejected,
+		Drifting:      r.Drift,
 	}
 	if err := r.Incomplete(); err != nil {
 		row.Error = warehouse.Text(err.Error())

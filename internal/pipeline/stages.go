@@ -46,8 +46,11 @@ func (e *destinationError) Unwrap() error { return e.err }
 // stopped, so that done is called for every chunk.
 func startStages(ctx context.Context, stop context.CancelCauseFunc, w load.Stager, shares *Shares, transformers, loaders int) *stages {
 	s := &stages{
-		writer: w, stop: stop, shares: shares,
-		chunks: make(chan work, transformers), batches: make(chan work, loaders),
+		writer:  w,
+		stop:    stop,
+		shares:  shares,
+		chunks:  make(chan work, transformers),
+		batches: make(chan work, loaders),
 	}
 	var transforming sync.WaitGroup
 	for range transformers {
@@ -135,9 +138,14 @@ func (s *stages) load(ctx context.Context) {
 func (s *stages) stage(ctx context.Context, w work) (err error) {
 	defer extract.RecoverPanic(&err)
 	return s.writer.Stage(ctx, &load.Batch{
-		Window: w.window.id, Feed: w.window.feed, Rows: w.rows, LiveSince: w.window.liveSince, Rewrite: w.window.rewrite, Moved: w.window.moved,
-		Rules:  w.window.options.Stored,
-		Refuse: func(r *warehouse.Rows, reason string) { w.window.refuse(w.source[r], r, reason) },
+		Window:    w.window.id,
+		Feed:      w.window.feed,
+		Rows:      w.rows,
+		LiveSince: w.window.liveSince,
+		Rewrite:   w.window.rewrite,
+		Moved:     w.window.moved,
+		Rules:     w.window.options.Stored,
+		Refuse:    func(r *warehouse.Rows, reason string) { w.window.refuse(w.source[r], r, reason) },
 	})
 }
 
@@ -327,8 +335,13 @@ func (st *window) note(drift []polyai.Drift) {
 		row, seen := st.drift[key]
 		if !seen {
 			row = warehouse.Drift{
-				ProjectID: st.feed.ProjectID, Environment: st.feed.Environment,
-				Path: path, Kind: string(d.Kind), JSONType: d.Type, FirstSeenAt: st.at, LastSeenAt: st.at,
+				ProjectID:   st.feed.ProjectID,
+				Environment: st.feed.Environment,
+				Path:        path,
+				Kind:        string(d.Kind),
+				JSONType:    d.Type,
+				FirstSeenAt: st.at,
+				LastSeenAt:  st.at,
 			}
 		}
 		row.Count++

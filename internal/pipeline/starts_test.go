@@ -15,7 +15,13 @@ var everything = []extract.Tier{{Depth: 1000 * 24 * time.Hour}}
 func startsWorld(t *testing.T, parallel, environments int, atOnce bool) *world {
 	t.Helper()
 	w := newWorld(t, settings{
-		atOnce: atOnce, environments: environments, limit: MissingLimit{Share: 0.1, AtLeast: 20}, pageSize: 3, parallel: parallel, openAge: 7 * 24 * time.Hour, lookback: everything,
+		atOnce:       atOnce,
+		environments: environments,
+		limit:        MissingLimit{Share: 0.1, AtLeast: 20},
+		pageSize:     3,
+		parallel:     parallel,
+		openAge:      7 * 24 * time.Hour,
+		lookback:     everything,
 	})
 	t.Cleanup(w.close)
 	w.inEveryDay()

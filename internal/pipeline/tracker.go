@@ -208,8 +208,15 @@ func (f *feedRun) publishMissing(ctx context.Context) error {
 	f.run.commits.Lock()
 	defer f.run.commits.Unlock()
 	counts, err := f.run.writer.Publish(ctx, &load.Window{
-		ID: st.id, Feed: st.feed, RunID: f.run.Owner.RunID, At: st.at, Missing: missing, DeleteMissing: f.run.DeleteMissing,
-		Drift: slices.Collect(maps.Values(st.drift)), Resolved: gone.deleted, MissingRejects: gone.marked,
+		ID:             st.id,
+		Feed:           st.feed,
+		RunID:          f.run.Owner.RunID,
+		At:             st.at,
+		Missing:        missing,
+		DeleteMissing:  f.run.DeleteMissing,
+		Drift:          slices.Collect(maps.Values(st.drift)),
+		Resolved:       gone.deleted,
+		MissingRejects: gone.marked,
 	})
 	if err != nil {
 		return &destinationError{err}

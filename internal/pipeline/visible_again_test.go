@@ -13,9 +13,15 @@ import (
 // revealWorld returns a world with months of history and the default lookback.
 func revealWorld(t *testing.T, atOnce bool) *world {
 	t.Helper()
-	w := newWorld(t, settings{atOnce: atOnce, pageSize: 20, parallel: 1, openAge: 7 * 24 * time.Hour, lookback: []extract.Tier{
-		{Depth: time.Hour}, {Depth: 24 * time.Hour, Every: time.Hour}, {Depth: 168 * time.Hour, Every: 24 * time.Hour},
-	}})
+	w := newWorld(t, settings{
+		atOnce:   atOnce,
+		pageSize: 20,
+		parallel: 1,
+		openAge:  7 * 24 * time.Hour,
+		lookback: []extract.Tier{
+			{Depth: time.Hour}, {Depth: 24 * time.Hour, Every: time.Hour}, {Depth: 168 * time.Hour, Every: 24 * time.Hour},
+		},
+	})
 	t.Cleanup(w.close)
 	w.start = w.source.clock - w.source.clock%aDay - 60*aDay
 	return w

@@ -38,8 +38,13 @@ func answer(text string) http.HandlerFunc {
 }
 
 var someQuery = ListQuery{
-	AccountID: "acme-uk", ProjectID: "acme team/4", Environment: "live", Limit: 500, IncludeLatency: true,
-	Start: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC), End: time.Date(2026, 6, 2, 0, 0, 0, 0, time.UTC),
+	AccountID:      "acme-uk",
+	ProjectID:      "acme team/4",
+	Environment:    "live",
+	Limit:          500,
+	IncludeLatency: true,
+	Start:          time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC),
+	End:            time.Date(2026, 6, 2, 0, 0, 0, 0, time.UTC),
 }
 
 // readAll reads a page to its end.

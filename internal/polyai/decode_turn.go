@@ -26,7 +26,13 @@ func (d *decoder) turns(f *field) {
 // Extra.
 func (d *decoder) turn(t *Turn, v Value) {
 	if v.Kind() != Object {
-		f := field{d: d, extra: &t.Extra, path: "turns[]", quoted: Value(`"turn"`), v: v}
+		f := field{
+			d:      d,
+			extra:  &t.Extra,
+			path:   "turns[]",
+			quoted: Value(`"turn"`),
+			v:      v,
+		}
 		f.keep(DriftUnread)
 		return
 	}
@@ -36,7 +42,13 @@ func (d *decoder) turn(t *Turn, v Value) {
 }
 
 func (d *decoder) turnMember(t *Turn, quoted, v Value) {
-	f := field{d: d, extra: &t.Extra, path: "turns[].", quoted: quoted, v: v}
+	f := field{
+		d:      d,
+		extra:  &t.Extra,
+		path:   "turns[].",
+		quoted: quoted,
+		v:      v,
+	}
 	switch string(d.name(quoted)) {
 	case "turn_id":
 		t.TurnID = f.integer()

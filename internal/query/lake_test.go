@@ -26,14 +26,29 @@ var odd = []string{"PROJECT-example", "", "a b/c=d%41", "..", "été 'x'", "123"
 func conversation(project, id string, start time.Time) *warehouse.Rows {
 	at := warehouse.TimestampOf(start)
 	r := &warehouse.Rows{Conversation: warehouse.Conversation{
-		AccountID: "account-example", ProjectID: project, ConversationID: id, Environment: "live", ChannelFamily: "voice",
-		FromNumber: "+44 7700 900123", StartedAt: at, Lifecycle: "final", TranscriptStatus: "complete", TurnsLoaded: 2,
-		Tags: warehouse.List{"a", "b"}, State: `{"name":"Ada Example","n":1.50}`, PolyScore: warehouse.Some(4.5),
-		Handoff: warehouse.Some(false), NumTurns: warehouse.Some(int64(2)),
+		AccountID:        "account-example",
+		ProjectID:        project,
+		ConversationID:   id,
+		Environment:      "live",
+		ChannelFamily:    "voice",
+		FromNumber:       "+44 7700 900123",
+		StartedAt:        at,
+		Lifecycle:        "final",
+		TranscriptStatus: "complete",
+		TurnsLoaded:      2,
+		Tags:             warehouse.List{"a", "b"},
+		State:            `{"name":"Ada Example","n":1.50}`,
+		PolyScore:        warehouse.Some(4.5),
+		Handoff:          warehouse.Some(false),
+		NumTurns:         warehouse.Some(int64(2)),
 	}}
 	for i := range int64(2) {
 		r.Turns = append(r.Turns, warehouse.Turn{
-			ProjectID: project, ConversationID: id, TurnIndex: i, StartedAt: at, UserInput: "hello",
+			ProjectID:      project,
+			ConversationID: id,
+			TurnIndex:      i,
+			StartedAt:      at,
+			UserInput:      "hello",
 		})
 	}
 	r.Conversation.ContentHash = r.Hash()

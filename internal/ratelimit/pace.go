@@ -44,7 +44,14 @@ const (
 func newPace(o BudgetOptions) pace {
 	limit := cmp.Or(o.PerSecond, math.Inf(1))
 	widest := float64(cmp.Or(o.InFlight, defaultInFlight))
-	p := pace{most: limit, rate: limit, ceiling: limit, step: firstProbe, window: widest, widest: widest}
+	p := pace{
+		most:    limit,
+		rate:    limit,
+		ceiling: limit,
+		step:    firstProbe,
+		window:  widest,
+		widest:  widest,
+	}
 	if o.Adaptive {
 		p.most = math.Inf(1)
 	}

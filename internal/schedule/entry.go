@@ -36,7 +36,13 @@ func newEntry(given Entry) (*entry, error) {
 	case given.Run == nil:
 		return nil, errors.New("it has no function to run")
 	}
-	return &entry{name: given.Name, timetable: timetable, jitter: given.Jitter, do: given.Run, overlaps: given.Overlaps}, nil
+	return &entry{
+		name:      given.Name,
+		timetable: timetable,
+		jitter:    given.Jitter,
+		do:        given.Run,
+		overlaps:  given.Overlaps,
+	}, nil
 }
 
 // Logged marks an error that Run has already logged, so that it is not logged

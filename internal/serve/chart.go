@@ -142,7 +142,12 @@ func (c *Chart) bars(series int, top float64) (shapes []shape) {
 		y := heightOf(v, top)
 		x := frameLeft + (float64(day)+0.1)*c.dayWidth() + float64(series)*wide
 		shapes = append(shapes, shape{
-			Series: series, X: round2(x), Y: y, Wide: round2(wide), High: round2(frameBottom - y), Tip: c.tip(series, day),
+			Series: series,
+			X:      round2(x),
+			Y:      y,
+			Wide:   round2(wide),
+			High:   round2(frameBottom - y),
+			Tip:    c.tip(series, day),
 		})
 	}
 	return shapes
@@ -166,7 +171,13 @@ func (c *Chart) lines(series int, top float64) (shapes []shape) {
 		}
 		x, y := round2(frameLeft+(float64(day)+0.5)*c.dayWidth()), heightOf(v, top)
 		points = append(points, fmt.Sprintf("%g,%g", x, y))
-		dots = append(dots, shape{Series: series, X: x, Y: y, Dot: true, Tip: c.tip(series, day)})
+		dots = append(dots, shape{
+			Series: series,
+			X:      x,
+			Y:      y,
+			Dot:    true,
+			Tip:    c.tip(series, day),
+		})
 	}
 	finish()
 	return append(shapes, dots...)

@@ -128,9 +128,12 @@ func drawCoverage(id string, state *load.FeedState, start, now time.Time, zone *
 	draw := func(n int, title string, from time.Time) strip {
 		period := span{from, now}
 		return strip{
-			ID: fmt.Sprintf("%s-strip-%d", id, n), Title: title, Alt: describeCoverage(state, gaps, start, period, zone),
-			From: from.In(zone).Format("2 Jan 2006"), To: "now",
-			Bars: drawStrip(state.Coverage, gaps, period, now, zone),
+			ID:    fmt.Sprintf("%s-strip-%d", id, n),
+			Title: title,
+			Alt:   describeCoverage(state, gaps, start, period, zone),
+			From:  from.In(zone).Format("2 Jan 2006"),
+			To:    "now",
+			Bars:  drawStrip(state.Coverage, gaps, period, now, zone),
 		}
 	}
 	strips := []strip{draw(0, "full history", start)}

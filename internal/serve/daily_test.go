@@ -32,7 +32,15 @@ func TestChartsHaveTheLastDays(t *testing.T) {
 		return warehouse.TimestampOf(time.Date(2026, 3, of, 0, 0, 0, 0, time.UTC))
 	}
 	d := &daySource{days: []load.Day{
-		{Start: day(1), Conversations: 4, Handoffs: 1, HandoffsKnown: 3, LatencyTurns: 9, LatencyP50Seconds: warehouse.Some(0.8), LatencyP95Seconds: warehouse.Some(2.5)},
+		{
+			Start:             day(1),
+			Conversations:     4,
+			Handoffs:          1,
+			HandoffsKnown:     3,
+			LatencyTurns:      9,
+			LatencyP50Seconds: warehouse.Some(0.8),
+			LatencyP95Seconds: warehouse.Some(2.5),
+		},
 		{Start: day(29), Conversations: 2},
 	}}
 	feeds := []load.Feed{{ProjectID: "p", Environment: "live"}}

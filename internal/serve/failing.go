@@ -85,9 +85,13 @@ func (p *page) judgeFailing() (problems []problem) {
 			continue
 		}
 		found := problem{
-			Level: levelBad, What: f.Name() + " is failing: " + f.Failure.Brief(), Why: strings.TrimPrefix(f.Failure.Why, f.Failure.Brief()+": "), about: []*feedView{f},
-			Since: momentOf(f.Failure.since, p.now, time.UTC), Runbook: runbookRunsFail,
-			Do: "What was read is stored, and each run tries again. `convsync check` tests each step and says what to fix.",
+			Level:   levelBad,
+			What:    f.Name() + " is failing: " + f.Failure.Brief(),
+			Why:     strings.TrimPrefix(f.Failure.Why, f.Failure.Brief()+": "),
+			about:   []*feedView{f},
+			Since:   momentOf(f.Failure.since, p.now, time.UTC),
+			Runbook: runbookRunsFail,
+			Do:      "What was read is stored, and each run tries again. `convsync check` tests each step and says what to fix.",
 		}
 		if f.Failure.needsConfirmation() {
 			found.Level, found.What, found.Runbook = levelLook, f.Name()+": "+f.Failure.Brief(), runbookMissing

@@ -21,8 +21,11 @@ func failingFor(d *fakeDestination, f load.Feed, now time.Time, why string, hour
 	d.runs = nil
 	for i := 1; i <= hours; i++ {
 		d.runs = append(d.runs, warehouse.SyncRun{
-			Kind: pipeline.KindIncremental, Status: warehouse.RunPartial, Error: warehouse.Text("project " + f.ProjectID + " (live): " + why + "\nand its second line"),
-			StartedAt: stamp(now, time.Duration(i)*time.Hour), FinishedAt: warehouse.Some(stamp(now, time.Duration(i)*time.Hour-time.Minute)),
+			Kind:       pipeline.KindIncremental,
+			Status:     warehouse.RunPartial,
+			Error:      warehouse.Text("project " + f.ProjectID + " (live): " + why + "\nand its second line"),
+			StartedAt:  stamp(now, time.Duration(i)*time.Hour),
+			FinishedAt: warehouse.Some(stamp(now, time.Duration(i)*time.Hour-time.Minute)),
 		})
 	}
 	d.runs = append(d.runs, good)
@@ -159,7 +162,14 @@ func TestIdle(t *testing.T) {
 			destination.runs[0].StartedAt, destination.runs[0].FinishedAt = stamp(now, c.last), warehouse.Some(stamp(now, c.last))
 			setRead(destination, feeds[0].key(), stamp(now, c.last))
 			var sight Sight
-			o := Options{Destination: destination, Feeds: feeds, SecondRunAfter: hourly, Metrics: NewMetrics(), StaleAfter: 300 * time.Hour, Watched: func(seen Sight) { sight = seen }}
+			o := Options{
+				Destination:    destination,
+				Feeds:          feeds,
+				SecondRunAfter: hourly,
+				Metrics:        NewMetrics(),
+				StaleAfter:     300 * time.Hour,
+				Watched:        func(seen Sight) { sight = seen },
+			}
 			if c.running {
 				p, _, _ := goingRun("run-2")
 				o.Metrics.Follow(p)

@@ -166,7 +166,11 @@ func TestSecretsAreRenewedWithoutARestart(t *testing.T) {
 		var token atomic.Value // "": it cannot be read
 		token.Store("made-up-token-0001")
 		o := Options{
-			Address: "0.0.0.0:0", Token: "made-up-token-0001", Destination: destination, Feeds: feeds, Log: discard,
+			Address:     "0.0.0.0:0",
+			Token:       "made-up-token-0001",
+			Destination: destination,
+			Feeds:       feeds,
+			Log:         discard,
 			Renew: func(context.Context) (string, string, error) {
 				if now := token.Load().(string); now != "" {
 					return now, "", nil

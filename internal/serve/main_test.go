@@ -96,16 +96,27 @@ func healthy(n int, now time.Time) (*fakeDestination, []Feed) {
 			Open: []load.OpenConversation{{ID: "c-1", StartedAt: stamp(now, time.Hour)}},
 		}
 		d.summaries[f.key()] = load.FeedSummary{
-			Conversations: 81_234, Hidden: 31, Missing: 17, Newest: stamp(now, 5*time.Minute),
+			Conversations: 81_234,
+			Hidden:        31,
+			Missing:       17,
+			Newest:        stamp(now, 5*time.Minute),
 			Lateness: []warehouse.Lateness{
 				{Measure: load.LateArrival, UpperSeconds: 60, Count: 90}, {Measure: load.LateArrival, UpperSeconds: 1200, Count: 10},
 			},
 		}
 	}
 	d.runs = []warehouse.SyncRun{{
-		RunID: "run-1", Kind: "incremental", Status: warehouse.RunSucceeded,
-		StartedAt: stamp(now, 5*time.Minute), FinishedAt: warehouse.Some(stamp(now, 3*time.Minute)),
-		Requests: 1_043, Retries: 7, Read: 2_204, Inserted: 1_109, Updated: 1_011, Unchanged: 84,
+		RunID:      "run-1",
+		Kind:       "incremental",
+		Status:     warehouse.RunSucceeded,
+		StartedAt:  stamp(now, 5*time.Minute),
+		FinishedAt: warehouse.Some(stamp(now, 3*time.Minute)),
+		Requests:   1_043,
+		Retries:    7,
+		Read:       2_204,
+		Inserted:   1_109,
+		Updated:    1_011,
+		Unchanged:  84,
 	}}
 	return d, feeds
 }

@@ -128,8 +128,13 @@ func newTally() tally {
 func (t *tally) add(r *pipeline.Report) {
 	c := &r.Conversations
 	t.join(&tally{
-		requests: r.Requests, retries: r.Retries, bytes: r.Traffic.Bytes, drift: r.Drift, waited: r.Traffic.Waited,
-		responses: r.Traffic.Responses, rows: r.Rows,
+		requests:  r.Requests,
+		retries:   r.Retries,
+		bytes:     r.Traffic.Bytes,
+		drift:     r.Drift,
+		waited:    r.Traffic.Waited,
+		responses: r.Traffic.Responses,
+		rows:      r.Rows,
 		outcomes: map[string]int64{
 			"read": c.Read, "inserted": c.Inserted, "updated": c.Updated, "unchanged": c.Unchanged,
 			"rejected": c.Rejected, "missing": r.Missing,

@@ -16,10 +16,23 @@ import (
 
 func report(now time.Time) *pipeline.Report {
 	return &pipeline.Report{
-		Kind: "incremental", Status: "succeeded", StartedAt: now.Add(-90 * time.Second), FinishedAt: now, Requests: 40, Retries: 3, Drift: 5, Missing: 2,
-		Traffic:       pipeline.Traffic{Bytes: 617, Waited: 750 * time.Millisecond, Responses: map[int]int64{200: 35, 429: 3, 0: 2}},
-		Conversations: pipeline.Conversations{Read: 100, Inserted: 60, Updated: 20, Unchanged: 15, Rejected: 5},
-		Rows:          map[string]int64{"turns": 700},
+		Kind:       "incremental",
+		Status:     "succeeded",
+		StartedAt:  now.Add(-90 * time.Second),
+		FinishedAt: now,
+		Requests:   40,
+		Retries:    3,
+		Drift:      5,
+		Missing:    2,
+		Traffic:    pipeline.Traffic{Bytes: 617, Waited: 750 * time.Millisecond, Responses: map[int]int64{200: 35, 429: 3, 0: 2}},
+		Conversations: pipeline.Conversations{
+			Read:      100,
+			Inserted:  60,
+			Updated:   20,
+			Unchanged: 15,
+			Rejected:  5,
+		},
+		Rows: map[string]int64{"turns": 700},
 	}
 }
 

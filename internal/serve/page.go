@@ -156,8 +156,12 @@ const (
 
 func newPage(s *snapshot, o *Options, now time.Time) *page {
 	p := &page{
-		now: now, Version: o.Version, Now: momentOf(now, now, time.UTC), Read: momentOf(s.at, now, time.UTC),
-		Away: !s.failing.IsZero(), Overview: len(o.Feeds) >= overviewFrom,
+		now:      now,
+		Version:  o.Version,
+		Now:      momentOf(now, now, time.UTC),
+		Read:     momentOf(s.at, now, time.UTC),
+		Away:     !s.failing.IsZero(),
+		Overview: len(o.Feeds) >= overviewFrom,
 	}
 	if !s.at.IsZero() {
 		for i := range o.Feeds {
@@ -200,12 +204,21 @@ func newFeedView(id string, f *Feed, s *snapshot, o *Options, now time.Time) *fe
 	}
 	state, summary := s.states[f.key()], s.summaries[f.key()]
 	v := &feedView{
-		ID: id, ProjectID: f.ProjectID, Environment: f.Environment,
-		Watermark: stampOf(state.Watermark, now, zone), Newest: stampOf(summary.Newest, now, zone),
-		Conversations: summary.Conversations, Hidden: summary.Hidden, Missing: summary.Missing, Rejects: summary.Rejects,
-		Open: len(state.Open), Strips: drawCoverage(id, &state, f.Start, now, zone),
-		gaps: gapsOf(state.Accounted(), f.Start), late: comesLate(&summary, o.Lookback), Late: lateViews(&summary),
-		Failure: failureOf(s.runs, f.key(), &state),
+		ID:            id,
+		ProjectID:     f.ProjectID,
+		Environment:   f.Environment,
+		Watermark:     stampOf(state.Watermark, now, zone),
+		Newest:        stampOf(summary.Newest, now, zone),
+		Conversations: summary.Conversations,
+		Hidden:        summary.Hidden,
+		Missing:       summary.Missing,
+		Rejects:       summary.Rejects,
+		Open:          len(state.Open),
+		Strips:        drawCoverage(id, &state, f.Start, now, zone),
+		gaps:          gapsOf(state.Accounted(), f.Start),
+		late:          comesLate(&summary, o.Lookback),
+		Late:          lateViews(&summary),
+		Failure:       failureOf(s.runs, f.key(), &state),
 	}
 	v.loaded, v.loading = firstLoad(&state, f.Start, now)
 	if len(state.Open) > 0 {
@@ -264,9 +277,18 @@ func lateViews(summary *load.FeedSummary) []lateView {
 
 func newRunView(r *warehouse.SyncRun, now time.Time) runView {
 	v := runView{
-		Kind: r.Kind, Started: stampOf(r.StartedAt, now, time.UTC), Took: "unknown",
-		Read: r.Read, Inserted: r.Inserted, Updated: r.Updated, Unchanged: r.Unchanged,
-		Rejected: r.Rejected, Requests: r.Requests, Retries: r.Retries, Errors: inWords(string(r.Error)), Warnings: inWords(string(r.Warnings)),
+		Kind:      r.Kind,
+		Started:   stampOf(r.StartedAt, now, time.UTC),
+		Took:      "unknown",
+		Read:      r.Read,
+		Inserted:  r.Inserted,
+		Updated:   r.Updated,
+		Unchanged: r.Unchanged,
+		Rejected:  r.Rejected,
+		Requests:  r.Requests,
+		Retries:   r.Retries,
+		Errors:    inWords(string(r.Error)),
+		Warnings:  inWords(string(r.Warnings)),
 	}
 	if r.FinishedAt.Valid {
 		v.Took = length(r.FinishedAt.V.Time().Sub(r.StartedAt.Time()))

@@ -29,7 +29,14 @@ func TestThePageShowsWhatTheSnapshotHas(t *testing.T) {
 	second := feeds[1].key()
 	summary := destination.summaries[second]
 	summary.Rejects = 3
-	summary.Drift = []warehouse.Drift{{Path: "turns[].tempo", Kind: "unknown_field", JSONType: "number", Count: 4_321, FirstSeenAt: stamp(now, time.Hour), LastSeenAt: stamp(now, time.Minute)}}
+	summary.Drift = []warehouse.Drift{{
+		Path:        "turns[].tempo",
+		Kind:        "unknown_field",
+		JSONType:    "number",
+		Count:       4_321,
+		FirstSeenAt: stamp(now, time.Hour),
+		LastSeenAt:  stamp(now, time.Minute),
+	}}
 	destination.summaries[second] = summary
 	destination.rejects = []warehouse.Reject{
 		{ProjectID: second.ProjectID, Reason: "it has no start", Payload: "+44 7700 900123"},
@@ -71,7 +78,13 @@ func TestPageHoles(t *testing.T) {
 	hole := state.Coverage[0].From
 	state.Coverage[0].From += 1_000_000
 	for n := range warehouse.Timestamp(7) {
-		state.Holes = append(state.Holes, warehouse.Hole{From: hole + n, Until: hole + n + 1_000_000, Tries: 3, Reason: "answered 500 <b>", NextTryAt: stamp(now, -time.Hour)})
+		state.Holes = append(state.Holes, warehouse.Hole{
+			From:      hole + n,
+			Until:     hole + n + 1_000_000,
+			Tries:     3,
+			Reason:    "answered 500 <b>",
+			NextTryAt: stamp(now, -time.Hour),
+		})
 	}
 	destination.states[f] = state
 	w := get(newServer(t, Options{Destination: destination, Feeds: feeds}), "/")
@@ -183,8 +196,10 @@ func TestHostileNamesStayText(t *testing.T) {
 	destination.rejects = []warehouse.Reject{{ProjectID: hostile, Reason: hostile}}
 	destination.runs = []warehouse.SyncRun{{Kind: hostile, Status: warehouse.RunFailed, Error: hostile}}
 	s := newServer(t, Options{
-		Destination: destination, Feeds: []Feed{f}, Version: hostile,
-		Next: func() []Scheduled { return []Scheduled{{hostile, now}} },
+		Destination: destination,
+		Feeds:       []Feed{f},
+		Version:     hostile,
+		Next:        func() []Scheduled { return []Scheduled{{hostile, now}} },
 		Charts: func(context.Context) ([]Chart, error) {
 			return []Chart{{Title: hostile, Unit: hostile, Days: []time.Time{now}, Series: []Series{{hostile, []float64{1}}}}}, nil
 		},

@@ -110,7 +110,13 @@ func TestACertificateIsRenewedWithoutARestart(t *testing.T) {
 	long := time.Now().Add(-time.Hour)
 	writeCertificate(t, certFile, keyFile, 1, long)
 	destination, feeds := healthy(1, time.Now())
-	s, err := New(Options{Address: "127.0.0.1:0", Destination: destination, Feeds: feeds, CertFile: certFile, KeyFile: keyFile})
+	s, err := New(Options{
+		Address:     "127.0.0.1:0",
+		Destination: destination,
+		Feeds:       feeds,
+		CertFile:    certFile,
+		KeyFile:     keyFile,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,8 +55,11 @@ func (p *page) judge(s *snapshot, o *Options) verdict {
 	add := func(found ...problem) { problems = append(problems, found...) }
 	if !s.failing.IsZero() {
 		add(problem{
-			Level: levelBad, What: "The destination cannot be read: " + s.err.Error(), Since: momentOf(s.failing, p.now, time.UTC),
-			Do: "Check that it is running and can be reached from this machine; `convsync check` tests each step.", Runbook: runbookDestination,
+			Level:   levelBad,
+			What:    "The destination cannot be read: " + s.err.Error(),
+			Since:   momentOf(s.failing, p.now, time.UTC),
+			Do:      "Check that it is running and can be reached from this machine; `convsync check` tests each step.",
+			Runbook: runbookDestination,
 		})
 	}
 	if s.at.IsZero() {
@@ -65,7 +68,9 @@ func (p *page) judge(s *snapshot, o *Options) verdict {
 	add(p.judgeFailing()...)
 	if since := s.idleSince(o, o.started, p.now); !since.IsZero() {
 		add(problem{
-			Level: levelBad, What: "No run has started for " + length(p.now.Sub(since)) + ", twice the scheduled interval", Since: momentOf(since, p.now, time.UTC),
+			Level:   levelBad,
+			What:    "No run has started for " + length(p.now.Sub(since)) + ", twice the scheduled interval",
+			Since:   momentOf(since, p.now, time.UTC),
 			Do:      "Check that `convsync serve` is running and that its machine's clock is correct; `convsync run` starts a run now.",
 			Runbook: runbookRunStalls,
 		})
@@ -203,8 +208,11 @@ func judgeWarnings(runs []warehouse.SyncRun, now time.Time) (found []problem) {
 	for _, warning := range inWords(string(runs[0].Warnings)) {
 		warning, why, _ := strings.Cut(warning, ": ")
 		found = append(found, problem{
-			Level: levelLook, What: "Warning of the last run: " + warning, Why: why, Since: stampOf(runs[0].StartedAt, now, time.UTC),
-			Do: "The next run without this warning clears it.",
+			Level: levelLook,
+			What:  "Warning of the last run: " + warning,
+			Why:   why,
+			Since: stampOf(runs[0].StartedAt, now, time.UTC),
+			Do:    "The next run without this warning clears it.",
 		})
 	}
 	return found

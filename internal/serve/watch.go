@@ -68,7 +68,14 @@ type watch struct {
 }
 
 func newWatch(o *Options) *watch {
-	w := &watch{destination: o.Destination, draw: o.Charts, notify: o.Watched, alerts: o.Alerts, log: o.Log, wake: make(chan struct{}, 1)}
+	w := &watch{
+		destination: o.Destination,
+		draw:        o.Charts,
+		notify:      o.Watched,
+		alerts:      o.Alerts,
+		log:         o.Log,
+		wake:        make(chan struct{}, 1),
+	}
 	w.idle = func(s *snapshot, now time.Time) time.Time { return s.idleSince(o, o.started, now) }
 	for i := range o.Feeds {
 		w.feeds = append(w.feeds, o.Feeds[i].key())

@@ -42,7 +42,10 @@ func TestAlertsAreThingsToLookAt(t *testing.T) {
 	destination, feeds := healthy(2, now)
 	alert := func(id, project, status string) warehouse.ActiveAlert {
 		return warehouse.ActiveAlert{
-			AlertID: id, Name: warehouse.Text("Rule <" + id + ">"), ProjectID: warehouse.Text(project), Status: status,
+			AlertID:     id,
+			Name:        warehouse.Text("Rule <" + id + ">"),
+			ProjectID:   warehouse.Text(project),
+			Status:      status,
 			TriggeredAt: warehouse.Some(stamp(now, 2*time.Hour)),
 		}
 	}

@@ -18,7 +18,13 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		return
 	}
 	ids := random(mix(s.o.Seed ^ uint64(count)))
-	r := &request{Request: hr, number: count, now: s.now(), id: string(appendUUID(nil, ids.next(), ids.next())), fault: s.o.Faults.of(count, s.o.Seed)}
+	r := &request{
+		Request: hr,
+		number:  count,
+		now:     s.now(),
+		id:      string(appendUUID(nil, ids.next(), ids.next())),
+		fault:   s.o.Faults.of(count, s.o.Seed),
+	}
 	w.Header().Set("X-PolyAI-Correlation-Id", r.id)
 	w.Header().Set("Date", r.now.Add(s.o.Faults.DateAhead).Format(http.TimeFormat))
 	if s.fails(w, r) {
@@ -102,8 +108,14 @@ func (s *Simulator) answerList(w http.ResponseWriter, r *request, p *Project) {
 		failQuery(w, r.id, err)
 		return
 	}
-	l := list{query: q, environment: s.environment(p.AccountID, p.ID, q.environment), now: r.now.UnixMicro(),
-		binding: bind(values, scope), overlap: s.o.Deviations.PageOverlap, paging: s.pagingOf(r.version)}
+	l := list{
+		query:       q,
+		environment: s.environment(p.AccountID, p.ID, q.environment),
+		now:         r.now.UnixMicro(),
+		binding:     bind(values, scope),
+		overlap:     s.o.Deviations.PageOverlap,
+		paging:      s.pagingOf(r.version),
+	}
 	if s.o.PageRows > 0 {
 		q.limit = min(q.limit, s.o.PageRows)
 	}

@@ -149,9 +149,19 @@ var (
 
 // fill makes the conversation of a head as it is at a moment (µs).
 func (c *conversation) fill(e *environment, h head, now int64) {
-	*c = conversation{head: h, environment: e, now: now, open: h.open(now),
-		metrics: c.metrics[:0], turns: c.turns[:0], extra: c.extra[:0], plan: plan{said: c.plan.said},
-		accountID: e.project.AccountID, projectID: e.project.ID, envName: e.name}
+	*c = conversation{
+		head:        h,
+		environment: e,
+		now:         now,
+		open:        h.open(now),
+		metrics:     c.metrics[:0],
+		turns:       c.turns[:0],
+		extra:       c.extra[:0],
+		plan:        plan{said: c.plan.said},
+		accountID:   e.project.AccountID,
+		projectID:   e.project.ID,
+		envName:     e.name,
+	}
 	r := random(h.seed)
 	c.identify(&r)
 	c.language = languageOf(r.float())

@@ -31,10 +31,28 @@ type Deviations struct {
 // AllDeviations enables all of them.
 func AllDeviations() Deviations {
 	return Deviations{
-		NullsForEmpty: true, UnsaidBooleans: true, TimeForms: true, NumberForms: true, LatencyObjects: true,
-		LatencyStrings: true, MetricForms: true, NastyState: true, OddTexts: true, HiddenTranscripts: true,
-		UnknownFields: true, ForeignIdentity: true, OddIDs: true, OddNumbers: true, EntityForms: true, IntentForms: true,
-		NewChannels: true, Summaries: true, PageOverlap: true, NeverEnding: true, LateArrivals: true,
-		UnreadableValues: true, Unreadable: true,
+		NullsForEmpty:     true,
+		UnsaidBooleans:    true,
+		TimeForms:         true,
+		NumberForms:       true,
+		LatencyObjects:    true,
+		LatencyStrings:    true,
+		MetricForms:       true,
+		NastyState:        true,
+		OddTexts:          true,
+		HiddenTranscripts: true,
+		UnknownFields:     true,
+		ForeignIdentity:   true,
+		OddIDs:            true,
+		OddNumbers:        true,
+		EntityForms:       true,
+		IntentForms:       true,
+		NewChannels:       true,
+		Summaries:         true,
+		PageOverlap:       true,
+		NeverEnding:       true,
+		LateArrivals:      true,
+		UnreadableValues:  true,
+		Unreadable:        true,
 	}
 }

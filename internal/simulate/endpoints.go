@@ -125,7 +125,13 @@ func (e *endpoints) list(w http.ResponseWriter, r *request) {
 }
 
 func (e *endpoints) create(w http.ResponseWriter, r *request) {
-	made := endpoint{ID: "whe_" + rand.Text(), Enabled: true, Headers: map[string]string{}, TimeoutMS: 5000, CreatedAt: r.now}
+	made := endpoint{
+		ID:        "whe_" + rand.Text(),
+		Enabled:   true,
+		Headers:   map[string]string{},
+		TimeoutMS: 5000,
+		CreatedAt: r.now,
+	}
 	if !made.change(w, r, true) {
 		return
 	}

@@ -76,9 +76,27 @@ type variant struct {
 // that gets slower from month to month, which charts should show.
 func variantsOf(seed uint64) []variant {
 	variants := []variant{
-		{name: "Main line", share: 0.55, handoff: 0.19, latency: 0.92, growthMonth: 1},
-		{name: "Concise prompt", share: 0.80, handoff: 0.14, latency: 0.71, growthMonth: 1},
-		{name: "Evening team (gets slower)", share: 1, handoff: 0.26, latency: 0.85, growthMonth: 1.18},
+		{
+			name:        "Main line",
+			share:       0.55,
+			handoff:     0.19,
+			latency:     0.92,
+			growthMonth: 1,
+		},
+		{
+			name:        "Concise prompt",
+			share:       0.80,
+			handoff:     0.14,
+			latency:     0.71,
+			growthMonth: 1,
+		},
+		{
+			name:        "Evening team (gets slower)",
+			share:       1,
+			handoff:     0.26,
+			latency:     0.85,
+			growthMonth: 1.18,
+		},
 	}
 	r := random(seed)
 	for i := range variants {

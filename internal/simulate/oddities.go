@@ -127,10 +127,21 @@ var metricForms = []metricForm{
 }
 
 var scoredForms = []scored{
-	{wire: `,"poly_score":4.5,"summary":"The caller asked about a bill.","tags":["billing","resolved"],"language":"en-GB","finishedAt":null`,
-		polyScore: 4.5, summary: "The caller asked about a bill.", tags: []string{"billing", "resolved"}, language: "en-GB"},
-	{wire: `,"polyScore":6.0,"shortSummary":{"heading":"Booking","content":"An appointment was made."},"tags":[],"deploymentId":"DEPLOYMENT-example"`,
-		polyScore: 6.0, heading: "Booking", summary: "An appointment was made.", tags: []string{}, deployment: "DEPLOYMENT-example"},
+	{
+		wire:      `,"poly_score":4.5,"summary":"The caller asked about a bill.","tags":["billing","resolved"],"language":"en-GB","finishedAt":null`,
+		polyScore: 4.5,
+		summary:   "The caller asked about a bill.",
+		tags:      []string{"billing", "resolved"},
+		language:  "en-GB",
+	},
+	{
+		wire:       `,"polyScore":6.0,"shortSummary":{"heading":"Booking","content":"An appointment was made."},"tags":[],"deploymentId":"DEPLOYMENT-example"`,
+		polyScore:  6.0,
+		heading:    "Booking",
+		summary:    "An appointment was made.",
+		tags:       []string{},
+		deployment: "DEPLOYMENT-example",
+	},
 	{wire: `,"poly_score":null,"summary":null,"tags":null,"language":null,"direction":null`},
 	{wire: `,"poly_score":"3","summary":{"heading":"","content":"No heading."},"direction":"inbound"`,
 		polyScore: 3.0, summary: "No heading.", direction: "inbound"},

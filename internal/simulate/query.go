@@ -41,8 +41,16 @@ func bad(format string, args ...any) error {
 const noEnd = int64(1) << 62
 
 func parseQuery(values url.Values, scope uint64, maxLimit int) (*query, error) {
-	q := &query{environment: "live", from: -noEnd, to: noEnd, limit: 1000, before: 1 << 60,
-		channels: values["channel"], variantID: values.Get("variant_id"), variantName: values.Get("variant_name")}
+	q := &query{
+		environment: "live",
+		from:        -noEnd,
+		to:          noEnd,
+		limit:       1000,
+		before:      1 << 60,
+		channels:    values["channel"],
+		variantID:   values.Get("variant_id"),
+		variantName: values.Get("variant_name"),
+	}
 	var err error
 	integer := func(name string, low, high int, into *int) {
 		text, given := values.Get(name), values.Has(name)

@@ -122,8 +122,13 @@ func (s *Simulator) add(p Project) error {
 		}
 		seed := hashText(hashText(hashText(0, p.AccountID), p.ID), e.Name) ^ mix(s.o.Seed)
 		s.environments = append(s.environments, &environment{
-			project: p, name: e.Name, count: e.Conversations, seed: mix(seed),
-			calendar: calendar, deviations: s.o.Deviations, variants: variantsOf(mix(seed + 1)),
+			project:    p,
+			name:       e.Name,
+			count:      e.Conversations,
+			seed:       mix(seed),
+			calendar:   calendar,
+			deviations: s.o.Deviations,
+			variants:   variantsOf(mix(seed + 1)),
 		})
 	}
 	return nil

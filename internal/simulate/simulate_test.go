@@ -23,8 +23,13 @@ func testOptions(conversations int) Options {
 	return Options{
 		Seed: 7, APIKey: "key", Now: func() time.Time { return later },
 		Projects: []Project{{
-			AccountID: "acme-uk", AccountAlias: "ws-fd112d8f", ID: "acme-team-4", Alias: "PROJECT-58RP822I",
-			From: testFrom, To: testTo, TurnsMean: 5,
+			AccountID:    "acme-uk",
+			AccountAlias: "ws-fd112d8f",
+			ID:           "acme-team-4",
+			Alias:        "PROJECT-58RP822I",
+			From:         testFrom,
+			To:           testTo,
+			TurnsMean:    5,
 			Environments: []Environment{{Name: "live", Conversations: conversations}, {Name: "sandbox", Conversations: conversations / 4}},
 		}},
 	}

@@ -40,8 +40,11 @@ func (c *conversation) summarise(r *random) {
 		return
 	}
 	s := &scored{
-		polyScore: float64(score), heading: headings[c.topic], summary: summary,
-		tags: []string{c.topic, outcomeNames[c.plan.outcome]}, language: languages[c.language],
+		polyScore: float64(score),
+		heading:   headings[c.topic],
+		summary:   summary,
+		tags:      []string{c.topic, outcomeNames[c.plan.outcome]},
+		language:  languages[c.language],
 	}
 	w := strconv.AppendInt([]byte(`,"poly_score":`), int64(score), 10)
 	w = appendQuoted(append(w, `,"summary":{"heading":`...), headings[c.topic])

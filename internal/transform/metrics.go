@@ -38,7 +38,13 @@ func (b *builder) metrics() {
 }
 
 func (b *builder) metric(name string, ordinal int64, v polyai.Value) {
-	row := warehouse.Metric{ProjectID: b.project, ConversationID: b.c.ID, Name: name, Ordinal: ordinal, StartedAt: b.start}
+	row := warehouse.Metric{
+		ProjectID:      b.project,
+		ConversationID: b.c.ID,
+		Name:           name,
+		Ordinal:        ordinal,
+		StartedAt:      b.start,
+	}
 	if value, at, ok := recorded(v); ok {
 		v = value
 		row.RecordedAt = warehouse.Some(at)

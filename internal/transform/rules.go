@@ -85,7 +85,13 @@ func (o *Options) Stored(r *warehouse.Rows) *warehouse.Rows {
 	}
 	c := decodedParts(r)
 	o.Rules.apply(c)
-	b := builder{o: o, c: c, rows: &warehouse.Rows{}, project: r.Conversation.ProjectID, start: r.Conversation.StartedAt}
+	b := builder{
+		o:       o,
+		c:       c,
+		rows:    &warehouse.Rows{},
+		project: r.Conversation.ProjectID,
+		start:   r.Conversation.StartedAt,
+	}
 	b.turns()
 	b.metrics()
 	for i := range b.rows.Turns {

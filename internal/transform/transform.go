@@ -66,7 +66,13 @@ func Rows(v polyai.Value, o *Options, openSince warehouse.Timestamp) (*warehouse
 		return nil, nil, &polyai.RejectError{Reason: RejectLongID, ID: cut(c.ID, maxKeyBytes), StartedAt: polyai.Some(c.StartedAt)}
 	}
 	o.Rules.apply(c)
-	b := builder{o: o, openSince: openSince, c: c, drift: c.Drift, rows: &warehouse.Rows{}}
+	b := builder{
+		o:         o,
+		openSince: openSince,
+		c:         c,
+		drift:     c.Drift,
+		rows:      &warehouse.Rows{},
+	}
 	b.project = o.ProjectID
 	if o.StoreAs != "" {
 		b.project = o.StoreAs
@@ -112,22 +118,44 @@ func (b *builder) conversation() {
 	c := b.c
 	direction := b.direction()
 	b.rows.Conversation = warehouse.Conversation{
-		AccountID: b.o.AccountID, ProjectID: b.project, ConversationID: c.ID, Environment: b.o.Environment,
-		Channel: warehouse.Text(c.Channel), ChannelFamily: channelFamily(c.Channel), Direction: direction,
-		VariantID: warehouse.Text(c.VariantID), VariantName: warehouse.Text(c.VariantName),
-		FromNumber: warehouse.Text(c.FromNumber), ToNumber: warehouse.Text(c.ToNumber),
-		CustomerNumber: customerNumber(direction, c.FromNumber, c.ToNumber, b.o.PhoneRegion),
-		Language:       warehouse.Text(c.Language), DeploymentID: warehouse.Text(c.DeploymentID),
-		StartedAt: b.start, FinishedAt: b.finishedAt(),
-		InProgress: nullable(c.InProgress), Lifecycle: b.lifecycle(),
-		TotalDurationSeconds: nullable(c.TotalDurationSeconds), PolyAIDurationSeconds: nullable(c.PolyAIDurationSeconds),
-		NumTurns: nullable(c.NumTurns), TurnsLoaded: int64(len(c.Turns)), TranscriptStatus: transcriptStatus(c),
-		Handoff: nullable(c.Handoff), HandoffReason: warehouse.Text(c.HandoffReason), HandoffDestination: warehouse.Text(c.HandoffDestination),
-		NumSilences: nullable(c.NumSilences), NumOOD: nullable(c.NumOOD),
-		PolyScore: nullable(c.PolyScore), SummaryHeading: warehouse.Text(c.SummaryHeading), Summary: warehouse.Text(c.Summary),
-		Tags: b.list("tags", c.Tags), Note: warehouse.Text(c.Note),
-		Metrics: b.rows.Conversation.Metrics, State: b.json("state", c.State), Extra: b.conversationExtra(),
-		APIVersion: b.o.APIVersion, Shape: b.o.Shape(),
+		AccountID:             b.o.AccountID,
+		ProjectID:             b.project,
+		ConversationID:        c.ID,
+		Environment:           b.o.Environment,
+		Channel:               warehouse.Text(c.Channel),
+		ChannelFamily:         channelFamily(c.Channel),
+		Direction:             direction,
+		VariantID:             warehouse.Text(c.VariantID),
+		VariantName:           warehouse.Text(c.VariantName),
+		FromNumber:            warehouse.Text(c.FromNumber),
+		ToNumber:              warehouse.Text(c.ToNumber),
+		CustomerNumber:        customerNumber(direction, c.FromNumber, c.ToNumber, b.o.PhoneRegion),
+		Language:              warehouse.Text(c.Language),
+		DeploymentID:          warehouse.Text(c.DeploymentID),
+		StartedAt:             b.start,
+		FinishedAt:            b.finishedAt(),
+		InProgress:            nullable(c.InProgress),
+		Lifecycle:             b.lifecycle(),
+		TotalDurationSeconds:  nullable(c.TotalDurationSeconds),
+		PolyAIDurationSeconds: nullable(c.PolyAIDurationSeconds),
+		NumTurns:              nullable(c.NumTurns),
+		TurnsLoaded:           int64(len(c.Turns)),
+		TranscriptStatus:      transcriptStatus(c),
+		Handoff:               nullable(c.Handoff),
+		HandoffReason:         warehouse.Text(c.HandoffReason),
+		HandoffDestination:    warehouse.Text(c.HandoffDestination),
+		NumSilences:           nullable(c.NumSilences),
+		NumOOD:                nullable(c.NumOOD),
+		PolyScore:             nullable(c.PolyScore),
+		SummaryHeading:        warehouse.Text(c.SummaryHeading),
+		Summary:               warehouse.Text(c.Summary),
+		Tags:                  b.list("tags", c.Tags),
+		Note:                  warehouse.Text(c.Note),
+		Metrics:               b.rows.Conversation.Metrics,
+		State:                 b.json("state", c.State),
+		Extra:                 b.conversationExtra(),
+		APIVersion:            b.o.APIVersion,
+		Shape:                 b.o.Shape(),
 	}
 	warehouse.SummarizeLatency(&b.rows.Conversation, b.rows.Turns)
 }
@@ -279,8 +307,12 @@ func (b *builder) audio() {
 		return
 	}
 	ref := warehouse.AudioReference{
-		ProjectID: b.project, ConversationID: b.c.ID, StartedAt: b.start,
-		Direction: "combined", Redacted: true, Availability: warehouse.AudioUnknown,
+		ProjectID:      b.project,
+		ConversationID: b.c.ID,
+		StartedAt:      b.start,
+		Direction:      "combined",
+		Redacted:       true,
+		Availability:   warehouse.AudioUnknown,
 	}
 	if b.o.AudioBaseURL != "" {
 		ref.URL = warehouse.Text(polyai.AudioURL(b.o.AudioBaseURL, b.o.ProjectID, b.c.ID, ref.Direction, ref.Redacted))

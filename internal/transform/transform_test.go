@@ -16,8 +16,12 @@ import (
 )
 
 var asked = Options{
-	AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", APIVersion: "v3",
-	PhoneRegion: "GB", AudioBaseURL: "https://api.uk.poly.ai",
+	AccountID:    "acme-uk",
+	ProjectID:    "acme-team-4",
+	Environment:  "live",
+	APIVersion:   "v3",
+	PhoneRegion:  "GB",
+	AudioBaseURL: "https://api.uk.poly.ai",
 }
 
 // rows makes the rows of a conversation with the given further members.
@@ -182,7 +186,14 @@ func TestMetricRows(t *testing.T) {
 			r, _ := rows(t, &asked, `"metrics":`+c.metrics)
 			var got []row
 			for _, m := range r.Metrics {
-				g := row{name: m.Name, ordinal: m.Ordinal, value: m.Value, number: m.ValueNumber.V, at: m.ValueAt.V, written: m.RecordedAt.V}
+				g := row{
+					name:    m.Name,
+					ordinal: m.Ordinal,
+					value:   m.Value,
+					number:  m.ValueNumber.V,
+					at:      m.ValueAt.V,
+					written: m.RecordedAt.V,
+				}
 				if m.ValueBoolean.Valid {
 					g.boolean = map[bool]string{true: "true", false: "false"}[m.ValueBoolean.V]
 				}

@@ -24,7 +24,12 @@ func TestRows_Truth(t *testing.T) {
 	simulator, err := simulate.New(simulate.Options{
 		Seed: 7, Deviations: simulate.AllDeviations(), Now: func() time.Time { return now },
 		Projects: []simulate.Project{{
-			AccountID: "acme-uk", ID: "acme-team-4", Alias: "PROJECT-0000TEST", From: now.AddDate(0, 0, -20), To: now.Add(time.Hour), TurnsMean: 6,
+			AccountID:    "acme-uk",
+			ID:           "acme-team-4",
+			Alias:        "PROJECT-0000TEST",
+			From:         now.AddDate(0, 0, -20),
+			To:           now.Add(time.Hour),
+			TurnsMean:    6,
 			Environments: []simulate.Environment{{Name: "live", Conversations: 5000}},
 		}},
 	})
@@ -72,8 +77,13 @@ func readAll(t *testing.T, simulator *simulate.Simulator, now time.Time) (got ma
 		AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", APIVersion: "v3",
 	}
 	q := polyai.ListQuery{
-		AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", Limit: 1000, IncludeLatency: true,
-		Start: now.AddDate(-1, 0, 0), End: now.AddDate(1, 0, 0),
+		AccountID:      "acme-uk",
+		ProjectID:      "acme-team-4",
+		Environment:    "live",
+		Limit:          1000,
+		IncludeLatency: true,
+		Start:          now.AddDate(-1, 0, 0),
+		End:            now.AddDate(1, 0, 0),
 	}
 	for more := true; more; {
 		page, err := client.List(t.Context(), q)

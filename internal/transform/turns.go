@@ -21,16 +21,29 @@ func (b *builder) turns() {
 
 func (b *builder) turn(index int, t *polyai.Turn, row *warehouse.Turn) {
 	*row = warehouse.Turn{
-		ProjectID: b.project, ConversationID: b.c.ID, TurnIndex: int64(index), StartedAt: b.start,
-		TurnID:    nullable(t.TurnID),
-		UserInput: warehouse.Text(t.UserInput), UserInputDTMF: warehouse.Text(t.UserInputDTMF), UserInputAt: timestamp(t.UserInputAt),
-		AgentResponse: warehouse.Text(t.AgentResponse), AgentResponseAt: timestamp(t.AgentResponseAt),
-		LatencySeconds: nullable(t.LatencySeconds), LatencyLabel: warehouse.Text(t.LatencyLabel),
-		LatencyPercentile1d: nullable(t.LatencyPercentile1d),
-		TranslatedUserInput: warehouse.Text(t.TranslatedUserInput), EnglishAgentResponse: warehouse.Text(t.EnglishAgentResponse),
-		UserLanguage: warehouse.Text(t.UserLanguage), AgentLanguage: warehouse.Text(t.AgentLanguage),
-		IsOOD: nullable(t.IsOOD), IsSilence: nullable(t.IsSilence), BargeIn: nullable(t.BargeIn),
-		Intents: b.list("turns[].intents", t.Intents), UserAudioURL: warehouse.Text(t.UserAudioURL), Extra: b.extra("turns[].extra", t.Extra),
+		ProjectID:            b.project,
+		ConversationID:       b.c.ID,
+		TurnIndex:            int64(index),
+		StartedAt:            b.start,
+		TurnID:               nullable(t.TurnID),
+		UserInput:            warehouse.Text(t.UserInput),
+		UserInputDTMF:        warehouse.Text(t.UserInputDTMF),
+		UserInputAt:          timestamp(t.UserInputAt),
+		AgentResponse:        warehouse.Text(t.AgentResponse),
+		AgentResponseAt:      timestamp(t.AgentResponseAt),
+		LatencySeconds:       nullable(t.LatencySeconds),
+		LatencyLabel:         warehouse.Text(t.LatencyLabel),
+		LatencyPercentile1d:  nullable(t.LatencyPercentile1d),
+		TranslatedUserInput:  warehouse.Text(t.TranslatedUserInput),
+		EnglishAgentResponse: warehouse.Text(t.EnglishAgentResponse),
+		UserLanguage:         warehouse.Text(t.UserLanguage),
+		AgentLanguage:        warehouse.Text(t.AgentLanguage),
+		IsOOD:                nullable(t.IsOOD),
+		IsSilence:            nullable(t.IsSilence),
+		BargeIn:              nullable(t.BargeIn),
+		Intents:              b.list("turns[].intents", t.Intents),
+		UserAudioURL:         warehouse.Text(t.UserAudioURL),
+		Extra:                b.extra("turns[].extra", t.Extra),
 	}
 	if t.UserInputAt.Valid && t.AgentResponseAt.Valid {
 		row.ResponseGapSeconds = warehouse.Some(float64(t.AgentResponseAt.V-t.UserInputAt.V) / 1e6)
@@ -43,8 +56,12 @@ func (b *builder) entities(turn int, entities []polyai.Entity) {
 	from := len(b.rows.Entities)
 	add := func(name string, value warehouse.Text) {
 		b.rows.Entities = append(b.rows.Entities, warehouse.Entity{
-			ProjectID: b.project, ConversationID: b.c.ID, TurnIndex: int64(turn),
-			Name: name, StartedAt: b.start, Value: value,
+			ProjectID:      b.project,
+			ConversationID: b.c.ID,
+			TurnIndex:      int64(turn),
+			Name:           name,
+			StartedAt:      b.start,
+			Value:          value,
 		})
 	}
 	for _, e := range entities {

@@ -68,15 +68,18 @@ func TestFeed(t *testing.T) {
 					r.Conversation.MissingSince = warehouse.Some(warehouse.TimestampOf(at(2)))
 				})
 			},
-			want: map[string]Kind{"gone": Tampered}, reseals: []string{"gone"},
-			counts: func(r *Result) bool { return r.Missing == 1 },
+			want:    map[string]Kind{"gone": Tampered},
+			reseals: []string{"gone"},
+			counts:  func(r *Result) bool { return r.Missing == 1 },
 		},
 		"TamperedAndRejected": {
-			listed: []json.RawMessage{json.RawMessage(`{"id":"rejected","started_at":"soon"}`)}, stored: []json.RawMessage{conversation("rejected", 1, "")},
+			listed: []json.RawMessage{json.RawMessage(`{"id":"rejected","started_at":"soon"}`)},
+			stored: []json.RawMessage{conversation("rejected", 1, "")},
 			change: func(a *archive) {
 				a.change("rejected", func(r *warehouse.Rows) { r.Conversation.Note = "never said" })
 			},
-			want: map[string]Kind{"rejected": Tampered}, reseals: []string{"rejected"},
+			want:    map[string]Kind{"rejected": Tampered},
+			reseals: []string{"rejected"},
 		},
 		"StoredDayDamaged": {
 			listed: []json.RawMessage{conversation("a", 1, ""), conversation("b", 5, ""), conversation("c", 9, "")},

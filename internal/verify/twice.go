@@ -46,7 +46,13 @@ func (r *Result) resolveStarts(ctx context.Context, f *pipeline.Feed, archive Ar
 
 // otherStart records a conversation whose stored start differs from the listed one.
 func (v *verifier) otherStart(in *warehouse.Conversation, s *stored) {
-	other := Finding{Feed: v.feed.Feed, ID: strings.Clone(in.ConversationID), StartedAt: s.start, Listed: in.StartedAt, Kind: IDTwice}
+	other := Finding{
+		Feed:      v.feed.Feed,
+		ID:        strings.Clone(in.ConversationID),
+		StartedAt: s.start,
+		Listed:    in.StartedAt,
+		Kind:      IDTwice,
+	}
 	if !slices.Contains(v.result.others, other) { // pages overlap
 		v.result.others = append(v.result.others, other)
 		v.result.Listed++

@@ -20,7 +20,13 @@ func TestTwoIDs(t *testing.T) {
 			if err != nil || len(got.Findings) != 0 {
 				t.Fatalf("%+v, %v", got, err)
 			}
-			want := Finding{Feed: feed, ID: "twice", StartedAt: later, Listed: warehouse.TimestampOf(at(1)), Kind: IDTwice}
+			want := Finding{
+				Feed:      feed,
+				ID:        "twice",
+				StartedAt: later,
+				Listed:    warehouse.TimestampOf(at(1)),
+				Kind:      IDTwice,
+			}
 			if span[0] < 1 && (len(got.Twice) != 1 || got.Twice[0] != want) {
 				t.Errorf("found %+v, want %+v", got.Twice, want)
 			}

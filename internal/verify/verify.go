@@ -100,8 +100,18 @@ func Feed(
 	for spans := extract.Without([]extract.Span{span}, known); len(spans) > 0; {
 		var part extract.Span
 		part, spans = extract.NextWindow(spans, density, before)
-		v := verifier{feed: f, archive: archive, read: read, siblings: siblings, span: part, openSince: openSince, result: result,
-			stored: map[string]*stored{}, listed: map[string]bool{}, rejected: map[string]bool{}}
+		v := verifier{
+			feed:      f,
+			archive:   archive,
+			read:      read,
+			siblings:  siblings,
+			span:      part,
+			openSince: openSince,
+			result:    result,
+			stored:    map[string]*stored{},
+			listed:    map[string]bool{},
+			rejected:  map[string]bool{},
+		}
 		if err := v.do(ctx); err != nil {
 			return nil, fmt.Errorf("project %s (%s), %s: %w", f.ProjectID, f.Environment, part, err)
 		}
@@ -215,10 +225,15 @@ func (v *verifier) classifyUnlisted() {
 func (v *verifier) note(r *warehouse.Rows) error {
 	c := &r.Conversation
 	v.stored[strings.Clone(c.ConversationID)] = &stored{
-		start: c.StartedAt, turns: int64(len(r.Turns)), hash: strings.Clone(c.ContentHash), shape: unique.Make(c.Shape).Value(),
-		lifecycle: unique.Make(c.Lifecycle).Value(), added: unique.Make(strings.Join(additive(r), "\n")).Value(),
-		open: r.IsOpen(), missing: c.MissingSince.Valid,
-		tampered: r.Hash() != c.ContentHash || c.TurnsLoaded != int64(len(r.Turns)),
+		start:     c.StartedAt,
+		turns:     int64(len(r.Turns)),
+		hash:      strings.Clone(c.ContentHash),
+		shape:     unique.Make(c.Shape).Value(),
+		lifecycle: unique.Make(c.Lifecycle).Value(),
+		added:     unique.Make(strings.Join(additive(r), "\n")).Value(),
+		open:      r.IsOpen(),
+		missing:   c.MissingSince.Valid,
+		tampered:  r.Hash() != c.ContentHash || c.TurnsLoaded != int64(len(r.Turns)),
 	}
 	v.result.Stored++
 	v.result.Turns += int64(len(r.Turns))

@@ -108,9 +108,16 @@ func feedOf(t *testing.T, source http.HandlerFunc) *pipeline.Feed {
 	}
 	t.Cleanup(client.Close)
 	return &pipeline.Feed{Feed: feed, Transform: rules, Reader: &extract.Reader{
-		Source: client, AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", PageSize: 100,
-		Session: extract.NewSession(ratelimit.NewBudget(ratelimit.BudgetOptions{})), Slots: semaphore.NewWeighted(4), Walks: semaphore.NewWeighted(4),
-		Stats: &extract.Stats{}, Backoff: time.Millisecond,
+		Source:      client,
+		AccountID:   "acme-uk",
+		ProjectID:   "acme-team-4",
+		Environment: "live",
+		PageSize:    100,
+		Session:     extract.NewSession(ratelimit.NewBudget(ratelimit.BudgetOptions{})),
+		Slots:       semaphore.NewWeighted(4),
+		Walks:       semaphore.NewWeighted(4),
+		Stats:       &extract.Stats{},
+		Backoff:     time.Millisecond,
 	}}
 }
 

@@ -109,7 +109,8 @@ type part[R any] struct {
 
 func partOf[R any](t *Table[R], rows func(*Rows) *[]R) Part {
 	p := &part[R]{
-		Table: t, rows: rows,
+		Table:   t,
+		rows:    rows,
 		project: access[R, string](t, "project_id"),
 		id:      access[R, string](t, "conversation_id"),
 		start:   access[R, Timestamp](t, "started_at"),

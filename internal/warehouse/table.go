@@ -65,8 +65,15 @@ func (t *Table[R]) Spec() Spec {
 		c := &t.Columns[i]
 		typ, nullable := typeOf(c.Ref(&row))
 		s.Columns = append(s.Columns, ColumnSpec{
-			Name: c.Name, Type: typ, Nullable: nullable,
-			Unit: c.Unit, Doc: c.Doc, Source: c.Source, Volatile: c.Volatile, Repeats: c.Repeats, FreeText: c.FreeText,
+			Name:     c.Name,
+			Type:     typ,
+			Nullable: nullable,
+			Unit:     c.Unit,
+			Doc:      c.Doc,
+			Source:   c.Source,
+			Volatile: c.Volatile,
+			Repeats:  c.Repeats,
+			FreeText: c.FreeText,
 		})
 	}
 	return s

@@ -20,15 +20,36 @@ func Views() []Spec {
 func freshnessView() Spec {
 	percentile := func(name, share, seen string) ColumnSpec {
 		doc := "Time from the start within which " + share + "% of the conversations were " + seen + ": the upper bound of a bucket. NULL if none was counted."
-		return ColumnSpec{Name: name, Type: TypeFloat, Nullable: true, Unit: "s", Doc: doc, Source: "sync_lateness"}
+		return ColumnSpec{
+			Name:     name,
+			Type:     TypeFloat,
+			Nullable: true,
+			Unit:     "s",
+			Doc:      doc,
+			Source:   "sync_lateness",
+		}
 	}
 	return Spec{
-		Name: "freshness", Doc: "Freshness of each feed: one row per project and environment that was read, completely or in part. A percentile beyond the last bucket is reported as 9223372036 seconds (292 years).", Key: []string{"project_id", "environment"},
+		Name: "freshness",
+		Doc:  "Freshness of each feed: one row per project and environment that was read, completely or in part. A percentile beyond the last bucket is reported as 9223372036 seconds (292 years).",
+		Key:  []string{"project_id", "environment"},
 		Columns: []ColumnSpec{
 			{Name: "project_id", Type: TypeText, Doc: "The project."},
 			{Name: "environment", Type: TypeText, Doc: "The environment."},
-			{Name: "newest_started_at", Type: TypeTimestamp, Nullable: true, Doc: "Start of the newest conversation, excluding those that are missing at the source; NULL if there is none.", Source: "conversations"},
-			{Name: "covered_until", Type: TypeTimestamp, Nullable: true, Doc: "The watermark: everything that started before this time was read; NULL if nothing was.", Source: "sync_watermarks"},
+			{
+				Name:     "newest_started_at",
+				Type:     TypeTimestamp,
+				Nullable: true,
+				Doc:      "Start of the newest conversation, excluding those that are missing at the source; NULL if there is none.",
+				Source:   "conversations",
+			},
+			{
+				Name:     "covered_until",
+				Type:     TypeTimestamp,
+				Nullable: true,
+				Doc:      "The watermark: everything that started before this time was read; NULL if nothing was.",
+				Source:   "sync_watermarks",
+			},
 			{Name: "arrivals", Type: TypeInteger, Doc: "Number of conversations behind the arrival percentiles.", Source: "sync_lateness"},
 			percentile("arrival_p50_seconds", "50", "first read"),
 			percentile("arrival_p95_seconds", "95", "first read"),

@@ -11,9 +11,15 @@ import (
 // describe converts a body to rows.
 func (r *Receiver) describe(p *parsed, id string, sentAt time.Time) (*warehouse.WebhookEvent, *warehouse.ActiveAlert) {
 	e := &warehouse.WebhookEvent{
-		EventID: id, EventType: warehouse.Text(p.typ), ProjectID: warehouse.Text(r.storedID(p)), ConversationID: warehouse.Text(p.conversation),
-		ConversationStartedAt: p.startedAt, OccurredAt: p.occurredAt, SentAt: warehouse.TimestampOf(sentAt),
-		ReceivedAt: warehouse.TimestampOf(r.o.now()), State: warehouse.EventIgnored,
+		EventID:               id,
+		EventType:             warehouse.Text(p.typ),
+		ProjectID:             warehouse.Text(r.storedID(p)),
+		ConversationID:        warehouse.Text(p.conversation),
+		ConversationStartedAt: p.startedAt,
+		OccurredAt:            p.occurredAt,
+		SentAt:                warehouse.TimestampOf(sentAt),
+		ReceivedAt:            warehouse.TimestampOf(r.o.now()),
+		State:                 warehouse.EventIgnored,
 	}
 	e.Payload = r.o.Rules(string(e.ProjectID), p.body)
 	switch {

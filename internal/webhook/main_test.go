@@ -108,7 +108,8 @@ type world struct {
 func newWorld(change ...func(*Options)) *world {
 	w := &world{inbox: newInbox(), counted: map[string]int{}}
 	o := Options{
-		Inbox: w.inbox, Secrets: func(context.Context) ([]string, error) { return []string{oldSecret, secret}, nil },
+		Inbox:    w.inbox,
+		Secrets:  func(context.Context) ([]string, error) { return []string{oldSecret, secret}, nil },
 		Projects: []Project{{"acme-team-4", "acme-uk", "acme-team-4"}, {"shared", "acme-uk", "shared-uk"}, {"shared", "acme-us", "shared-us"}},
 		Count: func(result string) {
 			w.mu.Lock()

@@ -55,7 +55,8 @@ func parse(body []byte) (*parsed, error) {
 	}
 	f := flatten(top)
 	p := &parsed{
-		typ: f.text("type", "eventtype", "event", "eventname"), account: f.text("accountid", "account.id", "workspaceid"),
+		typ:          f.text("type", "eventtype", "event", "eventname"),
+		account:      f.text("accountid", "account.id", "workspaceid"),
 		project:      f.text("projectid", "agentid", "project.id", "agent.id", "project", "agent"),
 		conversation: f.text("conversationid", "callsid", "callid", "conversation.id", "call.id", "call.sid", "conversation"),
 		startedAt:    f.time("startedat", "starttime", "callstartedat", "conversationstartedat", "callstarttime"),
@@ -90,12 +91,17 @@ func topicOf(typ string) topic {
 func (p *parsed) readAlert(f fields) {
 	rule := f.text("alertruleid", "ruleid", "alertrule.id", "rule.id")
 	p.alert = warehouse.ActiveAlert{
-		AlertID: f.text("alertid", "alert.id", "incidentid"), RuleID: warehouse.Text(rule),
-		Name:     warehouse.Text(f.text("name", "rulename", "alertname", "alert.name", "alertrule.name", "rule.name")),
-		Severity: warehouse.Text(f.text("severity", "priority")), Metric: warehouse.Text(f.text("metric")),
-		Operator: warehouse.Text(f.text("operator")), ThresholdValue: f.number("thresholdvalue", "threshold"),
-		WindowDuration: warehouse.Text(f.text("windowduration", "window")), CurrentValue: f.number("currentvalue", "value"),
-		TriggeredAt: f.time("triggeredat", "since"), ResolvedAt: f.time("resolvedat"),
+		AlertID:        f.text("alertid", "alert.id", "incidentid"),
+		RuleID:         warehouse.Text(rule),
+		Name:           warehouse.Text(f.text("name", "rulename", "alertname", "alert.name", "alertrule.name", "rule.name")),
+		Severity:       warehouse.Text(f.text("severity", "priority")),
+		Metric:         warehouse.Text(f.text("metric")),
+		Operator:       warehouse.Text(f.text("operator")),
+		ThresholdValue: f.number("thresholdvalue", "threshold"),
+		WindowDuration: warehouse.Text(f.text("windowduration", "window")),
+		CurrentValue:   f.number("currentvalue", "value"),
+		TriggeredAt:    f.time("triggeredat", "since"),
+		ResolvedAt:     f.time("resolvedat"),
 	}
 	p.alert.AlertID = cmp.Or(p.alert.AlertID, rule, f.text("data.id", "object.id", "payload.id"), string(p.alert.Name))
 	state := strings.ToLower(f.text("status", "state", "currentstate"))

@@ -106,9 +106,20 @@ func TestParse_Alert(t *testing.T) {
 	a := alertOf(t, `{"type":"alerts.triggered","data":{"alert_rule_id":"ar_1","name":"Slow","project_id":"acme-team-4","metric":"turn_latency_p95",
 		"operator":">=","threshold_value":1500,"window_duration":"5m","since":"2026-06-15T11:00:00Z","current_value":1800,"severity":"high"}}`)
 	want := warehouse.ActiveAlert{
-		AlertID: "ar_1", RuleID: "ar_1", Name: "Slow", ProjectID: "acme-team-4", Severity: "high", Metric: "turn_latency_p95", Operator: ">=",
-		ThresholdValue: warehouse.Some(1500.0), WindowDuration: "5m", CurrentValue: warehouse.Some(1800.0), Status: warehouse.AlertTriggered,
-		TriggeredAt: at(11, 0), UpdatedAt: at(11, 0).V, EventID: "e-1",
+		AlertID:        "ar_1",
+		RuleID:         "ar_1",
+		Name:           "Slow",
+		ProjectID:      "acme-team-4",
+		Severity:       "high",
+		Metric:         "turn_latency_p95",
+		Operator:       ">=",
+		ThresholdValue: warehouse.Some(1500.0),
+		WindowDuration: "5m",
+		CurrentValue:   warehouse.Some(1800.0),
+		Status:         warehouse.AlertTriggered,
+		TriggeredAt:    at(11, 0),
+		UpdatedAt:      at(11, 0).V,
+		EventID:        "e-1",
 	}
 	if *a != want {
 		t.Errorf("%+v\nwant %+v", *a, want)

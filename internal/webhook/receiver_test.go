@@ -193,9 +193,16 @@ func TestWhatIsStoredOfAnEvent(t *testing.T) {
 	}
 	payload, _ := warehouse.Canonical(body)
 	want := warehouse.WebhookEvent{
-		EventID: "e-1", EventType: "handoff.started", ProjectID: "shared-us", ConversationID: "CA1", ConversationStartedAt: warehouse.Some(start),
-		OccurredAt: warehouse.Some(happened), SentAt: warehouse.TimestampOf(now.Add(-time.Second)), ReceivedAt: warehouse.TimestampOf(now),
-		State: warehouse.EventWaiting, Payload: payload,
+		EventID:               "e-1",
+		EventType:             "handoff.started",
+		ProjectID:             "shared-us",
+		ConversationID:        "CA1",
+		ConversationStartedAt: warehouse.Some(start),
+		OccurredAt:            warehouse.Some(happened),
+		SentAt:                warehouse.TimestampOf(now.Add(-time.Second)),
+		ReceivedAt:            warehouse.TimestampOf(now),
+		State:                 warehouse.EventWaiting,
+		Payload:               payload,
 	}
 	if got := w.inbox.events()[0]; got != want {
 		t.Errorf("stored is %+v\nwant %+v", got, want)

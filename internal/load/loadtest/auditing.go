@@ -229,8 +229,13 @@ func faults(t testing.TB, b *session, kinds []load.FaultKind) {
 func mend(t testing.TB, b *session, reseal []load.Key) {
 	t.Helper()
 	st := b.next(live("p"))
-	_, err := b.writer.Mend(t.Context(), &load.Mending{ProjectID: "p",
-		Ranges: []load.Range{{From: ever, Until: never}}, Reseal: reseal, RunID: st.RunID, At: st.At})
+	_, err := b.writer.Mend(t.Context(), &load.Mending{
+		ProjectID: "p",
+		Ranges:    []load.Range{{From: ever, Until: never}},
+		Reseal:    reseal,
+		RunID:     st.RunID,
+		At:        st.At,
+	})
 	if err != nil {
 		t.Fatalf("Mend: %v", err)
 	}

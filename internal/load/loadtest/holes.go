@@ -69,8 +69,15 @@ var holeChecks = []check{
 func hole(f load.Feed, day int) warehouse.Hole {
 	second := warehouse.Timestamp(time.Second.Microseconds())
 	return warehouse.Hole{
-		ProjectID: f.ProjectID, Environment: f.Environment, From: at(day), Until: at(day) + second,
-		Reason: "answered 500", FirstSeenAt: at(20) + 1, LastTriedAt: at(21) + 2, Tries: 3, NextTryAt: at(22),
+		ProjectID:   f.ProjectID,
+		Environment: f.Environment,
+		From:        at(day),
+		Until:       at(day) + second,
+		Reason:      "answered 500",
+		FirstSeenAt: at(20) + 1,
+		LastTriedAt: at(21) + 2,
+		Tries:       3,
+		NextTryAt:   at(22),
 	}
 }
 

@@ -56,8 +56,15 @@ var identityChecks = []check{
 			if drifts > 0 {
 				row, found := want[feed]
 				if !found {
-					row = warehouse.Drift{ProjectID: feed.ProjectID, Environment: feed.Environment, Path: "environment",
-						Kind: load.DriftTwoEnvironments, JSONType: "string", MaxLengthBytes: int64(len(feed.Environment) + 2), FirstSeenAt: st.At}
+					row = warehouse.Drift{
+						ProjectID:      feed.ProjectID,
+						Environment:    feed.Environment,
+						Path:           "environment",
+						Kind:           load.DriftTwoEnvironments,
+						JSONType:       "string",
+						MaxLengthBytes: int64(len(feed.Environment) + 2),
+						FirstSeenAt:    st.At,
+					}
 				}
 				row.Count, row.LastSeenAt = row.Count+drifts, st.At
 				want[feed] = row

@@ -194,9 +194,17 @@ var eventTime = warehouse.TimestampOf(Noon.AddDate(0, 1, 0))
 func Event(id string, change ...func(*warehouse.WebhookEvent)) warehouse.WebhookEvent {
 	noon := warehouse.TimestampOf(Noon)
 	e := warehouse.WebhookEvent{
-		EventID: id, EventType: "call.completed", ProjectID: "p", ConversationID: "c-1", AlertID: "al-1",
-		ConversationStartedAt: warehouse.Some(noon - 90e6), OccurredAt: warehouse.Some(noon - 1), SentAt: noon, ReceivedAt: eventTime,
-		State: warehouse.EventWaiting, Payload: `{"data":{"ünïcode":[1.50,null,"` + warehouse.JSON(id) + `"]}}`,
+		EventID:               id,
+		EventType:             "call.completed",
+		ProjectID:             "p",
+		ConversationID:        "c-1",
+		AlertID:               "al-1",
+		ConversationStartedAt: warehouse.Some(noon - 90e6),
+		OccurredAt:            warehouse.Some(noon - 1),
+		SentAt:                noon,
+		ReceivedAt:            eventTime,
+		State:                 warehouse.EventWaiting,
+		Payload:               `{"data":{"ünïcode":[1.50,null,"` + warehouse.JSON(id) + `"]}}`,
 	}
 	e.Payload, _ = warehouse.Canonical(string(e.Payload))
 	for _, c := range change {
@@ -209,11 +217,20 @@ func Event(id string, change ...func(*warehouse.WebhookEvent)) warehouse.Webhook
 // 0: not known.
 func Alert(id string, triggered, resolved warehouse.Timestamp) warehouse.ActiveAlert {
 	a := warehouse.ActiveAlert{
-		AlertID: id, RuleID: "ar_1", Name: "Slow turns", ProjectID: "p", Severity: "high", Metric: "turn_latency_p95", Operator: ">=",
-		ThresholdValue: warehouse.Some(1500.0), WindowDuration: "5m", CurrentValue: warehouse.Some(float64(triggered + resolved)),
-		TriggeredAt: warehouse.Null[warehouse.Timestamp]{V: triggered, Valid: triggered != 0},
-		ResolvedAt:  warehouse.Null[warehouse.Timestamp]{V: resolved, Valid: resolved != 0},
-		UpdatedAt:   max(triggered, resolved), EventID: fmt.Sprint("of ", id, " at ", max(triggered, resolved)),
+		AlertID:        id,
+		RuleID:         "ar_1",
+		Name:           "Slow turns",
+		ProjectID:      "p",
+		Severity:       "high",
+		Metric:         "turn_latency_p95",
+		Operator:       ">=",
+		ThresholdValue: warehouse.Some(1500.0),
+		WindowDuration: "5m",
+		CurrentValue:   warehouse.Some(float64(triggered + resolved)),
+		TriggeredAt:    warehouse.Null[warehouse.Timestamp]{V: triggered, Valid: triggered != 0},
+		ResolvedAt:     warehouse.Null[warehouse.Timestamp]{V: resolved, Valid: resolved != 0},
+		UpdatedAt:      max(triggered, resolved),
+		EventID:        fmt.Sprint("of ", id, " at ", max(triggered, resolved)),
 	}
 	a.Status = load.AlertStatus(a.TriggeredAt, a.ResolvedAt)
 	return a

@@ -173,8 +173,13 @@ func late(t testing.TB, b *session, feed load.Feed, want map[load.LatenessKey]in
 	t.Helper()
 	var rows []warehouse.Lateness
 	for key, n := range want {
-		rows = append(rows, warehouse.Lateness{ProjectID: feed.ProjectID, Environment: feed.Environment,
-			Measure: key.Measure, UpperSeconds: key.UpperSeconds, Count: n})
+		rows = append(rows, warehouse.Lateness{
+			ProjectID:    feed.ProjectID,
+			Environment:  feed.Environment,
+			Measure:      key.Measure,
+			UpperSeconds: key.UpperSeconds,
+			Count:        n,
+		})
 	}
 	sums, err := b.dest.Summary(t.Context(), []load.Feed{feed})
 	if err != nil {

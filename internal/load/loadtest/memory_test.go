@@ -70,8 +70,12 @@ func dumpOf(d *memory.Data) *Dump {
 // inflictedAs maps each damage to the fault that Audit returns for it. The memory
 // only records it, since its maps cannot contradict themselves.
 var inflictedAs = map[Damage]load.FaultKind{
-	DamageOrphan: load.FaultOrphanParts, DamageOtherStart: load.FaultOrphanParts, DamageCopy: load.FaultSecondCopy,
-	DamageLifecycle: load.FaultLifecycle, DamageUnqueued: load.FaultNotQueued, DamageQueued: load.FaultStaleEntry,
+	DamageOrphan:     load.FaultOrphanParts,
+	DamageOtherStart: load.FaultOrphanParts,
+	DamageCopy:       load.FaultSecondCopy,
+	DamageLifecycle:  load.FaultLifecycle,
+	DamageUnqueued:   load.FaultNotQueued,
+	DamageQueued:     load.FaultStaleEntry,
 }
 
 func (m inMemory) Inflict(_ testing.TB, damage Damage, of *warehouse.Rows) bool {

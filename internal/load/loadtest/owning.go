@@ -150,7 +150,15 @@ var owningChecks = []check{
 			runs[i].Error, runs[i].Epoch = "", warehouse.Null[int64]{}
 		}
 		sameSet(t, "runs", runs, []warehouse.SyncRun{
-			{RunID: "run-0001", Actor: "ada", Host: "host.example.com", Version: "1.2.3-example", Kind: "backfill", Status: warehouse.RunKilled, StartedAt: whole.Started},
+			{
+				RunID:     "run-0001",
+				Actor:     "ada",
+				Host:      "host.example.com",
+				Version:   "1.2.3-example",
+				Kind:      "backfill",
+				Status:    warehouse.RunKilled,
+				StartedAt: whole.Started,
+			},
 			{RunID: "run-0002", Kind: "incremental", Status: warehouse.RunKilled, StartedAt: sparse.Started},
 		})
 	}},

@@ -100,8 +100,11 @@ func queue(t testing.TB, b *session, want ...*warehouse.Rows) {
 	for _, r := range want {
 		c := &r.Conversation
 		row := warehouse.OpenConversation{
-			ProjectID: c.ProjectID, Environment: c.Environment, ConversationID: c.ConversationID, StartedAt: c.StartedAt,
-			FirstSeenAt: d.Conversations[[2]string{c.ProjectID, c.ConversationID}].Conversation.FirstSeenAt,
+			ProjectID:      c.ProjectID,
+			Environment:    c.Environment,
+			ConversationID: c.ConversationID,
+			StartedAt:      c.StartedAt,
+			FirstSeenAt:    d.Conversations[[2]string{c.ProjectID, c.ConversationID}].Conversation.FirstSeenAt,
 		}
 		if !slices.Contains(d.Open, row) {
 			t.Errorf("open conversations are %+v, want %+v among them", d.Open, row)

@@ -17,8 +17,16 @@ var randomChecks = []check{
 		cases := 0
 		rapid.Check(t, func(r *rapid.T) {
 			cases++ // each case has ids of its own in the shared destination
-			m := &model{T: r, t: &caseTB{TB: t, rapid: r}, subject: s, prefix: fmt.Sprintf("case-%d ", cases),
-				run: cases * 100, stored: map[string]*warehouse.Rows{}, last: map[string]*warehouse.Rows{}, late: map[string]int64{}}
+			m := &model{
+				T:       r,
+				t:       &caseTB{TB: t, rapid: r},
+				subject: s,
+				prefix:  fmt.Sprintf("case-%d ", cases),
+				run:     cases * 100,
+				stored:  map[string]*warehouse.Rows{},
+				last:    map[string]*warehouse.Rows{},
+				late:    map[string]int64{},
+			}
 			m.reopen()
 			defer func() { m.session.close() }()
 			m.base = m.lateness()

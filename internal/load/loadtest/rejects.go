@@ -185,16 +185,29 @@ var rejectChecks = []check{
 // reject makes a reject of the window.
 func reject(st *load.Window, id string) warehouse.Reject {
 	return warehouse.Reject{
-		ProjectID: st.Feed.ProjectID, Environment: st.Feed.Environment, RejectID: id, Reason: "it has no id",
-		Payload: warehouse.Text(`{"who":"Ada Example"}`), FirstSeenAt: st.At, LastSeenAt: st.At, RunID: st.RunID,
+		ProjectID:   st.Feed.ProjectID,
+		Environment: st.Feed.Environment,
+		RejectID:    id,
+		Reason:      "it has no id",
+		Payload:     warehouse.Text(`{"who":"Ada Example"}`),
+		FirstSeenAt: st.At,
+		LastSeenAt:  st.At,
+		RunID:       st.RunID,
 	}
 }
 
 // drift makes drift that was observed n times in the window.
 func drift(st *load.Window, path string, n, length int64) warehouse.Drift {
 	return warehouse.Drift{
-		ProjectID: st.Feed.ProjectID, Environment: st.Feed.Environment, Path: path, Kind: "unknown field", JSONType: "string",
-		MaxLengthBytes: length, FirstSeenAt: st.At, LastSeenAt: st.At, Count: n,
+		ProjectID:      st.Feed.ProjectID,
+		Environment:    st.Feed.Environment,
+		Path:           path,
+		Kind:           "unknown field",
+		JSONType:       "string",
+		MaxLengthBytes: length,
+		FirstSeenAt:    st.At,
+		LastSeenAt:     st.At,
+		Count:          n,
 	}
 }
 

@@ -31,18 +31,33 @@ type Option func(*warehouse.Rows)
 // agree with each other.
 func Conversation(project, id string, start time.Time, options ...Option) *warehouse.Rows {
 	r := &warehouse.Rows{Conversation: warehouse.Conversation{
-		AccountID: "account-example", ProjectID: project, ConversationID: id, Environment: Live,
-		Channel: "VOICE-SIP", ChannelFamily: "voice", Direction: "inbound",
-		VariantID: "variant-1", VariantName: "Main",
-		FromNumber: "+44 7700 900123", ToNumber: "+44 7700 900100", CustomerNumber: "+447700900123",
-		Language: "en-GB", StartedAt: warehouse.TimestampOf(start),
-		FinishedAt: warehouse.Some(warehouse.TimestampOf(start.Add(95 * time.Second))),
-		InProgress: warehouse.Some(false), Lifecycle: warehouse.LifecycleFinal,
-		TotalDurationSeconds: warehouse.Some(95.0), PolyAIDurationSeconds: warehouse.Some(80.25),
-		Handoff: warehouse.Some(false), NumSilences: warehouse.Some(int64(0)),
-		SummaryHeading: "A table for two", Summary: "Ada Example books a table for two.",
-		Tags: warehouse.List{"booking"}, State: `{"guests":2,"name":"Ada Example"}`,
-		APIVersion: APIVersion, Shape: Shape,
+		AccountID:             "account-example",
+		ProjectID:             project,
+		ConversationID:        id,
+		Environment:           Live,
+		Channel:               "VOICE-SIP",
+		ChannelFamily:         "voice",
+		Direction:             "inbound",
+		VariantID:             "variant-1",
+		VariantName:           "Main",
+		FromNumber:            "+44 7700 900123",
+		ToNumber:              "+44 7700 900100",
+		CustomerNumber:        "+447700900123",
+		Language:              "en-GB",
+		StartedAt:             warehouse.TimestampOf(start),
+		FinishedAt:            warehouse.Some(warehouse.TimestampOf(start.Add(95 * time.Second))),
+		InProgress:            warehouse.Some(false),
+		Lifecycle:             warehouse.LifecycleFinal,
+		TotalDurationSeconds:  warehouse.Some(95.0),
+		PolyAIDurationSeconds: warehouse.Some(80.25),
+		Handoff:               warehouse.Some(false),
+		NumSilences:           warehouse.Some(int64(0)),
+		SummaryHeading:        "A table for two",
+		Summary:               "Ada Example books a table for two.",
+		Tags:                  warehouse.List{"booking"},
+		State:                 `{"guests":2,"name":"Ada Example"}`,
+		APIVersion:            APIVersion,
+		Shape:                 Shape,
 	}}
 	Turns(3)(r)
 	Metrics("9.5")(r)
@@ -73,11 +88,14 @@ func Turns(n int) Option {
 		r.Turns, r.Entities = nil, nil
 		for i := range int64(n) {
 			r.Turns = append(r.Turns, warehouse.Turn{
-				TurnIndex: i, TurnID: warehouse.Some(i + 1),
-				UserInput:      warehouse.Text(fmt.Sprintf("Ada Example says thing %d", i)),
-				AgentResponse:  warehouse.Text(fmt.Sprintf("The agent answers thing %d", i)),
-				LatencySeconds: warehouse.Some(0.5 + float64(i)), LatencyPercentile1d: warehouse.Some(50.0),
-				IsOOD: warehouse.Some(i%2 == 1), Intents: warehouse.List{"book_table"},
+				TurnIndex:           i,
+				TurnID:              warehouse.Some(i + 1),
+				UserInput:           warehouse.Text(fmt.Sprintf("Ada Example says thing %d", i)),
+				AgentResponse:       warehouse.Text(fmt.Sprintf("The agent answers thing %d", i)),
+				LatencySeconds:      warehouse.Some(0.5 + float64(i)),
+				LatencyPercentile1d: warehouse.Some(50.0),
+				IsOOD:               warehouse.Some(i%2 == 1),
+				Intents:             warehouse.List{"book_table"},
 			})
 			for _, name := range []string{"Zeit", "guest_name", "Äpfel"} {
 				r.Entities = append(r.Entities, warehouse.Entity{
@@ -183,7 +201,11 @@ func Clone(r *warehouse.Rows) *warehouse.Rows {
 func Project(id string) load.Project {
 	return load.Project{
 		Project: warehouse.Project{
-			ProjectID: id, Name: "Example " + id, AccountID: "account-example", Region: "uk", TimeZone: "Europe/London",
+			ProjectID: id,
+			Name:      "Example " + id,
+			AccountID: "account-example",
+			Region:    "uk",
+			TimeZone:  "Europe/London",
 		},
 		Environments: []string{Live, Sandbox},
 	}

@@ -38,8 +38,13 @@ func live(project string) load.Feed { return load.Feed{ProjectID: project, Envir
 // ownerOf returns a made-up owner of a run. A higher number started later.
 func ownerOf(run int) load.Owner {
 	return load.Owner{
-		RunID: fmt.Sprintf("run-%04d", run), Actor: "ada", Host: "host.example.com", Version: "1.2.3-example", Kind: "incremental",
-		ProcessID: 4242, Started: warehouse.TimestampOf(Noon.AddDate(0, 1, run)),
+		RunID:     fmt.Sprintf("run-%04d", run),
+		Actor:     "ada",
+		Host:      "host.example.com",
+		Version:   "1.2.3-example",
+		Kind:      "incremental",
+		ProcessID: 4242,
+		Started:   warehouse.TimestampOf(Noon.AddDate(0, 1, run)),
 	}
 }
 
@@ -67,7 +72,15 @@ func beginIn(t testing.TB, s Subject, dest load.Destination, run int, projects .
 	if err != nil {
 		t.Fatalf("Begin: %v", err)
 	}
-	b := &session{TB: t, subject: s, dest: dest, writer: writer, owner: owner, now: owner.Started, staged: map[load.WindowID][]*warehouse.Rows{}}
+	b := &session{
+		TB:      t,
+		subject: s,
+		dest:    dest,
+		writer:  writer,
+		owner:   owner,
+		now:     owner.Started,
+		staged:  map[load.WindowID][]*warehouse.Rows{},
+	}
 	t.Cleanup(b.close)
 	registered := make([]load.Project, len(projects))
 	for i, p := range projects {
@@ -171,9 +184,16 @@ func (b *session) end() {
 func (b *session) row() warehouse.SyncRun {
 	o := &b.owner
 	return warehouse.SyncRun{
-		RunID: o.RunID, Actor: warehouse.Text(o.Actor), Host: warehouse.Text(o.Host), Version: warehouse.Text(o.Version),
-		Kind: "incremental", Status: warehouse.RunSucceeded, StartedAt: o.Started, FinishedAt: warehouse.Some(b.now),
-		WaitedSeconds: warehouse.Some(0.0), SourceAt: warehouse.Some(b.now - b.ahead),
+		RunID:         o.RunID,
+		Actor:         warehouse.Text(o.Actor),
+		Host:          warehouse.Text(o.Host),
+		Version:       warehouse.Text(o.Version),
+		Kind:          "incremental",
+		Status:        warehouse.RunSucceeded,
+		StartedAt:     o.Started,
+		FinishedAt:    warehouse.Some(b.now),
+		WaitedSeconds: warehouse.Some(0.0),
+		SourceAt:      warehouse.Some(b.now - b.ahead),
 	}
 }
 

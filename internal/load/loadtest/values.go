@@ -123,8 +123,15 @@ func keepAll(b *session, rows []*warehouse.Rows) {
 func bare(r *warehouse.Rows) {
 	c := &r.Conversation
 	r.Conversation = warehouse.Conversation{
-		AccountID: c.AccountID, ProjectID: c.ProjectID, ConversationID: c.ConversationID, Environment: c.Environment,
-		ChannelFamily: "other", StartedAt: c.StartedAt, Lifecycle: warehouse.LifecycleFinal, APIVersion: APIVersion, Shape: Shape,
+		AccountID:      c.AccountID,
+		ProjectID:      c.ProjectID,
+		ConversationID: c.ConversationID,
+		Environment:    c.Environment,
+		ChannelFamily:  "other",
+		StartedAt:      c.StartedAt,
+		Lifecycle:      warehouse.LifecycleFinal,
+		APIVersion:     APIVersion,
+		Shape:          Shape,
 	}
 	r.Turns, r.Entities = []warehouse.Turn{{}}, []warehouse.Entity{{Name: "guest_name"}}
 	r.Metrics = []warehouse.Metric{{Name: "score"}}

@@ -34,8 +34,12 @@ type dayAudit struct {
 
 func newDayAudit(v *view, p partition) *dayAudit {
 	return &dayAudit{
-		view: v, part: p, queue: map[string]warehouse.OpenConversation{}, readable: map[string]bool{},
-		starts: map[string]warehouse.Timestamp{}, counted: dayInfo{Environments: map[string]*tally{}},
+		view:     v,
+		part:     p,
+		queue:    map[string]warehouse.OpenConversation{},
+		readable: map[string]bool{},
+		starts:   map[string]warehouse.Timestamp{},
+		counted:  dayInfo{Environments: map[string]*tally{}},
 	}
 }
 

@@ -71,7 +71,13 @@ func (c *commit) own(name string) { c.made = append(c.made, name) }
 
 // place adds a finished file of the commit, to be moved to to.
 func (c *commit) place(from, to string, info fileInfo) {
-	c.operations = append(c.operations, operation{Kind: opReplace, From: from, To: to, Bytes: info.Bytes, SHA256: info.SHA256})
+	c.operations = append(c.operations, operation{
+		Kind:   opReplace,
+		From:   from,
+		To:     to,
+		Bytes:  info.Bytes,
+		SHA256: info.SHA256,
+	})
 }
 
 func (c *commit) remove(to string) {

@@ -106,7 +106,8 @@ func smallDisk(t *testing.T) *disk {
 				t.Fatal(err)
 			}
 		},
-		steps: 20, step: 8192,
+		steps: 20,
+		step:  8192,
 	}
 }
 
@@ -128,7 +129,8 @@ func shortFiles(t *testing.T) *disk {
 		folder:  folder(t),
 		squeeze: func(t testing.TB, left int) { limit(t, uint64(left)) },
 		relax:   func(t testing.TB) { limit(t, unix.RLIM_INFINITY) },
-		steps:   12, step: 2000,
+		steps:   12,
+		step:    2000,
 	}
 }
 

@@ -34,9 +34,14 @@ type inventory struct {
 // inventory compares the records of a project with its files.
 func (l *Lake) inventory(project string, known *contents) (*inventory, error) {
 	a := &inventory{
-		lake: l, project: project, contents: known,
-		manifests: map[string]*manifest{}, digests: map[string]manifestDigest{}, folders: map[string]map[day]bool{},
-		faults: map[partition][]string{}, months: map[string]string{},
+		lake:      l,
+		project:   project,
+		contents:  known,
+		manifests: map[string]*manifest{},
+		digests:   map[string]manifestDigest{},
+		folders:   map[string]map[day]bool{},
+		faults:    map[partition][]string{},
+		months:    map[string]string{},
 	}
 	if err := a.readManifests(); err != nil {
 		return nil, err

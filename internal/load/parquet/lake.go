@@ -72,7 +72,14 @@ func Open(o Options) (*Lake, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Lake{root: root, access: access, lockWait: o.LockWait, step: o.Step, token: rand.Text(), tryLock: tryLock}
+	l := &Lake{
+		root:     root,
+		access:   access,
+		lockWait: o.LockWait,
+		step:     o.Step,
+		token:    rand.Text(),
+		tryLock:  tryLock,
+	}
 	if l.lockWait == 0 {
 		l.lockWait = 10 * time.Second
 	}

@@ -166,7 +166,10 @@ func (w *writer) newMending(m *load.Mending) (*mending, error) {
 	}
 	return &mending{
 		publication: &publication{
-			writer: w, second: second, commit: w.newCommit(), days: map[partition]*dayChange{},
+			writer: w,
+			second: second,
+			commit: w.newCommit(),
+			days:   map[partition]*dayChange{},
 			window: &load.Window{Feed: load.Feed{ProjectID: m.ProjectID}, RunID: m.RunID, At: m.At},
 			counts: load.Counts{Rows: map[string]int64{}},
 		},
@@ -299,7 +302,11 @@ func (p *mending) restore(info *dayInfo, parts *warehouse.Rows) {
 	}
 	c := parts.Conversation
 	load.Restore(parts, &warehouse.Conversation{
-		AccountID: account, ProjectID: c.ProjectID, ConversationID: c.ConversationID, Environment: environment, StartedAt: c.StartedAt,
+		AccountID:      account,
+		ProjectID:      c.ProjectID,
+		ConversationID: c.ConversationID,
+		Environment:    environment,
+		StartedAt:      c.StartedAt,
 	}, p.asked.At, p.asked.RunID)
 }
 

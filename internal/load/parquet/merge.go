@@ -151,8 +151,11 @@ func (m *merger) account(e *entry, r *warehouse.Rows) {
 		return
 	}
 	m.result.open = append(m.result.open, warehouse.OpenConversation{
-		ProjectID: key.project, ConversationID: key.id, Environment: strings.Clone(r.Conversation.Environment),
-		StartedAt: r.Conversation.StartedAt, FirstSeenAt: r.Conversation.FirstSeenAt,
+		ProjectID:      key.project,
+		ConversationID: key.id,
+		Environment:    strings.Clone(r.Conversation.Environment),
+		StartedAt:      r.Conversation.StartedAt,
+		FirstSeenAt:    r.Conversation.FirstSeenAt,
 	})
 }
 

@@ -130,7 +130,15 @@ func TestRejectsThatCouldBeReadAreResolved(t *testing.T) {
 	t.Parallel()
 	s := newLake(t)
 	reject := func(environment, id string) warehouse.Reject {
-		return warehouse.Reject{ProjectID: "p", Environment: environment, RejectID: id, Reason: "no start", FirstSeenAt: 1, LastSeenAt: 1, RunID: "run"}
+		return warehouse.Reject{
+			ProjectID:   "p",
+			Environment: environment,
+			RejectID:    id,
+			Reason:      "no start",
+			FirstSeenAt: 1,
+			LastSeenAt:  1,
+			RunID:       "run",
+		}
 	}
 	s.runWindow(t, load.Window{At: 5, Rejects: []warehouse.Reject{
 		reject(loadtest.Live, "resolved"), reject(loadtest.Live, "stays"), reject(loadtest.Sandbox, "resolved"),
@@ -188,7 +196,13 @@ func TestLatenessAddsUp(t *testing.T) {
 		t.Errorf("counted in the last run: %v", counts.Lateness)
 	}
 	row := func(measure string, upper, n int64) warehouse.Lateness {
-		return warehouse.Lateness{ProjectID: "p", Environment: loadtest.Live, Measure: measure, UpperSeconds: upper, Count: n}
+		return warehouse.Lateness{
+			ProjectID:    "p",
+			Environment:  loadtest.Live,
+			Measure:      measure,
+			UpperSeconds: upper,
+			Count:        n,
+		}
 	}
 	want := []warehouse.Lateness{row("arrival", 5, 1), row("arrival", 60, 1), row("change", 3600, 1), row("final", 60, 2)}
 	if got := s.summary(t).Lateness; !slices.Equal(got, want) {

@@ -26,8 +26,12 @@ type publication struct {
 // Publish implements [load.Writer].
 func (w *writer) Publish(ctx context.Context, st *load.Window) (load.Counts, error) {
 	p := &publication{
-		writer: w, window: st, staged: w.takeStage(st.ID), commit: w.newCommit(),
-		counts: load.Counts{Rows: map[string]int64{}}, days: map[partition]*dayChange{},
+		writer: w,
+		window: st,
+		staged: w.takeStage(st.ID),
+		commit: w.newCommit(),
+		counts: load.Counts{Rows: map[string]int64{}},
+		days:   map[partition]*dayChange{},
 	}
 	err := w.broken
 	if err == nil {
@@ -117,8 +121,12 @@ func (p *publication) merge(ctx context.Context) (map[partition]*dayResult, erro
 	results := make(map[partition]*dayResult, len(p.days))
 	for part, change := range p.days {
 		m := &merger{
-			lake: p.lake, temporary: p.temporary, change: change, window: p.window,
-			staged: stageReader{stage: p.staged}, reconciled: stageReader{stage: p.second},
+			lake:       p.lake,
+			temporary:  p.temporary,
+			change:     change,
+			window:     p.window,
+			staged:     stageReader{stage: p.staged},
+			reconciled: stageReader{stage: p.second},
 		}
 		result, err := m.merge(ctx)
 		if err != nil {

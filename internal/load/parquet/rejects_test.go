@@ -21,9 +21,15 @@ func largeRejects(first, count, n int) []warehouse.Reject {
 	rejects := make([]warehouse.Reject, count)
 	for i := range rejects {
 		rejects[i] = warehouse.Reject{
-			ProjectID: feed.ProjectID, Environment: feed.Environment, RejectID: fmt.Sprintf("r-%d", first+i),
-			ConversationID: warehouse.Text(fmt.Sprintf("c-%d", first+i)), Reason: "made up", Payload: payload,
-			FirstSeenAt: 5, LastSeenAt: 5, RunID: "run",
+			ProjectID:      feed.ProjectID,
+			Environment:    feed.Environment,
+			RejectID:       fmt.Sprintf("r-%d", first+i),
+			ConversationID: warehouse.Text(fmt.Sprintf("c-%d", first+i)),
+			Reason:         "made up",
+			Payload:        payload,
+			FirstSeenAt:    5,
+			LastSeenAt:     5,
+			RunID:          "run",
 		}
 	}
 	return rejects

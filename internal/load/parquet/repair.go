@@ -34,8 +34,13 @@ type repair struct {
 // changes what they compare.
 func (w *writer) newRepair(ctx context.Context, c *commit, next *state, taken map[string]*inventory) *repair {
 	return &repair{
-		writer: w, ctx: ctx, commit: c, next: next, taken: taken,
-		bad: map[partition]bool{}, inventories: map[string]*inventory{},
+		writer:      w,
+		ctx:         ctx,
+		commit:      c,
+		next:        next,
+		taken:       taken,
+		bad:         map[partition]bool{},
+		inventories: map[string]*inventory{},
 	}
 }
 

@@ -67,8 +67,13 @@ func (s *stage) add(b *load.Batch) error {
 		entries = append(entries, entry{
 			// The text of the rows may reference the whole page that it was decoded
 			// from.
-			id: strings.Clone(c.ConversationID), project: c.ProjectID, start: c.StartedAt,
-			offset: int64(from), length: len(encoded) - from, open: r.IsOpen(), batch: &batch,
+			id:      strings.Clone(c.ConversationID),
+			project: c.ProjectID,
+			start:   c.StartedAt,
+			offset:  int64(from),
+			length:  len(encoded) - from,
+			open:    r.IsOpen(),
+			batch:   &batch,
 		})
 	}
 	s.mu.Lock()

@@ -177,8 +177,12 @@ func (s *state) cover(st *load.Window) ([]warehouse.CoverageRange, []warehouse.W
 		})
 		for _, r := range st.Coverage {
 			coverage = append(coverage, warehouse.CoverageRange{
-				ProjectID: st.Feed.ProjectID, Environment: st.Feed.Environment,
-				From: r.From, Until: r.Until, ReadAt: r.ReadAt, Shape: r.Shape,
+				ProjectID:   st.Feed.ProjectID,
+				Environment: st.Feed.Environment,
+				From:        r.From,
+				Until:       r.Until,
+				ReadAt:      r.ReadAt,
+				Shape:       r.Shape,
 			})
 		}
 	}
@@ -276,7 +280,11 @@ func (s *state) late(feed load.Feed, counted map[load.LatenessKey]int64) []wareh
 	all := slices.Clone(s.lateness)
 	for key, n := range counted {
 		row := warehouse.Lateness{
-			ProjectID: feed.ProjectID, Environment: feed.Environment, Measure: key.Measure, UpperSeconds: key.UpperSeconds, Count: n,
+			ProjectID:    feed.ProjectID,
+			Environment:  feed.Environment,
+			Measure:      key.Measure,
+			UpperSeconds: key.UpperSeconds,
+			Count:        n,
 		}
 		if i, ok := slices.BinarySearchFunc(all, row, compareLateness); ok {
 			all[i].Count += n

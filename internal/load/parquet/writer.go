@@ -63,8 +63,13 @@ func (l *Lake) Begin(ctx context.Context, owner load.Owner, projects ...string) 
 		return nil, err
 	}
 	w := &writer{
-		lake: l, record: record{Projects: projects, Owner: owner}, locks: held, temporary: l.temporaryOf(projects), index: newIDLog(l),
-		environments: map[string][]string{}, stages: map[load.WindowID]*stage{},
+		lake:         l,
+		record:       record{Projects: projects, Owner: owner},
+		locks:        held,
+		temporary:    l.temporaryOf(projects),
+		index:        newIDLog(l),
+		environments: map[string][]string{},
+		stages:       map[load.WindowID]*stage{},
 	}
 	if err := w.takeOver(ctx); err != nil {
 		return nil, errors.Join(failed("cannot write to the lake "+l.root, err), w.Close())

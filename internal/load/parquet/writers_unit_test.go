@@ -40,15 +40,31 @@ func (u unit) window(runID string) *load.Window {
 	first, at := warehouse.TimestampOf(loadtest.Noon), u.covered()
 	feed := liveOf(u.project)
 	return &load.Window{
-		ID: load.WindowID(u.n + 1), Feed: feed, RunID: runID, At: at,
-		Coverage: []load.Range{{From: first, Until: at, ReadAt: at}}, Watermark: at,
+		ID:        load.WindowID(u.n + 1),
+		Feed:      feed,
+		RunID:     runID,
+		At:        at,
+		Coverage:  []load.Range{{From: first, Until: at, ReadAt: at}},
+		Watermark: at,
 		Drift: []warehouse.Drift{{
-			ProjectID: u.project, Environment: feed.Environment, Path: "extra", Kind: "unknown field", JSONType: "string",
-			FirstSeenAt: at, LastSeenAt: at, Count: 1,
+			ProjectID:   u.project,
+			Environment: feed.Environment,
+			Path:        "extra",
+			Kind:        "unknown field",
+			JSONType:    "string",
+			FirstSeenAt: at,
+			LastSeenAt:  at,
+			Count:       1,
 		}},
 		Rejects: []warehouse.Reject{{
-			ProjectID: u.project, Environment: feed.Environment, RejectID: fmt.Sprint("r-", u.n), ConversationID: warehouse.Text(fmt.Sprint("c-", u.n+1)),
-			Reason: "it has no id", FirstSeenAt: at, LastSeenAt: at, RunID: runID,
+			ProjectID:      u.project,
+			Environment:    feed.Environment,
+			RejectID:       fmt.Sprint("r-", u.n),
+			ConversationID: warehouse.Text(fmt.Sprint("c-", u.n+1)),
+			Reason:         "it has no id",
+			FirstSeenAt:    at,
+			LastSeenAt:     at,
+			RunID:          runID,
 		}},
 		Holes: []warehouse.Hole{{ProjectID: u.project, Environment: feed.Environment, From: at, Until: at + 1e6}},
 	}

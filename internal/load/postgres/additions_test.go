@@ -114,7 +114,14 @@ func TestDeleteMissingThatIsReferenced(t *testing.T) {
 	for _, r := range many(6, "")[1:] {
 		missing = append(missing, load.Key{ID: r.Conversation.ConversationID, StartedAt: r.Conversation.StartedAt})
 	}
-	counts, err := w.Publish(t.Context(), &load.Window{ID: 2, Feed: feed, RunID: "run-1", At: 77, Missing: missing, DeleteMissing: true})
+	counts, err := w.Publish(t.Context(), &load.Window{
+		ID:            2,
+		Feed:          feed,
+		RunID:         "run-1",
+		At:            77,
+		Missing:       missing,
+		DeleteMissing: true,
+	})
 	if err != nil || counts.Missing != 5 {
 		t.Fatalf("counted %+v, %v; want 5 missing", counts, err)
 	}

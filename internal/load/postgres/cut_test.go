@@ -100,9 +100,13 @@ func changeAll(t *testing.T, w load.Writer) error {
 	}
 	noon := warehouse.TimestampOf(loadtest.Noon)
 	_, err := w.Publish(t.Context(), &load.Window{
-		ID: 1, Feed: feed, Coverage: []load.Range{{From: noon, Until: noon + 1e6, ReadAt: noon}}, Watermark: noon + 1e6,
-		Missing: []load.Key{{ID: "c-2", StartedAt: noon}}, At: noon,
-		Rejects: []warehouse.Reject{{ProjectID: "p", Environment: loadtest.Live, RejectID: "r"}},
+		ID:        1,
+		Feed:      feed,
+		Coverage:  []load.Range{{From: noon, Until: noon + 1e6, ReadAt: noon}},
+		Watermark: noon + 1e6,
+		Missing:   []load.Key{{ID: "c-2", StartedAt: noon}},
+		At:        noon,
+		Rejects:   []warehouse.Reject{{ProjectID: "p", Environment: loadtest.Live, RejectID: "r"}},
 	})
 	if err != nil {
 		return err

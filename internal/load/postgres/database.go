@@ -63,7 +63,14 @@ func Open(ctx context.Context, o Options) (*Database, error) {
 	if o.Step == nil {
 		o.Step = func(string) {}
 	}
-	d := &Database{Options: o, layouts: migrations.Files, declared: declaredSpecs(), beatEvery: beatEvery, beatTimeout: beatTimeout, sessionTimeout: sessionTimeout}
+	d := &Database{
+		Options:        o,
+		layouts:        migrations.Files,
+		declared:       declaredSpecs(),
+		beatEvery:      beatEvery,
+		beatTimeout:    beatTimeout,
+		sessionTimeout: sessionTimeout,
+	}
 	first, err := d.config(ctx)
 	if err != nil {
 		return nil, err

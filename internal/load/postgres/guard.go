@@ -62,7 +62,13 @@ func (c *commitCount) confirm(stored int64) error {
 // this run is the writer of the project. From before last until the commit it
 // excludes other transactions of the project.
 func (w *writer) transact(ctx context.Context, step, project string, work, last func(pgx.Tx) error) error {
-	return w.commit(ctx, &guarded{step: step, locks: w.locksOf(project), needsLock: true, work: work, last: last})
+	return w.commit(ctx, &guarded{
+		step:      step,
+		locks:     w.locksOf(project),
+		needsLock: true,
+		work:      work,
+		last:      last,
+	})
 }
 
 // locksOf returns the locks that protect a project.

@@ -30,8 +30,13 @@ var conversationKeys = warehouse.Table[conversationKey]{
 // keyOf returns the key of a conversation as it is stored.
 func keyOf(c *warehouse.Conversation) conversationKey {
 	return conversationKey{
-		ProjectID: c.ProjectID, ConversationID: c.ConversationID, Environment: c.Environment,
-		StartedAt: c.StartedAt, Lifecycle: c.Lifecycle, ContentHash: c.ContentHash,
-		MissingSince: c.MissingSince, FirstSeenAt: c.FirstSeenAt,
+		ProjectID:      c.ProjectID,
+		ConversationID: c.ConversationID,
+		Environment:    c.Environment,
+		StartedAt:      c.StartedAt,
+		Lifecycle:      c.Lifecycle,
+		ContentHash:    c.ContentHash,
+		MissingSince:   c.MissingSince,
+		FirstSeenAt:    c.FirstSeenAt,
 	}
 }

@@ -163,8 +163,13 @@ type lockOwner struct {
 func selectOwners(ctx context.Context, q querier, where string, args ...any) (owners []lockOwner, err error) {
 	err = selectAll(ctx, q, &warehouse.SyncLocks, where, func(l *warehouse.SyncLock) {
 		owners = append(owners, lockOwner{lock: l.Name, epoch: l.Epoch, Owner: load.Owner{
-			RunID: string(l.RunID), Actor: string(l.Owner), Host: string(l.Host), Version: string(l.Version), Kind: string(l.Kind),
-			ProcessID: int(l.ProcessID.V), Started: l.AcquiredAt.V,
+			RunID:     string(l.RunID),
+			Actor:     string(l.Owner),
+			Host:      string(l.Host),
+			Version:   string(l.Version),
+			Kind:      string(l.Kind),
+			ProcessID: int(l.ProcessID.V),
+			Started:   l.AcquiredAt.V,
 		}})
 	}, args...)
 	slices.SortFunc(owners, func(a, b lockOwner) int { return cmp.Compare(a.lock, b.lock) })

@@ -245,8 +245,13 @@ func (g *gathered) settle(m *load.Mending, id string) (rows, before *warehouse.R
 			lost = copies[0]
 		}
 		load.Restore(lost, &warehouse.Conversation{
-			AccountID: g.account, ProjectID: m.ProjectID, ConversationID: id, Environment: key.Environment,
-			StartedAt: lost.Conversation.StartedAt, FirstSeenAt: key.FirstSeenAt, MissingSince: key.MissingSince,
+			AccountID:      g.account,
+			ProjectID:      m.ProjectID,
+			ConversationID: id,
+			Environment:    key.Environment,
+			StartedAt:      lost.Conversation.StartedAt,
+			FirstSeenAt:    key.FirstSeenAt,
+			MissingSince:   key.MissingSince,
 		}, m.At, m.RunID)
 	}
 	rows, _ = load.Settle(copies, m.At, m.RunID)

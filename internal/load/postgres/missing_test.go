@@ -34,7 +34,13 @@ func TestMarkMissing_WhileStaging(t *testing.T) {
 				staged := make(chan error)
 				rows, _ := conversations(fmt.Sprint("round ", round))
 				go func() { staged <- w.Stage(ctx, &load.Batch{Window: 2, Feed: feed, Rows: rows, LiveSince: 1}) }()
-				_, err := w.Publish(ctx, &load.Window{ID: 3, Feed: feed, Missing: keys, DeleteMissing: deletes, At: 1})
+				_, err := w.Publish(ctx, &load.Window{
+					ID:            3,
+					Feed:          feed,
+					Missing:       keys,
+					DeleteMissing: deletes,
+					At:            1,
+				})
 				if staged := <-staged; err != nil || staged != nil {
 					t.Fatalf("round %d: published: %v; staged: %v", round, err, staged)
 				}
@@ -66,7 +72,13 @@ func TestStageOfDeleted(t *testing.T) {
 			return
 		}
 		read = false
-		if _, err := w.Publish(t.Context(), &load.Window{ID: 3, Feed: feed, Missing: missing, DeleteMissing: true, At: 1}); err != nil {
+		if _, err := w.Publish(t.Context(), &load.Window{
+			ID:            3,
+			Feed:          feed,
+			Missing:       missing,
+			DeleteMissing: true,
+			At:            1,
+		}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -137,7 +149,13 @@ func TestDeleteMissingSkipped(t *testing.T) {
 			for _, r := range rows {
 				missing = append(missing, load.Key{ID: r.Conversation.ConversationID, StartedAt: r.Conversation.StartedAt})
 			}
-			_, err := w.Publish(t.Context(), &load.Window{ID: 2, Feed: feed, Missing: missing, DeleteMissing: true, At: 7})
+			_, err := w.Publish(t.Context(), &load.Window{
+				ID:            2,
+				Feed:          feed,
+				Missing:       missing,
+				DeleteMissing: true,
+				At:            7,
+			})
 			if err != nil {
 				t.Fatal(err)
 			}

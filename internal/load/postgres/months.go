@@ -144,9 +144,11 @@ func (w *writer) makePeriod(ctx context.Context, p period, attempts int) (err er
 	}
 	for range attempts {
 		err = w.commit(ctx, &guarded{
-			step: "make a month", needsLock: true, last: nothing,
-			locks: w.lock.names[:1], // any of them: months belong to no project
-			work:  func(tx pgx.Tx) error { return w.attachAbsent(ctx, tx, p) },
+			step:      "make a month",
+			needsLock: true,
+			last:      nothing,
+			locks:     w.lock.names[:1], // any of them: months belong to no project
+			work:      func(tx pgx.Tx) error { return w.attachAbsent(ctx, tx, p) },
 		})
 		if !hasCode(err, codeLockNotAvailable) {
 			break

@@ -94,7 +94,14 @@ func writeWindows(ctx context.Context, o Options, began func(), run string, proj
 				return err
 			}
 			all := hours(i + 1)
-			if _, err := w.Publish(ctx, &load.Window{ID: id, Feed: liveOf(project), Coverage: []load.Range{all}, Watermark: all.Until, RunID: run, At: all.Until}); err != nil {
+			if _, err := w.Publish(ctx, &load.Window{
+				ID:        id,
+				Feed:      liveOf(project),
+				Coverage:  []load.Range{all},
+				Watermark: all.Until,
+				RunID:     run,
+				At:        all.Until,
+			}); err != nil {
 				return err
 			}
 		}

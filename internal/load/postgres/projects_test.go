@@ -120,7 +120,14 @@ func TestExpire_DuringPublish(t *testing.T) {
 	d, database := prepared(t)
 	finish(t, d, "run-0", 0)
 	old := warehouse.TimestampOf(loadtest.Noon.AddDate(0, 0, -500))
-	rejects := []warehouse.Reject{{ProjectID: "p", Environment: loadtest.Live, RejectID: "r-1", FirstSeenAt: old, LastSeenAt: old, RunID: "run-1"}}
+	rejects := []warehouse.Reject{{
+		ProjectID:   "p",
+		Environment: loadtest.Live,
+		RejectID:    "r-1",
+		FirstSeenAt: old,
+		LastSeenAt:  old,
+		RunID:       "run-1",
+	}}
 	p := begin(t, d, "run-1", "p")
 	if err := publishOnly(t, p, &load.Window{ID: 1, Feed: feed, Rejects: rejects}); err != nil {
 		t.Fatal(err)

@@ -78,8 +78,14 @@ func (w *writer) windowChange(ctx context.Context, st *load.Window) (*windowChan
 	const ofFeed = "WHERE project_id = $1 AND environment = $2"
 	if st.Coverage != nil {
 		for _, r := range st.Coverage {
-			c.covered = append(c.covered, warehouse.CoverageRange{ProjectID: st.Feed.ProjectID, Environment: st.Feed.Environment,
-				From: r.From, Until: r.Until, ReadAt: r.ReadAt, Shape: r.Shape})
+			c.covered = append(c.covered, warehouse.CoverageRange{
+				ProjectID:   st.Feed.ProjectID,
+				Environment: st.Feed.Environment,
+				From:        r.From,
+				Until:       r.Until,
+				ReadAt:      r.ReadAt,
+				Shape:       r.Shape,
+			})
 		}
 		err := selectAll(ctx, w.pool, &warehouse.SyncCoverage, ofFeed, func(old *warehouse.CoverageRange) {
 			if i := slices.Index(c.covered, *old); i >= 0 {

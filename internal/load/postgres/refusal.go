@@ -60,7 +60,13 @@ func asRefusal(err error) error {
 	if !errors.As(err, &server) || errors.As(err, &refused) || len(server.Code) != 5 || classes[server.Code[:2]] == "" {
 		return err
 	}
-	return &refusal{code: server.Code, constraint: server.ConstraintName, table: server.TableName, column: server.ColumnName, err: server}
+	return &refusal{
+		code:       server.Code,
+		constraint: server.ConstraintName,
+		table:      server.TableName,
+		column:     server.ColumnName,
+		err:        server,
+	}
 }
 
 // skipped returns the refusal for rows that a trigger skipped without an error

@@ -134,7 +134,14 @@ func TestRefusalOfKnownRejects(t *testing.T) {
 		}
 	}
 	w := begin(t, d, "run-1")
-	reject := warehouse.Reject{ProjectID: "p", Environment: loadtest.Live, RejectID: "r", ConversationID: "c-003", Reason: "refused", RunID: "run-1"}
+	reject := warehouse.Reject{
+		ProjectID:      "p",
+		Environment:    loadtest.Live,
+		RejectID:       "r",
+		ConversationID: "c-003",
+		Reason:         "refused",
+		RunID:          "run-1",
+	}
 	if _, err := w.Publish(t.Context(), &load.Window{ID: 1, Feed: feed, Rejects: []warehouse.Reject{reject}}); err != nil {
 		t.Fatal(err)
 	}

@@ -47,18 +47,24 @@ func (w *writer) Register(ctx context.Context, projects []load.Project) error {
 	if len(put) == 0 {
 		return nil
 	}
-	return w.describe(w.commit(ctx, &guarded{step: "register", locks: w.lock.names, needsLock: true, last: nothing, work: func(tx pgx.Tx) error {
-		for _, p := range put {
-			_, err := tx.Exec(ctx, `INSERT INTO projects (project_id, name, account_id, region, time_zone, other_id)
+	return w.describe(w.commit(ctx, &guarded{
+		step:      "register",
+		locks:     w.lock.names,
+		needsLock: true,
+		last:      nothing,
+		work: func(tx pgx.Tx) error {
+			for _, p := range put {
+				_, err := tx.Exec(ctx, `INSERT INTO projects (project_id, name, account_id, region, time_zone, other_id)
 				VALUES ($1, $2, $3, nullif($4, ''), $5, nullif($6, ''))
 				ON CONFLICT (project_id) DO UPDATE SET name = excluded.name, time_zone = excluded.time_zone, other_id = excluded.other_id`,
-				p.ProjectID, p.Name, p.AccountID, string(p.Region), p.TimeZone, string(p.OtherID))
-			if err != nil {
-				return err
+					p.ProjectID, p.Name, p.AccountID, string(p.Region), p.TimeZone, string(p.OtherID))
+				if err != nil {
+					return err
+				}
 			}
-		}
-		return nil
-	}}))
+			return nil
+		},
+	}))
 }
 
 func nothing(pgx.Tx) error { return nil }

@@ -48,7 +48,10 @@ func newPart(m warehouse.Member) *part {
 	columns, row := strings.Join(names, ", "), strings.Join(values, ", ")
 	of, _ := m.(warehouse.Part)
 	return &part{
-		copier: c, member: m, of: of, key: c.Find(c.Key...),
+		copier: c,
+		member: m,
+		of:     of,
+		key:    c.Find(c.Key...),
 		upsert: "INSERT INTO " + c.Name + " (" + columns + ") VALUES (" + row + ") ON CONFLICT (" +
 			strings.Join(c.Key, ", ") + ", started_at) DO UPDATE SET " + strings.Join(set, ", "),
 		move: "UPDATE " + c.Name + " SET (" + columns + ") = ROW (" + row + ") WHERE " +

@@ -40,8 +40,12 @@ func (d *Database) Begin(ctx context.Context, owner load.Owner, projects ...stri
 		return nil, d.describe(err)
 	}
 	w := &writer{
-		Database: d, owner: owner, lock: lock, commits: map[string]*commitCount{},
-		environments: map[string][]string{}, counts: map[load.WindowID]*load.Counts{},
+		Database:     d,
+		owner:        owner,
+		lock:         lock,
+		commits:      map[string]*commitCount{},
+		environments: map[string][]string{},
+		counts:       map[load.WindowID]*load.Counts{},
 	}
 	if err := w.begin(ctx); err != nil {
 		return nil, errors.Join(d.describe(err), w.Close())

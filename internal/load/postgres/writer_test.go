@@ -184,11 +184,19 @@ func TestValuesOfEveryKindSurviveTheServer(t *testing.T) {
 	t.Parallel()
 	d, _ := prepared(t)
 	row := warehouse.Turn{
-		ProjectID: "p", ConversationID: "c", TurnIndex: math.MaxInt64, StartedAt: warehouse.TimestampOf(loadtest.Noon),
-		TurnID: warehouse.Some(int64(math.MinInt64)), UserInput: "é\x01\x7f\u2028😀\"\\\t\n", UserInputAt: warehouse.Some(warehouse.Timestamp(-1)),
-		LatencySeconds: warehouse.Some(math.Copysign(0, -1)), ResponseGapSeconds: warehouse.Some(math.Inf(-1)),
-		IsOOD: warehouse.Some(false), BargeIn: warehouse.Some(true), Intents: warehouse.List{"", "a,b", "{}", "NULL", `"`},
-		Extra: `{"a":[1.50,1e300,null],"b":{"c":"\u0001"}}`,
+		ProjectID:          "p",
+		ConversationID:     "c",
+		TurnIndex:          math.MaxInt64,
+		StartedAt:          warehouse.TimestampOf(loadtest.Noon),
+		TurnID:             warehouse.Some(int64(math.MinInt64)),
+		UserInput:          "é\x01\x7f\u2028😀\"\\\t\n",
+		UserInputAt:        warehouse.Some(warehouse.Timestamp(-1)),
+		LatencySeconds:     warehouse.Some(math.Copysign(0, -1)),
+		ResponseGapSeconds: warehouse.Some(math.Inf(-1)),
+		IsOOD:              warehouse.Some(false),
+		BargeIn:            warehouse.Some(true),
+		Intents:            warehouse.List{"", "a,b", "{}", "NULL", `"`},
+		Extra:              `{"a":[1.50,1e300,null],"b":{"c":"\u0001"}}`,
 	}
 	empty := warehouse.Turn{ProjectID: "p", ConversationID: "c", StartedAt: row.StartedAt, Intents: warehouse.List{}}
 	null := warehouse.Turn{ProjectID: "p", ConversationID: "c", TurnIndex: 1, StartedAt: row.StartedAt}

@@ -97,17 +97,30 @@ func well(n int) (*figures, []serve.Feed) {
 	for i := range 12 {
 		started := time.Duration(i) * 5 * time.Minute
 		d.runs = append(d.runs, warehouse.SyncRun{
-			RunID: fmt.Sprint("run-", i), Kind: "incremental", Status: warehouse.RunSucceeded,
-			StartedAt: ago(now, started+5*time.Minute), FinishedAt: warehouse.Some(ago(now, started+3*time.Minute)),
-			Requests: 1_043, Retries: 7, Read: 2_204, Inserted: 1_109, Updated: 11, Unchanged: 1_084,
+			RunID:      fmt.Sprint("run-", i),
+			Kind:       "incremental",
+			Status:     warehouse.RunSucceeded,
+			StartedAt:  ago(now, started+5*time.Minute),
+			FinishedAt: warehouse.Some(ago(now, started+3*time.Minute)),
+			Requests:   1_043,
+			Retries:    7,
+			Read:       2_204,
+			Inserted:   1_109,
+			Updated:    11,
+			Unchanged:  1_084,
 		})
 	}
 	midnight := now.UTC().Truncate(24 * time.Hour)
 	for i := range 30 {
 		swing := math.Sin(float64(i) / 3)
 		day := load.Day{
-			Start: warehouse.TimestampOf(midnight.AddDate(0, 0, i-29)), Conversations: int64(2400 + 900*swing), Handoffs: int64(300 + 90*swing), HandoffsKnown: 2400,
-			LatencyTurns: 9000, LatencyP50Seconds: warehouse.Some(0.9 + swing/10), LatencyP95Seconds: warehouse.Some(2.4 + swing/3),
+			Start:             warehouse.TimestampOf(midnight.AddDate(0, 0, i-29)),
+			Conversations:     int64(2400 + 900*swing),
+			Handoffs:          int64(300 + 90*swing),
+			HandoffsKnown:     2400,
+			LatencyTurns:      9000,
+			LatencyP50Seconds: warehouse.Some(0.9 + swing/10),
+			LatencyP95Seconds: warehouse.Some(2.4 + swing/3),
 		}
 		if i != 11 { // a day without any
 			d.days = append(d.days, day)
@@ -139,8 +152,12 @@ func troubled(n int) (*figures, []serve.Feed) {
 	third.Lateness = append(third.Lateness, warehouse.Lateness{Measure: load.LateChange, UpperSeconds: math.MaxInt64, Count: 100})
 	for i := range 12 {
 		third.Drift = append(third.Drift, warehouse.Drift{
-			Path: fmt.Sprintf("turns[].metadata.function_events[].arguments.field_%d", i), Kind: "unknown_field", JSONType: "number",
-			Count: 4_321, FirstSeenAt: ago(now, 90*time.Hour), LastSeenAt: ago(now, time.Minute),
+			Path:        fmt.Sprintf("turns[].metadata.function_events[].arguments.field_%d", i),
+			Kind:        "unknown_field",
+			JSONType:    "number",
+			Count:       4_321,
+			FirstSeenAt: ago(now, 90*time.Hour),
+			LastSeenAt:  ago(now, time.Minute),
 		})
 	}
 	d.summaries[key(feeds[2])] = third
@@ -177,7 +194,11 @@ func serving(t *testing.T, w world) (url string) {
 	t.Helper()
 	next := time.Now().Add(3 * time.Minute)
 	s, err := serve.New(serve.Options{
-		Address: "127.0.0.1:0", Destination: w.destination, Feeds: w.feeds, Lookback: 168 * time.Hour, Version: "1.2.3",
+		Address:     "127.0.0.1:0",
+		Destination: w.destination,
+		Feeds:       w.feeds,
+		Lookback:    168 * time.Hour,
+		Version:     "1.2.3",
 		Next: func() []serve.Scheduled {
 			return []serve.Scheduled{{Name: "often", At: next}, {Name: "nightly", At: next.Add(5 * time.Hour)}}
 		},
@@ -216,7 +237,13 @@ func loaded(t *testing.T) (w world, counts map[string][3]int) {
 	writer, err := lake.Begin(t.Context(), load.Owner{RunID: "run-1", Started: warehouse.TimestampOf(time.Now())})
 	must(err)
 	feed := load.Feed{ProjectID: "acme-bookings", Environment: "live"}
-	window := &load.Window{ID: 1, Feed: feed, RunID: "run-1", At: warehouse.TimestampOf(time.Now()), Watermark: warehouse.TimestampOf(time.Now())}
+	window := &load.Window{
+		ID:        1,
+		Feed:      feed,
+		RunID:     "run-1",
+		At:        warehouse.TimestampOf(time.Now()),
+		Watermark: warehouse.TimestampOf(time.Now()),
+	}
 	noon := time.Now().UTC().Truncate(24 * time.Hour).Add(-12 * time.Hour)
 	counts = map[string][3]int{}
 	var rows []*warehouse.Rows

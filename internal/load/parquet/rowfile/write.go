@@ -51,8 +51,12 @@ type Writer struct {
 // fails.
 func Create(file io.WriteCloser, f *Format) (w *Writer, err error) {
 	w = &Writer{
-		format: f, file: file, hash: sha256.New(), builder: array.NewRecordBuilder(memory.DefaultAllocator, f.schema),
-		batches: make(chan arrow.RecordBatch, 1), encoded: make(chan error, 1),
+		format:  f,
+		file:    file,
+		hash:    sha256.New(),
+		builder: array.NewRecordBuilder(memory.DefaultAllocator, f.schema),
+		batches: make(chan arrow.RecordBatch, 1),
+		encoded: make(chan error, 1),
 	}
 	spec := f.table.Spec()
 	for i, c := range f.columns {
