@@ -79,7 +79,7 @@ func missingKeys(ids ...string) (keys []load.Key) {
 func crashWork(ctx context.Context, dest load.Destination, run int) (err error) {
 	owner := ownerOf(run)
 	if err := dest.Prepare(ctx); err != nil {
-		return fmt.Errorf("Prepare: %w", err)
+		return fmt.Errorf("prepare: %w", err)
 	}
 	if err := crashInbox(ctx, dest); err != nil {
 		return err
