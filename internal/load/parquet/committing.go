@@ -96,6 +96,7 @@ func (t *transaction) attempt() error {
 	t.reset(t.operations, t.made)
 	w := t.writer
 	next := *w.state
+	next.changed = nil // build must not add to those of the state: this attempt may fail
 	if err := t.build(&next); err != nil {
 		return err
 	}
