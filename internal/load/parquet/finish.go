@@ -197,8 +197,9 @@ func (f *finishing) eachRun(do func(*warehouse.SyncRun)) error {
 }
 
 // copyChanges places the copy of the feed of changes, unless there is a newer
-// one. It may lack changes that another writer has committed since it was made:
-// that writer has not finished yet, and copies them then.
+// one, which is made again if changes expire. The prepared copy may lack changes
+// that another writer has committed since it was made: that writer has not
+// finished yet, and copies them then.
 func (f *finishing) copyChanges(next *state) error {
 	at := &next.position
 	kept, expired, err := f.lake.splitChanges(f.log.ExpiredChanges(), at)
@@ -211,7 +212,7 @@ func (f *finishing) copyChanges(next *state) error {
 	if len(kept) == 0 {
 		at.ChangesFile, at.ChangesDay, at.ChangesBytes = "", "", 0
 	}
-	if f.changes != nil {
+	if f.changes != nil && f.own >= at.Copied {
 		at.Copied, at.ChangesCopyBytes = f.own, f.changes.info.Bytes
 		f.commit.place(f.changes.name, copyPath(warehouse.Changes.Name), f.changes.info)
 		return nil
