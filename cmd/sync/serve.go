@@ -143,7 +143,9 @@ func (s *service) runNow() {
 func (s *service) stop(grace time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	// A run may wait for one of a replaced service: both end together.
+	s.lifetime.startNoMore()
+	s.events.startNoMore()
+	// The runs of replaced services have the same grace period.
 	defer context.AfterFunc(ctx, s.lifetime.cancel)()
 	err := errors.Join(s.scheduler.Stop(ctx), s.events.stop(ctx), s.lifetime.end(ctx))
 	closing, cancelClosing := context.WithTimeout(context.Background(), 10*time.Second)

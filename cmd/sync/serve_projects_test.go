@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 	"convsync/internal/serve"
 	"convsync/internal/simulate"
 	"convsync/internal/warehouse"
+	"convsync/internal/webhook"
 )
 
 // heldSource is a source of two projects, acme-slow and acme-quick. It holds the
@@ -89,6 +91,21 @@ func conversationsOf(t *testing.T, file, project string) int {
 	return len(keys)
 }
 
+// runsOfKind counts the recorded runs of a kind.
+func runsOfKind(t *testing.T, file, kind string) (n int) {
+	t.Helper()
+	runs, err := openConfigured(t, file).Runs(t.Context(), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range runs {
+		if runs[i].Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
 // TestServe_SlowProject runs the real process while the first history of a project
 // does not end. Its schedule and its events load the other project, also after the
 // configuration was reloaded.
@@ -117,11 +134,11 @@ func TestServe_SlowProject(t *testing.T) {
 		}
 		event(url, "evt-1", "acme-quick")
 		eventually(t, url+"/metrics", `convsync_runs_total{kind="event",status="succeeded"} 1`)
+		event(url, "evt-2", "acme-slow") // it waits for the history
 
 		p.hangUp(file, strings.Replace(readFile(t, file), "nightly", "weekly", 1), 1, "reloaded the configuration")
 		url = p.url(2)
-		event(url, "evt-2", "acme-quick")
-		event(url, "evt-3", "acme-slow") // it waits for the history
+		event(url, "evt-3", "acme-quick")
 		eventually(t, url+"/metrics", `convsync_runs_total{kind="event",status="succeeded"} 2`)
 		eventually(t, url+"/metrics", "\nconvsync_runs_in_progress 1\n")
 		source.release()
@@ -130,6 +147,9 @@ func TestServe_SlowProject(t *testing.T) {
 		p.stop()
 		if n := conversationsOf(t, file, "acme-slow"); n != perProject {
 			t.Errorf("%d conversations of the slow project are stored", n)
+		}
+		if n := runsOfKind(t, file, pipeline.KindEvent); n != 3 { // evt-2 has only that of the new configuration
+			t.Errorf("three events had %d runs", n)
 		}
 	})
 }
@@ -227,6 +247,44 @@ func TestServiceRun_Stop(t *testing.T) {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log lacks %q: %s", want, log.String())
 		}
+	}
+}
+
+// TestServiceRun_NoMore has a soft stop while one project is read and a run of
+// another schedule, and the sync for an event, wait for it.
+func TestServiceRun_NoMore(t *testing.T) {
+	t.Parallel()
+	source := newHeldSource(t)
+	var log lines
+	file := configureTwo(t, source.url, into(inFolder(t, "lake")), "")
+	s := newTestService(t, file, &log)
+	planned := func(name string) *config.Schedule {
+		return &config.Schedule{Name: name, Kind: config.KindIncremental, Projects: []string{"acme-slow"}, Lookback: s.cfg.Sync.Lookback}
+	}
+	first, second := make(chan error, 1), make(chan error, 1)
+	go func() { first <- s.run(t.Context(), planned("nightly")) }()
+	<-source.asked
+	go func() { second <- s.run(t.Context(), planned("weekly")) }()
+	until(t, "the second run waits", func() bool {
+		s.lifetime.queue.mu.Lock()
+		defer s.lifetime.queue.mu.Unlock()
+		return len(s.lifetime.queue.entries) == 2
+	})
+	waiting, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.syncEvents(waiting, t.Context(), webhook.Wanted{ProjectID: "acme-slow"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("the sync for an event ends with %v", err)
+	}
+	s.lifetime.startNoMore()
+	source.release()
+	if err := <-first; err != nil {
+		t.Errorf("the run in progress ends with %v", err)
+	}
+	if err := <-second; !errors.Is(err, context.Canceled) {
+		t.Errorf("the waiting run ends with %v", err)
+	}
+	if n := runsOfKind(t, file, pipeline.KindIncremental); n != 1 {
+		t.Errorf("%d runs are recorded", n)
 	}
 }
 

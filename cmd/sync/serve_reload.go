@@ -23,11 +23,15 @@ type lifetime struct {
 	draining sync.WaitGroup
 	hard     context.Context // ends runs of services that were replaced
 	cancel   context.CancelFunc
+
+	starting    context.Context // no run starts after its end
+	startNoMore context.CancelFunc
 }
 
 func newLifetime() *lifetime {
 	l := &lifetime{shared: newShared(config.Workers{Extract: 1, Transform: 1, Load: 1})} // a start sets the sizes
 	l.hard, l.cancel = context.WithCancel(context.Background())
+	l.starting, l.startNoMore = context.WithCancel(l.hard)
 	return l
 }
 
@@ -129,6 +133,7 @@ func (s *service) retire(next *service) {
 		s.log.Error("reload: notifications are off until the next reload: " + err.Error())
 	}
 	s.successor.Store(next)
+	s.events.startNoMore() // the dispatcher of next reads them from the inbox
 	s.lifetime.draining.Go(func() {
 		err := errors.Join(s.scheduler.Stop(s.lifetime.hard), s.events.stop(s.lifetime.hard), s.closeDestinations())
 		if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,7 +50,7 @@ func (s *service) run(ctx context.Context, planned *config.Schedule) error {
 // metrics, the notifier and the log. The log has each reason once.
 func (s *service) runPart(ctx context.Context, planned *config.Schedule, part *queuedRun) error {
 	defer part.leave()
-	if err := part.wait(ctx); err != nil {
+	if err := s.waitFor(ctx, part); err != nil {
 		s.log.Warn("a run was interrupted before it started: it was waiting for other runs", "schedule", planned.Name, "projects", inBrief(part.projects))
 		return err
 	}
@@ -73,6 +74,15 @@ func (s *service) runPart(ctx context.Context, planned *config.Schedule, part *q
 		err = outcome(ctx, report, nil, s.cfg.Sync.FailOnDrift)
 	}
 	return err
+}
+
+// waitFor waits for the turn of a run. After the process was asked to stop, no run
+// starts: it would be interrupted soon.
+func (s *service) waitFor(ctx context.Context, part *queuedRun) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.lifetime.starting, cancel)()
+	return cmp.Or(part.wait(ctx), s.lifetime.starting.Err())
 }
 
 // guarded does the work of a run. A panic becomes an error of this run only.

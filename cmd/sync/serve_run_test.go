@@ -70,7 +70,7 @@ func TestServeRun_Panic(t *testing.T) {
 			t.Fatalf("it ends with %v", err)
 		}
 	}
-	if _, err := s.syncEvents(t.Context(), webhook.Wanted{ProjectID: "acme-team-4", Recent: true}); err == nil || !strings.Contains(err.Error(), "panic: ") {
+	if _, err := s.syncEvents(t.Context(), t.Context(), webhook.Wanted{ProjectID: "acme-team-4", Recent: true}); err == nil || !strings.Contains(err.Error(), "panic: ") {
 		t.Fatalf("one by an event ends with %v", err)
 	}
 	if n := strings.Count(text.String(), "a run panicked"); n != 3 || !strings.Contains(text.String(), "openDestination") {

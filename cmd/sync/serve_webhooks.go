@@ -30,7 +30,15 @@ func (e *events) start() {
 	}
 }
 
-// stop starts no further sync, and interrupts the last one when ctx ends.
+// startNoMore starts no further sync. Events whose sync has not started remain in
+// the inbox for the next service or process.
+func (e *events) startNoMore() {
+	if e != nil {
+		e.soft()
+	}
+}
+
+// stop starts no further sync, and interrupts those in progress when ctx ends.
 func (e *events) stop(ctx context.Context) error {
 	if e == nil {
 		return nil
@@ -96,9 +104,10 @@ func (s *service) newEvents(inbox load.Inbox) *events {
 	for i := range s.cfg.Projects {
 		ids[i] = s.cfg.Projects[i].StoredID
 	}
-	e := &events{dispatcher: webhook.NewDispatcher(webhook.DispatchOptions{Inbox: inbox, Sync: s.syncEvents, Projects: ids, Log: s.log})}
 	hard, cancelHard := context.WithCancel(context.Background())
 	soft, cancelSoft := context.WithCancel(hard)
+	work := func(ctx context.Context, want webhook.Wanted) (string, error) { return s.syncEvents(soft, ctx, want) }
+	e := &events{dispatcher: webhook.NewDispatcher(webhook.DispatchOptions{Inbox: inbox, Sync: work, Projects: ids, Log: s.log})}
 	e.soft, e.hard = cancelSoft, cancelHard
 	e.run = func() { e.dispatcher.Run(soft, hard) }
 	return e
@@ -123,11 +132,12 @@ func (s *service) webhookSecrets(ctx context.Context) ([]string, error) {
 	return secrets, nil
 }
 
-// syncEvents reads the conversations that events refer to, and returns the id of the run.
-func (s *service) syncEvents(ctx context.Context, want webhook.Wanted) (runID string, err error) {
+// syncEvents reads the conversations that events refer to, and returns the id of the
+// run. It does not start after waiting has ended.
+func (s *service) syncEvents(waiting, ctx context.Context, want webhook.Wanted) (runID string, err error) {
 	turn := s.lifetime.queue.enter([]string{want.ProjectID}, false)
 	defer turn.leave()
-	if err := turn.wait(ctx); err != nil {
+	if err := turn.wait(waiting); err != nil {
 		return "", err // stopped while it waited for another run
 	}
 	share := s.joinRun()

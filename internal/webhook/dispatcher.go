@@ -3,6 +3,7 @@ package webhook
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -208,7 +209,7 @@ func (d *Dispatcher) handle(ctx context.Context, q *queue, want Wanted, ids []st
 	}
 	q.failures++
 	q.due = time.Now().Add(min(d.o.Every<<min(q.failures, 10), longestWait))
-	if ctx.Err() == nil {
+	if ctx.Err() == nil && !errors.Is(err, context.Canceled) {
 		d.o.Log.Warn("the sync for webhook events failed; retrying, and scheduled runs read the same conversations", "project", project,
 			"events", len(ids), "again", q.due, "error", err.Error())
 	}
