@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -21,8 +22,8 @@ type Metrics struct {
 
 	mu       sync.Mutex
 	ended    tally
-	running  []*pipeline.Progress // in start order
-	verified *pipeline.Report     // the last verification that finished; nil: none
+	running  []*pipeline.Progress  // in start order
+	verified []*failedVerification // the last one of each project, if it failed
 }
 
 // verification is the kind of runs that compare and do not load.
@@ -55,24 +56,31 @@ func (m *Metrics) countFailedLogin() { m.refused.Inc() }
 func (m *Metrics) Observe(r *pipeline.Report) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.observe(r)
+	m.observe(r, nil)
 }
 
-func (m *Metrics) observe(r *pipeline.Report) {
+// observe counts a run of projects; none: they are not known.
+func (m *Metrics) observe(r *pipeline.Report, projects []string) {
 	m.runs.WithLabelValues(r.Kind, r.Status).Inc()
 	m.durations.WithLabelValues(r.Kind).Observe(r.FinishedAt.Sub(r.StartedAt).Seconds())
 	m.lastEnd.WithLabelValues(r.Kind, r.Status).Set(float64(r.FinishedAt.UnixMilli()) / 1e3)
 	m.ended.add(r)
 	if r.Kind == verification {
-		m.verified = r
+		m.verified = noteVerification(m.verified, r, projects)
 	}
 }
 
-// lastVerification returns the report of the last verification; nil: none yet.
-func (m *Metrics) lastVerification() *pipeline.Report {
+// failedVerifications returns the reports of the last verifications of the projects
+// of feeds, as far as they failed.
+func (m *Metrics) failedVerifications(feeds []*feedView) (reports []*pipeline.Report) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.verified
+	for _, v := range m.verified {
+		if len(v.projects) == 0 || slices.ContainsFunc(feeds, func(f *feedView) bool { return slices.Contains(v.projects, f.ProjectID) }) {
+			reports = append(reports, v.report)
+		}
+	}
+	return reports
 }
 
 // Follow counts a run while it is in progress. end takes its report and counts
@@ -94,7 +102,7 @@ func (m *Metrics) Follow(p *pipeline.Progress) (end func(r *pipeline.Report)) {
 		if soFar := p.SoFar(); soFar != nil && soFar.RunID != r.RunID {
 			m.ended.add(soFar)
 		}
-		m.observe(r)
+		m.observe(r, p.Projects())
 	}
 }
 

@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -82,8 +81,8 @@ func (p *page) judge(s *snapshot, o *Options) verdict {
 		add(found)
 	}
 	add(judgeWarnings(judged(s.runs), p.now)...)
-	if found, ok := judgeVerification(o.Metrics.lastVerification(), p.now); ok {
-		add(found)
+	for _, r := range o.Metrics.failedVerifications(p.Feeds) {
+		add(judgeVerification(r, p.now))
 	}
 	for _, kind := range feedProblems {
 		if found, ok := p.gather(kind); ok {
@@ -216,17 +215,6 @@ func judgeWarnings(runs []warehouse.SyncRun, now time.Time) (found []problem) {
 		})
 	}
 	return found
-}
-
-// judgeVerification checks the last verification of this process.
-func judgeVerification(r *pipeline.Report, now time.Time) (problem, bool) {
-	if r == nil || r.Status == warehouse.RunSucceeded || len(r.Errors) == 0 {
-		return problem{}, false
-	}
-	return problem{
-		Level: levelBad, What: "The last verification did not succeed: " + errors.Join(r.Errors...).Error(), Since: momentOf(r.FinishedAt, now, time.UTC),
-		Do: "Inspect the differences before you repair them: the data may have been changed by hand. The next successful verification clears this.",
-	}, true
 }
 
 // feedProblem is a kind of problem of a single feed.
