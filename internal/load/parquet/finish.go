@@ -45,20 +45,28 @@ type preparedCopy struct {
 // replaced or appended to meanwhile: then the copy is of neither version.
 func prepareCopy[R any](f *finishing, t *warehouse.Table[R], file string, rows func(func(*R)) error) (p *preparedCopy, err error) {
 	p = &preparedCopy{}
-	p.of, err = os.Stat(f.lake.path(file))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, failed("cannot look at "+f.lake.path(file), err)
+	if p.of, err = f.look(file); err != nil {
+		return nil, err
 	}
 	p.name, p.info, err = writeCopy(f.commit, t, rows)
 	return p, err
 }
 
+// look returns the current version of a file; nil if there is none.
+func (f *finishing) look(file string) (os.FileInfo, error) {
+	info, err := os.Stat(f.lake.path(file))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, failed("cannot look at "+f.lake.path(file), err)
+	}
+	return info, nil
+}
+
 // putCopy adds a copy of a table to the commit: the prepared one, if the file is
 // still the one that it was made of.
 func putCopy[R any](f *finishing, p *preparedCopy, t *warehouse.Table[R], file string, rows func(func(*R)) error) error {
-	now, err := os.Stat(f.lake.path(file))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return failed("cannot look at "+f.lake.path(file), err)
+	now, err := f.look(file)
+	if err != nil {
+		return err
 	}
 	if p == nil || !sameFile(now, p.of) {
 		return copyTable(f.commit, t, rows)
@@ -109,12 +117,17 @@ func (f *finishing) prepare() (err error) {
 	}
 	f.run.Epoch = warehouse.Some(f.record.Epoch)
 	f.run.LastChange = warehouse.Null[int64]{V: now.Sequence, Valid: now.Sequence > 0}
+	logged, err := f.look(runsFile) // not later: another run may replace the file that the log is of
+	if err != nil {
+		return err
+	}
 	if f.log, err = f.readRunLog(f.run); err != nil {
 		return err
 	}
 	if f.runs, err = prepareCopy(f, &warehouse.SyncRuns, runsFile, f.eachRun); err != nil {
 		return err
 	}
+	f.runs.of = logged
 	if !f.hasRejects(&now) {
 		if f.rejects, err = prepareCopy(f, &warehouse.Rejects, statePath(warehouse.Rejects.Name), f.eachReject); err != nil {
 			return err
