@@ -15,8 +15,8 @@ import (
 // the program can read them.
 const defaultMode fs.FileMode = 0o600
 
-// access is the mode and group of the files and folders that the lake creates,
-// independent of the umask.
+// access is the [fileSystem] of the operating system. It creates files and folders
+// with a mode and a group, independent of the umask.
 type access struct {
 	file, folder fs.FileMode
 	group        int // -1: the group of the process
@@ -44,12 +44,16 @@ func newAccess(mode fs.FileMode, group string) (access, error) {
 	return a, nil
 }
 
-// open opens a file. When it creates the file, it sets mode and group.
-func (a access) open(path string, flags int) (*os.File, error) {
+// Open implements [fileSystem].
+func (a access) Open(path string) (file, error) { return opened(os.Open(path)) }
+
+// OpenFile implements [fileSystem]. When it creates the file, it sets mode and
+// group.
+func (a access) OpenFile(path string, flags int) (file, error) {
 	if flags&os.O_EXCL == 0 {
 		f, err := os.OpenFile(path, flags&^os.O_CREATE, 0)
 		if !errors.Is(err, fs.ErrNotExist) {
-			return f, err
+			return opened(f, err)
 		}
 	}
 	f, err := os.OpenFile(path, flags, a.file)
@@ -62,31 +66,55 @@ func (a access) open(path string, flags int) (*os.File, error) {
 	return f, nil
 }
 
-// mkdir creates a folder.
-func (a access) mkdir(path string) error {
+// opened returns a nil interface, not a nil [os.File], on an error.
+func opened(f *os.File, err error) (file, error) {
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Mkdir implements [fileSystem].
+func (a access) Mkdir(path string) error {
 	if err := os.Mkdir(path, a.folder); err != nil {
 		return err
 	}
 	return a.set(path, a.folder)
 }
 
-// mkdirAll creates a folder and those above it that are missing.
-func (a access) mkdirAll(path string) error {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return nil
+// Rename implements [fileSystem].
+func (a access) Rename(from, to string) error { return os.Rename(from, to) }
+
+// Link implements [fileSystem].
+func (a access) Link(from, to string) error { return os.Link(from, to) }
+
+// Remove implements [fileSystem].
+func (a access) Remove(path string) error { return os.Remove(path) }
+
+// RemoveAll implements [fileSystem].
+func (a access) RemoveAll(path string) error { return os.RemoveAll(path) }
+
+// Stat implements [fileSystem].
+func (a access) Stat(path string) (fs.FileInfo, error) { return os.Stat(path) }
+
+// Lstat implements [fileSystem].
+func (a access) Lstat(path string) (fs.FileInfo, error) { return os.Lstat(path) }
+
+// ReadDir implements [fileSystem].
+func (a access) ReadDir(path string) ([]fs.DirEntry, error) { return os.ReadDir(path) }
+
+// WalkDir implements [fileSystem].
+func (a access) WalkDir(root string, visit fs.WalkDirFunc) error {
+	return filepath.WalkDir(root, visit)
+}
+
+// Sync implements [fileSystem].
+func (a access) Sync(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
 	}
-	if parent := filepath.Dir(path); parent != path {
-		if err := a.mkdirAll(parent); err != nil {
-			return err
-		}
-	}
-	err := a.mkdir(path)
-	if errors.Is(err, fs.ErrExist) {
-		if info, statErr := os.Stat(path); statErr == nil && info.IsDir() {
-			return nil // by another process
-		}
-	}
-	return err
+	return errors.Join(f.Sync(), f.Close())
 }
 
 func (a access) set(path string, mode fs.FileMode) error {
@@ -111,7 +139,7 @@ func (l *Lake) Exposed() (string, error) {
 		return "", nil
 	}
 	exposed := ""
-	err := filepath.WalkDir(l.root, func(path string, entry fs.DirEntry, err error) error {
+	err := l.files.WalkDir(l.root, func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // removed by a writer in the meantime
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -90,7 +89,7 @@ func (l *Lake) auditedDays(project string, span daySpan) ([]day, error) {
 		return nil, err
 	}
 	for _, table := range startTables {
-		entries, err := os.ReadDir(l.path(table + "/" + projectDir(project)))
+		entries, err := l.files.ReadDir(l.path(table + "/" + projectDir(project)))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, failed("cannot read "+l.path(table), err)
 		}
@@ -280,7 +279,7 @@ func (l *Lake) foreignOf(table, project string, span daySpan, faults *[]load.Fau
 // walk visits everything under a folder of the lake. Names are relative to the
 // lake and have slashes.
 func (l *Lake) walk(folder string, visit func(name string, e fs.DirEntry) error) error {
-	err := filepath.WalkDir(l.path(folder), func(name string, e fs.DirEntry, err error) error {
+	err := l.files.WalkDir(l.path(folder), func(name string, e fs.DirEntry, err error) error {
 		if err != nil {
 			if errors.Is(err, fs.ErrNotExist) { // a commit has just moved or removed it
 				return nil

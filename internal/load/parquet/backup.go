@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -52,10 +51,10 @@ func (l *Lake) prepareBackup(folder string) error {
 	if inside, err := filepath.Rel(l.root, folder); err == nil && !strings.HasPrefix(inside, "..") {
 		return &load.StateError{What: folder + " is in the lake", Hint: "name a folder outside of " + l.root}
 	}
-	if err := l.access.mkdirAll(folder); err != nil {
+	if err := l.mkdirAll(folder); err != nil {
 		return failed("cannot make the folder "+folder, err)
 	}
-	entries, err := os.ReadDir(folder)
+	entries, err := l.files.ReadDir(folder)
 	if err != nil {
 		return failed("cannot read the folder "+folder, err)
 	}
@@ -89,7 +88,7 @@ func (b *backup) make(ctx context.Context) error {
 		return b.underLock(ctx, b.lake.root, b.to)
 	}
 	snapshot := b.lake.path(snapshotPrefix + b.lake.token)
-	defer os.RemoveAll(snapshot) //nolint:errcheck // the next backup removes it
+	defer b.lake.files.RemoveAll(snapshot) //nolint:errcheck // the next backup removes it
 	b.removeOld()
 	if err := b.underLock(ctx, b.lake.root, snapshot); err != nil {
 		return err
@@ -102,9 +101,9 @@ func (b *backup) make(ctx context.Context) error {
 // folder.
 func (b *backup) linkable() (bool, error) {
 	trial := filepath.Join(b.to, ".convsync-backup")
-	err := os.Link(b.lake.path(formatFile), trial)
+	err := b.lake.files.Link(b.lake.path(formatFile), trial)
 	if err == nil {
-		return true, os.Remove(trial)
+		return true, b.lake.files.Remove(trial)
 	}
 	if errors.Is(err, syscall.EXDEV) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTSUP) || errors.Is(err, syscall.EMLINK) {
 		return false, nil
@@ -116,7 +115,7 @@ func (b *backup) linkable() (bool, error) {
 func (b *backup) removeOld() {
 	old, _ := filepath.Glob(b.lake.path(snapshotPrefix) + "*") // the pattern is sound
 	for _, folder := range old {
-		_ = os.RemoveAll(folder) // the next backup tries again
+		_ = b.lake.files.RemoveAll(folder) // the next backup tries again
 	}
 }
 
@@ -137,7 +136,7 @@ func (b *backup) underLock(ctx context.Context, from, to string) error {
 // tree calls put with each file of a lake that belongs in the copy.
 func (b *backup) tree(ctx context.Context, from, to string, put func(name, from, to string) error) error {
 	var folders []string
-	err := filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
+	err := b.lake.files.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // an inbox file that was handled meanwhile
 		}
@@ -155,7 +154,7 @@ func (b *backup) tree(ctx context.Context, from, to string, put func(name, from,
 			return fs.SkipDir
 		case e.IsDir():
 			folders = append(folders, target)
-			return b.lake.access.mkdirAll(target)
+			return b.lake.mkdirAll(target)
 		case name == lockFile || name == commitLockFile || strings.HasPrefix(name, locksDir+"/") || strings.HasPrefix(name, tmpDir+"/") && !b.pending[name]:
 			return nil
 		}
@@ -167,7 +166,7 @@ func (b *backup) tree(ctx context.Context, from, to string, put func(name, from,
 	if err != nil {
 		return err
 	}
-	return syncAll(folders)
+	return b.lake.syncAll(folders)
 }
 
 // findPending finds the new files that a journal lists. A run that was killed
@@ -196,7 +195,7 @@ func grows(name string) bool {
 
 func (b *backup) link(name, from, to string) error {
 	if !grows(name) {
-		if err := os.Link(from, to); err == nil || errors.Is(err, fs.ErrNotExist) {
+		if err := b.lake.files.Link(from, to); err == nil || errors.Is(err, fs.ErrNotExist) {
 			return b.count(to, false, err)
 		}
 	}
@@ -204,14 +203,14 @@ func (b *backup) link(name, from, to string) error {
 }
 
 func (b *backup) copy(_, from, to string) error {
-	return b.count(to, true, b.lake.access.copyFile(from, to))
+	return b.count(to, true, b.lake.copyFile(from, to))
 }
 
 func (b *backup) count(path string, copied bool, err error) error {
 	if err != nil {
 		return err
 	}
-	info, err := os.Stat(path)
+	info, err := b.lake.files.Stat(path)
 	if err != nil {
 		return err
 	}

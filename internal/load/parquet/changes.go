@@ -38,7 +38,7 @@ func firstChange(name string) (first int64, ok bool) {
 
 // changesFiles lists the files of the feed, oldest first.
 func (l *Lake) changesFiles() (names []string, err error) {
-	entries, err := l.readFolder(l.path(changesDir)) // sorted by name
+	entries, err := l.files.ReadDir(l.path(changesDir)) // sorted by name
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, failed("cannot read "+l.path(changesDir), err)
 	}
@@ -58,7 +58,7 @@ func (l *Lake) alignChanges(p *position) error {
 		return err
 	}
 	name := changesDir + "/" + files[len(files)-1]
-	size, err := sizeOf(l.path(name))
+	size, err := l.sizeOf(l.path(name))
 	if err != nil {
 		return failed("cannot look at "+l.path(name), err)
 	}
@@ -100,7 +100,7 @@ func (l *Lake) eachChange(files []string, do func(*warehouse.Change)) error {
 // readChanges reads the complete rows of a file, and returns their total size
 // in bytes. After them there may be a part of a row that was never committed.
 func (l *Lake) readChanges(path string, do func(*warehouse.Change)) (whole int64, err error) {
-	f, err := l.openToRead(path)
+	f, err := l.files.Open(path)
 	if err != nil {
 		return 0, err
 	}

@@ -42,7 +42,7 @@ func (c *commit) putJSON(to string, v any) error {
 // extend writes lines that will be appended to the file at to. An incomplete
 // last line, which a copy of the lake may have, is cut off.
 func (c *commit) extend(to string, write func(io.Writer) error) error {
-	whole, err := wholeLines(c.lake.path(to))
+	whole, err := c.lake.wholeLines(c.lake.path(to))
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (c *commit) extend(to string, write func(io.Writer) error) error {
 // extendAt writes text that will be appended to the file at to, at an offset.
 // Content beyond the offset is not part of any commit, and is cut off.
 func (c *commit) extendAt(to string, offset int64, write func(io.Writer) error) error {
-	size, err := sizeOf(c.lake.path(to))
+	size, err := c.lake.sizeOf(c.lake.path(to))
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (c *commit) remove(to string) {
 func (c *commit) dropLast() error {
 	from := c.last().From
 	c.operations, c.made = c.operations[:len(c.operations)-1], c.made[:len(c.made)-1]
-	return os.Remove(c.lake.path(from))
+	return c.lake.files.Remove(c.lake.path(from))
 }
 
 // last returns the operation that was added last.
@@ -101,7 +101,7 @@ func (c *commit) write(write func(io.Writer) error) (name string, size int64, su
 	}
 	name = c.writer.temporary.file("state")
 	c.own(name)
-	f, err := c.lake.access.open(c.lake.path(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	f, err := c.lake.files.OpenFile(c.lake.path(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return name, 0, "", err
 	}
@@ -112,7 +112,7 @@ func (c *commit) write(write func(io.Writer) error) (name string, size int64, su
 		err = w.Flush()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		_ = os.Remove(c.lake.path(name)) // the next writer removes it otherwise
+		_ = c.lake.files.Remove(c.lake.path(name)) // the next writer removes it otherwise
 	}
 	return name, counted.bytes, hex.EncodeToString(hash.Sum(nil)), err
 }
@@ -128,7 +128,7 @@ func (c *counter) Write(p []byte) (int, error) {
 // reset drops what was added since the commit had so many operations and files.
 func (c *commit) reset(operations, made int) {
 	for _, name := range c.made[made:] {
-		_ = os.Remove(c.lake.path(name)) // the next writer removes it otherwise
+		_ = c.lake.files.Remove(c.lake.path(name)) // the next writer removes it otherwise
 	}
 	c.operations, c.made = c.operations[:operations:operations], c.made[:made:made]
 }
@@ -145,7 +145,7 @@ func (c *commit) sync() error {
 	if len(paths) == 0 {
 		return nil
 	}
-	return errors.Join(syncAll(paths), syncPath(c.lake.path(c.writer.temporary.folder)))
+	return errors.Join(c.lake.syncAll(paths), c.lake.files.Sync(c.lake.path(c.writer.temporary.folder)))
 }
 
 // writeJournal writes and syncs the journal and the new files, and returns its
@@ -165,7 +165,7 @@ func (c *commit) writeJournal() (name string, err error) {
 // was.
 func (c *commit) run(from string) error {
 	l := c.lake
-	journal, err := os.Open(l.path(from)) // prevents reuse of the inode
+	journal, err := l.files.Open(l.path(from)) // prevents reuse of the inode
 	if err != nil {
 		return err
 	}
@@ -178,11 +178,11 @@ func (c *commit) run(from string) error {
 	if err := c.fence(); err != nil {
 		return err
 	}
-	if err := os.Rename(l.path(from), l.path(journalFile)); err != nil {
+	if err := l.files.Rename(l.path(from), l.path(journalFile)); err != nil {
 		return err
 	}
 	c.durable = true
-	if err := syncPath(l.path(syncDir)); err != nil {
+	if err := l.files.Sync(l.path(syncDir)); err != nil {
 		return err
 	}
 	return l.apply(info, c.operations)
@@ -217,14 +217,14 @@ func (c *commit) discard() {
 	}
 	for _, name := range c.made {
 		if !used[name] {
-			_ = os.Remove(c.lake.path(name)) // the next writer removes it otherwise
+			_ = c.lake.files.Remove(c.lake.path(name)) // the next writer removes it otherwise
 		}
 	}
 }
 
 // sizeOf returns the size of a file, 0 if it does not exist.
-func sizeOf(path string) (int64, error) {
-	info, err := os.Stat(path)
+func (l *Lake) sizeOf(path string) (int64, error) {
+	info, err := l.files.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
@@ -235,8 +235,8 @@ func sizeOf(path string) (int64, error) {
 }
 
 // wholeLines returns the total size of the complete lines of a file.
-func wholeLines(path string) (int64, error) {
-	f, err := os.Open(path)
+func (l *Lake) wholeLines(path string) (int64, error) {
+	f, err := l.files.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}

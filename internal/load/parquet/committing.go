@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"io"
-	"os"
 	"strings"
 
 	"convsync/internal/load"
@@ -19,7 +18,7 @@ const stampBytes = 26
 
 // stamp returns the stamp of the last commit; "" if there is none.
 func (l *Lake) stamp() string {
-	text, _ := os.ReadFile(l.path(commitLockFile)) // a file that cannot be read has none
+	text, _ := l.readFile(l.path(commitLockFile)) // a file that cannot be read has none
 	return asStamp(text)
 }
 
@@ -121,7 +120,7 @@ func (t *transaction) seal() (err error) {
 }
 
 // underLock commits while the writer holds the lock of commits.
-func (t *transaction) underLock(lock *os.File) error {
+func (t *transaction) underLock(lock file) error {
 	w := t.writer
 	current, err := w.refresh(lock)
 	if err != nil {
@@ -155,7 +154,7 @@ func (t *transaction) underLock(lock *os.File) error {
 
 // setStamp gives the commit a stamp. If it is not made after all, the state of
 // this writer is still the last one, and others read theirs again.
-func (t *transaction) setStamp(lock *os.File) error {
+func (t *transaction) setStamp(lock file) error {
 	if err := t.fence(); err != nil {
 		return err
 	}
@@ -170,7 +169,7 @@ func (t *transaction) setStamp(lock *os.File) error {
 
 // refresh finishes the journal of a killed writer, and reads the state again
 // unless it is that of the last commit. The caller holds the lock of commits.
-func (w *writer) refresh(lock *os.File) (current bool, err error) {
+func (w *writer) refresh(lock file) (current bool, err error) {
 	w.unfinished, err = w.lake.recover()
 	if err != nil {
 		return false, err

@@ -137,7 +137,7 @@ func (v *view) stat(name string) (os.FileInfo, error) {
 		where = []string{from, name}
 	}
 	for _, at := range where {
-		info, err := os.Stat(v.lake.path(at))
+		info, err := v.lake.files.Stat(v.lake.path(at))
 		if !errors.Is(err, fs.ErrNotExist) {
 			return info, err
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"convsync/internal/load/parquet/rowfile"
@@ -176,7 +175,7 @@ type newFile struct {
 func (f *newFile) add(t temporary, row any) (err error) {
 	if f.file == nil {
 		f.name = t.file(f.format.Name() + ".parquet")
-		if f.file, err = createFile(f.format, t.lake.access, t.lake.path(f.name)); err != nil {
+		if f.file, err = t.lake.createFile(f.format, t.lake.path(f.name)); err != nil {
 			return err
 		}
 	}
@@ -228,7 +227,7 @@ func (d *dayWriter) abandon() {
 		if f := &d.files[i]; f.file != nil {
 			f.file.Abandon()
 			f.file = nil
-			_ = os.Remove(d.temporary.lake.path(f.name)) // the next writer removes it otherwise
+			_ = d.temporary.lake.files.Remove(d.temporary.lake.path(f.name)) // the next writer removes it otherwise
 		}
 	}
 }

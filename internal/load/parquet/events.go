@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"sync"
 
@@ -24,7 +23,7 @@ func eventsFile(e *warehouse.WebhookEvent) string {
 
 // eventsFiles lists the days of the log, oldest first.
 func (l *Lake) eventsFiles() (days []string, err error) {
-	entries, err := l.readFolder(l.path(eventsDir)) // sorted by name
+	entries, err := l.files.ReadDir(l.path(eventsDir)) // sorted by name
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -39,7 +38,7 @@ func (l *Lake) eventsFiles() (days []string, err error) {
 // written.
 func (l *Lake) readEvents(day string, from int64, do func(*warehouse.WebhookEvent)) (until int64, err error) {
 	path := filepath.Join(l.path(eventsDir), day)
-	f, err := l.openToRead(path)
+	f, err := l.files.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return from, nil // it was removed
 	}
@@ -99,7 +98,7 @@ func (x *logIndex) knows(l *Lake, id string) (bool, error) {
 			at = &loggedDay{ids: map[[sha256.Size / 2]byte]struct{}{}}
 		}
 		read[day] = at
-		info, err := os.Stat(filepath.Join(l.path(eventsDir), day))
+		info, err := l.files.Stat(filepath.Join(l.path(eventsDir), day))
 		if err == nil && info.Size() > at.until {
 			at.until, err = l.readEvents(day, at.until, func(e *warehouse.WebhookEvent) { at.ids[shortHash(e.EventID)] = struct{}{} })
 			if err != nil {

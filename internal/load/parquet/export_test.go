@@ -7,7 +7,11 @@ import (
 )
 
 // WithoutFlock simulates a file system that does not enforce flock.
-func WithoutFlock(l *Lake) { l.tryLock = func(*os.File, bool) (bool, error) { return true, nil } }
+func WithoutFlock(l *Lake) { l.files = withoutFlock{l.files} }
+
+type withoutFlock struct{ fileSystem }
+
+func (withoutFlock) TryLock(file, bool) (bool, error) { return true, nil }
 
 // CommitWait sets the timeout for the lock of commits.
 func CommitWait(l *Lake, timeout time.Duration) { l.commitWait = timeout }
@@ -15,29 +19,52 @@ func CommitWait(l *Lake, timeout time.Duration) { l.commitWait = timeout }
 // Killable returns a function that frees all locks of the lake, as the end of
 // its process does.
 func Killable(l *Lake) (kill func()) {
-	var mu sync.Mutex
-	var files []*os.File
-	take := l.tryLock
-	l.tryLock = func(f *os.File, shared bool) (bool, error) {
-		ok, err := take(f, shared)
-		mu.Lock()
-		defer mu.Unlock()
-		if ok {
-			files = append(files, f)
-		}
-		return ok, err
+	k := &killable{fileSystem: l.files}
+	l.files = k
+	return k.kill
+}
+
+type killable struct {
+	fileSystem
+	mu    sync.Mutex
+	files []file // locked
+}
+
+func (k *killable) TryLock(f file, shared bool) (bool, error) {
+	ok, err := k.fileSystem.TryLock(f, shared)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if ok {
+		k.files = append(k.files, f)
 	}
-	return func() {
-		mu.Lock()
-		defer mu.Unlock()
-		for _, f := range files {
-			_ = f.Close() // most are closed already
-		}
+	return ok, err
+}
+
+func (k *killable) kill() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, f := range k.files {
+		_ = f.Close() // most are closed already
 	}
 }
 
 // OnOpen makes the lake report each file and folder that it opens for reading.
-func OnOpen(l *Lake, opened func(path string)) { l.opened = opened }
+func OnOpen(l *Lake, opened func(path string)) { l.files = watched{l.files, opened} }
+
+type watched struct {
+	fileSystem
+	opened func(path string)
+}
+
+func (w watched) Open(path string) (file, error) {
+	w.opened(path)
+	return w.fileSystem.Open(path)
+}
+
+func (w watched) ReadDir(path string) ([]os.DirEntry, error) {
+	w.opened(path)
+	return w.fileSystem.ReadDir(path)
+}
 
 // LoggedEvents returns the number of logged events that the lake holds in
 // memory.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
@@ -41,7 +40,7 @@ func (r *record) has(project string) bool {
 // records lists the writers that have not finished, in the order in which they
 // began. A record that cannot be read is left out: the locks decide.
 func (l *Lake) records() (all []record, err error) {
-	entries, err := l.readFolder(l.path(writersDir))
+	entries, err := l.files.ReadDir(l.path(writersDir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, failed("cannot read "+l.path(writersDir), err)
 	}
@@ -159,7 +158,7 @@ func (w *writer) fence() error {
 	if err := w.lake.own().readJSON(positionFile, &now); err != nil {
 		return err
 	}
-	switch _, err := os.Stat(w.lake.path(w.record.name())); {
+	switch _, err := w.lake.files.Stat(w.lake.path(w.record.name())); {
 	case errors.Is(err, fs.ErrNotExist):
 		return w.takenOver("another writer began while this one held the lock")
 	case err != nil:

@@ -32,8 +32,8 @@ func newFormat(t warehouse.AnyTable, batch int) *rowfile.Format {
 }
 
 // createFile creates a file of the lake.
-func createFile(f *rowfile.Format, a access, path string) (*rowfile.Writer, error) {
-	file, err := a.open(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+func (l *Lake) createFile(f *rowfile.Format, path string) (*rowfile.Writer, error) {
+	file, err := l.files.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return nil, err
 	}
@@ -42,6 +42,7 @@ func createFile(f *rowfile.Format, a access, path string) (*rowfile.Writer, erro
 
 // fileReader reads the rows of one file of the lake.
 type fileReader struct {
+	lake *Lake
 	path string          // for messages
 	info os.FileInfo     // nil: the file did not exist
 	rows *rowfile.Reader // nil: it has no rows
@@ -50,7 +51,7 @@ type fileReader struct {
 // openFile opens a file of a project for reading the named columns, or all of
 // them. A file that does not exist has no rows.
 func openFile(ctx context.Context, v *view, f *rowfile.Format, name, project string, columns ...string) (*fileReader, error) {
-	r := &fileReader{path: v.lake.path(name)}
+	r := &fileReader{lake: v.lake, path: v.lake.path(name)}
 	opened, err := v.open(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return r, nil
@@ -70,7 +71,7 @@ func openFile(ctx context.Context, v *view, f *rowfile.Format, name, project str
 // current reports whether the opened file is still in its place, or still does
 // not exist.
 func (r *fileReader) current() bool {
-	now, err := os.Stat(r.path)
+	now, err := r.lake.files.Stat(r.path)
 	if err != nil {
 		return r.info == nil && errors.Is(err, os.ErrNotExist)
 	}

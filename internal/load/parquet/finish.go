@@ -54,7 +54,7 @@ func prepareCopy[R any](f *finishing, t *warehouse.Table[R], file string, rows f
 
 // look returns the current version of a file; nil if there is none.
 func (f *finishing) look(file string) (os.FileInfo, error) {
-	info, err := os.Stat(f.lake.path(file))
+	info, err := f.lake.files.Stat(f.lake.path(file))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, failed("cannot look at "+f.lake.path(file), err)
 	}
@@ -267,7 +267,7 @@ func (f *finishing) eachReject(do func(*warehouse.Reject)) error {
 // isCopy reports whether the copy of one of the sync's own tables is the latest
 // one, by its size.
 func (l *Lake) isCopy(table string, bytes int64) bool {
-	size, err := sizeOf(l.path(copyPath(table)))
+	size, err := l.sizeOf(l.path(copyPath(table)))
 	return err == nil && size == bytes && size > 0
 }
 
@@ -296,7 +296,7 @@ func copyTable[R any](c *commit, t *warehouse.Table[R], rows func(func(*R)) erro
 func writeCopy[R any](c *commit, t *warehouse.Table[R], rows func(func(*R)) error) (name string, info fileInfo, err error) {
 	name = c.writer.temporary.file(t.Name + ".parquet")
 	c.own(name)
-	f, err := createFile(newFormat(t, batchRows), c.lake.access, c.lake.path(name))
+	f, err := c.lake.createFile(newFormat(t, batchRows), c.lake.path(name))
 	if err != nil {
 		return name, info, err
 	}

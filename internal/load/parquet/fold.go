@@ -2,7 +2,6 @@ package parquet
 
 import (
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -171,14 +170,14 @@ const abandonedAfter = time.Hour
 
 // clearInbox removes abandoned incomplete files.
 func (l *Lake) clearInbox() {
-	entries, err := l.readFolder(l.path(inboxDir))
+	entries, err := l.files.ReadDir(l.path(inboxDir))
 	if err != nil {
 		return // there is none
 	}
 	for _, e := range entries {
 		info, err := e.Info()
 		if err == nil && !strings.HasSuffix(e.Name(), letterSuffix) && time.Since(info.ModTime()) > abandonedAfter {
-			_ = os.Remove(l.path(inboxDir + "/" + e.Name())) // the next run tries again
+			_ = l.files.Remove(l.path(inboxDir + "/" + e.Name())) // the next run tries again
 		}
 	}
 }

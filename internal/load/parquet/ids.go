@@ -53,7 +53,7 @@ func eachID(in io.Reader, do func(hash uint64, d day)) error {
 // eachStoredID calls do with the valid entries of a file.
 func (l *Lake) eachStoredID(project, year string, bytes int64, do func(hash uint64, d day)) error {
 	path := l.path(idsFile(project, year))
-	f, err := l.openToRead(path)
+	f, err := l.files.Open(path)
 	if err == nil {
 		err = eachID(bufio.NewReaderSize(io.LimitReader(f, bytes), 256<<10), do)
 		_ = f.Close() // it is only read

@@ -50,10 +50,10 @@ func (l *Lake) takeIn(in *inboxFile) (fresh bool, err error) {
 	if known, err := l.logged.knows(l, in.event.EventID); known || err != nil {
 		return false, err
 	}
-	if err := l.writeInboxFile(in, os.Link); errors.Is(err, fs.ErrExist) {
+	if err := l.writeInboxFile(in, l.files.Link); errors.Is(err, fs.ErrExist) {
 		// The file may exist without being durable yet. The sender does not repeat a
 		// delivery that was reported as stored, so sync it first.
-		return false, syncPath(l.path(inboxDir))
+		return false, l.files.Sync(l.path(inboxDir))
 	} else if err != nil {
 		return false, err
 	}
@@ -83,32 +83,32 @@ func (l *Lake) writeInboxFile(in *inboxFile, put func(from, to string) error) er
 		l.step("store event")
 		err = put(name, l.path(in.name))
 	}
-	if gone := os.Remove(name); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
+	if gone := l.files.Remove(name); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
 		err = errors.Join(err, gone)
 	}
 	if err != nil {
 		return err
 	}
-	return syncPath(l.path(inboxDir))
+	return l.files.Sync(l.path(inboxDir))
 }
 
 // createInboxFile creates a file, and the inbox if it does not exist.
-func (l *Lake) createInboxFile(name string) (*os.File, error) {
+func (l *Lake) createInboxFile(name string) (file, error) {
 	const flags = os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	f, err := l.access.open(name, flags)
+	f, err := l.files.OpenFile(name, flags)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return f, err
 	}
-	if err := errors.Join(l.access.mkdirAll(l.path(inboxDir)), syncPath(l.path(syncDir))); err != nil {
+	if err := errors.Join(l.mkdirAll(l.path(inboxDir)), l.files.Sync(l.path(syncDir))); err != nil {
 		return nil, err
 	}
-	return l.access.open(name, flags)
+	return l.files.OpenFile(name, flags)
 }
 
 // inboxFiles reads the inbox, in order of receipt. A file that a run removes
 // meanwhile is in the log.
 func (l *Lake) inboxFiles() (all []inboxFile, err error) {
-	entries, err := l.readFolder(l.path(inboxDir))
+	entries, err := l.files.ReadDir(l.path(inboxDir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -211,7 +211,7 @@ func (l *Lake) Settle(_ context.Context, ids []string, settled load.Settled) err
 			continue // settled long ago, or unknown
 		}
 		if err == nil && settled.Apply(&in.event) {
-			err = l.writeInboxFile(in, os.Rename)
+			err = l.writeInboxFile(in, l.files.Rename)
 		}
 		broken = errors.Join(broken, err)
 	}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -65,7 +64,7 @@ func (l *Lake) inventory(project string, known *contents) (*inventory, error) {
 // readManifests reads the manifests that exist or should exist.
 func (a *inventory) readManifests() error {
 	folder := manifestDir + "/" + projectDir(a.project)
-	entries, err := a.lake.readFolder(a.lake.path(folder))
+	entries, err := a.lake.files.ReadDir(a.lake.path(folder))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return failed("cannot read "+a.lake.path(folder), err)
 	}
@@ -171,7 +170,7 @@ func (a *inventory) compareFile(p partition, table string, files map[string]file
 		return "", nil
 	}
 	name := p.file(table)
-	info, err := os.Lstat(a.lake.path(name))
+	info, err := a.lake.files.Lstat(a.lake.path(name))
 	missing := errors.Is(err, fs.ErrNotExist)
 	switch {
 	case err != nil && !missing:
@@ -228,7 +227,7 @@ func (a *inventory) compareIDs() error {
 		if a.contents != nil {
 			recorded = a.contents.IDs[year]
 		}
-		size, err := sizeOf(a.lake.path(idsFile(a.project, year)))
+		size, err := a.lake.sizeOf(a.lake.path(idsFile(a.project, year)))
 		if err != nil {
 			return failed("cannot look at the log of ids of "+a.project, err)
 		}

@@ -12,8 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // operation is a step of a commit. It is idempotent.
@@ -56,7 +54,7 @@ type unfinished struct {
 // stays until the commit that repairs what it lists. The caller holds the lock
 // of commits.
 func (l *Lake) recover() (*unfinished, error) {
-	f, err := l.openToRead(l.path(journalFile))
+	f, err := l.files.Open(l.path(journalFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return &unfinished{}, nil
 	}
@@ -112,7 +110,7 @@ func (l *Lake) redo(journal fs.FileInfo, operations []operation) (lost []operati
 		}
 	}
 	if len(lost) > 0 {
-		return lost, syncAll(slices.Collect(maps.Keys(folders)))
+		return lost, l.syncAll(slices.Collect(maps.Keys(folders)))
 	}
 	return nil, l.finishJournal(journal, operations, folders)
 }
@@ -132,14 +130,14 @@ func (l *Lake) applyOne(journal fs.FileInfo, op operation, again bool, folders m
 	var err error
 	switch op.Kind {
 	case opRemove:
-		if err = os.Remove(to); errors.Is(err, fs.ErrNotExist) {
+		if err = l.files.Remove(to); errors.Is(err, fs.ErrNotExist) {
 			err = nil
 		}
 	case opAppend:
-		err = l.access.appendFile(l.path(op.From), to, &op)
+		err = l.appendFile(l.path(op.From), to, &op)
 	default:
-		if err = os.Rename(l.path(op.From), to); errors.Is(err, fs.ErrNotExist) {
-			err = isDone(to, 0, &op)
+		if err = l.files.Rename(l.path(op.From), to); errors.Is(err, fs.ErrNotExist) {
+			err = l.isDone(to, 0, &op)
 		}
 	}
 	if err == nil {
@@ -150,29 +148,29 @@ func (l *Lake) applyOne(journal fs.FileInfo, op operation, again bool, folders m
 
 // hasJournal reports whether the current journal is the given file.
 func (l *Lake) hasJournal(journal fs.FileInfo) bool {
-	now, err := os.Stat(l.path(journalFile))
+	now, err := l.files.Stat(l.path(journalFile))
 	return err == nil && os.SameFile(journal, now)
 }
 
 // finishJournal syncs what was done, and removes the journal.
 func (l *Lake) finishJournal(journal fs.FileInfo, operations []operation, folders map[string]bool) error {
 	l.removeEmpty(operations, folders)
-	if err := syncAll(slices.Collect(maps.Keys(folders))); err != nil {
+	if err := l.syncAll(slices.Collect(maps.Keys(folders))); err != nil {
 		return err
 	}
 	l.step("done")
 	if !l.hasJournal(journal) {
 		return errNotOurs
 	}
-	if err := os.Remove(l.path(journalFile)); err != nil {
+	if err := l.files.Remove(l.path(journalFile)); err != nil {
 		return err
 	}
-	if err := syncPath(l.path(syncDir)); err != nil {
+	if err := l.files.Sync(l.path(syncDir)); err != nil {
 		return err
 	}
 	for _, op := range operations {
 		if op.Kind == opAppend {
-			_ = os.Remove(l.path(op.From)) // the next writer removes it otherwise
+			_ = l.files.Remove(l.path(op.From)) // the next writer removes it otherwise
 		}
 	}
 	return nil
@@ -180,8 +178,8 @@ func (l *Lake) finishJournal(journal fs.FileInfo, operations []operation, folder
 
 // isDone checks that a file has, from an offset, the content that an operation
 // writes.
-func isDone(path string, offset int64, op *operation) error {
-	f, err := os.Open(path)
+func (l *Lake) isDone(path string, offset int64, op *operation) error {
+	f, err := l.files.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return errLost
 	}
@@ -216,7 +214,7 @@ func (l *Lake) makeFolder(path string, again bool, changed map[string]bool) erro
 	if len(path) <= len(l.root) {
 		return nil
 	}
-	if _, err := os.Stat(path); err == nil && !again {
+	if _, err := l.files.Stat(path); err == nil && !again {
 		return nil
 	}
 	parent := filepath.Dir(path)
@@ -224,7 +222,7 @@ func (l *Lake) makeFolder(path string, again bool, changed map[string]bool) erro
 		return err
 	}
 	changed[parent] = true
-	if err := l.access.mkdir(path); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := l.files.Mkdir(path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return nil
@@ -238,7 +236,7 @@ func (l *Lake) removeEmpty(operations []operation, changed map[string]bool) {
 			continue
 		}
 		folder := filepath.Dir(l.path(op.To))
-		if err := os.Remove(folder); err == nil || errors.Is(err, fs.ErrNotExist) {
+		if err := l.files.Remove(folder); err == nil || errors.Is(err, fs.ErrNotExist) {
 			delete(changed, folder)
 			changed[filepath.Dir(folder)] = true
 		}
@@ -247,23 +245,23 @@ func (l *Lake) removeEmpty(operations []operation, changed map[string]bool) {
 
 // appendFile appends the file from. The append may have been done before, or in
 // part. It does not touch a file that another program has changed meanwhile.
-func (a access) appendFile(from, to string, op *operation) error {
-	in, err := os.Open(from)
+func (l *Lake) appendFile(from, to string, op *operation) error {
+	in, err := l.files.Open(from)
 	if errors.Is(err, fs.ErrNotExist) {
-		return isDone(to, op.Offset, op)
+		return l.isDone(to, op.Offset, op)
 	}
 	if err != nil {
 		return err
 	}
 	defer in.Close() //nolint:errcheck // it is only read
-	out, err := a.open(to, os.O_WRONLY|os.O_CREATE)
+	out, err := l.files.OpenFile(to, os.O_WRONLY|os.O_CREATE)
 	if err != nil {
 		return err
 	}
 	return errors.Join(appendTo(out, in, op), out.Close())
 }
 
-func appendTo(out, in *os.File, op *operation) error {
+func appendTo(out, in file, op *operation) error {
 	size, err := out.Seek(0, io.SeekEnd)
 	if err != nil {
 		return err
@@ -285,26 +283,4 @@ func appendTo(out, in *os.File, op *operation) error {
 		err = out.Sync()
 	}
 	return err
-}
-
-// syncsAtOnce is the number of files that are synced concurrently: the disk
-// then syncs them together.
-const syncsAtOnce = 16
-
-// syncAll syncs files and folders.
-func syncAll(paths []string) error {
-	var group errgroup.Group
-	group.SetLimit(syncsAtOnce)
-	for _, path := range paths {
-		group.Go(func() error { return syncPath(path) })
-	}
-	return group.Wait()
-}
-
-func syncPath(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

@@ -47,6 +47,7 @@ type Options struct {
 type Lake struct {
 	root     string
 	access   access
+	files    fileSystem
 	lockWait time.Duration
 	// commitWait is the timeout for the lock of commits.
 	commitWait time.Duration
@@ -54,8 +55,6 @@ type Lake struct {
 	token      string       // in temporary names, unique per process
 	serial     atomic.Int64 // in temporary names
 	logged     logIndex     // index of the events in the log
-	tryLock    func(f *os.File, shared bool) (bool, error)
-	opened     func(path string) // set by tests: called before a file or folder is opened for reading
 	dailies    dailies
 }
 
@@ -75,10 +74,10 @@ func Open(o Options) (*Lake, error) {
 	l := &Lake{
 		root:     root,
 		access:   access,
+		files:    access,
 		lockWait: o.LockWait,
 		step:     o.Step,
 		token:    rand.Text(),
-		tryLock:  tryLock,
 	}
 	if l.lockWait == 0 {
 		l.lockWait = 10 * time.Second
@@ -104,7 +103,7 @@ func (l *Lake) Check(context.Context) error {
 		where = l.path(syncDir)
 	}
 	for {
-		info, err := os.Stat(where)
+		info, err := l.files.Stat(where)
 		if err == nil && !info.IsDir() {
 			return &load.StateError{What: where + " is not a folder", Hint: "configure another path"}
 		}
@@ -115,7 +114,7 @@ func (l *Lake) Check(context.Context) error {
 	}
 	trial, err := os.MkdirTemp(where, ".convsync-check-")
 	if err == nil {
-		err = os.Remove(trial)
+		err = l.files.Remove(trial)
 	}
 	return failed("cannot write to "+where, err)
 }
@@ -127,7 +126,7 @@ func (l *Lake) Prepare(context.Context) error {
 	}
 	l.step("folders")
 	for _, dir := range []string{tmpDir, stateDir, changesDir, manifestDir} {
-		if err := l.access.mkdirAll(l.path(dir)); err != nil {
+		if err := l.mkdirAll(l.path(dir)); err != nil {
 			return failed("cannot make the lake "+l.root, err)
 		}
 	}
@@ -146,19 +145,19 @@ func (l *Lake) writeFormat() error {
 	}
 	l.step("format")
 	name := l.path(tmpDir + "/lake-" + rand.Text())
-	f, err := l.access.open(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	f, err := l.files.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(append(text, '\n'))
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
-		err = os.Rename(name, l.path(formatFile))
+		err = l.files.Rename(name, l.path(formatFile))
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(name))
+		return errors.Join(err, l.files.Remove(name))
 	}
-	return errors.Join(syncPath(l.path(syncDir)), syncPath(l.root), syncPath(filepath.Dir(l.root)))
+	return errors.Join(l.files.Sync(l.path(syncDir)), l.files.Sync(l.root), l.files.Sync(filepath.Dir(l.root)))
 }
 
 // lakeFormat is the content of lake.json.
@@ -197,7 +196,7 @@ func (l *Lake) format() (format lakeFormat, err error) {
 // refuseForeign fails if the folder has files that do not belong to a lake. A
 // _sync alone is a lake whose creation was interrupted.
 func (l *Lake) refuseForeign() error {
-	entries, err := l.readFolder(l.root)
+	entries, err := l.files.ReadDir(l.root)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -53,7 +53,7 @@ func (x *index) stored(project string) (map[day]bool, error) {
 // folderDays lists the days for which a table has a folder.
 func (l *Lake) folderDays(table, project string) (map[day]bool, error) {
 	folder := l.path(table + "/" + projectDir(project))
-	entries, err := l.readFolder(folder)
+	entries, err := l.files.ReadDir(folder)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, failed("cannot read "+folder, err)
 	}

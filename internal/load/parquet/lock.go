@@ -36,7 +36,7 @@ var errHeld = errors.New("another writer holds the lock")
 // lock is a locked file. Closing it frees the lock.
 type lock struct {
 	name string // relative to the root of the lake
-	file *os.File
+	file file
 }
 
 type locks []lock
@@ -105,7 +105,7 @@ func (l *Lake) locked(projects []string) error {
 // take takes a lock file, and creates it if it does not exist. A file that was
 // removed or replaced meanwhile is no lock: take continues with the new one. It
 // tries at least once, and returns the cause when the context ends.
-func (l *Lake) take(ctx context.Context, name string, shared bool, interval time.Duration) (*os.File, error) {
+func (l *Lake) take(ctx context.Context, name string, shared bool, interval time.Duration) (file, error) {
 	poll := time.NewTicker(interval)
 	defer poll.Stop()
 	for {
@@ -122,17 +122,17 @@ func (l *Lake) take(ctx context.Context, name string, shared bool, interval time
 }
 
 // tryFile locks a file; nil if another one holds it.
-func (l *Lake) tryFile(name string, shared bool) (*os.File, error) {
-	f, err := l.access.open(l.path(name), os.O_RDWR|os.O_CREATE)
+func (l *Lake) tryFile(name string, shared bool) (file, error) {
+	f, err := l.files.OpenFile(l.path(name), os.O_RDWR|os.O_CREATE)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = l.access.mkdirAll(l.path(locksDir)); err == nil {
-			f, err = l.access.open(l.path(name), os.O_RDWR|os.O_CREATE)
+		if err = l.mkdirAll(l.path(locksDir)); err == nil {
+			f, err = l.files.OpenFile(l.path(name), os.O_RDWR|os.O_CREATE)
 		}
 	}
 	if err != nil {
 		return nil, failed("cannot lock the lake "+l.root, err)
 	}
-	ok, err := l.tryLock(f, shared)
+	ok, err := l.files.TryLock(f, shared)
 	if err == nil && ok && l.inPlace(name, f) == "" {
 		return f, nil
 	}
@@ -142,8 +142,8 @@ func (l *Lake) tryFile(name string, shared bool) (*os.File, error) {
 
 // inPlace returns what happened to a lock file since it was opened; "" if it is
 // in place.
-func (l *Lake) inPlace(name string, f *os.File) string {
-	there, err := os.Stat(l.path(name))
+func (l *Lake) inPlace(name string, f file) string {
+	there, err := l.files.Stat(l.path(name))
 	held, heldErr := f.Stat()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -181,7 +181,7 @@ func (l *Lake) busy() (project string, owner load.Owner) {
 // another holds it, all files in place are of one commit. A writer that is
 // paused during a commit cannot be taken over, even if its lock files were
 // removed. Closing the file frees the lock.
-func (l *Lake) lockCommits(ctx context.Context) (*os.File, error) {
+func (l *Lake) lockCommits(ctx context.Context) (file, error) {
 	ctx, stop := context.WithTimeoutCause(ctx, l.commitWait, errHeld)
 	defer stop()
 	f, err := l.take(ctx, commitLockFile, false, commitPoll)

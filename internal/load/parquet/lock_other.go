@@ -2,11 +2,9 @@
 
 package parquet
 
-import (
-	"errors"
-	"os"
-)
+import "errors"
 
-func tryLock(*os.File, bool) (bool, error) {
+// TryLock implements [fileSystem].
+func (a access) TryLock(file, bool) (bool, error) {
 	return false, errors.New("a lake needs a system with flock, such as Linux or macOS")
 }

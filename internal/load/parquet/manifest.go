@@ -94,7 +94,7 @@ func manifestMonth(name string) string { return strings.TrimSuffix(path.Base(nam
 // eachManifest reads the manifests of a project, for the months of some days.
 func (v *view) eachManifest(project string, first, last day, do func(*manifest)) error {
 	folder := manifestDir + "/" + projectDir(project)
-	entries, err := v.lake.readFolder(v.lake.path(folder))
+	entries, err := v.lake.files.ReadDir(v.lake.path(folder))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return failed("cannot read "+v.lake.path(folder), err)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -52,7 +51,7 @@ func (w *writer) mend(ctx context.Context, m *load.Mending, counts *load.Counts)
 // span to all days of their months: no other file lists what is stored on them.
 func (w *writer) mendManifests(m *load.Mending, span daySpan) (daySpan, error) {
 	folder := manifestDir + "/" + projectDir(m.ProjectID)
-	entries, err := os.ReadDir(w.lake.path(folder))
+	entries, err := w.lake.files.ReadDir(w.lake.path(folder))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return span, err
 	}

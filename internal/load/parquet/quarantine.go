@@ -20,15 +20,15 @@ func quarantined(name, runID string) string { return quarantineDir + "/" + escap
 func (l *Lake) moveAside(name, runID string) error {
 	to := quarantined(name, runID)
 	l.step("quarantine")
-	if err := l.access.mkdirAll(filepath.Dir(l.path(to))); err != nil {
+	if err := l.mkdirAll(filepath.Dir(l.path(to))); err != nil {
 		return err
 	}
-	if err := os.Rename(l.path(name), l.path(to)); err != nil {
+	if err := l.files.Rename(l.path(name), l.path(to)); err != nil {
 		return err
 	}
-	err := errors.Join(syncPath(filepath.Dir(l.path(to))), syncPath(filepath.Dir(l.path(name))))
+	err := errors.Join(l.files.Sync(filepath.Dir(l.path(to))), l.files.Sync(filepath.Dir(l.path(name))))
 	for folder := path.Dir(name); path.Dir(folder) != "."; folder = path.Dir(folder) {
-		if os.Remove(l.path(folder)) != nil { // it is not empty
+		if l.files.Remove(l.path(folder)) != nil { // it is not empty
 			break
 		}
 	}
@@ -38,23 +38,23 @@ func (l *Lake) moveAside(name, runID string) error {
 // keepAside keeps a file that will be replaced.
 func (l *Lake) keepAside(name, runID string) error {
 	from, to := l.path(name), l.path(quarantined(name, runID))
-	if err := l.access.mkdirAll(filepath.Dir(to)); err != nil {
+	if err := l.mkdirAll(filepath.Dir(to)); err != nil {
 		return err
 	}
-	err := os.Link(from, to)
+	err := l.files.Link(from, to)
 	if err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return l.access.copyFile(from, to) // the file system has no hard links
+	return l.copyFile(from, to) // the file system has no hard links
 }
 
-func (a access) copyFile(from, to string) error {
-	in, err := os.Open(from)
+func (l *Lake) copyFile(from, to string) error {
+	in, err := l.files.Open(from)
 	if err != nil {
 		return err
 	}
 	defer in.Close() //nolint:errcheck // it is only read
-	out, err := a.open(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	out, err := l.files.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
@@ -49,7 +48,7 @@ func (l *Lake) Projects(context.Context) ([]warehouse.Project, error) {
 
 // Runs implements [load.Destination].
 func (l *Lake) Runs(_ context.Context, limit int) ([]warehouse.SyncRun, error) {
-	lines, err := lastLines(l.path(runsFile), limit)
+	lines, err := l.lastLines(l.path(runsFile), limit)
 	if err != nil {
 		return nil, failed("cannot read "+l.path(runsFile), err)
 	}
@@ -66,8 +65,8 @@ func (l *Lake) Runs(_ context.Context, limit int) ([]warehouse.SyncRun, error) {
 
 // lastLines returns the last lines of a file, at most limit, in order, without
 // reading the rest. An incomplete last line is left out.
-func lastLines(path string, limit int) ([][]byte, error) {
-	f, err := os.Open(path)
+func (l *Lake) lastLines(path string, limit int) ([][]byte, error) {
+	f, err := l.files.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

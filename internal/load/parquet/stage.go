@@ -19,7 +19,7 @@ type stage struct {
 	name string // of the temporary file
 
 	mu      sync.Mutex
-	file    *os.File
+	file    file
 	size    int64
 	entries []entry
 }
@@ -48,7 +48,7 @@ func compareEntries(a, b entry) int {
 
 func (t temporary) newStage() (*stage, error) {
 	name := t.file("stage")
-	f, err := t.lake.access.open(t.lake.path(name), os.O_RDWR|os.O_CREATE|os.O_EXCL)
+	f, err := t.lake.files.OpenFile(t.lake.path(name), os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func (s *stage) close() error { return s.file.Close() }
 // drop closes and removes the file.
 func (t temporary) drop(s *stage) error {
 	err := s.close()
-	if gone := os.Remove(t.lake.path(s.name)); !errors.Is(gone, fs.ErrNotExist) { // removed by a run that took over
+	if gone := t.lake.files.Remove(t.lake.path(s.name)); !errors.Is(gone, fs.ErrNotExist) { // removed by a run that took over
 		err = errors.Join(err, gone)
 	}
 	return err

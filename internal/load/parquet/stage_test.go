@@ -13,8 +13,8 @@ import (
 // it is staged, not only when its window is published.
 func TestStageFreesResponses(t *testing.T) {
 	t.Parallel()
-	lake := &Lake{root: t.TempDir(), access: access{file: 0o600, folder: 0o700, group: -1}}
-	if err := lake.access.mkdirAll(lake.path(tmpDir)); err != nil {
+	lake := &Lake{root: t.TempDir(), files: access{file: 0o600, folder: 0o700, group: -1}}
+	if err := lake.mkdirAll(lake.path(tmpDir)); err != nil {
 		t.Fatal(err)
 	}
 	s, err := lake.temporaryOf(nil).newStage()

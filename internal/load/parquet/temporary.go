@@ -2,7 +2,6 @@ package parquet
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"strconv"
 )
@@ -34,22 +33,22 @@ func (t temporary) file(kind string) string {
 // while another writer holds the lock of the lake.
 func (t temporary) clear() error {
 	l := t.lake
-	if err := l.access.mkdirAll(l.path(t.folder)); err != nil {
+	if err := l.mkdirAll(l.path(t.folder)); err != nil {
 		return failed("cannot make "+l.path(t.folder), err)
 	}
 	err := l.removeIn(t.folder, true)
 	if t.folder != tmpDir {
-		err = errors.Join(err, l.removeIn(tmpDir, false), syncPath(l.path(tmpDir)))
+		err = errors.Join(err, l.removeIn(tmpDir, false), l.files.Sync(l.path(tmpDir)))
 	}
 	return failed("cannot clear "+l.path(t.folder), err)
 }
 
 // removeIn removes the files in a folder, and its folders if they are included.
 func (l *Lake) removeIn(folder string, folders bool) error {
-	entries, err := l.readFolder(l.path(folder))
+	entries, err := l.files.ReadDir(l.path(folder))
 	for _, e := range entries {
 		if folders || !e.IsDir() {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(l.path(folder), e.Name())))
+			err = errors.Join(err, l.files.RemoveAll(filepath.Join(l.path(folder), e.Name())))
 		}
 	}
 	return err
@@ -59,6 +58,6 @@ func (l *Lake) removeIn(folder string, folders bool) error {
 // the next writer begins.
 func (t temporary) remove() {
 	if t.folder != tmpDir {
-		_ = os.Remove(t.lake.path(t.folder)) // it may have files of a failed commit
+		_ = t.lake.files.Remove(t.lake.path(t.folder)) // it may have files of a failed commit
 	}
 }

@@ -15,7 +15,7 @@ import (
 type view struct {
 	lake       *Lake
 	journal    os.FileInfo       // nil: there was no journal
-	held       *os.File          // prevents reuse of the journal's inode
+	held       file              // prevents reuse of the journal's inode
 	from       map[string]string // temporary name by name; "": the file is removed
 	operations []operation       // of the journal
 }
@@ -38,7 +38,7 @@ func (c *commit) view() *view {
 // view reads the journal. The caller closes the view.
 func (l *Lake) view() (*view, error) {
 	v := &view{lake: l}
-	f, err := l.openToRead(l.path(journalFile))
+	f, err := l.files.Open(l.path(journalFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return v, nil
 	}
@@ -73,7 +73,7 @@ func (v *view) close() error {
 // unchanged reports whether the journal is still the one that the view was made
 // from, or whether there still is none.
 func (v *view) unchanged() bool {
-	now, err := os.Stat(v.lake.path(journalFile))
+	now, err := v.lake.files.Stat(v.lake.path(journalFile))
 	if err != nil {
 		return v.journal == nil && errors.Is(err, fs.ErrNotExist)
 	}
@@ -81,16 +81,16 @@ func (v *view) unchanged() bool {
 }
 
 // open opens a file of the lake.
-func (v *view) open(name string) (*os.File, error) {
+func (v *view) open(name string) (file, error) {
 	if from, pending := v.from[name]; pending {
 		if from == "" {
 			return nil, fs.ErrNotExist
 		}
-		if f, err := v.lake.openToRead(v.lake.path(from)); !errors.Is(err, fs.ErrNotExist) {
+		if f, err := v.lake.files.Open(v.lake.path(from)); !errors.Is(err, fs.ErrNotExist) {
 			return f, err
 		}
 	}
-	return v.lake.openToRead(v.lake.path(name)) // it is not in the journal, or was moved already
+	return v.lake.files.Open(v.lake.path(name)) // it is not in the journal, or was moved already
 }
 
 // readJSON reads a file with one JSON value. If there is no such file, into is

@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"sync"
 
@@ -146,7 +145,7 @@ func (w *writer) upgrade(r *repair) error {
 	for _, p := range w.state.projects {
 		projects[p.ProjectID] = true
 	}
-	folders, err := w.lake.readFolder(w.lake.path(manifestDir))
+	folders, err := w.lake.files.ReadDir(w.lake.path(manifestDir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -238,6 +237,6 @@ func (w *writer) Close() (err error) {
 
 // has reports whether a file of that name exists.
 func (l *Lake) has(name string) bool {
-	_, err := os.Stat(l.path(name))
+	_, err := l.files.Stat(l.path(name))
 	return !errors.Is(err, fs.ErrNotExist)
 }
