@@ -54,7 +54,7 @@ func inspect(t *testing.T, root fs.FS) (broken []string, packages int) {
 		}
 		pkg := path.Dir(name)
 		folders[pkg] = folders[pkg] || path.Base(name) == "doc.go" && file.Doc != nil
-		for _, b := range inspectFile(pkg, strings.HasSuffix(name, "_test.go"), file) {
+		for _, b := range inspectFile(name, file) {
 			broken = append(broken, name+" "+b)
 		}
 		for _, b := range inspectLiterals(files, file) {
@@ -77,7 +77,8 @@ func inspect(t *testing.T, root fs.FS) (broken []string, packages int) {
 	return broken, len(folders)
 }
 
-func inspectFile(pkg string, isTest bool, file *ast.File) (broken []string) {
+func inspectFile(fileName string, file *ast.File) (broken []string) {
+	pkg, isTest := path.Dir(fileName), strings.HasSuffix(fileName, "_test.go")
 	imported := map[string]string{} // import path by package name
 	for _, spec := range file.Imports {
 		importPath, _ := strconv.Unquote(spec.Path.Value)
@@ -109,6 +110,9 @@ func inspectFile(pkg string, isTest bool, file *ast.File) (broken []string) {
 		}
 		if homes, bound := usedIn[name]; bound && !isTest && !slices.Contains(homes, pkg) {
 			broken = append(broken, fmt.Sprintf("uses %s, which belongs to %s", name, orNothing(homes)))
+		}
+		if home, bound := usedInFile[pkg][name]; bound && !isTest && path.Base(fileName) != home {
+			broken = append(broken, fmt.Sprintf("uses %s, which belongs to %s", name, home))
 		}
 		return true
 	})
@@ -167,6 +171,7 @@ func TestRules_Broken(t *testing.T) {
 		"http.Client in another package": {"cmd/sync/x.go", "import web \"net/http\"\nvar c = &web.Client{}", "uses net/http.Client, which belongs to internal/polyai"},
 		"os.Getenv":                      {"internal/transform/x.go", "import \"os\"\nvar x = os.Getenv(\"X\")", "uses os.Getenv"},
 		"sleep in a test":                {"internal/load/x_test.go", "import \"time\"\nfunc f() { time.Sleep(1) }", "uses time.Sleep"},
+		"lake file around the interface": {"internal/load/parquet/x.go", "import \"os\"\nvar _ = os.Rename", "uses os.Rename, which belongs to access.go"},
 		"skipped test":                   {"internal/load/x_test.go", "import \"testing\"\nfunc TestX(t *testing.T) { t.Skip() }", "uses t.Skip"},
 		"a sentence as a name":           {"internal/load/x_test.go", "import \"testing\"\nfunc Test" + strings.Repeat("Long", 15) + "(*testing.T) {}", "a name of 64 characters"},
 		"a banned phrase as a name":      {"internal/load/x_test.go", "import \"testing\"\nfunc TestRunIs" + "Told(*testing.T) {}", "write is notified"},
