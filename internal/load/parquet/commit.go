@@ -201,10 +201,15 @@ func (c *commit) fence() error {
 	return nil
 }
 
-// explain returns the cause of a failed commit.
+// explain returns the cause of a failed commit. Once the journal is in place, the
+// commit may have removed the record of its own writer, and only missing files
+// show that another one took over.
 func (c *commit) explain(err error) error {
 	if err == nil {
 		return nil
+	}
+	if c.durable && !errors.Is(err, errNotOurs) && !errors.Is(err, errLost) && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return cmp.Or(c.fence(), err)
 }

@@ -161,6 +161,7 @@ func (t *transaction) setStamp(lock file) error {
 	t.writer.stamp = ""
 	stamp := rand.Text()
 	if _, err := lock.WriteAt([]byte(stamp), 0); err != nil {
+		t.locked = false // the stamp may be incomplete, which is not another writer's commit
 		return err
 	}
 	t.writer.stamp, t.stamp = stamp, stamp

@@ -184,8 +184,8 @@ func (w *writer) takenOver(why string) error {
 // explain returns the cause of a failure. A writer that was taken over fails in
 // many ways, because its temporary files are removed.
 func (w *writer) explain(err error) error {
-	if err == nil {
-		return nil
+	if err == nil || w.broken != nil && errors.Is(err, w.broken) { // that is explained already
+		return err
 	}
 	return cmp.Or(w.fence(), err)
 }

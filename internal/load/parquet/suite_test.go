@@ -23,3 +23,15 @@ func TestLakeContract(t *testing.T) {
 func TestRun_AfterKill(t *testing.T) {
 	loadtest.Crash(t, func(t testing.TB) loadtest.Subject { return newLake(t) })
 }
+
+// OpenFailing implements [loadtest.Failing].
+func (s *lake) OpenFailing(t testing.TB, fail func(op, path string) error) load.Destination {
+	t.Helper()
+	l := s.Open(t, nil).(*parquet.Lake)
+	parquet.Failing(l, fail)
+	return l
+}
+
+func TestRun_AfterError(t *testing.T) {
+	loadtest.Errors(t, func(t testing.TB) loadtest.Failing { return newLake(t) })
+}
