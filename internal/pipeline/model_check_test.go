@@ -287,13 +287,15 @@ func (w *world) checkReread(o *outcome, f load.Feed, after standing) {
 }
 
 // checkVisibleAgain: when transcripts are visible again, the hidden conversations are
-// read again, by the run that observes it or, if that fails, by a later one.
+// read again, by the run that observes it or, if that fails, by a later one that
+// loads a visible one. A request about a missing conversation may return others,
+// which are not loaded.
 func (w *world) checkVisibleAgain(o *outcome, f load.Feed) {
 	before := o.before.feeds[f]
 	older := slices.ContainsFunc(before.coverage, func(c extract.Covered) bool { return c.Shape != transform.Shape })
 	wasHidden := before.visibleAgain && slices.ContainsFunc(w.source.conversations, func(c *scriptedConversation) bool {
 		v := c.as(o.began)
-		return w.source.answered[c.id] && v != nil && v.turns > 0 && v.env == f.Environment && !w.hasTwin(c.id)
+		return w.source.answered[c.id] && w.store.settled[c.id] && v != nil && !w.isLost(c, v) && v.turns > 0 && v.env == f.Environment && !w.hasTwin(c.id)
 	})
 	if w.store.visible[f].Transcripts == 0 && !wasHidden || w.source.hideTurns || older || !o.backfill.Empty() || o.repairs != nil { // ranges of an older transform version are read last
 		return
