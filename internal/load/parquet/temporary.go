@@ -2,23 +2,32 @@ package parquet
 
 import (
 	"errors"
+	"io/fs"
+	"path"
 	"path/filepath"
 	"strconv"
 )
 
 // temporary is a folder of temporary files. A writer of projects has that of its
-// first one, below _sync/tmp, so that a writer that begins can clear it: it holds
+// first one, below _sync/tmp, so that a later writer can clear it: one that holds
 // the lock of the project. A writer of the whole lake has _sync/tmp itself.
 type temporary struct {
 	lake   *Lake
 	folder string // relative to the root of the lake
+	// projects are the names below _sync/tmp of the folders of the writer's projects:
+	// the others are of killed writers.
+	projects map[string]bool
 }
 
 func (l *Lake) temporaryOf(projects []string) temporary {
-	if len(projects) == 0 {
-		return temporary{l, tmpDir}
+	t := temporary{lake: l, folder: tmpDir, projects: map[string]bool{}}
+	for _, project := range projects {
+		t.projects[shortDir(project)] = true
 	}
-	return temporary{l, tmpDir + "/" + shortDir(projects[0])}
+	if len(projects) > 0 {
+		t.folder += "/" + shortDir(projects[0])
+	}
+	return t
 }
 
 // file returns a name that is never reused: a reader may still look for the
@@ -36,18 +45,23 @@ func (t temporary) clear() error {
 	if err := l.mkdirAll(l.path(t.folder)); err != nil {
 		return failed("cannot make "+l.path(t.folder), err)
 	}
-	err := l.removeIn(t.folder, true)
+	err := l.removeIn(t.folder, func(fs.DirEntry) bool { return true })
 	if t.folder != tmpDir {
-		err = errors.Join(err, l.removeIn(tmpDir, false), l.files.Sync(l.path(tmpDir)))
+		err = errors.Join(err, l.removeIn(tmpDir, t.isLeft), l.files.Sync(l.path(tmpDir)))
 	}
 	return failed("cannot clear "+l.path(t.folder), err)
 }
 
-// removeIn removes the files in a folder, and its folders if they are included.
-func (l *Lake) removeIn(folder string, folders bool) error {
+// isLeft reports whether an entry of _sync/tmp was left by a killed writer.
+func (t temporary) isLeft(e fs.DirEntry) bool {
+	return !e.IsDir() || t.projects[e.Name()] && e.Name() != path.Base(t.folder)
+}
+
+// removeIn removes entries of a folder.
+func (l *Lake) removeIn(folder string, which func(fs.DirEntry) bool) error {
 	entries, err := l.files.ReadDir(l.path(folder))
 	for _, e := range entries {
-		if folders || !e.IsDir() {
+		if which(e) {
 			err = errors.Join(err, l.files.RemoveAll(filepath.Join(l.path(folder), e.Name())))
 		}
 	}

@@ -273,6 +273,41 @@ func TestWriters_KilledRunOnce(t *testing.T) {
 	}
 }
 
+// What a killed writer left is removed by a writer of its project, also if that is
+// not its first one. The files of a living writer remain.
+func TestWriters_LeftFiles(t *testing.T) {
+	t.Parallel()
+	s := newLake(t)
+	l := s.Open(t, nil)
+	if err := l.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	living, err := beginOf(t.Context(), l, "living", "r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := map[string]string{}
+	for _, project := range []string{"q", "r"} {
+		left[project] = filepath.Join(s.path, "_sync/tmp/project_id="+project, "file")
+		err := errors.Join(os.MkdirAll(filepath.Dir(left[project]), 0o700), os.WriteFile(left[project], nil, 0o600))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w, err := beginOf(t.Context(), l, "next", "p", "q")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for project, remains := range map[string]bool{"q": false, "r": true} {
+		if _, err := os.Stat(left[project]); (err == nil) != remains {
+			t.Errorf("%s: %v", left[project], err)
+		}
+	}
+	if err := errors.Join(endOf(t.Context(), w, "next"), endOf(t.Context(), living, "living")); err != nil {
+		t.Error(err)
+	}
+}
+
 // The record of a run of an older version is understood by a writer of any
 // project, and by one of the whole lake.
 func TestWriters_OlderRecord(t *testing.T) {
