@@ -18,7 +18,7 @@ const (
 	exitFailed      = 1   // no project succeeded
 	exitUsage       = 2   // wrong usage or configuration, found before any request
 	exitPartial     = 3   // something failed, was rejected or differs; what succeeded is kept
-	exitLocked      = 4   // another run holds the lock, or this one lost it
+	exitLocked      = 4   // another run holds the lock of a project, or this one lost its own
 	exitInterrupted = 130 // Ctrl-C, SIGTERM or SIGHUP
 )
 

@@ -32,8 +32,8 @@ func runNotify(ctx context.Context, app *app) error {
 	if cfg.Notify.WebhookURL.IsZero() && cfg.Notify.Command == "" {
 		return configError(errors.New("no notifications are configured; add them to the configuration, for example\n  notify: { webhook_url: \"${SLACK_WEBHOOK_URL}\" }"))
 	}
-	told, err := notify.Try(ctx, notifyOptions(cfg))
-	for _, way := range told {
+	reached, err := notify.Try(ctx, notifyOptions(cfg))
+	for _, way := range reached {
 		fmt.Fprintf(app.stdout, "sent a test problem and its end to the %s\n", way)
 	}
 	return err

@@ -138,7 +138,7 @@ func TestNotifySendsATestAndCheckSendsNothing(t *testing.T) {
 	t.Parallel()
 	source := newServer(t, http.StatusOK)
 	hook, hookURL := newNotifyHook(t)
-	out := inFolder(t, "told")
+	out := inFolder(t, "notified")
 	file := configure(t, source, into(filepath.Join(t.TempDir(), "lake")))
 	withServe(t, file, fmt.Sprintf("notify: { webhook_url: %q, format: json, command: %q, heartbeat_url: %q }\n", hookURL, "echo \"$$CONVSYNC_TEXT\" >> "+out, hookURL))
 	checked := convsync(t, nil, "check", "--config", file)

@@ -90,7 +90,7 @@ func howFarData(r *pipeline.Report) string {
 		return "no project was read"
 	case r.StateKnown:
 	case r.Error != nil && r.Error.Code == pipeline.CodeLocked:
-		return "the destination was not read, because another run writes to it"
+		return "the destination was not read, because another run writes one of the projects"
 	case r.Error != nil && r.Error.Code == pipeline.CodeInterrupted:
 		return "the destination was not read, because the run was interrupted"
 	default:

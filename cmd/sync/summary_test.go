@@ -81,7 +81,7 @@ func TestSummary(t *testing.T) {
 				"the destination could not be read, so it is not known until when the data is complete\nattention: see the error below\n"},
 		"Locked": {stateless(pipeline.CodeLocked),
 			"failed in 2s: no conversations read; 0 requests\n" +
-				"the destination was not read, because another run writes to it\nattention: see the error below\n"},
+				"the destination was not read, because another run writes one of the projects\nattention: see the error below\n"},
 		"Interrupted": {stateless(pipeline.CodeInterrupted),
 			"failed in 2s: no conversations read; 0 requests\n" +
 				"the destination was not read, because the run was interrupted\nattention: see the error below\n"},

@@ -38,8 +38,8 @@ type incident struct {
 	Since       time.Time `json:"since"`
 	Open        bool      `json:"open"`
 	Ended       time.Time `json:"ended,omitzero"` // when it was last closed
-	// Told are the channels whose last notice was that this is open.
-	Told []string `json:"told,omitempty"`
+	// Notified are the channels whose last notice was that this is open.
+	Notified []string `json:"told,omitempty"`
 	// Projects are those of the runs of the schedule that failed, and did not succeed
 	// since. Several runs of a schedule may have different projects.
 	Projects []string `json:"projects,omitempty"`
@@ -62,11 +62,11 @@ func (i *incident) subject() subject {
 
 // due reports whether the state has to be delivered by a channel.
 func (i *incident) due(channel string, now time.Time) bool {
-	told := slices.Contains(i.Told, channel)
-	if i.Open && !told {
+	notified := slices.Contains(i.Notified, channel)
+	if i.Open && !notified {
 		return i.Ended.IsZero() || i.isQuietOver(now)
 	}
-	return !i.Open && told
+	return !i.Open && notified
 }
 
 // isQuietOver reports whether the quiet time after the end has passed. An end in
@@ -78,9 +78,9 @@ func (i *incident) isQuietOver(now time.Time) bool {
 
 // heard records the last notice of a channel.
 func (i *incident) heard(channel string, wrong bool) {
-	i.Told = slices.DeleteFunc(i.Told, func(c string) bool { return c == channel })
+	i.Notified = slices.DeleteFunc(i.Notified, func(c string) bool { return c == channel })
 	if wrong {
-		i.Told = append(i.Told, channel)
+		i.Notified = append(i.Notified, channel)
 	}
 }
 

@@ -150,8 +150,8 @@ func TestOldDataSaysWhyTheRunsFail(t *testing.T) {
 		w := newWorld(t, nil)
 		w.ran(report(sales), nil)
 		w.ages(48*time.Hour, time.Hour)
-		if told := strings.Join(w.heard(), "\n"); !strings.Contains(told, "Why: its last run failed: answered 401 Unauthorized") {
-			t.Errorf("%s", told)
+		if heard := strings.Join(w.heard(), "\n"); !strings.Contains(heard, "Why: its last run failed: answered 401 Unauthorized") {
+			t.Errorf("%s", heard)
 		}
 	})
 }
@@ -292,7 +292,7 @@ func TestADamagedStateFileCostsATellingAndNotTheStart(t *testing.T) {
 func TestAStateFileThatCannotBeWrittenIsLoggedAndNoMore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, func(o *Options) { o.StatePath += "/no-such-folder/told.json" })
+		w := newWorld(t, func(o *Options) { o.StatePath += "/no-such-folder/state.json" })
 		w.ran(report(sales), nil)
 		w.expect("it fails", "could not be read completely")
 		w.ran(report(sales), nil)

@@ -19,7 +19,7 @@ func TestNewMessage(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 4, 2, 5, 0, 0, time.UTC)
 	ended := func(i incident) incident {
-		i.Open, i.Ended, i.Told = false, now.Add(3*time.Hour), []string{"webhook"}
+		i.Open, i.Ended, i.Notified = false, now.Add(3*time.Hour), []string{"webhook"}
 		return i
 	}
 	opened := func(i incident) incident { i.Open = true; return i }

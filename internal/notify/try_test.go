@@ -15,9 +15,9 @@ func TestATestIsAProblemAndItsEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
-		told, err := Try(t.Context(), w.o)
-		if err != nil || len(told) != 1 || told[0] != "webhook" {
-			t.Errorf("told by %v: %v", told, err)
+		reached, err := Try(t.Context(), w.o)
+		if err != nil || len(reached) != 1 || reached[0] != "webhook" {
+			t.Errorf("reached by %v: %v", reached, err)
 		}
 		w.expect("a test", "This is a test: nothing is wrong.", "The test is over.\nThe problem lasted 5 minutes")
 		if _, beats := w.count(); beats != 0 {
@@ -29,15 +29,15 @@ func TestATestIsAProblemAndItsEnd(t *testing.T) {
 func TestATestThatDoesNotGetThroughSaysWhyAndNoURL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		out := filepath.Join(t.TempDir(), "told")
+		out := filepath.Join(t.TempDir(), "reached")
 		w := newWorld(t, func(o *Options) { o.Command = "cat >> " + out })
 		w.network(func(*http.Request) (int, error) { return http.StatusNotFound, nil })
-		told, err := Try(t.Context(), w.o)
+		reached, err := Try(t.Context(), w.o)
 		if err == nil || !strings.Contains(err.Error(), "answered 404") || strings.Contains(err.Error(), "made-up") {
 			t.Errorf("it says: %v", err)
 		}
-		if len(told) != 1 || told[0] != "command" {
-			t.Errorf("told by %v", told)
+		if len(reached) != 1 || reached[0] != "command" {
+			t.Errorf("reached by %v", reached)
 		}
 		if text, err := os.ReadFile(out); err != nil || strings.Count(string(text), `"kind":"test"`) != 2 || strings.Count(string(text), "\n") != 2 {
 			t.Errorf("the command got %s, %v", text, err)

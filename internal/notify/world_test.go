@@ -51,7 +51,7 @@ func newWorld(t *testing.T, change func(*Options)) *world {
 		WebhookURL:   fixed(hookURL),
 		HeartbeatURL: fixed(heartURL),
 		Sender:       "convsync on testing",
-		StatePath:    t.TempDir() + "/told.json",
+		StatePath:    t.TempDir() + "/state.json",
 		Transport:    w,
 		Schedules:    []string{"nightly", "weekly"},
 		Log:          slog.New(slog.NewTextHandler(&w.logs, nil)),

@@ -146,7 +146,7 @@ func (o *Options) projectIDs() []string {
 // wait.
 func (o *Options) begin(ctx context.Context, kind string) (load.Writer, error) {
 	waiting := time.AfterFunc(waitLogDelay, func() {
-		o.Log.Info("waiting for the destination: another run holds the writer lock, or the connection is slow")
+		o.Log.Info("waiting for the destination: another run holds the writer lock of a project, or the connection is slow")
 	})
 	defer waiting.Stop()
 	owner := o.Owner
@@ -154,7 +154,7 @@ func (o *Options) begin(ctx context.Context, kind string) (load.Writer, error) {
 	return o.Destination.Begin(ctx, owner, o.projectIDs()...)
 }
 
-// record calls work with the writer lock of the destination, and stores the result
+// record calls work with the writer locks of the run, and stores the result
 // in sync_runs.
 func (o *Options) record(ctx context.Context, kind string, work func(context.Context, *run) error) (*Report, error) {
 	report := newReport(o, kind)
@@ -224,7 +224,7 @@ func orElse[T any](f, other func() T) func() T {
 	return f
 }
 
-// run is a run that holds the writer lock.
+// run is a run that holds its writer locks.
 type run struct {
 	Options
 	writer load.Writer

@@ -187,7 +187,7 @@ func (d *Dispatcher) handle(ctx context.Context, q *queue, want Wanted, ids []st
 	settled := load.Settled{State: warehouse.EventHandled}
 	var err error
 	if slices.Contains(d.o.Projects, project) {
-		d.o.Log.Info("starting a sync of a project for its webhook events", "project", project, "events", len(ids))
+		d.o.Log.Info("a project is synced for its webhook events, as soon as no other run writes it", "project", project, "events", len(ids))
 		settled.RunID, err = d.o.Sync(ctx, want)
 	} else {
 		settled.State = warehouse.EventIgnored // the project is no longer configured
