@@ -37,7 +37,7 @@ func (s *lake) Inflict(t testing.TB, d loadtest.Damage, of *warehouse.Rows) bool
 	case loadtest.DamageDay:
 		for _, m := range warehouse.Members() {
 			from := filepath.Dir(s.fileOf(m.Spec().Name, of))
-			if err := os.CopyFS(strings.Replace(from, "-14", "-16", 1), os.DirFS(from)); err != nil {
+			if err := os.CopyFS(filepath.Join(filepath.Dir(from), "started_date=2024-03-16"), os.DirFS(from)); err != nil {
 				t.Fatal(err)
 			}
 		}
