@@ -303,8 +303,10 @@ func TestCheckLeavesNothingBehind(t *testing.T) {
 func TestADamagedFileIsNotMergedAway(t *testing.T) {
 	t.Parallel()
 	for name, damage := range map[string]func(path string) error{
-		"cut short":       func(path string) error { return os.Truncate(path, 100) },
-		"of another day":  func(path string) error { return os.Rename(strings.Replace(path, "=2024-03-14", "=2024-03-15", 1), path) },
+		"cut short": func(path string) error { return os.Truncate(path, 100) },
+		"of another day": func(path string) error {
+			return os.Rename(strings.Replace(path, "=2024-03-14", "=2024-03-15", 1), path)
+		},
 		"not Parquet":     func(path string) error { return os.WriteFile(path, []byte("something else"), 0o666) },
 		"without content": func(path string) error { return os.Truncate(path, 0) },
 	} {
