@@ -101,8 +101,13 @@ type AudioReference struct {
 	SizeBytes                 Null[int64]
 	DurationSeconds           Null[float64]
 	SampleRateHz, Channels    Null[int64]
+	Codec                     Text
 	SHA256, StoredURI         Text
 	StoredAt                  Null[Timestamp]
+	RedactionEvidence         Text
+	Reason                    Text
+	Checks                    int64
+	NextCheckAt               Null[Timestamp]
 }
 
 // The values of conversations.lifecycle.
@@ -121,12 +126,22 @@ const (
 	TranscriptNone       = "none"
 )
 
-// The values of audio_references.availability. No code checks recordings yet, so
-// all references are unknown.
+// The values of audio_references.availability.
 const (
-	AudioUnknown   = "unknown"
-	AudioAvailable = "available"
-	AudioMissing   = "missing"
+	AudioUnknown   = "unknown"   // not checked yet
+	AudioAvailable = "available" // the source returned it
+	AudioMissing   = "missing"   // the source has no recording
+	AudioForbidden = "forbidden" // the key may not read it
+	AudioFailed    = "failed"    // what the source returned is not a recording
+)
+
+// The values of audio_references.redaction_evidence: how it is known whether a
+// recording is redacted.
+const (
+	EvidenceRequested = "requested" // the redacted recording was requested, and nothing contradicts
+	EvidenceVerified  = "verified"  // the raw and the redacted recording differ
+	EvidenceIdentical = "identical" // the raw recording was requested, and has the same bytes as the redacted one
+	EvidenceUnknown   = "unknown"   // the raw recording was requested, and was not compared
 )
 
 // Clone returns a copy with rows of its own. Lists in the rows are shared.

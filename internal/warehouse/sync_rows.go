@@ -134,3 +134,21 @@ type Lateness struct {
 	ProjectID, Environment, Measure string
 	UpperSeconds, Count             int64
 }
+
+// RecordingState is a row of [SyncRecordings].
+type RecordingState struct {
+	ProjectID    string
+	Enlisted     Text
+	PIIAccess    Text
+	PIICheckedAt Null[Timestamp]
+	Compared     int64
+	LastRunID    Text
+	LastRunAt    Null[Timestamp]
+	RemovedUpTo  int64
+}
+
+// The values of sync_recordings.pii_access.
+const (
+	PIIAccessYes      = "yes"       // a raw recording differed from the redacted one
+	PIIAccessNoneSeen = "none_seen" // all compared pairs were equal
+)

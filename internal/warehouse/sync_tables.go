@@ -197,3 +197,18 @@ var SyncLocks = Table[SyncLock]{
 		{Name: "commits", Doc: "Commit counter in Postgres: each commit of the project compares it with the run's own count and raises it by one, so that a run detects that the database lost commits. 0 in a lake.", Ref: func(r *SyncLock) any { return &r.Commits }},
 	},
 }
+
+// SyncRecordings declares the table sync_recordings.
+var SyncRecordings = Table[RecordingState]{
+	Name: "sync_recordings", Doc: "One row per project whose recordings are checked or stored: how far that is.", Key: []string{"project_id"},
+	Columns: []Column[RecordingState]{
+		{Name: "project_id", Doc: "The project.", Ref: func(r *RecordingState) any { return &r.ProjectID }},
+		{Name: "enlisted", Doc: "Fingerprint of the directions, versions and host for which every stored voice conversation has its rows in audio_references.", Ref: func(r *RecordingState) any { return &r.Enlisted }},
+		{Name: "pii_access", Doc: "yes: a raw recording differed from the redacted one, so the key may read raw recordings; none_seen: all compared pairs were equal; NULL: nothing was compared.", Ref: func(r *RecordingState) any { return &r.PIIAccess }},
+		{Name: "pii_checked_at", Doc: "When pii_access was last determined.", Ref: func(r *RecordingState) any { return &r.PIICheckedAt }},
+		{Name: "compared", Doc: "Number of pairs that were compared.", Ref: func(r *RecordingState) any { return &r.Compared }},
+		{Name: "last_run_id", Doc: "The last run that worked on recordings.", Ref: func(r *RecordingState) any { return &r.LastRunID }},
+		{Name: "last_run_at", Doc: "When that run ended.", Ref: func(r *RecordingState) any { return &r.LastRunAt }},
+		{Name: "removed_up_to", Doc: "changes.sequence up to which the stored copies of deleted conversations were removed.", Ref: func(r *RecordingState) any { return &r.RemovedUpTo }},
+	},
+}

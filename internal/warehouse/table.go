@@ -118,7 +118,7 @@ func Specs() []Spec {
 	}
 	return append(specs,
 		Projects.Spec(), Changes.Spec(), SyncRuns.Spec(), SyncCoverage.Spec(), SyncWatermarks.Spec(),
-		OpenConversations.Spec(), SyncLateness.Spec(), SyncRevealed.Spec(), SyncHoles.Spec(), Rejects.Spec(), SchemaDrift.Spec(), Erasures.Spec(), SyncLocks.Spec(),
+		OpenConversations.Spec(), SyncLateness.Spec(), SyncRevealed.Spec(), SyncHoles.Spec(), Rejects.Spec(), SchemaDrift.Spec(), Erasures.Spec(), SyncLocks.Spec(), SyncRecordings.Spec(),
 		WebhookEvents.Spec(), ActiveAlerts.Spec(),
 	)
 }

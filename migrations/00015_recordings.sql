@@ -1,0 +1,18 @@
+-- What checks and copies of recordings found, and what is left to do.
+-- +goose Up
+ALTER TABLE audio_references
+    ADD COLUMN codec              text,
+    ADD COLUMN redaction_evidence text,
+    ADD COLUMN reason             text,
+    ADD COLUMN checks             bigint NOT NULL DEFAULT 0,
+    ADD COLUMN next_check_at      timestamptz;
+CREATE TABLE sync_recordings (
+    project_id     text   PRIMARY KEY,
+    enlisted       text,
+    pii_access     text,
+    pii_checked_at timestamptz,
+    compared       bigint NOT NULL,
+    last_run_id    text,
+    last_run_at    timestamptz,
+    removed_up_to  bigint NOT NULL
+);
