@@ -42,11 +42,12 @@ type RecordingClaim interface {
 	Watched
 	// Record merges results into the rows by [MergeRecording]. Results without a
 	// row add one if their conversation is stored. If state is not nil it replaces
-	// the project's state. All of it is durable when Record returns. It returns
-	// the keys whose conversation is not stored or was erased: their results are
-	// dropped, and copies of them must be removed. It returns a [*LockedError],
-	// and records nothing, while something excludes every writer of the
-	// destination; the caller then tries again later.
+	// the project's state. All of it is durable when Record returns. Results of
+	// conversations that are not stored are dropped. Of those, gone lists the
+	// erased ones, and others that the destination knows at once: copies of their
+	// recordings must be removed. [RecordingReader.Removed] lists the rest later.
+	// Record returns a [*LockedError], and records nothing, while something
+	// excludes every writer of the destination; the caller then tries again later.
 	Record(ctx context.Context, results []RecordingResult, state *warehouse.RecordingState) (gone []RecordingKey, err error)
 	// Close releases the claim.
 	Close() error

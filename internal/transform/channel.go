@@ -8,12 +8,10 @@ import (
 	"convsync/internal/warehouse"
 )
 
-const channelVoice = "voice"
-
 // families maps the prefix of a channel name, or of a part of it, to the family.
 var families = []struct{ prefix, family string }{
-	{"VOICE", channelVoice}, {"SIP", channelVoice}, {"WEBRTC", channelVoice}, {"PSTN", channelVoice},
-	{"PHONE", channelVoice}, {"TELEPHON", channelVoice}, {"CALL", channelVoice},
+	{"VOICE", warehouse.ChannelVoice}, {"SIP", warehouse.ChannelVoice}, {"WEBRTC", warehouse.ChannelVoice}, {"PSTN", warehouse.ChannelVoice},
+	{"PHONE", warehouse.ChannelVoice}, {"TELEPHON", warehouse.ChannelVoice}, {"CALL", warehouse.ChannelVoice},
 	{"SMS", "sms"}, {"MMS", "sms"}, {"RCS", "sms"},
 	{"WEBCHAT", "chat"}, {"CHAT", "chat"}, {"MESSAG", "chat"}, {"WHATSAPP", "chat"},
 	{"EMAIL", "email"}, {"MAIL", "email"},

@@ -303,7 +303,7 @@ func quote(s string) polyai.Value {
 }
 
 func (b *builder) audio() {
-	if b.rows.Conversation.ChannelFamily != channelVoice {
+	if b.rows.Conversation.ChannelFamily != warehouse.ChannelVoice {
 		return
 	}
 	ref := warehouse.AudioReference{

@@ -110,6 +110,10 @@ type AudioReference struct {
 	NextCheckAt               Null[Timestamp]
 }
 
+// ChannelVoice is the value of conversations.channel_family for conversations that
+// may have recordings.
+const ChannelVoice = "voice"
+
 // The values of conversations.lifecycle.
 const (
 	LifecycleOpen      = "open"      // in progress; in the open-conversation queue

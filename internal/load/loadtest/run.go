@@ -23,6 +23,16 @@ func Run(t *testing.T, fresh func(testing.TB) Subject) {
 	}
 }
 
+// Recordings runs the checks of recordings.
+func Recordings(t *testing.T, fresh func(testing.TB) Subject) {
+	for _, c := range recordingChecks {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.run(t, fresh(t))
+		})
+	}
+}
+
 // checks returns all checks of the suite.
 func checks() []check {
 	return slices.Concat(

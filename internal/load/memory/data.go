@@ -24,6 +24,7 @@ type Data struct {
 	Events        []warehouse.WebhookEvent
 	Alerts        []warehouse.ActiveAlert
 	Erased        []ID // conversations with a tombstone
+	Recordings    []warehouse.RecordingState
 
 	// Faults are what Audit finds until Mend repairs it. Maps cannot contradict
 	// themselves, so only a test adds faults, with the projects of their keys.
@@ -96,6 +97,7 @@ func (d *Data) clone() *Data {
 	c.Runs, c.Lateness, c.VisibleAgain = slices.Clone(d.Runs), slices.Clone(d.Lateness), slices.Clone(d.VisibleAgain)
 	c.Holes, c.Events, c.Alerts = slices.Clone(d.Holes), slices.Clone(d.Events), slices.Clone(d.Alerts)
 	c.Erased, c.Unended, c.Faults = slices.Clone(d.Erased), slices.Clone(d.Unended), maps.Clone(d.Faults)
+	c.Recordings = slices.Clone(d.Recordings)
 	return &c
 }
 

@@ -14,6 +14,7 @@ type Destination struct {
 	mu      sync.Mutex
 	data    Data
 	writers []*writer // open, with locks that do not conflict
+	claims  []*claim  // open, one for each project at most
 }
 
 // New returns an empty destination.
