@@ -80,6 +80,7 @@ const (
 type floor struct {
 	waited, waitedForOne time.Duration // in this window, and since the last conversation
 	bytes                int
+	isRecording          bool // the body has no conversations
 }
 
 // take records a read of n bytes and how long it waited. It returns an error if the
@@ -89,7 +90,7 @@ func (f *floor) take(n int, waited time.Duration) error {
 	f.waited += waited
 	f.waitedForOne += waited
 	switch {
-	case f.waitedForOne >= maxConversationWait:
+	case f.waitedForOne >= maxConversationWait && !f.isRecording:
 		return fmt.Errorf("%w: no conversation within %s", errStalled, maxConversationWait)
 	case f.waited < floorWindow:
 		return nil

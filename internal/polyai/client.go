@@ -154,14 +154,18 @@ func (c *Client) List(ctx context.Context, q ListQuery) (*Page, error) {
 	return page, nil
 }
 
-// get sends a request. If the key is refused, get reads the key again and retries once
-// if it has changed.
 func (c *Client) get(ctx context.Context, u *url.URL) (*http.Response, error) {
+	return c.withKey(ctx, func(key string) (*http.Response, error) { return c.send(ctx, u, key) })
+}
+
+// withKey sends a request. If the key is refused, withKey reads the key again and
+// retries once if it has changed.
+func (c *Client) withKey(ctx context.Context, send func(key string) (*http.Response, error)) (*http.Response, error) {
 	key, err := c.options.Key(ctx, false)
 	if err != nil {
 		return nil, err
 	}
-	res, err := c.send(ctx, u, key)
+	res, err := send(key)
 	if !IsAuth(err) {
 		return res, err
 	}
@@ -169,7 +173,7 @@ func (c *Client) get(ctx context.Context, u *url.URL) (*http.Response, error) {
 	if keyErr != nil || renewed == key {
 		return res, err
 	}
-	return c.send(ctx, u, renewed)
+	return send(renewed)
 }
 
 func (c *Client) send(ctx context.Context, u *url.URL, key string) (*http.Response, error) {
