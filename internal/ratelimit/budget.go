@@ -61,10 +61,13 @@ func (b *Budget) Configure(o BudgetOptions) {
 }
 
 // Limited reports whether a rate limit applies.
-func (b *Budget) Limited() bool {
+func (b *Budget) Limited() bool { return !math.IsInf(b.rate(), 1) }
+
+// rate returns the requests per second that are allowed now; +Inf: no limit.
+func (b *Budget) rate() float64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return !math.IsInf(b.pace.rate, 1)
+	return b.pace.rate
 }
 
 // await waits until the limits of the key admit a request. It is the turn of the
@@ -131,11 +134,16 @@ func (b *Budget) start(now time.Time) bool {
 		return false
 	}
 	b.inFlight++
-	if len(b.starts) == mostStarts {
-		b.starts = append(b.starts[:0], b.starts[mostStarts/2:]...)
-	}
-	b.starts = append(b.starts, now)
+	b.starts = addStart(b.starts, now)
 	return true
+}
+
+// addStart adds a start, and forgets the oldest ones.
+func addStart(starts []time.Time, at time.Time) []time.Time {
+	if len(starts) == mostStarts {
+		starts = append(starts[:0], starts[mostStarts/2:]...)
+	}
+	return append(starts, at)
 }
 
 // mostStarts is how many starts are stored: twice as many as are evaluated.
@@ -154,7 +162,8 @@ const (
 
 // Answered adapts the budget to the result of the request. pause is the time that
 // the source asks to wait. The pause and a lower rate apply to all requests of the
-// key.
+// key. A request of a [Lane] no longer counts as in flight then, and its latency is
+// ignored: recordings come from another host than conversations.
 func (r *Request) Answered(result Result, pause time.Duration) {
 	now := time.Now()
 	b := r.budget
@@ -163,9 +172,16 @@ func (r *Request) Answered(result Result, pause time.Duration) {
 	if until := now.Add(pause); pause > 0 && until.After(b.paused) {
 		b.paused = until
 	}
+	if r.lane {
+		r.landLocked()
+	}
 	switch result {
 	case Accepted:
-		b.pace.answered(r.started, now)
+		if r.lane {
+			b.pace.accepted(now)
+		} else {
+			b.pace.answered(r.started, now)
+		}
 	case Limited:
 		b.pace.limited(r.started, now, b.starts)
 	case Overloaded:
@@ -176,13 +192,21 @@ func (r *Request) Answered(result Result, pause time.Duration) {
 
 // End releases the request's permit.
 func (r *Request) End() {
-	b := r.budget
-	b.mu.Lock()
-	b.inFlight--
-	b.mu.Unlock()
+	r.budget.mu.Lock()
+	r.landLocked()
+	r.budget.mu.Unlock()
 	r.permits.Release(1)
+}
+
+// landLocked ends the time in which the request counts as in flight.
+func (r *Request) landLocked() {
+	if r.landed {
+		return
+	}
+	r.landed = true
+	r.budget.inFlight--
 	select {
-	case b.freed <- struct{}{}:
+	case r.budget.freed <- struct{}{}:
 	default:
 	}
 }

@@ -124,6 +124,11 @@ func (p *pace) answered(started, now time.Time) {
 		p.fall(started, now)
 		return
 	}
+	p.accepted(now)
+}
+
+// accepted raises rate and window after a successful response.
+func (p *pace) accepted(now time.Time) {
 	p.window = min(p.widest, p.window+1/p.window)
 	if math.IsInf(p.rate, 1) {
 		return

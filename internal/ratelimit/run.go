@@ -30,6 +30,8 @@ type Request struct {
 	budget  *Budget
 	permits Permits
 	started time.Time
+	lane    bool // it is a request of a lane
+	landed  bool // it no longer counts as in flight
 }
 
 // Started returns when the request was admitted.
@@ -89,7 +91,7 @@ func (r *Run) takeFree(ctx context.Context, permits Permits, stop func() error) 
 func (r *Run) start(permits Permits, stop func() error) *Request {
 	now := time.Now()
 	if stop() == nil && r.budget.start(now) {
-		return &Request{r.budget, permits, now}
+		return &Request{budget: r.budget, permits: permits, started: now}
 	}
 	permits.Release(1)
 	return nil
