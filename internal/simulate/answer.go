@@ -11,9 +11,14 @@ import (
 )
 
 // ServeHTTP answers GET /v3/{account}/{project}/conversations, the same path of
-// v1 and v2, which page by offset, and all requests to /v1/webhook-endpoints.
+// v1 and v2, which page by offset, requests for recordings, and all requests to
+// /v1/webhook-endpoints.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	count := s.requests.Add(1)
+	audio := parseAudioRequest(hr.URL)
+	if audio != nil {
+		s.audioCounts.count(hr, audio)
+	}
 	if !pause(hr, s.o.Faults.Latency) {
 		return
 	}
@@ -31,12 +36,16 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		return
 	}
 	if rest, ok := endpointPath(r.URL); ok {
-		if s.admitKey(w, r, count) {
+		if s.admitKey(w, r, s.o.APIKey) {
 			s.endpoints.answer(w, r, rest)
 		}
 		return
 	}
-	p := s.admit(w, r, count)
+	if audio != nil {
+		s.answerAudio(w, r, audio)
+		return
+	}
+	p := s.admit(w, r)
 	if p == nil {
 		return
 	}
@@ -60,7 +69,7 @@ func pause(r *http.Request, d time.Duration) bool {
 
 // admit returns the project of a request. If the request has no access to it, it
 // answers with an error and returns nil.
-func (s *Simulator) admit(w http.ResponseWriter, r *request, count int64) *Project {
+func (s *Simulator) admit(w http.ResponseWriter, r *request) *Project {
 	version, account, project, ok := listPath(r.URL)
 	switch {
 	case !ok:
@@ -71,7 +80,7 @@ func (s *Simulator) admit(w http.ResponseWriter, r *request, count int64) *Proje
 		fail(w, r.id, http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "Use GET.")
 		return nil
 	}
-	if !s.admitKey(w, r, count) {
+	if !s.admitKey(w, r, s.o.APIKey) {
 		return nil
 	}
 	p := s.project(account, project)
@@ -82,11 +91,11 @@ func (s *Simulator) admit(w http.ResponseWriter, r *request, count int64) *Proje
 	return p
 }
 
-// admitKey reports whether a request has a valid key. If not, it answers with an
-// error.
-func (s *Simulator) admitKey(w http.ResponseWriter, r *request, count int64) bool {
+// admitKey reports whether a request has a valid key; want is "" if any is valid. If
+// not, it answers with an error.
+func (s *Simulator) admitKey(w http.ResponseWriter, r *request, want string) bool {
 	key, last := r.Header.Get("X-Api-Key"), s.o.Faults.RevokeKeyAfter
-	if key == "" || s.o.APIKey != "" && key != s.o.APIKey || last > 0 && count > last {
+	if key == "" || want != "" && key != want || last > 0 && r.number > last {
 		fail(w, r.id, http.StatusUnauthorized, "UNAUTHORIZED", "The API key is missing or not valid.")
 		return false
 	}

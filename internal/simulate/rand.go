@@ -83,6 +83,7 @@ const (
 	streamPlan
 	streamReviews
 	streamSummaries
+	streamAudio
 )
 
 func stream(seed, name uint64) *random {

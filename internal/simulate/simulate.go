@@ -27,6 +27,8 @@ type Options struct {
 	Deviations Deviations
 	// Faults of the service and of the network.
 	Faults Faults
+	// Audio configures the recordings and their faults.
+	Audio Audio
 }
 
 // Project is a project (an agent) of an account. Requests may use the ID or the Alias
@@ -56,6 +58,7 @@ type Simulator struct {
 	requests     atomic.Int64
 	bucket       bucket // limits the rate of requests
 	endpoints    endpoints
+	audioCounts  audioCounts
 }
 
 // environment has the conversations of one project in one environment.
@@ -68,6 +71,7 @@ type environment struct {
 	deviations Deviations
 	variants   []variant
 	overrides  overrides
+	ids        ids
 }
 
 // New returns a simulator, or an error if the options are not valid.
@@ -76,7 +80,7 @@ func New(o Options) (*Simulator, error) {
 		o.Now = time.Now
 	}
 	o.MaxLimit = cmp.Or(o.MaxLimit, 1000)
-	if err := errors.Join(o.Faults.validate(), o.Paging.validate()); err != nil {
+	if err := errors.Join(o.Faults.validate(), o.Paging.validate(), o.Audio.validate()); err != nil {
 		return nil, err
 	}
 	if o.PageRows < 0 {
