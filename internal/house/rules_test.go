@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"internal/atomicfile":    {},
 	"internal/loopback":      {},
 	"internal/plural":        {},
+	"internal/wav":           {},
 	"internal/house":         {},
 	"internal/leaktest":      {},
 	"migrations":             {},
@@ -43,6 +44,8 @@ var mayImport = map[string][]string{
 	"cmd/sync":               {"*"}, // the only place that wires stages to concrete loaders
 
 	"internal/load/parquet/rowfile": {"internal/warehouse"}, // it knows files, not lakes
+
+	"internal/recordings/store": {"internal/atomicfile", "internal/wav"}, // it knows files, not destinations
 
 	"internal/serve/browsertest": {}, // only its tests drive a browser
 }
