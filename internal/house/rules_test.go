@@ -66,6 +66,7 @@ var belongsTo = map[string][]string{
 	"github.com/nyaruka/phonenumbers": {"internal/transform"},
 	"github.com/prometheus/":          {"internal/serve"},
 	"github.com/chromedp/":            {}, // only tests
+	"golang.org/x/image/":             {}, // only tests
 	"testing":                         {"internal/leaktest", "internal/load/loadtest", "internal/load/pgtest"},
 }
 

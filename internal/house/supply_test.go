@@ -47,6 +47,7 @@ var onlyInTests = map[string]bool{
 	"github.com/chromedp/cdproto":              true,
 	"github.com/santhosh-tekuri/jsonschema/v6": true,
 	"go.uber.org/goleak":                       true,
+	"golang.org/x/image":                       true,
 	"pgregory.net/rapid":                       true,
 }
 
