@@ -1,55 +1,66 @@
 package store
 
-import "convsync/internal/wav"
-
-// Reasons of a [BodyError]: values of audio_references.reason.
-const (
-	ReasonHTML  = "html"
-	ReasonJSON  = "json"
-	ReasonEmpty = "empty"
-	ReasonShort = "short_body" // ends before its Content-Length, or within its header
-	ReasonLong  = "long_body"  // longer than its Content-Length
-	// ReasonNotWAV is any other content.
-	ReasonNotWAV = "not_wav"
-	// ReasonHeaderLonger is a body with all bytes of its Content-Length whose header
-	// declares more samples. See [Source].
-	ReasonHeaderLonger = "header_longer_than_body"
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
 )
 
-// BodyError reports that a body is not a recording, or not a complete one. It never
-// contains text of the body.
-type BodyError struct {
-	Reason string // one of the constants above
-	Bytes  int64  // how many were read
-	Want   int64  // expected: Content-Length, or size by the header; -1: unknown
-}
-
-func (e *BodyError) Error() string { return e.Reason }
-
-// CheckHead checks the first bytes of a body: its first [wav.HeadBytes], or all of it
-// (whole). It returns the header, or a [*BodyError]. For a header that is longer than
-// that, it returns what was found.
-func CheckHead(head []byte, whole bool) (wav.Header, error) { return wav.Header{}, nil }
-
 // UnavailableError reports that a file operation of the store failed: the disk is
-// full or read-only, the folder is not accessible. It says nothing about a recording.
+// full or read-only, or the folder is not accessible. It says nothing about a
+// recording.
 type UnavailableError struct {
 	Path      string // of the store
 	FreeBytes int64  // of its file system; -1: unknown
 	Err       error
 }
 
-func (e *UnavailableError) Error() string { return e.Err.Error() }
+func (e *UnavailableError) Error() string {
+	free := ""
+	if e.FreeBytes >= 0 {
+		free = fmt.Sprintf(" (%.1f MB free)", float64(e.FreeBytes)/1e6)
+	}
+	return fmt.Sprintf("the recordings store %s is not available: %v%s: %s", e.Path, e.Err, free, e.hint())
+}
 
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
-// IsUnavailable reports whether err is or wraps an [*UnavailableError].
-func IsUnavailable(err error) bool { return false }
-
-// ClaimedError reports that another process has claimed the recordings of a project.
-type ClaimedError struct {
-	Project, Path string
-	Holder        string // process and host; "" if unknown
+func (e *UnavailableError) hint() string {
+	switch {
+	case errors.Is(e.Err, syscall.ENOSPC), errors.Is(e.Err, syscall.EDQUOT):
+		return "free some space; recordings wait until then"
+	case errors.Is(e.Err, syscall.EROFS), errors.Is(e.Err, fs.ErrPermission):
+		return "let the user of convsync write to the folder, or configure another one"
+	case errors.Is(e.Err, syscall.EXDEV):
+		return "mount the whole store as one file system"
+	case errors.Is(e.Err, syscall.ENOTSUP), errors.Is(e.Err, syscall.ENOLCK), errors.Is(e.Err, syscall.ENOSYS):
+		return "the file system does not support flock: use a local disk, or mount it with locks"
+	case errors.Is(e.Err, syscall.ENOTDIR), errors.Is(e.Err, fs.ErrExist):
+		return "a part of the path is a file: correct audio.store"
+	case errors.Is(e.Err, fs.ErrNotExist):
+		return "check the path, and that the disk is mounted"
+	}
+	return "check the disk; recordings are tried again later"
 }
 
-func (e *ClaimedError) Error() string { return e.Project }
+// IsUnavailable reports whether err is or wraps an [*UnavailableError].
+func IsUnavailable(err error) bool {
+	var unavailable *UnavailableError
+	return errors.As(err, &unavailable)
+}
+
+// ClaimedError reports that the recordings of a project are claimed already.
+type ClaimedError struct {
+	Project string
+	Path    string // of the store
+	Holder  string // process and host; "" if unknown
+}
+
+func (e *ClaimedError) Error() string {
+	holder := e.Holder
+	if holder == "" {
+		holder = "another process"
+	}
+	return fmt.Sprintf("recordings of project %s in %s are being stored by %s: wait until it ends", e.Project, e.Path, holder)
+}
