@@ -7,8 +7,9 @@ import (
 // flagValues are the values of flags that have only a few, for the completion
 // of a shell. The folder and file names that cobra offers otherwise are wrong for them.
 var flagValues = map[string][]string{
+	"audio":       audioForms,
 	"destination": {"parquet", "postgres"},
-	"fault":       faultNames,
+	"fault":       allFaultNames,
 	"log-format":  {"text", "json"},
 	"log-level":   {"debug", "info", "warn", "error"},
 	"paging":      {"cursor", "offset", "unnamed"},

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,19 +32,23 @@ type simulateOptions struct {
 	dateAhead        time.Duration
 	paging           string
 	pageRows         int
+	audio            simulateAudioOptions
 }
 
 func newSimulateCommand(app *app) *cobra.Command {
 	var opts simulateOptions
 	cmd := &cobra.Command{
 		Use:   "simulate",
-		Short: "Serve a simulated Conversations API with made-up data, and faults on request",
+		Short: "Serve a simulated Conversations API with made-up data, recordings, and faults on request",
 		Long: "Simulate answers like PolyAI's Conversations API (v3). The conversations are generated from a seed: the same options\n" +
 			"give the same conversations. Use it to try a configuration, a destination or a dashboard without an API key.\n\n" +
-			"--fault NAME=SHARE makes that share of the requests fail. The names are\n  " + strings.Join(faultNames, ", "),
+			"--fault NAME=SHARE makes that share of the requests fail. The names are\n  " + strings.Join(faultNames, ", ") + "\n\n" +
+			"Each voice conversation that has ended has recordings: noises and tones, as long as the conversation, silent in places if\n" +
+			"redacted. Their faults are shares of the conversations, chosen by the seed:\n  " + strings.Join(audioFaultNames[:8], ", ") + ",\n  " + strings.Join(audioFaultNames[8:], ", "),
 		Example: "  convsync simulate\n" +
 			"  convsync simulate --conversations 200000 --from 2026-01-01 --deviations\n" +
-			"  convsync simulate --rate-limit 5 --latency 200ms --fault 503=0.05,cut=0.01",
+			"  convsync simulate --rate-limit 5 --latency 200ms --fault 503=0.05,cut=0.01\n" +
+			"  convsync simulate --audio mixed,no_head --fault audio_late=0.2,audio_html=0.01 --audio-late-by 5h",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSimulate(cmd.Context(), app, opts) },
 	}
@@ -56,13 +61,14 @@ func newSimulateCommand(app *app) *cobra.Command {
 	flags.StringVar(&opts.from, "from", "", "day of the first conversation (default: 30 days ago); set it to get the same conversations again on another day")
 	flags.Uint64Var(&opts.seed, "seed", 1, "seed of the conversations")
 	flags.BoolVar(&opts.deviations, "deviations", false, "include all deviations from the documented API that the real service has shown")
-	flags.StringToStringVar(&opts.faults, "fault", nil, "faults as NAME=SHARE, with the share of the requests from 0 to 1")
+	flags.StringToStringVar(&opts.faults, "fault", nil, "faults as NAME=SHARE, with the share of the requests, or of the conversations, from 0 to 1")
 	flags.Float64Var(&opts.rateLimit, "rate-limit", 0, "requests per second above which the answer is 429; 0: no limit")
 	flags.StringVar(&opts.retryAfter, "retry-after", "seconds", "Retry-After header of a 429: seconds, date or missing")
 	flags.DurationVar(&opts.latency, "latency", 0, "delay before the first byte of each answer")
 	flags.DurationVar(&opts.dateAhead, "date-ahead", 0, "how far the Date header of each answer is ahead of the clock, such as 8h; negative: behind")
 	flags.StringVar(&opts.paging, "paging", "cursor", "how a page refers to the next one: cursor; offset (next_offset only); unnamed (the client counts)")
 	flags.IntVar(&opts.pageRows, "page-rows", 0, "maximum of conversations per page, even if a request asks for more; 0: no maximum")
+	opts.audio.add(flags)
 	return cmd
 }
 
@@ -116,7 +122,11 @@ func serveUntil(ctx context.Context, listener net.Listener, handler http.Handler
 var faultNames = []string{"429", "500", "502", "503", "reset", "cut", "stall", "malformed", "stale_cursor", "repeat_cursor",
 	"fresh_cursor", "cycle_cursor", "erase_first", "drip"}
 
-func (o *simulateOptions) parseFaults() (simulate.Faults, error) {
+// allFaultNames are those of requests and of recordings.
+var allFaultNames = slices.Concat(faultNames, audioFaultNames)
+
+// parseFaults returns the faults of requests, and adds those of recordings to audio.
+func (o *simulateOptions) parseFaults(audio *simulate.Audio) (simulate.Faults, error) {
 	f := simulate.Faults{
 		RateLimit:  o.rateLimit,
 		RetryAfter: simulate.RetryAfter(o.retryAfter),
@@ -128,12 +138,16 @@ func (o *simulateOptions) parseFaults() (simulate.Faults, error) {
 		return f, err
 	}
 	for name, text := range o.faults {
-		if err := oneOf("fault", name, faultNames...); err != nil {
+		if err := oneOf("fault", name, allFaultNames...); err != nil {
 			return f, err
 		}
 		share, err := strconv.ParseFloat(text, 64)
 		if err != nil || share < 0 || share > 1 {
-			return f, usageError(fmt.Errorf("--fault %s=%s is not a share of the requests: use a number from 0 to 1", name, text))
+			return f, usageError(fmt.Errorf("--fault %s=%s is not a share: use a number from 0 to 1", name, text))
+		}
+		if recording, ok := strings.CutPrefix(name, audioFaultPrefix); ok {
+			audio.Share[simulate.AudioFault(recording)] = share
+			continue
 		}
 		f.Share[simulate.Fault(name)] = share
 	}
@@ -142,7 +156,11 @@ func (o *simulateOptions) parseFaults() (simulate.Faults, error) {
 
 // simulation returns the options of the simulator from the flags.
 func (o *simulateOptions) simulation(now time.Time) (simulate.Options, error) {
-	faults, err := o.parseFaults()
+	audio, err := o.audio.audio()
+	if err != nil {
+		return simulate.Options{}, err
+	}
+	faults, err := o.parseFaults(&audio)
 	if err != nil {
 		return simulate.Options{}, err
 	}
@@ -170,6 +188,7 @@ func (o *simulateOptions) simulation(now time.Time) (simulate.Options, error) {
 		APIKey:   o.key,
 		Gzip:     true,
 		Faults:   faults,
+		Audio:    audio,
 		PageRows: o.pageRows,
 		Projects: []simulate.Project{{
 			AccountID:    o.account,
