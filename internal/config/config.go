@@ -12,6 +12,7 @@ type Config struct {
 	Projects    []Project // at least one, in the order written
 	Destination Destination
 	Sync        Sync
+	Recordings  Recordings
 	Schedules   []Schedule // by name; none unless set
 	Serve       Serve      `json:"-"` // no part of the fingerprint: it changes nothing that is stored
 	Notify      Notify     `json:"-"` // the same
@@ -57,6 +58,8 @@ type Project struct {
 	// MaxRequestsPerSecond of this project's key: 5 unless set; 0, no limit,
 	// when the host is this machine.
 	MaxRequestsPerSecond float64
+	// Audio is what is done about recordings.
+	Audio Audio
 }
 
 // Sync says how much is read, how often and how fast.
@@ -86,6 +89,8 @@ type Sync struct {
 	// MaxRejects is how many conversations that cannot be read, and could not be
 	// before, a run may meet and still succeed; 0 unless set.
 	MaxRejects int
+	// Audio limits the work on the recordings of all projects.
+	Audio AudioWork
 }
 
 // The values of [Sync].OnMissing.
@@ -124,7 +129,8 @@ type Schedule struct {
 	Cron string
 	// TimeZone that Cron is meant in, an IANA name; UTC unless set.
 	TimeZone string
-	// Kind of run: incremental or verify; incremental unless set.
+	// Kind of run: incremental, verify, or audio, which works on recordings;
+	// incremental unless set.
 	Kind string
 	// Projects by StoredID; all unless set.
 	Projects []string
@@ -178,6 +184,9 @@ func (n *Notify) IsZero() bool {
 	return n.WebhookURL.IsZero() && n.Command == "" && n.HeartbeatURL.IsZero()
 }
 
+// Loads reports whether runs of the schedule load conversations.
+func (s *Schedule) Loads() bool { return s.Kind != KindVerify && s.Kind != KindAudio }
+
 // The values of [Notify].Format.
 const (
 	FormatSlack = "slack"
@@ -188,4 +197,5 @@ const (
 const (
 	KindIncremental = "incremental"
 	KindVerify      = "verify"
+	KindAudio       = "audio"
 )

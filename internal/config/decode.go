@@ -21,8 +21,16 @@ type decoder struct {
 
 // decode reads node into v. path is that of the key, for messages.
 func (d *decoder) decode(node ast.Node, v reflect.Value, path string) {
+	if short, ok := v.Addr().Interface().(interface{ short() any }); ok && !isMapping(node) {
+		d.decode(node, reflect.ValueOf(short.short()).Elem(), path) // one value instead of keys
+		return
+	}
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
-		if s, ok := d.scalar(node, path, "text"); ok {
+		expected := "text"
+		if other, ok := u.(interface{ expected() string }); ok {
+			expected = other.expected()
+		}
+		if s, ok := d.scalar(node, path, expected); ok {
 			if err := u.UnmarshalText([]byte(s.text)); err != nil {
 				d.add(path, "%s is not valid; %v", s.shown, err)
 			}
@@ -215,6 +223,14 @@ func (d *decoder) scalar(node ast.Node, path, expected string) (scalar, bool) {
 		quoted = false
 	}
 	return scalar{text: text, shown: d.show(path, raw), quoted: quoted}, true
+}
+
+func isMapping(node ast.Node) bool {
+	switch node.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return true
+	}
+	return false
 }
 
 // kindOf names the kind of a node that is not of the expected kind.

@@ -48,7 +48,13 @@ func TestDefaults(t *testing.T) {
 		"destination": {1, func(key, value string) string {
 			return head + strings.Replace(postgres, "{url:", "{"+strings.TrimPrefix(key, "postgres.")+": "+value+", url:", 1)
 		}},
-		"sync":  {10, func(key, value string) string { return in("sync", key, value) }},
+		"sync": {11, func(key, value string) string { return in("sync", key, value) }},
+		"audio": {5, func(key, value string) string {
+			if key == "mode" { // two keys have this name; TestAudio checks their defaults
+				return head + postgres
+			}
+			return in("sync", "audio", "{ "+key+": "+value+" }")
+		}},
 		"serve": {3, func(key, value string) string { return in("serve", key, value) }},
 		"schedules": {2, func(key, value string) string {
 			return head + postgres + "schedules: { a: { cron: 0 2 * * *, " + key + ": " + value + " } }\n"

@@ -7,6 +7,7 @@ type document struct {
 	Source      sourceKeys              `key:"source"`
 	Destination destinationKeys         `key:"destination"`
 	Sync        syncKeys                `key:"sync"`
+	Audio       recordingsKeys          `key:"audio"`
 	Schedules   map[string]scheduleKeys `key:"schedules"`
 	Serve       serveKeys               `key:"serve"`
 	Notify      notifyKeys              `key:"notify"`
@@ -38,9 +39,10 @@ type projectKeys struct {
 	ID string `key:"id"`
 	As string `key:"as"`
 	hostKeys
-	Environments []string `key:"environments"`
-	TimeZone     string   `key:"time_zone"`
-	Start        instant  `key:"start"`
+	Environments []string   `key:"environments"`
+	TimeZone     string     `key:"time_zone"`
+	Start        instant    `key:"start"`
+	Audio        policyKeys `key:"audio"`
 }
 
 type syncKeys struct {
@@ -56,6 +58,7 @@ type syncKeys struct {
 	MissingLimit         missingKeys  `key:"missing_limit"`
 	FailOnDrift          bool         `key:"fail_on_drift"`
 	MaxRejects           int          `key:"max_rejects"`
+	Audio                audioKeys    `key:"audio"`
 }
 
 type missingKeys struct {

@@ -87,6 +87,7 @@ schedules:
 		TimeZone:             "Europe/London",
 		Start:                time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		MaxRequestsPerSecond: 2.5,
+		Audio:                config.Audio{Mode: "reference", Directions: []string{"combined"}, Redacted: "true"},
 	}
 	if !reflect.DeepEqual(p, wantProject) {
 		t.Errorf("project = %+v\nwant      %+v", p, wantProject)
@@ -100,6 +101,7 @@ schedules:
 		Workers:              config.Workers{Extract: 8, Transform: 3, Load: 2},
 		OnMissing:            "mark",
 		MissingLimit:         config.MissingLimit{Share: 0.1, AtLeast: 20},
+		Audio:                config.AudioWork{Share: 0.2, Workers: 2},
 	}
 	if got.Sync != wantSync {
 		t.Errorf("sync = %+v\nwant   %+v", got.Sync, wantSync)

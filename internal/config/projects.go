@@ -66,6 +66,7 @@ func (r *resolver) project(path string, keys *projectKeys, base inherited) Proje
 		Environments:    r.environments(path+".environments", keys.Environments),
 		TimeZone:        r.timeZone(path+".time_zone", keys.TimeZone),
 		Start:           r.start("sync.start", r.doc.Sync.Start),
+		Audio:           r.audio(path+".audio", &keys.Audio, &r.doc.Sync.Audio.policyKeys),
 	}
 	if r.given(path + ".start") {
 		p.Start = r.start(path+".start", keys.Start)

@@ -24,6 +24,10 @@ func defaults() document {
 			MaxRequestsPerSecond: 5,
 			OnMissing:            MissingMark,
 			MissingLimit:         missingKeys{Share: 0.1, AtLeast: 20},
+			Audio: audioKeys{
+				policyKeys: policyKeys{Mode: AudioReference, Directions: []string{"combined"}, Redacted: RedactedTrue},
+				Share:      0.2, Workers: 2,
+			},
 		},
 		Serve: serveKeys{Listen: "127.0.0.1:8080", StateFile: "convsync-schedules.json", StaleAfter: duration(26 * time.Hour)},
 	}
@@ -39,6 +43,8 @@ func resolve(doc *document, r *report, opts Options) *Config {
 		Destination: resolver.destination(),
 		Sync:        resolver.sync(),
 	}
+	cfg.Recordings = resolver.recordings(cfg.Destination.Parquet)
+	resolver.storable(cfg)
 	cfg.Schedules = resolver.schedules(cfg)
 	cfg.Serve = resolver.serve()
 	cfg.Notify = resolver.notify(cfg.Serve.StateFile)
@@ -139,6 +145,7 @@ func (r *resolver) sync() Sync {
 		OnMissing:   r.choice("sync.on_missing", s.OnMissing, MissingMark, MissingDelete),
 		FailOnDrift: s.FailOnDrift,
 		MaxRejects:  s.MaxRejects,
+		Audio:       r.audioWork(),
 	}
 }
 

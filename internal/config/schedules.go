@@ -23,7 +23,7 @@ func (r *resolver) schedules(cfg *Config) []Schedule {
 			Name:     name,
 			Cron:     r.cron(path+".cron", keys.Cron),
 			TimeZone: r.timeZone(path+".time_zone", keys.TimeZone),
-			Kind:     cmp.Or(r.choice(path+".kind", keys.Kind, KindIncremental, KindVerify), KindIncremental),
+			Kind:     cmp.Or(r.choice(path+".kind", keys.Kind, KindIncremental, KindVerify, KindAudio), KindIncremental),
 			Projects: keys.Projects,
 			Lookback: r.lookback(path+".lookback", lookbackKeys{
 				EachRun: cmp.Or(keys.Lookback.EachRun, r.doc.Sync.Lookback.EachRun),
@@ -37,9 +37,19 @@ func (r *resolver) schedules(cfg *Config) []Schedule {
 				r.add(at, "%s is not a project of source.projects; expected its stored id: as, or id", r.show(at, id))
 			}
 		}
+		if s.Kind == KindAudio && !s.requestsAudio(cfg.Projects) {
+			r.add(path+".kind", "is audio, but the recordings of no project of the schedule are checked or stored; expected sync.audio: check or store, or another kind")
+		}
 		schedules = append(schedules, s)
 	}
 	return schedules
+}
+
+// requestsAudio reports whether a project of the schedule has recordings to request.
+func (s *Schedule) requestsAudio(projects []Project) bool {
+	return slices.ContainsFunc(projects, func(p Project) bool {
+		return p.Audio.IsRequested() && (len(s.Projects) == 0 || slices.Contains(s.Projects, p.StoredID))
+	})
 }
 
 func (r *resolver) cron(path, expression string) string {

@@ -142,6 +142,21 @@ func TestTheSchemaAndTheLoaderJudgeExamplesAlike(t *testing.T) {
 		{good + lake + "notify: {webhook_url: 'https://hooks.example.com/made-up', webhook_url_file: f}\n", false},
 		{good + lake + "notify: {webhook_url_file: f, format: teams}\n", false},
 		{good + lake + "notify: {webhook: f}\n", false},
+		{good + lake + "sync: {audio: check}\n", true},
+		{good + lake + "sync: {audio: off}\n", true},
+		{good + lake + "sync: {audio: \"${NONE:-off}\"}\n", true},
+		{good + lake + "audio: {store: ./recordings, mode: \"0640\"}\nsync: {audio: {mode: store, directions: [user, agent], redacted: both, share: 0.5, workers: 4}}\n", true},
+		{good + lake + "sync: {audio: {redacted: false}}\n", true},
+		{fmt.Sprintf(source, "audio: off") + lake, true},
+		{fmt.Sprintf(source, "audio: {mode: check, redacted: both}") + lake + "schedules: {a: {cron: \"@hourly\", kind: audio}}\n", true},
+		{fmt.Sprintf(source, "audio: {workers: 1}") + lake, false},
+		{good + lake + "sync: {audio: all}\n", false},
+		{good + lake + "sync: {audio: [check]}\n", false},
+		{good + lake + "sync: {audio: {redacted: maybe}}\n", false},
+		{good + lake + "sync: {audio: {directions: []}}\n", false},
+		{good + lake + "sync: {audio: {share: 0}}\n", false},
+		{good + lake + "sync: {audio: {workers: 0}}\n", false},
+		{good + lake + "audio: {mode: \"0600\"}\n", false},
 	} {
 		var value any
 		if err := yaml.Unmarshal([]byte(c.text), &value); err != nil {
