@@ -41,6 +41,14 @@ func agentsURL(p *config.Project) string {
 // serves all APIs, like `convsync simulate` or a proxy.
 func audioURL(p *config.Project) string { return cmp.Or(agentsURL(p), p.BaseURL) }
 
+// audioKinds returns the kinds of recordings that are listed of each conversation.
+func audioKinds(p *config.Project) (kinds []transform.AudioKind) {
+	for _, kind := range p.Audio.Kinds() {
+		kinds = append(kinds, transform.AudioKind(kind))
+	}
+	return kinds
+}
+
 func hostURL(host string) string {
 	if host == "" {
 		return ""
@@ -165,6 +173,7 @@ func newSourceSide(ctx context.Context, cfg *config.Config, o *syncOptions, log 
 					APIVersion:   p.APIVersion,
 					PhoneRegion:  phoneRegions[p.Region],
 					AudioBaseURL: audioURL(p),
+					Audio:        audioKinds(p),
 					Rules:        rulesOf(p),
 				},
 				Start:   extract.SecondOf(p.Start),

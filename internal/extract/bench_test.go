@@ -135,7 +135,13 @@ func (bench *bench) run(b *testing.B, slices int, perSecond float64) (elapsed ti
 		o.Stats = r.Stats
 		o.Feeds = append(o.Feeds, pipeline.Feed{
 			Feed: load.Feed{ProjectID: r.ProjectID, Environment: "live"}, Reader: r, Start: bench.start(),
-			Transform: transform.Options{AccountID: "acme-uk", ProjectID: r.ProjectID, Environment: "live", APIVersion: "v3"},
+			Transform: transform.Options{
+				AccountID:   "acme-uk",
+				ProjectID:   r.ProjectID,
+				Environment: "live",
+				APIVersion:  "v3",
+				Audio:       []transform.AudioKind{{Direction: "combined", Redacted: true}},
+			},
 		})
 	}
 	started := time.Now()

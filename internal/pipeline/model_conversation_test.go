@@ -145,7 +145,13 @@ func (c *scriptedConversation) kept(v *version, stored *warehouse.Rows) *warehou
 	return rows
 }
 
-var modelTransform = transform.Options{AccountID: "acme-uk", ProjectID: "acme-model", Environment: "live", APIVersion: "v3"}
+var modelTransform = transform.Options{
+	AccountID:   "acme-uk",
+	ProjectID:   "acme-model",
+	Environment: "live",
+	APIVersion:  "v3",
+	Audio:       []transform.AudioKind{{Direction: "combined", Redacted: true}},
+}
 
 // contentOf returns the content number in a text.
 func contentOf[S ~string](text S) (content int) {

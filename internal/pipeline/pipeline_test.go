@@ -85,8 +85,14 @@ func options(t *testing.T, source http.Handler, destination Destination, now fun
 	return Options{
 		Feeds: []Feed{{
 			Feed: load.Feed{ProjectID: "acme-team-4", Environment: "live"}, Reader: reader,
-			Transform: transform.Options{AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", APIVersion: "v3"},
-			Start:     extract.SecondOf(begin),
+			Transform: transform.Options{
+				AccountID:   "acme-uk",
+				ProjectID:   "acme-team-4",
+				Environment: "live",
+				APIVersion:  "v3",
+				Audio:       []transform.AudioKind{{Direction: "combined", Redacted: true}},
+			},
+			Start: extract.SecondOf(begin),
 		}},
 		Destination: destination,
 		Owner:       load.Owner{RunID: "run-1"},

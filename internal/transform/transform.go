@@ -32,10 +32,19 @@ type Options struct {
 	// "", these remain unchanged.
 	PhoneRegion string
 	// AudioBaseURL is the build host, such as https://api.uk.poly.ai. If it is "",
-	// audio URLs are NULL.
+	// audio URLs are NULL, with a reason.
 	AudioBaseURL string
+	// Audio lists the kinds of recordings that each voice conversation gets an audio
+	// reference for; none if it is empty. They are not part of the content hash.
+	Audio []AudioKind
 	// Rules change what is stored. They are empty unless configured.
 	Rules Rules
+}
+
+// AudioKind is a kind of recording of a conversation.
+type AudioKind struct {
+	Direction string // combined, user or agent
+	Redacted  bool
 }
 
 // DriftLongName is the drift of a name that is too long for a key. It gets no row
@@ -306,16 +315,20 @@ func (b *builder) audio() {
 	if b.rows.Conversation.ChannelFamily != warehouse.ChannelVoice {
 		return
 	}
-	ref := warehouse.AudioReference{
-		ProjectID:      b.project,
-		ConversationID: b.c.ID,
-		StartedAt:      b.start,
-		Direction:      "combined",
-		Redacted:       true,
-		Availability:   warehouse.AudioUnknown,
+	for _, kind := range b.o.Audio {
+		ref := warehouse.AudioReference{
+			ProjectID:      b.project,
+			ConversationID: b.c.ID,
+			StartedAt:      b.start,
+			Direction:      kind.Direction,
+			Redacted:       kind.Redacted,
+			Availability:   warehouse.AudioUnknown,
+			Reason:         warehouse.ReasonNoHost,
+		}
+		if b.o.AudioBaseURL != "" {
+			ref.Reason = ""
+			ref.URL = warehouse.Text(polyai.AudioURL(b.o.AudioBaseURL, b.o.ProjectID, b.c.ID, ref.Direction, ref.Redacted))
+		}
+		b.rows.Audio = append(b.rows.Audio, ref)
 	}
-	if b.o.AudioBaseURL != "" {
-		ref.URL = warehouse.Text(polyai.AudioURL(b.o.AudioBaseURL, b.o.ProjectID, b.c.ID, ref.Direction, ref.Redacted))
-	}
-	b.rows.Audio = []warehouse.AudioReference{ref}
 }

@@ -22,6 +22,7 @@ var asked = Options{
 	APIVersion:   "v3",
 	PhoneRegion:  "GB",
 	AudioBaseURL: "https://api.uk.poly.ai",
+	Audio:        []AudioKind{{"combined", true}},
 }
 
 // rows makes the rows of a conversation with the given further members.

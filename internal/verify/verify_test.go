@@ -27,7 +27,13 @@ import (
 
 var (
 	feed  = load.Feed{ProjectID: "acme-team-4", Environment: "live"}
-	rules = transform.Options{AccountID: "acme-uk", ProjectID: "acme-team-4", Environment: "live", APIVersion: "v3"}
+	rules = transform.Options{
+		AccountID:   "acme-uk",
+		ProjectID:   "acme-team-4",
+		Environment: "live",
+		APIVersion:  "v3",
+		Audio:       []transform.AudioKind{{Direction: "combined", Redacted: true}},
+	}
 )
 
 // at returns an hour of the verified day.

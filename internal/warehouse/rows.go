@@ -139,6 +139,10 @@ const (
 	AudioFailed    = "failed"    // what the source returned is not a recording
 )
 
+// ReasonNoHost is the value of audio_references.reason of a row without a URL: no build
+// host is configured.
+const ReasonNoHost = "no_host"
+
 // The values of audio_references.redaction_evidence: how it is known whether a
 // recording is redacted.
 const (
