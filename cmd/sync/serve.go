@@ -41,7 +41,7 @@ func newServeCommand(app *app) *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runServe(cmd.Context(), app, opts) },
 	}
-	cmd.Flags().BoolVar(&opts.runNow, "run-now", false, "at startup, run each schedule once, except those of kind verify")
+	cmd.Flags().BoolVar(&opts.runNow, "run-now", false, "at startup, run each schedule once, except those of kind verify and audio")
 	cmd.Flags().DurationVar(&opts.grace, "grace", 30*time.Second, "how long runs may continue after SIGTERM; then they stop at their next commit")
 	return cmd
 }
@@ -130,8 +130,8 @@ func (s *service) start(ctx context.Context, runNow bool) error {
 // runNow runs each schedule that loads.
 func (s *service) runNow() {
 	for i := range s.cfg.Schedules {
-		if s.cfg.Schedules[i].Kind == config.KindVerify {
-			continue // the data that it compares is still being loaded
+		if !s.cfg.Schedules[i].Loads() {
+			continue // the data that it needs is still being loaded
 		}
 		if err := s.scheduler.RunNow(s.cfg.Schedules[i].Name); err != nil && !errors.Is(err, schedule.ErrRunning) {
 			s.log.Error("--run-now: the run could not be started", "schedule", s.cfg.Schedules[i].Name, "error", err.Error())
@@ -270,7 +270,7 @@ func secondRunAfter(cfg *config.Config) func(after time.Time) time.Time {
 	for i := range cfg.Schedules {
 		planned := &cfg.Schedules[i]
 		location, err := time.LoadLocation(planned.TimeZone)
-		if err != nil || planned.Kind == config.KindVerify {
+		if err != nil || !planned.Loads() {
 			continue
 		}
 		if table, err := schedule.Parse(planned.Cron, location); err == nil {

@@ -61,7 +61,7 @@ func (s *service) tell(ctx context.Context, planned *config.Schedule, projects [
 	if s.notifier == nil {
 		return
 	}
-	if planned.Kind == config.KindVerify {
+	if !planned.Loads() {
 		report = nil
 	}
 	all := planned.Projects

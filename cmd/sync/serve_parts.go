@@ -30,7 +30,7 @@ const (
 // [runQueue.enterParts].
 func (s *service) divide(ctx context.Context, planned *config.Schedule, projects []string) (parts []*queuedRun) {
 	queue := &s.lifetime.queue
-	if planned.Kind == config.KindVerify {
+	if !planned.Loads() {
 		return queue.enterParts(projects, true)
 	}
 	long := s.longProjects(ctx, projects)

@@ -85,3 +85,18 @@ func TestServeRun_Panic(t *testing.T) {
 		t.Errorf("notified %q", got)
 	}
 }
+
+// TestServe_AudioSchedule: a schedule of kind audio starts no run, neither at its time
+// nor with --run-now.
+func TestServe_AudioSchedule(t *testing.T) {
+	t.Parallel()
+	var text bytes.Buffer
+	s := &service{
+		log: slog.New(slog.NewTextHandler(&text, nil)),
+		cfg: &config.Config{Schedules: []config.Schedule{{Name: "recordings", Kind: config.KindAudio, Cron: "@every 10m"}}},
+	}
+	s.runNow()
+	if err := s.run(t.Context(), &s.cfg.Schedules[0]); err != nil || text.String() != "" {
+		t.Errorf("%v, logged %s", err, text.String())
+	}
+}

@@ -124,13 +124,14 @@ func TestSecondRunAfter(t *testing.T) {
 	nightly := config.Schedule{Name: "nightly", Cron: "0 2 * * *", TimeZone: "UTC"}
 	often := config.Schedule{Name: "often", Cron: "*/5 * * * *", TimeZone: "UTC"}
 	verification := config.Schedule{Name: "weekly", Cron: "* * * * *", TimeZone: "UTC", Kind: config.KindVerify}
-	if got := secondRunAfter(&config.Config{Schedules: []config.Schedule{nightly, verification}})(at); !got.Equal(time.Date(2026, 3, 6, 2, 0, 0, 0, time.UTC)) {
+	recordings := config.Schedule{Name: "recordings", Cron: "@every 10m", TimeZone: "UTC", Kind: config.KindAudio}
+	if got := secondRunAfter(&config.Config{Schedules: []config.Schedule{nightly, verification, recordings}})(at); !got.Equal(time.Date(2026, 3, 6, 2, 0, 0, 0, time.UTC)) {
 		t.Errorf("nightly: %s", got)
 	}
 	if got := secondRunAfter(&config.Config{Schedules: []config.Schedule{nightly, often}})(at); !got.Equal(at.Add(10 * time.Minute)) {
 		t.Errorf("often: %s", got)
 	}
-	if secondRunAfter(&config.Config{Schedules: []config.Schedule{verification}}) != nil {
-		t.Error("a verification alone is expected to load")
+	if secondRunAfter(&config.Config{Schedules: []config.Schedule{verification, recordings}}) != nil {
+		t.Error("a verification or the work on recordings is expected to load")
 	}
 }
