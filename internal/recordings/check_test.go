@@ -80,7 +80,7 @@ func TestRun_Method(t *testing.T) {
 func ranged(n int64) simulate.AudioRequests { return simulate.AudioRequests{Ranged: n} }
 func heads(n int64) simulate.AudioRequests  { return simulate.AudioRequests{Head: n} }
 
-// firstRanged is what a host without ranges gets: one request to learn that.
+// firstRanged counts the requests to a host without ranges: the first one learns that.
 func firstRanged(n int64) simulate.AudioRequests {
 	return simulate.AudioRequests{Ranged: 1, Whole: n - 1}
 }
