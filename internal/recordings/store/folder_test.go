@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -244,5 +245,35 @@ func TestFolder_Remove(t *testing.T) {
 		if _, _, err := s.Sum(t.Context(), uri); !isMissing(err) {
 			t.Errorf("%q: got %v", uri, err)
 		}
+	}
+}
+
+// A file has its final name only after its content is durable, and is reported as
+// durable only after its folders are.
+func TestFolder_Order(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	var steps []string
+	s := open(t, root, nil)
+	s.disk.step = func(operation, path string) error {
+		name, _ := filepath.Rel(root, path)
+		steps = append(steps, operation+" "+filepath.ToSlash(name))
+		return nil
+	}
+	f := claim(t, s)
+	steps = nil
+	write(t, f, "CA01", recording(10, 1))
+	const part, final = ".convsync/tmp/made-up/1.part", "made-up/2026/11/04/CA01.combined.redacted.wav"
+	want := []string{"create " + part, "write " + part, "lstat " + final, "sync " + part, "close " + part,
+		"mkdir made-up", "mkdir made-up/2026", "mkdir made-up/2026/11", "mkdir made-up/2026/11/04", "rename " + final}
+	if !slices.Equal(steps, want) {
+		t.Errorf("got %q, want %q", steps, want)
+	}
+	steps = nil
+	err := f.Sync()
+	slices.Sort(steps)
+	want = []string{"sync .", "sync made-up", "sync made-up/2026", "sync made-up/2026/11", "sync made-up/2026/11/04"}
+	if err != nil || !slices.Equal(steps, want) {
+		t.Errorf("got %q, %v; want %q", steps, err, want)
 	}
 }

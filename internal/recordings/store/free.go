@@ -2,13 +2,25 @@
 
 package store
 
-import "golang.org/x/sys/unix"
+import (
+	"path/filepath"
 
-// freeBytes returns the free space of the file system of a path, or -1.
+	"golang.org/x/sys/unix"
+)
+
+// freeBytes returns the free space of the file system of a path, which may not exist
+// yet, or -1.
 func freeBytes(path string) int64 {
 	var stat unix.Statfs_t
-	if err := unix.Statfs(path, &stat); err != nil {
-		return -1
+	for {
+		err := unix.Statfs(path, &stat)
+		if err == nil {
+			return int64(stat.Bavail) * int64(stat.Bsize) //nolint:unconvert // their types differ between systems
+		}
+		parent := filepath.Dir(path)
+		if parent == path {
+			return -1
+		}
+		path = parent
 	}
-	return int64(stat.Bavail) * int64(stat.Bsize) //nolint:unconvert // their types differ between systems
 }

@@ -8,7 +8,7 @@ import (
 	"convsync/internal/wav"
 )
 
-// content is what was read of a file: a [Copy] without its URI.
+// content holds the hash, size and header of a file: a [Copy] without its URI.
 type content struct {
 	Copy
 	wrong error // the file is not a recording: a [*BodyError]
