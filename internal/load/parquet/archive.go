@@ -38,7 +38,7 @@ func (l *Lake) Read(ctx context.Context, feed load.Feed, from, until warehouse.T
 }
 
 func (l *Lake) readDay(ctx context.Context, p partition, environment string, from, until warehouse.Timestamp, yield func(*warehouse.Rows) error) (err error) {
-	r, err := l.openSettled(ctx, p)
+	r, err := l.openSettled(ctx, p, nil)
 	if err != nil {
 		return err
 	}

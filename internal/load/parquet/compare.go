@@ -190,7 +190,7 @@ func (p *publication) reconcile(ctx context.Context, part partition, wanted map[
 			return err
 		}
 	}
-	day, err := p.lake.own().openDay(ctx, part)
+	day, err := p.lake.own().openDay(ctx, part, nil)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,9 @@ var (
 // turns are also read on their own, for the daily figures.
 var turns = newFormat(&warehouse.Turns, batchRows)
 
+// audio is the format of the references to recordings.
+var audio = newFormat(&warehouse.AudioReferences, batchRows)
+
 // newFormats returns the format of each member.
 func newFormats() (formats []*rowfile.Format) {
 	for i, m := range warehouse.Members() {
@@ -37,10 +40,19 @@ type dayReader struct {
 	files []*fileReader // by member; nil: not opened
 }
 
-func (v *view) openDay(ctx context.Context, p partition) (d *dayReader, err error) {
+// selection names the columns to read of each table; nil: all of them. A table
+// that is not in it reads as empty. Without a selection everything is read.
+type selection map[string][]string
+
+func (v *view) openDay(ctx context.Context, p partition, only selection) (d *dayReader, err error) {
 	d = &dayReader{}
 	for _, f := range formats {
-		r, failed := openFile(ctx, v, f, p.file(f.Name()), p.project)
+		columns, selected := only[f.Name()]
+		if only != nil && !selected {
+			d.files = append(d.files, &fileReader{})
+			continue
+		}
+		r, failed := openFile(ctx, v, f, p.file(f.Name()), p.project, columns...)
 		d.files, err = append(d.files, r), errors.Join(err, failed)
 	}
 	if err != nil {
@@ -64,9 +76,9 @@ func emptyDay() *dayReader {
 // While a journal exists, only its operations run, and the view treats all of
 // them as done. If there is none before and after, the files are of one commit
 // if each is still in its place: a replaced file never returns.
-func (l *Lake) openSettled(ctx context.Context, p partition) (*dayReader, error) {
+func (l *Lake) openSettled(ctx context.Context, p partition, only selection) (*dayReader, error) {
 	for {
-		d, settled, err := l.tryDay(ctx, p)
+		d, settled, err := l.tryDay(ctx, p, only)
 		if err != nil || settled {
 			return d, err
 		}
@@ -76,12 +88,12 @@ func (l *Lake) openSettled(ctx context.Context, p partition) (*dayReader, error)
 	}
 }
 
-func (l *Lake) tryDay(ctx context.Context, p partition) (d *dayReader, settled bool, err error) {
+func (l *Lake) tryDay(ctx context.Context, p partition, only selection) (d *dayReader, settled bool, err error) {
 	v, err := l.view()
 	if err != nil {
 		return nil, false, err
 	}
-	d, err = v.openDay(ctx, p)
+	d, err = v.openDay(ctx, p, only)
 	settled = err == nil && v.unchanged() && (v.journal != nil || d.current())
 	return d, settled, errors.Join(err, v.close())
 }
@@ -189,6 +201,7 @@ func (d *dayWriter) add(r *warehouse.Rows) error {
 		d.temporary.lake.step("merge")
 	}
 	d.info.count(&r.Conversation)
+	d.info.countRecordings(&r.Conversation, r.Audio)
 	d.added++
 	for i, m := range members {
 		for j := range m.Len(r) {

@@ -71,6 +71,9 @@ func openFile(ctx context.Context, v *view, f *rowfile.Format, name, project str
 // current reports whether the opened file is still in its place, or still does
 // not exist.
 func (r *fileReader) current() bool {
+	if r.lake == nil { // it was not to be read
+		return true
+	}
 	now, err := r.lake.files.Stat(r.path)
 	if err != nil {
 		return r.info == nil && errors.Is(err, os.ErrNotExist)

@@ -17,6 +17,9 @@ func (w *writer) Finish(ctx context.Context, run *warehouse.SyncRun) error {
 	defer f.commit.discard()
 	err := w.broken
 	if err == nil {
+		err = w.foldRecordings(ctx, run.RunID)
+	}
+	if err == nil {
 		err = f.finish(ctx)
 	}
 	return failed("cannot record the end of the run in the lake "+w.lake.root, w.explain(err))
@@ -184,6 +187,7 @@ func (f *finishing) copies(next *state) error {
 		func() error { return f.copyRejects(next) },
 		func() error { return copyTable(c, &warehouse.SchemaDrift, each(next.drift)) },
 		func() error { return copyTable(c, &warehouse.Erasures, each(next.tombstones())) },
+		func() error { return copyTable(c, &warehouse.SyncRecordings, each(next.recordings)) },
 		func() error { return copyTable(c, &warehouse.SyncLocks, each([]warehouse.SyncLock{lock})) },
 		func() error { return putCopy(f, f.runs, &warehouse.SyncRuns, runsFile, f.eachRun) },
 		func() error { return f.copyChanges(next) },

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -56,6 +57,8 @@ type Lake struct {
 	serial     atomic.Int64 // in temporary names
 	logged     logIndex     // index of the events in the log
 	dailies    dailies
+	pendings   pendings // results of recordings
+	tallied    sync.Map // recordingTallies by talliedFiles
 }
 
 // Open opens a lake. It touches nothing: the folder need not exist.

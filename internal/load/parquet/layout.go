@@ -29,6 +29,7 @@ const (
 	manifestDir    = "_sync/manifests"
 	inboxDir       = "_sync/inbox"
 	eventsDir      = "_sync/events"
+	recordingsDir  = "_sync/recordings"
 	contentsDir    = "_sync/contents"
 	idsDir         = "_sync/ids"
 	contentsSuffix = ".json"

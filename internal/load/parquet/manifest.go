@@ -21,6 +21,7 @@ type manifest struct {
 type dayInfo struct {
 	Files        map[string]fileInfo `json:"files"` // by table
 	Environments map[string]*tally   `json:"environments"`
+	Recordings   recordingTallies    `json:"recordings,omitempty"` // absent in older manifests
 }
 
 // tally counts the conversations of an environment.

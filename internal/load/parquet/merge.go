@@ -78,7 +78,7 @@ func (m *merger) open(ctx context.Context) (*dayReader, error) {
 	if m.change.afresh {
 		return emptyDay(), nil
 	}
-	return m.lake.own().openDay(ctx, m.change.partition)
+	return m.lake.own().openDay(ctx, m.change.partition, nil)
 }
 
 func (m *merger) interleave(ctx context.Context, stored *dayReader) error {

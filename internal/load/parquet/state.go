@@ -29,8 +29,9 @@ type state struct {
 	revealed   []warehouse.Reveal
 	erased     map[conversationKey]warehouse.Erasure // never loaded again
 	holes      []warehouse.Hole
-	contents   map[string]*contents // by project, as far as they were read
-	changed    map[string]*contents // to be written by the commit of this state
+	recordings []warehouse.RecordingState // ordered by project
+	contents   map[string]*contents       // by project, as far as they were read
+	changed    map[string]*contents       // to be written by the commit of this state
 }
 
 type conversationKey struct{ project, id string }
@@ -72,6 +73,7 @@ func (v *view) readState() (*state, error) {
 		readTable(v, &warehouse.SyncWatermarks, &s.watermarks), readTable(v, &warehouse.OpenConversations, &open),
 		readTable(v, &warehouse.SchemaDrift, &s.drift), readTable(v, &warehouse.SyncLateness, &s.lateness),
 		readTable(v, &warehouse.SyncRevealed, &s.revealed), readTable(v, &warehouse.SyncHoles, &s.holes), readTable(v, &warehouse.Erasures, &erased),
+		readTable(v, &warehouse.SyncRecordings, &s.recordings),
 	)
 	s.erased = make(map[conversationKey]warehouse.Erasure, len(erased))
 	for _, e := range erased {

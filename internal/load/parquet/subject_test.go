@@ -171,6 +171,7 @@ func (s *lake) dumpOwn(t testing.TB, d *loadtest.Dump) {
 	compareCopy(t, s, &warehouse.SyncRuns, d.Runs)
 	compareCopy(t, s, &warehouse.Changes, d.Changes)
 	compareCopy(t, s, &warehouse.Erasures, readState(t, s, &warehouse.Erasures, "state/erasures.jsonl"))
+	compareCopy(t, s, &warehouse.SyncRecordings, readState(t, s, &warehouse.SyncRecordings, "state/sync_recordings.jsonl"))
 	s.compareInbox(t, d)
 	if locks := readTable(t, s, &warehouse.SyncLocks); len(locks) != 1 || locks[0].Owner != "" {
 		t.Errorf("sync_locks after the run: %+v", locks)
