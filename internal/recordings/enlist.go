@@ -20,7 +20,7 @@ func (t *turn) enlist(ctx context.Context) error {
 	policy := &t.project.Policy
 	fingerprint := warehouse.Text(policy.Fingerprint(t.project.BaseURL))
 	enlisted := t.state.get().Enlisted
-	if enlisted == fingerprint || enlisted == "" && policy.isDefault() {
+	if policy.Mode == Off || enlisted == fingerprint || enlisted == "" && policy.isDefault() {
 		return nil
 	}
 	for _, environment := range t.project.Environments {

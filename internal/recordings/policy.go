@@ -13,7 +13,7 @@ type Mode string
 
 // The modes. Each one includes what the previous ones do.
 const (
-	Off       Mode = "off"       // nothing
+	Off       Mode = "off"       // nothing, but copies of deleted conversations are removed
 	Reference Mode = "reference" // a row for each recording that may exist
 	Check     Mode = "check"     // ask whether it exists, and what it is
 	Store     Mode = "store"     // store a copy

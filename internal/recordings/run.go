@@ -31,7 +31,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	lanes := map[*ratelimit.Lane][]*worker{}
 	for i := range o.Projects {
 		p := o.Projects[i]
-		if p.Policy.Mode == Off {
+		if p.Policy.Mode == Off && o.OpenStore == nil {
 			continue
 		}
 		p.setDefaults()
@@ -54,7 +54,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		report.StoreError = report.StoreErr.Error()
 	}
 	for _, w := range all {
-		report.Projects = append(report.Projects, w.report())
+		if r := w.report(); r.Mode != Off || r.Counts != (Counts{}) || r.Err != nil {
+			report.Projects = append(report.Projects, r)
+		}
 	}
 	return report, ctx.Err()
 }

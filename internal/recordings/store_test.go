@@ -45,6 +45,32 @@ func TestRun_Store(t *testing.T) {
 	}
 }
 
+// TestRun_Forms has sources that say less about their recordings.
+func TestRun_Forms(t *testing.T) {
+	t.Parallel()
+	for name, audio := range map[string]simulate.Audio{
+		"NoLength":   {NoLength: true},
+		"Streamed":   {Streamed: true, Codec: simulate.AudioMulaw},
+		"List":       {List: true, Codec: simulate.AudioExtensible},
+		"AllUnknown": {NoLength: true, Streamed: true, NoRange: true, NoHead: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, mode := range []Mode{Check, Store} {
+				w := newWorld(t, 3, audio, Policy{Mode: mode, Kinds: []load.RecordingKind{combined}})
+				w.run()
+				truth, _ := w.sim.Recording(projectID, w.voice[0], "combined", true, w.now())
+				if a := w.row(w.voice[0], combined); a.Availability != warehouse.AudioAvailable || a.DurationSeconds.V != truth.Seconds {
+					t.Errorf("%s: row %+v, the source has %+v", mode, a, truth)
+				}
+				if mode == Store {
+					w.checkStored(w.voice[0], combined)
+				}
+			}
+		})
+	}
+}
+
 // TestRun_Redaction stores both versions, with a key that may read raw recordings and
 // with one that gets redacted ones instead.
 func TestRun_Redaction(t *testing.T) {
@@ -278,10 +304,15 @@ func TestRun_Removed(t *testing.T) {
 	if s := w.state(); s.RemovedUpTo != 1 {
 		t.Errorf("state %+v", s)
 	}
-	w.options.Projects[0].Policy.Mode = Reference
-	w.delete(w.voice[1])
-	if r := w.run(); r.Total().Removed != 2 || len(w.files()) != 2*len(w.voice)-4 {
-		t.Errorf("in mode reference: counts %+v, %d files", r.Total(), len(w.files()))
+	for i, mode := range []Mode{Reference, Off} {
+		w.options.Projects[0].Policy.Mode = mode
+		w.delete(w.voice[i+1])
+		if r := w.run(); r.Total().Removed != 2 || len(w.files()) != 2*len(w.voice)-4-2*i {
+			t.Errorf("in mode %s: counts %+v, %d files", mode, r.Total(), len(w.files()))
+		}
+	}
+	if r := w.run(); len(r.Projects) != 0 {
+		t.Errorf("report %+v", r)
 	}
 }
 
