@@ -111,12 +111,24 @@ func (b *buffer) flush(ctx context.Context) error {
 	}
 }
 
-// take removes the next batch from the pending results.
+// take removes the next batch from the pending results. Several results of one
+// recording, such as one with the evidence only, become one.
 func (b *buffer) take() []load.RecordingResult {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n := min(len(b.pending), flushResults)
-	batch := b.pending[:n:n]
+	var batch []load.RecordingResult
+	at := make(map[load.RecordingKey]int, n)
+	for i := range b.pending[:n] {
+		r := &b.pending[i]
+		key := load.RecordingKeyOf(&r.AudioReference)
+		if earlier, known := at[key]; known {
+			batch[earlier].AudioReference = load.MergeRecording(batch[earlier].AudioReference, r)
+			continue
+		}
+		at[key] = len(batch)
+		batch = append(batch, *r)
+	}
 	b.pending = b.pending[n:]
 	return batch
 }

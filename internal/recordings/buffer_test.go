@@ -3,6 +3,7 @@ package recordings
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -44,6 +45,30 @@ func (f *fakeClaim) fail(err error) {
 func (f *fakeClaim) Lost() <-chan error { return nil }
 func (f *fakeClaim) Close() error       { return nil }
 
+// results returns results of different recordings.
+func results(n int) (list []load.RecordingResult) {
+	for i := range n {
+		list = append(list, load.RecordingResult{AudioReference: warehouse.AudioReference{ConversationID: strconv.Itoa(i)}})
+	}
+	return list
+}
+
+func TestBuffer_Merge(t *testing.T) {
+	t.Parallel()
+	b := newBuffer(&fakeClaim{}, newState(warehouse.RecordingState{}))
+	a := results(1)[0]
+	a.Availability, a.CheckedAt = warehouse.AudioAvailable, warehouse.Some(warehouse.Timestamp(1))
+	evidence := results(1)[0]
+	evidence.Availability, evidence.RedactionEvidence = warehouse.AudioUnknown, warehouse.EvidenceVerified
+	if err := b.add(t.Context(), evidence, a, evidence); err != nil {
+		t.Fatal(err)
+	}
+	batch := b.take()
+	if len(batch) != 1 || batch[0].Availability != warehouse.AudioAvailable || batch[0].RedactionEvidence != warehouse.EvidenceVerified {
+		t.Errorf("batch %+v", batch)
+	}
+}
+
 func TestBuffer_Regularly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -65,7 +90,7 @@ func TestBuffer_Regularly(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		if err := b.add(ctx, load.RecordingResult{}, load.RecordingResult{}); err != nil {
+		if err := b.add(ctx, results(2)...); err != nil {
 			t.Error(err)
 		}
 		if err := b.finish(ctx); err != nil || len(claim.batches) != 2 || claim.batches[1] != 2 {
@@ -78,7 +103,7 @@ func TestBuffer_Full(t *testing.T) {
 	t.Parallel()
 	claim := &fakeClaim{}
 	b := newBuffer(claim, newState(warehouse.RecordingState{}))
-	if err := b.add(t.Context(), make([]load.RecordingResult, 2500)...); err != nil {
+	if err := b.add(t.Context(), results(2500)...); err != nil {
 		t.Fatal(err)
 	}
 	if len(claim.batches) != 3 || claim.batches[0] != 1000 || claim.batches[2] != 500 {
@@ -94,7 +119,7 @@ func TestBuffer_Locked(t *testing.T) {
 		claim := &fakeClaim{err: &load.LockedError{}}
 		b := newBuffer(claim, newState(warehouse.RecordingState{}))
 		done := make(chan error)
-		go func() { done <- b.add(t.Context(), make([]load.RecordingResult, 1000)...) }()
+		go func() { done <- b.add(t.Context(), results(1000)...) }()
 		<-time.After(25 * time.Second)
 		claim.fail(nil)
 		if err := <-done; err != nil || len(claim.batches) != 1 || claim.batches[0] != 1000 {
@@ -123,7 +148,7 @@ func TestBuffer_Failed(t *testing.T) {
 	s := newState(warehouse.RecordingState{})
 	b := newBuffer(claim, s)
 	s.compared(different, begin)
-	if err := b.add(t.Context(), make([]load.RecordingResult, 1000)...); !errors.Is(err, claim.err) {
+	if err := b.add(t.Context(), results(1000)...); !errors.Is(err, claim.err) {
 		t.Error(err)
 	}
 	claim.err = nil

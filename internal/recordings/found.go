@@ -96,7 +96,7 @@ func (f *found) result(a *warehouse.AudioReference, now, ended time.Time) load.R
 	r := load.RecordingResult{AudioReference: *a}
 	r.Availability, r.Reason = f.availability, warehouse.Text(f.reason)
 	if r.URL == "" && r.Reason == "" {
-		r.Reason = a.Reason // why there is no URL
+		r.Reason = reasonNoHost
 	}
 	at := warehouse.TimestampOf(now)
 	if a.CheckedAt.Valid {

@@ -115,6 +115,9 @@ func (p *Project) recordingOf(a *warehouse.AudioReference) polyai.Recording {
 	}
 }
 
+// reasonNoHost is the reason of a row without a URL.
+const reasonNoHost = "no_host"
+
 // reference returns the row of a recording that was not checked yet.
 func (p *Project) reference(c *load.RecordedConversation, k load.RecordingKind) warehouse.AudioReference {
 	a := warehouse.AudioReference{
@@ -126,7 +129,7 @@ func (p *Project) reference(c *load.RecordedConversation, k load.RecordingKind) 
 		Availability:   warehouse.AudioUnknown,
 	}
 	if p.BaseURL == "" {
-		a.Reason = "no_host"
+		a.Reason = reasonNoHost
 	} else {
 		a.URL = warehouse.Text(polyai.AudioURL(p.BaseURL, p.ID, a.ConversationID, a.Direction, a.Redacted))
 	}

@@ -1,10 +1,8 @@
 package recordings
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -140,10 +138,21 @@ type worker struct {
 // turn does the next page of the work. It returns false if that was the last one, or
 // the work has to end.
 func (w *worker) turn(ctx context.Context, limit int) (more bool) {
+	more, err := w.claim(ctx, limit)
+	switch {
+	case err == nil:
+		return more
+	case ctx.Err() == nil:
+		w.fail(err)
+	}
+	return false // the run ends
+}
+
+// claim does a turn while it has the claim on the project.
+func (w *worker) claim(ctx context.Context, limit int) (more bool, err error) {
 	claim, err := w.options.Destination.ClaimRecordings(ctx, w.options.Owner, w.project.StoredID)
 	if err != nil {
-		w.fail(ctx, err)
-		return false
+		return false, err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -155,14 +164,13 @@ func (w *worker) turn(ctx context.Context, limit int) (more bool) {
 		}
 	}()
 	more, err = w.claimed(ctx, claim, limit)
-	if err = errors.Join(err, claim.Close()); err != nil {
-		w.fail(ctx, err)
-		return false
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = cause
 	}
-	return more
+	return more, errors.Join(err, claim.Close())
 }
 
-// claimed is turn under the claim.
+// claimed does a turn under a claim.
 func (w *worker) claimed(ctx context.Context, claim load.RecordingClaim, limit int) (more bool, err error) {
 	t, err := w.newTurn(ctx, claim)
 	if err != nil {
@@ -228,7 +236,7 @@ func (t *turn) noteEnd() {
 }
 
 // fail ends the work on the project.
-func (w *worker) fail(ctx context.Context, err error) {
+func (w *worker) fail(err error) {
 	var locked *load.LockedError
 	var claimed *store.ClaimedError
 	switch {
@@ -239,17 +247,11 @@ func (w *worker) fail(ctx context.Context, err error) {
 	case errors.Is(err, errStopped):
 		return
 	default:
-		if cause := context.Cause(ctx); errors.Is(err, context.Canceled) && cause != nil {
-			err = cause
-		}
-		if errors.Is(err, context.Canceled) {
-			return // the run ends
-		}
-		w.err = cmp.Or(w.err, err)
+		w.err = err
 		w.log.Error("the work on the recordings of a project ended early; the next run continues", "error", err.Error())
 		return
 	}
-	w.log.Log(ctx, slog.LevelInfo, "another process works on the recordings of this project", "holder", w.skipped)
+	w.log.Info("another process works on the recordings of this project", "holder", w.skipped)
 }
 
 func (w *worker) report() ProjectReport {

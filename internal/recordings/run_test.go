@@ -245,6 +245,25 @@ func TestRun_Cancel(t *testing.T) {
 	}
 }
 
+// TestRun_Deadline ends a run by a deadline during a download: that is not recorded as
+// a failure of the recording.
+func TestRun_Deadline(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 4, simulate.Audio{}, storing(combined))
+	w.handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), polyai.Timeouts{})
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, errors.New("the end"))
+	defer cancel()
+	r, err := Run(ctx, w.options)
+	if !errors.Is(err, context.DeadlineExceeded) || r.Incomplete() {
+		t.Errorf("%v, report %+v", err, r)
+	}
+	for _, id := range w.voice {
+		if a := w.row(id, combined); a.CheckedAt.Valid {
+			t.Errorf("row %+v", a)
+		}
+	}
+}
+
 // losing is a destination whose claim is lost when a download begins.
 type losing struct {
 	*memory.Destination

@@ -138,8 +138,11 @@ func (t *turn) conversation(ctx context.Context, c *load.RecordedConversation) e
 			return errStopped
 		}
 		f, asked, err := t.ask(ctx, a, known)
+		if cause := context.Cause(ctx); cause != nil && (err != nil || f.outage != nil) {
+			return cause // the failure says nothing about the recording
+		}
 		if err != nil {
-			return cmp.Or(context.Cause(ctx), err)
+			return err
 		}
 		if !asked {
 			continue
@@ -168,12 +171,12 @@ func (t *turn) ask(ctx context.Context, a *warehouse.AudioReference, known map[l
 			}
 		}
 		if !store.IsUnavailable(err) {
-			return nil, false, err
+			return &found{}, false, err
 		}
 		t.stores.fail(err)
 	}
 	if t.project.Policy.Mode == Store && a.Availability == warehouse.AudioAvailable && !slices.Contains(t.options.Recheck, a.Availability) {
-		return nil, false, nil
+		return &found{}, false, nil
 	}
 	f, err := t.check(ctx, a)
 	return &f, err == nil, err
