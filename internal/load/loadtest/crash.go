@@ -26,11 +26,17 @@ type Leftovers interface {
 // writerChild is the first argument of a test binary that runs as a writer.
 const writerChild = "loadtest-writer"
 
+// childWork is the work of a child, by its first argument.
+var childWork = map[string]func(context.Context, load.Destination) error{
+	writerChild:   func(ctx context.Context, dest load.Destination) error { return crashWork(ctx, dest, 2) },
+	recorderChild: func(ctx context.Context, dest load.Destination) error { return recordWork(ctx, dest, printRecorded) },
+}
+
 // Main is the body of a loader's TestMain: it runs the tests or, as a child of
 // [Crash], a writer on the destination that open opens by a [Subject]'s locator.
 // It returns the exit code of the process.
 func Main(m *testing.M, open func(locator string, step func(string)) (load.Destination, error)) int {
-	if len(os.Args) != 5 || os.Args[1] != writerChild {
+	if len(os.Args) != 5 || childWork[os.Args[1]] == nil {
 		// The seed in the message is enough to repeat a random case.
 		if err := flag.Set("rapid.nofailfile", "true"); err != nil {
 			panic(err)
@@ -42,7 +48,7 @@ func Main(m *testing.M, open func(locator string, step func(string)) (load.Desti
 		}
 		return m.Run()
 	}
-	if err := writeAsChild(os.Args[2:], open); err != nil {
+	if err := writeAsChild(os.Args[2:], childWork[os.Args[1]], open); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -51,19 +57,19 @@ func Main(m *testing.M, open func(locator string, step func(string)) (load.Desti
 
 // writeAsChild takes the locator, the step before which to kill itself, and
 // [eventTime] as arguments.
-func writeAsChild(args []string, open func(string, func(string)) (load.Destination, error)) error {
+func writeAsChild(args []string, work func(context.Context, load.Destination) error, open func(string, func(string)) (load.Destination, error)) error {
 	last, lastErr := strconv.ParseInt(args[1], 10, 64)
 	received, err := strconv.ParseInt(args[2], 10, 64)
 	if err := errors.Join(lastErr, err); err != nil {
 		return err
 	}
 	eventTime = warehouse.Timestamp(received)
-	return writeUntil(args[0], last, open)
+	return writeUntil(args[0], last, work, open)
 }
 
 // writeUntil does the work of the crash test, kills itself before the step of
 // that number, and prints each step that it takes.
-func writeUntil(locator string, last int64, open func(string, func(string)) (load.Destination, error)) error {
+func writeUntil(locator string, last int64, work func(context.Context, load.Destination) error, open func(string, func(string)) (load.Destination, error)) error {
 	var steps atomic.Int64
 	dest, err := open(locator, func(name string) {
 		fmt.Println(name)
@@ -74,7 +80,7 @@ func writeUntil(locator string, last int64, open func(string, func(string)) (loa
 	if err != nil {
 		return err
 	}
-	return errors.Join(crashWork(context.Background(), dest, 2), dest.Close())
+	return errors.Join(work(context.Background(), dest), dest.Close())
 }
 
 // killSelf kills the process with SIGKILL: nothing is closed, and no deferred
@@ -186,12 +192,17 @@ func killAmongOthers(t testing.TB, s Subject, n int) {
 // and whether it was killed.
 func spawn(t testing.TB, s Subject, last int) (steps []string, killed bool) {
 	t.Helper()
+	return spawnAs(t, s, writerChild, last)
+}
+
+func spawnAs(t testing.TB, s Subject, kind string, last int) (steps []string, killed bool) {
+	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out, stderr bytes.Buffer
-	child := exec.CommandContext(t.Context(), program, writerChild, s.Locator(), strconv.Itoa(last), strconv.FormatInt(int64(eventTime), 10))
+	child := exec.CommandContext(t.Context(), program, kind, s.Locator(), strconv.Itoa(last), strconv.FormatInt(int64(eventTime), 10))
 	child.Stdout, child.Stderr = &out, &stderr
 	err = child.Run()
 	steps = strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")

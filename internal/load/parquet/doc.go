@@ -19,6 +19,9 @@
 // commit. What belongs to a project (its days, manifests, contents and log of ids)
 // is changed by its writer only, which may therefore cache it.
 //
+// Results of recordings are the exception: they are stored next to the writer,
+// each batch in a file of its own, which the writer merges when it finishes.
+//
 // Before a run plans, the files of its projects are compared with the manifests
 // by name and size. Data that is missing or of another commit no longer counts
 // as read.

@@ -29,6 +29,10 @@ func TestRun_AfterKill(t *testing.T) {
 	loadtest.Crash(t, func(t testing.TB) loadtest.Subject { return newLake(t) })
 }
 
+func TestRecordings_AfterKill(t *testing.T) {
+	loadtest.CrashRecordings(t, func(t testing.TB) loadtest.Subject { return newLake(t) })
+}
+
 // OpenFailing implements [loadtest.Failing].
 func (s *lake) OpenFailing(t testing.TB, fail func(op, path string) error) load.Destination {
 	t.Helper()
