@@ -115,7 +115,7 @@ func TestStore_Walk(t *testing.T) {
 	}
 	stop := errors.New("stop")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	if err := s.Walk(ctx, "made-up", func(File) error { cancel(stop); return nil }); err != stop {
+	if err := s.Walk(ctx, "made-up", func(File) error { cancel(stop); return nil }); !errors.Is(err, stop) {
 		t.Errorf("got %v", err)
 	}
 	if found, err := s.Find(t.Context(), "unknown", []string{"CA01"}); err != nil || len(found) != 0 {
