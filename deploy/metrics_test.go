@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -65,18 +66,24 @@ func get(t *testing.T, url string) string {
 // exposed are the series that a service shows once it has run, without values.
 func exposed(t *testing.T, url string) string {
 	t.Helper()
+	return metrics(t, url, "convsync_last_run_timestamp_seconds{", "convsync_watermark_age_seconds{")
+}
+
+// metrics returns the metrics of a service once they contain some series.
+func metrics(t *testing.T, url string, series ...string) (text string) {
+	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	deadline := time.After(15 * time.Minute)
 	for {
-		text := get(t, url+"/metrics")
-		if strings.Contains(text, "convsync_last_run_timestamp_seconds{") && strings.Contains(text, "convsync_watermark_age_seconds{") {
+		text = get(t, url+"/metrics")
+		if !slices.ContainsFunc(series, func(s string) bool { return !strings.Contains(text, s) }) {
 			return text
 		}
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("there is no run and no watermark:\n%s", text)
+			t.Fatalf("there are not all of %q:\n%s", series, text)
 		}
 	}
 }
@@ -148,7 +155,7 @@ func TestEveryMetricThatIsAskedForExists(t *testing.T) {
 	if len(queries) < 20 {
 		t.Errorf("only %d queries found", len(queries))
 	}
-	shown := exposed(t, serving(t))
+	shown := exposed(t, withRecordings(t, serving(t)))
 	for title, query := range queries {
 		for _, name := range metricName.FindAllString(query, -1) {
 			// An event that has not happened yet has no series, but its kind is described.

@@ -24,7 +24,7 @@ import (
 func TestPrometheusTakesTheRulesAndTheyAlertWhenTheyShould(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		{"check", "config", "--syntax-only", "prometheus.yaml"}, {"check", "rules", "rules.yaml"}, {"test", "rules", "rules_test.yaml"},
+		{"check", "config", "--syntax-only", "prometheus.yaml"}, {"check", "rules", "rules.yaml"}, {"test", "rules", "rules_test.yaml", "rules_recordings_test.yaml"},
 	} {
 		cmd := exec.CommandContext(t.Context(), "promtool", args...)
 		cmd.Dir = "prometheus"
@@ -115,7 +115,7 @@ func query(t *testing.T, url string) (a answer) {
 // does, about a service that ran once: each query must have an answer.
 func TestPrometheusAnswersEveryQueryOfTheDashboards(t *testing.T) {
 	t.Parallel()
-	service := serving(t)
+	service := withRecordings(t, serving(t))
 	exposed(t, service)
 	api := prometheus(t, service)
 	asked := 0

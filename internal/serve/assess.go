@@ -22,6 +22,7 @@ type Stored struct {
 	States    map[load.Feed]load.FeedState
 	Summaries map[load.Feed]load.FeedSummary
 	Runs      []warehouse.SyncRun // newest first
+	StoreErr  error               // why copies of recordings cannot be stored; nil: they can, or it is not known
 }
 
 // Assessment is the content of the status page, for use without the page.
@@ -57,7 +58,13 @@ const ReadRuns = shownRuns
 // options Feeds, Lookback, StaleAfter and SecondRunAfter only.
 func Assess(o Options, stored *Stored, now time.Time) *Assessment {
 	o.setDefaults()
-	s := &snapshot{at: now, states: stored.States, summaries: stored.Summaries, runs: stored.Runs}
+	s := &snapshot{
+		at:        now,
+		states:    stored.States,
+		summaries: stored.Summaries,
+		runs:      stored.Runs,
+		store:     storeState{err: stored.StoreErr},
+	}
 	p := newPage(s, &o, now)
 	a := &Assessment{Verdict: p.Verdict.Level.verdict(), Sentence: p.Verdict.Sentence}
 	for i := range p.Verdict.Problems {

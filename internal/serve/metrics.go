@@ -171,7 +171,7 @@ func (t *tally) join(other *tally) {
 func (m *Metrics) registry(w *watch, o *Options) (*prometheus.Registry, error) {
 	registry := prometheus.NewRegistry()
 	for _, c := range []prometheus.Collector{
-		m.runs, m.durations, m.lastEnd, m.webhooks, m.refused, &live{m}, buildInfo(o.Version), &gauges{w},
+		m.runs, m.durations, m.lastEnd, m.webhooks, m.refused, &live{m}, buildInfo(o.Version), &gauges{w}, &recordingGauges{w},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	} {
 		if err := registry.Register(c); err != nil {

@@ -55,6 +55,9 @@ type Options struct {
 	// Charts returns the charts of the page, after each run; nil: none.
 	Charts func(ctx context.Context) ([]Chart, error)
 
+	// Recordings of projects whose recordings are checked or stored.
+	Recordings Recordings
+
 	// Watched is called with the result of each read of the destination; may be nil.
 	Watched func(Sight)
 	// Webhooks handles POST /webhooks/polyai without a login, because it checks
@@ -87,6 +90,10 @@ type Sight struct {
 	Failing    time.Time                         // since when reads fail; zero: they succeed
 	Err        error                             // of the last read
 	IdleSince  time.Time                         // the last run, if two scheduled times passed since; zero: runs start as scheduled
+
+	StoreTried   bool      // whether copies of recordings can be stored is known
+	StoreFailing time.Time // since when they cannot; zero: they can
+	StoreErr     error     // why they cannot
 }
 
 // Scheduled is a future run.
@@ -141,6 +148,9 @@ func (o *Options) validate() error {
 	}
 	if o.Destination == nil {
 		return errors.New("there is no destination to show")
+	}
+	if err := o.Recordings.validate(); err != nil {
+		return err
 	}
 	seen := map[load.Feed]bool{}
 	for i := range o.Feeds {

@@ -14,12 +14,12 @@ import (
 	"convsync/internal/warehouse"
 )
 
-//go:embed page.html running.html style.css
+//go:embed page.html recordings.html running.html style.css
 var files embed.FS
 
 var pageTemplate = template.Must(template.New("page.html").Funcs(template.FuncMap{
 	"grouped": grouped, "coded": coded,
-}).ParseFS(files, "page.html", "running.html"))
+}).ParseFS(files, "page.html", "recordings.html", "running.html"))
 
 // coded marks `commands` in a text as code.
 func coded(text string) template.HTML {
@@ -34,16 +34,17 @@ func coded(text string) template.HTML {
 type page struct {
 	now time.Time
 
-	Version   string
-	Now, Read moment // Read: when the destination was last read; zero: not yet
-	Away      bool   // the last read of the destination failed
-	Verdict   verdict
-	Feeds     []*feedView // worst first
-	Overview  bool        // many feeds: a table first, and details folded
-	Running   []runningView
-	Runs      []runView
-	Next      []nextView
-	Charts    []chartView
+	Version    string
+	Now, Read  moment // Read: when the destination was last read; zero: not yet
+	Away       bool   // the last read of the destination failed
+	Verdict    verdict
+	Feeds      []*feedView     // worst first
+	Overview   bool            // many feeds: a table first, and details folded
+	Recordings *recordingsView // nil: those of no project are checked or stored
+	Running    []runningView
+	Runs       []runView
+	Next       []nextView
+	Charts     []chartView
 }
 
 // feedView is a feed on the page.
@@ -171,6 +172,7 @@ func newPage(s *snapshot, o *Options, now time.Time) *page {
 	p.Running = runningViews(o.Metrics, now)
 	p.Verdict = p.judge(s, o)
 	slices.SortStableFunc(p.Feeds, worstFirst)
+	p.Recordings = p.newRecordingsView(s, o)
 	for i := range min(len(s.runs), ListedRuns) {
 		p.Runs = append(p.Runs, newRunView(&s.runs[i], now))
 	}

@@ -17,6 +17,7 @@ const (
 	runbookRejects        = "ConvsyncRejects"
 	runbookMissing        = "ConvsyncConversationsVanish"
 	runbookLate           = "ConvsyncLatecomersNearLookback"
+	runbookRecordingStore = "ConvsyncRecordingsStoreUnavailable"
 )
 
 // serveRunbook serves a runbook as Markdown.

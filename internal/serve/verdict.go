@@ -90,6 +90,7 @@ func (p *page) judge(s *snapshot, o *Options) verdict {
 		}
 	}
 	add(p.judgeAlerts(s.alerts)...)
+	add(p.judgeRecordings(s)...)
 	if s.chartsErr != nil && o.Charts != nil {
 		add(problem{
 			Level: levelLook, What: "The charts are not up to date: " + s.chartsErr.Error(),

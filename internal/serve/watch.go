@@ -43,6 +43,9 @@ type snapshot struct {
 	failing time.Time // since when reads fail; zero: they succeed
 	err     error     // of the last read
 
+	recorded recorded
+	store    storeState
+
 	charts    []Chart
 	chartsAt  time.Time
 	chartsErr error
@@ -61,6 +64,7 @@ type watch struct {
 	draw        func(ctx context.Context) ([]Chart, error)
 	notify      func(Sight)                                                // may be nil
 	alerts      func(ctx context.Context) ([]warehouse.ActiveAlert, error) // nil: none
+	recordings  Recordings
 	idle        func(s *snapshot, now time.Time) time.Time
 	log         *slog.Logger
 	latest      atomic.Pointer[snapshot]
@@ -73,6 +77,7 @@ func newWatch(o *Options) *watch {
 		draw:        o.Charts,
 		notify:      o.Watched,
 		alerts:      o.Alerts,
+		recordings:  o.Recordings,
 		log:         o.Log,
 		wake:        make(chan struct{}, 1),
 	}
@@ -134,6 +139,7 @@ func (w *watch) refresh(ctx context.Context) {
 	} else if !last.failing.IsZero() {
 		w.log.Info("the destination can be read again", "seconds", time.Since(last.failing).Seconds())
 	}
+	next.store = last.store.next(&w.recordings, time.Now())
 	w.latest.Store(next)
 	if w.notify != nil {
 		sight := next.sight(w.feeds)
@@ -141,13 +147,19 @@ func (w *watch) refresh(ctx context.Context) {
 		w.notify(sight)
 	}
 	if err == nil {
-		w.redraw(ctx, next)
+		w.redraw(ctx, w.recount(ctx, next))
 	}
 }
 
 // sight is the snapshot in the form of [Options.Watched].
 func (s *snapshot) sight(feeds []load.Feed) Sight {
-	sight := Sight{Failing: s.failing, Err: s.err}
+	sight := Sight{
+		Failing:      s.failing,
+		Err:          s.err,
+		StoreTried:   s.store.tried,
+		StoreFailing: s.store.failing,
+		StoreErr:     s.store.err,
+	}
 	if !s.at.IsZero() {
 		sight.Watermarks = map[load.Feed]warehouse.Timestamp{}
 		for _, f := range feeds {
@@ -158,7 +170,7 @@ func (s *snapshot) sight(feeds []load.Feed) Sight {
 }
 
 func (w *watch) read(ctx context.Context, last *snapshot) (*snapshot, error) {
-	s := &snapshot{charts: last.charts, chartsAt: last.chartsAt, chartsErr: last.chartsErr}
+	s := &snapshot{recorded: last.recorded, charts: last.charts, chartsAt: last.chartsAt, chartsErr: last.chartsErr}
 	var err error
 	if s.states, err = w.destination.State(ctx, w.feeds); err != nil {
 		return nil, err

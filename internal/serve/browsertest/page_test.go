@@ -3,6 +3,7 @@ package browsertest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -33,8 +34,15 @@ var screenshots = flag.String("screenshots", "", "folder to put pictures of the 
 
 // worlds are the pages that are looked at.
 var worlds = map[string]func() world{
-	"well":     func() world { d, feeds := well(3); return world{d, feeds} },
-	"troubled": func() world { d, feeds := troubled(5); return world{d, feeds} },
+	"well": func() world {
+		d, feeds := well(3)
+		return world{destination: d, feeds: feeds, recordings: recordings(feeds, nil)}
+	},
+	"troubled": func() world {
+		d, feeds := troubled(5)
+		full := errors.New("the store /srv/recordings is unavailable: write /srv/recordings/.convsync/tmp/acme-bookings/1.part: no space left on device (0 bytes are free)")
+		return world{destination: d, feeds: feeds, recordings: recordings(feeds, full)}
+	},
 	"first load": func() world {
 		d, feeds := well(2)
 		for _, f := range feeds {
@@ -44,9 +52,9 @@ var worlds = map[string]func() world{
 			d.states[key(f)] = s
 		}
 		d.runs = nil
-		return world{d, feeds}
+		return world{destination: d, feeds: feeds}
 	},
-	"failing": func() world { d, feeds := failing(4); return world{d, feeds} },
+	"failing": func() world { d, feeds := failing(4); return world{destination: d, feeds: feeds} },
 	"behind": func() world {
 		d, feeds := well(2)
 		for _, f := range feeds {
@@ -58,19 +66,19 @@ var worlds = map[string]func() world{
 		for i := range d.runs {
 			d.runs[i].StartedAt, d.runs[i].FinishedAt = ago(time.Now(), time.Duration(50+i)*time.Hour), warehouse.Some(ago(time.Now(), time.Duration(50+i)*time.Hour))
 		}
-		return world{d, feeds}
+		return world{destination: d, feeds: feeds}
 	},
 	"clock": func() world {
 		d, feeds := well(2)
 		d.runs[0].Warnings = "the clock of the source is 8h0m0s ahead of the clock of this machine: the run reads up to the later time, and its coverage ends at the earlier one; " +
 			"correct the clock of this machine if it is wrong, otherwise report it to PolyAI"
-		return world{d, feeds}
+		return world{destination: d, feeds: feeds}
 	},
-	"hundred": func() world { d, feeds := well(100); return world{d, feeds} },
+	"hundred": func() world { d, feeds := well(100); return world{destination: d, feeds: feeds} },
 	"away": func() world {
 		d, feeds := well(1)
 		d.err = fmt.Errorf("made up: Postgres at db.example.com does not answer")
-		return world{d, feeds}
+		return world{destination: d, feeds: feeds}
 	},
 }
 
@@ -146,7 +154,7 @@ func TestTheAccessibilityCheckSeesWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	tab := newTab(t)
 	d, feeds := well(1)
-	show(t, tab, serving(t, world{d, feeds}), drawn)
+	show(t, tab, serving(t, world{destination: d, feeds: feeds}), drawn)
 	do(t, tab, chromedp.Evaluate[chromedp.Void](`{
 		document.querySelector("svg").removeAttribute("aria-labelledby");
 		document.querySelector("h1").style.color = "#aaaaaa";
@@ -172,7 +180,7 @@ func picture(t *testing.T, tab context.Context, name string) {
 func TestPage_NoOtherRequests(t *testing.T) {
 	t.Parallel()
 	d, feeds := troubled(5)
-	url, tab := serving(t, world{d, feeds}), newTab(t)
+	url, tab := serving(t, world{destination: d, feeds: feeds}), newTab(t)
 	var mu sync.Mutex
 	var asked, wrong []string
 	err := chromedp.Listen(tab, func(event any) {
@@ -224,7 +232,7 @@ func TestThePageNeedsNoScript(t *testing.T) {
 	t.Parallel()
 	d, feeds := troubled(5)
 	with, without := newTab(t), newTab(t)
-	url := serving(t, world{d, feeds})
+	url := serving(t, world{destination: d, feeds: feeds})
 	show(t, with, url, drawn)
 	url = still(t, url)
 	do(t, with, chromedp.Navigate(url))
@@ -278,7 +286,7 @@ func TestThePageWorksByKeyboard(t *testing.T) {
 	}
 	at := chromedp.Evaluate[focus](focused)
 	size(t, tab, 1280, "light")
-	show(t, tab, serving(t, world{d, feeds}), drawn)
+	show(t, tab, serving(t, world{destination: d, feeds: feeds}), drawn)
 	do(t, tab, chromedp.KeyEvent(kb.Tab))
 	skip := see(t, tab, at)
 	do(t, tab, chromedp.KeyEvent(kb.Enter))

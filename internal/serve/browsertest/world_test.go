@@ -58,6 +58,7 @@ type pageDestination interface {
 type world struct {
 	destination pageDestination
 	feeds       []serve.Feed
+	recordings  serve.Recordings
 }
 
 func ago(now time.Time, d time.Duration) warehouse.Timestamp {
@@ -197,6 +198,7 @@ func serving(t *testing.T, w world) (url string) {
 		Address:     "127.0.0.1:0",
 		Destination: w.destination,
 		Feeds:       w.feeds,
+		Recordings:  w.recordings,
 		Lookback:    168 * time.Hour,
 		Version:     "1.2.3",
 		Next: func() []serve.Scheduled {
@@ -270,5 +272,6 @@ func loaded(t *testing.T) (w world, counts map[string][3]int) {
 	must(err)
 	must(writer.Finish(t.Context(), &warehouse.SyncRun{RunID: "run-1", Kind: "incremental", Status: warehouse.RunSucceeded, StartedAt: ago(time.Now(), time.Minute)}))
 	must(writer.Close())
-	return world{lake, []serve.Feed{{ProjectID: feed.ProjectID, Environment: feed.Environment, Start: noon.AddDate(0, 0, -8)}}}, counts
+	feeds := []serve.Feed{{ProjectID: feed.ProjectID, Environment: feed.Environment, Start: noon.AddDate(0, 0, -8)}}
+	return world{destination: lake, feeds: feeds}, counts
 }
