@@ -83,6 +83,9 @@ func (s *service) watched(sight serve.Sight) {
 	ctx, now := context.Background(), time.Now()
 	s.notifier.Reached(ctx, sight.Failing, sight.Err, now)
 	s.notifier.Idle(ctx, sight.IdleSince, now)
+	if sight.StoreTried {
+		s.notifier.Store(ctx, sight.StoreFailing, sight.StoreErr, now)
+	}
 	if sight.Watermarks != nil && now.Sub(s.aged) >= agesEvery {
 		s.aged = now
 		s.notifier.Ages(ctx, sight.Watermarks, now)

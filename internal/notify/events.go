@@ -90,15 +90,27 @@ func (n *Notifier) Reached(ctx context.Context, failing time.Time, why error, no
 // Idle processes since when no run has started although two scheduled times have
 // passed; the zero time: runs start as scheduled.
 func (n *Notifier) Idle(ctx context.Context, since, now time.Time) {
+	n.follow(ctx, kindIdle, since, now, func() incident { return noRun(since, now) })
+}
+
+// Store processes since when copies of recordings cannot be stored, and why; the zero
+// time: they can.
+func (n *Notifier) Store(ctx context.Context, failing time.Time, why error, now time.Time) {
+	n.follow(ctx, kindStore, failing, now, func() incident { return storeUnavailable(why, failing) })
+}
+
+// follow opens the incident of a kind that has one at most, or closes it if since is
+// zero.
+func (n *Notifier) follow(ctx context.Context, kind string, since, now time.Time, found func() incident) {
 	n.mu.Lock()
-	i := n.state.find(kindIdle, subject{})
+	i := n.state.find(kind, subject{})
 	known := i != nil && i.Open
 	n.mu.Unlock()
 	switch {
 	case since.IsZero() && known:
-		n.change(ctx, now, func(s *state) { s.close(kindIdle, subject{}, now) })
+		n.change(ctx, now, func(s *state) { s.close(kind, subject{}, now) })
 	case !since.IsZero() && !known:
-		n.change(ctx, now, func(s *state) { s.open(noRun(since, now)) })
+		n.change(ctx, now, func(s *state) { s.open(found()) })
 	}
 }
 

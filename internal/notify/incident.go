@@ -14,7 +14,8 @@ const (
 	kindProject     = "project_failed"   // a feed of a run, or parts of it
 	kindRejects     = "rejects"          // more new ones than sync.max_rejects
 	kindOld         = "data_old"
-	kindIdle        = "no_run" // none has started for twice the scheduled interval
+	kindIdle        = "no_run"            // none has started for twice the scheduled interval
+	kindStore       = "store_unavailable" // copies of recordings cannot be stored
 	kindTest        = "test"
 )
 

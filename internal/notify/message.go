@@ -28,7 +28,7 @@ const (
 
 // Notice reports the start or the end of an incident.
 type Notice struct {
-	Kind        string    `json:"kind"` // destination_away, run_failed, project_failed, rejects, data_old, no_run or test
+	Kind        string    `json:"kind"` // destination_away, run_failed, project_failed, rejects, data_old, no_run, store_unavailable or test
 	State       string    `json:"state"`
 	Schedule    string    `json:"schedule,omitempty"`   // of run_failed and rejects
 	ProjectID   string    `json:"project_id,omitempty"` // of project_failed and data_old

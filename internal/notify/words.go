@@ -19,6 +19,7 @@ var advice = map[string]string{
 	kindProject:     "`convsync check` tests each step and says what is wrong. What was read is stored, and the next run reads the rest.",
 	kindRejects:     "they are stored in the table rejects, and `convsync status` counts them. After an update of convsync, `convsync replay` loads those that it can now read.",
 	kindIdle:        "check that `convsync serve` is running and that its machine's clock is correct; `convsync run` starts a run now.",
+	kindStore:       "check that the folder `audio.store` is mounted and writable, and has free space. Conversations are loaded, and recordings wait in the backlog.",
 	kindOld:         "`convsync status` shows the last runs and the watermark of each project; `convsync run` starts a run now.",
 }
 
@@ -73,6 +74,10 @@ func noRun(since, now time.Time) incident {
 	}
 }
 
+func storeUnavailable(err error, since time.Time) incident {
+	return incident{Kind: kindStore, What: "Recordings cannot be stored.", Why: err.Error(), Since: since}
+}
+
 // recovery is the text for the end of an incident.
 func recovery(i *incident) string {
 	switch i.Kind {
@@ -84,6 +89,8 @@ func recovery(i *incident) string {
 		return "The last run of the schedule " + i.Schedule + " rejected no new conversations."
 	case kindIdle:
 		return "Runs are starting again."
+	case kindStore:
+		return "Recordings can be stored again."
 	case kindOld:
 		return named(i.subject().Feed) + " is up to date again."
 	}
