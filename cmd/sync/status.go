@@ -47,7 +47,11 @@ type statusReport struct {
 	Problems    []statusProblem   `json:"problems"`
 	Destination string            `json:"destination"`
 	Feeds       []feedStatus      `json:"projects"`
-	Runs        []runSummary      `json:"runs"` // newest first
+	// Recordings has the projects whose recordings are checked or stored. StoreError
+	// is why copies cannot be stored, as far as that is known.
+	Recordings []recordingsStatus `json:"recordings"`
+	StoreError string             `json:"recordings_store_error,omitempty"`
+	Runs       []runSummary       `json:"runs"` // newest first
 }
 
 // statusProblem is a problem of a feed, a run or the destination.
@@ -159,7 +163,7 @@ func readStatus(ctx context.Context, app *app, opts statusOptions, now time.Time
 		return nil, err
 	}
 	defer destination.Close() //nolint:errcheck // nothing is written
-	return collectStatus(ctx, cfg, projects, destination, now)
+	return collectStatus(ctx, cfg, projects, statusSources{destination, serve.Recordings{}}, now)
 }
 
 // statusReader is the part of a destination that status reads.
@@ -168,7 +172,13 @@ type statusReader interface {
 	load.Reporter
 }
 
-func collectStatus(ctx context.Context, cfg *config.Config, projects []config.Project, destination statusReader, now time.Time) (*statusReport, error) {
+// statusSources holds the readers of status.
+type statusSources struct {
+	statusReader
+	recordings serve.Recordings
+}
+
+func collectStatus(ctx context.Context, cfg *config.Config, projects []config.Project, destination statusSources, now time.Time) (*statusReport, error) {
 	var feeds []load.Feed
 	starts := map[load.Feed]time.Time{}
 	shown := pageFeeds(projects)
@@ -189,10 +199,14 @@ func collectStatus(ctx context.Context, cfg *config.Config, projects []config.Pr
 	if err != nil {
 		return nil, err
 	}
-	report := &statusReport{Destination: cfg.Destination.String(), Feeds: []feedStatus{}, Runs: []runSummary{}}
+	report := &statusReport{Destination: cfg.Destination.String(), Feeds: []feedStatus{}, Recordings: []recordingsStatus{}, Runs: []runSummary{}}
+	storeErr, err := report.addRecordings(ctx, &destination.recordings, now)
+	if err != nil {
+		return nil, err
+	}
 	assessed := serve.Assess(serve.Options{
 		Feeds: shown, Lookback: cfg.Sync.Lookback.Daily, StaleAfter: cfg.Serve.StaleAfter, SecondRunAfter: secondRunAfter(cfg),
-	}, &serve.Stored{States: states, Summaries: summaries, Runs: runs}, now)
+	}, &serve.Stored{States: states, Summaries: summaries, Runs: runs, StoreErr: storeErr}, now)
 	report.judge(assessed)
 	for i := range assessed.Feeds {
 		f := assessed.Feeds[i].Feed

@@ -90,6 +90,9 @@ func (r *statusReport) print(w io.Writer, now time.Time) error {
 			}
 		}
 	}
+	for i := range r.Recordings {
+		r.Recordings[i].print(w, now)
+	}
 	if len(r.Runs) == 0 {
 		_, err := fmt.Fprintln(w, "\nno run has finished yet")
 		return err
