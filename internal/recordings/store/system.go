@@ -24,3 +24,6 @@ func freeBytes(path string) int64 {
 		path = parent
 	}
 }
+
+// writable returns why this process cannot create files in a folder.
+func writable(path string) error { return unix.Access(path, unix.W_OK|unix.X_OK) }
