@@ -6,7 +6,9 @@ import (
 	"io"
 	"time"
 
+	"convsync/internal/config"
 	"convsync/internal/plural"
+	"convsync/internal/recordings/store"
 	"convsync/internal/serve"
 )
 
@@ -37,6 +39,29 @@ type recordingsStatus struct {
 	access string // as on the page
 }
 
+// statusRecordings returns the recordings of projects that are checked or stored; none
+// if there is no reader. The store is only looked at, and nothing is written to it.
+func statusRecordings(cfg *config.Config, projects []config.Project, reader serve.RecordingReader) serve.Recordings {
+	if reader == nil {
+		return serve.Recordings{}
+	}
+	return serve.Recordings{
+		Projects: recordedProjects(projects),
+		Reader:   reader,
+		Store:    func() (bool, error) { return true, store.Check(cfg.Recordings.Store) },
+	}
+}
+
+// recordedProjects returns the projects whose recordings are checked or stored.
+func recordedProjects(projects []config.Project) (recorded []serve.RecordedProject) {
+	for i := range projects {
+		if p := &projects[i]; p.Audio.IsRequested() {
+			recorded = append(recorded, serve.RecordedProject{ProjectID: p.StoredID, Store: p.Audio.Mode == config.AudioStore})
+		}
+	}
+	return recorded
+}
+
 // addRecordings reads the state of the recordings, and returns why copies cannot be
 // stored, as far as that is known.
 func (r *statusReport) addRecordings(ctx context.Context, recordings *serve.Recordings, now time.Time) (storeErr error, err error) {
@@ -47,10 +72,7 @@ func (r *statusReport) addRecordings(ctx context.Context, recordings *serve.Reco
 	for i := range states {
 		r.Recordings = append(r.Recordings, newRecordingsStatus(&states[i], now))
 	}
-	if recordings.Store != nil {
-		_, storeErr = recordings.Store()
-	}
-	if storeErr != nil {
+	if storeErr = recordings.StoreErr(); storeErr != nil {
 		r.StoreError = storeErr.Error()
 	}
 	return storeErr, nil

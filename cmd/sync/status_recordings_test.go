@@ -2,7 +2,7 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +11,6 @@ import (
 	"convsync/internal/load"
 	"convsync/internal/load/loadtest"
 	"convsync/internal/load/memory"
-	"convsync/internal/serve"
 	"convsync/internal/warehouse"
 )
 
@@ -56,13 +55,15 @@ func TestStatus_Recordings(t *testing.T) {
 	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 	d := memory.New()
 	project := recordedIn(t, d, now.Add(-50*time.Hour))
-	sources := statusSources{d, serve.Recordings{
-		Projects: []serve.RecordedProject{{ProjectID: project, Store: true}},
-		Reader:   d,
-		Store:    func() (bool, error) { return true, errors.New("the store /srv/recordings is read-only") },
-	}}
 	cfg := &config.Config{Destination: config.Destination{Parquet: &config.Parquet{Path: "lake"}}}
-	projects := []config.Project{{StoredID: project, Environments: []string{"live"}, Start: now.Add(-100 * time.Hour)}}
+	projects := []config.Project{
+		{StoredID: project, Environments: []string{"live"}, Start: now.Add(-100 * time.Hour), Audio: config.Audio{Mode: config.AudioStore}},
+		{StoredID: "acme-team-5", Audio: config.Audio{Mode: config.AudioReference}},
+	}
+	cfg.Recordings.Store = filepath.Join(t.TempDir(), "file")
+	writeFile(t, cfg.Recordings.Store, "not a folder")
+	problem := "the recordings store " + cfg.Recordings.Store + " is not available: lstat " + cfg.Recordings.Store + "/.: not a directory"
+	sources := statusSources{d, statusRecordings(cfg, projects, d)}
 	report, err := collectStatus(t.Context(), cfg, projects, sources, now)
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +73,7 @@ func TestStatus_Recordings(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"Recordings cannot be stored: the store /srv/recordings is read-only", "docs/runbooks/ConvsyncRecordingsStoreUnavailable.md",
+		"Recordings cannot be stored: " + problem, "docs/runbooks/ConvsyncRecordingsStoreUnavailable.md",
 		project + ": recordings, mode store\n  available         2\n  not available     1 missing, 0 forbidden, 0 failed\n  unknown           0\n" +
 			"  stored            1 (20 MB)\n  backlog           1, the oldest from 2026-03-02T11:00:00Z (2 days 1 h ago)\n" +
 			"  PII access        none seen (5 pairs of raw and redacted recordings compared)\n",
@@ -88,13 +89,14 @@ func TestStatus_Recordings(t *testing.T) {
 	for _, want := range []string{
 		`"recordings":[{"project_id":"acme-team-4","mode":"store","available":2,"missing":1,"forbidden":0,"failed":0,"unknown":0,"stored":1,"stored_bytes":20140000,` +
 			`"backlog":1,"backlog_oldest":"2026-03-02T11:00:00Z","backlog_age_seconds":176400,"pii_access":"none_seen","pii_checked_at":null,"pii_compared":5,"last_run_at":null}]`,
-		`"recordings_store_error":"the store /srv/recordings is read-only"`,
+		`"recordings_store_error":"` + problem,
 	} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("the JSON lacks %s:\n%s", want, out)
 		}
 	}
-	sources.recordings = serve.Recordings{}
+	projects[0].Audio.Mode = config.AudioOff
+	sources.recordings = statusRecordings(cfg, projects, d)
 	if report, err = collectStatus(t.Context(), cfg, projects, sources, now); err != nil || len(report.Recordings) > 0 || report.StoreError != "" {
 		t.Errorf("without a mode, status has the recordings %+v, %v", report.Recordings, err)
 	}

@@ -97,6 +97,12 @@ func (r *Recordings) store() (tried bool, err error) {
 	return r.Store()
 }
 
+// StoreErr returns why copies cannot be stored, as far as that is known.
+func (r *Recordings) StoreErr() error {
+	_, err := r.store()
+	return err
+}
+
 func (r *Recordings) isStoring() bool {
 	return slices.ContainsFunc(r.Projects, func(p RecordedProject) bool { return p.Store })
 }

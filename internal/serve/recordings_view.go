@@ -48,11 +48,10 @@ func (p *page) newRecordingsView(s *snapshot, o *Options) *recordingsView {
 func (p *page) judgeRecordings(s *snapshot) (problems []problem) {
 	if s.store.err != nil {
 		problems = append(problems, problem{
-			Level: levelLook,
-			What:  "Recordings cannot be stored: " + s.store.err.Error(),
-			Since: momentOf(s.store.failing, p.now, time.UTC),
-			Do: "Check that the folder `audio.store` is mounted and writable, and has free space. Until then, recordings are checked only. " +
-				"Those that are not stored remain in the backlog.",
+			Level:   levelLook,
+			What:    "Recordings cannot be stored: " + s.store.err.Error(),
+			Since:   momentOf(s.store.failing, p.now, time.UTC),
+			Do:      "Check that the folder `audio.store` is mounted, writable and not full. Until then, recordings are checked only, and copies wait in the backlog.",
 			Runbook: runbookRecordingStore,
 		})
 	}
