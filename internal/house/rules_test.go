@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"internal/serve":         {"internal/load", "internal/loopback", "internal/pipeline", "internal/plural", "internal/warehouse", "docs"},
 	"internal/webhook":       {"internal/load", "internal/warehouse"},
 	"internal/notify":        {"internal/atomicfile", "internal/load", "internal/loopback", "internal/pipeline", "internal/plural", "internal/warehouse"},
+	"internal/export":        {"internal/load", "internal/load/parquet/rowfile", "internal/warehouse"},
 	"internal/atomicfile":    {},
 	"internal/loopback":      {},
 	"internal/plural":        {},
@@ -66,6 +67,8 @@ var belongsTo = map[string][]string{
 	"github.com/robfig/cron/":         {"internal/schedule"},
 	"github.com/nyaruka/phonenumbers": {"internal/transform"},
 	"github.com/prometheus/":          {"internal/serve"},
+	"aead.dev/minisign":               {"internal/export"},
+	"github.com/jedisct1/go-minisign": {}, // only tests
 	"github.com/chromedp/":            {}, // only tests
 	"golang.org/x/image/":             {}, // only tests
 	"testing":                         {"internal/leaktest", "internal/load/loadtest", "internal/load/pgtest"},

@@ -45,6 +45,7 @@ func TestLicencesAreCurrent(t *testing.T) {
 var onlyInTests = map[string]bool{
 	"github.com/chromedp/chromedp":             true,
 	"github.com/chromedp/cdproto":              true,
+	"github.com/jedisct1/go-minisign":          true,
 	"github.com/santhosh-tekuri/jsonschema/v6": true,
 	"go.uber.org/goleak":                       true,
 	"golang.org/x/image":                       true,
