@@ -13,6 +13,7 @@ var flagValues = map[string][]string{
 	"log-format":  {"text", "json"},
 	"log-level":   {"debug", "info", "warn", "error"},
 	"paging":      {"cursor", "offset", "unnamed"},
+	"redacted":    {"true", "false"},
 	"region":      {"us", "uk", "eu", "studio"},
 	"retry-after": {"seconds", "date", "missing"},
 	"when-locked": {"fail", "skip", "wait"},
@@ -23,7 +24,7 @@ var outputs = map[string][]string{"schema": {"markdown", "json", "sql"}}
 
 // completeFlags makes the shell complete the values of all commands' flags.
 func completeFlags(app *app, root *cobra.Command) {
-	for _, cmd := range append(root.Commands(), root) {
+	for _, cmd := range withSubcommands(root) {
 		for name, values := range flagValues {
 			complete(cmd, name, values)
 		}
@@ -34,6 +35,15 @@ func completeFlags(app *app, root *cobra.Command) {
 			})
 		}
 	}
+}
+
+// withSubcommands returns a command and all below it.
+func withSubcommands(cmd *cobra.Command) []*cobra.Command {
+	all := []*cobra.Command{cmd}
+	for _, sub := range cmd.Commands() {
+		all = append(all, withSubcommands(sub)...)
+	}
+	return all
 }
 
 func complete(cmd *cobra.Command, flag string, values []string) {

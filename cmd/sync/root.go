@@ -93,6 +93,7 @@ func newRootCommand(app *app) *cobra.Command {
 	root.AddCommand(
 		newCheckCommand(app),
 		newDemoCommand(app),
+		newExportCommand(app),
 		newHealthCommand(app),
 		newInitCommand(app),
 		newLakeCommand(app),
