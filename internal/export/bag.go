@@ -17,8 +17,7 @@ const (
 	bagTags     = "tagmanifest-sha256.txt"
 )
 
-// bagNames encodes a path as BagIt wants it. The names of an export need none
-// of it, see [Options.exportName]: programs differ in how they read a percent sign.
+// bagNames encodes a path as BagIt wants it. No name of a store needs it.
 var bagNames = strings.NewReplacer("%", "%25", "\n", "%0A", "\r", "%0D")
 
 func writeBagManifest(w io.Writer, files []File) error {

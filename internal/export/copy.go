@@ -42,16 +42,10 @@ type job struct {
 	fault string // why there is no file: a reason
 }
 
-// exportName returns the name of a stored recording in the export, without what
-// BagIt wants encoded; false if the URI is not one of a store.
-func (o *Options) exportName(uri string) (name string, ok bool) {
-	if !fs.ValidPath(uri) || uri == "." || strings.ContainsAny(uri, "\\\r\n") {
-		return "", false
-	}
-	if o.BagIt {
-		return "recordings/" + strings.ReplaceAll(uri, "%", "="), true
-	}
-	return "recordings/" + uri, true
+// isStoredURI reports whether a URI is one that a store gives: it never leads out of
+// the folder of the export.
+func isStoredURI(uri string) bool {
+	return fs.ValidPath(uri) && uri != "." && !strings.ContainsAny(uri, "\\\r\n")
 }
 
 // copyFiles makes the files of rows, and fills in their paths or the reasons why
@@ -104,11 +98,10 @@ func (w *writer) newJob(p pending) (*job, error) {
 		}
 	}
 	j := &job{pending: p, rows: []*warehouse.ExportedRecording{p.row}}
-	name, ok := w.options.exportName(uri)
-	if !ok {
+	if !isStoredURI(uri) {
 		j.fault = reasonLost
 	}
-	j.name = w.payload + name
+	j.name = w.payload + "recordings/" + uri
 	return j, nil
 }
 

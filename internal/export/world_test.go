@@ -101,7 +101,7 @@ func (w *world) recording(t testing.TB, c *load.RecordedConversation, i int, red
 		CheckedAt:         warehouse.Some(c.StartedAt + 3600e6),
 	}
 	content := fmt.Sprintf("recording %d %t", i, redacted)
-	uri := fmt.Sprintf("acme-team-4/2026/06/01/%s%%2F.combined.%t.wav", c.ConversationID, redacted)
+	uri := fmt.Sprintf("acme-team-4/2026/06/01/%s=2F.combined.%t.wav", c.ConversationID, redacted)
 	switch i % 10 {
 	case 1: // unredacted, the key has no access
 		content, uri = fmt.Sprintf("recording %d", i), fmt.Sprintf("acme-team-4/2026/06/01/%s.combined.redacted.wav", c.ConversationID)
