@@ -23,7 +23,7 @@ func newExportVerify(app *app) *cobra.Command {
 		Long: "Export verify reads every file of an export and compares it with the manifest. It names each file that is missing, was\n" +
 			"added or was changed, and then ends with exit code 3. If DIR is a folder of exports, it verifies each of them and the\n" +
 			"chain that they form. It needs no configuration and no network.\n\n" +
-			"Only a signature shows that nobody replaced an export as a whole: use --public-key if the export is signed.",
+			"Only a signature shows that an export was not replaced as a whole: use --public-key if the export is signed.",
 		Example: "  convsync export verify ./exports/june --public-key convsync.pub\n  convsync export verify ./exports",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
