@@ -217,15 +217,15 @@ var AudioReferences = Table[AudioReference]{
 		{Name: "duration_seconds", Unit: "s", Doc: "Length of the recording.", Ref: func(r *AudioReference) any { return &r.DurationSeconds }},
 		{Name: "sample_rate_hz", Unit: "Hz", Doc: "Sample rate of the recording.", Ref: func(r *AudioReference) any { return &r.SampleRateHz }},
 		{Name: "channels", Doc: "Number of audio channels.", Ref: func(r *AudioReference) any { return &r.Channels }},
+		{Name: "sha256", Doc: "SHA-256 (hex) of the stored copy; NULL if there is none.", Ref: func(r *AudioReference) any { return &r.SHA256 }},
+		{Name: "stored_uri", Doc: "Path of the stored copy, relative to `audio.store`; NULL if there is none.", Ref: func(r *AudioReference) any { return &r.StoredURI }},
+		{Name: "stored_at", Doc: "When the copy was stored; NULL if there is none.", Ref: func(r *AudioReference) any { return &r.StoredAt }},
 		{
 			Name:    "codec",
 			Doc:     "Encoding of the samples: pcm_s16le, pcm_u8, pcm_s24le, pcm_s32le, pcm_f32le, mulaw, alaw; otherwise wav_ and the format tag in hexadecimal.",
 			Repeats: true,
 			Ref:     func(r *AudioReference) any { return &r.Codec },
 		},
-		{Name: "sha256", Doc: "SHA-256 (hex) of the stored copy; NULL if there is none.", Ref: func(r *AudioReference) any { return &r.SHA256 }},
-		{Name: "stored_uri", Doc: "Path of the stored copy, relative to `audio.store`; NULL if there is none.", Ref: func(r *AudioReference) any { return &r.StoredURI }},
-		{Name: "stored_at", Doc: "When the copy was stored; NULL if there is none.", Ref: func(r *AudioReference) any { return &r.StoredAt }},
 		{
 			Name:    "redaction_evidence",
 			Doc:     "How it is known whether the recording is redacted: requested (the redacted one was requested, and nothing contradicts), verified (the raw and the redacted one differ), identical (the raw one was requested, and has the same bytes as the redacted one), unknown; NULL before the first check.",
