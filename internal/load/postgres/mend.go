@@ -141,6 +141,8 @@ func rewrite(ctx context.Context, tx pgx.Tx, project string, writes []*write, go
 		starts[i] = wr.key.StartedAt.Time()
 	}
 	ids, batch := slices.Concat(kept, gone), &pgx.Batch{}
+	// First the keys, as all that writes conversations: see [recordingClaim].
+	batch.Queue("SELECT FROM conversation_keys WHERE project_id = $1 AND conversation_id = ANY($2) ORDER BY conversation_id FOR UPDATE", project, ids)
 	for _, table := range partitioned() {
 		batch.Queue("DELETE FROM "+table+" c WHERE project_id = $1 AND conversation_id = ANY($2) AND NOT EXISTS ("+
 			"SELECT FROM unnest($3::text[], $4::timestamptz[]) AS kept (id, at) WHERE kept.id = c.conversation_id AND kept.at = c.started_at)",
@@ -151,7 +153,7 @@ func rewrite(ctx context.Context, tx pgx.Tx, project string, writes []*write, go
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return err
 	}
-	if err := putParts(ctx, tx, writes, written); err != nil {
+	if err := putParts(ctx, tx, project, writes, written); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, keysOf("c.project_id = $1 AND c.conversation_id = ANY($2)"), project, kept); err != nil {

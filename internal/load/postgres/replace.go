@@ -27,6 +27,7 @@ type part struct {
 
 	upsert string // parameters: all columns
 	move   string // parameters: all columns, the stored start
+	shift  string // parameters: new start, project, conversation, stored start
 	remove string // parameters: the key, the stored start
 }
 
@@ -56,6 +57,7 @@ func newPart(m warehouse.Member) *part {
 			strings.Join(c.Key, ", ") + ", started_at) DO UPDATE SET " + strings.Join(set, ", "),
 		move: "UPDATE " + c.Name + " SET (" + columns + ") = ROW (" + row + ") WHERE " +
 			strings.Join(at, " AND ") + " AND started_at = " + parameter(len(names)),
+		shift:  "UPDATE " + c.Name + " SET started_at = $1 WHERE project_id = $2 AND conversation_id = $3 AND started_at = $4",
 		remove: "DELETE FROM " + c.Name + " WHERE " + strings.Join(key, " AND "),
 	}
 }
@@ -73,19 +75,25 @@ var tables = func() (all []*part) {
 var errRowGone = errors.New("a stored row changed while its conversation was written")
 
 // put writes the part's rows of the conversations and returns their number.
-func (p *part) put(ctx context.Context, tx pgx.Tx, writes []*write) (int64, error) {
+func (p *part) put(ctx context.Context, tx pgx.Tx, project string, writes []*write) (int64, error) {
 	c := changes{part: p, encoder: encoder{copier: p.copier}}
 	for _, wr := range writes {
-		if wr.before == nil {
+		switch {
+		case p.isAdditive() && wr.replaces():
+			c.add(wr)
+		case wr.before == nil:
 			for i := range p.member.Len(wr.rows) {
 				c.fresh = append(c.fresh, p.member.Row(wr.rows, i))
 			}
-			continue
+		default:
+			c.compare(wr)
 		}
-		c.compare(wr)
 	}
 	changed, err := c.apply(ctx, tx)
 	if err != nil {
+		return 0, err
+	}
+	if err := c.settleUnsure(ctx, tx, project); err != nil {
 		return 0, err
 	}
 	copied, err := copyRows(ctx, tx, p.copier, slices.Values(c.fresh))
@@ -100,6 +108,10 @@ type changes struct {
 	differs []any // stored in the same partition, with other content
 	moved   []moved
 	gone    []moved // stored, no longer part of their conversation
+
+	// Of an additive part:
+	unsure  []any // not known to be stored
+	shifted []shift
 
 	was, is []byte // memory for encoded rows
 }
@@ -146,10 +158,13 @@ func (c *changes) same(row, old any) bool {
 // apply deletes and updates rows, in one round trip, and returns the number of
 // updated ones.
 func (c *changes) apply(ctx context.Context, tx pgx.Tx) (int64, error) {
-	if len(c.differs)+len(c.moved)+len(c.gone) == 0 {
+	if len(c.differs)+len(c.moved)+len(c.gone)+len(c.shifted) == 0 {
 		return 0, nil
 	}
 	batch := &pgconn.Batch{}
+	for _, s := range c.shifted {
+		batch.ExecParams(c.part.shift, [][]byte{binaryTime(s.to), []byte(s.project), []byte(s.id), binaryTime(s.from)}, nil, binaryFormat, nil)
+	}
 	for _, m := range c.gone {
 		batch.ExecParams(c.part.remove, append(c.keyValues(m.row), binaryTime(m.at)), nil, binaryFormat, nil)
 	}
@@ -166,13 +181,23 @@ func (c *changes) apply(ctx context.Context, tx pgx.Tx) (int64, error) {
 			batch.ExecPrepared(prepared.Name, c.values(row), binaryFormat, nil)
 		}
 	}
-	results := tx.Conn().PgConn().ExecBatch(ctx, batch)
+	return c.execute(tx.Conn().PgConn().ExecBatch(ctx, batch))
+}
+
+// execute reads the results of a batch of changes: first those of shifted.
+func (c *changes) execute(results *pgconn.MultiResultReader) (changed int64, err error) {
+	changed = int64(len(c.differs) + len(c.moved))
 	stale := false
-	for results.NextResult() {
+	for n := 0; results.NextResult(); n++ {
 		tag, err := results.ResultReader().Close()
 		if err != nil {
 			results.Close() //nolint:errcheck // it would return the same error
 			return 0, err
+		}
+		if n < len(c.shifted) {
+			changed += tag.RowsAffected()
+			stale = stale || tag.RowsAffected() < c.shifted[n].known
+			continue
 		}
 		stale = stale || tag.RowsAffected() == 0
 	}
@@ -182,7 +207,7 @@ func (c *changes) apply(ctx context.Context, tx pgx.Tx) (int64, error) {
 	if stale {
 		return 0, errRowGone
 	}
-	return int64(len(c.differs) + len(c.moved)), nil
+	return changed, nil
 }
 
 // binaryFormat sets the binary format for all parameters.

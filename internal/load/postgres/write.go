@@ -83,15 +83,15 @@ func put(ctx context.Context, tx pgx.Tx, project string, writes []*write, writte
 	if _, err := copyRows(ctx, tx, keys, keyRows(fresh)); err != nil {
 		return err
 	}
-	if err := putParts(ctx, tx, writes, written); err != nil {
+	if err := putParts(ctx, tx, project, writes, written); err != nil {
 		return err
 	}
 	return addOpen(ctx, tx, project, writes)
 }
 
 // clearAway removes replaced conversations from the open-conversation queue,
-// and deletes all rows of those whose stored rows are incomplete. The others
-// are updated in place.
+// and deletes the rows of those whose stored rows are incomplete, except those of
+// additive parts. The others are updated in place.
 func clearAway(ctx context.Context, tx pgx.Tx, project string, replaced []*write) error {
 	var ids, broken []string
 	var starts []time.Time
@@ -102,7 +102,7 @@ func clearAway(ctx context.Context, tx pgx.Tx, project string, replaced []*write
 		}
 	}
 	if len(broken) > 0 {
-		if err := removeRows(ctx, tx, project, broken, starts); err != nil {
+		if err := removeRows(ctx, tx, rewritten(), project, broken, starts); err != nil {
 			return err
 		}
 	}
@@ -111,9 +111,9 @@ func clearAway(ctx context.Context, tx pgx.Tx, project string, replaced []*write
 }
 
 // putParts writes conversations and their parts, and counts the rows by table.
-func putParts(ctx context.Context, tx pgx.Tx, writes []*write, written map[string]int64) (err error) {
+func putParts(ctx context.Context, tx pgx.Tx, project string, writes []*write, written map[string]int64) (err error) {
 	for _, p := range tables {
-		if written[p.Name], err = p.put(ctx, tx, writes); err != nil {
+		if written[p.Name], err = p.put(ctx, tx, project, writes); err != nil {
 			return err
 		}
 	}
@@ -130,11 +130,11 @@ func these(project string, ids []string, starts []time.Time) []any {
 	return []any{project, ids, slices.MinFunc(starts, time.Time.Compare), slices.MaxFunc(starts, time.Time.Compare)}
 }
 
-// removeRows deletes conversations whose keys were deleted, with all their
-// parts. It fails with a [*refusal] if a trigger keeps rows.
-func removeRows(ctx context.Context, tx pgx.Tx, project string, ids []string, starts []time.Time) error {
+// removeRows deletes the rows of conversations in some tables. It fails with a
+// [*refusal] if a trigger keeps rows.
+func removeRows(ctx context.Context, tx pgx.Tx, from []string, project string, ids []string, starts []time.Time) error {
 	batch, args := &pgx.Batch{}, these(project, ids, starts)
-	for _, table := range partitioned() {
+	for _, table := range from {
 		batch.Queue("DELETE FROM "+table+" "+ofThese, args...)
 		batch.Queue("SELECT EXISTS (SELECT FROM "+table+" "+ofThese+")", args...).QueryRow(func(row pgx.Row) error {
 			var kept bool
