@@ -18,6 +18,9 @@
 // A long time range is read back in pages. Each page is one snapshot, and no
 // transaction is open while the caller processes it.
 //
+// Results of recordings are recorded next to writers, under a claim of its own for
+// each project. Their transactions never wait for a row that a writer has locked.
+//
 // The URL, which may contain a password, is requested for each connection and
 // never appears in an error. The package does not depend on the source or the
 // configuration. The layout of the tables is in package migrations.

@@ -71,6 +71,8 @@ func argument(field any) any {
 		return nullableText(*f)
 	case *warehouse.JSON:
 		return nullableText(warehouse.Text(*f))
+	case *int64:
+		return *f
 	case *warehouse.Null[float64]:
 		if f.Valid {
 			return f.V

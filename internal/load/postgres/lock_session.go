@@ -22,12 +22,14 @@ const (
 	beatTimeout = 2 * time.Minute
 )
 
-// lockSession is the session that holds a writer's advisory locks. It has a
-// connection of its own, which nothing else uses between watch and unwatch.
+// lockSession is the session that holds the advisory locks of a writer, or the
+// claim on the recordings of a project. It has a connection of its own, which
+// nothing else uses between watch and unwatch.
 type lockSession struct {
 	*Database
 	conn  *pgx.Conn
-	names []string  // of the locks in sync_locks, sorted: of projects, or only writerLock
+	names []string  // of the locks in sync_locks, sorted: of projects, or only writerLock; of a claim: its own
+	claim bool      // without the lock of the schema
 	asked bool      // whether a lock may have been granted
 	pid   int32     // pid of the server: a pooler reports another one to clients
 	began time.Time // start of the session: pids are reused
@@ -90,6 +92,11 @@ func (s *lockSession) take(ctx context.Context) error {
 			return err
 		}
 	}
+	return s.identify(ctx)
+}
+
+// identify reads how the server identifies the session.
+func (s *lockSession) identify(ctx context.Context) error {
 	return s.conn.QueryRow(ctx, "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()").Scan(&s.pid, &s.began)
 }
 
@@ -146,9 +153,12 @@ func holds(n int) string {
 }
 
 // itself returns the arguments of holds for some of the locks. That of the schema
-// belongs to each.
+// belongs to each, except to a claim.
 func (s *lockSession) itself(names []string) []any {
-	keys := []int64{s.lockKey()}
+	var keys []int64
+	if !s.claim {
+		keys = append(keys, s.lockKey())
+	}
 	for _, name := range names {
 		keys = append(keys, s.keyOfLock(name))
 	}

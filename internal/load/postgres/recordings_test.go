@@ -1,0 +1,397 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"convsync/internal/load"
+	"convsync/internal/load/loadtest"
+	"convsync/internal/load/pgtest"
+	"convsync/internal/warehouse"
+)
+
+var redacted = load.RecordingKind{Direction: "combined", Redacted: true}
+
+// raw is the recording that [loadtest.Conversation] has a reference of.
+var raw = load.RecordingKind{Direction: "combined"}
+
+// result returns a result of a check, as of that hour after noon.
+func result(id string, kind load.RecordingKind, availability string, hour int) load.RecordingResult {
+	at := warehouse.Some(warehouse.TimestampOf(loadtest.Noon.Add(time.Duration(hour) * time.Hour)))
+	return load.RecordingResult{AudioReference: warehouse.AudioReference{
+		ConversationID: id,
+		Direction:      kind.Direction,
+		Redacted:       kind.Redacted,
+		Availability:   availability,
+		CheckedAt:      at,
+		SizeBytes:      warehouse.Some(int64(1000)),
+		Checks:         1,
+	}}
+}
+
+// copyOf is the result of a stored copy.
+func copyOf(id string, kind load.RecordingKind, hour int) load.RecordingResult {
+	r := result(id, kind, warehouse.AudioAvailable, hour)
+	r.SHA256, r.StoredURI, r.StoredAt = "00ff", warehouse.Text("p/"+id+".wav"), r.CheckedAt
+	return r
+}
+
+func claim(t testing.TB, d *Database, run string) load.RecordingClaim {
+	t.Helper()
+	c, err := d.ClaimRecordings(t.Context(), load.Owner{RunID: run, Actor: "ada", Host: "host.example.com", ProcessID: 42}, "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func record(t testing.TB, c load.RecordingClaim, results ...load.RecordingResult) []load.RecordingKey {
+	t.Helper()
+	gone, err := c.Record(t.Context(), results, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return gone
+}
+
+// storedReferences returns the references of a conversation.
+func storedReferences(t testing.TB, d *Database, id string) (found []warehouse.AudioReference) {
+	t.Helper()
+	err := selectAll(t.Context(), d.pool, &warehouse.AudioReferences, "WHERE conversation_id = $1 ORDER BY redacted", func(a *warehouse.AudioReference) {
+		found = append(found, *a)
+	}, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func TestRecord(t *testing.T) {
+	t.Parallel()
+	d, database := prepared(t)
+	loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon), loadtest.Conversation("p", "c-2", loadtest.Noon.AddDate(0, 1, 0)))
+	pgtest.Exec(t, inSchema(t, database, "polyai"), "INSERT INTO erasures VALUES ('p', 'c-2', now(), NULL, 'run-0')")
+	c := claim(t, d, "run-1")
+	forget := copyOf("c-1", redacted, 3)
+	forget.Forget = true
+	gone := record(t, c, result("c-1", raw, warehouse.AudioMissing, 1), result("c-1", raw, warehouse.AudioAvailable, 2), copyOf("c-1", redacted, 2),
+		result("none", raw, warehouse.AudioMissing, 1), result("c-2", raw, warehouse.AudioMissing, 1), result("none", raw, warehouse.AudioMissing, 2))
+	if want := []load.RecordingKey{{ConversationID: "none", RecordingKind: raw}, {ConversationID: "c-2", RecordingKind: raw}}; !slices.Equal(gone, want) {
+		t.Errorf("gone are %v, want %v", gone, want)
+	}
+	record(t, c, result("c-1", raw, warehouse.AudioMissing, 1)) // older
+	found := storedReferences(t, d, "c-1")
+	if len(found) != 2 || found[0].Availability != warehouse.AudioAvailable || found[0].URL == "" ||
+		found[1].SHA256 != "00ff" || found[1].StartedAt != found[0].StartedAt || found[1].ProjectID != "p" {
+		t.Errorf("the references are %+v", found)
+	}
+	record(t, c, forget)
+	if a := storedReferences(t, d, "c-1")[1]; a.StoredAt.Valid || a.StoredURI != "" || a.Availability != warehouse.AudioAvailable {
+		t.Errorf("after the copy is gone: %+v", a)
+	}
+	state := warehouse.RecordingState{
+		ProjectID:   "p",
+		Enlisted:    "combined",
+		Compared:    3,
+		LastRunAt:   warehouse.Some(warehouse.Timestamp(7)),
+		RemovedUpTo: 9,
+	}
+	for range 2 {
+		state.Compared++
+		if _, err := c.Record(t.Context(), nil, &state); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := d.RecordingState(t.Context(), "p"); err != nil || got != state {
+			t.Errorf("the state is %+v, %v; want %+v", got, err, state)
+		}
+	}
+	if got, err := d.RecordingState(t.Context(), "q"); err != nil || got != (warehouse.RecordingState{ProjectID: "q"}) {
+		t.Errorf("the state of another project is %+v, %v", got, err)
+	}
+}
+
+// A row that cannot be written must not be reported as recorded.
+func TestRecord_SkippedByTrigger(t *testing.T) {
+	t.Parallel()
+	d, database := prepared(t)
+	loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon))
+	pgtest.Exec(t, inSchema(t, database, "polyai"), "CREATE FUNCTION own() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
+		"CREATE TRIGGER own BEFORE INSERT OR UPDATE ON audio_references FOR EACH ROW EXECUTE FUNCTION own()")
+	c := claim(t, d, "run-1")
+	for _, kind := range []load.RecordingKind{raw, redacted} {
+		_, err := c.Record(t.Context(), []load.RecordingResult{result("c-1", kind, warehouse.AudioMissing, 1)}, nil)
+		wantState(t, err, "a trigger skipped a row")
+	}
+}
+
+// Results of conversations that a run has locked wait for it, without a lock.
+func TestRecord_Locked(t *testing.T) {
+	t.Parallel()
+	d, database := prepared(t)
+	schema := inSchema(t, database, "polyai")
+	loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon), loadtest.Conversation("p", "c-2", loadtest.Noon), loadtest.Conversation("p", "c-3", loadtest.Noon))
+	for name, lock := range map[string]string{
+		"key":   "UPDATE conversation_keys SET lifecycle = 'open' WHERE conversation_id = 'c-1'",
+		"moved": "UPDATE audio_references SET started_at = started_at + interval '1 second' WHERE conversation_id = 'c-1'",
+		"row":   "SELECT FROM audio_references WHERE conversation_id = 'c-1' FOR UPDATE",
+	} {
+		other := connect(t, schema)
+		tx, err := other.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.Exec(t.Context(), lock); err != nil {
+			t.Fatal(err)
+		}
+		waiting := make(chan bool, 1)
+		own := open(t, Options{URL: d.URL, Step: func(step string) {
+			if step == "wait for a conversation" {
+				waiting <- true
+			}
+		}})
+		c := claim(t, own, "run-1")
+		done := make(chan error, 1)
+		state := warehouse.RecordingState{ProjectID: "p", Enlisted: warehouse.Text(name)}
+		go func() {
+			_, err := c.Record(t.Context(), []load.RecordingResult{
+				result("c-1", raw, warehouse.AudioMissing, 1), result("c-2", raw, warehouse.AudioMissing, 1),
+			}, &state)
+			done <- err
+		}()
+		<-waiting
+		if a := storedReferences(t, d, "c-2")[0]; a.Availability != warehouse.AudioMissing {
+			t.Errorf("%s: the other result waits, too: %+v", name, a)
+		}
+		if s, err := d.RecordingState(t.Context(), "p"); err != nil || s.Enlisted == state.Enlisted {
+			t.Errorf("%s: the state is stored before its results: %v", name, err)
+		}
+		// What the run does next must not wait for the results.
+		if _, err := tx.Exec(t.Context(), "UPDATE conversation_keys SET lifecycle = 'final'"); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(tx.Rollback(t.Context()), <-done, c.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := d.RecordingState(t.Context(), "p"); err != nil || s.Enlisted != state.Enlisted || storedReferences(t, d, "c-1")[0].Availability != warehouse.AudioMissing {
+			t.Errorf("%s: the results are not recorded, %v", name, err)
+		}
+		pgtest.Exec(t, schema, "UPDATE audio_references SET availability = 'unknown', checked_at = NULL")
+	}
+}
+
+func TestClaimRecordings(t *testing.T) {
+	t.Parallel()
+	d, database := prepared(t)
+	loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon))
+	c := claim(t, d, "run-1")
+	w := begin(t, d, "run-2", "p") // does not wait for the claim
+	record(t, c, result("c-1", raw, warehouse.AudioMissing, 1))
+	_, err := open(t, Options{URL: d.URL}).ClaimRecordings(t.Context(), load.Owner{RunID: "run-3"}, "p")
+	var locked *load.LockedError
+	if !errors.As(err, &locked) || locked.Project != "p" || locked.Owner.RunID != "run-1" || locked.Owner.ProcessID != 42 || locked.Owner.Host != "host.example.com" {
+		t.Errorf("a second claim: %v (%+v)", err, locked)
+	}
+	other, err := d.ClaimRecordings(t.Context(), load.Owner{RunID: "run-3"}, "q")
+	if err := errors.Join(err, other.Close(), w.Close()); err != nil {
+		t.Errorf("a claim on another project: %v", err)
+	}
+
+	whole := begin(t, d, "run-4") // does not wait for the claim, either
+	results := []load.RecordingResult{result("c-1", raw, warehouse.AudioAvailable, 2)}
+	if _, err := c.Record(t.Context(), results, nil); !errors.As(err, &locked) || locked.Owner.RunID != "run-4" {
+		t.Errorf("next to a writer of the whole destination: %v", err)
+	}
+	if a := storedReferences(t, d, "c-1")[0]; a.Availability != warehouse.AudioMissing {
+		t.Errorf("recorded next to a writer of the whole destination: %+v", a)
+	}
+	whole.Close()
+	record(t, c, results...)
+
+	pgtest.Exec(t, database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'convsync recordings run-1 %'")
+	if err := <-c.(load.Watched).Lost(); !errors.Is(err, load.ErrLockLost) {
+		t.Errorf("the session has ended: %v", err)
+	}
+	if _, err := c.Record(t.Context(), results, nil); !errors.Is(err, load.ErrLockLost) {
+		t.Errorf("recorded without the claim: %v", err)
+	}
+	c.Close()
+	record(t, claim(t, d, "run-5"), results...)
+}
+
+func TestClaimRecordings_NewerLayout(t *testing.T) {
+	t.Parallel()
+	d, database := prepared(t)
+	c := claim(t, d, "run-1")
+	pgtest.Exec(t, inSchema(t, database, "polyai"), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true)")
+	var tooNew *load.TooNewError
+	if _, err := c.Record(t.Context(), nil, &warehouse.RecordingState{}); !errors.As(err, &tooNew) || tooNew.Found != 99999 {
+		t.Errorf("recorded in a newer layout: %v", err)
+	}
+	if _, err := d.ClaimRecordings(t.Context(), load.Owner{}, "q"); !errors.As(err, &tooNew) {
+		t.Errorf("claimed in a newer layout: %v", err)
+	}
+}
+
+func TestBacklog(t *testing.T) {
+	t.Parallel()
+	d, database := prepared(t)
+	schema := inSchema(t, database, "polyai")
+	var rows []*warehouse.Rows
+	for i := range 12 {
+		rows = append(rows, loadtest.Conversation("p", fmt.Sprintf("c-%02d", i), loadtest.Noon.AddDate(0, 0, -10*(i/2)))) // two of each start
+	}
+	rows = append(rows, loadtest.Conversation("p", "open", loadtest.Noon, loadtest.Open()), loadtest.Conversation("p", "gone", loadtest.Noon))
+	loadOne(t, d, rows...)
+	pgtest.Exec(t, schema, "UPDATE conversation_keys SET missing_since = now() WHERE conversation_id = 'gone'")
+	c := claim(t, d, "run-1")
+	var all []load.RecordingResult
+	later := result("c-03", raw, warehouse.AudioMissing, 1)
+	later.NextCheckAt = warehouse.Some(warehouse.TimestampOf(loadtest.Noon.Add(time.Hour)))
+	all = append(all, later, copyOf("c-04", raw, 1), result("c-05", raw, warehouse.AudioAvailable, 1), result("c-06", raw, warehouse.AudioForbidden, 1))
+	for i := range 12 {
+		enlisted := load.RecordingResult{}
+		enlisted.ConversationID, enlisted.Direction, enlisted.Redacted = fmt.Sprintf("c-%02d", i), "combined", true
+		all = append(all, enlisted)
+	}
+	record(t, c, all...)
+	noon := warehouse.TimestampOf(loadtest.Noon)
+	read := func(b load.Backlog) (ids []string) {
+		t.Helper()
+		for {
+			page, err := d.Backlog(t.Context(), "p", b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(page) == 0 {
+				return ids
+			}
+			if len(page) > b.Limit {
+				t.Fatalf("%d conversations, want %d at most", len(page), b.Limit)
+			}
+			for _, r := range page {
+				if r.Environment != loadtest.Live || r.Lifecycle != warehouse.LifecycleFinal || !r.TotalDurationSeconds.Valid {
+					t.Errorf("the conversation is %+v", r)
+				}
+				for _, a := range r.Recordings {
+					ids = append(ids, fmt.Sprintf("%s %t", r.ConversationID, a.Redacted)[2:6])
+				}
+			}
+			last := page[len(page)-1]
+			b.Before = load.RecordingPlace{StartedAt: last.StartedAt, ConversationID: last.ConversationID}
+		}
+	}
+	for _, c := range []struct {
+		name    string
+		backlog load.Backlog
+		want    []string
+	}{
+		{"check", load.Backlog{Kinds: []load.RecordingKind{raw}, DueAt: noon}, []string{"01 f", "00 f", "02 f", "07 f", "09 f", "08 f", "11 f", "10 f"}},
+		{"late", load.Backlog{Kinds: []load.RecordingKind{raw}, DueAt: noon + 3600e6}, []string{"01 f", "00 f", "03 f", "02 f", "07 f", "09 f", "08 f", "11 f", "10 f"}},
+		{"store", load.Backlog{Kinds: []load.RecordingKind{raw}, DueAt: noon, Store: true}, []string{"01 f", "00 f", "02 f", "05 f", "07 f", "09 f", "08 f", "11 f", "10 f"}},
+		{"recheck", load.Backlog{Kinds: []load.RecordingKind{raw}, DueAt: noon, Recheck: []string{"forbidden", "available"}},
+			[]string{"01 f", "00 f", "02 f", "05 f", "07 f", "06 f", "09 f", "08 f", "11 f", "10 f"}},
+		{"both", load.Backlog{Kinds: []load.RecordingKind{raw, redacted}, DueAt: noon, Before: load.RecordingPlace{StartedAt: noon - 40*86400e6, ConversationID: "c-09"}},
+			[]string{"08 f", "08 t", "11 f", "11 t", "10 f", "10 t"}},
+		{"other", load.Backlog{Kinds: []load.RecordingKind{{Direction: "user"}}, DueAt: noon, Store: true}, nil},
+	} {
+		for _, c.backlog.Limit = range []int{1, 3, 100} {
+			if got := read(c.backlog); !slices.Equal(got, c.want) {
+				t.Errorf("%s, %d at a time: %v, want %v", c.name, c.backlog.Limit, got, c.want)
+			}
+		}
+	}
+	counts, err := d.RecordingCounts(t.Context(), []string{"p", "q"})
+	want := load.RecordingCounts{
+		Unknown:        22,
+		Available:      2,
+		Missing:        1,
+		Forbidden:      1,
+		Stored:         1,
+		StoredBytes:    1000,
+		Unstored:       1,
+		OldestUnknown:  noon - 50*86400e6,
+		OldestUnstored: noon - 20*86400e6,
+	}
+	if err != nil || counts["p"] != want || counts["q"] != (load.RecordingCounts{}) || len(counts) != 2 {
+		t.Errorf("counted %+v, %v; want %+v", counts, err, want)
+	}
+}
+
+func TestRecordings(t *testing.T) {
+	t.Parallel()
+	d, database := prepared(t)
+	var rows []*warehouse.Rows
+	for i := range 9 {
+		rows = append(rows, loadtest.Conversation("p", fmt.Sprintf("c-%d", i), loadtest.Noon.Add(time.Duration(i/3)*time.Hour), func(r *warehouse.Rows) {
+			if r.Audio[0].Redacted = true; i%2 == 0 {
+				r.Audio = append(r.Audio, warehouse.AudioReference{Direction: "user", Availability: warehouse.AudioUnknown},
+					warehouse.AudioReference{Direction: "combined", Availability: warehouse.AudioUnknown})
+			}
+			if i == 4 {
+				r.Conversation.ChannelFamily = "chat"
+			}
+		}))
+	}
+	loadOne(t, d, rows...)
+	pgtest.Exec(t, inSchema(t, database, "polyai"), "DELETE FROM audio_references WHERE conversation_id = 'c-5'")
+	read := func(from, until warehouse.Timestamp) (found []string) {
+		t.Helper()
+		err := d.Recordings(t.Context(), feed, from, until, func(r *load.RecordedConversation) error {
+			line := r.ConversationID
+			for _, a := range r.Recordings {
+				line += fmt.Sprintf(" %s %t", a.Direction[:1], a.Redacted)[:4]
+			}
+			found = append(found, line)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	noon := warehouse.TimestampOf(loadtest.Noon)
+	want := []string{"c-0 c f c t u f", "c-1 c t", "c-2 c f c t u f", "c-3 c t", "c-5", "c-6 c f c t u f", "c-7 c t", "c-8 c f c t u f"}
+	if got := read(ever, never); !slices.Equal(got, want) {
+		t.Errorf("read %q, want %q", got, want)
+	}
+	if got := read(noon+3600e6, noon+7200e6); !slices.Equal(got, want[3:5]) {
+		t.Errorf("read %q of an hour, want %q", got, want[3:5])
+	}
+	stop := errors.New("stop")
+	if err := d.Recordings(t.Context(), feed, ever, never, func(*load.RecordedConversation) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("the error of yield: %v", err)
+	}
+}
+
+func TestRemoved(t *testing.T) {
+	t.Parallel()
+	d, database := prepared(t)
+	loadOne(t, d, loadtest.Conversation("p", "back", loadtest.Noon))
+	pgtest.Exec(t, inSchema(t, database, "polyai"), `INSERT INTO changes (sequence, project_id, conversation_id, operation, at, run_id) VALUES
+		(11, 'p', 'b', 'delete', now(), ''), (12, 'p', 'back', 'delete', now(), ''), (13, 'p', 'a', 'erase', now(), ''),
+		(14, 'p', 'b', 'delete', now(), ''), (15, 'q', 'c', 'delete', now(), ''), (16, 'q', 'd', 'upsert', now(), '')`)
+	for after, want := range map[int64][]string{0: {"a", "b"}, 13: {"b"}, 16: nil} {
+		if ids, last, err := d.Removed(t.Context(), "p", after); err != nil || !slices.Equal(ids, want) || last != 16 {
+			t.Errorf("removed after %d are %v up to %d, %v; want %v", after, ids, last, err, want)
+		}
+	}
+}
+
+// Nothing is listed of a schema without tables.
+func TestRecordings_Empty(t *testing.T) {
+	t.Parallel()
+	d := open(t, Options{URL: fixed(pgtest.URL(t))})
+	due, err := d.Backlog(t.Context(), "p", load.Backlog{Kinds: []load.RecordingKind{raw}, Limit: 1})
+	_, last, removedErr := d.Removed(t.Context(), "p", 0)
+	_, stateErr := d.RecordingState(t.Context(), "p")
+	counts, countErr := d.RecordingCounts(t.Context(), []string{"p"})
+	if err := errors.Join(err, removedErr, stateErr, countErr); err != nil || len(due) != 0 || last != 0 || counts["p"] != (load.RecordingCounts{}) {
+		t.Errorf("%v, %d, %v, %v", due, last, counts, err)
+	}
+	_, err = d.ClaimRecordings(t.Context(), load.Owner{}, "p")
+	wantState(t, err, "convsync migrate")
+}
