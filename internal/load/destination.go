@@ -14,6 +14,8 @@ type Destination interface {
 	Reporter
 	DayReader
 	Archive
+	RecordingReader
+	RecordingClaimer
 	Writable
 	// Check returns an error if a run could not load: the destination must be
 	// reachable, permit writing and have a known version. It leaves nothing

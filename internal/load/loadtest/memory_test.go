@@ -96,8 +96,3 @@ func TestRun_Memory(t *testing.T) {
 	t.Parallel()
 	Run(t, func(testing.TB) Subject { return newInMemory(none) })
 }
-
-func TestRecordings_Memory(t *testing.T) {
-	t.Parallel()
-	Recordings(t, func(testing.TB) Subject { return newInMemory(none) })
-}

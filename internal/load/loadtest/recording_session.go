@@ -16,7 +16,7 @@ type recording struct {
 	testing.TB
 	subject Subject
 	project string
-	dest    recordings
+	dest    load.Destination
 	claim   load.RecordingClaim
 	closed  bool
 }
@@ -24,11 +24,7 @@ type recording struct {
 // claimRecordings opens the subject once more, and takes the claim on a project.
 func claimRecordings(t testing.TB, s Subject, project string) *recording {
 	t.Helper()
-	opened := s.Open(t, nil)
-	dest, ok := opened.(recordings)
-	if !ok {
-		t.Fatalf("%T does not record recordings", opened)
-	}
+	dest := s.Open(t, nil)
 	claim, err := dest.ClaimRecordings(t.Context(), ownerOf(100), project)
 	if err != nil {
 		t.Fatalf("ClaimRecordings: %v", err)
@@ -42,7 +38,7 @@ func claimRecordings(t testing.TB, s Subject, project string) *recording {
 	}
 	t.Cleanup(func() {
 		c.close()
-		if err := opened.Close(); err != nil {
+		if err := dest.Close(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -142,7 +138,7 @@ func (c *recording) removed(after int64, want ...string) int64 {
 }
 
 // hasRecordingState checks the state of a project.
-func hasRecordingState(t testing.TB, dest recordings, want warehouse.RecordingState) {
+func hasRecordingState(t testing.TB, dest load.RecordingReader, want warehouse.RecordingState) {
 	t.Helper()
 	if got, err := dest.RecordingState(t.Context(), want.ProjectID); err != nil || got != want {
 		t.Errorf("state %+v, %v; want %+v", got, err, want)

@@ -12,12 +12,6 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// recordings is a destination as work on recordings uses it.
-type recordings interface {
-	load.RecordingReader
-	load.RecordingClaimer
-}
-
 var (
 	redacted = load.RecordingKind{Direction: "combined", Redacted: true}
 	raw      = load.RecordingKind{Direction: "combined"}
@@ -186,7 +180,7 @@ var recordingChecks = []check{
 		if !errors.As(err, &locked) || locked.Project != "p" {
 			t.Fatalf("a second claim: %v", err)
 		}
-		if _, err := s.Open(t, nil).(recordings).ClaimRecordings(t.Context(), ownerOf(2), "p"); !errors.As(err, &locked) {
+		if _, err := s.Open(t, nil).ClaimRecordings(t.Context(), ownerOf(2), "p"); !errors.As(err, &locked) {
 			t.Fatalf("a second claim of another opening: %v", err)
 		}
 		first.close()
@@ -209,7 +203,7 @@ var recordingChecks = []check{
 		c.has("c-1", withURL(missing("c-1", raw, 1)))
 	}},
 	{"recordings/state", func(t testing.TB, s Subject) {
-		dest := open(t, s).(recordings)
+		dest := open(t, s)
 		c := claimRecordings(t, s, "p")
 		hasRecordingState(t, dest, warehouse.RecordingState{ProjectID: "p"})
 		state := warehouse.RecordingState{
@@ -231,7 +225,7 @@ var recordingChecks = []check{
 		}
 		state.Enlisted, state.Compared = "f-2", 4
 		c.record() // keeps it
-		hasRecordingState(t, s.Open(t, nil).(recordings), state)
+		hasRecordingState(t, s.Open(t, nil), state)
 		hasRecordingState(t, dest, warehouse.RecordingState{ProjectID: "q"})
 	}},
 	{"recordings/backlog", func(t testing.TB, s Subject) { checkBacklog(t, s) }},

@@ -20,11 +20,6 @@ func TestLakeContract(t *testing.T) {
 	loadtest.Run(t, func(t testing.TB) loadtest.Subject { return newLake(t) })
 }
 
-func TestRecordings(t *testing.T) {
-	t.Parallel()
-	loadtest.Recordings(t, func(t testing.TB) loadtest.Subject { return newLake(t) })
-}
-
 func TestRun_AfterKill(t *testing.T) {
 	loadtest.Crash(t, func(t testing.TB) loadtest.Subject { return newLake(t) })
 }

@@ -71,8 +71,6 @@ func (s subject) Locator() string { return s.url + "#" + s.schema }
 
 func TestTheSuiteOfEveryLoader(t *testing.T) { loadtest.Run(t, newSubject) }
 
-func TestRecordingsSuite(t *testing.T) { loadtest.Recordings(t, newSubject) }
-
 func TestKilledWriters(t *testing.T) { loadtest.Crash(t, newSubject) }
 
 // fixed returns a URL that never changes.
