@@ -28,6 +28,9 @@ type sharedBudget struct {
 	options ratelimit.BudgetOptions
 	users   int       // runs
 	left    time.Time // when the last run ended that used it
+
+	lane  *ratelimit.Lane // for recordings; nil: not used yet
+	share float64         // of the rate, for the lane
 }
 
 // keepBudget is how long a budget is kept after its last run: a pause that the
@@ -82,6 +85,17 @@ func (b *budgets) renewed(key keyHash, session *extract.Session, used *sharedBud
 	b.leaveLocked(used)
 	session.Use(s.Budget.Budget)
 	return s
+}
+
+// lane returns the lane of a budget for recordings. All work on recordings with a key
+// shares one lane. A changed share takes effect with the next work.
+func (b *budgets) lane(s *sharedBudget, share float64) *ratelimit.Lane {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s.lane == nil || s.share != share {
+		s.lane, s.share = s.Budget.NewLane(share), share
+	}
+	return s.lane
 }
 
 // leave ends the use of a budget by a run.

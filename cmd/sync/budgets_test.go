@@ -108,7 +108,7 @@ func TestKeptKey_Renewed(t *testing.T) {
 		t.Fatal(err)
 	}
 	var reported []string
-	key := keptKey(&cfg.Projects[0], func(key string) { reported = append(reported, key) })
+	key := keptKey(&cfg.Projects[0].APIKey, func(key string) { reported = append(reported, key) })
 	ask := func(renew bool) {
 		t.Helper()
 		if _, err := key(context.Background(), renew); err != nil {

@@ -141,6 +141,7 @@ func checkAll(ctx context.Context, c *checklist, app *app) error {
 		checkProject(ctx, c, cfg, &cfg.Projects[i])
 	}
 	checkDestination(ctx, c, cfg)
+	checkStore(c, cfg)
 	checkServe(ctx, c, cfg)
 	checkNotify(ctx, c, cfg)
 	return c.end()
@@ -148,7 +149,7 @@ func checkAll(ctx context.Context, c *checklist, app *app) error {
 
 // checkProject asks for the last day's newest conversations of each environment.
 func checkProject(ctx context.Context, c *checklist, cfg *config.Config, p *config.Project) {
-	key := keptKey(p, nil)
+	key := keptKey(&p.APIKey, nil)
 	if _, err := key(ctx, false); err != nil {
 		c.misconfigure("key", fmt.Errorf("%s: %w", p.ID, err))
 		return
@@ -158,6 +159,7 @@ func checkProject(ctx context.Context, c *checklist, cfg *config.Config, p *conf
 		c.misconfigure("host", fmt.Errorf("%s: %w", p.ID, err))
 		return
 	}
+	var ended []string
 	for _, environment := range p.Environments {
 		sample, err := takeSample(ctx, client, cfg, p, environment)
 		name := p.ID + " (" + environment + ")"
@@ -177,7 +179,9 @@ func checkProject(ctx context.Context, c *checklist, cfg *config.Config, p *conf
 			c.note("clock", "%s: %s; runs read up to the later time, but count as read only what started before the earlier one: correct the wrong clock", name, difference)
 		}
 		sample.print(c, name, cfg)
+		ended = append(ended, sample.ended...)
 	}
+	checkRecordings(ctx, c, cfg, p, ended[:min(mostSampled, len(ended))])
 }
 
 // sample counts what one page of the last day contains of a feed.
@@ -189,6 +193,7 @@ type sample struct {
 	project                                                 string    // its id, as the first conversation that has one says
 	server, local                                           time.Time // the clocks when the answer came
 	days                                                    float64   // that were asked for
+	ended                                                   []string  // ids of conversations, mostSampled at most
 }
 
 // takeSample requests the last day by the local clock. If server time differs,
@@ -264,6 +269,9 @@ func (s *sample) add(v polyai.Value) {
 		s.oldest = conversation.StartedAt
 	}
 	s.newest = max(s.newest, conversation.StartedAt)
+	if inProgress := conversation.InProgress; len(s.ended) < mostSampled && inProgress.Valid && !inProgress.V {
+		s.ended = append(s.ended, conversation.ID)
+	}
 	switch {
 	case len(conversation.Turns) > 0:
 		s.withTurns++

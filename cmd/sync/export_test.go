@@ -2,18 +2,12 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"convsync/internal/config"
-	"convsync/internal/load"
-	"convsync/internal/recordings"
-	"convsync/internal/recordings/store"
+	"convsync/internal/load/pgtest"
 	"convsync/internal/simulate"
 )
 
@@ -21,53 +15,10 @@ import (
 // of which some are missing at the source.
 func recorded(t *testing.T, destination string) (file, folder string) {
 	t.Helper()
-	simulator, err := simulate.New(simulate.Options{
-		Seed:  11,
-		Now:   func() time.Time { return standing },
-		Audio: simulate.Audio{Bytes: 512, Share: map[simulate.AudioFault]float64{simulate.AudioMissing: 0.1}},
-		Projects: []simulate.Project{{
-			AccountID:    "acme-uk",
-			ID:           "acme-team-4",
-			From:         standing.AddDate(0, 0, -20),
-			To:           standing,
-			TurnsMean:    2,
-			Environments: []simulate.Environment{{Name: "live", Conversations: 120}},
-		}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(simulator)
-	t.Cleanup(server.Close)
-	file, folder = configure(t, server.URL, destination), inFolder(t, "recordings")
-	writeFile(t, file, strings.Replace(readFile(t, file), "project", fmt.Sprintf("agents_base_url: %q, project", server.URL), 1)+
-		fmt.Sprintf("audio: { store: %q }\n", folder))
-	run(t, file, exitOK)
-	cfg, err := config.Load(config.Options{File: file, LookupEnv: func(string) (string, bool) { return "", false }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := newBuildClient(cfg, &cfg.Projects[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	report, err := recordings.Run(t.Context(), recordings.Options{
-		Destination: openConfigured(t, file).(recordings.Destination),
-		OpenStore:   func() (*store.Store, error) { return store.Open(store.Options{Path: folder}) },
-		Owner:       load.Owner{RunID: "made-up-run"},
-		Clock:       func() time.Time { return standing },
-		Projects: []recordings.Project{{
-			ID:           "acme-team-4",
-			StoredID:     "acme-team-4",
-			Environments: []string{"live"},
-			Policy:       recordings.Policy{Mode: recordings.Store, Kinds: []load.RecordingKind{{Direction: "combined", Redacted: true}, {Direction: "combined"}}},
-			Source:       client,
-			BaseURL:      server.URL,
-		}},
-	})
-	if err != nil || report.Total().Stored == 0 || report.Total().Missing == 0 {
-		t.Fatalf("%+v: %v", report.Total(), err)
-	}
+	audio := simulate.Audio{Bytes: 512, Share: map[simulate.AudioFault]float64{simulate.AudioMissing: 0.1}}
+	_, server := withRecordings(t, 120, audio)
+	file, folder = configureAudio(t, server.URL, destination, "{ mode: store, redacted: both, workers: 8 }")
+	runAudio(t, file, exitOK)
 	return file, folder
 }
 
@@ -85,7 +36,8 @@ func exportJSON(t *testing.T, file string, code int, args ...string) (e exported
 func TestExport(t *testing.T) {
 	t.Parallel()
 	for name, destination := range map[string]func() string{
-		"Parquet": func() string { return into(inFolder(t, "lake")) },
+		"Parquet":  func() string { return into(inFolder(t, "lake")) },
+		"Postgres": func() string { return intoPostgres(pgtest.URL(t)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

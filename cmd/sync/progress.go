@@ -13,10 +13,15 @@ import (
 // progressInterval is the interval in which the line of progress is drawn.
 const progressInterval = 200 * time.Millisecond
 
-// showProgress draws the progress of a run on a terminal; elsewhere it does
-// nothing. Of several runs at the same time, it draws the first one. stop erases the
-// line.
+// showProgress draws the progress of a run on a terminal.
 func (a *app) showProgress(progress *pipeline.Progress) (stop func()) {
+	bar := progressBar{}
+	return a.showLine(func(width int, elapsed time.Duration) string { return bar.line(width, howFarIs(progress, elapsed)) })
+}
+
+// showLine draws a line of progress on a terminal; elsewhere it does nothing. Of
+// several at the same time, it draws the first one. stop erases the line.
+func (a *app) showLine(line func(width int, elapsed time.Duration) string) (stop func()) {
 	if a.screen == nil || a.quiet || !a.drawing.CompareAndSwap(false, true) {
 		return func() {}
 	}
@@ -25,13 +30,12 @@ func (a *app) showProgress(progress *pipeline.Progress) (stop func()) {
 	drawing.Go(func() {
 		tick := time.NewTicker(progressInterval)
 		defer tick.Stop()
-		shown := progressBar{}
 		for started := time.Now(); ; {
 			select {
 			case <-done:
 				return
 			case <-tick.C:
-				a.screen.draw(shown.line(a.screen.width(), howFarIs(progress, time.Since(started))))
+				a.screen.draw(line(a.screen.width(), time.Since(started)))
 			}
 		}
 	})
@@ -87,16 +91,20 @@ func barFor(width int) int {
 	return 30
 }
 
-// line fits the line into a width. It leaves the last column free, because some
-// terminals wrap there.
+// line returns the line of a run.
 func (b *progressBar) line(width int, h howFar) string {
 	b.share = max(b.share, min(h.share(), almost))
+	return b.fit(width, b.facts(h))
+}
+
+// fit fits bar and facts into a width. It leaves the last column free, because some
+// terminals wrap there.
+func (b *progressBar) fit(width int, facts []string) string {
 	bar, room := "", width-1
 	if size := barFor(width); size > 0 {
 		done := int(b.share * float64(size-2))
 		bar = "[" + strings.Repeat("#", done) + strings.Repeat(".", size-2-done) + "] "
 	}
-	facts := b.facts(h)
 	for len(facts) > 1 && len(bar+strings.Join(facts, ", ")) > room {
 		facts = facts[:len(facts)-1]
 	}

@@ -39,7 +39,7 @@ func runReplay(ctx context.Context, app *app, opts replayOptions) error {
 	}
 	defer run.destination.Close() //nolint:errcheck // nothing is written after this
 	report, err := pipeline.Replay(ctx, run.Options)
-	if err := app.printReport(opts.output, report); err != nil {
+	if err := app.printReport(opts.output, report, nil); err != nil {
 		return err
 	}
 	return outcome(ctx, report, err, false)

@@ -17,6 +17,7 @@ import (
 	"convsync/internal/load"
 	"convsync/internal/pipeline"
 	"convsync/internal/polyai"
+	"convsync/internal/recordings"
 	"convsync/internal/serve"
 	"convsync/internal/warehouse"
 )
@@ -30,6 +31,9 @@ type runOptions struct {
 
 	metricsFile string
 	quiet       bool
+
+	audioOnly bool
+	recheck   []string
 }
 
 func newRunCommand(app *app) *cobra.Command {
@@ -38,10 +42,12 @@ func newRunCommand(app *app) *cobra.Command {
 		Use:   "run",
 		Short: "Sync once: read new, late and open conversations, and load them",
 		Long: "Run does one incremental sync. It reads the gaps in the coverage, the lookback, and conversations that were open.\n" +
-			"With --from and --to it reads only that time range, even if it is covered, and leaves the watermark as it is.",
+			"With --from and --to it reads only that time range, even if it is covered, and leaves the watermark as it is.\n" +
+			"Then it checks or stores recordings, if sync.audio says so; with --audio-only it does only that.",
 		Example: "  convsync run\n" +
 			"  convsync run --project acme-team-4 --output json\n" +
 			"  convsync run --from 2026-06-01 --to 2026-06-08\n" +
+			"  convsync run --audio-only --recheck missing,forbidden\n" +
 			"  convsync run --metrics-file /var/lib/node_exporter/textfile/convsync.prom",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -49,6 +55,12 @@ func newRunCommand(app *app) *cobra.Command {
 				if err := app.beQuiet(cmd.Flags().Changed("log-level")); err != nil {
 					return err
 				}
+			}
+			if err := opts.checkAudio(); err != nil {
+				return err
+			}
+			if opts.audioOnly {
+				return runAudioOnly(cmd.Context(), app, opts)
 			}
 			return runRun(cmd.Context(), app, opts)
 		},
@@ -61,6 +73,8 @@ func newRunCommand(app *app) *cobra.Command {
 	flags.StringVar(&opts.output, "output", "text", "output format: text or json")
 	flags.BoolVar(&opts.quiet, "quiet", false, "print nothing if the run succeeds: no progress and no summary, and log only errors unless --log-level is set; --output json is still printed")
 	flags.StringVar(&opts.whenLocked, "when-locked", "fail", "if another run is still writing one of the projects after 10s: fail (exit 4), skip that project (exit 0 if none is left) or wait (without a limit)")
+	flags.BoolVar(&opts.audioOnly, "audio-only", false, "only check or store recordings, as configured by sync.audio; sync no conversations")
+	flags.StringSliceVar(&opts.recheck, "recheck", nil, "with --audio-only: check recordings again that are missing, forbidden or failed, such as after the key was changed")
 	flags.StringVar(&opts.metricsFile, "metrics-file", "", "write the result of the run to this file, also if it failed, for the textfile collector of the Prometheus node exporter")
 	return cmd
 }
@@ -71,7 +85,7 @@ func runRun(ctx context.Context, app *app, opts runOptions) error {
 	if report == nil && err != nil && opts.output == "json" && !opts.dryRun {
 		failed := pipeline.Failed(opts.kind(), began, err)
 		failed.Error = failureOf(ctx, err)
-		err = errors.Join(err, json.NewEncoder(app.stdout).Encode(newRunOutput(failed)))
+		err = errors.Join(err, json.NewEncoder(app.stdout).Encode(newRunOutput(failed, nil)))
 	}
 	if opts.metricsFile == "" || skipped {
 		return err
@@ -102,9 +116,16 @@ func (opts *runOptions) kind() string {
 type runOutput struct {
 	Verdict string `json:"verdict"` // ok, attention or failing
 	*pipeline.Report
+	Recordings *recordings.Report `json:"recordings,omitempty"` // nil: nothing was to be done
 }
 
-func newRunOutput(r *pipeline.Report) runOutput { return runOutput{verdictOf(r.Status), r} }
+func newRunOutput(r *pipeline.Report, audio *recordings.Report) runOutput {
+	out := runOutput{verdictOf(r.Status), r, audio}
+	if audio != nil && audio.Incomplete() && out.Verdict == serve.VerdictOK {
+		out.Verdict = serve.VerdictAttention
+	}
+	return out
+}
 
 // runOnce does the work of the command. skipped: it was a dry run, or another run
 // held the lock.
@@ -121,6 +142,9 @@ func runOnce(ctx context.Context, app *app, opts runOptions) (report *pipeline.R
 			fmt.Fprintln(app.stderr, "skipped: "+locked.Held())
 		}
 	}
+	process := newShared(cfg.Sync.Workers)
+	sync.share = process.join()
+	defer sync.share.leave()
 	if opts.whenLocked == "skip" {
 		report, err = syncUnlocked(ctx, app, cfg, sync, noteSkipped)
 	} else {
@@ -137,10 +161,29 @@ func runOnce(ctx context.Context, app *app, opts runOptions) (report *pipeline.R
 	if report == nil {
 		return nil, false, err
 	}
-	if err := app.printReport(opts.output, report); err != nil {
+	audio, errAudio := opts.record(ctx, app, cfg, report, process)
+	if err := app.printReport(opts.output, report, audio); err != nil {
 		return report, false, err
 	}
-	return report, false, outcome(ctx, report, err, cfg.Sync.FailOnDrift)
+	return report, false, cmp.Or(outcome(ctx, report, err, cfg.Sync.FailOnDrift), audioOutcome(ctx, audio, errAudio))
+}
+
+// record works on the recordings of the projects that were synced, unless the run
+// failed.
+func (opts *runOptions) record(ctx context.Context, app *app, cfg *config.Config, report *pipeline.Report, s *shared) (*recordings.Report, error) {
+	if report.Status == warehouse.RunFailed {
+		return nil, nil
+	}
+	synced := map[string]bool{}
+	for i := range report.Projects {
+		synced[report.Projects[i].ProjectID] = true
+	}
+	projects := slices.DeleteFunc(slices.Clone(cfg.Projects), func(p config.Project) bool { return !synced[p.StoredID] })
+	audio, err := recordAfter(ctx, app, cfg, projects, s)
+	if err != nil && ctx.Err() == nil {
+		err = codedError(exitPartial, fmt.Errorf("recordings: %w", err)) // the sync itself succeeded
+	}
+	return audio, err
 }
 
 // plan turns the flags into the options of a run.

@@ -5,13 +5,15 @@ import (
 	"convsync/internal/load"
 	"convsync/internal/pipeline"
 	"convsync/internal/ratelimit"
+	"convsync/internal/recordings"
 )
 
-// shared holds the workers of a process, and the rate budgets of its keys, which all
-// of its runs use.
+// shared holds the workers of a process, the rate budgets of its keys, and what was
+// learned of its hosts, which all of its runs use.
 type shared struct {
 	workers *pipeline.Workers
 	budgets budgets
+	hosts   recordings.Hosts // how recordings are requested
 }
 
 func newShared(w config.Workers) *shared {

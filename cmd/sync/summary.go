@@ -11,6 +11,7 @@ import (
 
 	"convsync/internal/pipeline"
 	"convsync/internal/plural"
+	"convsync/internal/recordings"
 	"convsync/internal/warehouse"
 )
 
@@ -28,13 +29,17 @@ func (a *app) beQuiet(levelIsSet bool) error {
 // statusLists refers to the command that lists schema drift.
 const statusLists = " (`convsync status` lists the fields)"
 
-// printReport prints the result of a run.
-func (a *app) printReport(output string, r *pipeline.Report) error {
+// printReport prints the result of a run, and of the work on recordings after it; nil:
+// there was none.
+func (a *app) printReport(output string, r *pipeline.Report, audio *recordings.Report) error {
 	switch {
 	case output == "json":
-		return json.NewEncoder(a.stdout).Encode(newRunOutput(r))
-	case !a.quiet || r.Status != warehouse.RunSucceeded:
+		return json.NewEncoder(a.stdout).Encode(newRunOutput(r, audio))
+	case !a.quiet || r.Status != warehouse.RunSucceeded || audio != nil && audio.Incomplete():
 		printSummary(a.stdout, r, statusLists)
+		if audio != nil {
+			printRecordings(a.stdout, audio)
+		}
 	}
 	return nil
 }

@@ -138,17 +138,20 @@ func (o *webhookOptions) buildClient(app *app) (*polyai.BuildClient, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newBuildClient(cfg, &projects[0])
+	p := &projects[0]
+	return newBuildClient(cfg, p, agentsURL(p), keptKey(&p.WorkspaceAPIKey, nil))
 }
 
-func newBuildClient(cfg *config.Config, p *config.Project) (*polyai.BuildClient, error) {
-	host := agentsURL(p)
+// newBuildClient makes the client of a host that serves the build API of a project.
+func newBuildClient(cfg *config.Config, p *config.Project, host string, key func(ctx context.Context, renew bool) (string, error)) (*polyai.BuildClient, error) {
 	if host == "" {
 		return nil, configError(fmt.Errorf("project %s has no build host: set its region, or agents_base_url", p.StoredID))
 	}
 	c, err := polyai.NewBuildClient(polyai.Options{
-		BaseURL: host, Key: func(ctx context.Context, _ bool) (string, error) { return p.WorkspaceAPIKey.Resolve(ctx) },
-		UserAgent: "convsync/" + version(), RootCAs: rootCAs(cfg),
+		BaseURL:   host,
+		Key:       key,
+		UserAgent: "convsync/" + version(),
+		RootCAs:   rootCAs(cfg),
 	})
 	if err != nil {
 		return nil, configError(fmt.Errorf("project %s: agents_base_url: %w", p.StoredID, err))

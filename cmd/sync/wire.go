@@ -70,9 +70,8 @@ func rootCAs(cfg *config.Config) *x509.CertPool {
 	return roots
 }
 
-// keptKey reads the key of a project once, and again after the source has refused
-// it. renewed, if not nil, is called with each key that replaces another one.
-func keptKey(p *config.Project, renewed func(key string)) func(ctx context.Context, renew bool) (string, error) {
+// keptKey reads a key once, and again after the source has refused it. renewed, if not nil, is called with each key that replaces another one.
+func keptKey(secret *config.Secret, renewed func(key string)) func(ctx context.Context, renew bool) (string, error) {
 	var mu sync.Mutex
 	key, known := "", false
 	return func(ctx context.Context, renew bool) (string, error) {
@@ -81,7 +80,7 @@ func keptKey(p *config.Project, renewed func(key string)) func(ctx context.Conte
 		if known && !renew {
 			return key, nil
 		}
-		resolved, err := p.APIKey.Resolve(ctx)
+		resolved, err := secret.Resolve(ctx)
 		if err != nil {
 			return "", err
 		}
@@ -130,7 +129,7 @@ func newSourceSide(ctx context.Context, cfg *config.Config, o *syncOptions, log 
 	for i := range o.projects {
 		p := &o.projects[i]
 		var session *keySession
-		keyOf := keptKey(p, func(key string) { session.renew(hashKey(dataURL(p), key)) })
+		keyOf := keptKey(&p.APIKey, func(key string) { session.renew(hashKey(dataURL(p), key)) })
 		client, err := newClient(cfg, p, keyOf)
 		if err != nil {
 			return nil, configError(fmt.Errorf("project %s: base_url: %w", p.ID, err))

@@ -19,6 +19,7 @@ const (
 	KindBackfill    = "backfill"
 	KindRepair      = "repair"
 	KindEvent       = "event" // a short run for an event of a webhook
+	KindAudio       = "audio" // checks and copies of recordings, which package recordings does
 )
 
 // Report is the result of a run. Its JSON is the output of `convsync run --output json`.

@@ -116,9 +116,12 @@ func alertInWords(a *warehouse.ActiveAlert) string {
 func plainNumber(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 // judged returns the runs that determine the state. Runs for webhook events are
-// excluded: they read very little, and are retried when they fail.
+// excluded: they read very little, and are retried when they fail. Work on recordings
+// loads no conversations, and has a section of its own.
 func judged(runs []warehouse.SyncRun) []warehouse.SyncRun {
-	rest := slices.DeleteFunc(slices.Clone(runs), func(r warehouse.SyncRun) bool { return r.Kind == pipeline.KindEvent })
+	rest := slices.DeleteFunc(slices.Clone(runs), func(r warehouse.SyncRun) bool {
+		return r.Kind == pipeline.KindEvent || r.Kind == pipeline.KindAudio
+	})
 	if len(rest) == 0 {
 		return runs
 	}

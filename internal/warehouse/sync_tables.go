@@ -35,7 +35,7 @@ var SyncRuns = Table[SyncRun]{
 		{Name: "host", Doc: "Host name of the machine.", Ref: func(r *SyncRun) any { return &r.Host }},
 		{Name: "version", Doc: "Version of convsync.", Ref: func(r *SyncRun) any { return &r.Version }},
 		{Name: "config_hash", Doc: "SHA-256 (hex) of the configuration without secrets.", Ref: func(r *SyncRun) any { return &r.ConfigHash }},
-		{Name: "kind", Doc: "incremental, backfill, repair, replay or event.", Ref: func(r *SyncRun) any { return &r.Kind }},
+		{Name: "kind", Doc: "incremental, backfill, repair, replay, event, or audio (checks and copies of recordings).", Ref: func(r *SyncRun) any { return &r.Kind }},
 		{Name: "status", Doc: "succeeded, partial, failed or killed.", Ref: func(r *SyncRun) any { return &r.Status }},
 		{Name: "window_from", Doc: "Start of the requested time range.", Ref: func(r *SyncRun) any { return &r.WindowFrom }},
 		{Name: "window_until", Doc: "End of the requested time range.", Ref: func(r *SyncRun) any { return &r.WindowUntil }},
