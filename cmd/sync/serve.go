@@ -115,6 +115,7 @@ func (s *service) start(ctx context.Context, runNow bool) error {
 		return err
 	}
 	s.lifetime.shared.resize(s.cfg.Sync.Workers)
+	s.lifetime.record(s)
 	s.events.start()
 	if err := s.scheduler.Start(ctx); err != nil {
 		return err
@@ -147,7 +148,10 @@ func (s *service) stop(grace time.Duration) error {
 	s.events.startNoMore()
 	// The runs of replaced services have the same grace period.
 	defer context.AfterFunc(ctx, s.lifetime.cancel)()
-	err := errors.Join(s.scheduler.Stop(ctx), s.events.stop(ctx), s.lifetime.end(ctx))
+	err := errors.Join(s.scheduler.Stop(ctx), s.events.stop(ctx))
+	s.lifetime.recorder.wait(ctx)
+	err = errors.Join(err, s.lifetime.end(ctx))
+	s.lifetime.recorder.working.Wait() // downloads were cancelled; they are repeated later
 	closing, cancelClosing := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancelClosing()
 	err = errors.Join(err, s.server.Stop(closing))
@@ -230,6 +234,7 @@ func (s *service) newServer(ctx context.Context) error {
 		Log:            s.log,
 		Version:        version(),
 		Charts:         serve.DailyCharts(s.destination, feeds),
+		Recordings:     s.recordings(),
 	}
 	if err = s.takeEvents(ctx, s.destination, &options); err == nil {
 		s.server, err = serve.New(options)

@@ -20,6 +20,7 @@ type lifetime struct {
 	queue    runQueue
 	shared   *shared
 	slow     slowProjects
+	recorder *recorder
 	draining sync.WaitGroup
 	hard     context.Context // ends runs of services that were replaced
 	cancel   context.CancelFunc
@@ -29,7 +30,7 @@ type lifetime struct {
 }
 
 func newLifetime() *lifetime {
-	l := &lifetime{shared: newShared(config.Workers{Extract: 1, Transform: 1, Load: 1})} // a start sets the sizes
+	l := &lifetime{shared: newShared(config.Workers{Extract: 1, Transform: 1, Load: 1}), recorder: newRecorder()} // a start sets the sizes
 	l.hard, l.cancel = context.WithCancel(context.Background())
 	l.starting, l.startNoMore = context.WithCancel(l.hard)
 	return l

@@ -25,12 +25,13 @@ import (
 // [service.divide]. Projects whose last run for the schedule has not ended are
 // skipped.
 func (s *service) run(ctx context.Context, planned *config.Schedule) error {
-	if planned.Kind == config.KindAudio {
-		return nil // work on recordings is no run: it waits for none, and none waits for it
-	}
 	projects, err := chooseProjects(s.cfg, planned.Projects)
 	if err != nil {
 		return err
+	}
+	if planned.Kind == config.KindAudio { // it is no run: it waits for none, and none waits for it
+		s.lifetime.recorder.note(s.audioProjects(storedIDs(projects)))
+		return nil
 	}
 	ids := s.planned.begin(planned.Name, storedIDs(projects))
 	if skipped := without(storedIDs(projects), ids); len(skipped) > 0 {
@@ -59,7 +60,10 @@ func (s *service) runPart(ctx context.Context, planned *config.Schedule, part *q
 	}
 	share := s.joinRun()
 	defer share.leave()
-	defer func() { s.latest().server.Refresh() }()
+	defer func() {
+		s.latest().server.Refresh()
+		s.lifetime.recorder.note(s.latest().audioProjects(part.projects))
+	}()
 	began, progress := time.Now(), &pipeline.Progress{}
 	ended := s.metrics.Follow(progress)
 	report, err := s.guarded(planned.Name, func() (*pipeline.Report, error) {

@@ -87,16 +87,45 @@ func TestServeRun_Panic(t *testing.T) {
 }
 
 // TestServe_AudioSchedule: a schedule of kind audio starts no run, neither at its time
-// nor with --run-now.
+// nor with --run-now. At its time, recordings are worked on.
 func TestServe_AudioSchedule(t *testing.T) {
 	t.Parallel()
 	var text bytes.Buffer
 	s := &service{
-		log: slog.New(slog.NewTextHandler(&text, nil)),
-		cfg: &config.Config{Schedules: []config.Schedule{{Name: "recordings", Kind: config.KindAudio, Cron: "@every 10m"}}},
+		log:      slog.New(slog.NewTextHandler(&text, nil)),
+		lifetime: newLifetime(),
+		cfg: &config.Config{
+			Projects: []config.Project{
+				{StoredID: "checked", Audio: config.Audio{Mode: config.AudioCheck}},
+				{StoredID: "off", Audio: config.Audio{Mode: config.AudioOff}},
+			},
+			Schedules: []config.Schedule{{Name: "recordings", Kind: config.KindAudio, Cron: "@every 10m"}},
+		},
 	}
 	s.runNow()
+	if ids, _ := s.lifetime.recorder.begin(); len(ids) > 0 {
+		t.Errorf("--run-now works on %v", ids)
+	}
 	if err := s.run(t.Context(), &s.cfg.Schedules[0]); err != nil || text.String() != "" {
 		t.Errorf("%v, logged %s", err, text.String())
+	}
+	if ids, _ := s.lifetime.recorder.begin(); !slices.Equal(ids, []string{"checked"}) {
+		t.Errorf("its time works on %v", ids)
+	}
+}
+
+// A pass that another one replaces is continued by that one.
+func TestRecorder_Replaced(t *testing.T) {
+	t.Parallel()
+	r := newRecorder()
+	r.note([]string{"a"})
+	ids, stop := r.begin()
+	r.note([]string{"b"})
+	<-stop
+	r.end(ids, stop)
+	if again, last := r.begin(); !slices.Equal(again, []string{"a", "b"}) {
+		t.Errorf("the next pass covers %v", again)
+	} else if r.end(again, last); len(r.due) > 0 {
+		t.Errorf("after a complete pass, %v is due", r.due)
 	}
 }

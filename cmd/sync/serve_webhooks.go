@@ -142,7 +142,10 @@ func (s *service) syncEvents(waiting, ctx context.Context, want webhook.Wanted) 
 	}
 	share := s.joinRun()
 	defer share.leave()
-	defer func() { s.latest().server.Refresh() }()
+	defer func() {
+		s.latest().server.Refresh()
+		s.lifetime.recorder.note(s.latest().audioProjects([]string{want.ProjectID}))
+	}()
 	projects, err := chooseProjects(s.cfg, []string{want.ProjectID})
 	if err != nil {
 		return "", err

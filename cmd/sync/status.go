@@ -163,7 +163,7 @@ func readStatus(ctx context.Context, app *app, opts statusOptions, now time.Time
 		return nil, err
 	}
 	defer destination.Close() //nolint:errcheck // nothing is written
-	return collectStatus(ctx, cfg, projects, statusSources{destination, statusRecordings(cfg, projects, nil)}, now)
+	return collectStatus(ctx, cfg, projects, statusSources{destination, statusRecordings(cfg, projects, destination)}, now)
 }
 
 // statusReader is the part of a destination that status reads.

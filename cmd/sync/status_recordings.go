@@ -39,12 +39,9 @@ type recordingsStatus struct {
 	access string // as on the page
 }
 
-// statusRecordings returns the recordings of projects that are checked or stored; none
-// if there is no reader. The store is only looked at, and nothing is written to it.
+// statusRecordings returns the recordings of projects that are checked or stored. The
+// store is only looked at, and nothing is written to it.
 func statusRecordings(cfg *config.Config, projects []config.Project, reader serve.RecordingReader) serve.Recordings {
-	if reader == nil {
-		return serve.Recordings{}
-	}
 	return serve.Recordings{
 		Projects: recordedProjects(projects),
 		Reader:   reader,
