@@ -113,6 +113,16 @@ func (d *Downloader) Download(ctx context.Context, a *warehouse.AudioReference, 
 	return stored, err
 }
 
+// Differs reports whether the raw and the redacted version of a recording differ, in
+// which case the key may read raw recordings. Equal versions say nothing certain:
+// there may be nothing to redact. Both are read, and neither is stored. A recording
+// of more than 16 MiB is an error.
+func (d *Downloader) Differs(ctx context.Context, a *warehouse.AudioReference) (bool, error) {
+	other := otherOf(a)
+	compared, err := d.compareVersions(ctx, &candidate{reference: *a}, &other)
+	return compared == different, err
+}
+
 // sizeOf returns the known size of a recording, or -1.
 func sizeOf(a *warehouse.AudioReference) int64 {
 	if a.SizeBytes.Valid {

@@ -131,15 +131,15 @@ func (t *turn) probeAccess(ctx context.Context) error {
 
 // compareVersions compares a recording with its other version, neither of which is
 // stored for that.
-func (t *turn) compareVersions(ctx context.Context, c *candidate, other *warehouse.AudioReference) (likeness, error) {
+func (q *requester) compareVersions(ctx context.Context, c *candidate, other *warehouse.AudioReference) (likeness, error) {
 	own := c.sha256
 	if own == "" {
 		var err error
-		if own, err = t.sum(ctx, &c.reference); err != nil {
+		if own, err = q.sum(ctx, &c.reference); err != nil {
 			return notCompared, err
 		}
 	}
-	sum, err := t.sum(ctx, other)
+	sum, err := q.sum(ctx, other)
 	switch {
 	case err != nil:
 		return notCompared, err

@@ -323,10 +323,16 @@ func TestDownloader(t *testing.T) {
 	if n := w.sim.AudioRequests().Total(); n != 1 {
 		t.Errorf("%d requests", n)
 	}
+	if differs, err := d.Differs(t.Context(), &a); err != nil || !differs {
+		t.Errorf("%v, %v", differs, err)
+	}
 	w.handler(answers(200, "<html>"), polyai.Timeouts{})
 	d = NewDownloader(&w.options.Projects[0], &w.options)
 	a = w.row(w.voice[1], combined)
 	if _, err := d.Download(t.Context(), &a, folder); Reason(err) != "html" {
+		t.Errorf("%v", err)
+	}
+	if _, err := d.Differs(t.Context(), &a); Reason(err) != "html" {
 		t.Errorf("%v", err)
 	}
 	if err := folder.Close(); err != nil {
