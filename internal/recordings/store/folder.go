@@ -216,9 +216,13 @@ func (f *Folder) Adopt(ctx context.Context, name Name, size int64) (Copy, bool, 
 	return read.Copy, true, nil
 }
 
-// Remove removes a file of this project. A file that does not exist is no error.
+// Remove removes a file of this project, which may be in the quarantine. A file that
+// does not exist is no error.
 func (f *Folder) Remove(uri string) error {
 	path, err := f.inside(uri)
+	if kept := filepath.Join(f.quarantine(), filepath.Base(filepath.FromSlash(uri))); f.store.uri(kept) == uri {
+		path, err = kept, nil
+	}
 	if err != nil {
 		return err
 	}
@@ -236,7 +240,7 @@ func (f *Folder) Quarantine(uri string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	folder := f.store.own(quarantineFolder, filepath.Base(f.path))
+	folder := f.quarantine()
 	if err := f.store.disk.mkdirAll(folder); err != nil {
 		return "", err
 	}
@@ -258,6 +262,9 @@ func (f *Folder) Quarantine(uri string) (string, error) {
 	f.touch(filepath.Dir(path))
 	return f.store.uri(to), nil
 }
+
+// quarantine returns the folder of this project in the quarantine. It has no others.
+func (f *Folder) quarantine() string { return f.store.own(quarantineFolder, filepath.Base(f.path)) }
 
 // inside returns the path of a file of this project.
 func (f *Folder) inside(uri string) (string, error) {

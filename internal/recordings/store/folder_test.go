@@ -250,6 +250,38 @@ func TestFolder_Remove(t *testing.T) {
 
 // A file has its final name only after its content is durable, and is reported as
 // durable only after its folders are.
+// TestFolder_RemoveQuarantined removes what is in the quarantine of a conversation.
+func TestFolder_RemoveQuarantined(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	s := open(t, root, nil)
+	f := claim(t, s)
+	for range 2 {
+		if _, err := f.Quarantine(write(t, f, "CA01", recording(10, 1)).URI); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := write(t, f, "CA01", recording(10, 1))
+	found, err := s.Find(t.Context(), "made-up", []string{"CA01"})
+	want := []string{c.URI, ".convsync/quarantine/made-up/CA01.combined.redacted.wav", ".convsync/quarantine/made-up/CA01.combined.redacted.wav.1"}
+	if err != nil || !slices.Equal(found["CA01"], want) {
+		t.Fatalf("found %v, %v", found, err)
+	}
+	for _, uri := range want {
+		if err := f.Remove(uri); err != nil {
+			t.Error(err)
+		}
+	}
+	if left, err := s.Find(t.Context(), "made-up", []string{"CA01"}); len(left) > 0 || err != nil {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	for _, uri := range []string{".convsync/quarantine/other/CA01.combined.redacted.wav", ".convsync/quarantine/made-up/..", ".convsync/quarantine/made-up"} {
+		if f.Remove(uri) == nil {
+			t.Errorf("%s is accepted", uri)
+		}
+	}
+}
+
 func TestFolder_Order(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()

@@ -30,6 +30,9 @@ func URI(project string, name Name) string {
 		safeName(name.ConversationID)+"."+safeName(name.Direction)+"."+version+".wav")
 }
 
+// FolderURI returns how the URIs of a project's files begin.
+func FolderURI(project string) string { return safeName(project) + "/" }
+
 // Lengths of names in bytes. A file name has two of them at most, with extensions:
 // less than 255, the limit of common file systems.
 const (

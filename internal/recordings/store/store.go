@@ -15,8 +15,10 @@ import (
 
 // Options configures a store.
 type Options struct {
-	Path string      // folder; it is created if it does not exist
-	Mode fs.FileMode // of files; 0: 0600. Folders get the search bit for each class that may read
+	Path string // folder; it is created if it does not exist
+	// Existing makes [Open] fail if the folder has no store. Otherwise it creates one.
+	Existing bool
+	Mode     fs.FileMode // of files; 0: 0600. Folders get the search bit for each class that may read
 	// Step is called before each file operation with its name and path. If it returns
 	// an error, the operation fails with it. For tests: they inject errors such as
 	// syscall.ENOSPC, or kill the process. The operations are mkdir, create, write,
@@ -46,7 +48,7 @@ type Store struct {
 	disk *disk
 }
 
-// Open opens a store, and creates it if the folder has none. The error is an
+// Open opens a store, and creates it if the folder has none, see [Options]. The error is an
 // [*UnavailableError], or that another version wrote the store.
 func Open(o Options) (*Store, error) {
 	d, err := newDisk(o)
@@ -54,6 +56,11 @@ func Open(o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{disk: d}
+	if o.Existing {
+		if _, err := d.lstat(s.own(layoutFile)); err != nil {
+			return nil, d.failed(err)
+		}
+	}
 	for _, name := range []string{temporaryFolder, lockFolder} {
 		if err := d.mkdirAll(s.own(name)); err != nil {
 			return nil, err
@@ -161,7 +168,11 @@ type File struct {
 // files that the store did not write. Files that are removed meanwhile are left out.
 // It ends with the first error of yield.
 func (s *Store) Walk(ctx context.Context, project string, yield func(File) error) error {
-	return s.disk.walk(filepath.Join(s.disk.root, safeName(project)), func(path string, entry fs.DirEntry) error {
+	return s.walk(ctx, filepath.Join(s.disk.root, safeName(project)), yield)
+}
+
+func (s *Store) walk(ctx context.Context, folder string, yield func(File) error) error {
+	return s.disk.walk(folder, func(path string, entry fs.DirEntry) error {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
@@ -180,8 +191,8 @@ func (s *Store) Walk(ctx context.Context, project string, yield func(File) error
 	})
 }
 
-// Find returns the URIs of all files of the given conversations, by conversation id.
-// It lists the whole folder of the project once.
+// Find returns the URIs of all files of the given conversations, by conversation id,
+// with those in the quarantine. It lists the whole folder of the project once.
 func (s *Store) Find(ctx context.Context, project string, conversations []string) (map[string][]string, error) {
 	ids := make(map[string]string, len(conversations))
 	for _, id := range conversations {
@@ -191,12 +202,16 @@ func (s *Store) Find(ctx context.Context, project string, conversations []string
 	if len(ids) == 0 {
 		return found, nil
 	}
-	err := s.Walk(ctx, project, func(f File) error {
+	add := func(f File) error {
 		name, _, _ := strings.Cut(f.URI[strings.LastIndexByte(f.URI, '/')+1:], ".")
 		if id, ok := ids[name]; ok {
 			found[id] = append(found[id], f.URI)
 		}
 		return nil
-	})
+	}
+	err := s.Walk(ctx, project, add)
+	if err == nil {
+		err = s.walk(ctx, s.own(quarantineFolder, safeName(project)), add)
+	}
 	return found, err
 }

@@ -17,7 +17,16 @@ import (
 func TestOpen(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join(t.TempDir(), "a", "recordings")
+	if _, err := Open(Options{Path: root, Existing: true}); !IsUnavailable(err) || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without a store: got %v", err)
+	}
+	if _, err := os.Stat(filepath.Dir(root)); err == nil {
+		t.Error("the folder was created")
+	}
 	open(t, root, nil)
+	if _, err := Open(Options{Path: root, Existing: true}); err != nil {
+		t.Error(err)
+	}
 	open(t, root, nil)
 	layout := filepath.Join(root, ownFolder, layoutFile)
 	if text, err := os.ReadFile(layout); err != nil || string(text) != `{"layout":1}` {
