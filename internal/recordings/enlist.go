@@ -2,7 +2,6 @@ package recordings
 
 import (
 	"context"
-	"errors"
 
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
@@ -11,8 +10,6 @@ import (
 // enlistAtOnce limits the rows that are collected before they are recorded. The
 // destination is not written while it is read.
 const enlistAtOnce = 5 * flushResults
-
-var errEnough = errors.New("enough rows")
 
 // enlist adds the rows that the policy wants for conversations that are stored
 // already. It does so once after each change of the policy.
@@ -36,36 +33,22 @@ func (t *turn) enlist(ctx context.Context) error {
 }
 
 func (t *turn) enlistFeed(ctx context.Context, feed load.Feed) error {
-	from := warehouse.Timestamp(0)
 	until := warehouse.TimestampOf(t.options.Clock().AddDate(1, 0, 0)) // starts later than that are wrong
-	for {
-		var rows []load.RecordingResult
-		last := from
-		err := t.options.Destination.Recordings(ctx, feed, from, until, func(c *load.RecordedConversation) error {
-			if t.options.isStopped() {
-				return errStopped
-			}
-			// Conversations with the same start are read again if they are separated.
-			if len(rows) >= enlistAtOnce && c.StartedAt > last {
-				last = c.StartedAt
-				return errEnough
-			}
-			last = c.StartedAt
-			rows = append(rows, t.absent(c)...)
-			return nil
-		})
-		if err != nil && !errors.Is(err, errEnough) {
-			return err
+	var rows []load.RecordingResult
+	return inPages(ctx, t.options.Destination, feed, 0, until, func(c *load.RecordedConversation) (full bool, err error) {
+		if t.options.isStopped() {
+			return false, errStopped
 		}
+		rows = append(rows, t.absent(c)...)
+		return len(rows) >= enlistAtOnce, nil
+	}, func() error {
 		if err := t.buffer.add(ctx, rows...); err != nil {
 			return err
 		}
 		t.counters.listed.Add(int64(len(rows)))
-		if err == nil {
-			return nil
-		}
-		from = last
-	}
+		rows = nil
+		return nil
+	})
 }
 
 // absent returns the rows of a conversation that the policy wants, and that are not

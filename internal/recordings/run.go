@@ -154,8 +154,18 @@ func (w *worker) claim(ctx context.Context, limit int) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	ctx, release := watched(ctx, claim)
+	defer release()
+	more, err = w.claimed(ctx, claim, limit)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = cause
+	}
+	return more, errors.Join(err, claim.Close())
+}
+
+// watched returns a context that ends when the claim is lost, with that as the cause.
+func watched(ctx context.Context, claim load.RecordingClaim) (_ context.Context, release func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	go func() {
 		select {
 		case err := <-claim.Lost():
@@ -163,11 +173,7 @@ func (w *worker) claim(ctx context.Context, limit int) (more bool, err error) {
 		case <-ctx.Done():
 		}
 	}()
-	more, err = w.claimed(ctx, claim, limit)
-	if cause := context.Cause(ctx); err != nil && cause != nil {
-		err = cause
-	}
-	return more, errors.Join(err, claim.Close())
+	return ctx, func() { cancel(nil) }
 }
 
 // claimed does a turn under a claim.
@@ -233,6 +239,13 @@ func (t *turn) noteEnd() {
 		s.LastRunID = warehouse.Text(t.options.Owner.RunID)
 		s.LastRunAt = warehouse.Some(warehouse.TimestampOf(t.options.Clock()))
 	})
+}
+
+// IsClaimed reports whether err says that another process works on the recordings of a
+// project.
+func IsClaimed(err error) bool {
+	var claimed *store.ClaimedError
+	return isLocked(err) || errors.As(err, &claimed)
 }
 
 // fail ends the work on the project.
