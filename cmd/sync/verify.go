@@ -22,6 +22,8 @@ type verifyOptions struct {
 	projects []string
 	repair   bool
 	output   string
+	// recordings verifies stored recordings, and nothing else.
+	recordings bool
 }
 
 func newVerifyCommand(app *app) *cobra.Command {
@@ -35,16 +37,23 @@ func newVerifyCommand(app *app) *cobra.Command {
 			"With --repair it repairs the stored data, reads again what differs, and marks (or deletes, by sync.on_missing) what\n" +
 			"is no longer listed. The limit sync.missing_limit does not apply: this is how a person confirms what a run did not\n" +
 			"mark. Then it verifies again, prints what it repaired by kind, and ends with exit code 0 only if nothing is left.\n" +
-			"Files that it removes from a Parquet lake are kept under _sync/quarantine.",
+			"Files that it removes from a Parquet lake are kept under _sync/quarantine.\n\n" +
+			"With --recordings it compares the stored copies of recordings with their rows in audio_references instead, by size\n" +
+			"and SHA-256, and requests nothing from the source. Without --from it covers all time, and also finds files that no\n" +
+			"row names. With --repair, altered and foreign files are moved to .convsync/quarantine in the folder of audio.store,\n" +
+			"and the next run stores lost and altered recordings again, if the source still has them. Meanwhile no other process\n" +
+			"works on the recordings of the project. Syncs continue.",
 		Example: "  convsync verify --from 2026-06-01 --to 2026-06-08\n" +
-			"  convsync verify --from 2026-06-01 --repair",
+			"  convsync verify --from 2026-06-01 --repair\n" +
+			"  convsync verify --recordings",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runVerify(cmd.Context(), app, opts) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&opts.from, "from", "", "start of the time range: a date (midnight UTC) or an RFC 3339 time (default: seven days ago)")
+	flags.StringVar(&opts.from, "from", "", "start of the time range: a date (midnight UTC) or an RFC 3339 time (default: seven days ago; with --recordings: all time)")
 	flags.StringVar(&opts.to, "to", "", "end of the time range, exclusive (default: now)")
 	flags.StringSliceVar(&opts.projects, "project", nil, "verify only this project, by its stored id; may be repeated")
+	flags.BoolVar(&opts.recordings, "recordings", false, "compare stored recordings with their rows, without a request to the source")
 	flags.BoolVar(&opts.repair, "repair", false, "repair what was found")
 	flags.StringVar(&opts.output, "output", "text", "output format: text or json")
 	return cmd
@@ -53,6 +62,9 @@ func newVerifyCommand(app *app) *cobra.Command {
 func runVerify(ctx context.Context, app *app, opts verifyOptions) error {
 	if err := oneOf("output", opts.output, "text", "json"); err != nil {
 		return err
+	}
+	if opts.recordings {
+		return runVerifyRecordings(ctx, app, opts)
 	}
 	now := time.Now()
 	if opts.from == "" && opts.to == "" {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"convsync/internal/load"
@@ -85,16 +86,10 @@ func Verify(ctx context.Context, o VerifyOptions) (*Verification, error) {
 		return nil, err
 	}
 	defer v.options.Progress.running.Store(false)
-	if err := v.rows(ctx, v.verifyPage); err != nil {
-		return nil, err
+	if err = v.rows(ctx, v.verifyPage); err == nil && v.isWhole() {
+		err = v.foreign(ctx)
 	}
-	if !v.isWhole() {
-		return v.found, nil
-	}
-	if err := v.foreign(ctx); err != nil {
-		return nil, err
-	}
-	return v.found, nil
+	return v.result(err)
 }
 
 // Repair is [Verify] under the claims on the recordings of the project, and repairs
@@ -121,19 +116,17 @@ func Repair(ctx context.Context, o VerifyOptions) (*Verification, error) {
 		}
 		return v.foreignClaimed(ctx, t)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return v.found, nil
+	return v.result(err)
 }
 
 // verifier verifies the recordings of a project.
 type verifier struct {
 	options *VerifyOptions
 	store   *store.Store
-	folder  string // of the project: how URIs of its files begin
-	named   hashes // of the URIs that rows name, if foreign files are looked for
-	stored  int64  // rows with a copy
+	folder  string       // of the project: how URIs of its files begin
+	named   hashes       // of the URIs that rows name, if foreign files are looked for
+	stored  int64        // rows with a copy
+	bytes   atomic.Int64 // of the files that were read
 	found   *Verification
 	turn    *turn // nil: nothing is repaired
 }
@@ -168,6 +161,14 @@ func newVerifier(ctx context.Context, o *VerifyOptions) (*verifier, error) {
 }
 
 func (v *verifier) isWhole() bool { return v.options.From == 0 && v.options.Until == 0 }
+
+func (v *verifier) result(err error) (*Verification, error) {
+	if err != nil {
+		return nil, err
+	}
+	v.found.Bytes = v.bytes.Load()
+	return v.found, nil
+}
 
 // add adds findings to the result.
 func (v *verifier) add(findings ...Finding) {
@@ -210,7 +211,7 @@ func (v *verifier) claimed(ctx context.Context, do func(context.Context, *turn) 
 		return err
 	}
 	defer func() {
-		if cause := context.Cause(ctx); cause != nil && errors.Is(err, context.Canceled) {
+		if cause := context.Cause(ctx); err != nil && cause != nil {
 			err = cause
 		}
 		err = errors.Join(err, t.end(ctx))

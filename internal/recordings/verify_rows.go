@@ -192,7 +192,10 @@ func (v *verifier) read(ctx context.Context, rows []copyRow) (found Finding, err
 	case err != nil:
 		return Finding{Kind: UnreadableRecording, Reason: err.Error()}, nil
 	}
-	v.options.Progress.bytes.Add(found.FoundBytes)
+	if found.FoundSHA256 != "" {
+		v.bytes.Add(found.FoundBytes)
+		v.options.Progress.bytes.Add(found.FoundBytes)
+	}
 	return found, nil
 }
 
