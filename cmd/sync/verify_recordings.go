@@ -9,7 +9,6 @@ import (
 
 	"convsync/internal/config"
 	"convsync/internal/extract"
-	"convsync/internal/load"
 	"convsync/internal/recordings"
 	"convsync/internal/recordings/store"
 	"convsync/internal/warehouse"
@@ -62,13 +61,17 @@ func (v *copiesVerification) verify(ctx context.Context, app *app, ids []string)
 		return err
 	}
 	defer destination.Close() //nolint:errcheck // what was written is durable
+	known, ok := destination.(recordings.Destination)
+	if !ok {
+		return errors.New("this destination cannot record recordings")
+	}
 	owner := newOwner()
 	owner.Kind = config.KindVerify
 	for i := range projects {
 		o := recordings.VerifyOptions{
 			ProjectID:    projects[i].StoredID,
 			Environments: projects[i].Environments,
-			Destination:  recordingsOf(destination),
+			Destination:  known,
 			OpenStore:    existingStore(cfg),
 			Owner:        owner,
 			Log:          app.log.With("run_id", owner.RunID),
@@ -83,11 +86,6 @@ func (v *copiesVerification) verify(ctx context.Context, app *app, ids []string)
 		v.projects = append(v.projects, verified)
 	}
 	return nil
-}
-
-// recordingsOf returns a destination as what knows the recordings.
-func recordingsOf(d load.Destination) recordings.Destination {
-	return d.(recordings.Destination) //nolint:errcheck,forcetypeassert // until load.Destination includes it
 }
 
 // existingStore returns a function that opens the folder of recordings, and does not

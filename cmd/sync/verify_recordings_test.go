@@ -77,7 +77,7 @@ func (c *copies) destination() (load.Destination, recordings.Destination) {
 	if err != nil {
 		c.Fatal(err)
 	}
-	return d, recordingsOf(d)
+	return d, d.(recordings.Destination)
 }
 
 // store stores the recordings that are due.

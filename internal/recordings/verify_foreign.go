@@ -69,8 +69,8 @@ func (v *verifier) foreignClaimed(ctx context.Context, t *turn) error {
 		return err
 	}
 	if stored := counts[v.options.ProjectID].Stored; stored > v.stored {
-		v.found.Unverified = fmt.Sprintf("the environment of %d of %d rows with a copy is not configured, or their start is more than a year from now, "+
-			"so their files look like foreign ones: add the environment to the configuration", stored-v.stored, stored)
+		v.found.Unverified = fmt.Sprintf("%d of %d rows with a copy are of an environment that is not configured, or were moved meanwhile: "+
+			"add the environment to the configuration, or verify again", stored-v.stored, stored)
 		return nil
 	}
 	err = v.unnamed(ctx, t.state.get().RemovedUpTo, func(f store.File) error {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -16,6 +17,12 @@ import (
 
 // verifyAtOnce limits the rows in memory.
 const verifyAtOnce = 5000
+
+// Starts of stored conversations are of the years 1 to 9999.
+var (
+	firstStart  = warehouse.TimestampOf(time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC))
+	endOfStarts = warehouse.TimestampOf(time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC))
+)
 
 // copyRow is a row that names a copy.
 type copyRow struct {
@@ -52,7 +59,7 @@ func (v *verifier) rows(ctx context.Context, use func(context.Context, []copyRow
 	o := v.options
 	from, until := o.From, o.Until
 	if v.isWhole() {
-		until = warehouse.TimestampOf(o.Clock().AddDate(1, 0, 0)) // as when they were enlisted
+		from, until = firstStart, endOfStarts
 	}
 	v.named, v.stored = nil, 0
 	for _, environment := range o.Environments {
