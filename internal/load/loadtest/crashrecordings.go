@@ -39,8 +39,11 @@ func recordWork(ctx context.Context, dest load.Destination, recorded func(n int)
 		results := []load.RecordingResult{copied("c-1", raw, n), missing("c-2", raw, n)}
 		results[1].StartedAt = warehouse.TimestampOf(Noon.AddDate(0, 0, 1))
 		gone, err := claim.Record(ctx, results, &state)
-		if err != nil || len(gone) > 0 {
-			return fmt.Errorf("Record: %v are gone: %w", gone, err)
+		if err == nil && len(gone) > 0 {
+			err = fmt.Errorf("%v are gone", gone)
+		}
+		if err != nil {
+			return err
 		}
 		recorded(n)
 		return nil
