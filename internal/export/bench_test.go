@@ -21,6 +21,8 @@ func (e *endless) State(context.Context, []load.Feed) (map[load.Feed]load.FeedSt
 	return nil, nil
 }
 
+func (e *endless) RejectKeys(context.Context, load.Feed) ([]load.RejectKey, error) { return nil, nil }
+
 func (e *endless) Recordings(_ context.Context, _ load.Feed, _, _ warehouse.Timestamp, yield func(*load.RecordedConversation) error) error {
 	references := make([]warehouse.AudioReference, 1)
 	for i := range e.n {

@@ -24,6 +24,9 @@ type FeedCoverage struct {
 	// Open is the number of conversations in the range that were in progress when
 	// they were last read.
 	Open int `json:"open_conversations"`
+	// Rejected is the number of conversations of the range that could not be read or
+	// stored. The list does not have them. One without a known start counts in each range.
+	Rejected int `json:"rejected_conversations"`
 }
 
 // ReadRange is a range of start times that was read completely.
@@ -47,7 +50,7 @@ const (
 )
 
 // readCoverage reads the coverage of the feeds within a range.
-func readCoverage(ctx context.Context, src load.StateReader, feeds []load.Feed, from, until warehouse.Timestamp) (*Coverage, error) {
+func readCoverage(ctx context.Context, src Source, feeds []load.Feed, from, until warehouse.Timestamp) (*Coverage, error) {
 	states, err := src.State(ctx, feeds)
 	if err != nil {
 		return nil, err
@@ -57,6 +60,15 @@ func readCoverage(ctx context.Context, src load.StateReader, feeds []load.Feed, 
 		state := states[f]
 		covered := coverageOf(&state, from, until)
 		covered.ProjectID, covered.Environment = f.ProjectID, f.Environment
+		rejects, err := src.RejectKeys(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rejects {
+			if !r.StartedAt.Valid || r.StartedAt.V >= from && r.StartedAt.V < until {
+				covered.Rejected++
+			}
+		}
 		c.Feeds = append(c.Feeds, covered)
 		c.Complete = c.Complete && len(covered.Gaps) == 0
 	}

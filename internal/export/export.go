@@ -25,6 +25,7 @@ const (
 // Source is a destination as an export reads it.
 type Source interface {
 	load.StateReader
+	load.RejectKeyReader
 	// Recordings is that of [load.RecordingReader].
 	Recordings(ctx context.Context, feed load.Feed, from, until warehouse.Timestamp, yield func(*load.RecordedConversation) error) error
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"convsync/internal/load"
+	"convsync/internal/warehouse"
 )
 
 // TestVerify_Tampered changes, removes and adds each file of an export in turn.
@@ -258,7 +259,11 @@ func TestWrite_Gap(t *testing.T) {
 	w := newWorld(t, 3)
 	o := w.options(t)
 	o.Filter.Until = o.Filter.Until.AddDate(0, 0, 1)
+	w.rejects = []load.RejectKey{{}, {StartedAt: warehouse.Some(warehouse.TimestampOf(start))}, {StartedAt: warehouse.Some(warehouse.TimestampOf(start) - 1)}}
 	s := w.write(t, o)
+	if rejected := s.Manifest.Coverage.Feeds[0].Rejected; rejected != 2 {
+		t.Errorf("%d rejected, want 2", rejected)
+	}
 	gaps := s.Manifest.Coverage.Feeds[0].Gaps
 	if s.Complete() || len(gaps) != 1 || !gaps[0].From.Equal(start.AddDate(0, 0, 1)) {
 		t.Errorf("got %+v", gaps)

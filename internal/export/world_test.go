@@ -25,12 +25,17 @@ var (
 type world struct {
 	conversations []load.RecordedConversation
 	state         load.FeedState
+	rejects       []load.RejectKey
 	store         string
 	opened        atomic.Int64 // stored files
 }
 
 func (w *world) State(context.Context, []load.Feed) (map[load.Feed]load.FeedState, error) {
 	return map[load.Feed]load.FeedState{feed: w.state}, nil
+}
+
+func (w *world) RejectKeys(context.Context, load.Feed) ([]load.RejectKey, error) {
+	return w.rejects, nil
 }
 
 func (w *world) Recordings(_ context.Context, f load.Feed, from, until warehouse.Timestamp, yield func(*load.RecordedConversation) error) error {
