@@ -111,10 +111,17 @@ func audioProject(ctx context.Context, cfg *config.Config, p *config.Project, s 
 	if !p.Audio.IsRequested() {
 		return project, nil, nil
 	}
+	budget, err := requestAudio(ctx, cfg, p, s, &project)
+	return project, budget, err
+}
+
+// requestAudio adds what requests for recordings need, and joins the rate budget of
+// the key.
+func requestAudio(ctx context.Context, cfg *config.Config, p *config.Project, s *shared, project *recordings.Project) (*sharedBudget, error) {
 	keyOf := keptKey(&p.WorkspaceAPIKey, nil)
 	client, err := newBuildClient(cfg, p, project.BaseURL, keyOf)
 	if err != nil {
-		return project, nil, err
+		return nil, err
 	}
 	project.Source = client
 	host := project.BaseURL
@@ -125,7 +132,7 @@ func audioProject(ctx context.Context, cfg *config.Config, p *config.Project, s 
 	budget := s.budgets.join(hashKey(host, key), hostOf(host), p.StoredID,
 		ratelimit.BudgetOptions{PerSecond: p.MaxRequestsPerSecond, Adaptive: cfg.Sync.Adaptive})
 	project.Lane = s.budgets.lane(budget, cfg.Sync.Audio.Share)
-	return project, budget, nil
+	return budget, nil
 }
 
 func policyOf(a *config.Audio) recordings.Policy {

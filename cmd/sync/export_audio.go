@@ -23,7 +23,7 @@ type exportOptions struct {
 	from, to               string
 	projects, environments []string
 	redacted               string
-	list, copy             string // folders
+	list, copy, download   string // folders
 	format                 string
 	showNumbers, bagIt     bool
 	signKey, passwordFile  string
@@ -35,10 +35,10 @@ func newExportAudio(app *app) *cobra.Command {
 	var opts exportOptions
 	cmd := &cobra.Command{
 		Use:   "audio",
-		Short: "Export the list of recordings, with copies of them if --copy is set",
+		Short: "Export the list of recordings, with the recordings if --copy or --download is set",
 		Long: "Export audio writes one row per recording of the voice conversations that started within [--from, --to), and one for\n" +
-			"each of them that has none, with the reason. It reads only the destination and the stored recordings, so it needs no\n" +
-			"API key. The folder must be empty. If the export was interrupted, the same command continues it.\n\n" +
+			"each of them that has none, with the reason. It reads only the destination and the stored recordings, so it needs an\n" +
+			"API key only for --download. The folder must be empty. If the export was interrupted, the same command continues it.\n\n" +
 			"It ends with exit code 3 if a part of the range was not read completely from the source, or if a stored recording is\n" +
 			"missing or was changed. The list, coverage.json and the manifest name these. An export that is next to others names the\n" +
 			"manifest of the last one, so that they form a chain.",
@@ -56,6 +56,7 @@ func newExportAudio(app *app) *cobra.Command {
 	flags.StringVar(&opts.redacted, "redacted", "", "true: only recordings that were requested redacted; false: only raw ones (default: both)")
 	flags.StringVar(&opts.list, "list", "", "folder for an export without recordings (default: ./convsync-export-FROM-TO)")
 	flags.StringVar(&opts.copy, "copy", "", "folder for an export with copies of the recordings in audio.store")
+	flags.StringVar(&opts.download, "download", "", "folder for an export with copies, and with recordings that are not stored and that PolyAI returns")
 	flags.StringVar(&opts.format, "format", export.CSV, "format of the list: csv, jsonl or parquet")
 	flags.BoolVar(&opts.showNumbers, "show-numbers", false, "write phone numbers in full; otherwise they are masked, as in +44*****123")
 	flags.BoolVar(&opts.bagIt, "bagit", false, "lay the folder out as a bag (BagIt, RFC 8493), which archives accept")
@@ -71,11 +72,15 @@ func runExportAudio(ctx context.Context, app *app, opts exportOptions) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := app.loadConfigWithoutKeys()
+	load := app.loadConfigWithoutKeys
+	if opts.download != "" {
+		load = app.loadConfig
+	}
+	cfg, err := load()
 	if err != nil {
 		return printFailure(ctx, app.stdout, opts.output, err)
 	}
-	o, err := opts.resolve(app, cfg, span)
+	o, err := opts.resolve(ctx, app, cfg, span)
 	if err != nil {
 		return printFailure(ctx, app.stdout, opts.output, err)
 	}
@@ -84,6 +89,9 @@ func runExportAudio(ctx context.Context, app *app, opts exportOptions) error {
 		return printFailure(ctx, app.stdout, opts.output, err)
 	}
 	defer destination.Close() //nolint:errcheck // nothing is written
+	if d, ok := o.Downloader.(*exportDownloader); ok {
+		defer d.close()
+	}
 	src, ok := destination.(export.Source)
 	if !ok {
 		return printFailure(ctx, app.stdout, opts.output, errors.New("this destination cannot list recordings"))
@@ -126,16 +134,21 @@ func (o *exportOptions) check() (extract.Span, error) {
 	switch {
 	case o.from == "" || o.to == "":
 		return extract.Span{}, usageError(errors.New("--from and --to are required: an export states the time range that it covers, such as --from 2026-06-01 --to 2026-07-01"))
-	case o.list != "" && o.copy != "":
-		return extract.Span{}, usageError(errors.New("--list and --copy are both set: an export has one folder"))
+	case len(o.dirs()) > 1:
+		return extract.Span{}, usageError(errors.New("only one of --list, --copy and --download can be set: an export has one folder"))
 	case o.passwordFile != "" && o.signKey == "":
 		return extract.Span{}, usageError(errors.New("--password-file needs --sign-key"))
 	}
 	return parseTimeRange(o.from, o.to, time.Now())
 }
 
+// dirs returns the folders that are set.
+func (o *exportOptions) dirs() []string {
+	return slices.DeleteFunc([]string{o.list, o.copy, o.download}, func(dir string) bool { return dir == "" })
+}
+
 // resolve returns the options of the export.
-func (o *exportOptions) resolve(app *app, cfg *config.Config, span extract.Span) (*export.Options, error) {
+func (o *exportOptions) resolve(ctx context.Context, app *app, cfg *config.Config, span extract.Span) (*export.Options, error) {
 	feeds, err := o.feeds(cfg)
 	if err != nil {
 		return nil, err
@@ -154,11 +167,8 @@ func (o *exportOptions) resolve(app *app, cfg *config.Config, span extract.Span)
 		redacted := o.redacted == "true"
 		resolved.Filter.Redacted = &redacted
 	}
-	if o.copy != "" {
-		resolved.Files, resolved.Dir = export.Copy, o.copy
-		if resolved.Store, err = openRecordings(cfg); err != nil {
-			return nil, err
-		}
+	if err := o.resolveFiles(ctx, app, cfg, resolved); err != nil {
+		return nil, err
 	}
 	if resolved.Dir == "" {
 		resolved.Dir = fmt.Sprintf("convsync-export-%s-%s", folderTime(span.From.Time()), folderTime(span.Until.Time()))
@@ -170,6 +180,24 @@ func (o *exportOptions) resolve(app *app, cfg *config.Config, span extract.Span)
 		}
 	}
 	return resolved, nil
+}
+
+// resolveFiles sets where the recordings of the export come from.
+func (o *exportOptions) resolveFiles(ctx context.Context, app *app, cfg *config.Config, resolved *export.Options) (err error) {
+	switch {
+	case o.copy != "":
+		resolved.Files, resolved.Dir = export.Copy, o.copy
+		resolved.Store, err = openRecordings(cfg)
+	case o.download != "":
+		resolved.Files, resolved.Dir = export.Download, o.download
+		if cfg.Recordings.Store != "" {
+			if resolved.Store, err = openRecordings(cfg); err != nil {
+				return err
+			}
+		}
+		resolved.Downloader, err = newExportDownloader(ctx, app, cfg, cfg.Projects, o.download)
+	}
+	return err
 }
 
 // folderTime returns a time as it is in the name of a folder: a day if it is one.

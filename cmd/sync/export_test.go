@@ -52,6 +52,17 @@ func TestExport(t *testing.T) {
 			}
 			convsync(t, nil, "export", "verify", first, "--public-key", key+".pub").want(t, exitOK, "signature: valid", "ok: nothing is missing")
 
+			// What is stored is copied, and the rest is requested: here all, as if without a store.
+			third := filepath.Join(t.TempDir(), "3")
+			away := filepath.Join(t.TempDir(), "convsync.yaml")
+			text := readFile(t, file)
+			writeFile(t, away, text[:strings.Index(text, "audio: { store:")]+"sync: { start"+text[strings.LastIndex(text, ": "):])
+			all := exportJSON(t, away, exitOK, "--to", "2026-06-14", "--download", third, "--redacted", "true")
+			if all.Counts.ByAvailability["available"] != all.Counts.Files || all.Counts.Files == 0 || all.Counts.ByAvailability["missing"] == 0 {
+				t.Errorf("got %+v", all.Counts)
+			}
+			convsync(t, nil, "export", "verify", third).want(t, exitOK)
+
 			// A copy that was changed, a range that is not read completely, and the chain.
 			damageOne(t, folder)
 			e = exportJSON(t, file, exitPartial, "--to", "2026-06-30", "--copy", second, "--format", "parquet", "--bagit")
@@ -89,7 +100,7 @@ func TestExport_Usage(t *testing.T) {
 		"export audio --from 2026-06-01":                   "--from and --to are required",
 		"export audio --format xml" + dates:                "use csv, jsonl, parquet",
 		"export audio --redacted maybe" + dates:            `--redacted "maybe"`,
-		"export audio --list a --copy b" + dates:           "one folder",
+		"export audio --list a --copy b" + dates:           "only one of --list, --copy and --download",
 		"export audio --copy b" + dates:                    "needs audio.store",
 		"export audio --environment none" + dates:          "configured environments: live",
 		"export audio --project none" + dates:              "configured projects: acme-team-4",

@@ -23,7 +23,7 @@ type Downloader interface {
 	Name(a *warehouse.AudioReference) (string, error)
 	// Download writes a recording and returns its reference as it is known
 	// afterwards. If that is not available, what was written is not used. An error
-	// ends the export.
+	// ends the export. It is called concurrently.
 	Download(ctx context.Context, a *warehouse.AudioReference, to io.Writer) (warehouse.AudioReference, error)
 }
 

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"sync"
@@ -17,6 +18,10 @@ import (
 
 // partFolder holds the files of an export until they are complete.
 const partFolder = ".convsync-part"
+
+// ScratchFolder returns a folder for temporary files in the folder of an export. It
+// exists while [Write] runs, which removes it at the end, or when it continues.
+func ScratchFolder(dir string) string { return filepath.Join(dir, partFolder, "scratch") }
 
 // folder is the folder of an export. Every file in it is written under a temporary
 // name, synced, and renamed. No path leads out of the folder, also not by a symbolic

@@ -26,7 +26,8 @@ var reasons = map[string]warehouse.Text{
 	warehouse.AudioFailed:    warehouse.AudioFailed,
 }
 
-// rowsOf calls each with every row of a conversation. The row is reused.
+// rowsOf calls each with every row of a conversation, which is reused, and with its
+// reference if the recording may be complete: that of a call in progress is not.
 func (o *Options) rowsOf(c *load.RecordedConversation, each func(*warehouse.ExportedRecording, *warehouse.AudioReference) error) error {
 	row := warehouse.ExportedRecording{}
 	found := false
@@ -38,6 +39,9 @@ func (o *Options) rowsOf(c *load.RecordedConversation, each func(*warehouse.Expo
 		found = true
 		o.fillConversation(&row, c)
 		fillReference(&row, a)
+		if c.Lifecycle == warehouse.LifecycleOpen {
+			a = nil
+		}
 		if err := each(&row, a); err != nil {
 			return err
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path"
 	"slices"
 	"strings"
 )
@@ -103,9 +102,9 @@ func (w *writer) prune() error {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir():
-			return nil
-		case w.known[name] || name == stateFile || path.Dir(name) == partFolder || w.isSeal(name):
+		case name == partFolder:
+			return fs.SkipDir
+		case entry.IsDir() || w.known[name] || name == stateFile || w.isSeal(name):
 			return nil
 		case strings.HasPrefix(name, recordings):
 			return errors.Join(w.folder.step("remove "+name), w.folder.root.Remove(name))

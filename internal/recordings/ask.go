@@ -88,7 +88,10 @@ func (q *requester) adopt(ctx context.Context, folder *store.Folder, a *warehous
 }
 
 // Downloader fetches single recordings into a store, in the same way as [Run].
-type Downloader struct{ *requester }
+type Downloader struct {
+	*requester
+	gate gate
+}
 
 // NewDownloader returns a downloader for the recordings of a project. It uses
 // Workers, Hosts, Clock, Log, Progress and Stop of the options.
@@ -96,7 +99,7 @@ func NewDownloader(p *Project, o *Options) *Downloader {
 	options, project := *o, *p
 	options.setDefaults()
 	project.setDefaults()
-	return &Downloader{newRequester(&project, &options, newPermits(&options))}
+	return &Downloader{requester: newRequester(&project, &options, newPermits(&options))}
 }
 
 // Download stores a recording in a folder. The copy is durable after
