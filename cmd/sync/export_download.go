@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"sync"
 
 	"convsync/internal/config"
@@ -11,6 +12,7 @@ import (
 	"convsync/internal/recordings"
 	"convsync/internal/recordings/store"
 	"convsync/internal/warehouse"
+	"convsync/internal/wav"
 )
 
 // exportDownloader fetches recordings for an export, with the checks and the share of
@@ -75,6 +77,20 @@ func (d *exportDownloader) Download(ctx context.Context, a *warehouse.AudioRefer
 	}
 	_, err = io.Copy(to, file)
 	return known, errors.Join(err, file.Close(), folder.Remove(fetched.URI))
+}
+
+// Describe implements [export.Downloader].
+func (d *exportDownloader) Describe(a *warehouse.AudioReference, file *os.File) (warehouse.AudioReference, bool, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return *a, false, err
+	}
+	head, err := io.ReadAll(io.LimitReader(file, wav.HeadBytes))
+	if err != nil {
+		return *a, false, err
+	}
+	known, ok := recordings.Described(a, head, info.Size(), info.ModTime())
+	return known, ok, nil
 }
 
 // folder returns the folder in which the recordings of a project are checked.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -25,6 +26,9 @@ type Downloader interface {
 	// afterwards. If that is not available, what was written is not used. An error
 	// ends the export. It is called concurrently.
 	Download(ctx context.Context, a *warehouse.AudioReference, to io.Writer) (warehouse.AudioReference, error)
+	// Describe returns the reference of a recording that an earlier attempt has
+	// downloaded; false if the file is not one.
+	Describe(a *warehouse.AudioReference, file *os.File) (warehouse.AudioReference, bool, error)
 }
 
 // pending is a row that waits for its file.
@@ -121,9 +125,9 @@ func (w *writer) run(ctx context.Context, j *job) error {
 		return err
 	}
 	if exists && j.reference != nil {
-		// It was checked before it got its name.
-		j.row.Availability, j.row.Reason = warehouse.AudioAvailable, ""
-		j.row.SHA256, j.row.SizeBytes = warehouse.Text(file.SHA256), warehouse.Some(file.Bytes)
+		if exists, err = w.describe(j, &file); err != nil {
+			return err
+		}
 		want = file.SHA256
 	}
 	if exists && file.SHA256 == want {
@@ -145,6 +149,22 @@ func (w *writer) run(ctx context.Context, j *job) error {
 	}
 	j.file, err = n.publish()
 	return err
+}
+
+// describe fills the row of a recording that an earlier attempt has downloaded.
+func (w *writer) describe(j *job, file *File) (ok bool, err error) {
+	f, err := w.folder.root.Open(j.name)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close() //nolint:errcheck // it is only read
+	a, ok, err := w.options.Downloader.Describe(j.reference, f)
+	if err != nil || !ok {
+		return false, err
+	}
+	fillReference(j.row, &a)
+	j.row.SHA256, j.row.SizeBytes = warehouse.Text(file.SHA256), warehouse.Some(file.Bytes)
+	return true, nil
 }
 
 func (w *writer) copyStored(ctx context.Context, j *job, to io.Writer) error {
