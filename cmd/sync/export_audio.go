@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -173,6 +174,9 @@ func (o *exportOptions) resolve(ctx context.Context, app *app, cfg *config.Confi
 	if resolved.Dir == "" {
 		resolved.Dir = fmt.Sprintf("convsync-export-%s-%s", folderTime(span.From.Time()), folderTime(span.Until.Time()))
 	}
+	if err := outsideOf(resolved.Dir, cfg); err != nil {
+		return nil, err
+	}
 	if o.signKey != "" {
 		resolved.Key, err = export.ReadKey(o.signKey, func() (string, error) { return app.password(o.passwordFile, "password of "+o.signKey, false) })
 		if err != nil {
@@ -180,6 +184,30 @@ func (o *exportOptions) resolve(ctx context.Context, app *app, cfg *config.Confi
 		}
 	}
 	return resolved, nil
+}
+
+// outsideOf returns an error if a folder is inside the lake or the stored recordings,
+// where it would count as damage.
+func outsideOf(dir string, cfg *config.Config) error {
+	others := map[string]string{"audio.store": cfg.Recordings.Store}
+	if lake := cfg.Destination.Parquet; lake != nil {
+		others["destination.parquet.path"] = lake.Path
+	}
+	for key, other := range others {
+		from, err := filepath.Abs(other)
+		if err != nil || other == "" {
+			continue
+		}
+		to, err := filepath.Abs(dir)
+		if err != nil {
+			return err
+		}
+		inside, err := filepath.Rel(from, to)
+		if err == nil && filepath.IsLocal(inside) {
+			return usageError(fmt.Errorf("the folder %s is inside %s (%s): choose another folder", dir, other, key))
+		}
+	}
+	return nil
 }
 
 // resolveFiles sets where the recordings of the export come from.

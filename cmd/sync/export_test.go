@@ -93,7 +93,8 @@ func damageOne(t *testing.T, folder string) {
 
 func TestExport_Usage(t *testing.T) {
 	t.Parallel()
-	file := configure(t, "http://127.0.0.1:1", into(inFolder(t, "lake")))
+	lake := inFolder(t, "lake")
+	file := configure(t, "http://127.0.0.1:1", into(lake))
 	dates := " --from 2026-06-01 --to 2026-06-02 --config " + file
 	for line, said := range map[string]string{
 		"export video":                                     "use audio, verify or keygen",
@@ -102,6 +103,7 @@ func TestExport_Usage(t *testing.T) {
 		"export audio --redacted maybe" + dates:            `--redacted "maybe"`,
 		"export audio --list a --copy b" + dates:           "only one of --list, --copy and --download",
 		"export audio --copy b" + dates:                    "needs audio.store",
+		"export audio --list " + lake + "/x" + dates:       "is inside " + lake,
 		"export audio --environment none" + dates:          "configured environments: live",
 		"export audio --project none" + dates:              "configured projects: acme-team-4",
 		"export audio --sign-key none.key" + dates:         "--sign-key: ",

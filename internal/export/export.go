@@ -100,7 +100,16 @@ func Write(ctx context.Context, src Source, o Options) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := newWriter(f, &o)
+	summary, err := write(ctx, src, &o, f, state)
+	if err != nil {
+		return nil, fmt.Errorf("export to %s: %w; repeat the same command to continue it", o.Dir, err)
+	}
+	summary.Continued = continued
+	return summary, nil
+}
+
+func write(ctx context.Context, src Source, o *Options, f *folder, state *unfinished) (*Summary, error) {
+	w := newWriter(f, o)
 	// Coverage comes first: it must not claim more than the list has.
 	from, until := warehouse.TimestampOf(o.Filter.From), warehouse.TimestampOf(o.Filter.Until)
 	coverage, err := readCoverage(ctx, src, o.Filter.Feeds, from, until)
@@ -124,13 +133,7 @@ func Write(ctx context.Context, src Source, o Options) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Summary{
-		Dir:            o.Dir,
-		Continued:      continued,
-		Manifest:       m,
-		ManifestSHA256: sum,
-		Problems:       w.problems,
-	}, nil
+	return &Summary{Dir: o.Dir, Manifest: m, ManifestSHA256: sum, Problems: w.problems}, nil
 }
 
 func (o *Options) check() error {

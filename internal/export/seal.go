@@ -109,7 +109,7 @@ func (w *writer) prune() error {
 		case strings.HasPrefix(name, recordings):
 			return errors.Join(w.folder.step("remove "+name), w.folder.root.Remove(name))
 		}
-		return fmt.Errorf("the folder of the export contains %s, which is not part of it: move it to another folder, then repeat the same command", name)
+		return fmt.Errorf("the folder of the export contains %s, which is not part of it: move it to another folder", name)
 	})
 }
 
