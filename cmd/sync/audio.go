@@ -28,10 +28,10 @@ type audioRun struct {
 	leave       func() // the rate budgets
 }
 
-// hasAudio reports whether there is anything to do for the recordings of projects
-// after a run.
-func hasAudio(projects []config.Project) bool {
-	return slices.ContainsFunc(projects, func(p config.Project) bool { return p.Audio.IsRequested() || enlists(&p.Audio) })
+// hasAudio reports whether there may be anything to do for the recordings of a project
+// after a run. Copies are removed with their conversations in any mode.
+func hasAudio(cfg *config.Config, p *config.Project) bool {
+	return p.Audio.IsRequested() || enlists(&p.Audio) || cfg.Recordings.Store != ""
 }
 
 // enlists reports whether conversations that are stored may lack references,

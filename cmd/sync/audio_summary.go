@@ -3,12 +3,19 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
 	"convsync/internal/plural"
 	"convsync/internal/recordings"
 )
+
+// isWorthPrinting reports whether recordings were requested, or anything was done.
+func isWorthPrinting(r *recordings.Report) bool {
+	isRequested := func(p recordings.ProjectReport) bool { return p.Mode == recordings.Check || p.Mode == recordings.Store }
+	return r.Total() != recordings.Counts{} || r.Incomplete() || slices.ContainsFunc(r.Projects, isRequested)
+}
 
 // printRecordings prints in one line what was done for recordings, and in a second
 // one what needs attention, if anything does.

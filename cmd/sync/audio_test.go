@@ -330,3 +330,40 @@ func TestAudio_Flags(t *testing.T) {
 		convsync(t, nil, append([]string{"run", "--config", file}, strings.Fields(args)...)...).want(t, exitUsage, said)
 	}
 }
+
+func TestCheck_Recordings(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		audio simulate.Audio
+		code  int
+		said  string
+	}{
+		"Raw":      {simulate.Audio{}, exitOK, "the key may read raw recordings"},
+		"Redacted": {simulate.Audio{NoPIIAccess: true}, exitOK, "the key may read redacted ones only"},
+		"None":     {simulate.Audio{Share: map[simulate.AudioFault]float64{simulate.AudioMissing: 1}}, exitOK, "none of the newest conversations has a recording"},
+		"Key":      {simulate.Audio{APIKey: "another-made-up-key"}, exitFailed, "workspace_api_key"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.audio.SampleRateHz = 50
+			simulator, err := simulate.New(simulate.Options{
+				Seed:  1,
+				Audio: c.audio,
+				Projects: []simulate.Project{{
+					AccountID:    "acme-uk",
+					ID:           recordedProject,
+					From:         time.Now().Add(-20 * time.Hour),
+					To:           time.Now().Add(-2 * time.Hour),
+					Environments: []simulate.Environment{{Name: "live", Conversations: 50}},
+				}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			server := httptest.NewServer(simulator)
+			t.Cleanup(server.Close)
+			file, _ := configureAudio(t, server.URL, into(filepath.Join(t.TempDir(), "lake")), "store")
+			convsync(t, nil, "check", "--config", file).want(t, c.code, c.said, "can be used")
+		})
+	}
+}

@@ -138,7 +138,7 @@ func checkAll(ctx context.Context, c *checklist, app *app) error {
 	c.ok("config", "%s: %s, loaded into %s", file, plural.Count(int64(len(cfg.Projects)), "project"), cfg.Destination.String())
 	c.answered = map[string]string{}
 	for i := range cfg.Projects {
-		checkProject(ctx, c, cfg, &cfg.Projects[i])
+		checkProject(ctx, c, app, cfg, &cfg.Projects[i])
 	}
 	checkDestination(ctx, c, cfg)
 	checkStore(c, cfg)
@@ -148,7 +148,7 @@ func checkAll(ctx context.Context, c *checklist, app *app) error {
 }
 
 // checkProject asks for the last day's newest conversations of each environment.
-func checkProject(ctx context.Context, c *checklist, cfg *config.Config, p *config.Project) {
+func checkProject(ctx context.Context, c *checklist, app *app, cfg *config.Config, p *config.Project) {
 	key := keptKey(&p.APIKey, nil)
 	if _, err := key(ctx, false); err != nil {
 		c.misconfigure("key", fmt.Errorf("%s: %w", p.ID, err))
@@ -181,7 +181,7 @@ func checkProject(ctx context.Context, c *checklist, cfg *config.Config, p *conf
 		sample.print(c, name, cfg)
 		ended = append(ended, sample.ended...)
 	}
-	checkRecordings(ctx, c, cfg, p, ended[:min(mostSampled, len(ended))])
+	checkRecordings(ctx, c, app, cfg, p, ended[:min(mostSampled, len(ended))])
 }
 
 // sample counts what one page of the last day contains of a feed.

@@ -6,27 +6,29 @@ import (
 
 	"convsync/internal/config"
 	"convsync/internal/polyai"
+	"convsync/internal/recordings"
 	"convsync/internal/recordings/store"
+	"convsync/internal/warehouse"
 )
 
 // mostSampled is how many conversations are asked for a recording, until one has it.
 const mostSampled = 3
 
-// checkRecordings requests the beginning of a recording of a project, if runs request
-// recordings. ids are conversations that have ended.
-func checkRecordings(ctx context.Context, c *checklist, cfg *config.Config, p *config.Project, ids []string) {
+// checkRecordings requests a recording of a project, if runs request recordings. ids
+// are conversations that have ended.
+func checkRecordings(ctx context.Context, c *checklist, app *app, cfg *config.Config, p *config.Project, ids []string) {
 	if !p.Audio.IsRequested() {
 		return
 	}
-	client, err := newBuildClient(cfg, p, audioURL(p), keptKey(&p.WorkspaceAPIKey, nil))
+	project, _, err := audioProject(ctx, cfg, p, newShared(cfg.Sync.Workers))
 	if err != nil {
 		c.misconfigure("recordings", err)
 		return
 	}
-	defer client.Close()
-	kind := p.Audio.Kinds()[0]
+	defer project.Source.(*polyai.BuildClient).Close()
+	kind := project.Policy.Kinds[0]
 	for _, id := range ids {
-		head, err := client.Probe(ctx, polyai.Recording{
+		head, err := project.Source.Probe(ctx, polyai.Recording{
 			ProjectID:      p.ID,
 			ConversationID: id,
 			Direction:      kind.Direction,
@@ -39,14 +41,36 @@ func checkRecordings(ctx context.Context, c *checklist, cfg *config.Config, p *c
 			c.wrong("recordings", fmt.Errorf("%s: %w", p.ID, err))
 			return
 		}
-		size := "of unknown size"
-		if head.Size >= 0 {
-			size = "of " + byteSize(head.Size)
-		}
-		c.ok("recordings", "%s at %s: the key is accepted, and a recording %s was found", p.ID, audioURL(p), size)
+		c.ok("recordings", "%s at %s: the key is accepted, and a recording%s was found", p.ID, audioURL(p), sizeText(head.Size))
+		compareVersions(ctx, c, app, &project, &warehouse.AudioReference{
+			ProjectID:      p.StoredID,
+			ConversationID: id,
+			Direction:      kind.Direction,
+			Redacted:       kind.Redacted,
+		})
 		return
 	}
 	c.note("recordings", "%s at %s: none of the newest conversations has a recording, so they could not be checked", p.ID, audioURL(p))
+}
+
+func sizeText(size int64) string {
+	if size < 0 {
+		return ""
+	}
+	return " of " + byteSize(size)
+}
+
+// compareVersions reports whether the key may read raw recordings.
+func compareVersions(ctx context.Context, c *checklist, app *app, project *recordings.Project, a *warehouse.AudioReference) {
+	downloader := recordings.NewDownloader(project, &recordings.Options{Log: app.log})
+	switch differs, err := downloader.Differs(ctx, a); {
+	case err != nil:
+		c.note("recordings", "%s: it could not be checked whether the key may read raw recordings: %v", project.ID, err)
+	case differs:
+		c.ok("recordings", "%s: the key may read raw recordings", project.ID)
+	default:
+		c.note("recordings", "%s: the raw and the redacted version of a recording are the same: the key may read redacted ones only, or there was nothing to redact", project.ID)
+	}
 }
 
 // checkStore checks that the folder of copies can be used. It writes nothing there.

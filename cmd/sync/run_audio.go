@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"convsync/internal/config"
@@ -73,7 +74,7 @@ func (opts *runOptions) recordOnly(ctx context.Context, app *app, cfg *config.Co
 	if err != nil {
 		return "", nil, err
 	}
-	if !hasAudio(projects) {
+	if !slices.ContainsFunc(projects, func(p config.Project) bool { return p.Audio.IsRequested() }) {
 		return "", nil, configError(errors.New("--audio-only: no recordings are configured; set sync.audio to check or store"))
 	}
 	audio, err := newAudio(ctx, app, cfg, projects, newShared(cfg.Sync.Workers))
@@ -89,7 +90,8 @@ func (opts *runOptions) recordOnly(ctx context.Context, app *app, cfg *config.Co
 // recordAfter works on the recordings of projects after their sync; nil: there is
 // nothing to do.
 func recordAfter(ctx context.Context, app *app, cfg *config.Config, projects []config.Project, s *shared) (*recordings.Report, error) {
-	if !hasAudio(projects) || ctx.Err() != nil {
+	projects = slices.DeleteFunc(slices.Clone(projects), func(p config.Project) bool { return !hasAudio(cfg, &p) })
+	if len(projects) == 0 || ctx.Err() != nil {
 		return nil, nil
 	}
 	audio, err := newAudio(ctx, app, cfg, projects, s)

@@ -136,7 +136,7 @@ func (l *lifetime) record(s *service) {
 func (s *service) audioProjects(ids []string) (with []string) {
 	for i := range s.cfg.Projects {
 		p := &s.cfg.Projects[i]
-		if slices.Contains(ids, p.StoredID) && hasAudio([]config.Project{*p}) {
+		if slices.Contains(ids, p.StoredID) && hasAudio(s.cfg, p) {
 			with = append(with, p.StoredID)
 		}
 	}

@@ -37,7 +37,7 @@ func (a *app) printReport(output string, r *pipeline.Report, audio *recordings.R
 		return json.NewEncoder(a.stdout).Encode(newRunOutput(r, audio))
 	case !a.quiet || r.Status != warehouse.RunSucceeded || audio != nil && audio.Incomplete():
 		printSummary(a.stdout, r, statusLists)
-		if audio != nil {
+		if audio != nil && isWorthPrinting(audio) {
 			printRecordings(a.stdout, audio)
 		}
 	}
