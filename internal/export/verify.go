@@ -144,6 +144,11 @@ func (v *verifier) find(kind, path, detail string) {
 }
 
 func (v *verifier) verify(ctx context.Context, o *VerifyOptions) error {
+	if v.isUnfinished() {
+		v.result.Signature = SignatureNone
+		v.find(Missing, manifestFile, notFinished)
+		return nil
+	}
 	if err := v.hashAll(ctx); err != nil {
 		return err
 	}
@@ -159,6 +164,15 @@ func (v *verifier) verify(ctx context.Context, o *VerifyOptions) error {
 		return v.compareIndexes()
 	}
 	return nil
+}
+
+const notFinished = "the export is not finished: repeat the command that began it"
+
+// isUnfinished reports whether the export has no manifest yet.
+func (v *verifier) isUnfinished() bool {
+	_, err := os.Lstat(filepath.Join(v.dir, manifestFile))
+	_, begun := os.Lstat(filepath.Join(v.dir, stateFile))
+	return errors.Is(err, fs.ErrNotExist) && begun == nil
 }
 
 // hashAll hashes every file. It does not follow symbolic links.
@@ -277,7 +291,7 @@ func (v *verifier) compare() {
 		detail := ""
 		switch {
 		case name == stateFile:
-			detail = "the export is not finished: repeat the command that began it"
+			detail = notFinished
 		case !isSum(got.SHA256):
 			detail = "it is not a regular file"
 		}

@@ -152,7 +152,14 @@ func TestVerify_Folder(t *testing.T) {
 	o := w.options(t)
 	killed(t, w, o, 9)
 	v := verified(t, o.Dir, VerifyOptions{})
-	if i := slices.IndexFunc(v.Findings, func(f Finding) bool { return f.Path == stateFile }); i < 0 || !strings.Contains(v.Findings[i].Detail, "not finished") {
+	if len(v.Findings) != 1 || v.Findings[0].Path != manifestFile || v.Findings[0].Detail != notFinished {
+		t.Errorf("got %+v", v)
+	}
+	w.write(t, o)
+	if err := os.WriteFile(filepath.Join(o.Dir, stateFile), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if v = verified(t, o.Dir, VerifyOptions{}); len(v.Findings) != 1 || v.Findings[0].Detail != notFinished {
 		t.Errorf("got %+v", v)
 	}
 }
