@@ -16,3 +16,7 @@ CREATE TABLE sync_recordings (
     last_run_at    timestamptz,
     removed_up_to  bigint NOT NULL
 );
+-- What is left to check or to store. References that are done are not in it, so a
+-- finished archive costs nothing.
+CREATE INDEX audio_backlog ON audio_references (project_id, availability, started_at)
+    WHERE stored_at IS NULL AND (availability IN ('unknown', 'available') OR next_check_at IS NOT NULL);
