@@ -29,7 +29,7 @@ func checkedConversations() []*warehouse.Rows {
 // recordWork records results three times: before, during and after a run. It
 // reports each one that was recorded.
 func recordWork(ctx context.Context, dest load.Destination, recorded func(n int)) (err error) {
-	claim, err := dest.ClaimRecordings(ctx, ownerOf(100), "p")
+	claim, err := claimWhenFree(ctx, dest, "p")
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,8 @@
 package loadtest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -25,7 +27,7 @@ type recording struct {
 func claimRecordings(t testing.TB, s Subject, project string) *recording {
 	t.Helper()
 	dest := s.Open(t, nil)
-	claim, err := dest.ClaimRecordings(t.Context(), ownerOf(100), project)
+	claim, err := claimWhenFree(t.Context(), dest, project)
 	if err != nil {
 		t.Fatalf("ClaimRecordings: %v", err)
 	}
@@ -43,6 +45,24 @@ func claimRecordings(t testing.TB, s Subject, project string) *recording {
 		}
 	})
 	return c
+}
+
+// claimWhenFree takes the claim on a project. It waits for that of a process that
+// was killed: a server frees it when it has noticed the end of the session.
+func claimWhenFree(ctx context.Context, dest load.RecordingClaimer, project string) (load.RecordingClaim, error) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		claim, err := dest.ClaimRecordings(ctx, ownerOf(100), project)
+		if err == nil || !errors.As(err, new(*load.LockedError)) {
+			return claim, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-tick.C:
+		}
+	}
 }
 
 // close releases the claim. A second call does nothing.

@@ -71,6 +71,8 @@ func (s subject) Locator() string { return s.url + "#" + s.schema }
 
 func TestTheSuiteOfEveryLoader(t *testing.T) { loadtest.Run(t, newSubject) }
 
+func TestRecordings_AfterKill(t *testing.T) { loadtest.CrashRecordings(t, newSubject) }
+
 func TestKilledWriters(t *testing.T) { loadtest.Crash(t, newSubject) }
 
 // fixed returns a URL that never changes.

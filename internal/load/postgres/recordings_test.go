@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -394,4 +395,66 @@ func TestRecordings_Empty(t *testing.T) {
 	}
 	_, err = d.ClaimRecordings(t.Context(), load.Owner{}, "p")
 	wantState(t, err, "convsync migrate")
+}
+
+// A run that moves, changes and repairs conversations, and results of their
+// recordings, neither wait for each other for ever nor lose anything.
+func TestRecord_NextToWriter(t *testing.T) {
+	t.Parallel()
+	d, database := prepared(t)
+	const conversations, rounds = 12, 12
+	version := func(round int) (rows []*warehouse.Rows) {
+		for i := range conversations {
+			start := loadtest.Noon.AddDate(0, round%3*(i%2), 0).Add(time.Duration(round) * time.Second) // later and later, some in other months
+			rows = append(rows, loadtest.Conversation("p", fmt.Sprintf("c-%02d", i), start, loadtest.Note(fmt.Sprint(round))))
+		}
+		return rows
+	}
+	loadOne(t, d, version(0)...)
+	w, c := begin(t, d, "run-1", "p"), claim(t, d, "run-2")
+	done := make(chan error, 1)
+	go func() {
+		for hour := range rounds {
+			var results []load.RecordingResult
+			for i := range conversations {
+				id := fmt.Sprintf("c-%02d", (i*5+hour)%conversations)
+				results = append(results, result(id, raw, warehouse.AudioMissing, hour+1), copyOf(id, redacted, hour+1))
+			}
+			if gone, err := c.Record(context.WithoutCancel(t.Context()), results, nil); err != nil || len(gone) > 0 {
+				done <- fmt.Errorf("gone are %v: %w", gone, err)
+				return
+			}
+		}
+		done <- nil
+	}()
+	reseal := make([]load.Key, conversations)
+	for round := range rounds {
+		rows := version(round + 1)
+		moved := map[string]load.Place{}
+		for i, r := range version(round) { // also to an earlier start
+			moved[r.Conversation.ConversationID] = load.Place{Environment: loadtest.Live, StartedAt: r.Conversation.StartedAt}
+			reseal[i] = load.Key{ID: r.Conversation.ConversationID, StartedAt: rows[i].Conversation.StartedAt}
+		}
+		if err := w.Stage(t.Context(), &load.Batch{
+			Window:  1,
+			Feed:    feed,
+			Rows:    rows,
+			Moved:   moved,
+			Rewrite: round%2 == 0,
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Mend(t.Context(), &load.Mending{ProjectID: "p", RunID: "run-1", At: never, Reseal: reseal}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	at := result("", raw, "", rounds).CheckedAt
+	for key, r := range (subject{database, "polyai"}).Dump(t).Conversations {
+		if len(r.Audio) != 2 || r.Audio[0].CheckedAt != at || r.Audio[1].StoredAt != at || r.Audio[0].StartedAt != r.Conversation.StartedAt || r.Audio[1].StartedAt != r.Conversation.StartedAt {
+			t.Errorf("the references of %q, started at %d, are %+v", key, r.Conversation.StartedAt, r.Audio)
+		}
+	}
 }
