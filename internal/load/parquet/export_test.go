@@ -16,6 +16,9 @@ func (withoutFlock) TryLock(file, bool) (bool, error) { return true, nil }
 // CommitWait sets the timeout for the lock of commits.
 func CommitWait(l *Lake, timeout time.Duration) { l.commitWait = timeout }
 
+// FoldAt sets the number of results that a claim merges itself.
+func FoldAt(l *Lake, n int) { l.foldAt = n }
+
 // Killable returns a function that frees all locks of the lake, as the end of
 // its process does.
 func Killable(l *Lake) (kill func()) {

@@ -58,6 +58,7 @@ type Lake struct {
 	logged     logIndex     // index of the events in the log
 	dailies    dailies
 	pendings   pendings // results of recordings
+	foldAt     int      // the number of results that a claim merges itself
 	tallied    sync.Map // recordingTallies by talliedFiles
 }
 
@@ -81,6 +82,7 @@ func Open(o Options) (*Lake, error) {
 		lockWait: o.LockWait,
 		step:     o.Step,
 		token:    rand.Text(),
+		foldAt:   foldAt,
 	}
 	if l.lockWait == 0 {
 		l.lockWait = 10 * time.Second

@@ -24,9 +24,10 @@ type recordingClaim struct {
 	lock    lock
 	lost    chan error
 
-	mu     sync.Mutex
-	number int64 // of the last file
-	closed bool
+	mu       sync.Mutex
+	number   int64 // of the last file
+	unmerged int   // results that were recorded since the claim last tried to merge them
+	closed   bool
 }
 
 // claimLock returns the name of the lock file of the claim on a project.
@@ -108,10 +109,14 @@ func (c *recordingClaim) begin() error {
 func (c *recordingClaim) Lost() <-chan error { return c.lost }
 
 // Record implements [load.RecordingClaim].
-func (c *recordingClaim) Record(_ context.Context, results []load.RecordingResult, state *warehouse.RecordingState) (gone []load.RecordingKey, err error) {
+func (c *recordingClaim) Record(ctx context.Context, results []load.RecordingResult, state *warehouse.RecordingState) (gone []load.RecordingKey, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	gone, err = c.record(results, state)
+	if c.unmerged += len(results); err == nil && c.unmerged >= c.lake.foldAt {
+		c.unmerged = 0
+		_ = c.lake.foldNow(ctx, c.project) // the results are durable, and the next run merges them
+	}
 	return gone, failed("cannot record recordings in the lake "+c.lake.root, err)
 }
 

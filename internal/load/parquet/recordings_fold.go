@@ -14,9 +14,43 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// maxFolded is the number of results from which they are merged in several
-// commits, which bounds memory.
-const maxFolded = 50_000
+const (
+	// maxFolded is the number of results from which they are merged in several
+	// commits, which bounds memory.
+	maxFolded = 50_000
+	// foldAt is the number of results after which a claim merges them itself if no
+	// run writes the project: work on a backlog may take days without a run, and
+	// pending results are in memory.
+	foldAt = 20_000
+)
+
+// foldNow merges the pending results of a project, unless a run writes it, which
+// merges them at its end, or the next run has to repair or upgrade the lake first.
+func (l *Lake) foldNow(ctx context.Context, project string) error {
+	if format, err := l.format(); err != nil || format.Version != formatVersion || !format.Contents || l.has(journalFile) {
+		return err
+	}
+	once, stop := context.WithCancelCause(ctx)
+	stop(errHeld)
+	held, err := l.lock(once, []string{project})
+	if err != nil {
+		return err
+	}
+	// Without the id of a run it is not recorded as one, also if it is killed.
+	w := l.newWriter(load.Owner{}, []string{project}, held)
+	if err = w.takeOver(ctx); err == nil {
+		err = w.foldRecordings(ctx, "recordings")
+	}
+	if err == nil {
+		c := w.newCommit()
+		err = w.commit(ctx, c, func(*state) error {
+			c.remove(w.record.name())
+			return nil
+		})
+		c.discard()
+	}
+	return errors.Join(err, w.Close())
+}
 
 // foldRecordings merges the pending results of the projects of the writer into
 // the tables, oldest first.

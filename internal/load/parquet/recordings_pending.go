@@ -2,7 +2,6 @@ package parquet
 
 import (
 	"errors"
-	"io/fs"
 	"maps"
 	"slices"
 	"sync"
@@ -51,7 +50,7 @@ func (l *Lake) pending(project string) (*pendingResults, error) {
 		}
 		f, err := l.readResults(project, name)
 		switch {
-		case errors.Is(err, fs.ErrPermission):
+		case isPassing(err):
 			return nil, err
 		case err == nil:
 			p.add(f)

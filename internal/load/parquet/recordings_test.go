@@ -305,6 +305,47 @@ func TestRecordings_OldLayout(t *testing.T) {
 	s.isSound(t, l)
 }
 
+// A claim merges many results itself if no run writes the project.
+func TestRecordings_WithoutRuns(t *testing.T) {
+	t.Parallel()
+	s := newLake(t)
+	a := loadtest.Conversation("p", "a", loadtest.Noon)
+	s.run(t, a)
+	l := s.Open(t, nil).(*parquet.Lake)
+	parquet.FoldAt(l, 2)
+	claim := s.claim(t, l)
+	w, err := s.Open(t, nil).Begin(t.Context(), load.Owner{RunID: "writes", Started: 2}, "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	record(t, claim, checkedAt(a, 1))
+	record(t, claim, checkedAt(a, 2)) // the run has the lock
+	if left := s.glob(t, "_sync/recordings/*/*"); len(left) != 2 {
+		t.Errorf("left: %v", left)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	record(t, claim, checkedAt(a, 3))
+	record(t, claim, checkedAt(a, 4))
+	if left := s.glob(t, "_sync/recordings/*/*"); len(left)+len(s.writers(t)) > 0 || s.checked(t)["a"] != 4 {
+		t.Errorf("left: %v", left)
+	}
+	if due, err := l.RecordingState(t.Context(), "p"); err != nil || due.Compared != 4 {
+		t.Errorf("state: %+v, %v", due, err)
+	}
+	record(t, claim, checkedAt(a, 5))
+	s.run(t)
+	s.merged(t, map[string]warehouse.Timestamp{"a": 5})
+	var runs []string
+	for _, r := range s.Dump(t).Runs {
+		runs = append(runs, r.RunID)
+	}
+	if !slices.Equal(runs, []string{"run", "writes", "run"}) {
+		t.Errorf("runs: %v", runs)
+	}
+}
+
 // A backup has the results that are not in the tables yet.
 func TestRecordings_Backup(t *testing.T) {
 	t.Parallel()

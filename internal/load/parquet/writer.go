@@ -61,7 +61,15 @@ func (l *Lake) Begin(ctx context.Context, owner load.Owner, projects ...string) 
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{
+	w := l.newWriter(owner, projects, held)
+	if err := w.takeOver(ctx); err != nil {
+		return nil, errors.Join(failed("cannot write to the lake "+l.root, err), w.Close())
+	}
+	return w, nil
+}
+
+func (l *Lake) newWriter(owner load.Owner, projects []string, held locks) *writer {
+	return &writer{
 		lake:         l,
 		record:       record{Projects: projects, Owner: owner},
 		locks:        held,
@@ -70,10 +78,6 @@ func (l *Lake) Begin(ctx context.Context, owner load.Owner, projects ...string) 
 		environments: map[string][]string{},
 		stages:       map[load.WindowID]*stage{},
 	}
-	if err := w.takeOver(ctx); err != nil {
-		return nil, errors.Join(failed("cannot write to the lake "+l.root, err), w.Close())
-	}
-	return w, nil
 }
 
 // takeOver finishes the work of previous writers, and records this one. It
