@@ -160,6 +160,9 @@ func TestIdle(t *testing.T) {
 			t.Parallel()
 			destination, feeds := healthy(1, now)
 			destination.runs[0].StartedAt, destination.runs[0].FinishedAt = stamp(now, c.last), warehouse.Some(stamp(now, c.last))
+			recorded := destination.runs[0] // work on recordings is no sign that runs start
+			recorded.Kind, recorded.StartedAt, recorded.FinishedAt = pipeline.KindAudio, stamp(now, time.Minute), warehouse.Some(stamp(now, 0))
+			destination.runs = append([]warehouse.SyncRun{recorded}, destination.runs...)
 			setRead(destination, feeds[0].key(), stamp(now, c.last))
 			var sight Sight
 			o := Options{

@@ -3,6 +3,7 @@ package serve
 import (
 	"time"
 
+	"convsync/internal/pipeline"
 	"convsync/internal/warehouse"
 )
 
@@ -33,6 +34,9 @@ func (s *snapshot) idleSince(o *Options, started, now time.Time) time.Time {
 		}
 	}
 	for i := range s.runs {
+		if s.runs[i].Kind == pipeline.KindAudio {
+			continue // it loads nothing, and has a schedule of its own
+		}
 		sign(s.runs[i].StartedAt)
 		if s.runs[i].FinishedAt.Valid {
 			sign(s.runs[i].FinishedAt.V)
