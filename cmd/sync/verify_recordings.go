@@ -61,17 +61,13 @@ func (v *copiesVerification) verify(ctx context.Context, app *app, ids []string)
 		return err
 	}
 	defer destination.Close() //nolint:errcheck // what was written is durable
-	known, ok := destination.(recordings.Destination)
-	if !ok {
-		return errors.New("this destination cannot record recordings")
-	}
 	owner := newOwner()
 	owner.Kind = config.KindVerify
 	for i := range projects {
 		o := recordings.VerifyOptions{
 			ProjectID:    projects[i].StoredID,
 			Environments: projects[i].Environments,
-			Destination:  known,
+			Destination:  destination,
 			OpenStore:    existingStore(cfg),
 			Owner:        owner,
 			Log:          app.log.With("run_id", owner.RunID),
@@ -79,7 +75,7 @@ func (v *copiesVerification) verify(ctx context.Context, app *app, ids []string)
 		if !v.span.Empty() {
 			o.From, o.Until = warehouse.TimestampOf(v.span.From.Time()), warehouse.TimestampOf(v.span.Until.Time())
 		}
-		verified := v.project(ctx, o)
+		verified := v.project(ctx, app, o)
 		if ctx.Err() != nil {
 			return cmp.Or(verified.err, ctx.Err())
 		}
@@ -97,21 +93,27 @@ func existingStore(cfg *config.Config) func() (*store.Store, error) {
 }
 
 // project verifies the recordings of a project, and again after a repair.
-func (v *copiesVerification) project(ctx context.Context, o recordings.VerifyOptions) copiesVerified {
+func (v *copiesVerification) project(ctx context.Context, app *app, o recordings.VerifyOptions) copiesVerified {
+	do := func(pass func(context.Context, recordings.VerifyOptions) (*recordings.Verification, error)) (*recordings.Verification, error) {
+		o.Progress = new(recordings.Progress)
+		stop := app.showRecordings(o.Progress)
+		defer stop()
+		return pass(ctx, o)
+	}
 	p := copiesVerified{id: o.ProjectID}
 	if !v.repair {
-		p.found, p.err = recordings.Verify(ctx, o)
+		p.found, p.err = do(recordings.Verify)
 		p.left = p.found
 		return p
 	}
-	if p.found, p.err = recordings.Repair(ctx, o); p.err != nil {
+	if p.found, p.err = do(recordings.Repair); p.err != nil {
 		return p
 	}
 	p.left = p.found
 	if len(p.found.Faults) == 0 {
 		return p
 	}
-	if p.left, p.err = recordings.Verify(ctx, o); p.err == nil && p.found.ForeignVerified {
+	if p.left, p.err = do(recordings.Verify); p.err == nil && p.found.ForeignVerified {
 		p.left.Unverified = "" // another process may store recordings again
 	}
 	return p

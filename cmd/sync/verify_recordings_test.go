@@ -1,114 +1,40 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"maps"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"convsync/internal/config"
 	"convsync/internal/load"
-	"convsync/internal/polyai"
+	"convsync/internal/load/pgtest"
 	"convsync/internal/recordings"
-	"convsync/internal/recordings/store"
 	"convsync/internal/simulate"
 )
 
 // copies is a destination with stored recordings.
 type copies struct {
 	testing.TB
-	url, config, folder string
-	requests            func() int64
-	paths               []string // of the files, in order
+	config, folder string
+	requests       func() int64
+	paths          []string // of the files, in order
 }
 
 // storeCopies loads conversations into a destination, and stores their recordings.
-func storeCopies(t testing.TB, destination string) *copies {
+func storeCopies(t *testing.T, destination string) *copies {
 	t.Helper()
-	simulator, err := simulate.New(simulate.Options{
-		Now:   func() time.Time { return standing },
-		Audio: simulate.Audio{Bytes: 2000},
-		Projects: []simulate.Project{{
-			AccountID:    "acme-uk",
-			ID:           "acme-team-4",
-			From:         standing.AddDate(0, 0, -4),
-			To:           standing.Add(-time.Hour),
-			TurnsMean:    1,
-			Environments: []simulate.Environment{{Name: "live", Conversations: 20}},
-		}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(simulator)
-	t.Cleanup(server.Close)
-	c := &copies{TB: t, url: server.URL, config: configure(t, server.URL, destination), requests: simulator.Requests}
-	c.folder = filepath.Join(filepath.Dir(c.config), "recordings")
-	text, err := os.ReadFile(c.config)
-	if err == nil {
-		changed := strings.Replace(string(text), "sync: {", "audio: { store: "+c.folder+" }\nsync: { audio: store,", 1)
-		err = os.WriteFile(c.config, []byte(changed), 0o600)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	run(t, c.config, exitOK)
-	c.store()
-	c.paths, _ = filepath.Glob(filepath.Join(c.folder, "acme-team-4/*/*/*/*.wav"))
+	simulator, server := withRecordings(t, 20, simulate.Audio{Bytes: 2000})
+	c := &copies{TB: t, requests: simulator.Requests}
+	c.config, c.folder = configureAudio(t, server.URL, destination, "store")
+	runAudio(t, c.config, exitOK)
+	c.paths, _ = filepath.Glob(filepath.Join(c.folder, recordedProject, "*/*/*/*.wav"))
 	if len(c.paths) < 6 {
 		t.Fatalf("only %d recordings are stored", len(c.paths))
 	}
 	return c
-}
-
-// destination opens the destination of the configuration.
-func (c *copies) destination() (load.Destination, recordings.Destination) {
-	c.Helper()
-	cfg, err := config.Load(config.Options{File: c.config, LookupEnv: os.LookupEnv})
-	if err != nil {
-		c.Fatal(err)
-	}
-	d, err := openDestination(c.Context(), cfg, 0)
-	if err != nil {
-		c.Fatal(err)
-	}
-	return d, d.(recordings.Destination)
-}
-
-// store stores the recordings that are due.
-func (c *copies) store() {
-	c.Helper()
-	client, err := polyai.NewBuildClient(polyai.Options{
-		BaseURL: c.url,
-		Key:     func(context.Context, bool) (string, error) { return "made-up-key", nil },
-	})
-	if err != nil {
-		c.Fatal(err)
-	}
-	defer client.Close()
-	d, known := c.destination()
-	defer d.Close() //nolint:errcheck // its results are durable
-	report, err := recordings.Run(c.Context(), recordings.Options{
-		Destination: known,
-		OpenStore:   func() (*store.Store, error) { return store.Open(store.Options{Path: c.folder}) },
-		Clock:       func() time.Time { return standing },
-		Projects: []recordings.Project{{
-			ID:           "acme-team-4",
-			StoredID:     "acme-team-4",
-			Environments: []string{"live"},
-			Policy:       recordings.Policy{Mode: recordings.Store, Kinds: []load.RecordingKind{{Direction: "combined", Redacted: true}}},
-			Source:       client,
-			BaseURL:      c.url,
-		}},
-	})
-	if err != nil || report.Incomplete() {
-		c.Fatalf("%+v, %v", report, err)
-	}
 }
 
 // verifiedCopies has the fields that the tests use of the JSON output.
@@ -161,7 +87,8 @@ func (c *copies) damage() map[string]int64 {
 func TestVerifyRecordings(t *testing.T) {
 	t.Parallel()
 	for name, destination := range map[string]func(t *testing.T) string{
-		"Parquet": func(t *testing.T) string { return into(filepath.Join(t.TempDir(), "lake")) },
+		"Parquet":  func(t *testing.T) string { return into(filepath.Join(t.TempDir(), "lake")) },
+		"Postgres": func(t *testing.T) string { return intoPostgres(pgtest.URL(t)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -182,7 +109,7 @@ func TestVerifyRecordings(t *testing.T) {
 			if kept, _ := filepath.Glob(filepath.Join(c.folder, ".convsync/quarantine/acme-team-4/*")); len(kept) != 3 {
 				t.Errorf("in the quarantine: %v", kept)
 			}
-			c.store()
+			runAudio(t, c.config, exitOK, "--audio-only")
 			if v, _ := c.verify(exitOK, "--repair"); v.Projects[0].Copies != int64(len(c.paths)) || len(v.Repair.Mended) > 0 {
 				t.Errorf("after the recordings were stored again: %+v", v)
 			}
@@ -214,9 +141,7 @@ func TestVerifyRecordings_Claimed(t *testing.T) {
 	t.Parallel()
 	c := storeCopies(t, into(filepath.Join(t.TempDir(), "lake")))
 	c.damage()
-	d, known := c.destination()
-	defer d.Close() //nolint:errcheck // it is only read
-	claim, err := known.ClaimRecordings(t.Context(), load.Owner{RunID: "made-up-run"}, "acme-team-4")
+	claim, err := openConfigured(t, c.config).ClaimRecordings(t.Context(), load.Owner{RunID: "made-up-run"}, recordedProject)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +167,7 @@ func TestVerifyRecordings_NoStore(t *testing.T) {
 	if _, err := os.Stat(c.folder); err == nil {
 		t.Error("the folder was created")
 	}
-	file := configure(t, c.url, into(filepath.Join(t.TempDir(), "lake")))
+	file := configure(t, "https://api.example.com", into(filepath.Join(t.TempDir(), "lake")))
 	convsync(t, nil, "verify", "--recordings", "--config", file).want(t, exitUsage, "audio: {store: ./recordings}")
 	convsync(t, nil, "verify", "--recordings", "--config", c.config, "--project", "other").want(t, exitUsage, "not configured")
 }
