@@ -15,8 +15,8 @@ import (
 // of which some are missing at the source.
 func recorded(t *testing.T, destination string) (file, folder string) {
 	t.Helper()
-	audio := simulate.Audio{Bytes: 512, Share: map[simulate.AudioFault]float64{simulate.AudioMissing: 0.1}}
-	_, server := withRecordings(t, 120, audio)
+	audio := simulate.Audio{Bytes: 512, Share: map[simulate.AudioFault]float64{simulate.AudioMissing: 0.2}}
+	_, server := withRecordings(t, 40, audio)
 	file, folder = configureAudio(t, server.URL, destination, "{ mode: store, redacted: both, workers: 8 }")
 	runAudio(t, file, exitOK)
 	return file, folder
@@ -47,7 +47,7 @@ func TestExport(t *testing.T) {
 			convsync(t, nil, "export", "keygen", "--out", key, "--no-password").want(t, exitOK, "created the key")
 			first, second := filepath.Join(parent, "1"), filepath.Join(parent, "2")
 			e := exportJSON(t, file, exitOK, "--to", "2026-06-14", "--copy", first, "--sign-key", key+".key")
-			if e.Counts.Files < 20 || e.Counts.ByAvailability["missing"] == 0 || !e.Complete || e.Counts.Rows < e.Counts.Files+e.Counts.ByAvailability["missing"] {
+			if e.Counts.Files < 10 || e.Counts.ByAvailability["missing"] == 0 || !e.Complete || e.Counts.Rows < e.Counts.Files+e.Counts.ByAvailability["missing"] {
 				t.Errorf("got %+v", e.Counts)
 			}
 			convsync(t, nil, "export", "verify", first, "--public-key", key+".pub").want(t, exitOK, "signature: valid", "ok: nothing is missing")

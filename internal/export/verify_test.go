@@ -33,7 +33,7 @@ func TestVerify_Tampered(t *testing.T) {
 			}
 			for file, text := range tree(t, o.Dir) {
 				path := filepath.Join(o.Dir, filepath.FromSlash(file))
-				for at := 0; at < len(text); at += 1 + len(text)/12 {
+				for at := 0; at < len(text); at += 1 + len(text)/5 {
 					flipped := []byte(text)
 					flipped[at] ^= 1
 					if err := os.WriteFile(path, flipped, 0o600); err != nil {
