@@ -102,7 +102,7 @@ func storedRecordings(t testing.TB, file string) map[load.RecordingKey]warehouse
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer destination.Close() //nolint:errcheck // it is only read
+	defer destination.Close()
 	all := map[load.RecordingKey]warehouse.AudioReference{}
 	feed := load.Feed{ProjectID: recordedProject, Environment: "live"}
 	err = destination.Recordings(t.Context(), feed, 0, math.MaxInt64, func(c *load.RecordedConversation) error {
@@ -174,7 +174,7 @@ func sameRecording(t *testing.T, folder string, a *warehouse.AudioReference, wan
 		t.Errorf("%s: %v", a.ConversationID, err)
 		return
 	}
-	defer copied.Close() //nolint:errcheck // it is only read
+	defer copied.Close()
 	sum := sha256.New()
 	size, err := io.Copy(sum, copied)
 	if err != nil || hex.EncodeToString(sum.Sum(nil)) != want.SHA256() || string(a.SHA256) != want.SHA256() {

@@ -17,6 +17,7 @@ import (
 	"convsync/internal/export"
 	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/plural"
 	"convsync/internal/recordings/store"
 )
 
@@ -93,16 +94,15 @@ func runExportAudio(ctx context.Context, app *app, opts exportOptions) error {
 	if d, ok := o.Downloader.(*exportDownloader); ok {
 		defer d.close()
 	}
-	src, ok := destination.(export.Source)
-	if !ok {
-		return printFailure(ctx, app.stdout, opts.output, errors.New("this destination cannot list recordings"))
-	}
-	return exportAudio(ctx, app, src, o, opts.output)
+	return exportAudio(ctx, app, destination, o, opts.output)
 }
 
 // exportAudio writes an export and prints its summary.
 func exportAudio(ctx context.Context, app *app, src export.Source, o *export.Options, output string) error {
+	o.Progress = &export.Progress{}
+	stop := app.showLine(func(width int, elapsed time.Duration) string { return exportLine(o.Progress, width, elapsed) })
 	summary, err := export.Write(ctx, src, *o)
+	stop()
 	var refused *export.NotEmptyError
 	if errors.As(err, &refused) {
 		err = configError(err)
@@ -119,6 +119,18 @@ func exportAudio(ctx context.Context, app *app, src export.Source, o *export.Opt
 		return err
 	}
 	return codedError(exitPartial, errors.New("the export is not complete: parts of the range were not read from the source, or stored recordings are missing or changed, see above"))
+}
+
+// exportLine is the line of progress of an export. The size of the list is not known
+// before its end.
+func exportLine(p *export.Progress, width int, elapsed time.Duration) string {
+	facts := []string{plural.Count(p.Rows.Load(), "row")}
+	if files := p.Files.Load(); files > 0 {
+		size := p.Bytes.Load()
+		facts = append(facts, plural.Count(files, "recording"), byteSize(size), byteSize(int64(float64(size)/elapsed.Seconds()))+"/s")
+	}
+	line := "exporting: " + strings.Join(facts, ", ")
+	return line[:min(len(line), width-1)]
 }
 
 // check checks the flags that need no configuration, and returns the time range.

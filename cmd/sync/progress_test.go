@@ -4,6 +4,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"convsync/internal/export"
+	"convsync/internal/recordings"
 )
 
 func TestProgressBar(t *testing.T) {
@@ -84,5 +87,40 @@ func TestScreen(t *testing.T) {
 	const erase = "\r\x1b[K"
 	if want := "before\n" + erase + "[#.]" + erase + "log\n[#.]" + erase + "[##]" + erase + "after\n"; out.String() != want {
 		t.Errorf("%q, want %q", out.String(), want)
+	}
+}
+
+func TestExportLine(t *testing.T) {
+	t.Parallel()
+	p := &export.Progress{}
+	p.Rows.Store(1234)
+	if got := exportLine(p, 80, time.Second); got != "exporting: 1234 rows" {
+		t.Errorf("got %q", got)
+	}
+	p.Files.Store(2)
+	p.Bytes.Store(3_000_000)
+	if got := exportLine(p, 80, 2*time.Second); got != "exporting: 1234 rows, 2 recordings, 3.00 MB, 1.50 MB/s" {
+		t.Errorf("got %q", got)
+	}
+	if got := exportLine(p, 20, time.Second); got != "exporting: 1234 rows"[:19] {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestRecordingFacts(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		at   recordings.Status
+		want string
+	}{
+		{recordings.Status{Due: 10, Left: -1}, " 0 %, estimating the time left, 0 of 10 recordings"},
+		{
+			recordings.Status{Done: 5, Due: 10, Bytes: 2_000_000, PerSecond: 2.5, BytesPerSecond: 1_000_000, Left: 2 * time.Second},
+			"50 %, 3 s left, 5 of 10 recordings, 2.5/s, 2.00 MB, 1.00 MB/s",
+		},
+	} {
+		if got := strings.Join(recordingFacts(c.at, float64(c.at.Done)/float64(c.at.Due)), ", "); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"convsync/internal/load"
@@ -60,6 +61,15 @@ type Options struct {
 	// Step is called before each change of the folder, concurrently. An error ends the
 	// export there. nil: it is not called.
 	Step func(step string) error
+	// Progress is updated meanwhile. nil: it is not needed.
+	Progress *Progress
+}
+
+// Progress is how far an export is. It is safe for concurrent use.
+type Progress struct {
+	Rows  atomic.Int64 // of the list
+	Files atomic.Int64 // recordings in the folder
+	Bytes atomic.Int64 // of these
 }
 
 // Summary is the result of an export.
@@ -89,6 +99,9 @@ const mostProblems = 100 // that a summary lists
 func Write(ctx context.Context, src Source, o Options) (*Summary, error) {
 	if err := o.check(); err != nil {
 		return nil, err
+	}
+	if o.Progress == nil {
+		o.Progress = &Progress{}
 	}
 	f, err := openFolder(o.Dir, o.Step)
 	if err != nil {

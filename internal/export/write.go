@@ -118,6 +118,7 @@ func (w *writer) flush(ctx context.Context) error {
 
 func (w *writer) put(row *warehouse.ExportedRecording) error {
 	w.counts.Rows++
+	w.options.Progress.Rows.Add(1)
 	count(w.counts.ByAvailability, row.Availability)
 	if row.RedactionEvidence != "" {
 		count(w.counts.ByEvidence, string(row.RedactionEvidence))
@@ -131,6 +132,8 @@ func (w *writer) addRecording(f File) {
 		w.addFile(f)
 		w.counts.Files++
 		w.counts.Bytes += f.Bytes
+		w.options.Progress.Files.Add(1)
+		w.options.Progress.Bytes.Add(f.Bytes)
 	}
 }
 
