@@ -65,28 +65,27 @@ func (d *Database) Backlog(ctx context.Context, project string, b load.Backlog) 
 	if ready, err := d.ready(ctx); err != nil || !ready || len(b.Kinds) == 0 || b.Limit <= 0 {
 		return nil, err
 	}
-	for {
-		last, err := d.backlogPage(ctx, project, &b, &due)
+	for limit := b.Limit; ; b.Limit = limit - len(due) {
+		more, err := d.backlogPage(ctx, project, &b, &due)
 		if err != nil {
 			return nil, d.describe(err)
 		}
-		if last == nil || len(due) > 0 {
+		if !more || len(due) == limit {
 			return due, nil
 		}
-		b.Before = *last // the rows of all of these conversations are gone
 	}
 }
 
-// backlogPage reads the next conversations of a backlog in one snapshot, and
-// returns the place of the last one; nil: there are no more.
-func (d *Database) backlogPage(ctx context.Context, project string, b *load.Backlog, due *[]load.RecordedConversation) (last *load.RecordingPlace, err error) {
+// backlogPage reads the next conversations of a backlog in one snapshot, advances,
+// and reports whether there may be more.
+func (d *Database) backlogPage(ctx context.Context, project string, b *load.Backlog, due *[]load.RecordedConversation) (more bool, err error) {
 	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err = pgx.BeginTxFunc(ctx, d.pool, moment, func(tx pgx.Tx) error {
 		places, err := duePlaces(ctx, tx, project, b)
 		if err != nil || len(places) == 0 {
 			return err
 		}
-		last = &places[len(places)-1]
+		b.Before, more = places[len(places)-1], len(places) == b.Limit
 		ids, starts := make([]string, len(places)), make([]time.Time, len(places))
 		for i, p := range places {
 			ids[i], starts[i] = p.ConversationID, p.StartedAt.Time()
@@ -97,17 +96,15 @@ func (d *Database) backlogPage(ctx context.Context, project string, b *load.Back
 		}
 		for _, id := range ids {
 			r := of[id]
-			if r == nil {
+			if r == nil { // its own row was deleted by hand
 				continue
 			}
 			r.Recordings = slices.DeleteFunc(r.Recordings, func(a warehouse.AudioReference) bool { return !b.Due(&a) })
-			if len(r.Recordings) > 0 {
-				*due = append(*due, *r)
-			}
+			*due = append(*due, *r)
 		}
 		return nil
 	})
-	return last, err
+	return more, err
 }
 
 // duePlaces lists the next conversations of a backlog.

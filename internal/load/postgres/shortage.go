@@ -16,7 +16,7 @@ import (
 const (
 	sessionsOfRun       = maxConnections + 1 // of the pool, and one for the writer's lock
 	sessionsOfMigration = 2                  // one for migrations, one to query the owner of the lock
-	moreForServe        = maxConnections + 4 // of the page and webhooks, and the locks of four more runs
+	moreForServe        = maxConnections + 5 // of the page and webhooks, the locks of four more runs, and a claim on recordings
 )
 
 // noSessionError means that a pooler provided no session in time.

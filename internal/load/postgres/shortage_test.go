@@ -92,7 +92,7 @@ func wantSessions(t *testing.T, what string, err error, needed int, fine bool) {
 	}
 	var state *load.StateError
 	text := fmt.Sprintf("%d sessions are needed at once", needed)
-	if !errors.As(err, &state) || !strings.Contains(err.Error(), text) || !strings.Contains(state.Hint, "allow 5 sessions for a run, and 8 more") {
+	if !errors.As(err, &state) || !strings.Contains(err.Error(), text) || !strings.Contains(state.Hint, "allow 5 sessions for a run, and 9 more") {
 		t.Errorf("%s: got %v, want %q", what, err, text)
 	}
 }
