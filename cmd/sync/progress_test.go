@@ -115,7 +115,14 @@ func TestRecordingFacts(t *testing.T) {
 	}{
 		{recordings.Status{Due: 10, Left: -1}, " 0 %, estimating the time left, 0 of 10 recordings"},
 		{
-			recordings.Status{Done: 5, Due: 10, Bytes: 2_000_000, PerSecond: 2.5, BytesPerSecond: 1_000_000, Left: 2 * time.Second},
+			recordings.Status{
+				Done:           5,
+				Due:            10,
+				Bytes:          2_000_000,
+				PerSecond:      2.5,
+				BytesPerSecond: 1_000_000,
+				Left:           2 * time.Second,
+			},
 			"50 %, 3 s left, 5 of 10 recordings, 2.5/s, 2.00 MB, 1.00 MB/s",
 		},
 	} {
