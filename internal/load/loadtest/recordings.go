@@ -108,9 +108,9 @@ var recordingChecks = []check{
 		wrong.Forget, wrong.StoredURI = true, "p/elsewhere.wav"
 		c.record(wrong)
 		c.has("c-1", want.AudioReference)
-		forget := want
-		forget.Forget = true
-		c.record(forget)
+		forget, unknown := want, copied("c-1", redacted, 1)
+		forget.Forget, unknown.Forget = true, true
+		c.record(forget, unknown) // one has no row, and gets none
 		want.SHA256, want.StoredURI, want.StoredAt = "", "", warehouse.Null[warehouse.Timestamp]{}
 		c.has("c-1", want.AudioReference)
 		b.end()

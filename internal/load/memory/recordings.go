@@ -152,6 +152,9 @@ func (d *Data) record(id ID, result *load.RecordingResult) bool {
 	added := result.AudioReference
 	key := load.RecordingKeyOf(&added)
 	same := func(a *warehouse.AudioReference) bool { return load.RecordingKeyOf(a) == key }
+	if result.Forget && !slices.ContainsFunc(rows.Audio, func(a warehouse.AudioReference) bool { return same(&a) }) {
+		return true // there is no copy to forget
+	}
 	put(&rows.Audio, added, same, func(stored, in *warehouse.AudioReference) { *in = load.MergeRecording(*stored, result) })
 	for _, p := range warehouse.Parts {
 		p.Bind(rows)
