@@ -17,7 +17,6 @@ import (
 	"convsync/internal/export"
 	"convsync/internal/extract"
 	"convsync/internal/load"
-	"convsync/internal/plural"
 	"convsync/internal/recordings/store"
 )
 
@@ -99,13 +98,16 @@ func runExportAudio(ctx context.Context, app *app, opts exportOptions) error {
 
 // exportAudio writes an export and prints its summary.
 func exportAudio(ctx context.Context, app *app, src export.Source, o *export.Options, output string) error {
-	o.Progress = &export.Progress{}
-	stop := app.showLine(func(width int, elapsed time.Duration) string { return exportLine(o.Progress, width, elapsed) })
+	o.Progress = new(export.Progress)
+	stop := app.showExport(o.Progress)
 	summary, err := export.Write(ctx, src, *o)
 	stop()
 	var refused *export.NotEmptyError
 	if errors.As(err, &refused) {
 		err = configError(err)
+	}
+	if err != nil && ctx.Err() != nil {
+		err = codedError(exitInterrupted, fmt.Errorf("export to %s: interrupted; repeat the same command to continue it", o.Dir))
 	}
 	if err != nil {
 		return printFailure(ctx, app.stdout, output, err)
@@ -118,19 +120,7 @@ func exportAudio(ctx context.Context, app *app, src export.Source, o *export.Opt
 	if err != nil || summary.Complete() {
 		return err
 	}
-	return codedError(exitPartial, errors.New("the export is not complete: parts of the range were not read from the source, or stored recordings are missing or changed, see above"))
-}
-
-// exportLine is the line of progress of an export. The size of the list is not known
-// before its end.
-func exportLine(p *export.Progress, width int, elapsed time.Duration) string {
-	facts := []string{plural.Count(p.Rows.Load(), "row")}
-	if files := p.Files.Load(); files > 0 {
-		size := p.Bytes.Load()
-		facts = append(facts, plural.Count(files, "recording"), byteSize(size), byteSize(int64(float64(size)/elapsed.Seconds()))+"/s")
-	}
-	line := "exporting: " + strings.Join(facts, ", ")
-	return line[:min(len(line), width-1)]
+	return codedError(exitPartial, errors.New(whyIncomplete(summary.Manifest)))
 }
 
 // check checks the flags that need no configuration, and returns the time range.

@@ -57,11 +57,12 @@ func printExported(w io.Writer, s *export.Summary) {
 	m := s.Manifest
 	fmt.Fprintf(w, "exported to %s: %s in %s", s.Dir, plural.Count(m.Counts.Rows, "row"), plural.Count(m.Counts.Conversations, "voice conversation"))
 	if m.Recordings != export.List {
-		fmt.Fprintf(w, ", %s (%.1f MB)", plural.Count(m.Counts.Files, "recording"), float64(m.Counts.Bytes)/1e6)
+		fmt.Fprintf(w, ", %s (%s)", plural.Count(m.Counts.Files, "recording"), byteSize(m.Counts.Bytes))
 	}
 	fmt.Fprintln(w)
 	printCounts(w, "availability", m.Counts.ByAvailability)
-	printCounts(w, "redaction", m.Counts.ByEvidence)
+	printCounts(w, "redacted recordings", m.Counts.ByEvidence.Redacted)
+	printCounts(w, "raw recordings", m.Counts.ByEvidence.Raw)
 	if m.Coverage.Complete {
 		fmt.Fprintln(w, "  coverage: complete")
 	}
@@ -90,6 +91,18 @@ func printExported(w io.Writer, s *export.Summary) {
 		fmt.Fprintf(w, ", follows the export %s", oneLine(m.Previous.Folder))
 	}
 	fmt.Fprintf(w, "\nverify it with: convsync export verify %s\n", s.Dir)
+}
+
+// whyIncomplete says what an export lacks, and what to do about it.
+func whyIncomplete(m *export.Manifest) string {
+	var why []string
+	if !m.Coverage.Complete {
+		why = append(why, "parts of the time range were not read from the source, see coverage: `convsync run` reads gaps since sync.start, and with --from and --to any others")
+	}
+	if lost := m.Counts.Lost + m.Counts.Altered; lost > 0 {
+		why = append(why, plural.Count(lost, "stored recording")+" missing or changed in audio.store, see `convsync verify --recordings`")
+	}
+	return "the export is not complete: " + strings.Join(why, "; ")
 }
 
 var gapText = map[string]string{

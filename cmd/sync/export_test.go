@@ -50,6 +50,9 @@ func TestExport(t *testing.T) {
 			if e.Counts.Files < 10 || e.Counts.ByAvailability["missing"] == 0 || !e.Complete || e.Counts.Rows < e.Counts.Files+e.Counts.ByAvailability["missing"] {
 				t.Errorf("got %+v", e.Counts)
 			}
+			if v := e.Counts.ByEvidence; v.Redacted["verified"] == 0 || v.Redacted["verified"]+v.Raw["verified"] != e.Counts.Files {
+				t.Errorf("got %+v", v)
+			}
 			convsync(t, nil, "export", "verify", first, "--public-key", key+".pub").want(t, exitOK, "signature: valid", "ok: nothing is missing")
 
 			// What is stored is copied, and the rest is requested: here all, as if without a store.

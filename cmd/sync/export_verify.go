@@ -44,14 +44,16 @@ func runExportVerify(ctx context.Context, app *app, dir, publicKey, output strin
 	if err := oneOf("output", output, "text", "json"); err != nil {
 		return err
 	}
-	var o export.VerifyOptions
+	o := export.VerifyOptions{Progress: new(export.Progress)}
 	if publicKey != "" {
 		var err error
 		if o.Key, err = export.ReadPublicKey(publicKey); err != nil {
 			return printFailure(ctx, app.stdout, output, configError(fmt.Errorf("--public-key: %w", err)))
 		}
 	}
+	stop := app.showExport(o.Progress)
 	verified, err := export.Verify(ctx, dir, o)
+	stop()
 	if errors.Is(err, export.ErrNoExport) || errors.Is(err, fs.ErrNotExist) {
 		err = configError(err)
 	}
@@ -76,7 +78,7 @@ func printVerifiedExports(w io.Writer, dir string, v *export.Verified) {
 		if e.Folder != "" {
 			name = oneLine(e.Folder)
 		}
-		fmt.Fprintf(w, "%s: %s, %.1f MB", name, plural.Count(e.Files, "file"), float64(e.Bytes)/1e6)
+		fmt.Fprintf(w, "%s: %s, %s", name, plural.Count(e.Files, "file"), byteSize(e.Bytes))
 		if e.ExportID != "" {
 			fmt.Fprintf(w, ", export %s of %s", oneLine(e.ExportID), e.CreatedAt.UTC().Format(time.RFC3339))
 		}

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"convsync/internal/export"
 	"convsync/internal/recordings"
 )
 
@@ -87,23 +86,6 @@ func TestScreen(t *testing.T) {
 	const erase = "\r\x1b[K"
 	if want := "before\n" + erase + "[#.]" + erase + "log\n[#.]" + erase + "[##]" + erase + "after\n"; out.String() != want {
 		t.Errorf("%q, want %q", out.String(), want)
-	}
-}
-
-func TestExportLine(t *testing.T) {
-	t.Parallel()
-	p := &export.Progress{}
-	p.Rows.Store(1234)
-	if got := exportLine(p, 80, time.Second); got != "exporting: 1234 rows" {
-		t.Errorf("got %q", got)
-	}
-	p.Files.Store(2)
-	p.Bytes.Store(3_000_000)
-	if got := exportLine(p, 80, 2*time.Second); got != "exporting: 1234 rows, 2 recordings, 3.00 MB, 1.50 MB/s" {
-		t.Errorf("got %q", got)
-	}
-	if got := exportLine(p, 20, time.Second); got != "exporting: 1234 rows"[:19] {
-		t.Errorf("got %q", got)
 	}
 }
 

@@ -132,6 +132,7 @@ func (w *writer) run(ctx context.Context, j *job) error {
 	}
 	if exists && file.SHA256 == want {
 		j.file = file
+		w.options.Progress.add(file.Bytes)
 		return nil
 	}
 	n, err := w.folder.create(j.name)
@@ -147,7 +148,9 @@ func (w *writer) run(ctx context.Context, j *job) error {
 		n.discard()
 		return err
 	}
-	j.file, err = n.publish()
+	if j.file, err = n.publish(); err == nil {
+		w.options.Progress.add(n.size)
+	}
 	return err
 }
 

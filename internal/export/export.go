@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"convsync/internal/load"
@@ -55,21 +54,13 @@ type Options struct {
 	Downloader  Downloader // needed to download
 	ShowNumbers bool       // otherwise numbers are masked
 	BagIt       bool
-	Key         *Key   // signs the manifest; nil: it is not signed
-	After       string // folder of the previous export; "": the newest next to Dir
-	Tool        string // name and version of the program
+	Key         *Key      // signs the manifest; nil: it is not signed
+	After       string    // folder of the previous export; "": the newest next to Dir
+	Tool        string    // name and version of the program
+	Progress    *Progress // nil: not needed
 	// Step is called before each change of the folder, concurrently. An error ends the
 	// export there. nil: it is not called.
 	Step func(step string) error
-	// Progress is updated meanwhile. nil: it is not needed.
-	Progress *Progress
-}
-
-// Progress is how far an export is. It is safe for concurrent use.
-type Progress struct {
-	Rows  atomic.Int64 // of the list
-	Files atomic.Int64 // recordings in the folder
-	Bytes atomic.Int64 // of these
 }
 
 // Summary is the result of an export.
@@ -99,9 +90,6 @@ const mostProblems = 100 // that a summary lists
 func Write(ctx context.Context, src Source, o Options) (*Summary, error) {
 	if err := o.check(); err != nil {
 		return nil, err
-	}
-	if o.Progress == nil {
-		o.Progress = &Progress{}
 	}
 	f, err := openFolder(o.Dir, o.Step)
 	if err != nil {

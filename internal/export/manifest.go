@@ -75,12 +75,19 @@ type Previous struct {
 	ManifestSHA256 string `json:"manifest_sha256"`
 }
 
+// ByVersion has counts of the recordings that were requested redacted, and of those
+// that were requested raw: the same evidence has another meaning for each.
+type ByVersion struct {
+	Redacted map[string]int64 `json:"redacted"`
+	Raw      map[string]int64 `json:"raw"`
+}
+
 // Counts counts what the export has.
 type Counts struct {
 	Conversations  int64            `json:"conversations"`
 	Rows           int64            `json:"rows"`
 	ByAvailability map[string]int64 `json:"by_availability"`
-	ByEvidence     map[string]int64 `json:"by_redaction_evidence"`
+	ByEvidence     ByVersion        `json:"by_redaction_evidence"`
 	Files          int64            `json:"recording_files"`
 	Bytes          int64            `json:"recording_bytes"`
 	// Lost and Altered are stored copies that are gone or have other bytes. The

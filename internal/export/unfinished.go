@@ -25,7 +25,7 @@ type unfinished struct {
 type NotEmptyError struct{ Path, Why string }
 
 func (e *NotEmptyError) Error() string {
-	return fmt.Sprintf("the folder %s is not empty%s: choose another folder", e.Path, e.Why)
+	return fmt.Sprintf("the folder %s is not empty%s; choose another folder", e.Path, e.Why)
 }
 
 // begin starts an export in an empty folder, or continues the same one.
@@ -37,7 +37,7 @@ func (f *folder) begin(path string, previous func() (*Previous, error), r Reques
 	if state != nil {
 		// An export that was finished meanwhile does not change what this one follows.
 		if r.Previous = state.Request.Previous; !sameRequest(&r, &state.Request) {
-			return nil, false, &NotEmptyError{path, ": it has an unfinished export with other options; repeat the same command to continue it"}
+			return nil, false, &NotEmptyError{path, ": it has an unfinished export with other options; repeat the command that began it, or remove the folder to start again"}
 		}
 		return state, true, f.clear()
 	}

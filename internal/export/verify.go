@@ -61,7 +61,8 @@ type Verified struct {
 
 // VerifyOptions are the options of [Verify].
 type VerifyOptions struct {
-	Key *PublicKey // checks signatures; nil: they are not checked
+	Key      *PublicKey // checks signatures; nil: they are not checked
+	Progress *Progress  // nil: not needed
 }
 
 // ErrNoExport reports that a folder has no export.
@@ -73,17 +74,22 @@ var ErrNoExport = errors.New("there is no export: neither the folder nor one in 
 func Verify(ctx context.Context, dir string, o VerifyOptions) (*Verified, error) {
 	result := &Verified{Exports: []VerifiedExport{}, Findings: []Finding{}}
 	if isExport(dir) {
+		o.Progress.expect([]string{dir})
 		return result, verifyExport(ctx, dir, "", &o, result)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
+	var dirs []string
 	for _, e := range entries {
-		if !e.IsDir() || !isExport(filepath.Join(dir, e.Name())) {
-			continue
+		if sub := filepath.Join(dir, e.Name()); e.IsDir() && isExport(sub) {
+			dirs = append(dirs, sub)
 		}
-		if err := verifyExport(ctx, filepath.Join(dir, e.Name()), e.Name(), &o, result); err != nil {
+	}
+	o.Progress.expect(dirs)
+	for _, sub := range dirs {
+		if err := verifyExport(ctx, sub, filepath.Base(sub), &o, result); err != nil {
 			return nil, err
 		}
 	}
@@ -106,7 +112,7 @@ func isExport(dir string) bool {
 
 // verifyExport verifies the export in a folder, and adds the result.
 func verifyExport(ctx context.Context, dir, folder string, o *VerifyOptions, result *Verified) error {
-	v := &verifier{dir: dir}
+	v := &verifier{dir: dir, progress: o.Progress}
 	err := v.verify(ctx, o)
 	if err != nil {
 		return err
@@ -126,6 +132,7 @@ func verifyExport(ctx context.Context, dir, folder string, o *VerifyOptions, res
 // verifier verifies one export.
 type verifier struct {
 	dir      string
+	progress *Progress
 	manifest *Manifest // nil: it cannot be read
 	listed   []File    // in the manifest
 	sums     []File    // in SHA256SUMS
@@ -219,6 +226,7 @@ func (v *verifier) hash(ctx context.Context, path, name string) error {
 	v.actual[name] = File{Path: name, Bytes: size, SHA256: sum}
 	v.result.Files++
 	v.result.Bytes += size
+	v.progress.add(size)
 	return nil
 }
 

@@ -16,7 +16,6 @@ func (v *verifier) checkSignature(key *PublicKey) error {
 	}
 	if _, signed := v.actual[signatureFile]; !signed {
 		if key != nil {
-			v.result.Signature = SignatureBad
 			v.find(BadSignature, signatureFile, "the export is not signed, but a public key is given")
 		}
 		return nil

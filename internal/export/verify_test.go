@@ -126,7 +126,7 @@ func TestVerify_Key(t *testing.T) {
 	}{
 		"Valid":      {key, public, SignatureValid, false},
 		"OtherKey":   {key, other, SignatureBad, true},
-		"NotSigned":  {nil, public, SignatureBad, true},
+		"NotSigned":  {nil, public, SignatureNone, true},
 		"NotChecked": {key, nil, SignatureNotChecked, false},
 		"None":       {nil, nil, SignatureNone, false},
 	} {

@@ -14,6 +14,7 @@ import (
 type writer struct {
 	folder  *folder
 	options *Options
+	feed    int    // index of the one that is listed
 	payload string // prefix of the names of list, coverage and recordings
 
 	counts   Counts
@@ -30,7 +31,7 @@ func newWriter(f *folder, o *Options) *writer {
 	w := &writer{
 		folder:  f,
 		options: o,
-		counts:  Counts{ByAvailability: map[string]int64{}, ByEvidence: map[string]int64{}},
+		counts:  Counts{ByAvailability: map[string]int64{}, ByEvidence: ByVersion{Redacted: map[string]int64{}, Raw: map[string]int64{}}},
 		runs:    map[string]int64{},
 		known:   map[string]bool{},
 	}
@@ -67,7 +68,8 @@ func (w *writer) writeList(ctx context.Context, src Source) error {
 
 func (w *writer) addAll(ctx context.Context, src Source) error {
 	from, until := warehouse.TimestampOf(w.options.Filter.From), warehouse.TimestampOf(w.options.Filter.Until)
-	for _, feed := range w.options.Filter.Feeds {
+	for i, feed := range w.options.Filter.Feeds {
+		w.feed = i
 		err := src.Recordings(ctx, feed, from, until, func(c *load.RecordedConversation) error {
 			w.counts.Conversations++
 			count(w.runs, c.RunID)
@@ -80,11 +82,14 @@ func (w *writer) addAll(ctx context.Context, src Source) error {
 			}
 			return nil
 		})
+		if err == nil {
+			err = w.flush(ctx)
+		}
 		if err != nil {
 			return err
 		}
 	}
-	return w.flush(ctx)
+	return nil
 }
 
 // add adds a row to the list, or to those that wait for their files.
@@ -118,11 +123,15 @@ func (w *writer) flush(ctx context.Context) error {
 
 func (w *writer) put(row *warehouse.ExportedRecording) error {
 	w.counts.Rows++
-	w.options.Progress.Rows.Add(1)
 	count(w.counts.ByAvailability, row.Availability)
 	if row.RedactionEvidence != "" {
-		count(w.counts.ByEvidence, string(row.RedactionEvidence))
+		version := w.counts.ByEvidence.Raw
+		if row.Redacted.V {
+			version = w.counts.ByEvidence.Redacted
+		}
+		count(version, string(row.RedactionEvidence))
 	}
+	w.options.Progress.listed(w.options, w.feed, row.StartedAt)
 	return w.list.add(row)
 }
 
@@ -132,8 +141,6 @@ func (w *writer) addRecording(f File) {
 		w.addFile(f)
 		w.counts.Files++
 		w.counts.Bytes += f.Bytes
-		w.options.Progress.Files.Add(1)
-		w.options.Progress.Bytes.Add(f.Bytes)
 	}
 }
 

@@ -32,7 +32,7 @@ func TestWrite(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, 30)
 			o := w.options(t)
-			o.Key = key
+			o.Key, o.Progress = key, new(Progress)
 			set(&o)
 			s := w.write(t, o)
 			if !s.Complete() || s.Continued || s.Manifest.Counts.Conversations != 30 || s.Manifest.Counts.Rows != 57 {
@@ -41,7 +41,14 @@ func TestWrite(t *testing.T) {
 			if want := map[FilesMode]int64{Copy: 39, List: 0}[o.Files]; s.Manifest.Counts.Files != want {
 				t.Errorf("%d recordings, want %d", s.Manifest.Counts.Files, want)
 			}
-			v := verified(t, o.Dir, VerifyOptions{Key: public})
+			if p := o.Progress.SoFar(); p.Rows != 57 || p.Files != s.Manifest.Counts.Files || p.Bytes != s.Manifest.Counts.Bytes || p.Share <= 0 || p.Share > 1 {
+				t.Errorf("got %+v", p)
+			}
+			verifying := new(Progress)
+			v := verified(t, o.Dir, VerifyOptions{Key: public, Progress: verifying})
+			if p := verifying.SoFar(); p.Files != v.Exports[0].Files || p.Bytes != v.Exports[0].Bytes || o.Files == Copy && p.Share != 1 {
+				t.Errorf("got %+v", p)
+			}
 			if len(v.Findings) > 0 || v.Exports[0].Signature != SignatureValid {
 				t.Errorf("got %+v", v)
 			}
