@@ -50,6 +50,8 @@ func (o *initOptions) render() string {
 	line("  # open_age_limit: 168h")
 	line("  # page_size: 500")
 	line("  # max_requests_per_second: 5   # per API key; no limit if the host is this machine")
+	line("  # audio: check   # recordings: off, reference (the default), check or store; store needs the next line, too")
+	line("# audio: { store: ./recordings }   # folder of the copies of recordings")
 	return b.String()
 }
 

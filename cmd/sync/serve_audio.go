@@ -205,8 +205,11 @@ func (s *service) logProgress(p *recordings.Progress) (stop func()) {
 				return
 			case now := <-ticker.C:
 				if at := p.SoFar(now); at.Running {
-					s.log.Info("working on recordings", "done", at.Done, "due", at.Due, "bytes", at.Bytes,
-						"per_second", at.PerSecond, "left", at.Left.Round(time.Second).String())
+					left := "unknown"
+					if at.Left >= 0 {
+						left = at.Left.Round(time.Second).String()
+					}
+					s.log.Info("working on recordings", "done", at.Done, "due", at.Due, "bytes", at.Bytes, "per_second", at.PerSecond, "left", left)
 				}
 			}
 		}

@@ -114,6 +114,7 @@ type runSummary struct {
 	Finished *time.Time `json:"finished_at"`
 	Inserted int64      `json:"inserted"`
 	Updated  int64      `json:"updated"`
+	Requests int64      `json:"requests"`
 	Error    string     `json:"error,omitempty"`
 	Warnings []string   `json:"warnings,omitempty"`
 }
@@ -263,6 +264,7 @@ func newRunSummary(r *warehouse.SyncRun) runSummary {
 		Started:  r.StartedAt.Time(),
 		Inserted: r.Inserted,
 		Updated:  r.Updated,
+		Requests: r.Requests,
 		Error:    string(r.Error),
 	}
 	if r.FinishedAt.Valid {

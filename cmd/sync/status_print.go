@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"convsync/internal/pipeline"
 	"convsync/internal/plural"
 	"convsync/internal/serve"
 )
@@ -100,7 +101,11 @@ func (r *statusReport) print(w io.Writer, now time.Time) error {
 	fmt.Fprintln(w, "\nlast runs")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, run := range r.Runs {
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%d new\t%d changed\t%s\n", withAge(&run.Started, now), run.Kind, run.Status, run.Inserted, run.Updated, oneLine(firstOf(run.Error)))
+		did := fmt.Sprintf("%d new\t%d changed", run.Inserted, run.Updated)
+		if run.Kind == pipeline.KindAudio { // it reads no conversations
+			did = plural.Count(run.Requests, "request") + "\t"
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", withAge(&run.Started, now), run.Kind, run.Status, did, oneLine(firstOf(run.Error)))
 	}
 	if err := t.Flush(); err != nil {
 		return err

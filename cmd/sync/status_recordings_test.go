@@ -11,6 +11,7 @@ import (
 	"convsync/internal/load"
 	"convsync/internal/load/loadtest"
 	"convsync/internal/load/memory"
+	"convsync/internal/pipeline"
 	"convsync/internal/warehouse"
 )
 
@@ -63,6 +64,14 @@ func TestStatus_Recordings(t *testing.T) {
 	cfg.Recordings.Store = filepath.Join(t.TempDir(), "file")
 	writeFile(t, cfg.Recordings.Store, "not a folder")
 	problem := "the recordings store " + cfg.Recordings.Store + " is not available: lstat " + cfg.Recordings.Store + "/.: not a directory"
+	run := warehouse.SyncRun{
+		RunID:     "run-2",
+		Kind:      pipeline.KindAudio,
+		Status:    warehouse.RunSucceeded,
+		StartedAt: warehouse.TimestampOf(now.Add(-time.Hour)),
+		Requests:  3,
+	}
+	d.Edit(func(data *memory.Data) { data.Runs = append(data.Runs, run) })
 	sources := statusSources{d, statusRecordings(cfg, projects, d)}
 	report, err := collectStatus(t.Context(), cfg, projects, sources, now)
 	if err != nil {
@@ -74,6 +83,7 @@ func TestStatus_Recordings(t *testing.T) {
 	}
 	for _, want := range []string{
 		"Recordings cannot be stored: " + problem, "docs/runbooks/ConvsyncRecordingsStoreUnavailable.md",
+		"audio  succeeded  3 requests  ",
 		project + ": recordings, mode store\n  available         2\n  not available     1 missing, 0 forbidden, 0 failed\n  unknown           0\n" +
 			"  stored            1 (20 MB)\n  backlog           1, the oldest from 2026-03-02T11:00:00Z (2 days 1 h ago)\n" +
 			"  PII access        none seen (5 pairs of raw and redacted recordings compared)\n",
