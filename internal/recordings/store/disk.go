@@ -208,11 +208,22 @@ func (d *disk) openLock(path string) (*os.File, error) {
 }
 
 // walk calls visit for each file below a folder, in the order of their paths. What is
-// removed meanwhile is left out.
+// removed meanwhile is left out. A link to a folder outside of the store counts as
+// that folder, because a part of a store may have been moved to another disk. Other
+// links count as files.
 func (d *disk) walk(root string, visit func(path string, entry fs.DirEntry) error) error {
+	known := []string{d.root}
+	if real, err := filepath.EvalSymlinks(d.root); err == nil {
+		known = append(known, real)
+	}
+	return d.walkFolder(root, &known, visit)
+}
+
+// walkFolder is walk. known are the folders that are listed: each file is visited once.
+func (d *disk) walkFolder(root string, known *[]string, visit func(path string, entry fs.DirEntry) error) error {
 	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() {
-			err = d.before("list", path)
+			err = d.before("list", filepath.Clean(path))
 		}
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -221,9 +232,34 @@ func (d *disk) walk(root string, visit func(path string, entry fs.DirEntry) erro
 			return d.failed(err)
 		case entry.IsDir():
 			return nil
+		case entry.Type() == fs.ModeSymlink && isOtherFolder(path, known):
+			return d.walkFolder(path+string(filepath.Separator), known, visit) // with a separator, it is not the link
 		}
 		return visit(path, entry)
 	})
+}
+
+// isOtherFolder reports whether a link leads to a folder that is not part of the known
+// ones and has none of them, and adds it to them.
+func isOtherFolder(link string, known *[]string) bool {
+	real, err := filepath.EvalSymlinks(link)
+	if err != nil {
+		return false
+	}
+	if info, err := os.Stat(real); err != nil || !info.IsDir() {
+		return false
+	}
+	isIn := func(path, folder string) bool {
+		inside, err := filepath.Rel(folder, path)
+		return err == nil && filepath.IsLocal(inside)
+	}
+	for _, folder := range *known {
+		if isIn(real, folder) || isIn(folder, real) {
+			return false
+		}
+	}
+	*known = append(*known, real)
+	return true
 }
 
 // unlessMissing is failed, except for the error of a missing file.

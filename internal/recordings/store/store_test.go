@@ -176,3 +176,51 @@ func TestFolder_Concurrent(t *testing.T) {
 	group.Wait()
 	wantFiles(t, root, want)
 }
+
+func TestStore_Links(t *testing.T) {
+	t.Parallel()
+	root, disk := filepath.Join(t.TempDir(), "recordings"), t.TempDir()
+	s := open(t, root, nil)
+	f := claim(t, s)
+	c := write(t, f, "CA01", recording(10, 1))
+	year := filepath.Join(root, "made-up", "2026")
+	for _, err := range []error{
+		os.Rename(year, filepath.Join(disk, "2026")), // moved to another disk
+		os.Symlink(filepath.Join(disk, "2026"), year),
+		os.Symlink("2026", filepath.Join(root, "made-up", "inside")),
+		os.Symlink(disk, filepath.Join(disk, "2026", "above")),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, err := s.Find(t.Context(), "made-up", []string{"CA01"})
+	if err != nil || !slices.Equal(found["CA01"], []string{c.URI}) {
+		t.Errorf("found %v, %v", found, err)
+	}
+	var walked []string
+	err = s.Walk(t.Context(), "made-up", func(f File) error { walked = append(walked, f.URI); return nil })
+	if want := []string{c.URI, "made-up/2026/above", "made-up/inside"}; err != nil || !slices.Equal(walked, want) {
+		t.Errorf("walked %q, %v", walked, err)
+	}
+	if err := errors.Join(f.Remove(c.URI), f.Sync()); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(filepath.Join(disk, "2026", "11", "04", "CA01.combined.redacted.wav")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the copy was not removed: %v", err)
+	}
+}
+
+func TestStore_LinkOfProject(t *testing.T) {
+	t.Parallel()
+	root, disk := filepath.Join(t.TempDir(), "recordings"), filepath.Join(t.TempDir(), "disk")
+	s := open(t, root, nil)
+	c := write(t, claim(t, s), "CA01", recording(10, 1))
+	if err := errors.Join(os.Rename(filepath.Join(root, "made-up"), disk), os.Symlink(disk, filepath.Join(root, "made-up"))); err != nil {
+		t.Fatal(err)
+	}
+	found, err := s.Find(t.Context(), "made-up", []string{"CA01"})
+	if err != nil || !slices.Equal(found["CA01"], []string{c.URI}) {
+		t.Errorf("found %v, %v", found, err)
+	}
+}
