@@ -18,17 +18,26 @@ import (
 // audioProgressEvery is the interval in which long work on recordings is logged.
 const audioProgressEvery = 5 * time.Minute
 
+// minPass is how long a pass lasts at least before another one replaces it. With
+// webhooks, a project may be synced each second, and a pass needs time before its
+// first request.
+const minPass = time.Minute
+
 // recorder works on the recordings next to the runs of `serve`, in passes: each
 // covers the projects that were synced since the last one, newest conversations
-// first. If a project is synced during a pass, a new pass replaces it, so that the
-// newest recordings never wait for a backlog.
+// first. If a project is synced during a pass, a new pass replaces it after
+// [minPass], so that the newest recordings never wait for a backlog.
 type recorder struct {
 	current atomic.Pointer[service] // with the configuration of the next pass
 
-	mu   sync.Mutex
-	due  map[string]bool // stored ids of projects
-	wake chan struct{}   // has an element if due is not empty
-	stop chan struct{}   // closed to end the pass in progress; nil: there is none
+	mu     sync.Mutex
+	due    map[string]bool // stored ids of projects
+	wake   chan struct{}   // has an element if due is not empty
+	stop   chan struct{}   // closed to end the pass in progress; nil: there is none
+	began  time.Time       // of the pass
+	passes int             // that have begun
+	// isReplaced reports that another pass will replace the one in progress.
+	isReplaced bool
 
 	working sync.WaitGroup
 	store   atomic.Pointer[storeAttempt] // the last one; nil: there was none
@@ -57,11 +66,21 @@ func (r *recorder) note(ids []string) {
 	for _, id := range ids {
 		r.due[id] = true
 	}
-	if r.stop != nil {
+	if stop := r.stop; stop != nil && !r.isReplaced {
+		r.isReplaced = true
+		time.AfterFunc(time.Until(r.began.Add(minPass)), func() { r.interrupt(stop) })
+	}
+	r.wakeUp()
+}
+
+// interrupt ends a pass early, or that in progress if stop is nil.
+func (r *recorder) interrupt(stop chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stop != nil && (stop == nil || stop == r.stop) {
 		close(r.stop)
 		r.stop = nil
 	}
-	r.wakeUp()
 }
 
 func (r *recorder) wakeUp() {
@@ -71,13 +90,20 @@ func (r *recorder) wakeUp() {
 	}
 }
 
-// begin returns the projects of the next pass, and what ends it early.
+// begin returns the projects of the next pass, and what ends it early. Each pass
+// begins with another project: those that share the rate of a key take turns, and a
+// pass may be replaced before the first one has had its turn.
 func (r *recorder) begin() (ids []string, stop chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	ids = slices.Sorted(maps.Keys(r.due))
+	if len(ids) > 0 {
+		first := r.passes % len(ids)
+		ids = slices.Concat(ids[first:], ids[:first])
+	}
 	clear(r.due)
-	r.stop = make(chan struct{})
+	r.stop, r.began, r.isReplaced = make(chan struct{}), time.Now(), false
+	r.passes++
 	return ids, r.stop
 }
 
@@ -105,7 +131,7 @@ func (r *recorder) work(l *lifetime) {
 		case <-r.wake:
 		}
 		ids, stop := r.begin()
-		undo := context.AfterFunc(l.starting, func() { r.note(ids) })
+		undo := context.AfterFunc(l.starting, func() { r.interrupt(stop) })
 		r.current.Load().record(l.hard, ids, stop)
 		undo()
 		r.end(ids, stop)
@@ -123,11 +149,12 @@ func (r *recorder) wait(ctx context.Context) {
 }
 
 // record makes a service do the passes from now on, and begins with one over all
-// of its projects.
+// of its projects. A pass of an earlier configuration ends.
 func (l *lifetime) record(s *service) {
 	if l.recorder.current.Swap(s) == nil {
 		l.recorder.working.Go(func() { l.recorder.work(l) })
 	}
+	l.recorder.interrupt(nil)
 	l.recorder.note(s.audioProjects(storedIDs(s.cfg.Projects)))
 }
 
@@ -174,7 +201,7 @@ func (s *service) record(ctx context.Context, ids []string, stop <-chan struct{}
 
 func (s *service) guardedRecord(ctx context.Context, ids []string, stop <-chan struct{}) (report *recordings.Report, err error) {
 	defer extract.RecoverPanic(&err)
-	known := slices.DeleteFunc(ids, func(id string) bool { // a reload may have removed a project
+	known := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { // a reload may have removed a project
 		return !slices.ContainsFunc(s.cfg.Projects, func(p config.Project) bool { return p.StoredID == id })
 	})
 	if len(known) == 0 {

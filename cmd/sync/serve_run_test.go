@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"convsync/internal/config"
@@ -114,18 +115,51 @@ func TestServe_AudioSchedule(t *testing.T) {
 	}
 }
 
-// A pass that another one replaces is continued by that one.
+// A pass that another one replaces is continued by that one, after it had some time.
 func TestRecorder_Replaced(t *testing.T) {
 	t.Parallel()
-	r := newRecorder()
-	r.note([]string{"a"})
-	ids, stop := r.begin()
-	r.note([]string{"b"})
+	synctest.Test(t, func(t *testing.T) {
+		r := newRecorder()
+		r.note([]string{"a"})
+		ids, stop := r.begin()
+		began := time.Now()
+		for range 10 { // as with webhooks
+			r.note([]string{"b"})
+			<-time.After(time.Second)
+		}
+		<-stop
+		if passed := time.Since(began); passed != minPass {
+			t.Errorf("the pass was replaced after %s", passed)
+		}
+		r.end(ids, stop)
+		again, last := r.begin()
+		if !slices.Equal(again, []string{"b", "a"}) { // each pass begins with another project
+			t.Errorf("the next pass covers %v", again)
+		}
+		r.note([]string{"b"})
+		if r.end(again, last); !r.due["b"] || r.due["a"] {
+			t.Errorf("after a complete pass, %v is due", r.due)
+		}
+		_, third := r.begin()
+		<-time.After(minPass)
+		if synctest.Wait(); r.stop != third {
+			t.Error("the end of the second pass ended the third one")
+		}
+	})
+}
+
+// A reload ends the pass of the earlier configuration at once, also if the new one
+// has no recordings.
+func TestRecorder_Reload(t *testing.T) {
+	t.Parallel()
+	l := newLifetime()
+	l.recorder.current.Store(&service{}) // so that no pass begins by itself
+	l.recorder.note([]string{"removed"})
+	ids, stop := l.recorder.begin()
+	l.record(&service{cfg: &config.Config{}, lifetime: l})
 	<-stop
-	r.end(ids, stop)
-	if again, last := r.begin(); !slices.Equal(again, []string{"a", "b"}) {
+	l.recorder.end(ids, stop)
+	if again, _ := l.recorder.begin(); !slices.Equal(again, ids) { // the new configuration leaves out what it does not have
 		t.Errorf("the next pass covers %v", again)
-	} else if r.end(again, last); len(r.due) > 0 {
-		t.Errorf("after a complete pass, %v is due", r.due)
 	}
 }
