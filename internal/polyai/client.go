@@ -213,6 +213,7 @@ func (c *Client) apiError(res *http.Response, u *url.URL, key string) error {
 		Request: c.describe(u), Status: res.StatusCode, withCursor: u.Query().Has("cursor") || u.Query().Has("offset"),
 		CorrelationID: shorten(res.Header.Get("X-PolyAI-Correlation-Id")),
 	}
+	e.server, _ = http.ParseTime(res.Header.Get("Date"))
 	e.retryAfter, e.hasRetryAfter = parseRetryAfter(res.Header, time.Now())
 	// A gateway may echo the request: completely, truncated to the length of a
 	// message, or with JSON escapes.

@@ -25,6 +25,7 @@ type APIError struct {
 	retryAfter    time.Duration
 	hasRetryAfter bool
 	withCursor    bool
+	server        time.Time
 }
 
 func (e *APIError) Error() string {
@@ -134,6 +135,15 @@ func RetryAfter(err error) (time.Duration, bool) {
 		return 0, false
 	}
 	return api.retryAfter, api.hasRetryAfter
+}
+
+// ServerTime returns the Date of an error response; zero if there is none.
+func ServerTime(err error) time.Time {
+	var api *APIError
+	if !errors.As(err, &api) {
+		return time.Time{}
+	}
+	return api.server
 }
 
 // IsRateLimited reports whether the source returned status 429.

@@ -209,3 +209,17 @@ func TestRun_Stall(t *testing.T) {
 		t.Errorf("row %+v, files %v", a, w.files())
 	}
 }
+
+// TestRun_ClockAhead runs on a machine whose clock is days ahead, while no recording
+// exists yet: they are still young, by the clock of the source.
+func TestRun_ClockAhead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 6, simulate.Audio{Share: map[simulate.AudioFault]float64{simulate.AudioMissing: 1}}, checking(combined))
+	w.options.Clock = func() time.Time { return w.now().Add(100 * time.Hour) }
+	w.run()
+	for _, id := range w.voice {
+		if a := w.row(id, combined); a.CheckedAt.V.Time() != begin || !a.NextCheckAt.Valid || a.NextCheckAt.V.Time().After(begin.Add(youngFor)) {
+			t.Errorf("row %+v", a)
+		}
+	}
+}

@@ -43,7 +43,7 @@ func (q *requester) probe(ctx context.Context, r polyai.Recording, method polyai
 	err = q.retry(ctx, func(answered func(server time.Time, err error)) error {
 		head, err = q.project.Source.Probe(ctx, r, method)
 		if err != nil {
-			answered(time.Time{}, err)
+			answered(polyai.ServerTime(err), err)
 			return err
 		}
 		answered(head.Server, nil)
@@ -60,7 +60,7 @@ func (q *requester) download(ctx context.Context, r polyai.Recording, use func(*
 	return q.retry(ctx, func(answered func(server time.Time, err error)) error {
 		audio, err := q.project.Source.Audio(ctx, r)
 		if err != nil {
-			answered(time.Time{}, err)
+			answered(polyai.ServerTime(err), err)
 			return err
 		}
 		answered(audio.Server, nil)
