@@ -46,7 +46,7 @@ var mayImport = map[string][]string{
 
 	"internal/load/parquet/rowfile": {"internal/warehouse"}, // it knows files, not lakes
 
-	"internal/recordings":       {"internal/load", "internal/polyai", "internal/ratelimit", "internal/recordings/store", "internal/wav", "internal/warehouse"},
+	"internal/recordings":       {"internal/extract", "internal/load", "internal/polyai", "internal/ratelimit", "internal/recordings/store", "internal/wav", "internal/warehouse"},
 	"internal/recordings/store": {"internal/wav"}, // it knows files, not destinations
 
 	"internal/serve/browsertest": {}, // only its tests drive a browser

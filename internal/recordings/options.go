@@ -115,6 +115,9 @@ func (p *Project) recordingOf(a *warehouse.AudioReference) polyai.Recording {
 	}
 }
 
+// reasonPanic is the reason of a recording that this program cannot handle.
+const reasonPanic = "panic"
+
 // reasonNoHost is the reason of a row without a URL.
 const reasonNoHost = "no_host"
 

@@ -14,6 +14,7 @@ const rateWindow = time.Minute
 type Progress struct {
 	done, due, bytes atomic.Int64
 	running          atomic.Bool
+	estimated        atomic.Bool // due includes all that is left
 
 	mu    sync.Mutex
 	marks []mark // within rateWindow, oldest first

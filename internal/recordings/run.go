@@ -3,11 +3,13 @@ package recordings
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
+	"convsync/internal/extract"
 	"convsync/internal/load"
 	"convsync/internal/ratelimit"
 	"convsync/internal/recordings/store"
@@ -37,7 +39,10 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		all = append(all, w)
 		lanes[p.Lane] = append(lanes[p.Lane], w)
 	}
-	estimate(ctx, &o, all)
+	estimated := sync.OnceFunc(func() { estimate(ctx, &o, all) })
+	for _, w := range all {
+		w.estimate = estimated
+	}
 	limit := max(pageSize/max(len(lanes), 1), minPageSize)
 	var group errgroup.Group
 	for _, workers := range lanes {
@@ -68,7 +73,8 @@ const (
 	restartAfter = 5 * time.Minute
 )
 
-// estimate sets how many recordings are due.
+// estimate sets how many recordings are due. It counts all of them, which takes long
+// for a large archive, so a run without a backlog does not call it.
 func estimate(ctx context.Context, o *Options, workers []*worker) {
 	var ids []string
 	for _, w := range workers {
@@ -81,6 +87,8 @@ func estimate(ctx context.Context, o *Options, workers []*worker) {
 		o.Log.Warn("cannot count the recordings: progress has no total", "error", err.Error())
 		return
 	}
+	o.Progress.estimated.Store(true)
+	o.Progress.due.Store(o.Progress.done.Load())
 	for _, w := range workers {
 		c := counts[w.project.StoredID]
 		switch w.project.Policy.Mode {
@@ -128,8 +136,10 @@ type worker struct {
 	state  *state // of the current turn
 	gate   gate
 	begun  bool // the steps that precede the first page are done
-	before load.RecordingPlace
-	passed time.Time // when the pass through the backlog began
+	// estimate is called before the work on a full page. nil: not needed.
+	estimate func()
+	before   load.RecordingPlace
+	passed   time.Time // when the pass through the backlog began
 
 	skipped string
 	err     error
@@ -150,17 +160,19 @@ func (w *worker) turn(ctx context.Context, limit int) (more bool) {
 
 // claim does a turn while it has the claim on the project.
 func (w *worker) claim(ctx context.Context, limit int) (more bool, err error) {
+	defer extract.RecoverPanic(&err)
 	claim, err := w.options.Destination.ClaimRecordings(ctx, w.options.Owner, w.project.StoredID)
 	if err != nil {
 		return false, err
 	}
+	defer func() { err = errors.Join(err, claim.Close()) }()
 	ctx, release := watched(ctx, claim)
 	defer release()
 	more, err = w.claimed(ctx, claim, limit)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}
-	return more, errors.Join(err, claim.Close())
+	return more, err
 }
 
 // watched returns a context that ends when the claim is lost, with that as the cause.

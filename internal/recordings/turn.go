@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"convsync/internal/extract"
 	"convsync/internal/load"
 	"convsync/internal/recordings/store"
 	"convsync/internal/warehouse"
@@ -74,11 +75,17 @@ func (t *turn) page(ctx context.Context, b load.Backlog) (n int, last load.Recor
 	if err != nil || len(page) == 0 {
 		return 0, last, err
 	}
+	t.expect(page, len(page) == b.Limit)
 	end := page[len(page)-1]
 	last = load.RecordingPlace{StartedAt: end.StartedAt, ConversationID: end.ConversationID}
 	flusher, stopFlusher := context.WithCancel(ctx)
 	flushed := make(chan error, 1)
-	go func() { flushed <- t.buffer.flushRegularly(flusher) }()
+	go func() {
+		var err error
+		defer func() { flushed <- err }()
+		defer extract.RecoverPanic(&err)
+		err = t.buffer.flushRegularly(flusher)
+	}()
 	err = t.pool(ctx, page, flushed)
 	stopFlusher()
 	err = cmp.Or(err, <-flushed)
@@ -87,6 +94,20 @@ func (t *turn) page(ctx context.Context, b load.Backlog) (n int, last load.Recor
 		err = t.buffer.add(ctx, held...)
 	}
 	return len(page), last, err
+}
+
+// expect adds a page to what is due, unless more follow.
+func (t *turn) expect(page []load.RecordedConversation, full bool) {
+	if full && t.estimate != nil {
+		t.estimate()
+		return
+	}
+	if t.options.Progress.estimated.Load() {
+		return // it includes this page
+	}
+	for i := range page {
+		t.options.Progress.due.Add(int64(len(page[i].Recordings)))
+	}
 }
 
 // pool works on conversations concurrently. It ends with the first error, also one of
@@ -109,7 +130,8 @@ func (t *turn) pool(ctx context.Context, page []load.RecordedConversation, flush
 		return nil
 	})
 	for range t.options.Workers {
-		group.Go(func() error {
+		group.Go(func() (err error) {
+			defer extract.RecoverPanic(&err)
 			for c := range work {
 				// After a stop, the others complete what they have begun.
 				if err := t.conversation(ctx, c); err != nil && !errors.Is(err, errStopped) {
@@ -137,7 +159,7 @@ func (t *turn) conversation(ctx context.Context, c *load.RecordedConversation) e
 		if t.options.isStopped() {
 			return errStopped
 		}
-		f, asked, err := t.ask(ctx, a, known)
+		f, asked, err := t.tryAsk(ctx, a, known)
 		if cause := context.Cause(ctx); cause != nil && (err != nil || f.outage != nil) {
 			return cause // the failure says nothing about the recording
 		}
@@ -156,6 +178,21 @@ func (t *turn) conversation(ctx context.Context, c *load.RecordedConversation) e
 		}
 	}
 	return nil
+}
+
+// tryAsk is ask. A panic fails the recording only: it would come back in each run, and
+// end the process, or the work on all others.
+func (t *turn) tryAsk(ctx context.Context, a *warehouse.AudioReference, known map[load.RecordingKind]*found) (f *found, asked bool, err error) {
+	defer func() {
+		var panicked *extract.PanicError
+		if errors.As(err, &panicked) {
+			t.log.Error("a recording caused a panic; the others continue", "conversation", a.ConversationID, "error", err.Error(), "stack", string(panicked.Stack))
+			result := failed(reasonPanic)
+			f, asked, err = &result, true, nil
+		}
+	}()
+	defer extract.RecoverPanic(&err)
+	return t.ask(ctx, a, known)
 }
 
 // ask requests a recording as the policy wants. It returns false if there is nothing
