@@ -77,8 +77,25 @@ func takeLacking(kept, other *warehouse.Rows) (took bool) {
 			took = took || p.Len(kept) > before
 		}
 	}
+	took = mergeRecordings(kept, other) || took
 	restart(kept)
 	return took
+}
+
+// mergeRecordings merges what is known of the same recordings: checks and copies may
+// have been recorded in either copy of the conversation.
+func mergeRecordings(kept, other *warehouse.Rows) (changed bool) {
+	for i := range kept.Audio {
+		for j := range other.Audio {
+			if RecordingKeyOf(&kept.Audio[i]).RecordingKind != RecordingKeyOf(&other.Audio[j]).RecordingKind {
+				continue
+			}
+			merged := MergeRecording(kept.Audio[i], &RecordingResult{AudioReference: other.Audio[j]})
+			changed = changed || merged != kept.Audio[i]
+			kept.Audio[i] = merged
+		}
+	}
+	return changed
 }
 
 func orElse(m, other warehouse.JSON) warehouse.JSON {

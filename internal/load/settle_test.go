@@ -1,6 +1,7 @@
 package load
 
 import (
+	"slices"
 	"testing"
 
 	"convsync/internal/warehouse"
@@ -102,6 +103,37 @@ func TestFixLifecycle(t *testing.T) {
 		conversation := warehouse.Conversation{InProgress: c.inProgress, Lifecycle: c.is}
 		if changed := FixLifecycle(&conversation); conversation.Lifecycle != c.want || changed != (c.is != c.want) {
 			t.Errorf("%+v became %q, changed: %v", c, conversation.Lifecycle, changed)
+		}
+	}
+}
+
+func TestSettle_Recordings(t *testing.T) {
+	t.Parallel()
+	fresh := warehouse.AudioReference{
+		ProjectID:      "p",
+		ConversationID: "c-1",
+		Direction:      "combined",
+		URL:            "https://audio.example.com/1",
+		Availability:   warehouse.AudioUnknown,
+	}
+	recorded := fresh
+	recorded.Availability, recorded.CheckedAt = warehouse.AudioAvailable, warehouse.Some(warehouse.Timestamp(7))
+	recorded.SHA256, recorded.StoredURI, recorded.StoredAt = "made up", "p/1.wav", recorded.CheckedAt
+	with := func(a warehouse.AudioReference) func(*warehouse.Rows) {
+		return func(r *warehouse.Rows) { r.Audio = []warehouse.AudioReference{a} }
+	}
+	orphan := &warehouse.Rows{Conversation: warehouse.Conversation{ConversationID: "c-1", StartedAt: 9}}
+	with(recorded)(orphan)
+	for name, copies := range map[string][]*warehouse.Rows{
+		"Second": {settled(5, with(fresh)), settled(1, with(recorded))},
+		"First":  {settled(5, with(recorded)), settled(1, with(fresh))},
+		"Orphan": {orphan, settled(1, with(fresh))},
+	} {
+		got, changed := Settle(copies, 100, "run-2")
+		want := recorded
+		want.StartedAt = got.Conversation.StartedAt
+		if !changed || !slices.Equal(got.Audio, []warehouse.AudioReference{want}) {
+			t.Errorf("%s: %v, %+v", name, changed, got.Audio)
 		}
 	}
 }
