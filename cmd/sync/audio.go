@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
 	"slices"
 	"strings"
@@ -60,7 +62,7 @@ func newAudio(ctx context.Context, app *app, cfg *config.Config, projects []conf
 	}
 	run.Options = recordings.Options{
 		Destination: destination,
-		OpenStore:   openStore(cfg),
+		OpenStore:   openStore(ctx, cfg, destination),
 		Workers:     cfg.Sync.Audio.Workers,
 		Owner:       owner,
 		Log:         run.log,
@@ -87,16 +89,43 @@ func newAudio(ctx context.Context, app *app, cfg *config.Config, projects []conf
 	return run, nil
 }
 
-// openStore returns a function that opens the folder of recordings; nil: none is
-// configured.
-func openStore(cfg *config.Config) func() (*store.Store, error) {
+// openStore returns a function that opens the folder of recordings, and creates it
+// before the first one is stored; nil: none is configured. A folder that is empty
+// although copies were stored is a disk that is not mounted: what is stored in it
+// would be hidden or lost later, and copies of deleted conversations would remain.
+func openStore(ctx context.Context, cfg *config.Config, destination load.RecordingReader) func() (*store.Store, error) {
 	if cfg.Recordings.Store == "" {
 		return nil
 	}
 	return func() (*store.Store, error) {
+		existing, err := existingStore(cfg)()
+		if !errors.Is(err, fs.ErrNotExist) {
+			return existing, err
+		}
+		counts, err := destination.RecordingCounts(ctx, storedIDs(cfg.Projects))
+		if err != nil {
+			return nil, err
+		}
+		stored := int64(0)
+		for _, c := range counts {
+			stored += c.Stored
+		}
+		if stored > 0 {
+			return nil, &store.UnavailableError{Path: cfg.Recordings.Store, FreeBytes: -1, Err: &emptyStoreError{stored}}
+		}
 		return store.Open(store.Options{Path: cfg.Recordings.Store, Mode: cfg.Recordings.Mode})
 	}
 }
+
+// emptyStoreError reports a folder without a store although copies were stored.
+type emptyStoreError struct{ copies int64 }
+
+func (e *emptyStoreError) Error() string {
+	return fmt.Sprintf("it is empty although %d copies were stored; if they are lost, create the file .convsync/store.json in it with the content"+
+		" {\"layout\": 1}, and run `convsync verify --recordings --repair`", e.copies)
+}
+
+func (e *emptyStoreError) Unwrap() error { return fs.ErrNotExist } // for the hint of the store
 
 // audioProject returns a project as work on recordings needs it. If recordings are
 // requested, it has joined the rate budget of its key, which it must leave.

@@ -314,6 +314,16 @@ func TestAudio_StoreUnavailable(t *testing.T) {
 		if files := wavFiles(t, at[1]); files != available {
 			t.Errorf("%s: %d files once the store is writable, want %d", name, files, available)
 		}
+		if err := os.Rename(at[1], at[1]+"-mounted"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(at[1], 0o700); err != nil { // as when the disk is not mounted
+			t.Fatal(err)
+		}
+		convsync(t, nil, "run", "--config", at[0]).want(t, exitPartial, at[1], "it is empty although", "that the disk is mounted")
+		if entries, err := os.ReadDir(at[1]); err != nil || len(entries) > 0 {
+			t.Errorf("%s: %v was written below the place of the disk, %v", name, entries, err)
+		}
 	}
 }
 
