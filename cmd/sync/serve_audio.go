@@ -130,6 +130,9 @@ func (r *recorder) work(l *lifetime) {
 			return
 		case <-r.wake:
 		}
+		if l.starting.Err() != nil { // both may be ready
+			return
+		}
 		ids, stop := r.begin()
 		undo := context.AfterFunc(l.starting, func() { r.interrupt(stop) })
 		r.current.Load().record(l.hard, ids, stop)
