@@ -212,7 +212,7 @@ func (w *worker) claimed(ctx context.Context, claim load.RecordingClaim, limit i
 	if w.project.Policy.requests() {
 		more, err = t.next(ctx, limit)
 	}
-	if !more {
+	if !more || t.options.isStopped() {
 		t.noteEnd()
 	}
 	return more, err

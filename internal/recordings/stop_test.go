@@ -33,7 +33,7 @@ func (g gated) Audio(ctx context.Context, r polyai.Recording) (*polyai.Audio, er
 // TestRun_Stop stops a run: the downloads in progress are completed and recorded.
 func TestRun_Stop(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, 20, simulate.Audio{}, storing(combined))
+	w := newWorld(t, 3*pageSize/2, simulate.Audio{}, storing(combined)) // more than one page
 	g := gated{Source: w.options.Projects[0].Source, begun: make(chan string), release: make(chan struct{})}
 	w.options.Projects[0].Source = g
 	stop := make(chan struct{})
@@ -51,6 +51,9 @@ func TestRun_Stop(t *testing.T) {
 	}
 	for _, id := range begun {
 		w.checkStored(id, combined)
+	}
+	if s := w.state(); s.LastRunID == "" || !s.LastRunAt.Valid { // in serve, a backlog consists of such runs
+		t.Errorf("state %+v", s)
 	}
 }
 
