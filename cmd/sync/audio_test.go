@@ -166,19 +166,28 @@ func TestAudio_Truth(t *testing.T) {
 	}
 }
 
+// sumOf returns the hash and the size of a file.
+func sumOf(t testing.TB, name string) (sum string, size int64) {
+	t.Helper()
+	f, err := os.Open(name)
+	if err != nil {
+		t.Error(err)
+		return "", 0
+	}
+	defer f.Close()
+	hash := sha256.New()
+	if size, err = io.Copy(hash, f); err != nil {
+		t.Error(err)
+	}
+	return hex.EncodeToString(hash.Sum(nil)), size
+}
+
 // sameRecording compares a stored recording with what the source serves.
 func sameRecording(t *testing.T, folder string, a *warehouse.AudioReference, want *simulate.Recording) {
 	t.Helper()
-	copied, err := os.Open(filepath.Join(folder, filepath.FromSlash(string(a.StoredURI))))
-	if err != nil {
-		t.Errorf("%s: %v", a.ConversationID, err)
-		return
-	}
-	defer copied.Close()
-	sum := sha256.New()
-	size, err := io.Copy(sum, copied)
-	if err != nil || hex.EncodeToString(sum.Sum(nil)) != want.SHA256() || string(a.SHA256) != want.SHA256() {
-		t.Errorf("%s: the stored file has another content: %v", a.ConversationID, err)
+	sum, size := sumOf(t, filepath.Join(folder, filepath.FromSlash(string(a.StoredURI))))
+	if sum != want.SHA256() || string(a.SHA256) != sum {
+		t.Errorf("%s: the stored file has another content", a.ConversationID)
 	}
 	if size != want.Bytes || a.SizeBytes.V != size || a.Codec != warehouse.Text(want.Codec) || a.SampleRateHz.V != int64(want.SampleRateHz) ||
 		math.Abs(a.DurationSeconds.V-want.Seconds) > 0.05 {

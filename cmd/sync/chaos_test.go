@@ -86,8 +86,15 @@ func (c *chaos) run(kill time.Duration, args ...string) (killed bool) {
 	ctx, cancel := context.WithCancel(c.t.Context())
 	defer cancel()
 	if kill > 0 {
-		time.AfterFunc(kill, cancel) // CommandContext kills with SIGKILL
+		time.AfterFunc(kill, cancel)
 	}
+	return c.runUntil(ctx, args...)
+}
+
+// runUntil runs convsync as a process, and kills it at the end of ctx.
+func (c *chaos) runUntil(ctx context.Context, args ...string) (killed bool) {
+	c.t.Helper()
+	// CommandContext kills with SIGKILL.
 	cmd := command(ctx, append([]string{"run", "--config", c.config, "--log-level", "error", "--when-locked", "wait"}, args...)...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
