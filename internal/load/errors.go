@@ -92,6 +92,7 @@ type StateError struct {
 	Err        error
 
 	Misconfigured bool // the configuration is wrong, which the destination was not asked for
+	Empty         bool // no run has created the tables yet
 }
 
 func (e *StateError) Error() string {
@@ -106,6 +107,13 @@ func (e *StateError) Error() string {
 }
 
 func (e *StateError) Unwrap() error { return e.Err }
+
+// IsEmpty reports whether an error says that no run has created the tables of the
+// destination yet.
+func IsEmpty(err error) bool {
+	var state *StateError
+	return errors.As(err, &state) && state.Empty
+}
 
 // IsMisconfigured reports whether an error is of the configuration of a destination.
 func IsMisconfigured(err error) bool {

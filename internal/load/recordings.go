@@ -33,7 +33,8 @@ type RecordingReader interface {
 // the project's writer, whose lock it does not need.
 type RecordingClaimer interface {
 	// ClaimRecordings takes the claim on a project. It returns a [*LockedError] at
-	// once if another claim on it exists, in any process.
+	// once if another claim on it exists, in any process, and an error for which
+	// [IsEmpty] holds before the first run.
 	ClaimRecordings(ctx context.Context, owner Owner, project string) (RecordingClaim, error)
 }
 

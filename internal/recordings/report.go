@@ -75,8 +75,8 @@ type ProjectReport struct {
 	// PIIAccess says whether the key may read raw recordings: yes, none_seen, or
 	// empty if that is not known.
 	PIIAccess string `json:"pii_access,omitempty"`
-	// Skipped says who works on the recordings of the project, which was therefore
-	// left out.
+	// Skipped says why the project was left out: who works on its recordings, or
+	// that the destination has no tables yet.
 	Skipped string `json:"skipped,omitempty"`
 	// Error is why the work on the project stopped early.
 	Error string `json:"error,omitempty"`

@@ -269,6 +269,10 @@ func (w *worker) fail(err error) {
 		w.skipped = locked.Held()
 	case errors.As(err, &claimed):
 		w.skipped = claimed.Error()
+	case load.IsEmpty(err):
+		w.skipped = err.Error()
+		w.log.Info("there are no recordings yet: no run has loaded conversations", "because", w.skipped)
+		return
 	case errors.Is(err, errStopped):
 		return
 	default:

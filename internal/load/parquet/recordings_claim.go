@@ -45,7 +45,7 @@ func (l *Lake) ClaimRecordings(_ context.Context, owner load.Owner, project stri
 func (l *Lake) claimRecordings(owner load.Owner, project string) (*recordingClaim, error) {
 	version, err := l.version()
 	if err == nil && version == 0 {
-		err = &load.StateError{What: "there is no lake in " + l.root, Hint: "let `convsync run` make one"}
+		err = &load.StateError{What: "there is no lake in " + l.root, Hint: "let `convsync run` make one", Empty: true}
 	}
 	if err != nil {
 		return nil, err

@@ -52,7 +52,7 @@ func (d *Database) ClaimRecordings(ctx context.Context, owner load.Owner, projec
 		return nil, err
 	}
 	if status.Applied != status.Known {
-		return nil, &load.StateError{What: d.where + " has no tables yet", Hint: hints[codeNoTable]}
+		return nil, &load.StateError{What: d.where + " has no tables yet", Hint: hints[codeNoTable], Empty: true}
 	}
 	conn, err := d.connect(ctx)
 	if err != nil {
