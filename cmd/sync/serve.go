@@ -149,9 +149,7 @@ func (s *service) stop(grace time.Duration) error {
 	// The runs of replaced services have the same grace period.
 	defer context.AfterFunc(ctx, s.lifetime.cancel)()
 	err := errors.Join(s.scheduler.Stop(ctx), s.events.stop(ctx))
-	s.lifetime.recorder.wait(ctx)
 	err = errors.Join(err, s.lifetime.end(ctx))
-	s.lifetime.recorder.working.Wait() // downloads were cancelled; they are repeated later
 	closing, cancelClosing := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancelClosing()
 	err = errors.Join(err, s.server.Stop(closing))

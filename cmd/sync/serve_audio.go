@@ -127,7 +127,6 @@ func (r *recorder) work(l *lifetime) {
 	for {
 		select {
 		case <-l.starting.Done():
-			return
 		case <-r.wake:
 		}
 		if l.starting.Err() != nil { // both may be ready

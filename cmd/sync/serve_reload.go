@@ -36,14 +36,17 @@ func newLifetime() *lifetime {
 	return l
 }
 
-// end waits for the runs of services that were replaced. When ctx ends first,
-// they are stopped at their next commit.
+// end waits for the runs of services that were replaced, and for the recordings in
+// progress. When ctx ends first, runs are stopped at their next commit, and
+// downloads are cancelled: they are repeated later.
 func (l *lifetime) end(ctx context.Context) error {
+	defer l.recorder.working.Wait()
 	defer l.cancel()
 	done := make(chan struct{})
 	go func() { l.draining.Wait(); close(done) }()
 	select {
 	case <-done:
+		l.recorder.wait(ctx)
 		return nil
 	case <-ctx.Done():
 	}
