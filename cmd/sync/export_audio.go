@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -266,12 +265,12 @@ func (o *exportOptions) feeds(cfg *config.Config) ([]load.Feed, error) {
 
 // openRecordings opens the folder of the stored recordings, which must exist.
 func openRecordings(cfg *config.Config) (*store.Store, error) {
-	path := cfg.Recordings.Store
-	if path == "" {
+	if cfg.Recordings.Store == "" {
 		return nil, configError(errors.New("--copy needs audio.store, the folder with the stored recordings: set it in the configuration, or use --list"))
 	}
-	if _, err := os.Stat(path); err != nil {
-		return nil, configError(fmt.Errorf("audio.store cannot be read: %w", err))
+	opened, err := existingStore(cfg)()
+	if err != nil {
+		return nil, configError(fmt.Errorf("audio.store: %w", err))
 	}
-	return store.Open(store.Options{Path: path, Mode: cfg.Recordings.Mode})
+	return opened, nil
 }

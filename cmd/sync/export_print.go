@@ -52,6 +52,9 @@ func newExported(s *export.Summary) *exported {
 	return e
 }
 
+// shownProblems limits the problems that are printed.
+const shownProblems = 10
+
 // printExported prints the summary of an export for people.
 func printExported(w io.Writer, s *export.Summary) {
 	m := s.Manifest
@@ -77,11 +80,11 @@ func printExported(w io.Writer, s *export.Summary) {
 			fmt.Fprintf(w, "  not in the list: %s of %s (%s), see convsync status\n", plural.Count(int64(f.Rejected), "rejected conversation"), oneLine(f.ProjectID), oneLine(f.Environment))
 		}
 	}
-	for _, p := range s.Problems {
+	for _, p := range s.Problems[:min(len(s.Problems), shownProblems)] {
 		fmt.Fprintf(w, "  %s: %s (conversation %s)\n", p.Kind, oneLine(p.StoredURI), oneLine(p.ConversationID))
 	}
-	if total := m.Counts.Lost + m.Counts.Altered; total > int64(len(s.Problems)) {
-		fmt.Fprintf(w, "  %d more stored recordings are missing or changed: the column reason of the list has them\n", total-int64(len(s.Problems)))
+	if total := m.Counts.Lost + m.Counts.Altered; total > shownProblems {
+		fmt.Fprintf(w, "  and %d more: see the column reason of the list\n", total-shownProblems)
 	}
 	fmt.Fprintf(w, "  manifest: SHA-256 %s", s.ManifestSHA256)
 	if m.SignedBy != "" {

@@ -26,6 +26,8 @@ func (a *app) beQuiet(levelIsSet bool) error {
 	return a.startLog()
 }
 
+const allIsWell = "nothing needs attention"
+
 // statusLists refers to the command that lists schema drift.
 const statusLists = " (`convsync status` lists the fields)"
 
@@ -36,7 +38,13 @@ func (a *app) printReport(output string, r *pipeline.Report, audio *recordings.R
 	case output == "json":
 		return json.NewEncoder(a.stdout).Encode(newRunOutput(r, audio))
 	case !a.quiet || r.Status != warehouse.RunSucceeded || audio != nil && audio.Incomplete():
-		printSummary(a.stdout, r, statusLists)
+		var text strings.Builder
+		printSummary(&text, r, statusLists)
+		said := text.String()
+		if audio != nil && audio.Incomplete() { // what needs attention follows
+			said = strings.TrimSuffix(said, allIsWell+"\n")
+		}
+		fmt.Fprint(a.stdout, said)
 		if audio != nil && isWorthPrinting(audio) {
 			printRecordings(a.stdout, audio)
 		}
@@ -161,5 +169,5 @@ func attention(r *pipeline.Report, listed string) string {
 	if r.Status != warehouse.RunSucceeded {
 		return "attention: see the error below"
 	}
-	return "nothing needs attention"
+	return allIsWell
 }

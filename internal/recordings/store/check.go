@@ -3,11 +3,16 @@ package store
 import (
 	"errors"
 	"io/fs"
+	"syscall"
 )
 
+// leastFree is the free space below which a disk counts as full: less than a recording
+// of a few minutes.
+const leastFree = 1 << 20
+
 // Check returns an [*UnavailableError] if copies cannot be written to a folder. It
-// writes nothing, so it does not detect a full disk. A folder that does not exist is
-// no error, because [Open] creates it.
+// writes nothing, so it detects a full disk by its free space only. A folder that does
+// not exist is no error, because [Open] creates it.
 func Check(path string) error {
 	d, err := newDisk(Options{Path: path})
 	if err != nil {
@@ -21,6 +26,9 @@ func Check(path string) error {
 	}
 	if err := writable(d.root); err != nil {
 		return d.failed(&fs.PathError{Op: "access", Path: d.root, Err: err})
+	}
+	if free := freeBytes(d.root); free >= 0 && free < leastFree {
+		return d.failed(&fs.PathError{Op: "write", Path: d.root, Err: syscall.ENOSPC})
 	}
 	return nil
 }
