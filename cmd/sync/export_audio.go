@@ -266,7 +266,7 @@ func (o *exportOptions) feeds(cfg *config.Config) ([]load.Feed, error) {
 // openRecordings opens the folder of the stored recordings, which must exist.
 func openRecordings(cfg *config.Config) (*store.Store, error) {
 	if cfg.Recordings.Store == "" {
-		return nil, configError(errors.New("--copy needs audio.store, the folder with the stored recordings: set it in the configuration, or use --list"))
+		return nil, configError(errors.New("--copy needs audio.store, the folder with the stored recordings: set it in the configuration, or use --list or --download"))
 	}
 	opened, err := existingStore(cfg)()
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"convsync/internal/export"
 	"convsync/internal/plural"
+	"convsync/internal/warehouse"
 )
 
 // exported is `convsync export audio --output json`.
@@ -64,6 +65,9 @@ func printExported(w io.Writer, s *export.Summary) {
 	}
 	fmt.Fprintln(w)
 	printCounts(w, "availability", m.Counts.ByAvailability)
+	if n := m.Counts.ByAvailability[warehouse.AudioUnknown]; n > 0 {
+		fmt.Fprintf(w, "  not requested from PolyAI yet: %s; set sync.audio to check or store, or use --download\n", plural.Count(n, "recording"))
+	}
 	printCounts(w, "redacted recordings", m.Counts.ByEvidence.Redacted)
 	printCounts(w, "raw recordings", m.Counts.ByEvidence.Raw)
 	if m.Coverage.Complete {

@@ -66,12 +66,17 @@ func (f *folder) readState(path string) (*unfinished, error) {
 		if err != nil {
 			return nil, err
 		}
+		why, isEmpty := "", true
 		for _, e := range entries {
-			if e.Name() != partFolder { // an export that was killed at its start
-				return nil, &NotEmptyError{Path: path}
+			isEmpty = isEmpty && e.Name() == partFolder // an export that was killed at its start
+			if e.Name() == manifestFile {
+				why = ": it has a finished export"
 			}
 		}
-		return nil, nil
+		if isEmpty {
+			return nil, nil
+		}
+		return nil, &NotEmptyError{path, why}
 	}
 	if err != nil {
 		return nil, err

@@ -213,22 +213,25 @@ func TestWrite_Filter(t *testing.T) {
 func TestWrite_NotEmpty(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 10)
-	for name, prepare := range map[string]func(o *Options){
-		"Finished":    func(o *Options) { w.write(t, *o) },
-		"ForeignFile": func(o *Options) { mustWrite(t, filepath.Join(o.Dir, "notes.txt")) },
-		"OtherOptions": func(o *Options) {
+	for name, c := range map[string]struct {
+		prepare func(o *Options)
+		said    string
+	}{
+		"Finished":    {func(o *Options) { w.write(t, *o) }, "is not empty: it has a finished export; choose"},
+		"ForeignFile": {func(o *Options) { mustWrite(t, filepath.Join(o.Dir, "notes.txt")) }, "is not empty; choose"},
+		"OtherOptions": {func(o *Options) {
 			killed(t, w, *o, 20)
 			o.Format = JSONL
-		},
+		}, "repeat the command that began it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := w.options(t)
-			prepare(&o)
+			c.prepare(&o)
 			before := tree(t, o.Dir)
 			_, err := Write(t.Context(), w, o)
 			var refused *NotEmptyError
-			if !errors.As(err, &refused) {
+			if !errors.As(err, &refused) || !strings.Contains(err.Error(), c.said) {
 				t.Errorf("got %v", err)
 			}
 			if after := tree(t, o.Dir); len(after) != len(before) {
