@@ -98,23 +98,40 @@ func openStore(ctx context.Context, cfg *config.Config, destination load.Recordi
 		return nil
 	}
 	return func() (*store.Store, error) {
-		existing, err := existingStore(cfg)()
-		if !errors.Is(err, fs.ErrNotExist) {
-			return existing, err
-		}
-		counts, err := destination.RecordingCounts(ctx, storedIDs(cfg.Projects))
-		if err != nil {
+		if err := storeIsAway(ctx, cfg, destination); err != nil {
 			return nil, err
-		}
-		stored := int64(0)
-		for _, c := range counts {
-			stored += c.Stored
-		}
-		if stored > 0 {
-			return nil, &store.UnavailableError{Path: cfg.Recordings.Store, FreeBytes: -1, Err: &emptyStoreError{stored}}
 		}
 		return store.Open(store.Options{Path: cfg.Recordings.Store, Mode: cfg.Recordings.Mode})
 	}
+}
+
+// recordingCounter is a part of [load.RecordingReader].
+type recordingCounter interface {
+	RecordingCounts(ctx context.Context, projects []string) (map[string]load.RecordingCounts, error)
+}
+
+// storeIsAway returns an error if the folder of recordings has no store, although
+// copies were stored. It counts them only if there is no store.
+func storeIsAway(ctx context.Context, cfg *config.Config, reader recordingCounter) error {
+	if cfg.Recordings.Store == "" {
+		return nil
+	}
+	err := store.CheckExists(cfg.Recordings.Store)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	counts, err := reader.RecordingCounts(ctx, storedIDs(cfg.Projects))
+	if err != nil {
+		return err
+	}
+	stored := int64(0)
+	for _, c := range counts {
+		stored += c.Stored
+	}
+	if stored == 0 {
+		return nil
+	}
+	return &store.UnavailableError{Path: cfg.Recordings.Store, FreeBytes: -1, Err: &emptyStoreError{stored}}
 }
 
 // emptyStoreError reports a folder without a store although copies were stored.

@@ -164,7 +164,7 @@ func readStatus(ctx context.Context, app *app, opts statusOptions, now time.Time
 		return nil, err
 	}
 	defer destination.Close() //nolint:errcheck // nothing is written
-	return collectStatus(ctx, cfg, projects, statusSources{destination, statusRecordings(cfg, projects, destination)}, now)
+	return collectStatus(ctx, cfg, projects, statusSources{destination, statusRecordings(ctx, cfg, projects, destination)}, now)
 }
 
 // statusReader is the part of a destination that status reads.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -41,11 +42,13 @@ type recordingsStatus struct {
 
 // statusRecordings returns the recordings of projects that are checked or stored. The
 // store is only looked at, and nothing is written to it.
-func statusRecordings(cfg *config.Config, projects []config.Project, reader serve.RecordingReader) serve.Recordings {
+func statusRecordings(ctx context.Context, cfg *config.Config, projects []config.Project, reader serve.RecordingReader) serve.Recordings {
 	return serve.Recordings{
 		Projects: recordedProjects(projects),
 		Reader:   reader,
-		Store:    func() (bool, error) { return true, store.Check(cfg.Recordings.Store) },
+		Store: func() (bool, error) {
+			return true, cmp.Or(store.Check(cfg.Recordings.Store), storeIsAway(ctx, cfg, reader))
+		},
 	}
 }
 

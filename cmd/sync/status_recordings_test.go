@@ -72,7 +72,7 @@ func TestStatus_Recordings(t *testing.T) {
 		Requests:  3,
 	}
 	d.Edit(func(data *memory.Data) { data.Runs = append(data.Runs, run) })
-	sources := statusSources{d, statusRecordings(cfg, projects, d)}
+	sources := statusSources{d, statusRecordings(t.Context(), cfg, projects, d)}
 	report, err := collectStatus(t.Context(), cfg, projects, sources, now)
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +106,7 @@ func TestStatus_Recordings(t *testing.T) {
 		}
 	}
 	projects[0].Audio.Mode = config.AudioOff
-	sources.recordings = statusRecordings(cfg, projects, d)
+	sources.recordings = statusRecordings(t.Context(), cfg, projects, d)
 	if report, err = collectStatus(t.Context(), cfg, projects, sources, now); err != nil || len(report.Recordings) > 0 || report.StoreError != "" {
 		t.Errorf("without a mode, status has the recordings %+v, %v", report.Recordings, err)
 	}

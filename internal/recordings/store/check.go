@@ -6,6 +6,17 @@ import (
 	"syscall"
 )
 
+// CheckExists returns an [*UnavailableError], which matches [fs.ErrNotExist], if a folder has
+// no store.
+func CheckExists(path string) error {
+	d, err := newDisk(Options{Path: path})
+	if err != nil {
+		return err
+	}
+	_, err = d.lstat((&Store{disk: d}).own(layoutFile))
+	return d.failed(err)
+}
+
 // leastFree is the free space below which a disk counts as full: less than a recording
 // of a few minutes.
 const leastFree = 1 << 20

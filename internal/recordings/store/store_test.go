@@ -20,10 +20,16 @@ func TestOpen(t *testing.T) {
 	if _, err := Open(Options{Path: root, Existing: true}); !IsUnavailable(err) || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("without a store: got %v", err)
 	}
+	if err := CheckExists(root); !IsUnavailable(err) || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without a store: got %v", err)
+	}
 	if _, err := os.Stat(filepath.Dir(root)); err == nil {
 		t.Error("the folder was created")
 	}
 	open(t, root, nil)
+	if err := CheckExists(root); err != nil {
+		t.Error(err)
+	}
 	if _, err := Open(Options{Path: root, Existing: true}); err != nil {
 		t.Error(err)
 	}
