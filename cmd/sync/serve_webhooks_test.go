@@ -62,7 +62,7 @@ func serving(t *testing.T, source, destination string) (file string) {
 }
 
 // openConfigured opens the destination of a configuration.
-func openConfigured(t *testing.T, file string) load.Destination {
+func openConfigured(t testing.TB, file string) load.Destination {
 	t.Helper()
 	cfg, err := config.Load(config.Options{File: file, LookupEnv: func(string) (string, bool) { return "", false }})
 	if err != nil {

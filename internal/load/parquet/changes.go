@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"math"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,7 +66,7 @@ func (l *Lake) alignChanges(p *position) error {
 	if p.ChangesFile == name && p.ChangesBytes == size {
 		return nil
 	}
-	whole, err := l.readChanges(l.path(name), func(c *warehouse.Change) { p.Sequence = max(p.Sequence, c.Sequence) })
+	whole, err := l.readChanges(l.path(name), 0, func(c *warehouse.Change) { p.Sequence = max(p.Sequence, c.Sequence) })
 	if err != nil {
 		return damaged(l.path(name), err)
 	}
@@ -86,11 +87,12 @@ func appendChanges(w io.Writer, rows []warehouse.Change) error {
 	return nil
 }
 
-// eachChange reads the files of the given names in order.
-func (l *Lake) eachChange(files []string, do func(*warehouse.Change)) error {
+// eachChange reads the changes after a sequence in the files of the given names, in
+// order.
+func (l *Lake) eachChange(files []string, after int64, do func(*warehouse.Change)) error {
 	for _, name := range files {
 		path := filepath.Join(l.path(changesDir), name)
-		if _, err := l.readChanges(path, do); err != nil {
+		if _, err := l.readChanges(path, after, do); err != nil {
 			return damaged(path, err)
 		}
 	}
@@ -98,14 +100,17 @@ func (l *Lake) eachChange(files []string, do func(*warehouse.Change)) error {
 }
 
 // readChanges reads the complete rows of a file, and returns their total size
-// in bytes. After them there may be a part of a row that was never committed.
-func (l *Lake) readChanges(path string, do func(*warehouse.Change)) (whole int64, err error) {
+// in bytes. After them there may be a part of a row that was never committed. It
+// decodes only those after a sequence: a file may have a million others.
+func (l *Lake) readChanges(path string, after int64, do func(*warehouse.Change)) (whole int64, err error) {
 	f, err := l.files.Open(path)
 	if err != nil {
 		return 0, err
 	}
 	defer f.Close() //nolint:errcheck // it is only read
 	in := bufio.NewReaderSize(f, 256<<10)
+	var text []byte
+	var prefix [binary.MaxVarintLen64]byte
 	for {
 		n, err := binary.ReadUvarint(in)
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -117,18 +122,20 @@ func (l *Lake) readChanges(path string, do func(*warehouse.Change)) (whole int64
 		if n > math.MaxInt32 {
 			return whole, fmt.Errorf("a row of %d bytes", n)
 		}
-		text := make([]byte, n)
+		text = slices.Grow(text[:0], int(n))[:n]
 		if _, err := io.ReadFull(in, text); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return whole, nil
 		} else if err != nil {
 			return whole, err
 		}
-		var row warehouse.Change
-		if _, err := warehouse.Changes.Decode(string(text), &row); err != nil {
-			return whole, err
+		if sequence, read := binary.Varint(text); read <= 0 || sequence > after { // the first column
+			var row warehouse.Change
+			if _, err := warehouse.Changes.Decode(string(text), &row); err != nil {
+				return whole, err
+			}
+			do(&row)
 		}
-		whole += int64(len(binary.AppendUvarint(nil, n))) + int64(n)
-		do(&row)
+		whole += int64(len(binary.AppendUvarint(prefix[:0], n))) + int64(n)
 	}
 }
 

@@ -150,7 +150,7 @@ func (f *finishing) prepareChanges(now *position) error {
 	}
 	p := &preparedCopy{}
 	p.name, p.info, err = writeCopy(f.commit, &warehouse.Changes, func(do func(*warehouse.Change)) error {
-		return f.lake.eachChange(kept, do)
+		return f.lake.eachChange(kept, 0, do)
 	})
 	switch {
 	case err == nil:
@@ -235,7 +235,7 @@ func (f *finishing) copyChanges(next *state) error {
 		return nil
 	}
 	at.Copied = at.Sequence
-	err = copyTable(f.commit, &warehouse.Changes, func(do func(*warehouse.Change)) error { return f.lake.eachChange(kept, do) })
+	err = copyTable(f.commit, &warehouse.Changes, func(do func(*warehouse.Change)) error { return f.lake.eachChange(kept, 0, do) })
 	if err == nil {
 		at.ChangesCopyBytes = f.commit.last().Bytes
 	}

@@ -306,9 +306,9 @@ func (l *Lake) removed(ctx context.Context, project string, after int64) (ids []
 		files = files[1:]
 	}
 	gone := map[string]bool{}
-	err = l.eachChange(files, func(c *warehouse.Change) {
+	err = l.eachChange(files, after, func(c *warehouse.Change) {
 		last = max(last, c.Sequence)
-		if c.ProjectID != project || c.Sequence <= after {
+		if c.ProjectID != project {
 			return
 		}
 		if c.Operation == warehouse.OperationUpsert {
