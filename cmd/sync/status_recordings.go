@@ -56,7 +56,11 @@ func statusRecordings(ctx context.Context, cfg *config.Config, projects []config
 func recordedProjects(projects []config.Project) (recorded []serve.RecordedProject) {
 	for i := range projects {
 		if p := &projects[i]; p.Audio.IsRequested() {
-			recorded = append(recorded, serve.RecordedProject{ProjectID: p.StoredID, Store: p.Audio.Mode == config.AudioStore})
+			recorded = append(recorded, serve.RecordedProject{
+				ProjectID: p.StoredID,
+				Store:     p.Audio.Mode == config.AudioStore,
+				Kinds:     policyOf(&p.Audio).Kinds,
+			})
 		}
 	}
 	return recorded

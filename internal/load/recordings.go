@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"slices"
 
 	"convsync/internal/warehouse"
 )
@@ -18,8 +19,9 @@ type RecordingReader interface {
 	// start and id. What it yields is valid until yield returns. An error of yield
 	// ends the reading and is returned. Memory does not depend on the range.
 	Recordings(ctx context.Context, feed Feed, from, until warehouse.Timestamp, yield func(*RecordedConversation) error) error
-	// RecordingCounts counts the references of each project, for reports.
-	RecordingCounts(ctx context.Context, projects []string) (map[string]RecordingCounts, error)
+	// RecordingCounts counts the references of each project in kinds, for reports.
+	// The kinds are those whose backlog is counted, and may be none.
+	RecordingCounts(ctx context.Context, kinds map[string][]RecordingKind) (map[string]RecordingCounts, error)
 	// RecordingState returns the state of a project's recordings; it is empty
 	// except for the project id if none was recorded.
 	RecordingState(ctx context.Context, project string) (warehouse.RecordingState, error)
@@ -94,7 +96,7 @@ type RecordingPlace struct {
 // Due reports whether a reference is in the backlog. It does not look at the
 // place, or at the conversation.
 func (b *Backlog) Due(a *warehouse.AudioReference) bool {
-	if !b.wants(a) || a.StoredAt.Valid {
+	if !slices.Contains(b.Kinds, RecordingKeyOf(a).RecordingKind) || a.StoredAt.Valid {
 		return false
 	}
 	for _, availability := range b.Recheck {
@@ -109,15 +111,6 @@ func (b *Backlog) Due(a *warehouse.AudioReference) bool {
 		return b.Store && (!a.NextCheckAt.Valid || a.NextCheckAt.V <= b.DueAt)
 	}
 	return a.NextCheckAt.Valid && a.NextCheckAt.V <= b.DueAt
-}
-
-func (b *Backlog) wants(a *warehouse.AudioReference) bool {
-	for _, k := range b.Kinds {
-		if k.Direction == a.Direction && k.Redacted == a.Redacted {
-			return true
-		}
-	}
-	return false
 }
 
 // Includes reports whether a place comes after [Backlog.Before].
@@ -175,24 +168,23 @@ type RecordingResult struct {
 type RecordingCounts struct {
 	Unknown, Available, Missing, Forbidden, Failed int64
 	Stored, StoredBytes                            int64
-	// Unstored is the number of references that are available and not stored.
-	Unstored int64
-	// OldestUnknown and OldestUnstored are starts of conversations; 0: none.
-	OldestUnknown, OldestUnstored warehouse.Timestamp
+	// Unchecked (unknown) and Unstored (available, and not stored) count the backlog:
+	// references of the kinds that are worked on, of conversations that the source
+	// lists, due now or later. Those of conversations in progress count as well;
+	// missing, forbidden and failed ones do not, although they may be checked again.
+	Unchecked, Unstored int64
+	// OldestUnchecked and OldestUnstored are starts of conversations; 0: none.
+	OldestUnchecked, OldestUnstored warehouse.Timestamp
 }
 
-// Add counts a reference.
-func (c *RecordingCounts) Add(a *warehouse.AudioReference) {
+// Add counts a reference. inBacklog says that it is of a kind that is worked on, and
+// of a conversation that the source lists.
+func (c *RecordingCounts) Add(a *warehouse.AudioReference, inBacklog bool) {
 	switch a.Availability {
 	case warehouse.AudioUnknown:
 		c.Unknown++
-		oldest(&c.OldestUnknown, a.StartedAt)
 	case warehouse.AudioAvailable:
 		c.Available++
-		if !a.StoredAt.Valid {
-			c.Unstored++
-			oldest(&c.OldestUnstored, a.StartedAt)
-		}
 	case warehouse.AudioMissing:
 		c.Missing++
 	case warehouse.AudioForbidden:
@@ -203,11 +195,23 @@ func (c *RecordingCounts) Add(a *warehouse.AudioReference) {
 	if a.StoredAt.Valid {
 		c.Stored++
 		c.StoredBytes += a.SizeBytes.V
+	} else if inBacklog {
+		c.AddBacklog(a.Availability, 1, a.StartedAt)
 	}
 }
 
-func oldest(at *warehouse.Timestamp, start warehouse.Timestamp) {
-	if *at == 0 || start < *at {
-		*at = start
+// AddBacklog counts n references of an availability as left to do. They are not
+// stored, and oldest is the earliest start of their conversations.
+func (c *RecordingCounts) AddBacklog(availability string, n int64, oldest warehouse.Timestamp) {
+	count, at := &c.Unchecked, &c.OldestUnchecked
+	switch availability {
+	case warehouse.AudioUnknown:
+	case warehouse.AudioAvailable:
+		count, at = &c.Unstored, &c.OldestUnstored
+	default:
+		return
+	}
+	if *count += n; n > 0 && (*at == 0 || oldest < *at) {
+		*at = oldest
 	}
 }

@@ -76,13 +76,13 @@ const (
 // estimate sets how many recordings are due. It counts all of them, which takes long
 // for a large archive, so a run without a backlog does not call it.
 func estimate(ctx context.Context, o *Options, workers []*worker) {
-	var ids []string
+	kinds := map[string][]load.RecordingKind{}
 	for _, w := range workers {
 		if w.project.Policy.requests() {
-			ids = append(ids, w.project.StoredID)
+			kinds[w.project.StoredID] = w.project.Policy.Kinds
 		}
 	}
-	counts, err := o.Destination.RecordingCounts(ctx, ids)
+	counts, err := o.Destination.RecordingCounts(ctx, kinds)
 	if err != nil {
 		o.Log.Warn("cannot count the recordings: progress has no total", "error", err.Error())
 		return
@@ -93,9 +93,9 @@ func estimate(ctx context.Context, o *Options, workers []*worker) {
 		c := counts[w.project.StoredID]
 		switch w.project.Policy.Mode {
 		case Store:
-			o.Progress.due.Add(c.Unknown + c.Unstored)
+			o.Progress.due.Add(c.Unchecked + c.Unstored)
 		case Check:
-			o.Progress.due.Add(c.Unknown)
+			o.Progress.due.Add(c.Unchecked)
 		}
 	}
 }

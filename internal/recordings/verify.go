@@ -146,7 +146,7 @@ func newVerifier(ctx context.Context, o *VerifyOptions) (*verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	counts, err := o.Destination.RecordingCounts(ctx, []string{o.ProjectID})
+	counts, err := o.Destination.RecordingCounts(ctx, map[string][]load.RecordingKind{o.ProjectID: nil})
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"slices"
 
+	"convsync/internal/load"
 	"convsync/internal/recordings/store"
 )
 
@@ -64,7 +65,7 @@ func (v *verifier) foreign(ctx context.Context) error {
 // foreignClaimed reports the files that no row names, and moves them to the quarantine
 // if that is wanted.
 func (v *verifier) foreignClaimed(ctx context.Context, t *turn) error {
-	counts, err := v.options.Destination.RecordingCounts(ctx, []string{v.options.ProjectID})
+	counts, err := v.options.Destination.RecordingCounts(ctx, map[string][]load.RecordingKind{v.options.ProjectID: nil})
 	if err != nil {
 		return err
 	}

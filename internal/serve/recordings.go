@@ -20,11 +20,12 @@ type Recordings struct {
 	Store func() (tried bool, err error)
 }
 
-// RecordedProject is a project whose recordings are checked, and stored if Store is
-// set.
+// RecordedProject is a project whose recordings of some kinds are checked, and stored
+// if Store is set.
 type RecordedProject struct {
 	ProjectID string
 	Store     bool
+	Kinds     []load.RecordingKind
 }
 
 // Mode is the value of sync.audio.
@@ -38,7 +39,7 @@ func (p *RecordedProject) Mode() string {
 // RecordingReader is the part of a [load.RecordingReader] that the page and the
 // metrics read.
 type RecordingReader interface {
-	RecordingCounts(ctx context.Context, projects []string) (map[string]load.RecordingCounts, error)
+	RecordingCounts(ctx context.Context, kinds map[string][]load.RecordingKind) (map[string]load.RecordingCounts, error)
 	RecordingState(ctx context.Context, project string) (warehouse.RecordingState, error)
 }
 
@@ -52,7 +53,7 @@ type RecordedState struct {
 // Backlog returns the number of recordings that are left to check or to store, and
 // the start of the oldest conversation among them; 0: none is left.
 func (s *RecordedState) Backlog() (n int64, oldest warehouse.Timestamp) {
-	n, oldest = s.Counts.Unknown, s.Counts.OldestUnknown
+	n, oldest = s.Counts.Unchecked, s.Counts.OldestUnchecked
 	if s.Store {
 		n += s.Counts.Unstored
 		if other := s.Counts.OldestUnstored; other != 0 && (oldest == 0 || other < oldest) {
@@ -67,11 +68,11 @@ func (r *Recordings) Read(ctx context.Context) (states []RecordedState, err erro
 	if len(r.Projects) == 0 {
 		return nil, nil
 	}
-	var ids []string
+	kinds := make(map[string][]load.RecordingKind, len(r.Projects))
 	for _, p := range r.Projects {
-		ids = append(ids, p.ProjectID)
+		kinds[p.ProjectID] = p.Kinds
 	}
-	counts, err := r.Reader.RecordingCounts(ctx, ids)
+	counts, err := r.Reader.RecordingCounts(ctx, kinds)
 	if err != nil {
 		return nil, fmt.Errorf("count recordings: %w", err)
 	}

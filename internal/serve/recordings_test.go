@@ -25,7 +25,7 @@ type recordedReader struct {
 	reads  int
 }
 
-func (r *recordedReader) RecordingCounts(context.Context, []string) (map[string]load.RecordingCounts, error) {
+func (r *recordedReader) RecordingCounts(context.Context, map[string][]load.RecordingKind) (map[string]load.RecordingCounts, error) {
 	r.reads++
 	return r.counts, r.err
 }
@@ -42,25 +42,27 @@ func withRecordings(now time.Time, tried bool, storeErr *error) (Options, *recor
 	reader := &recordedReader{
 		counts: map[string]load.RecordingCounts{
 			"acme-team-1": {
-				Unknown:        41,
-				Available:      81_000,
-				Missing:        203,
-				Forbidden:      5,
-				Failed:         7,
-				Stored:         79_877,
-				StoredBytes:    20_140_000_000,
-				Unstored:       1_123,
-				OldestUnknown:  stamp(now, time.Hour),
-				OldestUnstored: stamp(now, 72*time.Hour),
+				Unknown:         41,
+				Unchecked:       41,
+				Available:       81_000,
+				Missing:         203,
+				Forbidden:       5,
+				Failed:          7,
+				Stored:          79_877,
+				StoredBytes:     20_140_000_000,
+				Unstored:        1_123,
+				OldestUnchecked: stamp(now, time.Hour),
+				OldestUnstored:  stamp(now, 72*time.Hour),
 			},
 			"acme-team-2": {
-				Unknown:        12,
-				Available:      400,
-				Unstored:       399,
-				Stored:         1,
-				StoredBytes:    970,
-				OldestUnknown:  stamp(now, 5*time.Hour),
-				OldestUnstored: stamp(now, 90*time.Hour),
+				Unknown:         12,
+				Unchecked:       12,
+				Available:       400,
+				Unstored:        399,
+				Stored:          1,
+				StoredBytes:     970,
+				OldestUnchecked: stamp(now, 5*time.Hour),
+				OldestUnstored:  stamp(now, 90*time.Hour),
 			},
 		},
 		states: map[string]warehouse.RecordingState{"acme-team-1": {PIIAccess: warehouse.PIIAccessYes}, "acme-team-2": {PIIAccess: warehouse.PIIAccessNoneSeen}},
@@ -69,7 +71,7 @@ func withRecordings(now time.Time, tried bool, storeErr *error) (Options, *recor
 		Destination: destination,
 		Feeds:       feeds,
 		Recordings: Recordings{
-			Projects: []RecordedProject{{"acme-team-1", true}, {"acme-team-2", false}},
+			Projects: []RecordedProject{{ProjectID: "acme-team-1", Store: true}, {ProjectID: "acme-team-2"}},
 			Reader:   reader,
 			Store:    func() (bool, error) { return tried, *storeErr },
 		},
@@ -128,7 +130,7 @@ func TestRecordings_NoProject(t *testing.T) {
 	if text := get(s, "/metrics").Body.String(); strings.Contains(text, "recordings") {
 		t.Error("there are metrics of recordings")
 	}
-	o.Recordings = Recordings{Projects: []RecordedProject{{"acme-team-1", true}}}
+	o.Recordings = Recordings{Projects: []RecordedProject{{ProjectID: "acme-team-1", Store: true}}}
 	if _, err := New(o); err == nil {
 		t.Error("a server starts that cannot read the recordings")
 	}
@@ -277,7 +279,8 @@ func TestRecordings_Memory(t *testing.T) {
 	}
 	unchecked := int64(len(rows.Audio))
 	for _, store := range []bool{false, true} {
-		states, err := (&Recordings{Projects: []RecordedProject{{"acme-team-1", store}}, Reader: d}).Read(t.Context())
+		project := RecordedProject{ProjectID: "acme-team-1", Store: store, Kinds: []load.RecordingKind{{Direction: "user"}, {Direction: "combined"}}}
+		states, err := (&Recordings{Projects: []RecordedProject{project}, Reader: d}).Read(t.Context())
 		if err != nil || len(states) != 1 || states[0].Counts.Available != 1 || PIIAccess(&states[0].State) != "yes" {
 			t.Fatalf("%+v, %v", states, err)
 		}

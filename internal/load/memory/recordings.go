@@ -52,17 +52,18 @@ func (d *Destination) Recordings(ctx context.Context, feed load.Feed, from, unti
 }
 
 // RecordingCounts implements [load.RecordingReader].
-func (d *Destination) RecordingCounts(_ context.Context, projects []string) (map[string]load.RecordingCounts, error) {
+func (d *Destination) RecordingCounts(_ context.Context, kinds map[string][]load.RecordingKind) (map[string]load.RecordingCounts, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	counts := map[string]load.RecordingCounts{}
-	for _, p := range projects {
+	for p := range kinds {
 		counts[p] = load.RecordingCounts{}
 	}
 	for id, rows := range d.data.Conversations {
 		if n, wanted := counts[id[0]]; wanted {
 			for i := range rows.Audio {
-				n.Add(&rows.Audio[i])
+				a := &rows.Audio[i]
+				n.Add(a, !rows.Conversation.MissingSince.Valid && slices.Contains(kinds[id[0]], load.RecordingKeyOf(a).RecordingKind))
 			}
 			counts[id[0]] = n
 		}

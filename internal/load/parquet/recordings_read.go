@@ -180,10 +180,10 @@ func (l *Lake) eachRecording(ctx context.Context, feed load.Feed, from, until wa
 
 // RecordingCounts implements [load.RecordingReader]. It reads only manifests, and
 // days with pending results.
-func (l *Lake) RecordingCounts(ctx context.Context, projects []string) (map[string]load.RecordingCounts, error) {
-	counts := make(map[string]load.RecordingCounts, len(projects))
-	for _, project := range projects {
-		counted, err := l.countRecordings(ctx, project)
+func (l *Lake) RecordingCounts(ctx context.Context, kinds map[string][]load.RecordingKind) (map[string]load.RecordingCounts, error) {
+	counts := make(map[string]load.RecordingCounts, len(kinds))
+	for project, worked := range kinds {
+		counted, err := l.countRecordings(ctx, project, worked)
 		if err != nil {
 			return nil, failed("cannot count the recordings in the lake "+l.root, err)
 		}
@@ -192,7 +192,7 @@ func (l *Lake) RecordingCounts(ctx context.Context, projects []string) (map[stri
 	return counts, nil
 }
 
-func (l *Lake) countRecordings(ctx context.Context, project string) (counts load.RecordingCounts, err error) {
+func (l *Lake) countRecordings(ctx context.Context, project string, kinds []load.RecordingKind) (counts load.RecordingCounts, err error) {
 	p, err := l.pending(project)
 	if err != nil {
 		return counts, err
@@ -211,7 +211,7 @@ func (l *Lake) countRecordings(ctx context.Context, project string) (counts load
 		if err != nil {
 			return counts, err
 		}
-		tallies.sum(&counts)
+		tallies.sum(kinds, &counts)
 	}
 	return counts, nil
 }

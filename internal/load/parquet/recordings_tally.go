@@ -11,6 +11,7 @@ type recordingTallies map[string]*recordingTally
 
 // recordingTally counts the references of one kind.
 type recordingTally struct {
+	// Counts has as the backlog that of conversations that the source lists.
 	Counts load.RecordingCounts `json:"counts"`
 	// Left are those without a stored copy, of conversations that the source lists,
 	// by availability.
@@ -48,7 +49,7 @@ func (t recordingTallies) add(c *warehouse.Conversation, a *warehouse.AudioRefer
 		kind = &recordingTally{Left: map[string]*leftTally{}}
 		t[name] = kind
 	}
-	kind.Counts.Add(a)
+	kind.Counts.Add(a, !c.MissingSince.Valid)
 	if a.StoredAt.Valid || c.MissingSince.Valid {
 		return
 	}
@@ -90,8 +91,8 @@ func (t recordingTallies) due(b *load.Backlog) bool {
 	return false
 }
 
-// sum adds the counts of all kinds.
-func (t recordingTallies) sum(into *load.RecordingCounts) {
+// sum adds the counts of all kinds, and the backlog of some.
+func (t recordingTallies) sum(backlog []load.RecordingKind, into *load.RecordingCounts) {
 	for _, kind := range t {
 		c := &kind.Counts
 		into.Unknown += c.Unknown
@@ -101,16 +102,12 @@ func (t recordingTallies) sum(into *load.RecordingCounts) {
 		into.Failed += c.Failed
 		into.Stored += c.Stored
 		into.StoredBytes += c.StoredBytes
-		into.Unstored += c.Unstored
-		into.OldestUnknown = earliest(into.OldestUnknown, c.OldestUnknown)
-		into.OldestUnstored = earliest(into.OldestUnstored, c.OldestUnstored)
 	}
-}
-
-// earliest returns the earlier of two times, of which 0 is none.
-func earliest(a, b warehouse.Timestamp) warehouse.Timestamp {
-	if a == 0 || b != 0 && b < a {
-		return b
+	for _, kind := range backlog {
+		if tally := t[kindName(kind)]; tally != nil {
+			c := &tally.Counts
+			into.AddBacklog(warehouse.AudioUnknown, c.Unchecked, c.OldestUnchecked)
+			into.AddBacklog(warehouse.AudioAvailable, c.Unstored, c.OldestUnstored)
+		}
 	}
-	return a
 }

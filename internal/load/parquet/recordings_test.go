@@ -252,7 +252,7 @@ func TestBacklog_Opens(t *testing.T) {
 		for _, r := range list {
 			ids = append(ids, r.ConversationID)
 		}
-		if counts, err := l.RecordingCounts(t.Context(), []string{"p"}); err != nil || counts["p"].Unknown+counts["p"].Stored != days {
+		if counts, err := l.RecordingCounts(t.Context(), map[string][]load.RecordingKind{"p": nil}); err != nil || counts["p"].Unknown+counts["p"].Stored != days {
 			t.Errorf("counts: %+v, %v", counts, err)
 		}
 		return ids, opened
@@ -292,7 +292,7 @@ func TestRecordings_OldLayout(t *testing.T) {
 		t.Errorf("read: %+v", a)
 	}
 	for range 2 { // the second time from memory
-		if counts, err := l.RecordingCounts(t.Context(), []string{"p"}); err != nil || counts["p"].Unknown != 3 {
+		if counts, err := l.RecordingCounts(t.Context(), map[string][]load.RecordingKind{"p": nil}); err != nil || counts["p"].Unknown != 3 {
 			t.Errorf("counts: %+v, %v", counts, err)
 		}
 	}

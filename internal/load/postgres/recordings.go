@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -118,9 +119,7 @@ func duePlaces(ctx context.Context, tx pgx.Tx, project string, b *load.Backlog) 
 	}
 	kinds := make([]string, len(b.Kinds))
 	for i, k := range b.Kinds {
-		if kinds[i] = k.Direction + "false"; k.Redacted {
-			kinds[i] = k.Direction + "true"
-		}
+		kinds[i] = kindText(k)
 	}
 	// A conversation has at most one row of each kind.
 	found, err := tx.Query(ctx, dueQuery(b), project, b.DueAt.Time(), kinds, before, b.Before.ConversationID, b.Limit*len(kinds))
@@ -139,6 +138,9 @@ func duePlaces(ctx context.Context, tx pgx.Tx, project string, b *load.Backlog) 
 	due = slices.Compact(due)
 	return due[:min(b.Limit, len(due))], err
 }
+
+// kindText is the value of direction || redacted in SQL.
+func kindText(k load.RecordingKind) string { return k.Direction + strconv.FormatBool(k.Redacted) }
 
 // readRecorded reads conversations with all of their references.
 func readRecorded(ctx context.Context, tx pgx.Tx, project string, ids []string, starts []time.Time) (map[string]*load.RecordedConversation, error) {
@@ -160,62 +162,6 @@ func readRecorded(ctx context.Context, tx pgx.Tx, project string, ids []string, 
 		}
 	}, project, ids, starts)
 	return of, err
-}
-
-// RecordingCounts implements [load.RecordingReader].
-func (d *Database) RecordingCounts(ctx context.Context, projects []string) (map[string]load.RecordingCounts, error) {
-	counts := make(map[string]load.RecordingCounts, len(projects))
-	for _, p := range projects {
-		counts[p] = load.RecordingCounts{}
-	}
-	if ready, err := d.ready(ctx); err != nil || !ready {
-		return counts, err
-	}
-	rows, err := d.pool.Query(ctx, `SELECT project_id, availability, stored_at IS NOT NULL, count(*), coalesce(sum(size_bytes), 0)::bigint, min(started_at)
-		FROM audio_references WHERE project_id = ANY($1) GROUP BY 1, 2, 3`, projects)
-	if err != nil {
-		return nil, d.describe(err)
-	}
-	var g recordingGroup
-	_, err = pgx.ForEachRow(rows, []any{&g.project, &g.availability, &g.stored, &g.count, &g.bytes, &g.oldest}, func() error {
-		c := counts[g.project]
-		g.addTo(&c)
-		counts[g.project] = c
-		return nil
-	})
-	return counts, d.describe(err)
-}
-
-// recordingGroup counts the references of a project with an availability, stored
-// or not.
-type recordingGroup struct {
-	project, availability string
-	stored                bool
-	count, bytes          int64
-	oldest                time.Time
-}
-
-// addTo adds the group to the counts as [load.RecordingCounts.Add] adds a row.
-func (g *recordingGroup) addTo(c *load.RecordingCounts) {
-	one := warehouse.AudioReference{Availability: g.availability, StartedAt: warehouse.TimestampOf(g.oldest), SizeBytes: warehouse.Some(g.bytes)}
-	one.StoredAt.Valid = g.stored
-	c.Add(&one)
-	for _, n := range []struct {
-		count *int64
-		of    bool
-	}{
-		{&c.Unknown, g.availability == warehouse.AudioUnknown},
-		{&c.Available, g.availability == warehouse.AudioAvailable},
-		{&c.Missing, g.availability == warehouse.AudioMissing},
-		{&c.Forbidden, g.availability == warehouse.AudioForbidden},
-		{&c.Failed, g.availability == warehouse.AudioFailed},
-		{&c.Unstored, g.availability == warehouse.AudioAvailable && !g.stored},
-		{&c.Stored, g.stored},
-	} {
-		if n.of {
-			*n.count += g.count - 1 // Add has counted one
-		}
-	}
 }
 
 // RecordingState implements [load.RecordingReader].

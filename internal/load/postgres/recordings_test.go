@@ -304,17 +304,18 @@ func TestBacklog(t *testing.T) {
 			}
 		}
 	}
-	counts, err := d.RecordingCounts(t.Context(), []string{"p", "q"})
+	counts, err := d.RecordingCounts(t.Context(), map[string][]load.RecordingKind{"p": {raw, redacted}, "q": nil})
 	want := load.RecordingCounts{
-		Unknown:        24,
-		Available:      2,
-		Missing:        1,
-		Forbidden:      1,
-		Stored:         1,
-		StoredBytes:    1000,
-		Unstored:       1,
-		OldestUnknown:  noon - 50*86400e6,
-		OldestUnstored: noon - 20*86400e6,
+		Unknown:         24,
+		Available:       2,
+		Missing:         1,
+		Forbidden:       1,
+		Stored:          1,
+		StoredBytes:     1000,
+		Unchecked:       23, // without that of gone
+		Unstored:        1,
+		OldestUnchecked: noon - 50*86400e6,
+		OldestUnstored:  noon - 20*86400e6,
 	}
 	if err != nil || counts["p"] != want || counts["q"] != (load.RecordingCounts{}) || len(counts) != 2 {
 		t.Errorf("counted %+v, %v; want %+v", counts, err, want)
@@ -388,7 +389,7 @@ func TestRecordings_Empty(t *testing.T) {
 	due, err := d.Backlog(t.Context(), "p", load.Backlog{Kinds: []load.RecordingKind{raw}, Limit: 1})
 	_, last, removedErr := d.Removed(t.Context(), "p", 0)
 	_, stateErr := d.RecordingState(t.Context(), "p")
-	counts, countErr := d.RecordingCounts(t.Context(), []string{"p"})
+	counts, countErr := d.RecordingCounts(t.Context(), map[string][]load.RecordingKind{"p": {raw}})
 	if err := errors.Join(err, removedErr, stateErr, countErr); err != nil || len(due) != 0 || last != 0 || counts["p"] != (load.RecordingCounts{}) {
 		t.Errorf("%v, %d, %v, %v", due, last, counts, err)
 	}

@@ -12,7 +12,7 @@ import (
 // recorded returns figures that a test cannot store row by row.
 type recorded map[string]load.RecordingCounts
 
-func (r recorded) RecordingCounts(context.Context, []string) (map[string]load.RecordingCounts, error) {
+func (r recorded) RecordingCounts(context.Context, map[string][]load.RecordingKind) (map[string]load.RecordingCounts, error) {
 	return r, nil
 }
 
@@ -34,21 +34,22 @@ func recordings(feeds []serve.Feed, storeErr error) serve.Recordings {
 		switch i {
 		case 0:
 			reader[f.ProjectID] = load.RecordingCounts{
-				Unknown:        41_230,
-				Available:      1_081_234,
-				Missing:        20_311,
-				Forbidden:      5,
-				Failed:         17,
-				Stored:         1_040_007,
-				StoredBytes:    20_140_977_112_004,
-				Unstored:       41_227,
-				OldestUnknown:  ago(now, 26*time.Hour),
-				OldestUnstored: ago(now, 12*24*time.Hour),
+				Unknown:         41_230,
+				Unchecked:       41_230,
+				Available:       1_081_234,
+				Missing:         20_311,
+				Forbidden:       5,
+				Failed:          17,
+				Stored:          1_040_007,
+				StoredBytes:     20_140_977_112_004,
+				Unstored:        41_227,
+				OldestUnchecked: ago(now, 26*time.Hour),
+				OldestUnstored:  ago(now, 12*24*time.Hour),
 			}
 		case 1:
 			reader[f.ProjectID] = load.RecordingCounts{Available: 81_000, Missing: 203, Unstored: 81_000, OldestUnstored: ago(now, 90*24*time.Hour)}
 		default:
-			reader[f.ProjectID] = load.RecordingCounts{Unknown: 82_211, OldestUnknown: ago(now, 100*24*time.Hour)}
+			reader[f.ProjectID] = load.RecordingCounts{Unknown: 82_211, Unchecked: 82_211, OldestUnchecked: ago(now, 100*24*time.Hour)}
 		}
 	}
 	return r
