@@ -107,7 +107,7 @@ func openStore(ctx context.Context, cfg *config.Config, destination load.Recordi
 
 // recordingCounter is a part of [load.RecordingReader].
 type recordingCounter interface {
-	RecordingCounts(ctx context.Context, projects []string) (map[string]load.RecordingCounts, error)
+	RecordingCounts(ctx context.Context, kinds map[string][]load.RecordingKind) (map[string]load.RecordingCounts, error)
 }
 
 // storeIsAway returns an error if the folder of recordings has no store, although
@@ -120,7 +120,11 @@ func storeIsAway(ctx context.Context, cfg *config.Config, reader recordingCounte
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	counts, err := reader.RecordingCounts(ctx, storedIDs(cfg.Projects))
+	projects := map[string][]load.RecordingKind{}
+	for _, id := range storedIDs(cfg.Projects) {
+		projects[id] = nil // the backlog does not matter
+	}
+	counts, err := reader.RecordingCounts(ctx, projects)
 	if err != nil {
 		return err
 	}

@@ -209,7 +209,10 @@ func benchReads(b *testing.B, file string) {
 			}
 			return err
 		},
-		"counts":  func() error { _, err := d.RecordingCounts(b.Context(), []string{recordedProject}); return err },
+		"counts": func() error {
+			_, err := d.RecordingCounts(b.Context(), map[string][]load.RecordingKind{recordedProject: {{Direction: "combined", Redacted: true}}})
+			return err
+		},
 		"state":   func() error { _, err := d.RecordingState(b.Context(), recordedProject); return err },
 		"removed": func() error { _, _, err := d.Removed(b.Context(), recordedProject, state.RemovedUpTo); return err },
 	} {

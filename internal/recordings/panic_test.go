@@ -77,7 +77,7 @@ type countedCounts struct {
 	n int
 }
 
-func (c *countedCounts) RecordingCounts(ctx context.Context, projects []string) (map[string]load.RecordingCounts, error) {
+func (c *countedCounts) RecordingCounts(ctx context.Context, kinds map[string][]load.RecordingKind) (map[string]load.RecordingCounts, error) {
 	c.n++
-	return c.Destination.RecordingCounts(ctx, projects)
+	return c.Destination.RecordingCounts(ctx, kinds)
 }
