@@ -44,7 +44,7 @@ lint: ## gofmt, go vet, golangci-lint, and the subjects of commits
 	@sh scripts/check-subjects
 
 .PHONY: chaos
-chaos: postgres ## kill runs 200 times for each destination, lose commits 20 times, and try thousands of sequences against the model
+chaos: postgres ## kill runs 200 times for each destination, and 50 times while they store recordings, lose commits 20 times, and try thousands of sequences against the model
 	$(GO) test ./cmd/sync -run 'Killed|LostCommits' -timeout 60m -v -args -chaos.kills=200
 	$(GO) test ./internal/pipeline -run 'Model' -timeout 60m -args -rapid.checks=5000
 
