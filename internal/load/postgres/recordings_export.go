@@ -33,41 +33,70 @@ var recordedPage = func() string {
 	ORDER BY c.started_at, c.conversation_id COLLATE "C"` + strings.ReplaceAll(orderOf(&audio.Spec), ", ", ", a.")
 }()
 
-// Recordings implements [load.RecordingReader]. Each page is one snapshot, and no
-// transaction is open while the caller has a conversation. One whose start moves
-// meanwhile may be read at both starts or at neither.
+// Recordings implements [load.RecordingReader]. Each page is one snapshot, and is read
+// while the caller uses the one before, so that server and client work at the same
+// time. A conversation whose start moves meanwhile may be read at both starts or at
+// neither.
 func (d *Database) Recordings(
 	ctx context.Context, feed load.Feed, from, until warehouse.Timestamp, yield func(*load.RecordedConversation) error,
 ) error {
 	if ready, err := d.ready(ctx); err != nil || !ready {
 		return err
 	}
-	next := page{after: from.Time(), until: until.Time()}
+	return d.recordedPages(ctx, feed, page{after: from.Time(), until: until.Time()}, pageRecorded, yield)
+}
+
+// recordedPages reads pages of size conversations.
+func (d *Database) recordedPages(ctx context.Context, feed load.Feed, next page, size int, yield func(*load.RecordedConversation) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	coming := d.readAhead(ctx, feed, next, size)
+	defer func() { cancel(); <-coming }() // the caller may close the pool
 	for {
-		read, err := d.recordedPage(ctx, feed, next)
-		if err != nil {
-			return d.describe(err)
+		p := <-coming
+		isLast := len(p.read) < size
+		if p.err == nil && !isLast {
+			last := &p.read[len(p.read)-1]
+			next.after, next.id = last.StartedAt.Time(), last.ConversationID
+			coming = d.readAhead(ctx, feed, next, size)
 		}
-		for i := range read {
-			if err := yield(&read[i]); err != nil {
+		if p.err != nil {
+			return d.describe(p.err)
+		}
+		for i := range p.read {
+			if err := yield(&p.read[i]); err != nil {
 				return err
 			}
 		}
-		if len(read) < pageRecorded {
+		if isLast {
 			return nil
 		}
-		last := &read[len(read)-1]
-		next.after, next.id = last.StartedAt.Time(), last.ConversationID
 	}
 }
 
-func (d *Database) recordedPage(ctx context.Context, feed load.Feed, at page) (read []load.RecordedConversation, err error) {
+// recordedRead is the result of reading a page.
+type recordedRead struct {
+	read []load.RecordedConversation
+	err  error
+}
+
+// readAhead starts to read a page. The channel is closed after the result.
+func (d *Database) readAhead(ctx context.Context, feed load.Feed, at page, size int) <-chan recordedRead {
+	out := make(chan recordedRead, 1)
+	go func() {
+		defer close(out)
+		read, err := d.recordedPage(ctx, feed, at, size)
+		out <- recordedRead{read, err}
+	}()
+	return out
+}
+
+func (d *Database) recordedPage(ctx context.Context, feed load.Feed, at page, size int) (read []load.RecordedConversation, err error) {
 	err = pgx.BeginTxFunc(ctx, d.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if err := inIndexOrder(ctx, tx); err != nil {
 			return err
 		}
 		rows, err := tx.Query(ctx, recordedPage, pgx.QueryResultFormats{pgx.BinaryFormatCode},
-			feed.ProjectID, feed.Environment, at.after, at.id, at.until, pageRecorded)
+			feed.ProjectID, feed.Environment, at.after, at.id, at.until, size)
 		if err != nil {
 			return err
 		}

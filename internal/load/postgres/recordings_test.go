@@ -359,6 +359,17 @@ func TestRecordings(t *testing.T) {
 	if got := read(ever, never); !slices.Equal(got, want) {
 		t.Errorf("read %q, want %q", got, want)
 	}
+	for size := range 10 { // pages of each size
+		var got []string
+		at := page{after: ever.Time(), until: never.Time()}
+		err := d.recordedPages(t.Context(), feed, at, size+1, func(r *load.RecordedConversation) error {
+			got = append(got, r.ConversationID)
+			return nil
+		})
+		if err != nil || len(got) != len(want) || !slices.IsSorted(got) {
+			t.Errorf("in pages of %d: read %q, %v", size+1, got, err)
+		}
+	}
 	if got := read(noon+3600e6, noon+7200e6); !slices.Equal(got, want[3:5]) {
 		t.Errorf("read %q of an hour, want %q", got, want[3:5])
 	}
