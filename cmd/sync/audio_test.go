@@ -335,6 +335,7 @@ func TestAudio_StoreUnavailable(t *testing.T) {
 		convsync(t, nil, "run", "--audio-only", "--recheck", "missing", "--config", at[0]).want(t, exitPartial, "it is empty although", "is mounted")
 		convsync(t, nil, "status", "--config", at[0]).want(t, exitOK, "it is empty although", "Recordings cannot be stored")
 		convsync(t, nil, "verify", "--recordings", "--repair", "--config", at[0]).want(t, exitFailed, "is mounted")
+		convsync(t, nil, "check", "--config", at[0]).want(t, exitFailed, "FAIL  recordings", "is mounted")
 		convsync(t, nil, "export", "audio", "--from", "2026-06-01", "--to", "2026-06-02", "--copy", disk+"-export", "--config", at[0]).want(t, exitUsage, "is mounted")
 		if err := errors.Join(os.Remove(at[1]), os.Rename(disk, at[1])); err != nil { // nothing was created
 			t.Fatal(err)

@@ -141,7 +141,7 @@ func checkAll(ctx context.Context, c *checklist, app *app) error {
 		checkProject(ctx, c, app, cfg, &cfg.Projects[i])
 	}
 	checkDestination(ctx, c, cfg)
-	checkStore(c, cfg)
+	checkStore(ctx, c, cfg)
 	checkServe(ctx, c, cfg)
 	checkNotify(ctx, c, cfg)
 	return c.end()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"convsync/internal/config"
@@ -73,13 +74,21 @@ func compareVersions(ctx context.Context, c *checklist, app *app, project *recor
 	}
 }
 
-// checkStore checks that the folder of copies can be used. It writes nothing there.
-func checkStore(c *checklist, cfg *config.Config) {
+// checkStore checks that the folder of copies can be used, and that it is not an empty
+// one in the place of a disk. It writes nothing there.
+func checkStore(ctx context.Context, c *checklist, cfg *config.Config) {
 	folder := cfg.Recordings.Store
 	if folder == "" {
 		return
 	}
-	if err := store.Check(folder); err != nil {
+	err := store.Check(folder)
+	if err == nil {
+		destination, unreachable := openDestination(ctx, cfg, 0)
+		if unreachable == nil { // otherwise its own check has said so
+			err = errors.Join(storeIsAway(ctx, cfg, destination), destination.Close())
+		}
+	}
+	if err != nil {
 		c.wrong("recordings", err)
 		return
 	}
