@@ -57,8 +57,9 @@ func TestStatus_Recordings(t *testing.T) {
 	d := memory.New()
 	project := recordedIn(t, d, now.Add(-50*time.Hour))
 	cfg := &config.Config{Destination: config.Destination{Parquet: &config.Parquet{Path: "lake"}}}
+	stored := config.Audio{Mode: config.AudioStore, Directions: []string{"combined"}, Redacted: config.RedactedTrue}
 	projects := []config.Project{
-		{StoredID: project, Environments: []string{"live"}, Start: now.Add(-100 * time.Hour), Audio: config.Audio{Mode: config.AudioStore}},
+		{StoredID: project, Environments: []string{"live"}, Start: now.Add(-100 * time.Hour), Audio: stored},
 		{StoredID: "acme-team-5", Audio: config.Audio{Mode: config.AudioReference}},
 	}
 	cfg.Recordings.Store = filepath.Join(t.TempDir(), "file")
