@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"convsync/internal/polyai"
+	"convsync/internal/ratelimit"
 )
 
 // stallingSource is a source whose responses each stall after a while.
@@ -31,7 +32,7 @@ func (d *stallingSource) List(ctx context.Context, _ polyai.ListQuery) (*polyai.
 		d.most = max(d.most, d.inFlight)
 	}
 	d.mu.Unlock()
-	err := sleep(ctx, d.after)
+	err := ratelimit.Sleep(ctx, d.after)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.inFlight--
@@ -95,7 +96,7 @@ func TestReaderStuckAlone(t *testing.T) {
 		defer stop()
 		var reading sync.WaitGroup
 		reading.Go(func() { _, _ = stuck.ReadParts(ctx, aDay.cut(8), newCollector().emit, nil) })
-		if err := sleep(ctx, 5*time.Minute); err != nil {
+		if err := ratelimit.Sleep(ctx, 5*time.Minute); err != nil {
 			t.Fatal(err)
 		}
 		if !permits.TryAcquire(3) {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"convsync/internal/polyai"
+	"convsync/internal/ratelimit"
 )
 
 // away is a source that cannot be reached, except for its first responses.
@@ -30,7 +31,7 @@ func (a *away) List(ctx context.Context, _ polyai.ListQuery) (*polyai.Page, erro
 	if n <= len(a.first) {
 		return nil, a.first[n-1]
 	}
-	if err := sleep(ctx, a.takes); err != nil {
+	if err := ratelimit.Sleep(ctx, a.takes); err != nil {
 		return nil, err
 	}
 	cause := a.cause

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"convsync/internal/polyai"
+	"convsync/internal/ratelimit"
 )
 
 const (
@@ -244,7 +245,7 @@ func (s *search) later(span Span) {
 // second records a second that failed as a hole, unless it can be read after all.
 func (s *search) second(ctx context.Context, at Span) error {
 	for range confirmations {
-		if err := sleep(ctx, cmp.Or(s.Backoff, time.Second)); err != nil {
+		if err := ratelimit.Sleep(ctx, cmp.Or(s.Backoff, time.Second)); err != nil {
 			return err
 		}
 		if got, err := s.ask(ctx, at, nil); err != nil || got == whole {

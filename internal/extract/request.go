@@ -116,7 +116,7 @@ func (q *request) retry(ctx context.Context, once func() error) error {
 		q.Stats.Retries.Add(1)
 		q.Stats.waited.Add(int64(wait))
 		q.log("retrying a request", "slice", askedFor(&q.query).String(), "in", wait.Round(time.Millisecond).String(), "because", err.Error())
-		if err := sleep(ctx, wait); err != nil {
+		if err := ratelimit.Sleep(ctx, wait); err != nil {
 			return err
 		}
 	}
@@ -229,16 +229,4 @@ func (r *Reader) pauseAfter(err error) time.Duration {
 		return rateLimitedWaits * cmp.Or(r.Backoff, time.Second)
 	}
 	return after
-}
-
-// sleep waits for d, or until ctx is done.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -23,16 +23,6 @@ func take(ctx context.Context, b *Run, project string) (*Request, error) {
 	return b.Take(ctx, project, anyPermits, always)
 }
 
-// sleep waits for d, or until ctx is done.
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // usage records the requests that a budget admitted.
 type usage struct {
 	mu       sync.Mutex
@@ -55,7 +45,7 @@ func (u *usage) ask(ctx context.Context, b *Run, project string, takes time.Dura
 	u.inFlight++
 	u.most = max(u.most, u.inFlight)
 	u.mu.Unlock()
-	err = sleep(ctx, takes)
+	err = Sleep(ctx, takes)
 	u.mu.Lock()
 	if err == nil {
 		pause, result := answer()
@@ -323,7 +313,7 @@ func TestPermitAcquiredLast(t *testing.T) {
 		var second *Request
 		var waiting sync.WaitGroup
 		waiting.Go(func() { second, err = b.Take(t.Context(), "a", permits, always) })
-		if err := sleep(t.Context(), time.Second); err != nil { // until the second one waits for the permit only
+		if err := Sleep(t.Context(), time.Second); err != nil { // until the second one waits for the permit only
 			t.Fatal(err)
 		}
 		first.Answered(Limited, pause)

@@ -50,7 +50,7 @@ func (l *Lane) Take(ctx context.Context, permits Permits, stop func() error) (*R
 		if wait <= 0 {
 			break
 		}
-		if err := pause(ctx, min(wait, maxLaneWait)); err != nil {
+		if err := Sleep(ctx, min(wait, maxLaneWait)); err != nil {
 			return nil, err
 		}
 	}
@@ -88,16 +88,4 @@ func (l *Lane) started(at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.starts = addStart(l.starts, at)
-}
-
-// pause waits for d, or until ctx is done.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

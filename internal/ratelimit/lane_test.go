@@ -34,7 +34,7 @@ func useLane(t *testing.T, l *Lane, workers int, lasts, takes time.Duration, ans
 				u.mu.Unlock()
 				pause, result := answer()
 				request.Answered(result, pause)
-				_ = sleep(ctx, takes)
+				_ = Sleep(ctx, takes)
 				request.End()
 			}
 		})
@@ -170,7 +170,7 @@ func TestLaneLatency(t *testing.T) {
 		b := NewBudget(BudgetOptions{InFlight: 16})
 		use(t, b.NewRun(), map[string]int{"a": 16}, 10*time.Second, 200*time.Millisecond, fine)
 		slow := func() (time.Duration, Result) {
-			_ = sleep(t.Context(), 5*time.Second)
+			_ = Sleep(t.Context(), 5*time.Second)
 			return 0, Accepted
 		}
 		useLane(t, b.NewLane(0.2), 4, time.Minute, time.Millisecond, slow)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"convsync/internal/load"
+	"convsync/internal/ratelimit"
 	"convsync/internal/recordings/store"
 )
 
@@ -54,7 +55,7 @@ func (b *buffer) add(ctx context.Context, results ...load.RecordingResult) error
 		if !isLocked(err) {
 			return err
 		}
-		if err := wait(ctx, flushEvery); err != nil {
+		if err := ratelimit.Sleep(ctx, flushEvery); err != nil {
 			return err
 		}
 	}
@@ -62,7 +63,7 @@ func (b *buffer) add(ctx context.Context, results ...load.RecordingResult) error
 
 // flushRegularly records results at intervals, until ctx ends.
 func (b *buffer) flushRegularly(ctx context.Context) error {
-	for wait(ctx, flushEvery) == nil {
+	for ratelimit.Sleep(ctx, flushEvery) == nil {
 		if err := b.flush(ctx); err != nil && !isLocked(err) {
 			if ctx.Err() != nil {
 				return nil // finish repeats it
@@ -80,7 +81,7 @@ func (b *buffer) finish(ctx context.Context) error {
 		if !isLocked(err) || attempt == lastAttempts {
 			return err
 		}
-		if wait(ctx, flushEvery) != nil {
+		if ratelimit.Sleep(ctx, flushEvery) != nil {
 			return err
 		}
 	}
@@ -185,16 +186,4 @@ func (b *buffer) discard(batch []load.RecordingResult, gone []load.RecordingKey)
 func isLocked(err error) bool {
 	var locked *load.LockedError
 	return errors.As(err, &locked)
-}
-
-// wait waits for d, or until ctx is done.
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
