@@ -26,7 +26,7 @@ func printRecordings(w io.Writer, r *recordings.Report) {
 		facts[0] = fmt.Sprintf("%d checked%s", t.Checked, ofWhich(&t))
 	}
 	if t.Stored > 0 {
-		facts = append(facts, fmt.Sprintf("%d stored (%s)", t.Stored, byteSize(t.StoredBytes)))
+		facts = append(facts, fmt.Sprintf("%d stored (%s)", t.Stored, plural.Size(t.StoredBytes)))
 	}
 	for _, f := range []struct {
 		n    int64
@@ -64,19 +64,6 @@ func ofWhich(t *recordings.Counts) string {
 	return " (" + strings.Join(parts, ", ") + ")"
 }
 
-// byteSize formats a size with two digits after the point.
-func byteSize(n int64) string {
-	size, unit := float64(n), 0
-	units := []string{"bytes", "kB", "MB", "GB", "TB", "PB"}
-	for size >= 1000 && unit < len(units)-1 {
-		size, unit = size/1000, unit+1
-	}
-	if unit == 0 {
-		return plural.Count(n, "byte")
-	}
-	return fmt.Sprintf("%.2f %s", size, units[unit])
-}
-
 // recordingFacts lists the progress of work on recordings, the most important first.
 func recordingFacts(s recordings.Status, share float64) []string {
 	left := "estimating the time left"
@@ -88,7 +75,7 @@ func recordingFacts(s recordings.Status, share float64) []string {
 		facts = append(facts, fmt.Sprintf("%.1f/s", s.PerSecond))
 	}
 	if s.Bytes > 0 {
-		facts = append(facts, byteSize(s.Bytes), byteSize(int64(s.BytesPerSecond))+"/s")
+		facts = append(facts, plural.Size(s.Bytes), plural.Size(int64(s.BytesPerSecond))+"/s")
 	}
 	return facts
 }

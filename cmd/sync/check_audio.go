@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"convsync/internal/config"
+	"convsync/internal/plural"
 	"convsync/internal/polyai"
 	"convsync/internal/recordings"
 	"convsync/internal/recordings/store"
@@ -58,7 +59,7 @@ func sizeText(size int64) string {
 	if size < 0 {
 		return ""
 	}
-	return " of " + byteSize(size)
+	return " of " + plural.Size(size)
 }
 
 // compareVersions reports whether the key may read raw recordings.

@@ -61,7 +61,7 @@ func printExported(w io.Writer, s *export.Summary) {
 	m := s.Manifest
 	fmt.Fprintf(w, "exported to %s: %s in %s", s.Dir, plural.Count(m.Counts.Rows, "row"), plural.Count(m.Counts.Conversations, "voice conversation"))
 	if m.Recordings != export.List {
-		fmt.Fprintf(w, ", %s (%s)", plural.Count(m.Counts.Files, "recording"), byteSize(m.Counts.Bytes))
+		fmt.Fprintf(w, ", %s (%s)", plural.Count(m.Counts.Files, "recording"), plural.Size(m.Counts.Bytes))
 	}
 	fmt.Fprintln(w)
 	printCounts(w, "availability", m.Counts.ByAvailability)

@@ -26,7 +26,7 @@ func TestPrintExported(t *testing.T) {
 	}
 	var text strings.Builder
 	printExported(&text, s)
-	want := "exported to june: 80 rows in 40 voice conversations, 67 recordings (1.50 GB)\n" +
+	want := "exported to june: 80 rows in 40 voice conversations, 67 recordings (1.5 GB)\n" +
 		"  availability: available 79, unknown 1\n" +
 		"  not requested from PolyAI yet: 1 recording; set sync.audio to check or store, or use --download\n" +
 		"  redacted recordings: requested 1, verified 39\n  raw recordings: verified 39\n  coverage: complete\n" +

@@ -32,9 +32,9 @@ func exportFacts(s export.Status, share float64, elapsed time.Duration) []string
 		facts = append(facts, plural.Count(s.Rows, "row"))
 	}
 	if s.Files > 0 {
-		facts = append(facts, plural.Count(s.Files, "file"), byteSize(s.Bytes))
+		facts = append(facts, plural.Count(s.Files, "file"), plural.Size(s.Bytes))
 		if elapsed > 0 {
-			facts = append(facts, byteSize(int64(float64(s.Bytes)/elapsed.Seconds()))+"/s")
+			facts = append(facts, plural.Size(int64(float64(s.Bytes)/elapsed.Seconds()))+"/s")
 		}
 	}
 	return facts

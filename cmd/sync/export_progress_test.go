@@ -16,8 +16,8 @@ func TestExportFacts(t *testing.T) {
 	}{
 		"NothingYet": {export.Status{}, " 0 %, estimating the time left"},
 		"List":       {export.Status{Share: 0.25, Rows: 1}, "25 %, 31 s left, 1 row"},
-		"Copy":       {export.Status{Share: 0.5, Rows: 20, Files: 10, Bytes: 2e9}, "50 %, 11 s left, 20 rows, 10 files, 2.00 GB, 200.00 MB/s"},
-		"Finishing":  {export.Status{Share: 0.99, Files: 1, Bytes: 10}, "99 %, finishing, 1 file, 10 bytes, 1 byte/s"},
+		"Copy":       {export.Status{Share: 0.5, Rows: 20, Files: 10, Bytes: 2e9}, "50 %, 11 s left, 20 rows, 10 files, 2.0 GB, 200 MB/s"},
+		"Finishing":  {export.Status{Share: 0.99, Files: 1, Bytes: 10}, "99 %, finishing, 1 file, 10 B, 1 B/s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

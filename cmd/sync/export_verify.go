@@ -78,7 +78,7 @@ func printVerifiedExports(w io.Writer, dir string, v *export.Verified) {
 		if e.Folder != "" {
 			name = oneLine(e.Folder)
 		}
-		fmt.Fprintf(w, "%s: %s, %s", name, plural.Count(e.Files, "file"), byteSize(e.Bytes))
+		fmt.Fprintf(w, "%s: %s, %s", name, plural.Count(e.Files, "file"), plural.Size(e.Bytes))
 		if e.ExportID != "" {
 			fmt.Fprintf(w, ", export %s of %s", oneLine(e.ExportID), e.CreatedAt.UTC().Format(time.RFC3339))
 		}

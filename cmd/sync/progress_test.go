@@ -105,7 +105,7 @@ func TestRecordingFacts(t *testing.T) {
 				BytesPerSecond: 1_000_000,
 				Left:           2 * time.Second,
 			},
-			"50 %, 3 s left, 5 of 10 recordings, 2.5/s, 2.00 MB, 1.00 MB/s",
+			"50 %, 3 s left, 5 of 10 recordings, 2.5/s, 2.0 MB, 1.0 MB/s",
 		},
 	} {
 		if got := strings.Join(recordingFacts(c.at, float64(c.at.Done)/float64(c.at.Due)), ", "); got != c.want {

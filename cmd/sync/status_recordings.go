@@ -116,7 +116,7 @@ func (s *recordingsStatus) print(w io.Writer, now time.Time) {
 	fmt.Fprintf(w, "  available         %d\n", s.Available)
 	fmt.Fprintf(w, "  not available     %d missing, %d forbidden, %d failed\n", s.Missing, s.Forbidden, s.Failed)
 	fmt.Fprintf(w, "  unknown           %d\n", s.Unknown)
-	fmt.Fprintf(w, "  stored            %d (%s)\n", s.Stored, serve.Size(s.Bytes))
+	fmt.Fprintf(w, "  stored            %d (%s)\n", s.Stored, plural.Size(s.Bytes))
 	fmt.Fprintf(w, "  backlog           %d", s.Backlog)
 	if s.Oldest != nil {
 		fmt.Fprintf(w, ", the oldest from %s", withAge(s.Oldest, now))

@@ -93,7 +93,7 @@ func (p *copiesVerified) print(w io.Writer, span string) {
 		return
 	}
 	v := p.found
-	fmt.Fprintf(w, "%s, %s: %s verified (%s)\n", p.id, span, plural.Count(v.Copies, "stored recording"), byteSize(v.Bytes))
+	fmt.Fprintf(w, "%s, %s: %s verified (%s)\n", p.id, span, plural.Count(v.Copies, "stored recording"), plural.Size(v.Bytes))
 	if len(v.Faults) == 0 {
 		fmt.Fprintln(w, "  no differences")
 		return

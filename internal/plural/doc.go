@@ -1,3 +1,3 @@
-// Package plural writes counts for people: on the terminal, on the status page and in
+// Package plural writes counts and sizes for people: on the terminal, on the status page and in
 // messages.
 package plural

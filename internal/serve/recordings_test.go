@@ -293,15 +293,3 @@ func TestRecordings_Memory(t *testing.T) {
 		}
 	}
 }
-
-func TestSize(t *testing.T) {
-	t.Parallel()
-	for bytes, want := range map[int64]string{
-		0: "0 B", 999: "999 B", 1000: "1.0 kB", 9_949: "9.9 kB", 9_960: "10 kB", 999_400: "999 kB", 999_600: "1.0 MB", 20_140_000_000: "20 GB",
-		5_200_000_000_000: "5.2 TB", 1 << 62: "4612 PB",
-	} {
-		if got := Size(bytes); got != want {
-			t.Errorf("%d bytes are %q, want %q", bytes, got, want)
-		}
-	}
-}

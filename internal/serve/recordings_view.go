@@ -1,9 +1,9 @@
 package serve
 
 import (
-	"fmt"
 	"time"
 
+	"convsync/internal/plural"
 	"convsync/internal/warehouse"
 )
 
@@ -31,7 +31,7 @@ func (p *page) newRecordingsView(s *snapshot, o *Options) *recordingsView {
 	}
 	v := &recordingsView{Read: momentOf(s.recorded.at, p.now, time.UTC), StoreErr: s.store.err}
 	for _, state := range s.recorded.states {
-		row := recordedView{RecordedState: state, Size: Size(state.Counts.StoredBytes), Access: PIIAccess(&state.State)}
+		row := recordedView{RecordedState: state, Size: plural.Size(state.Counts.StoredBytes), Access: PIIAccess(&state.State)}
 		var oldest warehouse.Timestamp
 		row.Left, oldest = state.Backlog()
 		row.Oldest = stampOf(oldest, p.now, time.UTC)
@@ -73,21 +73,4 @@ func PIIAccess(s *warehouse.RecordingState) string {
 		return "none seen"
 	}
 	return "not known"
-}
-
-// Size formats a number of bytes.
-func Size(bytes int64) string {
-	if bytes < 1000 {
-		return fmt.Sprintf("%d B", bytes)
-	}
-	v, unit := float64(bytes), ""
-	for _, unit = range []string{"kB", "MB", "GB", "TB", "PB"} {
-		if v /= 1000; v < 999.5 {
-			break
-		}
-	}
-	if v < 9.95 {
-		return fmt.Sprintf("%.1f %s", v, unit)
-	}
-	return fmt.Sprintf("%.0f %s", v, unit)
 }
