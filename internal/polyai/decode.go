@@ -1,66 +1,110 @@
 package polyai
 
+import "strings"
+
 // Decode reads one conversation in any form that the API is known to return. It
 // returns a [*RejectError] if the value is not an object, has no id, has no readable
 // start, or is the stub of a conversation that was too large.
-func Decode(v Value) (*Conversation, error) {
-	if v.Kind() != Object {
-		return nil, &RejectError{Reason: RejectNotAnObject}
-	}
-	d := decoder{c: &Conversation{}}
-	for name, value := range v.members() {
-		d.member(name, value)
-	}
-	d.resolve()
-	if isStub(d.c) {
-		return nil, &RejectError{Reason: RejectTooLarge, ID: d.c.ID, StartedAt: Optional[Micros]{V: d.c.StartedAt, Valid: d.started}}
-	}
-	if d.c.ID == "" {
-		return nil, &RejectError{Reason: RejectNoID, StartedAt: Optional[Micros]{V: d.c.StartedAt, Valid: d.started}}
-	}
-	if !d.started {
-		return nil, &RejectError{Reason: RejectNoStart, ID: d.c.ID}
-	}
-	return d.c, nil
-}
+func Decode(v Value) (*Conversation, error) { return new(Decoder).Decode(v) }
 
-// decoder reads one conversation. The raw value of a field that cannot be read is
-// stored in the Extra of the turn or the conversation.
-type decoder struct {
-	c       *Conversation
+// Decoder reads conversations one after another, and reuses its memory.
+type Decoder struct {
+	// Texts holds the text of the conversation. It can take more until the next
+	// conversation.
+	Texts
+
+	c       Conversation
+	in      cursor
 	started bool
-	scratch []byte // name of the member, without quotes
+	choice  field  // see choose
+	scratch []byte // see bytes
 	// Fields that the source spells in more than one way.
 	environment, deployment, finished, score, summaries spellings
 }
 
-// name returns the name of a member. It allocates no memory unless the name has
-// escapes or is not ASCII.
-func (d *decoder) name(quoted Value) []byte {
-	inner := quoted[1 : len(quoted)-1]
-	for _, c := range inner {
-		if c == '\\' || c >= 0x80 {
-			d.scratch = append(d.scratch[:0], quoted.Text()...)
-			return d.scratch
-		}
+// Decode is [Decode] with the memory of the decoder: the conversation is valid until
+// the next call. Its text remains valid.
+func (d *Decoder) Decode(v Value) (*Conversation, error) {
+	d.reset(v)
+	if v.Kind() != Object {
+		return nil, &RejectError{Reason: RejectNotAnObject}
 	}
-	return inner
+	for d.in.enter(); ; {
+		name, more := d.in.member()
+		if !more {
+			break
+		}
+		if string(d.bytes(name)) == "turns" && d.in.kind() == Array {
+			d.turns()
+			continue
+		}
+		f := field{d: d, extra: &d.c.Extra, quoted: name, v: d.in.value()}
+		d.member(&f)
+	}
+	d.resolve()
+	return d.result()
 }
 
-func (d *decoder) member(quoted, v Value) {
-	c := d.c
-	f := field{d: d, extra: &c.Extra, quoted: quoted, v: v}
-	switch string(d.name(quoted)) {
+// reset prepares for the next conversation.
+func (d *Decoder) reset(v Value) {
+	d.c = Conversation{Turns: d.c.Turns[:0], Extra: d.c.Extra[:0], Drift: d.c.Drift[:0]}
+	d.in, d.choice, d.started = cursor{v: v}, field{}, false
+	d.environment, d.deployment, d.finished = spellings{}, spellings{}, spellings{}
+	d.score, d.summaries = spellings{}, spellings{}
+	d.Start(len(v) / 2) // what remains without names, times and numbers
+}
+
+// Release forgets the last conversation, so that the decoder does not keep the response
+// alive, but keeps its memory for the next one.
+func (d *Decoder) Release() {
+	for i := range d.c.Turns {
+		clear(d.c.Turns[i].Extra)
+		clear(d.c.Turns[i].Entities)
+	}
+	clear(d.c.Extra)
+	d.reset(nil)
+}
+
+func (d *Decoder) result() (*Conversation, error) {
+	c := &d.c
+	if isStub(c) {
+		return nil, &RejectError{Reason: RejectTooLarge, ID: c.ID, StartedAt: Optional[Micros]{V: c.StartedAt, Valid: d.started}}
+	}
+	if c.ID == "" {
+		return nil, &RejectError{Reason: RejectNoID, StartedAt: Optional[Micros]{V: c.StartedAt, Valid: d.started}}
+	}
+	if !d.started {
+		return nil, &RejectError{Reason: RejectNoStart, ID: c.ID}
+	}
+	return c, nil
+}
+
+// bytes returns the bytes of [Value.Text]. They are valid until the next call.
+func (d *Decoder) bytes(t token) []byte {
+	if t.Kind() != String {
+		return t.Value
+	}
+	inner := t.Value[1 : len(t.Value)-1]
+	if t.plain || isText(inner) {
+		return inner
+	}
+	d.scratch, _ = appendUnquoted(d.scratch[:0], inner)
+	return d.scratch
+}
+
+func (d *Decoder) member(f *field) {
+	c := &d.c
+	switch string(d.bytes(f.quoted)) {
 	case "id":
-		c.ID = f.text()
+		c.ID = strings.Clone(f.text()) // ids are kept for longer than rows
 	case "account_id":
 		c.AccountID = f.text()
 	case "project_id":
 		c.ProjectID = f.text()
 	case "environment":
-		d.environment.note(0, &f)
+		d.environment.note(0, f)
 	case "client_env":
-		d.environment.note(1, &f)
+		d.environment.note(1, f)
 	case "channel":
 		c.Channel = f.text()
 	case "direction":
@@ -76,26 +120,26 @@ func (d *decoder) member(quoted, v Value) {
 	case "language":
 		c.Language = f.text()
 	case "deployment_id":
-		d.deployment.note(0, &f)
+		d.deployment.note(0, f)
 	case "deploymentId":
-		d.deployment.note(1, &f)
+		d.deployment.note(1, f)
 	case "started_at":
 		at := f.time()
 		c.StartedAt, d.started = at.V, at.Valid
 	case "finished_at":
-		d.finished.note(0, &f)
+		d.finished.note(0, f)
 	case "finishedAt":
-		d.finished.note(1, &f)
+		d.finished.note(1, f)
 	case "in_progress":
 		c.InProgress = f.bool()
 	default:
-		d.moreMember(&f)
+		d.moreMember(f)
 	}
 }
 
-func (d *decoder) moreMember(f *field) {
-	c := d.c
-	switch string(d.name(f.quoted)) {
+func (d *Decoder) moreMember(f *field) {
+	c := &d.c
+	switch string(d.bytes(f.quoted)) {
 	case "total_duration":
 		c.TotalDurationSeconds = f.float()
 	case "polyai_duration":
@@ -125,16 +169,17 @@ func (d *decoder) moreMember(f *field) {
 	case "note":
 		c.Note = f.text()
 	case "tags":
-		c.Tags = f.v
+		c.Tags = f.v.Value
 	case "metrics":
-		c.Metrics = f.v
+		c.Metrics = f.v.Value
 	case "state":
-		c.State = f.v
+		c.State = f.v.Value
 	case "turns":
-		d.turns(f)
+		c.Turns = c.Turns[:0] // the last duplicate wins
+		if f.v.Kind() != Null {
+			f.keep(DriftUnread)
+		}
 	default:
 		f.keep(DriftUnknown)
 	}
 }
-
-func (v Value) scalar() bool { return v.Kind() != Object && v.Kind() != Array }

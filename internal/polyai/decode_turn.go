@@ -1,55 +1,69 @@
 package polyai
 
-func (d *decoder) turns(f *field) {
-	d.c.Turns = nil // the last duplicate wins
-	switch f.v.Kind() {
-	case Null:
-		return
-	case Array:
-	default:
-		f.keep(DriftUnread)
-		return
+// longList is the size of a conversation of which the turns are counted before they are
+// decoded: a list that grows needs twice its memory for a moment.
+const longList = 1 << 20
+
+// turns reads the list of turns at the cursor.
+func (d *Decoder) turns() {
+	c := &d.c
+	c.Turns = c.Turns[:0] // the last duplicate wins
+	if len(d.in.v) >= longList {
+		c.Turns = make([]Turn, 0, d.countTurns())
 	}
-	n := 0
-	for range f.v.Elements() {
-		n++
-	}
-	d.c.Turns = make([]Turn, n)
-	i := 0
-	for v := range f.v.Elements() {
-		d.turn(&d.c.Turns[i], v)
-		i++
+	for d.in.enter(); d.in.element(); {
+		n := len(c.Turns)
+		if n < cap(c.Turns) {
+			c.Turns = c.Turns[:n+1]
+			t := &c.Turns[n]
+			*t = Turn{Extra: t.Extra[:0], Entities: t.Entities[:0]}
+		} else {
+			c.Turns = append(c.Turns, Turn{})
+		}
+		d.turn(&c.Turns[n])
 	}
 }
 
-// turn reads one turn. A value that is not an object keeps its index, and is stored in
-// Extra.
-func (d *decoder) turn(t *Turn, v Value) {
-	if v.Kind() != Object {
+func (d *Decoder) countTurns() (n int) {
+	in := d.in
+	for in.enter(); in.element(); n++ {
+		in.value()
+	}
+	return n
+}
+
+// turn reads the turn at the cursor. A value that is not an object keeps its index, and
+// is stored in Extra.
+func (d *Decoder) turn(t *Turn) {
+	if d.in.kind() != Object {
 		f := field{
 			d:      d,
 			extra:  &t.Extra,
 			path:   "turns[]",
-			quoted: Value(`"turn"`),
-			v:      v,
+			quoted: token{Value: Value(`"turn"`)},
+			v:      d.in.value(),
 		}
 		f.keep(DriftUnread)
 		return
 	}
-	for name, value := range v.members() {
-		d.turnMember(t, name, value)
+	for d.in.enter(); ; {
+		name, more := d.in.member()
+		if !more {
+			return
+		}
+		f := field{
+			d:      d,
+			extra:  &t.Extra,
+			path:   "turns[].",
+			quoted: name,
+			v:      d.in.value(),
+		}
+		d.turnMember(t, &f)
 	}
 }
 
-func (d *decoder) turnMember(t *Turn, quoted, v Value) {
-	f := field{
-		d:      d,
-		extra:  &t.Extra,
-		path:   "turns[].",
-		quoted: quoted,
-		v:      v,
-	}
-	switch string(d.name(quoted)) {
+func (d *Decoder) turnMember(t *Turn, f *field) {
+	switch string(d.bytes(f.quoted)) {
 	case "turn_id":
 		t.TurnID = f.integer()
 	case "user_input":
@@ -63,7 +77,7 @@ func (d *decoder) turnMember(t *Turn, quoted, v Value) {
 	case "agent_response_datetime":
 		t.AgentResponseAt = f.time()
 	case "latency":
-		d.latency(t, &f)
+		d.latency(t, f)
 	case "translated_user_input":
 		t.TranslatedUserInput = f.text()
 	case "english_agent_response":
@@ -79,9 +93,9 @@ func (d *decoder) turnMember(t *Turn, quoted, v Value) {
 	case "barge_in":
 		t.BargeIn = f.bool()
 	case "intents":
-		t.Intents = v
+		t.Intents = f.v.Value
 	case "entities":
-		d.entities(t, &f)
+		d.entities(t, f)
 	case "user_input_audio_url":
 		t.UserAudioURL = f.text()
 	case "metadata", "llm_requests", "reviews", "user_input_dtmf_finish_key":
@@ -93,51 +107,52 @@ func (d *decoder) turnMember(t *Turn, quoted, v Value) {
 
 // latency reads a latency: a number of seconds, or an object with the seconds, a label
 // and the percentile of the last day.
-func (d *decoder) latency(t *Turn, f *field) {
+func (d *Decoder) latency(t *Turn, f *field) {
 	t.LatencySeconds, t.LatencyLabel, t.LatencyPercentile1d = Optional[float64]{}, "", Optional[float64]{}
 	if f.v.Kind() != Object {
 		t.LatencySeconds = f.float()
 		return
 	}
 	whole := true
-	for name, value := range f.v.Members() {
-		switch name {
-		case "perceived_latency":
-			t.LatencySeconds, whole = value.float(whole)
-		case "perceived_latency_percentile_1d":
-			t.LatencyPercentile1d, whole = value.float(whole)
-		case "label":
-			whole = whole && value.scalar()
-			if value.Kind() != Null && value.scalar() {
-				t.LatencyLabel = value.Text()
-			}
-		default:
-			whole = false
+	in := cursor{v: f.v.Value}
+	for in.enter(); ; {
+		name, more := in.member()
+		if !more {
+			break
 		}
+		var ok bool
+		switch value := in.value(); string(d.bytes(name)) {
+		case "perceived_latency":
+			t.LatencySeconds, ok = d.readFloat(value)
+		case "perceived_latency_percentile_1d":
+			t.LatencyPercentile1d, ok = d.readFloat(value)
+		case "label":
+			if ok = value.scalar(); ok && value.Kind() != Null {
+				t.LatencyLabel, _ = d.Text(value.Value)
+			}
+		}
+		whole = whole && ok
 	}
 	if !whole {
 		f.keep(DriftUnread)
 	}
 }
 
-// float reads a number. The result is false if whole is, or if v cannot be read.
-func (v Value) float(whole bool) (Optional[float64], bool) {
-	n, ok := readFloat(v)
-	return n, whole && ok
-}
+func (v Value) scalar() bool { return v.Kind() != Object && v.Kind() != Array }
 
 // entities reads entities: an object from names to a value or a list of values, or a
 // list of such objects.
-func (d *decoder) entities(t *Turn, f *field) {
-	t.Entities = nil
+func (d *Decoder) entities(t *Turn, f *field) {
+	t.Entities = t.Entities[:0]
 	whole := true
 	add := func(v Value) {
 		if v.Kind() != Object {
 			whole = whole && v.Kind() == Null
 			return
 		}
-		for name, value := range v.Members() {
-			t.Entities = append(t.Entities, Entity{name, value})
+		for name, value := range v.RawMembers() {
+			text, _ := d.Text(name)
+			t.Entities = append(t.Entities, Entity{text, value})
 		}
 	}
 	if f.v.Kind() == Array {
@@ -145,7 +160,7 @@ func (d *decoder) entities(t *Turn, f *field) {
 			add(v)
 		}
 	} else {
-		add(f.v)
+		add(f.v.Value)
 	}
 	if !whole {
 		f.keep(DriftUnread)

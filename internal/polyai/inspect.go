@@ -19,8 +19,8 @@ func IsSound(v Value) bool { return inspect(v) == sound }
 
 // inspect checks a value without recursion, so that it can be nested deeply.
 func inspect(v []byte) soundness {
-	in := inspector{v: v, result: sound}
-	in.open = in.few[:0]
+	var few [typicalDepth]byte
+	in := inspector{v: v, result: sound, open: few[:0]}
 	for in.at < len(v) && in.result != broken {
 		in.next()
 	}
@@ -54,7 +54,6 @@ type inspector struct {
 	wants  wanted
 	result soundness
 	open   []byte // open brackets
-	few    [typicalDepth]byte
 }
 
 // next reads the next token.
@@ -130,15 +129,15 @@ func (in *inspector) flaw() { in.result = min(in.result, flawed) }
 
 // string reads a string.
 func (in *inspector) string() {
-	for in.at++; in.at < len(in.v); in.at++ {
-		switch c := in.v[in.at]; {
-		case c == '"':
+	for in.at = nextSpecial(in.v, in.at+1); in.at < len(in.v); in.at = nextSpecial(in.v, in.at+1) {
+		switch in.v[in.at] {
+		case '"':
 			in.at++
 			return
-		case c < firstPrintable:
-			in.flaw()
-		case c == '\\':
+		case '\\':
 			in.escape()
+		default:
+			in.flaw()
 		}
 	}
 	in.result = broken

@@ -53,7 +53,7 @@ func (p *Page) DecodedBytes() int { return p.framer.decoded }
 // [Decode] rejects it, also when it is replayed.
 func stubOf(head Value, size int64) Value {
 	stub := []byte("{")
-	for name, v := range head.members() {
+	for name, v := range head.RawMembers() {
 		text := name.Text()
 		if (text == "id" || text == "started_at") && v.Kind() == String && len(v) <= maxStubText && IsSound(v) {
 			stub = fmt.Appendf(stub, "%q:%s,", text, v)

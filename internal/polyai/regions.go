@@ -2,6 +2,7 @@ package polyai
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -84,10 +85,7 @@ func hostHint(host string) string {
 // AudioURL returns the URL of the recording of a conversation, which requires another key.
 // direction is combined, user or agent.
 func AudioURL(buildBaseURL, projectID, conversationID, direction string, redacted bool) string {
-	q := "?direction=" + url.QueryEscape(direction) + "&redacted=false"
-	if redacted {
-		q = "?direction=" + url.QueryEscape(direction) + "&redacted=true"
-	}
 	return strings.TrimRight(buildBaseURL, "/") + "/v1/agents/" + url.PathEscape(projectID) +
-		"/conversations/" + url.PathEscape(conversationID) + "/audio" + q
+		"/conversations/" + url.PathEscape(conversationID) +
+		"/audio?direction=" + url.QueryEscape(direction) + "&redacted=" + strconv.FormatBool(redacted)
 }

@@ -8,11 +8,11 @@ import (
 // field is a member that is being read, and where its raw value is stored if it cannot
 // be read.
 type field struct {
-	d      *decoder
+	d      *Decoder
 	extra  *[]Member
 	path   string // prefix of the name in the path of drift
-	quoted Value  // the name
-	v      Value
+	quoted token  // the name
+	v      token
 }
 
 // keep stores the raw value in Extra and records drift.
@@ -24,7 +24,8 @@ func (f *field) keep(kind DriftKind) {
 // keepKnown stores the raw value in Extra. It is for known fields without a field of
 // their own.
 func (f *field) keepKnown() {
-	*f.extra = append(*f.extra, Member{f.quoted.Text(), f.v})
+	name, _ := f.d.Text(f.quoted.Value)
+	*f.extra = append(*f.extra, Member{name, f.v.Value})
 }
 
 func (f *field) drift(kind DriftKind) {
@@ -36,20 +37,23 @@ func (f *field) drift(kind DriftKind) {
 		}
 		path += name
 	}
-	f.d.c.Drift = append(f.d.c.Drift, Drift{Path: path, Type: f.v.Kind().String(), Length: len(f.v), Kind: kind})
+	f.d.c.Drift = append(f.d.c.Drift, Drift{Path: path, Type: f.v.Kind().String(), Length: len(f.v.Value), Kind: kind})
 }
 
 // text reads text. A number or a boolean becomes its text.
 func (f *field) text() string {
 	switch f.v.Kind() {
 	case String:
-		s, replaced := f.v.TextReplaced()
+		if f.v.plain {
+			return f.d.Copy(f.v.Value[1 : len(f.v.Value)-1])
+		}
+		s, replaced := f.d.Text(f.v.Value)
 		if replaced {
 			f.drift(DriftReplaced)
 		}
 		return s
 	case Number, Bool:
-		return string(f.v)
+		return f.d.Copy(f.v.Value)
 	case Object, Array:
 		f.keep(DriftUnread)
 	}
@@ -57,7 +61,7 @@ func (f *field) text() string {
 }
 
 func (f *field) float() Optional[float64] {
-	n, ok := readFloat(f.v)
+	n, ok := f.d.readFloat(f.v)
 	if !ok {
 		f.keep(DriftUnread)
 	}
@@ -65,13 +69,13 @@ func (f *field) float() Optional[float64] {
 }
 
 // readFloat reads a number or text with a number. ok is false for any other value.
-func readFloat(v Value) (n Optional[float64], ok bool) {
+func (d *Decoder) readFloat(v token) (n Optional[float64], ok bool) {
 	switch v.Kind() {
 	case Null, Absent:
 		return n, true
 	case Number, String:
-		text := v.Text()
-		if text == "" {
+		text := d.bytes(v)
+		if len(text) == 0 {
 			return n, true
 		}
 		if n.V, n.Valid = ParseNumber(text); n.Valid {
@@ -84,11 +88,12 @@ func readFloat(v Value) (n Optional[float64], ok bool) {
 // integer reads a whole number, also as 73.0 and as "73".
 func (f *field) integer() Optional[int64] {
 	if f.v.Kind() == Number || f.v.Kind() == String {
-		if n, err := strconv.ParseInt(f.v.Text(), 10, 64); err == nil && isNumber(f.v.Text()) {
+		text := f.d.bytes(f.v)
+		if n, err := strconv.ParseInt(string(text), 10, 64); err == nil && isNumber(text) {
 			return Some(n)
 		}
 	}
-	n, ok := readFloat(f.v)
+	n, ok := f.d.readFloat(f.v)
 	if ok && !n.Valid {
 		return Optional[int64]{}
 	}
@@ -101,7 +106,7 @@ func (f *field) integer() Optional[int64] {
 }
 
 func (f *field) bool() Optional[bool] {
-	switch f.v.Text() {
+	switch string(f.d.bytes(f.v)) {
 	case "true", "True":
 		return Some(true)
 	case "false", "False":
@@ -117,12 +122,14 @@ func (f *field) time() Optional[Micros] {
 	if f.v.Kind() == Null {
 		return Optional[Micros]{}
 	}
-	text := f.v.Text()
-	if f.v.Kind() == String && text == "" {
-		return Optional[Micros]{}
-	}
-	if at, ok := ParseTime(text); ok && f.v.Kind() == String {
-		return Some(at)
+	if f.v.Kind() == String {
+		text := f.d.bytes(f.v)
+		if len(text) == 0 {
+			return Optional[Micros]{}
+		}
+		if at, ok := ParseTime(text); ok {
+			return Some(at)
+		}
 	}
 	f.keep(DriftUnread)
 	return Optional[Micros]{}

@@ -3,15 +3,15 @@ package polyai
 // spellings has the values of a field that the source spells in more than one way, one
 // per spelling. The documented spelling is the first. If a spelling occurs twice, the
 // last value counts.
-type spellings [3]struct{ quoted, v Value }
+type spellings [3]struct{ quoted, v token }
 
 func (s *spellings) note(spelling int, f *field) {
 	s[spelling].quoted, s[spelling].v = f.quoted, f.v
 }
 
 // resolve sets the fields that have several spellings.
-func (d *decoder) resolve() {
-	c := d.c
+func (d *Decoder) resolve() {
+	c := &d.c
 	c.Environment = choose(d, &d.environment, (*field).text)
 	c.DeploymentID = choose(d, &d.deployment, (*field).text)
 	c.FinishedAt = choose(d, &d.finished, (*field).time)
@@ -21,14 +21,17 @@ func (d *decoder) resolve() {
 
 // choose returns the value of the first spelling that is not null, empty or unreadable. A
 // different value of a later spelling is stored in Extra.
-func choose[T comparable](d *decoder, s *spellings, read func(*field) T) (chosen T) {
+func choose[T comparable](d *Decoder, s *spellings, read func(*field) T) (chosen T) {
 	var nothing T
 	for i := range s {
 		if s[i].v.Kind() == Absent {
 			continue
 		}
-		f := field{d: d, extra: &d.c.Extra, quoted: s[i].quoted, v: s[i].v}
-		switch v := read(&f); {
+		// The compiler cannot see that read forgets the field, so a local one would be an
+		// allocation.
+		f := &d.choice
+		*f = field{d: d, extra: &d.c.Extra, quoted: s[i].quoted, v: s[i].v}
+		switch v := read(f); {
 		case v == nothing || v == chosen:
 		case chosen == nothing:
 			chosen = v
@@ -41,10 +44,10 @@ func choose[T comparable](d *decoder, s *spellings, read func(*field) T) (chosen
 
 // summary sets the summary and its heading, each from the first spelling that
 // has it. A summary is text, or {"heading": …, "content": …}.
-func (d *decoder) summary() {
-	c := d.c
+func (d *Decoder) summary() {
+	c := &d.c
 	for i := range d.summaries {
-		f := field{d: d, extra: &c.Extra, quoted: d.summaries[i].quoted, v: d.summaries[i].v}
+		f := &field{d: d, extra: &c.Extra, quoted: d.summaries[i].quoted, v: d.summaries[i].v}
 		if f.v.Kind() == Absent {
 			continue
 		}
@@ -75,7 +78,7 @@ func (f *field) summary() (heading, content string, whole bool) {
 	}
 	whole = true
 	for name, value := range f.v.Members() {
-		part := field{d: f.d, extra: f.extra, quoted: f.quoted, v: value}
+		part := field{d: f.d, extra: f.extra, quoted: f.quoted, v: token{Value: value}}
 		switch {
 		case name == "heading" && value.scalar():
 			heading = part.text()

@@ -8,8 +8,8 @@ import (
 // ParseTime reads ISO 8601 in the forms that the source uses: with T or a space, with or
 // without seconds, with any number of fraction digits (truncated to microseconds), with
 // Z, an offset or no zone, which means UTC.
-func ParseTime(s string) (Micros, bool) {
-	p := timeParser{s: s}
+func ParseTime[T ~string | ~[]byte](s T) (Micros, bool) {
+	p := timeParser[T]{s: s}
 	year := p.number(4)
 	p.expect('-')
 	month := p.number(2)
@@ -29,18 +29,37 @@ func ParseTime(s string) (Micros, bool) {
 		}
 	}
 	offset := p.zone()
-	if p.bad || p.s != "" || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 60 || year < 1 {
+	if p.bad || len(p.s) > 0 || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 60 || year < 1 {
 		return 0, false
 	}
-	date := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
-	if last := time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day(); day > last {
+	if day > daysIn(year, month) {
 		return 0, false
 	}
-	utc := date.Unix() - int64(offset)
+	utc := int64(daysSince1970(year, month, day))*86400 + int64(hour*3600+minute*60+second-offset)
 	if utc < earliest || utc >= latest {
 		return 0, false
 	}
 	return Micros(utc*1e6 + int64(micros)), true
+}
+
+var monthDays = [...]int{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}
+
+// daysIn returns the number of days of a month from 1 to 12.
+func daysIn(year, month int) int {
+	if month == 2 && year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+		return 29
+	}
+	return monthDays[month-1]
+}
+
+// daysSince1970 returns the number of days from 1970-01-01 to a day of the years 1 to
+// 9999. It counts in years that begin in March, so that a leap day is the last one.
+func daysSince1970(year, month, day int) int {
+	if month < 3 {
+		year, month = year-1, month+12
+	}
+	const daysTo1970 = 719_468 // from 0000-03-01
+	return 365*year + year/4 - year/100 + year/400 + (153*(month-3)+2)/5 + day - 1 - daysTo1970
 }
 
 // The years that every reader of a warehouse can represent: 1 to 9999.
@@ -60,22 +79,22 @@ func queryTime(t time.Time) string {
 }
 
 // timeParser parses a time from left to right. bad is set on the first error.
-type timeParser struct {
-	s   string
+type timeParser[T ~string | ~[]byte] struct {
+	s   T
 	bad bool
 }
 
-func (p *timeParser) take(c byte) bool {
-	if p.s == "" || p.s[0] != c {
+func (p *timeParser[T]) take(c byte) bool {
+	if len(p.s) == 0 || p.s[0] != c {
 		return false
 	}
 	p.s = p.s[1:]
 	return true
 }
 
-func (p *timeParser) expect(c byte) { p.bad = p.bad || !p.take(c) }
+func (p *timeParser[T]) expect(c byte) { p.bad = p.bad || !p.take(c) }
 
-func (p *timeParser) number(digits int) int {
+func (p *timeParser[T]) number(digits int) int {
 	if len(p.s) < digits {
 		p.bad = true
 		return 0
@@ -94,9 +113,9 @@ func (p *timeParser) number(digits int) int {
 }
 
 // fraction reads the digits after the point and uses the first six.
-func (p *timeParser) fraction() (micros int) {
+func (p *timeParser[T]) fraction() (micros int) {
 	digits := 0
-	for ; p.s != "" && p.s[0] >= '0' && p.s[0] <= '9'; p.s = p.s[1:] {
+	for ; len(p.s) > 0 && p.s[0] >= '0' && p.s[0] <= '9'; p.s = p.s[1:] {
 		if digits < 6 {
 			micros = micros*10 + int(p.s[0]-'0')
 		}
@@ -110,10 +129,10 @@ func (p *timeParser) fraction() (micros int) {
 }
 
 // zone reads Z, +01:00, +0100, +01 or nothing, and returns the seconds east of UTC.
-func (p *timeParser) zone() int {
+func (p *timeParser[T]) zone() int {
 	sign := 1
 	switch {
-	case p.s == "" || p.take('Z') || p.take('z'):
+	case len(p.s) == 0 || p.take('Z') || p.take('z'):
 		return 0
 	case p.take('-'):
 		sign = -1
@@ -121,7 +140,7 @@ func (p *timeParser) zone() int {
 		p.expect('+')
 	}
 	hours, minutes := p.number(2), 0
-	if p.take(':') || p.s != "" {
+	if p.take(':') || len(p.s) > 0 {
 		minutes = p.number(2)
 	}
 	p.bad = p.bad || hours > 23 || minutes > 59
@@ -130,17 +149,17 @@ func (p *timeParser) zone() int {
 
 // ParseNumber reads a number with the grammar of JSON, such as a text that contains one.
 // ok is false for other text and for numbers beyond the range of a float64.
-func ParseNumber(s string) (n float64, ok bool) {
+func ParseNumber[T ~string | ~[]byte](s T) (n float64, ok bool) {
 	if !isNumber(s) {
 		return 0, false
 	}
-	n, err := strconv.ParseFloat(s, 64)
+	n, err := strconv.ParseFloat(string(s), 64) // does not allocate if s is short
 	return n, err == nil
 }
 
 // isNumber reports whether s is a number with the grammar of JSON: without the leading
 // plus, zeros or point of texts such as phone numbers and codes.
-func isNumber(s string) bool {
+func isNumber[T ~string | ~[]byte](s T) bool {
 	i := 0
 	digits := func() bool {
 		from := i

@@ -63,16 +63,20 @@ func (v Value) TextReplaced() (text string, replaced bool) {
 		return string(v), false
 	}
 	inner := v[1 : len(v)-1]
-	if bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
+	if isText(inner) {
 		return string(inner), false
 	}
-	return unquote(inner)
+	unquoted, replaced := appendUnquoted(nil, inner)
+	return string(unquoted), replaced
 }
+
+// isText reports whether what is between the quotes of a string is its text.
+func isText(inner []byte) bool { return bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) }
 
 // Members yields the members of an object in order, including duplicates.
 func (v Value) Members() iter.Seq2[string, Value] {
 	return func(yield func(string, Value) bool) {
-		for name, value := range v.members() {
+		for name, value := range v.RawMembers() {
 			if !yield(name.Text(), value) {
 				return
 			}
@@ -80,8 +84,8 @@ func (v Value) Members() iter.Seq2[string, Value] {
 	}
 }
 
-// members yields the members with their raw names, in quotes.
-func (v Value) members() iter.Seq2[Value, Value] {
+// RawMembers yields the members with their raw names, in quotes.
+func (v Value) RawMembers() iter.Seq2[Value, Value] {
 	return func(yield func(name, value Value) bool) {
 		if v.Kind() != Object {
 			return
@@ -129,19 +133,6 @@ func skipSpace(v Value, at int) int {
 	return at
 }
 
-// skipString returns the end of the string that begins at at.
-func skipString(v Value, at int) int {
-	for at++; at < len(v); at++ {
-		switch v[at] {
-		case '"':
-			return at + 1
-		case '\\':
-			at++ // skip the escaped character, too
-		}
-	}
-	return len(v)
-}
-
 // skipValue returns the end of the value that begins at at.
 func skipValue(v Value, at int) int {
 	if at >= len(v) {
@@ -184,30 +175,29 @@ func skipNested(v Value, at int) int {
 
 var escaped = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
-// unquote returns the text between the quotes of a string.
-func unquote(s []byte) (text string, replaced bool) {
-	out := make([]byte, 0, len(s))
+// appendUnquoted appends the text between the quotes of a string.
+func appendUnquoted(dst, s []byte) (text []byte, replaced bool) {
 	for at := 0; at < len(s); {
 		switch c := s[at]; {
 		case c == '\\' && at+1 < len(s) && s[at+1] == 'u':
 			r, n := unquoteRune(s[at:])
 			replaced = replaced || r == utf8.RuneError && n == 6 && !bytes.EqualFold(s[at+2:at+6], []byte("fffd"))
-			out = utf8.AppendRune(out, r)
+			dst = utf8.AppendRune(dst, r)
 			at += n
 		case c == '\\' && at+1 < len(s):
-			out = append(out, escaped[s[at+1]])
+			dst = append(dst, escaped[s[at+1]])
 			at += 2
 		case c < utf8.RuneSelf:
-			out = append(out, c)
+			dst = append(dst, c)
 			at++
 		default:
 			r, n := utf8.DecodeRune(s[at:])
 			replaced = replaced || r == utf8.RuneError && n == 1
-			out = utf8.AppendRune(out, r)
+			dst = utf8.AppendRune(dst, r)
 			at += n
 		}
 	}
-	return string(out), replaced
+	return dst, replaced
 }
 
 // unquoteRune reads \uXXXX, or a surrogate pair of two of them.
