@@ -1,9 +1,10 @@
 package warehouse
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
-	"strings"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -28,17 +29,30 @@ const (
 // a value that is nested too deeply becomes its JSON text.
 //
 // text must be one well-formed JSON value.
-func Canonical(text string) (canonical JSON, replaced int) {
-	c := canonicalizer{src: text, dst: make([]byte, 0, len(text))}
-	c.value(0)
-	return JSON(c.dst), c.replaced
+func Canonical[T ~string | ~[]byte](text T) (canonical JSON, replaced int) {
+	b, replaced := AppendCanonical(nil, []byte(text))
+	return JSON(b), replaced
 }
 
+// AppendCanonical appends the canonical form of a JSON value, see [Canonical].
+func AppendCanonical(dst, text []byte) (canonical []byte, replaced int) {
+	c := canonicalizers.Get().(*canonicalizer)
+	defer canonicalizers.Put(c)
+	c.src, c.pos, c.replaced = text, 0, 0
+	c.dst = slices.Grow(dst, len(text))
+	c.value(0)
+	canonical, c.src, c.dst = c.dst, nil, nil
+	return canonical, c.replaced
+}
+
+var canonicalizers = sync.Pool{New: func() any { return new(canonicalizer) }}
+
 type canonicalizer struct {
-	src      string
+	src      []byte
 	pos      int
 	dst      []byte
 	replaced int
+	members  []member // of all objects that were begun and are not complete yet
 }
 
 func (c *canonicalizer) skipSpace() {
@@ -60,7 +74,7 @@ func (c *canonicalizer) value(depth int) {
 	switch b := c.src[c.pos]; {
 	case depth == maxJSONDepth && (b == '{' || b == '['):
 		end := skipValue(c.src, c.pos)
-		c.dst = c.appendString(c.dst, strings.ToValidUTF8(c.src[c.pos:end], "\uFFFD"))
+		c.dst = appendString(c.dst, bytes.ToValidUTF8(c.src[c.pos:end], []byte("\uFFFD")))
 		c.pos = end
 		c.replaced++
 	case b == '{':
@@ -68,7 +82,7 @@ func (c *canonicalizer) value(depth int) {
 	case b == '[':
 		c.array(depth)
 	case b == '"':
-		c.dst = c.appendString(c.dst, c.unquote())
+		c.string()
 	case b == '-' || b >= '0' && b <= '9':
 		c.number()
 	default: // true, false, null
@@ -99,18 +113,17 @@ func (c *canonicalizer) array(depth int) {
 	c.dst = append(c.dst, ']')
 }
 
-// member is a member of an object: its name, and the offsets of its canonical
-// value in dst.
+// member is a member of an object: its name, and the offsets of its canonical form in
+// dst.
 type member struct {
-	name       string
+	name       []byte
 	start, end int
 }
 
 func (c *canonicalizer) object(depth int) {
 	c.pos++
-	var few [8]member
-	members := few[:0]
-	base := len(c.dst)
+	c.dst = append(c.dst, '{')
+	from, first := len(c.dst), len(c.members)
 	sorted := true
 	for {
 		c.skipSpace()
@@ -118,33 +131,43 @@ func (c *canonicalizer) object(depth int) {
 			c.pos++
 			break
 		}
-		m := member{name: c.unquote(), start: len(c.dst)}
+		m := member{}
+		m.name, _ = c.unquote()
+		if n := len(c.members); n > first {
+			c.dst = append(c.dst, ',')
+			sorted = sorted && bytes.Compare(c.members[n-1].name, m.name) < 0
+		}
+		m.start = len(c.dst)
+		c.dst = append(appendString(c.dst, m.name), ':')
 		c.value(depth + 1)
 		m.end = len(c.dst)
-		sorted = sorted && (len(members) == 0 || members[len(members)-1].name < m.name)
-		members = append(members, m)
+		c.members = append(c.members, m)
 	}
+	members := c.members[first:]
 	if !sorted {
-		slices.SortStableFunc(members, func(a, b member) int { return strings.Compare(a.name, b.name) })
+		c.sort(members, from)
 	}
-	// dst[base:] has the values, one after another. Append the object after
-	// them, then move it to base.
-	from := len(c.dst)
-	c.dst = append(c.dst, '{')
+	clear(members)
+	c.members = c.members[:first]
+	c.dst = append(c.dst, '}')
+}
+
+// sort sorts the members of an object, which dst has from an offset on. It appends them
+// again in order, without duplicates, and moves them to that offset.
+func (c *canonicalizer) sort(members []member, from int) {
+	slices.SortStableFunc(members, func(a, b member) int { return bytes.Compare(a.name, b.name) })
+	end := len(c.dst)
 	for i, m := range members {
-		if i+1 < len(members) && members[i+1].name == m.name {
+		if i+1 < len(members) && bytes.Equal(members[i+1].name, m.name) {
 			continue // the last duplicate wins
 		}
-		if len(c.dst) > from+1 {
+		if len(c.dst) > end {
 			c.dst = append(c.dst, ',')
 		}
-		c.dst = c.appendString(c.dst, m.name)
-		c.dst = append(c.dst, ':')
 		c.dst = append(c.dst, c.dst[m.start:m.end]...)
 	}
-	c.dst = append(c.dst, '}')
-	n := copy(c.dst[base:], c.dst[from:])
-	c.dst = c.dst[:base+n]
+	n := copy(c.dst[from:], c.dst[end:])
+	c.dst = c.dst[:from+n]
 }
 
 func (c *canonicalizer) number() {
@@ -161,37 +184,48 @@ func (c *canonicalizer) number() {
 
 // numberFits reports whether a Postgres numeric can store the JSON number, in
 // about the length of its text.
-func numberFits(s string) bool {
+func numberFits(s []byte) bool {
 	mantissa, exponent := s, 0
 	if i := indexExponent(s); i >= 0 {
 		mantissa = s[:i]
-		e, err := strconv.Atoi(s[i+1:])
+		e, err := strconv.Atoi(string(s[i+1:]))
 		if err != nil || e > maxExponent || e < -maxExponent {
 			return false
 		}
 		exponent = e
 	}
-	whole, fraction := len(strings.TrimPrefix(mantissa, "-")), 0
-	if i := strings.IndexByte(mantissa, '.'); i >= 0 {
+	whole, fraction := len(bytes.TrimPrefix(mantissa, []byte("-"))), 0
+	if i := bytes.IndexByte(mantissa, '.'); i >= 0 {
 		fraction = len(mantissa) - i - 1
 		whole -= fraction + 1
 	}
 	return whole+max(exponent, 0) <= maxNumberWhole && fraction+max(-exponent, 0) <= maxNumberFraction
 }
 
+// string appends the string at pos in canonical form.
+func (c *canonicalizer) string() {
+	from := c.pos
+	if text, same := c.unquote(); same {
+		c.dst = append(c.dst, c.src[from:c.pos]...)
+	} else {
+		c.dst = appendString(c.dst, text)
+	}
+}
+
 // unquote reads the string at pos and resolves its escapes. Characters that text
-// cannot contain become U+FFFD and are counted.
-func (c *canonicalizer) unquote() string {
+// cannot contain become U+FFFD and are counted. same reports whether the text is what
+// is between the quotes.
+func (c *canonicalizer) unquote() (text []byte, same bool) {
 	end := skipString(c.src, c.pos)
 	body := c.src[c.pos+1 : max(end-1, c.pos+1)]
 	c.pos = end
-	if strings.IndexByte(body, '\\') < 0 && utf8.ValidString(body) {
-		return body
+	if bytes.IndexByte(body, '\\') < 0 && utf8.Valid(body) {
+		return body, true
 	}
 	out := make([]byte, 0, len(body))
 	for i := 0; i < len(body); {
 		if body[i] != '\\' {
-			r, size := utf8.DecodeRuneInString(body[i:])
+			r, size := utf8.DecodeRune(body[i:])
 			if r == utf8.RuneError && size == 1 {
 				c.replaced++
 			}
@@ -207,11 +241,11 @@ func (c *canonicalizer) unquote() string {
 		out = utf8.AppendRune(out, r)
 		i += size
 	}
-	return string(out)
+	return out, false
 }
 
 // unescape reads the escape at the start of s; ok is false for a lone surrogate.
-func unescape(s string) (r rune, size int, ok bool) {
+func unescape(s []byte) (r rune, size int, ok bool) {
 	if len(s) < 2 {
 		return 0, len(s), false
 	}
@@ -240,11 +274,11 @@ func unescape(s string) (r rune, size int, ok bool) {
 }
 
 // hexRune reads \uXXXX at the start of s. It returns U+FFFD for anything else.
-func hexRune(s string) rune {
+func hexRune(s []byte) rune {
 	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
 		return utf8.RuneError
 	}
-	v, err := strconv.ParseUint(s[2:6], 16, 32)
+	v, err := strconv.ParseUint(string(s[2:6]), 16, 32)
 	if err != nil {
 		return utf8.RuneError
 	}
@@ -254,7 +288,7 @@ func hexRune(s string) rune {
 const hexDigits = "0123456789abcdef"
 
 // appendString appends s as a JSON string with the shortest escapes.
-func (c *canonicalizer) appendString(dst []byte, s string) []byte {
+func appendString(dst, s []byte) []byte {
 	dst = append(dst, '"')
 	start := 0
 	for i := range len(s) {

@@ -46,14 +46,17 @@ func FuzzCanonical(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		once, _ := Canonical(s) // must not panic or hang
+		once, replaced := Canonical(s) // must not panic or hang
 		if !json.Valid([]byte(s)) {
 			return
+		}
+		if want, n := plainCanonical(s); once != want || n != replaced {
+			t.Fatalf("%q became %q with %d replaced, want %q with %d", s, once, replaced, want, n)
 		}
 		if !json.Valid([]byte(once)) {
 			t.Fatalf("%q became %q, which is not JSON", s, once)
 		}
-		twice, replaced := Canonical(string(once))
+		twice, replaced := Canonical(once)
 		if twice != once || replaced != 0 {
 			t.Fatalf("%q is not stable: %q, then %q", s, once, twice)
 		}

@@ -130,7 +130,7 @@ func appendNumberContent(dst []byte, s string) []byte {
 	return strconv.AppendInt(dst, int64(exponent), 10)
 }
 
-func indexExponent(s string) int {
+func indexExponent[T ~string | ~[]byte](s T) int {
 	for i := range len(s) {
 		if s[i]|0x20 == 'e' {
 			return i

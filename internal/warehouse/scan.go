@@ -5,7 +5,7 @@ import "strings"
 // The functions below expect well-formed JSON. They never read past its end.
 
 // skipString returns the offset after the string that begins at i.
-func skipString(s string, i int) int {
+func skipString[T ~string | ~[]byte](s T, i int) int {
 	for i++; i < len(s); i++ {
 		switch s[i] {
 		case '\\':
@@ -18,7 +18,7 @@ func skipString(s string, i int) int {
 }
 
 // skipNumber returns the offset after the number that begins at i.
-func skipNumber(s string, i int) int {
+func skipNumber[T ~string | ~[]byte](s T, i int) int {
 	for i < len(s) && (s[i] >= '0' && s[i] <= '9' || strings.IndexByte("+-.eE", s[i]) >= 0) {
 		i++
 	}
@@ -26,7 +26,7 @@ func skipNumber(s string, i int) int {
 }
 
 // skipValue returns the offset after the object or list that begins at i.
-func skipValue(s string, i int) int {
+func skipValue[T ~string | ~[]byte](s T, i int) int {
 	for depth := 0; i < len(s); {
 		switch s[i] {
 		case '{', '[':
