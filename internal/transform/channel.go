@@ -21,10 +21,10 @@ var families = []struct{ prefix, family string }{
 // as VOICE-SIP, WEBCHAT, sms.twilio and sip.polyai: the first part with a known
 // prefix decides.
 func channelFamily(channel string) string {
-	parts := strings.FieldsFunc(strings.ToUpper(channel), func(r rune) bool {
+	parts := strings.FieldsFuncSeq(strings.ToUpper(channel), func(r rune) bool {
 		return r == '-' || r == '_' || r == '.' || r == ' ' || r == '/' || r == ':'
 	})
-	for _, part := range parts {
+	for part := range parts {
 		for _, f := range families {
 			if strings.HasPrefix(part, f.prefix) {
 				return f.family

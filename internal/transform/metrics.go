@@ -10,9 +10,9 @@ import (
 // metrics sets the metrics column and makes the metric rows: one row per element of
 // a list, none for a metric that is null.
 func (b *builder) metrics() {
-	canonical := b.json("metrics", b.c.Metrics)
-	b.rows.Conversation.Metrics = canonical
-	all := polyai.Value(canonical)
+	b.metricJSON = b.appendJSON(b.metricJSON[:0], "metrics", b.c.Metrics)
+	b.rows.Conversation.Metrics = warehouse.JSON(b.decoder.Copy(b.metricJSON))
+	all := polyai.Value(b.metricJSON)
 	if all.Kind() != polyai.Object {
 		if all.Kind() != polyai.Absent {
 			b.note("metrics", all, polyai.DriftUnread)
@@ -20,7 +20,8 @@ func (b *builder) metrics() {
 		return
 	}
 	// The canonical form is sorted and has no duplicates, so neither have the rows.
-	for name, v := range all.Members() {
+	for quoted, v := range all.RawMembers() {
+		name, _ := b.decoder.Text(quoted)
 		switch {
 		case len(name) > maxKeyBytes:
 			b.note("metrics", v, DriftLongName)
@@ -35,6 +36,7 @@ func (b *builder) metrics() {
 			b.metric(name, 0, v)
 		}
 	}
+	b.rows.Metrics = append([]warehouse.Metric(nil), b.metricRows...)
 }
 
 func (b *builder) metric(name string, ordinal int64, v polyai.Value) {
@@ -66,7 +68,7 @@ func (b *builder) metric(name string, ordinal int64, v polyai.Value) {
 	case polyai.Bool:
 		row.ValueBoolean = parseBool(text)
 	}
-	b.rows.Metrics = append(b.rows.Metrics, row)
+	b.metricRows = append(b.metricRows, row)
 }
 
 // recorded reads a value with the time of its recording: {"timestamp": …,

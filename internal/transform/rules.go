@@ -20,9 +20,9 @@ type Rule struct {
 	// settings of the rule as well.
 	Version string
 	// Conversation changes a decoded conversation: its columns, turns, entities and
-	// metrics. It must not change the id, the start, or the number of turns. Of a
-	// stored conversation, it gets the parts that the source can hide: see
-	// [Options.Stored].
+	// metrics. It must not change the id, the start, or the number of turns, and not
+	// keep the conversation, of which the memory is reused. Of a stored conversation,
+	// it gets the parts that the source can hide: see [Options.Stored].
 	Conversation func(*polyai.Conversation)
 	// JSON changes all that is stored without being decoded: the payload of a
 	// rejected conversation or of a webhook event. The result is well-formed JSON.

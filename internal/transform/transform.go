@@ -3,6 +3,7 @@ package transform
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -67,7 +68,24 @@ const RejectLargeJSON = "json_too_large"
 // is abandoned. Rows returns a
 // [*polyai.RejectError] for a conversation that cannot be read or stored.
 func Rows(v polyai.Value, o *Options, openSince warehouse.Timestamp) (*warehouse.Rows, []polyai.Drift, error) {
-	c, err := polyai.Decode(v)
+	b := builders.Get().(*builder)
+	rows, drift, err := b.build(v, o, openSince)
+	if len(v) <= maxPooledBytes { // a builder that panicked is not used again
+		b.release()
+		builders.Put(b)
+	}
+	return rows, drift, err
+}
+
+// builders reuse the memory of decoding: that of the turns alone is as large as a
+// conversation.
+var builders = sync.Pool{New: func() any { return new(builder) }}
+
+// maxPooledBytes is the size of the largest conversation after which a builder is reused.
+const maxPooledBytes = 1 << 20
+
+func (b *builder) build(v polyai.Value, o *Options, openSince warehouse.Timestamp) (*warehouse.Rows, []polyai.Drift, error) {
+	c, err := b.decoder.Decode(v)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -75,13 +93,9 @@ func Rows(v polyai.Value, o *Options, openSince warehouse.Timestamp) (*warehouse
 		return nil, nil, &polyai.RejectError{Reason: RejectLongID, ID: cut(c.ID, maxKeyBytes), StartedAt: polyai.Some(c.StartedAt)}
 	}
 	o.Rules.apply(c)
-	b := builder{
-		o:         o,
-		openSince: openSince,
-		c:         c,
-		drift:     c.Drift,
-		rows:      &warehouse.Rows{},
-	}
+	b.o, b.c, b.openSince = o, c, openSince
+	b.rows = &warehouse.Rows{}
+	b.drift = append([]polyai.Drift(nil), c.Drift...)
 	b.project = o.ProjectID
 	if o.StoreAs != "" {
 		b.project = o.StoreAs
@@ -96,6 +110,21 @@ func Rows(v polyai.Value, o *Options, openSince warehouse.Timestamp) (*warehouse
 	}
 	b.rows.Conversation.ContentHash = b.rows.Hash()
 	return b.rows, b.drift, nil
+}
+
+// release forgets the conversation and its rows, and keeps the memory for the next one.
+func (b *builder) release() {
+	b.decoder.Release()
+	clear(b.entityRows)
+	clear(b.metricRows)
+	*b = builder{
+		decoder:    b.decoder,
+		object:     b.object,
+		canonical:  b.canonical,
+		metricJSON: b.metricJSON,
+		entityRows: b.entityRows[:0],
+		metricRows: b.metricRows[:0],
+	}
 }
 
 // tooLarge reports whether a JSON column exceeds the limit of a destination.
@@ -114,6 +143,7 @@ func cut(s string, most int) string { return strings.ToValidUTF8(s[:most], "") }
 
 // builder makes the rows of one conversation.
 type builder struct {
+	decoder   polyai.Decoder
 	o         *Options
 	openSince warehouse.Timestamp
 	c         *polyai.Conversation
@@ -121,6 +151,13 @@ type builder struct {
 	start     warehouse.Timestamp
 	rows      *warehouse.Rows
 	drift     []polyai.Drift
+
+	// Memory that the next conversation reuses, such as rows of which the number is not
+	// known in advance.
+	object, canonical, metricJSON []byte
+	entityRows                    []warehouse.Entity
+	metricRows                    []warehouse.Metric
+	texts                         []string // of lists: the end of a block that the rows own
 }
 
 func (b *builder) conversation() {
@@ -158,7 +195,7 @@ func (b *builder) conversation() {
 		PolyScore:             nullable(c.PolyScore),
 		SummaryHeading:        warehouse.Text(c.SummaryHeading),
 		Summary:               warehouse.Text(c.Summary),
-		Tags:                  b.list("tags", c.Tags),
+		Tags:                  b.list("tags", "tags[]", c.Tags),
 		Note:                  warehouse.Text(c.Note),
 		Metrics:               b.rows.Conversation.Metrics,
 		State:                 b.json("state", c.State),
@@ -274,28 +311,34 @@ func (b *builder) extra(path string, members []polyai.Member) warehouse.JSON {
 	if len(members) == 0 {
 		return ""
 	}
-	object := []byte{'{'}
+	object := append(b.object[:0], '{')
 	for i, m := range members {
 		if i > 0 {
 			object = append(object, ',')
 		}
-		object = append(object, quote(m.Name)...)
-		object = append(object, ':')
+		object = append(appendQuoted(object, m.Name), ':')
 		object = append(object, m.Value...)
 	}
-	return b.json(path, append(object, '}'))
+	b.object = append(object, '}')
+	return b.json(path, b.object)
 }
 
 // json returns the canonical form of a value; NULL if it is null or absent.
 func (b *builder) json(path string, v polyai.Value) warehouse.JSON {
+	b.canonical = b.appendJSON(b.canonical[:0], path, v)
+	return warehouse.JSON(b.decoder.Copy(b.canonical))
+}
+
+// appendJSON appends the canonical form of a value; nothing if it is null or absent.
+func (b *builder) appendJSON(dst []byte, path string, v polyai.Value) []byte {
 	if k := v.Kind(); k == polyai.Null || k == polyai.Absent {
-		return ""
+		return dst
 	}
-	canonical, replaced := warehouse.Canonical(string(v))
+	dst, replaced := warehouse.AppendCanonical(dst, v)
 	if replaced > 0 {
 		b.note(path, v, polyai.DriftReplaced)
 	}
-	return canonical
+	return dst
 }
 
 // note records drift at path.
@@ -303,8 +346,10 @@ func (b *builder) note(path string, v polyai.Value, kind polyai.DriftKind) {
 	b.drift = append(b.drift, polyai.Drift{Path: path, Type: v.Kind().String(), Length: len(v), Kind: kind})
 }
 
-func quote(s string) polyai.Value {
-	q, err := jsontext.AppendQuote(nil, s)
+func quote(s string) polyai.Value { return appendQuoted(nil, s) }
+
+func appendQuoted(dst []byte, s string) []byte {
+	q, err := jsontext.AppendQuote(dst, s)
 	if err != nil { // invalid UTF-8; the decoder has replaced it already
 		panic(fmt.Sprintf("transform: the decoder returned text that is not UTF-8: %v", err))
 	}

@@ -17,6 +17,7 @@ func (b *builder) turns() {
 		b.turn(i, &b.c.Turns[i], &b.rows.Turns[i])
 		b.entities(i, b.c.Turns[i].Entities)
 	}
+	b.rows.Entities = append([]warehouse.Entity(nil), b.entityRows...)
 }
 
 func (b *builder) turn(index int, t *polyai.Turn, row *warehouse.Turn) {
@@ -41,7 +42,7 @@ func (b *builder) turn(index int, t *polyai.Turn, row *warehouse.Turn) {
 		IsOOD:                nullable(t.IsOOD),
 		IsSilence:            nullable(t.IsSilence),
 		BargeIn:              nullable(t.BargeIn),
-		Intents:              b.list("turns[].intents", t.Intents),
+		Intents:              b.list("turns[].intents", "turns[].intents[]", t.Intents),
 		UserAudioURL:         warehouse.Text(t.UserAudioURL),
 		Extra:                b.extra("turns[].extra", t.Extra),
 	}
@@ -53,9 +54,9 @@ func (b *builder) turn(index int, t *polyai.Turn, row *warehouse.Turn) {
 // entities makes the entity rows of a turn, ordered by key: one row per element of a
 // list, none for a value that is null.
 func (b *builder) entities(turn int, entities []polyai.Entity) {
-	from := len(b.rows.Entities)
+	from := len(b.entityRows)
 	add := func(name string, value warehouse.Text) {
-		b.rows.Entities = append(b.rows.Entities, warehouse.Entity{
+		b.entityRows = append(b.entityRows, warehouse.Entity{
 			ProjectID:      b.project,
 			ConversationID: b.c.ID,
 			TurnIndex:      int64(turn),
@@ -77,7 +78,7 @@ func (b *builder) entities(turn int, entities []polyai.Entity) {
 			add(e.Name, b.text("turns[].entities", e.Value))
 		}
 	}
-	rows := b.rows.Entities[from:]
+	rows := b.entityRows[from:]
 	slices.SortStableFunc(rows, func(x, y warehouse.Entity) int { return cmp.Compare(x.Name, y.Name) })
 	for i := 1; i < len(rows); i++ {
 		if rows[i].Name == rows[i-1].Name {
@@ -102,7 +103,7 @@ func (b *builder) text(path string, v polyai.Value) warehouse.Text {
 	case polyai.Null, polyai.Absent:
 		return ""
 	case polyai.String:
-		s, replaced := v.TextReplaced()
+		s, replaced := b.decoder.Text(v)
 		if replaced {
 			b.note(path, v, polyai.DriftReplaced)
 		}
@@ -110,26 +111,37 @@ func (b *builder) text(path string, v polyai.Value) warehouse.Text {
 	case polyai.Object, polyai.Array:
 		return warehouse.Text(b.json(path, v))
 	}
-	return warehouse.Text(v)
+	return warehouse.Text(b.decoder.Copy(v))
 }
 
 // list returns a list of text; NULL for null. An element that is null becomes "". A
-// single value becomes a list of one element.
-func (b *builder) list(path string, v polyai.Value) warehouse.List {
+// single value becomes a list of one element. elements is the path of the elements.
+func (b *builder) list(path, elements string, v polyai.Value) warehouse.List {
+	from := len(b.texts)
 	switch v.Kind() {
 	case polyai.Null, polyai.Absent:
 		return nil
 	case polyai.Array:
+		for element := range v.Elements() {
+			b.addText(string(b.text(elements, element)))
+		}
 	default:
 		one := b.text(path, v)
 		if one == "" {
 			return nil
 		}
-		return warehouse.List{string(one)}
+		b.addText(string(one))
 	}
-	list := warehouse.List{}
-	for element := range v.Elements() {
-		list = append(list, string(b.text(path+"[]", element)))
+	if len(b.texts) == from {
+		return warehouse.List{}
 	}
-	return list
+	return b.texts[from:len(b.texts):len(b.texts)]
+}
+
+// addText adds a text to the block of texts, of which lists are parts.
+func (b *builder) addText(s string) {
+	if b.texts == nil {
+		b.texts = make([]string, 0, len(b.c.Turns)+1)
+	}
+	b.texts = append(b.texts, s)
 }
