@@ -186,9 +186,7 @@ func (p *publication) look(ctx context.Context, wanted map[partition]map[string]
 // partition.
 func (p *publication) reconcile(ctx context.Context, part partition, wanted map[string]entry, reveals *load.VisibilityChanges) (err error) {
 	if p.second == nil {
-		if p.second, err = p.temporary.newStage(); err != nil {
-			return err
-		}
+		p.second = p.temporary.newStage()
 	}
 	day, err := p.lake.own().openDay(ctx, part, nil)
 	if err != nil {

@@ -19,6 +19,12 @@ func CommitWait(l *Lake, timeout time.Duration) { l.commitWait = timeout }
 // FoldAt sets the number of results that a claim merges itself.
 func FoldAt(l *Lake, n int) { l.foldAt = n }
 
+// StageLimit sets the memory for staged conversations, in bytes.
+func StageLimit(l *Lake, limit int64) { l.staged.limit = limit }
+
+// StagedBytes returns the memory that staged conversations take.
+func StagedBytes(l *Lake) int64 { return l.staged.used.Load() }
+
 // Killable returns a function that frees all locks of the lake, as the end of
 // its process does.
 func Killable(l *Lake) (kill func()) {

@@ -60,6 +60,7 @@ type Lake struct {
 	pendings   pendings // results of recordings
 	foldAt     int      // the number of results that a claim merges itself
 	tallied    sync.Map // recordingTallies by talliedFiles
+	staged     stageMemory
 }
 
 // Open opens a lake. It touches nothing: the folder need not exist.
@@ -83,6 +84,7 @@ func Open(o Options) (*Lake, error) {
 		step:     o.Step,
 		token:    rand.Text(),
 		foldAt:   foldAt,
+		staged:   stageMemory{limit: stageLimit(processMemory())},
 	}
 	if l.lockWait == 0 {
 		l.lockWait = 10 * time.Second

@@ -154,26 +154,18 @@ type mending struct {
 	distrust bool
 }
 
-func (w *writer) newMending(m *load.Mending) (*mending, error) {
-	spool, err := w.temporary.newStage()
-	if err != nil {
-		return nil, err
-	}
-	second, err := w.temporary.newStage()
-	if err != nil {
-		return nil, errors.Join(err, w.temporary.drop(spool))
-	}
+func (w *writer) newMending(m *load.Mending) *mending {
 	return &mending{
 		publication: &publication{
 			writer: w,
-			second: second,
+			second: w.temporary.newStage(),
 			commit: w.newCommit(),
 			days:   map[partition]*dayChange{},
 			window: &load.Window{Feed: load.Feed{ProjectID: m.ProjectID}, RunID: m.RunID, At: m.At},
 			counts: load.Counts{Rows: map[string]int64{}},
 		},
-		asked: m, spool: spool,
-	}, nil
+		asked: m, spool: w.temporary.newStage(),
+	}
 }
 
 // finish commits, and counts the written rows.
@@ -185,7 +177,7 @@ func (p *mending) finish(ctx context.Context, err error, counts *load.Counts) er
 	if err == nil {
 		counts.Add(load.Counts{Rows: p.counts.Rows})
 	}
-	return errors.Join(err, p.temporary.drop(p.spool), p.temporary.drop(p.second))
+	return errors.Join(err, p.spool.drop(), p.second.drop())
 }
 
 // put adds a conversation to the files of its day.
@@ -205,10 +197,7 @@ func (w *writer) rebuild(ctx context.Context, m *load.Mending, a *dayAudit, dist
 	if err := w.setAside(a, m.RunID); err != nil {
 		return err
 	}
-	p, err := w.newMending(m)
-	if err != nil {
-		return err
-	}
+	p := w.newMending(m)
 	p.distrust = distrust
 	d := p.day(a.part)
 	d.afresh = true
@@ -315,10 +304,7 @@ func (w *writer) merge(ctx context.Context, m *load.Mending, where map[string]ma
 	if len(where) == 0 {
 		return nil
 	}
-	p, err := w.newMending(m)
-	if err != nil {
-		return err
-	}
+	p := w.newMending(m)
 	return p.finish(ctx, p.mergeCopies(ctx, where, reseal), counts)
 }
 

@@ -45,7 +45,7 @@ func (w *writer) Publish(ctx context.Context, st *load.Window) (load.Counts, err
 	}
 	for _, s := range []*stage{p.staged, p.second} {
 		if s != nil {
-			err = errors.Join(err, w.temporary.drop(s))
+			err = errors.Join(err, s.drop())
 		}
 	}
 	if err != nil {

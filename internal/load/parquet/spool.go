@@ -86,8 +86,8 @@ func spoolRows(ctx context.Context, p *mending, s *spooler, part partition, has 
 // conversation, with the parts of its start, and one for parts without a row.
 func (p *mending) eachSpooled(yield func(id string, copies []*warehouse.Rows) error) error {
 	entries := p.spool.entries
-	slices.SortFunc(entries, func(a, b entry) int {
-		return cmp.Or(strings.Compare(a.id, b.id), cmp.Compare(a.start, b.start), cmp.Compare(a.offset, b.offset))
+	slices.SortStableFunc(entries, func(a, b entry) int { // pieces stay in the order in which they were added
+		return cmp.Or(strings.Compare(a.id, b.id), cmp.Compare(a.start, b.start))
 	})
 	reader := stageReader{stage: p.spool}
 	for len(entries) > 0 {

@@ -8,33 +8,39 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"unique"
 
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
 )
 
-// stage holds the staged conversations of a window: encoded one after another
-// in a file, with a small entry each in memory.
+// stage holds the staged conversations of a window, encoded: in memory as long as
+// the writers of the lake have not used up their share of it, and in a temporary
+// file otherwise.
 type stage struct {
-	name string // of the temporary file
+	temporary temporary
+	memory    *stageMemory
 
 	mu      sync.Mutex
-	file    file
-	size    int64
+	held    int64  // bytes taken from memory
+	name    string // of the temporary file
+	file    file   // nil: everything is in memory
+	size    int64  // of the file
 	entries []entry
 }
 
-// entry locates a conversation in the file.
+// entry is a staged conversation.
 type entry struct {
 	id      string
 	project string
 	start   warehouse.Timestamp
-	offset  int64
-	length  int
+	text    string // the encoded rows; "": they are in the file
+	offset  int64  // in the file
+	length  int    // encoded, in bytes
 	open    bool
 	batch   *load.Batch // its batch, without rows
-	// reconciled entries are in the second stage file, merged with the stored
-	// version; the others are as received from the source.
+	// reconciled entries are in the second stage, merged with the stored version;
+	// the others are as received from the source.
 	reconciled bool
 	unchanged  bool // written again as stored, which is no change
 }
@@ -46,23 +52,36 @@ func compareEntries(a, b entry) int {
 	return cmp.Or(cmp.Compare(a.start, b.start), strings.Compare(a.id, b.id))
 }
 
-func (t temporary) newStage() (*stage, error) {
-	name := t.file("stage")
-	f, err := t.lake.files.OpenFile(t.lake.path(name), os.O_RDWR|os.O_CREATE|os.O_EXCL)
-	if err != nil {
-		return nil, err
-	}
-	return &stage{name: name, file: f}, nil
-}
+func (t temporary) newStage() *stage { return &stage{temporary: t, memory: &t.lake.staged} }
+
+// scratches holds buffers that batches are encoded in. Staging allocates only the
+// final copy of a batch.
+var scratches = sync.Pool{New: func() any { return new([]byte) }}
+
+// largeScratch is the size of a buffer that is not used again: few batches need
+// one.
+const largeScratch = 4 << 20
 
 // add appends conversations. It may be called concurrently.
 func (s *stage) add(b *load.Batch) error {
-	var encoded []byte
+	scratch := scratches.Get().(*[]byte)
+	encoded, entries := encodeBatch((*scratch)[:0], b)
+	err := s.append(encoded, entries)
+	if cap(encoded) <= largeScratch {
+		*scratch = encoded
+		scratches.Put(scratch)
+	}
+	return err
+}
+
+// encodeBatch appends the encoded rows of a batch to dst, and returns their
+// entries with offsets in it.
+func encodeBatch(dst []byte, b *load.Batch) ([]byte, []entry) {
 	entries, batch := make([]entry, 0, len(b.Rows)), *b
 	batch.Rows, batch.Refuse = nil, nil // they would keep the responses in memory until the window is published
 	for _, r := range b.Rows {
-		from := len(encoded)
-		encoded = r.Append(encoded)
+		from := len(dst)
+		dst = r.Append(dst)
 		c := &r.Conversation
 		entries = append(entries, entry{
 			// The text of the rows may reference the whole page that it was decoded
@@ -71,13 +90,49 @@ func (s *stage) add(b *load.Batch) error {
 			project: c.ProjectID,
 			start:   c.StartedAt,
 			offset:  int64(from),
-			length:  len(encoded) - from,
+			length:  len(dst) - from,
 			open:    r.IsOpen(),
 			batch:   &batch,
 		})
 	}
+	return dst, entries
+}
+
+// append adds an encoded batch. It keeps no reference to encoded.
+func (s *stage) append(encoded []byte, entries []entry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if n := int64(len(encoded)); s.memory.take(n) {
+		s.held += n
+		s.hold(string(encoded), entries)
+	} else if err := s.spill(encoded, entries); err != nil {
+		return err
+	}
+	s.entries = append(s.entries, entries...)
+	return nil
+}
+
+// hold makes entries reference the text of their batch. Text is a string and not
+// a buffer of a pool, since decoded rows alias it: it is freed when nothing
+// refers to it any longer.
+func (s *stage) hold(text string, entries []entry) {
+	for i := range entries {
+		e := &entries[i]
+		e.text = text[e.offset:][:e.length]
+	}
+}
+
+// spill writes an encoded batch to the file, which the first one creates.
+func (s *stage) spill(encoded []byte, entries []entry) error {
+	if s.file == nil {
+		s.name = s.temporary.file("stage")
+		files := s.temporary.lake.files
+		f, err := files.OpenFile(s.temporary.lake.path(s.name), os.O_RDWR|os.O_CREATE|os.O_EXCL)
+		if err != nil {
+			return err
+		}
+		s.file = f
+	}
 	if _, err := s.file.WriteAt(encoded, s.size); err != nil {
 		return err
 	}
@@ -85,7 +140,6 @@ func (s *stage) add(b *load.Batch) error {
 		entries[i].offset += s.size
 	}
 	s.size += int64(len(encoded))
-	s.entries = append(s.entries, entries...)
 	return nil
 }
 
@@ -95,12 +149,20 @@ func (e *entry) version() load.Version {
 	return load.Version{ID: e.id, StartedAt: e.start, Open: e.open, Batch: e.batch}
 }
 
-func (s *stage) close() error { return s.file.Close() }
-
-// drop closes and removes the file.
-func (t temporary) drop(s *stage) error {
-	err := s.close()
-	if gone := t.lake.files.Remove(t.lake.path(s.name)); !errors.Is(gone, fs.ErrNotExist) { // removed by a run that took over
+// drop releases the memory of the stage, and closes and removes its file. Text
+// that was read from the stage stays valid.
+func (s *stage) drop() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.memory.release(s.held)
+	s.held, s.entries = 0, nil
+	if s.file == nil {
+		return nil
+	}
+	lake := s.temporary.lake
+	err := s.file.Close()
+	s.file = nil
+	if gone := lake.files.Remove(lake.path(s.name)); !errors.Is(gone, fs.ErrNotExist) { // removed by a run that took over
 		err = errors.Join(err, gone)
 	}
 	return err
@@ -114,7 +176,12 @@ type stageReader struct {
 
 const stageBuffer = 32 << 10
 
+// text returns the encoded rows of a conversation: without a copy if they are in
+// memory.
 func (s *stageReader) text(e *entry) (string, error) {
+	if e.text != "" {
+		return e.text, nil
+	}
 	var text strings.Builder // builds a string without copying
 	text.Grow(e.length)
 	if s.buf == nil {
@@ -133,7 +200,13 @@ func (s *stageReader) read(e *entry, r *warehouse.Rows) error {
 	if err != nil {
 		return err
 	}
-	return r.Decode(text)
+	if err := r.Decode(text); err != nil {
+		return err
+	}
+	// Manifests name environments. One that is cached must not keep the batch in
+	// memory.
+	r.Conversation.Environment = unique.Make(r.Conversation.Environment).Value()
+	return nil
 }
 
 // head decodes only the conversation's own row.

@@ -79,8 +79,13 @@ func (s *lake) open(t testing.TB, o parquet.Options) load.Destination {
 	if err != nil {
 		t.Fatal(err)
 	}
+	parquet.StageLimit(l, littleMemory)
 	return l
 }
+
+// littleMemory for staged conversations makes the tests stage in memory and in
+// files: one batch may take an eighth of it.
+const littleMemory = 32 << 10
 
 func (s *lake) Locator() string { return s.path }
 

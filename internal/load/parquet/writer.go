@@ -176,25 +176,19 @@ func (w *writer) Stage(_ context.Context, b *load.Batch) error {
 		return nil
 	}
 	w.lake.step("stage")
-	s, err := w.stageOf(b.Window)
-	if err == nil {
-		err = s.add(b)
-	}
+	err := w.stageOf(b.Window).add(b)
 	return failed("cannot stage conversations in the lake "+w.lake.root, w.explain(err))
 }
 
-func (w *writer) stageOf(id load.WindowID) (*stage, error) {
+func (w *writer) stageOf(id load.WindowID) *stage {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if s := w.stages[id]; s != nil {
-		return s, nil
+	s := w.stages[id]
+	if s == nil {
+		s = w.temporary.newStage()
+		w.stages[id] = s
 	}
-	s, err := w.temporary.newStage()
-	if err != nil {
-		return nil, err
-	}
-	w.stages[id] = s
-	return s, nil
+	return s
 }
 
 // takeStage removes and returns what was staged for a window; nil if nothing
@@ -220,7 +214,7 @@ func (w *writer) Abandon(_ context.Context, id load.WindowID) (load.Counts, erro
 	if s == nil {
 		return load.Counts{}, nil
 	}
-	return load.Counts{}, failed("cannot clear what was staged in the lake "+w.lake.root, w.temporary.drop(s))
+	return load.Counts{}, failed("cannot clear what was staged in the lake "+w.lake.root, s.drop())
 }
 
 // Close implements [load.Writer].
@@ -228,7 +222,7 @@ func (w *writer) Close() (err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for id, s := range w.stages {
-		err = errors.Join(err, w.temporary.drop(s))
+		err = errors.Join(err, s.drop())
 		delete(w.stages, id)
 	}
 	if w.locks != nil {
