@@ -66,8 +66,24 @@ fuzz: ## fuzz each parser for FUZZTIME (20s)
 	    $(GO) test $$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME); \
 	  done; done
 
+BENCHSTAT    := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+BENCH_SCALE  ?= 1
+BENCH_REPEAT ?= 3
+BENCH_ROWS   ?=
+BENCH_ALSO   ?=
+BENCH_CACHE  ?=
 .PHONY: bench
-bench: postgres ## measure speed and memory, each next to what it is compared with
+bench: build postgres ## measure speed and memory next to other tools at BENCH_SCALE (1) of 200,000 conversations, and compare with the last figures
+	@mkdir -p $(BIN)
+	$(GO) test ./internal/bench -run '^$$' -bench Rows -benchtime 1x -timeout 12h -v -args \
+	  -scale $(BENCH_SCALE) -repeat $(BENCH_REPEAT) -rows '$(BENCH_ROWS)' -also '$(BENCH_ALSO)' -cache '$(BENCH_CACHE)' \
+	  -convsync $(CURDIR)/$(BIN)/convsync -text $(CURDIR)/$(BIN)/bench.txt -json $(CURDIR)/$(BIN)/bench.json
+ifeq ($(BENCH_SCALE),1)
+	-$(GO) run $(BENCHSTAT) internal/bench/testdata/bench.txt $(BIN)/bench.txt
+endif
+
+.PHONY: bench-parts
+bench-parts: postgres ## measure recordings, requests and reading alone
 	$(GO) test -p 1 -run '^$$' -bench . -benchtime 1x -timeout 60m ./cmd/sync ./internal/extract
 
 .PHONY: docs

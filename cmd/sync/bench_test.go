@@ -1,18 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
@@ -109,46 +105,4 @@ func readPages(b *testing.B, server *httptest.Server) (read int) {
 		page.Close()
 	}
 	return read
-}
-
-// BenchmarkRun is the whole way, from the simulated API on loopback into a
-// destination, with the process's peak memory; then a second run over the
-// unchanged source.
-func BenchmarkRun(b *testing.B) {
-	for _, destination := range []string{"Parquet", "Postgres"} {
-		for _, n := range []int{200_000, 400_000} {
-			b.Run(fmt.Sprintf("%s/%dk", destination, n/1000), func(b *testing.B) { benchRun(b, destination, n) })
-		}
-	}
-}
-
-func benchRun(b *testing.B, destination string, n int) {
-	_, server := past(b, n, benchTurns, simulate.Deviations{})
-	for b.Loop() {
-		into := into(filepath.Join(b.TempDir(), "lake"))
-		if destination == "Postgres" {
-			into = intoPostgres(pgtest.URL(b))
-		}
-		config := configure(b, server.URL, into)
-		seconds, peak := timedRun(b, config)
-		b.ReportMetric(float64(n)/seconds, "conversations/s")
-		b.ReportMetric(peak, "peak-MB")
-		seconds, peak = timedRun(b, config)
-		b.ReportMetric(seconds, "second-run-s")
-		b.ReportMetric(peak, "second-run-peak-MB")
-	}
-}
-
-// timedRun runs convsync as a process and measures it.
-func timedRun(b *testing.B, config string) (seconds, peakMB float64) {
-	b.Helper()
-	cmd := command(b.Context(), "run", "--config", config, "--log-level", "warn")
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	started := time.Now()
-	if err := cmd.Run(); err != nil {
-		b.Fatalf("%v\n%s", err, out.String())
-	}
-	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	return time.Since(started).Seconds(), float64(usage.Maxrss) / 1024
 }

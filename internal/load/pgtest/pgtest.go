@@ -217,3 +217,10 @@ func serverURL(tb testing.TB) string {
 	}
 	return private.url
 }
+
+// Durable is [URL] on the test's own server, which waits for the disk at each
+// commit as a real one does. Its URL is that of the maintenance database.
+func Durable(tb testing.TB) (admin string) {
+	tb.Helper()
+	return ownServer(tb, kind{options: "-c fsync=on -c full_page_writes=on"}).url
+}
