@@ -182,7 +182,7 @@ func (c *Client) send(ctx context.Context, u *url.URL, key string) (*http.Respon
 		return nil, err
 	}
 	c.setHeaders(req, key)
-	res, err := c.http.Do(req)
+	res, err := c.do(req)
 	if err != nil {
 		return nil, c.transportError(ctx, u, err)
 	}

@@ -139,7 +139,7 @@ func (c *BuildClient) exchange(ctx context.Context, method string, u *url.URL, k
 	if content != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	res, err := c.http.Do(req)
+	res, err := c.do(req)
 	if err != nil {
 		return nil, named(method, c.transportError(ctx, u, err))
 	}
