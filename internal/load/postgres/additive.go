@@ -81,10 +81,8 @@ func (c *changes) settleUnsure(ctx context.Context, tx pgx.Tx, project string) e
 	return err
 }
 
-// rewritten returns the partitioned tables whose rows are deleted with those of a
+// rewritten are the partitioned tables whose rows are deleted with those of a
 // conversation that is written again: all except the additive ones.
-func rewritten() []string {
-	return slices.DeleteFunc(partitioned(), func(table string) bool {
-		return slices.ContainsFunc(tables, func(p *part) bool { return p.Name == table && p.isAdditive() })
-	})
-}
+var rewritten = slices.DeleteFunc(slices.Clone(partitioned), func(table string) bool {
+	return slices.ContainsFunc(tables, func(p *part) bool { return p.Name == table && p.isAdditive() })
+})

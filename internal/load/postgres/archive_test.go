@@ -77,7 +77,7 @@ func TestRowsAreReadBackByOneProbeEach(t *testing.T) {
 	loadOne(t, d, rows...)
 	for _, before := range []string{"SELECT 1", "ANALYZE"} { // without statistics, and with
 		pgtest.Exec(t, inSchema(t, database, "polyai"), before)
-		for _, table := range partitioned() {
+		for _, table := range partitioned {
 			plan := planOf(t, d, byIndex, "SELECT * FROM "+partOf(table), "p", []string{"c-0001", "c-0002"}, []time.Time{loadtest.Noon, loadtest.Noon})
 			if !strings.Contains(plan, "_2024_03_pkey on") || !strings.Contains(plan, "Index Cond: ((project_id = 'p'::text) AND (conversation_id = asked.id)") {
 				t.Errorf("%s: the plan is\n%s", table, plan)

@@ -44,7 +44,7 @@ func auditChecks() []auditCheck {
 			" AND q.environment = c.environment AND q.started_at = c.started_at)"},
 		{load.FaultStaleEntry, "open_conversations", pick + "open_conversations c" + inRange + "AND NOT " + hasOpen("c")},
 	}
-	for _, table := range partitioned()[1:] {
+	for _, table := range partitioned[1:] {
 		checks = append(checks, auditCheck{load.FaultOrphanParts, table, "SELECT DISTINCT c.conversation_id, c.started_at FROM " + table + " c" + inRange + "AND " + isOrphan})
 	}
 	return checks

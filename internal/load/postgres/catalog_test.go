@@ -53,7 +53,7 @@ func TestCatalogHasNoDefaultPartition(t *testing.T) {
 	t.Parallel()
 	_, database := prepared(t)
 	conn := connect(t, inSchema(t, database, "polyai"))
-	for _, table := range partitioned() {
+	for _, table := range partitioned {
 		var has bool
 		query := "SELECT EXISTS (SELECT FROM pg_partitioned_table WHERE partrelid = $1::regclass AND partdefid <> 0)"
 		if err := conn.QueryRow(t.Context(), query, table).Scan(&has); err != nil || has {

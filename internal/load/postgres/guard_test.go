@@ -64,7 +64,7 @@ func TestLostCommits(t *testing.T) {
 			d, database := prepared(t)
 			w := begin(t, d, "run-1")
 			stageOne(t, w, loadtest.Conversation("p", "c-1", loadtest.Noon))
-			for _, table := range append(partitioned(), "conversation_keys") {
+			for _, table := range append(partitioned, "conversation_keys") {
 				pgtest.Exec(t, database, "TRUNCATE polyai."+table)
 			}
 			pgtest.Exec(t, inSchema(t, database, "polyai"), lose)

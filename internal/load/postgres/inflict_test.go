@@ -31,7 +31,7 @@ var inflicted = map[loadtest.Damage][]string{
 const thisOne = " WHERE project_id = $1 AND conversation_id = $2 AND started_at = $3"
 
 func duplicateAll(later string) (statements []string) {
-	for _, table := range partitioned() {
+	for _, table := range partitioned {
 		statements = append(statements, duplicate(table, later))
 	}
 	return statements

@@ -143,7 +143,7 @@ func rewrite(ctx context.Context, tx pgx.Tx, project string, writes []*write, go
 	ids, batch := slices.Concat(kept, gone), &pgx.Batch{}
 	// First the keys, as all that writes conversations: see [recordingClaim].
 	batch.Queue("SELECT FROM conversation_keys WHERE project_id = $1 AND conversation_id = ANY($2) ORDER BY conversation_id FOR UPDATE", project, ids)
-	for _, table := range partitioned() {
+	for _, table := range partitioned {
 		batch.Queue("DELETE FROM "+table+" c WHERE project_id = $1 AND conversation_id = ANY($2) AND NOT EXISTS ("+
 			"SELECT FROM unnest($3::text[], $4::timestamptz[]) AS kept (id, at) WHERE kept.id = c.conversation_id AND kept.at = c.started_at)",
 			project, ids, kept, starts)

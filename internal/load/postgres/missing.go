@@ -61,7 +61,7 @@ func deleteMissing(ctx context.Context, tx pgx.Tx, st *load.Window) (m missing, 
 		if m.deleted, starts, err = writeMissingKeys(ctx, tx, st); err != nil || len(m.deleted) == 0 {
 			return err
 		}
-		if err := removeRows(ctx, tx, partitioned(), st.Feed.ProjectID, m.deleted, starts); err != nil {
+		if err := removeRows(ctx, tx, partitioned, st.Feed.ProjectID, m.deleted, starts); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE") // also checks deferred constraints here

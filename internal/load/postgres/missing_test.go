@@ -199,7 +199,7 @@ func TestMendOpenAndMissing(t *testing.T) {
 func TestErasedMeanwhile(t *testing.T) {
 	t.Parallel()
 	erase := []string{"BEGIN", "INSERT INTO erasures (project_id, conversation_id, erased_at, run_id) VALUES ('p', 'c-003', now(), 'by hand')"}
-	for _, table := range append(partitioned(), "conversation_keys") {
+	for _, table := range append(partitioned, "conversation_keys") {
 		erase = append(erase, "DELETE FROM "+table+" WHERE conversation_id = 'c-003'")
 	}
 	for name, known := range map[string]bool{"New": false, "Stored": true} {

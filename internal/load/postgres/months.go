@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -61,21 +62,21 @@ func bound(year int, month time.Month) string {
 	return "'" + time.Date(year, month, 1, 0, 0, 0, 0, time.UTC).Format(time.RFC3339) + "'"
 }
 
-// partitioned returns the tables that have a partition for each period.
-func partitioned() (names []string) {
+// partitioned are the tables that have a partition for each period.
+var partitioned = func() (names []string) {
 	for _, s := range warehouse.Specs() {
 		if s.ByStart {
 			names = append(names, s.Name)
 		}
 	}
-	return names
-}
+	return slices.Clip(names) // the same array for all goroutines: nothing is to be appended in it
+}()
 
 // read reads which partitions exist. The caller holds mu, or has the only
 // reference to m.
 func (m *months) read(ctx context.Context, q querier) error {
 	rows, err := q.Query(ctx, `SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-		WHERE i.inhparent = ANY($1::text[]::regclass[]) AND NOT i.inhdetachpending`, partitioned())
+		WHERE i.inhparent = ANY($1::text[]::regclass[]) AND NOT i.inhdetachpending`, partitioned)
 	if err != nil {
 		return err
 	}
@@ -100,8 +101,19 @@ func (m *months) reread(ctx context.Context, q querier) error {
 func (w *writer) makeMonths(ctx context.Context, writes []*write) error {
 	w.months.mu.Lock()
 	defer w.months.mu.Unlock()
+	type month struct {
+		year int
+		time.Month
+	}
+	checked := map[month]bool{}
 	for _, wr := range writes {
-		if err := w.makePeriod(ctx, periodOf(wr.rows.Conversation.StartedAt.Time()), attachAttempts); err != nil {
+		start := wr.rows.Conversation.StartedAt.Time()
+		m := month{start.Year(), start.Month()}
+		if checked[m] { // naming a period and its tables is slow
+			continue
+		}
+		checked[m] = true
+		if err := w.makePeriod(ctx, periodOf(start), attachAttempts); err != nil {
 			return err
 		}
 	}
@@ -165,7 +177,7 @@ func (w *writer) makePeriod(ctx context.Context, p period, attempts int) (err er
 
 // absent returns the tables that have no partition of a period.
 func (m *months) absent(p period) (tables []string) {
-	for _, table := range partitioned() {
+	for _, table := range partitioned {
 		if !m.attached[table+"_"+p.suffix] {
 			tables = append(tables, table)
 		}

@@ -49,7 +49,7 @@ func TestMonths(t *testing.T) {
 		d, database := prepared(t)
 		loadOne(t, d, loadtest.Conversation("p", "c-1", loadtest.Noon))
 		var reads []string
-		for _, table := range partitioned() {
+		for _, table := range partitioned {
 			reads = append(reads, "SELECT count(*) FROM "+table)
 		}
 		session(t, database, reads...) // the session stays open
@@ -71,7 +71,7 @@ func TestMonths(t *testing.T) {
 			staged <- w.Stage(t.Context(), &load.Batch{Window: 1, Feed: feed, Rows: many(1, "")})
 		}()
 		await(t, connect(t, inSchema(t, database, "polyai")), "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'turns'::regclass AND NOT granted)")
-		for _, table := range partitioned() { // NOWAIT also fails if it would queue behind a waiting lock
+		for _, table := range partitioned { // NOWAIT also fails if it would queue behind a waiting lock
 			session(t, database, "LOCK TABLE "+table+" IN ACCESS SHARE MODE NOWAIT")
 		}
 		if err := other.Rollback(t.Context()); err != nil {
@@ -123,12 +123,12 @@ func TestMonths(t *testing.T) {
 		d, database := prepared(t)
 		w := begin(t, d, "run-1")
 		stageOne(t, w, loadtest.Conversation("p", "c-1", loadtest.Noon))
-		for _, table := range partitioned() { // as on a server that loses its last commits
+		for _, table := range partitioned { // as on a server that loses its last commits
 			pgtest.Exec(t, inSchema(t, database, "polyai"), "DROP TABLE "+table+"_2024_03")
 		}
 		stageOne(t, w, loadtest.Conversation("p", "c-2", loadtest.Noon))
 		conn := connect(t, inSchema(t, database, "polyai"))
-		for _, table := range partitioned() {
+		for _, table := range partitioned {
 			var found string
 			if err := conn.QueryRow(t.Context(), "SELECT DISTINCT tableoid::regclass::text FROM "+table+" WHERE conversation_id = 'c-2'").Scan(&found); err != nil || found != table+"_2024_03" {
 				t.Errorf("%s: the rows are in %s, %v", table, found, err)
@@ -219,5 +219,29 @@ func TestMigrateDefaultPartitions(t *testing.T) {
 			t.Fatal(err)
 		}
 		loadOne(t, d, loadtest.Conversation("p", "new "+start, at))
+	}
+}
+
+// A batch whose months exist costs the same whether it has one conversation or
+// many: naming the tables of a period for each one took most of the time of a
+// first load.
+func TestMakeMonths_Allocations(t *testing.T) { //nolint:paralleltest // it counts allocations of the process
+	w := &writer{Database: &Database{}, months: months{attached: map[string]bool{}}}
+	for _, table := range partitioned {
+		w.months.attached[table+"_"+periodOf(loadtest.Noon).suffix] = true
+	}
+	allocations := func(conversations int) float64 {
+		writes := make([]*write, conversations)
+		for i := range writes {
+			writes[i] = &write{rows: &warehouse.Rows{Conversation: warehouse.Conversation{StartedAt: warehouse.TimestampOf(loadtest.Noon)}}}
+		}
+		return testing.AllocsPerRun(5, func() {
+			if err := w.makeMonths(t.Context(), writes); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	if one, many := allocations(1), allocations(1000); many > one {
+		t.Errorf("1000 conversations of one month need %v allocations, and one needs %v", many, one)
 	}
 }

@@ -59,7 +59,7 @@ func BenchmarkRecordings(b *testing.B) {
 func fillRecordings(b *testing.B, d *Database, schema string) {
 	err := pgx.BeginFunc(b.Context(), d.pool, func(tx pgx.Tx) error {
 		for month := range 13 {
-			if err := attach(b.Context(), tx, periodOf(loadtest.Noon.AddDate(0, month, 0)), partitioned()); err != nil {
+			if err := attach(b.Context(), tx, periodOf(loadtest.Noon.AddDate(0, month, 0)), partitioned); err != nil {
 				return err
 			}
 		}

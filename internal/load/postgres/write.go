@@ -102,7 +102,7 @@ func clearAway(ctx context.Context, tx pgx.Tx, project string, replaced []*write
 		}
 	}
 	if len(broken) > 0 {
-		if err := removeRows(ctx, tx, rewritten(), project, broken, starts); err != nil {
+		if err := removeRows(ctx, tx, rewritten, project, broken, starts); err != nil {
 			return err
 		}
 	}

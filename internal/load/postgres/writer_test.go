@@ -115,7 +115,7 @@ func TestPartitionOfMonth(t *testing.T) {
 	}
 	loadOne(t, d, rows...)
 	conn := connect(t, inSchema(t, database, "polyai"))
-	for _, table := range partitioned() {
+	for _, table := range partitioned {
 		for start, month := range starts {
 			var found []string
 			err := conn.QueryRow(t.Context(), "SELECT array_agg(DISTINCT tableoid::regclass::text) FROM "+table+" WHERE conversation_id = $1", start).Scan(&found)
@@ -126,7 +126,7 @@ func TestPartitionOfMonth(t *testing.T) {
 	}
 	// A corrected start moves all rows of the conversation.
 	loadOne(t, d, loadtest.Conversation("p", "2024-03-01T00:00:00Z", at("2024-04-30T23:59:59Z")))
-	for _, table := range partitioned() {
+	for _, table := range partitioned {
 		var months int
 		err := conn.QueryRow(t.Context(), "SELECT count(DISTINCT tableoid) FROM "+table+" WHERE conversation_id = '2024-03-01T00:00:00Z'").Scan(&months)
 		if err != nil || months != 1 {
@@ -203,7 +203,7 @@ func TestValuesOfEveryKindSurviveTheServer(t *testing.T) {
 	want := []warehouse.Turn{empty, null, row}
 	var got []warehouse.Turn
 	err := pgx.BeginFunc(t.Context(), d.pool, func(tx pgx.Tx) error {
-		if err := attach(t.Context(), tx, periodOf(loadtest.Noon), partitioned()); err != nil {
+		if err := attach(t.Context(), tx, periodOf(loadtest.Noon), partitioned); err != nil {
 			return err
 		}
 		if _, err := copyRows(t.Context(), tx, newCopier(&warehouse.Turns), func(yield func(any) bool) {
