@@ -225,3 +225,34 @@ func TestABadStatementIsAnError(t *testing.T) {
 		t.Errorf("it was answered with %v", fmt.Sprint(result))
 	}
 }
+
+// TestFiltersExcludeIDs checks that DuckDB skips row groups by the Bloom filters of
+// conversation ids.
+func TestFiltersExcludeIDs(t *testing.T) {
+	t.Parallel()
+	path := lake(t, "p")
+	db := open(t, path)
+	for _, table := range []string{"conversations", "turns"} {
+		var files []string
+		err := filepath.WalkDir(filepath.Join(path, table), func(path string, e os.DirEntry, err error) error {
+			if err == nil && !e.IsDir() {
+				files = append(files, path)
+			}
+			return err
+		})
+		if err != nil || len(files) != 1 {
+			t.Fatalf("%s has the files %q (%v)", table, files, err)
+		}
+		for id, excluded := range map[string]bool{"c-1": false, "c-2": true} {
+			probe := fmt.Sprintf("SELECT bloom_filter_excludes FROM parquet_bloom_probe('%s', 'conversation_id', '%s')", escapeGlob(files[0]), id)
+			if got := ask(t, db, probe); !reflect.DeepEqual(got, [][]any{{excluded}}) {
+				t.Errorf("%s: that the filter excludes %s is %v", table, id, got)
+			}
+		}
+	}
+}
+
+// escapeGlob returns a path as a literal of SQL and of a glob.
+func escapeGlob(path string) string {
+	return strings.NewReplacer("'", "''", "[", "[[]", "]", "[]]", "*", "[*]", "?", "[?]").Replace(path)
+}

@@ -81,8 +81,20 @@ var Conversations = Table[Conversation]{
 			Repeats: true,
 			Ref:     func(r *Conversation) any { return &r.DeploymentID },
 		},
-		{Name: "started_at", Doc: "When the conversation started.", Source: "started_at", Ref: func(r *Conversation) any { return &r.StartedAt }},
-		{Name: "finished_at", Doc: "When the conversation ended: from the source, otherwise started_at + total_duration once it is no longer in progress. A computed end is NULL if it is after the year 9999, or after 11 April 2262 while the start is not: common readers cannot represent it.", Source: "finished_at, started_at + total_duration", Ref: func(r *Conversation) any { return &r.FinishedAt }},
+		{
+			Name:   "started_at",
+			Doc:    "When the conversation started.",
+			Source: "started_at",
+			Near:   true,
+			Ref:    func(r *Conversation) any { return &r.StartedAt },
+		},
+		{
+			Name:   "finished_at",
+			Doc:    "When the conversation ended: from the source, otherwise started_at + total_duration once it is no longer in progress. A computed end is NULL if it is after the year 9999, or after 11 April 2262 while the start is not: common readers cannot represent it.",
+			Source: "finished_at, started_at + total_duration",
+			Near:   true,
+			Ref:    func(r *Conversation) any { return &r.FinishedAt },
+		},
 		{Name: "in_progress", Doc: "Whether the source reports the conversation as in progress.", Source: "in_progress", Ref: func(r *Conversation) any { return &r.InProgress }},
 		{
 			Name:     "lifecycle",

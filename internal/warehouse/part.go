@@ -22,8 +22,11 @@ type AnyTable interface {
 
 // Buffer is memory for rows of an [AnyTable].
 type Buffer interface {
-	Reset(n int) // makes it hold n empty rows
+	Reset(n int)    // makes it hold n empty rows
+	Append(row any) // appends a copy of the row
+	Len() int
 	Row(i int) any
+	Field(i, column int) any // a pointer to the field of row i that has this index in the table's columns
 }
 
 // Fields implements [AnyTable].
@@ -41,11 +44,15 @@ func (t *Table[R]) Fields(dst []any, row any, columns []int) []any {
 func (t *Table[R]) NewRow() any { return new(R) }
 
 // NewBuffer implements [AnyTable].
-func (t *Table[R]) NewBuffer() Buffer { return &buffer[R]{} }
+func (t *Table[R]) NewBuffer() Buffer { return &buffer[R]{columns: t.Columns} }
 
-type buffer[R any] struct{ rows []R }
+type buffer[R any] struct {
+	columns []Column[R]
+	rows    []R
+}
 
 func (b *buffer[R]) Reset(n int) {
+	clear(b.rows) // no text of earlier rows stays in memory
 	if cap(b.rows) < n {
 		b.rows = make([]R, n)
 	}
@@ -53,7 +60,10 @@ func (b *buffer[R]) Reset(n int) {
 	clear(b.rows)
 }
 
-func (b *buffer[R]) Row(i int) any { return &b.rows[i] }
+func (b *buffer[R]) Append(row any)          { b.rows = append(b.rows, *row.(*R)) }
+func (b *buffer[R]) Len() int                { return len(b.rows) }
+func (b *buffer[R]) Row(i int) any           { return &b.rows[i] }
+func (b *buffer[R]) Field(i, column int) any { return b.columns[column].Ref(&b.rows[i]) }
 
 // Member is a table with rows of a conversation: its own row, or a part.
 type Member interface {

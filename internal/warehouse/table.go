@@ -10,7 +10,8 @@ type Column[R any] struct {
 	Source string // the API field that it comes from; "" if it comes from convsync
 	// Volatile columns are not part of the content hash.
 	Volatile bool
-	Repeats  bool // few different values occur: a dictionary makes the stored column smaller
+	Repeats  bool // values occur again and again: a dictionary makes the stored column smaller
+	Near     bool // values are near that of the row before: their differences make the stored column smaller
 	FreeText bool // text that people write or say: statistics over it are of no use to a reader
 	// Ref returns a pointer to the column's field of a row. The Go type of the
 	// field determines type and nullability of the column.
@@ -42,6 +43,7 @@ type ColumnSpec struct {
 	Source   string `json:"source,omitempty"`
 	Volatile bool   `json:"-"`
 	Repeats  bool   `json:"-"`
+	Near     bool   `json:"-"`
 	FreeText bool   `json:"-"`
 }
 
@@ -73,6 +75,7 @@ func (t *Table[R]) Spec() Spec {
 			Source:   c.Source,
 			Volatile: c.Volatile,
 			Repeats:  c.Repeats,
+			Near:     c.Near,
 			FreeText: c.FreeText,
 		})
 	}

@@ -1,8 +1,15 @@
 package rowfile
 
 import (
+	"slices"
+	"sync"
+
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/compress"
+	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+	"github.com/apache/arrow-go/v18/parquet/schema"
 
 	"convsync/internal/warehouse"
 )
@@ -16,8 +23,19 @@ type Format struct {
 	omitted []int // index of the column that is not stored in the file, if there is one
 	schema  *arrow.Schema
 	repeats []string // columns with a dictionary
+	near    []string // columns that are stored as differences
 	free    []string // columns of free text, without statistics: no reader can use them
 	batch   int      // rows per batch
+
+	// For writers:
+	writes      []column
+	texts       []column // those of writes that have text
+	textIndexes []int    // their indexes in the table
+	rowBytes    int64    // of one row without its text
+	groupRows   int64
+	root        *schema.GroupNode
+	properties  *parquet.WriterProperties
+	batches     sync.Pool // batches that no writer uses
 }
 
 // Limits of batches in memory and of row groups in a file: besides the number of
@@ -26,6 +44,22 @@ const (
 	batchText     = 8 << 20 // bytes
 	rowGroupRows  = 131072
 	rowGroupBytes = 64 << 20 // before encoding, approximate
+	// groupBatches limits a row group as well, so that one of a table with large rows
+	// has fewer.
+	groupBatches = 32
+	// writeRows is the number of rows that are encoded at once, if a batch of the
+	// format has as many. They fit in a cache of the processor, which reads them once
+	// for each column.
+	writeRows = 1024
+)
+
+// A reader finds conversations by a Bloom filter: their ids are random, so that
+// statistics do not help. A filter is as large as its row group needs, up to a
+// size that holds the ids of a row group of conversations.
+const (
+	filteredColumn   = "conversation_id"
+	filterBytes      = 64 << 10
+	filterCandidates = 6 // from filterBytes down to 2 KiB
 )
 
 // New returns the format of a table. The column omit, if it is not "", is not
@@ -33,7 +67,12 @@ const (
 // as a whole and has at most that many rows.
 func New(t warehouse.AnyTable, batch int, omit string) *Format {
 	spec := t.Spec()
-	f := &Format{table: t, name: spec.Name, batch: batch}
+	f := &Format{
+		table:     t,
+		name:      spec.Name,
+		batch:     batch,
+		groupRows: int64(min(rowGroupRows, groupBatches*batch)),
+	}
 	var fields []arrow.Field
 	for i, c := range spec.Columns {
 		if c.Name == omit {
@@ -43,7 +82,10 @@ func New(t warehouse.AnyTable, batch int, omit string) *Format {
 		f.columns, f.names = append(f.columns, i), append(f.names, c.Name)
 		fields = append(fields, arrow.Field{Name: c.Name, Type: arrowType(c.Type), Nullable: c.Nullable})
 		if c.Repeats {
-			f.repeats = append(f.repeats, c.Name)
+			f.repeats = append(f.repeats, pathOf(&c))
+		}
+		if c.Near {
+			f.near = append(f.near, c.Name)
 		}
 		// For the statistics of its column the encoder would hold four copies of a
 		// large text.
@@ -52,7 +94,66 @@ func New(t warehouse.AnyTable, batch int, omit string) *Format {
 		}
 	}
 	f.schema = arrow.NewSchema(fields, nil)
+	f.forWriters(&spec)
 	return f
+}
+
+// forWriters prepares what the writers of the format share.
+func (f *Format) forWriters(spec *warehouse.Spec) {
+	for _, i := range f.columns {
+		c := newColumn(&spec.Columns[i], i)
+		f.writes = append(f.writes, c)
+		switch spec.Columns[i].Type {
+		case warehouse.TypeText, warehouse.TypeJSON, warehouse.TypeTextList:
+			f.texts, f.textIndexes = append(f.texts, c), append(f.textIndexes, i)
+		}
+		f.rowBytes += 8
+	}
+	f.properties = f.newProperties()
+	converted, err := pqarrow.ToParquet(f.schema, f.properties, pqarrow.DefaultWriterProps())
+	if err != nil {
+		panic("rowfile: " + err.Error()) // every type of a column has a Parquet type
+	}
+	f.root = converted.Root()
+}
+
+// newBatch returns an empty batch.
+func (f *Format) newBatch() *batch {
+	if b, ok := f.batches.Get().(*batch); ok {
+		return b
+	}
+	return &batch{rows: f.table.NewBuffer()}
+}
+
+func (f *Format) newProperties() *parquet.WriterProperties {
+	options := []parquet.WriterProperty{
+		parquet.WithCompression(compress.Codecs.Zstd), parquet.WithCompressionLevel(1),
+		parquet.WithDictionaryDefault(false), parquet.WithMaxRowGroupLength(rowGroupRows),
+		parquet.WithStats(true), parquet.WithCreatedBy("convsync"), parquet.WithMaxBloomFilterBytes(filterBytes),
+	}
+	for _, name := range f.repeats {
+		options = append(options, parquet.WithDictionaryFor(name, true))
+	}
+	for _, name := range f.near {
+		options = append(options, parquet.WithEncodingFor(name, parquet.Encodings.DeltaBinaryPacked))
+	}
+	for _, name := range f.free {
+		options = append(options, parquet.WithStatsFor(name, false))
+	}
+	if slices.Contains(f.names, filteredColumn) {
+		options = append(options,
+			parquet.WithBloomFilterEnabledFor(filteredColumn, true), parquet.WithAdaptiveBloomFilterEnabledFor(filteredColumn, true),
+			parquet.WithBloomFilterCandidatesFor(filteredColumn, filterCandidates))
+	}
+	return parquet.NewWriterProperties(options...)
+}
+
+// pathOf returns the path of a column in the file.
+func pathOf(c *warehouse.ColumnSpec) string {
+	if c.Type == warehouse.TypeTextList {
+		return c.Name + ".list.element"
+	}
+	return c.Name
 }
 
 // Name returns the name of the table.
@@ -74,73 +175,6 @@ func arrowType(t warehouse.Type) arrow.DataType {
 		return arrow.ListOfField(arrow.Field{Name: "element", Type: arrow.BinaryTypes.String, Nullable: true})
 	}
 	panic("rowfile: unknown column type " + t.String())
-}
-
-// appender returns a function that appends a field of a column to b, and returns
-// the number of bytes of text that it appended.
-func appender(c *warehouse.ColumnSpec, b array.Builder) func(field any) int {
-	switch b := b.(type) {
-	case *array.StringBuilder:
-		switch {
-		case c.Type == warehouse.TypeJSON:
-			return func(field any) int { return appendText(b, string(*field.(*warehouse.JSON))) }
-		case c.Nullable:
-			return func(field any) int { return appendText(b, string(*field.(*warehouse.Text))) }
-		}
-		return func(field any) int {
-			s := *field.(*string)
-			b.Append(s)
-			return len(s)
-		}
-	case *array.ListBuilder:
-		return func(field any) int { return appendList(b, *field.(*warehouse.List)) }
-	case *array.Int64Builder:
-		return appendValue(c, b, b.Append)
-	case *array.Float64Builder:
-		return appendValue(c, b, b.Append)
-	case *array.BooleanBuilder:
-		return appendValue(c, b, b.Append)
-	case *array.TimestampBuilder:
-		return appendValue(c, b, func(t warehouse.Timestamp) { b.Append(arrow.Timestamp(t)) })
-	}
-	panic("rowfile: no builder for " + c.Name)
-}
-
-func appendValue[T any](c *warehouse.ColumnSpec, b array.Builder, add func(T)) func(field any) int {
-	if !c.Nullable {
-		return func(field any) int { add(*field.(*T)); return 0 }
-	}
-	return func(field any) int {
-		if v := field.(*warehouse.Null[T]); v.Valid {
-			add(v.V)
-		} else {
-			b.AppendNull()
-		}
-		return 0
-	}
-}
-
-func appendText(b *array.StringBuilder, s string) int {
-	if s == "" {
-		b.AppendNull()
-	} else {
-		b.Append(s)
-	}
-	return len(s)
-}
-
-func appendList(b *array.ListBuilder, l warehouse.List) (size int) {
-	if l == nil {
-		b.AppendNull()
-		return 0
-	}
-	b.Append(true)
-	values := b.ValueBuilder().(*array.StringBuilder)
-	for _, s := range l {
-		values.Append(s)
-		size += len(s)
-	}
-	return size
 }
 
 // setField sets a field that has its zero value from col. It returns false if col

@@ -8,8 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/compress"
 	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/metadata"
 
 	"convsync/internal/warehouse"
 )
@@ -72,8 +74,86 @@ func TestFileFormat(t *testing.T) {
 		if set, err := c.StatsSet(); err != nil || set == free || c.Compression() != compress.Codecs.Zstd {
 			t.Errorf("%s: statistics = %v (%v), compression = %s", c.PathInSchema(), set, err, c.Compression())
 		}
-		if name := c.PathInSchema()[0]; c.HasDictionaryPage() != slices.Contains(turns.repeats, name) {
-			t.Errorf("%s: has a dictionary = %v", name, c.HasDictionaryPage())
+		path := c.PathInSchema().String()
+		if c.HasDictionaryPage() != slices.Contains(turns.repeats, path) {
+			t.Errorf("%s: has a dictionary = %v", path, c.HasDictionaryPage())
+		}
+		if slices.Contains(c.Encodings(), parquet.Encodings.DeltaBinaryPacked) != slices.Contains(turns.near, path) {
+			t.Errorf("%s: has the encodings %v", path, c.Encodings())
+		}
+		filter, err := r.GetBloomFilterReader().RowGroup(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f, err := filter.GetColumnBloomFilter(i); err != nil || (f != nil) != (path == filteredColumn) {
+			t.Errorf("%s: has a Bloom filter = %v (%v)", path, f != nil, err)
+		}
+	}
+}
+
+// groups returns the number of rows of each row group.
+func groups(r *file.Reader) (rows []int64) {
+	for i := range r.NumRowGroups() {
+		rows = append(rows, r.RowGroup(i).NumRows())
+	}
+	return rows
+}
+
+func TestWriter_Divide(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "file.parquet")
+	w := create(t, conversations, path)
+	w.Divide(100) // there is no row yet
+	for i := range 3000 {
+		if i%700 == 0 { // at 700, 1400, 2100 and 2800
+			w.Divide(1000)
+		}
+		w.Add(&warehouse.Conversation{ConversationID: fmt.Sprint(i)})
+	}
+	w.Divide(1000) // no row follows
+	if _, err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := file.OpenParquetFile(path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if got := groups(r); !slices.Equal(got, []int64{1400, 1400, 200}) {
+		t.Errorf("row groups of %v rows", got)
+	}
+}
+
+// TestFormat_Filter checks that the filter of a small file is small, and that it
+// has each id and few others.
+func TestFormat_Filter(t *testing.T) {
+	t.Parallel()
+	for rows, most := range map[int]int64{300: 2 << 10, 5000: 16 << 10} {
+		r := footer(t, conversations, rows, func(i int) warehouse.Conversation {
+			return warehouse.Conversation{ConversationID: fmt.Sprint("c-", i)}
+		})
+		group, err := r.GetBloomFilterReader().RowGroup(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		filter, err := group.GetColumnBloomFilter(slices.Index(conversations.names, filteredColumn))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if filter.Size() > most {
+			t.Errorf("%d rows have a filter of %d bytes", rows, filter.Size())
+		}
+		typed, others := metadata.TypedBloomFilter[parquet.ByteArray]{BloomFilter: filter}, 0
+		for i := range rows {
+			if !typed.Check(parquet.ByteArray(fmt.Sprint("c-", i))) {
+				t.Fatalf("the filter of %d rows excludes row %d", rows, i)
+			}
+			if typed.Check(parquet.ByteArray(fmt.Sprint("d-", i))) {
+				others++
+			}
+		}
+		if others > rows/25 {
+			t.Errorf("the filter of %d rows has %d other ids", rows, others)
 		}
 	}
 }

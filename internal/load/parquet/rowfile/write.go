@@ -1,6 +1,7 @@
 package rowfile
 
 import (
+	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -9,12 +10,9 @@ import (
 	"io"
 	"sync"
 
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
-	pq "github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/arrow-go/v18/parquet/compress"
-	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+	"github.com/apache/arrow-go/v18/parquet/file"
+
+	"convsync/internal/warehouse"
 )
 
 // Info describes a finished file.
@@ -24,70 +22,184 @@ type Info struct {
 	SHA256 string `json:"sha256"`
 }
 
-// Writer writes rows of one table to a new file. The caller of Add builds
-// arrays, and another goroutine encodes them, so that tables are encoded
-// concurrently.
+// Writer writes rows of one table to a new file. The caller of Add collects
+// batches of rows, and another goroutine encodes them column by column, so that
+// tables are encoded concurrently.
 type Writer struct {
-	format  *Format
-	file    io.WriteCloser
-	hash    hash.Hash
-	bytes   int64
-	parquet *pqarrow.FileWriter
+	format *Format
+	file   io.WriteCloser
+	rows   int64
+	group  int64 // rows that were added after the last [Writer.Divide]
 
-	builder *array.RecordBuilder
-	appends []func(field any) int
-	fields  []any // of one row
-	pending int   // rows in the builder
-	text    int   // bytes of text in the builder
-	rows    int64
-
-	batches chan arrow.RecordBatch // queue of the encoder
-	queued  sync.WaitGroup         // batches that are not encoded yet
-	encoded chan error             // result of the encoder
-	group   int64                  // bytes in the encoder's current row group
+	batch   *batch         // that Add fills; nil: none
+	full    chan *batch    // queue of the encoder
+	free    chan *batch    // batches to fill; nil ones are not allocated yet
+	queued  sync.WaitGroup // batches that are not encoded yet
+	encoded chan error     // result of the encoder
+	encoder encoder
 }
+
+// batch is a number of rows that are encoded at once.
+type batch struct {
+	rows warehouse.Buffer
+	text int // bytes of text in the rows
+	// divide is the number of rows from which a row group ends before this batch;
+	// 0: it does not.
+	divide int64
+}
+
+// batches is the number of batches of a writer: one is filled, one is queued, and
+// one is encoded.
+const batches = 3
 
 // Create returns a writer of a file. The writer closes the file, also if Create
 // fails.
-func Create(file io.WriteCloser, f *Format) (w *Writer, err error) {
-	w = &Writer{
+func Create(to io.WriteCloser, f *Format) (*Writer, error) {
+	w := &Writer{
 		format:  f,
-		file:    file,
-		hash:    sha256.New(),
-		builder: array.NewRecordBuilder(memory.DefaultAllocator, f.schema),
-		batches: make(chan arrow.RecordBatch, 1),
+		file:    to,
+		full:    make(chan *batch, 1),
+		free:    make(chan *batch, batches),
 		encoded: make(chan error, 1),
+		encoder: encoder{format: f, sink: sink{file: to, hash: sha256.New()}},
 	}
-	spec := f.table.Spec()
-	for i, c := range f.columns {
-		w.appends = append(w.appends, appender(&spec.Columns[c], w.builder.Field(i)))
+	if err := w.encoder.begin(); err != nil {
+		return nil, errors.Join(err, to.Close())
 	}
-	w.parquet, err = pqarrow.NewFileWriter(f.schema, (*sink)(w), f.properties(), pqarrow.DefaultWriterProps())
-	if err != nil {
-		return nil, errors.Join(err, file.Close())
+	for range batches {
+		w.free <- nil
 	}
 	go func() { w.encoded <- w.encode() }()
 	return w, nil
 }
 
-func (f *Format) properties() *pq.WriterProperties {
-	options := []pq.WriterProperty{
-		pq.WithCompression(compress.Codecs.Zstd), pq.WithCompressionLevel(1),
-		pq.WithDictionaryDefault(false), pq.WithMaxRowGroupLength(rowGroupRows),
-		pq.WithStats(true), pq.WithCreatedBy("convsync"),
+// Add adds the row that row points to. Its text and its lists are not copied, and
+// must not change until the writer is closed.
+func (w *Writer) Add(row any) {
+	if w.batch == nil {
+		w.batch = <-w.free
+		if w.batch == nil {
+			w.batch = w.format.newBatch()
+		}
 	}
-	for _, name := range f.repeats {
-		options = append(options, pq.WithDictionaryFor(name, true))
+	b := w.batch
+	b.rows.Append(row)
+	n := b.rows.Len()
+	for i, c := range w.format.texts {
+		b.text += c.text(b.rows.Field(n-1, w.format.textIndexes[i]))
 	}
-	for _, name := range f.free {
-		options = append(options, pq.WithStatsFor(name, false))
+	if n >= min(w.format.batch, writeRows) || b.text >= batchText {
+		w.flush()
 	}
-	return pq.NewWriterProperties(options...)
 }
 
-// sink is the io.Writer for the encoder. It has no Close, because pqarrow would
-// close the file after a success, but not after a failed write.
-type sink Writer
+// Divide ends the row group before the next row, if it has at least that many
+// rows. A reader then skips the rows before or after it by their statistics.
+func (w *Writer) Divide(least int64) {
+	pending := int64(0)
+	if w.batch != nil {
+		pending = int64(w.batch.rows.Len())
+	}
+	if w.group+pending < least {
+		return
+	}
+	w.flush()
+	w.group = 0
+	if w.batch = <-w.free; w.batch == nil {
+		w.batch = w.format.newBatch()
+	}
+	w.batch.divide = least
+}
+
+func (w *Writer) flush() {
+	b := w.batch
+	if b == nil || b.rows.Len() == 0 {
+		return
+	}
+	w.rows += int64(b.rows.Len())
+	w.group += int64(b.rows.Len())
+	large := b.text >= batchText
+	w.batch = nil
+	w.queued.Add(1)
+	w.full <- b
+	if large { // the next one may be as large
+		w.queued.Wait()
+	}
+}
+
+// encode encodes batches until there are no more. After an error it discards
+// the remaining ones, so that Add does not block.
+func (w *Writer) encode() (err error) {
+	for b := range w.full {
+		if err == nil {
+			err = w.encoder.encode(b)
+		}
+		b.reset()
+		w.free <- b
+		w.queued.Done()
+	}
+	return err
+}
+
+func (b *batch) reset() {
+	b.rows.Reset(0)
+	b.text, b.divide = 0, 0
+}
+
+// Close finishes the file; the caller syncs it. If the file is incomplete, Close
+// returns an error, and the caller removes the file.
+func (w *Writer) Close() (Info, error) {
+	w.flush()
+	err := w.end()
+	// A file that is closed early would be valid, but incomplete.
+	err = errors.Join(err, w.encoder.end())
+	if err == nil && int64(w.encoder.parquet.NumRows()) != w.rows {
+		err = fmt.Errorf("%d of %d rows of %s were written", w.encoder.parquet.NumRows(), w.rows, w.format.name)
+	}
+	err = errors.Join(err, w.file.Close())
+	return Info{Rows: w.rows, Bytes: w.encoder.sink.bytes, SHA256: hex.EncodeToString(w.encoder.sink.hash.Sum(nil))}, err
+}
+
+// Abandon gives up the file; the caller removes it.
+func (w *Writer) Abandon() {
+	_ = w.end() // it is given up in any case
+	_ = w.file.Close()
+}
+
+// end waits for the encoder, and returns its batches to the format.
+func (w *Writer) end() error {
+	close(w.full)
+	err := <-w.encoded
+	if w.batch != nil {
+		w.batch.reset()
+		w.format.batches.Put(w.batch)
+	}
+	close(w.free)
+	for b := range w.free {
+		if b != nil {
+			w.format.batches.Put(b)
+		}
+	}
+	return err
+}
+
+// encoder encodes the batches of one file. One goroutine uses it at a time.
+type encoder struct {
+	format  *Format
+	sink    sink
+	out     *bufio.Writer // to the sink
+	parquet *file.Writer
+	group   file.BufferedRowGroupWriter // nil: there is none yet
+	rows    int64                       // in the row group
+	bytes   int64                       // in the row group, before encoding, approximate
+}
+
+// sink is the file that the encoder writes to.
+type sink struct {
+	file  io.Writer
+	hash  hash.Hash
+	bytes int64
+}
 
 func (s *sink) Write(p []byte) (int, error) {
 	n, err := s.file.Write(p)
@@ -96,99 +208,56 @@ func (s *sink) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Add adds the row that row points to; its text is copied.
-func (w *Writer) Add(row any) {
-	w.fields = w.format.table.Fields(w.fields[:0], row, w.format.columns)
-	for i, add := range w.appends {
-		w.text += add(w.fields[i])
-	}
-	w.pending++
-	if w.pending == w.format.batch || w.text >= batchText {
-		w.flush()
-	}
-}
+// sinkBuffer joins the many small writes of a small file.
+const sinkBuffer = 64 << 10
 
-func (w *Writer) flush() {
-	if w.pending == 0 {
-		return
-	}
-	batch := w.builder.NewRecordBatch()
-	if w.pending == w.format.batch { // the next one will be about as large
-		w.reserve(batch)
-	}
-	w.queued.Add(1)
-	w.batches <- batch
-	if w.text >= batchText { // the next one may be as large
-		w.queued.Wait()
-	}
-	w.rows += int64(w.pending)
-	w.pending, w.text = 0, 0
-}
+// Memory that files use one after another.
+var (
+	scratches = sync.Pool{New: func() any { return new(scratch) }}
+	buffers   = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, sinkBuffer) }}
+)
 
-// reserve makes room for a batch as large as the last one: the builder is empty
-// after each batch.
-func (w *Writer) reserve(last arrow.RecordBatch) {
-	w.builder.Reserve(w.format.batch)
-	for i, column := range last.Columns() {
-		if texts, ok := column.(*array.String); ok {
-			w.builder.Field(i).(*array.StringBuilder).ReserveData(len(texts.ValueBytes()) * 9 / 8)
-		}
-	}
-}
-
-// encode encodes batches until there are no more. After an error it discards
-// the remaining ones, so that Add does not block.
-func (w *Writer) encode() (err error) {
-	for batch := range w.batches {
-		if err == nil {
-			err = w.encodeBatch(batch)
-		}
-		batch.Release()
-		w.queued.Done()
-	}
+func (e *encoder) begin() (err error) {
+	e.out = buffers.Get().(*bufio.Writer)
+	e.out.Reset(&e.sink)
+	// Not the bufio.Writer itself: the file is closed by the writer only.
+	e.parquet, err = file.NewParquetWriterWithError(struct{ io.Writer }{e.out}, e.format.root, file.WithWriterProps(e.format.properties))
 	return err
 }
 
-func (w *Writer) encodeBatch(batch arrow.RecordBatch) error {
-	size := int64(0)
-	for _, column := range batch.Columns() {
-		size += int64(column.Data().SizeInBytes())
-	}
-	if w.group > 0 && w.group+size > rowGroupBytes {
-		if err := w.parquet.NewBufferedRowGroupChecked(); err != nil {
+// encode adds the rows of a batch to the row group, or to a new one.
+func (e *encoder) encode(b *batch) (err error) {
+	defer recoverPanic(&err)
+	n := int64(b.rows.Len())
+	size := int64(b.text) + n*e.format.rowBytes
+	full := e.rows+n > e.format.groupRows || e.bytes+size > rowGroupBytes
+	if e.group == nil || full || b.divide > 0 && e.rows >= b.divide {
+		if e.group, err = e.parquet.AppendBufferedRowGroupChecked(); err != nil {
 			return err
 		}
+		e.rows, e.bytes = 0, 0
 	}
-	if err := w.parquet.WriteBuffered(batch); err != nil {
-		return err
+	e.rows, e.bytes = e.rows+n, e.bytes+size
+	s := scratches.Get().(*scratch)
+	for i, c := range e.format.writes {
+		to, err := e.group.Column(i)
+		if err == nil {
+			err = c.write(to, b.rows, s)
+		}
+		if err != nil {
+			return fmt.Errorf("column %s: %w", e.format.names[i], err)
+		}
 	}
-	if rows, err := w.parquet.RowGroupNumRows(); err != nil || int64(rows) <= batch.NumRows() {
-		w.group = 0 // the batch began a row group
-	}
-	w.group += size
+	s.trim()
+	scratches.Put(s)
 	return nil
 }
 
-// Close finishes the file; the caller syncs it. If the file is incomplete, Close
-// returns an error, and the caller removes the file.
-func (w *Writer) Close() (Info, error) {
-	w.flush()
-	close(w.batches)
-	err := <-w.encoded
-	w.builder.Release()
-	// A file that is closed early would be valid, but incomplete.
-	err = errors.Join(err, w.parquet.Close())
-	if err == nil && int64(w.parquet.NumRows()) != w.rows {
-		err = fmt.Errorf("%d of %d rows of %s were written", w.parquet.NumRows(), w.rows, w.format.name)
-	}
-	err = errors.Join(err, w.file.Close())
-	return Info{Rows: w.rows, Bytes: w.bytes, SHA256: hex.EncodeToString(w.hash.Sum(nil))}, err
-}
-
-// Abandon gives up the file; the caller removes it.
-func (w *Writer) Abandon() {
-	close(w.batches)
-	<-w.encoded //nolint:errcheck // it is given up in any case
-	w.builder.Release()
-	_ = w.file.Close()
+// end writes the last row group and the footer.
+func (e *encoder) end() (err error) {
+	defer recoverPanic(&err)
+	err = errors.Join(e.parquet.Close(), e.out.Flush())
+	e.out.Reset(nil)
+	buffers.Put(e.out)
+	return err
 }
