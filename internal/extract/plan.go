@@ -172,7 +172,10 @@ func Together(spans []Span) []Span {
 
 // Sizes of a window, which is staged and published as one unit of work.
 const (
-	windowTarget = 25_000    // conversations, approximately
+	windowTarget = 25_000 // conversations, approximately
+	// WindowLimit is the number of conversations after which a window takes no further
+	// days, although it was planned with them: the days before may have had few.
+	WindowLimit  = 2 * windowTarget
 	windowMost   = 366 * Day // maximum length, however few conversations there are
 	windowGrowth = 4         // maximum length as a multiple of the previous window's
 )

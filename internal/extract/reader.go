@@ -3,6 +3,7 @@ package extract
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,6 +34,7 @@ type Reader struct {
 	IsKnown func(ctx context.Context, digest string) (bool, error)
 
 	givesUp func(attempt int, err error) bool // whether a page fails before maxAttempts; nil: never
+	enough  func() bool                       // whether no further day is to be read: see [Reader.Until]; nil: never
 
 	// Backoff is the mean wait before the first retry; it grows exponentially,
 	// with jitter. 0: 1 s.
@@ -55,6 +57,22 @@ func (r *Reader) forSlice() *Reader {
 
 // pageSize returns how many conversations a full page of the source has.
 func (r *Reader) pageSize() int { return r.Session.account(r.ProjectID).pageSize(r.PageSize) }
+
+// Until returns a reader whose [Reader.ReadParts] begins no further UTC day once
+// enough reports true. The days that it does not read are among the failed parts:
+// see [SpanError.IsLeft]. At least the newest part of the slices is read, so that
+// reading what is left again and again comes to an end.
+func (r *Reader) Until(enough func() bool) *Reader {
+	one := *r
+	one.enough = enough
+	return &one
+}
+
+// errLeft marks a part that was not requested: see [Reader.Until].
+var errLeft = errors.New("enough was read")
+
+// IsLeft reports whether the part was not requested, because enough was read.
+func (e *SpanError) IsLeft() bool { return errors.Is(e.Err, errLeft) }
 
 // Emit receives the conversations that were read, chunk by chunk.
 type Emit = func(context.Context, *Chunk) error
@@ -86,6 +104,12 @@ func (r *Reader) ReadSpan(ctx context.Context, slices []Span, emit Emit) error {
 func (r *Reader) ReadParts(ctx context.Context, slices []Span, emit Emit, underWay func()) (failed []*SpanError, err error) {
 	var mu sync.Mutex
 	err = r.readSlices(ctx, slices, emit, underWay, func(ctx context.Context, e *SpanError) error {
+		if e.IsLeft() {
+			mu.Lock()
+			defer mu.Unlock()
+			failed = append(failed, e)
+			return nil
+		}
 		if !concernsRequest(e.Err) {
 			return e
 		}
@@ -123,28 +147,39 @@ func Whole(slices []Span, failed []*SpanError) []Span {
 // that it returns ends the reading of all slices.
 type onFailure = func(ctx context.Context, e *SpanError) error
 
-// readSlices reads slices in parallel. If fn returns an error, it stops all and
+// readSlices reads slices in parallel, newest first. If fn returns an error, it stops all and
 // returns that error. underWay, if not nil, is called when all have started.
-func (r *Reader) readSlices(ctx context.Context, slices []Span, emit Emit, underWay func(), fn onFailure) error {
+func (r *Reader) readSlices(ctx context.Context, parts []Span, emit Emit, underWay func(), fn onFailure) error {
 	// No errgroup.WithContext: its cancellation would have the error of one slice
 	// as the cause, and the errors of the other slices would report it.
 	groupCtx, stop := context.WithCancel(ctx)
 	defer stop()
 	var first error
 	var once sync.Once
+	fail := func(err error) {
+		if err != nil {
+			once.Do(func() {
+				first = err
+				stop()
+			})
+		}
+	}
 	var reading sync.WaitGroup
-	for _, s := range slices {
+	for i, s := range slices.Backward(parts) {
 		if r.Walks.Acquire(groupCtx, 1) != nil {
 			break // the reading is being stopped
 		}
-		reading.Go(func() {
-			if err := r.readOne(groupCtx, s, emit, fn); err != nil {
-				once.Do(func() {
-					first = err
-					stop()
-				})
+		if i < len(parts)-1 && r.enough != nil && r.enough() {
+			var left Span
+			if left, s = s.atMidnight(); !left.Empty() {
+				fail(fn(groupCtx, &SpanError{Span: left, Err: errLeft}))
 			}
-		})
+			if s.Empty() {
+				r.Walks.Release(1)
+				continue
+			}
+		}
+		reading.Go(func() { fail(r.readOne(groupCtx, s, emit, fn)) })
 	}
 	if underWay != nil {
 		underWay()

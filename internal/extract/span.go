@@ -51,6 +51,13 @@ func (s Span) Intersect(o Span) Span {
 	return Span{max(s.From, o.From), min(s.Until, o.Until)}
 }
 
+// atMidnight divides the span at the start of its last UTC day. If the span ends at
+// a midnight, all of it is before.
+func (s Span) atMidnight() (before, day Span) {
+	midnight := max(s.From, s.Until.StartOfDay())
+	return Span{s.From, midnight}, Span{midnight, s.Until}
+}
+
 // cut returns the span as at most n parts of about the same length, oldest first.
 // A span of fewer than n seconds has fewer parts.
 func (s Span) cut(n int) []Span {

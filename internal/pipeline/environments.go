@@ -138,7 +138,7 @@ func (f *feedRun) takeOver(ctx context.Context, moved map[string]load.Place, spa
 	}
 	st := f.newWindow(extract.Span{})
 	st.moved = moved
-	if err := f.readWindow(ctx, st, extract.Without(extract.Together(spans), f.holeSpans()), nil); err != nil {
+	if err := f.readWindow(ctx, f.feed.Reader, st, extract.Without(extract.Together(spans), f.holeSpans()), nil); err != nil {
 		f.abandon(ctx, st)
 		return err
 	}

@@ -42,6 +42,7 @@ type feedRun struct {
 	mu     sync.Mutex           // several windows are read concurrently
 	seen   extract.TryResult    // density of what was read last
 	failed []*extract.SpanError // parts that could not be read
+	left   []extract.Span       // parts of windows that have to be read by others
 	// rejected has the ids of the feed's rejects that are not JSON; nil until they
 	// are needed.
 	rejected map[string]bool
@@ -359,9 +360,9 @@ func (f *feedRun) commit(ctx context.Context, st *window) error {
 	f.noteLater(counts.OtherStarts)
 	f.wereRead = append(f.wereRead, st.whole...)
 	f.noteObserved(st, counts)
-	f.run.Progress.published.Add(int64(st.span.Seconds()))
+	f.run.Progress.published.Add(int64(st.seconds()))
 	f.note(func(o *outlook) {
-		o.published += int64(st.span.Seconds())
+		o.published += int64(st.seconds())
 		o.pending -= st.emitted.Load()
 		if !st.span.Empty() {
 			o.loaded += st.emitted.Load()

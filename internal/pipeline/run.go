@@ -73,6 +73,8 @@ type Options struct {
 	Clock    func() time.Time // local clock; nil: time.Now
 
 	stored []warehouse.Project // before the run
+
+	windowLimit int64 // see [extract.WindowLimit], which is the default
 }
 
 // Repair is the repair of a feed.
@@ -98,6 +100,7 @@ func (o *Options) setDefaults() {
 	o.MissingLimit = cmp.Or(o.MissingLimit, MissingLimit{Share: 0.1, AtLeast: 20})
 	o.TransformWorkers = cmp.Or(o.TransformWorkers, runtime.GOMAXPROCS(0))
 	o.LoadWorkers = cmp.Or(o.LoadWorkers, 2)
+	o.windowLimit = cmp.Or(o.windowLimit, extract.WindowLimit)
 	if o.Shares == nil {
 		o.Shares = NewWorkers(1, o.TransformWorkers, o.LoadWorkers).Join() // the readers have other permits
 	}

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"context"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -15,10 +16,23 @@ import (
 // used for the next one.
 const openWindows = 3
 
-// readSpans reads and publishes spans, newest first, window by window. A window
+// readSpans reads and publishes spans, newest first, window by window. What windows
+// leave is read when all others are published.
+func (f *feedRun) readSpans(ctx context.Context, spans []extract.Span) error {
+	for len(spans) > 0 {
+		if err := f.readWindows(ctx, spans); err != nil {
+			return err
+		}
+		spans = extract.Without(f.left, nil)
+		f.left = nil
+	}
+	return nil
+}
+
+// readWindows reads and publishes spans, except for what windows leave. A window
 // begins when all slices of the previous one are in progress. An error of the feed
 // ends the reading; windows that were read completely are still published.
-func (f *feedRun) readSpans(ctx context.Context, spans []extract.Span) error {
+func (f *feedRun) readWindows(ctx context.Context, spans []extract.Span) error {
 	open, reading := errgroup.WithContext(ctx)
 	open.SetLimit(openWindows)
 	for fresh := true; len(spans) > 0 && reading.Err() == nil; {
@@ -43,11 +57,13 @@ func (f *feedRun) readSpans(ctx context.Context, spans []extract.Span) error {
 		open.Go(func() (err error) {
 			defer begun()
 			defer extract.RecoverPanic(&err)
-			if err := f.readWindow(reading, st, f.feed.Reader.Slices(span, seen.Density), begun); err != nil {
+			reader := f.feed.Reader.Until(func() bool { return st.emitted.Load() >= f.run.windowLimit })
+			if err := f.readWindow(reading, reader, st, f.feed.Reader.Slices(span, seen.Density), begun); err != nil {
 				f.abandon(ctx, st)
 				return err
 			}
-			f.noteSeen(extract.TryResult{Density: float64(st.emitted.Load()) / float64(span.Seconds()), Over: span.Seconds()})
+			over := max(1, st.seconds())
+			f.noteSeen(extract.TryResult{Density: float64(st.emitted.Load()) / float64(over), Over: over})
 			return f.publish(ctx, st)
 		})
 		<-underWay
@@ -94,14 +110,26 @@ func (f *feedRun) lastSeen() extract.TryResult {
 }
 
 // readWindow reads the slices of a window into the stages. A part that cannot be
-// read is not covered, and does not affect the others.
-func (f *feedRun) readWindow(ctx context.Context, st *window, slices []extract.Span, underWay func()) error {
-	failed, err := f.feed.Reader.ReadParts(ctx, slices, f.emitter(st), underWay)
+// read is not covered, and does not affect the others. A part that the reader
+// leaves is read by a later window.
+func (f *feedRun) readWindow(ctx context.Context, reader *extract.Reader, st *window, parts []extract.Span, underWay func()) error {
+	failed, err := reader.ReadParts(ctx, parts, f.emitter(st), underWay)
 	if err != nil {
 		return err
 	}
-	f.fail(failed...)
-	st.whole = extract.Whole(slices, failed)
+	st.whole = extract.Whole(parts, failed)
+	for _, part := range failed {
+		if part.IsLeft() {
+			st.left = append(st.left, part.Span)
+		}
+	}
+	if len(st.left) > 0 {
+		f.log.Debug("a window has more conversations than expected; the rest is read later", "window", st.span.String(), "conversations", st.emitted.Load())
+		f.mu.Lock()
+		f.left = append(f.left, st.left...)
+		f.mu.Unlock()
+	}
+	f.fail(slices.DeleteFunc(failed, (*extract.SpanError).IsLeft)...)
 	return nil
 }
 
@@ -111,7 +139,7 @@ func (f *feedRun) readOpen(ctx context.Context, spans []extract.Span) error {
 		return nil
 	}
 	st := f.newWindow(extract.Span{})
-	if err := f.readWindow(ctx, st, spans, nil); err != nil {
+	if err := f.readWindow(ctx, f.feed.Reader, st, spans, nil); err != nil {
 		f.abandon(ctx, st)
 		return err
 	}

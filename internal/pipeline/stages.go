@@ -155,6 +155,7 @@ type window struct {
 	feed      load.Feed
 	span      extract.Span                  // to be covered; empty if it adds no coverage
 	whole     []extract.Span                // parts that were read completely
+	left      []extract.Span                // parts that another window reads
 	tried     map[warehouse.Timestamp]error // holes that could not be read, by their seconds
 	options   *transform.Options
 	openSince warehouse.Timestamp // age limit of open conversations
@@ -180,6 +181,15 @@ type window struct {
 	drift        map[driftKey]warehouse.Drift
 	paths        load.DriftPaths // of the drift of this window
 	drifting     int64
+}
+
+// seconds returns the length of the span without the parts that are left.
+func (st *window) seconds() extract.Second {
+	seconds := st.span.Seconds()
+	for _, left := range st.left {
+		seconds -= left.Seconds()
+	}
+	return seconds
 }
 
 type driftKey struct{ path, kind, jsonType string }
