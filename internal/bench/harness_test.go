@@ -84,14 +84,14 @@ func (h *harness) repetitions(n int, f func(order []int)) {
 // scaled is a number of conversations at the scale of this run.
 func scaled(full int) int { return max(100, int(float64(full)**scale)) }
 
-// data prepares n conversations of the days before today, once.
-func (h *harness) data(name string, n, projects, days int) *dataset {
+// data prepares n conversations of the time before today, once.
+func (h *harness) data(name string, n, projects int, history time.Duration) *dataset {
 	h.Helper()
 	s := spec{
 		Name:          name,
 		Conversations: n,
 		Projects:      projects,
-		From:          h.today.AddDate(0, 0, -days),
+		From:          h.today.Add(-history),
 		To:            h.today,
 		Turns:         15,
 	}

@@ -14,6 +14,7 @@ var (
 	scale    = flag.Float64("scale", 1, "share of the full number of conversations")
 	repeat   = flag.Int("repeat", 3, "repetitions")
 	only     = flag.String("rows", "", "rows to measure, such as parquet,postgres; all by default")
+	steps    = flag.Int("steps", 4, "how many of first load, unchanged, newest and spread changes")
 	binary   = flag.String("convsync", "../../bin/convsync", "program to measure")
 	also     = flag.String("also", "", "more programs to measure: name=path or name=path,GOGC=200,…, separated by semicolons")
 	cache    = flag.String("cache", "", "folder that keeps the prepared data; temporary by default")

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // row is a part of a run, with its name for -rows.
@@ -19,6 +20,12 @@ var rows = []row{
 	{"parquet", measureParquet},
 	{"postgres", measurePostgres},
 	{"projects", measureProjects},
+	{"growth", measureGrowth},
+	{"page", measurePage},
+	{"day", measureDay},
+	{"gzip", measureGzip},
+	{"start", measureStart},
+	{"python", measurePython},
 }
 
 // BenchmarkRows measures all rows, or those of -rows.
@@ -38,12 +45,14 @@ func BenchmarkRows(b *testing.B) {
 	h.report()
 }
 
-// days is the history of most rows.
-const days = 30
+const day = 24 * time.Hour
+
+// month is the history of most rows.
+const month = 30 * day
 
 // measureParquet loads a lake, and DuckDB the same; then what changes.
 func measureParquet(h *harness) {
-	d := h.data("month", scaled(200_000), 1, days)
+	d := h.data("month", scaled(200_000), 1, month)
 	defer h.discard(d)
 	s := serve(h, d)
 	h.repetitions(len(h.programs)+1, func(order []int) {
@@ -65,7 +74,7 @@ func (h *harness) again(destination string, p program, t *target, d *dataset, s 
 	newest := variant{Newest: n / 100}
 	spread := variant{Newest: n / 100, Every: 100}
 	more := spread.changes(n) - n/100
-	for _, step := range []struct {
+	for i, step := range []struct {
 		work string
 		v    variant
 		want read
@@ -75,6 +84,9 @@ func (h *harness) again(destination string, p program, t *target, d *dataset, s 
 		{"newest", newest, read{updated: n / 100, unchanged: n - n/100}},
 		{"spread", spread, read{updated: more, unchanged: n - more}},
 	} {
+		if i == *steps {
+			break
+		}
 		s.serves(h, step.v)
 		h.add(destination+"/"+step.work, p.name, n, t.run(h, p, s, step.want))
 	}
@@ -101,7 +113,7 @@ func (h *harness) loadDuckDB(work string, d *dataset) {
 // measurePostgres loads a database that waits for the disk, and two sessions of
 // psql load the same rows into the same tables; then what changes.
 func measurePostgres(h *harness) {
-	d := h.data("month", scaled(200_000), 1, days)
+	d := h.data("month", scaled(200_000), 1, month)
 	defer h.discard(d)
 	s := serve(h, d)
 	load := h.all(d, s)
@@ -127,7 +139,7 @@ func measurePostgres(h *harness) {
 func measureProjects(h *harness) {
 	h.repetitions(len(h.programs), func(order []int) {
 		for _, projects := range []int{1, 20, 100} {
-			d := h.data(fmt.Sprintf("year-%d", projects), scaled(110_000), projects, 365)
+			d := h.data(fmt.Sprintf("year-%d", projects), scaled(110_000), projects, 365*day)
 			s := serve(h, d)
 			for _, i := range order {
 				t := newLake(h, plan{source: s, projects: d.Projects, start: d.Spec.From})
