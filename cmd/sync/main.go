@@ -2,22 +2,14 @@ package main
 
 import (
 	"context"
-	"math"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	_ "time/tzdata" // time zones for machines without a database of them
 )
 
-// memoryLimit is a soft limit for the garbage collector: near it, the process
-// trades a little speed for a small heap. $GOMEMLIMIT replaces it.
-const memoryLimit = 160 << 20
-
 func main() {
-	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // none is set
-		debug.SetMemoryLimit(memoryLimit)
-	}
+	tuneMemory(os.LookupEnv, os.DirFS("/"))
 	ctx := interruptible(context.Background())
 	os.Exit(Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.LookupEnv))
 }

@@ -35,6 +35,17 @@ func against(work, other, program string) func(results) []float64 {
 	}
 }
 
+// compared compares a figure of two works of ours.
+func compared(work, other string, figure func(*sample) float64) func(results) []float64 {
+	return func(r results) []float64 {
+		return quotients(figures(r.of(work, ours), figure), figures(r.of(other, ours), figure))
+	}
+}
+
+func milliseconds(work string) func(results) []float64 {
+	return func(r results) []float64 { return each(figures(r.of(work, ours), wall), 1e-3) }
+}
+
 // per1000 is the CPU time per 1,000 conversations.
 func per1000(work string) func(results) []float64 {
 	return func(r results) []float64 {
@@ -67,4 +78,17 @@ var goals = []goal{
 	{"year/100", "files", 6000, own("year/100", files)},
 	{"year/100", "MB on disk", 150, own("year/100", disk)},
 	{"year/100/next", "seconds", 0.5, own("year/100/next", wall)},
+	{"growth/parquet/400k", "peak compared with 50k", 1.15, compared("growth/parquet/400k", "growth/parquet/50k", peak)},
+	{"growth/postgres/400k", "peak compared with 50k", 1.15, compared("growth/postgres/400k", "growth/postgres/50k", peak)},
+	{"growth/parquet/400k", "time compared with 200k", 2.05, compared("growth/parquet/400k", "growth/parquet/200k", wall)},
+	{"growth/postgres/400k", "time compared with 200k", 2.05, compared("growth/postgres/400k", "growth/postgres/200k", wall)},
+	{"page/parquet", "peak MB", 250, own("page/parquet", peak)},
+	{"page/postgres", "peak MB", 250, own("page/postgres", peak)},
+	{"day/first", "peak MB", 256, own("day/first", peak)},
+	{"day/spread", "peak MB", 256, own("day/spread", peak)},
+	{"start/version", "ms", 30, milliseconds("start/version")},
+	{"start/nothing/parquet", "ms", 100, milliseconds("start/nothing/parquet")},
+	{"start/nothing/postgres", "ms", 100, milliseconds("start/nothing/postgres")},
+	{"start/years/parquet", "ms", 100, milliseconds("start/years/parquet")},
+	{"start/years/postgres", "ms", 100, milliseconds("start/years/postgres")},
 }

@@ -41,6 +41,8 @@ func TestGoals(t *testing.T) {
 		"OtherWork":   {against("b", "a", ours)(measured), []float64{0.5, 0.25}},
 		"Per1000":     {per1000("a")(measured), []float64{2, 3}},
 		"Own":         {own("a", peak)(measured), []float64{70, 80}},
+		"Compared":    {compared("a", "b", wall)(measured), []float64{2, 4}},
+		"Millisecond": {milliseconds("b")(measured), []float64{1500, 2000, 9000}},
 		"NotMeasured": {per1000("c")(measured), nil},
 		"NoOther":     {against("a", "a", "none")(measured), nil},
 	} {
