@@ -12,6 +12,7 @@ type Archive interface {
 	ErasureReader
 	RowReader
 	KeyReader
+	DigestReader
 	HiddenReader
 	RejectReader
 	RejectKeyReader
@@ -32,6 +33,15 @@ type KeyReader interface {
 	// Keys lists the conversations of a [RowReader] without their content, in the same
 	// order. It is cheap.
 	Keys(ctx context.Context, feed Feed, from, until warehouse.Timestamp) ([]Key, error)
+}
+
+// DigestReader lists the stored conversations with the digests of what the source
+// returned, so that a run recognizes unchanged ones without decoding them.
+type DigestReader interface {
+	// Digests lists what [KeyReader.Keys] does, in the same order, with the digests
+	// that are stored. It is about as cheap. A digest is stored as long as it is certain
+	// that the same bytes would change nothing: see [Stager].
+	Digests(ctx context.Context, feed Feed, from, until warehouse.Timestamp) ([]DigestKey, error)
 }
 
 // HiddenReader lists the days with hidden data.
@@ -62,10 +72,25 @@ type Key struct {
 	Missing   bool // marked as no longer listed by the source
 }
 
+// DigestKey is a stored conversation with the digest of what the source returned.
+type DigestKey struct {
+	Key
+	Digest warehouse.Digest
+}
+
 // RejectKey is a stored reject without its content.
 type RejectKey struct {
 	RejectID       string
 	ConversationID string // "": it has none
 	StartedAt      warehouse.Null[warehouse.Timestamp]
 	Missing        bool // marked as no longer listed by the source
+}
+
+// WithoutDigests returns keys whose digests are not known.
+func WithoutDigests(keys []Key) []DigestKey {
+	all := make([]DigestKey, len(keys))
+	for i, k := range keys {
+		all[i].Key = k
+	}
+	return all
 }

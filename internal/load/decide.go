@@ -44,6 +44,10 @@ type Decision struct {
 // Writes reports whether the staged version is written.
 func (d *Decision) Writes() bool { return d.Action == Insert || d.Action == Update }
 
+// KeepsDigest reports whether the stored digest remains. Otherwise that of the staged
+// version replaces it, since the stored rows are now what that version makes of them.
+func (d *Decision) KeepsDigest() bool { return d.Action == Skip }
+
 // Count adds a decision to the counts of a window.
 func (d *Decision) Count(c *Counts) {
 	switch d.Action {
@@ -165,6 +169,14 @@ type Version struct {
 	StartedAt warehouse.Timestamp
 	Open      bool
 	Batch     *Batch // nil: nothing moved
+	// Digest is that of the version, which [Newest] removes if the source returned
+	// different versions; nil: the version has none.
+	Digest *warehouse.Digest
+}
+
+// sameDigest reports whether two versions have the same digest.
+func (v *Version) sameDigest(other *Version) bool {
+	return v.Digest == nil || other.Digest == nil || *v.Digest == *other.Digest
 }
 
 // movedFrom reports whether the source no longer lists the conversation with a
@@ -191,6 +203,9 @@ func (v *Version) replaces(old *Version) (replaces, twoStarts bool) {
 
 // Newest appends to kept one version of each conversation, and lists the ids
 // that have several starts. kept may share its array with staged.
+//
+// The kept one of different versions has no digest. Otherwise the next run would
+// skip it and stage the others, which would replace it.
 func Newest[R any](kept, staged []R, version func(*R) Version) (_ []R, others []OtherStart) {
 	at := make(map[string]int, len(staged))
 	for i := range staged {
@@ -208,8 +223,12 @@ func Newest[R any](kept, staged []R, version func(*R) Version) (_ []R, others []
 				ID: in.ID, Stored: max(in.StartedAt, old.StartedAt), Answered: min(in.StartedAt, old.StartedAt),
 			})
 		}
+		same := in.sameDigest(&old)
 		if replaces {
 			kept[j] = staged[i]
+		}
+		if !same {
+			*version(&kept[j]).Digest = warehouse.Digest{}
 		}
 	}
 	return kept, others
@@ -219,6 +238,12 @@ func Newest[R any](kept, staged []R, version func(*R) Version) (_ []R, others []
 func NewestRows(rows []*warehouse.Rows, batch *Batch) (kept []*warehouse.Rows, others []OtherStart) {
 	return Newest(rows[:0], rows, func(r **warehouse.Rows) Version {
 		c := &(*r).Conversation
-		return Version{ID: c.ConversationID, StartedAt: c.StartedAt, Open: (*r).IsOpen(), Batch: batch}
+		return Version{
+			ID:        c.ConversationID,
+			StartedAt: c.StartedAt,
+			Open:      (*r).IsOpen(),
+			Batch:     batch,
+			Digest:    &(*r).Digest,
+		}
 	})
 }

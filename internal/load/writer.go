@@ -36,6 +36,11 @@ type Stager interface {
 	// Stage hands over conversations of a window. They may become visible from
 	// now on, and are visible and durable after its Publish. The commit that loads
 	// a conversation, or finds it unchanged, deletes the feed's rejects with its id.
+	//
+	// It also stores the Digest of the version, and removes the stored one if that of
+	// the version is not known: see [Decision.KeepsDigest]. Storing only a digest changes
+	// no row, and is no change of the conversation. Everything else that changes a stored
+	// conversation removes its digest: marking it as missing, and [Mender.Mend].
 	Stage(ctx context.Context, batch *Batch) error
 }
 

@@ -8,6 +8,7 @@ type Destination interface {
 	load.ProjectReader
 	load.StateReader
 	load.KeyReader
+	load.DigestReader
 	load.HiddenReader
 	load.RejectReader
 	load.RejectKeyReader

@@ -221,8 +221,9 @@ func appendRows[R any](dst []byte, t *Table[R], rows []R) []byte {
 }
 
 // Decode reads a conversation that [Rows.Append] wrote. It reuses the slices of
-// r. The text of the rows aliases src.
+// r. The text of the rows aliases src. The digest is not encoded.
 func (r *Rows) Decode(src string) error {
+	r.Digest = Digest{}
 	rest, err := Conversations.Decode(src, &r.Conversation)
 	for _, p := range Parts {
 		if err == nil {

@@ -8,7 +8,19 @@ type Rows struct {
 	Entities     []Entity
 	Metrics      []Metric
 	Audio        []AudioReference
+	// Digest is the digest of what the source returned, from which the rows were made.
+	// It is no column: a destination stores it next to the conversation.
+	Digest Digest
 }
+
+// Digest identifies the bytes that the source returned for a conversation, and how
+// they are transformed: rows of equal digests are equal, except for values that
+// change by themselves. The zero value means that it is not known, or that the
+// conversation has to be compared by its rows.
+type Digest [16]byte
+
+// IsKnown reports whether there is a digest.
+func (d Digest) IsKnown() bool { return d != Digest{} }
 
 // Conversation is a row of [Conversations].
 type Conversation struct {

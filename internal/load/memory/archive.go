@@ -30,6 +30,20 @@ func (d *Destination) Keys(_ context.Context, feed load.Feed, from, until wareho
 	return keys, nil
 }
 
+// Digests implements [load.DigestReader].
+func (d *Destination) Digests(ctx context.Context, feed load.Feed, from, until warehouse.Timestamp) (keys []load.DigestKey, err error) {
+	stored, err := d.Keys(ctx, feed, from, until)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, k := range stored {
+		keys = append(keys, load.DigestKey{Key: k, Digest: d.data.Digests[ID{feed.ProjectID, k.ID}]})
+	}
+	return keys, nil
+}
+
 // of is [Data.Of]. Its rows are not changed later.
 func (d *Destination) of(feed load.Feed, from, until warehouse.Timestamp) []*warehouse.Rows {
 	d.mu.Lock()

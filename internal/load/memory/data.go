@@ -25,6 +25,8 @@ type Data struct {
 	Alerts        []warehouse.ActiveAlert
 	Erased        []ID // conversations with a tombstone
 	Recordings    []warehouse.RecordingState
+	// Digests are those of stored conversations; there is none for the others.
+	Digests map[ID]warehouse.Digest
 
 	// Faults are what Audit finds until Mend repairs it. Maps cannot contradict
 	// themselves, so only a test adds faults, with the projects of their keys.
@@ -48,8 +50,23 @@ type Unended struct {
 	Epoch    int64
 }
 
-// Put stores a conversation.
-func (d *Data) Put(rows *warehouse.Rows) { d.Conversations[idOf(&rows.Conversation)] = rows }
+// Put stores a conversation, without a digest.
+func (d *Data) Put(rows *warehouse.Rows) {
+	id := idOf(&rows.Conversation)
+	d.Conversations[id] = rows
+	delete(d.Digests, id)
+}
+
+// setDigest stores the digest of a stored conversation, or removes it.
+func (d *Data) setDigest(id ID, digest warehouse.Digest) {
+	delete(d.Digests, id)
+	if digest.IsKnown() {
+		if d.Digests == nil {
+			d.Digests = map[ID]warehouse.Digest{}
+		}
+		d.Digests[id] = digest
+	}
+}
 
 // Open returns the open-conversation queue, oldest first.
 func (d *Data) Open() (queue []warehouse.OpenConversation) {
@@ -97,7 +114,7 @@ func (d *Data) clone() *Data {
 	c.Runs, c.Lateness, c.VisibleAgain = slices.Clone(d.Runs), slices.Clone(d.Lateness), slices.Clone(d.VisibleAgain)
 	c.Holes, c.Events, c.Alerts = slices.Clone(d.Holes), slices.Clone(d.Events), slices.Clone(d.Alerts)
 	c.Erased, c.Unended, c.Faults = slices.Clone(d.Erased), slices.Clone(d.Unended), maps.Clone(d.Faults)
-	c.Recordings = slices.Clone(d.Recordings)
+	c.Recordings, c.Digests = slices.Clone(d.Recordings), maps.Clone(d.Digests)
 	return &c
 }
 

@@ -17,14 +17,23 @@ func (w *writer) Publish(_ context.Context, window *load.Window) (load.Counts, e
 	staged := w.staged[window.ID]
 	newest, others := load.Newest(nil, staged, func(v *version) load.Version {
 		c := &v.rows.Conversation
-		return load.Version{ID: c.ConversationID, StartedAt: c.StartedAt, Open: v.rows.IsOpen(), Batch: v.batch}
+		return load.Version{
+			ID:        c.ConversationID,
+			StartedAt: c.StartedAt,
+			Open:      v.rows.IsOpen(),
+			Batch:     v.batch,
+			Digest:    &v.digest,
+		}
 	})
 	counts.Unchanged, counts.OtherStarts = int64(len(staged)-len(newest)), others
-	merged := w.decide(data, newest, &counts)
+	merged, unchanged := w.decide(data, newest, &counts)
 	if err := window.Unjudged(counts.OtherStarts); err != nil {
 		return load.Counts{}, err
 	}
 	delete(w.staged, window.ID)
+	for _, v := range unchanged {
+		data.setDigest(idOf(&v.rows.Conversation), v.digest)
+	}
 	w.write(data, window, merged, &counts)
 	w.applyMissing(data, window, &counts)
 	data.resolve(window, newest)
@@ -37,8 +46,8 @@ func (w *writer) Publish(_ context.Context, window *load.Window) (load.Counts, e
 }
 
 // decide compares versions with the keys of what is stored, and returns those to
-// be merged with the stored rows.
-func (w *writer) decide(data *Data, newest []version, counts *load.Counts) (merged []version) {
+// be merged with the stored rows, and those that are unchanged.
+func (w *writer) decide(data *Data, newest []version, counts *load.Counts) (merged, unchanged []version) {
 	for _, v := range newest {
 		c := &v.rows.Conversation
 		d := load.Decision{Action: load.Merge}
@@ -49,33 +58,41 @@ func (w *writer) decide(data *Data, newest []version, counts *load.Counts) (merg
 			d = load.Decision{Action: load.Skip}
 		}
 		d.Count(counts)
-		if d.Action == load.Merge {
+		switch {
+		case d.Action == load.Merge:
 			merged = append(merged, v)
+		case !d.KeepsDigest():
+			unchanged = append(unchanged, v)
 		}
 	}
-	return merged
+	return merged, unchanged
 }
 
 // write stores the versions that the stored rows do not outrank.
 func (w *writer) write(data *Data, window *load.Window, versions []version, counts *load.Counts) {
 	var again load.VisibilityChanges
-	var written []*warehouse.Rows
+	var written []version
 	for _, v := range versions {
 		d := v.batch.Merge(v.rows, data.Conversations[idOf(&v.rows.Conversation)], window.At, w.unended.Owner.RunID)
 		d.Count(counts)
 		again.Add(&d)
-		if d.Writes() {
-			written = append(written, v.rows)
+		switch {
+		case d.Writes():
+			written = append(written, v)
+		case !d.KeepsDigest():
+			data.setDigest(idOf(&v.rows.Conversation), v.digest)
 		}
 	}
 	counts.VisibleAgain, _ = again.Count( // by what was stored before
 		data.dayShows(window.Feed, load.ShowsTranscript),
 		data.dayShows(window.Feed, func(c *warehouse.Conversation) bool { return !load.NoMetrics(c.Metrics) }))
-	for _, rows := range written {
-		data.Put(rows)
-		w.change(data, idOf(&rows.Conversation), warehouse.OperationUpsert, window.At)
+	for _, v := range written {
+		id := idOf(&v.rows.Conversation)
+		data.Put(v.rows)
+		data.setDigest(id, v.digest)
+		w.change(data, id, warehouse.OperationUpsert, window.At)
 		for _, member := range warehouse.Members() {
-			counts.Rows[member.Spec().Name] += int64(member.Len(rows))
+			counts.Rows[member.Spec().Name] += int64(member.Len(v.rows))
 		}
 	}
 }

@@ -20,8 +20,9 @@ type writer struct {
 
 // version is a staged version of a conversation.
 type version struct {
-	rows  *warehouse.Rows
-	batch *load.Batch
+	rows   *warehouse.Rows // without its digest
+	digest warehouse.Digest
+	batch  *load.Batch
 }
 
 func newWriter(d *Destination, run Unended) *writer {
@@ -62,7 +63,9 @@ func (w *writer) Stage(_ context.Context, batch *load.Batch) error {
 	_, unlock := w.lock()
 	defer unlock()
 	for _, rows := range batch.Rows {
-		w.staged[batch.Window] = append(w.staged[batch.Window], version{rows, batch})
+		v := version{rows, rows.Digest, batch}
+		rows.Digest = warehouse.Digest{}
+		w.staged[batch.Window] = append(w.staged[batch.Window], v)
 	}
 	return nil
 }
@@ -80,7 +83,9 @@ func (w *writer) Mend(_ context.Context, m *load.Mending) (load.Counts, error) {
 	data, unlock := w.lock()
 	defer unlock()
 	for _, f := range data.Faults[m.ProjectID] {
-		w.change(data, ID{m.ProjectID, f.ID}, warehouse.OperationUpsert, m.At)
+		id := ID{m.ProjectID, f.ID}
+		w.change(data, id, warehouse.OperationUpsert, m.At)
+		delete(data.Digests, id)
 	}
 	delete(data.Faults, m.ProjectID)
 	for _, key := range m.Reseal {
@@ -88,7 +93,7 @@ func (w *writer) Mend(_ context.Context, m *load.Mending) (load.Counts, error) {
 		if stored := data.Conversations[id]; stored != nil {
 			sealed := cloneRows(stored)
 			load.Reseal(sealed, m.At, m.RunID)
-			data.Conversations[id] = sealed
+			data.Put(sealed)
 			w.change(data, id, warehouse.OperationUpsert, m.At)
 		}
 	}
