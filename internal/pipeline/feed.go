@@ -30,6 +30,7 @@ type feedRun struct {
 	identity     identity
 	siblings     []*feedRun // other environments of the project
 	tracker      missingTracker
+	digests      digests
 	twice        sameIDs
 	doubtful     []doubtfulDay     // days on which nothing was marked or deleted
 	wereRead     []extract.Span    // read completely by this run
@@ -211,14 +212,6 @@ func (f *feedRun) firstSpan(local time.Time) extract.Span {
 	return newest(extract.Without([]extract.Span{ask}, f.holeSpans()))
 }
 
-// newest returns the last span; an empty one if there is none.
-func newest(spans []extract.Span) (last extract.Span) {
-	if len(spans) > 0 {
-		last = spans[len(spans)-1]
-	}
-	return last
-}
-
 func (f *feedRun) plan() extract.Plan {
 	if f.run.Repairs != nil {
 		return extract.Plan{Open: extract.Together(f.run.Repairs[f.feed.Feed].Spans)}.Without(f.holeSpans())
@@ -269,6 +262,7 @@ func (f *feedRun) newWindow(span extract.Span) *window {
 		rejects:   map[string]warehouse.Reject{},
 		drift:     map[driftKey]warehouse.Drift{},
 	}
+	st.unchanged = f.unchangedIn(st)
 	if f.remembers() {
 		st.tracker = &f.tracker
 	}
@@ -289,7 +283,7 @@ func (f *feedRun) remembers() bool {
 // emitter returns a function that passes chunks of the window to the stages.
 func (f *feedRun) emitter(st *window) extract.Emit {
 	return func(ctx context.Context, c *extract.Chunk) error {
-		if err := f.identify(c); err != nil {
+		if err := cmp.Or(f.identify(c), f.prepare(ctx, st)); err != nil {
 			return err
 		}
 		st.emitted.Add(int64(c.Len()))
@@ -304,6 +298,10 @@ func (f *feedRun) publish(ctx context.Context, st *window) error {
 	st.pending.Wait()
 	if ctx.Err() != nil {
 		return ctx.Err() // a part of it may not be staged
+	}
+	if err := f.readAgain(ctx, st, st.unchanged.twice()); err != nil {
+		f.abandon(ctx, st)
+		return err
 	}
 	if err := f.compareStored(ctx, st); err != nil {
 		return err
@@ -356,6 +354,7 @@ func (f *feedRun) commit(ctx context.Context, st *window) error {
 	}
 	f.coverage = coverage
 	f.storedHoles(holes, found)
+	counts.Unchanged += st.unchanged.skippedCount()
 	f.run.report.add(counts, st)
 	f.noteLater(counts.OtherStarts)
 	f.wereRead = append(f.wereRead, st.whole...)

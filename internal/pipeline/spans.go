@@ -73,6 +73,14 @@ func (f *feedRun) readWindows(ctx context.Context, spans []extract.Span) error {
 	return cmp.Or(open.Wait(), ctx.Err())
 }
 
+// newest returns the last span; an empty one if there is none.
+func newest(spans []extract.Span) (last extract.Span) {
+	if len(spans) > 0 {
+		last = spans[len(spans)-1]
+	}
+	return last
+}
+
 // worthTry reports whether a span probably has few pages, by the density of what
 // was read last.
 func (f *feedRun) worthTry(span extract.Span) bool {

@@ -162,7 +162,8 @@ type window struct {
 	runID     string
 	at        warehouse.Timestamp
 	liveSince warehouse.Timestamp
-	rewrite   bool                           // write rows again even if they are unchanged
+	rewrite   bool // write rows again even if they are unchanged
+	unchanged *unchanged
 	judged    map[string]warehouse.Timestamp // see [load.Window]
 	moved     map[string]load.Place          // see [load.Batch]
 	visible   atomic.Bool                    // a transcript or metrics were returned
@@ -194,10 +195,17 @@ func (st *window) seconds() extract.Second {
 
 type driftKey struct{ path, kind, jsonType string }
 
-// transform returns the rows of a chunk, and records its rejects and drift.
+// transform returns the rows of a chunk, without conversations that are unchanged,
+// and records its rejects and drift.
 func (st *window) transform(c *extract.Chunk) (rows []*warehouse.Rows, source map[*warehouse.Rows]polyai.Value) {
 	rows, source = make([]*warehouse.Rows, 0, c.Len()), make(map[*warehouse.Rows]polyai.Value, c.Len())
 	for v := range c.Values() {
+		digest, same := st.unchanged.skips(v)
+		if same != nil {
+			st.noteListed(same.ID, same.StartedAt)
+			st.visible.Store(true)
+			continue
+		}
 		r, drift, err := rowsOf(v, st.options, st.openSince)
 		if err != nil {
 			st.reject(v, err)
@@ -206,6 +214,10 @@ func (st *window) transform(c *extract.Chunk) (rows []*warehouse.Rows, source ma
 		rows, source[r] = append(rows, r), v
 		st.note(drift)
 		st.noteListed(r.Conversation.ConversationID, r.Conversation.StartedAt)
+		st.unchanged.noteStaged(r.Conversation.ConversationID)
+		if isComparable(r) {
+			r.Digest = digest
+		}
 		if len(r.Turns)+len(r.Metrics) > 0 {
 			st.visible.Store(true)
 		}
@@ -292,6 +304,7 @@ func (st *window) addReject(v polyai.Value, r warehouse.Reject) {
 	if st.tracker != nil {
 		st.tracker.noteRejected(id)
 	}
+	st.unchanged.noteRejected(string(r.ConversationID))
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.rejected++

@@ -61,7 +61,7 @@ func (f *feedRun) resolveStarts(ctx context.Context, st *window, earlier []load.
 			again = append(again, second)
 		}
 	}
-	return f.readMoved(ctx, st, again)
+	return f.readAgain(ctx, st, again)
 }
 
 // knows reports whether this run found the stored start listed, or read its second
@@ -83,8 +83,8 @@ func (t *sameIDs) lists(o *load.OtherStart) bool {
 	return ok && later == o.Stored
 }
 
-// readMoved reads the seconds again to which conversations moved.
-func (f *feedRun) readMoved(ctx context.Context, st *window, spans []extract.Span) error {
+// readAgain reads some seconds of a window again, before it is published.
+func (f *feedRun) readAgain(ctx context.Context, st *window, spans []extract.Span) error {
 	if len(spans) == 0 {
 		return nil
 	}

@@ -131,9 +131,12 @@ func (f *feedRun) compareStored(ctx context.Context, st *window) error {
 		if from >= until {
 			continue
 		}
-		stored, err := f.run.Destination.Keys(ctx, f.feed.Feed, from, until)
-		if err != nil {
-			return &destinationError{err}
+		stored, known := st.unchanged.keys(from, until)
+		if !known {
+			var err error
+			if stored, err = f.run.Destination.Keys(ctx, f.feed.Feed, from, until); err != nil {
+				return &destinationError{err}
+			}
 		}
 		f.tracker.look(stored)
 		f.tracker.compare(whole)
