@@ -23,6 +23,7 @@ func (w *world) check(o *outcome) {
 	w.checkLoss(o)
 	w.checkRows()
 	w.checkKept(o)
+	w.checkDigests()
 	for _, f := range w.feeds() {
 		w.checkRanges(o, f, after)
 		w.checkHoles(after.feeds[f])

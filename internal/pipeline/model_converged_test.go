@@ -22,6 +22,7 @@ func (w *world) checkConverged() {
 			}
 		}
 	}
+	w.checkDigestsStored()
 	for _, c := range w.source.conversations {
 		v, stored := c.as(w.source.clock), w.store.rows[c.id]
 		if twins := w.withID(c.id); !w.wins(c, w.source.clock) || !v.listed && len(twins) > 1 && slices.ContainsFunc(twins, func(c *scriptedConversation) bool { return c.as(w.source.clock).listed }) {
@@ -55,7 +56,11 @@ func (w *world) checkQuiet(o *outcome) {
 			delete(known, c.id) // reading more may decide its environment
 		}
 	}
+	digests := w.store.digests()
 	w.run(attempt{lookback: o.lookback})
+	if whole {
+		w.checkSkipped(digests)
+	}
 	for id := range w.store.written {
 		if known[id] {
 			w.fail("%s is written by a second run", id)

@@ -104,31 +104,43 @@ func (c *scriptedConversation) wasListed(from, until extract.Second) bool {
 	return slices.ContainsFunc(c.versions, func(v version) bool { return v.at > from && v.at <= until && v.listed })
 }
 
+// form is how the source returns a version at a time.
+type form struct {
+	hideTurns, hideMetrics bool
+	percentile             extract.Second // of each latency: it changes by itself
+	reordered              bool           // the members have another order
+}
+
 // json returns a version as the source returns it.
-func (c *scriptedConversation) json(v *version, hideTurns, hideMetrics bool) []byte {
+func (c *scriptedConversation) json(v *version, f form) []byte {
 	if text, ok := v.poison.text(c.id); ok {
 		return []byte(text)
 	}
-	b := fmt.Appendf(nil, `{"id":%q,"started_at":%q,"in_progress":%t,"num_turns":%d,"note":"content %d","turns":[`,
+	b := fmt.Appendf(nil, `{"id":%q,"started_at":%q,"in_progress":%t,"num_turns":%d,"note":"content %d"`,
 		c.id, v.start.Time().Format("2006-01-02T15:04:05.000000Z"), v.open, v.numTurns, v.content)
-	for i := 0; i < v.turns && !hideTurns; i++ {
+	turns, metrics := []byte(`,"turns":[`), []byte(`,"metrics":{`)
+	for i := 0; i < v.turns && !f.hideTurns; i++ {
 		if i > 0 {
-			b = append(b, ',')
+			turns = append(turns, ',')
 		}
-		b = fmt.Appendf(b, `{"user_input":"made-up turn %d","agent_response":"content %d","entities":[{"content":"%d"}]}`, i, v.content, v.content)
+		turns = fmt.Appendf(turns, `{"user_input":"made-up turn %d","agent_response":"content %d","entities":[{"content":"%d"}],`+
+			`"latency":{"label":null,"perceived_latency":1.5,"perceived_latency_percentile_1d":%d}}`, i, v.content, v.content, f.percentile)
 	}
-	b = append(b, `],"metrics":{`...)
-	if !hideMetrics {
-		b = fmt.Appendf(b, `"content":%d`, v.content)
+	if !f.hideMetrics {
+		metrics = fmt.Appendf(metrics, `"content":%d`, v.content)
 	}
-	return append(b, `}}`...)
+	turns, metrics = append(turns, ']'), append(metrics, '}')
+	if f.reordered {
+		turns, metrics = metrics, turns
+	}
+	return append(slices.Concat(b, turns, metrics), '}')
 }
 
 // rows returns the rows to be stored for a version without hidden parts.
 func (c *scriptedConversation) rows(v *version) *warehouse.Rows {
 	rules := modelTransform
 	rules.Environment = v.env
-	rows, _, err := transform.Rows(polyai.Value(c.json(v, false, false)), &rules, 0)
+	rows, _, err := transform.Rows(polyai.Value(c.json(v, form{})), &rules, 0)
 	if err != nil {
 		panic(fmt.Sprintf("the simulated source returns an unreadable conversation: %v", err))
 	}

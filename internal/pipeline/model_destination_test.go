@@ -38,6 +38,7 @@ type store struct {
 	history []moment // stored state at the start of the run and after each commit
 	dead    bool     // calls no longer have an effect
 	visible map[load.Feed]load.VisibleAgain
+	staged  map[string]bool // conversations that were not skipped
 	settled map[string]bool // conversations that were compared with the stored ones
 	written map[string]bool // those of settled that were written
 	missing map[string]bool // newly marked as missing
@@ -87,6 +88,7 @@ func (s *store) begin(e ending, l loss) {
 	s.remember()
 	s.pending, s.counts, s.closed = map[load.WindowID][]*load.Batch{}, map[load.WindowID]load.Counts{}, map[load.WindowID]bool{}
 	s.twice = 0
+	s.staged = map[string]bool{}
 	s.settled, s.written, s.missing = map[string]bool{}, map[string]bool{}, map[string]bool{}
 }
 
@@ -130,6 +132,9 @@ func (w *storeWriter) Stage(ctx context.Context, b *load.Batch) error {
 	defer w.mu.Unlock()
 	if w.closed[b.Window] {
 		w.broken = append(w.broken, fmt.Sprintf("window %d was staged after its end", b.Window))
+	}
+	for _, r := range b.Rows {
+		w.staged[r.Conversation.ConversationID] = true
 	}
 	effect, err := w.call()
 	if !effect {

@@ -180,13 +180,22 @@ func (s *scripted) answer(h http.Header, r *http.Request) (status int, body []by
 	return http.StatusOK, body
 }
 
+func (s *scripted) form() form {
+	return form{
+		hideTurns:   s.hideTurns,
+		hideMetrics: s.hideMetrics,
+		percentile:  s.clock % 100,
+		reordered:   s.clock/aDay%3 == 0,
+	}
+}
+
 func (s *scripted) body(page []*scriptedConversation, next string) []byte {
 	b := []byte(`{"conversations":[`)
 	for i, c := range page {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(b, c.json(c.as(s.clock), s.hideTurns, s.hideMetrics)...)
+		b = append(b, c.json(c.as(s.clock), s.form())...)
 	}
 	if s.habits.offset && next != "" {
 		return fmt.Appendf(b, `],"cursor":null,"next_offset":%s}`, next)

@@ -214,7 +214,7 @@ func (st *window) transform(c *extract.Chunk) (rows []*warehouse.Rows, source ma
 		rows, source[r] = append(rows, r), v
 		st.note(drift)
 		st.noteListed(r.Conversation.ConversationID, r.Conversation.StartedAt)
-		st.unchanged.noteStaged(r.Conversation.ConversationID)
+		st.unchanged.noteStaged(&r.Conversation)
 		if isComparable(r) {
 			r.Digest = digest
 		}

@@ -31,9 +31,15 @@ type unchanged struct {
 	at      map[warehouse.Digest]int32
 
 	found   sync.Mutex
-	skipped []bool              // by index of stored
-	staged  map[uint64]struct{} // hashes of the ids that were staged
-	count   int64               // of skipped ones; one that was returned twice counts twice
+	skipped []bool // by index of stored
+	staged  map[place]bool
+	count   int64 // of skipped ones; one that was returned twice counts twice
+}
+
+// place identifies a staged version, by the hash of its id.
+type place struct {
+	id    uint64
+	start warehouse.Timestamp
 }
 
 // unchangedIn returns what finds the unchanged conversations of a window. Conversations
@@ -83,7 +89,7 @@ func (u *unchanged) prepare(ctx context.Context) error {
 				u.at[k.Digest] = int32(i)
 			}
 		}
-		u.skipped, u.staged = make([]bool, len(u.stored)), map[uint64]struct{}{}
+		u.skipped, u.staged = make([]bool, len(u.stored)), map[place]bool{}
 	})
 	return u.failed
 }
@@ -104,13 +110,13 @@ func (u *unchanged) skips(v polyai.Value) (digest warehouse.Digest, stored *load
 }
 
 // noteStaged records that a conversation of the window is staged.
-func (u *unchanged) noteStaged(id string) {
+func (u *unchanged) noteStaged(c *warehouse.Conversation) {
 	if len(u.at) == 0 {
 		return
 	}
 	u.found.Lock()
 	defer u.found.Unlock()
-	u.staged[warehouse.HashID(id)] = struct{}{}
+	u.staged[place{warehouse.HashID(c.ConversationID), c.StartedAt}] = true
 }
 
 // isComparable reports whether a conversation may be skipped if the source returns the
@@ -121,8 +127,9 @@ func isComparable(r *warehouse.Rows) bool {
 }
 
 // twice returns the seconds of the conversations that were skipped although another
-// version of them was staged, since the source returned both. From then on nothing
-// is skipped: the destination has to compare them with each other.
+// version with the same start was staged, since the source returned both. From then
+// on nothing is skipped: which of them is stored depends on their order. Versions with
+// different starts are judged by their starts.
 func (u *unchanged) twice() (spans []extract.Span) {
 	u.found.Lock()
 	defer u.found.Unlock()
@@ -130,8 +137,8 @@ func (u *unchanged) twice() (spans []extract.Span) {
 		return nil
 	}
 	for i, skipped := range u.skipped {
-		if _, staged := u.staged[warehouse.HashID(u.stored[i].ID)]; skipped && staged {
-			spans = append(spans, wholeSecond(u.stored[i].StartedAt))
+		if k := &u.stored[i]; skipped && u.staged[place{warehouse.HashID(k.ID), k.StartedAt}] {
+			spans = append(spans, wholeSecond(k.StartedAt))
 		}
 	}
 	if len(spans) > 0 {

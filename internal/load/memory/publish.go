@@ -121,6 +121,7 @@ func (w *writer) applyMissing(data *Data, window *load.Window, counts *load.Coun
 		switch {
 		case window.DeleteMissing:
 			delete(data.Conversations, id)
+			delete(data.Digests, id)
 			w.change(data, id, warehouse.OperationDelete, window.At)
 		case !stored.Conversation.MissingSince.Valid:
 			marked := *stored
