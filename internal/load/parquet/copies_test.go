@@ -2,6 +2,8 @@ package parquet_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"convsync/internal/load"
@@ -62,5 +64,57 @@ func TestFinish_NewerCopyOfChanges(t *testing.T) {
 	}
 	if d := s.Dump(t); len(d.Changes) != 4 || finishing {
 		t.Errorf("%d changes are stored, want 4", len(d.Changes))
+	}
+}
+
+// TestFinish_EqualCopies ends a run that changed nothing: the copies of the sync's
+// own tables stay, except for those of the runs and the lock. A damaged copy is
+// replaced.
+func TestFinish_EqualCopies(t *testing.T) {
+	t.Parallel()
+	s := newLake(t)
+	l := s.Open(t, nil)
+	if err := l.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	run := func(id string) {
+		t.Helper()
+		w, err := beginOf(t.Context(), l, id, "p")
+		if err == nil {
+			err = endOf(t.Context(), w, id)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	look := func() map[string]os.FileInfo {
+		t.Helper()
+		copies := map[string]os.FileInfo{}
+		for _, table := range []string{"projects", "sync_coverage", "erasures", "schema_drift", "sync_holes", "sync_locks", "sync_runs"} {
+			info, err := os.Stat(filepath.Join(s.path, table, "part-0.parquet"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			copies[table] = info
+		}
+		return copies
+	}
+	run("run-1")
+	before := look()
+	damaged := filepath.Join(s.path, "erasures", "part-0.parquet")
+	text, err := os.ReadFile(damaged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[len(text)/2] ^= 1
+	if err := os.WriteFile(damaged, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run("run-2")
+	for table, info := range look() {
+		changes := table == "sync_locks" || table == "sync_runs" || table == "erasures"
+		if os.SameFile(info, before[table]) == changes {
+			t.Errorf("the copy of %s is the same file: %t", table, !changes)
+		}
 	}
 }

@@ -177,18 +177,18 @@ func (f *finishing) copies(next *state) error {
 	c := f.commit
 	lock := warehouse.SyncLock{Name: "writer", Epoch: next.position.Epoch}
 	for _, put := range []func() error{
-		func() error { return copyTable(c, &warehouse.Projects, each(next.projects)) },
-		func() error { return copyTable(c, &warehouse.SyncCoverage, each(next.coverage)) },
-		func() error { return copyTable(c, &warehouse.SyncWatermarks, each(next.watermarks)) },
-		func() error { return copyTable(c, &warehouse.OpenConversations, each(next.openQueue())) },
-		func() error { return copyTable(c, &warehouse.SyncLateness, each(next.lateness)) },
-		func() error { return copyTable(c, &warehouse.SyncRevealed, each(next.revealed)) },
-		func() error { return copyTable(c, &warehouse.SyncHoles, each(next.holes)) },
+		func() error { return refreshTable(c, &warehouse.Projects, each(next.projects)) },
+		func() error { return refreshTable(c, &warehouse.SyncCoverage, each(next.coverage)) },
+		func() error { return refreshTable(c, &warehouse.SyncWatermarks, each(next.watermarks)) },
+		func() error { return refreshTable(c, &warehouse.OpenConversations, each(next.openQueue())) },
+		func() error { return refreshTable(c, &warehouse.SyncLateness, each(next.lateness)) },
+		func() error { return refreshTable(c, &warehouse.SyncRevealed, each(next.revealed)) },
+		func() error { return refreshTable(c, &warehouse.SyncHoles, each(next.holes)) },
 		func() error { return f.copyRejects(next) },
-		func() error { return copyTable(c, &warehouse.SchemaDrift, each(next.drift)) },
-		func() error { return copyTable(c, &warehouse.Erasures, each(next.tombstones())) },
-		func() error { return copyTable(c, &warehouse.SyncRecordings, each(next.recordings)) },
-		func() error { return copyTable(c, &warehouse.SyncLocks, each([]warehouse.SyncLock{lock})) },
+		func() error { return refreshTable(c, &warehouse.SchemaDrift, each(next.drift)) },
+		func() error { return refreshTable(c, &warehouse.Erasures, each(next.tombstones())) },
+		func() error { return refreshTable(c, &warehouse.SyncRecordings, each(next.recordings)) },
+		func() error { return refreshTable(c, &warehouse.SyncLocks, each([]warehouse.SyncLock{lock})) },
 		func() error { return putCopy(f, f.runs, &warehouse.SyncRuns, runsFile, f.eachRun) },
 		func() error { return f.copyChanges(next) },
 	} {
@@ -294,6 +294,19 @@ func copyTable[R any](c *commit, t *warehouse.Table[R], rows func(func(*R)) erro
 		c.place(name, copyPath(t.Name), info)
 	}
 	return err
+}
+
+// refreshTable is copyTable for a small table. It keeps a copy that is equal
+// already: to sync and rename a dozen files would take most of the time of a run
+// that has nothing to do.
+func refreshTable[R any](c *commit, t *warehouse.Table[R], rows func(func(*R)) error) error {
+	if err := copyTable(c, t, rows); err != nil {
+		return err
+	}
+	if c.lake.isDone(c.lake.path(copyPath(t.Name)), 0, c.last()) != nil { // another one, or it cannot be read
+		return nil
+	}
+	return c.dropLast()
 }
 
 // writeCopy writes one of the sync's own tables to a temporary file of a commit.
