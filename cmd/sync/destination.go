@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"time"
 
 	"convsync/internal/config"
@@ -16,6 +17,7 @@ func openDestination(ctx context.Context, cfg *config.Config, lockWait time.Dura
 	if lake := cfg.Destination.Parquet; lake != nil {
 		return parquet.Open(parquet.Options{Path: lake.Path, Mode: lake.Mode, Group: lake.Group, LockWait: lockWait})
 	}
+	tuneMemoryForPostgres(os.LookupEnv)
 	return postgres.Open(ctx, postgres.Options{
 		URL: cfg.Destination.Postgres.URL.Resolve, Schema: cfg.Destination.Postgres.Schema, LockWait: lockWait,
 	})
