@@ -1,15 +1,9 @@
 package postgres
 
 import (
-	"bytes"
-	"context"
 	"encoding/binary"
-	"iter"
 	"math"
 	"strings"
-	"sync"
-
-	"github.com/jackc/pgx/v5"
 
 	"convsync/internal/warehouse"
 )
@@ -18,8 +12,6 @@ import (
 const postgresEpoch = 946_684_800_000_000
 
 const oidText = 25
-
-var copyHeader = []byte("PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00")
 
 // copier copies rows into a table, in the binary format of COPY. Rows are passed
 // as pointers, as in [warehouse.AnyTable].
@@ -38,36 +30,6 @@ func newCopier(t warehouse.AnyTable) *copier {
 }
 
 var keys = newCopier(&conversationKeys)
-
-var copyBuffers = sync.Pool{New: func() any { return new([]byte) }}
-
-// copyRows copies rows into the table and returns their number. It fails with a
-// [*refusal] if the server did not store all of them.
-func copyRows(ctx context.Context, tx pgx.Tx, c *copier, rows iter.Seq[any]) (n int64, err error) {
-	buf := copyBuffers.Get().(*[]byte)
-	defer copyBuffers.Put(buf)
-	b := append((*buf)[:0], copyHeader...)
-	e := encoder{copier: c}
-	for row := range rows {
-		b = e.appendRow(b, row)
-		n++
-	}
-	*buf = b
-	if n == 0 {
-		return 0, nil
-	}
-	*buf = append(b, 0xff, 0xff)
-	tag, err := tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(*buf), c.statement)
-	if err == nil && tag.RowsAffected() != n {
-		err = skipped(c.Name)
-	}
-	return n, err
-}
-
-// one yields one row.
-func one(row any) iter.Seq[any] {
-	return func(yield func(any) bool) { yield(row) }
-}
 
 // encoder encodes rows of a table. It reuses its memory, so each goroutine needs
 // its own.

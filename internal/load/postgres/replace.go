@@ -76,7 +76,13 @@ var errRowGone = errors.New("a stored row changed while its conversation was wri
 
 // put writes the part's rows of the conversations and returns their number.
 func (p *part) put(ctx context.Context, tx pgx.Tx, project string, writes []*write) (int64, error) {
-	c := changes{part: p, encoder: encoder{copier: p.copier}}
+	rows := 0
+	for _, wr := range writes {
+		if wr.before == nil {
+			rows += p.member.Len(wr.rows)
+		}
+	}
+	c := changes{part: p, encoder: encoder{copier: p.copier}, fresh: make([]any, 0, rows)}
 	for _, wr := range writes {
 		switch {
 		case p.isAdditive() && wr.replaces():
@@ -96,7 +102,7 @@ func (p *part) put(ctx context.Context, tx pgx.Tx, project string, writes []*wri
 	if err := c.settleUnsure(ctx, tx, project); err != nil {
 		return 0, err
 	}
-	copied, err := copyRows(ctx, tx, p.copier, slices.Values(c.fresh))
+	copied, err := copyRows(ctx, tx, p.copier, c.fresh)
 	return changed + copied, err
 }
 

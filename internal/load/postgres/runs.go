@@ -29,7 +29,7 @@ func (w *writer) Finish(ctx context.Context, run *warehouse.SyncRun) error {
 		if _, err := tx.Exec(ctx, "DELETE FROM sync_runs WHERE run_id = $1", run.RunID); err != nil {
 			return err
 		}
-		_, err := copyRows(ctx, tx, syncRuns, one(run))
+		_, err := copyRows(ctx, tx, syncRuns, []any{run})
 		return err
 	}})
 	w.finished = w.finished || err == nil

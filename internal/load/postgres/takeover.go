@@ -111,15 +111,15 @@ func recordKilled(ctx context.Context, tx pgx.Tx, previous []lockOwner) error {
 	if err != nil || len(recorded) == len(ids) {
 		return err
 	}
-	_, err = copyRows(ctx, tx, syncRuns, func(yield func(any) bool) {
-		for i := range previous {
-			killed := load.KilledRun(&previous[i].Owner)
-			killed.Epoch = warehouse.Some(previous[i].epoch)
-			if !slices.Contains(recorded, killed.RunID) && !yield(&killed) {
-				return
-			}
+	var missing []any
+	for i := range previous {
+		killed := load.KilledRun(&previous[i].Owner)
+		killed.Epoch = warehouse.Some(previous[i].epoch)
+		if !slices.Contains(recorded, killed.RunID) {
+			missing = append(missing, &killed)
 		}
-	})
+	}
+	_, err = copyRows(ctx, tx, syncRuns, missing)
 	return err
 }
 

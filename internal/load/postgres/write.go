@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"iter"
 	"slices"
 	"time"
 
@@ -148,15 +147,13 @@ func removeRows(ctx context.Context, tx pgx.Tx, from []string, project string, i
 	return tx.SendBatch(ctx, batch).Close()
 }
 
-// keyRows yields the key of each conversation.
-func keyRows(writes []*write) iter.Seq[any] {
-	return func(yield func(any) bool) {
-		for _, wr := range writes {
-			if !yield(&wr.key) {
-				return
-			}
-		}
+// keyRows returns the key of each conversation.
+func keyRows(writes []*write) []any {
+	rows := make([]any, len(writes))
+	for i, wr := range writes {
+		rows[i] = &wr.key
 	}
+	return rows
 }
 
 // addOpen adds open conversations to the queue, except those that the source no
