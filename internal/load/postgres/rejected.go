@@ -95,14 +95,12 @@ func (r *rejected) remove(f load.Feed, ids []string) {
 	}
 }
 
-// resolve deletes the rejects of conversations.
-func resolve(ctx context.Context, tx pgx.Tx, f load.Feed, ids []string) error {
-	if len(ids) == 0 {
-		return nil
+// queueResolved deletes the rejects of conversations.
+func queueResolved(batch *pgx.Batch, f load.Feed, ids []string) {
+	if len(ids) > 0 {
+		batch.Queue("DELETE FROM rejects WHERE project_id = $1 AND environment = $2 AND conversation_id = ANY($3)",
+			f.ProjectID, f.Environment, ids)
 	}
-	_, err := tx.Exec(ctx, "DELETE FROM rejects WHERE project_id = $1 AND environment = $2 AND conversation_id = ANY($3)",
-		f.ProjectID, f.Environment, ids)
-	return err
 }
 
 // storable returns the rejects of a window without those of erased

@@ -88,11 +88,9 @@ func (w *writer) storedRows(ctx context.Context, project string, of []conversati
 	for i := range of {
 		ids[i], starts[i] = of[i].ConversationID, of[i].StartedAt.Time()
 	}
-	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	// One round trip instead of two; see byIndex.
+	moment := pgx.TxOptions{BeginQuery: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; " + setByIndex}
 	err := pgx.BeginTxFunc(ctx, w.pool, moment, func(tx pgx.Tx) error {
-		if err := byIndex(ctx, tx); err != nil {
-			return err
-		}
 		return readBack(ctx, tx, stored, project, ids, starts)
 	})
 	return stored, err
@@ -101,9 +99,11 @@ func (w *writer) storedRows(ctx context.Context, project string, of []conversati
 // byIndex makes the planner use indexes for the rest of a transaction. Without
 // statistics, as during a first load, it would scan and sort whole months.
 func byIndex(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = on", pgx.QueryExecModeSimpleProtocol)
+	_, err := tx.Exec(ctx, setByIndex, pgx.QueryExecModeSimpleProtocol)
 	return err
 }
+
+const setByIndex = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = on"
 
 // inIndexOrder is [byIndex] for a query that reads the first rows in the order
 // of an index: without statistics, the planner would sort a whole month. The cost

@@ -23,21 +23,15 @@ func (w *writer) write(ctx context.Context, feed load.Feed, writes []*write, cou
 		if len(writes) == 0 {
 			return nil
 		}
-		if err := put(ctx, tx, feed.ProjectID, writes, written); err != nil {
-			return err
-		}
-		return w.notErased(ctx, tx, feed.ProjectID, ids)
-	}, func(tx pgx.Tx) error {
-		if err := addLateness(ctx, tx, feed, counts.Lateness); err != nil {
-			return err
-		}
-		if err := w.noteVisibleAgain(ctx, tx, feed, counts.VisibleAgain); err != nil {
-			return err
-		}
-		if err := resolve(ctx, tx, feed, resolved); err != nil {
-			return err
-		}
-		return w.recordChanges(ctx, tx, feed.ProjectID, warehouse.OperationUpsert, ids)
+		return put(ctx, tx, feed.ProjectID, writes, written)
+	}, func(tx pgx.Tx) error { // one round trip
+		batch := &pgx.Batch{}
+		w.queueNotErased(batch, feed.ProjectID, ids)
+		queueLateness(batch, feed, counts.Lateness)
+		w.queueVisibleAgain(batch, feed, counts.VisibleAgain)
+		queueResolved(batch, feed, resolved)
+		w.queueChanges(batch, feed.ProjectID, warehouse.OperationUpsert, ids)
+		return tx.SendBatch(ctx, batch).Close()
 	})
 	if err == nil {
 		w.rejected.remove(feed, resolved)
@@ -45,17 +39,22 @@ func (w *writer) write(ctx context.Context, feed load.Feed, writes []*write, cou
 	return written, asRefusal(err)
 }
 
-// notErased fails if a tombstone was added since the conversations were
-// compared. An erasure adds one and deletes the rows, and the conversation must
-// not be loaded again afterwards.
-func (w *writer) notErased(ctx context.Context, tx pgx.Tx, project string, ids []string) error {
-	var erased bool
-	err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM erasures WHERE project_id = $1 AND conversation_id = ANY($2))", project, ids).Scan(&erased)
-	if err == nil && erased {
-		w.erased.Store(true)
-		err = errRowGone
+// queueNotErased makes the batch fail if a tombstone was added since the
+// conversations were compared. An erasure adds one and deletes the rows, and the
+// conversation must not be loaded again afterwards.
+func (w *writer) queueNotErased(batch *pgx.Batch, project string, ids []string) {
+	if len(ids) == 0 {
+		return
 	}
-	return err
+	batch.Queue("SELECT EXISTS (SELECT FROM erasures WHERE project_id = $1 AND conversation_id = ANY($2))", project, ids).QueryRow(func(row pgx.Row) error {
+		var erased bool
+		err := row.Scan(&erased)
+		if err == nil && erased {
+			w.erased.Store(true)
+			err = errRowGone
+		}
+		return err
+	})
 }
 
 // put writes the conversations, keys first, so that two writers of the same
@@ -175,46 +174,48 @@ func addOpen(ctx context.Context, tx pgx.Tx, project string, writes []*write) er
 	return err
 }
 
-// addLateness adds counts to the lateness of a feed.
-func addLateness(ctx context.Context, tx pgx.Tx, feed load.Feed, late map[load.LatenessKey]int64) error {
+// queueLateness adds counts to the lateness of a feed.
+func queueLateness(batch *pgx.Batch, feed load.Feed, late map[load.LatenessKey]int64) {
 	if len(late) == 0 {
-		return nil
+		return
 	}
 	var measures []string
 	var uppers, counts []int64
 	for key, n := range late {
 		measures, uppers, counts = append(measures, key.Measure), append(uppers, key.UpperSeconds), append(counts, n)
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO sync_lateness AS l (project_id, environment, measure, upper_seconds, count)
+	batch.Queue(`INSERT INTO sync_lateness AS l (project_id, environment, measure, upper_seconds, count)
 		SELECT $1, $2, * FROM unnest($3::text[], $4::bigint[], $5::bigint[])
 		ON CONFLICT (project_id, environment, measure, upper_seconds) DO UPDATE SET count = l.count + excluded.count`,
 		feed.ProjectID, feed.Environment, measures, uppers, counts)
-	return err
 }
 
-// noteVisibleAgain records that data of a feed is visible again.
-func (w *writer) noteVisibleAgain(ctx context.Context, tx pgx.Tx, feed load.Feed, counts load.VisibleAgain) error {
-	if !counts.Any() {
-		return nil
+// queueVisibleAgain records that data of a feed is visible again.
+func (w *writer) queueVisibleAgain(batch *pgx.Batch, feed load.Feed, counts load.VisibleAgain) {
+	if counts.Any() {
+		batch.Queue("INSERT INTO sync_revealed (project_id, environment, revealed_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+			feed.ProjectID, feed.Environment, w.now().Time())
 	}
-	_, err := tx.Exec(ctx, "INSERT INTO sync_revealed (project_id, environment, revealed_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-		feed.ProjectID, feed.Environment, w.now().Time())
-	return err
 }
 
-// recordChanges adds changes, as the last step of a transaction. All writers of the
+// recordChanges is [writer.queueChanges] alone.
+func (w *writer) recordChanges(ctx context.Context, tx pgx.Tx, project, operation string, ids []string) error {
+	batch := &pgx.Batch{}
+	w.queueChanges(batch, project, operation, ids)
+	return tx.SendBatch(ctx, batch).Close()
+}
+
+// queueChanges adds changes, as the last step of a transaction. All writers of the
 // schema assign sequence numbers one at a time until they have committed, so that
 // these are in the order of commits.
-func (w *writer) recordChanges(ctx context.Context, tx pgx.Tx, project, operation string, ids []string) error {
+func (w *writer) queueChanges(batch *pgx.Batch, project, operation string, ids []string) {
 	if len(ids) == 0 {
-		return nil
+		return
 	}
-	batch := &pgx.Batch{}
 	batch.Queue("SELECT pg_advisory_xact_lock($1)", w.changesKey())
 	batch.Queue(`INSERT INTO changes (project_id, conversation_id, operation, at, run_id)
 		SELECT $1, id, $3, $4, $5 FROM unnest($2::text[]) WITH ORDINALITY AS c (id, n) ORDER BY n`,
 		project, ids, operation, w.now().Time(), w.owner.RunID)
-	return tx.SendBatch(ctx, batch).Close()
 }
 
 func (w *writer) now() warehouse.Timestamp { return warehouse.TimestampOf(time.Now()) }
