@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"unsafe"
 )
 
 // errShortRow is returned for staged bytes that end within a row.
@@ -12,63 +13,15 @@ var errShortRow = errors.New("a staged row is truncated or damaged")
 // Append appends the row in a compact binary form, which [Table.Decode] reads.
 // Equal rows have equal bytes.
 func (t *Table[R]) Append(dst []byte, row *R) []byte {
-	for i := range t.Columns {
-		dst = appendField(dst, t.Columns[i].Ref(row))
-	}
-	return dst
+	return t.layout().append(dst, unsafe.Pointer(row))
 }
 
 // Decode reads a row that [Table.Append] wrote and returns the bytes after it.
 // Text aliases src, which must not change afterwards.
 func (t *Table[R]) Decode(src string, row *R) (rest string, err error) {
 	d := decoder{src: src}
-	for i := range t.Columns {
-		d.field(t.Columns[i].Ref(row))
-	}
-	if d.failed {
-		return "", errShortRow
-	}
-	return d.src, nil
-}
-
-func appendField(dst []byte, field any) []byte {
-	switch f := field.(type) {
-	case *string:
-		return appendText(dst, *f)
-	case *Text:
-		return appendText(dst, string(*f))
-	case *JSON:
-		return appendText(dst, string(*f))
-	case *List:
-		return appendList(dst, *f)
-	case *int64:
-		return binary.AppendVarint(dst, *f)
-	case *Null[int64]:
-		if !f.Valid {
-			return append(dst, 0)
-		}
-		return binary.AppendVarint(append(dst, 1), f.V)
-	case *Null[float64]:
-		if !f.Valid {
-			return append(dst, 0)
-		}
-		return binary.LittleEndian.AppendUint64(append(dst, 1), math.Float64bits(f.V))
-	case *bool:
-		return append(dst, boolByte(*f))
-	case *Null[bool]:
-		if !f.Valid {
-			return append(dst, 0)
-		}
-		return append(dst, 1+boolByte(f.V))
-	case *Timestamp:
-		return binary.AppendVarint(dst, int64(*f))
-	case *Null[Timestamp]:
-		if !f.Valid {
-			return append(dst, 0)
-		}
-		return binary.AppendVarint(append(dst, 1), int64(f.V))
-	}
-	panic("warehouse: unknown field type")
+	t.layout().read(&d, unsafe.Pointer(row))
+	return d.src, d.err()
 }
 
 func appendText(dst []byte, s string) []byte {
@@ -96,47 +49,17 @@ func boolByte(b bool) byte {
 type decoder struct {
 	src    string
 	failed bool
+	block  []string // of which lists are parts
 }
 
-func (d *decoder) field(field any) {
-	switch f := field.(type) {
-	case *string:
-		*f = d.text()
-	case *Text:
-		*f = Text(d.text())
-	case *JSON:
-		*f = JSON(d.text())
-	case *List:
-		*f = d.list()
-	case *int64:
-		*f = d.varint()
-	case *Null[int64]:
-		*f = Null[int64]{}
-		if d.byte() != 0 {
-			*f = Some(d.varint())
-		}
-	case *Null[float64]:
-		*f = Null[float64]{}
-		if d.byte() != 0 {
-			*f = Some(d.float())
-		}
-	case *bool:
-		*f = d.byte() != 0
-	case *Null[bool]:
-		*f = Null[bool]{}
-		if b := d.byte(); b != 0 {
-			*f = Some(b == 2)
-		}
-	case *Timestamp:
-		*f = Timestamp(d.varint())
-	case *Null[Timestamp]:
-		*f = Null[Timestamp]{}
-		if d.byte() != 0 {
-			*f = Some(Timestamp(d.varint()))
-		}
-	default:
-		panic("warehouse: unknown field type")
+// listBlock is the number of texts of a block.
+const listBlock = 16
+
+func (d *decoder) err() error {
+	if d.failed {
+		return errShortRow
 	}
+	return nil
 }
 
 // take returns the next n bytes, and fails if there are fewer.
@@ -159,14 +82,15 @@ func (d *decoder) byte() byte {
 
 func (d *decoder) uvarint() uint64 {
 	var v uint64
-	for shift := 0; shift < 64; shift += 7 {
-		b := d.byte()
-		v |= uint64(b&0x7f) << shift
+	for i := 0; i < len(d.src) && i < binary.MaxVarintLen64; i++ {
+		b := d.src[i]
+		v |= uint64(b&0x7f) << (7 * i)
 		if b < 0x80 {
+			d.src = d.src[i+1:]
 			return v
 		}
 	}
-	d.failed = true
+	d.failed, d.src = true, ""
 	return 0
 }
 
@@ -195,11 +119,17 @@ func (d *decoder) list() List {
 		d.failed = d.failed || n != 0
 		return nil
 	}
-	l := make(List, 0, n-1)
-	for range n - 1 {
-		l = append(l, d.text())
+	if n--; n == 0 {
+		return List{}
 	}
-	return l
+	from := len(d.block)
+	if uint64(cap(d.block)-from) < n {
+		d.block, from = make([]string, 0, max(n, listBlock)), 0
+	}
+	for range n {
+		d.block = append(d.block, d.text())
+	}
+	return d.block[from:len(d.block):len(d.block)]
 }
 
 // Append appends the conversation with all its parts, in the form that
@@ -214,8 +144,9 @@ func (r *Rows) Append(dst []byte) []byte {
 
 func appendRows[R any](dst []byte, t *Table[R], rows []R) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(rows)))
+	l := t.layout()
 	for i := range rows {
-		dst = t.Append(dst, &rows[i])
+		dst = l.append(dst, unsafe.Pointer(&rows[i]))
 	}
 	return dst
 }
@@ -224,32 +155,31 @@ func appendRows[R any](dst []byte, t *Table[R], rows []R) []byte {
 // r. The text of the rows aliases src. The digest is not encoded.
 func (r *Rows) Decode(src string) error {
 	r.Digest = Digest{}
-	rest, err := Conversations.Decode(src, &r.Conversation)
+	d := decoder{src: src}
+	Conversations.layout().read(&d, unsafe.Pointer(&r.Conversation))
 	for _, p := range Parts {
-		if err == nil {
-			rest, err = p.decode(rest, r)
-		}
+		p.decode(&d, r)
 	}
-	if err == nil && rest != "" {
-		err = errShortRow
+	if d.src != "" {
+		d.failed = true
 	}
-	return err
+	return d.err()
 }
 
-func decodeRows[R any](src string, t *Table[R], rows *[]R) (rest string, err error) {
-	d := decoder{src: src}
+func decodeRows[R any](d *decoder, t *Table[R], rows *[]R) {
 	n := d.uvarint()
-	if d.failed || n > uint64(len(d.src)) {
-		return "", errShortRow
+	if n > uint64(len(d.src)) { // each row takes at least one byte
+		d.failed, d.src = true, ""
+		return
 	}
-	rest = d.src
 	*rows = (*rows)[:0]
+	l := t.layout()
 	for range n {
 		var row R
 		*rows = append(*rows, row)
-		if rest, err = t.Decode(rest, &(*rows)[len(*rows)-1]); err != nil {
-			return "", err
+		l.read(d, unsafe.Pointer(&(*rows)[len(*rows)-1]))
+		if d.failed {
+			return
 		}
 	}
-	return rest, nil
 }

@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 	"strconv"
 	"sync"
+	"unsafe"
 )
 
 // maxPooledBytes is the largest buffer that is kept for the next conversation.
@@ -21,7 +22,7 @@ var hashBuffers = sync.Pool{New: func() any { return new([]byte) }}
 func (r *Rows) Hash() string {
 	buf := hashBuffers.Get().(*[]byte)
 	defer hashBuffers.Put(buf)
-	b := appendContent((*buf)[:0], &Conversations, &r.Conversation)
+	b := Conversations.layout().appendContent((*buf)[:0], unsafe.Pointer(&r.Conversation))
 	for _, p := range Parts {
 		if !p.AddsOnly() {
 			b = p.appendContent(b, r)
@@ -31,7 +32,9 @@ func (r *Rows) Hash() string {
 		*buf = b
 	}
 	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
+	var text [2 * sha256.Size]byte
+	hex.Encode(text[:], sum[:])
+	return string(text[:])
 }
 
 // HashID returns the hash that represents the id of a conversation where millions
@@ -45,24 +48,9 @@ func HashID(id string) uint64 {
 
 func appendContents[R any](dst []byte, t *Table[R], rows []R) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(rows)))
+	l := t.layout()
 	for i := range rows {
-		dst = appendContent(dst, t, &rows[i])
-	}
-	return dst
-}
-
-func appendContent[R any](dst []byte, t *Table[R], row *R) []byte {
-	for i := range t.Columns {
-		c := &t.Columns[i]
-		if c.Volatile {
-			continue
-		}
-		field := c.Ref(row)
-		if j, ok := field.(*JSON); ok {
-			dst = appendJSONContent(dst, string(*j))
-			continue
-		}
-		dst = appendField(dst, field)
+		dst = l.appendContent(dst, unsafe.Pointer(&rows[i]))
 	}
 	return dst
 }

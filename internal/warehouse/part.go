@@ -88,7 +88,7 @@ type Part interface {
 	Merge(r, first, second *Rows)               // makes r hold the rows of first, and those of second with other keys
 	detach(r *Rows)                             // replaces the rows by a copy
 	append(dst []byte, r *Rows) []byte          // as [Rows.Append]
-	decode(src string, r *Rows) (string, error) // as [Rows.Decode]
+	decode(d *decoder, r *Rows)                 // as [Rows.Decode]
 	appendContent(dst []byte, r *Rows) []byte   // as [Rows.Hash]
 }
 
@@ -249,9 +249,7 @@ func (p *part[R]) detach(r *Rows) { *p.rows(r) = slices.Clone(*p.rows(r)) }
 
 func (p *part[R]) append(dst []byte, r *Rows) []byte { return appendRows(dst, p.Table, *p.rows(r)) }
 
-func (p *part[R]) decode(src string, r *Rows) (string, error) {
-	return decodeRows(src, p.Table, p.rows(r))
-}
+func (p *part[R]) decode(d *decoder, r *Rows) { decodeRows(d, p.Table, p.rows(r)) }
 
 func (p *part[R]) appendContent(dst []byte, r *Rows) []byte {
 	return appendContents(dst, p.Table, *p.rows(r))
