@@ -159,7 +159,7 @@ func wantTampered(t *testing.T, config string, want map[string]int) {
 // with a tool would.
 func tamper(t *testing.T, lake, table, statement string) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(lake, table, "*", "*", "part-0.parquet"))
+	files, err := filepath.Glob(filepath.Join(lake, table, "*", "*", "*.parquet"))
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}

@@ -21,13 +21,13 @@ func TestLake_FilesMissing(t *testing.T) {
 	run(t, file, exitOK)
 	convsync(t, nil, "check", "--config", file).want(t, exitOK, "names and sizes are as recorded")
 	whole := len(readLake(t, lake)["turns"])
-	day := standing.AddDate(0, 0, -12).Format(time.DateOnly)
+	day := standing.AddDate(0, 0, -12).Format("2006-01")
 	for _, table := range []string{"conversations", "turns"} {
-		if err := os.Remove(filepath.Join(lake, table, "project_id=acme-team-4", "started_date="+day, "part-0.parquet")); err != nil {
+		if err := os.Remove(filepath.Join(lake, table, "project_id=acme-team-4", "started_month="+day, "d01-30.parquet")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	missing := "turns/project_id=acme-team-4/started_date=" + day + "/part-0.parquet is missing"
+	missing := "turns/project_id=acme-team-4/started_month=" + day + "/d01-30.parquet is missing"
 	convsync(t, nil, "check", "--config", file).want(t, exitOK, "acme-team-4, "+day, missing)
 	convsync(t, nil, "run", "--config", file).want(t, exitOK, missing)
 	if now := len(readLake(t, lake)["turns"]); now != whole {

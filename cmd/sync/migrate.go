@@ -2,12 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"convsync/internal/config"
+	"convsync/internal/load/parquet"
 	"convsync/internal/load/postgres"
 )
 
@@ -17,19 +18,14 @@ type migrateOptions struct {
 
 func newMigrateCommand(app *app) *cobra.Command {
 	var opts migrateOptions
-	up := func(cmd *cobra.Command, _ []string) error {
-		return runMigrate(cmd.Context(), app, func(ctx context.Context, database *postgres.Database) error {
-			if opts.missing {
-				return database.MigrateMissing(ctx)
-			}
-			return database.Migrate(ctx)
-		})
-	}
+	up := func(cmd *cobra.Command, _ []string) error { return runMigrate(cmd.Context(), app, &opts) }
 	cmd := &cobra.Command{
 		Use:   "migrate",
-		Short: "Update the database schema to this version",
+		Short: "Update the database schema or the lake to this version",
 		Long: "Migrate applies all pending migrations in order, under a lock. `convsync run` does this itself only if the schema is\n" +
-			"empty. Parquet lakes need no migrations.\n\n" +
+			"empty.\n\n" +
+			"A Parquet lake of an older layout is converted next to its files, and replaced at the end. That needs as much free\n" +
+			"space as the lake takes. If migrate is interrupted, the lake is as before, and the next migrate continues.\n\n" +
 			"A schema that was created by a build between two releases may lack migrations that are older than its layout.\n" +
 			"Migrate and check then fail and list them. Back up the database, then apply them with --missing. Each migration is\n" +
 			"a transaction: if it fails, it changes nothing." + readWhole,
@@ -60,23 +56,48 @@ func newMigrateCommand(app *app) *cobra.Command {
 	return cmd
 }
 
-// runMigrate calls up, unless it is nil, and prints the state of the layout.
-func runMigrate(ctx context.Context, app *app, up func(context.Context, *postgres.Database) error) error {
+// runMigrate migrates the destination, unless options is nil, and prints the state
+// of the layout.
+func runMigrate(ctx context.Context, app *app, options *migrateOptions) error {
 	cfg, err := app.loadConfig()
 	if err != nil {
 		return err
-	}
-	if cfg.Destination.Postgres == nil {
-		return configError(errors.New("the destination is Parquet, which needs no migrations; `migrate` is for Postgres"))
 	}
 	destination, err := openDestination(ctx, cfg, 0)
 	if err != nil {
 		return err
 	}
 	defer destination.Close() //nolint:errcheck // nothing is written after this
-	database := destination.(*postgres.Database)
-	if up != nil {
-		if err := up(ctx, database); err != nil {
+	if lake, ok := destination.(*parquet.Lake); ok {
+		return migrateLake(ctx, app, cfg, lake, options)
+	}
+	return migrateDatabase(ctx, app, cfg, destination.(*postgres.Database), options)
+}
+
+func migrateLake(ctx context.Context, app *app, cfg *config.Config, lake *parquet.Lake, options *migrateOptions) error {
+	if options != nil {
+		if err := lake.Migrate(ctx); err != nil {
+			return err
+		}
+	}
+	stored, supported, err := lake.Layout()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(app.stdout, "lake %s: layout %d; this version supports layout %d\n", cfg.Destination.Parquet.Path, stored, supported)
+	if 0 < stored && stored < supported {
+		fmt.Fprintln(app.stdout, "not up to date; run: convsync migrate")
+	}
+	return nil
+}
+
+func migrateDatabase(ctx context.Context, app *app, cfg *config.Config, database *postgres.Database, options *migrateOptions) error {
+	if options != nil {
+		up := database.Migrate
+		if options.missing {
+			up = database.MigrateMissing
+		}
+		if err := up(ctx); err != nil {
 			return err
 		}
 	}

@@ -30,7 +30,12 @@ var standing = time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC)
 // past simulates n conversations of the twenty days before standing.
 func past(t testing.TB, n int, turns float64, d simulate.Deviations) (*simulate.Simulator, *httptest.Server) {
 	t.Helper()
-	from := standing.AddDate(0, 0, -20)
+	return since(t, n, standing.AddDate(0, 0, -20), turns, d)
+}
+
+// since simulates n conversations from a time to standing.
+func since(t testing.TB, n int, from time.Time, turns float64, d simulate.Deviations) (*simulate.Simulator, *httptest.Server) {
+	t.Helper()
 	simulator, err := simulate.New(simulate.Options{
 		Seed: 11, Deviations: d, Now: func() time.Time { return standing },
 		Projects: []simulate.Project{{

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"convsync/internal/load/pgtest"
 	"convsync/internal/query"
@@ -29,10 +30,10 @@ type mended struct {
 
 // repairAll runs `verify --repair`, which has to mend everything, and returns
 // what it mended by kind.
-func repairAll(t *testing.T, config string) mended {
+func repairAll(t *testing.T, config string, from time.Time) mended {
 	t.Helper()
 	r := convsync(t, nil, "verify", "--config", config, "--output", "json", "--log-level", "error", "--repair",
-		"--from", standing.AddDate(0, 0, -20).Format("2006-01-02"), "--to", standing.AddDate(0, 0, 1).Format("2006-01-02"))
+		"--from", from.Format("2006-01-02"), "--to", standing.AddDate(0, 0, 1).Format("2006-01-02"))
 	var m mended
 	if err := json.Unmarshal([]byte(r.stdout), &m); err != nil || r.code != exitOK || len(m.Repair.Left) > 0 {
 		t.Fatalf("exit code %d; %v\nmended: %v\nleft: %v\nstderr: %s", r.code, err, m.Repair.Mended, m.Repair.Left, r.stderr)
@@ -53,12 +54,18 @@ func (m mended) wantKinds(t *testing.T, kinds ...string) {
 	}
 }
 
-// aged loads a history, and then one in which a transcript is hidden that is
-// stored, and a conversation is no longer listed.
-func aged(t *testing.T, destination string) (config string) {
+// aged loads a history since a time, and then one in which a transcript is hidden
+// that is stored, and a conversation is no longer listed.
+func aged(t *testing.T, destination string, from time.Time) (config string) {
 	t.Helper()
-	simulator, server := past(t, 600, 3, simulate.Deviations{})
+	simulator, server := since(t, 600, from, 3, simulate.Deviations{})
 	config = configure(t, server.URL, destination)
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := standing.AddDate(0, 0, -21).Format(time.DateOnly)
+	writeFile(t, config, strings.Replace(string(text), start, from.AddDate(0, 0, -1).Format(time.DateOnly), 1))
 	run(t, config, exitOK)
 	for index := 560; index < 564; index++ {
 		simulator.Override("acme-team-4", "live", index, simulate.Override{HideTranscript: true})
@@ -95,7 +102,8 @@ func TestVerifyRepair(t *testing.T) {
 	t.Run("Postgres", func(t *testing.T) {
 		t.Parallel()
 		database := pgtest.URL(t)
-		config := aged(t, intoPostgres(database))
+		from := standing.AddDate(0, 0, -20)
+		config := aged(t, intoPostgres(database), from)
 		before := readDatabase(t, database)
 		kept, gone := idOf(t, before, "transcript_status", isKept), idOf(t, before, "missing_since", isSet)
 		ids := slices.DeleteFunc(slices.Sorted(maps.Keys(before["conversations"])), func(id string) bool {
@@ -103,7 +111,7 @@ func TestVerifyRepair(t *testing.T) {
 			return c["transcript_status"] == "hidden_kept" || c["missing_since"] != nil || c["lifecycle"] != "final" || len(before["turns"][id]) == 0 || len(before["audio_references"][id]) == 0
 		})
 		damagePostgres(t, database, ids, kept, gone)
-		repairAll(t, config).wantKinds(t, "orphan_parts", "no_audio", "wrong_lifecycle", "missing_key", "stale_key", "second_copy",
+		repairAll(t, config, from).wantKinds(t, "orphan_parts", "no_audio", "wrong_lifecycle", "missing_key", "stale_key", "second_copy",
 			"not_queued", "stale_queue_entry", "lost_conversation", "tampered")
 		after := readDatabase(t, database)
 		if c := after["conversations"][gone][0]; c["summary"] != "changed by hand" || c["missing_since"] == nil {
@@ -121,10 +129,11 @@ func TestVerifyRepair(t *testing.T) {
 	t.Run("Parquet", func(t *testing.T) {
 		t.Parallel()
 		lake := filepath.Join(t.TempDir(), "lake")
-		config := aged(t, into(lake))
+		from := standing.AddDate(0, 0, -300) // months, since a quiet one is one file
+		config := aged(t, into(lake), from)
 		before := readLake(t, lake)
 		erased := damageLake(t, lake, before)
-		repairAll(t, config).wantKinds(t, "orphan_parts", "no_audio", "wrong_lifecycle", "second_copy", "lost_file", "damaged_file",
+		repairAll(t, config, from).wantKinds(t, "orphan_parts", "no_audio", "wrong_lifecycle", "second_copy", "lost_file", "damaged_file",
 			"altered_file", "foreign_file", "not_queued", "damaged")
 		after := readLake(t, lake)
 		if after["conversations"][erased] != nil {
@@ -169,33 +178,30 @@ func damagePostgres(t *testing.T, database string, ids []string, kept, gone stri
 	pgtest.Exec(t, database, statements...)
 }
 
-// damageLake changes the files in every way that verify knows, each on a day of
+// damageLake changes the files in every way that verify knows, each in a month of
 // its own, and returns the conversation that it erases.
 func damageLake(t *testing.T, lake string, before map[string]rowsOf) (erased string) {
 	t.Helper()
-	days, err := filepath.Glob(filepath.Join(lake, "turns", "*", "*"))
-	if err != nil || len(days) < 15 {
-		t.Fatal(days, err)
+	months, err := filepath.Glob(filepath.Join(lake, "turns", "*", "*", "*"))
+	if err != nil || len(months) != 11 {
+		t.Fatal(months, err)
 	}
-	file := func(table string, day int) string {
-		return filepath.Join(lake, table, "project_id=acme-team-4", filepath.Base(days[day]), "part-0.parquet")
-	}
-	change := func(table string, day int, statement string) { changeFile(t, lake, file(table, day), statement) }
+	file := func(table string, month int) string { return strings.Replace(months[month], "turns", table, 1) }
+	change := func(table string, month int, statement string) { changeFile(t, lake, file(table, month), statement) }
 	change("turns", 1, "INSERT INTO tampered SELECT * REPLACE ('orphan' AS conversation_id) FROM tampered LIMIT 2")
 	change("audio_references", 2, "DELETE FROM tampered WHERE conversation_id = (SELECT min(conversation_id) FROM tampered)")
 	change("conversations", 3, "UPDATE tampered SET lifecycle = 'open'")
-	day := filepath.Base(days[6])
-	erased = idOf(t, before, "started_at", func(v any) bool { return strings.Contains(fmt.Sprint(v), strings.TrimPrefix(day, "started_date=")) })
+	_, month, _ := strings.Cut(filepath.Base(filepath.Dir(months[6])), "=")
+	erased = idOf(t, before, "started_at", func(v any) bool { return strings.Contains(fmt.Sprint(v), month) })
 	for table := range compared {
 		change(table, 6, "DELETE FROM tampered WHERE conversation_id = '"+erased+"'")
 	}
-	kept := before["conversations"][idOf(t, before, "transcript_status", isKept)][0]["started_at"]
-	state, copied := filepath.Join(lake, "_sync", "state"), "started_date=2026-07-01"
+	state, copied := filepath.Join(lake, "_sync", "state"), "started_month=2026-07"
 	work := []error{
 		os.Remove(file("turns", 4)),
-		os.Remove(filepath.Join(lake, "conversations", "project_id=acme-team-4", "started_date="+fmt.Sprint(kept)[:10], "part-0.parquet")),
+		os.Remove(file("conversations", 10)), // has the one whose transcript is hidden
 		os.Truncate(file("turn_entities", 5), 50),
-		os.Link(file("turns", 7), strings.Replace(file("turns", 7), "part-0", "part-1", 1)),
+		os.Link(file("turns", 7), filepath.Join(filepath.Dir(file("turns", 7)), "part-1.parquet")),
 		os.WriteFile(filepath.Join(state, "open_conversations.jsonl"), nil, 0o600),
 		os.WriteFile(filepath.Join(state, "erasures.jsonl"),
 			fmt.Appendf(nil, `{"project_id":"acme-team-4","conversation_id":%q,"erased_at":0,"run_id":"by-hand"}`+"\n", erased), 0o600),

@@ -127,9 +127,9 @@ func TestALakeAnswersAsItWasWritten(t *testing.T) {
 	if want := slices.Sorted(slices.Values(odd)); !slices.Equal(projects, want) {
 		t.Errorf("projects are %q, want %q", projects, want)
 	}
-	got := ask(t, db, `SELECT conversation_id, started_at, started_date, tags, state, poly_score, handoff, num_turns, note,
-		from_number, json_extract_string(state, '$.name') FROM conversations WHERE project_id = '..' AND started_date = DATE '2024-03-14'`)
-	want := [][]any{{"c-1", noon, noon.Truncate(24 * time.Hour), []any{"a", "b"}, `{"name":"Ada Example","n":1.50}`,
+	got := ask(t, db, `SELECT conversation_id, started_at, started_month, tags, state, poly_score, handoff, num_turns, note,
+		from_number, json_extract_string(state, '$.name') FROM conversations WHERE project_id = '..' AND started_month = '2024-03'`)
+	want := [][]any{{"c-1", noon, "2024-03", []any{"a", "b"}, `{"name":"Ada Example","n":1.50}`,
 		4.5, false, int64(2), nil, "+44 7700 900123", "Ada Example"}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
@@ -160,7 +160,7 @@ func TestEveryTableHasAViewWithItsColumns(t *testing.T) {
 				want = append(want, c.Name)
 			}
 			if table.ByStart {
-				want = append(want, "started_date")
+				want = append(want, "started_month")
 			}
 			if !slices.Equal(result.Columns, want) {
 				t.Errorf("%s: %s has the columns %v, want %v", name, table.Name, result.Columns, want)

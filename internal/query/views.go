@@ -53,7 +53,7 @@ func declared(table *warehouse.Spec) string {
 		columns = append(columns, fmt.Sprintf("NULL::%s AS %s", columnTypes[c.Type], name(c.Name)))
 	}
 	if table.ByStart {
-		columns = append(columns, "NULL::DATE AS started_date")
+		columns = append(columns, "NULL::VARCHAR AS started_month")
 	}
 	return "SELECT " + strings.Join(columns, ", ") + " WHERE false"
 }
@@ -63,7 +63,7 @@ func stored(path string, table *warehouse.Spec) string {
 	files := filepath.ToSlash(filepath.Join(globLiteral(path), table.Name)) + "/**/*.parquet"
 	options := "union_by_name = true, hive_partitioning = false"
 	if table.ByStart {
-		options = "union_by_name = true, hive_partitioning = true, hive_types = {project_id: VARCHAR, started_date: DATE}"
+		options = "union_by_name = true, hive_partitioning = true, hive_types = {project_id: VARCHAR, started_month: VARCHAR}"
 	}
 	return fmt.Sprintf("SELECT * FROM read_parquet(%s, %s)", literal(files), options)
 }

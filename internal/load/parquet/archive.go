@@ -12,32 +12,35 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Read implements [load.Archive]. While a run writes, each day is read as of
-// one commit. A conversation whose start moves to another day meanwhile may be
-// read on both days or on neither.
+// Read implements [load.Archive]. While a run writes, each partition is read as of
+// one commit. A conversation whose start moves to another partition meanwhile may
+// be read in both or in neither.
 func (l *Lake) Read(ctx context.Context, feed load.Feed, from, until warehouse.Timestamp, yield func(*warehouse.Rows) error) error {
-	days, err := l.days(feed, from, until)
-	if err != nil {
-		return err
+	if from >= until {
+		return nil
 	}
-	for _, d := range days {
-		var refused error // the error of yield, as opposed to one of the day
-		err := l.readDay(ctx, partition{feed.ProjectID, d.day}, feed.Environment, from, until, func(r *warehouse.Rows) error {
+	var refused error // the error of yield, as opposed to one of the lake
+	return l.eachPart(feed.ProjectID, daySpan{dayOf(from), dayOf(until - 1)}, func(p storedPart, days daySpan) error {
+		if !slices.Contains(p.info.environments(), feed.Environment) {
+			return nil
+		}
+		within := partition{p.project, days.first, days.last}
+		from, until := max(from, within.from()), min(until, within.until())
+		err := l.readPart(ctx, p.partition, feed.Environment, from, until, func(r *warehouse.Rows) error {
 			refused = yield(r)
 			return refused
 		})
-		if refused != nil || ctx.Err() != nil {
+		switch {
+		case refused != nil || ctx.Err() != nil:
 			return cmp.Or(refused, err)
+		case err == nil || errors.Is(err, errRearranged):
+			return err
 		}
-		if err != nil {
-			midnight := warehouse.TimestampOf(d.day.time())
-			return &load.DamagedError{From: max(from, midnight), Until: min(until, midnight+dayMicros), Err: err}
-		}
-	}
-	return nil
+		return &load.DamagedError{From: from, Until: until, Err: err}
+	})
 }
 
-func (l *Lake) readDay(ctx context.Context, p partition, environment string, from, until warehouse.Timestamp, yield func(*warehouse.Rows) error) (err error) {
+func (l *Lake) readPart(ctx context.Context, p partition, environment string, from, until warehouse.Timestamp, yield func(*warehouse.Rows) error) (err error) {
 	r, err := l.openSettled(ctx, p, nil)
 	if err != nil {
 		return err
@@ -48,7 +51,7 @@ func (l *Lake) readDay(ctx context.Context, p partition, environment string, fro
 
 // each yields the conversations of an environment that started within [from,
 // until).
-func (d *dayReader) each(ctx context.Context, environment string, from, until warehouse.Timestamp, yield func(*warehouse.Rows) error) error {
+func (d *partReader) each(ctx context.Context, environment string, from, until warehouse.Timestamp, yield func(*warehouse.Rows) error) error {
 	var r warehouse.Rows
 	for {
 		more, err := d.next(&r)
@@ -67,28 +70,34 @@ func (d *dayReader) each(ctx context.Context, environment string, from, until wa
 
 // Keys implements [load.Archive].
 func (l *Lake) Keys(ctx context.Context, feed load.Feed, from, until warehouse.Timestamp) (keys []load.Key, err error) {
-	days, err := l.days(feed, from, until)
-	if err != nil {
-		return nil, err
+	if from >= until {
+		return nil, nil
 	}
-	v, err := l.view()
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, v.close()) }()
-	for _, d := range days {
-		err := v.scan(ctx, partition{feed.ProjectID, d.day}, func(c *warehouse.Conversation) {
-			if c.Environment == feed.Environment && c.StartedAt >= from && c.StartedAt < until {
+	only := selection{conversations.Name(): keyColumns}
+	err = l.eachPart(feed.ProjectID, daySpan{dayOf(from), dayOf(until - 1)}, func(p storedPart, days daySpan) error {
+		if !slices.Contains(p.info.environments(), feed.Environment) {
+			return nil
+		}
+		return l.eachConversation(ctx, p.partition, only, func(c *warehouse.Conversation) {
+			if c.Environment == feed.Environment && c.StartedAt >= from && c.StartedAt < until && days.has(p.dayOf(c.StartedAt)) {
 				keys = append(keys, load.Key{
 					ID: strings.Clone(c.ConversationID), StartedAt: c.StartedAt, Missing: c.MissingSince.Valid,
 				})
 			}
-		}, keyColumns...)
-		if err != nil {
-			return nil, err
-		}
+		})
+	})
+	return keys, err
+}
+
+// eachConversation reads some columns of the conversations of a partition, as of
+// one commit.
+func (l *Lake) eachConversation(ctx context.Context, p partition, only selection, do func(*warehouse.Conversation)) (err error) {
+	d, err := l.openSettled(ctx, p, only)
+	if err != nil {
+		return err
 	}
-	return keys, nil
+	defer func() { err = errors.Join(err, d.close()) }()
+	return d.files[0].each(func(row any) { do(row.(*warehouse.Conversation)) })
 }
 
 // Digests implements [load.Archive]; digests are not stored yet.
@@ -159,25 +168,18 @@ type feedDay struct {
 // days lists, in order and from the manifests, the days of a feed that may have
 // conversations that started within [from, until).
 func (l *Lake) days(feed load.Feed, from, until warehouse.Timestamp) (days []feedDay, err error) {
-	v, err := l.view()
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, v.close()) }()
 	if from >= until {
 		return nil, nil
 	}
-	first, last := dayOf(from), dayOf(until-1)
-	var bad error
-	err = v.eachManifest(feed.ProjectID, max(first, firstDay), min(last, lastDay), func(m *manifest) {
-		for date, info := range m.Days {
-			d, err := parseDay(date)
-			bad = cmp.Or(bad, err)
-			if t := info.Environments[feed.Environment]; t != nil && d >= first && d <= last {
+	span := daySpan{dayOf(from), dayOf(until - 1)}
+	parts, err := l.storedParts(feed.ProjectID, span)
+	for _, p := range parts {
+		for d, info := range p.info.days {
+			if t := info.Environments[feed.Environment]; t != nil && span.has(d) {
 				days = append(days, feedDay{d, t})
 			}
 		}
-	})
+	}
 	slices.SortFunc(days, func(a, b feedDay) int { return cmp.Compare(a.day, b.day) })
-	return days, errors.Join(err, bad)
+	return days, err
 }

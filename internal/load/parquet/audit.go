@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -15,8 +14,8 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Audit implements [load.Auditor]. It checks every day that the range touches
-// completely. Its memory is bounded by the ids of one day and by the index.
+// Audit implements [load.Auditor]. It checks every partition that the range touches
+// completely. Its memory is bounded by the ids of one partition and by the index.
 func (l *Lake) Audit(ctx context.Context, project string, from, until warehouse.Timestamp, yield func(load.Fault) error) error {
 	if version, err := l.version(); version == 0 || from >= until || err != nil {
 		return err
@@ -26,7 +25,7 @@ func (l *Lake) Audit(ctx context.Context, project string, from, until warehouse.
 	if err != nil {
 		return err
 	}
-	days, err := l.auditedDays(project, span)
+	parts, err := l.auditedParts(project, span)
 	if err != nil {
 		return err
 	}
@@ -35,11 +34,18 @@ func (l *Lake) Audit(ctx context.Context, project string, from, until warehouse.
 	}
 	known := newIndex(l)
 	known.lenient = true
-	for _, d := range days {
-		a, err := l.auditSettled(ctx, partition{project, d})
+	for len(parts) > 0 {
+		a, err := l.auditSettled(ctx, parts[0])
+		if errors.Is(err, errRearranged) {
+			if parts, err = l.auditedParts(project, daySpan{max(parts[0].first, span.first), span.last}); err != nil {
+				return err
+			}
+			continue
+		}
 		if err != nil {
 			return err
 		}
+		parts = parts[1:]
 		copies, err := l.copiesOf(ctx, a, known, span)
 		if err != nil {
 			return err
@@ -69,63 +75,93 @@ type daySpan struct{ first, last day }
 
 func (s daySpan) has(d day) bool { return d >= s.first && d <= s.last }
 
-// auditedDays lists the days of a project that occur in its manifests, its
-// folders or the open-conversation queue.
-func (l *Lake) auditedDays(project string, span daySpan) ([]day, error) {
+func (s daySpan) overlaps(other daySpan) bool { return s.first <= other.last && other.first <= s.last }
+
+// auditedPart is a partition to audit.
+type auditedPart struct {
+	partition
+	extra bool // its rows belong to others, see [arranged]
+}
+
+// auditedParts lists the partitions of a project that occur in its manifests, its
+// folders or the open-conversation queue. A day that is only in the queue is one.
+func (l *Lake) auditedParts(project string, span daySpan) (parts []auditedPart, err error) {
 	v, err := l.view()
 	if err != nil {
 		return nil, err
 	}
 	defer v.close() //nolint:errcheck // it is only read
-	days := map[day]bool{}
-	err = v.eachManifest(project, max(span.first, firstDay), min(span.last, lastDay), func(m *manifest) {
-		for date := range m.Days {
-			if d, err := parseDay(date); err == nil {
-				days[d] = true
-			}
-		}
-	})
-	if errors.Is(err, fs.ErrPermission) { // a damaged manifest is found with its days
+	known := newLayouts(v)
+	months := map[string]bool{}
+	err = v.eachManifest(project, span, func(month string, _ *manifest) { months[month] = true })
+	if errors.Is(err, fs.ErrPermission) { // a damaged manifest is found with its partitions
 		return nil, err
 	}
 	for _, table := range startTables {
-		entries, err := l.files.ReadDir(l.path(table + "/" + projectDir(project)))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, failed("cannot read "+l.path(table), err)
+		folders, err := l.monthsOf(table, project)
+		if err != nil {
+			return nil, err
 		}
-		for _, e := range entries {
-			if d, ok := dayOfFolder(e.Name()); ok {
-				days[d] = true
-			}
+		for _, month := range folders {
+			months[month] = true
 		}
 	}
+	for month := range months {
+		days, err := monthSpan(month)
+		if err != nil || days.last < span.first || days.first > span.last {
+			continue // a folder of another name is foreign
+		}
+		a, err := known.month(project, month)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range a.parts {
+			parts = append(parts, auditedPart{p, false})
+		}
+		for _, p := range a.extra {
+			parts = append(parts, auditedPart{p, true})
+		}
+	}
+	queued, err := v.queuedDays(known, project)
+	parts = slices.DeleteFunc(append(parts, queued...), func(p auditedPart) bool { return p.last < span.first || p.first > span.last })
+	slices.SortFunc(parts, func(a, b auditedPart) int { return comparePartitions(a.partition, b.partition) })
+	return parts, err
+}
+
+// queuedDays lists the days of the open-conversation queue that no partition has.
+func (v *view) queuedDays(known *layouts, project string) (days []auditedPart, err error) {
 	queue, err := readLines(v, &warehouse.OpenConversations)
 	for _, o := range queue {
-		if o.ProjectID == project {
-			days[dayOf(o.StartedAt)] = true
+		if o.ProjectID != project {
+			continue
+		}
+		p, stored, unknown := known.at(project, dayOf(o.StartedAt))
+		if err = cmp.Or(err, unknown); !stored && !slices.Contains(days, auditedPart{p, false}) {
+			days = append(days, auditedPart{p, false})
 		}
 	}
-	maps.DeleteFunc(days, func(d day, _ bool) bool { return !span.has(d) })
-	return slices.Sorted(maps.Keys(days)), err
+	return days, err
 }
 
-func dayOfFolder(name string) (day, bool) {
-	date, ok := strings.CutPrefix(name, "started_date=")
-	d, err := parseDay(date)
-	return d, ok && err == nil
-}
-
-// auditSettled audits a day as of one commit: if it finds faults while commits
-// begin or end, it audits the day again.
-func (l *Lake) auditSettled(ctx context.Context, p partition) (*dayAudit, error) {
+// auditSettled audits a partition as of one commit: if it finds faults while
+// commits begin or end, it audits the partition again. It fails with errRearranged
+// if the partition is no longer stored.
+func (l *Lake) auditSettled(ctx context.Context, p auditedPart) (*partAudit, error) {
 	for {
 		v, err := l.view()
 		if err != nil {
 			return nil, err
 		}
-		a := newDayAudit(v, p)
+		a := newPartAudit(v, p)
 		err = a.do(ctx)
 		settled := err == nil && (len(a.faults) == 0 || v.unchanged() && a.current())
+		if settled && len(a.faults) > 0 && !p.extra {
+			var now arranged
+			now, err = v.arrange(p.project, p.month())
+			if err == nil && slices.ContainsFunc(now.parts, func(n partition) bool { return n != p.partition && n.overlaps(p.partition) }) {
+				err = errRearranged
+			}
+		}
 		if err := errors.Join(err, v.close(), ctx.Err()); err != nil || settled {
 			return a, err
 		}
@@ -138,9 +174,9 @@ type copied struct {
 	in partition
 }
 
-// copiesOf finds the conversations of a day that are also stored on another
-// day. If both days are in the span, only the earlier one reports it.
-func (l *Lake) copiesOf(ctx context.Context, a *dayAudit, known *index, span daySpan) (all []copied, err error) {
+// copiesOf finds the conversations of a partition that are also stored in another
+// one. If both are in the span, only the earlier one reports it.
+func (l *Lake) copiesOf(ctx context.Context, a *partAudit, known *index, span daySpan) (all []copied, err error) {
 	if len(a.starts) == 0 {
 		return nil, nil
 	}
@@ -152,13 +188,15 @@ func (l *Lake) copiesOf(ctx context.Context, a *dayAudit, known *index, span day
 		hashes = append(hashes, warehouse.HashID(id))
 	}
 	slices.Sort(hashes)
-	known.put(a.part, hashes)
-	found, err := known.find(ctx, a.part.project, a.part.day, a.part.day, hashes)
+	if !a.extra {
+		known.put(a.part, hashes)
+	}
+	found, err := known.find(ctx, a.part.project, a.part.span(), hashes)
 	if err != nil {
 		return nil, err
 	}
 	for other := range found {
-		if other == a.part || span.has(other.day) && other.day < a.part.day {
+		if other == a.part || !a.extra && span.overlaps(other.span()) && other.first < a.part.first {
 			continue
 		}
 		copies, err := l.copies(ctx, a.part, other)
@@ -176,7 +214,7 @@ func (l *Lake) copiesOf(ctx context.Context, a *dayAudit, known *index, span day
 	return all, nil
 }
 
-// copies returns the conversations of a day that are also stored on another
+// copies returns the conversations of a partition that are also stored in another
 // one.
 func (l *Lake) copies(ctx context.Context, of, other partition) (all []copied, err error) {
 	v, err := l.view()
@@ -255,25 +293,30 @@ func (l *Lake) foreignAbove(s warehouse.Spec, faults *[]load.Fault) error {
 func (l *Lake) foreignOf(table, project string, span daySpan, faults *[]load.Fault) error {
 	folder := table + "/" + projectDir(project)
 	return l.walk(folder, func(name string, e fs.DirEntry) error {
-		d, isDay := dayOfFolder(path.Base(name))
 		if e.IsDir() {
-			if isDay && path.Dir(name) == folder && !span.has(d) {
+			days, isMonth := monthOfFolder(path.Base(name))
+			if isMonth && path.Dir(name) == folder && !days.overlaps(span) {
 				return fs.SkipDir
 			}
 			return nil
 		}
-		d, isDay = dayOfFolder(path.Base(path.Dir(name)))
-		isDay = isDay && path.Dir(path.Dir(name)) == folder
-		if isDay && path.Base(name) == partName {
+		if p, ok := partitionOf(name); ok && name == p.file(table) {
 			return nil
 		}
 		f := load.Fault{Kind: load.FaultForeignFile, Table: table, Path: name}
-		if isDay {
-			f.StartedAt = warehouse.TimestampOf(d.time())
+		if days, isMonth := monthOfFolder(path.Base(path.Dir(name))); isMonth && path.Dir(path.Dir(name)) == folder {
+			f.StartedAt = warehouse.TimestampOf(days.first.time())
 		}
 		*faults = append(*faults, f)
 		return nil
 	})
+}
+
+// monthOfFolder returns the days of the month of a folder of that name.
+func monthOfFolder(name string) (daySpan, bool) {
+	month, ok := strings.CutPrefix(name, monthColumn+"=")
+	days, err := monthSpan(month)
+	return days, ok && err == nil
 }
 
 // walk visits everything under a folder of the lake. Names are relative to the

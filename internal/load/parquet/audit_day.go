@@ -18,44 +18,46 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// dayAudit checks the files of a partition against the manifest, each other and
+// partAudit checks the files of a partition against the manifest, each other and
 // the open-conversation queue.
-type dayAudit struct {
+type partAudit struct {
 	view     *view
 	part     partition
-	info     *dayInfo // from the manifest; nil: the day is not in it
+	extra    bool      // its rows belong to other partitions, see [arranged]
+	info     *partInfo // from the manifest; nil: the partition is not in it
 	queue    map[string]warehouse.OpenConversation
 	faults   []load.Fault
 	readable map[string]bool                // tables whose file can be read
 	starts   map[string]warehouse.Timestamp // of the conversations, by id
-	counted  dayInfo
-	strays   bool // whether there are rows of other days
+	counted  *partInfo
+	strays   bool // whether there are rows of other partitions
 }
 
-func newDayAudit(v *view, p partition) *dayAudit {
-	return &dayAudit{
+func newPartAudit(v *view, p auditedPart) *partAudit {
+	return &partAudit{
 		view:     v,
-		part:     p,
+		part:     p.partition,
+		extra:    p.extra,
 		queue:    map[string]warehouse.OpenConversation{},
 		readable: map[string]bool{},
 		starts:   map[string]warehouse.Timestamp{},
-		counted:  dayInfo{Environments: map[string]*tally{}},
+		counted:  newPartInfo(),
 	}
 }
 
-func (a *dayAudit) find(kind load.FaultKind, table string) *load.Fault {
-	a.faults = append(a.faults, load.Fault{Kind: kind, Table: table, StartedAt: warehouse.TimestampOf(a.part.day.time())})
+func (a *partAudit) find(kind load.FaultKind, table string) *load.Fault {
+	a.faults = append(a.faults, load.Fault{Kind: kind, Table: table, StartedAt: a.part.from()})
 	return &a.faults[len(a.faults)-1]
 }
 
-func (a *dayAudit) do(ctx context.Context) error {
+func (a *partAudit) do(ctx context.Context) error {
 	a.readInfo()
 	queue, err := readLines(a.view, &warehouse.OpenConversations)
 	if err != nil {
 		return err
 	}
 	for _, o := range queue {
-		if o.ProjectID == a.part.project && dayOf(o.StartedAt) == a.part.day {
+		if o.ProjectID == a.part.project && a.part.has(dayOf(o.StartedAt)) && !a.extra {
 			a.queue[o.ConversationID] = o
 		}
 	}
@@ -80,32 +82,32 @@ func (a *dayAudit) do(ctx context.Context) error {
 	return nil
 }
 
-// readInfo reads the manifest's entry of the day. A manifest that cannot be
+// readInfo reads the manifest's entry of the partition. A manifest that cannot be
 // read has none.
-func (a *dayAudit) readInfo() {
+func (a *partAudit) readInfo() {
 	var m manifest
 	if err := a.view.readJSON(a.part.manifest(), &m); err != nil {
 		a.find(load.FaultManifest, conversations.Name()).Path = a.part.manifest()
 	}
-	a.info = m.Days[a.part.day.String()]
+	a.info = m.part(a.part)
 }
 
 // current reports whether the manifest's entry is unchanged.
-func (a *dayAudit) current() bool {
-	again := newDayAudit(a.view, a.part)
+func (a *partAudit) current() bool {
+	again := newPartAudit(a.view, auditedPart{a.part, a.extra})
 	again.readInfo()
 	if a.info == nil || again.info == nil {
 		return a.info == nil && again.info == nil
 	}
-	return maps.Equal(a.info.Files, again.info.Files)
+	return maps.Equal(a.info.files, again.info.files)
 }
 
 // file compares the file of a table with its entry in the manifest.
-func (a *dayAudit) file(table string) error {
+func (a *partAudit) file(table string) error {
 	var want fileInfo
 	listed := false
 	if a.info != nil {
-		want, listed = a.info.Files[table]
+		want, listed = a.info.files[table]
 	}
 	name := a.part.file(table)
 	f, err := a.view.open(name)
@@ -135,19 +137,20 @@ func (a *dayAudit) file(table string) error {
 
 // unreadable records that a table's file cannot be read: it is damaged, not
 // just different.
-func (a *dayAudit) unreadable(table string) {
+func (a *partAudit) unreadable(table string) {
 	a.readable[table] = false
 	a.faults = slices.DeleteFunc(a.faults, func(f load.Fault) bool { return f.Table == table && f.Kind == load.FaultAlteredFile })
 	a.find(load.FaultDamagedFile, table).Path = a.part.file(table)
 }
 
-func (a *dayAudit) conversations(ctx context.Context) error {
+func (a *partAudit) conversations(ctx context.Context) error {
 	table := conversations.Name()
 	var order inOrder
+	misplaced := false
 	err := scanRows(ctx, a.view, conversations, a.part, func(row any) {
 		c := row.(*warehouse.Conversation)
 		order.next(c.ConversationID, c.StartedAt)
-		a.strays = a.strays || dayOf(c.StartedAt) != a.part.day
+		misplaced = misplaced || !a.part.has(dayOf(c.StartedAt))
 		id := strings.Clone(c.ConversationID)
 		if _, twice := a.starts[id]; twice {
 			f := a.find(load.FaultSecondCopy, table)
@@ -155,7 +158,7 @@ func (a *dayAudit) conversations(ctx context.Context) error {
 			return
 		}
 		a.starts[id] = c.StartedAt
-		a.counted.count(c)
+		a.counted.day(a.part.dayOf(c.StartedAt)).count(c)
 		a.conversation(c, id)
 	}, "conversation_id", "environment", "started_at", "in_progress", "lifecycle", "missing_since", "transcript_status", "turns_loaded", "metrics")
 	if err != nil {
@@ -163,7 +166,8 @@ func (a *dayAudit) conversations(ctx context.Context) error {
 		a.starts, a.queue = map[string]warehouse.Timestamp{}, nil // they could not be read
 		return ctx.Err()
 	}
-	if order.broken || a.strays {
+	a.strays = misplaced || a.extra
+	if order.broken || misplaced {
 		a.find(load.FaultMisplaced, table).Path = a.part.file(table)
 	}
 	return nil
@@ -171,13 +175,13 @@ func (a *dayAudit) conversations(ctx context.Context) error {
 
 // conversation checks the lifecycle of a conversation, and removes it from the
 // rest of the queue.
-func (a *dayAudit) conversation(c *warehouse.Conversation, id string) {
+func (a *partAudit) conversation(c *warehouse.Conversation, id string) {
 	fixed := *c
 	if load.FixLifecycle(&fixed) {
 		f := a.find(load.FaultLifecycle, conversations.Name())
 		f.ID, f.StartedAt = id, c.StartedAt
 	}
-	if c.Lifecycle != warehouse.LifecycleOpen || c.MissingSince.Valid || dayOf(c.StartedAt) != a.part.day {
+	if c.Lifecycle != warehouse.LifecycleOpen || c.MissingSince.Valid || a.extra || !a.part.has(dayOf(c.StartedAt)) {
 		return
 	}
 	if entry, queued := a.queue[id]; !queued || entry.StartedAt != c.StartedAt || entry.Environment != c.Environment {
@@ -200,13 +204,13 @@ func (o *inOrder) next(id string, start warehouse.Timestamp) {
 }
 
 // parts finds the rows of a part that have no conversation.
-func (a *dayAudit) parts(ctx context.Context, p warehouse.Part, f *rowfile.Format) error {
+func (a *partAudit) parts(ctx context.Context, p warehouse.Part, f *rowfile.Format) error {
 	table := f.Name()
 	if !a.readable[table] {
 		return nil
 	}
 	var order inOrder
-	lost := a.info != nil && a.info.Files[conversations.Name()].Rows > 0 && !a.readable[conversations.Name()]
+	lost := a.info != nil && a.info.files[conversations.Name()].Rows > 0 && !a.readable[conversations.Name()]
 	found := map[string]warehouse.Timestamp{}
 	err := scanRows(ctx, a.view, f, a.part, func(row any) {
 		id, start := p.Owner(row)
@@ -234,14 +238,15 @@ func (a *dayAudit) parts(ctx context.Context, p warehouse.Part, f *rowfile.Forma
 
 // compareCounts compares the number of conversations with the counts of the
 // manifest.
-func (a *dayAudit) compareCounts() {
+func (a *partAudit) compareCounts() {
 	if a.info == nil || len(a.faults) > 0 {
 		return
 	}
 	same := func(x, y *tally) bool {
 		return x.Conversations == y.Conversations && x.Hidden == y.Hidden && x.Missing == y.Missing && x.Newest == y.Newest
 	}
-	if !maps.EqualFunc(a.info.Environments, a.counted.Environments, same) {
+	sameDay := func(x, y *dayInfo) bool { return maps.EqualFunc(x.Environments, y.Environments, same) }
+	if !maps.EqualFunc(a.info.days, a.counted.days, sameDay) {
 		a.find(load.FaultManifest, conversations.Name()).Path = a.part.manifest()
 	}
 }

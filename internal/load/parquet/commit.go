@@ -69,8 +69,8 @@ func (c *commit) add(op operation, write func(io.Writer) error) (err error) {
 // unless it is moved into place.
 func (c *commit) own(name string) { c.made = append(c.made, name) }
 
-// place adds a finished file of the commit, to be moved to to.
-func (c *commit) place(from, to string, info fileInfo) {
+// placeFile adds a finished file of the commit, to be moved to to.
+func (c *commit) placeFile(from, to string, info fileInfo) {
 	c.operations = append(c.operations, operation{
 		Kind:   opReplace,
 		From:   from,

@@ -39,7 +39,7 @@ func (p *publication) compare(ctx context.Context) error {
 	}
 	var reveals load.VisibilityChanges
 	for part, wanted := range differing {
-		if err := p.reconcile(ctx, part, wanted, &reveals); err != nil {
+		if err := p.reconcile(ctx, part, wanted, stored, &reveals); err != nil {
 			return err
 		}
 	}
@@ -57,8 +57,9 @@ func (p *publication) sort(entries []entry, stored map[conversationKey]known) (d
 		old, ok := stored[conversationKey{e.project, e.id}]
 		_, old.Erased = p.state.erased[conversationKey{e.project, e.id}]
 		if !ok && !old.Erased {
-			d := p.day(e.partition())
-			d.put = append(d.put, e)
+			if err := p.put(e); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		if err := staged.head(&e, &c); err != nil {
@@ -91,23 +92,34 @@ func (p *publication) showsMetrics(midnight warehouse.Timestamp) (bool, error) {
 	return len(days) > 0 && days[0].Metrics > 0, err
 }
 
-// locate finds the stored versions of the conversations. If one is stored on
-// two days, as can happen in a copy of the lake that was made during a write,
-// the copy on another day than that of its start is dropped.
+// locate finds the stored versions of the conversations. If one is stored twice,
+// as can happen in a copy of the lake that was made during a write, the copy in
+// another partition than that of its start is dropped.
 func (p *publication) locate(ctx context.Context, entries []entry) (map[conversationKey]known, error) {
 	stored := map[conversationKey]known{}
-	byDay := map[partition]map[string]bool{}
-	for _, e := range entries {
-		want(byDay, e.partition(), e.id)
+	own := map[partition]map[string]bool{}
+	for i := range entries {
+		part, is, err := p.layouts.at(entries[i].project, entries[i].day())
+		if err != nil {
+			return nil, err
+		}
+		if is {
+			want(own, part, entries[i].id)
+		}
 	}
 	note := func(key conversationKey, k known) {
-		if _, twice := stored[key]; twice {
-			p.day(k.partition).gone[key.id] = true
-			return
+		first, twice := stored[key]
+		switch {
+		case !twice:
+			stored[key] = k
+		case first.partition == k.partition && first.StartedAt < k.StartedAt:
+			p.stored(first.partition).leave(key.id, first.StartedAt)
+			stored[key] = k
+		case first.partition != k.partition || first.StartedAt != k.StartedAt:
+			p.stored(k.partition).leave(key.id, k.StartedAt)
 		}
-		stored[key] = k
 	}
-	if err := p.look(ctx, byDay, note); err != nil {
+	if err := p.look(ctx, own, note); err != nil {
 		return nil, err
 	}
 	elsewhere, err := p.elsewhere(ctx, entries)
@@ -117,8 +129,8 @@ func (p *publication) locate(ctx context.Context, entries []entry) (map[conversa
 	return stored, p.look(ctx, elsewhere, note)
 }
 
-// elsewhere returns the days, other than those of their starts, that may have
-// the conversations.
+// elsewhere returns the partitions, other than those of their starts, that may
+// have the conversations.
 func (p *publication) elsewhere(ctx context.Context, entries []entry) (map[partition]map[string]bool, error) {
 	wanted := map[partition]map[string]bool{}
 	ids := map[uint64][]*entry{} // one, unless hashes collide
@@ -140,7 +152,7 @@ func (p *publication) elsewhere(ctx context.Context, entries []entry) (map[parti
 	for part, hashes := range found {
 		for _, hash := range hashes {
 			for _, e := range ids[hash] {
-				if e.partition() != part {
+				if !part.has(e.day()) {
 					want(wanted, part, e.id)
 				}
 			}
@@ -159,14 +171,7 @@ func want(wanted map[partition]map[string]bool, p partition, id string) {
 // look reads the stored versions of the wanted conversations of the partitions.
 func (p *publication) look(ctx context.Context, wanted map[partition]map[string]bool, note func(conversationKey, known)) error {
 	for part, ids := range wanted {
-		days, err := p.index.stored(part.project)
-		if err != nil {
-			return err
-		}
-		if !days[part.day] {
-			continue
-		}
-		err = p.lake.own().scan(ctx, part, func(c *warehouse.Conversation) {
+		err := p.lake.own().scan(ctx, part, func(c *warehouse.Conversation) {
 			if !ids[c.ConversationID] {
 				return
 			}
@@ -184,25 +189,25 @@ func (p *publication) look(ctx context.Context, wanted map[partition]map[string]
 
 // reconcile merges the wanted conversations with the stored rows of a
 // partition.
-func (p *publication) reconcile(ctx context.Context, part partition, wanted map[string]entry, reveals *load.VisibilityChanges) (err error) {
+func (p *publication) reconcile(ctx context.Context, part partition, wanted map[string]entry, stored map[conversationKey]known, reveals *load.VisibilityChanges) (err error) {
 	if p.second == nil {
 		p.second = p.temporary.newStage()
 	}
-	day, err := p.lake.own().openDay(ctx, part, nil)
+	rows, err := p.lake.own().openPart(ctx, part, nil)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, day.close()) }()
+	defer func() { err = errors.Join(err, rows.close()) }()
 	staged := stageReader{stage: p.staged}
 	var old, in warehouse.Rows
 	for left := len(wanted); left > 0; {
-		more, err := day.next(&old)
+		more, err := rows.next(&old)
 		if err != nil || !more {
 			return err
 		}
 		id := old.Conversation.ConversationID
 		e, ok := wanted[id]
-		if !ok {
+		if !ok || old.Conversation.StartedAt != stored[conversationKey{part.project, id}].StartedAt {
 			continue
 		}
 		left--
@@ -220,9 +225,10 @@ func (p *publication) reconcile(ctx context.Context, part partition, wanted map[
 		}
 		written := p.second.entries[len(p.second.entries)-1]
 		written.reconciled = true
-		d := p.day(written.partition())
-		d.put = append(d.put, written)
-		p.day(part).gone[written.id] = true
+		if err := p.put(written); err != nil {
+			return err
+		}
+		p.stored(part).leave(written.id, old.Conversation.StartedAt)
 	}
 	return nil
 }

@@ -282,7 +282,7 @@ func (s *lake) checkCovered(t *testing.T, coverage []load.Range) {
 // Each kind of damage is reported, and its day no longer counts as read.
 func TestDamagedFiles(t *testing.T) {
 	t.Parallel()
-	const turns = "turns/project_id=p/started_date=2024-01-01/part-0.parquet"
+	const turns = "turns/project_id=p/started_month=2024-01/d01-31.parquet"
 	for name, c := range map[string]struct {
 		damage func(root string) error
 		named  string
@@ -298,8 +298,8 @@ func TestDamagedFiles(t *testing.T) {
 			return os.Truncate(filepath.Join(root, "_sync/contents/project_id=p.json"), 9)
 		}, "project_id=p.json is missing or damaged"},
 		"NotRecorded": {func(root string) error {
-			to := filepath.Join(root, filepath.FromSlash("conversations/project_id=p/started_date=2024-01-02"))
-			return os.CopyFS(to, os.DirFS(filepath.Join(root, filepath.FromSlash("conversations/project_id=p/started_date=2024-01-01"))))
+			month := filepath.Join(root, filepath.FromSlash("conversations/project_id=p/started_month=2024-01"))
+			return os.Link(filepath.Join(month, "d01-31.parquet"), filepath.Join(month, "d02.parquet"))
 		}, "is not recorded"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,41 +1,60 @@
 package parquet
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"hash/maphash"
 	"io/fs"
 	"maps"
 	"math"
 	"os"
-	"path"
 	"slices"
-	"strings"
 	"sync"
 
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
 )
 
-// dailies caches the figures of days for as long as their files are the same: a
-// month of a hundred projects is some thousand files, few of which change.
+// dailies caches the figures of days. Percentiles are over all projects, and are
+// computed again only for days on which the figures of a project changed. For that
+// it keeps a fingerprint of each day and project, because a file has many days and
+// mostly one of them changes.
 type dailies struct {
 	mu    sync.Mutex
-	feeds []load.Feed // whose days are cached
-	days  map[day]*knownDay
+	feeds []load.Feed                  // whose days are cached
+	known map[string][]*knownPartition // by project
+	days  map[day]load.Day
 }
 
-// knownDay has the figures of a day, and the files that they were computed
+// knownPartition has what was read of a partition, and the files that it was read
 // from.
-type knownDay struct {
-	files   map[partition]dayFiles
-	figures load.Day
+type knownPartition struct {
+	partition
+	files partFiles
+	marks map[day]uint64       // fingerprints
+	fresh map[day]*partFigures // nil unless it was just read
 }
 
-// dayFiles are the files of a partition from which figures are computed; nil if
-// there is no such file.
-type dayFiles struct{ conversations, turns os.FileInfo }
+// partFigures are the figures of a day of a partition.
+type partFigures struct {
+	counts    load.Day
+	latencies []float64 // of a day of the span
+	mark      uint64
+}
 
-func (f dayFiles) same(other dayFiles) bool {
+var markSeed = maphash.MakeSeed()
+
+// note adds a value to the fingerprint.
+func (f *partFigures) note(value uint64) {
+	f.mark = maphash.Comparable(markSeed, [2]uint64{f.mark, value})
+}
+
+// partFiles are the files of a partition from which figures are computed; nil if
+// there is no such file.
+type partFiles struct{ conversations, turns os.FileInfo }
+
+func (f partFiles) same(other partFiles) bool {
 	return sameFile(f.conversations, other.conversations) && sameFile(f.turns, other.turns)
 }
 
@@ -48,83 +67,175 @@ func sameFile(a, b os.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
-// Daily implements [load.Destination]. It reads only days whose files changed
-// since the last call.
+// Daily implements [load.Destination]. It reads only partitions whose files changed
+// since the last call, and those that share a changed day with them.
 func (l *Lake) Daily(ctx context.Context, feeds []load.Feed, from, until warehouse.Timestamp) (list []load.Day, err error) {
 	k := &l.dailies
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if !slices.Equal(k.feeds, feeds) {
-		k.feeds, k.days = slices.Clone(feeds), nil
+		k.feeds, k.known, k.days = slices.Clone(feeds), nil, nil
 	}
 	environments := map[string][]string{}
 	for _, f := range feeds {
 		environments[f.ProjectID] = append(environments[f.ProjectID], f.Environment)
 	}
-	stored, err := l.daysWithin(environments, dayOf(from-1)+1, dayOf(until-1))
+	r := &dailyReading{lake: l, environments: environments, span: daySpan{dayOf(from-1) + 1, dayOf(until - 1)}}
+	err = errRearranged
+	for errors.Is(err, errRearranged) {
+		err = r.update(ctx, k)
+	}
 	if err != nil {
 		return nil, err
 	}
-	known := map[day]*knownDay{} // other days are dropped from the cache
-	for _, d := range stored {
-		figures := k.days[d]
-		if figures == nil || !l.stillHas(figures.files, d, environments) {
-			if figures, err = l.readFigures(ctx, d, environments); err != nil {
-				return nil, err
-			}
-		}
-		known[d] = figures
-		if figures.figures.Conversations > 0 {
-			list = append(list, figures.figures)
+	days := k.days
+	for _, d := range slices.Sorted(maps.Keys(days)) {
+		if days[d].Conversations > 0 {
+			list = append(list, days[d])
 		}
 	}
-	k.days = known
 	return list, nil
 }
 
-// daysWithin lists the days that have data of any of the projects.
-func (l *Lake) daysWithin(projects map[string][]string, first, last day) ([]day, error) {
-	v, err := l.view()
-	if err != nil {
-		return nil, err
-	}
-	defer v.close() //nolint:errcheck // it is only read
-	found, index := map[day]bool{}, newIndex(l)
-	for project := range projects {
-		days, err := index.stored(project)
-		if err != nil {
-			return nil, err
+// dailyReading is a call of [Lake.Daily].
+type dailyReading struct {
+	lake         *Lake
+	environments map[string][]string // by project
+	span         daySpan
+	stale        map[day]bool // days whose figures changed
+}
+
+// update updates the cache.
+func (r *dailyReading) update(ctx context.Context, k *dailies) (err error) {
+	r.stale = map[day]bool{}
+	known := map[string][]*knownPartition{}
+	for project := range r.environments {
+		if known[project], err = r.project(ctx, project, k.known[project], k.days); err != nil {
+			return err
 		}
-		maps.Copy(found, days)
 	}
-	for name := range v.from { // files that the journal will move into place
-		if date, ok := strings.CutPrefix(path.Base(path.Dir(name)), "started_date="); ok {
-			if d, err := parseDay(date); err == nil {
-				found[d] = true
+	days, err := r.figures(ctx, known, k.days)
+	if err != nil {
+		return err
+	}
+	for _, parts := range known {
+		for _, p := range parts {
+			p.fresh = nil
+		}
+	}
+	k.known, k.days = known, days
+	return nil
+}
+
+// project reads the partitions of a project that changed, and finds the days on
+// which their figures did.
+func (r *dailyReading) project(ctx context.Context, project string, old []*knownPartition, figures map[day]load.Day) (known []*knownPartition, err error) {
+	err = r.lake.eachPart(project, r.span, func(p storedPart, _ daySpan) error {
+		for _, k := range old {
+			if k.partition == p.partition && r.lake.stillHas(k) {
+				known = append(known, k)
+				return nil
+			}
+		}
+		k, err := r.read(ctx, p.partition)
+		if err == nil {
+			known = append(known, k)
+		}
+		return err
+	})
+	before, now := marksOf(old), marksOf(known)
+	for d := range now {
+		if _, ok := figures[d]; r.span.has(d) && (!ok || before[d] != now[d]) {
+			r.stale[d] = true
+		}
+	}
+	for d := range before {
+		if r.span.has(d) && now[d] == 0 {
+			r.stale[d] = true
+		}
+	}
+	return known, err
+}
+
+func marksOf(parts []*knownPartition) map[day]uint64 {
+	all := map[day]uint64{}
+	for _, p := range parts {
+		for d, mark := range p.marks {
+			all[d] += mark // a day of a partition that was divided meanwhile may be in two
+		}
+	}
+	return all
+}
+
+// figures computes the figures of the stale days, and takes the others as they
+// were.
+func (r *dailyReading) figures(ctx context.Context, known map[string][]*knownPartition, old map[day]load.Day) (map[day]load.Day, error) {
+	days, latencies := map[day]load.Day{}, map[day][]float64{}
+	for project, parts := range known {
+		for i, p := range parts {
+			r.keep(p, old, days)
+			if !r.isStale(p.span()) {
+				continue
+			}
+			if p.fresh == nil {
+				again, err := r.read(ctx, p.partition)
+				if err != nil {
+					return nil, err
+				}
+				p, known[project][i] = again, again
+			}
+			for d, f := range p.fresh {
+				if r.stale[d] {
+					sum := days[d]
+					sum.Conversations += f.counts.Conversations
+					sum.HandoffsKnown += f.counts.HandoffsKnown
+					sum.Handoffs += f.counts.Handoffs
+					days[d], latencies[d] = sum, append(latencies[d], f.latencies...)
+				}
 			}
 		}
 	}
-	maps.DeleteFunc(found, func(d day, _ bool) bool { return d < first || d > last })
-	return slices.Sorted(maps.Keys(found)), nil
+	for d := range r.stale {
+		all := latencies[d]
+		slices.Sort(all)
+		sum := days[d]
+		sum.Start = warehouse.Timestamp(int64(d) * dayMicros)
+		sum.LatencyTurns = int64(len(all))
+		sum.LatencyP50Seconds, sum.LatencyP95Seconds = nearestRank(all, 0.50), nearestRank(all, 0.95)
+		days[d] = sum
+	}
+	return days, nil
 }
 
-// stillHas reports whether a day still has these files. It returns false if
+func (r *dailyReading) isStale(span daySpan) bool {
+	for d := range r.stale {
+		if span.has(d) {
+			return true
+		}
+	}
+	return false
+}
+
+// keep takes the figures of the days of a partition that are not stale.
+func (r *dailyReading) keep(p *knownPartition, old, days map[day]load.Day) {
+	for d := range p.marks {
+		if r.span.has(d) && !r.stale[d] {
+			days[d] = old[d]
+		}
+	}
+}
+
+// stillHas reports whether a partition still has its files. It returns false if
 // that cannot be determined.
-func (l *Lake) stillHas(files map[partition]dayFiles, d day, environments map[string][]string) bool {
+func (l *Lake) stillHas(k *knownPartition) bool {
 	v, err := l.view()
 	if err != nil {
 		return false
 	}
 	defer v.close() //nolint:errcheck // it is only read
-	for project := range environments {
-		p := partition{project, d}
-		stored, err := v.stat(p.file(conversations.Name()))
-		said, errTurns := v.stat(p.file(turns.Name()))
-		if err != nil || errTurns != nil || !files[p].same(dayFiles{stored, said}) {
-			return false
-		}
-	}
-	return true
+	stored, err := v.stat(k.file(conversations.Name()))
+	said, errTurns := v.stat(k.file(turns.Name()))
+	return err == nil && errTurns == nil && k.files.same(partFiles{stored, said})
 }
 
 // stat describes a file of the lake; nil if it does not exist.
@@ -145,29 +256,6 @@ func (v *view) stat(name string) (os.FileInfo, error) {
 	return nil, nil
 }
 
-// readFigures reads the figures of a day over all projects.
-func (l *Lake) readFigures(ctx context.Context, d day, environments map[string][]string) (*knownDay, error) {
-	k := &knownDay{files: map[partition]dayFiles{}, figures: load.Day{Start: warehouse.Timestamp(int64(d) * dayMicros)}}
-	var latencies []float64
-	for project, of := range environments {
-		p := partition{project, d}
-		for settled := false; !settled; {
-			counted, said := k.figures, latencies
-			files, ok, err := l.countPartition(ctx, p, of, &counted, &said)
-			if err = errors.Join(err, ctx.Err()); err != nil {
-				return nil, err
-			}
-			if settled = ok; settled {
-				k.files[p], k.figures, latencies = files, counted, said
-			}
-		}
-	}
-	slices.Sort(latencies)
-	k.figures.LatencyTurns = int64(len(latencies))
-	k.figures.LatencyP50Seconds, k.figures.LatencyP95Seconds = nearestRank(latencies, 0.50), nearestRank(latencies, 0.95)
-	return k, nil
-}
-
 func nearestRank(sorted []float64, p float64) warehouse.Null[float64] {
 	if len(sorted) == 0 {
 		return warehouse.Null[float64]{}
@@ -175,56 +263,69 @@ func nearestRank(sorted []float64, p float64) warehouse.Null[float64] {
 	return warehouse.Some(sorted[int(math.Ceil(p*float64(len(sorted))))-1])
 }
 
-// countPartition adds the figures of a partition. The result is settled if its
-// files are of one commit, see [Lake.openSettled].
-func (l *Lake) countPartition(ctx context.Context, p partition, environments []string, into *load.Day, latencies *[]float64) (files dayFiles, settled bool, err error) {
-	v, err := l.view()
-	if err != nil {
-		return files, false, err
+// read reads the figures of the days of a partition, as of one commit.
+func (r *dailyReading) read(ctx context.Context, p partition) (*knownPartition, error) {
+	columns := selection{
+		conversations.Name(): {"conversation_id", "environment", "started_at", "handoff", "missing_since"},
+		turns.Name():         {"conversation_id", "started_at", "latency_seconds"},
 	}
-	defer func() { err = errors.Join(err, v.close()) }()
-	stored, err := openFile(ctx, v, conversations, p.file(conversations.Name()), p.project,
-		"conversation_id", "environment", "handoff", "missing_since")
+	d, err := r.lake.openSettled(ctx, p, columns)
 	if err != nil {
-		return files, false, err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, stored.close()) }()
+	k := &knownPartition{partition: p, marks: map[day]uint64{}, fresh: map[day]*partFigures{}}
+	k.files = partFiles{d.of(conversations).info, d.of(turns).info}
+	if err := errors.Join(r.count(ctx, k, d), d.close()); err != nil {
+		return nil, err
+	}
+	for at, f := range k.fresh {
+		k.marks[at] = f.mark | 1 // not 0
+	}
+	return k, nil
+}
+
+// count adds the figures of a partition by day.
+func (r *dailyReading) count(ctx context.Context, k *knownPartition, d *partReader) error {
 	others := map[string]bool{} // conversations that are not counted
-	err = stored.each(func(row any) {
+	err := d.of(conversations).each(func(row any) {
 		c := row.(*warehouse.Conversation)
-		if c.MissingSince.Valid || !slices.Contains(environments, c.Environment) {
+		if c.MissingSince.Valid || !slices.Contains(r.environments[k.project], c.Environment) {
 			others[c.ConversationID] = true
 			return
 		}
-		into.Conversations++
+		f := k.day(c.StartedAt)
+		f.counts.Conversations++
 		if c.Handoff.Valid {
-			into.HandoffsKnown++
+			f.counts.HandoffsKnown++
 		}
 		if c.Handoff.V {
-			into.Handoffs++
+			f.counts.Handoffs++
 		}
+		f.note(uint64(f.counts.HandoffsKnown)<<32 | uint64(f.counts.Handoffs))
 	})
-	if err != nil {
-		return files, false, err
+	if err = cmp.Or(err, ctx.Err()); err != nil {
+		return err
 	}
-	columns := []string{"latency_seconds"}
-	if len(others) > 0 {
-		columns = append(columns, "conversation_id") // most of the data that is read
-	}
-	said, err := openFile(ctx, v, turns, p.file(turns.Name()), p.project, columns...)
-	if err != nil {
-		return files, false, err
-	}
-	defer func() { err = errors.Join(err, said.close()) }()
-	sure := v.journal != nil || stored.current() && said.current() // otherwise they may have been replaced meanwhile
-	if !v.unchanged() || !sure {
-		return files, false, nil
-	}
-	err = said.each(func(row any) {
+	return d.of(turns).each(func(row any) {
 		t := row.(*warehouse.Turn)
-		if t.LatencySeconds.Valid && !others[t.ConversationID] {
-			*latencies = append(*latencies, t.LatencySeconds.V)
+		if !t.LatencySeconds.Valid || others[t.ConversationID] {
+			return
+		}
+		f := k.day(t.StartedAt)
+		f.note(math.Float64bits(t.LatencySeconds.V))
+		if r.span.has(k.dayOf(t.StartedAt)) {
+			f.latencies = append(f.latencies, t.LatencySeconds.V)
 		}
 	})
-	return dayFiles{stored.info, said.info}, true, err
+}
+
+// day returns the figures of the day of a start.
+func (k *knownPartition) day(start warehouse.Timestamp) *partFigures {
+	d := k.dayOf(start)
+	f := k.fresh[d]
+	if f == nil {
+		f = &partFigures{}
+		k.fresh[d] = f
+	}
+	return f
 }

@@ -35,8 +35,8 @@ func newFormats() (formats []*rowfile.Format) {
 	return formats
 }
 
-// dayReader reads the stored conversations of a partition in order.
-type dayReader struct {
+// partReader reads the stored conversations of a partition in order.
+type partReader struct {
 	files []*fileReader // by member; nil: not opened
 }
 
@@ -44,8 +44,8 @@ type dayReader struct {
 // that is not in it reads as empty. Without a selection everything is read.
 type selection map[string][]string
 
-func (v *view) openDay(ctx context.Context, p partition, only selection) (d *dayReader, err error) {
-	d = &dayReader{}
+func (v *view) openPart(ctx context.Context, p partition, only selection) (d *partReader, err error) {
+	d = &partReader{}
 	for _, f := range formats {
 		columns, selected := only[f.Name()]
 		if only != nil && !selected {
@@ -61,24 +61,29 @@ func (v *view) openDay(ctx context.Context, p partition, only selection) (d *day
 	return d, nil
 }
 
-// emptyDay is a partition without files.
-func emptyDay() *dayReader {
-	d := &dayReader{}
+// emptyPart is a partition without files.
+func emptyPart() *partReader {
+	d := &partReader{}
 	for range formats {
 		d.files = append(d.files, &fileReader{})
 	}
 	return d
 }
 
+// errRearranged means that a partition was divided or merged with others
+// meanwhile, so that its rows are in others now.
+var errRearranged = errors.New("the partition is no longer in the manifest")
+
 // openSettled opens all files of a partition as of one commit, also while a run
-// writes. It tries again for as long as commits begin or end meanwhile.
+// writes. It tries again for as long as commits begin or end meanwhile. It fails
+// with errRearranged if the partition no longer exists.
 //
 // While a journal exists, only its operations run, and the view treats all of
 // them as done. If there is none before and after, the files are of one commit
 // if each is still in its place: a replaced file never returns.
-func (l *Lake) openSettled(ctx context.Context, p partition, only selection) (*dayReader, error) {
+func (l *Lake) openSettled(ctx context.Context, p partition, only selection) (*partReader, error) {
 	for {
-		d, settled, err := l.tryDay(ctx, p, only)
+		d, settled, err := l.tryPart(ctx, p, only)
 		if err != nil || settled {
 			return d, err
 		}
@@ -88,25 +93,76 @@ func (l *Lake) openSettled(ctx context.Context, p partition, only selection) (*d
 	}
 }
 
-func (l *Lake) tryDay(ctx context.Context, p partition, only selection) (d *dayReader, settled bool, err error) {
+func (l *Lake) tryPart(ctx context.Context, p partition, only selection) (d *partReader, settled bool, err error) {
 	v, err := l.view()
 	if err != nil {
 		return nil, false, err
 	}
-	d, err = v.openDay(ctx, p, only)
-	settled = err == nil && v.unchanged() && (v.journal != nil || d.current())
+	if d, err = v.openPart(ctx, p, only); err == nil {
+		settled = v.unchanged() && (v.journal != nil || d.current())
+	}
+	if settled && !d.exists() { // it is empty, unless it was rearranged
+		var m manifest
+		err = v.readJSON(p.manifest(), &m)
+		if err == nil && m.Partitions[p.name()] == nil {
+			err = errRearranged
+		}
+	}
+	if err != nil && d != nil {
+		err = errors.Join(err, d.close())
+		d = nil
+	}
 	return d, settled, errors.Join(err, v.close())
+}
+
+// exists reports whether the partition has any of the files.
+func (d *partReader) exists() bool {
+	return slices.ContainsFunc(d.files, func(r *fileReader) bool { return r.info != nil })
+}
+
+// eachPart calls do with the partitions that the manifests list for some days, in
+// order, and with the days that are to be read of it. If do fails with
+// errRearranged, which it must do before it uses any row, the rest of the days is
+// listed again.
+func (l *Lake) eachPart(project string, span daySpan, do func(storedPart, daySpan) error) error {
+	for {
+		parts, err := l.storedParts(project, span)
+		if err != nil {
+			return err
+		}
+		for _, p := range parts {
+			err = do(p, daySpan{max(p.first, span.first), min(p.last, span.last)})
+			if err != nil {
+				break
+			}
+			span.first = p.last + 1
+		}
+		if !errors.Is(err, errRearranged) {
+			return err
+		}
+	}
+}
+
+// storedParts lists the partitions of the manifests that have days of a span, in
+// order.
+func (l *Lake) storedParts(project string, span daySpan) (parts []storedPart, err error) {
+	v, err := l.view()
+	if err != nil {
+		return nil, err
+	}
+	parts, err = v.storedParts(project, span)
+	return parts, errors.Join(err, v.close())
 }
 
 // current reports whether the files are still the current ones of the
 // partition.
-func (d *dayReader) current() bool {
+func (d *partReader) current() bool {
 	return !slices.ContainsFunc(d.files, func(r *fileReader) bool { return !r.current() })
 }
 
 // next reads the next conversation with its parts into r; false at the end.
 // Slices of r are reused; text stays valid.
-func (d *dayReader) next(r *warehouse.Rows) (bool, error) {
+func (d *partReader) next(r *warehouse.Rows) (bool, error) {
 	row, err := d.files[0].next()
 	if err != nil {
 		return false, err
@@ -141,7 +197,7 @@ func take(from *fileReader, p warehouse.Part, r *warehouse.Rows) error {
 
 // complete checks that every part had its conversation: a merge of files that
 // do not belong together would lose rows.
-func (d *dayReader) complete() (err error) {
+func (d *partReader) complete() (err error) {
 	for _, r := range d.files[1:] {
 		row, failed := r.peek()
 		if row != nil {
@@ -152,7 +208,7 @@ func (d *dayReader) complete() (err error) {
 	return err
 }
 
-func (d *dayReader) close() (err error) {
+func (d *partReader) close() (err error) {
 	for _, r := range d.files {
 		if r != nil {
 			err = errors.Join(err, r.close())
@@ -161,16 +217,18 @@ func (d *dayReader) close() (err error) {
 	return err
 }
 
-// dayWriter writes the new files of a partition. A table without rows gets none.
-type dayWriter struct {
+// partWriter writes the new files of a partition. A table without rows gets none.
+type partWriter struct {
 	temporary temporary
-	info      dayInfo
+	partition partition
+	info      *partInfo
 	added     int       // conversations
 	files     []newFile // by member
+	placed    []placedFile
 }
 
-func (t temporary) newDay() *dayWriter {
-	d := &dayWriter{temporary: t, info: dayInfo{Files: map[string]fileInfo{}, Environments: map[string]*tally{}}}
+func (t temporary) newPart(p partition) *partWriter {
+	d := &partWriter{temporary: t, partition: p, info: newPartInfo()}
 	for _, f := range formats {
 		d.files = append(d.files, newFile{format: f})
 	}
@@ -196,12 +254,13 @@ func (f *newFile) add(t temporary, row any) (err error) {
 }
 
 // add adds the next conversation in order.
-func (d *dayWriter) add(r *warehouse.Rows) error {
+func (d *partWriter) add(r *warehouse.Rows) error {
 	if d.added == 0 {
 		d.temporary.lake.step("merge")
 	}
-	d.info.count(&r.Conversation)
-	d.info.countRecordings(&r.Conversation, r.Audio)
+	counts := d.info.day(d.partition.dayOf(r.Conversation.StartedAt))
+	counts.count(&r.Conversation)
+	counts.countRecordings(&r.Conversation, r.Audio)
 	d.added++
 	for i, m := range members {
 		for j := range m.Len(r) {
@@ -220,7 +279,7 @@ type placedFile struct {
 }
 
 // close finishes the files.
-func (d *dayWriter) close() (files []placedFile, err error) {
+func (d *partWriter) close() (err error) {
 	for i := range d.files {
 		f := &d.files[i]
 		if f.file == nil {
@@ -228,14 +287,14 @@ func (d *dayWriter) close() (files []placedFile, err error) {
 		}
 		info, failed := f.file.Close()
 		f.file, err = nil, errors.Join(err, failed)
-		d.info.Files[f.format.Name()] = info
-		files = append(files, placedFile{f.format.Name(), f.name, info})
+		d.info.files[f.format.Name()] = info
+		d.placed = append(d.placed, placedFile{f.format.Name(), f.name, info})
 	}
-	return files, err
+	return err
 }
 
 // abandon closes and removes the unfinished files.
-func (d *dayWriter) abandon() {
+func (d *partWriter) abandon() {
 	for i := range d.files {
 		if f := &d.files[i]; f.file != nil {
 			f.file.Abandon()
@@ -243,4 +302,9 @@ func (d *dayWriter) abandon() {
 			_ = d.temporary.lake.files.Remove(d.temporary.lake.path(f.name)) // the next writer removes it otherwise
 		}
 	}
+}
+
+// of returns the reader of one table.
+func (d *partReader) of(f *rowfile.Format) *fileReader {
+	return d.files[slices.IndexFunc(formats, func(other *rowfile.Format) bool { return other.Name() == f.Name() })]
 }

@@ -16,7 +16,7 @@ func failed(what string, err error) error {
 	var newer *load.TooNewError
 	var taken *load.TakenOverError
 	var locked *load.LockedError
-	if err == nil || errors.As(err, &reported) || errors.As(err, &newer) || errors.As(err, &taken) || errors.As(err, &locked) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if err == nil || errors.Is(err, load.ErrNeedsMigration) || errors.As(err, &reported) || errors.As(err, &newer) || errors.As(err, &taken) || errors.As(err, &locked) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	return &load.StateError{What: what, Hint: hint(err), Err: err}

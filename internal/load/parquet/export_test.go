@@ -25,6 +25,9 @@ func StageLimit(l *Lake, limit int64) { l.staged.limit = limit }
 // StagedBytes returns the memory that staged conversations take.
 func StagedBytes(l *Lake) int64 { return l.staged.used.Load() }
 
+// Daily gives each day a partition of its own.
+func Daily(l *Lake) { l.sizes = sizes{thin: -1, dense: 0, hot: 0, target: -1} }
+
 // Killable returns a function that frees all locks of the lake, as the end of
 // its process does.
 func Killable(l *Lake) (kill func()) {

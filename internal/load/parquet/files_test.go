@@ -44,13 +44,10 @@ func readRows(t testing.TB, s *lake, of warehouse.AnyTable) (rows []any) {
 			return err
 		}
 		path, parts := filepath.ToSlash(path), strings.Split(filepath.ToSlash(inside), "/")
-		project, date := "", ""
+		project, month := "", ""
 		if table.ByStart && len(parts) == 3 {
-			project, date = value(t, parts[0], "project_id="), value(t, parts[1], "started_date=")
-		} else if len(parts) != 1 {
-			t.Errorf("%s lies in a table's folder", path)
-		}
-		if parts[len(parts)-1] != "part-0.parquet" {
+			project, month = value(t, parts[0], "project_id="), value(t, parts[1], "started_month=")
+		} else if len(parts) != 1 || parts[0] != "part-0.parquet" {
 			t.Errorf("%s lies in a table's folder", path)
 		}
 		info, err := e.Info()
@@ -62,7 +59,7 @@ func readRows(t testing.TB, s *lake, of warehouse.AnyTable) (rows []any) {
 			read := readFile(t, path, of)
 			for _, row := range read {
 				if table.ByStart {
-					complete(t, of, row, project, date)
+					complete(t, of, row, project, month, parts[2])
 				}
 			}
 			parsed = parsedFile{info, read}
@@ -87,14 +84,20 @@ func value(t testing.TB, folder, prefix string) string {
 	return text
 }
 
-// complete sets the field that is stored in the path, and checks it.
-func complete(t testing.TB, table warehouse.AnyTable, row any, project, date string) {
+// complete sets the field that is stored in the path, and checks that the row has
+// a start within the days of the file's name.
+func complete(t testing.TB, table warehouse.AnyTable, row any, project, month, name string) {
 	t.Helper()
 	spec := table.Spec()
 	fields := table.Fields(nil, row, spec.Find("project_id", "started_at"))
 	*fields[0].(*string) = project
-	if day := fields[1].(*warehouse.Timestamp).Time().Format(time.DateOnly); day != date {
-		t.Errorf("a row of %s lies under %s", day, date)
+	start := fields[1].(*warehouse.Timestamp).Time()
+	first, last, isRange := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(name, "d"), ".parquet"), "-")
+	if !isRange {
+		last = first
+	}
+	if day := start.Format("02"); start.Format("2006-01") != month || day < first || day > last {
+		t.Errorf("a row of %s lies under %s/%s", start.Format(time.DateOnly), month, name)
 	}
 }
 

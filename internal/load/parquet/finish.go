@@ -74,7 +74,7 @@ func putCopy[R any](f *finishing, p *preparedCopy, t *warehouse.Table[R], file s
 	if p == nil || !sameFile(now, p.of) {
 		return copyTable(f.commit, t, rows)
 	}
-	f.commit.place(p.name, copyPath(t.Name), p.info)
+	f.commit.placeFile(p.name, copyPath(t.Name), p.info)
 	return nil
 }
 
@@ -231,7 +231,7 @@ func (f *finishing) copyChanges(next *state) error {
 	}
 	if f.changes != nil && f.own >= at.Copied {
 		at.Copied, at.ChangesCopyBytes = f.own, f.changes.info.Bytes
-		f.commit.place(f.changes.name, copyPath(warehouse.Changes.Name), f.changes.info)
+		f.commit.placeFile(f.changes.name, copyPath(warehouse.Changes.Name), f.changes.info)
 		return nil
 	}
 	at.Copied = at.Sequence
@@ -291,7 +291,7 @@ func each[R any](rows []R) func(func(*R)) error {
 func copyTable[R any](c *commit, t *warehouse.Table[R], rows func(func(*R)) error) error {
 	name, info, err := writeCopy(c, t, rows)
 	if err == nil {
-		c.place(name, copyPath(t.Name), info)
+		c.placeFile(name, copyPath(t.Name), info)
 	}
 	return err
 }

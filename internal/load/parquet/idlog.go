@@ -9,44 +9,27 @@ import (
 )
 
 // idLog finds the day on which a conversation is stored, from the log of ids.
-// It opens no day.
+// It opens no partition.
 type idLog struct {
-	lake  *Lake
-	days  map[string]map[day]bool // stored days of each project
-	years map[projectYear][]byte  // content of the log of ids, as far as it was read
-	total int64                   // bytes in years
+	lake    *Lake
+	layouts *layouts
+	years   map[projectYear][]byte // content of the log of ids, as far as it was read
+	total   int64                  // bytes in years
 }
 
 type projectYear struct{ project, year string }
 
-func newIDLog(l *Lake) *idLog {
-	return &idLog{lake: l, days: map[string]map[day]bool{}, years: map[projectYear][]byte{}}
+func newIDLog(l *Lake, known *layouts) *idLog {
+	return &idLog{lake: l, layouts: known, years: map[projectYear][]byte{}}
 }
 
-// stored lists the stored days of a project.
-func (x *idLog) stored(project string) (map[day]bool, error) {
-	if days := x.days[project]; days != nil {
-		return days, nil
-	}
-	days, err := x.lake.folderDays(conversations.Name(), project)
-	if err != nil {
-		return nil, err
-	}
-	x.days[project] = days
-	return days, nil
-}
-
-// find returns the days that may have conversations of the project, by the
+// find returns the partitions that may have conversations of the project, by the
 // hashes of their ids. It searches the years of their starts, from first to
 // last, and of movedDays on both sides, and then the years around them, the
 // nearest first, until maxIndexed conversations were searched. A conversation
 // that it does not return is on none of these days. One that it returns may be
 // another with the same hash, or may have left that day.
 func (x *idLog) find(ctx context.Context, project string, logged map[string]int64, first, last day, hashes []uint64) (map[partition][]uint64, error) {
-	stored, err := x.stored(project)
-	if err != nil {
-		return nil, err
-	}
 	wanted := make(map[uint64]struct{}, len(hashes))
 	for _, h := range hashes {
 		wanted[h] = struct{}{}
@@ -61,12 +44,18 @@ func (x *idLog) find(ctx context.Context, project string, logged map[string]int6
 		if distance(year, from, until) > 0 && looked >= maxIndexed*idBytes {
 			break
 		}
+		var unknown error
 		err := x.each(projectYear{project, year}, logged[year], func(hash uint64, d day) {
-			if _, ok := wanted[hash]; ok && stored[d] {
-				found[partition{project, d}] = append(found[partition{project, d}], hash)
+			if _, ok := wanted[hash]; !ok || unknown != nil {
+				return
+			}
+			var part partition
+			var stored bool
+			if part, stored, unknown = x.layouts.at(project, d); stored {
+				found[part] = append(found[part], hash)
 			}
 		})
-		if err = cmp.Or(err, ctx.Err()); err != nil {
+		if err = cmp.Or(err, unknown, ctx.Err()); err != nil {
 			return nil, err
 		}
 		looked += logged[year]
@@ -117,24 +106,18 @@ func (x *idLog) each(of projectYear, size int64, do func(hash uint64, d day)) er
 	return err
 }
 
-// put records the number of conversations of a day, and the hashes of the ids
-// that are new to it.
-func (x *idLog) put(p partition, conversations int, came []uint64) {
-	if days := x.days[p.project]; days != nil {
-		if conversations > 0 {
-			days[p.day] = true
-		} else {
-			delete(days, p.day)
+// put records the hashes of the ids that are new to days of a project.
+func (x *idLog) put(project string, came map[day][]uint64) {
+	for d, hashes := range came {
+		of := projectYear{project, d.year()}
+		entries, ok := x.years[of]
+		if !ok {
+			continue
 		}
+		for _, hash := range hashes {
+			entries = appendID(entries, hash, d)
+		}
+		x.years[of] = entries
+		x.total += int64(len(hashes) * idBytes)
 	}
-	of := projectYear{p.project, p.day.year()}
-	entries, ok := x.years[of]
-	if !ok {
-		return
-	}
-	for _, hash := range came {
-		entries = appendID(entries, hash, p.day)
-	}
-	x.years[of] = entries
-	x.total += int64(len(came) * idBytes)
 }

@@ -94,10 +94,12 @@ func (c *commit) ids(next *state, project string, came map[day][]uint64) error {
 	return nil
 }
 
-// idsOfDay reads the hashes of the ids of a stored day.
-func (r *repair) idsOfDay(p partition) (hashes []uint64, err error) {
-	err = r.lake.own().scan(r.ctx, p, func(c *warehouse.Conversation) {
-		hashes = append(hashes, warehouse.HashID(c.ConversationID))
-	}, "conversation_id")
+// idsOf reads the hashes of the ids of a stored partition, by day.
+func (r *repair) idsOf(p partition) (map[day][]uint64, error) {
+	hashes := map[day][]uint64{}
+	err := r.lake.own().scan(r.ctx, p, func(c *warehouse.Conversation) {
+		d := dayOf(c.StartedAt)
+		hashes[d] = append(hashes[d], warehouse.HashID(c.ConversationID))
+	}, "conversation_id", "started_at")
 	return hashes, err
 }

@@ -26,20 +26,18 @@ func (s *lake) Inflict(t testing.TB, d loadtest.Damage, of *warehouse.Rows) bool
 	case loadtest.DamageUnqueued, loadtest.DamageQueued, loadtest.DamageTombstone:
 		s.editState(t, d, of)
 	case loadtest.DamageNoRow:
-		s.damageFile(t, s.fileOf("conversations", of), os.Remove)
+		s.damageFile(t, s.fileOf(t, "conversations", of), os.Remove)
 	case loadtest.DamageNoTurns:
-		s.damageFile(t, s.fileOf("turns", of), os.Remove)
+		s.damageFile(t, s.fileOf(t, "turns", of), os.Remove)
 	case loadtest.DamageFile:
-		s.damageFile(t, s.fileOf("turns", of), func(name string) error { return os.Truncate(name, 100) })
+		s.damageFile(t, s.fileOf(t, "turns", of), func(name string) error { return os.Truncate(name, 100) })
 	case loadtest.DamageForeign:
-		name := s.fileOf("turns", of)
-		s.damageFile(t, name, func(string) error { return os.Link(name, strings.Replace(name, "part-0", "part-1", 1)) })
+		name := s.fileOf(t, "turns", of)
+		s.damageFile(t, name, func(string) error { return os.Link(name, filepath.Join(filepath.Dir(name), "part-1.parquet")) })
 	case loadtest.DamageDay:
 		for _, m := range warehouse.Members() {
-			from := filepath.Dir(s.fileOf(m.Spec().Name, of))
-			if err := os.CopyFS(filepath.Join(filepath.Dir(from), "started_date=2024-03-16"), os.DirFS(from)); err != nil {
-				t.Fatal(err)
-			}
+			from := s.fileOf(t, m.Spec().Name, of)
+			s.damageFile(t, from, func(string) error { return os.Link(from, filepath.Join(filepath.Dir(from), "d16.parquet")) })
 		}
 	case loadtest.DamageCutState:
 		s.damageFile(t, filepath.Join(s.path, "_sync/manifests/project_id=p/2024-03.json"), func(name string) error { return os.Truncate(name, 10) })
@@ -51,9 +49,8 @@ func (s *lake) Inflict(t testing.TB, d loadtest.Damage, of *warehouse.Rows) bool
 	return true
 }
 
-func (s *lake) fileOf(table string, of *warehouse.Rows) string {
-	c := &of.Conversation
-	return filepath.Join(s.path, table, "project_id="+c.ProjectID, "started_date="+c.StartedAt.Time().Format(time.DateOnly), "part-0.parquet")
+func (s *lake) fileOf(t testing.TB, table string, of *warehouse.Rows) string {
+	return parquet.File(t, s.path, table, of.Conversation.ProjectID, of.Conversation.StartedAt)
 }
 
 func (s *lake) damageFile(t testing.TB, name string, how func(string) error) {
@@ -127,14 +124,15 @@ func (s *lake) editState(t testing.TB, d loadtest.Damage, of *warehouse.Rows) {
 	}
 }
 
-// forgetDay removes a day from the manifest.
+// forgetDay removes the partition of a day from the manifest.
 func (s *lake) forgetDay(t testing.TB, of *warehouse.Rows) {
 	t.Helper()
 	c := &of.Conversation
 	name := "_sync/manifests/project_id=" + c.ProjectID + "/" + c.StartedAt.Time().Format("2006-01") + ".json"
 	var m map[string]any
 	err := json.Unmarshal(s.read(t, name), &m)
-	delete(m["days"].(map[string]any), c.StartedAt.Time().Format(time.DateOnly))
+	part, _ := strings.CutSuffix(filepath.Base(s.fileOf(t, "conversations", of)), ".parquet")
+	delete(m["partitions"].(map[string]any), part)
 	text, failed := json.Marshal(m)
 	if err := errors.Join(err, failed, os.WriteFile(filepath.Join(s.path, name), text, 0o600)); err != nil {
 		t.Fatal(err)

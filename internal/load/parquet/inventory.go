@@ -15,19 +15,19 @@ import (
 
 // inventory compares what is recorded of a project with what is stored: the
 // manifests with the digests in its contents, and the names and sizes of the
-// files with the manifests. It opens the manifests and a folder per table, but
-// no day: a lake of ten years takes milliseconds.
+// files with the manifests. It opens the manifests, and a folder per table and
+// month, but no file of a table: a lake of ten years takes milliseconds.
 type inventory struct {
 	lake     *Lake
 	project  string
 	contents *contents // nil: none are stored
 
-	manifests map[string]*manifest      // by name
-	digests   map[string]manifestDigest // of the manifests, by month
-	folders   map[string]map[day]bool   // by table
-	faults    map[partition][]string    // what is wrong, by day
-	months    map[string]string         // what is wrong with their manifests, by month
-	unindexed []string                  // years whose log of ids is missing or short
+	manifests map[string]*manifest          // by name
+	digests   map[string]manifestDigest     // of the manifests, by month
+	folders   map[string]map[partition]bool // by table
+	faults    map[partition][]string        // what is wrong
+	months    map[string]string             // what is wrong with their manifests, by month
+	unindexed []string                      // years whose log of ids is missing or short
 }
 
 // inventory compares the records of a project with its files.
@@ -38,7 +38,7 @@ func (l *Lake) inventory(project string, known *contents) (*inventory, error) {
 		contents:  known,
 		manifests: map[string]*manifest{},
 		digests:   map[string]manifestDigest{},
-		folders:   map[string]map[day]bool{},
+		folders:   map[string]map[partition]bool{},
 		faults:    map[partition][]string{},
 		months:    map[string]string{},
 	}
@@ -46,11 +46,10 @@ func (l *Lake) inventory(project string, known *contents) (*inventory, error) {
 		return nil, err
 	}
 	for _, table := range startTables {
-		days, err := l.folderDays(table, project)
-		if err != nil {
+		var err error
+		if a.folders[table], err = l.partitionsOf(table, project); err != nil {
 			return nil, err
 		}
-		a.folders[table] = days
 	}
 	if err := a.compareFiles(); err != nil {
 		return nil, err
@@ -142,14 +141,9 @@ func (a *inventory) compareFiles() error {
 
 func (a *inventory) compareMonth(month string, m *manifest) (map[partition][]string, error) {
 	faults := map[partition][]string{}
-	for date, info := range m.Days {
-		d, err := parseDay(date)
-		if err != nil || d.month() != month || info == nil {
-			continue // no version has written such a name
-		}
-		p := partition{a.project, d}
+	for _, p := range m.parts(a.project, month) {
 		for _, table := range startTables {
-			what, err := a.compareFile(p, table, info.Files)
+			what, err := a.compareFile(p, table, m.Partitions[p.name()].Files)
 			if err != nil {
 				return nil, err
 			}
@@ -161,11 +155,11 @@ func (a *inventory) compareMonth(month string, m *manifest) (map[partition][]str
 	return faults, nil
 }
 
-// compareFile returns what is wrong with a table's file of a day; "" if nothing
-// is.
+// compareFile returns what is wrong with a partition's file of a table; "" if
+// nothing is.
 func (a *inventory) compareFile(p partition, table string, files map[string]fileInfo) (what string, err error) {
 	want, listed := files[table]
-	there := a.folders[table][p.day]
+	there := a.folders[table][p]
 	if !listed && !there {
 		return "", nil
 	}
@@ -175,7 +169,7 @@ func (a *inventory) compareFile(p partition, table string, files map[string]file
 	switch {
 	case err != nil && !missing:
 		return "", failed("cannot look at "+a.lake.path(name), err)
-	case missing && !listed: // an empty folder
+	case missing && !listed:
 		return "", nil
 	case missing:
 		return name + " is missing", nil
@@ -187,12 +181,11 @@ func (a *inventory) compareFile(p partition, table string, files map[string]file
 	return "", nil
 }
 
-// findUnlisted finds days that are in no manifest.
+// findUnlisted finds partitions that are in no manifest.
 func (a *inventory) findUnlisted() error {
 	for _, table := range startTables {
-		for d := range a.folders[table] {
-			p := partition{a.project, d}
-			if m := a.manifests[p.manifest()]; m != nil && m.Days[d.String()] != nil {
+		for p := range a.folders[table] {
+			if m := a.manifests[p.manifest()]; m != nil && m.Partitions[p.name()] != nil {
 				continue
 			}
 			what, err := a.compareFile(p, table, nil)
@@ -239,22 +232,16 @@ func (a *inventory) compareIDs() error {
 	return nil
 }
 
-// daysOf lists the days of a year that are in the manifests and have no fault.
-func (a *inventory) daysOf(year string) []day {
-	return slices.DeleteFunc(a.listed(), func(d day) bool {
-		return d.year() != year || a.faults[partition{a.project, d}] != nil
-	})
-}
-
-// listed lists the days of the manifests.
-func (a *inventory) listed() (days []day) {
-	for _, m := range a.manifests {
-		for date := range m.Days {
-			if d, err := parseDay(date); err == nil {
-				days = append(days, d)
+// partsOf lists the partitions of a year that are in the manifests and have no
+// fault.
+func (a *inventory) partsOf(year string) (parts []partition) {
+	for name, m := range a.manifests {
+		for _, p := range m.parts(a.project, manifestMonth(name)) {
+			if p.first.year() == year && a.faults[p] == nil {
+				parts = append(parts, p)
 			}
 		}
 	}
-	slices.Sort(days)
-	return days
+	slices.SortFunc(parts, comparePartitions)
+	return parts
 }

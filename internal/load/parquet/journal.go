@@ -31,6 +31,7 @@ const (
 	opReplace = "replace" // From becomes To
 	opAppend  = "append"  // From is appended to To at Offset
 	opRemove  = "remove"  // To is removed
+	opMove    = "move"    // From, a folder, becomes To, which does not exist
 )
 
 var (
@@ -135,6 +136,8 @@ func (l *Lake) applyOne(journal fs.FileInfo, op operation, again bool, folders m
 		}
 	case opAppend:
 		err = l.appendFile(l.path(op.From), to, &op)
+	case opMove:
+		err = l.moveFolder(l.path(op.From), to, folders)
 	default:
 		if err = l.files.Rename(l.path(op.From), to); errors.Is(err, fs.ErrNotExist) {
 			err = l.isDone(to, 0, &op)
@@ -144,6 +147,19 @@ func (l *Lake) applyOne(journal fs.FileInfo, op operation, again bool, folders m
 		folders[filepath.Dir(to)] = true
 	}
 	return err
+}
+
+// moveFolder moves a folder, unless it was moved before: then To exists. The folder
+// at From may be another one by then.
+func (l *Lake) moveFolder(from, to string, changed map[string]bool) error {
+	if _, err := l.files.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := l.files.Rename(from, to); err != nil {
+		return err
+	}
+	changed[filepath.Dir(from)] = true
+	return nil
 }
 
 // hasJournal reports whether the current journal is the given file.

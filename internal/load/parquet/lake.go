@@ -9,21 +9,19 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"convsync/internal/load"
 )
 
-// formatVersion is the version of the layout that this program writes. A lake
-// of an older version can be read. The first commit of a writer upgrades it, so
-// that older programs refuse it:
+// formatVersion is the version of the layout that this program reads and writes.
+// `convsync migrate` converts a lake of an older version:
 //
-//   - 1 has no marks of missing conversations and no lateness. Its manifests
-//     and state have no fields for either.
-//   - 2 has both.
-const formatVersion = 2
+//   - 1 has no marks of missing conversations and no lateness.
+//   - 2 has both. A partition is a day, in a folder of its own.
+//   - 3 has partitions of several days, in a folder of their month.
+const formatVersion = 3
 
 // Options configure a lake.
 type Options struct {
@@ -59,8 +57,8 @@ type Lake struct {
 	dailies    dailies
 	pendings   pendings // results of recordings
 	foldAt     int      // the number of results that a claim merges itself
-	tallied    sync.Map // recordingTallies by talliedFiles
 	staged     stageMemory
+	sizes      sizes
 }
 
 // Open opens a lake. It touches nothing: the folder need not exist.
@@ -85,6 +83,7 @@ func Open(o Options) (*Lake, error) {
 		token:    rand.Text(),
 		foldAt:   foldAt,
 		staged:   stageMemory{limit: stageLimit(processMemory())},
+		sizes:    defaultSizes,
 	}
 	if l.lockWait == 0 {
 		l.lockWait = 10 * time.Second
@@ -146,7 +145,7 @@ func (l *Lake) Prepare(context.Context) error {
 
 // writeFormat makes the folder a lake, by writing lake.json.
 func (l *Lake) writeFormat() error {
-	text, err := json.Marshal(lakeFormat{Contents: true, Version: formatVersion})
+	text, err := json.Marshal(lakeFormat{Version: formatVersion})
 	if err != nil {
 		return err
 	}
@@ -169,17 +168,16 @@ func (l *Lake) writeFormat() error {
 
 // lakeFormat is the content of lake.json.
 type lakeFormat struct {
-	// Contents is true if each project has its contents recorded, which older
-	// versions did not do.
-	Contents bool  `json:"contents,omitempty"`
-	Version  int64 `json:"format_version"`
+	Version int64 `json:"format_version"`
 }
 
 // version returns the version of the lake's layout, 0 if there is no lake yet.
-// It fails for a folder that is neither empty nor a lake of a supported
-// version.
+// It fails for a folder that is neither empty nor a lake of this version.
 func (l *Lake) version() (int64, error) {
 	format, err := l.format()
+	if err == nil && format.Version > 0 && format.Version < formatVersion {
+		err = load.ErrNeedsMigration
+	}
 	return format.Version, err
 }
 

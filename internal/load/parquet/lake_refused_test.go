@@ -16,14 +16,14 @@ func TestANewerLakeIsRefused(t *testing.T) {
 	t.Parallel()
 	s := newLake(t)
 	s.run(t)
-	if err := os.WriteFile(filepath.Join(s.path, "_sync/lake.json"), []byte(`{"format_version":3}`), 0o666); err != nil {
+	if err := os.WriteFile(filepath.Join(s.path, "_sync/lake.json"), []byte(`{"format_version":4}`), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	l := s.Open(t, nil)
 	_, begin := l.Begin(t.Context(), load.Owner{})
 	for call, err := range map[string]error{"Check": l.Check(t.Context()), "Prepare": l.Prepare(t.Context()), "Begin": begin} {
 		var newer *load.TooNewError
-		if !errors.As(err, &newer) || newer.Found != 3 || newer.Highest != 2 || !strings.Contains(newer.Where, s.path) {
+		if !errors.As(err, &newer) || newer.Found != 4 || newer.Highest != 3 || !strings.Contains(newer.Where, s.path) {
 			t.Errorf("%s says %v", call, err)
 		}
 	}

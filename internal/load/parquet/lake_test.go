@@ -99,7 +99,7 @@ func (s *lake) files(t testing.TB) map[string]os.FileInfo {
 
 func TestUnchangedDayIsNotWritten(t *testing.T) {
 	t.Parallel()
-	s := newLake(t)
+	s := newDailyLake(t)
 	today, tomorrow := loadtest.Noon, loadtest.Noon.AddDate(0, 0, 1)
 	hidden := loadtest.Conversation("p", "c-3", tomorrow, loadtest.Hidden(warehouse.Some(int64(3))))
 	s.run(t, loadtest.Conversation("p", "c-1", today), loadtest.Conversation("p", "c-2", tomorrow), loadtest.Conversation("p", "c-3", tomorrow))
@@ -112,9 +112,9 @@ func TestUnchangedDayIsNotWritten(t *testing.T) {
 		is := after[path]
 		same := is != nil && os.SameFile(was, is) && was.ModTime().Equal(is.ModTime())
 		switch {
-		case strings.Contains(path, "started_date=2024-03-15") && !same:
+		case strings.Contains(path, "started_month=2024-03/d15") && !same:
 			t.Errorf("%s was written again", path)
-		case strings.Contains(path, "started_date=2024-03-14") && same:
+		case strings.Contains(path, "started_month=2024-03/d14") && same:
 			t.Errorf("%s holds what changed and was not written", path)
 		}
 	}
@@ -147,11 +147,12 @@ func TestLake_RowOrder(t *testing.T) {
 
 func TestTheManifestDescribesTheFiles(t *testing.T) {
 	t.Parallel()
-	s := newLake(t)
+	s := newDailyLake(t)
 	s.run(t, loadtest.Conversation("p", "c-1", loadtest.Noon), loadtest.Conversation("p", "c-2", loadtest.Noon.AddDate(0, 0, 1)))
 	s.run(t, loadtest.Conversation("p", "c-2", loadtest.Noon)) // its day is empty now
 	var manifest struct {
-		Days map[string]struct {
+		Days       map[string]any
+		Partitions map[string]struct {
 			Files map[string]struct {
 				Rows, Bytes int64
 				SHA256      string
@@ -161,19 +162,19 @@ func TestTheManifestDescribesTheFiles(t *testing.T) {
 	if err := json.Unmarshal(s.read(t, "_sync/manifests/project_id=p/2024-03.json"), &manifest); err != nil {
 		t.Fatal(err)
 	}
-	if len(manifest.Days) != 1 {
-		t.Errorf("the manifest has %d days, want 1", len(manifest.Days))
+	if len(manifest.Partitions) != 1 || len(manifest.Days) != 1 {
+		t.Errorf("the manifest has %d partitions and %d days, want 1", len(manifest.Partitions), len(manifest.Days))
 	}
-	files := manifest.Days["2024-03-14"].Files
+	files := manifest.Partitions["d14"].Files
 	for table, rows := range map[string]int64{"conversations": 2, "turns": 6, "turn_entities": 18, "conversation_metrics": 6, "audio_references": 2} {
-		text := s.read(t, table+"/project_id=p/started_date=2024-03-14/part-0.parquet")
+		text := s.read(t, table+"/project_id=p/started_month=2024-03/d14.parquet")
 		sum := sha256.Sum256(text)
 		if f := files[table]; f.Rows != rows || f.Bytes != int64(len(text)) || f.SHA256 != hex.EncodeToString(sum[:]) {
 			t.Errorf("%s is described as %+v, and has %d bytes", table, f, len(text))
 		}
 	}
 	for path := range s.files(t) {
-		if strings.Contains(path, "2024-03-15") {
+		if strings.Contains(path, "d15") {
 			t.Errorf("%s holds a day without conversations", path)
 		}
 	}
@@ -305,16 +306,16 @@ func TestADamagedFileIsNotMergedAway(t *testing.T) {
 	for name, damage := range map[string]func(path string) error{
 		"cut short": func(path string) error { return os.Truncate(path, 100) },
 		"of another day": func(path string) error {
-			return os.Rename(strings.Replace(path, "=2024-03-14", "=2024-03-15", 1), path)
+			return os.Rename(strings.Replace(path, "d14", "d15", 1), path)
 		},
 		"not Parquet":     func(path string) error { return os.WriteFile(path, []byte("something else"), 0o666) },
 		"without content": func(path string) error { return os.Truncate(path, 0) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newLake(t)
+			s := newDailyLake(t)
 			s.run(t, loadtest.Conversation("p", "c-1", loadtest.Noon), loadtest.Conversation("p", "c-2", loadtest.Noon.AddDate(0, 0, 1)))
-			path := filepath.Join(s.path, "turns/project_id=p/started_date=2024-03-14/part-0.parquet")
+			path := filepath.Join(s.path, "turns/project_id=p/started_month=2024-03/d14.parquet")
 			if err := damage(path); err != nil {
 				t.Fatal(err)
 			}

@@ -3,7 +3,6 @@ package parquet
 import (
 	"fmt"
 	"net/url"
-	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -66,8 +65,11 @@ func parseDay(s string) (day, error) {
 	if err != nil {
 		return 0, fmt.Errorf("%q is not a date", s)
 	}
-	return day(t.Unix() / (24 * 60 * 60)), nil
+	return asDay(t), nil
 }
+
+// asDay returns the day of a midnight.
+func asDay(midnight time.Time) day { return day(midnight.Unix() / (24 * 60 * 60)) }
 
 // escape makes any text a part of a file name that Hive, Trino, DuckDB and
 // pyarrow decode: all bytes but letters, digits and -._~ become %XX.
@@ -88,17 +90,6 @@ func escape(s string) string {
 // projectDir returns the name of a project's folder.
 func projectDir(projectID string) string { return partitionColumn + "=" + escape(projectID) }
 
-// partition is a project and UTC day: a file in each table that has rows.
-type partition struct {
-	project string
-	day     day
-}
-
-// file returns the name of the partition's file of a table.
-func (p partition) file(table string) string {
-	return table + "/" + projectDir(p.project) + "/started_date=" + p.day.String() + "/" + partName
-}
-
 // projectOf returns the project that a file belongs to.
 func projectOf(name string) (string, bool) {
 	name = "/" + name
@@ -109,25 +100,6 @@ func projectOf(name string) (string, bool) {
 	escaped, _, _ := strings.Cut(rest, "/")
 	project, err := url.PathUnescape(strings.TrimSuffix(escaped, contentsSuffix))
 	return project, err == nil
-}
-
-// partitionOf returns the partition that a file belongs to.
-func partitionOf(name string) (p partition, ok bool) {
-	_, date, ok := strings.Cut(path.Dir(name), "/started_date=")
-	project, known := projectOf(name)
-	if !ok || !known {
-		return p, false
-	}
-	d, err := parseDay(date)
-	return partition{project, d}, err == nil
-}
-
-// isPartition reports whether a name is that of a partition's file.
-func isPartition(name string) bool { return strings.Contains(name, "/started_date=") }
-
-// manifest returns the name of the manifest of the partition's month.
-func (p partition) manifest() string {
-	return manifestDir + "/" + projectDir(p.project) + "/" + p.day.month() + ".json"
 }
 
 // path returns the path of a name that is relative to the root.

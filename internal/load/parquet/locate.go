@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io/fs"
 	"maps"
 	"slices"
-	"strings"
 
 	"convsync/internal/warehouse"
 )
@@ -21,74 +19,66 @@ const (
 	maxIndexed = 2 << 20
 )
 
-// index finds the day on which a conversation is stored, for an audit. It reads
-// the ids of a day once, when they are first needed, and keeps their hashes. A
-// run uses the log of ids instead; see idLog.
+// index finds the partition in which a conversation is stored, for an audit. It
+// reads the ids of a partition once, when they are first needed, and keeps their
+// hashes. A run uses the log of ids instead; see idLog.
 type index struct {
 	lake  *Lake
-	days  map[string]map[day]bool // stored days of each project
-	ids   map[partition][]uint64  // sorted
+	parts map[string]map[partition]bool // stored partitions of each project
+	ids   map[partition][]uint64        // sorted
 	total int
-	// lenient treats a day that cannot be read as empty.
+	// lenient treats a partition that cannot be read as empty.
 	lenient bool
 }
 
 func newIndex(l *Lake) *index {
-	return &index{lake: l, days: map[string]map[day]bool{}, ids: map[partition][]uint64{}}
+	return &index{lake: l, parts: map[string]map[partition]bool{}, ids: map[partition][]uint64{}}
 }
 
-// stored lists the stored days of a project.
-func (x *index) stored(project string) (map[day]bool, error) {
-	if days := x.days[project]; days != nil {
-		return days, nil
+// stored lists the stored partitions of a project.
+func (x *index) stored(project string) (map[partition]bool, error) {
+	if parts := x.parts[project]; parts != nil {
+		return parts, nil
 	}
-	days, err := x.lake.folderDays(conversations.Name(), project)
+	months, err := x.lake.monthsOf(conversations.Name(), project)
 	if err != nil {
 		return nil, err
 	}
-	x.days[project] = days
-	return days, nil
-}
-
-// folderDays lists the days for which a table has a folder.
-func (l *Lake) folderDays(table, project string) (map[day]bool, error) {
-	folder := l.path(table + "/" + projectDir(project))
-	entries, err := l.files.ReadDir(folder)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, failed("cannot read "+folder, err)
-	}
-	days := map[day]bool{}
-	for _, e := range entries {
-		name, ok := strings.CutPrefix(e.Name(), "started_date=")
-		if d, err := parseDay(name); ok && err == nil {
-			days[d] = true
+	parts := map[partition]bool{}
+	for _, month := range months {
+		a, err := x.lake.own().arrange(project, month)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range a.parts {
+			parts[p] = true
 		}
 	}
-	return days, nil
+	x.parts[project] = parts
+	return parts, nil
 }
 
 // find returns the partitions that may have conversations of the project, by
-// the sorted hashes of their ids. It searches the days of their starts, from
-// first to last, and the days around them, the nearest first: at least
-// movedDays on both sides, and farther until maxIndexed conversations were
-// searched. A conversation that it does not return is on none of these days.
-// One that it returns may be another with the same hash.
-func (x *index) find(ctx context.Context, project string, first, last day, hashes []uint64) (map[partition][]uint64, error) {
+// the sorted hashes of their ids. It searches the days of their starts, and the
+// days around them, the nearest first: at least movedDays on both sides, and
+// farther until maxIndexed conversations were searched. A conversation that it
+// does not return is on none of these days. One that it returns may be another
+// with the same hash.
+func (x *index) find(ctx context.Context, project string, days daySpan, hashes []uint64) (map[partition][]uint64, error) {
 	stored, err := x.stored(project)
 	if err != nil {
 		return nil, err
 	}
-	distance := func(d day) day { return max(first-d, d-last, 0) }
-	days := slices.SortedFunc(maps.Keys(stored), func(a, b day) int {
-		return cmp.Or(cmp.Compare(distance(a), distance(b)), cmp.Compare(b, a))
+	distance := func(p partition) day { return max(days.first-p.last, p.first-days.last, 0) }
+	parts := slices.SortedFunc(maps.Keys(stored), func(a, b partition) int {
+		return cmp.Or(cmp.Compare(distance(a), distance(b)), comparePartitions(b, a))
 	})
 	found := map[partition][]uint64{}
 	looked := 0
-	for _, d := range days {
-		if distance(d) > movedDays && looked >= maxIndexed {
+	for _, p := range parts {
+		if distance(p) > movedDays && looked >= maxIndexed {
 			break
 		}
-		p := partition{project, d}
 		ids, err := x.load(ctx, p)
 		if err != nil {
 			return nil, err
@@ -98,7 +88,7 @@ func (x *index) find(ctx context.Context, project string, first, last day, hashe
 		}
 		looked += len(ids)
 	}
-	x.forget(project, func(d day) bool { return looked >= maxIndexed && distance(d) > movedDays })
+	x.forget(project, func(p partition) bool { return looked >= maxIndexed && distance(p) > movedDays })
 	return found, nil
 }
 
@@ -136,11 +126,11 @@ func (x *index) load(ctx context.Context, p partition) ([]uint64, error) {
 
 // put records the ids, sorted by hash, that a partition now has.
 func (x *index) put(p partition, ids []uint64) {
-	if days := x.days[p.project]; days != nil {
+	if parts := x.parts[p.project]; parts != nil {
 		if len(ids) > 0 {
-			days[p.day] = true
+			parts[p] = true
 		} else {
-			delete(days, p.day)
+			delete(parts, p)
 		}
 	}
 	x.total += len(ids) - len(x.ids[p])
@@ -148,10 +138,10 @@ func (x *index) put(p partition, ids []uint64) {
 }
 
 // forget bounds the ids in memory: it drops those of other projects, and of far
-// days of this one.
-func (x *index) forget(project string, far func(day) bool) {
+// partitions of this one.
+func (x *index) forget(project string, far func(partition) bool) {
 	for p, ids := range x.ids {
-		if x.total > maxIndexed && (p.project != project || far(p.day)) {
+		if x.total > maxIndexed && (p.project != project || far(p)) {
 			x.total -= len(ids)
 			delete(x.ids, p)
 		}

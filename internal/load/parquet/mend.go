@@ -6,15 +6,14 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
-	"strings"
 
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
 )
 
 // Mend implements [load.Mender]. Foreign and damaged files are moved to
-// _sync/quarantine first. Then each faulty day is rewritten from what can be
-// read of it, in a commit of its own. Finally copies on several days are
+// _sync/quarantine first. Then each faulty partition is rewritten from what can be
+// read of it, in a commit of its own. Finally copies in several partitions are
 // merged.
 func (w *writer) Mend(ctx context.Context, m *load.Mending) (counts load.Counts, err error) {
 	counts.Rows = map[string]int64{}
@@ -33,7 +32,7 @@ func (w *writer) mend(ctx context.Context, m *load.Mending, counts *load.Counts)
 		if err != nil {
 			return err
 		}
-		if err := w.mendDays(ctx, m, span, counts); err != nil {
+		if err := w.mendParts(ctx, m, span, counts); err != nil {
 			return err
 		}
 		if err := w.mendCopies(ctx, m, span, counts); err != nil {
@@ -42,7 +41,11 @@ func (w *writer) mend(ctx context.Context, m *load.Mending, counts *load.Counts)
 	}
 	reseal := map[string]map[partition]bool{}
 	for _, k := range m.Reseal {
-		reseal[k.ID] = map[partition]bool{{m.ProjectID, dayOf(k.StartedAt)}: true}
+		part, _, err := w.layouts.at(m.ProjectID, dayOf(k.StartedAt))
+		if err != nil {
+			return err
+		}
+		reseal[k.ID] = map[partition]bool{part: true}
 	}
 	return w.merge(ctx, m, reseal, true, counts)
 }
@@ -57,21 +60,32 @@ func (w *writer) mendManifests(m *load.Mending, span daySpan) (daySpan, error) {
 	}
 	wider := span
 	for _, e := range entries {
-		first, err := parseDay(strings.TrimSuffix(e.Name(), ".json") + "-01")
-		last := day(first.time().AddDate(0, 1, -1).Unix() / (24 * 60 * 60))
-		if err != nil || last < span.first || first > span.last || w.lake.own().readJSON(folder+"/"+e.Name(), &manifest{}) == nil {
+		month := manifestMonth(e.Name())
+		days, err := monthSpan(month)
+		if err != nil || days.last < span.first || days.first > span.last || w.lake.own().readJSON(folder+"/"+e.Name(), &manifest{}) == nil {
 			continue
 		}
 		if err := w.lake.moveAside(folder+"/"+e.Name(), m.RunID); err != nil {
 			return span, err
 		}
-		wider = daySpan{min(wider.first, first), max(wider.last, last)}
+		w.layouts.forget(m.ProjectID, month)
+		wider = daySpan{min(wider.first, days.first), max(wider.last, days.last)}
 	}
 	return wider, nil
 }
 
-// mendDays repairs each day separately.
-func (w *writer) mendDays(ctx context.Context, m *load.Mending, span daySpan, counts *load.Counts) error {
+// audit audits a partition.
+func (w *writer) audit(ctx context.Context, p partition) (*partAudit, error) {
+	arranged, err := w.layouts.month(p.project, p.month())
+	if err != nil {
+		return nil, err
+	}
+	a := newPartAudit(w.lake.own(), auditedPart{p, slices.Contains(arranged.extra, p)})
+	return a, a.do(ctx)
+}
+
+// mendParts repairs each partition separately.
+func (w *writer) mendParts(ctx context.Context, m *load.Mending, span daySpan, counts *load.Counts) error {
 	foreign, err := w.lake.foreign(m.ProjectID, span)
 	if err != nil {
 		return err
@@ -81,28 +95,28 @@ func (w *writer) mendDays(ctx context.Context, m *load.Mending, span daySpan, co
 			return err
 		}
 	}
-	days, err := w.lake.auditedDays(m.ProjectID, span)
+	parts, err := w.lake.auditedParts(m.ProjectID, span)
 	if err != nil {
 		return err
 	}
-	var later []day // have rows of other days, which must be repaired first
-	for _, d := range days {
-		a := newDayAudit(w.lake.own(), partition{m.ProjectID, d})
-		if err := a.do(ctx); err != nil {
+	var later []partition // have rows of other partitions, which must be repaired first
+	for _, p := range parts {
+		a, err := w.audit(ctx, p.partition)
+		if err != nil {
 			return err
 		}
 		switch {
-		case a.strays:
-			later = append(later, d)
+		case a.strays || a.extra:
+			later = append(later, p.partition)
 		case len(a.faults) > 0:
 			if err := w.rebuild(ctx, m, a, false, counts); err != nil {
 				return err
 			}
 		}
 	}
-	for _, d := range later {
-		a := newDayAudit(w.lake.own(), partition{m.ProjectID, d})
-		if err := a.do(ctx); err != nil {
+	for _, p := range later {
+		a, err := w.audit(ctx, p)
+		if err != nil {
 			return err
 		}
 		if err := w.rebuild(ctx, m, a, false, counts); err != nil {
@@ -112,17 +126,17 @@ func (w *writer) mendDays(ctx context.Context, m *load.Mending, span daySpan, co
 	return nil
 }
 
-// mendCopies merges the conversations of the span that are stored on several
-// days.
+// mendCopies merges the conversations of the span that are stored in several
+// partitions.
 func (w *writer) mendCopies(ctx context.Context, m *load.Mending, span daySpan, counts *load.Counts) error {
 	known := newIndex(w.lake)
 	known.lenient = true
-	days, err := w.lake.auditedDays(m.ProjectID, span)
+	parts, err := w.lake.auditedParts(m.ProjectID, span)
 	if err != nil {
 		return err
 	}
-	for _, d := range days {
-		a := newDayAudit(w.lake.own(), partition{m.ProjectID, d})
+	for _, p := range parts {
+		a := newPartAudit(w.lake.own(), p)
 		if err := a.conversations(ctx); err != nil {
 			return err
 		}
@@ -160,7 +174,8 @@ func (w *writer) newMending(m *load.Mending) *mending {
 			writer: w,
 			second: w.temporary.newStage(),
 			commit: w.newCommit(),
-			days:   map[partition]*dayChange{},
+			parts:  map[partition]*partChange{},
+			fresh:  map[partition]*partChange{},
 			window: &load.Window{Feed: load.Feed{ProjectID: m.ProjectID}, RunID: m.RunID, At: m.At},
 			counts: load.Counts{Rows: map[string]int64{}},
 		},
@@ -180,38 +195,37 @@ func (p *mending) finish(ctx context.Context, err error, counts *load.Counts) er
 	return errors.Join(err, p.spool.drop(), p.second.drop())
 }
 
-// put adds a conversation to the files of its day.
-func (p *mending) put(r *warehouse.Rows, unchanged bool) error {
+// add adds a conversation to the files of its day.
+func (p *mending) add(r *warehouse.Rows, unchanged bool) error {
 	if err := p.second.add(&load.Batch{Rows: []*warehouse.Rows{r}}); err != nil {
 		return err
 	}
 	e := p.second.entries[len(p.second.entries)-1]
 	e.reconciled, e.unchanged = true, unchanged
-	d := p.day(e.partition())
-	d.put = append(d.put, e)
-	return nil
+	return p.put(e)
 }
 
-// rebuild rewrites a day from what can be read of its files.
-func (w *writer) rebuild(ctx context.Context, m *load.Mending, a *dayAudit, distrust bool, counts *load.Counts) error {
+// rebuild rewrites a partition from what can be read of its files.
+func (w *writer) rebuild(ctx context.Context, m *load.Mending, a *partAudit, distrust bool, counts *load.Counts) error {
 	if err := w.setAside(a, m.RunID); err != nil {
 		return err
 	}
 	p := w.newMending(m)
 	p.distrust = distrust
-	d := p.day(a.part)
+	d := p.stored(a.part)
 	d.afresh = true
 	for key, o := range w.state.open { // those with a conversation are added again with it
-		if key.project == m.ProjectID && dayOf(o.StartedAt) == a.part.day {
+		if key.project == m.ProjectID && a.part.has(dayOf(o.StartedAt)) && !a.extra {
 			d.unqueued = append(d.unqueued, key)
 		}
 	}
 	return p.finish(ctx, p.refill(ctx, a, d), counts)
 }
 
-// setAside keeps a copy of the files of a day whose rows may not all be written
-// again, and moves unreadable files to the quarantine.
-func (w *writer) setAside(a *dayAudit, runID string) error {
+// setAside keeps a copy of the files of a partition whose rows may not all be
+// written again, and moves unreadable files to the quarantine.
+func (w *writer) setAside(a *partAudit, runID string) error {
+	defer w.layouts.forget(a.part.project, a.part.month())
 	for _, f := range a.faults {
 		var err error
 		switch f.Kind {
@@ -227,15 +241,15 @@ func (w *writer) setAside(a *dayAudit, runID string) error {
 	return nil
 }
 
-// refill adds the stored conversations of a day, each once.
-func (p *mending) refill(ctx context.Context, a *dayAudit, d *dayChange) error {
-	if err := p.spoolDay(ctx, a.part, a.readable, nil); err != nil {
+// refill adds the stored conversations of a partition, each once.
+func (p *mending) refill(ctx context.Context, a *partAudit, d *partChange) error {
+	if err := p.spoolPart(ctx, a.part, a.readable, nil); err != nil {
 		return err
 	}
 	if err := p.spoolStrays(ctx, a); err != nil {
 		return err
 	}
-	lost := a.info != nil && a.info.Files[conversations.Name()].Rows > 0 && !a.readable[conversations.Name()]
+	lost := a.info != nil && a.info.files[conversations.Name()].Rows > 0 && !a.readable[conversations.Name()]
 	faulty := map[string]bool{}
 	for _, f := range a.faults {
 		faulty[f.ID] = faulty[f.ID] || f.Table != warehouse.OpenConversations.Name
@@ -253,22 +267,27 @@ func (p *mending) refill(ctx context.Context, a *dayAudit, d *dayChange) error {
 		if p.distrust {
 			rows.Conversation.ContentHash = ""
 		}
-		return p.put(rows, !changed && !faulty[id])
+		return p.add(rows, !changed && !faulty[id])
 	})
 }
 
-// spoolStrays adds rows of the same conversations that are stored on other
-// days.
-func (p *mending) spoolStrays(ctx context.Context, a *dayAudit) error {
+// spoolStrays adds rows of the same conversations that are stored in other
+// partitions.
+func (p *mending) spoolStrays(ctx context.Context, a *partAudit) error {
 	wanted := map[partition]map[string]bool{}
-	for _, e := range p.spool.entries {
-		if part := e.partition(); a.strays && part != a.part {
+	for i := range p.spool.entries {
+		e := &p.spool.entries[i]
+		part, stored, err := p.layouts.at(e.project, e.day())
+		if err != nil {
+			return err
+		}
+		if a.strays && stored && part != a.part {
 			want(wanted, part, e.id)
-			p.day(part).gone[e.id] = true
+			p.stored(part).leaveAll(e.id)
 		}
 	}
 	for part, ids := range wanted {
-		if err := p.spoolDay(ctx, part, nil, ids); err != nil {
+		if err := p.spoolPart(ctx, part, nil, ids); err != nil {
 			return err
 		}
 	}
@@ -277,9 +296,9 @@ func (p *mending) spoolStrays(ctx context.Context, a *dayAudit) error {
 
 // restore gives parts a row of conversations if their own was lost with its
 // file.
-func (p *mending) restore(info *dayInfo, parts *warehouse.Rows) {
+func (p *mending) restore(info *partInfo, parts *warehouse.Rows) {
 	environment := load.UnknownEnvironment
-	if names := slices.Collect(maps.Keys(info.Environments)); len(names) == 1 {
+	if names := info.environments(); len(names) == 1 {
 		environment = names[0]
 	}
 	account := ""
@@ -316,7 +335,7 @@ func (p *mending) mergeCopies(ctx context.Context, where map[string]map[partitio
 		}
 	}
 	for _, part := range slices.SortedFunc(maps.Keys(wanted), comparePartitions) {
-		if err := p.spoolDay(ctx, part, nil, wanted[part]); err != nil {
+		if err := p.spoolPart(ctx, part, nil, wanted[part]); err != nil {
 			return err
 		}
 	}
@@ -329,8 +348,8 @@ func (p *mending) mergeCopies(ctx context.Context, where map[string]map[partitio
 			load.Reseal(rows, p.asked.At, p.asked.RunID)
 		}
 		for part := range where[id] {
-			p.day(part).gone[id] = true
+			p.stored(part).leaveAll(id)
 		}
-		return p.put(rows, false)
+		return p.add(rows, false)
 	})
 }

@@ -3,6 +3,7 @@ package parquet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -10,103 +11,198 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// dayChange describes what changes in a partition.
-type dayChange struct {
-	partition partition
-	put       []entry         // conversations to write
-	gone      map[string]bool // stored ones that are replaced or moved to another day
-	missing   map[string]bool // stored ones that the source no longer lists
-	// For a day that is repaired:
+// partChange describes what changes in partitions: what is stored in old is
+// written to new. In most cases both are the same partition.
+type partChange struct {
+	project string
+	old     []partition // in order
+	new     []partition // in order; they have all days of the rows
+
+	put     []entry                        // conversations to write
+	gone    map[string]*departure          // stored ones that are replaced or moved to another partition
+	missing map[string]warehouse.Timestamp // stored ones that the source no longer lists, and their start
+	// For partitions that are repaired:
 	afresh   bool              // stored rows are not read: put has all of them
 	dropped  []string          // ids without any remaining row
 	unqueued []conversationKey // entries of the queue to remove
 }
 
-// dayResult is the result of merging a partition.
-type dayResult struct {
+func newPartChange(project string) *partChange {
+	return &partChange{project: project, gone: map[string]*departure{}, missing: map[string]warehouse.Timestamp{}}
+}
+
+// departure lists the copies of a conversation that leave a partition.
+type departure struct {
+	all    bool
+	starts []warehouse.Timestamp
+}
+
+// leave makes a stored copy of a conversation leave.
+func (c *partChange) leave(id string, start warehouse.Timestamp) {
+	d := c.gone[id]
+	if d == nil {
+		d = &departure{}
+		c.gone[id] = d
+	}
+	d.starts = append(d.starts, start)
+}
+
+// leaveAll makes all stored copies of a conversation leave.
+func (c *partChange) leaveAll(id string) { c.gone[id] = &departure{all: true} }
+
+func (d *departure) has(start warehouse.Timestamp) bool {
+	return d != nil && (d.all || slices.Contains(d.starts, start))
+}
+
+// replaces reports whether a copy that starts on the same day is known to leave.
+func (d *departure) replaces(start warehouse.Timestamp) bool {
+	return d != nil && slices.ContainsFunc(d.starts, func(t warehouse.Timestamp) bool { return dayOf(t) == dayOf(start) })
+}
+
+// partResult is the result of a merge.
+type partResult struct {
+	project string
+	old     []partition
 	counts  load.Counts
 	changed []warehouse.Change // what changed, and how
 	open    []warehouse.OpenConversation
 	closed  []conversationKey
-	files   []placedFile
-	info    *dayInfo
-	came    []uint64 // hashes of the ids that are new to the day
-	stored  int      // conversations
+	parts   []newPart
+	came    map[day][]uint64 // hashes of the ids that are new to a day
 }
 
-// merger writes the new files of a partition: the stored conversations that
-// stay and those in put, in order.
+// newPart is a partition with new files. Without any it is removed.
+type newPart struct {
+	partition
+	files []placedFile
+	info  *partInfo
+}
+
+// merger writes the new files of a change: the stored conversations that stay
+// and those in put, in order.
 type merger struct {
 	lake       *Lake
 	temporary  temporary
-	change     *dayChange
+	change     *partChange
 	window     *load.Window
 	staged     stageReader
 	reconciled stageReader
-	out        *dayWriter
-	result     *dayResult
+	out        *partWriter // of the first of left; nil: none
+	left       []partition // those of new that are not finished
+	in         warehouse.Rows
+	result     *partResult
 }
 
-func (r *dayResult) change(key conversationKey, operation string) {
+func (r *partResult) change(key conversationKey, operation string) {
 	r.changed = append(r.changed, warehouse.Change{ProjectID: key.project, ConversationID: key.id, Operation: operation})
 }
 
-func (m *merger) merge(ctx context.Context) (*dayResult, error) {
-	m.out, m.result = m.temporary.newDay(), &dayResult{counts: load.Counts{Rows: map[string]int64{}}}
-	defer m.out.abandon()
+func (m *merger) merge(ctx context.Context) (*partResult, error) {
+	m.result = &partResult{project: m.change.project, old: m.change.old, counts: load.Counts{Rows: map[string]int64{}}, came: map[day][]uint64{}}
+	m.left = m.change.new
+	defer func() {
+		if m.out != nil {
+			m.out.abandon()
+		}
+	}()
 	slices.SortFunc(m.change.put, compareEntries)
 	for _, id := range m.change.dropped {
-		m.result.change(conversationKey{m.change.partition.project, id}, warehouse.OperationDelete)
+		m.result.change(conversationKey{m.change.project, id}, warehouse.OperationDelete)
 	}
 	m.result.closed = append(m.result.closed, m.change.unqueued...)
-	stored, err := m.open(ctx)
-	if err != nil {
-		return nil, err
+	if !m.change.afresh {
+		for _, p := range m.change.old {
+			if err := m.interleave(ctx, p); err != nil {
+				return m.result, err
+			}
+		}
 	}
-	if err := errors.Join(m.interleave(ctx, stored), stored.close()); err != nil {
-		return nil, err
+	if err := m.putBefore(nil); err != nil {
+		return m.result, err
 	}
-	if m.result.files, err = m.out.close(); err != nil {
-		return nil, err
+	for len(m.left) > 0 {
+		if err := m.finish(); err != nil {
+			return m.result, err
+		}
 	}
-	m.result.info, m.result.stored = &m.out.info, m.out.added
 	return m.result, nil
 }
 
-// open opens the stored conversations that stay.
-func (m *merger) open(ctx context.Context) (*dayReader, error) {
-	if m.change.afresh {
-		return emptyDay(), nil
+// finish finishes the files of the current new partition.
+func (m *merger) finish() (err error) {
+	part := newPart{partition: m.left[0], info: newPartInfo()}
+	if m.out != nil {
+		err = m.out.close()
+		part.files, part.info, m.out = m.out.placed, m.out.info, nil
 	}
-	return m.lake.own().openDay(ctx, m.change.partition, nil)
+	m.result.parts, m.left = append(m.result.parts, part), m.left[1:]
+	return err
 }
 
-func (m *merger) interleave(ctx context.Context, stored *dayReader) error {
-	put := m.change.put
-	var old, in warehouse.Rows
-	for {
-		more, err := stored.next(&old)
-		if err != nil {
+// write writes a conversation to the new partition that has its day.
+func (m *merger) write(r *warehouse.Rows) error {
+	d := dayOf(r.Conversation.StartedAt)
+	for len(m.left) > 1 && d > m.left[0].last {
+		if err := m.finish(); err != nil {
 			return err
 		}
-		at := entry{start: old.Conversation.StartedAt, id: old.Conversation.ConversationID}
-		for len(put) > 0 && (!more || compareEntries(put[0], at) <= 0) {
-			if err := m.put(&put[0], &in); err != nil {
-				return err
-			}
-			put = put[1:]
+	}
+	if len(m.left) == 0 {
+		return fmt.Errorf("no partition for the conversations of %s", d)
+	}
+	if m.out == nil {
+		m.out = m.temporary.newPart(m.left[0])
+	}
+	return m.out.add(r)
+}
+
+// interleave writes the conversations of a stored partition that stay, and before
+// each of them those to put that come first.
+func (m *merger) interleave(ctx context.Context, p partition) (err error) {
+	stored, err := m.lake.own().openPart(ctx, p, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stored.close()) }()
+	var old warehouse.Rows
+	for {
+		more, err := stored.next(&old)
+		if err != nil || !more {
+			return err
 		}
-		if !more {
-			return nil
+		c := &old.Conversation
+		if err := m.putBefore(&entry{start: c.StartedAt, id: c.ConversationID}); err != nil {
+			return err
 		}
-		id := old.Conversation.ConversationID
-		if !m.change.gone[id] && (!m.change.missing[id] || m.markMissing(&old.Conversation)) {
-			err = m.out.add(&old)
+		if m.stays(c) {
+			err = m.write(&old)
 		}
 		if err := errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
 	}
+}
+
+// stays reports whether a stored conversation is written again. It marks those
+// that are missing.
+func (m *merger) stays(c *warehouse.Conversation) bool {
+	if m.change.gone[c.ConversationID].has(c.StartedAt) {
+		return false
+	}
+	start, missing := m.change.missing[c.ConversationID]
+	return !missing || start != c.StartedAt || m.markMissing(c)
+}
+
+// putBefore writes the conversations to put that are not behind an entry; nil:
+// all of them.
+func (m *merger) putBefore(e *entry) error {
+	for put := m.change.put; len(put) > 0 && (e == nil || compareEntries(put[0], *e) <= 0); put = m.change.put {
+		if err := m.put(&put[0], &m.in); err != nil {
+			return err
+		}
+		m.change.put = put[1:]
+	}
+	return nil
 }
 
 // largeEntry is the encoded length, in bytes, from which a conversation is
@@ -127,13 +223,14 @@ func (m *merger) put(e *entry, r *warehouse.Rows) error {
 		decision.Count(&m.result.counts)
 	}
 	m.account(e, r)
-	if !m.change.gone[e.id] {
-		m.result.came = append(m.result.came, warehouse.HashID(e.id))
+	if !m.change.gone[e.id].replaces(e.start) {
+		d := dayOf(e.start)
+		m.result.came[d] = append(m.result.came[d], warehouse.HashID(e.id))
 	}
 	for _, p := range warehouse.Parts {
 		p.Sort(r)
 	}
-	err := m.out.add(r)
+	err := m.write(r)
 	if e.length > largeEntry {
 		*r = warehouse.Rows{} // not in memory together with the next one
 	}
@@ -141,7 +238,7 @@ func (m *merger) put(e *entry, r *warehouse.Rows) error {
 }
 
 func (m *merger) account(e *entry, r *warehouse.Rows) {
-	key := conversationKey{m.change.partition.project, e.id}
+	key := conversationKey{m.change.project, e.id}
 	if !e.unchanged {
 		m.countRows(r)
 		m.result.change(key, warehouse.OperationUpsert)

@@ -22,7 +22,10 @@ func (p *publication) findMissing(ctx context.Context) error {
 		if listed[key.ID] {
 			continue
 		}
-		part := partition{p.window.Feed.ProjectID, dayOf(key.StartedAt)}
+		part, _, err := p.layouts.at(p.window.Feed.ProjectID, dayOf(key.StartedAt))
+		if err != nil {
+			return err
+		}
 		if starts[part] == nil {
 			starts[part] = map[string]warehouse.Timestamp{}
 		}
@@ -43,7 +46,7 @@ func (p *publication) findMissingOn(ctx context.Context, part partition, starts 
 			return
 		}
 		if p.window.DeleteMissing || !c.MissingSince.Valid {
-			p.day(part).missing[strings.Clone(c.ConversationID)] = true
+			p.stored(part).missing[strings.Clone(c.ConversationID)] = start
 		}
 	}, keyColumns...)
 }
@@ -51,7 +54,7 @@ func (p *publication) findMissingOn(ctx context.Context, part partition, starts 
 // markMissing marks a stored conversation as missing. It returns false if the
 // conversation is to be deleted instead.
 func (m *merger) markMissing(c *warehouse.Conversation) (keep bool) {
-	key := conversationKey{m.change.partition.project, strings.Clone(c.ConversationID)}
+	key := conversationKey{m.change.project, strings.Clone(c.ConversationID)}
 	m.result.counts.Missing++
 	m.result.closed = append(m.result.closed, key)
 	if m.window.DeleteMissing {

@@ -59,7 +59,7 @@ func TestMissing_MarkedUntilListed(t *testing.T) {
 	if len(d.Open) != 0 {
 		t.Errorf("in the open-conversation queue is %+v", d.Open)
 	}
-	day := "conversations/project_id=p/started_date=2024-03-14/part-0.parquet"
+	day := "conversations/project_id=p/started_month=2024-03/d01-31.parquet"
 	if s.files(t)[day].ModTime() != before[day].ModTime() {
 		t.Error("a day without newly missing conversations was written again")
 	}
@@ -82,7 +82,7 @@ func TestMissing_MarkedUntilListed(t *testing.T) {
 
 func TestMissing_Deleted(t *testing.T) {
 	t.Parallel()
-	s := newLake(t)
+	s := newDailyLake(t)
 	next := loadtest.Noon.AddDate(0, 0, 1)
 	marked, gone, alone := loadtest.Conversation("p", "marked", loadtest.Noon), loadtest.Conversation("p", "gone", loadtest.Noon, loadtest.Open()), loadtest.Conversation("p", "alone", next)
 	s.run(t, marked, gone, alone, loadtest.Conversation("p", "stays", loadtest.Noon))
@@ -96,7 +96,7 @@ func TestMissing_Deleted(t *testing.T) {
 		t.Errorf("%d conversations stay, open are %+v", len(d.Conversations), d.Open)
 	}
 	for path := range s.files(t) {
-		if slices.Contains([]string{"turns/project_id=p/started_date=2024-03-15/part-0.parquet", "conversations/project_id=p/started_date=2024-03-15/part-0.parquet"}, path) {
+		if slices.Contains([]string{"turns/project_id=p/started_month=2024-03/d15.parquet", "conversations/project_id=p/started_month=2024-03/d15.parquet"}, path) {
 			t.Errorf("%s stays", path)
 		}
 	}

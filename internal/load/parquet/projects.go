@@ -136,15 +136,12 @@ func (l *Lake) Inspect(ctx context.Context) (found []load.Uncovered, err error) 
 // findings returns the faults that an inventory found, by time.
 func (a *inventory) findings() (found []load.Uncovered) {
 	for p, what := range a.faults {
-		from := warehouse.TimestampOf(p.day.time())
-		found = append(found, load.Uncovered{ProjectID: a.project, From: from, Until: from + dayMicros, What: what})
+		found = append(found, load.Uncovered{ProjectID: a.project, From: p.from(), Until: p.until(), What: what})
 	}
 	for month, what := range a.months {
-		if first, err := parseDay(month + "-01"); err == nil {
-			found = append(found, load.Uncovered{
-				ProjectID: a.project, From: warehouse.TimestampOf(first.time()),
-				Until: warehouse.TimestampOf(first.time().AddDate(0, 1, 0)), What: []string{what},
-			})
+		if span, err := monthSpan(month); err == nil {
+			p := partition{a.project, span.first, span.last}
+			found = append(found, load.Uncovered{ProjectID: a.project, From: p.from(), Until: p.until(), What: []string{what}})
 		}
 	}
 	slices.SortFunc(found, func(x, y load.Uncovered) int { return int(min(max(x.From-y.From, -1), 1)) })

@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
@@ -19,7 +18,8 @@ type publication struct {
 	staged *stage // nil: nothing was staged
 	second *stage // reconciled conversations; nil: none
 	counts load.Counts
-	days   map[partition]*dayChange
+	parts  map[partition]*partChange // changes of stored partitions
+	fresh  map[partition]*partChange // of days without a partition, by a partition of one day
 	commit *commit
 }
 
@@ -31,7 +31,8 @@ func (w *writer) Publish(ctx context.Context, st *load.Window) (load.Counts, err
 		staged: w.takeStage(st.ID),
 		commit: w.newCommit(),
 		counts: load.Counts{Rows: map[string]int64{}},
-		days:   map[partition]*dayChange{},
+		parts:  map[partition]*partChange{},
+		fresh:  map[partition]*partChange{},
 	}
 	err := w.broken
 	if err == nil {
@@ -71,14 +72,23 @@ func (p *publication) do(ctx context.Context) error {
 
 // write writes and commits the changes.
 func (p *publication) write(ctx context.Context) error {
-	for part := range p.days {
+	for part := range maps.Keys(p.parts) {
 		if err := p.state.load(p.lake, part.project); err != nil {
 			return err
 		}
 	}
-	results, err := p.merge(ctx)
-	for part, r := range results {
-		p.commit.placeDay(part, r.files, r.info)
+	for part := range maps.Keys(p.fresh) {
+		if err := p.state.load(p.lake, part.project); err != nil {
+			return err
+		}
+	}
+	changes, err := p.plan()
+	if err != nil {
+		return err
+	}
+	results, err := p.merge(ctx, changes)
+	for _, r := range results {
+		p.commit.place(r)
 		p.counts.Add(r.counts)
 	}
 	if err != nil {
@@ -98,28 +108,46 @@ func (p *publication) write(ctx context.Context) error {
 		return err
 	}
 	p.rejected = rejected
-	for part, r := range results {
-		p.index.put(part, r.stored, r.came)
+	for _, r := range results {
+		p.writer.rewritten(r)
 	}
 	return nil
 }
 
-// day returns the change of a partition, which it adds if there is none.
-func (p *publication) day(part partition) *dayChange {
-	d := p.days[part]
-	if d == nil {
-		d = &dayChange{partition: part, gone: map[string]bool{}, missing: map[string]bool{}}
-		p.days[part] = d
-	}
-	return d
+// stored returns the change of a stored partition, which it adds if there is none.
+func (p *publication) stored(part partition) *partChange {
+	return changeOf(p.parts, part)
 }
 
-// merge writes the new files of the partitions that change, one partition after
-// another. The tables of a partition are encoded concurrently, and hold one row
-// group each. On an error it also returns the finished ones.
-func (p *publication) merge(ctx context.Context) (map[partition]*dayResult, error) {
-	results := make(map[partition]*dayResult, len(p.days))
-	for part, change := range p.days {
+func changeOf(changes map[partition]*partChange, part partition) *partChange {
+	c := changes[part]
+	if c == nil {
+		c = newPartChange(part.project)
+		changes[part] = c
+	}
+	return c
+}
+
+// put adds a conversation to the partition of its day.
+func (p *publication) put(e entry) error {
+	part, stored, err := p.layouts.at(e.project, e.day())
+	if err != nil {
+		return err
+	}
+	changes := p.fresh
+	if stored {
+		changes = p.parts
+	}
+	c := changeOf(changes, part)
+	c.put = append(c.put, e)
+	return nil
+}
+
+// merge writes the new files of the partitions that change, one after another.
+// The tables of a partition are encoded concurrently. On an error it also returns
+// the finished ones.
+func (p *publication) merge(ctx context.Context, changes []*partChange) (results []*partResult, err error) {
+	for _, change := range changes {
 		m := &merger{
 			lake:       p.lake,
 			temporary:  p.temporary,
@@ -129,26 +157,29 @@ func (p *publication) merge(ctx context.Context) (map[partition]*dayResult, erro
 			reconciled: stageReader{stage: p.second},
 		}
 		result, err := m.merge(ctx)
+		results = append(results, result)
 		if err != nil {
 			return results, err
 		}
-		results[part] = result
 	}
 	return results, nil
 }
 
 // rows adds what belongs to the new files to the commit: their manifests, the
 // changes and the open-conversation queue.
-func (p *publication) rows(next *state, results map[partition]*dayResult) error {
+func (p *publication) rows(next *state, results []*partResult) error {
 	if len(results) == 0 {
 		return nil
 	}
 	var changed []warehouse.Change
-	infos := map[partition]*dayInfo{}
+	var old []partition
+	infos := map[partition]*partInfo{}
 	next.open = maps.Clone(p.state.open)
-	for _, part := range slices.SortedFunc(maps.Keys(results), comparePartitions) {
-		r := results[part]
-		changed, infos[part] = append(changed, r.changed...), r.info
+	for _, r := range results {
+		changed, old = append(changed, r.changed...), append(old, r.old...)
+		for _, n := range r.parts {
+			infos[n.partition] = n.info
+		}
 		for _, key := range r.closed {
 			delete(next.open, key)
 		}
@@ -156,7 +187,7 @@ func (p *publication) rows(next *state, results map[partition]*dayResult) error 
 			next.open[conversationKey{o.ProjectID, o.ConversationID}] = o
 		}
 	}
-	if err := p.commit.putManifests(next, infos); err != nil {
+	if err := p.commit.putManifests(next, old, infos); err != nil {
 		return err
 	}
 	for project, came := range arrivals(results) {
@@ -173,35 +204,37 @@ func (p *publication) rows(next *state, results map[partition]*dayResult) error 
 }
 
 // arrivals returns the conversations that are new to their days, by project.
-func arrivals(results map[partition]*dayResult) map[string]map[day][]uint64 {
+func arrivals(results []*partResult) map[string]map[day][]uint64 {
 	came := map[string]map[day][]uint64{}
-	for part, r := range results {
-		if came[part.project] == nil {
-			came[part.project] = map[day][]uint64{}
+	for _, r := range results {
+		for d, hashes := range r.came {
+			if came[r.project] == nil {
+				came[r.project] = map[day][]uint64{}
+			}
+			came[r.project][d] = append(came[r.project][d], hashes...)
 		}
-		came[part.project][part.day] = r.came
 	}
 	return came
 }
 
-func comparePartitions(a, b partition) int {
-	if a.project != b.project {
-		return strings.Compare(a.project, b.project)
+// place adds the files of new partitions to the commit, and removes those of
+// tables and old partitions that no longer have rows. The conversations come last,
+// so that their parts are in place before them.
+func (c *commit) place(r *partResult) {
+	keep := map[string]bool{}
+	for _, part := range r.parts {
+		for _, f := range slices.Backward(part.files) {
+			name := part.file(f.table)
+			c.own(f.name)
+			c.placeFile(f.name, name, f.info)
+			keep[name] = true
+		}
 	}
-	return int(a.day - b.day)
-}
-
-// placeDay adds the files of a partition to the commit, and removes files of
-// tables that no longer have rows. The conversations come last, so that their
-// parts are in place before them.
-func (c *commit) placeDay(part partition, files []placedFile, info *dayInfo) {
-	for _, f := range slices.Backward(files) {
-		c.own(f.name)
-		c.place(f.name, part.file(f.table), f.info)
-	}
-	for _, table := range startTables {
-		if _, ok := info.Files[table]; !ok && c.lake.has(part.file(table)) {
-			c.remove(part.file(table))
+	for _, part := range r.old {
+		for _, table := range startTables {
+			if name := part.file(table); !keep[name] && c.lake.has(name) {
+				c.remove(name)
+			}
 		}
 	}
 }

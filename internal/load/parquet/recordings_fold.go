@@ -27,7 +27,7 @@ const (
 // foldNow merges the pending results of a project, unless a run writes it, which
 // merges them at its end, or the next run has to repair or upgrade the lake first.
 func (l *Lake) foldNow(ctx context.Context, project string) error {
-	if format, err := l.format(); err != nil || format.Version != formatVersion || !format.Contents || l.has(journalFile) {
+	if _, err := l.version(); err != nil || l.has(journalFile) {
 		return err
 	}
 	once, stop := context.WithCancelCause(ctx)
@@ -65,7 +65,7 @@ func (w *writer) foldRecordings(ctx context.Context, runID string) error {
 			return err
 		}
 		for len(names) > 0 {
-			r := &recordingFold{writer: w, project: project, infos: map[partition]*dayInfo{}}
+			r := &recordingFold{writer: w, project: project, infos: map[partition]*partInfo{}}
 			if names, err = r.read(names, runID); err != nil {
 				return err
 			}
@@ -99,8 +99,8 @@ type recordingFold struct {
 	names   []string // of the files that it removes
 	state   *warehouse.RecordingState
 	results []*load.RecordingResult
-	infos   map[partition]*dayInfo // of the changed days
-	left    []load.RecordingResult // of days that cannot be read: they stay pending
+	infos   map[partition]*partInfo // of the changed partitions
+	left    []load.RecordingResult  // of partitions that cannot be read: they stay pending
 }
 
 // read reads the first of the files, and returns the others. A file that cannot
@@ -131,7 +131,8 @@ func (r *recordingFold) read(names []string, runID string) (rest []string, err e
 	return nil, nil
 }
 
-// run makes the commit. The results of a day that cannot be read remain pending.
+// run makes the commit. The results of a partition that cannot be read remain
+// pending.
 func (r *recordingFold) run(ctx context.Context) error {
 	if len(r.names) == 0 {
 		return nil
@@ -141,21 +142,21 @@ func (r *recordingFold) run(ctx context.Context) error {
 	if err := r.writer.state.load(r.lake, r.project); err != nil {
 		return err
 	}
-	days, err := r.byDay(ctx)
+	parts, err := r.byPart(ctx)
 	if err != nil {
 		return err
 	}
 	manifests := map[string]*manifest{}
-	for _, part := range slices.SortedFunc(maps.Keys(days), comparePartitions) {
+	for _, part := range slices.SortedFunc(maps.Keys(parts), comparePartitions) {
 		info, err := r.infoOf(manifests, part)
 		if err == nil {
-			err = r.day(ctx, part, info, days[part])
+			err = r.part(ctx, part, info, parts[part])
 		}
 		if err != nil && (!errors.Is(err, errUnreadable) || isPassing(err) || ctx.Err() != nil) {
 			return err
 		}
 		if err != nil {
-			r.leave(days[part])
+			r.leave(parts[part])
 		}
 	}
 	if len(r.left) > 0 && len(r.left) == len(r.results) && r.state == nil {
@@ -176,14 +177,18 @@ func (r *recordingFold) leave(all resultsByID) {
 	}
 }
 
-// byDay finds the days of the conversations: the start may have been corrected
-// since a result was recorded. Results of conversations that are not stored are
-// left out.
-func (r *recordingFold) byDay(ctx context.Context) (map[partition]resultsByID, error) {
+// byPart finds the partitions of the conversations: the start may have been
+// corrected since a result was recorded. Results of conversations that are not
+// stored are left out.
+func (r *recordingFold) byPart(ctx context.Context) (map[partition]resultsByID, error) {
 	byID, hints := resultsByID{}, map[partition]map[string]bool{}
 	for _, in := range r.results {
 		byID[in.ConversationID] = append(byID[in.ConversationID], in)
-		want(hints, partition{r.project, dayOf(in.StartedAt)}, in.ConversationID)
+		part, _, err := r.layouts.at(r.project, dayOf(in.StartedAt))
+		if err != nil {
+			return nil, err
+		}
+		want(hints, part, in.ConversationID)
 	}
 	found, placed := map[partition]resultsByID{}, map[string]bool{}
 	if err := r.place(ctx, hints, byID, found, placed); err != nil {
@@ -196,8 +201,8 @@ func (r *recordingFold) byDay(ctx context.Context) (map[partition]resultsByID, e
 	return found, r.place(ctx, others, byID, found, placed)
 }
 
-// place adds the results of conversations to the days that have them, of those
-// given. A day that cannot be read may have all of them.
+// place adds the results of conversations to the partitions that have them, of
+// those given. One that cannot be read may have all of them.
 func (r *recordingFold) place(ctx context.Context, where map[partition]map[string]bool, byID resultsByID, found map[partition]resultsByID, placed map[string]bool) error {
 	for part, ids := range where {
 		if found[part] == nil {
@@ -221,8 +226,8 @@ func (r *recordingFold) place(ctx context.Context, where map[partition]map[strin
 	return nil
 }
 
-// elsewhere returns the days that may have the conversations that were not found,
-// by the log of ids.
+// elsewhere returns the partitions that may have the conversations that were not
+// found, by the log of ids.
 func (r *recordingFold) elsewhere(ctx context.Context, hints map[partition]map[string]bool, placed map[string]bool) (map[partition]map[string]bool, error) {
 	ids := map[uint64][]string{}
 	first, last := lastDay, firstDay
@@ -230,7 +235,7 @@ func (r *recordingFold) elsewhere(ctx context.Context, hints map[partition]map[s
 		for id := range hinted {
 			if hash := warehouse.HashID(id); !placed[id] {
 				ids[hash] = append(ids[hash], id)
-				first, last = min(first, part.day), max(last, part.day)
+				first, last = min(first, part.first), max(last, part.last)
 			}
 		}
 	}
@@ -250,12 +255,12 @@ func (r *recordingFold) elsewhere(ctx context.Context, hints map[partition]map[s
 	return others, err
 }
 
-// errUnreadable marks a day that cannot be read. A later run repairs it.
-var errUnreadable = errors.New("the day cannot be read")
+// errUnreadable marks a partition that cannot be read. A later run repairs it.
+var errUnreadable = errors.New("the partition cannot be read")
 
-// infoOf returns what the manifest says of a day. It fails if the files are not
-// those of the manifest.
-func (r *recordingFold) infoOf(manifests map[string]*manifest, part partition) (*dayInfo, error) {
+// infoOf returns what the manifest says of a partition. It fails if the files are
+// not those of the manifest.
+func (r *recordingFold) infoOf(manifests map[string]*manifest, part partition) (*partInfo, error) {
 	m := manifests[part.manifest()]
 	if m == nil {
 		m = &manifest{}
@@ -264,34 +269,38 @@ func (r *recordingFold) infoOf(manifests map[string]*manifest, part partition) (
 		}
 		manifests[part.manifest()] = m
 	}
-	info := m.Days[part.day.String()]
+	info := m.part(part)
 	if info == nil {
 		return nil, fmt.Errorf("%w: it is not in %s", errUnreadable, part.manifest())
 	}
 	for _, f := range []string{conversations.Name(), audio.Name()} {
 		size, err := r.lake.sizeOf(r.lake.path(part.file(f)))
-		if err != nil || size != info.Files[f].Bytes {
+		if err != nil || size != info.files[f].Bytes {
 			return nil, errors.Join(errUnreadable, err)
 		}
 	}
 	return info, nil
 }
 
-// day writes the references of a day again, if results change them.
-func (r *recordingFold) day(ctx context.Context, part partition, info *dayInfo, results resultsByID) (err error) {
+// part writes the references of a partition again, if results change them.
+func (r *recordingFold) part(ctx context.Context, part partition, info *partInfo, results resultsByID) (err error) {
 	if len(results) == 0 {
 		return nil
 	}
-	stored, err := r.lake.own().openDay(ctx, part, selection{
+	stored, err := r.lake.own().openPart(ctx, part, selection{
 		conversations.Name(): {"conversation_id", "started_at", "missing_since"}, audio.Name(): nil,
 	})
 	if err != nil {
 		return errors.Join(errUnreadable, err)
 	}
-	out := &audioDay{
+	out := &audioWriter{
 		temporary: r.temporary,
+		part:      part,
 		file:      newFile{format: audio},
-		info:      dayInfo{Files: maps.Clone(info.Files), Environments: info.Environments},
+		info:      &partInfo{maps.Clone(info.files), map[day]*dayInfo{}},
+	}
+	for d, counts := range info.days {
+		out.info.days[d] = &dayInfo{Environments: counts.Environments}
 	}
 	r.lake.step("merge recordings")
 	err = errors.Join(out.merge(ctx, stored, results), stored.close())
@@ -304,22 +313,23 @@ func (r *recordingFold) day(ctx context.Context, part partition, info *dayInfo, 
 	if err != nil {
 		return err
 	}
-	r.commit.place(out.file.name, part.file(audio.Name()), written)
-	out.info.Files[audio.Name()] = written
-	r.infos[part] = &out.info
+	r.commit.placeFile(out.file.name, part.file(audio.Name()), written)
+	out.info.files[audio.Name()] = written
+	r.infos[part] = out.info
 	return nil
 }
 
-// audioDay writes the references of a day.
-type audioDay struct {
+// audioWriter writes the references of a partition.
+type audioWriter struct {
 	temporary temporary
+	part      partition
 	file      newFile
-	info      dayInfo
+	info      *partInfo
 	changed   bool
 }
 
 // merge writes the stored references with the results merged into them.
-func (d *audioDay) merge(ctx context.Context, stored *dayReader, results resultsByID) error {
+func (d *audioWriter) merge(ctx context.Context, stored *partReader, results resultsByID) error {
 	var rows warehouse.Rows
 	for {
 		more, err := stored.next(&rows)
@@ -331,7 +341,7 @@ func (d *audioDay) merge(ctx context.Context, stored *dayReader, results results
 		}
 		merged, changed := mergeResults(&rows.Conversation, rows.Audio, results[rows.Conversation.ConversationID])
 		rows.Audio, d.changed = merged, d.changed || changed
-		d.info.countRecordings(&rows.Conversation, merged)
+		d.info.day(d.part.dayOf(rows.Conversation.StartedAt)).countRecordings(&rows.Conversation, merged)
 		for i := range merged {
 			if err := d.file.add(d.temporary, &merged[i]); err != nil {
 				return err
@@ -340,7 +350,7 @@ func (d *audioDay) merge(ctx context.Context, stored *dayReader, results results
 	}
 }
 
-func (d *audioDay) abandon() {
+func (d *audioWriter) abandon() {
 	if d.file.file == nil {
 		return
 	}
@@ -351,7 +361,7 @@ func (d *audioDay) abandon() {
 // build adds what belongs to the new files to the commit.
 func (r *recordingFold) build(next *state) error {
 	if len(r.infos) > 0 {
-		if err := r.commit.putManifests(next, r.infos); err != nil {
+		if err := r.commit.putManifests(next, nil, r.infos); err != nil {
 			return err
 		}
 	}

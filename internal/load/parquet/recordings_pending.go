@@ -1,8 +1,6 @@
 package parquet
 
 import (
-	"errors"
-	"maps"
 	"slices"
 	"sync"
 
@@ -75,35 +73,12 @@ func (p *pendingResults) add(f *resultsFile) {
 	}
 }
 
-// recordingDay is a day of a project with what the manifest says of it.
-type recordingDay struct {
-	partition
-	info *dayInfo // nil: the manifest does not have it
-}
-
-// recordingDays lists the days of a project that are in its manifests or have
-// pending results, in order.
-func (l *Lake) recordingDays(project string, span daySpan, p *pendingResults) (days []recordingDay, err error) {
-	v, err := l.view()
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, v.close()) }()
-	found := map[day]*dayInfo{}
+// has reports whether a partition may have conversations with pending results.
+func (p *pendingResults) has(part partition) bool {
 	for d := range p.days {
-		found[d] = nil
-	}
-	err = v.eachManifest(project, max(span.first, firstDay), min(span.last, lastDay), func(m *manifest) {
-		for date, info := range m.Days {
-			if d, err := parseDay(date); err == nil {
-				found[d] = info
-			}
-		}
-	})
-	for _, d := range slices.Sorted(maps.Keys(found)) {
-		if span.has(d) {
-			days = append(days, recordingDay{partition{project, d}, found[d]})
+		if part.has(d) {
+			return true
 		}
 	}
-	return days, err
+	return false
 }

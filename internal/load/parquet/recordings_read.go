@@ -21,7 +21,7 @@ var recordedColumns = []string{
 	"started_at", "finished_at", "lifecycle", "total_duration_seconds", "missing_since", "run_id",
 }
 
-// eachRecorded calls do with the conversations of a day as of one commit, in
+// eachRecorded calls do with the conversations of a partition as of one commit, in
 // order, with their references and the pending results merged into them. What it
 // is called with is valid until it returns.
 func (l *Lake) eachRecorded(ctx context.Context, part partition, p *pendingResults, columns []string, do func(*warehouse.Rows) error) (err error) {
@@ -43,8 +43,8 @@ func (l *Lake) eachRecorded(ctx context.Context, part partition, p *pendingResul
 	}
 }
 
-// Backlog implements [load.RecordingReader]. It opens only days that may have due
-// references.
+// Backlog implements [load.RecordingReader]. It opens only partitions that may have
+// due references.
 func (l *Lake) Backlog(ctx context.Context, project string, b load.Backlog) (due []load.RecordedConversation, err error) {
 	due, err = l.backlog(ctx, project, &b)
 	return due, failed("cannot read the recordings in the lake "+l.root, err)
@@ -59,36 +59,41 @@ func (l *Lake) backlog(ctx context.Context, project string, b *load.Backlog) (du
 	if b.Before != (load.RecordingPlace{}) {
 		span.last = dayOf(b.Before.StartedAt)
 	}
-	days, err := l.recordingDays(project, span, p)
-	if err != nil {
-		return nil, err
-	}
-	for i := range slices.Backward(days) {
-		if len(due) >= b.Limit {
-			break
-		}
-		d := &days[i]
-		tallies, err := l.talliesOf(ctx, d)
-		if err != nil {
-			return nil, err
-		}
-		if !p.days[d.day] && !tallies.due(b) {
+	parts, err := l.storedParts(project, span)
+	for len(parts) > 0 && len(due) < b.Limit && err == nil {
+		part := parts[len(parts)-1]
+		parts = parts[:len(parts)-1]
+		if !p.has(part.partition) && !part.due(b) {
 			continue
 		}
-		more, err := l.dueOn(ctx, d.partition, p, b, b.Limit-len(due))
-		if err != nil {
-			return nil, err
+		var more []load.RecordedConversation
+		more, err = l.dueOn(ctx, part.partition, span, p, b, b.Limit-len(due))
+		if errors.Is(err, errRearranged) {
+			parts, err = l.storedParts(project, span)
+			continue
 		}
 		due = append(due, more...)
+		span.last = part.first - 1
 	}
-	return due, nil
+	return due, err
 }
 
-// dueOn lists the due references of a day, the newest conversations first.
-func (l *Lake) dueOn(ctx context.Context, part partition, p *pendingResults, b *load.Backlog, limit int) (due []load.RecordedConversation, err error) {
+// due reports whether a backlog may have references of the partition.
+func (p *storedPart) due(b *load.Backlog) bool {
+	for _, d := range p.info.days {
+		if d.Recordings.due(b) {
+			return true
+		}
+	}
+	return false
+}
+
+// dueOn lists the due references of some days of a partition, the newest
+// conversations first.
+func (l *Lake) dueOn(ctx context.Context, part partition, days daySpan, p *pendingResults, b *load.Backlog, limit int) (due []load.RecordedConversation, err error) {
 	err = l.eachRecorded(ctx, part, p, recordedColumns, func(r *warehouse.Rows) error {
 		c := &r.Conversation
-		if r.IsOpen() || c.MissingSince.Valid || !b.Includes(load.RecordingPlace{StartedAt: c.StartedAt, ConversationID: c.ConversationID}) {
+		if r.IsOpen() || c.MissingSince.Valid || part.dayOf(c.StartedAt) > days.last || !b.Includes(load.RecordingPlace{StartedAt: c.StartedAt, ConversationID: c.ConversationID}) {
 			return nil
 		}
 		var recordings []warehouse.AudioReference
@@ -136,7 +141,8 @@ func ownReference(a *warehouse.AudioReference) warehouse.AudioReference {
 	return r
 }
 
-// Recordings implements [load.RecordingReader]. Each day is read as of one commit.
+// Recordings implements [load.RecordingReader]. Each partition is read as of one
+// commit.
 func (l *Lake) Recordings(ctx context.Context, feed load.Feed, from, until warehouse.Timestamp, yield func(*load.RecordedConversation) error) error {
 	if from >= until {
 		return nil
@@ -157,29 +163,24 @@ func (l *Lake) eachRecording(ctx context.Context, feed load.Feed, from, until wa
 	if err != nil {
 		return err
 	}
-	days, err := l.days(feed, from, until)
-	if err != nil {
-		return err
-	}
-	for _, d := range days {
-		err := l.eachRecorded(ctx, partition{feed.ProjectID, d.day}, p, recordedColumns, func(r *warehouse.Rows) error {
+	return l.eachPart(feed.ProjectID, daySpan{dayOf(from), dayOf(until - 1)}, func(part storedPart, days daySpan) error {
+		if !slices.Contains(part.info.environments(), feed.Environment) {
+			return nil
+		}
+		return l.eachRecorded(ctx, part.partition, p, recordedColumns, func(r *warehouse.Rows) error {
 			c := &r.Conversation
-			if c.Environment != feed.Environment || c.StartedAt < from || c.StartedAt >= until || c.ChannelFamily != warehouse.ChannelVoice {
+			if c.Environment != feed.Environment || c.StartedAt < from || c.StartedAt >= until || c.ChannelFamily != warehouse.ChannelVoice || !days.has(part.dayOf(c.StartedAt)) {
 				return nil
 			}
 			found := load.RecordedOf(c)
 			found.Recordings = r.Audio
 			return yield(&found)
 		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }
 
 // RecordingCounts implements [load.RecordingReader]. It reads only manifests, and
-// days with pending results.
+// partitions with pending results.
 func (l *Lake) RecordingCounts(ctx context.Context, kinds map[string][]load.RecordingKind) (map[string]load.RecordingCounts, error) {
 	counts := make(map[string]load.RecordingCounts, len(kinds))
 	for project, worked := range kinds {
@@ -197,59 +198,31 @@ func (l *Lake) countRecordings(ctx context.Context, project string, kinds []load
 	if err != nil {
 		return counts, err
 	}
-	days, err := l.recordingDays(project, daySpan{firstDay, lastDay}, p)
-	if err != nil {
-		return counts, err
-	}
-	for i := range days {
-		var tallies recordingTallies
-		if p.days[days[i].day] {
-			tallies, err = l.tallyDay(ctx, days[i].partition, p)
-		} else {
-			tallies, err = l.talliesOf(ctx, &days[i])
+	err = l.eachPart(project, daySpan{firstDay, lastDay}, func(part storedPart, days daySpan) error {
+		info := part.info
+		if p.has(part.partition) {
+			if info, err = l.tallyPart(ctx, part.partition, p); err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return counts, err
+		for d, counted := range info.days {
+			if days.has(d) {
+				counted.Recordings.sum(kinds, &counts)
+			}
 		}
-		tallies.sum(kinds, &counts)
-	}
-	return counts, nil
-}
-
-// talliesOf returns the tallies of a day, without pending results. A day that an
-// older version has written is counted once, and again when its files change.
-func (l *Lake) talliesOf(ctx context.Context, d *recordingDay) (recordingTallies, error) {
-	switch {
-	case d.info == nil:
-		return nil, nil
-	case d.info.Recordings != nil || d.info.Files[audio.Name()].Rows == 0:
-		return d.info.Recordings, nil
-	}
-	of := talliedFiles{d.partition, d.info.Files[conversations.Name()].SHA256, d.info.Files[audio.Name()].SHA256}
-	if known, ok := l.tallied.Load(of); ok {
-		return known.(recordingTallies), nil
-	}
-	tallies, err := l.tallyDay(ctx, d.partition, &pendingResults{})
-	if err == nil {
-		l.tallied.Store(of, tallies)
-	}
-	return tallies, err
-}
-
-// talliedFiles are the files of a day that was counted.
-type talliedFiles struct {
-	partition
-	conversations, audio string // checksums
-}
-
-// tallyDay counts the references of a day, with pending results.
-func (l *Lake) tallyDay(ctx context.Context, part partition, p *pendingResults) (recordingTallies, error) {
-	var counted dayInfo
-	err := l.eachRecorded(ctx, part, p, []string{"conversation_id", "started_at", "missing_since"}, func(r *warehouse.Rows) error {
-		counted.countRecordings(&r.Conversation, r.Audio)
 		return nil
 	})
-	return counted.Recordings, err
+	return counts, err
+}
+
+// tallyPart counts the references of a partition, with pending results.
+func (l *Lake) tallyPart(ctx context.Context, part partition, p *pendingResults) (*partInfo, error) {
+	counted := newPartInfo()
+	err := l.eachRecorded(ctx, part, p, []string{"conversation_id", "started_at", "missing_since"}, func(r *warehouse.Rows) error {
+		counted.day(part.dayOf(r.Conversation.StartedAt)).countRecordings(&r.Conversation, r.Audio)
+		return nil
+	})
+	return counted, err
 }
 
 // RecordingState implements [load.RecordingReader].

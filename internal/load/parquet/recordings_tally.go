@@ -5,8 +5,7 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// recordingTallies describe the references of a day, by [kindName]. A manifest of
-// an older version has none.
+// recordingTallies describe the references of a day, by [kindName].
 type recordingTallies map[string]*recordingTally
 
 // recordingTally counts the references of one kind.

@@ -182,7 +182,7 @@ func TestRecordings_Damaged(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(s.path, "_sync", files[1]), []byte("{}\n{\"conv"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	day := filepath.Join(s.path, "audio_references/project_id=p/started_date=2024-03-14/part-0.parquet")
+	day := filepath.Join(s.path, "audio_references/project_id=p/started_month=2024-03/d01-31.parquet")
 	sound, err := os.ReadFile(day)
 	if err == nil {
 		err = os.WriteFile(day, bytes.Repeat([]byte("x"), len(sound)), 0o600)
@@ -241,7 +241,7 @@ func TestBacklog_Opens(t *testing.T) {
 	due := func(b load.Backlog) (ids, opened []string) {
 		l := s.open(t, parquet.Options{}).(*parquet.Lake)
 		parquet.OnOpen(l, func(path string) {
-			if strings.Contains(path, "started_date=") {
+			if strings.Contains(path, "started_month=") {
 				opened = append(opened, path)
 			}
 		})
@@ -283,6 +283,7 @@ func TestBacklog_Opens(t *testing.T) {
 func TestRecordings_OldLayout(t *testing.T) {
 	t.Parallel()
 	s := oldLake(t, 1)
+	s.migrate(t, nil)
 	l := s.Open(t, nil).(*parquet.Lake)
 	due, err := l.Backlog(t.Context(), "p", everything)
 	if err != nil || len(due) != 2 || due[0].ConversationID != "hidden" || due[1].ConversationID != "c-1" { // one is open
@@ -291,7 +292,7 @@ func TestRecordings_OldLayout(t *testing.T) {
 	if a := due[1].Recordings[0]; a.Checks != 0 || a.NextCheckAt.Valid || a.Availability != warehouse.AudioUnknown || a.URL == "" {
 		t.Errorf("read: %+v", a)
 	}
-	for range 2 { // the second time from memory
+	for range 2 {
 		if counts, err := l.RecordingCounts(t.Context(), map[string][]load.RecordingKind{"p": nil}); err != nil || counts["p"].Unknown != 3 {
 			t.Errorf("counts: %+v, %v", counts, err)
 		}

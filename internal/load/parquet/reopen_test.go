@@ -28,7 +28,7 @@ func TestRecover(t *testing.T) {
 			s.run(t, loadtest.Conversation("p", "c-1", loadtest.Noon, loadtest.Note("a")))
 			cut := newLake(t)
 			w, err := s.Open(t, func(step string) {
-				if step == "replace" && cut.read(t, "_sync/lake.json") == nil && len(s.read(t, "_sync/journal.json")) > 0 && strings.Contains(string(s.read(t, "_sync/journal.json")), "started_date") {
+				if step == "replace" && cut.read(t, "_sync/lake.json") == nil && len(s.read(t, "_sync/journal.json")) > 0 && strings.Contains(string(s.read(t, "_sync/journal.json")), "started_month") {
 					if err := os.CopyFS(cut.path, os.DirFS(s.path)); err != nil {
 						t.Error(err)
 					}
@@ -65,7 +65,7 @@ func TestRecover(t *testing.T) {
 			if _, err := s.Impatient(t).Begin(t.Context(), load.Owner{}, "p"); !errors.As(err, &locked) {
 				t.Errorf("a writer of the damaged project began: %v", err)
 			}
-			if found := recovered(t, w); !named(found, "conversations/project_id=p/started_date=2024-03-14/part-0.parquet could not be written") {
+			if found := recovered(t, w); !named(found, "conversations/project_id=p/started_month=2024-03/d01-31.parquet could not be written") {
 				t.Errorf("found is %+v", found)
 			}
 			if d := s.Dump(t); len(d.Coverage) > 0 {
@@ -106,13 +106,18 @@ func (s *lake) killedAt(t *testing.T, step string) *lake {
 // years makes a lake with a conversation on each of n days.
 func years(t testing.TB, n int) *lake {
 	t.Helper()
-	s := newLake(t)
+	s := newDailyLake(t)
+	s.run(t, starts(n)...)
+	return s
+}
+
+// starts are conversations on each of n days.
+func starts(n int) []*warehouse.Rows {
 	rows := make([]*warehouse.Rows, n)
 	for i := range rows {
 		rows[i] = loadtest.Conversation("p", fmt.Sprint("c-", i), loadtest.Noon.AddDate(0, 0, -i), loadtest.Turns(1), loadtest.NoMetrics(""))
 	}
-	s.run(t, rows...)
-	return s
+	return rows
 }
 
 // opens lists the files and folders that a run opens to load a conversation.
@@ -141,7 +146,8 @@ func (s *lake) opens(t testing.TB, row *warehouse.Rows) (opened []string) {
 }
 
 // The number of files that a run opens depends on what changes: it opens the
-// manifest of each month, the log of ids of each year, and only its own day.
+// manifest and a folder per table of each month, the log of ids of each year, and
+// only the files of its own day.
 func TestOpens(t *testing.T) {
 	t.Parallel()
 	const few, many = 20, 200
@@ -151,40 +157,29 @@ func TestOpens(t *testing.T) {
 		opened := s.opens(t, loadtest.Conversation("p", "new", loadtest.Noon.AddDate(0, 0, 1), loadtest.Turns(1)))
 		counted[n] = len(opened)
 		for _, path := range opened {
-			if strings.Contains(path, "started_date=") && !strings.Contains(path, "started_date=2024-03-15") {
+			if strings.HasSuffix(path, ".parquet") && strings.Contains(path, "started_month=") && !strings.Contains(path, "/d15") {
 				t.Errorf("with %d days, %s is opened", n, path)
 			}
 		}
 	}
-	const months, years = 8 - 2, 1
-	if more := counted[many] - counted[few]; more > months+years {
+	const months, perMonth, years = 8 - 2, 1 + 5, 1
+	if more := counted[many] - counted[few]; more > months*perMonth+years {
 		t.Errorf("%d files are opened with %d days, and %d with %d", counted[many], many, counted[few], few)
 	}
 }
 
-// A moved conversation is found by the log of ids, also in a lake of an older
-// version, which has none.
+// A moved conversation is found by the log of ids, in either layout.
 func TestOpens_Moved(t *testing.T) {
 	t.Parallel()
-	for _, older := range []bool{false, true} {
-		s := years(t, 40)
-		if older {
-			for _, name := range []string{"ids", "contents"} {
-				if err := os.RemoveAll(filepath.Join(s.path, "_sync", name)); err != nil {
-					t.Fatal(err)
-				}
+	for _, daily := range []bool{false, true} {
+		s := newLake(t)
+		s.daily = daily
+		s.run(t, starts(40)...)
+		for i, note := range []string{"moved", "moved again"} {
+			s.opens(t, loadtest.Conversation("p", "c-33", loadtest.Noon.AddDate(0, 0, 1+i), loadtest.Note(note)))
+			if d := s.Dump(t); len(d.Conversations) != 40 { // Dump checks that none is stored twice
+				t.Errorf("%d conversations are stored", len(d.Conversations))
 			}
-			if err := os.WriteFile(filepath.Join(s.path, "_sync/lake.json"), []byte(`{"format_version":2}`), 0o666); err != nil {
-				t.Fatal(err)
-			}
-		}
-		s.opens(t, loadtest.Conversation("p", "c-33", loadtest.Noon.AddDate(0, 0, 1), loadtest.Note("moved")))
-		if d := s.Dump(t); len(d.Conversations) != 40 { // Dump checks that none is stored twice
-			t.Errorf("%d conversations are stored", len(d.Conversations))
-		}
-		if !older {
-			s.opens(t, loadtest.Conversation("p", "c-33", loadtest.Noon.AddDate(0, 0, 2), loadtest.Note("moved again")))
-			s.Dump(t)
 		}
 	}
 }

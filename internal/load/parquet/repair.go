@@ -15,15 +15,15 @@ import (
 )
 
 // repair collects what one commit removes from the coverage after an inventory:
-// days whose files differ from the records, and months whose manifest differs.
-// Afterwards the days are rewritten; see [writer.Recover].
+// partitions whose files differ from the records, and months whose manifest
+// differs. Afterwards the partitions are rewritten; see [writer.Recover].
 type repair struct {
 	*writer
 	ctx    context.Context
 	commit *commit
 	next   *state
 
-	bad         map[partition]bool    // days to rewrite
+	bad         map[partition]bool    // partitions to rewrite
 	inventories map[string]*inventory // of the checked projects
 	taken       map[string]*inventory // of an earlier attempt of the same commit
 	found       []load.Uncovered
@@ -129,7 +129,7 @@ func (r *repair) index() error {
 		}
 		for p := range r.bad {
 			if p.project == project {
-				years[p.day.year()] = true
+				years[p.first.year()] = true
 			}
 		}
 		for _, year := range slices.Sorted(maps.Keys(years)) {
@@ -141,17 +141,16 @@ func (r *repair) index() error {
 	return nil
 }
 
-// indexYear rebuilds the log of ids of a year from the stored days. A day that
+// indexYear rebuilds the log of ids of a year from the stored partitions. One that
 // cannot be read is doubtful: its conversations are added to the log when it is
 // rewritten.
 func (r *repair) indexYear(a *inventory, year string) error {
 	hashes := map[day][]uint64{}
-	for _, d := range a.daysOf(year) {
-		p := partition{a.project, d}
+	for _, p := range a.partsOf(year) {
 		if r.bad[p] {
 			continue
 		}
-		ids, err := r.idsOfDay(p)
+		ids, err := r.idsOf(p)
 		if isPassing(err) || r.ctx.Err() != nil {
 			return errors.Join(err, r.ctx.Err())
 		}
@@ -159,7 +158,7 @@ func (r *repair) indexYear(a *inventory, year string) error {
 			r.doubt(p, err.Error())
 			continue
 		}
-		hashes[d] = ids
+		maps.Copy(hashes, ids)
 	}
 	contents := r.next.change(a.project)
 	err := r.commit.put(idsFile(a.project, year), func(w io.Writer) error {
@@ -180,14 +179,14 @@ func isPassing(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
 }
 
-// doubt removes a day from the coverage, and adds it to the days to rewrite.
+// doubt removes the days of a partition from the coverage, and adds it to the
+// partitions to rewrite.
 func (r *repair) doubt(p partition, what ...string) {
 	if r.bad[p] {
 		return
 	}
 	r.bad[p] = true
-	from := warehouse.TimestampOf(p.day.time())
-	r.cut(p.project, from, from+dayMicros, what...)
+	r.cut(p.project, p.from(), p.until(), what...)
 }
 
 // cut removes a time range of a project from the coverage; if both ends are 0,
@@ -217,18 +216,18 @@ func (r *repair) cut(project string, from, until warehouse.Timestamp, what ...st
 }
 
 func (r *repair) cutMonth(project, month, what string) error {
-	first, err := parseDay(month + "-01")
+	span, err := monthSpan(month)
 	if err != nil {
 		return nil //nolint:nilerr // a name that no version has written
 	}
-	until := warehouse.TimestampOf(first.time().AddDate(0, 1, 0))
-	r.cut(project, warehouse.TimestampOf(first.time()), until, what)
+	p := partition{project, span.first, span.last}
+	r.cut(project, p.from(), p.until(), what)
 	return nil
 }
 
 // lost repairs what the journal of a killed writer lists and can no longer be
-// done: it compares the projects concerned, and adds the days whose new files
-// are missing to the days to rewrite, even if their older file is intact.
+// done: it compares the projects concerned, and adds the partitions whose new
+// files are missing to those to rewrite, even if their older file is intact.
 func (r *repair) lost(j *unfinished) error {
 	for _, project := range j.projects() {
 		if err := r.project(project, true); err != nil {
@@ -275,14 +274,15 @@ func (r *repair) end() error {
 	return nil
 }
 
-// done makes the writer report and rewrite what the commit has found. Days of
-// projects of other writers are left to them: they find the same.
+// done makes the writer report and rewrite what the commit has found. Partitions
+// of projects of other writers are left to them: they find the same.
 func (r *repair) done() {
 	maps.DeleteFunc(r.bad, func(p partition, _ bool) bool { return !r.writer.record.has(p.project) })
 	r.uncovered = append(r.uncovered, r.found...)
 	r.doubtful = append(r.doubtful, slices.SortedFunc(maps.Keys(r.bad), comparePartitions)...)
 	if len(r.found) > 0 {
-		r.writer.index = newIDLog(r.lake)
+		r.writer.layouts = newLayouts(r.lake.own())
+		r.writer.index = newIDLog(r.lake, r.writer.layouts)
 	}
 }
 
@@ -326,16 +326,16 @@ func (w *writer) uncover(ctx context.Context) error {
 	return nil
 }
 
-// writeAgain rewrites a day from what can be read of it, with conversations
+// writeAgain rewrites a partition from what can be read of it, with conversations
 // that differ from any version of the source, so that the next read replaces
 // them.
 func (w *writer) writeAgain(ctx context.Context, p partition, runID string, at warehouse.Timestamp) error {
 	m := &load.Mending{ProjectID: p.project, RunID: runID, At: at}
-	if _, err := w.mendManifests(m, daySpan{p.day, p.day}); err != nil {
+	if _, err := w.mendManifests(m, p.span()); err != nil {
 		return err
 	}
-	a := newDayAudit(w.lake.own(), p)
-	if err := a.do(ctx); err != nil {
+	a, err := w.audit(ctx, p)
+	if err != nil {
 		return err
 	}
 	return w.rebuild(ctx, m, a, true, &load.Counts{Rows: map[string]int64{}})

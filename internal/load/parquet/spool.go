@@ -49,9 +49,9 @@ func (s *spooler) flush(all bool) error {
 	return err
 }
 
-// spoolDay adds the rows of the readable files of a day to the spool, in any
+// spoolPart adds the rows of the readable files of a day to the spool, in any
 // order. If readable is nil, all files are read.
-func (p *mending) spoolDay(ctx context.Context, part partition, readable, ids map[string]bool) error {
+func (p *mending) spoolPart(ctx context.Context, part partition, readable, ids map[string]bool) error {
 	s := &spooler{stage: p.spool, project: part.project, ids: ids}
 	has := func(table string) bool { return readable == nil || readable[table] }
 	err := spoolRows(ctx, p, s, part, has, conversations, func(row any) {

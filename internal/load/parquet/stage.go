@@ -45,7 +45,7 @@ type entry struct {
 	unchanged  bool // written again as stored, which is no change
 }
 
-func (e *entry) partition() partition { return partition{e.project, dayOf(e.start)} }
+func (e *entry) day() day { return dayOf(e.start) }
 
 // compareEntries orders conversations as in the files.
 func compareEntries(a, b entry) int {

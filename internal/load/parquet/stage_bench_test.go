@@ -88,17 +88,16 @@ func BenchmarkDay(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.StartTimer()
-		d := lake.temporaryOf(nil).newDay()
+		d := lake.temporaryOf(nil).newPart(dayPartition("p", 0))
 		for _, r := range rows {
 			if err := d.add(r); err != nil {
 				b.Fatal(err)
 			}
 		}
-		files, err := d.close()
-		if err != nil {
+		if err := d.close(); err != nil {
 			b.Fatal(err)
 		}
-		for _, f := range files {
+		for _, f := range d.placed {
 			b.ReportMetric(float64(f.info.Bytes), f.table+"_B")
 		}
 	}

@@ -23,6 +23,7 @@ import (
 // content by reading the files itself.
 type lake struct {
 	path   string
+	daily  bool                  // each day has a partition of its own
 	parsed map[string]parsedFile // by path, to read each file only once
 }
 
@@ -33,6 +34,14 @@ type parsedFile struct {
 
 func newLake(t testing.TB) *lake {
 	return &lake{path: filepath.Join(folder(t), "lake"), parsed: map[string]parsedFile{}}
+}
+
+// newDailyLake makes a lake in which each day has a partition of its own, as in
+// the last days of a dense project.
+func newDailyLake(t testing.TB) *lake {
+	s := newLake(t)
+	s.daily = true
+	return s
 }
 
 // memory is the path of a memory file system on Linux. There a sync costs
@@ -80,6 +89,9 @@ func (s *lake) open(t testing.TB, o parquet.Options) load.Destination {
 		t.Fatal(err)
 	}
 	parquet.StageLimit(l, littleMemory)
+	if s.daily {
+		parquet.Daily(l)
+	}
 	return l
 }
 

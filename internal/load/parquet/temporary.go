@@ -54,7 +54,7 @@ func (t temporary) clear() error {
 
 // isLeft reports whether an entry of _sync/tmp was left by a killed writer.
 func (t temporary) isLeft(e fs.DirEntry) bool {
-	return !e.IsDir() || t.projects[e.Name()] && e.Name() != path.Base(t.folder)
+	return !e.IsDir() || e.Name() == path.Base(migrateDir) || t.projects[e.Name()] && e.Name() != path.Base(t.folder)
 }
 
 // removeIn removes entries of a folder.

@@ -1,6 +1,7 @@
 package parquet_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 
 	"convsync/internal/load"
 	"convsync/internal/load/loadtest"
+	"convsync/internal/load/parquet"
 	"convsync/internal/warehouse"
 )
 
@@ -22,29 +24,37 @@ func oldLake(t testing.TB, version int) *lake {
 	return s
 }
 
-func TestALakeOfAnOlderLayoutIsReadAsItIs(t *testing.T) {
+// migrate converts a lake, and reports each step.
+func (s *lake) migrate(t testing.TB, step func(string)) {
+	t.Helper()
+	if err := s.Open(t, step).(*parquet.Lake).Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Only a migration touches a lake of an older layout.
+func TestLake_OldLayout(t *testing.T) {
 	t.Parallel()
 	s := oldLake(t, 1)
 	before := s.files(t)
 	l := s.Open(t, nil)
-	if err := l.Check(t.Context()); err != nil {
-		t.Errorf("Check: %v", err)
+	_, begin := l.Begin(t.Context(), load.Owner{})
+	for call, err := range map[string]error{"Check": l.Check(t.Context()), "Prepare": l.Prepare(t.Context()), "Begin": begin} {
+		if !errors.Is(err, load.ErrNeedsMigration) {
+			t.Errorf("%s says %v", call, err)
+		}
 	}
-	if err := l.Prepare(t.Context()); err != nil {
-		t.Errorf("Prepare: %v", err)
+	if after := s.files(t); len(after) > len(before) || !strings.Contains(string(s.read(t, "_sync/lake.json")), ":1}") {
+		t.Errorf("it changed: %d files before, %d after", len(before), len(after))
 	}
-	sum := s.summary(t)
-	if sum.Conversations != 3 || sum.Hidden != 1 || sum.Missing != 0 || sum.Rejects != 1 || len(sum.Drift) != 1 || len(sum.Lateness) != 0 {
-		t.Errorf("the summary is %+v", sum)
-	}
-	archive := l
-	if keys, err := archive.Keys(t.Context(), feed, never, ever); err != nil || len(keys) != 3 || keys[0].ID != "c-1" || keys[2].ID != "hidden" {
-		t.Errorf("the keys are %+v (%v)", keys, err)
-	}
-	if days, err := archive.HiddenDays(t.Context(), feed, load.Parts{Transcripts: true, Metrics: true}); err != nil || len(days) != 2 { // the other one may have metrics
+}
 
-		t.Errorf("hidden days are %v (%v)", days, err)
-	}
+// checkMigrated checks what is stored after a migration, and applies all changes
+// that the program of layout 1 did not have.
+func checkMigrated(t testing.TB, s *lake) {
+	t.Helper()
+	l := s.Open(t, nil)
+	s.isSound(t, l)
 	rows := s.archived(t, feed)
 	if len(rows) != 3 {
 		t.Fatalf("%d conversations were read", len(rows))
@@ -52,15 +62,6 @@ func TestALakeOfAnOlderLayoutIsReadAsItIs(t *testing.T) {
 	if diff := loadtest.Diff(loadtest.Conversation("p", "c-1", loadtest.Noon), rows[0], loadtest.LoaderSet...); diff != "" {
 		t.Error(diff)
 	}
-	if after := s.files(t); len(after) > len(before) || !strings.Contains(string(s.read(t, "_sync/lake.json")), ":1}") {
-		t.Errorf("reading changed it: %d files before, %d after", len(before), len(after))
-	}
-}
-
-// renew applies all changes to a lake of an older layout that the older program
-// did not have.
-func renew(t testing.TB, s *lake) {
-	t.Helper()
 	start := warehouse.TimestampOf(loadtest.Noon)
 	st := load.Window{At: start + 60e6, Missing: []load.Key{{ID: "c-1", StartedAt: start}}, Resolved: []string{"r-1"}}
 	ended, shown := loadtest.Conversation("p", "open", loadtest.Noon), loadtest.Conversation("p", "hidden", loadtest.Noon.AddDate(0, 0, 1))
@@ -72,38 +73,50 @@ func renew(t testing.TB, s *lake) {
 	if sum.Conversations != 3 || sum.Hidden != 0 || sum.Missing != 1 || sum.Rejects != 0 || len(sum.Lateness) != 2 {
 		t.Errorf("the summary is %+v", sum)
 	}
-	if !strings.Contains(string(s.read(t, "_sync/lake.json")), ":2}") {
+	if !strings.Contains(string(s.read(t, "_sync/lake.json")), ":3}") {
 		t.Error("an older program would still write to it")
 	}
 	s.Dump(t) // compares the copies with the state
+	if left := s.glob(t, "*/*/started_date=*"); len(left)+len(s.Leftovers(t)) > 0 {
+		t.Errorf("left over: %v, %v", left, s.Leftovers(t))
+	}
 }
 
-func TestAnOlderLayoutIsTakenUpByTheNextRun(t *testing.T) {
+func TestMigrate(t *testing.T) {
 	t.Parallel()
-	renew(t, oldLake(t, 1))
+	s := oldLake(t, 1)
+	s.migrate(t, nil)
+	s.migrate(t, func(step string) { t.Errorf("again: %s", step) })
+	checkMigrated(t, s)
 }
 
-func TestTakingUpAnOlderLayoutMayBeCutOff(t *testing.T) {
+// A migration may be killed at any step. Before the last commit nothing that is
+// stored has changed, and the next call continues.
+func TestMigrate_Killed(t *testing.T) {
 	t.Parallel()
 	s := oldLake(t, 1)
 	var cut []*lake
-	w, err := s.Open(t, func(string) {
+	var steps []string
+	s.migrate(t, func(step string) {
 		c := newLake(t)
 		if err := os.CopyFS(c.path, os.DirFS(s.path)); err != nil {
 			t.Fatal(err)
 		}
-		cut = append(cut, c)
-	}).Begin(t.Context(), load.Owner{RunID: "run-2"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Error(err)
-	}
-	if len(cut) < 5 {
+		cut, steps = append(cut, c), append(steps, step)
+	})
+	if len(cut) < 20 {
 		t.Errorf("%d steps", len(cut))
 	}
-	for _, c := range cut {
-		renew(t, c)
+	for i, c := range cut {
+		moved := 0
+		c.migrate(t, func(step string) {
+			if step == "migrate file" {
+				moved++
+			}
+		})
+		checkMigrated(t, c)
+		if i > len(cut)/2 && moved > len(cut)/4 {
+			t.Errorf("after %d steps (%s), %d files are written again", i, steps[i], moved)
+		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"convsync/internal/load"
 )
 
 // view is the lake as a reader observes it while a run writes, or after a
@@ -58,6 +60,8 @@ func (l *Lake) view() (*view, error) {
 			v.from[op.To] = op.From
 		case opRemove:
 			v.from[op.To] = ""
+		case opMove: // of a migration that was killed
+			return nil, errors.Join(load.ErrNeedsMigration, f.Close())
 		}
 	}
 	return v, nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"maps"
 	"slices"
 	"sync"
 
@@ -21,12 +20,13 @@ type writer struct {
 	temporary    temporary
 	state        *state // that of the last commit when stamp was its stamp
 	stamp        string
+	layouts      *layouts
 	index        *idLog
 	rejected     map[conversationOf]bool // conversations that have rejects, at least those of the projects
 	environments map[string][]string     // by project, in configured order
 	unfinished   *unfinished             // the journal that was found last
 	uncovered    []load.Uncovered        // found when the writer began
-	doubtful     []partition             // days that [writer.Recover] rewrites
+	doubtful     []partition             // those that [writer.Recover] rewrites
 	began        bool                    // its record is stored
 	finished     bool                    // its record is removed
 	// broken is the error of a commit that failed after its journal was written.
@@ -69,20 +69,20 @@ func (l *Lake) Begin(ctx context.Context, owner load.Owner, projects ...string) 
 }
 
 func (l *Lake) newWriter(owner load.Owner, projects []string, held locks) *writer {
+	known := newLayouts(l.own())
 	return &writer{
 		lake:         l,
 		record:       record{Projects: projects, Owner: owner},
 		locks:        held,
 		temporary:    l.temporaryOf(projects),
-		index:        newIDLog(l),
+		layouts:      known,
+		index:        newIDLog(l, known),
 		environments: map[string][]string{},
 		stages:       map[load.WindowID]*stage{},
 	}
 }
 
-// takeOver finishes the work of previous writers, and records this one. It
-// upgrades a lake of an older version, which has no other writer yet: each one
-// takes over before it reads anything.
+// takeOver finishes the work of previous writers, and records this one.
 func (w *writer) takeOver(ctx context.Context) error {
 	c := w.newCommit()
 	defer c.discard()
@@ -95,9 +95,6 @@ func (w *writer) takeOver(ctx context.Context) error {
 			return err
 		}
 		r = w.newRepair(ctx, c, next, nil)
-		if err := w.upgrade(r); err != nil {
-			return err
-		}
 		if err := r.lost(w.unfinished); err != nil {
 			return err
 		}
@@ -139,31 +136,15 @@ func (w *writer) hold(projects []string) error {
 	return nil
 }
 
-// upgrade upgrades a lake of an older version.
-func (w *writer) upgrade(r *repair) error {
-	format, err := w.lake.format() // now that no other writer changes it
-	if err != nil || format.Version == formatVersion && format.Contents {
-		return err
+// rewritten records that a commit has written partitions.
+func (w *writer) rewritten(r *partResult) {
+	for _, p := range r.old {
+		w.layouts.forget(p.project, p.month())
 	}
-	projects := map[string]bool{}
-	for _, p := range w.state.projects {
-		projects[p.ProjectID] = true
+	for _, p := range r.parts {
+		w.layouts.forget(p.project, p.month())
 	}
-	folders, err := w.lake.files.ReadDir(w.lake.path(manifestDir))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	for _, f := range folders {
-		if project, ok := projectOf(f.Name()); ok {
-			projects[project] = true
-		}
-	}
-	for _, project := range slices.Sorted(maps.Keys(projects)) {
-		if err := r.project(project, false); err != nil {
-			return err
-		}
-	}
-	return r.commit.putJSON(formatFile, lakeFormat{Contents: true, Version: formatVersion})
+	w.index.put(r.project, r.came)
 }
 
 func (c *commit) extendRuns(runs ...warehouse.SyncRun) error {
