@@ -42,6 +42,7 @@ const (
 	TypeBool                      // boolean; boolean
 	TypeTimestamp                 // timestamptz; timestamp[us, UTC]
 	TypeTextList                  // text[]; list of string
+	TypeDigest                    // bytea; in no Parquet table
 )
 
 var typeNames = map[Type][2]string{
@@ -52,6 +53,7 @@ var typeNames = map[Type][2]string{
 	TypeBool:      {"boolean", "boolean"},
 	TypeTimestamp: {"timestamp", "timestamp with time zone"},
 	TypeTextList:  {"list of text", "text[]"},
+	TypeDigest:    {"digest", "bytea"},
 }
 
 // String returns the name of the type in the data dictionary.
@@ -71,6 +73,8 @@ func typeOf(field any) (t Type, nullable bool) {
 		return TypeJSON, true
 	case *List:
 		return TypeTextList, true
+	case *Digest:
+		return TypeDigest, true
 	case *int64:
 		return TypeInteger, false
 	case *Null[int64]:

@@ -99,6 +99,32 @@ func (b *broken) Keys(ctx context.Context, feed load.Feed, from, until warehouse
 	return keys, err
 }
 
+// The faults of digests.
+const (
+	noDigests       fault = "stores no digests"
+	digestsForMoved fault = "keeps the first digest of a conversation"
+	digestsStay     fault = "keeps the digest of what is marked as missing"
+)
+
+func (b *broken) Digests(ctx context.Context, feed load.Feed, from, until warehouse.Timestamp) ([]load.DigestKey, error) {
+	keys, err := b.Destination.Digests(ctx, feed, from, until)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range keys {
+		k := &keys[i]
+		first, seen := b.digests[k.ID]
+		switch {
+		case b.fault == noDigests:
+			k.Digest = warehouse.Digest{}
+		case !seen && k.Digest.IsKnown():
+			b.digests[k.ID] = k.Digest
+		case b.fault == digestsForMoved && k.Digest.IsKnown(), b.fault == digestsStay && seen && !k.Digest.IsKnown():
+			k.Digest = first
+		}
+	}
+	return keys, err
+}
+
 func (b *broken) HiddenDays(ctx context.Context, feed load.Feed, parts load.Parts) ([]warehouse.Timestamp, error) {
 	if b.fault == daysOfAllParts {
 		parts = load.Parts{Transcripts: true, Metrics: true}

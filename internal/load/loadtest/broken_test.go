@@ -21,13 +21,14 @@ type broken struct {
 
 	mu         sync.Mutex
 	remembered []load.Day
+	digests    map[string]warehouse.Digest // first ones
 }
 
 func newBroken(d *memory.Destination, f fault, saved func()) *broken {
 	if saved == nil {
 		saved = func() {}
 	}
-	return &broken{Destination: d, fault: f, saved: saved}
+	return &broken{Destination: d, fault: f, saved: saved, digests: map[string]warehouse.Digest{}}
 }
 
 func (b *broken) Begin(ctx context.Context, owner load.Owner, projects ...string) (load.Writer, error) {

@@ -145,6 +145,9 @@ var detectedBy = map[fault]string{
 	mendsByDeleting:      "auditing/" + string(DamageCopy) + ", kept",
 	acceptsNothing:       "auditing/reseal",
 	loadsErased:          "auditing/erased",
+	noDigests:            "digests/stored",
+	digestsForMoved:      "digests/changed",
+	digestsStay:          "digests/missing",
 }
 
 func TestFaults(t *testing.T) {
@@ -152,7 +155,7 @@ func TestFaults(t *testing.T) {
 	for broken, name := range detectedBy {
 		t.Run(string(broken), func(t *testing.T) {
 			t.Parallel()
-			all := checks()
+			all := append(checks(), digestChecks...)
 			i := slices.IndexFunc(all, func(c check) bool { return c.name == name })
 			if i < 0 {
 				t.Fatalf("there is no check %q", name)

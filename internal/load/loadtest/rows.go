@@ -194,6 +194,7 @@ func Clone(r *warehouse.Rows) *warehouse.Rows {
 	if err := out.Decode(string(r.Append(nil))); err != nil {
 		panic(err) // Append wrote valid data
 	}
+	out.Digest = r.Digest
 	return out
 }
 

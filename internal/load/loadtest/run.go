@@ -23,6 +23,16 @@ func Run(t *testing.T, fresh func(testing.TB) Subject) {
 	}
 }
 
+// RunDigests runs the checks of digests, for destinations that store them.
+func RunDigests(t *testing.T, fresh func(testing.TB) Subject) {
+	for _, c := range digestChecks {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.run(t, fresh(t))
+		})
+	}
+}
+
 // checks returns all checks of the suite.
 func checks() []check {
 	return slices.Concat(

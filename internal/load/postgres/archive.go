@@ -122,12 +122,6 @@ func (d *Database) Keys(ctx context.Context, feed load.Feed, from, until warehou
 	return keys, d.describe(err)
 }
 
-// Digests lists what [Database.Keys] does; digests are not stored yet.
-func (d *Database) Digests(ctx context.Context, feed load.Feed, from, until warehouse.Timestamp) ([]load.DigestKey, error) {
-	keys, err := d.Keys(ctx, feed, from, until)
-	return load.WithoutDigests(keys), err
-}
-
 // someMetrics is the SQL condition that a conversation has metrics.
 const someMetrics = `coalesce(metrics, '{}') NOT IN ('{}', '[]', 'null', '""')`
 

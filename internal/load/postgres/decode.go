@@ -59,6 +59,11 @@ func decodeField(raw []byte, field any) error {
 		err := decodeNullable(raw, &bits)
 		*f = warehouse.Null[float64]{V: math.Float64frombits(uint64(bits)), Valid: raw != nil}
 		return err
+	case *warehouse.Digest:
+		*f = warehouse.Digest{}
+		if raw != nil && copy(f[:], raw) != len(raw) {
+			return errDamaged
+		}
 	case *bool:
 		return decodeBool(raw, f)
 	case *warehouse.Null[bool]:

@@ -68,6 +68,11 @@ func appendField(dst []byte, field any) []byte {
 		return append(append(dst, 1), *f...) // version 1 of jsonb's binary form
 	case *warehouse.List:
 		return appendList(dst, *f)
+	case *warehouse.Digest:
+		if !f.IsKnown() {
+			return appendNull(dst)
+		}
+		return appendText(dst, string(f[:])) // bytea has the same form
 	case *int64:
 		return appendInt(dst, *f)
 	case *warehouse.Null[int64]:

@@ -11,6 +11,7 @@ type conversationKey struct {
 	Lifecycle, ContentHash                 string
 	MissingSince                           warehouse.Null[warehouse.Timestamp]
 	FirstSeenAt                            warehouse.Timestamp
+	Digest                                 warehouse.Digest
 }
 
 var conversationKeys = warehouse.Table[conversationKey]{
@@ -24,10 +25,11 @@ var conversationKeys = warehouse.Table[conversationKey]{
 		{Name: "content_hash", Doc: "As in conversations.", Ref: func(r *conversationKey) any { return &r.ContentHash }},
 		{Name: "missing_since", Doc: "As in conversations.", Ref: func(r *conversationKey) any { return &r.MissingSince }},
 		{Name: "first_seen_at", Doc: "As in conversations.", Ref: func(r *conversationKey) any { return &r.FirstSeenAt }},
+		{Name: "source_digest", Doc: "Digest of what the source returned, by which an unchanged conversation is recognized without decoding it. NULL: it is compared by its content.", Ref: func(r *conversationKey) any { return &r.Digest }},
 	},
 }
 
-// keyOf returns the key of a conversation as it is stored.
+// keyOf returns the key of a conversation as it is stored, without a digest.
 func keyOf(c *warehouse.Conversation) conversationKey {
 	return conversationKey{
 		ProjectID:      c.ProjectID,

@@ -159,6 +159,9 @@ func rewrite(ctx context.Context, tx pgx.Tx, project string, writes []*write, go
 	if _, err := tx.Exec(ctx, keysOf("c.project_id = $1 AND c.conversation_id = ANY($2)"), project, kept); err != nil {
 		return err
 	}
+	if _, err := tx.Exec(ctx, "UPDATE conversation_keys SET source_digest = NULL WHERE project_id = $1 AND conversation_id = ANY($2)", project, kept); err != nil {
+		return err
+	}
 	return addOpen(ctx, tx, project, writes)
 }
 
@@ -272,13 +275,14 @@ func preferred(key conversationKey, c *warehouse.Conversation) int {
 	return 0
 }
 
-// keysOf returns the statement that makes the keys match the conversations c.
+// keysOf returns the statement that makes the keys match the conversations c. A key
+// that differs loses its digest.
 func keysOf(these string) string {
 	const columns = "environment, started_at, lifecycle, content_hash, missing_since, first_seen_at"
 	const values = "c.environment, c.started_at, c.lifecycle, c.content_hash, c.missing_since, c.first_seen_at"
 	return "INSERT INTO conversation_keys AS k (project_id, conversation_id, " + columns + ") SELECT c.project_id, c.conversation_id, " + values +
-		" FROM conversations c WHERE " + these + " ON CONFLICT (project_id, conversation_id) DO UPDATE SET (" + columns + ") = (excluded.environment," +
-		" excluded.started_at, excluded.lifecycle, excluded.content_hash, excluded.missing_since, excluded.first_seen_at) WHERE (k.environment, k.started_at," +
+		" FROM conversations c WHERE " + these + " ON CONFLICT (project_id, conversation_id) DO UPDATE SET (" + columns + ", source_digest) = (excluded.environment," +
+		" excluded.started_at, excluded.lifecycle, excluded.content_hash, excluded.missing_since, excluded.first_seen_at, NULL) WHERE (k.environment, k.started_at," +
 		" k.lifecycle, k.content_hash, k.missing_since, k.first_seen_at) IS DISTINCT FROM (excluded.environment, excluded.started_at, excluded.lifecycle," +
 		" excluded.content_hash, excluded.missing_since, excluded.first_seen_at)"
 }

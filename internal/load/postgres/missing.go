@@ -101,7 +101,7 @@ func writeMissingKeys(ctx context.Context, tx pgx.Tx, st *load.Window) (ids []st
 	const found = " RETURNING k.conversation_id, k.started_at"
 	statement, args := "DELETE FROM conversation_keys k USING"+these+found, []any{st.Feed.ProjectID, st.Feed.Environment, wanted, at}
 	if !st.DeleteMissing {
-		statement = "UPDATE conversation_keys k SET missing_since = $5 FROM" + these + "AND k.missing_since IS NULL" + found
+		statement = "UPDATE conversation_keys k SET missing_since = $5, source_digest = NULL FROM" + these + "AND k.missing_since IS NULL" + found
 		args = append(args, st.At.Time())
 	}
 	rows, err := tx.Query(ctx, statement, args...)

@@ -250,17 +250,19 @@ func replaceKeys(ctx context.Context, tx pgx.Tx, project string, writes []*write
 	var ids, hashes, lifecycles []string
 	var environments, newHashes, newLifecycles []string
 	var starts, seen []time.Time
+	var digests [][]byte
 	for _, wr := range writes {
+		digests = append(digests, bytesOf(wr.key.Digest))
 		ids, hashes, lifecycles = append(ids, wr.old.ConversationID), append(hashes, wr.old.ContentHash), append(lifecycles, wr.old.Lifecycle)
 		environments, newHashes, newLifecycles = append(environments, wr.key.Environment), append(newHashes, wr.key.ContentHash), append(newLifecycles, wr.key.Lifecycle)
 		starts, seen = append(starts, wr.key.StartedAt.Time()), append(seen, wr.key.FirstSeenAt.Time())
 	}
 	found, err := tx.Query(ctx, `UPDATE conversation_keys k SET environment = o.environment, started_at = o.started_at, lifecycle = o.lifecycle,
-			content_hash = o.hash, first_seen_at = o.first_seen_at, missing_since = NULL
-		FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
-			AS o (id, old_hash, old_lifecycle, environment, hash, lifecycle, started_at, first_seen_at)
+			content_hash = o.hash, first_seen_at = o.first_seen_at, missing_since = NULL, source_digest = o.digest
+		FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[], $10::bytea[])
+			AS o (id, old_hash, old_lifecycle, environment, hash, lifecycle, started_at, first_seen_at, digest)
 		WHERE k.project_id = $1 AND k.conversation_id = o.id AND k.content_hash = o.old_hash AND k.lifecycle = o.old_lifecycle
-		RETURNING k.conversation_id`, project, ids, hashes, lifecycles, environments, newHashes, newLifecycles, starts, seen)
+		RETURNING k.conversation_id`, project, ids, hashes, lifecycles, environments, newHashes, newLifecycles, starts, seen, digests)
 	if err != nil {
 		return nil, err
 	}

@@ -104,12 +104,12 @@ func (w *writer) stage(ctx context.Context, batch *load.Batch, rows []*warehouse
 	at := w.now()
 	var reveals load.VisibilityChanges
 	counts := load.Counts{}
-	writes, err := w.compare(ctx, batch, rows, at, &reveals, &counts)
+	writes, unchanged, err := w.compare(ctx, batch, rows, at, &reveals, &counts)
 	if err != nil {
 		return load.Counts{}, err
 	}
 	resolved := w.rejected.among(batch.Feed, rows)
-	if len(writes)+len(resolved) == 0 {
+	if len(writes)+len(unchanged)+len(resolved) == 0 {
 		return counts, nil
 	}
 	counts.VisibleAgain, err = reveals.Count(w.daysShow(ctx, batch.Feed, someTranscript), w.daysShow(ctx, batch.Feed, someMetrics))
@@ -119,20 +119,25 @@ func (w *writer) stage(ctx context.Context, batch *load.Batch, rows []*warehouse
 	if err := w.makeMonths(ctx, writes); err != nil {
 		return counts, err
 	}
-	counts.Rows, err = w.write(ctx, batch.Feed, writes, &counts, resolved)
+	counts.Rows, err = w.write(ctx, batch.Feed, writes, unchanged, &counts, resolved)
 	return counts, err
 }
 
-// compare returns the conversations that have to be written, and counts all of
-// them. [load.Batch.Decide] uses the stored keys, [load.Batch.Merge] the stored
-// rows of the remaining ones.
+// compare returns the conversations that have to be written, and the unchanged ones
+// whose digest has to be stored, and counts all of them. [load.Batch.Decide] uses the
+// stored keys, [load.Batch.Merge] the stored rows of the remaining ones.
 func (w *writer) compare(
 	ctx context.Context, batch *load.Batch, rows []*warehouse.Rows, at warehouse.Timestamp, reveals *load.VisibilityChanges, counts *load.Counts,
-) (writes []*write, err error) {
+) (writes, unchanged []*write, err error) {
 	project := batch.Feed.ProjectID
 	stored, err := w.storedKeys(ctx, project, rows)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	keep := func(wr *write, d *load.Decision) {
+		if !d.KeepsDigest() && wr.old != nil && wr.rows.Digest != wr.old.Digest {
+			unchanged = append(unchanged, wr)
+		}
 	}
 	var changed []conversationKey
 	for _, in := range rows {
@@ -147,16 +152,18 @@ func (w *writer) compare(
 		}
 		decision := batch.Decide(w.environments[project], c, key.known())
 		decision.Count(counts)
-		if decision.Action == load.Merge {
-			changed = append(changed, key.conversationKey)
-			writes = append(writes, &write{rows: in, old: &key.conversationKey, lost: key.lost, rewrite: batch.Rewrite})
+		wr := &write{rows: in, old: &key.conversationKey, lost: key.lost, rewrite: batch.Rewrite}
+		if decision.Action != load.Merge {
+			keep(wr, &decision)
+			continue
 		}
+		changed, writes = append(changed, key.conversationKey), append(writes, wr)
 	}
 	before, err := w.storedRows(ctx, project, changed)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return slices.DeleteFunc(writes, func(wr *write) bool {
+	writes = slices.DeleteFunc(writes, func(wr *write) bool {
 		if wr.old != nil {
 			wr.before = before[wr.old.ConversationID]
 		}
@@ -165,8 +172,14 @@ func (w *writer) compare(
 		decision.Count(counts)
 		reveals.Add(&decision)
 		wr.rows, wr.key = &in, keyOf(&in.Conversation)
-		return !decision.Writes()
-	}), nil
+		wr.key.Digest = in.Digest
+		if decision.Writes() {
+			return false
+		}
+		keep(wr, &decision)
+		return true
+	})
+	return writes, unchanged, nil
 }
 
 func (w *writer) count(id load.WindowID, c load.Counts) {

@@ -11,17 +11,20 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// write replaces and adds conversations in one transaction, deletes the rejects
-// of resolved ones, and returns the number of written rows by table.
-func (w *writer) write(ctx context.Context, feed load.Feed, writes []*write, counts *load.Counts, resolved []string) (map[string]int64, error) {
+// write replaces and adds conversations in one transaction, stores the digests of
+// unchanged ones, deletes the rejects of resolved ones, and returns the number of
+// written rows by table.
+func (w *writer) write(
+	ctx context.Context, feed load.Feed, writes, unchanged []*write, counts *load.Counts, resolved []string,
+) (map[string]int64, error) {
 	written := map[string]int64{}
 	ids := make([]string, len(writes))
 	for i, wr := range writes {
 		ids[i] = wr.key.ConversationID
 	}
 	err := w.transact(ctx, "write conversations", feed.ProjectID, func(tx pgx.Tx) error {
-		if len(writes) == 0 {
-			return nil
+		if err := putDigests(ctx, tx, feed.ProjectID, unchanged); err != nil || len(writes) == 0 {
+			return err
 		}
 		return put(ctx, tx, feed.ProjectID, writes, written)
 	}, func(tx pgx.Tx) error { // one round trip
