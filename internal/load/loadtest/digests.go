@@ -101,7 +101,7 @@ var digestChecks = []check{
 	{"digests/repaired", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		c := Conversation("p", "c-1", Noon, digest(1))
-		b.load(byHand(c), Conversation("p", "c-2", Noon.AddDate(0, 0, 1), digest(2)))
+		b.load(byHand(c), Conversation("p", "c-2", Noon.AddDate(0, 2, 0), digest(2)))
 		mend(t, b, []load.Key{{ID: "c-1", StartedAt: c.Conversation.StartedAt}})
 		digests(t, b.dest, live("p"), "c-1", 0, "c-2", 2)
 		b.rewrite = true
@@ -111,7 +111,7 @@ var digestChecks = []check{
 	{"digests/damaged", func(t testing.TB, s Subject) {
 		b := begin(t, s, 1, "p")
 		c := Conversation("p", "c-1", Noon, digest(1))
-		b.load(c, Conversation("p", "c-2", Noon.AddDate(0, 0, 1), digest(2)))
+		b.load(c, Conversation("p", "c-2", Noon.AddDate(0, 2, 0), digest(2)))
 		b.end()
 		s.Inflict(t, DamageLifecycle, c)
 		b = begin(t, s, 2, "p")

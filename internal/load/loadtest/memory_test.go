@@ -95,5 +95,4 @@ func (m inMemory) Inflict(_ testing.TB, damage Damage, of *warehouse.Rows) bool 
 func TestRun_Memory(t *testing.T) {
 	t.Parallel()
 	Run(t, func(testing.TB) Subject { return newInMemory(none) })
-	RunDigests(t, func(testing.TB) Subject { return newInMemory(none) })
 }

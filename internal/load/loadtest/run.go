@@ -23,22 +23,12 @@ func Run(t *testing.T, fresh func(testing.TB) Subject) {
 	}
 }
 
-// RunDigests runs the checks of digests, for destinations that store them.
-func RunDigests(t *testing.T, fresh func(testing.TB) Subject) {
-	for _, c := range digestChecks {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			c.run(t, fresh(t))
-		})
-	}
-}
-
 // checks returns all checks of the suite.
 func checks() []check {
 	return slices.Concat(
 		writingChecks, hiddenChecks, movingChecks, startChecks, queueChecks, identityChecks,
 		valueChecks, rejectChecks, coveringChecks, owningChecks, projectLockChecks, volumeChecks,
 		missingChecks, visibleAgainChecks, holeChecks, latenessChecks, rewritingChecks, archiveChecks, readingChecks, resolvingChecks, inboxChecks,
-		dailyChecks, randomChecks, auditingChecks, retentionChecks, recordingChecks,
+		dailyChecks, randomChecks, auditingChecks, retentionChecks, recordingChecks, digestChecks,
 	)
 }

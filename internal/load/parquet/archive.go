@@ -100,12 +100,6 @@ func (l *Lake) eachConversation(ctx context.Context, p partition, only selection
 	return d.files[0].each(func(row any) { do(row.(*warehouse.Conversation)) })
 }
 
-// Digests implements [load.Archive]; digests are not stored yet.
-func (l *Lake) Digests(ctx context.Context, feed load.Feed, from, until warehouse.Timestamp) ([]load.DigestKey, error) {
-	keys, err := l.Keys(ctx, feed, from, until)
-	return load.WithoutDigests(keys), err
-}
-
 // keyColumns are the columns of a conversation's [load.Key] and feed.
 var keyColumns = []string{"conversation_id", "environment", "started_at", "missing_since"}
 

@@ -68,6 +68,12 @@ func (p *publication) sort(entries []entry, stored map[conversationKey]known) (d
 		decision := e.batch.Decide(p.environments[e.project], &c, old.StoredKey)
 		decision.Count(&p.counts)
 		if decision.Action != load.Merge {
+			if !decision.KeepsDigest() {
+				err = p.digests.keep(old.partition, e.id, e.digest)
+			}
+			if err != nil {
+				return nil, err
+			}
 			continue
 		}
 		if differing[old.partition] == nil {
@@ -218,6 +224,12 @@ func (p *publication) reconcile(ctx context.Context, part partition, wanted map[
 		decision.Count(&p.counts)
 		reveals.Add(&decision)
 		if !decision.Writes() {
+			if !decision.KeepsDigest() {
+				err = p.digests.keep(part, e.id, e.digest)
+			}
+			if err != nil {
+				return err
+			}
 			continue
 		}
 		if err := p.second.add(&load.Batch{Rows: []*warehouse.Rows{&in}}); err != nil {

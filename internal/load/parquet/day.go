@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"convsync/internal/load/parquet/rowfile"
 	"convsync/internal/warehouse"
@@ -225,10 +226,11 @@ type partWriter struct {
 	added     int       // conversations
 	files     []newFile // by member
 	placed    []placedFile
+	digests   digestsByID
 }
 
 func (t temporary) newPart(p partition) *partWriter {
-	d := &partWriter{temporary: t, partition: p, info: newPartInfo()}
+	d := &partWriter{temporary: t, partition: p, info: newPartInfo(), digests: digestsByID{}}
 	for _, f := range formats {
 		d.files = append(d.files, newFile{format: f})
 	}
@@ -262,6 +264,9 @@ func (d *partWriter) add(r *warehouse.Rows) error {
 	counts.count(&r.Conversation)
 	counts.countRecordings(&r.Conversation, r.Audio)
 	d.added++
+	if r.Digest.IsKnown() {
+		d.digests[strings.Clone(r.Conversation.ConversationID)] = r.Digest
+	}
 	for i, m := range members {
 		for j := range m.Len(r) {
 			if err := d.files[i].add(d.temporary, m.Row(r, j)); err != nil {

@@ -178,6 +178,8 @@ func (w *writer) newMending(m *load.Mending) *mending {
 			fresh:  map[partition]*partChange{},
 			window: &load.Window{Feed: load.Feed{ProjectID: m.ProjectID}, RunID: m.RunID, At: m.At},
 			counts: load.Counts{Rows: map[string]int64{}},
+
+			digests: knownDigests{lake: w.lake},
 		},
 		asked: m, spool: w.temporary.newStage(),
 	}

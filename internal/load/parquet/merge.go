@@ -74,8 +74,9 @@ type partResult struct {
 // newPart is a partition with new files. Without any it is removed.
 type newPart struct {
 	partition
-	files []placedFile
-	info  *partInfo
+	files   []placedFile
+	info    *partInfo
+	digests digestsByID
 }
 
 // merger writes the new files of a change: the stored conversations that stay
@@ -87,6 +88,7 @@ type merger struct {
 	window     *load.Window
 	staged     stageReader
 	reconciled stageReader
+	digests    *knownDigests
 	out        *partWriter // of the first of left; nil: none
 	left       []partition // those of new that are not finished
 	in         warehouse.Rows
@@ -133,7 +135,7 @@ func (m *merger) finish() (err error) {
 	part := newPart{partition: m.left[0], info: newPartInfo()}
 	if m.out != nil {
 		err = m.out.close()
-		part.files, part.info, m.out = m.out.placed, m.out.info, nil
+		part.files, part.info, part.digests, m.out = m.out.placed, m.out.info, m.out.digests, nil
 	}
 	m.result.parts, m.left = append(m.result.parts, part), m.left[1:]
 	return err
@@ -164,6 +166,10 @@ func (m *merger) interleave(ctx context.Context, p partition) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stored.close()) }()
+	digests, err := m.digests.of(p)
+	if err != nil {
+		return err
+	}
 	var old warehouse.Rows
 	for {
 		more, err := stored.next(&old)
@@ -174,7 +180,8 @@ func (m *merger) interleave(ctx context.Context, p partition) (err error) {
 		if err := m.putBefore(&entry{start: c.StartedAt, id: c.ConversationID}); err != nil {
 			return err
 		}
-		if m.stays(c) {
+		old.Digest = digests[c.ConversationID]
+		if m.stays(&old) {
 			err = m.write(&old)
 		}
 		if err := errors.Join(err, ctx.Err()); err != nil {
@@ -184,13 +191,18 @@ func (m *merger) interleave(ctx context.Context, p partition) (err error) {
 }
 
 // stays reports whether a stored conversation is written again. It marks those
-// that are missing.
-func (m *merger) stays(c *warehouse.Conversation) bool {
+// that are missing, and drops their digests.
+func (m *merger) stays(r *warehouse.Rows) bool {
+	c := &r.Conversation
 	if m.change.gone[c.ConversationID].has(c.StartedAt) {
 		return false
 	}
 	start, missing := m.change.missing[c.ConversationID]
-	return !missing || start != c.StartedAt || m.markMissing(c)
+	if !missing || start != c.StartedAt {
+		return true
+	}
+	r.Digest = warehouse.Digest{}
+	return m.markMissing(c)
 }
 
 // putBefore writes the conversations to put that are not behind an entry; nil:

@@ -21,6 +21,8 @@ type publication struct {
 	parts  map[partition]*partChange // changes of stored partitions
 	fresh  map[partition]*partChange // of days without a partition, by a partition of one day
 	commit *commit
+	// digests has those of stored partitions.
+	digests knownDigests
 }
 
 // Publish implements [load.Writer].
@@ -33,6 +35,8 @@ func (w *writer) Publish(ctx context.Context, st *load.Window) (load.Counts, err
 		counts: load.Counts{Rows: map[string]int64{}},
 		parts:  map[partition]*partChange{},
 		fresh:  map[partition]*partChange{},
+
+		digests: knownDigests{lake: w.lake},
 	}
 	err := w.broken
 	if err == nil {
@@ -155,6 +159,7 @@ func (p *publication) merge(ctx context.Context, changes []*partChange) (results
 			window:     p.window,
 			staged:     stageReader{stage: p.staged},
 			reconciled: stageReader{stage: p.second},
+			digests:    &p.digests,
 		}
 		result, err := m.merge(ctx)
 		results = append(results, result)
@@ -168,8 +173,8 @@ func (p *publication) merge(ctx context.Context, changes []*partChange) (results
 // rows adds what belongs to the new files to the commit: their manifests, the
 // changes and the open-conversation queue.
 func (p *publication) rows(next *state, results []*partResult) error {
-	if len(results) == 0 {
-		return nil
+	if err := p.digests.put(p.commit, results); err != nil || len(results) == 0 {
+		return err
 	}
 	var changed []warehouse.Change
 	var old []partition

@@ -38,6 +38,7 @@ type entry struct {
 	offset  int64  // in the file
 	length  int    // encoded, in bytes
 	open    bool
+	digest  warehouse.Digest
 	batch   *load.Batch // its batch, without rows
 	// reconciled entries are in the second stage, merged with the stored version;
 	// the others are as received from the source.
@@ -92,6 +93,7 @@ func encodeBatch(dst []byte, b *load.Batch) ([]byte, []entry) {
 			offset:  int64(from),
 			length:  len(dst) - from,
 			open:    r.IsOpen(),
+			digest:  r.Digest,
 			batch:   &batch,
 		})
 	}
@@ -146,7 +148,13 @@ func (s *stage) spill(encoded []byte, entries []entry) error {
 // version returns the fields that decide between versions that were staged for
 // one window.
 func (e *entry) version() load.Version {
-	return load.Version{ID: e.id, StartedAt: e.start, Open: e.open, Batch: e.batch}
+	return load.Version{
+		ID:        e.id,
+		StartedAt: e.start,
+		Open:      e.open,
+		Batch:     e.batch,
+		Digest:    &e.digest,
+	}
 }
 
 // drop releases the memory of the stage, and closes and removes its file. Text
@@ -206,6 +214,7 @@ func (s *stageReader) read(e *entry, r *warehouse.Rows) error {
 	// Manifests name environments. One that is cached must not keep the batch in
 	// memory.
 	r.Conversation.Environment = unique.Make(r.Conversation.Environment).Value()
+	r.Digest = e.digest
 	return nil
 }
 

@@ -69,10 +69,7 @@ func (s subject) LocksProjects() {}
 
 func (s subject) Locator() string { return s.url + "#" + s.schema }
 
-func TestTheSuiteOfEveryLoader(t *testing.T) {
-	loadtest.Run(t, newSubject)
-	loadtest.RunDigests(t, newSubject)
-}
+func TestTheSuiteOfEveryLoader(t *testing.T) { loadtest.Run(t, newSubject) }
 
 func TestRecordings_AfterKill(t *testing.T) { loadtest.CrashRecordings(t, newSubject) }
 
