@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -76,6 +77,15 @@ func encodedByPgx(t *testing.T, oid uint32, v any) []byte {
 		return []byte{0xff, 0xff, 0xff, 0xff}
 	}
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(encoded))), encoded...)
+}
+
+func TestBinaryTimes(t *testing.T) {
+	t.Parallel()
+	for _, times := range [][]time.Time{{loadtest.Noon}, {loadtest.Noon, time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC)}} {
+		if got, want := binaryTimes(times), encodedByPgx(t, pgtype.TimestamptzArrayOID, times)[4:]; !bytes.Equal(got, want) {
+			t.Errorf("%x, pgx has %x", got, want)
+		}
+	}
 }
 
 // The data of a COPY is the same whether it is read in large or small pieces, and

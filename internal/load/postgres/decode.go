@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"convsync/internal/warehouse"
 )
@@ -17,18 +18,46 @@ var errDamaged = errors.New("the server returned a value in an unexpected format
 // memory of its own.
 func decodeRows(found pgx.Rows, c *copier, use func(row any)) error {
 	defer found.Close()
-	var fields []any
+	d := decoder{copier: c}
 	for found.Next() {
-		row := c.table.NewRow()
-		fields = c.table.Fields(fields[:0], row, c.columns)
-		for i, raw := range found.RawValues() {
-			if err := decodeField(raw, fields[i]); err != nil {
-				return fmt.Errorf("%s.%s: %w", c.Name, c.Columns[i].Name, err)
-			}
+		row, err := d.row(found.RawValues())
+		if err != nil {
+			return err
 		}
 		use(row)
 	}
 	return found.Err()
+}
+
+// decodeResult is decodeRows for a result of pgconn.
+func decodeResult(found *pgconn.ResultReader, c *copier, use func(row any)) error {
+	d := decoder{copier: c}
+	for found.NextRow() {
+		row, err := d.row(found.Values())
+		if err != nil {
+			return err
+		}
+		use(row)
+	}
+	_, err := found.Close()
+	return err
+}
+
+// decoder decodes rows of a table. It reuses its memory.
+type decoder struct {
+	*copier
+	fields []any
+}
+
+func (d *decoder) row(values [][]byte) (row any, err error) {
+	row = d.table.NewRow()
+	d.fields = d.table.Fields(d.fields[:0], row, d.columns)
+	for i, raw := range values {
+		if err := decodeField(raw, d.fields[i]); err != nil {
+			return nil, fmt.Errorf("%s.%s: %w", d.Name, d.Columns[i].Name, err)
+		}
+	}
+	return row, nil
 }
 
 // decodeField is the reverse of appendField; raw is nil for NULL.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"strings"
+	"time"
 
 	"convsync/internal/warehouse"
 )
@@ -11,7 +12,11 @@ import (
 // Postgres counts microseconds from 2000-01-01 UTC.
 const postgresEpoch = 946_684_800_000_000
 
-const oidText = 25
+// Types of the elements of arrays.
+const (
+	oidText        = 25
+	oidTimestamptz = 1184
+)
 
 // copier copies rows into a table, in the binary format of COPY. Rows are passed
 // as pointers, as in [warehouse.AnyTable].
@@ -120,25 +125,41 @@ func appendBool(dst []byte, v bool) []byte {
 	return append(dst, 0, 0, 0, 1, 0)
 }
 
-// appendList appends a text[]: number of dimensions, whether there are NULLs,
-// type of the elements, then length and lower bound of the one dimension.
+// appendList appends a text[].
 func appendList(dst []byte, l warehouse.List) []byte {
 	if l == nil {
 		return appendNull(dst)
 	}
 	at := len(dst)
 	dst = append(dst, 0, 0, 0, 0) // the length, set below
-	dimensions := uint32(min(len(l), 1))
-	dst = binary.BigEndian.AppendUint32(dst, dimensions)
-	dst = binary.BigEndian.AppendUint32(dst, 0)
-	dst = binary.BigEndian.AppendUint32(dst, oidText)
-	if dimensions > 0 {
-		dst = binary.BigEndian.AppendUint32(dst, uint32(len(l)))
-		dst = binary.BigEndian.AppendUint32(dst, 1)
-	}
+	dst = appendArrayHeader(dst, oidText, len(l))
 	for _, s := range l {
 		dst = appendText(dst, s)
 	}
 	binary.BigEndian.PutUint32(dst[at:], uint32(len(dst)-at-4))
+	return dst
+}
+
+// appendArrayHeader appends what precedes the elements of an array: number of
+// dimensions, whether there are NULLs, type of the elements, then length and lower
+// bound of the one dimension.
+func appendArrayHeader(dst []byte, elements uint32, n int) []byte {
+	dimensions := uint32(min(n, 1))
+	dst = binary.BigEndian.AppendUint32(dst, dimensions)
+	dst = binary.BigEndian.AppendUint32(dst, 0)
+	dst = binary.BigEndian.AppendUint32(dst, elements)
+	if dimensions > 0 {
+		dst = binary.BigEndian.AppendUint32(dst, uint32(n))
+		dst = binary.BigEndian.AppendUint32(dst, 1)
+	}
+	return dst
+}
+
+// binaryTimes returns a timestamptz[] as a parameter.
+func binaryTimes(times []time.Time) []byte {
+	dst := appendArrayHeader(nil, oidTimestamptz, len(times))
+	for _, t := range times {
+		dst = appendInt(dst, t.UnixMicro()-postgresEpoch)
+	}
 	return dst
 }

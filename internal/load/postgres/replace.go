@@ -25,6 +25,8 @@ type part struct {
 	of     warehouse.Part // nil: the conversations' own rows
 	key    []int          // indexes of the columns of the key
 
+	readBack string // parameters: those of [partOf]
+
 	upsert string // parameters: all columns
 	move   string // parameters: all columns, the stored start
 	shift  string // parameters: new start, project, conversation, stored start
@@ -48,11 +50,18 @@ func newPart(m warehouse.Member) *part {
 	}
 	columns, row := strings.Join(names, ", "), strings.Join(values, ", ")
 	of, _ := m.(warehouse.Part)
+	order := " ORDER BY conversation_id"
+	if of != nil {
+		order += orderOf(&c.Spec)
+	}
 	return &part{
 		copier: c,
 		member: m,
 		of:     of,
 		key:    c.Find(c.Key...),
+
+		readBack: c.queryOf(partOf(c.Name) + order),
+
 		upsert: "INSERT INTO " + c.Name + " (" + columns + ") VALUES (" + row + ") ON CONFLICT (" +
 			strings.Join(c.Key, ", ") + ", started_at) DO UPDATE SET " + strings.Join(set, ", "),
 		move: "UPDATE " + c.Name + " SET (" + columns + ") = ROW (" + row + ") WHERE " +

@@ -2,10 +2,12 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
@@ -30,16 +32,20 @@ func selectThese[R any](ctx context.Context, q querier, t *warehouse.Table[R], u
 
 // selectFrom reads the columns of a copier.
 func selectFrom(ctx context.Context, q querier, t *copier, from string, use func(row any), args ...any) error {
-	names := make([]string, len(t.columns))
-	for i, column := range t.columns {
-		names[i] = t.Columns[column].Name
-	}
-	query := "SELECT " + strings.Join(names, ", ") + " FROM " + from
-	rows, err := q.Query(ctx, query, append([]any{pgx.QueryResultFormats{pgx.BinaryFormatCode}}, args...)...)
+	rows, err := q.Query(ctx, t.queryOf(from), append([]any{pgx.QueryResultFormats{pgx.BinaryFormatCode}}, args...)...)
 	if err != nil {
 		return err
 	}
 	return decodeRows(rows, t, use)
+}
+
+// queryOf returns the query of the columns of a copier.
+func (c *copier) queryOf(from string) string {
+	names := make([]string, len(c.columns))
+	for i, column := range c.columns {
+		names[i] = c.Columns[column].Name
+	}
+	return "SELECT " + strings.Join(names, ", ") + " FROM " + from
 }
 
 // storedKey describes a stored conversation without its rows.
@@ -114,24 +120,41 @@ func inIndexOrder(ctx context.Context, tx pgx.Tx) error {
 }
 
 // readBack reads conversations and then their parts, in the order of their
-// keys, in a transaction that uses the indexes.
+// keys, in a transaction that uses the indexes, and in one round trip.
 func readBack(ctx context.Context, tx pgx.Tx, into map[string]*warehouse.Rows, project string, ids []string, starts []time.Time) error {
-	err := selectFrom(ctx, tx, tables[0].copier, partOf(tables[0].Name)+" ORDER BY conversation_id", func(row any) {
-		c := row.(*warehouse.Conversation)
-		into[c.ConversationID] = &warehouse.Rows{Conversation: *c}
-	}, project, ids, starts)
-	for _, p := range tables[1:] {
+	conn, batch := tx.Conn(), &pgconn.Batch{}
+	args := [][]byte{[]byte(project), appendList(nil, ids)[4:], binaryTimes(starts)}
+	for _, p := range tables {
+		prepared, err := conn.Prepare(ctx, "read back "+p.Name, p.readBack) // once per session
 		if err != nil {
 			return err
 		}
-		err = selectFrom(ctx, tx, p.copier, partOf(p.Name)+" ORDER BY conversation_id"+orderOf(&p.Spec), func(row any) {
-			id, _ := p.of.Owner(row)
-			if r := into[id]; r != nil {
-				p.of.Add(r, row)
-			}
-		}, project, ids, starts)
+		batch.ExecPrepared(prepared.Name, args, binaryFormat, binaryFormat)
 	}
-	return err
+	results := conn.PgConn().ExecBatch(ctx, batch)
+	for _, p := range tables {
+		if !results.NextResult() {
+			break // Close returns why
+		}
+		err := decodeResult(results.ResultReader(), p.copier, func(row any) { p.addTo(into, row) })
+		if err != nil {
+			return errors.Join(err, results.Close())
+		}
+	}
+	return results.Close()
+}
+
+// addTo adds a row that was read to its conversation.
+func (p *part) addTo(into map[string]*warehouse.Rows, row any) {
+	if p.of == nil {
+		c := row.(*warehouse.Conversation)
+		into[c.ConversationID] = &warehouse.Rows{Conversation: *c}
+		return
+	}
+	id, _ := p.of.Owner(row)
+	if r := into[id]; r != nil {
+		p.of.Add(r, row)
+	}
 }
 
 // orderOf returns the end of an ORDER BY that sorts the rows of a conversation
