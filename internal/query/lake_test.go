@@ -226,6 +226,43 @@ func TestABadStatementIsAnError(t *testing.T) {
 	}
 }
 
+// TestRowGroupsEndWithDays checks that a large row group has one day only.
+func TestRowGroupsEndWithDays(t *testing.T) {
+	t.Parallel()
+	const rows = 33_000
+	path := lake(t)
+	l, err := parquet.Open(parquet.Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := l.Begin(t.Context(), load.Owner{RunID: "run-1", Started: 1}, "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	window := &load.Window{Feed: load.Feed{ProjectID: "p", Environment: "live"}, RunID: "run-1", At: 2}
+	for day := range 2 {
+		r := conversation("p", fmt.Sprint("c-", day), noon.AddDate(0, 0, day))
+		for i := range int64(rows) {
+			r.Metrics = append(r.Metrics, warehouse.Metric{ProjectID: "p", ConversationID: r.Conversation.ConversationID, Name: "n", Ordinal: i, StartedAt: r.Conversation.StartedAt})
+		}
+		r.Conversation.ContentHash = r.Hash()
+		if err := w.Stage(t.Context(), &load.Batch{Feed: window.Feed, Rows: []*warehouse.Rows{r}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Publish(t.Context(), window); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got := ask(t, open(t, path), "SELECT row_group_num_rows FROM parquet_metadata('"+escapeGlob(path)+`/conversation_metrics/**/*.parquet')
+		WHERE path_in_schema = 'started_at' AND stats_min_value = stats_max_value`)
+	if want := [][]any{{int64(rows)}, {int64(rows)}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("row groups with one day have %v rows, want %v", got, want)
+	}
+}
+
 // TestFiltersExcludeIDs checks that DuckDB skips row groups by the Bloom filters of
 // conversation ids.
 func TestFiltersExcludeIDs(t *testing.T) {

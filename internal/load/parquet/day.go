@@ -224,6 +224,7 @@ type partWriter struct {
 	partition partition
 	info      *partInfo
 	added     int       // conversations
+	last      day       // of the last conversation
 	files     []newFile // by member
 	placed    []placedFile
 	digests   digestsByID
@@ -260,7 +261,9 @@ func (d *partWriter) add(r *warehouse.Rows) error {
 	if d.added == 0 {
 		d.temporary.lake.step("merge")
 	}
-	counts := d.info.day(d.partition.dayOf(r.Conversation.StartedAt))
+	at := d.partition.dayOf(r.Conversation.StartedAt)
+	d.begin(at)
+	counts := d.info.day(at)
 	counts.count(&r.Conversation)
 	counts.countRecordings(&r.Conversation, r.Audio)
 	d.added++
@@ -275,6 +278,24 @@ func (d *partWriter) add(r *warehouse.Rows) error {
 		}
 	}
 	return nil
+}
+
+// dayGroupRows is the number of rows from which a row group ends with its day: a
+// quarter of the largest one, so that dictionaries are worthwhile.
+const dayGroupRows = 32768
+
+// begin ends large row groups before the first conversation of a day, so that a
+// reader of that day skips them.
+func (d *partWriter) begin(at day) {
+	if at == d.last {
+		return
+	}
+	d.last = at
+	for i := range d.files {
+		if f := d.files[i].file; f != nil {
+			f.Divide(dayGroupRows)
+		}
+	}
 }
 
 // placedFile is a finished file of a partition.
