@@ -57,7 +57,7 @@ conversation, and the tables are partitioned by it. Filter each of the joined ta
 `
 
 // aboutLakes explains how to read a lake. A table without rows has no folder: an
-// empty file would need a project and a day in its path, and readers would treat
+// empty file would need a project and a month in its path, and readers would treat
 // these as stored data.
 const aboutLakes = `
 In a lake, the folder of a table of conversations or their parts is created with its first row. Until then a glob over its files
@@ -66,8 +66,7 @@ matches none, and DuckDB fails with "No files found that match the pattern". Che
 number of turns.
 
 The name of a folder has a value but no type, and readers guess one: a project id that consists of digits becomes a number (007 becomes 7).
-To read it as text, pass pandas or pyarrow ` + "`partitioning=pyarrow.dataset.partitioning(pyarrow.schema([(\"project_id\", pyarrow.string())]), flavor=\"hive\")`" + `,
-and DuckDB's read_parquet ` + "`hive_types = {'project_id': VARCHAR}`" + `.
+[lake.md](lake.md#read-it-with-any-engine) has queries for DuckDB, Polars, pyarrow, Spark and Trino that read it as text.
 `
 
 // MarshalText returns the type's name in the JSON dictionary.
