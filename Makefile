@@ -41,6 +41,7 @@ race: ## run every test with the race detector
 .PHONY: lint
 lint: ## gofmt, go vet, golangci-lint, and the subjects of commits
 	$(GO) run $(LINT) run ./...
+	$(GO) vet -tags readers ./cmd/sync
 	@sh scripts/check-subjects
 
 .PHONY: chaos
@@ -52,6 +53,11 @@ chaos: postgres ## kill runs 200 times for each destination, and 50 times while 
 prometheus: postgres ## try alerts and dashboards with a real Prometheus, installed if it is missing
 	@sh scripts/need-prometheus
 	$(GO) test -tags prometheus ./deploy -run Prometheus -count 1
+
+.PHONY: readers
+readers: ## read lakes with DuckDB, Polars, pyarrow and Spark, installed if they are missing
+	@sh scripts/need-readers $(BIN)/readers
+	$(GO) test -tags readers ./cmd/sync -run 'Readers' -timeout 60m -count 1 -v
 
 SOAK ?= 1h
 .PHONY: soak
