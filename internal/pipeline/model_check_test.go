@@ -147,7 +147,8 @@ func (w *world) checkWatermark(o *outcome, f load.Feed, after standing) {
 		}
 	}
 	want := o.before.feeds[f].watermark
-	if end > w.start {
+	begun := func(c extract.Span) bool { return c.From < end && c.Until > w.start }
+	if slices.ContainsFunc(spans(after.feeds[f].coverage), begun) { // holes alone are no history that was read
 		want = max(want, end)
 	} else {
 		end = 0
