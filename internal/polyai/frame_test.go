@@ -173,7 +173,7 @@ func FuzzInspect(f *testing.F) {
 			f.Add([]byte(text))
 		}
 	}
-	for _, text := range []string{`[1,-0.5e+3,{"a":"\ud83d\ude00\/","a":[]}]`, "\"\xff\"", ` true `, `-`, `1.`, `[]]`, `"\u00g0"`} {
+	for _, text := range []string{`[1,-0.5e+3,{"a":"\ud83d\ude00\/","a":[]}]`, "\"\xff\"", ` true `, `-`, `1.`, `[]]`, `"\u00g0"`, `["\`, `{"a":"\`} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -76,6 +76,7 @@ func (in *inspector) next() {
 	case c == '"' && (in.wants == aName || in.wants == aNameOrEnd):
 		in.string()
 		in.wants = aColon
+		in.follows(':')
 	case in.wants != aValue && in.wants != aValueOrEnd:
 		in.result = broken
 	case c == '{' || c == '[':
@@ -121,6 +122,21 @@ func (in *inspector) ended() {
 	in.wants = aCommaOrEnd
 	if len(in.open) == 0 {
 		in.wants = nothing
+		return
+	}
+	in.follows(',')
+}
+
+// follows reads the next token if it is the given one, which is the usual case and
+// saves a call of next.
+func (in *inspector) follows(c byte) {
+	if in.at >= len(in.v) || in.v[in.at] != c {
+		return
+	}
+	in.at++
+	in.wants = aValue
+	if c == ',' && in.inObject() {
+		in.wants = aName
 	}
 }
 
