@@ -17,7 +17,7 @@ const (
 	// that less memory is worth more than a little less work of the client.
 	gcPercentPostgres = 100
 	// memoryLimit is a soft limit: near it, the collector runs as often as it takes
-	// to stay below, so that a run needs about 210 MB.
+	// to stay below, so that a run needs about 230 MB.
 	memoryLimit = 160 << 20
 )
 
