@@ -40,7 +40,7 @@ func (w *world) checkDigests() {
 		}
 		in := w.returned(id, digest, stored.Conversation.Environment)
 		if in == nil {
-			w.fail("the digest of %s is of nothing that the source returned", id)
+			w.fail("the source never returned what %s has the digest of", id)
 		}
 		batch := &load.Batch{}
 		decision := batch.Decide(modelEnvironments, &in.Conversation, load.KeyOf(&stored.Conversation))

@@ -175,7 +175,7 @@ func (u *unchanged) noteRejected(id string) {
 	}
 }
 
-// digests is what the windows of a feed need to find unchanged conversations.
+// digests holds the digester and the rejects of a feed, for all of its windows.
 type digests struct {
 	digester *transform.Digester
 
