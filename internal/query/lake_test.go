@@ -243,7 +243,13 @@ func TestRowGroupsEndWithDays(t *testing.T) {
 	for day := range 2 {
 		r := conversation("p", fmt.Sprint("c-", day), noon.AddDate(0, 0, day))
 		for i := range int64(rows) {
-			r.Metrics = append(r.Metrics, warehouse.Metric{ProjectID: "p", ConversationID: r.Conversation.ConversationID, Name: "n", Ordinal: i, StartedAt: r.Conversation.StartedAt})
+			r.Metrics = append(r.Metrics, warehouse.Metric{
+				ProjectID:      "p",
+				ConversationID: r.Conversation.ConversationID,
+				Name:           "n",
+				Ordinal:        i,
+				StartedAt:      r.Conversation.StartedAt,
+			})
 		}
 		r.Conversation.ContentHash = r.Hash()
 		if err := w.Stage(t.Context(), &load.Batch{Feed: window.Feed, Rows: []*warehouse.Rows{r}}); err != nil {
