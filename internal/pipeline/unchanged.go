@@ -55,8 +55,8 @@ func (f *feedRun) unchangedIn(st *window) *unchanged {
 			if err := f.digests.readRejects(ctx, f.run.Destination, f.feed.Feed); err != nil {
 				return nil, err
 			}
-			// The source is asked for one second more on both sides.
-			return f.run.Destination.Digests(ctx, f.feed.Feed, timestamp(st.span.From-1), timestamp(st.span.Until+1))
+			// The source is asked for one second more on both sides, and may include the end.
+			return f.run.Destination.Digests(ctx, f.feed.Feed, timestamp(st.span.From-1), timestamp(st.span.Until+2))
 		}
 	}
 	return u
