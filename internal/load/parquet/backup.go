@@ -179,6 +179,9 @@ func (b *backup) findPending() error {
 	b.pending = map[string]bool{}
 	for _, op := range v.operations {
 		b.pending[op.From] = true
+		for _, name := range op.Names {
+			b.pending[op.From+"/"+name] = true
+		}
 	}
 	return v.close()
 }

@@ -19,6 +19,7 @@ type commit struct {
 	lake       *Lake
 	operations []operation
 	made       []string        // files under _sync/tmp
+	folders    []string        // built under _sync/tmp, see exchange.go
 	synced     map[string]bool // of these
 	locked     bool            // its writer holds the lock of commits
 	stamp      string          // that the lock of commits must have then
@@ -145,6 +146,9 @@ func (c *commit) sync() error {
 	if len(paths) == 0 {
 		return nil
 	}
+	for _, folder := range c.folders {
+		paths = append(paths, c.lake.path(folder))
+	}
 	return errors.Join(c.lake.syncAll(paths), c.lake.files.Sync(c.lake.path(c.writer.temporary.folder)))
 }
 
@@ -223,6 +227,11 @@ func (c *commit) discard() {
 	for _, name := range c.made {
 		if !used[name] {
 			_ = c.lake.files.Remove(c.lake.path(name)) // the next writer removes it otherwise
+		}
+	}
+	for _, folder := range c.folders {
+		if !used[folder] {
+			_ = c.lake.files.RemoveAll(c.lake.path(folder)) // the same
 		}
 	}
 }

@@ -28,6 +28,18 @@ func StagedBytes(l *Lake) int64 { return l.staged.used.Load() }
 // Daily gives each day a partition of its own.
 func Daily(l *Lake) { l.sizes = sizes{thin: -1, dense: 0, hot: 0, target: -1} }
 
+// SmallSizes makes partitions divide and merge at few conversations.
+func SmallSizes(l *Lake) {
+	l.sizes = sizes{thin: 3 << 10, dense: 24 << 10, hot: 26 << 10, target: 100 << 10}
+}
+
+// WithoutExchange simulates a file system that cannot exchange folders.
+func WithoutExchange(l *Lake) { l.files = withoutExchange{l.files} }
+
+type withoutExchange struct{ fileSystem }
+
+func (withoutExchange) Exchange(string, string) error { return errNoExchange }
+
 // Killable returns a function that frees all locks of the lake, as the end of
 // its process does.
 func Killable(l *Lake) (kill func()) {

@@ -23,6 +23,9 @@ type fileSystem interface {
 	Mkdir(path string) error
 	Rename(from, to string) error
 	Link(from, to string) error
+	// Exchange exchanges two folders in one step. It fails with errNoExchange if the
+	// file system cannot do that.
+	Exchange(a, b string) error
 	Remove(path string) error
 	RemoveAll(path string) error
 	Stat(path string) (fs.FileInfo, error)

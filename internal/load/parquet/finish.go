@@ -20,6 +20,9 @@ func (w *writer) Finish(ctx context.Context, run *warehouse.SyncRun) error {
 		err = w.foldRecordings(ctx, run.RunID)
 	}
 	if err == nil {
+		err = w.settle(ctx, run)
+	}
+	if err == nil {
 		err = f.finish(ctx)
 	}
 	return failed("cannot record the end of the run in the lake "+w.lake.root, w.explain(err))

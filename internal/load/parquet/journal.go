@@ -24,14 +24,20 @@ type operation struct {
 	// Bytes and SHA256 describe From. Older versions did not write them.
 	Bytes  int64  `json:"bytes,omitempty"`
 	SHA256 string `json:"sha256,omitempty"`
+	// Of an exchange: the names in the new folder, those that are only in the new
+	// one, and those that are only in the old one.
+	Names []string `json:"names,omitempty"`
+	Fresh []string `json:"fresh,omitempty"`
+	Gone  []string `json:"gone,omitempty"`
 }
 
 // The kinds of operation.
 const (
-	opReplace = "replace" // From becomes To
-	opAppend  = "append"  // From is appended to To at Offset
-	opRemove  = "remove"  // To is removed
-	opMove    = "move"    // From, a folder, becomes To, which does not exist
+	opReplace  = "replace"  // From becomes To
+	opAppend   = "append"   // From is appended to To at Offset
+	opRemove   = "remove"   // To is removed
+	opMove     = "move"     // From, a folder, becomes To, which does not exist
+	opExchange = "exchange" // the folders From and To are exchanged
 )
 
 var (
@@ -138,6 +144,8 @@ func (l *Lake) applyOne(journal fs.FileInfo, op operation, again bool, folders m
 		err = l.appendFile(l.path(op.From), to, &op)
 	case opMove:
 		err = l.moveFolder(l.path(op.From), to, folders)
+	case opExchange:
+		err = l.exchangeFolder(&op, folders)
 	default:
 		if err = l.files.Rename(l.path(op.From), to); errors.Is(err, fs.ErrNotExist) {
 			err = l.isDone(to, 0, &op)
@@ -184,9 +192,12 @@ func (l *Lake) finishJournal(journal fs.FileInfo, operations []operation, folder
 	if err := l.files.Sync(l.path(syncDir)); err != nil {
 		return err
 	}
-	for _, op := range operations {
-		if op.Kind == opAppend {
-			_ = l.files.Remove(l.path(op.From)) // the next writer removes it otherwise
+	for _, op := range operations { // the next writer removes them otherwise
+		switch op.Kind {
+		case opAppend:
+			_ = l.files.Remove(l.path(op.From))
+		case opExchange:
+			_ = l.files.RemoveAll(l.path(op.From))
 		}
 	}
 	return nil

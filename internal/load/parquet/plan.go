@@ -46,6 +46,9 @@ const (
 	edgeRatio = 16
 )
 
+// mergedAtOnce is the size of the partitions that a run merges at its end.
+const mergedAtOnce = 256 << 20
+
 // dayLoad is the estimated size of a day in a partition.
 type dayLoad struct {
 	day   day

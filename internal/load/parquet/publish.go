@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"path"
 	"slices"
 
 	"convsync/internal/load"
@@ -90,12 +91,17 @@ func (p *publication) write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return p.rewrite(ctx, changes)
+}
+
+// rewrite writes and commits changes of partitions, with what belongs to the
+// window.
+func (p *publication) rewrite(ctx context.Context, changes []*partChange) error {
 	results, err := p.merge(ctx, changes)
 	for _, r := range results {
-		p.commit.place(r)
 		p.counts.Add(r.counts)
 	}
-	if err != nil {
+	if err = errors.Join(err, p.commit.place(results)); err != nil { // in any case, so that the commit has the files
 		return err
 	}
 	var rejected map[conversationOf]bool
@@ -225,23 +231,42 @@ func arrivals(results []*partResult) map[string]map[day][]uint64 {
 // place adds the files of new partitions to the commit, and removes those of
 // tables and old partitions that no longer have rows. The conversations come last,
 // so that their parts are in place before them.
-func (c *commit) place(r *partResult) {
-	keep := map[string]bool{}
-	for _, part := range r.parts {
-		for _, f := range slices.Backward(part.files) {
-			name := part.file(f.table)
-			c.own(f.name)
-			c.placeFile(f.name, name, f.info)
-			keep[name] = true
+func (c *commit) place(results []*partResult) error {
+	for _, table := range slices.Backward(startTables) {
+		months := map[string]*monthPlace{}
+		of := func(p partition) *monthPlace {
+			m := months[p.folder(table)]
+			if m == nil {
+				m = &monthPlace{folder: p.folder(table), put: map[string]placedFile{}}
+				months[m.folder] = m
+			}
+			return m
 		}
-	}
-	for _, part := range r.old {
-		for _, table := range startTables {
-			if name := part.file(table); !keep[name] && c.lake.has(name) {
-				c.remove(name)
+		for _, r := range results {
+			for _, p := range r.parts {
+				for _, f := range p.files {
+					if f.table == table {
+						c.own(f.name)
+						of(p.partition).put[path.Base(p.file(table))] = f
+					}
+				}
+			}
+		}
+		for _, r := range results {
+			for _, p := range r.old {
+				name, m := path.Base(p.file(table)), of(p)
+				if _, put := m.put[name]; !put && c.lake.has(p.file(table)) {
+					m.gone = append(m.gone, name)
+				}
+			}
+		}
+		for _, folder := range sortedNames(months) {
+			if err := c.placeMonth(months[folder]); err != nil {
+				return err
 			}
 		}
 	}
+	return nil
 }
 
 // changes appends to the feed of changes.

@@ -236,8 +236,14 @@ func (r *repair) lost(j *unfinished) error {
 	}
 	for _, op := range j.lost {
 		what := op.To + " could not be written as the journal says: " + errLost.Error()
+		for _, name := range op.Names {
+			if p, ok := partitionOf(op.To + "/" + name); ok {
+				r.doubt(p, what)
+			}
+		}
 		p, ok := partitionOf(op.To)
 		switch {
+		case op.Kind == opExchange:
 		case !ok:
 			r.found = append(r.found, load.Uncovered{What: []string{what}})
 		default:

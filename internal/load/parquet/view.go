@@ -60,6 +60,13 @@ func (l *Lake) view() (*view, error) {
 			v.from[op.To] = op.From
 		case opRemove:
 			v.from[op.To] = ""
+		case opExchange:
+			for _, name := range op.Fresh {
+				v.from[op.To+"/"+name] = op.From + "/" + name
+			}
+			for _, name := range op.Gone {
+				v.from[op.To+"/"+name] = ""
+			}
 		case opMove: // of a migration that was killed
 			return nil, errors.Join(load.ErrNeedsMigration, f.Close())
 		}
