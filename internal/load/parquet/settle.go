@@ -51,6 +51,8 @@ func (w *writer) settleMonth(ctx context.Context, run *warehouse.SyncRun, parts 
 		commit: w.newCommit(),
 		window: &load.Window{Feed: load.Feed{ProjectID: project}, RunID: run.RunID, At: run.StartedAt},
 		counts: load.Counts{Rows: map[string]int64{}},
+
+		digests: knownDigests{lake: w.lake},
 	}
 	defer p.commit.discard()
 	var changes []*partChange
