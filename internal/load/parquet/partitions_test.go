@@ -89,8 +89,8 @@ func (a *arranging) load(t testing.TB, step func(string), setup func(*parquet.La
 	if err := w.Register(t.Context(), []load.Project{loadtest.Project("p")}); err != nil {
 		t.Fatal(err)
 	}
-	if found := recovered(t, w); len(found) > 0 {
-		t.Errorf("found is %+v", found)
+	if found, err := w.(load.Recoverer).Recover(t.Context(), "run", at); err != nil || len(found) > 0 {
+		t.Errorf("found is %+v (%v)", found, err)
 	}
 	publishWindow(t, w, load.Window{ID: 1, At: at}, 0, rows...)
 	err = w.Finish(t.Context(), &warehouse.SyncRun{RunID: "run", Kind: "incremental", Status: "succeeded", StartedAt: at})
@@ -162,6 +162,9 @@ func TestPartitions(t *testing.T) {
 				a.load(t, nil, nil, nil)
 			}
 			a.check(t, a.lake, a.want)
+			if february := a.names(t)["started_month=2024-02"]; len(february) > 2 {
+				t.Errorf("a settled month has the files %v", february)
+			}
 		})
 	}
 }

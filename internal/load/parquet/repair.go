@@ -296,7 +296,7 @@ func (r *repair) done() {
 func (w *writer) Recover(ctx context.Context, runID string, at warehouse.Timestamp) ([]load.Uncovered, error) {
 	err := w.broken
 	if err == nil {
-		err = w.uncover(ctx)
+		err = w.uncover(ctx, at)
 	}
 	for _, p := range w.doubtful {
 		if err == nil {
@@ -310,7 +310,7 @@ func (w *writer) Recover(ctx context.Context, runID string, at warehouse.Timesta
 
 // uncover compares the stored data of the registered projects with the records,
 // and removes what does not match from the coverage.
-func (w *writer) uncover(ctx context.Context) error {
+func (w *writer) uncover(ctx context.Context, at warehouse.Timestamp) error {
 	c := w.newCommit()
 	defer c.discard()
 	var r *repair
@@ -329,6 +329,9 @@ func (w *writer) uncover(ctx context.Context) error {
 		return err
 	}
 	r.done()
+	for _, a := range r.inventories {
+		w.noteMergeable(a, at)
+	}
 	return nil
 }
 

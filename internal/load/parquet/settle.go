@@ -1,9 +1,12 @@
 package parquet
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
+	"strings"
 
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
@@ -13,22 +16,35 @@ import (
 // end of a run. What it cannot read is left to the repair of a later run.
 func (w *writer) settle(ctx context.Context, run *warehouse.SyncRun) error {
 	left := int64(mergedAtOnce)
-	for _, project := range sortedNames(w.environments) {
-		months, err := w.lake.monthsOf(conversations.Name(), project)
-		if err != nil {
+	for _, of := range slices.SortedFunc(maps.Keys(w.mergeable), func(a, b projectMonth) int {
+		return cmp.Or(strings.Compare(a.project, b.project), strings.Compare(a.month, b.month))
+	}) {
+		a, err := w.layouts.month(of.project, of.month)
+		if err != nil || len(a.parts) < 2 {
+			continue
+		}
+		if err := w.settleMonth(ctx, run, a.parts, &left); err != nil {
 			return err
 		}
-		for _, month := range months {
-			a, err := w.layouts.month(project, month)
-			if err != nil || len(a.parts) < 2 {
-				continue
-			}
-			if err := w.settleMonth(ctx, run, a.parts, &left); err != nil {
-				return err
-			}
+	}
+	w.mergeable = map[projectMonth]bool{}
+	return nil
+}
+
+// noteMergeable finds the months of an inventory that have partitions to merge, so
+// that the end of a run does not read the others again.
+func (w *writer) noteMergeable(a *inventory, at warehouse.Timestamp) {
+	for name, m := range a.manifests {
+		month := manifestMonth(name)
+		var stored []storedPart
+		for _, p := range m.parts(a.project, month) {
+			stored = append(stored, storedPart{p, m.part(p)})
+		}
+		slices.SortFunc(stored, func(a, b storedPart) int { return comparePartitions(a.partition, b.partition) })
+		if len(w.lake.sizes.merges(stored, settledBefore(at))) > 0 {
+			w.mergeable[projectMonth{a.project, month}] = true
 		}
 	}
-	return nil
 }
 
 // settleMonth merges partitions of a month, in one commit.

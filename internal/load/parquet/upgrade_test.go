@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,7 +71,7 @@ func checkMigrated(t testing.TB, s *lake) {
 		t.Errorf("counts are %+v", counts)
 	}
 	sum := s.summary(t)
-	if sum.Conversations != 3 || sum.Hidden != 0 || sum.Missing != 1 || sum.Rejects != 0 || len(sum.Lateness) != 2 {
+	if sum.Conversations != 3 || sum.Hidden != 0 || sum.Missing != 1 || sum.Rejects != 0 || len(sum.Lateness) < 2 {
 		t.Errorf("the summary is %+v", sum)
 	}
 	if !strings.Contains(string(s.read(t, "_sync/lake.json")), ":3}") {
@@ -84,39 +85,77 @@ func checkMigrated(t testing.TB, s *lake) {
 
 func TestMigrate(t *testing.T) {
 	t.Parallel()
-	s := oldLake(t, 1)
-	s.migrate(t, nil)
-	s.migrate(t, func(step string) { t.Errorf("again: %s", step) })
-	checkMigrated(t, s)
+	for version := 1; version <= 2; version++ {
+		s := oldLake(t, version)
+		s.migrate(t, nil)
+		s.migrate(t, func(step string) { t.Errorf("again: %s", step) })
+		checkMigrated(t, s)
+	}
+}
+
+// A lake that differs from its records is not converted, and stays as it is.
+func TestMigrate_Damaged(t *testing.T) {
+	t.Parallel()
+	const day = "turns/project_id=p/started_date=2024-03-14"
+	for name, damage := range map[string]func(root string) error{
+		"FileMissing":     func(root string) error { return os.Remove(filepath.Join(root, day, "part-0.parquet")) },
+		"FileShort":       func(root string) error { return os.Truncate(filepath.Join(root, day, "part-0.parquet"), 100) },
+		"ManifestMissing": func(root string) error { return os.RemoveAll(filepath.Join(root, "_sync/manifests")) },
+		"ManifestOfOther": func(root string) error {
+			return os.Truncate(filepath.Join(root, "_sync/manifests/project_id=p/2024-03.json"), 0)
+		},
+		"FolderNotInThere": func(root string) error {
+			return os.Mkdir(filepath.Join(root, "turns/project_id=p/started_date=2024-04-01"), 0o700)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := oldLake(t, 2)
+			if err := damage(s.path); err != nil {
+				t.Fatal(err)
+			}
+			before := s.glob(t, "*/*/*/*")
+			var state *load.StateError
+			if err := s.Open(t, nil).(*parquet.Lake).Migrate(t.Context()); !errors.As(err, &state) {
+				t.Errorf("Migrate says %v", err)
+			}
+			if after := s.glob(t, "*/*/*/*"); !slices.Equal(withoutTemporary(before), withoutTemporary(after)) {
+				t.Errorf("it changed: %v, %v", before, after)
+			}
+		})
+	}
+}
+
+func withoutTemporary(paths []string) []string {
+	return slices.DeleteFunc(paths, func(path string) bool { return strings.HasPrefix(path, "tmp/") })
 }
 
 // A migration may be killed at any step. Before the last commit nothing that is
 // stored has changed, and the next call continues.
 func TestMigrate_Killed(t *testing.T) {
 	t.Parallel()
-	s := oldLake(t, 1)
+	s := oldLake(t, 2)
 	var cut []*lake
-	var steps []string
-	s.migrate(t, func(step string) {
+	s.migrate(t, func(string) {
 		c := newLake(t)
 		if err := os.CopyFS(c.path, os.DirFS(s.path)); err != nil {
 			t.Fatal(err)
 		}
-		cut, steps = append(cut, c), append(steps, step)
+		cut = append(cut, c)
 	})
 	if len(cut) < 20 {
 		t.Errorf("%d steps", len(cut))
 	}
 	for i, c := range cut {
-		moved := 0
+		written := 0
 		c.migrate(t, func(step string) {
 			if step == "migrate file" {
-				moved++
+				written++
 			}
 		})
 		checkMigrated(t, c)
-		if i > len(cut)/2 && moved > len(cut)/4 {
-			t.Errorf("after %d steps (%s), %d files are written again", i, steps[i], moved)
+		if i > len(cut)/2 && written > 2 { // the log of ids and the contents
+			t.Errorf("after %d of %d steps, %d files are written again", i, len(cut), written)
 		}
 	}
 }

@@ -21,6 +21,7 @@ type writer struct {
 	state        *state // that of the last commit when stamp was its stamp
 	stamp        string
 	layouts      *layouts
+	mergeable    map[projectMonth]bool // months that may have partitions to merge
 	index        *idLog
 	rejected     map[conversationOf]bool // conversations that have rejects, at least those of the projects
 	environments map[string][]string     // by project, in configured order
@@ -76,6 +77,7 @@ func (l *Lake) newWriter(owner load.Owner, projects []string, held locks) *write
 		locks:        held,
 		temporary:    l.temporaryOf(projects),
 		layouts:      known,
+		mergeable:    map[projectMonth]bool{},
 		index:        newIDLog(l, known),
 		environments: map[string][]string{},
 		stages:       map[load.WindowID]*stage{},
@@ -143,6 +145,7 @@ func (w *writer) rewritten(r *partResult) {
 	}
 	for _, p := range r.parts {
 		w.layouts.forget(p.project, p.month())
+		w.mergeable[projectMonth{p.project, p.month()}] = true
 	}
 	w.index.put(r.project, r.came)
 }
