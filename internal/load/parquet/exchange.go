@@ -73,7 +73,13 @@ func (c *commit) buildMonth(m *monthPlace) (operations []operation, err error) {
 	for _, e := range entries {
 		if f, replaced := m.put[e.Name()]; replaced {
 			links[e.Name()] = f.name
-			operations = append(operations, operation{Kind: opReplace, From: f.name, To: m.folder + "/" + e.Name(), Bytes: f.info.Bytes, SHA256: f.info.SHA256})
+			operations = append(operations, operation{
+				Kind:   opReplace,
+				From:   f.name,
+				To:     m.folder + "/" + e.Name(),
+				Bytes:  f.info.Bytes,
+				SHA256: f.info.SHA256,
+			})
 		} else if !slices.Contains(m.gone, e.Name()) {
 			links[e.Name()] = m.folder + "/" + e.Name()
 		}
