@@ -77,12 +77,15 @@ func TestReaders_WhileRunsWrite(t *testing.T) {
 		}
 	}
 	for reader, w := range outcomes {
-		t.Logf("%s: %d queries were right and %d failed, during %d runs", reader, w.right.Load(), w.failed.Load(), runs)
+		t.Logf("%s: %d queries were right and %d failed, during %d runs %v", reader, w.right.Load(), w.failed.Load(), runs, w.failure.Load())
 	}
 }
 
 // watched counts the queries of a reader by their outcome.
-type watched struct{ right, failed atomic.Int64 }
+type watched struct {
+	right, failed atomic.Int64
+	failure       atomic.Value // the last one
+}
 
 // watch lets a reader count the rows of a lake again and again until the test ends.
 func (l *readersLake) watch(t *testing.T, reader string) *watched {
@@ -108,6 +111,7 @@ func (l *readersLake) watch(t *testing.T, reader string) *watched {
 				w.right.Add(1)
 			case "failed":
 				w.failed.Add(1)
+				w.failure.Store(lines.Text())
 			default:
 				t.Errorf("%s: %s", reader, lines.Text())
 			}
