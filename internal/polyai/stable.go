@@ -111,5 +111,5 @@ func isPlainNumber(v Value) bool {
 	if v.Kind() == Null {
 		return true
 	}
-	return v.Kind() == Number && len(v) <= maxPlain && bytes.IndexAny(v, "eE") < 0
+	return v.Kind() == Number && len(v) <= maxPlain && !bytes.ContainsAny(v, "eE")
 }

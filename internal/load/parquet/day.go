@@ -62,15 +62,6 @@ func (v *view) openPart(ctx context.Context, p partition, only selection) (d *pa
 	return d, nil
 }
 
-// emptyPart is a partition without files.
-func emptyPart() *partReader {
-	d := &partReader{}
-	for range formats {
-		d.files = append(d.files, &fileReader{})
-	}
-	return d
-}
-
 // errRearranged means that a partition was divided or merged with others
 // meanwhile, so that its rows are in others now.
 var errRearranged = errors.New("the partition is no longer in the manifest")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -37,7 +38,7 @@ func (i *partInfo) digestSum() (sum [sha256.Size]byte) {
 	h := sha256.New()
 	for _, table := range slices.Sorted(maps.Keys(i.files)) {
 		if table != audio.Name() {
-			io.WriteString(h, table+" "+i.files[table].SHA256+"\n")
+			fmt.Fprintf(h, "%s %s\n", table, i.files[table].SHA256)
 		}
 	}
 	h.Sum(sum[:0])
