@@ -13,3 +13,10 @@ func TestAnyNameIsAFolder(t *testing.T) {
 		}
 	}
 }
+
+func TestSizes_MergesNothing(t *testing.T) {
+	t.Parallel()
+	if groups := defaultSizes.merges(nil, 0); groups != nil {
+		t.Errorf("merges %v", groups)
+	}
+}

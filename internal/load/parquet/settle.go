@@ -122,6 +122,9 @@ func mergeOf(group []storedPart, whole bool) *partChange {
 // only if none has more than half of the bytes, so that each byte is written a few
 // times and not once for each day.
 func (s *sizes) merges(parts []storedPart, settledBefore day) (groups [][]storedPart) {
+	if len(parts) == 0 { // a damaged manifest, or one without partitions
+		return nil
+	}
 	whole := parts[0].first.monthSpan().last < settledBefore
 	for len(parts) > 0 {
 		size, largest := parts[0].info.bytes(), parts[0].info.bytes()
