@@ -26,11 +26,25 @@ func StageLimit(l *Lake, limit int64) { l.staged.limit = limit }
 func StagedBytes(l *Lake) int64 { return l.staged.used.Load() }
 
 // Daily gives each day a partition of its own.
-func Daily(l *Lake) { l.sizes = sizes{thin: -1, dense: 0, hot: 0, target: -1} }
+func Daily(l *Lake) {
+	l.sizes = sizes{
+		thin:   -1,
+		dense:  0,
+		hot:    0,
+		enough: 0,
+		target: -1,
+	}
+}
 
 // SmallSizes makes partitions divide and merge at few conversations.
 func SmallSizes(l *Lake) {
-	l.sizes = sizes{thin: 3 << 10, dense: 24 << 10, hot: 26 << 10, target: 100 << 10}
+	l.sizes = sizes{
+		thin:   3 << 10,
+		dense:  24 << 10,
+		hot:    26 << 10,
+		enough: 100 << 10,
+		target: 100 << 10,
+	}
 }
 
 // WithoutExchange simulates a file system that cannot exchange folders.

@@ -21,6 +21,9 @@ type sizes struct {
 	// hot is the size from which a partition with days that are not settled is
 	// divided.
 	hot int64
+	// enough is the size from which a partition is not merged with others: few files
+	// would be saved, and all of its rows written once more.
+	enough int64
 	// target is the most that settled days of one partition have together. A day is
 	// never divided.
 	target int64
@@ -30,6 +33,7 @@ var defaultSizes = sizes{
 	thin:   2 << 20,
 	dense:  512 << 10,
 	hot:    4 << 20,
+	enough: 16 << 20,
 	target: 128 << 20,
 }
 

@@ -118,7 +118,7 @@ func mergeOf(group []storedPart, whole bool) *partChange {
 }
 
 // merges groups neighbors of a month that are to be merged: small ones, and
-// settled ones up to the target size. Until the month is settled, they are merged
+// settled ones that are not large enough, up to the target size. Until the month is settled, they are merged
 // only if none has more than half of the bytes, so that each byte is written a few
 // times and not once for each day.
 func (s *sizes) merges(parts []storedPart, settledBefore day) (groups [][]storedPart) {
@@ -131,7 +131,7 @@ func (s *sizes) merges(parts []storedPart, settledBefore day) (groups [][]stored
 		n := 1
 		for ; n < len(parts); n++ {
 			more := parts[n].info.bytes()
-			settled := parts[n].last < settledBefore && size+more <= s.target
+			settled := parts[n].last < settledBefore && max(largest, more) < s.enough && size+more <= s.target
 			if !settled && size+more > s.dense {
 				break
 			}
