@@ -79,12 +79,12 @@ BENCH_ROWS   ?=
 BENCH_ALSO   ?=
 BENCH_CACHE  ?=
 .PHONY: bench
-bench: build postgres ## measure speed and memory next to other tools at BENCH_SCALE (1) of 200,000 conversations, and compare with the last figures
+bench: build postgres ## measure speed and memory next to other tools at BENCH_SCALE (1) of 200,000 conversations, and compare with internal/bench/testdata/bench.txt
 	@mkdir -p $(BIN)
 	$(GO) test ./internal/bench -run '^$$' -bench Rows -benchtime 1x -timeout 12h -v -args \
 	  -scale $(BENCH_SCALE) -repeat $(BENCH_REPEAT) -rows '$(BENCH_ROWS)' -also '$(BENCH_ALSO)' -cache '$(BENCH_CACHE)' \
 	  -convsync $(CURDIR)/$(BIN)/convsync -text $(CURDIR)/$(BIN)/bench.txt -json $(CURDIR)/$(BIN)/bench.json
-ifeq ($(BENCH_SCALE),1)
+ifeq ($(BENCH_SCALE)$(wildcard internal/bench/testdata/bench.txt),1internal/bench/testdata/bench.txt)
 	-$(GO) run $(BENCHSTAT) internal/bench/testdata/bench.txt $(BIN)/bench.txt
 endif
 

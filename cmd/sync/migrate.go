@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -25,7 +26,8 @@ func newMigrateCommand(app *app) *cobra.Command {
 		Long: "Migrate applies all pending migrations in order, under a lock. `convsync run` does this itself only if the schema is\n" +
 			"empty.\n\n" +
 			"A Parquet lake of an older layout is converted next to its files, and replaced at the end. That needs as much free\n" +
-			"space as the lake takes. If migrate is interrupted, the lake is as before, and the next migrate continues.\n\n" +
+			"space as the lake takes. If migrate is interrupted, the next migrate continues; until its last\n" +
+			"commit, the lake is as before.\n\n" +
 			"A schema that was created by a build between two releases may lack migrations that are older than its layout.\n" +
 			"Migrate and check then fail and list them. Back up the database, then apply them with --missing. Each migration is\n" +
 			"a transaction: if it fails, it changes nothing." + readWhole,
@@ -75,6 +77,9 @@ func runMigrate(ctx context.Context, app *app, options *migrateOptions) error {
 }
 
 func migrateLake(ctx context.Context, app *app, cfg *config.Config, lake *parquet.Lake, options *migrateOptions) error {
+	if options != nil && options.missing {
+		return usageError(errors.New("--missing is for Postgres: a lake has no migrations that can be missing"))
+	}
 	if options != nil {
 		if err := lake.Migrate(ctx); err != nil {
 			return err

@@ -20,7 +20,7 @@ func (r results) of(work, program string) []sample {
 	return nil
 }
 
-// figure is one figure of our own samples.
+// own is one figure of our own samples.
 func own(work string, figure func(*sample) float64) func(results) []float64 {
 	return func(r results) []float64 { return figures(r.of(work, ours), figure) }
 }

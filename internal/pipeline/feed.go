@@ -283,7 +283,10 @@ func (f *feedRun) remembers() bool {
 // emitter returns a function that passes chunks of the window to the stages.
 func (f *feedRun) emitter(st *window) extract.Emit {
 	return func(ctx context.Context, c *extract.Chunk) error {
-		if err := cmp.Or(f.identify(c), f.prepare(ctx, st)); err != nil {
+		if err := f.identify(c); err != nil {
+			return err
+		}
+		if err := f.prepare(ctx, st); err != nil {
 			return err
 		}
 		st.emitted.Add(int64(c.Len()))

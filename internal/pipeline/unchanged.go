@@ -179,8 +179,8 @@ func (u *unchanged) noteRejected(id string) {
 type digests struct {
 	digester *transform.Digester
 
-	once sync.Once
-	err  error
+	reading sync.Mutex
+	isRead  bool // the rejects are in rejected
 
 	mu sync.RWMutex
 	// rejected has the conversations with rejects. They are never skipped: the
@@ -188,18 +188,23 @@ type digests struct {
 	rejected map[string]bool
 }
 
-// readRejects reads the stored rejects of the feed, once.
+// readRejects reads the stored rejects of the feed, unless they were read. A failure
+// is not kept: it may be the cancellation of another window.
 func (d *digests) readRejects(ctx context.Context, from load.RejectKeyReader, feed load.Feed) error {
-	d.once.Do(func() {
-		var keys []load.RejectKey
-		if keys, d.err = from.RejectKeys(ctx, feed); d.err != nil {
-			return
-		}
-		for i := range keys {
-			d.addRejected(keys[i].ConversationID)
-		}
-	})
-	return d.err
+	d.reading.Lock()
+	defer d.reading.Unlock()
+	if d.isRead {
+		return nil
+	}
+	keys, err := from.RejectKeys(ctx, feed)
+	if err != nil {
+		return err
+	}
+	for i := range keys {
+		d.addRejected(keys[i].ConversationID)
+	}
+	d.isRead = true
+	return nil
 }
 
 func (d *digests) addRejected(id string) {

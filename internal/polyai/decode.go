@@ -57,11 +57,16 @@ func (d *Decoder) reset(v Value) {
 // Release forgets the last conversation, so that the decoder does not keep the response
 // alive, but keeps its memory for the next one.
 func (d *Decoder) Release() {
-	for i := range d.c.Turns {
-		clear(d.c.Turns[i].Extra)
-		clear(d.c.Turns[i].Entities)
+	turns := d.c.Turns[:cap(d.c.Turns)] // a second list of turns may have been shorter
+	for i := range turns {
+		t := &turns[i]
+		extra, entities := t.Extra[:cap(t.Extra)], t.Entities[:cap(t.Entities)]
+		clear(extra)
+		clear(entities)
+		*t = Turn{Extra: extra[:0], Entities: entities[:0]}
 	}
-	clear(d.c.Extra)
+	clear(d.c.Extra[:cap(d.c.Extra)])
+	clear(d.c.Drift[:cap(d.c.Drift)])
 	d.reset(nil)
 }
 

@@ -37,12 +37,13 @@ func Canonical[T ~string | ~[]byte](text T) (canonical JSON, replaced int) {
 // AppendCanonical appends the canonical form of a JSON value, see [Canonical].
 func AppendCanonical(dst, text []byte) (canonical []byte, replaced int) {
 	c := canonicalizers.Get().(*canonicalizer)
-	defer canonicalizers.Put(c)
 	c.src, c.pos, c.replaced = text, 0, 0
 	c.dst = slices.Grow(dst, len(text))
 	c.value(0)
-	canonical, c.src, c.dst = c.dst, nil, nil
-	return canonical, c.replaced
+	canonical, replaced = c.dst, c.replaced
+	c.src, c.dst = nil, nil
+	canonicalizers.Put(c) // not one that panicked
+	return canonical, replaced
 }
 
 var canonicalizers = sync.Pool{New: func() any { return new(canonicalizer) }}

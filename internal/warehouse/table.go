@@ -24,7 +24,7 @@ type Table[R any] struct {
 	Doc  string
 	Key  []string // logical primary key, in order
 	// ByStart is set for conversations and their parts, which are partitioned by
-	// started_at: by month in Postgres, by project and UTC day in Parquet.
+	// started_at: by month in Postgres, by project and month in Parquet, in files of one or more UTC days.
 	ByStart bool
 	// Additive is set for a part that is not replaced with its conversation and is
 	// not part of the content hash: a loader adds rows that are not stored yet, and

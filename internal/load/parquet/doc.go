@@ -1,13 +1,15 @@
 // Package parquet loads conversations into a lake: a folder of Parquet files
-// that any engine can read, with one file per table, project and UTC day.
+// that any engine can read, with one file per table, project and partition: a
+// range of UTC days of a month.
 //
 // In addition to the contract of package load it guarantees that readers can
 // glob the files of a table at any moment and find only complete files. New
 // files are written and synced under _sync/tmp, listed in a journal, and
 // renamed into place. The next commit finishes a journal that it finds, and the
-// next writer of a project removes its temporary files. A day in which nothing changed
-// is not written again. Memory is bounded by a row group and by the index of
-// what is staged, not by a day.
+// next writer of a project removes its temporary files. If names disappear, because
+// partitions are divided or merged, the folder of their month is exchanged as a
+// whole. A partition in which nothing changed is not written again. Memory is bounded
+// by a row group, by a share for staged rows and by their index, not by a day.
 //
 // The folder _sync is the source of truth for coverage, open conversations,
 // rejects and runs. The Parquet files of the sync's own tables are copies, made
@@ -16,7 +18,8 @@
 // There is one writer of each project at a time. Writers of different projects
 // work at the same time, in one process or in several. What they share is changed
 // by [writer.commit] only, under the lock of commits, from the state of the last
-// commit. What belongs to a project (its days, manifests, contents and log of ids)
+// commit. What belongs to a project (its partitions, manifests, contents, digests and
+// log of ids)
 // is changed by its writer only, which may therefore cache it.
 //
 // Results of recordings are the exception: they are stored next to the writer,

@@ -19,7 +19,7 @@ func (w *writer) Finish(ctx context.Context, run *warehouse.SyncRun) error {
 	if err == nil {
 		err = w.foldRecordings(ctx, run.RunID)
 	}
-	if err == nil {
+	if err == nil && run.Status == warehouse.RunSucceeded { // one that was stopped has to end soon
 		err = w.settle(ctx, run)
 	}
 	if err == nil {

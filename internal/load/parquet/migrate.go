@@ -95,9 +95,25 @@ func (l *Lake) recoverAlone(ctx context.Context) error {
 	}
 	journal, err := l.recover()
 	if err == nil && len(journal.lost) > 0 {
-		err = errNotSound("the commit of a killed run cannot be finished")
+		err = errUnfinished()
 	}
 	return errors.Join(err, lock.Close())
+}
+
+// errUnfinished says what to do if files of a commit are gone.
+func errUnfinished() error {
+	return &load.StateError{
+		What: "an interrupted commit cannot be finished: its new files under " + tmpDir + " are missing",
+		Hint: "restore the lake from its backup; if the migration had begun to replace folders, the old ones are in " + migrateOld,
+	}
+}
+
+// errForeign says what to do about a file of somebody else.
+func errForeign(name string) error {
+	return &load.StateError{
+		What: name + " is not from convsync, and would be removed with the old layout",
+		Hint: "move it out of the lake, then run `convsync migrate` again",
+	}
 }
 
 type migration struct {
@@ -109,7 +125,8 @@ type migration struct {
 func errNotSound(what string) error {
 	return &load.StateError{
 		What: what,
-		Hint: "repair the lake with the version that wrote it (`convsync verify --repair`), then run `convsync migrate` again",
+		Hint: "move what convsync did not write out of the lake, or repair the lake with the version that wrote it (`convsync verify --repair`); " +
+			"then run `convsync migrate` again",
 	}
 }
 
@@ -161,7 +178,11 @@ func (m *migration) projects(s *state) ([]string, error) {
 			return nil, err
 		}
 		for _, e := range entries {
-			if project, ok := projectOf(e.Name()); ok {
+			project, ok := projectOf(e.Name())
+			if !ok && folder != manifestDir {
+				return nil, errForeign(folder + "/" + e.Name())
+			}
+			if ok {
 				all[project] = true
 			}
 		}
@@ -275,8 +296,12 @@ func (m *migration) exchange(ctx context.Context) error {
 	if err := l.files.Sync(l.path(syncDir)); err != nil {
 		return err
 	}
-	if _, err := l.recover(); err != nil {
+	journal, err := l.recover()
+	if err != nil {
 		return err
+	}
+	if len(journal.lost) > 0 { // the old files are all that is left
+		return errUnfinished()
 	}
 	return l.files.RemoveAll(l.path(migrateDir))
 }

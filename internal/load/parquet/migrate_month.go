@@ -50,13 +50,28 @@ func (m *migration) months(project string, known *contents) (map[string]*oldMont
 			date, isDay := strings.CutPrefix(e.Name(), oldColumn+"=")
 			d, err := parseDay(date)
 			listed := err == nil && isDay && months[d.month()] != nil && months[d.month()].days[d] != nil
-			if listed {
-				continue
+			name := table + "/" + projectDir(project) + "/" + e.Name()
+			if !listed {
+				return nil, errNotSound(name + " is not in the manifests")
 			}
-			return nil, errNotSound(table + "/" + projectDir(project) + "/" + e.Name() + " is not in the manifests")
+			if err := m.refuseForeign(name); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return months, nil
+}
+
+// refuseForeign fails if the folder of a day has other files than that of convsync:
+// they would be removed with it.
+func (m *migration) refuseForeign(folder string) error {
+	entries, err := m.lake.files.ReadDir(m.lake.path(folder))
+	for _, e := range entries {
+		if e.Name() != partName {
+			return errForeign(folder + "/" + e.Name())
+		}
+	}
+	return err
 }
 
 // oldColumn is the folder of a day in layouts 1 and 2.
@@ -96,7 +111,7 @@ func (m *migration) month(ctx context.Context, project, month string, old *oldMo
 	l := m.lake
 	name := manifestFile(project, month)
 	var done manifest
-	if text, err := l.readFile(l.path(migrateNew + "/" + name)); err == nil && json.Unmarshal(text, &done) == nil && done.MigratedFrom == old.digest {
+	if text, err := l.readFile(l.path(migrateNew + "/" + name)); err == nil && json.Unmarshal(text, &done) == nil && done.MigratedFrom == old.digest && m.isComplete(project, month, &done) {
 		return nil
 	}
 	for _, table := range startTables {
@@ -119,6 +134,20 @@ func (m *migration) month(ctx context.Context, project, month string, old *oldMo
 	}
 	_, err := m.put(name, func(w io.Writer) error { return json.NewEncoder(w).Encode(next) })
 	return err
+}
+
+// isComplete reports whether the new files of a month are all there. After a power
+// failure the manifest may be, and some of them not.
+func (m *migration) isComplete(project, month string, stored *manifest) bool {
+	for _, p := range stored.parts(project, month) {
+		for table, want := range stored.part(p).files {
+			info, err := m.lake.files.Stat(m.lake.path(migrateNew + "/" + p.file(table)))
+			if err != nil || info.Size() != want.Bytes {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // partitions groups the days of a month.

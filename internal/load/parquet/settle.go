@@ -7,13 +7,15 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"syscall"
 
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
 )
 
 // settle merges partitions of days that no longer change with every run, at the
-// end of a run. What it cannot read is left to the repair of a later run.
+// end of a run. What it cannot read is left to the repair of a later run, and what has
+// no room on the disk stays as it is.
 func (w *writer) settle(ctx context.Context, run *warehouse.SyncRun) error {
 	left := int64(mergedAtOnce)
 	for _, of := range slices.SortedFunc(maps.Keys(w.mergeable), func(a, b projectMonth) int {
@@ -90,7 +92,7 @@ func (w *writer) settleMonth(ctx context.Context, run *warehouse.SyncRun, parts 
 		return err
 	}
 	err := p.rewrite(ctx, changes)
-	if err != nil && ctx.Err() == nil && w.broken == nil && !isPassing(err) && isDamage(err) {
+	if err != nil && ctx.Err() == nil && w.broken == nil && !isPassing(err) && (isDamage(err) || errors.Is(err, syscall.ENOSPC)) {
 		return nil
 	}
 	return err

@@ -99,6 +99,7 @@ func TestMigrate_Damaged(t *testing.T) {
 	const day = "turns/project_id=p/started_date=2024-03-14"
 	for name, damage := range map[string]func(root string) error{
 		"FileMissing":     func(root string) error { return os.Remove(filepath.Join(root, day, "part-0.parquet")) },
+		"FileForeign":     func(root string) error { return os.WriteFile(filepath.Join(root, day, "notes.txt"), nil, 0o600) },
 		"FileShort":       func(root string) error { return os.Truncate(filepath.Join(root, day, "part-0.parquet"), 100) },
 		"ManifestMissing": func(root string) error { return os.RemoveAll(filepath.Join(root, "_sync/manifests")) },
 		"ManifestOfOther": func(root string) error {
