@@ -3,6 +3,7 @@ package extract
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -165,13 +166,14 @@ func (r *Reader) readSlices(ctx context.Context, parts []Span, emit Emit, underW
 		}
 	}
 	var reading sync.WaitGroup
+	begun := Second(math.MaxInt64) // the start of the oldest day of which a part is read
 	for i, s := range slices.Backward(parts) {
 		if r.Walks.Acquire(groupCtx, 1) != nil {
 			break // the reading is being stopped
 		}
 		if i < len(parts)-1 && r.enough != nil && r.enough() {
 			var left Span
-			if left, s = s.atMidnight(); !left.Empty() {
+			if left, s = s.splitAt(begun); !left.Empty() {
 				fail(fn(groupCtx, &SpanError{Span: left, Err: errLeft}))
 			}
 			if s.Empty() {
@@ -179,6 +181,7 @@ func (r *Reader) readSlices(ctx context.Context, parts []Span, emit Emit, underW
 				continue
 			}
 		}
+		begun = min(begun, s.From.StartOfDay())
 		reading.Go(func() { fail(r.readOne(groupCtx, s, emit, fn)) })
 	}
 	if underWay != nil {

@@ -51,11 +51,10 @@ func (s Span) Intersect(o Span) Span {
 	return Span{max(s.From, o.From), min(s.Until, o.Until)}
 }
 
-// atMidnight divides the span at the start of its last UTC day. If the span ends at
-// a midnight, all of it is before.
-func (s Span) atMidnight() (before, day Span) {
-	midnight := max(s.From, s.Until.StartOfDay())
-	return Span{s.From, midnight}, Span{midnight, s.Until}
+// splitAt divides the span at a time, which may be outside of it.
+func (s Span) splitAt(at Second) (before, after Span) {
+	at = min(max(s.From, at), s.Until)
+	return Span{s.From, at}, Span{at, s.Until}
 }
 
 // cut returns the span as at most n parts of about the same length, oldest first.

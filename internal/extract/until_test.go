@@ -52,12 +52,17 @@ func TestReadPartsUntil(t *testing.T) {
 			whole = append(whole, Whole(parts, failed)...)
 			left = nil
 			for _, part := range failed {
-				if !part.IsLeft() || part.Until%Day != 0 && !slices.ContainsFunc(parts, func(s Span) bool { return s.Until == part.Until }) {
+				if !part.IsLeft() {
 					t.Errorf("%v is left: %v", part, part.Err)
 				}
 				left = append(left, part.Span)
 			}
 			left = Without(left, nil)
+			for _, s := range left {
+				if s.Until%Day != 0 && !slices.ContainsFunc(parts, func(p Span) bool { return s.Until == p.Until }) {
+					t.Errorf("%v is left, which divides a day", s)
+				}
+			}
 		}
 		if rounds < 2 || len(got.ids) != all || !slices.Equal(Without(whole, nil), []Span{span}) {
 			t.Errorf("in %d slices, %d rounds read %d conversations of %v", n, rounds, len(got.ids), Without(whole, nil))
@@ -65,15 +70,18 @@ func TestReadPartsUntil(t *testing.T) {
 	}
 }
 
-func TestSpan_AtMidnight(t *testing.T) {
+func TestSpan_SplitAt(t *testing.T) {
 	t.Parallel()
-	for s, want := range map[Span][2]Span{
-		{10, 2*Day + 5}:        {{10, 2 * Day}, {2 * Day, 2*Day + 5}},
-		{10, 2 * Day}:          {{10, 2 * Day}, {2 * Day, 2 * Day}},
-		{Day + 10, 2*Day - 10}: {{Day + 10, Day + 10}, {Day + 10, 2*Day - 10}},
+	s := Span{10, 20}
+	for at, want := range map[Second][2]Span{
+		5:  {{10, 10}, s},
+		10: {{10, 10}, s},
+		15: {{10, 15}, {15, 20}},
+		20: {s, {20, 20}},
+		25: {s, {20, 20}},
 	} {
-		if before, day := s.atMidnight(); before != want[0] || day != want[1] {
-			t.Errorf("%v is divided into %v and %v", s, before, day)
+		if before, after := s.splitAt(at); before != want[0] || after != want[1] {
+			t.Errorf("at %d it is divided into %v and %v", at, before, after)
 		}
 	}
 }
