@@ -1,18 +1,23 @@
 package rowfile
 
 import (
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
 
 	"convsync/internal/warehouse"
 )
 
-// column encodes one column of a table. It gathers the fields of a batch and passes
+// column encodes and decodes one column of a table. It gathers the fields of a batch and passes
 // them to the encoder of the column, without Arrow arrays between them: these
 // copied all text once more, and took a quarter of the bytes that a load allocated.
 type column interface {
 	// write adds the column's fields of all rows to the row group that to belongs to.
 	write(to file.ColumnChunkWriter, rows warehouse.Buffer, s *scratch) error
+	// read sets the column's fields, which have their zero values, from a column of a
+	// file. It returns false if the file has another type. Text aliases the memory of
+	// from.
+	read(rows warehouse.Buffer, from arrow.Array) bool
 	// text returns the size of a field in bytes if it is text, otherwise 0.
 	text(field any) int
 }
@@ -63,13 +68,13 @@ func newColumn(spec *warehouse.ColumnSpec, index int) column {
 	case warehouse.TypeTextList:
 		return listColumn(index)
 	case warehouse.TypeInteger:
-		return newValues(spec, index, func(s *scratch) *[]int64 { return &s.ints }, func(v int64) int64 { return v })
+		return newValues(spec, index, func(s *scratch) *[]int64 { return &s.ints }, func(v int64) int64 { return v }, integers)
 	case warehouse.TypeTimestamp:
-		return newValues(spec, index, func(s *scratch) *[]int64 { return &s.ints }, func(v warehouse.Timestamp) int64 { return int64(v) })
+		return newValues(spec, index, func(s *scratch) *[]int64 { return &s.ints }, func(v warehouse.Timestamp) int64 { return int64(v) }, times)
 	case warehouse.TypeFloat:
-		return newValues(spec, index, func(s *scratch) *[]float64 { return &s.floats }, func(v float64) float64 { return v })
+		return newValues(spec, index, func(s *scratch) *[]float64 { return &s.floats }, func(v float64) float64 { return v }, floats)
 	case warehouse.TypeBool:
-		return newValues(spec, index, func(s *scratch) *[]bool { return &s.bools }, func(v bool) bool { return v })
+		return newValues(spec, index, func(s *scratch) *[]bool { return &s.bools }, func(v bool) bool { return v }, booleans)
 	}
 	panic("rowfile: unknown type of column " + spec.Name)
 }
@@ -111,13 +116,14 @@ type valueColumn[T, V any] struct {
 	index  int
 	values func(*scratch) *[]V
 	of     func(T) V
+	from   func(arrow.Array) func(i int) T // nil: the column has another type
 }
 
 // nullableColumn is one with NULL.
 type nullableColumn[T, V any] struct{ valueColumn[T, V] }
 
-func newValues[T, V any](spec *warehouse.ColumnSpec, index int, values func(*scratch) *[]V, of func(T) V) column {
-	c := valueColumn[T, V]{index, values, of}
+func newValues[T, V any](spec *warehouse.ColumnSpec, index int, values func(*scratch) *[]V, of func(T) V, from func(arrow.Array) func(int) T) column {
+	c := valueColumn[T, V]{index, values, of, from}
 	if spec.Nullable {
 		return &nullableColumn[T, V]{c}
 	}

@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/compress"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
@@ -26,10 +25,10 @@ type Format struct {
 	near    []string // columns that are stored as differences
 	free    []string // columns of free text, without statistics: no reader can use them
 	batch   int      // rows per batch
+	stored  []column // by index of columns and names
 
 	// For writers:
-	writes      []column
-	texts       []column // those of writes that have text
+	texts       []column // those of stored that have text
 	textIndexes []int    // their indexes in the table
 	rowBytes    int64    // of one row without its text
 	groupRows   int64
@@ -102,7 +101,7 @@ func New(t warehouse.AnyTable, batch int, omit string) *Format {
 func (f *Format) forWriters(spec *warehouse.Spec) {
 	for _, i := range f.columns {
 		c := newColumn(&spec.Columns[i], i)
-		f.writes = append(f.writes, c)
+		f.stored = append(f.stored, c)
 		switch spec.Columns[i].Type {
 		case warehouse.TypeText, warehouse.TypeJSON, warehouse.TypeTextList:
 			f.texts, f.textIndexes = append(f.texts, c), append(f.textIndexes, i)
@@ -175,80 +174,4 @@ func arrowType(t warehouse.Type) arrow.DataType {
 		return arrow.ListOfField(arrow.Field{Name: "element", Type: arrow.BinaryTypes.String, Nullable: true})
 	}
 	panic("rowfile: unknown column type " + t.String())
-}
-
-// setField sets a field that has its zero value from col. It returns false if col
-// has another type. Text aliases the memory of col.
-func setField(field any, col arrow.Array, i int) bool {
-	if col.IsNull(i) {
-		return true
-	}
-	switch c := col.(type) {
-	case *array.String:
-		return setText(field, c.Value(i))
-	case *array.Int64:
-		switch f := field.(type) {
-		case *int64:
-			*f = c.Value(i)
-			return true
-		case *warehouse.Null[int64]:
-			*f = warehouse.Some(c.Value(i))
-			return true
-		}
-	case *array.Float64:
-		f, ok := field.(*warehouse.Null[float64])
-		if ok {
-			*f = warehouse.Some(c.Value(i))
-		}
-		return ok
-	case *array.Boolean:
-		switch f := field.(type) {
-		case *bool:
-			*f = c.Value(i)
-			return true
-		case *warehouse.Null[bool]:
-			*f = warehouse.Some(c.Value(i))
-			return true
-		}
-	case *array.Timestamp:
-		switch f := field.(type) {
-		case *warehouse.Timestamp:
-			*f = warehouse.Timestamp(c.Value(i))
-			return true
-		case *warehouse.Null[warehouse.Timestamp]:
-			*f = warehouse.Some(warehouse.Timestamp(c.Value(i)))
-			return true
-		}
-	case *array.List:
-		return setList(field, c, i)
-	}
-	return false
-}
-
-func setText(field any, s string) bool {
-	switch f := field.(type) {
-	case *string:
-		*f = s
-	case *warehouse.Text:
-		*f = warehouse.Text(s)
-	case *warehouse.JSON:
-		*f = warehouse.JSON(s)
-	default:
-		return false
-	}
-	return true
-}
-
-func setList(field any, col *array.List, i int) bool {
-	f, ok := field.(*warehouse.List)
-	values, text := col.ListValues().(*array.String)
-	if !ok || !text {
-		return false
-	}
-	from, until := col.ValueOffsets(i)
-	*f = make(warehouse.List, 0, until-from)
-	for at := from; at < until; at++ {
-		*f = append(*f, values.Value(int(at)))
-	}
-	return true
 }

@@ -19,12 +19,11 @@ type Reader struct {
 	format  *Format
 	parquet *file.Reader
 	records pqarrow.RecordReader
-	columns []int  // of the table, by column of the records
-	omitted string // value of the omitted column
+	columns []column // by column of the records
+	omitted string   // value of the omitted column
 
-	rows   warehouse.Buffer
-	n, at  int   // rows in the buffer, and the next one
-	fields []any // of one row
+	rows  warehouse.Buffer
+	n, at int // rows in the buffer, and the next one
 }
 
 // File is an open file. [os.File] implements it.
@@ -70,10 +69,10 @@ func (r *Reader) choose(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	wanted := map[string]int{} // index in the table by name
+	wanted := map[string]column{}
 	for i, name := range r.format.names {
 		if len(names) == 0 || slices.Contains(names, name) {
-			wanted[name] = r.format.columns[i]
+			wanted[name] = r.format.stored[i]
 		}
 	}
 	schema := r.parquet.MetaData().Schema
@@ -126,17 +125,14 @@ func (r *Reader) read() (more bool, err error) {
 	}
 	r.n, r.at = int(batch.NumRows()), 0
 	r.rows.Reset(r.n)
-	columns := batch.Columns()
-	for i := range r.n {
-		row := r.rows.Row(i)
-		r.fields = r.format.table.Fields(r.fields[:0], row, r.columns)
-		for j, field := range r.fields {
-			if !setField(field, columns[j], i) {
-				return false, fmt.Errorf("column %s: it has the type %s, not the declared one", batch.ColumnName(j), columns[j].DataType())
-			}
+	for i, from := range batch.Columns() {
+		if !r.columns[i].read(r.rows, from) {
+			return false, fmt.Errorf("column %s: it has the type %s, not the declared one", batch.ColumnName(i), from.DataType())
 		}
-		for _, field := range r.format.table.Fields(r.fields[:0], row, r.format.omitted) {
-			*field.(*string) = r.omitted
+	}
+	for _, omitted := range r.format.omitted {
+		for i := range r.n {
+			*r.rows.Field(i, omitted).(*string) = r.omitted
 		}
 	}
 	return true, nil

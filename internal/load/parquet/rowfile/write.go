@@ -239,7 +239,7 @@ func (e *encoder) encode(b *batch) (err error) {
 	}
 	e.rows, e.bytes = e.rows+n, e.bytes+size
 	s := scratches.Get().(*scratch)
-	for i, c := range e.format.writes {
+	for i, c := range e.format.stored {
 		to, err := e.group.Column(i)
 		if err == nil {
 			err = c.write(to, b.rows, s)
