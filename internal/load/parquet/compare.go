@@ -37,14 +37,12 @@ func (p *publication) compare(ctx context.Context) error {
 	if err := p.window.Unjudged(p.counts.OtherStarts); err != nil {
 		return err
 	}
-	var reveals load.VisibilityChanges
 	for part, wanted := range differing {
-		if err := p.reconcile(ctx, part, wanted, stored, &reveals); err != nil {
+		if err := p.reconcile(ctx, part, wanted, stored); err != nil {
 			return err
 		}
 	}
-	p.counts.VisibleAgain, err = reveals.Count(p.showsTranscripts, p.showsMetrics)
-	return err
+	return nil
 }
 
 // sort adds new conversations to their days. It returns those that have to be
@@ -193,11 +191,21 @@ func (p *publication) look(ctx context.Context, wanted map[partition]map[string]
 	return nil
 }
 
-// reconcile merges the wanted conversations with the stored rows of a
-// partition.
-func (p *publication) reconcile(ctx context.Context, part partition, wanted map[string]entry, stored map[conversationKey]known, reveals *load.VisibilityChanges) (err error) {
-	if p.second == nil {
-		p.second = p.temporary.newStage()
+// reconcile merges wanted conversations with the stored rows of a partition. Those that
+// keep their place are left to [merger.update] once it is known that the partition
+// changes: it is read again to be written, and most partitions that are compared
+// change. If none does, it is not written.
+func (p *publication) reconcile(ctx context.Context, part partition, wanted map[string]entry, stored map[conversationKey]known) (err error) {
+	moving, staying, err := p.divideMoving(part, wanted, stored)
+	if err != nil {
+		return err
+	}
+	leave := func() { p.stored(part).updates, staying = staying, nil }
+	if p.parts[part] != nil {
+		leave()
+	}
+	if len(moving)+len(staying) == 0 {
+		return nil
 	}
 	rows, err := p.lake.own().openPart(ctx, part, nil)
 	if err != nil {
@@ -206,41 +214,73 @@ func (p *publication) reconcile(ctx context.Context, part partition, wanted map[
 	defer func() { err = errors.Join(err, rows.close()) }()
 	staged := stageReader{stage: p.staged}
 	var old, in warehouse.Rows
-	for left := len(wanted); left > 0; {
+	for len(moving)+len(staying) > 0 {
 		more, err := rows.next(&old)
 		if err != nil || !more {
 			return err
 		}
 		id := old.Conversation.ConversationID
-		e, ok := wanted[id]
-		if !ok || old.Conversation.StartedAt != stored[conversationKey{part.project, id}].StartedAt {
+		e, moves := moving[id]
+		if !moves {
+			e = staying[id]
+		}
+		if e.batch == nil || old.Conversation.StartedAt != stored[conversationKey{part.project, id}].StartedAt {
 			continue
 		}
-		left--
 		if err := staged.read(&e, &in); err != nil {
 			return err
 		}
 		decision := e.batch.Merge(&in, &old, p.window.At, p.window.RunID)
-		decision.Count(&p.counts)
-		reveals.Add(&decision)
-		if !decision.Writes() {
-			if !decision.KeepsDigest() {
-				err = p.digests.keep(part, e.id, e.digest)
-			}
-			if err != nil {
-				return err
-			}
+		if !moves && decision.Writes() {
+			leave()
 			continue
 		}
-		if err := p.second.add(&load.Batch{Rows: []*warehouse.Rows{&in}}); err != nil {
+		delete(moving, id)
+		delete(staying, id)
+		if err := p.accept(part, &e, &in, old.Conversation.StartedAt, &decision); err != nil {
 			return err
 		}
-		written := p.second.entries[len(p.second.entries)-1]
-		written.reconciled = true
-		if err := p.put(written); err != nil {
-			return err
-		}
-		p.stored(part).leave(written.id, old.Conversation.StartedAt)
 	}
 	return nil
+}
+
+// divideMoving returns the conversations that are to be stored at another place than
+// in the partition, and those that stay in their place.
+func (p *publication) divideMoving(part partition, wanted map[string]entry, stored map[conversationKey]known) (moving, staying map[string]entry, err error) {
+	moving, staying = map[string]entry{}, map[string]entry{}
+	for id, e := range wanted {
+		at, _, err := p.layouts.at(e.project, e.day())
+		if err != nil {
+			return nil, nil, err
+		}
+		if at == part && e.start == stored[conversationKey{e.project, id}].StartedAt {
+			staying[id] = e
+		} else {
+			moving[id] = e
+		}
+	}
+	return moving, staying, nil
+}
+
+// accept adds a conversation that was merged with the stored rows of a partition to
+// the partition of its day.
+func (p *publication) accept(from partition, e *entry, in *warehouse.Rows, start warehouse.Timestamp, decision *load.Decision) error {
+	decision.Count(&p.counts)
+	p.reveals.Add(decision)
+	if !decision.Writes() {
+		if decision.KeepsDigest() {
+			return nil
+		}
+		return p.digests.keep(from, e.id, e.digest)
+	}
+	if p.second == nil {
+		p.second = p.temporary.newStage()
+	}
+	if err := p.second.add(&load.Batch{Rows: []*warehouse.Rows{in}}); err != nil {
+		return err
+	}
+	written := p.second.entries[len(p.second.entries)-1]
+	written.reconciled = true
+	p.stored(from).leave(written.id, start)
+	return p.put(written)
 }

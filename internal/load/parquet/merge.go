@@ -19,6 +19,7 @@ type partChange struct {
 	new     []partition // in order; they have all days of the rows
 
 	put     []entry                        // conversations to write
+	updates map[string]entry               // versions of stored ones that keep their place, to be merged with them
 	gone    map[string]*departure          // stored ones that are replaced or moved to another partition
 	missing map[string]warehouse.Timestamp // stored ones that the source no longer lists, and their start
 	// For partitions that are repaired:
@@ -89,6 +90,7 @@ type merger struct {
 	staged     stageReader
 	reconciled stageReader
 	digests    *knownDigests
+	reveals    *load.VisibilityChanges
 	out        *partWriter // of the first of left; nil: none
 	left       []partition // those of new that are not finished
 	in         warehouse.Rows
@@ -182,7 +184,7 @@ func (m *merger) interleave(ctx context.Context, p partition) (err error) {
 		}
 		old.Digest = digests[c.ConversationID]
 		if m.stays(&old) {
-			err = m.write(&old)
+			err = m.keep(&old)
 		}
 		if err := errors.Join(err, ctx.Err()); err != nil {
 			return err
@@ -203,6 +205,36 @@ func (m *merger) stays(r *warehouse.Rows) bool {
 	}
 	r.Digest = warehouse.Digest{}
 	return m.markMissing(c)
+}
+
+// keep writes a stored conversation that stays, or its new version.
+func (m *merger) keep(old *warehouse.Rows) error {
+	e, ok := m.change.updates[old.Conversation.ConversationID]
+	if ok && e.start == old.Conversation.StartedAt {
+		if written, err := m.update(&e, old); err != nil || written {
+			return err
+		}
+	}
+	return m.write(old)
+}
+
+// update merges a version with the stored one, and writes the result unless that is
+// what is stored.
+func (m *merger) update(e *entry, old *warehouse.Rows) (written bool, err error) {
+	if err := m.staged.read(e, &m.in); err != nil {
+		return false, err
+	}
+	decision := e.batch.Merge(&m.in, old, m.window.At, m.window.RunID)
+	decision.Count(&m.result.counts)
+	m.reveals.Add(&decision)
+	if !decision.Writes() {
+		if !decision.KeepsDigest() {
+			old.Digest = e.digest
+		}
+		return false, nil
+	}
+	m.change.leave(e.id, e.start) // another copy of the row, in a damaged lake
+	return true, m.replace(e, &m.in)
 }
 
 // putBefore writes the conversations to put that are not behind an entry; nil:
@@ -234,11 +266,16 @@ func (m *merger) put(e *entry, r *warehouse.Rows) error {
 		decision := e.batch.Merge(r, nil, m.window.At, m.window.RunID)
 		decision.Count(&m.result.counts)
 	}
-	m.account(e, r)
 	if !m.change.gone[e.id].replaces(e.start) {
 		d := dayOf(e.start)
 		m.result.came[d] = append(m.result.came[d], warehouse.HashID(e.id))
 	}
+	return m.replace(e, r)
+}
+
+// replace writes a conversation of an entry.
+func (m *merger) replace(e *entry, r *warehouse.Rows) error {
+	m.account(e, r)
 	for _, p := range warehouse.Parts {
 		p.Sort(r)
 	}

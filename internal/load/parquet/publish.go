@@ -17,11 +17,13 @@ type publication struct {
 	*writer
 	window *load.Window
 	staged *stage // nil: nothing was staged
-	second *stage // reconciled conversations; nil: none
+	second *stage // conversations that were merged with stored ones; nil: none
 	counts load.Counts
-	parts  map[partition]*partChange // changes of stored partitions
-	fresh  map[partition]*partChange // of days without a partition, by a partition of one day
-	commit *commit
+	// reveals are those of all conversations that were merged with stored ones.
+	reveals load.VisibilityChanges
+	parts   map[partition]*partChange // changes of stored partitions
+	fresh   map[partition]*partChange // of days without a partition, by a partition of one day
+	commit  *commit
 	// digests has those of stored partitions.
 	digests knownDigests
 }
@@ -104,6 +106,9 @@ func (p *publication) rewrite(ctx context.Context, changes []*partChange) error 
 	if err = errors.Join(err, p.commit.place(results)); err != nil { // in any case, so that the commit has the files
 		return err
 	}
+	if p.counts.VisibleAgain, err = p.reveals.Count(p.showsTranscripts, p.showsMetrics); err != nil {
+		return err
+	}
 	var rejected map[conversationOf]bool
 	err = p.writer.commit(ctx, p.commit, func(next *state) (err error) {
 		if err := p.rows(next, results); err != nil {
@@ -166,6 +171,7 @@ func (p *publication) merge(ctx context.Context, changes []*partChange) (results
 			staged:     stageReader{stage: p.staged},
 			reconciled: stageReader{stage: p.second},
 			digests:    &p.digests,
+			reveals:    &p.reveals,
 		}
 		result, err := m.merge(ctx)
 		results = append(results, result)
