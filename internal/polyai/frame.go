@@ -24,16 +24,18 @@ const valueBytes = 256
 var errTooLarge = errors.New("the cursor of the response is larger than 1 MiB")
 
 // framer splits a page into values while it arrives. It finds the end of a value by
-// matching brackets and quotes; [inspect] checks the value. It is not recursive, so
-// deep nesting costs nothing, and has one value in memory at a time.
+// matching brackets and quotes; [inspect] checks the value. [prober] does both at once
+// for usual values. They are not recursive, so deep nesting costs nothing, and the framer
+// has one value in memory at a time.
 type framer struct {
 	src      io.Reader
 	buf      []byte
-	pos, end int   // buf[pos:end] is not consumed
-	offset   int64 // position of buf[0] in the page
-	err      error // returned by src after its last byte
-	most     int   // limit of the decoded size of a conversation; default DefaultMaxConversationBytes
-	decoded  int   // decoded size of the last value
+	pos, end int                // buf[pos:end] is not consumed
+	offset   int64              // position of buf[0] in the page
+	err      error              // returned by src after its last byte
+	most     int                // limit of the decoded size of a conversation; default DefaultMaxConversationBytes
+	decoded  int                // decoded size of the last value
+	brackets [typicalDepth]byte // memory for prober
 
 	// reserve is called once per value before the buffer grows beyond LargeBytes,
 	// release when that value is no longer in memory. Both may be nil.
@@ -163,6 +165,38 @@ func (f *framer) value(most, perValue int) (v Value, size int64, err error) {
 			return f.take(n), int64(n), nil
 		case !f.more():
 			return nil, 0, unexpected(f.err)
+		}
+	}
+}
+
+// checked consumes the next value like value. If sound is true, it is well-formed; if it
+// is false, this is not known.
+func (f *framer) checked(most, perValue int) (v Value, size int64, sound bool, err error) {
+	f.done()
+	if _, err := f.peek(); err != nil {
+		return nil, 0, false, unexpected(err)
+	}
+	if n := f.probe(min(most, LargeBytes), perValue); n > 0 {
+		return f.take(n), int64(n), true, nil
+	}
+	v, size, err = f.value(most, perValue)
+	return v, size, false, err
+}
+
+// probe returns the end of the next value if it is a well-formed object whose decoded
+// size is not over most; otherwise 0. It consumes nothing.
+func (f *framer) probe(most, perValue int) int {
+	p := prober{open: f.brackets[:0]}
+	for {
+		result := p.scan(f.buf[f.pos:f.end])
+		f.decoded = max(p.at, perValue*p.values)
+		switch {
+		case result == doubtful || f.decoded > most || result == incomplete && f.end-f.pos >= most:
+			return 0
+		case result == complete:
+			return p.at
+		case !f.more():
+			return 0
 		}
 	}
 }

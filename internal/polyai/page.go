@@ -128,7 +128,7 @@ func (p *Page) element() (v Value, listed bool, err error) {
 			return nil, false, err
 		}
 	}
-	v, size, err := p.framer.value(cmp.Or(p.framer.most, DefaultMaxConversationBytes), valueBytes)
+	v, size, checked, err := p.framer.checked(cmp.Or(p.framer.most, DefaultMaxConversationBytes), valueBytes)
 	if err != nil {
 		return nil, false, err
 	}
@@ -138,6 +138,9 @@ func (p *Page) element() (v Value, listed bool, err error) {
 		stub := stubOf(v, size)
 		p.framer.decoded = len(stub)
 		return stub, true, nil
+	}
+	if checked {
+		return v, true, nil
 	}
 	switch inspect(v) {
 	case sound:

@@ -22,9 +22,6 @@ func equal(word uint64, c byte) uint64 {
 	return (x - lowBits) &^ x & highBits
 }
 
-// below is like equal for the first byte that is less than c, which is at most 128.
-func below(word uint64, c byte) uint64 { return (word - lowBits*uint64(c)) &^ word & highBits }
-
 // skipString returns the end of the string that begins at at.
 func skipString(v Value, at int) int {
 	end, _ := scanString(v, at)
@@ -79,12 +76,22 @@ func skipEscaped(v Value, at int) int {
 	return len(v)
 }
 
+// special returns a word in which the highest bit of the first byte is set that has a
+// meaning in a string, and none before it. The bits after it are not exact.
+func special(word uint64) uint64 {
+	// A quote and what is below a space are, with their second bit inverted, what is
+	// below 0x21. Each subtraction sets the highest bit of ASCII for those only.
+	quoteOrControl := (word ^ lowBits*2) - lowBits*(firstPrintable+1)
+	backslash := (word ^ lowBits*'\\') - lowBits
+	return (quoteOrControl | backslash) &^ word & highBits
+}
+
 // nextSpecial returns the position of the next byte at or after at that has a meaning in
 // a string: a quote, a backslash, or a control character, which must not occur.
 func nextSpecial(v []byte, at int) int {
 	for ; at+wordSize <= len(v); at += wordSize {
 		word := binary.LittleEndian.Uint64(v[at:])
-		if stop := equal(word, '"') | equal(word, '\\') | below(word, firstPrintable); stop != 0 {
+		if stop := special(word); stop != 0 {
 			return at + bits.TrailingZeros64(stop)/8
 		}
 	}
