@@ -80,9 +80,7 @@ func (l *Lake) Keys(ctx context.Context, feed load.Feed, from, until warehouse.T
 		}
 		return l.eachConversation(ctx, p.partition, only, func(c *warehouse.Conversation) {
 			if c.Environment == feed.Environment && c.StartedAt >= from && c.StartedAt < until && days.has(p.dayOf(c.StartedAt)) {
-				keys = append(keys, load.Key{
-					ID: strings.Clone(c.ConversationID), StartedAt: c.StartedAt, Missing: c.MissingSince.Valid,
-				})
+				keys = append(keys, keyOf(c))
 			}
 		})
 	})
@@ -98,6 +96,11 @@ func (l *Lake) eachConversation(ctx context.Context, p partition, only selection
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
 	return d.files[0].each(func(row any) { do(row.(*warehouse.Conversation)) })
+}
+
+// keyOf returns the key of a conversation. Its text is not that of the row.
+func keyOf(c *warehouse.Conversation) load.Key {
+	return load.Key{ID: strings.Clone(c.ConversationID), StartedAt: c.StartedAt, Missing: c.MissingSince.Valid}
 }
 
 // keyColumns are the columns of a conversation's [load.Key] and feed.

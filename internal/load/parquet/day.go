@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"convsync/internal/load/parquet/rowfile"
 	"convsync/internal/warehouse"
@@ -218,11 +217,11 @@ type partWriter struct {
 	last      day       // of the last conversation
 	files     []newFile // by member
 	placed    []placedFile
-	digests   digestsByID
+	keys      keyList
 }
 
 func (t temporary) newPart(p partition) *partWriter {
-	d := &partWriter{temporary: t, partition: p, info: newPartInfo(), digests: digestsByID{}}
+	d := &partWriter{temporary: t, partition: p, info: newPartInfo()}
 	for _, f := range formats {
 		d.files = append(d.files, newFile{format: f})
 	}
@@ -258,9 +257,7 @@ func (d *partWriter) add(r *warehouse.Rows) error {
 	counts.count(&r.Conversation)
 	counts.countRecordings(&r.Conversation, r.Audio)
 	d.added++
-	if r.Digest.IsKnown() {
-		d.digests[strings.Clone(r.Conversation.ConversationID)] = r.Digest
-	}
+	d.keys.add(&r.Conversation, r.Digest)
 	for i, m := range members {
 		for j := range m.Len(r) {
 			if err := d.files[i].add(d.temporary, m.Row(r, j)); err != nil {

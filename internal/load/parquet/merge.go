@@ -75,9 +75,9 @@ type partResult struct {
 // newPart is a partition with new files. Without any it is removed.
 type newPart struct {
 	partition
-	files   []placedFile
-	info    *partInfo
-	digests digestsByID
+	files []placedFile
+	info  *partInfo
+	keys  keyList
 }
 
 // merger writes the new files of a change: the stored conversations that stay
@@ -137,7 +137,7 @@ func (m *merger) finish() (err error) {
 	part := newPart{partition: m.left[0], info: newPartInfo()}
 	if m.out != nil {
 		err = m.out.close()
-		part.files, part.info, part.digests, m.out = m.out.placed, m.out.info, m.out.digests, nil
+		part.files, part.info, part.keys, m.out = m.out.placed, m.out.info, m.out.keys, nil
 	}
 	m.result.parts, m.left = append(m.result.parts, part), m.left[1:]
 	return err
@@ -168,10 +168,11 @@ func (m *merger) interleave(ctx context.Context, p partition) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stored.close()) }()
-	digests, err := m.digests.of(p)
+	keys, err := m.digests.of(p)
 	if err != nil {
 		return err
 	}
+	digests := keys.finder()
 	var old warehouse.Rows
 	for {
 		more, err := stored.next(&old)
@@ -182,7 +183,7 @@ func (m *merger) interleave(ctx context.Context, p partition) (err error) {
 		if err := m.putBefore(&entry{start: c.StartedAt, id: c.ConversationID}); err != nil {
 			return err
 		}
-		old.Digest = digests[c.ConversationID]
+		old.Digest = digests.of(c)
 		if m.stays(&old) {
 			err = m.keep(&old)
 		}

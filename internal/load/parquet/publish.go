@@ -63,6 +63,9 @@ func (w *writer) Publish(ctx context.Context, st *load.Window) (load.Counts, err
 }
 
 func (p *publication) do(ctx context.Context) error {
+	p.digests.scan = func(part partition, do func(*warehouse.Conversation)) error {
+		return p.lake.own().scan(ctx, part, do, keyColumns...)
+	}
 	if err := p.state.load(p.lake, p.window.Feed.ProjectID); err != nil {
 		return err
 	}
