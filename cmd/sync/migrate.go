@@ -89,8 +89,12 @@ func migrateLake(ctx context.Context, app *app, cfg *config.Config, lake *parque
 	if err != nil {
 		return err
 	}
+	if stored == 0 {
+		fmt.Fprintf(app.stdout, "lake %s: there is no lake yet; `convsync run` makes one, with layout %d\n", cfg.Destination.Parquet.Path, supported)
+		return nil
+	}
 	fmt.Fprintf(app.stdout, "lake %s: layout %d; this version supports layout %d\n", cfg.Destination.Parquet.Path, stored, supported)
-	if 0 < stored && stored < supported {
+	if stored < supported {
 		fmt.Fprintln(app.stdout, "not up to date; run: convsync migrate")
 	}
 	return nil
