@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 )
@@ -138,7 +139,9 @@ func (l *Lake) applyOne(journal fs.FileInfo, op operation, again bool, folders m
 	switch op.Kind {
 	case opRemove:
 		if err = l.files.Remove(to); errors.Is(err, fs.ErrNotExist) {
-			err = nil
+			if err = nil; !l.has(path.Dir(op.To)) { // a copy of the lake may lack the folder, too
+				return nil
+			}
 		}
 	case opAppend:
 		err = l.appendFile(l.path(op.From), to, &op)

@@ -199,3 +199,17 @@ func BenchmarkOpen(b *testing.B) {
 		}
 	}
 }
+
+// A copy that was made during a write may lack the folder of a file that its journal
+// removes.
+func TestRecover_FolderGone(t *testing.T) {
+	t.Parallel()
+	s := newLake(t)
+	s.run(t, loadtest.Conversation("p", "c-1", loadtest.Noon))
+	journal := []byte(`[{"kind":"remove","to":"_sync/writers/gone.json"}]`)
+	err := errors.Join(os.RemoveAll(filepath.Join(s.path, "_sync/writers")), os.WriteFile(filepath.Join(s.path, "_sync/journal.json"), journal, 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.run(t, loadtest.Conversation("p", "c-2", loadtest.Noon))
+}
