@@ -13,14 +13,14 @@ var errShortRow = errors.New("a staged row is truncated or damaged")
 // Append appends the row in a compact binary form, which [Table.Decode] reads.
 // Equal rows have equal bytes.
 func (t *Table[R]) Append(dst []byte, row *R) []byte {
-	return t.layout().append(dst, unsafe.Pointer(row))
+	return appendFields(dst, t.layout().all, unsafe.Pointer(row))
 }
 
 // Decode reads a row that [Table.Append] wrote and returns the bytes after it.
 // Text aliases src, which must not change afterwards.
 func (t *Table[R]) Decode(src string, row *R) (rest string, err error) {
 	d := decoder{src: src}
-	t.layout().read(&d, unsafe.Pointer(row))
+	readFields(&d, t.layout().all, unsafe.Pointer(row))
 	return d.src, d.err()
 }
 
@@ -133,7 +133,8 @@ func (d *decoder) list() List {
 }
 
 // Append appends the conversation with all its parts, in the form that
-// [Rows.Decode] reads.
+// [Rows.Decode] reads. Project, id and start are appended once, not for each row of a
+// part: they would be a third of the bytes.
 func (r *Rows) Append(dst []byte) []byte {
 	dst = Conversations.Append(dst, &r.Conversation)
 	for _, p := range Parts {
@@ -146,17 +147,18 @@ func appendRows[R any](dst []byte, t *Table[R], rows []R) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(rows)))
 	l := t.layout()
 	for i := range rows {
-		dst = l.append(dst, unsafe.Pointer(&rows[i]))
+		dst = appendFields(dst, l.own, unsafe.Pointer(&rows[i]))
 	}
 	return dst
 }
 
-// Decode reads a conversation that [Rows.Append] wrote. It reuses the slices of
-// r. The text of the rows aliases src. The digest is not encoded.
+// Decode reads a conversation that [Rows.Append] wrote. The parts have its project, id
+// and start. It reuses the slices of r. The text of the rows aliases src. The digest
+// is not encoded.
 func (r *Rows) Decode(src string) error {
 	r.Digest = Digest{}
 	d := decoder{src: src}
-	Conversations.layout().read(&d, unsafe.Pointer(&r.Conversation))
+	readFields(&d, Conversations.layout().all, unsafe.Pointer(&r.Conversation))
 	for _, p := range Parts {
 		p.decode(&d, r)
 	}
@@ -177,7 +179,7 @@ func decodeRows[R any](d *decoder, t *Table[R], rows *[]R) {
 	for range n {
 		var row R
 		*rows = append(*rows, row)
-		l.read(d, unsafe.Pointer(&(*rows)[len(*rows)-1]))
+		readFields(d, l.own, unsafe.Pointer(&(*rows)[len(*rows)-1]))
 		if d.failed {
 			return
 		}

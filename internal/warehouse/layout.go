@@ -3,6 +3,7 @@ package warehouse
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"sync"
 	"unsafe"
 )
@@ -17,6 +18,7 @@ import (
 type layout struct {
 	all     []place // of each column
 	content []place // without volatile columns
+	own     []place // without those that a part has from its conversation
 }
 
 // place is the field of a column: a value of the Go type that kind names, at an offset
@@ -56,6 +58,9 @@ func (t *Table[R]) layout() *layout {
 		if !t.Columns[i].Volatile {
 			l.content = append(l.content, p)
 		}
+		if !slices.Contains(boundColumns[:], t.Columns[i].Name) {
+			l.own = append(l.own, p)
+		}
 	}
 	layouts.Store(t, l)
 	return l
@@ -91,9 +96,9 @@ func placeOf(base unsafe.Pointer, ref any) place {
 	panic("warehouse: unknown field type")
 }
 
-// append appends the row at an address in binary form.
-func (l *layout) append(dst []byte, row unsafe.Pointer) []byte {
-	for _, p := range l.all {
+// appendFields appends fields of the row at an address in binary form.
+func appendFields(dst []byte, fields []place, row unsafe.Pointer) []byte {
+	for _, p := range fields {
 		dst = p.append(dst, row)
 	}
 	return dst
@@ -111,9 +116,9 @@ func (l *layout) appendContent(dst []byte, row unsafe.Pointer) []byte {
 	return dst
 }
 
-// read decodes the row at an address.
-func (l *layout) read(d *decoder, row unsafe.Pointer) {
-	for _, p := range l.all {
+// readFields decodes fields of the row at an address.
+func readFields(d *decoder, fields []place, row unsafe.Pointer) {
+	for _, p := range fields {
 		p.read(d, row)
 	}
 }

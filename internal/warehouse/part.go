@@ -117,13 +117,17 @@ type part[R any] struct {
 	order       []func(a, b *R) int // by each of them
 }
 
+// boundColumns are those of a part that [Part.Bind] sets: project, id and start of the
+// conversation.
+var boundColumns = [...]string{"project_id", "conversation_id", "started_at"}
+
 func partOf[R any](t *Table[R], rows func(*Rows) *[]R) Part {
 	p := &part[R]{
 		Table:   t,
 		rows:    rows,
-		project: access[R, string](t, "project_id"),
-		id:      access[R, string](t, "conversation_id"),
-		start:   access[R, Timestamp](t, "started_at"),
+		project: access[R, string](t, boundColumns[0]),
+		id:      access[R, string](t, boundColumns[1]),
+		start:   access[R, Timestamp](t, boundColumns[2]),
 	}
 	for _, name := range t.Key[2:] { // after project and id
 		ref := t.Columns[slices.Index(t.Names(), name)].Ref
@@ -249,7 +253,10 @@ func (p *part[R]) detach(r *Rows) { *p.rows(r) = slices.Clone(*p.rows(r)) }
 
 func (p *part[R]) append(dst []byte, r *Rows) []byte { return appendRows(dst, p.Table, *p.rows(r)) }
 
-func (p *part[R]) decode(d *decoder, r *Rows) { decodeRows(d, p.Table, p.rows(r)) }
+func (p *part[R]) decode(d *decoder, r *Rows) {
+	decodeRows(d, p.Table, p.rows(r))
+	p.Bind(r)
+}
 
 func (p *part[R]) appendContent(dst []byte, r *Rows) []byte {
 	return appendContents(dst, p.Table, *p.rows(r))

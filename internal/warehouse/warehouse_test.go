@@ -63,6 +63,9 @@ func drawRows(t *rapid.T) *Rows {
 	for range rapid.IntRange(0, 1).Draw(t, "audio") {
 		r.Audio = append(r.Audio, drawRow(t, &AudioReferences))
 	}
+	for _, p := range Parts {
+		p.Bind(r) // as in all rows of a conversation
+	}
 	return r
 }
 

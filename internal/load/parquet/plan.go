@@ -43,7 +43,7 @@ const (
 	settledAfter = 8
 	// encodedRatio is about the size of staged rows divided by that of their Parquet
 	// files.
-	encodedRatio = 5
+	encodedRatio = 3
 	// edgeRatio tells a day at the edge of what a window has read, of which it has a
 	// few seconds only, from those that were read completely: its size is less than
 	// this part of the average.

@@ -14,8 +14,8 @@ type stageMemory struct {
 
 // Limits of staged conversations in memory.
 const (
-	// mostStaged holds two windows of usual conversations. The collector lets the
-	// heap grow to twice of it.
+	// mostStaged holds 20,000 usual conversations, most of a window. With more, the heap
+	// would be near its limit, and the collector would take more time than the file does.
 	mostStaged = 64 << 20
 	// stagedShare is the divisor for the share of staged conversations in the
 	// memory limit of the process.
