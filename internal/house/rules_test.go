@@ -69,7 +69,7 @@ var belongsTo = map[string][]string{
 	"github.com/nyaruka/phonenumbers": {"internal/transform"},
 	"github.com/prometheus/":          {"internal/serve"},
 	"aead.dev/minisign":               {"internal/export"},
-	"github.com/klauspost/compress/":  {"internal/polyai"},
+	"github.com/klauspost/compress/":  {"internal/polyai", "internal/load/parquet/rowfile"},
 	"github.com/jedisct1/go-minisign": {}, // only tests
 	"github.com/chromedp/":            {}, // only tests
 	"golang.org/x/image/":             {}, // only tests

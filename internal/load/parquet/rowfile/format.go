@@ -126,7 +126,7 @@ func (f *Format) newBatch() *batch {
 
 func (f *Format) newProperties() *parquet.WriterProperties {
 	options := []parquet.WriterProperty{
-		parquet.WithCompression(compress.Codecs.Zstd), parquet.WithCompressionLevel(1),
+		parquet.WithCompression(compress.Codecs.Zstd), parquet.WithCompressionLevel(compressionLevel),
 		parquet.WithDictionaryDefault(false), parquet.WithMaxRowGroupLength(rowGroupRows),
 		parquet.WithStats(true), parquet.WithCreatedBy("convsync"), parquet.WithMaxBloomFilterBytes(filterBytes),
 	}
