@@ -3,6 +3,7 @@ package extract
 import (
 	"iter"
 	"slices"
+	"sync"
 
 	"convsync/internal/polyai"
 )
@@ -28,10 +29,21 @@ const (
 	chunkDecoded = 16 << 20
 )
 
+// chunkCapacity holds chunkBytes and one more conversation of usual size.
+const chunkCapacity = chunkBytes + chunkBytes/8
+
+// chunkData holds the memory of released chunks. They would otherwise be a sixth of
+// what a first load allocates.
+var chunkData = sync.Pool{New: func() any { return new([chunkCapacity]byte) }}
+
+// poisonChunks makes [Chunk.Release] overwrite the memory, so that a test fails if
+// something still refers to it.
+var poisonChunks bool
+
 // add copies a conversation into the chunk.
 func (c *Chunk) add(v polyai.Value) {
 	if c.data == nil {
-		c.data = make([]byte, 0, chunkBytes+chunkBytes/8)
+		c.data = chunkData.Get().(*[chunkCapacity]byte)[:0]
 	}
 	c.data = append(c.data, v...)
 	c.ends = append(c.ends, len(c.data))
@@ -57,6 +69,22 @@ func (c *Chunk) addBroken(v polyai.Value) {
 
 func (c *Chunk) full() bool {
 	return len(c.data)+c.brokenBytes >= chunkBytes || len(c.ends)+len(c.broken) >= chunkConversations || c.decodedBytes >= chunkDecoded
+}
+
+// Release gives the memory of the chunk to later ones. Neither the chunk nor any of its
+// conversations may be used afterwards. A chunk that is not released is garbage.
+func (c *Chunk) Release() {
+	data := c.data[:cap(c.data)]
+	if c.large || len(data) != chunkCapacity { // it was too small, and has grown
+		return
+	}
+	if poisonChunks {
+		for i := range data {
+			data[i] = 'x'
+		}
+	}
+	c.data, c.ends = nil, nil
+	chunkData.Put((*[chunkCapacity]byte)(data))
 }
 
 // Len returns the number of conversations, without broken ones.

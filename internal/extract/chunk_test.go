@@ -34,3 +34,23 @@ func TestChunkLarge(t *testing.T) {
 		t.Errorf("%v: chunks are %q, want %q", err, chunks, want)
 	}
 }
+
+// TestChunkRelease checks that released memory is used again, and that of larger chunks
+// is not.
+func TestChunkRelease(t *testing.T) {
+	t.Parallel()
+	small, grown, empty := &Chunk{}, &Chunk{}, &Chunk{}
+	small.add([]byte(`{}`))
+	grown.add(make([]byte, chunkCapacity+1))
+	for _, c := range []*Chunk{small, grown, empty, largeChunk([]byte(`{}`), false)} {
+		c.Release()
+	}
+	if small.data != nil || grown.data == nil || small.Len() != 0 {
+		t.Errorf("%d bytes are left of a small chunk, %d of one that has grown", len(small.data), len(grown.data))
+	}
+	next := &Chunk{}
+	next.add([]byte(`{"id":"a"}`))
+	if string(next.value(0)) != `{"id":"a"}` || next.Bytes() != chunkCapacity {
+		t.Errorf("the next chunk is %q of %d bytes", next.value(0), next.Bytes())
+	}
+}

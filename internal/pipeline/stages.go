@@ -112,6 +112,7 @@ func (s *stages) done(w work) {
 	weight := weightOf(w.chunk)
 	s.inFlight.Add(-weight)
 	s.shares.bytes.Release(weight)
+	w.chunk.Release()
 	w.window.pending.Done()
 }
 
