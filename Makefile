@@ -77,12 +77,13 @@ BENCH_SCALE  ?= 1
 BENCH_REPEAT ?= 3
 BENCH_ROWS   ?=
 BENCH_ALSO   ?=
-BENCH_CACHE  ?=
+BENCH_DATA   ?=
+BENCH_KEEP   ?=
 .PHONY: bench
 bench: build postgres ## measure speed and memory next to other tools at BENCH_SCALE (1) of 200,000 conversations, and compare with internal/bench/testdata/bench.txt
 	@mkdir -p $(BIN)
 	$(GO) test ./internal/bench -run '^$$' -bench Rows -benchtime 1x -timeout 12h -v -args \
-	  -scale $(BENCH_SCALE) -repeat $(BENCH_REPEAT) -rows '$(BENCH_ROWS)' -also '$(BENCH_ALSO)' -cache '$(BENCH_CACHE)' \
+	  -scale $(BENCH_SCALE) -repeat $(BENCH_REPEAT) -rows '$(BENCH_ROWS)' -also '$(BENCH_ALSO)' -data '$(BENCH_DATA)' $(if $(BENCH_KEEP),-keep) \
 	  -convsync $(CURDIR)/$(BIN)/convsync -text $(CURDIR)/$(BIN)/bench.txt -json $(CURDIR)/$(BIN)/bench.json
 ifeq ($(BENCH_SCALE)$(wildcard internal/bench/testdata/bench.txt),1internal/bench/testdata/bench.txt)
 	-$(GO) run $(BENCHSTAT) internal/bench/testdata/bench.txt $(BIN)/bench.txt

@@ -24,6 +24,9 @@ type copies struct {
 func dump(tb testing.TB, from *database, folder string) *copies {
 	tb.Helper()
 	c := &copies{folder: folder}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		tb.Fatal(err)
+	}
 	conn, err := pgx.Connect(tb.Context(), from.url)
 	if err != nil {
 		tb.Fatal(err)
@@ -62,10 +65,17 @@ func dump(tb testing.TB, from *database, folder string) *copies {
 	return c
 }
 
-// load empties the tables and loads them with two sessions of psql.
-func (c *copies) load(tb testing.TB, into *database) (s sample) {
+// empty empties the tables, so that they need no disk while something else is
+// measured.
+func (c *copies) empty(tb testing.TB, into *database) {
 	tb.Helper()
 	execute(tb, into.url, "TRUNCATE "+strings.Join(c.tables, ", "), "CHECKPOINT")
+}
+
+// load loads the empty tables with two sessions of psql.
+func (c *copies) load(tb testing.TB, into *database) (s sample) {
+	tb.Helper()
+	execute(tb, into.url, "CHECKPOINT")
 	wal, cpu := into.counters(tb)
 	started := time.Now()
 	var sessions []*exec.Cmd

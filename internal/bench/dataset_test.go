@@ -52,8 +52,9 @@ const (
 	metaFile  = "meta.json"
 )
 
-// entry is one conversation in the index.
-type entry struct{ start, end int64 }
+// entry is one conversation in the index: its start, and where its line begins
+// and ends.
+type entry struct{ start, offset, end int64 }
 
 // prepareHelper writes a data set: prepare SPEC FOLDER. It is a process of its
 // own, since the peak memory of a child begins with that of its parent.
@@ -193,8 +194,9 @@ func (w *writer) conversation(v []byte) error {
 	if err != nil {
 		return err
 	}
+	offset := w.bytes
 	w.bytes += int64(len(v)) + 1
-	w.index = append(w.index, entry{start.UnixMicro(), w.bytes})
+	w.index = append(w.index, entry{start.UnixMicro(), offset, w.bytes})
 	if _, err := w.out.Write(v); err != nil {
 		return err
 	}
@@ -249,6 +251,9 @@ func readIndex(folder string) (index []entry, err error) {
 		e.end, err2 = strconv.ParseInt(string(end), 10, 64)
 		if err := errors.Join(err1, err2); err != nil {
 			return nil, err
+		}
+		if len(index) > 0 {
+			e.offset = index[len(index)-1].end
 		}
 		index = append(index, e)
 	}

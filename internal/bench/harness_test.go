@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -23,21 +24,28 @@ type series struct {
 
 // harness collects the measurements of a run.
 type harness struct {
-	*testing.B
-	programs []program
-	today    time.Time
-	folder   string // of the prepared data
-	series   []*series
-	notes    []string // what was left out, and why
-	servers  string   // URL of the maintenance database; "": not started
-	bases    int
+	*testing.B // of the row
+	programs   []program
+	started    time.Time
+	today      time.Time
+	work       string // folder of all files but those of -data
+	folder     string // of the prepared data
+	series     []*series
+	notes      []string // what was left out, and why
+	servers    string   // URL of the maintenance database; "": not started
+	bases      int
 }
 
 func newHarness(b *testing.B) *harness {
-	h := &harness{B: b, programs: programs(b), today: time.Now().UTC().Truncate(24 * time.Hour), folder: *cache}
-	if h.folder == "" {
-		h.folder = b.TempDir()
+	h := &harness{
+		B:        b,
+		programs: programs(b),
+		started:  time.Now(),
+		today:    time.Now().UTC().Truncate(24 * time.Hour),
+		work:     workFolder(b),
 	}
+	h.folder = cmp.Or(*folder, h.work)
+	b.Setenv("TMPDIR", h.work)
 	for _, p := range h.programs {
 		if _, err := os.Stat(p.path); err != nil {
 			b.Fatalf("there is no program to measure: %v; run make build", err)
@@ -46,9 +54,40 @@ func newHarness(b *testing.B) *harness {
 	return h
 }
 
+// workFolder returns a temporary folder that the user of a Postgres server, which
+// may be another one, can enter.
+func workFolder(tb testing.TB) string {
+	folder, err := os.MkdirTemp("", "convsync-bench-")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { os.RemoveAll(folder) })
+	if err := os.Chmod(folder, 0o711); err != nil {
+		tb.Fatal(err)
+	}
+	return folder
+}
+
+// measure runs a row: its failure ends this row only. It reports whether the row
+// succeeded.
+func (h *harness) measure(r row) bool {
+	all := h.B
+	defer func() { h.B, h.servers = all, "" }() // the server of a row ends with it
+	return all.Run(r.name, func(b *testing.B) {
+		h.B = b
+		r.run(h)
+	})
+}
+
+// progress logs a line with the time since the start and the size of all files.
+func (h *harness) progress(format string, args ...any) {
+	_, mb := contents(h, h.work)
+	h.Logf("%7s %5.0f MB  %s", time.Since(h.started).Round(time.Second), mb, fmt.Sprintf(format, args...))
+}
+
 // add adds a measurement.
 func (h *harness) add(work, program string, n int, s sample) {
-	h.Logf("%-24s %-9s %s", work, program, s)
+	h.progress("%-24s %-9s %s", work, program, s)
 	i := slices.IndexFunc(h.series, func(s *series) bool { return s.Work == work && s.Program == program })
 	if i < 0 {
 		i = len(h.series)
@@ -62,7 +101,7 @@ func (h *harness) note(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if !slices.Contains(h.notes, text) {
 		h.notes = append(h.notes, text)
-		h.Log(text)
+		h.progress("%s", text)
 	}
 }
 
@@ -84,6 +123,14 @@ func (h *harness) repetitions(n int, f func(order []int)) {
 // scaled is a number of conversations at the scale of this run.
 func scaled(full int) int { return max(100, int(float64(full)**scale)) }
 
+// month prepares the conversations that several rows use. They are discarded
+// after the last of these rows.
+func (h *harness) month() *dataset { return h.data(monthName, monthSize(), 1, month) }
+
+const monthName = "month"
+
+func monthSize() int { return scaled(200_000) }
+
 // data prepares n conversations of the time before today, once.
 func (h *harness) data(name string, n, projects int, history time.Duration) *dataset {
 	h.Helper()
@@ -95,7 +142,7 @@ func (h *harness) data(name string, n, projects int, history time.Duration) *dat
 		To:            h.today,
 		Turns:         15,
 	}
-	folder := filepath.Join(h.folder, fmt.Sprintf("%s-%d-%s", name, n, h.today.Format(time.DateOnly)))
+	folder := h.dataFolder(name, n)
 	d, err := openDataset(folder)
 	if err == nil {
 		return d
@@ -104,7 +151,7 @@ func (h *harness) data(name string, n, projects int, history time.Duration) *dat
 	if err != nil {
 		h.Fatal(err)
 	}
-	h.Logf("preparing %d conversations of %d projects", n, projects)
+	h.progress("preparing %d conversations of %d projects", n, projects)
 	if err := self(h.Context(), "prepare", string(text), folder).Run(); err != nil {
 		h.Fatalf("prepare %s: %v", name, err)
 	}
@@ -114,10 +161,15 @@ func (h *harness) data(name string, n, projects int, history time.Duration) *dat
 	return d
 }
 
-// discard removes the data unless -cache keeps it.
-func (h *harness) discard(d *dataset) {
-	if *cache == "" {
-		os.RemoveAll(d.folder)
+// dataFolder is the folder of a data set.
+func (h *harness) dataFolder(name string, n int) string {
+	return filepath.Join(h.folder, fmt.Sprintf("%s-%d-%s", name, n, h.today.Format(time.DateOnly)))
+}
+
+// discard removes the folder of a data set unless -keep keeps it.
+func (h *harness) discard(folder string) {
+	if !*keep {
+		os.RemoveAll(folder)
 	}
 }
 

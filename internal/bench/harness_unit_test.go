@@ -77,3 +77,17 @@ func TestVariant(t *testing.T) {
 		}
 	}
 }
+
+// TestVerdicts checks that goals are judged at full scale only.
+func TestVerdicts(t *testing.T) {
+	t.Parallel()
+	measured := results{{Work: "year/100", Program: ours, Samples: []sample{{Files: 6001, Disk: 150}}}}
+	for scale, want := range map[float64][2]string{1: {"NOT MET", "met"}, 0.5: {"scaled", "scaled"}} {
+		var b strings.Builder
+		verdicts(&b, measured, scale)
+		lines := strings.Split(b.String(), "\n")[2:]
+		if !strings.Contains(lines[0], " files ") || !strings.Contains(lines[0], want[0]) || !strings.Contains(lines[1], " "+want[1]+" ") {
+			t.Errorf("scale %v: %q, want %v", scale, lines, want)
+		}
+	}
+}

@@ -124,7 +124,7 @@ func serve(tb testing.TB, d *dataset) *service {
 // serves changes what the source serves.
 func (s *service) serves(tb testing.TB, v variant) {
 	tb.Helper()
-	q := url.Values{"newest": {strconv.Itoa(v.Newest)}, "every": {strconv.Itoa(v.Every)}, "page_rows": {strconv.Itoa(v.PageRows)}}
+	q := url.Values{"newest": {strconv.Itoa(v.Newest)}, "every": {strconv.Itoa(v.Every)}, "page_rows": {strconv.Itoa(v.PageRows)}, "of": {strconv.Itoa(v.Of)}}
 	if v.Gzip {
 		q.Set("gzip", "yes")
 	}

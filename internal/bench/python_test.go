@@ -18,7 +18,7 @@ func measurePython(h *harness) {
 		return
 	}
 	d := h.data("python", scaled(10_920), 1, month)
-	defer h.discard(d)
+	defer h.discard(d.folder)
 	s := serve(h, d)
 	scripts := []string{"pyarrow", "dlt"}
 	h.repetitions(len(h.programs)+len(scripts), func(order []int) {
@@ -30,10 +30,7 @@ func measurePython(h *harness) {
 				continue
 			}
 			name := scripts[i-len(h.programs)]
-			folder, err := os.MkdirTemp("", "convsync-bench-python-")
-			if err != nil {
-				h.Fatal(err)
-			}
+			folder := h.TempDir()
 			url := fmt.Sprintf("%s/v3/%s/%s/conversations", s.url, account, d.Projects[0].ID)
 			result, _, err := measure(h.Context(), []string{"DLT_DATA_DIR=" + folder}, python, filepath.Join("testdata", "with_"+name+".py"),
 				url, d.Spec.From.Format(time.RFC3339), d.Spec.To.Format(time.RFC3339), filepath.Join(folder, "lake"))
@@ -52,7 +49,7 @@ func environment(h *harness) (python string, err error) {
 	if _, err := exec.LookPath("python3"); err != nil {
 		return "", errors.New("python3 is not installed")
 	}
-	folder := filepath.Join(h.folder, "python")
+	folder := h.TempDir()
 	python = filepath.Join(folder, "bin", "python")
 	for _, command := range [][]string{
 		{"python3", "-m", "venv", folder},

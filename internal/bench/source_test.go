@@ -23,6 +23,7 @@ import (
 type variant struct {
 	Newest   int  // so many of the newest conversations have another note
 	Every    int  // so does each one of so many; 0: none
+	Of       int  // one of so many conversations is served; 0: all of them
 	Gzip     bool // compress for clients that accept it
 	PageRows int  // rows of a page, whatever is requested; 0: as requested
 }
@@ -48,9 +49,34 @@ type source struct {
 	dataset
 	data     *os.File
 	index    []entry
-	variant  atomic.Pointer[variant]
+	view     atomic.Pointer[view]
 	requests atomic.Int64
 	packed   *packed
+}
+
+// view has the lines that the source serves.
+type view struct {
+	variant
+	projects []projectMeta
+	index    []entry
+}
+
+// viewOf returns what a variant serves.
+func (s *source) viewOf(v variant) *view {
+	if v.Of <= 1 {
+		return &view{v, s.Projects, s.index}
+	}
+	served := &view{variant: v}
+	for _, p := range s.Projects {
+		all := s.index[p.First : p.First+p.Count]
+		p.First = len(served.index)
+		for place := 0; place < len(all); place += v.Of {
+			served.index = append(served.index, all[place])
+		}
+		p.Count = len(served.index) - p.First
+		served.projects = append(served.projects, p)
+	}
+	return served
 }
 
 // sourceHelper serves a data set until its standard input ends: source FOLDER.
@@ -85,10 +111,10 @@ func newSource(folder string) (*source, error) {
 		return nil, err
 	}
 	s := &source{dataset: *d}
-	s.variant.Store(&variant{})
 	if s.index, err = readIndex(folder); err != nil {
 		return nil, err
 	}
+	s.view.Store(s.viewOf(variant{}))
 	s.data, err = os.Open(filepath.Join(folder, dataFile))
 	return s, err
 }
@@ -102,10 +128,15 @@ func (s *source) handler() http.Handler {
 }
 
 func (s *source) change(w http.ResponseWriter, r *http.Request) {
-	v := &variant{Gzip: r.FormValue("gzip") != ""}
+	v := variant{Gzip: r.FormValue("gzip") != ""}
 	v.Newest, _ = strconv.Atoi(r.FormValue("newest"))
 	v.Every, _ = strconv.Atoi(r.FormValue("every"))
 	v.PageRows, _ = strconv.Atoi(r.FormValue("page_rows"))
+	v.Of, _ = strconv.Atoi(r.FormValue("of"))
+	if v.Gzip && v.Of > 1 {
+		http.Error(w, "the compressed parts are those of all conversations", http.StatusBadRequest)
+		return
+	}
 	if v.Gzip && s.packed == nil {
 		var err error
 		if s.packed, err = s.pack(); err != nil {
@@ -113,20 +144,20 @@ func (s *source) change(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	s.variant.Store(v)
+	s.view.Store(s.viewOf(v))
 }
 
 // list answers a request for a page.
 func (s *source) list(w http.ResponseWriter, r *http.Request) {
 	s.requests.Add(1)
-	i := slices.IndexFunc(s.Projects, func(p projectMeta) bool { return p.ID == r.PathValue("project") })
+	v := s.view.Load()
+	i := slices.IndexFunc(v.projects, func(p projectMeta) bool { return p.ID == r.PathValue("project") })
 	if i < 0 {
 		http.NotFound(w, r)
 		return
 	}
-	p := s.Projects[i]
-	v := s.variant.Load()
-	from, to, err := s.page(&p, r)
+	p := v.projects[i]
+	from, to, err := v.page(&p, r)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -156,14 +187,14 @@ func (v *variant) rows(r *http.Request) int {
 }
 
 // page returns the lines of a request: those of its time range, from its cursor on.
-func (s *source) page(p *projectMeta, r *http.Request) (from, to int, err error) {
+func (v *view) page(p *projectMeta, r *http.Request) (from, to int, err error) {
 	start, err1 := time.Parse(time.RFC3339Nano, r.FormValue("start_time"))
 	end, err2 := time.Parse(time.RFC3339Nano, r.FormValue("end_time"))
 	if err := errors.Join(err1, err2); err != nil || r.FormValue("client_env") != "live" {
 		return 0, 0, fmt.Errorf("the request has no time range, or is not for the environment live: %w", err)
 	}
 	older := func(t time.Time) int { // the first line that starts before t
-		return p.First + sort.Search(p.Count, func(i int) bool { return s.index[p.First+i].start < t.UnixMicro() })
+		return p.First + sort.Search(p.Count, func(i int) bool { return v.index[p.First+i].start < t.UnixMicro() })
 	}
 	from, to = older(end), older(start)
 	if cursor, yes := strings.CutPrefix(r.FormValue("cursor"), "at-"); yes {
@@ -179,26 +210,27 @@ var buffers = sync.Pool{New: func() any { return new([512 << 10]byte) }}
 
 // write writes the lines [first, last) with commas instead of line feeds between
 // them.
-func (s *source) write(w io.Writer, p *projectMeta, v *variant, first, last int) error {
+func (s *source) write(w io.Writer, p *projectMeta, v *view, first, last int) error {
 	buffer := buffers.Get().(*[512 << 10]byte)
 	defer buffers.Put(buffer)
 	for first < last {
-		if s.length(first) > int64(len(buffer)) {
-			return fmt.Errorf("conversation %d is larger than %d bytes", first, len(buffer))
-		}
-		next := first
-		offset := s.offset(first)
-		for next < last && s.index[next].end-offset <= int64(len(buffer)) {
+		offset := v.index[first].offset
+		end, next := offset, first
+		for next < last && v.index[next].offset == end && v.index[next].end-offset <= int64(len(buffer)) {
+			end = v.index[next].end
 			next++
 		}
-		b := buffer[:s.index[next-1].end-offset]
+		if next == first {
+			return fmt.Errorf("conversation %d is larger than %d bytes", first, len(buffer))
+		}
+		b := buffer[:end-offset]
 		if _, err := s.data.ReadAt(b, offset); err != nil {
 			return err
 		}
 		if next == last {
 			b = b[:len(b)-1]
 		}
-		if err := s.send(w, b, p, v, first, next); err != nil {
+		if err := v.send(w, b, p, first, next); err != nil {
 			return err
 		}
 		first = next
@@ -207,16 +239,16 @@ func (s *source) write(w io.Writer, p *projectMeta, v *variant, first, last int)
 }
 
 // send writes the lines [first, next), which are b.
-func (s *source) send(w io.Writer, b []byte, p *projectMeta, v *variant, first, next int) error {
-	sent, offset := int64(0), s.offset(first)
+func (v *view) send(w io.Writer, b []byte, p *projectMeta, first, next int) error {
+	sent, offset := int64(0), v.index[first].offset
 	for i := first; i < next; i++ {
-		if end := s.index[i].end - offset; end <= int64(len(b)) {
+		if end := v.index[i].end - offset; end <= int64(len(b)) {
 			b[end-1] = ','
 		}
 		if !v.changed(i - p.First) {
 			continue
 		}
-		at := s.offset(i) - offset
+		at := v.index[i].offset - offset
 		note := at + int64(bytes.Index(b[at:], []byte(`"note":"`))) + int64(len(`"note":"`))
 		_, err1 := w.Write(b[sent:note])
 		_, err2 := io.WriteString(w, "Made-up later note. ")
@@ -228,15 +260,6 @@ func (s *source) send(w io.Writer, b []byte, p *projectMeta, v *variant, first, 
 	_, err := w.Write(b[sent:])
 	return err
 }
-
-func (s *source) offset(line int) int64 {
-	if line == 0 {
-		return 0
-	}
-	return s.index[line-1].end
-}
-
-func (s *source) length(line int) int64 { return s.index[line].end - s.offset(line) }
 
 // packedLines is the number of lines of a compressed part.
 const packedLines = 25
@@ -251,12 +274,13 @@ func (s *source) pack() (*packed, error) {
 	p := &packed{}
 	var b bytes.Buffer
 	for at := 0; at+packedLines <= len(s.index); at += packedLines {
-		lines := make([]byte, s.index[at+packedLines-1].end-s.offset(at))
-		if _, err := s.data.ReadAt(lines, s.offset(at)); err != nil {
+		offset := s.index[at].offset
+		lines := make([]byte, s.index[at+packedLines-1].end-offset)
+		if _, err := s.data.ReadAt(lines, offset); err != nil {
 			return nil, err
 		}
 		for i := at; i < at+packedLines; i++ {
-			lines[s.index[i].end-s.offset(at)-1] = ','
+			lines[s.index[i].end-offset-1] = ','
 		}
 		compress(&b, gzip.DefaultCompression, lines)
 		p.ends = append(p.ends, b.Len())
@@ -278,7 +302,7 @@ func compress(w io.Writer, level int, b []byte) {
 // writePacked writes a compressed page of the lines [first, last): prepared parts
 // where all lines are as prepared, and the last lines, which have no comma after
 // them, as they are needed.
-func (s *source) writePacked(w io.Writer, p *projectMeta, v *variant, first, last int, end string) {
+func (s *source) writePacked(w io.Writer, p *projectMeta, v *view, first, last int, end string) {
 	var loose bytes.Buffer
 	flush := func() {
 		if loose.Len() > 0 {
@@ -289,7 +313,7 @@ func (s *source) writePacked(w io.Writer, p *projectMeta, v *variant, first, las
 	loose.WriteString(`{"conversations":[`)
 	for first < last {
 		part := first / packedLines
-		if first%packedLines == 0 && first+packedLines < last && s.asPrepared(p, v, first) {
+		if first%packedLines == 0 && first+packedLines < last && v.asPrepared(p, first) {
 			flush()
 			start := 0
 			if part > 0 {
@@ -310,7 +334,7 @@ func (s *source) writePacked(w io.Writer, p *projectMeta, v *variant, first, las
 	flush()
 }
 
-func (s *source) asPrepared(p *projectMeta, v *variant, first int) bool {
+func (v *variant) asPrepared(p *projectMeta, first int) bool {
 	for i := first; i < first+packedLines; i++ {
 		if v.changed(i - p.First) {
 			return false

@@ -49,15 +49,17 @@ func TestSource(t *testing.T) {
 		"Changed": {Newest: 7, Every: 50},
 		"Both":    {Newest: 7, Every: 50, Gzip: true},
 		"OnePage": {PageRows: 1000},
+		"Thinned": {Newest: 7, Every: 50, Of: 3},
 	} {
-		source.variant.Store(&v)
+		source.view.Store(source.viewOf(v))
+		of := max(1, v.Of)
 		for _, p := range source.Projects {
 			got := readAll(t, source, p.ID, s, v.Gzip)
-			if len(got) != p.Count || p.Count < 100 {
-				t.Fatalf("%s: %d conversations, want %d", name, len(got), p.Count)
+			if len(got) != (p.Count+of-1)/of || p.Count < 100 {
+				t.Fatalf("%s: %d conversations of %d", name, len(got), p.Count)
 			}
 			for place, conversation := range got {
-				want := string(prepared[p.First+place])
+				want := string(prepared[p.First+place*of])
 				if v.changed(place) {
 					want = strings.Replace(want, `"note":"`, `"note":"Made-up later note. `, 1)
 				}

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -29,13 +30,11 @@ type plan struct {
 	lookback time.Duration // the same for all tiers; 0: the defaults
 }
 
-// newLake returns an empty lake, which the caller removes.
+// newLake returns an empty lake, which the caller removes as soon as it is
+// measured.
 func newLake(tb testing.TB, p plan) *target {
 	tb.Helper()
-	folder, err := os.MkdirTemp("", "convsync-bench-lake-")
-	if err != nil {
-		tb.Fatal(err)
-	}
+	folder := tb.TempDir()
 	t := &target{folder: folder, lake: filepath.Join(folder, "lake")}
 	t.configure(tb, p, fmt.Sprintf("parquet: { path: %q }", t.lake))
 	return t
@@ -44,10 +43,7 @@ func newLake(tb testing.TB, p plan) *target {
 // newSchema returns an empty database, which the caller removes.
 func newSchema(tb testing.TB, db *database, p plan) *target {
 	tb.Helper()
-	folder, err := os.MkdirTemp("", "convsync-bench-database-")
-	if err != nil {
-		tb.Fatal(err)
-	}
+	folder := tb.TempDir()
 	t := &target{folder: folder, schema: db}
 	t.configure(tb, p, fmt.Sprintf("postgres: { url: %q }", db.url))
 	return t
@@ -114,14 +110,21 @@ func (t *target) run(tb testing.TB, p program, s *service, want read) sample {
 	return result
 }
 
-// contents counts the files in a folder and their MB.
+// contents counts the files in a folder and their MB. Files may disappear
+// meanwhile.
 func contents(tb testing.TB, folder string) (files, mb float64) {
 	tb.Helper()
 	err := filepath.WalkDir(folder, func(_ string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
+		if err == nil && entry.IsDir() {
+			return nil
 		}
-		info, err := entry.Info()
+		var info fs.FileInfo
+		if err == nil {
+			info, err = entry.Info()
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
