@@ -63,7 +63,7 @@ func TestReportElsewhereIsDrift(t *testing.T) {
 
 func TestRejectColumns(t *testing.T) {
 	t.Parallel()
-	st := &window{feed: load.Feed{ProjectID: "p", Environment: "live"}, options: &transform.Options{}, rejects: map[string]warehouse.Reject{}}
+	st := &window{unchanged: newUnchanged(), feed: load.Feed{ProjectID: "p", Environment: "live"}, options: &transform.Options{}, rejects: map[string]warehouse.Reject{}}
 	for range 2 {
 		v := polyai.Value(`{"started_at":"2026-06-03T13:19:19Z"}`)
 		_, _, err := transform.Rows(v, st.options, st.openSince)

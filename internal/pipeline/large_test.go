@@ -13,7 +13,7 @@ import (
 
 func TestAddRejectMemory(t *testing.T) {
 	t.Parallel()
-	st := &window{feed: load.Feed{ProjectID: "p"}, options: &transform.Options{}, rejects: map[string]warehouse.Reject{}}
+	st := &window{unchanged: newUnchanged(), feed: load.Feed{ProjectID: "p"}, options: &transform.Options{}, rejects: map[string]warehouse.Reject{}}
 	large := strings.Repeat("x", maxPayloadBytes/4)
 	for i := range 6 {
 		for range 2 { // the second time it is known

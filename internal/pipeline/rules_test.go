@@ -49,7 +49,7 @@ func TestAddReject_Rules(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			st := &window{options: &transform.Options{Rules: c.rules}, rejects: map[string]warehouse.Reject{}}
+			st := &window{unchanged: newUnchanged(), options: &transform.Options{Rules: c.rules}, rejects: map[string]warehouse.Reject{}}
 			st.addReject(polyai.Value(c.value), warehouse.Reject{Reason: "no_id"})
 			r := st.rejects[extract.Digest(polyai.Value(c.id))]
 			if string(r.Payload) != c.payload || !strings.HasPrefix(r.Reason, "no_id"+c.because) || c.because == "" && r.Reason != "no_id" {

@@ -305,7 +305,7 @@ func (st *window) addReject(v polyai.Value, r warehouse.Reject) {
 	if st.tracker != nil {
 		st.tracker.noteRejected(id)
 	}
-	st.unchanged.noteRejected(string(r.ConversationID))
+	st.unchanged.addRejected(string(r.ConversationID))
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.rejected++

@@ -32,12 +32,12 @@ type unchanged struct {
 
 	found   sync.Mutex
 	skipped []bool // by index of stored
-	staged  map[place]bool
+	staged  map[stagedVersion]bool
 	count   int64 // of skipped ones; one that was returned twice counts twice
 }
 
-// place identifies a staged version, by the hash of its id.
-type place struct {
+// stagedVersion identifies a staged version of a conversation, by the hash of its id.
+type stagedVersion struct {
 	id    uint64
 	start warehouse.Timestamp
 }
@@ -89,7 +89,7 @@ func (u *unchanged) prepare(ctx context.Context) error {
 				u.at[k.Digest] = int32(i)
 			}
 		}
-		u.skipped, u.staged = make([]bool, len(u.stored)), map[place]bool{}
+		u.skipped, u.staged = make([]bool, len(u.stored)), map[stagedVersion]bool{}
 	})
 	return u.failed
 }
@@ -116,7 +116,7 @@ func (u *unchanged) noteStaged(c *warehouse.Conversation) {
 	}
 	u.found.Lock()
 	defer u.found.Unlock()
-	u.staged[place{warehouse.HashID(c.ConversationID), c.StartedAt}] = true
+	u.staged[stagedVersion{warehouse.HashID(c.ConversationID), c.StartedAt}] = true
 }
 
 // isComparable reports whether a conversation may be skipped if the source returns the
@@ -137,7 +137,7 @@ func (u *unchanged) twice() (spans []extract.Span) {
 		return nil
 	}
 	for i, skipped := range u.skipped {
-		if k := &u.stored[i]; skipped && u.staged[place{warehouse.HashID(k.ID), k.StartedAt}] {
+		if k := &u.stored[i]; skipped && u.staged[stagedVersion{warehouse.HashID(k.ID), k.StartedAt}] {
 			spans = append(spans, wholeSecond(k.StartedAt))
 		}
 	}
@@ -166,13 +166,6 @@ func (u *unchanged) keys(from, until warehouse.Timestamp) (keys []load.Key, know
 		}
 	}
 	return keys, true
-}
-
-// noteRejected records that a conversation of the window was rejected.
-func (u *unchanged) noteRejected(id string) {
-	if u != nil {
-		u.addRejected(id)
-	}
 }
 
 // digests holds the digester and the rejects of a feed, for all of its windows.
@@ -207,6 +200,7 @@ func (d *digests) readRejects(ctx context.Context, from load.RejectKeyReader, fe
 	return nil
 }
 
+// addRejected records that a conversation was rejected.
 func (d *digests) addRejected(id string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -79,6 +81,32 @@ func TestRun_Unchanged(t *testing.T) {
 				t.Errorf("%d rejects, %d changes after %d", len(after.Rejects), len(after.Changes), changes)
 			}
 		})
+	}
+}
+
+// newUnchanged is that of a window that compares nothing.
+func newUnchanged() *unchanged { return &unchanged{digests: &digests{}} }
+
+// rejectKeys lists the rejects of a destination, or fails with the error of the context.
+type rejectKeys []load.RejectKey
+
+func (k rejectKeys) RejectKeys(ctx context.Context, _ load.Feed) ([]load.RejectKey, error) {
+	return k, ctx.Err()
+}
+
+// A window that is canceled while it reads the rejects of the feed does not prevent the
+// others from reading them.
+func TestDigests_ReadRejectsCanceled(t *testing.T) {
+	t.Parallel()
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	var d digests
+	stored := rejectKeys{{ConversationID: "conversation-1"}}
+	if err := d.readRejects(canceled, stored, load.Feed{}); !errors.Is(err, context.Canceled) || d.isRejected("conversation-1") {
+		t.Fatalf("canceled: %v, rejected is %v", err, d.rejected)
+	}
+	if err := d.readRejects(t.Context(), stored, load.Feed{}); err != nil || !d.isRejected("conversation-1") {
+		t.Errorf("next: %v, rejected is %v", err, d.rejected)
 	}
 }
 
