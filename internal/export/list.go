@@ -44,8 +44,7 @@ func newList(format string, file io.Writer) (list, error) {
 		l, err := newCSVList(buffered)
 		return &flushed{l, buffered}, err
 	case Parquet:
-		w, err := rowfile.Create(notClosed{file}, rowfile.New(&warehouse.ExportedRecordings, batchRows, ""))
-		return &parquetList{w}, err
+		return &parquetList{rowfile.Create(notClosed{file}, rowfile.New(&warehouse.ExportedRecordings, batchRows, ""))}, nil
 	}
 	return nil, fmt.Errorf("format %q is not known: use csv, jsonl or parquet", format)
 }

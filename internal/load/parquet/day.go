@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"convsync/internal/load/parquet/rowfile"
 	"convsync/internal/warehouse"
@@ -292,15 +293,22 @@ type placedFile struct {
 	info        fileInfo
 }
 
-// close finishes the files.
+// close finishes the files, concurrently: their last row groups are encoded then.
 func (d *partWriter) close() (err error) {
+	infos, failures := make([]fileInfo, len(d.files)), make([]error, len(d.files))
+	var closing sync.WaitGroup
 	for i := range d.files {
-		f := &d.files[i]
+		if f := d.files[i].file; f != nil {
+			closing.Go(func() { infos[i], failures[i] = f.Close() })
+		}
+	}
+	closing.Wait()
+	for i := range d.files {
+		f, info := &d.files[i], infos[i]
 		if f.file == nil {
 			continue
 		}
-		info, failed := f.file.Close()
-		f.file, err = nil, errors.Join(err, failed)
+		f.file, err = nil, errors.Join(err, failures[i])
 		d.info.files[f.format.Name()] = info
 		d.placed = append(d.placed, placedFile{f.format.Name(), f.name, info})
 	}

@@ -37,7 +37,7 @@ func (l *Lake) createFile(f *rowfile.Format, path string) (*rowfile.Writer, erro
 	if err != nil {
 		return nil, err
 	}
-	return rowfile.Create(file, f)
+	return rowfile.Create(file, f), nil
 }
 
 // fileReader reads the rows of one file of the lake.

@@ -34,6 +34,7 @@ type Format struct {
 	groupRows   int64
 	root        *schema.GroupNode
 	properties  *parquet.WriterProperties
+	small       *parquet.WriterProperties // of a file with one batch
 	batches     sync.Pool // batches that no writer uses
 }
 
@@ -58,7 +59,8 @@ const (
 const (
 	filteredColumn   = "conversation_id"
 	filterBytes      = 64 << 10
-	filterCandidates = 6 // from filterBytes down to 2 KiB
+	filterCandidates = 6 // from filterBytes down to smallFilterBytes
+	smallFilterBytes = 2 << 10
 )
 
 // New returns the format of a table. The column omit, if it is not "", is not
@@ -108,7 +110,8 @@ func (f *Format) forWriters(spec *warehouse.Spec) {
 		}
 		f.rowBytes += 8
 	}
-	f.properties = f.newProperties()
+	f.properties = f.newProperties(parquet.WithMaxBloomFilterBytes(filterBytes), parquet.WithBloomFilterCandidatesFor(filteredColumn, filterCandidates))
+	f.small = f.newProperties(parquet.WithMaxBloomFilterBytes(smallFilterBytes), parquet.WithBloomFilterCandidatesFor(filteredColumn, 1))
 	converted, err := pqarrow.ToParquet(f.schema, f.properties, pqarrow.DefaultWriterProps())
 	if err != nil {
 		panic("rowfile: " + err.Error()) // every type of a column has a Parquet type
@@ -124,11 +127,11 @@ func (f *Format) newBatch() *batch {
 	return &batch{rows: f.table.NewBuffer()}
 }
 
-func (f *Format) newProperties() *parquet.WriterProperties {
+func (f *Format) newProperties(filter ...parquet.WriterProperty) *parquet.WriterProperties {
 	options := []parquet.WriterProperty{
 		parquet.WithCompression(compress.Codecs.Zstd), parquet.WithCompressionLevel(compressionLevel),
 		parquet.WithDictionaryDefault(false), parquet.WithMaxRowGroupLength(rowGroupRows),
-		parquet.WithStats(true), parquet.WithCreatedBy("convsync"), parquet.WithMaxBloomFilterBytes(filterBytes),
+		parquet.WithStats(true), parquet.WithCreatedBy("convsync"),
 	}
 	for _, name := range f.repeats {
 		options = append(options, parquet.WithDictionaryFor(name, true))
@@ -141,8 +144,8 @@ func (f *Format) newProperties() *parquet.WriterProperties {
 	}
 	if slices.Contains(f.names, filteredColumn) {
 		options = append(options,
-			parquet.WithBloomFilterEnabledFor(filteredColumn, true), parquet.WithAdaptiveBloomFilterEnabledFor(filteredColumn, true),
-			parquet.WithBloomFilterCandidatesFor(filteredColumn, filterCandidates))
+			parquet.WithBloomFilterEnabledFor(filteredColumn, true), parquet.WithAdaptiveBloomFilterEnabledFor(filteredColumn, true))
+		options = append(options, filter...)
 	}
 	return parquet.NewWriterProperties(options...)
 }

@@ -28,11 +28,7 @@ func create(t *testing.T, f *Format, path string) *Writer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := Create(file, f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w
+	return Create(file, f)
 }
 
 // footer writes a file of rows of the format, made by row, and opens it.

@@ -16,10 +16,7 @@ func BenchmarkRead(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	w, err := Create(created, turns)
-	if err != nil {
-		b.Fatal(err)
-	}
+	w := Create(created, turns)
 	for i := range 20_000 {
 		w.Add(&warehouse.Turn{
 			ConversationID:  fmt.Sprintf("conversation-%d", i/15),

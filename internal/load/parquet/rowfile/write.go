@@ -10,6 +10,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
 
 	"convsync/internal/warehouse"
@@ -24,7 +25,7 @@ type Info struct {
 
 // Writer writes rows of one table to a new file. The caller of Add collects
 // batches of rows, and another goroutine encodes them column by column, so that
-// tables are encoded concurrently.
+// tables are encoded concurrently. If all rows are in one batch, Close encodes them.
 type Writer struct {
 	format *Format
 	file   io.WriteCloser
@@ -32,7 +33,7 @@ type Writer struct {
 	group  int64 // rows that were added after the last [Writer.Divide]
 
 	batch   *batch         // that Add fills; nil: none
-	full    chan *batch    // queue of the encoder
+	full    chan *batch    // queue of the encoder; nil: no batch was full yet
 	free    chan *batch    // batches to fill; nil ones are not allocated yet
 	queued  sync.WaitGroup // batches that are not encoded yet
 	encoded chan error     // result of the encoder
@@ -52,37 +53,39 @@ type batch struct {
 // one is encoded.
 const batches = 3
 
-// Create returns a writer of a file. The writer closes the file, also if Create
-// fails.
-func Create(to io.WriteCloser, f *Format) (*Writer, error) {
-	w := &Writer{
+// Create returns a writer of a file. The writer closes the file.
+func Create(to io.WriteCloser, f *Format) *Writer {
+	return &Writer{
 		format:  f,
 		file:    to,
-		full:    make(chan *batch, 1),
-		free:    make(chan *batch, batches),
-		encoded: make(chan error, 1),
 		encoder: encoder{format: f, sink: sink{file: to, hash: sha256.New()}},
 	}
-	if err := w.encoder.begin(); err != nil {
-		return nil, errors.Join(err, to.Close())
-	}
-	for range batches {
+}
+
+// start starts the encoder.
+func (w *Writer) start() {
+	w.full, w.free, w.encoded = make(chan *batch, 1), make(chan *batch, batches), make(chan error, 1)
+	for range batches - 1 { // the first one is being filled
 		w.free <- nil
 	}
 	go func() { w.encoded <- w.encode() }()
-	return w, nil
+}
+
+// next returns the batch to fill.
+func (w *Writer) next() *batch {
+	if w.batch == nil && w.full != nil {
+		w.batch = <-w.free
+	}
+	if w.batch == nil {
+		w.batch = w.format.newBatch()
+	}
+	return w.batch
 }
 
 // Add adds the row that row points to. Its text and its lists are not copied, and
 // must not change until the writer is closed.
 func (w *Writer) Add(row any) {
-	if w.batch == nil {
-		w.batch = <-w.free
-		if w.batch == nil {
-			w.batch = w.format.newBatch()
-		}
-	}
-	b := w.batch
+	b := w.next()
 	b.rows.Append(row)
 	n := b.rows.Len()
 	for i, c := range w.format.texts {
@@ -105,10 +108,7 @@ func (w *Writer) Divide(least int64) {
 	}
 	w.flush()
 	w.group = 0
-	if w.batch = <-w.free; w.batch == nil {
-		w.batch = w.format.newBatch()
-	}
-	w.batch.divide = least
+	w.next().divide = least
 }
 
 func (w *Writer) flush() {
@@ -120,6 +120,9 @@ func (w *Writer) flush() {
 	w.group += int64(b.rows.Len())
 	large := b.text >= batchText
 	w.batch = nil
+	if w.full == nil {
+		w.start()
+	}
 	w.queued.Add(1)
 	w.full <- b
 	if large { // the next one may be as large
@@ -130,6 +133,7 @@ func (w *Writer) flush() {
 // encode encodes batches until there are no more. After an error it discards
 // the remaining ones, so that Add does not block.
 func (w *Writer) encode() (err error) {
+	err = w.encoder.begin(w.format.properties)
 	for b := range w.full {
 		if err == nil {
 			err = w.encoder.encode(b)
@@ -149,8 +153,7 @@ func (b *batch) reset() {
 // Close finishes the file; the caller syncs it. If the file is incomplete, Close
 // returns an error, and the caller removes the file.
 func (w *Writer) Close() (Info, error) {
-	w.flush()
-	err := w.end()
+	err := w.finish()
 	// A file that is closed early would be valid, but incomplete.
 	err = errors.Join(err, w.encoder.end())
 	if err == nil && int64(w.encoder.parquet.NumRows()) != w.rows {
@@ -160,20 +163,45 @@ func (w *Writer) Close() (Info, error) {
 	return Info{Rows: w.rows, Bytes: w.encoder.sink.bytes, SHA256: hex.EncodeToString(w.encoder.sink.hash.Sum(nil))}, err
 }
 
+// finish encodes the last batch.
+func (w *Writer) finish() error {
+	if w.full != nil {
+		w.flush()
+		return w.end()
+	}
+	err := w.encoder.begin(w.format.small)
+	if b := w.batch; b != nil {
+		w.rows = int64(b.rows.Len())
+		if err == nil {
+			err = w.encoder.encode(b)
+		}
+		w.putBack()
+	}
+	return err
+}
+
 // Abandon gives up the file; the caller removes it.
 func (w *Writer) Abandon() {
-	_ = w.end() // it is given up in any case
+	if w.full != nil {
+		_ = w.end() // it is given up in any case
+	}
 	_ = w.file.Close()
+}
+
+// putBack returns the batch that was being filled to the format.
+func (w *Writer) putBack() {
+	if w.batch != nil {
+		w.batch.reset()
+		w.format.batches.Put(w.batch)
+		w.batch = nil
+	}
 }
 
 // end waits for the encoder, and returns its batches to the format.
 func (w *Writer) end() error {
 	close(w.full)
 	err := <-w.encoded
-	if w.batch != nil {
-		w.batch.reset()
-		w.format.batches.Put(w.batch)
-	}
+	w.putBack()
 	close(w.free)
 	for b := range w.free {
 		if b != nil {
@@ -217,11 +245,11 @@ var (
 	buffers   = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, sinkBuffer) }}
 )
 
-func (e *encoder) begin() (err error) {
+func (e *encoder) begin(properties *parquet.WriterProperties) (err error) {
 	e.out = buffers.Get().(*bufio.Writer)
 	e.out.Reset(&e.sink)
 	// Not the bufio.Writer itself: the file is closed by the writer only.
-	e.parquet, err = file.NewParquetWriterWithError(struct{ io.Writer }{e.out}, e.format.root, file.WithWriterProps(e.format.properties))
+	e.parquet, err = file.NewParquetWriterWithError(struct{ io.Writer }{e.out}, e.format.root, file.WithWriterProps(properties))
 	return err
 }
 
