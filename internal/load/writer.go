@@ -41,6 +41,9 @@ type Stager interface {
 	// the version is not known: see [Decision.KeepsDigest]. Storing only a digest changes
 	// no row, and is no change of the conversation. Everything else that changes a stored
 	// conversation removes its digest: marking it as missing, and [Mender.Mend].
+	//
+	// Once Stage returns without an error, the rows belong to the destination, which may
+	// recycle them: see [warehouse.Rows.Recycle]. The caller no longer uses them.
 	Stage(ctx context.Context, batch *Batch) error
 }
 

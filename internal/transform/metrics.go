@@ -36,7 +36,7 @@ func (b *builder) metrics() {
 			b.metric(name, 0, v)
 		}
 	}
-	b.rows.Metrics = append([]warehouse.Metric(nil), b.metricRows...)
+	b.rows.Metrics = append(b.rows.Metrics, b.metricRows...)
 }
 
 func (b *builder) metric(name string, ordinal int64, v polyai.Value) {

@@ -94,7 +94,7 @@ func (b *builder) build(v polyai.Value, o *Options, openSince warehouse.Timestam
 	}
 	o.Rules.apply(c)
 	b.o, b.c, b.openSince = o, c, openSince
-	b.rows = &warehouse.Rows{}
+	b.rows = warehouse.NewRows()
 	b.drift = append([]polyai.Drift(nil), c.Drift...)
 	b.project = o.ProjectID
 	if o.StoreAs != "" {

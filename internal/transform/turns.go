@@ -12,12 +12,12 @@ func (b *builder) turns() {
 	if len(b.c.Turns) == 0 {
 		return
 	}
-	b.rows.Turns = make([]warehouse.Turn, len(b.c.Turns))
+	b.rows.Turns = slices.Grow(b.rows.Turns, len(b.c.Turns))[:len(b.c.Turns)]
 	for i := range b.c.Turns {
 		b.turn(i, &b.c.Turns[i], &b.rows.Turns[i])
 		b.entities(i, b.c.Turns[i].Entities)
 	}
-	b.rows.Entities = append([]warehouse.Entity(nil), b.entityRows...)
+	b.rows.Entities = append(b.rows.Entities, b.entityRows...)
 }
 
 func (b *builder) turn(index int, t *polyai.Turn, row *warehouse.Turn) {

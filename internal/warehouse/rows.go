@@ -1,5 +1,7 @@
 package warehouse
 
+import "sync"
+
 // Rows is one conversation as it is stored: its row and the rows of its parts,
 // see [Parts]. They change together, in one transaction.
 type Rows struct {
@@ -21,6 +23,29 @@ type Digest [16]byte
 
 // IsKnown reports whether there is a digest.
 func (d Digest) IsKnown() bool { return d != Digest{} }
+
+// recycled holds rows whose memory is free.
+var recycled = sync.Pool{New: func() any { return new(Rows) }}
+
+// maxRecycled is the number of turns from which rows are left to the garbage collector.
+const maxRecycled = 1000
+
+// NewRows returns empty rows, if possible with the memory of recycled ones.
+func NewRows() *Rows { return recycled.Get().(*Rows) }
+
+// Recycle gives the memory of the rows to [NewRows]. Neither the rows
+// nor a copy that shares their slices may be used afterwards. Their text and lists stay valid.
+func (r *Rows) Recycle() {
+	if cap(r.Turns) > maxRecycled || cap(r.Entities) > maxRecycled || cap(r.Metrics) > maxRecycled {
+		return
+	}
+	clear(r.Turns) // they would keep their text in memory
+	clear(r.Entities)
+	clear(r.Metrics)
+	clear(r.Audio)
+	*r = Rows{Turns: r.Turns[:0], Entities: r.Entities[:0], Metrics: r.Metrics[:0], Audio: r.Audio[:0]}
+	recycled.Put(r)
+}
 
 // Conversation is a row of [Conversations].
 type Conversation struct {

@@ -161,6 +161,11 @@ func (w *writer) Stage(_ context.Context, b *load.Batch) error {
 	}
 	w.lake.step("stage")
 	err := w.stageOf(b.Window).add(b)
+	if err == nil {
+		for _, r := range b.Rows { // they were copied
+			r.Recycle()
+		}
+	}
 	return failed("cannot stage conversations in the lake "+w.lake.root, w.explain(err))
 }
 
