@@ -83,8 +83,10 @@ type Repair struct {
 	Gone  []load.Key     // no longer listed by the source
 }
 
-// bytesInFlight limits the bytes that were read and are not staged yet.
-const bytesInFlight = 24 << 20
+// bytesInFlight limits the bytes that were read and are not staged yet: ten chunks. Two
+// cores have eight in their workers and queues. More are memory that only waits, about
+// twice with garbage.
+const bytesInFlight = 12 << 20
 
 // Run executes one run. It returns a complete report even with an error, which is
 // the reason why the run as a whole was aborted. Errors of single feeds are in the
