@@ -1,7 +1,6 @@
 package parquet_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -247,53 +246,4 @@ func TestPartitions_Killed(t *testing.T) {
 			}
 		})
 	}
-}
-
-// A glob finds each conversation once at any moment, while partitions are divided
-// and merged. A file that it has found may be gone when it is opened.
-func TestPartitions_Glob(t *testing.T) {
-	t.Parallel()
-	a := newArranging(t, 3)
-	ctx, stop := context.WithCancel(t.Context())
-	errs := make(chan error)
-	go func() { errs <- readGlobs(ctx, a.path) }()
-	for range 8 {
-		a.load(t, nil, nil, a.batch())
-		a.now = a.now.Add(24 * time.Hour)
-	}
-	stop()
-	if err := <-errs; err != nil {
-		t.Error(err)
-	}
-}
-
-// readGlobs lists the files of each month until the context ends. The days in their
-// names must not overlap.
-func readGlobs(ctx context.Context, root string) error {
-	for ctx.Err() == nil {
-		months, err := filepath.Glob(filepath.Join(root, "conversations", "*", "*"))
-		if err != nil {
-			return err
-		}
-		for _, month := range months {
-			entries, err := os.ReadDir(month)
-			if err != nil && !os.IsNotExist(err) {
-				return err
-			}
-			taken := map[int]string{}
-			for _, e := range entries {
-				first, last := 0, 0
-				if n, _ := fmt.Sscanf(e.Name(), "d%02d-%02d.parquet", &first, &last); n < 2 {
-					last = first
-				}
-				for d := first; d <= last; d++ {
-					if taken[d] != "" {
-						return fmt.Errorf("%s: day %d is in %s and %s", month, d, taken[d], e.Name())
-					}
-					taken[d] = e.Name()
-				}
-			}
-		}
-	}
-	return nil
 }
