@@ -148,9 +148,9 @@ func Whole(slices []Span, failed []*SpanError) []Span {
 // that it returns ends the reading of all slices.
 type onFailure = func(ctx context.Context, e *SpanError) error
 
-// readSlices reads slices in parallel, newest first. If fn returns an error, it stops all and
-// returns that error. underWay, if not nil, is called when all have started.
-func (r *Reader) readSlices(ctx context.Context, parts []Span, emit Emit, underWay func(), fn onFailure) error {
+// readSlices reads the slices spans in parallel, newest first. If fn returns an error,
+// it stops all and returns that error. underWay, if not nil, is called when all have started.
+func (r *Reader) readSlices(ctx context.Context, spans []Span, emit Emit, underWay func(), fn onFailure) error {
 	// No errgroup.WithContext: its cancellation would have the error of one slice
 	// as the cause, and the errors of the other slices would report it.
 	groupCtx, stop := context.WithCancel(ctx)
@@ -167,11 +167,11 @@ func (r *Reader) readSlices(ctx context.Context, parts []Span, emit Emit, underW
 	}
 	var reading sync.WaitGroup
 	begun := Second(math.MaxInt64) // the start of the oldest day of which a part is read
-	for i, s := range slices.Backward(parts) {
+	for i, s := range slices.Backward(spans) {
 		if r.Walks.Acquire(groupCtx, 1) != nil {
 			break // the reading is being stopped
 		}
-		if i < len(parts)-1 && r.enough != nil && r.enough() {
+		if i < len(spans)-1 && r.enough != nil && r.enough() {
 			var left Span
 			if left, s = s.splitAt(begun); !left.Empty() {
 				fail(fn(groupCtx, &SpanError{Span: left, Err: errLeft}))
