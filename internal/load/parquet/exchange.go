@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 )
@@ -46,13 +47,7 @@ func (c *commit) placeMonth(m *monthPlace) error {
 	return nil
 }
 
-func sortedNames[V any](m map[string]V) (names []string) {
-	for name := range m {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // buildMonth builds the new folder of a month. Files that are replaced under their
 // name are replaced in the old folder first, so that both folders have the same

@@ -84,10 +84,10 @@ func monthSpan(month string) (daySpan, error) {
 	if err != nil {
 		return daySpan{}, err
 	}
-	return daySpan{first, asDay(first.time().AddDate(0, 1, -1))}, nil
+	return first.monthSpan(), nil
 }
 
-// span returns the days of the month of a day.
+// monthSpan returns the days of the month of a day.
 func (d day) monthSpan() daySpan {
 	t := d.time()
 	first := d - day(t.Day()-1)
@@ -125,11 +125,13 @@ func isPartition(name string) bool {
 	return ok
 }
 
+// comparePartitions orders partitions by project and first day. Of two with the same
+// first day, the longer one is first.
 func comparePartitions(a, b partition) int {
 	return cmp.Or(strings.Compare(a.project, b.project), cmp.Compare(a.first, b.first), cmp.Compare(b.last, a.last))
 }
 
-// overlap reports whether two partitions have a day in common.
+// overlaps reports whether two partitions have a day in common.
 func (p partition) overlaps(other partition) bool {
 	return p.project == other.project && p.span().overlaps(other.span())
 }
