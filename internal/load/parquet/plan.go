@@ -29,6 +29,9 @@ type sizes struct {
 	target int64
 }
 
+// The sizes were chosen by what they mean for a project, not measured one by one:
+// thin and dense keep the files of a quiet month and of a usual day whole, hot
+// bounds what a run writes again, and target is a usual size of files in a lake.
 var defaultSizes = sizes{
 	thin:   2 << 20,
 	dense:  512 << 10,
