@@ -35,7 +35,7 @@ type Format struct {
 	root        *schema.GroupNode
 	properties  *parquet.WriterProperties
 	small       *parquet.WriterProperties // of a file with one batch
-	batches     sync.Pool // batches that no writer uses
+	batches     sync.Pool                 // batches that no writer uses
 }
 
 // Limits of batches in memory and of row groups in a file: besides the number of
@@ -110,8 +110,8 @@ func (f *Format) forWriters(spec *warehouse.Spec) {
 		}
 		f.rowBytes += 8
 	}
-	f.properties = f.newProperties(parquet.WithMaxBloomFilterBytes(filterBytes), parquet.WithBloomFilterCandidatesFor(filteredColumn, filterCandidates))
-	f.small = f.newProperties(parquet.WithMaxBloomFilterBytes(smallFilterBytes), parquet.WithBloomFilterCandidatesFor(filteredColumn, 1))
+	f.properties = f.newProperties(false)
+	f.small = f.newProperties(true)
 	converted, err := pqarrow.ToParquet(f.schema, f.properties, pqarrow.DefaultWriterProps())
 	if err != nil {
 		panic("rowfile: " + err.Error()) // every type of a column has a Parquet type
@@ -127,14 +127,20 @@ func (f *Format) newBatch() *batch {
 	return &batch{rows: f.table.NewBuffer()}
 }
 
-func (f *Format) newProperties(filter ...parquet.WriterProperty) *parquet.WriterProperties {
+// newProperties returns how a file is encoded. A small one, with one batch, has no
+// dictionaries: they would cost more than their few values, which zstd finds as well.
+func (f *Format) newProperties(small bool) *parquet.WriterProperties {
+	filter, candidates := int64(filterBytes), filterCandidates
+	if small {
+		filter, candidates = smallFilterBytes, 1
+	}
 	options := []parquet.WriterProperty{
 		parquet.WithCompression(compress.Codecs.Zstd), parquet.WithCompressionLevel(compressionLevel),
 		parquet.WithDictionaryDefault(false), parquet.WithMaxRowGroupLength(rowGroupRows),
-		parquet.WithStats(true), parquet.WithCreatedBy("convsync"),
+		parquet.WithStats(true), parquet.WithCreatedBy("convsync"), parquet.WithMaxBloomFilterBytes(filter),
 	}
 	for _, name := range f.repeats {
-		options = append(options, parquet.WithDictionaryFor(name, true))
+		options = append(options, parquet.WithDictionaryFor(name, !small))
 	}
 	for _, name := range f.near {
 		options = append(options, parquet.WithEncodingFor(name, parquet.Encodings.DeltaBinaryPacked))
@@ -144,8 +150,8 @@ func (f *Format) newProperties(filter ...parquet.WriterProperty) *parquet.Writer
 	}
 	if slices.Contains(f.names, filteredColumn) {
 		options = append(options,
-			parquet.WithBloomFilterEnabledFor(filteredColumn, true), parquet.WithAdaptiveBloomFilterEnabledFor(filteredColumn, true))
-		options = append(options, filter...)
+			parquet.WithBloomFilterEnabledFor(filteredColumn, true), parquet.WithAdaptiveBloomFilterEnabledFor(filteredColumn, true),
+			parquet.WithBloomFilterCandidatesFor(filteredColumn, candidates))
 	}
 	return parquet.NewWriterProperties(options...)
 }

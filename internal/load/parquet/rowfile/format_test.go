@@ -87,6 +87,18 @@ func TestFileFormat(t *testing.T) {
 	}
 }
 
+// A small file has no dictionaries.
+func TestFormat_Small(t *testing.T) {
+	t.Parallel()
+	for rows, has := range map[int]bool{writeRows - 1: false, writeRows: true} {
+		r := footer(t, turns, rows, func(int) warehouse.Turn { return warehouse.Turn{UserInput: "hello"} })
+		c, err := r.MetaData().RowGroup(0).ColumnChunk(slices.Index(turns.names, turns.repeats[0]))
+		if err != nil || c.HasDictionaryPage() != has {
+			t.Errorf("%d rows have a dictionary = %v, %v", rows, c.HasDictionaryPage(), err)
+		}
+	}
+}
+
 // groups returns the number of rows of each row group.
 func groups(r *file.Reader) (rows []int64) {
 	for i := range r.NumRowGroups() {
@@ -124,7 +136,7 @@ func TestWriter_Divide(t *testing.T) {
 // has each id and few others.
 func TestFormat_Filter(t *testing.T) {
 	t.Parallel()
-	for rows, most := range map[int]int64{300: 2 << 10, 5000: 16 << 10} {
+	for rows, most := range map[int]int64{300: 2 << 10, writeRows - 1: 2 << 10, 5000: 16 << 10} {
 		r := footer(t, conversations, rows, func(i int) warehouse.Conversation {
 			return warehouse.Conversation{ConversationID: fmt.Sprint("c-", i)}
 		})
