@@ -196,13 +196,28 @@ func (c *commit) run(from string) error {
 // projects, or if another one has committed although this one holds the lock of
 // commits.
 func (c *commit) fence() error {
-	if err := c.writer.fence(); err != nil {
+	if err := c.writer.fence(c.projectLocks()); err != nil {
 		return err
 	}
 	if c.locked && c.lake.stamp() != c.stamp {
 		return c.writer.takenOver("another writer committed while this one held the lock of commits")
 	}
 	return nil
+}
+
+// projectLocks returns the names of the lock files of the projects that the commit
+// changes, so that each of a hundred projects does not check the locks of all of them;
+// nil if it changes none.
+func (c *commit) projectLocks() (names map[string]bool) {
+	for i := range c.operations {
+		if project, ok := projectOf(c.operations[i].To); ok {
+			if names == nil {
+				names = map[string]bool{}
+			}
+			names[projectLock(project)] = true
+		}
+	}
+	return names
 }
 
 // explain returns the cause of a failed commit. Once the journal is in place, the

@@ -141,12 +141,16 @@ func (w *writer) claim(c *commit, next *state) error {
 
 // fence fails with [*load.TakenOverError] if the writer no longer owns its
 // projects: a lock file that it holds was removed or replaced, or another writer
-// of one of them has begun, which is possible if flock is not enforced.
-func (w *writer) fence() error {
+// of one of them has begun, which is possible if flock is not enforced. Of the lock
+// files of projects only those in of are checked; nil: all.
+func (w *writer) fence(of map[string]bool) error {
 	if w.locks == nil {
 		return errors.New("the writer is closed")
 	}
 	for _, k := range w.locks {
+		if of != nil && k.name != lockFile && !of[k.name] {
+			continue
+		}
 		if why := w.lake.inPlace(k.name, k.file); why != "" {
 			return w.takenOver(why)
 		}
@@ -187,5 +191,5 @@ func (w *writer) explain(err error) error {
 	if err == nil || w.broken != nil && errors.Is(err, w.broken) { // that is explained already
 		return err
 	}
-	return cmp.Or(w.fence(), err)
+	return cmp.Or(w.fence(nil), err)
 }
