@@ -33,7 +33,7 @@ const (
 // called again with more of the value.
 func (p *prober) scan(v []byte) verdict {
 	for p.at < len(v) {
-		result := incomplete
+		var result verdict
 		switch c := v[p.at]; {
 		case p.quoted || c == '"':
 			result = p.string(v)
