@@ -42,6 +42,7 @@ type feedRun struct {
 
 	mu     sync.Mutex           // several windows are read concurrently
 	seen   extract.TryResult    // density of what was read last
+	weight float64              // mean weight of its conversations: see [window.weight]; 0: not known
 	failed []*extract.SpanError // parts that could not be read
 	left   []extract.Span       // parts of windows that have to be read by others
 	// rejected has the ids of the feed's rejects that are not JSON; nil until they

@@ -51,19 +51,20 @@ func (f *feedRun) readWindows(ctx context.Context, spans []extract.Span) error {
 			continue
 		}
 		seen := f.lastSeen()
-		span, rest := extract.NextWindow(spans, seen.Density, seen.Over)
+		span, rest := extract.NextWindow(spans, seen.Density*f.lastWeight(), seen.Over)
 		st, underWay := f.newWindow(span), make(chan struct{})
 		begun := sync.OnceFunc(func() { close(underWay) })
 		open.Go(func() (err error) {
 			defer begun()
 			defer extract.RecoverPanic(&err)
-			reader := f.feed.Reader.Until(func() bool { return st.emitted.Load() >= f.run.windowLimit })
+			reader := f.feed.Reader.Until(func() bool { return st.weight() >= f.run.windowLimit })
 			if err := f.readWindow(reading, reader, st, f.feed.Reader.Slices(span, seen.Density), begun); err != nil {
 				f.abandon(ctx, st)
 				return err
 			}
 			over := max(1, st.seconds())
 			f.noteSeen(extract.TryResult{Density: float64(st.emitted.Load()) / float64(over), Over: over})
+			f.noteWeight(st)
 			return f.publish(ctx, st)
 		})
 		<-underWay
@@ -109,6 +110,33 @@ func (f *feedRun) noteSeen(result extract.TryResult) {
 	if result.Over > 0 {
 		f.note(func(o *outlook) { o.seen = result })
 	}
+}
+
+// skippedWeight is how many unchanged conversations of a window count like one that is
+// staged: they need only their key, and are neither staged nor compared again. A larger
+// window writes fewer files twice, but takes longer to be published.
+const skippedWeight = 8
+
+// weight returns the size of the window, in staged conversations.
+func (st *window) weight() int64 {
+	skipped := st.unchanged.skippedCount()
+	return st.emitted.Load() - skipped + skipped/skippedWeight
+}
+
+// noteWeight records the weight of the conversations of a window.
+func (f *feedRun) noteWeight(st *window) {
+	if n := st.emitted.Load(); n > 0 {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.weight = float64(st.weight()) / float64(n)
+	}
+}
+
+// lastWeight returns the mean weight of the conversations that were read last.
+func (f *feedRun) lastWeight() float64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return cmp.Or(f.weight, 1)
 }
 
 func (f *feedRun) lastSeen() extract.TryResult {
