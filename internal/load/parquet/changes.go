@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"math"
 	"path/filepath"
 	"slices"
@@ -75,10 +76,10 @@ func (l *Lake) alignChanges(p *position) error {
 	return nil
 }
 
-func appendChanges(w io.Writer, rows []warehouse.Change) error {
+func appendChanges(w io.Writer, changes iter.Seq[*warehouse.Change]) error {
 	var row, text []byte
-	for i := range rows {
-		row = warehouse.Changes.Append(row[:0], &rows[i])
+	for c := range changes {
+		row = warehouse.Changes.Append(row[:0], c)
 		text = append(binary.AppendUvarint(text[:0], uint64(len(row))), row...)
 		if _, err := w.Write(text); err != nil {
 			return err

@@ -23,7 +23,11 @@ type known struct {
 // compare finds out which of the staged conversations are new and which
 // changed.
 func (p *publication) compare(ctx context.Context) error {
-	entries, others := load.Newest(make([]entry, 0, len(p.staged.entries)), p.staged.entries, (*entry).version)
+	all := make([]*entry, len(p.staged.entries)) // they are large: a window may have all conversations of a day
+	for i := range all {
+		all[i] = &p.staged.entries[i]
+	}
+	entries, others := load.Newest(make([]*entry, 0, len(all)), all, func(e **entry) load.Version { return (*e).version() })
 	p.counts.Unchanged += int64(len(p.staged.entries) - len(entries))
 	p.counts.OtherStarts = others
 	stored, err := p.locate(ctx, entries)
@@ -47,9 +51,9 @@ func (p *publication) compare(ctx context.Context) error {
 
 // sort adds new conversations to their days. It returns those that have to be
 // compared with the stored rows, by the day of the stored rows and by id.
-func (p *publication) sort(entries []entry, stored map[conversationKey]known) (differing map[partition]map[string]entry, err error) {
+func (p *publication) sort(entries []*entry, stored map[conversationKey]known) (differing map[partition]map[string]*entry, err error) {
 	staged := stageReader{stage: p.staged}
-	differing = map[partition]map[string]entry{}
+	differing = map[partition]map[string]*entry{}
 	var c warehouse.Conversation
 	for _, e := range entries {
 		old, ok := stored[conversationKey{e.project, e.id}]
@@ -60,7 +64,7 @@ func (p *publication) sort(entries []entry, stored map[conversationKey]known) (d
 			}
 			continue
 		}
-		if err := staged.head(&e, &c); err != nil {
+		if err := staged.head(e, &c); err != nil {
 			return nil, err
 		}
 		decision := e.batch.Decide(p.environments[e.project], &c, old.StoredKey)
@@ -75,7 +79,7 @@ func (p *publication) sort(entries []entry, stored map[conversationKey]known) (d
 			continue
 		}
 		if differing[old.partition] == nil {
-			differing[old.partition] = map[string]entry{}
+			differing[old.partition] = map[string]*entry{}
 		}
 		differing[old.partition][e.id] = e
 	}
@@ -99,7 +103,7 @@ func (p *publication) showsMetrics(midnight warehouse.Timestamp) (bool, error) {
 // locate finds the stored versions of the conversations. If one is stored twice,
 // as can happen in a copy of the lake that was made during a write, the copy in
 // another partition than that of its start is dropped.
-func (p *publication) locate(ctx context.Context, entries []entry) (map[conversationKey]known, error) {
+func (p *publication) locate(ctx context.Context, entries []*entry) (map[conversationKey]known, error) {
 	stored := map[conversationKey]known{}
 	own := map[partition]map[string]bool{}
 	for i := range entries {
@@ -135,12 +139,12 @@ func (p *publication) locate(ctx context.Context, entries []entry) (map[conversa
 
 // elsewhere returns the partitions, other than those of their starts, that may
 // have the conversations.
-func (p *publication) elsewhere(ctx context.Context, entries []entry) (map[partition]map[string]bool, error) {
+func (p *publication) elsewhere(ctx context.Context, entries []*entry) (map[partition]map[string]bool, error) {
 	wanted := map[partition]map[string]bool{}
 	ids := map[uint64][]*entry{} // one, unless hashes collide
 	first, last := day(math.MaxInt64), day(math.MinInt64)
 	for i := range entries {
-		e := &entries[i]
+		e := entries[i]
 		hash := warehouse.HashID(e.id)
 		ids[hash] = append(ids[hash], e)
 		first, last = min(first, dayOf(e.start)), max(last, dayOf(e.start))
@@ -195,7 +199,7 @@ func (p *publication) look(ctx context.Context, wanted map[partition]map[string]
 // keep their place are left to [merger.update] once it is known that the partition
 // changes: it is read again to be written, and most partitions that are compared
 // change. If none does, it is not written.
-func (p *publication) reconcile(ctx context.Context, part partition, wanted map[string]entry, stored map[conversationKey]known) (err error) {
+func (p *publication) reconcile(ctx context.Context, part partition, wanted map[string]*entry, stored map[conversationKey]known) (err error) {
 	moving, staying, err := p.divideMoving(part, wanted, stored)
 	if err != nil {
 		return err
@@ -224,10 +228,10 @@ func (p *publication) reconcile(ctx context.Context, part partition, wanted map[
 		if !moves {
 			e = staying[id]
 		}
-		if e.batch == nil || old.Conversation.StartedAt != stored[conversationKey{part.project, id}].StartedAt {
+		if e == nil || old.Conversation.StartedAt != stored[conversationKey{part.project, id}].StartedAt {
 			continue
 		}
-		if err := staged.read(&e, &in); err != nil {
+		if err := staged.read(e, &in); err != nil {
 			return err
 		}
 		decision := e.batch.Merge(&in, &old, p.window.At, p.window.RunID)
@@ -237,7 +241,7 @@ func (p *publication) reconcile(ctx context.Context, part partition, wanted map[
 		}
 		delete(moving, id)
 		delete(staying, id)
-		if err := p.accept(part, &e, &in, old.Conversation.StartedAt, &decision); err != nil {
+		if err := p.accept(part, e, &in, old.Conversation.StartedAt, &decision); err != nil {
 			return err
 		}
 	}
@@ -246,8 +250,8 @@ func (p *publication) reconcile(ctx context.Context, part partition, wanted map[
 
 // divideMoving returns the conversations that are to be stored at another place than
 // in the partition, and those that stay in their place.
-func (p *publication) divideMoving(part partition, wanted map[string]entry, stored map[conversationKey]known) (moving, staying map[string]entry, err error) {
-	moving, staying = map[string]entry{}, map[string]entry{}
+func (p *publication) divideMoving(part partition, wanted map[string]*entry, stored map[conversationKey]known) (moving, staying map[string]*entry, err error) {
+	moving, staying = map[string]*entry{}, map[string]*entry{}
 	for id, e := range wanted {
 		at, _, err := p.layouts.at(e.project, e.day())
 		if err != nil {
@@ -279,7 +283,7 @@ func (p *publication) accept(from partition, e *entry, in *warehouse.Rows, start
 	if err := p.second.add(&load.Batch{Rows: []*warehouse.Rows{in}}); err != nil {
 		return err
 	}
-	written := p.second.entries[len(p.second.entries)-1]
+	written := &p.second.entries[len(p.second.entries)-1]
 	written.reconciled = true
 	p.stored(from).leave(written.id, start)
 	return p.put(written)

@@ -202,7 +202,7 @@ func (p *mending) add(r *warehouse.Rows, unchanged bool) error {
 	if err := p.second.add(&load.Batch{Rows: []*warehouse.Rows{r}}); err != nil {
 		return err
 	}
-	e := p.second.entries[len(p.second.entries)-1]
+	e := &p.second.entries[len(p.second.entries)-1]
 	e.reconciled, e.unchanged = true, unchanged
 	return p.put(e)
 }

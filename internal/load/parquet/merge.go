@@ -18,8 +18,8 @@ type partChange struct {
 	old     []partition // in order
 	new     []partition // in order; they have all days of the rows
 
-	put     []entry                        // conversations to write
-	updates map[string]entry               // versions of stored ones that keep their place, to be merged with them
+	put     []*entry                       // conversations to write
+	updates map[string]*entry              // versions of stored ones that keep their place, to be merged with them
 	gone    map[string]*departure          // stored ones that are replaced or moved to another partition
 	missing map[string]warehouse.Timestamp // stored ones that the source no longer lists, and their start
 	// For partitions that are repaired:
@@ -65,12 +65,15 @@ type partResult struct {
 	project string
 	old     []partition
 	counts  load.Counts
-	changed []warehouse.Change // what changed, and how
+	changed []changedID
 	open    []warehouse.OpenConversation
 	closed  []conversationKey
 	parts   []newPart
 	came    map[day][]uint64 // hashes of the ids that are new to a day
 }
+
+// changedID is the id of a conversation that changed, and the operation.
+type changedID struct{ id, operation string }
 
 // newPart is a partition with new files. Without any it is removed.
 type newPart struct {
@@ -91,6 +94,7 @@ type merger struct {
 	reconciled stageReader
 	digests    *knownDigests
 	reveals    *load.VisibilityChanges
+	queue      map[conversationKey]warehouse.OpenConversation
 	out        *partWriter // of the first of left; nil: none
 	left       []partition // those of new that are not finished
 	in         warehouse.Rows
@@ -98,7 +102,7 @@ type merger struct {
 }
 
 func (r *partResult) change(key conversationKey, operation string) {
-	r.changed = append(r.changed, warehouse.Change{ProjectID: key.project, ConversationID: key.id, Operation: operation})
+	r.changed = append(r.changed, changedID{key.id, operation})
 }
 
 func (m *merger) merge(ctx context.Context) (*partResult, error) {
@@ -212,7 +216,7 @@ func (m *merger) stays(r *warehouse.Rows) bool {
 func (m *merger) keep(old *warehouse.Rows) error {
 	e, ok := m.change.updates[old.Conversation.ConversationID]
 	if ok && e.start == old.Conversation.StartedAt {
-		if written, err := m.update(&e, old); err != nil || written {
+		if written, err := m.update(e, old); err != nil || written {
 			return err
 		}
 	}
@@ -241,8 +245,8 @@ func (m *merger) update(e *entry, old *warehouse.Rows) (written bool, err error)
 // putBefore writes the conversations to put that are not behind an entry; nil:
 // all of them.
 func (m *merger) putBefore(e *entry) error {
-	for put := m.change.put; len(put) > 0 && (e == nil || compareEntries(put[0], *e) <= 0); put = m.change.put {
-		if err := m.put(&put[0], &m.in); err != nil {
+	for put := m.change.put; len(put) > 0 && (e == nil || compareEntries(put[0], e) <= 0); put = m.change.put {
+		if err := m.put(put[0], &m.in); err != nil {
 			return err
 		}
 		m.change.put = put[1:]
@@ -294,7 +298,7 @@ func (m *merger) account(e *entry, r *warehouse.Rows) {
 		m.result.change(key, warehouse.OperationUpsert)
 	}
 	if !r.IsOpen() || r.Conversation.MissingSince.Valid {
-		m.result.closed = append(m.result.closed, key)
+		m.close(key)
 		return
 	}
 	m.result.open = append(m.result.open, warehouse.OpenConversation{
@@ -304,6 +308,13 @@ func (m *merger) account(e *entry, r *warehouse.Rows) {
 		StartedAt:      r.Conversation.StartedAt,
 		FirstSeenAt:    r.Conversation.FirstSeenAt,
 	})
+}
+
+// close removes a conversation from the open-conversation queue, if it is there.
+func (m *merger) close(key conversationKey) {
+	if _, queued := m.queue[key]; queued {
+		m.result.closed = append(m.result.closed, key)
+	}
 }
 
 func (m *merger) countRows(r *warehouse.Rows) {

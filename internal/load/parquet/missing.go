@@ -56,7 +56,7 @@ func (p *publication) findMissingOn(ctx context.Context, part partition, starts 
 func (m *merger) markMissing(c *warehouse.Conversation) (keep bool) {
 	key := conversationKey{m.change.project, strings.Clone(c.ConversationID)}
 	m.result.counts.Missing++
-	m.result.closed = append(m.result.closed, key)
+	m.close(key)
 	if m.window.DeleteMissing {
 		m.result.change(key, warehouse.OperationDelete)
 		return false

@@ -37,7 +37,7 @@ var defaultSizes = sizes{
 	dense:  512 << 10,
 	hot:    4 << 20,
 	enough: 16 << 20,
-	target: 128 << 20,
+	target: 32 << 20,
 }
 
 const (
@@ -147,7 +147,7 @@ func (p *publication) divide(part partition, c *partChange) ([]partition, error)
 
 // loadsOf estimates the sizes of the days of a partition, and of conversations
 // that are added.
-func loadsOf(info *partInfo, put []entry) []dayLoad {
+func loadsOf(info *partInfo, put []*entry) []dayLoad {
 	sizes := map[day]int64{}
 	for i := range put {
 		sizes[put[i].day()] += int64(put[i].length) / encodedRatio
@@ -182,7 +182,7 @@ func (p *publication) assign() (changes []*partChange, err error) {
 		project string
 		room    daySpan
 	}
-	gaps := map[gap][]entry{}
+	gaps := map[gap][]*entry{}
 	for part, c := range p.fresh {
 		a, err := p.layouts.month(part.project, part.month())
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"maps"
 	"path"
 	"slices"
@@ -147,7 +148,7 @@ func changeOf(changes map[partition]*partChange, part partition) *partChange {
 }
 
 // put adds a conversation to the partition of its day.
-func (p *publication) put(e entry) error {
+func (p *publication) put(e *entry) error {
 	part, stored, err := p.layouts.at(e.project, e.day())
 	if err != nil {
 		return err
@@ -175,6 +176,7 @@ func (p *publication) merge(ctx context.Context, changes []*partChange) (results
 			reconciled: stageReader{stage: p.second},
 			digests:    &p.digests,
 			reveals:    &p.reveals,
+			queue:      p.state.open,
 		}
 		result, err := m.merge(ctx)
 		results = append(results, result)
@@ -191,12 +193,11 @@ func (p *publication) rows(next *state, results []*partResult) error {
 	if err := p.digests.put(p.commit, results); err != nil || len(results) == 0 {
 		return err
 	}
-	var changed []warehouse.Change
 	var old []partition
 	infos := map[partition]*partInfo{}
 	next.open = maps.Clone(p.state.open)
 	for _, r := range results {
-		changed, old = append(changed, r.changed...), append(old, r.old...)
+		old = append(old, r.old...)
 		for _, n := range r.parts {
 			infos[n.partition] = n.info
 		}
@@ -220,7 +221,7 @@ func (p *publication) rows(next *state, results []*partResult) error {
 			return err
 		}
 	}
-	return p.changes(next, changed)
+	return p.changes(next, results)
 }
 
 // arrivals returns the conversations that are new to their days, by project.
@@ -279,21 +280,40 @@ func (c *commit) place(results []*partResult) error {
 }
 
 // changes appends to the feed of changes.
-func (p *publication) changes(next *state, rows []warehouse.Change) error {
-	for i := range rows {
-		next.position.Sequence++
-		rows[i].Sequence, rows[i].At, rows[i].RunID = next.position.Sequence, p.window.At, p.window.RunID
+func (p *publication) changes(next *state, results []*partResult) error {
+	first, n := next.position.Sequence+1, 0
+	for _, r := range results {
+		n += len(r.changed)
 	}
-	if len(rows) == 0 {
+	if n == 0 {
 		return nil
 	}
+	next.position.Sequence += int64(n)
 	at := &next.position
 	if today := dayOf(p.window.At).String(); at.ChangesFile == "" || at.ChangesDay != today {
-		at.ChangesFile, at.ChangesDay, at.ChangesBytes = changesFile(rows[0].Sequence), today, 0
+		at.ChangesFile, at.ChangesDay, at.ChangesBytes = changesFile(first), today, 0
 	}
-	err := p.commit.extendAt(at.ChangesFile, at.ChangesBytes, func(w io.Writer) error { return appendChanges(w, rows) })
+	err := p.commit.extendAt(at.ChangesFile, at.ChangesBytes, func(w io.Writer) error { return appendChanges(w, p.eachChanged(first, results)) })
 	at.ChangesBytes += p.commit.last().Bytes
 	return err
+}
+
+// eachChanged returns the changes of conversations, from a sequence on. They are not all
+// made at once: a first load may change all conversations of a dense day.
+func (p *publication) eachChanged(sequence int64, results []*partResult) iter.Seq[*warehouse.Change] {
+	return func(yield func(*warehouse.Change) bool) {
+		c := warehouse.Change{Sequence: sequence, At: p.window.At, RunID: p.window.RunID}
+		for _, r := range results {
+			c.ProjectID = r.project
+			for _, changed := range r.changed {
+				c.ConversationID, c.Operation = changed.id, changed.operation
+				if !yield(&c) {
+					return
+				}
+				c.Sequence++
+			}
+		}
+	}
 }
 
 // account adds drift, lateness and, last of all, the coverage to the commit.

@@ -21,7 +21,7 @@ func TestSizes_Merges(t *testing.T) {
 		"Small":      {[]int64{3, 3, 3}, first + 31, []int{3}},
 		"Large":      {[]int64{20, 20}, first + 31, nil},
 		"Mixed":      {[]int64{3, 20, 3, 3}, first + 31, []int{2}},
-		"Target":     {slices.Repeat([]int64{15}, 10), first + 31, []int{8, 2}},
+		"Target":     {slices.Repeat([]int64{15}, 10), first + 31, []int{2, 2, 2, 2, 2}},
 		"NotSettled": {[]int64{3, 3, 3}, first + 1, nil},
 		"OneByOne":   {[]int64{12, 3, 0}, first + 2, nil},
 	} {

@@ -70,8 +70,8 @@ func simulatedRows(tb testing.TB, n int) []*warehouse.Rows {
 	return rows
 }
 
-func entryOf(r *warehouse.Rows) entry {
-	return entry{id: r.Conversation.ConversationID, start: r.Conversation.StartedAt}
+func entryOf(r *warehouse.Rows) *entry {
+	return &entry{id: r.Conversation.ConversationID, start: r.Conversation.StartedAt}
 }
 
 func simulatedPage(tb testing.TB, page *polyai.Page) (rows []*warehouse.Rows) {

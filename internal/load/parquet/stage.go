@@ -49,7 +49,7 @@ type entry struct {
 func (e *entry) day() day { return dayOf(e.start) }
 
 // compareEntries orders conversations as in the files.
-func compareEntries(a, b entry) int {
+func compareEntries(a, b *entry) int {
 	return cmp.Or(cmp.Compare(a.start, b.start), strings.Compare(a.id, b.id))
 }
 
