@@ -25,7 +25,8 @@ type Writer interface {
 	// Abandon drops what was staged for a window that failed. Rows that are
 	// already visible remain: reading a window again is idempotent.
 	Abandon(ctx context.Context, window WindowID) (Counts, error)
-	// Finish records the end of the run.
+	// Finish records the end of the run, also if ctx is canceled, which ends only work
+	// that a later run can do as well.
 	Finish(ctx context.Context, run *warehouse.SyncRun) error
 	// Close releases the locks. Without Finish the run counts as killed.
 	Close() error

@@ -174,10 +174,8 @@ func (o *Options) record(ctx context.Context, kind string, work func(context.Con
 	}
 	err = locked(ctx, &run{Options: *o, writer: writer, report: report}, work)
 	report.finish(o, err)
-	// The result is stored even if the run was stopped.
-	last := context.WithoutCancel(ctx)
-	finishing := writer.Finish(last, report.row(o))
-	if errors.Is(err, finishing) { // a writer that has ended returns the same error again
+	finishing := writer.Finish(ctx, report.row(o)) // also if the run was stopped
+	if errors.Is(err, finishing) {                 // a writer that has ended returns the same error again
 		finishing = nil
 	}
 	closing := errors.Join(finishing, writer.Close())

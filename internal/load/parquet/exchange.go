@@ -100,28 +100,56 @@ func (c *commit) buildMonth(m *monthPlace) (operations []operation, err error) {
 }
 
 // exchangeFolder exchanges the folder of a month with the new one, unless that was
-// done before: then it has the new names.
+// done before: then it has the new names. What others added to the old folder after
+// the new one was built stays in the month.
 func (l *Lake) exchangeFolder(op *operation, changed map[string]bool) error {
 	from, to := l.path(op.From), l.path(op.To)
 	has, err := l.namesIn(to)
-	if err != nil || slices.Equal(has, op.Names) {
-		return err
-	}
-	built, err := l.namesIn(from)
 	if err != nil {
 		return err
 	}
-	if slices.Equal(built, op.Names) {
-		err = l.files.Exchange(from, to)
-		if err == nil {
-			changed[filepath.Dir(from)] = true
-			return nil
+	if !op.isExchanged(has) {
+		built, err := l.namesIn(from)
+		if err != nil {
+			return err
 		}
-		if !errors.Is(err, errNoExchange) {
+		if err = errNoExchange; slices.Equal(built, op.Names) {
+			err = l.files.Exchange(from, to)
+		}
+		if errors.Is(err, errNoExchange) {
+			return l.replaceNames(op, has, built, changed)
+		}
+		if err != nil {
+			return err
+		}
+		changed[filepath.Dir(from)] = true
+	}
+	return l.returnOthers(op, changed)
+}
+
+// isExchanged reports whether a folder has the new names of a month and none of the
+// old ones.
+func (op *operation) isExchanged(has []string) bool {
+	in := func(name string) bool { return slices.Contains(has, name) }
+	return !slices.ContainsFunc(op.Gone, in) && !slices.ContainsFunc(op.Fresh, func(name string) bool { return !in(name) })
+}
+
+// returnOthers moves files of others from the old folder of a month to the new one.
+func (l *Lake) returnOthers(op *operation, changed map[string]bool) error {
+	old, err := l.namesIn(l.path(op.From))
+	if err != nil {
+		return err
+	}
+	for _, name := range old {
+		if slices.Contains(op.Gone, name) || slices.Contains(op.Names, name) {
+			continue
+		}
+		changed[l.path(op.To)] = true
+		if err := l.files.Rename(l.path(op.From+"/"+name), l.path(op.To+"/"+name)); err != nil {
 			return err
 		}
 	}
-	return l.replaceNames(op, has, built, changed)
+	return nil
 }
 
 // replaceNames removes the old names of a month and then adds the new ones, where

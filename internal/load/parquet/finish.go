@@ -11,16 +11,18 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// Finish implements [load.Writer].
-func (w *writer) Finish(ctx context.Context, run *warehouse.SyncRun) error {
+// Finish implements [load.Writer]. A partial run merges partitions as well: a project
+// whose source fails now and then would otherwise keep a file for each day.
+func (w *writer) Finish(stopped context.Context, run *warehouse.SyncRun) error {
+	ctx := context.WithoutCancel(stopped)
 	f := &finishing{writer: w, commit: w.newCommit(), run: run}
 	defer f.commit.discard()
 	err := w.broken
 	if err == nil {
 		err = w.foldRecordings(ctx, run.RunID)
 	}
-	if err == nil && run.Status == warehouse.RunSucceeded { // one that was stopped has to end soon
-		err = w.settle(ctx, run)
+	if err == nil && run.Status != warehouse.RunFailed && stopped.Err() == nil {
+		err = w.settle(stopped, run)
 	}
 	if err == nil {
 		err = f.finish(ctx)

@@ -1,6 +1,7 @@
 package parquet_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -26,13 +27,17 @@ type arranging struct {
 	now    time.Time
 	want   map[string]*warehouse.Rows // by id
 	next   int
+	status string // of all runs
 }
 
 func newArranging(t testing.TB, seed uint64) *arranging {
 	t.Helper()
 	a := &arranging{
-		lake: newLake(t), random: rand.New(rand.NewPCG(seed, 0)), want: map[string]*warehouse.Rows{},
-		now: time.Date(2024, 3, 28, 12, 0, 0, 0, time.UTC),
+		lake:   newLake(t),
+		random: rand.New(rand.NewPCG(seed, 0)),
+		want:   map[string]*warehouse.Rows{},
+		now:    time.Date(2024, 3, 28, 12, 0, 0, 0, time.UTC),
+		status: warehouse.RunSucceeded,
 	}
 	if err := a.Open(t, nil).Prepare(t.Context()); err != nil {
 		t.Fatal(err)
@@ -72,8 +77,8 @@ func (a *arranging) batch() (rows []*warehouse.Rows) {
 	return rows
 }
 
-// load publishes a batch and finishes the run.
-func (a *arranging) load(t testing.TB, step func(string), setup func(*parquet.Lake), rows []*warehouse.Rows) {
+// begin opens the lake with small partitions, and begins a run.
+func (a *arranging) begin(t testing.TB, step func(string), setup func(*parquet.Lake)) load.Writer {
 	t.Helper()
 	l := a.Open(t, step).(*parquet.Lake)
 	parquet.SmallSizes(l)
@@ -91,8 +96,15 @@ func (a *arranging) load(t testing.TB, step func(string), setup func(*parquet.La
 	if found, err := w.(load.Recoverer).Recover(t.Context(), "run", at); err != nil || len(found) > 0 {
 		t.Errorf("found is %+v (%v)", found, err)
 	}
+	return w
+}
+
+// load publishes a batch and finishes the run.
+func (a *arranging) load(t testing.TB, step func(string), setup func(*parquet.Lake), rows []*warehouse.Rows) {
+	t.Helper()
+	w, at := a.begin(t, step, setup), warehouse.TimestampOf(a.now)
 	publishWindow(t, w, load.Window{ID: 1, At: at}, 0, rows...)
-	err = w.Finish(t.Context(), &warehouse.SyncRun{RunID: "run", Kind: "incremental", Status: "succeeded", StartedAt: at})
+	err := w.Finish(t.Context(), &warehouse.SyncRun{RunID: "run", Kind: "incremental", Status: a.status, StartedAt: at})
 	if err := errors.Join(err, w.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -132,6 +144,9 @@ func TestPartitions(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			a := newArranging(t, seed)
+			if seed%2 == 1 {
+				a.status = warehouse.RunPartial
+			}
 			exchanged := 0
 			count := func(step string) {
 				if step == "exchange" {
@@ -166,6 +181,74 @@ func TestPartitions(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A file that others add to a month while its folder is exchanged stays in it.
+func TestPartitions_ForeignFile(t *testing.T) {
+	t.Parallel()
+	a := newArranging(t, 1)
+	for range 4 {
+		a.load(t, nil, nil, a.batch())
+		a.now = a.now.AddDate(0, 0, 1)
+	}
+	a.now = a.now.AddDate(0, 3, 0)
+	var added []string
+	a.load(t, func(step string) {
+		if step != "exchange" {
+			return
+		}
+		for _, path := range a.glob(t, "conversations/*/*") {
+			name := filepath.Join(path, fmt.Sprintf("notes-%d.txt", len(added)))
+			if err := os.WriteFile(name, []byte("of others"), 0o600); err != nil {
+				t.Error(err)
+			}
+			added = append(added, name)
+		}
+	}, nil, nil)
+	if len(added) == 0 {
+		t.Fatal("no folder was exchanged")
+	}
+	for _, name := range added {
+		if _, err := os.Stat(name); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A run that is stopped while it merges partitions is recorded, and the next run merges
+// them.
+func TestPartitions_Stopped(t *testing.T) {
+	t.Parallel()
+	a := newArranging(t, 1)
+	for range 4 {
+		a.load(t, nil, nil, a.batch())
+		a.now = a.now.AddDate(0, 0, 1)
+	}
+	a.now = a.now.AddDate(0, 3, 0)
+	before := a.names(t)
+	ctx, stop := context.WithCancel(t.Context())
+	merged := 0
+	w := a.begin(t, func(step string) {
+		if step == "merge" {
+			merged++
+			stop()
+		}
+	}, nil)
+	err := w.Finish(ctx, &warehouse.SyncRun{RunID: "stopped", Kind: "incremental", Status: warehouse.RunPartial, StartedAt: warehouse.TimestampOf(a.now)})
+	if err := errors.Join(err, w.Close()); err != nil || merged != 1 {
+		t.Fatalf("%d merges were begun, then %v", merged, err)
+	}
+	if after := a.names(t); !maps.EqualFunc(before, after, slices.Equal) {
+		t.Errorf("partitions %v became %v", before, after)
+	}
+	if !slices.ContainsFunc(a.Dump(t).Runs, func(r warehouse.SyncRun) bool { return r.RunID == "stopped" }) {
+		t.Error("the run is not recorded")
+	}
+	a.load(t, nil, nil, nil)
+	if after := a.names(t); maps.EqualFunc(before, after, slices.Equal) {
+		t.Errorf("nothing was merged: %v", after)
+	}
+	a.check(t, a.lake, a.want)
 }
 
 // A quiet project has one file for each month and table.

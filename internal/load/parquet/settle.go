@@ -15,7 +15,8 @@ import (
 
 // settle merges partitions of days that no longer change with every run, at the
 // end of a run. What it cannot read is left to the repair of a later run, and what has
-// no room on the disk stays as it is.
+// no room on the disk stays as it is, and so does what is left when ctx is canceled: a
+// run that is stopped has to end soon.
 func (w *writer) settle(ctx context.Context, run *warehouse.SyncRun) error {
 	left := int64(mergedAtOnce)
 	for _, of := range slices.SortedFunc(maps.Keys(w.mergeable), func(a, b projectMonth) int {
@@ -25,7 +26,11 @@ func (w *writer) settle(ctx context.Context, run *warehouse.SyncRun) error {
 		if err != nil || len(a.parts) < 2 {
 			continue
 		}
-		if err := w.settleMonth(ctx, run, a.parts, &left); err != nil {
+		err = w.settleMonth(ctx, run, a.parts, &left)
+		if ctx.Err() != nil && w.broken == nil {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 	}

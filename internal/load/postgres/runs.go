@@ -14,6 +14,7 @@ var syncRuns = newCopier(&warehouse.SyncRuns)
 // because its lock session ended is recorded as well, unless another run has
 // taken over.
 func (w *writer) Finish(ctx context.Context, run *warehouse.SyncRun) error {
+	ctx = context.WithoutCancel(ctx)
 	w.makeMonthsAhead(ctx)
 	err := w.commit(ctx, &guarded{step: "finish", locks: w.lock.names, work: func(tx pgx.Tx) error {
 		return w.expire(ctx, tx, run)
