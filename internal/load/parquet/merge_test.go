@@ -110,7 +110,11 @@ func (v *versions) published(t *testing.T, s *lake, n int) (all load.Counts) {
 		if i == len(windows)-1 {
 			window.Missing = []load.Key{v.lost}
 		}
-		loadOf(t, w, window.ID, rows)
+		var staged []*warehouse.Rows // staging takes them
+		for _, r := range rows {
+			staged = append(staged, loadtest.Clone(r))
+		}
+		loadOf(t, w, window.ID, staged)
 		counts, err := w.Publish(t.Context(), window)
 		if err != nil {
 			t.Fatal(err)
