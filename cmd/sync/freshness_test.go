@@ -33,7 +33,7 @@ import (
 // a lake's by DuckDB, a database's by plain SQL.
 func view(t *testing.T, name, lake, database string) (rows []map[string]any) {
 	t.Helper()
-	views := warehouse.Views()
+	views := warehouse.Views(warehouse.Postgres)
 	spec := views[slices.IndexFunc(views, func(s warehouse.Spec) bool { return s.Name == name })]
 	order := " ORDER BY " + strings.Join(spec.Key, ", ")
 	var values [][]any

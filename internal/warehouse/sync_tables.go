@@ -8,7 +8,7 @@ var Projects = Table[Project]{
 		{Name: "name", Doc: "Project id at the source. It differs from project_id if `as` is configured.", Ref: func(r *Project) any { return &r.Name }},
 		{Name: "account_id", Doc: "The account that the project is read from; runs with another account are refused.", Ref: func(r *Project) any { return &r.AccountID }},
 		{Name: "region", Doc: "The region that the project is read from; runs with another region are refused.", Ref: func(r *Project) any { return &r.Region }},
-		{Name: "time_zone", Doc: "IANA time zone of the project, for days in SQL and dashboards. No view uses it yet.", Ref: func(r *Project) any { return &r.TimeZone }},
+		{Name: "time_zone", Doc: "IANA time zone of the project, in which views count days and hours; UTC by default.", Ref: func(r *Project) any { return &r.TimeZone }},
 		{Name: "other_id", Doc: "Other form of the project id, as the source returns it (acme-team-4 and PROJECT-58RP822I are the same project); NULL until it is known.", Ref: func(r *Project) any { return &r.OtherID }},
 	},
 }

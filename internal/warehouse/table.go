@@ -54,8 +54,8 @@ type Spec struct {
 	Key     []string     `json:"key"`
 	ByStart bool         `json:"partitioned_by_start"`
 	Columns []ColumnSpec `json:"columns"`
-	// Select is the SELECT of a view, in SQL that works in Postgres and DuckDB.
-	// Table names are not qualified. It is "" for a table.
+	// Select is the SELECT of a view, in the dialect that was asked for. Table names
+	// are not qualified. It is "" for a table.
 	Select string `json:"-"`
 }
 

@@ -43,6 +43,8 @@ const (
 	TypeTimestamp                 // timestamptz; timestamp[us, UTC]
 	TypeTextList                  // text[]; list of string
 	TypeDigest                    // bytea; in no Parquet table
+	TypeDate                      // date; only in views
+	TypeLocalTime                 // timestamp without time zone; only in views
 )
 
 var typeNames = map[Type][2]string{
@@ -54,6 +56,8 @@ var typeNames = map[Type][2]string{
 	TypeTimestamp: {"timestamp", "timestamp with time zone"},
 	TypeTextList:  {"list of text", "text[]"},
 	TypeDigest:    {"digest", "bytea"},
+	TypeDate:      {"date", "date"},
+	TypeLocalTime: {"local time", "timestamp without time zone"},
 }
 
 // String returns the name of the type in the data dictionary.

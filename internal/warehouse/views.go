@@ -1,20 +1,54 @@
 package warehouse
 
-import (
-	_ "embed"
-	"strings"
-)
+import "strings"
 
-// The columns of a view are declared here, its SELECT is in views/. The embedded
-// SQL and the Postgres loader (declare.go) use that file directly: a migration never
-// contains a view.
+// The columns of a view are declared here, its SELECT is a template in views/. The
+// embedded SQL and the Postgres loader (declare.go) use that file directly: a migration
+// never contains a view.
 
-//go:embed views/freshness.sql
-var freshness string
+// Views describes all views, with their SELECT in a dialect, each after the views that
+// it reads. They have the same names and columns in both destinations.
+func Views(d Dialect) []Spec {
+	specs := []Spec{
+		freshnessView(), contactsView(), callbacksView(), utterancesView(), latencyTurnsView(), transcriptGapsView(),
+	}
+	for i := range specs {
+		specs[i].Select = renderView(specs[i].Name, fragments{dialect: d})
+	}
+	return specs
+}
 
-// Views describes all views. They have the same names in both destinations.
-func Views() []Spec {
-	return []Spec{freshnessView()}
+// columnsOf returns columns of a table, for a view that has them unchanged.
+func columnsOf(table Spec, names ...string) []ColumnSpec {
+	columns := make([]ColumnSpec, 0, len(names))
+	for _, i := range table.Find(names...) {
+		c := table.Columns[i]
+		columns = append(columns, ColumnSpec{
+			Name:     c.Name,
+			Type:     c.Type,
+			Nullable: c.Nullable,
+			Unit:     c.Unit,
+			Doc:      c.Doc,
+			Source:   table.Name,
+		})
+	}
+	return columns
+}
+
+// computed is a column that a view computes. Its unit follows from the name.
+func computed(name string, t Type, doc string) ColumnSpec {
+	c := ColumnSpec{Name: name, Type: t, Doc: doc}
+	if strings.HasSuffix(name, "_seconds") {
+		c.Unit = "s"
+	}
+	return c
+}
+
+// orNull is a computed column that may be NULL.
+func orNull(name string, t Type, doc string) ColumnSpec {
+	c := computed(name, t, doc)
+	c.Nullable = true
+	return c
 }
 
 func freshnessView() Spec {
@@ -60,6 +94,5 @@ func freshnessView() Spec {
 			percentile("final_p99_seconds", "99", "first read as ended"),
 			{Name: "open_conversations", Type: TypeInteger, Doc: "Number of conversations in the open-conversation queue.", Source: "open_conversations"},
 		},
-		Select: strings.TrimSpace(freshness),
 	}
 }

@@ -189,7 +189,7 @@ func TestHash_JSONNumbers(t *testing.T) {
 
 func TestDeclarations(t *testing.T) {
 	t.Parallel()
-	for _, s := range append(Specs(), Views()...) {
+	for _, s := range append(Specs(), Views(Postgres)...) {
 		seen := map[string]bool{}
 		for _, c := range s.Columns {
 			if seen[c.Name] {

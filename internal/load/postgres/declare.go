@@ -25,7 +25,7 @@ const declaredMark = "convsync declarations "
 
 // declaredSpecs returns the tables and views that have comments in Postgres.
 func declaredSpecs() []warehouse.Spec {
-	return append(append(warehouse.Specs(), conversationKeys.Spec()), warehouse.Views()...)
+	return append(append(warehouse.Specs(), conversationKeys.Spec()), warehouse.Views(warehouse.Postgres)...)
 }
 
 // declare applies the views and comments of this version, unless the schema has
@@ -42,10 +42,8 @@ func (d *Database) declare(ctx context.Context) error {
 			return err
 		}
 		allowed = true
-		for _, view := range views(d.declared) {
-			if err := replaceView(ctx, tx, &view); err != nil {
-				return err
-			}
+		if err := replaceViews(ctx, tx, views(d.declared)); err != nil {
+			return err
 		}
 		text := commentsOf(d.declared) + fmt.Sprintf("COMMENT ON TABLE goose_db_version IS '%s'", digest)
 		return tx.Conn().PgConn().Exec(ctx, text).Close()
@@ -84,39 +82,67 @@ func (d *Database) lockLayout(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// replaceView creates or replaces a view. Postgres replaces one only if its
-// columns stay and new ones come last; otherwise it is dropped and created again
-// with its grants. A view that other views depend on is not dropped.
-func replaceView(ctx context.Context, tx pgx.Tx, view *warehouse.Spec) error {
-	name := pgx.Identifier{view.Name}.Sanitize()
-	replacing := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, fmt.Sprintf("CREATE OR REPLACE VIEW %s AS %s", name, view.Select))
-		return err
-	})
-	if !hasCode(replacing, codeInvalidTable) {
-		return replacing
+// replaceViews creates or replaces our views, each after those that it reads. Postgres
+// replaces a view only if its columns stay and new ones come last; otherwise all of
+// ours are dropped and created again with their grants. A view that a view of the user
+// depends on is not dropped.
+func replaceViews(ctx context.Context, tx pgx.Tx, views []warehouse.Spec) error {
+	var script strings.Builder
+	for _, v := range views {
+		fmt.Fprintf(&script, "CREATE OR REPLACE VIEW %s AS %s;\n", pgx.Identifier{v.Name}.Sanitize(), v.Select)
 	}
-	var grants string
-	err := tx.QueryRow(ctx, `SELECT coalesce(string_agg(format('GRANT %s ON %s TO %s%s;', privilege_type, oid::regclass,
-			CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END, CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END), ''), '')
-		FROM pg_class, aclexplode(relacl) WHERE oid = $1::regclass AND grantee <> relowner`, name).Scan(&grants)
+	create := func(tx pgx.Tx) error { return tx.Conn().PgConn().Exec(ctx, script.String()).Close() }
+	err := pgx.BeginFunc(ctx, tx, create)
+	if !hasCode(err, codeInvalidTable) {
+		return err
+	}
+	grants, err := grantsOf(ctx, tx, views)
 	if err != nil {
 		return err
 	}
-	if _, err = tx.Exec(ctx, "DROP VIEW "+name); err != nil {
-		return dependents(view, err)
+	if err := dropViews(ctx, tx, views); err != nil {
+		return err
 	}
-	return tx.Conn().PgConn().Exec(ctx, fmt.Sprintf("CREATE VIEW %s AS %s;\n%s", name, view.Select, grants)).Close()
+	if err := create(tx); err != nil {
+		return err
+	}
+	return tx.Conn().PgConn().Exec(ctx, grants).Close()
 }
 
-// dependents names the objects of the user that prevent dropping a view.
-func dependents(view *warehouse.Spec, err error) error {
+// grantsOf returns statements that grant the rights that others have on our views and on
+// those of their columns that remain.
+func grantsOf(ctx context.Context, tx pgx.Tx, views []warehouse.Spec) (statements string, err error) {
+	var names, columns []string
+	for _, v := range views {
+		for _, c := range v.Columns {
+			names, columns = append(names, v.Name), append(columns, c.Name)
+		}
+	}
+	err = tx.QueryRow(ctx, `WITH ours AS (SELECT relation, attname FROM unnest($1::text[], $2::text[]) AS ours (relation, attname)), acl AS (
+			SELECT DISTINCT c.oid, NULL::name AS attname, a.* FROM ours JOIN pg_class AS c ON c.oid = to_regclass(relation), aclexplode(relacl) AS a
+				WHERE grantee <> relowner
+			UNION ALL SELECT c.oid, t.attname, a.* FROM ours JOIN pg_class AS c ON c.oid = to_regclass(relation)
+				JOIN pg_attribute AS t ON t.attrelid = c.oid AND t.attname = ours.attname, aclexplode(attacl) AS a)
+		SELECT coalesce(string_agg(format('GRANT %s%s ON %s TO %s%s;', privilege_type, ' (' || quote_ident(attname) || ')', oid::regclass,
+			CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END, CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END), ''), '')
+		FROM acl`, names, columns).Scan(&statements)
+	return statements, err
+}
+
+// dropViews drops those of the views that exist, in one statement: they depend on each
+// other.
+func dropViews(ctx context.Context, tx pgx.Tx, views []warehouse.Spec) error {
+	var names []string
+	for _, v := range views {
+		names = append(names, pgx.Identifier{v.Name}.Sanitize())
+	}
+	_, err := tx.Exec(ctx, "DROP VIEW IF EXISTS "+strings.Join(names, ", "))
 	var server *pgconn.PgError
 	if !errors.As(err, &server) || server.Code != codeDependents {
 		return err
 	}
 	return &load.StateError{
-		What: fmt.Sprintf("the view %s has other columns in this version, and views of yours depend on it", view.Name),
+		What: "views of convsync have other columns in this version, and views of yours depend on them",
 		Err:  errors.New(strings.ReplaceAll(server.Detail, "\n", "; ")),
 		Hint: "drop these views, run `convsync migrate`, and create them again",
 	}

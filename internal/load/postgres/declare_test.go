@@ -10,13 +10,16 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// aViewMore declares another view of two columns, in the order that is asked for.
-func aViewMore(d *Database, first, second string) {
+// moreViews declares another view of two columns, in the order that is asked for, and
+// a view that reads it.
+func moreViews(d *Database, first, second string) {
 	columns := []warehouse.ColumnSpec{
-		{Name: first, Type: warehouse.TypeText, Doc: "The user's first."}, {Name: second, Type: warehouse.TypeText, Unit: "m", Doc: "The second."},
+		{Name: first, Type: warehouse.TypeText, Doc: "The first."}, {Name: second, Type: warehouse.TypeText, Unit: "m", Doc: "The second."},
 	}
 	d.declared = append(declaredSpecs(), warehouse.Spec{
 		Name: "example", Doc: "An example.", Columns: columns, Select: "SELECT 'one'::text AS " + first + ", 'two'::text AS " + second,
+	}, warehouse.Spec{
+		Name: "example_reader", Doc: "It reads the example.", Columns: columns[:1], Select: "SELECT " + first + " FROM example",
 	})
 }
 
@@ -54,30 +57,33 @@ func TestDeclareOnce(t *testing.T) {
 	}
 }
 
-// TestDeclareChanges replaces a view whose columns changed, keeps its grants, and
-// creates one again that was dropped.
+// TestDeclareChanges replaces views that depend on each other and whose columns
+// changed, keeps their grants, and creates one again that was dropped.
 func TestDeclareChanges(t *testing.T) {
 	t.Parallel()
 	d, database := prepared(t)
 	inOurs := inSchema(t, database, "polyai")
-	aViewMore(d, "a", "b")
+	moreViews(d, "a", "b")
 	if err := d.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	pgtest.Exec(t, inOurs, "GRANT SELECT ON example TO PUBLIC")
-	aViewMore(d, "b", "a")
+	pgtest.Exec(t, inOurs, "GRANT SELECT ON example TO PUBLIC", "GRANT SELECT ON freshness TO PUBLIC",
+		"GRANT SELECT (environment, customer_number), UPDATE (outcome) ON contacts TO PUBLIC", "GRANT SELECT (a) ON example_reader TO PUBLIC")
+	moreViews(d, "b", "a")
 	if err := d.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	conn := connect(t, inOurs)
-	var b string
-	var public bool
-	err := conn.QueryRow(t.Context(), `SELECT (SELECT b FROM example),
-		EXISTS (SELECT FROM pg_class, aclexplode(relacl) WHERE oid = 'example'::regclass AND grantee = 0 AND privilege_type = 'SELECT')`).Scan(&b, &public)
-	if err != nil || b != "one" || !public {
-		t.Errorf("b is %q, readable by all: %v, %v", b, public, err)
+	var b, grants string
+	err := conn.QueryRow(t.Context(), `SELECT (SELECT b FROM example_reader), (SELECT string_agg(name, ', ' ORDER BY name COLLATE "C") FROM (
+		SELECT relname || ' ' || privilege_type AS name FROM pg_class, aclexplode(relacl) WHERE relkind = 'v' AND relnamespace = 'polyai'::regnamespace AND grantee = 0
+		UNION ALL SELECT attrelid::regclass || '.' || attname || ' ' || privilege_type FROM pg_attribute JOIN pg_class c ON c.oid = attrelid, aclexplode(attacl)
+			WHERE relkind = 'v' AND relnamespace = 'polyai'::regnamespace AND grantee = 0) AS g)`).Scan(&b, &grants)
+	want := "contacts.customer_number SELECT, contacts.environment SELECT, contacts.outcome UPDATE, example SELECT, freshness SELECT"
+	if err != nil || b != "one" || grants != want {
+		t.Errorf("b is %q, the grants are %q (%v), want %q", b, grants, err, want)
 	}
-	pgtest.Exec(t, inOurs, "DROP VIEW example")
+	pgtest.Exec(t, inOurs, "DROP VIEW example_reader, example")
 	if err := d.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -89,15 +95,15 @@ func TestDeclareChanges(t *testing.T) {
 func TestDeclareWithDependents(t *testing.T) {
 	t.Parallel()
 	d, database := prepared(t)
-	aViewMore(d, "a", "b")
+	moreViews(d, "a", "b")
 	if err := d.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	pgtest.Exec(t, inSchema(t, database, "polyai"), "CREATE VIEW own AS SELECT * FROM example")
-	aViewMore(d, "b", "a")
+	moreViews(d, "b", "a")
 	err := d.Prepare(t.Context())
 	var state *load.StateError
-	if !errors.As(err, &state) || !strings.Contains(state.What, "example") || !strings.Contains(err.Error(), "view own depends") || !strings.Contains(state.Hint, "drop these views") {
+	if !errors.As(err, &state) || !strings.Contains(err.Error(), "view own depends on view example") || !strings.Contains(state.Hint, "drop these views") {
 		t.Errorf("got %v", err)
 	}
 }

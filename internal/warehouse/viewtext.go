@@ -1,0 +1,156 @@
+package warehouse
+
+import (
+	"embed"
+	"strings"
+	"sync"
+	"text/template"
+)
+
+// The SQL of a view is one template in views/ for both engines. What several views
+// define alike (outcome, user turns, local time) is a method of [fragments] or a
+// {{define}} of fragments.sql. The engines get the same text, except for the few parts
+// that would be slow in one of them: the joins with the turns of a conversation and with
+// the next contact of a customer, which Postgres looks up by an index, and DuckDB not.
+
+// Dialect is the SQL of one of the two destinations.
+type Dialect uint8
+
+// The dialects.
+const (
+	Postgres Dialect = iota + 1
+	DuckDB
+)
+
+//go:embed views/*.sql
+var viewFiles embed.FS
+
+var viewTemplates = sync.OnceValue(func() *template.Template {
+	return template.Must(template.ParseFS(viewFiles, "views/*.sql"))
+})
+
+// renderView returns the SELECT of a view.
+func renderView(file string, f fragments) string {
+	var b strings.Builder
+	if err := viewTemplates().ExecuteTemplate(&b, file+".sql", f); err != nil {
+		panic("warehouse: " + err.Error()) // the templates are part of the program
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// fragments are the parts of SQL that templates share. Arguments are the aliases of
+// tables: c conversations, x and t turns, p projects (by LEFT JOIN), u the result of
+// Turns, n that of Next. Sums are over integers (Micros): the result of a sum of
+// doubles depends on the order of the rows, and would differ between the engines.
+type fragments struct {
+	dialect Dialect
+	// ByVariant makes daily figures of each variant instead of all.
+	ByVariant bool
+}
+
+// Local is the start of a conversation in the time zone of its project.
+func (f fragments) Local(c string) string {
+	return "(" + c + ".started_at AT TIME ZONE " + f.Zone() + ")"
+}
+
+// Zone is the time zone of a project.
+func (fragments) Zone() string { return "coalesce(nullif(p.time_zone, ''), 'UTC')" }
+
+// Day is the local day of a conversation, as days since 1970-01-01.
+func (f fragments) Day(c string) string {
+	return "(CAST(" + f.Local(c) + " AS date) - DATE '1970-01-01')"
+}
+
+// Date is the date of a number of days since 1970-01-01.
+func (fragments) Date(day string) string {
+	return "CAST(DATE '1970-01-01' + CAST(" + day + " AS integer) AS date)"
+}
+
+// Same compares the conversations of two rows, by all columns of the key: only then
+// Postgres and DuckDB skip months.
+func (fragments) Same(a, b string) string {
+	return a + ".project_id = " + b + ".project_id AND " + a + ".conversation_id = " + b + ".conversation_id AND " + a + ".started_at = " + b + ".started_at"
+}
+
+// ByUser is whether a turn has input of the user.
+func (fragments) ByUser(x string) string {
+	return "(" + x + ".user_input IS NOT NULL OR " + x + ".user_input_dtmf IS NOT NULL)"
+}
+
+// Turns joins aggregates over the stored turns x of the conversations c as u. Postgres
+// looks the turns up by the key. DuckDB would apply a filter by started_at only to the
+// conversations then and read the turns of all months, so it joins a grouped subquery,
+// in which it skips them. Counts are NULL in DuckDB if no turn is stored.
+func (f fragments) Turns(c, u string, aggregates ...string) string {
+	columns := strings.Join(aggregates, ", ")
+	if f.dialect == DuckDB {
+		return "LEFT JOIN (SELECT x.project_id, x.conversation_id, x.started_at, " + columns +
+			"\n    FROM turns AS x GROUP BY x.project_id, x.conversation_id, x.started_at) AS " + u + " ON " + f.Same(u, c)
+	}
+	return "CROSS JOIN LATERAL (SELECT " + columns + "\n    FROM turns AS x WHERE " + f.Same("x", c) + ") AS " + u
+}
+
+// CountUser is an aggregate for Turns: the number of turns with input of the user.
+func (f fragments) CountUser() string {
+	return "count(*) FILTER (WHERE " + f.ByUser("x") + ") AS user_turns"
+}
+
+// Last is an aggregate for Turns: the last value of a column that is not NULL.
+func (f fragments) Last(column string) string {
+	if f.dialect == DuckDB {
+		return "arg_max(x." + column + ", x.turn_index) AS last_" + column
+	}
+	return "(array_agg(x." + column + " ORDER BY x.turn_index DESC) FILTER (WHERE x." + column + " IS NOT NULL))[1] AS last_" + column
+}
+
+// UserTurns is the number of turns with user input; NULL if the transcript does not
+// say it. Two or more stored turns are enough to know that it is not below two.
+func (fragments) UserTurns(c, u string) string {
+	return "(CASE WHEN " + c + ".transcript_status IN ('complete', 'hidden_kept', 'none') OR " + u + ".user_turns >= 2 THEN coalesce(" + u + ".user_turns, 0) END)"
+}
+
+// Early is whether the customer abandoned the conversation early; NULL if unknown.
+func (f fragments) Early(c, u string) string {
+	return "(NOT " + c + ".handoff AND (" + c + ".total_duration_seconds < 10 OR " + f.UserTurns(c, u) + " < 2))"
+}
+
+// Outcome is how the conversation ended; NULL if unknown. An open conversation is
+// never contained, nor is one of which the handoff is unknown.
+func (f fragments) Outcome(c, u string) string {
+	return "CASE WHEN " + c + ".lifecycle <> 'final' THEN 'open' WHEN " + c + ".handoff THEN 'handed_off'\n        WHEN NOT " + c +
+		".handoff THEN CASE " + f.Early(c, u) + " WHEN true THEN 'abandoned_early' WHEN false THEN 'contained' END END"
+}
+
+// Micros is a number in millionths, rounded half up.
+func (fragments) Micros(x string) string { return "CAST(floor(" + x + " * 1000000 + 0.5) AS bigint)" }
+
+// Seconds is the length of an interval. Engines return seconds with different last
+// digits, so it is rounded to microseconds, which the times have.
+func (fragments) Seconds(interval string) string {
+	return "(floor(CAST(extract(epoch FROM " + interval + ") AS double precision) * 1000000 + 0.5) / 1000000)"
+}
+
+// Rate is a share; NULL if there is nothing to share.
+func (fragments) Rate(part, whole string) string {
+	return "CAST(" + part + " AS double precision) / nullif(" + whole + ", 0)"
+}
+
+// Next joins the next contact of the same customer as n, NULL if there is none. A
+// query must also check that it is at most 720 hours later: DuckDB's join has no limit.
+// Hours, because the length of a day depends on the time zone of the session.
+func (f fragments) Next() string { return f.either("next_postgres", "next_duckdb") }
+
+// Back joins whether the same customer made contact again within 24 hours as b.back.
+func (f fragments) Back() string { return f.either("back_postgres", "back_duckdb") }
+
+func (f fragments) either(postgres, duckdb string) string {
+	name := postgres
+	if f.dialect == DuckDB {
+		name = duckdb
+	}
+	var b strings.Builder
+	if err := viewTemplates().ExecuteTemplate(&b, name, f); err != nil {
+		panic("warehouse: " + err.Error()) // the templates are part of the program
+	}
+	return strings.TrimSpace(b.String())
+}
