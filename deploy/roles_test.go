@@ -75,7 +75,17 @@ func TestRoles(t *testing.T) {
 	if err := conn.QueryRow(t.Context(), "SELECT count(started_at) FROM polyai.conversations").Scan(&n); err != nil || n == 0 {
 		t.Errorf("grafana reads %d conversations: %v", n, err)
 	}
-	forbid(t, reader, "SELECT handoff_destination FROM polyai.conversations", "SELECT user_input FROM polyai.turns",
+	for _, query := range []string{
+		"SELECT count(outcome) FROM polyai.contacts", "SELECT count(gap_seconds) FROM polyai.callbacks", "SELECT sum(handoffs) FROM polyai.handoff_reasons",
+		"SELECT count(*) FROM polyai.daily_kpis", "SELECT count(*) FROM polyai.latency_turns",
+	} {
+		if _, err := conn.Exec(t.Context(), query); err != nil {
+			t.Errorf("grafana: %s: %v", query, err)
+		}
+	}
+	forbid(t, reader, "SELECT * FROM polyai.utterances", "SELECT numeric_average FROM polyai.metric_daily", "SELECT last_user_utterance FROM polyai.contacts", "SELECT customer_number FROM polyai.contacts",
+		"SELECT handoff_destination FROM polyai.contacts", "SELECT customer_number FROM polyai.callbacks", "SELECT handoff_destination FROM polyai.handoff_reasons",
+		"SELECT handoff_destination FROM polyai.conversations", "SELECT user_input FROM polyai.turns",
 		"SELECT payload FROM polyai.rejects", "INSERT INTO polyai.projects DEFAULT VALUES", "CREATE TABLE polyai.x ()",
 		"CREATE TABLE public.x ()", "CREATE TEMP TABLE x ()", "SELECT lo_create(0)", "SET temp_file_limit = -1")
 }

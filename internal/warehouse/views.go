@@ -10,10 +10,15 @@ import "strings"
 // it reads. They have the same names and columns in both destinations.
 func Views(d Dialect) []Spec {
 	specs := []Spec{
-		freshnessView(), contactsView(), callbacksView(), utterancesView(), latencyTurnsView(), transcriptGapsView(),
+		freshnessView(), dailyView(false), dailyView(true), latencyHourlyView(), handoffReasonsView(), metricDailyView(),
+		contactsView(), callbacksView(), utterancesView(), latencyTurnsView(), transcriptGapsView(),
 	}
 	for i := range specs {
-		specs[i].Select = renderView(specs[i].Name, fragments{dialect: d})
+		file, byVariant := specs[i].Name, specs[i].Name == variantComparison
+		if byVariant {
+			file = dailyKPIs
+		}
+		specs[i].Select = renderView(file, fragments{dialect: d, ByVariant: byVariant})
 	}
 	return specs
 }

@@ -121,8 +121,17 @@ func (f fragments) Outcome(c, u string) string {
 		".handoff THEN CASE " + f.Early(c, u) + " WHEN true THEN 'abandoned_early' WHEN false THEN 'contained' END END"
 }
 
-// Micros is a number in millionths, rounded half up.
-func (fragments) Micros(x string) string { return "CAST(floor(" + x + " * 1000000 + 0.5) AS bigint)" }
+// Hour is the local hour of the start of a conversation.
+func (f fragments) Hour(c string) string {
+	return "CAST(extract(hour FROM " + f.Local(c) + ") AS bigint)"
+}
+
+// Micros is a number in millionths, rounded half up; NULL outside of the range. It is a
+// CASE, because DuckDB evaluates the argument of an aggregate also for rows that its
+// FILTER excludes, and a cast out of range fails the query.
+func (fragments) Micros(x, from, to string) string {
+	return "CASE WHEN " + x + " BETWEEN " + from + " AND " + to + " THEN CAST(floor(" + x + " * 1000000 + 0.5) AS bigint) END"
+}
 
 // Seconds is the length of an interval. Engines return seconds with different last
 // digits, so it is rounded to microseconds, which the times have.

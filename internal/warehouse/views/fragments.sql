@@ -12,3 +12,35 @@ ASOF LEFT JOIN (SELECT project_id, environment, customer_number, started_at, min
     ON m.project_id = c.project_id AND m.environment = c.environment AND m.customer_number = c.customer_number AND m.started_at > c.started_at
 LEFT JOIN conversations AS n ON {{.Same "n" "m"}}
 {{- end}}
+{{- define "back_postgres"}}
+CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM conversations AS f
+    WHERE f.project_id = c.project_id AND f.environment = c.environment AND f.customer_number = c.customer_number AND f.missing_since IS NULL
+        AND f.started_at > c.started_at AND f.started_at <= c.started_at + interval '24 hours') AS back) AS b
+{{- end}}
+{{- define "back_duckdb"}}
+LEFT JOIN (SELECT project_id, conversation_id, started_at,
+        count(*) OVER (PARTITION BY project_id, environment, customer_number ORDER BY started_at
+            RANGE BETWEEN interval '1 microsecond' FOLLOWING AND interval '24 hours' FOLLOWING) > 0 AS back
+    FROM conversations WHERE missing_since IS NULL AND customer_number IS NOT NULL) AS b ON {{.Same "b" "c"}}
+{{- end}}
+
+{{- /* A row per conversation, with its local day and hour and what is known about its end. */ -}}
+{{- define "facts"}}
+    SELECT c.project_id, c.environment, c.channel_family, coalesce(c.variant_id, '') AS variant_id, coalesce(c.variant_name, '') AS variant_name,
+        c.conversation_id, c.started_at, {{.Day "c"}} AS day, {{.Hour "c"}} AS hour,
+        c.lifecycle = 'final' AS finished, c.handoff, c.handoff_reason, c.handoff_destination
+    FROM conversations AS c
+    LEFT JOIN projects AS p ON p.project_id = c.project_id
+    WHERE c.missing_since IS NULL
+{{- end}}
+
+{{- /* A row per turn. */ -}}
+{{- define "talk"}}
+    SELECT c.project_id, c.environment, c.channel_family, coalesce(c.variant_id, '') AS variant_id, coalesce(c.variant_name, '') AS variant_name,
+        {{.Day "c"}} AS day, {{.Hour "c"}} AS hour,
+        x.latency_seconds, x.is_silence, x.is_ood, {{.ByUser "x"}} AS by_user
+    FROM turns AS x
+    JOIN conversations AS c ON {{.Same "c" "x"}}
+    LEFT JOIN projects AS p ON p.project_id = c.project_id
+    WHERE c.missing_since IS NULL
+{{- end}}
