@@ -3,6 +3,7 @@
 package query_test
 
 import (
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -180,6 +181,40 @@ func TestEveryTableHasAViewWithItsColumns(t *testing.T) {
 			if n := len(ask(t, db, "FROM "+view.Name)); name == "empty" && n != 0 {
 				t.Errorf("%s has %d rows", view.Name, n)
 			}
+		}
+	}
+}
+
+// TestViewsFile runs the lake's views.sql in a DuckDB that knows only the lake's path,
+// twice, as it is read again after a run.
+func TestViewsFile(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir()
+	if err := os.CopyFS(path, os.DirFS(lake(t, odd...))); err != nil {
+		t.Fatal(err)
+	}
+	script, err := os.ReadFile(filepath.Join(path, "views.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1) // SET is per connection
+	for _, statement := range []string{"SET file_search_path = '" + path + "'", string(script), string(script)} {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, table := range append(warehouse.Specs(), warehouse.Views(warehouse.DuckDB)...) {
+		var n int
+		if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+table.Name).Scan(&n); err != nil {
+			t.Errorf("%s: %v", table.Name, err)
+		}
+		if table.Name == "contacts" && n != len(odd) {
+			t.Errorf("contacts has %d rows, want %d", n, len(odd))
 		}
 	}
 }

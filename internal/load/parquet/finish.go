@@ -111,6 +111,9 @@ func (f *finishing) build(next *state) (err error) {
 	if err := f.writeRuns(f.commit, f.run, f.log); err != nil {
 		return err
 	}
+	if err := f.refreshViews(); err != nil {
+		return err
+	}
 	if !f.finished {
 		f.commit.remove(f.record.name())
 	}
