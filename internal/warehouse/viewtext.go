@@ -133,10 +133,17 @@ func (fragments) Micros(x, from, to string) string {
 	return "CASE WHEN " + x + " BETWEEN " + from + " AND " + to + " THEN CAST(floor(" + x + " * 1000000 + 0.5) AS bigint) END"
 }
 
-// Seconds is the length of an interval. Engines return seconds with different last
-// digits, so it is rounded to microseconds, which the times have.
-func (fragments) Seconds(interval string) string {
-	return "(floor(CAST(extract(epoch FROM " + interval + ") AS double precision) * 1000000 + 0.5) / 1000000)"
+// Seconds is the time between two times. It is not an interval, because DuckDB counts
+// days in the time zone of the session: the day of 25 hours would have 24. Engines return
+// seconds with different last digits, so it is rounded to microseconds, which the times
+// have.
+func (f fragments) Seconds(until, from string) string {
+	return "(floor((" + f.Epoch(until) + " - " + f.Epoch(from) + ") * 1000000 + 0.5) / 1000000)"
+}
+
+// Epoch is a time in seconds since 1970.
+func (fragments) Epoch(at string) string {
+	return "CAST(extract(epoch FROM " + at + ") AS double precision)"
 }
 
 // Rate is a share; NULL if there is nothing to share.

@@ -56,10 +56,10 @@ WITH contact AS (
 SELECT d.project_id, d.environment, d.channel_family,
     {{- if .ByVariant}} nullif(d.variant_id, '') AS variant_id, nullif(d.variant_name, '') AS variant_name,{{end}}
     d.started_at, {{.Date "d.day"}} AS day,
-    coalesce((SELECT sum(extract(epoch FROM least(r.covered_until, d.ends_at) - greatest(r.covered_from, d.begins_at))) FROM sync_coverage AS r
+    coalesce((SELECT sum({{.Epoch "least(r.covered_until, d.ends_at)"}} - {{.Epoch "greatest(r.covered_from, d.begins_at)"}}) FROM sync_coverage AS r
             WHERE r.project_id = d.project_id AND r.environment = d.environment AND r.covered_from < d.ends_at AND r.covered_until > d.begins_at)
-        >= extract(epoch FROM d.ends_at - d.begins_at)
-        AND extract(epoch FROM l.covered_until - d.ends_at) >= coalesce(l.arrival_p99_seconds, 0), false) AS is_complete,
+        >= {{.Epoch "d.ends_at"}} - {{.Epoch "d.begins_at"}}
+        AND {{.Epoch "l.covered_until"}} - {{.Epoch "d.ends_at"}} >= coalesce(l.arrival_p99_seconds, 0), false) AS is_complete,
     d.conversations, d.finished,
     d.handoffs, d.handoff_known, {{.Rate "d.handoffs" "d.handoff_known"}} AS handoff_rate,
     d.handoff_known - d.handoffs AS contained, {{.Rate "d.handoff_known - d.handoffs" "d.handoff_known"}} AS containment_rate,
