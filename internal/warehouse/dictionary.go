@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ func WriteMarkdown(w io.Writer, specs []Spec) error {
 	b.WriteString(aboutJoins)
 	b.WriteString(aboutLakes)
 	writeMarkdownTables(&b, specs)
+	b.WriteString("\n" + aboutFigures)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -48,6 +50,12 @@ func writeMarkdownTables(b *strings.Builder, specs []Spec) {
 		}
 	}
 }
+
+// aboutFigures defines the figures of daily_kpis and variant_comparison, and compares
+// them with the dashboards of PolyAI's Studio.
+//
+//go:embed figures.md
+var aboutFigures string
 
 // aboutJoins explains how joins and filters use the partitions.
 const aboutJoins = `
