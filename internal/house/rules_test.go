@@ -22,9 +22,9 @@ var mayImport = map[string][]string{
 	"internal/load/loadtest": {"internal/load", "internal/warehouse"},
 	"internal/load/memory":   {"internal/load", "internal/warehouse"},
 	"internal/load/parquet":  {"internal/load", "internal/load/parquet/rowfile", "internal/warehouse"},
-	"internal/load/postgres": {"internal/load", "internal/warehouse", "migrations"},
+	"internal/load/postgres": {"internal/answer", "internal/load", "internal/warehouse", "migrations"},
 	"internal/load/pgtest":   {},
-	"internal/query":         {"internal/warehouse"},
+	"internal/query":         {"internal/answer", "internal/warehouse"},
 	"internal/pipeline":      {"internal/extract", "internal/transform", "internal/load", "internal/polyai", "internal/ratelimit", "internal/warehouse"},
 	"internal/verify":        {"internal/extract", "internal/transform", "internal/load", "internal/pipeline", "internal/polyai", "internal/warehouse"},
 	"internal/schedule":      {"internal/atomicfile"}, // it knows times, not tasks
@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 	"internal/webhook":       {"internal/load", "internal/warehouse"},
 	"internal/notify":        {"internal/atomicfile", "internal/load", "internal/loopback", "internal/pipeline", "internal/plural", "internal/warehouse"},
 	"internal/export":        {"internal/load", "internal/load/parquet/rowfile", "internal/warehouse"},
+	"internal/answer":        {}, // it knows SQL, not the tables
 	"internal/atomicfile":    {},
 	"internal/loopback":      {},
 	"internal/plural":        {},
@@ -73,6 +74,7 @@ var belongsTo = map[string][]string{
 	"github.com/jedisct1/go-minisign": {}, // only tests
 	"github.com/chromedp/":            {}, // only tests
 	"golang.org/x/image/":             {}, // only tests
+	"github.com/mattn/go-runewidth":   {"internal/answer"},
 	"testing":                         {"internal/leaktest", "internal/load/loadtest", "internal/load/pgtest"},
 }
 
