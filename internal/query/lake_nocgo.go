@@ -2,7 +2,11 @@
 
 package query
 
-import "context"
+import (
+	"context"
+
+	"convsync/internal/answer"
+)
 
 // DB is a lake open for queries.
 type DB struct{}
@@ -15,3 +19,12 @@ func (*DB) Query(context.Context, string) (*Result, error) { return nil, ErrNotB
 
 // Close closes the lake.
 func (*DB) Close() error { return nil }
+
+// Options configure a source.
+type Options struct {
+	Path, Temporary string
+	MemoryBytes     int64
+}
+
+// Open opens the tables in a folder. This build cannot.
+func Open(context.Context, Options) (answer.Source, error) { return nil, ErrNotBuilt }

@@ -22,6 +22,11 @@ func lakeViews(path string) (statements []string, err error) {
 		}
 		return nil, err
 	}
+	return viewsOver(path)
+}
+
+// viewsOver is lakeViews for a folder that has only the folders of the tables.
+func viewsOver(path string) (statements []string, err error) {
 	present := map[string]bool{}
 	for _, table := range warehouse.Specs() {
 		if present[table.Name], err = hasFiles(filepath.Join(path, table.Name)); err != nil {
@@ -52,3 +57,5 @@ var globEscapes = strings.NewReplacer("[", "[[]", "*", "[*]", "?", "[?]")
 
 // globLiteral returns a pattern that matches only the path.
 func globLiteral(path string) string { return globEscapes.Replace(path) }
+
+func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
