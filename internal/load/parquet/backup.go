@@ -150,7 +150,7 @@ func (b *backup) tree(ctx context.Context, from, to string, put func(name, from,
 		name := filepath.ToSlash(inside)
 		target := filepath.Join(to, inside)
 		switch {
-		case strings.HasPrefix(name, snapshotPrefix):
+		case strings.HasPrefix(name, snapshotPrefix), strings.HasPrefix(name, queryPrefix):
 			return fs.SkipDir
 		case e.IsDir():
 			folders = append(folders, target)
