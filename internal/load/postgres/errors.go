@@ -41,6 +41,8 @@ const (
 	codeTriggeredChange  = "27000"
 	codeDeadlock         = "40P01"
 	codeSerialization    = "40001"
+	codeCanceled         = "57014"
+	codeSyntax           = "42601"
 )
 
 // refusedTLS is part of an error of pgconn that has no exported value.

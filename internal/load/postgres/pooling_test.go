@@ -150,7 +150,7 @@ func transaction(client, server net.Conn, m message, ready func(state byte) bool
 		server.Write(m.raw)
 		// The server reports that it is ready after each query and each Sync.
 		if m.kind == 'Q' || m.kind == 'S' {
-			state, ok := answer(client, server, ready)
+			state, ok := forward(client, server, ready)
 			if !ok || state == 'I' {
 				return ok
 			}
@@ -162,8 +162,8 @@ func transaction(client, server net.Conn, m message, ready func(state byte) bool
 	}
 }
 
-// answer forwards the server's messages until it is ready or starts a COPY.
-func answer(client, server net.Conn, ready func(state byte) bool) (state byte, ok bool) {
+// forward passes the server's messages on until it is ready or starts a COPY.
+func forward(client, server net.Conn, ready func(state byte) bool) (state byte, ok bool) {
 	for {
 		m, err := readMessage(server)
 		if err != nil {
