@@ -30,6 +30,9 @@ type Postgres struct {
 	// URL to connect with: postgres://user:password@host/database?…, or
 	// key=value pairs.
 	URL Secret
+	// ReadURL is the URL with which `convsync query` connects; zero: URL. Its role
+	// needs to read only.
+	ReadURL Secret `json:"-"` // no part of the fingerprint: it changes nothing that is stored
 	// Schema that holds the tables; polyai unless set.
 	Schema string
 }
@@ -44,7 +47,7 @@ func (d *Destination) String() string {
 
 func (d *Destination) secrets() []Secret {
 	if d.Postgres != nil {
-		return []Secret{d.Postgres.URL}
+		return []Secret{d.Postgres.URL, d.Postgres.ReadURL}
 	}
 	return nil
 }
@@ -65,6 +68,10 @@ type postgresKeys struct {
 	URLFile    string `key:"url_file"`
 	URLCommand string `key:"url_command"`
 	Schema     string `key:"schema"`
+
+	ReadURL        string `key:"read_url"`
+	ReadURLFile    string `key:"read_url_file"`
+	ReadURLCommand string `key:"read_url_command"`
 }
 
 func (r *resolver) destination() Destination {
@@ -105,18 +112,26 @@ var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 func (r *resolver) postgres(p *postgresKeys) *Postgres {
 	const path = "destination.postgres"
 	url := r.secret(path+".url", p.URL, p.URLFile, p.URLCommand)
-	scheme, _, isURL := strings.Cut(p.URL, "://")
-	switch {
-	case url.IsZero() && !r.given(path+".url") && !r.given(path+".url_file") && !r.given(path+".url_command"):
+	readURL := r.secret(path+".read_url", p.ReadURL, p.ReadURLFile, p.ReadURLCommand)
+	if url.IsZero() && !r.given(path+".url") && !r.given(path+".url_file") && !r.given(path+".url_command") {
 		r.add(path+".url", "is missing; expected url: \"${DATABASE_URL}\", url_file or url_command")
-	case isURL && scheme != "postgres" && scheme != "postgresql":
-		r.add(path+".url", "is not a Postgres URL; expected postgres://user:password@host:5432/database")
-	case p.URL != "" && !isURL && !strings.Contains(p.URL, "="):
-		r.add(path+".url", "is not a Postgres URL; expected postgres://user:password@host:5432/database or host=… dbname=…")
 	}
+	r.postgresURL(path+".url", p.URL)
+	r.postgresURL(path+".read_url", p.ReadURL)
 	schema := cmp.Or(p.Schema, "polyai")
 	if !schemaName.MatchString(schema) || strings.HasPrefix(schema, "pg_") {
 		r.add(path+".schema", "%s cannot be used; expected lower-case letters, digits and _, not starting with a digit or pg_", r.show(path+".schema", schema))
 	}
-	return &Postgres{URL: url, Schema: schema}
+	return &Postgres{URL: url, ReadURL: readURL, Schema: schema}
+}
+
+// postgresURL checks a URL that is written in the configuration; "" is none.
+func (r *resolver) postgresURL(path, text string) {
+	scheme, _, isURL := strings.Cut(text, "://")
+	switch {
+	case isURL && scheme != "postgres" && scheme != "postgresql":
+		r.add(path, "is not a Postgres URL; expected postgres://user:password@host:5432/database")
+	case text != "" && !isURL && !strings.Contains(text, "="):
+		r.add(path, "is not a Postgres URL; expected postgres://user:password@host:5432/database or host=… dbname=…")
+	}
 }
