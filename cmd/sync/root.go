@@ -24,6 +24,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer // with control characters escaped
 	terminal       io.Writer // stderr as it is
+	plainStdout    io.Writer // stdout as it is, for data that programs read
 	screen         *screen   // that stderr writes to; nil: it is no terminal
 	quiet          bool      // no progress, and no summary of what succeeded
 	lookupEnv      func(name string) (string, bool)
@@ -36,11 +37,12 @@ type app struct {
 // Main runs one command line and returns its exit code. Cancelling ctx is Ctrl-C.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, lookupEnv func(string) (string, bool)) int {
 	app := &app{
-		stdin:     stdin,
-		stdout:    &escapingWriter{to: stdout},
-		stderr:    &escapingWriter{to: stderr},
-		terminal:  stderr,
-		lookupEnv: lookupEnv,
+		stdin:       stdin,
+		stdout:      &escapingWriter{to: stdout},
+		stderr:      &escapingWriter{to: stderr},
+		terminal:    stderr,
+		plainStdout: stdout,
+		lookupEnv:   lookupEnv,
 	}
 	if app.screen = newScreen(stderr, lookupEnv); app.screen != nil {
 		app.stderr = &escapingWriter{to: app.screen}
@@ -99,6 +101,7 @@ func newRootCommand(app *app) *cobra.Command {
 		newLakeCommand(app),
 		newMigrateCommand(app),
 		newNotifyCommand(app),
+		newQueryCommand(app),
 		newReplayCommand(app),
 		newRunCommand(app),
 		newSchemaCommand(app),

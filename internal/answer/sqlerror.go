@@ -46,8 +46,12 @@ func Refuse(sql string) error {
 		Hint:    "nothing was executed; to change data, use a client of the database",
 		Refused: true,
 	}
-	if words := Words(sql, 1); len(words) == 0 && Trim(sql) == "" {
+	words := Words(sql, 1)
+	switch {
+	case Trim(sql) == "":
 		e.Message, e.Hint = "the statement is empty", ""
+	case len(words) > 0:
+		e.Near = Nearest(words[0], []string{"SELECT", "WITH", "VALUES", "TABLE", "EXPLAIN", "SHOW"})
 	}
 	return e
 }

@@ -49,6 +49,8 @@ func TestEachContradictionIsRefusedWithItsPlaceAndItsMending(t *testing.T) {
 		"mode without quotes":        {head + "destination: {parquet: {path: a, mode: 0640}}", "is a number; expected text: put it in quotes"},
 		"lake without path":          {head + "destination: {parquet: {}}", "destination.parquet.path: is missing"},
 		"not a Postgres URL":         {head + "destination: {postgres: {url: \"mysql://u:made-up@h/d\"}}", "is not a Postgres URL"},
+		"not a Postgres read URL":    {head + "destination: {postgres: {url: \"postgres://h/d\", read_url: \"mysql://u:made-up@h/d\"}}", "destination.postgres.read_url: is not a Postgres URL"},
+		"two Postgres read URLs":     {head + "destination: {postgres: {url: \"postgres://h/d\", read_url: \"postgres://h/d\", read_url_file: f}}", "destination.postgres.read_url_file: is set in addition to read_url"},
 		"no Postgres URL":            {head + "destination: {postgres: {schema: s}}", "destination.postgres.url: is missing"},
 		"schema":                     {head + "destination: {postgres: {url: \"postgres://h/d\", schema: Poly-AI}}", `"Poly-AI" cannot be used`},
 		"page size zero":             {head + lake + "sync: {page_size: 0}", "9:8: sync.page_size: \"0\" is out of range"},

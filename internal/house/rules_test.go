@@ -75,6 +75,7 @@ var belongsTo = map[string][]string{
 	"github.com/chromedp/":            {}, // only tests
 	"golang.org/x/image/":             {}, // only tests
 	"github.com/mattn/go-runewidth":   {"internal/answer"},
+	"github.com/peterh/liner":         {"cmd/sync"},
 	"testing":                         {"internal/leaktest", "internal/load/loadtest", "internal/load/pgtest"},
 }
 

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	duckdb "github.com/duckdb/duckdb-go/v2"
@@ -117,10 +118,19 @@ func (s *source) Ask(ctx context.Context, statement answer.Statement) (answer.Ro
 		rows, err = ask(ctx, conn.(*duckdb.Conn), &statement)
 		return err
 	})
+	if err != nil && writes(statement.SQL) {
+		return nil, answer.Refuse(statement.SQL) // DuckDB may have found another fault first
+	}
 	if err != nil {
 		return nil, statementError(ctx, err, &statement)
 	}
 	return rows, nil
+}
+
+// writes reports whether a statement starts as one that writes.
+func writes(sql string) bool {
+	words := answer.Words(sql, 1)
+	return len(words) > 0 && slices.Contains([]string{"INSERT", "UPDATE", "DELETE", "MERGE", "COPY", "CREATE", "DROP", "ALTER", "IMPORT", "EXPORT", "COMMENT", "EXECUTE"}, words[0])
 }
 
 // ask prepares a statement and executes it if it only reads. It uses Conn.Prepare,

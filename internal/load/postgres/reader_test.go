@@ -110,9 +110,9 @@ func TestReader_Values(t *testing.T) {
 		"TIMESTAMPTZ '2026-03-14 03:02:03.456789+02'": {answer.Time, at}, "TIMESTAMP '2026-03-14 01:02:03.456789'": {answer.LocalTime, at},
 		"DATE '2026-03-14'": {answer.Date, time.Date(2026, 3, 14, 0, 0, 0, 0, time.UTC)}, "TIME '01:02:03'": {answer.Text, "01:02:03"},
 		"'infinity'::timestamptz": {answer.Time, "infinity"}, "'-infinity'::timestamp": {answer.LocalTime, "-infinity"}, "'infinity'::date": {answer.Date, "infinity"},
-		"INTERVAL '14 months 2 days 3 hours'": {answer.Duration, "1 year 2 months 2 days 03:00:00"},
+		"INTERVAL '14 months 2 days 3 hours'":             {answer.Duration, "1 year 2 months 2 days 03:00:00"},
 		`'{"b": 1.50, "a": 12345678901234567890}'::jsonb`: {answer.JSON, `{"a":12345678901234567890,"b":1.50}`},
-		"ARRAY['a', NULL, '<']": {answer.List, `["a",null,"<"]`}, "ARRAY[1.5, 2]": {answer.List, "[1.5,2]"}, "ARRAY[TIMESTAMPTZ '2026-03-14 01:02:03Z']": {answer.List, `["2026-03-14T01:02:03Z"]`},
+		"ARRAY['a', NULL, '<']":                           {answer.List, `["a",null,"<"]`}, "ARRAY[1.5, 2]": {answer.List, "[1.5,2]"}, "ARRAY[TIMESTAMPTZ '2026-03-14 01:02:03Z']": {answer.List, `["2026-03-14T01:02:03Z"]`},
 		"'00112233-4455-6677-8899-aabbccddeeff'::uuid": {answer.Text, "00112233-4455-6677-8899-aabbccddeeff"}, `'\xab'::bytea`: {answer.Text, `\xab`}, "B'101'": {answer.Text, "101"},
 		"'NaN'::numeric": {answer.Decimal, "NaN"}, "'::1'::inet": {answer.Text, "::1"}, "current_setting('TimeZone')": {answer.Text, "UTC"},
 	} {

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"convsync/internal/answer"
+	"convsync/internal/plural"
+)
+
+type queryOptions struct {
+	sql, file string
+	set       []string
+	output    string
+	out       string // a file; "": stdout
+	limit     int    // -1: depends on the output
+	timeout   time.Duration
+	records   bool
+	noHistory bool
+}
+
+// terminalRows is the limit of rows on a terminal.
+const terminalRows = 1000
+
+func newQueryCommand(app *app) *cobra.Command {
+	var opts queryOptions
+	cmd := &cobra.Command{
+		Use:   "query [SQL]",
+		Short: "Answer SQL over the destination: a Parquet lake or Postgres",
+		Long: "Query runs one SQL statement that reads, and prints its answer. In a lake it uses an embedded DuckDB over a\n" +
+			"snapshot of the last commit; in Postgres a read-only transaction. Statements that write are refused. Tables and\n" +
+			"views have the same names in both: `convsync schema` lists them. Without SQL, a prompt is opened on a terminal;\n" +
+			"otherwise the statement is read from standard input.\n\n" +
+			"On a terminal the first 1,000 rows are shown. Parameters are written $name; text of a parameter has the type that\n" +
+			"its place needs, otherwise write CAST($name AS type)." + readWhole,
+		Example: "  convsync query \"SELECT * FROM freshness\"\n" +
+			"  convsync query --file q.sql --set from=2026-11-01 --set project=acme-team-4\n" +
+			"  convsync query \"SELECT * FROM turns\" -o turns.csv\n" +
+			"  convsync query                                  # prompt",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usageError(errors.New("expected one statement: put it in quotes"))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				opts.sql = args[0]
+			}
+			return runQuery(cmd.Context(), app, &opts, len(args) > 0)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&opts.file, "file", "f", "", "file with the statement; - is standard input")
+	flags.StringArrayVar(&opts.set, "set", nil, "value of a parameter, as name=value; may be repeated")
+	flags.StringVar(&opts.output, "output", "", "output format: "+strings.Join(queryFormats, ", ")+" (default: that of the name of the file, otherwise table)")
+	flags.StringVarP(&opts.out, "out", "o", "", "file to write to; it is replaced")
+	flags.IntVar(&opts.limit, "limit", -1, "maximum number of rows; 0: all (default: 1000 on a terminal, otherwise all)")
+	flags.DurationVar(&opts.timeout, "timeout", 10*time.Minute, "time that a statement may take")
+	flags.BoolVarP(&opts.records, "records", "x", false, "table: write a line for each value")
+	flags.BoolVar(&opts.noHistory, "no-history", false, "do not store the statements of the prompt in a file")
+	return cmd
+}
+
+func runQuery(ctx context.Context, app *app, opts *queryOptions, given bool) error {
+	session, err := newQuerySession(app, opts)
+	if err != nil {
+		return err
+	}
+	statement := answer.Statement{}
+	if statement.Params, err = parseParams(opts.set); err != nil {
+		return err
+	}
+	interactive := !given && opts.file == "" && isTerminal(app.stdin)
+	if interactive && opts.out != "" {
+		return usageError(errors.New("--out needs a statement"))
+	}
+	if statement.SQL = opts.sql; !interactive && !given {
+		if statement.SQL, err = readStatement(app, opts.file); err != nil {
+			return err
+		}
+	} else if given && opts.file != "" {
+		return usageError(errors.New("give the statement or --file, not both"))
+	}
+	if session.source, err = openSource(ctx, app, opts.timeout); err != nil {
+		return err
+	}
+	defer session.source.Close() //nolint:errcheck // nothing is written
+	if interactive {
+		return runPrompt(ctx, session, statement.Params)
+	}
+	return session.answer(ctx, statement)
+}
+
+// parseParams returns the values of --set.
+func parseParams(set []string) (map[string]string, error) {
+	params := map[string]string{}
+	for _, text := range set {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok || name == "" {
+			return nil, usageError(fmt.Errorf("--set %q is not a value of a parameter: expected name=value", text))
+		}
+		params[strings.TrimPrefix(name, "$")] = value
+	}
+	return params, nil
+}
+
+// readStatement reads a file, or standard input.
+func readStatement(app *app, file string) (string, error) {
+	if file == "" || file == "-" {
+		text, err := io.ReadAll(app.stdin)
+		return string(text), err
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", usageError(fmt.Errorf("--file cannot be read: %w", err))
+	}
+	return string(text), nil
+}
+
+// querySession answers statements with one configuration of the output.
+type querySession struct {
+	app    *app
+	source answer.Source
+	format string
+	out    string
+	limit  int // 0: all
+	width  int // of the terminal; 0: it is not one
+	record bool
+	opts   *queryOptions
+}
+
+func newQuerySession(app *app, opts *queryOptions) (*querySession, error) {
+	s := &querySession{
+		app:    app,
+		format: opts.output,
+		out:    opts.out,
+		limit:  opts.limit,
+		record: opts.records,
+		opts:   opts,
+	}
+	if s.format == "" {
+		s.format = formatOf(opts.out)
+	}
+	if err := oneOf("output", s.format, queryFormats...); err != nil {
+		return nil, err
+	}
+	if opts.limit < -1 {
+		return nil, usageError(errors.New("--limit must be 0 or more"))
+	}
+	if opts.timeout <= 0 {
+		return nil, usageError(errors.New("--timeout must be more than 0"))
+	}
+	if opts.out == "" && isTerminal(app.plainStdout) {
+		s.width = terminalWidth(app.plainStdout)
+	}
+	if s.limit < 0 {
+		s.limit = 0
+		if s.width > 0 {
+			s.limit = terminalRows
+		}
+	}
+	return s, nil
+}
+
+// answer runs a statement and writes its answer.
+func (s *querySession) answer(ctx context.Context, statement answer.Statement) error {
+	if s.limit > 0 {
+		statement.Limit = s.limit + 1 // one more tells whether there are more
+	}
+	rows, err := s.source.Ask(ctx, statement)
+	if err != nil {
+		return queryError(err)
+	}
+	written, more, err := s.write(ctx, rows)
+	if err = errors.Join(err, rows.Close()); err != nil {
+		return queryError(err)
+	}
+	switch {
+	case more:
+		fmt.Fprintf(s.app.stderr, "showing the first %s: --limit 0 shows all\n", plural.Count(int64(s.limit), "row"))
+	case written == 0:
+		s.explainEmpty(ctx, statement.Params)
+	}
+	if s.out != "" {
+		fmt.Fprintf(s.app.stderr, "wrote %s to %s\n", plural.Count(int64(written), "row"), s.out)
+	}
+	return nil
+}
+
+// queryError gives an error its exit code.
+func queryError(err error) error {
+	var wrong *answer.SQLError
+	if errors.As(err, &wrong) && wrong.Refused {
+		return codedError(exitUsage, err)
+	}
+	return err
+}
+
+// formatOf returns the format that the name of a file has.
+func formatOf(file string) string {
+	switch strings.ToLower(filepath.Ext(file)) {
+	case ".csv":
+		return "csv"
+	case ".jsonl", ".ndjson":
+		return "jsonl"
+	case ".md":
+		return "markdown"
+	}
+	return "table"
+}
