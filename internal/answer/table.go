@@ -74,7 +74,9 @@ func (w *tableWriter) begin() error {
 		for i, c := range w.columns {
 			names[i], rules[i] = oneLine(c.Name), strings.Repeat("─", w.widths[i])
 		}
-		w.line(names)
+		if err := w.line(names); err != nil {
+			return err
+		}
 		fmt.Fprintln(w.out, strings.Join(rules, "──"))
 	}
 	for _, cells := range w.first {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -33,8 +34,9 @@ type Options struct {
 
 // source is an embedded DuckDB over the files of a lake. It has one connection.
 type source struct {
-	db   *sql.DB
-	conn *sql.Conn
+	db    *sql.DB
+	conn  *sql.Conn
+	views []*view
 }
 
 // Open opens the tables in a folder for the statements of users. DuckDB can read
@@ -54,11 +56,10 @@ func Open(ctx context.Context, o Options) (answer.Source, error) {
 	return s, nil
 }
 
-// prepare creates the views and then locks DuckDB down. The order matters: the last
-// statement makes all settings final.
-func (s *source) prepare(ctx context.Context, o Options) error {
-	views, err := viewsOver(o.Path)
-	if err != nil {
+// prepare locks DuckDB down. The order matters: the last statement makes all settings
+// final.
+func (s *source) prepare(ctx context.Context, o Options) (err error) {
+	if s.views, err = viewsOver(o.Path); err != nil {
 		return err
 	}
 	memory := o.MemoryBytes
@@ -73,20 +74,47 @@ func (s *source) prepare(ctx context.Context, o Options) error {
 			folders = append(folders, literal(pattern))
 		}
 	}
-	statements := append([]string{"SET TimeZone = 'UTC'", "SET errors_as_json = true"}, views...)
-	statements = append(statements,
+	for _, statement := range []string{
+		"SET TimeZone = 'UTC'",
+		"SET errors_as_json = true",
 		fmt.Sprintf("SET memory_limit = '%dMB'", memory>>20),
 		fmt.Sprintf("SET threads = %d", runtime.GOMAXPROCS(0)),
 		"SET allow_persistent_secrets = false",
-		"SET temp_directory = "+literal(o.Temporary),
-		"SET allowed_directories = ["+strings.Join(append(folders, literal(filepath.ToSlash(o.Temporary)+"/")), ", ")+"]",
+		"SET temp_directory = " + literal(o.Temporary),
+		"SET allowed_directories = [" + strings.Join(append(folders, literal(filepath.ToSlash(o.Temporary)+"/")), ", ") + "]",
 		"SET enable_external_access = false",
 		"SET lock_configuration = true",
-	)
-	for _, statement := range statements {
+	} {
 		if _, err := s.conn.ExecContext(ctx, statement); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// lists finds statements that can list all views.
+var lists = regexp.MustCompile(`(?i)\bshow\b|\bpragma|information_schema|duckdb_|pg_|sqlite_|query_table`)
+
+// createViews creates the views that a statement names, and those that these read.
+// To create a view, DuckDB opens all files of its table.
+func (s *source) createViews(ctx context.Context, text string) error {
+	needed := []string{text}
+	all := lists.MatchString(text)
+	for _, v := range slices.Backward(s.views) { // a view reads only those before it
+		if v.created || !all && !slices.ContainsFunc(needed, func(text string) bool { return strings.Contains(strings.ToLower(text), v.Name) }) {
+			continue
+		}
+		needed = append(needed, v.Select)
+		v.needed = true
+	}
+	for _, v := range s.views {
+		if !v.needed || v.created {
+			continue
+		}
+		if _, err := s.conn.ExecContext(ctx, v.Statement); err != nil {
+			return fmt.Errorf("cannot open the table %s of the lake: %w", v.Name, err)
+		}
+		v.created = true
 	}
 	return nil
 }
@@ -113,6 +141,12 @@ func (s *source) Ask(ctx context.Context, statement answer.Statement) (answer.Ro
 	if answer.Trim(statement.SQL) == "" {
 		return nil, answer.Refuse(statement.SQL)
 	}
+	if err := refuseFunctions(statement.SQL); err != nil {
+		return nil, err
+	}
+	if err := s.createViews(ctx, statement.SQL); err != nil {
+		return nil, err
+	}
 	var rows answer.Rows
 	err := s.conn.Raw(func(conn any) (err error) {
 		rows, err = ask(ctx, conn.(*duckdb.Conn), &statement)
@@ -125,12 +159,6 @@ func (s *source) Ask(ctx context.Context, statement answer.Statement) (answer.Ro
 		return nil, statementError(ctx, err, &statement)
 	}
 	return rows, nil
-}
-
-// writes reports whether a statement starts as one that writes.
-func writes(sql string) bool {
-	words := answer.Words(sql, 1)
-	return len(words) > 0 && slices.Contains([]string{"INSERT", "UPDATE", "DELETE", "MERGE", "COPY", "CREATE", "DROP", "ALTER", "IMPORT", "EXPORT", "COMMENT", "EXECUTE"}, words[0])
 }
 
 // ask prepares a statement and executes it if it only reads. It uses Conn.Prepare,

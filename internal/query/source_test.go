@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,9 @@ func TestSource_Refused(t *testing.T) {
 		"FROM query('COPY (SELECT 1) TO ''IN/x.csv''')", "FROM query('CREATE TABLE t (i int)')",
 		"FROM read_text('OUT')", "FROM read_csv('OUT')", "FROM 'OUT'", "FROM read_blob('OUT')", "FROM sniff_csv('OUT')", "FROM glob('/*')", "FROM parquet_schema('OUT')",
 		"FROM read_text('SYNC/lake.json')", "FROM read_text('SYNC/*')", "FROM glob('SYNC/*')", "SELECT getenv('HOME')", "FROM read_text('https://example.com/')",
+		"FROM enable_logging(storage = 'file', storage_path = 'IN/')", "FROM ENABLE_PROFILING(format = 'json', save_location = 'IN/x.json')", "SELECT write_log('x')",
+		"FROM \"enable_logging\"()", "FROM query('FROM enable_' || 'logging()')", "FROM system.main.query /* x */ ('SELECT 1')", "FROM \"Query\"('SELECT 1')", "FROM disable_logging()",
+		"FROM json_execute_serialized_sql(json_serialize_sql('SELECT 1'))", "FROM checkpoint()", "FROM force_checkpoint()", "FROM truncate_duckdb_logs()",
 		"SELECT ?", "SELECT $1", "SELECT $x",
 	} {
 		rows, err := s.Ask(t.Context(), answer.Statement{SQL: replace.Replace(sql)})
@@ -221,6 +225,45 @@ func TestSource_Cancel(t *testing.T) {
 	}
 	if _, rows := read(t, s, answer.Statement{SQL: "SELECT 1"}); len(rows) != 1 {
 		t.Errorf("afterwards: %v", rows)
+	}
+}
+
+// knownFunctions are the table functions of the embedded DuckDB. Those of another
+// version must be judged first: what can a SELECT do with them? Files are protected
+// by the settings; see sideEffects for the others.
+const knownFunctions = `arrow_scan arrow_scan_dumb check_peg_parser checkpoint disable_logging disable_peg_parser disable_profiling duckdb_approx_database_count
+duckdb_columns duckdb_connection_count duckdb_constraints duckdb_coordinate_systems duckdb_databases duckdb_dependencies duckdb_extensions duckdb_external_file_cache
+duckdb_functions duckdb_indexes duckdb_keywords duckdb_log_contexts duckdb_logs duckdb_memory duckdb_optimizers duckdb_prepared_statements duckdb_schemas
+duckdb_secret_types duckdb_secrets duckdb_sequences duckdb_settings duckdb_table_sample duckdb_tables duckdb_temporary_files duckdb_types duckdb_variables
+duckdb_views enable_logging enable_peg_parser enable_profiling force_checkpoint generate_series glob icu_calendar_names json_each json_execute_serialized_sql
+json_tree parquet_bloom_probe parquet_file_metadata parquet_full_metadata parquet_kv_metadata parquet_metadata parquet_scan parquet_schema pg_timezone_names
+pragma_collations pragma_database_size pragma_metadata_info pragma_platform pragma_show pragma_storage_info pragma_table_info pragma_user_agent pragma_version
+query query_table range read_blob read_csv read_csv_auto read_duckdb read_json read_json_auto read_json_objects read_json_objects_auto read_ndjson
+read_ndjson_auto read_ndjson_objects read_parquet read_text repeat repeat_row seq_scan sniff_csv sql_auto_complete summary test_all_types test_vector_types
+truncate_duckdb_logs unnest which_secret`
+
+func TestSource_Functions(t *testing.T) {
+	t.Parallel()
+	s := source(t, lake(t), 0)
+	_, rows := read(t, s, answer.Statement{SQL: "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type = 'table'"})
+	for _, row := range rows {
+		if name := row[0].(string); !slices.Contains(strings.Fields(knownFunctions), name) {
+			t.Errorf("the function %s is new", name)
+		}
+	}
+}
+
+// Only the views that a statement names are created, with those that they read.
+func TestSource_Views(t *testing.T) {
+	t.Parallel()
+	for sql, want := range map[string]int{
+		"SELECT 1": 0, "SELECT count(*) FROM TURNS": 1, "SELECT * FROM \"turns\", conversations": 2, "SHOW TABLES": len(query.Objects()), "FROM freshness": 0,
+	} {
+		s := source(t, lake(t, "p"), 0)
+		read(t, s, answer.Statement{SQL: sql})
+		if n := query.CreatedViews(s); sql == "FROM freshness" && n < 3 || sql != "FROM freshness" && n != want {
+			t.Errorf("%s: %d views were created, want %d", sql, n, want)
+		}
 	}
 }
 

@@ -22,11 +22,22 @@ func lakeViews(path string) (statements []string, err error) {
 		}
 		return nil, err
 	}
-	return viewsOver(path)
+	views, err := viewsOver(path)
+	for _, v := range views {
+		statements = append(statements, v.Statement)
+	}
+	return statements, err
 }
 
-// viewsOver is lakeViews for a folder that has only the folders of the tables.
-func viewsOver(path string) (statements []string, err error) {
+// view is a view to create, of a table or for analysts.
+type view struct {
+	warehouse.LakeView
+	needed, created bool
+}
+
+// viewsOver returns the views over a folder that has the folders of the tables. A
+// view reads only those before it.
+func viewsOver(path string) (views []*view, err error) {
 	present := map[string]bool{}
 	for _, table := range warehouse.Specs() {
 		if present[table.Name], err = hasFiles(filepath.Join(path, table.Name)); err != nil {
@@ -34,7 +45,10 @@ func viewsOver(path string) (statements []string, err error) {
 		}
 	}
 	files := globLiteral(filepath.ToSlash(path)) + "/"
-	return warehouse.LakeViews(files, func(table string) bool { return present[table] }), nil
+	for _, v := range warehouse.LakeViews(files, func(table string) bool { return present[table] }) {
+		views = append(views, &view{LakeView: v})
+	}
+	return views, nil
 }
 
 // hasFiles reports whether the folder has a Parquet file: DuckDB refuses a pattern

@@ -30,26 +30,42 @@ const lakeHead = `-- The tables and views of this lake for DuckDB 1.1 or later. 
 // LakeSQL returns the statements of [LakeViews] as a script, with paths relative to the
 // lake.
 func LakeSQL(present func(table string) bool) string {
-	return lakeHead + strings.Join(LakeViews("", present), ";\n") + ";\n"
+	var script strings.Builder
+	script.WriteString(lakeHead)
+	for _, view := range LakeViews("", present) {
+		script.WriteString(view.Statement + ";\n")
+	}
+	return script.String()
+}
+
+// LakeView is a view to create in DuckDB.
+type LakeView struct {
+	Name      string
+	Select    string // of a view for analysts: it reads views before it; "" for a table
+	Statement string // creates it
 }
 
 // LakeViews returns DuckDB statements that create a view of each table of a lake, and
 // the views for analysts. Files is the start of the glob of a table's files: the path of
 // the lake with a slash, or "". present reports whether a table has files: DuckDB refuses
 // a glob that matches none.
-func LakeViews(files string, present func(table string) bool) []string {
-	var statements []string
+func LakeViews(files string, present func(table string) bool) []LakeView {
+	var views []LakeView
 	for _, table := range Specs() {
 		statement := create(table.Name) + declaredColumns(&table)
 		if present(table.Name) {
 			statement += "\nUNION ALL BY NAME " + storedRows(files, &table)
 		}
-		statements = append(statements, statement)
+		views = append(views, LakeView{Name: table.Name, Statement: statement})
 	}
 	for _, view := range Views(DuckDB) {
-		statements = append(statements, create(view.Name)+view.Select)
+		views = append(views, LakeView{
+			Name:      view.Name,
+			Select:    view.Select,
+			Statement: create(view.Name) + view.Select,
+		})
 	}
-	return statements
+	return views
 }
 
 func create(view string) string { return `CREATE OR REPLACE VIEW "` + view + "\" AS\n" }
