@@ -56,7 +56,7 @@ func newLakeSource(app *app, lake *config.Parquet, timeout time.Duration) (*lake
 func (s *lakeSource) Ask(ctx context.Context, statement answer.Statement) (answer.Rows, error) {
 	ctx, stop := context.WithTimeoutCause(ctx, s.timeout, errQueryTimeout)
 	defer stop()
-	snapshot, err := s.lake.Snapshot(ctx)
+	snapshot, err := s.lake.Snapshot(ctx, query.Tables(statement.SQL))
 	if err != nil {
 		return nil, err
 	}

@@ -9,9 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"runtime"
-	"slices"
 	"strings"
 
 	duckdb "github.com/duckdb/duckdb-go/v2"
@@ -92,23 +90,12 @@ func (s *source) prepare(ctx context.Context, o Options) (err error) {
 	return nil
 }
 
-// lists finds statements that can list all views.
-var lists = regexp.MustCompile(`(?i)\bshow\b|\bpragma|information_schema|duckdb_|pg_|sqlite_|query_table`)
-
-// createViews creates the views that a statement names, and those that these read.
-// To create a view, DuckDB opens all files of its table.
+// createViews creates the views that a statement reads. To create one, DuckDB opens
+// all files of its table.
 func (s *source) createViews(ctx context.Context, text string) error {
-	needed := []string{text}
-	all := lists.MatchString(text)
-	for _, v := range slices.Backward(s.views) { // a view reads only those before it
-		if v.created || !all && !slices.ContainsFunc(needed, func(text string) bool { return strings.Contains(strings.ToLower(text), v.Name) }) {
-			continue
-		}
-		needed = append(needed, v.Select)
-		v.needed = true
-	}
+	names := named(text)
 	for _, v := range s.views {
-		if !v.needed || v.created {
+		if v.created || !names[v.Name] {
 			continue
 		}
 		if _, err := s.conn.ExecContext(ctx, v.Statement); err != nil {

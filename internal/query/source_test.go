@@ -17,6 +17,7 @@ import (
 
 	"convsync/internal/answer"
 	"convsync/internal/query"
+	"convsync/internal/warehouse"
 )
 
 // source opens a lake for the statements of users.
@@ -250,6 +251,22 @@ func TestSource_Functions(t *testing.T) {
 		if name := row[0].(string); !slices.Contains(strings.Fields(knownFunctions), name) {
 			t.Errorf("the function %s is new", name)
 		}
+	}
+}
+
+func TestTables(t *testing.T) {
+	t.Parallel()
+	for sql, want := range map[string]string{
+		"SELECT 1": "", "SELECT * FROM \"Turns\" t JOIN conversations USING (conversation_id)": "conversations turns",
+		"FROM sync_runs": "sync_runs", "FROM query_table('tur' || 'ns')": "all", "SHOW TABLES": "all", "FROM information_schema.tables": "all",
+	} {
+		got := query.Tables(sql)
+		if joined := strings.Join(got, " "); joined != want && (want != "all" || len(got) != len(warehouse.Specs())) || got == nil {
+			t.Errorf("%s reads %q, want %q", sql, got, want)
+		}
+	}
+	if got := query.Tables("FROM freshness"); !slices.Contains(got, "conversations") || !slices.Contains(got, "sync_lateness") || slices.Contains(got, "turns") {
+		t.Errorf("freshness reads %q", got)
 	}
 }
 

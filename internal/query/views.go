@@ -32,11 +32,10 @@ func lakeViews(path string) (statements []string, err error) {
 // view is a view to create, of a table or for analysts.
 type view struct {
 	warehouse.LakeView
-	needed, created bool
+	created bool
 }
 
-// viewsOver returns the views over a folder that has the folders of the tables. A
-// view reads only those before it.
+// viewsOver returns the views over a folder that has the folders of the tables.
 func viewsOver(path string) (views []*view, err error) {
 	present := map[string]bool{}
 	for _, table := range warehouse.Specs() {

@@ -41,7 +41,6 @@ func LakeSQL(present func(table string) bool) string {
 // LakeView is a view to create in DuckDB.
 type LakeView struct {
 	Name      string
-	Select    string // of a view for analysts: it reads views before it; "" for a table
 	Statement string // creates it
 }
 
@@ -59,11 +58,7 @@ func LakeViews(files string, present func(table string) bool) []LakeView {
 		views = append(views, LakeView{Name: table.Name, Statement: statement})
 	}
 	for _, view := range Views(DuckDB) {
-		views = append(views, LakeView{
-			Name:      view.Name,
-			Select:    view.Select,
-			Statement: create(view.Name) + view.Select,
-		})
+		views = append(views, LakeView{Name: view.Name, Statement: create(view.Name) + view.Select})
 	}
 	return views
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -26,6 +27,7 @@ type Snapshot struct {
 	InPlace error
 
 	lake   *Lake
+	tables []string
 	folder string // "" if nothing was created
 	alive  file   // locked until Close, so that no other process removes the folder
 }
@@ -36,10 +38,10 @@ const queryPrefix = "_sync/query-"
 // aliveName is the name of the locked file in the folder of a snapshot.
 const aliveName = "alive"
 
-// Snapshot links the files of the tables as of the last commit, also while a run
-// writes. Commits wait until the links exist. If the lake is read-only for this
+// Snapshot links the files of tables as of the last commit, also while a run writes;
+// nil: of all tables. Commits wait until the links exist. If the lake is read-only for this
 // user, or on a file system without hard links, its files are read in place.
-func (l *Lake) Snapshot(ctx context.Context) (*Snapshot, error) {
+func (l *Lake) Snapshot(ctx context.Context, tables []string) (*Snapshot, error) {
 	version, err := l.version()
 	if err == nil && version == 0 {
 		err = &load.StateError{What: "there is no lake in " + l.root, Hint: "check destination.parquet.path, and let `convsync run` create it"}
@@ -47,7 +49,12 @@ func (l *Lake) Snapshot(ctx context.Context) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Snapshot{lake: l}
+	if tables == nil {
+		for _, table := range warehouse.Specs() {
+			tables = append(tables, table.Name)
+		}
+	}
+	s := &Snapshot{lake: l, tables: tables}
 	err = s.make(ctx)
 	if err != nil && isReadOnly(err) {
 		err = errors.Join(s.Close(), s.inPlace(err))
@@ -65,7 +72,11 @@ func isReadOnly(err error) bool {
 
 // inPlace makes the lake itself the snapshot.
 func (s *Snapshot) inPlace(why error) (err error) {
-	*s = Snapshot{lake: s.lake, Path: s.lake.root, InPlace: why}
+	*s = Snapshot{
+		lake:    s.lake,
+		Path:    s.lake.root,
+		InPlace: why,
+	}
 	s.Temporary, err = os.MkdirTemp("", "convsync-query-")
 	return err
 }
@@ -142,11 +153,11 @@ func (s *Snapshot) link(ctx context.Context) error {
 	}
 	defer v.close() //nolint:errcheck // it is only read
 	made := map[string]bool{}
-	for _, table := range warehouse.Specs() {
-		if _, err := l.files.Stat(l.path(table.Name)); errors.Is(err, fs.ErrNotExist) {
+	for _, table := range s.tables {
+		if _, err := l.files.Stat(l.path(table)); errors.Is(err, fs.ErrNotExist) {
 			continue // it has no rows yet
 		}
-		err := l.files.WalkDir(l.path(table.Name), func(path string, e fs.DirEntry, err error) error {
+		err := l.files.WalkDir(l.path(table), func(path string, e fs.DirEntry, err error) error {
 			if err = errors.Join(err, ctx.Err()); err != nil || e.IsDir() {
 				return err
 			}
@@ -165,7 +176,7 @@ func (s *Snapshot) link(ctx context.Context) error {
 		}
 	}
 	for name, from := range v.from {
-		if from == "" || strings.HasPrefix(name, syncDir+"/") {
+		if table, _, _ := strings.Cut(name, "/"); from == "" || !slices.Contains(s.tables, table) {
 			continue
 		}
 		err := s.put(l.path(from), name, made)

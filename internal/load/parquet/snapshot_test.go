@@ -18,7 +18,7 @@ import (
 // snapshot takes a snapshot, which is closed at the end of the test.
 func (s *lake) snapshot(t testing.TB) *parquet.Snapshot {
 	t.Helper()
-	taken, err := s.Open(t, nil).(*parquet.Lake).Snapshot(t.Context())
+	taken, err := s.Open(t, nil).(*parquet.Lake).Snapshot(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestSnapshot_Leftovers(t *testing.T) {
 	s.run(t, edition(1)...)
 	l := s.Open(t, nil).(*parquet.Lake)
 	kill := parquet.Killable(l)
-	left, err := l.Snapshot(t.Context())
+	left, err := l.Snapshot(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,6 +188,32 @@ func TestSnapshot_Close(t *testing.T) {
 	}
 }
 
+func TestSnapshot_Tables(t *testing.T) {
+	t.Parallel()
+	s := newLake(t)
+	s.run(t, edition(1)...)
+	for want, tables := range map[string][]string{"[turns]": {"turns", "none"}, "[]": {}} {
+		taken, err := s.Open(t, nil).(*parquet.Lake).Snapshot(t.Context(), tables)
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries, err := os.ReadDir(taken.Path)
+		if err != nil {
+			t.Error(err)
+		}
+		names := []string{}
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		if fmt.Sprint(names) != want {
+			t.Errorf("of %q there is %q", tables, names)
+		}
+		if err := taken.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestSnapshot_InPlace(t *testing.T) {
 	t.Parallel()
 	for name, failure := range map[string]struct {
@@ -205,7 +231,7 @@ func TestSnapshot_InPlace(t *testing.T) {
 				}
 				return nil
 			})
-			taken, err := l.Snapshot(t.Context())
+			taken, err := l.Snapshot(t.Context(), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -229,7 +255,7 @@ func TestSnapshot_InPlace(t *testing.T) {
 func TestSnapshot_NoLake(t *testing.T) {
 	t.Parallel()
 	s := newLake(t)
-	_, err := s.Open(t, nil).(*parquet.Lake).Snapshot(t.Context())
+	_, err := s.Open(t, nil).(*parquet.Lake).Snapshot(t.Context(), nil)
 	var state *load.StateError
 	if !errors.As(err, &state) || !strings.Contains(err.Error(), "there is no lake") || state.Hint == "" {
 		t.Errorf("got %v", err)
@@ -249,7 +275,7 @@ func TestSnapshot_WaitsForCommit(t *testing.T) {
 		l := s.Open(t, nil).(*parquet.Lake)
 		parquet.CommitWait(l, time.Millisecond)
 		var locked *load.LockedError
-		if _, err := l.Snapshot(t.Context()); !errors.As(err, &locked) {
+		if _, err := l.Snapshot(t.Context(), nil); !errors.As(err, &locked) {
 			t.Errorf("a snapshot during a commit: %v", err)
 		}
 	}).Begin(t.Context(), load.Owner{RunID: "writes", Started: 1})
