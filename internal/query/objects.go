@@ -9,13 +9,6 @@ import (
 	"convsync/internal/warehouse"
 )
 
-// duckTypes are the names of the types of columns in DuckDB.
-var duckTypes = map[warehouse.Type]string{
-	warehouse.TypeText: "VARCHAR", warehouse.TypeJSON: "VARCHAR", warehouse.TypeInteger: "BIGINT",
-	warehouse.TypeFloat: "DOUBLE", warehouse.TypeBool: "BOOLEAN",
-	warehouse.TypeTimestamp: "TIMESTAMP WITH TIME ZONE", warehouse.TypeTextList: "VARCHAR[]",
-}
-
 // Objects lists the tables and views of a lake.
 func Objects() (objects []answer.Object) {
 	for _, table := range warehouse.Specs() {
@@ -25,7 +18,7 @@ func Objects() (objects []answer.Object) {
 		}
 		objects = append(objects, o)
 	}
-	for _, view := range warehouse.Views() {
+	for _, view := range warehouse.Views(warehouse.DuckDB) {
 		objects = append(objects, object(&view))
 	}
 	return objects
@@ -34,7 +27,7 @@ func Objects() (objects []answer.Object) {
 func object(s *warehouse.Spec) answer.Object {
 	o := answer.Object{Name: s.Name, View: s.Select != "", Doc: s.Doc}
 	for _, c := range s.Columns {
-		o.Columns = append(o.Columns, answer.ObjectColumn{Name: c.Name, Type: duckTypes[c.Type], Doc: c.Doc})
+		o.Columns = append(o.Columns, answer.ObjectColumn{Name: c.Name, Type: c.Type.DuckDB(), Doc: c.Doc})
 	}
 	return o
 }
@@ -62,7 +55,7 @@ func named(sql string) map[string]bool {
 	occurs := func(name string) bool {
 		return all || slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(text, name) })
 	}
-	for _, view := range slices.Backward(warehouse.Views()) { // a view reads only those before it
+	for _, view := range slices.Backward(warehouse.Views(warehouse.DuckDB)) { // a view reads only those before it
 		if occurs(view.Name) {
 			names[view.Name] = true
 			texts = append(texts, strings.ToLower(view.Select))
