@@ -79,7 +79,7 @@ func (c *Chunk) Release() {
 		return
 	}
 	if poisonChunks {
-		for i := range data {
+		for i := range c.data { // the rest was not used
 			data[i] = 'x'
 		}
 	}
