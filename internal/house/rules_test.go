@@ -14,7 +14,7 @@ var mayImport = map[string][]string{
 	"internal/warehouse":     {},
 	"internal/polyai":        {"internal/loopback"},
 	"internal/simulate":      {}, // it replaces the real API, and must not share our interpretation of it
-	"internal/config":        {"internal/loopback", "internal/polyai", "internal/schedule"},
+	"internal/config":        {"internal/loopback", "internal/polyai", "internal/schedule", "internal/spelling"},
 	"internal/transform":     {"internal/warehouse", "internal/polyai"},
 	"internal/extract":       {"internal/polyai", "internal/ratelimit"},
 	"internal/ratelimit":     {},
@@ -32,10 +32,11 @@ var mayImport = map[string][]string{
 	"internal/webhook":       {"internal/load", "internal/warehouse"},
 	"internal/notify":        {"internal/atomicfile", "internal/load", "internal/loopback", "internal/pipeline", "internal/plural", "internal/warehouse"},
 	"internal/export":        {"internal/load", "internal/load/parquet/rowfile", "internal/warehouse"},
-	"internal/answer":        {}, // it knows SQL, not the tables
+	"internal/answer":        {"internal/spelling"}, // it knows SQL, not the tables
 	"internal/atomicfile":    {},
 	"internal/loopback":      {},
 	"internal/plural":        {},
+	"internal/spelling":      {},
 	"internal/wav":           {},
 	"internal/house":         {},
 	"internal/bench":         {}, // only its tests measure
