@@ -13,11 +13,12 @@ import (
 // sideEffects are functions that change the session or write a file although a SELECT
 // can call them. enable_logging and enable_profiling write into the allowed folders.
 // Their names are refused anywhere in a statement, also in a string.
-var sideEffects = regexp.MustCompile(`(?i)(?:enable|disable)_(?:logging|profiling|profile|peg_parser)|truncate_duckdb_logs|write_log|checkpoint`)
+var sideEffects = regexp.MustCompile(`(?i)(?:enable|disable)_(?:logging|profiling|profile|peg_parser)|truncate_duckdb_logs|write_log`)
 
-// executesText are functions that execute SQL that is made of strings, which could
-// call the others.
-var executesText = []string{"QUERY", "JSON_EXECUTE_SERIALIZED_SQL"}
+// calls are functions that are refused where they are called; elsewhere, their names are
+// words that people search for. Two write to the disk, the others execute SQL that is
+// made of strings, which could call all others.
+var calls = []string{"CHECKPOINT", "FORCE_CHECKPOINT", "QUERY", "JSON_EXECUTE_SERIALIZED_SQL"}
 
 // refuseFunctions refuses a statement that calls a function with side effects.
 func refuseFunctions(sql string) error {
@@ -30,7 +31,7 @@ func refuseFunctions(sql string) error {
 			continue
 		}
 		name := strings.Trim(last.Text, `"`)
-		if t.Text == "(" && slices.Contains(executesText, strings.ToUpper(name)) {
+		if t.Text == "(" && slices.Contains(calls, strings.ToUpper(name)) {
 			return refuseFunction(sql, last.Start, name)
 		}
 		last = t

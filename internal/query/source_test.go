@@ -106,6 +106,16 @@ func TestSource_Refused(t *testing.T) {
 	}
 }
 
+// A word that is also the name of a function can be searched for.
+func TestSource_Words(t *testing.T) {
+	t.Parallel()
+	s := source(t, lake(t, "p"), 0)
+	_, rows := read(t, s, answer.Statement{SQL: "SELECT 'a checkpoint (border)' LIKE '%checkpoint%' AS checkpoint, count(*) FROM turns WHERE user_input LIKE '%query%'"})
+	if rows[0][0] != true {
+		t.Errorf("the answer is %v", rows[0])
+	}
+}
+
 // tree lists the files of a folder with their sizes and times.
 func tree(t *testing.T, path string) map[string]string {
 	t.Helper()
