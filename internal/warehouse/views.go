@@ -1,6 +1,9 @@
 package warehouse
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // The columns of a view are declared here, its SELECT is a template in views/. The
 // embedded SQL and the Postgres loader (declare.go) use that file directly: a migration
@@ -14,13 +17,27 @@ func Views(d Dialect) []Spec {
 		contactsView(), callbacksView(), utterancesView(), latencyTurnsView(), transcriptGapsView(),
 	}
 	for i := range specs {
-		file, byVariant := specs[i].Name, specs[i].Name == variantComparison
-		if byVariant {
-			file = dailyKPIs
-		}
-		specs[i].Select = renderView(file, fragments{dialect: d, ByVariant: byVariant})
+		specs[i].Select = selectOf(specs[i].Name, fragments{dialect: d})
 	}
 	return specs
+}
+
+// Range is a half-open range of starts of conversations, in whole seconds.
+type Range struct{ From, Until time.Time }
+
+// SelectWithin returns the SELECT of an aggregated view over the conversations of a range,
+// so that only their months are read: the view computes over all conversations before
+// it filters. Rows of the first and the last day of a range are whole only if it begins
+// and ends at local midnight.
+func SelectWithin(d Dialect, view string, within Range) string {
+	return selectOf(view, fragments{dialect: d, within: within})
+}
+
+func selectOf(view string, f fragments) string {
+	if f.ByVariant = view == variantComparison; f.ByVariant {
+		view = dailyKPIs
+	}
+	return renderView(view, f)
 }
 
 // columnsOf returns columns of a table, for a view that has them unchanged.

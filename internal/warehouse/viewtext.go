@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"text/template"
+	"time"
 )
 
 // The SQL of a view is one template in views/ for both engines. What several views
@@ -46,6 +47,26 @@ type fragments struct {
 	dialect Dialect
 	// ByVariant makes daily figures of each variant instead of all.
 	ByVariant bool
+	// within limits the conversations; the zero value: all.
+	within Range
+}
+
+// Started limits the rows of a table by the start of the conversation, as a condition
+// that follows another one; "" without a range.
+func (f fragments) Started(c string) string { return f.startedUntil(c, f.within.Until) }
+
+// startedUntil is Started with another end.
+func (f fragments) startedUntil(c string, until time.Time) string {
+	if f.within == (Range{}) {
+		return ""
+	}
+	at := func(t time.Time) string { return "TIMESTAMPTZ '" + t.UTC().Format("2006-01-02 15:04:05") + "+00'" }
+	return " AND " + c + ".started_at >= " + at(f.within.From) + " AND " + c + ".started_at < " + at(until)
+}
+
+// StartedOrBack is Started with the 24 hours in which a customer may come back.
+func (f fragments) StartedOrBack(c string) string {
+	return f.startedUntil(c, f.within.Until.Add(24*time.Hour))
 }
 
 // Local is the start of a conversation in the time zone of its project.
@@ -84,10 +105,14 @@ func (fragments) ByUser(x string) string {
 func (f fragments) Turns(c, u string, aggregates ...string) string {
 	columns := strings.Join(aggregates, ", ")
 	if f.dialect == DuckDB {
+		where := ""
+		if within := f.Started("x"); within != "" {
+			where = strings.Replace(within, " AND ", " WHERE ", 1)
+		}
 		return "LEFT JOIN (SELECT x.project_id, x.conversation_id, x.started_at, " + columns +
-			"\n    FROM turns AS x GROUP BY x.project_id, x.conversation_id, x.started_at) AS " + u + " ON " + f.Same(u, c)
+			"\n    FROM turns AS x" + where + " GROUP BY x.project_id, x.conversation_id, x.started_at) AS " + u + " ON " + f.Same(u, c)
 	}
-	return "CROSS JOIN LATERAL (SELECT " + columns + "\n    FROM turns AS x WHERE " + f.Same("x", c) + ") AS " + u
+	return "CROSS JOIN LATERAL (SELECT " + columns + "\n    FROM turns AS x WHERE " + f.Same("x", c) + f.Started("x") + ") AS " + u
 }
 
 // CountUser is an aggregate for Turns: the number of turns with input of the user.

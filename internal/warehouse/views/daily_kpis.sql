@@ -22,7 +22,7 @@ WITH contact AS (
         LEFT JOIN projects AS p ON p.project_id = c.project_id
         {{.Back}}
         {{.Turns "c" "u" .CountUser}}
-        WHERE c.missing_since IS NULL
+        WHERE c.missing_since IS NULL{{.Started "c"}}
     ) AS facts
     GROUP BY {{$by}}
 ), talk AS (

@@ -21,7 +21,7 @@ CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM conversations AS f
 LEFT JOIN (SELECT project_id, conversation_id, started_at,
         count(*) OVER (PARTITION BY project_id, environment, customer_number ORDER BY started_at
             RANGE BETWEEN interval '1 microsecond' FOLLOWING AND interval '24 hours' FOLLOWING) > 0 AS back
-    FROM conversations WHERE missing_since IS NULL AND customer_number IS NOT NULL) AS b ON {{.Same "b" "c"}}
+    FROM conversations AS f WHERE f.missing_since IS NULL AND f.customer_number IS NOT NULL{{.StartedOrBack "f"}}) AS b ON {{.Same "b" "c"}}
 {{- end}}
 
 {{- /* A row per conversation, with its local day and hour and what is known about its end. */ -}}
@@ -31,7 +31,7 @@ LEFT JOIN (SELECT project_id, conversation_id, started_at,
         c.lifecycle = 'final' AS finished, c.handoff, c.handoff_reason, c.handoff_destination
     FROM conversations AS c
     LEFT JOIN projects AS p ON p.project_id = c.project_id
-    WHERE c.missing_since IS NULL
+    WHERE c.missing_since IS NULL{{.Started "c"}}
 {{- end}}
 
 {{- /* A row per turn. */ -}}
@@ -42,5 +42,5 @@ LEFT JOIN (SELECT project_id, conversation_id, started_at,
     FROM turns AS x
     JOIN conversations AS c ON {{.Same "c" "x"}}
     LEFT JOIN projects AS p ON p.project_id = c.project_id
-    WHERE c.missing_since IS NULL
+    WHERE c.missing_since IS NULL{{.Started "c"}}{{.Started "x"}}
 {{- end}}

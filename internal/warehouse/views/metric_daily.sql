@@ -6,7 +6,7 @@ WITH metric AS (
         sum({{.Micros "m.value_number" "-1000000000" "1000000000"}}) AS numeric_micros
     FROM ({{template "facts" .}}
     ) AS f
-    JOIN conversation_metrics AS m ON {{.Same "m" "f"}}
+    JOIN conversation_metrics AS m ON {{.Same "m" "f"}}{{.Started "m"}}
     GROUP BY f.project_id, f.environment, f.channel_family, f.day, m.name
 )
 SELECT s.project_id, s.environment, s.channel_family, s.started_at, {{.Date "s.day"}} AS day, s.name,
