@@ -58,7 +58,7 @@ func dayOf(t warehouse.Timestamp) day {
 
 func (d day) time() time.Time { return time.Unix(int64(d)*24*60*60, 0).UTC() }
 func (d day) String() string  { return d.time().Format(time.DateOnly) }
-func (d day) month() string   { return d.time().Format("2006-01") }
+func (d day) month() string   { return d.time().Format(monthFormat) }
 
 func parseDay(s string) (day, error) {
 	t, err := time.Parse(time.DateOnly, s)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"convsync/internal/load"
 	"convsync/internal/warehouse"
@@ -28,12 +29,16 @@ type Snapshot struct {
 
 	lake   *Lake
 	tables []string
-	folder string // "" if nothing was created
-	alive  file   // locked until Close, so that no other process removes the folder
+	within warehouse.Range // months of conversations and their parts; the zero value: all
+	folder string          // "" if nothing was created
+	alive  file            // locked until Close, so that no other process removes the folder
 }
 
 // queryPrefix starts the names of folders of snapshots.
 const queryPrefix = "_sync/query-"
+
+// monthFormat is that of the folders of months.
+const monthFormat = "2006-01"
 
 // aliveName is the name of the locked file in the folder of a snapshot.
 const aliveName = "alive"
@@ -42,6 +47,13 @@ const aliveName = "alive"
 // nil: of all tables. Commits wait until the links exist. If the lake is read-only for this
 // user, or on a file system without hard links, its files are read in place.
 func (l *Lake) Snapshot(ctx context.Context, tables []string) (*Snapshot, error) {
+	return l.SnapshotWithin(ctx, tables, warehouse.Range{})
+}
+
+// SnapshotWithin is Snapshot with only the months of a range, of conversations and
+// their parts: an engine opens each file that is there. If it reads in place, it has all
+// months.
+func (l *Lake) SnapshotWithin(ctx context.Context, tables []string, within warehouse.Range) (*Snapshot, error) {
 	version, err := l.version()
 	if err == nil && version == 0 {
 		err = &load.StateError{What: "there is no lake in " + l.root, Hint: "check destination.parquet.path, and let `convsync run` create it"}
@@ -54,7 +66,7 @@ func (l *Lake) Snapshot(ctx context.Context, tables []string) (*Snapshot, error)
 			tables = append(tables, table.Name)
 		}
 	}
-	s := &Snapshot{lake: l, tables: tables}
+	s := &Snapshot{lake: l, tables: tables, within: within}
 	err = s.make(ctx)
 	if err != nil && isReadOnly(err) {
 		err = errors.Join(s.Close(), s.inPlace(err))
@@ -166,7 +178,7 @@ func (s *Snapshot) link(ctx context.Context) error {
 				return err
 			}
 			name := filepath.ToSlash(inside)
-			if _, pending := v.from[name]; pending {
+			if _, pending := v.from[name]; pending || s.skips(name) {
 				return nil
 			}
 			return s.put(path, name, made)
@@ -176,7 +188,7 @@ func (s *Snapshot) link(ctx context.Context) error {
 		}
 	}
 	for name, from := range v.from {
-		if table, _, _ := strings.Cut(name, "/"); from == "" || !slices.Contains(s.tables, table) {
+		if table, _, _ := strings.Cut(name, "/"); from == "" || !slices.Contains(s.tables, table) || s.skips(name) {
 			continue
 		}
 		err := s.put(l.path(from), name, made)
@@ -188,6 +200,17 @@ func (s *Snapshot) link(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// skips reports whether a file has conversations of other months only.
+func (s *Snapshot) skips(name string) bool {
+	_, rest, byMonth := strings.Cut(name, "/"+monthColumn+"=")
+	if s.within == (warehouse.Range{}) || !byMonth {
+		return false
+	}
+	month, _, _ := strings.Cut(rest, "/")
+	last := s.within.Until.Add(-time.Second)
+	return month < s.within.From.UTC().Format(monthFormat) || month > last.UTC().Format(monthFormat)
 }
 
 // put links a file under its name. made has the folders that exist.

@@ -27,15 +27,19 @@ type ReaderOptions struct {
 	Schema string
 	// Timeout limits a statement; default 10 minutes.
 	Timeout time.Duration
+	// OneCommit makes all statements read the commit of the first one. After a statement
+	// that failed, the reader cannot be used.
+	OneCommit bool
 }
 
 // Reader answers the statements of users. Each statement has a read-only
-// transaction of its own, so that it reads one commit. It is not safe for
-// concurrent use.
+// transaction of its own, so that it reads one commit, unless all have the same. It is
+// not safe for concurrent use.
 type Reader struct {
 	ReaderOptions
 	where string
 	conn  *pgx.Conn // nil: there is none
+	begun bool      // the transaction of all statements
 }
 
 var _ answer.Source = (*Reader)(nil)
@@ -71,6 +75,7 @@ func (r *Reader) connect(ctx context.Context) error {
 	c.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: stopTimeout}
 	}
+	r.begun = false
 	r.conn, err = pgx.ConnectConfig(ctx, c)
 	return r.describe(err)
 }
@@ -129,6 +134,10 @@ func (r *Reader) Ask(ctx context.Context, s answer.Statement) (answer.Rows, erro
 // begin starts the transaction. The settings are those of the transaction, because
 // a pooler may give each transaction another session.
 func (r *Reader) begin(ctx context.Context) error {
+	if r.begun {
+		return nil
+	}
+	r.begun = r.OneCommit
 	return r.conn.PgConn().Exec(ctx, fmt.Sprintf(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 		SET LOCAL search_path = %s;
 		SET LOCAL statement_timeout = %d;
@@ -247,7 +256,7 @@ func (r *readRows) end() error {
 	_, err := r.result.Close()
 	if conn := r.reader.conn; r.ctx.Err() != nil {
 		_ = r.reader.Close() // a late request to cancel could stop the next statement
-	} else if !conn.IsClosed() {
+	} else if !r.reader.begun && !conn.IsClosed() {
 		err = errors.Join(err, conn.PgConn().Exec(r.ctx, "ROLLBACK").Close())
 	}
 	return r.reader.statementError(r.ctx, err, r.numbered, r.statement)

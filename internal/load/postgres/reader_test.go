@@ -274,6 +274,25 @@ func TestReader_OneCommit(t *testing.T) {
 	}
 }
 
+func TestReader_OneCommitForAll(t *testing.T) {
+	t.Parallel()
+	database := pgtest.URL(t)
+	pgtest.Exec(t, database, "CREATE SCHEMA polyai", "CREATE TABLE polyai.own AS SELECT 1 AS i")
+	r := reader(t, ReaderOptions{URL: fixed(database), OneCommit: true})
+	for range 2 {
+		if _, rows := read(t, r, answer.Statement{SQL: "TABLE own"}); rows[0][0] != int64(1) {
+			t.Errorf("got %v", rows)
+		}
+		pgtest.Exec(t, database, "UPDATE polyai.own SET i = 2")
+	}
+	if _, err := r.Ask(t.Context(), answer.Statement{SQL: "SELECT set_config('a.b', 'c', false), 1/0"}); err == nil {
+		t.Error("no error")
+	}
+	if _, err := r.Ask(t.Context(), answer.Statement{SQL: "SELECT 1"}); err == nil {
+		t.Error("a statement after a failed one is answered")
+	}
+}
+
 func TestReader_Objects(t *testing.T) {
 	t.Parallel()
 	_, database := prepared(t)
