@@ -26,12 +26,17 @@ func openSource(ctx context.Context, app *app, timeout time.Duration) (answer.So
 	if lake := cfg.Destination.Parquet; lake != nil {
 		return newLakeSource(app, lake, timeout)
 	}
-	database := cfg.Destination.Postgres
-	o := postgres.ReaderOptions{URL: database.URL.Resolve, Key: "destination.postgres.url", Schema: database.Schema, Timeout: timeout}
+	o := readerOptions(cfg.Destination.Postgres)
+	o.Timeout = timeout
+	return postgres.OpenReader(ctx, o)
+}
+
+func readerOptions(database *config.Postgres) postgres.ReaderOptions {
+	o := postgres.ReaderOptions{URL: database.URL.Resolve, Key: "destination.postgres.url", Schema: database.Schema}
 	if !database.ReadURL.IsZero() {
 		o.URL, o.Key = database.ReadURL.Resolve, "destination.postgres.read_url"
 	}
-	return postgres.OpenReader(ctx, o)
+	return o
 }
 
 var errQueryTimeout = errors.New("the statement took too long: use a longer --timeout, or a filter on started_at")

@@ -103,6 +103,7 @@ func newRootCommand(app *app) *cobra.Command {
 		newNotifyCommand(app),
 		newQueryCommand(app),
 		newReplayCommand(app),
+		newReportCommand(app),
 		newRunCommand(app),
 		newSchemaCommand(app),
 		newServeCommand(app),

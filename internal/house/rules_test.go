@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"internal/notify":        {"internal/atomicfile", "internal/load", "internal/loopback", "internal/pipeline", "internal/plural", "internal/warehouse"},
 	"internal/export":        {"internal/load", "internal/load/parquet/rowfile", "internal/warehouse"},
 	"internal/answer":        {"internal/spelling"}, // it knows SQL, not the tables
+	"internal/report":        {"internal/answer", "internal/plural", "internal/warehouse"},
 	"internal/atomicfile":    {},
 	"internal/loopback":      {},
 	"internal/plural":        {},

@@ -1,0 +1,95 @@
+package report
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// card is a headline figure.
+type card struct {
+	Name, Value, About string
+	Before, Change     string // "": not compared
+}
+
+// headline are the figures of the period next to those of the previous one.
+func (r *Report) headline() []card {
+	now, before := r.Current, r.Before
+	if now == nil {
+		return nil
+	}
+	if before == nil {
+		before = &Summary{}
+	}
+	count := func(name, about string, get func(*Summary) int64) card {
+		c := card{Name: name, About: about, Value: grouped(get(now))}
+		if r.Before != nil {
+			c.Before, c.Change = grouped(get(before)), countChange(get(now), get(before))
+		}
+		return c
+	}
+	figure := func(name, about string, format, change func(*float64) string, get func(*Summary) *float64) card {
+		c := card{Name: name, About: about, Value: format(get(now))}
+		if a, b := get(now), get(before); r.Before != nil {
+			c.Before = format(b)
+			if a != nil && b != nil {
+				difference := *a - *b
+				c.Change = change(&difference)
+			}
+		}
+		return c
+	}
+	ofRate := func(name, about string, get func(*Summary) *float64) card {
+		return figure(name, about, percent, points, get)
+	}
+	of := func(part, whole int64) string { return grouped(part) + " of " + grouped(whole) }
+	return []card{
+		count("Conversations", fmt.Sprintf("%s ended, %s open", grouped(now.Finished), grouped(now.Open)), func(s *Summary) int64 { return s.Conversations }),
+		ofRate("Containment", of(now.Contained, now.HandoffKnown), func(s *Summary) *float64 { return s.ContainmentRate }),
+		ofRate("Handoffs", of(now.Handoffs, now.HandoffKnown), func(s *Summary) *float64 { return s.HandoffRate }),
+		ofRate("Abandoned early", of(now.EarlyAbandons, now.EarlyKnown), func(s *Summary) *float64 { return s.EarlyAbandonRate }),
+		ofRate("Contained, no callback in 24 h", of(now.ContainedNoCallback, now.CallbackKnown), func(s *Summary) *float64 { return s.ContainedNoCallbackRate }),
+		figure("Handle time", "average of "+grouped(now.DurationKnown), length, lengthChange, func(s *Summary) *float64 { return s.AvgTotalSeconds }),
+		figure("Time with the agent", "average of "+grouped(now.AgentDurationKnown), length, lengthChange, func(s *Summary) *float64 { return s.AvgAgentSeconds }),
+		figure("Latency p50", grouped(now.Latency.Turns)+" turns", seconds, secondsChange, func(s *Summary) *float64 { return s.Latency.P50 }),
+		figure("Latency p95", grouped(now.Latency.Turns)+" turns", seconds, secondsChange, func(s *Summary) *float64 { return s.Latency.P95 }),
+		ofRate("Silent turns", of(now.SilentTurns, now.SilenceKnownTurns), func(s *Summary) *float64 { return s.SilenceRate }),
+		ofRate("Turns out of domain", of(now.OODTurns, now.OODKnownTurns), func(s *Summary) *float64 { return s.OODRate }),
+		ofRate("Repeat contact within 7 days", of(now.again().Within7d, now.again().Known7d), func(s *Summary) *float64 { return rate(s.again().Within7d, s.again().Known7d) }),
+	}
+}
+
+// again is the sum of the repeat contacts of all outcomes.
+func (s *Summary) again() (sum Repeat) {
+	for _, r := range s.Repeats {
+		sum.Known24h += r.Known24h
+		sum.Within24h += r.Within24h
+		sum.Known7d += r.Known7d
+		sum.Within7d += r.Within7d
+	}
+	return sum
+}
+
+func countChange(now, before int64) string {
+	if before == 0 {
+		return ""
+	}
+	return signed(float64(now-before)/float64(before)*100, 1) + " %"
+}
+
+// points formats a difference of rates.
+func points(v *float64) string { return signed(*v*100, 1) + " points" }
+
+func secondsChange(v *float64) string { return signed(*v, 2) + " s" }
+
+func lengthChange(v *float64) string { return signed(*v, 0) + " s" }
+
+func signed(v float64, digits int) string {
+	text := strconv.FormatFloat(v, 'f', digits, 64)
+	switch {
+	case text[0] == '-':
+		return "−" + text[1:]
+	case v == 0:
+		return "±" + text
+	}
+	return "+" + text
+}

@@ -1,0 +1,1 @@
+SELECT project_id, covered_from, covered_until FROM sync_coverage WHERE {{.Feeds "sync_coverage"}}
