@@ -53,6 +53,8 @@ var mayImport = map[string][]string{
 	"internal/recordings":       {"internal/extract", "internal/load", "internal/polyai", "internal/ratelimit", "internal/recordings/store", "internal/wav", "internal/warehouse"},
 	"internal/recordings/store": {"internal/wav"}, // it knows files, not destinations
 
+	"internal/questions": {"internal/answer"}, // it knows questions, not destinations
+
 	"internal/serve/browsertest": {}, // only its tests drive a browser
 }
 
