@@ -33,7 +33,7 @@ const narrowest = 8
 // Write implements [Writer].
 func (t Table) Write(ctx context.Context, rows Rows, limit int) (written int, more bool, err error) {
 	w := &tableWriter{out: bufio.NewWriter(t.To), columns: rows.Columns(), to: t}
-	written, more, err = each(ctx, rows, limit, w.add)
+	written, more, err = Each(ctx, rows, limit, w.add)
 	if !w.began {
 		err = errors.Join(err, w.begin())
 	}

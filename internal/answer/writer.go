@@ -17,8 +17,9 @@ type Writer interface {
 	Write(ctx context.Context, rows Rows, limit int) (written int, more bool, err error)
 }
 
-// each calls put with each row, at most limit of them.
-func each(ctx context.Context, rows Rows, limit int, put func(row []any) error) (n int, more bool, err error) {
+// Each calls put with each row, at most limit of them; 0: all. It returns the number of
+// rows, and whether there are more.
+func Each(ctx context.Context, rows Rows, limit int, put func(row []any) error) (n int, more bool, err error) {
 	for {
 		row, err := rows.Next(ctx)
 		switch {
@@ -51,7 +52,7 @@ func (c CSV) Write(ctx context.Context, rows Rows, limit int) (written int, more
 	if err := out.Write(line); err != nil {
 		return 0, false, err
 	}
-	written, more, err = each(ctx, rows, limit, func(row []any) error {
+	written, more, err = Each(ctx, rows, limit, func(row []any) error {
 		for i, v := range row {
 			line[i] = Format(columns[i].Type, v)
 		}
@@ -74,7 +75,7 @@ func (j JSONLines) Write(ctx context.Context, rows Rows, limit int) (written int
 		keys[i] = JSONText(keys[i]) + ":"
 	}
 	var line []byte
-	written, more, err = each(ctx, rows, limit, func(row []any) error {
+	written, more, err = Each(ctx, rows, limit, func(row []any) error {
 		line = append(line[:0], '{')
 		for i, v := range row {
 			if i > 0 {
@@ -121,7 +122,7 @@ func (m Markdown) Write(ctx context.Context, rows Rows, limit int) (written int,
 		}
 	}
 	fmt.Fprintf(out, "|\n%s\n", rule)
-	written, more, err = each(ctx, rows, limit, func(row []any) error {
+	written, more, err = Each(ctx, rows, limit, func(row []any) error {
 		for i, v := range row {
 			fmt.Fprintf(out, "| %s ", markdownEscapes.Replace(Format(columns[i].Type, v)))
 		}

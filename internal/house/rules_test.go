@@ -53,6 +53,8 @@ var mayImport = map[string][]string{
 	"internal/recordings":       {"internal/extract", "internal/load", "internal/polyai", "internal/ratelimit", "internal/recordings/store", "internal/wav", "internal/warehouse"},
 	"internal/recordings/store": {"internal/wav"}, // it knows files, not destinations
 
+	"internal/answer/parquet": {"internal/answer"}, // it knows values, not tables
+
 	"internal/questions": {"internal/answer"}, // it knows questions, not destinations
 
 	"internal/serve/browsertest": {}, // only its tests drive a browser
@@ -66,7 +68,7 @@ var importedByTests = []string{"internal/house", "internal/leaktest", "internal/
 var belongsTo = map[string][]string{
 	"github.com/jackc/pgx/":           {"internal/load/postgres", "internal/load/pgtest", "migrations"},
 	"github.com/pressly/goose/":       {"internal/load/postgres", "migrations"},
-	"github.com/apache/arrow-go/":     {"internal/load/parquet/rowfile"},
+	"github.com/apache/arrow-go/":     {"internal/load/parquet/rowfile", "internal/answer/parquet"},
 	"github.com/duckdb/duckdb-go/":    {"internal/query"},
 	"github.com/spf13/cobra":          {"cmd/sync"},
 	"github.com/goccy/go-yaml":        {"internal/config"},
