@@ -16,6 +16,9 @@ type Config struct {
 	Schedules   []Schedule // by name; none unless set
 	Serve       Serve      `json:"-"` // no part of the fingerprint: it changes nothing that is stored
 	Notify      Notify     `json:"-"` // the same
+	// HandoffReasonMap has the group of handoff reasons in questions and reports; empty
+	// unless set.
+	HandoffReasonMap map[string]string `json:"-"` // the same
 }
 
 // Source is shared by all projects. Inherited values are resolved in each

@@ -11,6 +11,8 @@ type document struct {
 	Schedules   map[string]scheduleKeys `key:"schedules"`
 	Serve       serveKeys               `key:"serve"`
 	Notify      notifyKeys              `key:"notify"`
+
+	HandoffReasonMap map[string]string `key:"handoff_reason_map"`
 }
 
 type sourceKeys struct {

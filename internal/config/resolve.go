@@ -48,7 +48,19 @@ func resolve(doc *document, r *report, opts Options) *Config {
 	cfg.Schedules = resolver.schedules(cfg)
 	cfg.Serve = resolver.serve()
 	cfg.Notify = resolver.notify(cfg.Serve.StateFile)
+	cfg.HandoffReasonMap = resolver.handoffReasons()
 	return cfg
+}
+
+// handoffReasons returns the map of handoff reasons. Questions get it as lines
+// "reason => group".
+func (r *resolver) handoffReasons() map[string]string {
+	for reason, group := range r.doc.HandoffReasonMap {
+		if text := reason + group; strings.ContainsAny(text, "\r\n") || strings.Contains(text, " => ") {
+			r.add(join("handoff_reason_map", reason), "has a line break or \" => \"; expected a reason and its group without them")
+		}
+	}
+	return r.doc.HandoffReasonMap
 }
 
 type resolver struct {

@@ -86,7 +86,7 @@ func TestEachContradictionIsRefusedWithItsPlaceAndItsMending(t *testing.T) {
 		"a format":                   {head + lake + "notify: {webhook_url_file: f, format: teams}", `9:31: notify.format: "teams" is not known; expected slack or json`},
 		"a format without a webhook": {head + lake + "notify: {command: cat, format: json}", "9:24: notify.format: is the format of a webhook, but no webhook is configured"},
 		"a key of notify":            {head + lake + "notify: {webhook: f}", "9:10: notify.webhook: is not a key of notify; expected webhook_url, webhook_url_file"},
-		"unknown section":            {head + lake + "destinations: {}", "9:1: destinations: is not a key of the file; expected source, destination, sync, audio, schedules, serve or notify; did you mean destination?"},
+		"unknown section":            {head + lake + "destinations: {}", "9:1: destinations: is not a key of the file; expected source, destination, sync, audio, schedules, serve, notify or handoff_reason_map; did you mean destination?"},
 		"section of another kind":    {head + lake + "sync: [a]", "sync: is a list; expected keys and values"},
 		"key twice":                  {head + lake + lake, `9:1: is not valid YAML: mapping key "destination" already defined`},
 		"variable in a flow":         {head + "destination: {postgres: {url: ${DATABASE_URL}}}", `put "${NAME}" in quotes`},
