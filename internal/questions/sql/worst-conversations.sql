@@ -3,7 +3,7 @@
 -- The conversations with most signs of a bad experience, then by their highest latency, with the command that
 -- shows the transcript.
 --
--- Note: only conversations with a stored transcript.
+-- Note: only conversations with a stored transcript. On a narrow terminal, -x shows the whole commands.
 --
 -- $from = 28 days: first local day
 -- $to = complete: local day after the last one
@@ -11,7 +11,7 @@
 -- $environment = live: an environment, or all
 -- $rows = 5: number of conversations
 WITH signs AS (
-    SELECT k.conversation_id, k.started_at, k.local_started_at, coalesce(k.outcome, 'unknown') AS outcome,
+    SELECT k.conversation_id, k.started_at, k.day, coalesce(k.outcome, 'unknown') AS outcome,
         c.latency_max_seconds, k.poly_score,
         concat_ws(', ', CASE WHEN k.outcome = 'abandoned_early' THEN 'abandoned early' END,
             CASE WHEN k.outcome = 'handed_off' THEN 'handed off' END,
@@ -31,7 +31,7 @@ WITH signs AS (
         AND $project IN ('all', k.project_id) AND $environment IN ('all', k.environment)
         AND k.turns > 0
 )
-SELECT local_started_at, outcome, signs, latency_max_seconds, poly_score,
+SELECT day, outcome, signs, latency_max_seconds, poly_score,
     'convsync transcript ' || conversation_id AS transcript
 FROM signs
 ORDER BY length(signs) - length(replace(signs, ',', '')) DESC, signs = '', latency_max_seconds DESC NULLS LAST,
