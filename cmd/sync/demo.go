@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"convsync/internal/atomicfile"
 	"convsync/internal/config"
 	"convsync/internal/query"
 	"convsync/internal/simulate"
@@ -40,8 +41,8 @@ func newDemoCommand(app *app) *cobra.Command {
 	return cmd
 }
 
-// questions are the queries that the demo runs on its lake.
-var questions = []struct{ title, sql string }{
+// demoQuestions are the queries that the demo runs on its lake.
+var demoQuestions = []struct{ title, sql string }{
 	{"Which hours were slowest, by the 95th percentile of the agent's latency?", `
 SELECT strftime(date_trunc('hour', started_at), '%Y-%m-%d %H:00') AS hour_utc,
        count(t.latency_seconds) AS turns,
@@ -85,6 +86,10 @@ func runDemo(ctx context.Context, app *app, opts demoOptions) error {
 	if ended != nil && !opts.deviations { // which make some of the conversations unreadable
 		return ended
 	}
+	file, err := writeDemoConfig(opts.path)
+	if err != nil {
+		return err
+	}
 	switch err := printLanded(ctx, app.stdout, opts.path); {
 	case errors.Is(err, query.ErrNotBuilt):
 		return fmt.Errorf("the lake is loaded, but the three questions could not be answered: %w", err)
@@ -92,13 +97,25 @@ func runDemo(ctx context.Context, app *app, opts demoOptions) error {
 		return err
 	}
 	fmt.Fprintf(app.stdout, "\nNext steps:\n"+
+		"  %[1]s query --config %[3]s --name slowest-hours    answer a saved question; --list lists them\n"+
 		"  %[1]s demo                     read and write only what is new\n"+
 		"  %[1]s schema turns             show what the columns mean\n"+
 		"  %[1]s init --studio-url https://studio.uk.poly.ai/ACCOUNT/PROJECT    configure your own project\n"+
 		"Query the lake with any engine that reads Parquet, such as DuckDB:\n"+
 		"  SELECT * FROM read_parquet('%[2]s/conversations/**/*.parquet', hive_partitioning = true)\n",
-		programName(exec.LookPath, os.Args[0]), filepath.ToSlash(opts.path))
+		programName(exec.LookPath, os.Args[0]), filepath.ToSlash(opts.path), file)
 	return ended
+}
+
+// writeDemoConfig writes a configuration for commands that read the lake, and returns
+// its path. The simulated API ends with the demo, so its address is one where nothing
+// listens.
+func writeDemoConfig(lake string) (path string, err error) {
+	const text = "# For commands that read the lake of `convsync demo`, such as query. Its source exists only during the demo.\n" +
+		"source: { base_url: \"http://127.0.0.1:1\", account_id: acme-uk, api_key: made-up, projects: [{ id: acme-demo }] }\n" +
+		"destination: { parquet: { path: . } }\n"
+	path = filepath.Join(lake, "convsync.yaml")
+	return path, atomicfile.Write(path, []byte(text))
 }
 
 // programName returns the command that starts this program: its name if it is

@@ -34,7 +34,7 @@ func printLanded(ctx context.Context, w io.Writer, path string) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	for _, q := range questions {
+	for _, q := range demoQuestions {
 		result, err := db.Query(ctx, q.sql)
 		if err != nil {
 			return err

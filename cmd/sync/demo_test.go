@@ -28,6 +28,7 @@ func TestTheDemoAnswersItsQuestionsTwice(t *testing.T) {
 		if strings.Contains(r.stdout, "convsync status") {
 			t.Errorf("time %d, it names a command that needs a configuration: %s", i, r.stdout)
 		}
+		convsync(t, nil, "query", "--config", filepath.Join(path, "convsync.yaml"), "--name", "drop-off").want(t, exitOK, "28 local days", "ended_share")
 		if strings.Contains(r.stdout, "drift") || strings.Contains(r.stdout, "rejected") {
 			t.Errorf("time %d, it deviates without having been asked to: %s", i, r.stdout)
 		}

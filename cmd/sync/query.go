@@ -25,6 +25,7 @@ type queryOptions struct {
 	timeout   time.Duration
 	records   bool
 	noHistory bool
+	saved     savedOptions
 }
 
 // terminalRows is the limit of rows on a terminal.
@@ -34,16 +35,20 @@ func newQueryCommand(app *app) *cobra.Command {
 	var opts queryOptions
 	cmd := &cobra.Command{
 		Use:   "query [SQL]",
-		Short: "Answer SQL over the destination: a Parquet lake or Postgres",
+		Short: "Answer SQL, or a saved question, over the destination: a Parquet lake or Postgres",
 		Long: "Query runs one SQL statement that reads, and prints its answer. In a lake it uses an embedded DuckDB over a\n" +
 			"snapshot of the last commit; in Postgres a read-only transaction. Statements that write are refused. Tables and\n" +
 			"views have the same names in both: `convsync schema` lists them. Without SQL, a prompt is opened on a terminal;\n" +
 			"otherwise the statement is read from standard input.\n\n" +
+			"--name answers a saved question, and shows its SQL on a terminal. Questions are about the last complete days,\n" +
+			"28 of them for most; --set changes that.\n\n" +
 			"On a terminal the first 1,000 rows are shown. Parameters are written $name; text of a parameter has the type that\n" +
 			"its place needs, otherwise write CAST($name AS type)." + readWhole,
 		Example: "  convsync query \"SELECT * FROM freshness\"\n" +
 			"  convsync query --file q.sql --set from=2026-11-01 --set project=acme-team-4\n" +
-			"  convsync query \"SELECT * FROM turns\" -o turns.csv\n" +
+			"  convsync query \"SELECT * FROM turns\" -o turns.parquet\n" +
+			"  convsync query --list\n" +
+			"  convsync query --name slowest-hours --set from=2026-11-01\n" +
 			"  convsync query                                  # prompt",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
@@ -58,6 +63,7 @@ func newQueryCommand(app *app) *cobra.Command {
 			return runQuery(cmd.Context(), app, &opts, len(args) > 0)
 		},
 	}
+	opts.saved.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVarP(&opts.file, "file", "f", "", "file with the statement; - is standard input")
 	flags.StringArrayVar(&opts.set, "set", nil, "value of a parameter, as name=value; may be repeated")
@@ -71,6 +77,16 @@ func newQueryCommand(app *app) *cobra.Command {
 }
 
 func runQuery(ctx context.Context, app *app, opts *queryOptions, given bool) error {
+	question, err := opts.saved.check(given || opts.file != "")
+	switch {
+	case err != nil:
+		return err
+	case opts.saved.list:
+		return listQuestions(app.stdout)
+	case opts.saved.show:
+		_, err := io.WriteString(app.plainStdout, question.Text)
+		return err
+	}
 	session, err := newQuerySession(app, opts)
 	if err != nil {
 		return err
@@ -79,14 +95,15 @@ func runQuery(ctx context.Context, app *app, opts *queryOptions, given bool) err
 	if statement.Params, err = parseParams(opts.set); err != nil {
 		return err
 	}
-	interactive := !given && opts.file == "" && isTerminal(app.stdin)
+	interactive := !given && opts.file == "" && question == nil && isTerminal(app.stdin)
 	if interactive && opts.out != "" {
 		return usageError(errors.New("--out needs a statement"))
 	}
-	if statement.SQL = opts.sql; !interactive && !given {
+	if statement.SQL = opts.sql; !interactive && !given && question == nil {
 		if statement.SQL, err = readStatement(app, opts.file); err != nil {
 			return err
 		}
+		question = ownQuestion(opts.file, statement.SQL)
 	} else if given && opts.file != "" {
 		return usageError(errors.New("give the statement or --file, not both"))
 	}
@@ -94,8 +111,11 @@ func runQuery(ctx context.Context, app *app, opts *queryOptions, given bool) err
 		return err
 	}
 	defer session.source.Close() //nolint:errcheck // nothing is written
-	if interactive {
+	switch {
+	case interactive:
 		return runPrompt(ctx, session, statement.Params)
+	case question != nil:
+		return session.answerQuestion(ctx, question, statement.Params)
 	}
 	return session.answer(ctx, statement)
 }
@@ -161,6 +181,9 @@ func newQuerySession(app *app, opts *queryOptions) (*querySession, error) {
 	}
 	if opts.out == "" && isTerminal(app.plainStdout) {
 		s.width = terminalWidth(app.plainStdout)
+		if s.format == "parquet" {
+			return nil, usageError(errors.New("a terminal cannot show Parquet: write it to a file with -o FILE.parquet, or to a pipe"))
+		}
 	}
 	if s.limit < 0 {
 		s.limit = 0
@@ -214,6 +237,8 @@ func formatOf(file string) string {
 		return "jsonl"
 	case ".md":
 		return "markdown"
+	case ".parquet":
+		return "parquet"
 	}
 	return "table"
 }

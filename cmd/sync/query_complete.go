@@ -11,20 +11,25 @@ import (
 	"github.com/peterh/liner"
 
 	"convsync/internal/answer"
+	"convsync/internal/questions"
 )
 
 // sqlWords are the keywords that the prompt completes.
 var sqlWords = strings.Fields("SELECT FROM WHERE GROUP ORDER BY LIMIT HAVING JOIN LEFT USING ON AND OR NOT NULL IS IN BETWEEN LIKE AS WITH DISTINCT " +
 	"COUNT SUM MIN MAX AVG CASE WHEN THEN ELSE END CAST UNION DESC ASC EXPLAIN INTERVAL DATE TIMESTAMP FILTER OVER PARTITION")
 
-var promptCommands = []string{`\d`, `\dt`, `\dv`, `\x`, `\q`, `\?`}
+var promptCommands = []string{`\d`, `\dt`, `\dv`, `\l`, `\x`, `\q`, `\?`}
 
 // complete returns the names that the word before the cursor may become.
 func (p *prompt) complete(line string, pos int) (head string, completions []string, tail string) {
 	runes := []rune(line)
 	pos = min(pos, len(runes))
 	head, tail = string(runes[:pos]), string(runes[pos:])
-	start := strings.LastIndexFunc(head, func(c rune) bool { return !strings.ContainsRune(`_\`, c) && !isLetter(c) }) + 1
+	others := `_\`
+	if strings.HasPrefix(strings.TrimSpace(head), `\l `) {
+		others += "-" // in names of questions
+	}
+	start := strings.LastIndexFunc(head, func(c rune) bool { return !strings.ContainsRune(others, c) && !isLetter(c) }) + 1
 	word := head[start:]
 	head = head[:start]
 	for _, name := range p.candidates(head, word) {
@@ -43,6 +48,9 @@ func isLetter(c rune) bool {
 func (p *prompt) candidates(head, word string) (names []string) {
 	if strings.HasPrefix(word, `\`) {
 		return promptCommands
+	}
+	if strings.HasPrefix(strings.TrimSpace(head), `\l`) {
+		return questions.Names()
 	}
 	var columns, others []string
 	named := map[string]bool{}

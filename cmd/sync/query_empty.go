@@ -13,6 +13,7 @@ import (
 // covered is the coverage of a project and environment.
 type covered struct {
 	project, environment string
+	zone                 *time.Location // of the project
 	ranges               []coveredRange // in order, not adjacent
 }
 
@@ -49,7 +50,8 @@ func (s *querySession) explainEmpty(ctx context.Context, params map[string]strin
 
 // readCovered reads the coverage of all projects.
 func readCovered(ctx context.Context, source answer.Source) (feeds []*covered, err error) {
-	rows, err := source.Ask(ctx, answer.Statement{SQL: "SELECT project_id, environment, covered_from, covered_until FROM sync_coverage ORDER BY 1, 2, 3, 4"})
+	rows, err := source.Ask(ctx, answer.Statement{SQL: `SELECT r.project_id, r.environment, r.covered_from, r.covered_until, p.time_zone
+		FROM sync_coverage AS r LEFT JOIN projects AS p ON p.project_id = r.project_id ORDER BY 1, 2, 3, 4`})
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +69,12 @@ func readCovered(ctx context.Context, source answer.Source) (feeds []*covered, e
 		from, _ := row[2].(time.Time)
 		until, _ := row[3].(time.Time)
 		if n := len(feeds); n == 0 || feeds[n-1].project != project || feeds[n-1].environment != environment {
-			feeds = append(feeds, &covered{project: project, environment: environment})
+			name, _ := row[4].(string)
+			zone, err := time.LoadLocation(name)
+			if err != nil {
+				zone = time.UTC // as in the views
+			}
+			feeds = append(feeds, &covered{project: project, environment: environment, zone: zone})
 		}
 		feeds[len(feeds)-1].add(coveredRange{from, until})
 	}

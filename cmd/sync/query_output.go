@@ -11,10 +11,11 @@ import (
 	"golang.org/x/term"
 
 	"convsync/internal/answer"
+	"convsync/internal/answer/parquet"
 )
 
 // queryFormats are the formats of answers.
-var queryFormats = []string{"table", "csv", "jsonl", "markdown"}
+var queryFormats = []string{"table", "csv", "jsonl", "markdown", "parquet"}
 
 // terminalWidth returns the number of columns of a terminal.
 func terminalWidth(stream any) int {
@@ -62,6 +63,8 @@ func (s *querySession) writer(to io.Writer) answer.Writer {
 		return answer.JSONLines{To: to}
 	case "markdown":
 		return answer.Markdown{To: to}
+	case "parquet":
+		return parquet.Writer{To: to}
 	}
 	return answer.Table{To: to, Width: s.width, Records: s.record}
 }

@@ -82,7 +82,7 @@ func (p *prompt) handle(ctx context.Context, line string, interrupts <-chan os.S
 	trimmed := strings.TrimSpace(line)
 	if p.pending == "" && (strings.HasPrefix(trimmed, `\`) || trimmed == "exit" || trimmed == "quit") {
 		p.history.add(p.line, trimmed)
-		return p.command(trimmed)
+		return p.command(ctx, trimmed, interrupts)
 	}
 	statements, rest := answer.Split(p.pending + line + "\n")
 	p.pending = rest
@@ -95,6 +95,36 @@ func (p *prompt) handle(ctx context.Context, line string, interrupts <-chan os.S
 
 // execute runs a statement until it ends or Ctrl-C is pressed.
 func (p *prompt) execute(ctx context.Context, sql string, interrupts <-chan os.Signal) {
+	params := map[string]string{}
+	for _, t := range answer.Lex(sql) {
+		if value, ok := p.params[strings.TrimPrefix(t.Text, "$")]; ok && t.Kind == answer.Parameter {
+			params[t.Text[1:]] = value
+		}
+	}
+	p.untilInterrupted(ctx, interrupts, func(ctx context.Context) error {
+		return p.answer(ctx, answer.Statement{SQL: sql, Params: params})
+	})
+}
+
+// saved answers a saved question. Its parameters are those of --set that it has.
+func (p *prompt) saved(ctx context.Context, name string, interrupts <-chan os.Signal) {
+	p.untilInterrupted(ctx, interrupts, func(ctx context.Context) error {
+		q, err := findQuestion(name)
+		if err != nil {
+			return err
+		}
+		params := map[string]string{}
+		for name, value := range p.params {
+			if q.Param(name) != nil {
+				params[name] = value
+			}
+		}
+		return p.answerQuestion(ctx, q, params)
+	})
+}
+
+// untilInterrupted calls run, until it ends or Ctrl-C is pressed, and prints its error.
+func (p *prompt) untilInterrupted(ctx context.Context, interrupts <-chan os.Signal, run func(context.Context) error) {
 	for len(interrupts) > 0 { // of before
 		<-interrupts
 	}
@@ -109,13 +139,7 @@ func (p *prompt) execute(ctx context.Context, sql string, interrupts <-chan os.S
 		case <-done:
 		}
 	}()
-	params := map[string]string{}
-	for _, t := range answer.Lex(sql) {
-		if value, ok := p.params[strings.TrimPrefix(t.Text, "$")]; ok && t.Kind == answer.Parameter {
-			params[t.Text[1:]] = value
-		}
-	}
-	err := p.answer(ctx, answer.Statement{SQL: sql, Params: params})
+	err := run(ctx)
 	if ctx.Err() != nil {
 		err = errors.New("stopped")
 	}
@@ -127,13 +151,15 @@ func (p *prompt) execute(ctx context.Context, sql string, interrupts <-chan os.S
 const promptHelp = `  \d          list tables and views
   \d NAME     describe a table or a view
   \dt, \dv    list tables, or views
+  \l          list the saved questions
+  \l NAME     answer a saved question
   \x          switch between a table and a line for each value
   \q          end
   Tab completes names, Ctrl-R searches the history, Ctrl-C stops a statement.
 `
 
 // command executes a command of the prompt.
-func (p *prompt) command(line string) (quit bool) {
+func (p *prompt) command(ctx context.Context, line string, interrupts <-chan os.Signal) (quit bool) {
 	name, argument, _ := strings.Cut(line, " ")
 	argument = strings.TrimRight(strings.TrimSpace(argument), ";")
 	switch {
@@ -142,6 +168,10 @@ func (p *prompt) command(line string) (quit bool) {
 	case name == `\x`:
 		p.record = !p.record
 		fmt.Fprintf(p.app.stdout, "a line for each value: %t\n", p.record)
+	case name == `\l` && argument != "":
+		p.saved(ctx, argument, interrupts)
+	case name == `\l`:
+		_ = listQuestions(p.app.stdout) // the terminal
 	case name == `\d` && argument != "":
 		p.describe(argument)
 	case name == `\d`, name == `\dt`, name == `\dv`:

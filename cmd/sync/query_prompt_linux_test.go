@@ -105,6 +105,10 @@ func TestPrompt(t *testing.T) {
 	term.press("\\dv\r")
 	term.wait("freshness")
 	term.wait("convsync> ")
+	term.press("\\l slowest-h\t\r")
+	term.wait("percentile_disc(0.95)") // the SQL is shown
+	term.wait("period: ")
+	term.wait("convsync> ")
 	term.press("\\x\r")
 	term.wait("true")
 	term.wait("convsync> ")

@@ -86,6 +86,7 @@ sync: { start: 2025-10-20, lookback: { each_run: 6000h, hourly: 6000h, daily: 60
 		run(t, config, exitOK)
 	}
 	sameViews(t, lake, database)
+	sameQuestions(t, configs)
 	pruneMonths(t, database)
 	pruneFiles(t, lake)
 }

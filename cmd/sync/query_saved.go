@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"convsync/internal/answer"
+	"convsync/internal/plural"
+	"convsync/internal/questions"
+)
+
+// savedOptions choose a saved question.
+type savedOptions struct {
+	list bool
+	name string
+	show bool
+}
+
+func (o *savedOptions) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.BoolVar(&o.list, "list", false, "list the saved questions")
+	flags.StringVarP(&o.name, "name", "n", "", "answer a saved question; --set changes its parameters")
+	flags.BoolVar(&o.show, "show", false, "with --name: print the question's parameters and SQL, and do not answer it")
+	_ = cmd.RegisterFlagCompletionFunc("name", cobra.FixedCompletions(questions.Names(), cobra.ShellCompDirectiveNoFileComp)) // the flag exists
+}
+
+// check returns the question that was chosen; nil if none was.
+func (o *savedOptions) check(hasStatement bool) (*questions.Question, error) {
+	switch {
+	case o.show && o.name == "":
+		return nil, usageError(errors.New("--show needs --name: convsync query --list lists the names"))
+	case o.list && (o.name != "" || hasStatement), o.name != "" && hasStatement:
+		return nil, usageError(errors.New("give a statement, --file, --name or --list: only one of them"))
+	case o.name == "":
+		return nil, nil
+	}
+	return findQuestion(o.name)
+}
+
+func findQuestion(name string) (*questions.Question, error) {
+	if q := questions.Get(name); q != nil {
+		return q, nil
+	}
+	hint := "convsync query --list lists them"
+	if near := answer.Nearest(name, questions.Names()); len(near) > 0 {
+		hint = "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return nil, usageError(fmt.Errorf("there is no saved question %s; %s", name, hint))
+}
+
+// ownQuestion returns the question that a file has, such as a changed copy of a saved
+// one; nil if its header has no parameters.
+func ownQuestion(file, text string) *questions.Question {
+	q, err := questions.Parse(strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)), text)
+	if err != nil || len(q.Params) == 0 {
+		return nil
+	}
+	return q
+}
+
+// listQuestions prints the names and titles of all questions.
+func listQuestions(to io.Writer) error {
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	for _, q := range questions.All() {
+		fmt.Fprintf(w, "%s\t%s\n", q.Name, q.Title)
+	}
+	return w.Flush()
+}
+
+// answerQuestion answers a saved question. given are the values of --set. The SQL is
+// printed before the answer on a terminal, so that people learn it.
+func (s *querySession) answerQuestion(ctx context.Context, q *questions.Question, given map[string]string) error {
+	values, days, err := s.questionValues(ctx, q, given)
+	switch {
+	case errors.Is(err, questions.ErrNothingLoaded):
+		s.explainEmpty(ctx, given)
+		return nil
+	case err != nil:
+		return err
+	}
+	if s.width > 0 {
+		fmt.Fprintf(s.app.stdout, "%s\n\n", questions.Render(q.SQL, values))
+	}
+	if days.Count() > 0 {
+		s.describePeriod(ctx, days, values)
+	}
+	if q.Note != "" {
+		fmt.Fprintln(s.app.stderr, "note: "+q.Note)
+	}
+	if s.width > 0 {
+		fmt.Fprintln(s.app.stderr)
+	}
+	return s.answer(ctx, answer.Statement{SQL: q.SQL, Params: values})
+}
+
+// questionValues returns the values of the parameters of a question, and its period.
+func (s *querySession) questionValues(ctx context.Context, q *questions.Question, given map[string]string) (values map[string]string, days questions.Days, err error) {
+	cfg, err := s.app.loadConfigWithoutKeys()
+	if err != nil {
+		return nil, days, err
+	}
+	defaults := questions.Defaults{HandoffReasonMap: cfg.HandoffReasonMap}
+	feed := map[string]string{questions.Project: "all", questions.Environment: "all"}
+	for name := range feed {
+		if p := q.Param(name); p != nil {
+			feed[name] = p.Default
+		}
+		if value, ok := given[name]; ok {
+			feed[name] = value
+		}
+	}
+	if q.Param(questions.From) != nil {
+		if defaults.Newest, err = questions.ReadNewest(ctx, s.source, feed[questions.Project], feed[questions.Environment]); err != nil {
+			return nil, days, queryError(err)
+		}
+	}
+	values, days, err = q.Values(given, defaults)
+	if err != nil && !errors.Is(err, questions.ErrNothingLoaded) {
+		err = usageError(err)
+	}
+	return values, days, err
+}
+
+// describePeriod prints the period of an answer, and what of it is not loaded.
+func (s *querySession) describePeriod(ctx context.Context, days questions.Days, values map[string]string) {
+	fmt.Fprintf(s.app.stderr, "period: %s to %s, %s; --set from=… and --set to=… change it\n",
+		days.From.Format(time.DateOnly), days.Until.AddDate(0, 0, -1).Format(time.DateOnly), plural.Count(int64(days.Count()), "local day"))
+	feeds, err := readCovered(ctx, s.source)
+	if err != nil {
+		return // such as a role that cannot read the table
+	}
+	feeds = slices.DeleteFunc(feeds, func(f *covered) bool {
+		return !matches(values[questions.Project], f.project) || !matches(values[questions.Environment], f.environment)
+	})
+	for _, f := range feeds[:min(len(feeds), shownFeeds)] {
+		if text := f.describeMissing(days); text != "" {
+			fmt.Fprintf(s.app.stderr, "note: %s (%s) %s\n", oneLine(f.project), oneLine(f.environment), text)
+		}
+	}
+}
+
+func matches(pattern, name string) bool { return pattern == "" || pattern == "all" || pattern == name }
+
+// describeMissing returns what of a range of local days is not loaded; "" if all is.
+func (c *covered) describeMissing(d questions.Days) string {
+	local := func(day time.Time) time.Time {
+		return time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, c.zone)
+	}
+	from, until, end := local(d.From), local(d.Until), c.ranges[len(c.ranges)-1].until
+	missing := c.missing(from, until)
+	switch {
+	case missing == 0:
+		return ""
+	case end.After(from) && missing == until.Sub(end):
+		return "is loaded until " + end.Format(time.RFC3339)
+	}
+	return fmt.Sprintf("lacks %s of this period: the question completeness shows which", days(missing))
+}

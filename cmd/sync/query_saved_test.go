@@ -1,0 +1,250 @@
+//go:build cgo
+
+package main
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"convsync/internal/load/parquet"
+	"convsync/internal/load/pgtest"
+	"convsync/internal/load/postgres"
+	"convsync/internal/questions"
+)
+
+// exampleDestinations are a lake and a database with the conversations of
+// exampleCalls, and configurations that read them.
+func exampleDestinations(t *testing.T) (configs map[string]string) {
+	t.Helper()
+	lake, database := inFolder(t, "lake"), pgtest.URL(t)
+	inLake, err := parquet.Open(parquet.Options{Path: lake})
+	if err != nil {
+		t.Fatal(err)
+	}
+	loadCalls(t, inLake)
+	inDatabase, err := postgres.Open(t.Context(), postgres.Options{URL: func(context.Context) (string, error) { return database, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inDatabase.Close()
+	loadCalls(t, inDatabase)
+	configs = map[string]string{}
+	for name, destination := range map[string]string{"Lake": into(lake), "Postgres": intoPostgres(database)} {
+		configs[name] = inFolder(t, "convsync.yaml")
+		writeFile(t, configs[name], fmt.Sprintf("source: { region: uk, account_id: a, api_key: made-up, projects: [{ id: p }] }\ndestination: { %s }\n", destination)+
+			"handoff_reason_map: { billing: Money }\n")
+	}
+	return configs
+}
+
+// exampleAnswers are answers about exampleCalls that were worked out by hand.
+var exampleAnswers = []struct{ line, csv string }{
+	{
+		"containment-by-day --set from=2025-10-26 --set to=2025-10-27",
+		"day,is_complete,conversations,not_ended,handoff_known,contained,containment_rate,low,high\n2025-10-26,true,11,1,9,8,0.889,0.565,0.98\n",
+	},
+	{
+		"completeness --set from=2025-10-24 --set to=2025-10-29",
+		"project_id,environment,day,status,hours_loaded,conversations,not_ended\n" +
+			"p,live,2025-10-28,not loaded,0,,\n" +
+			"p,live,2025-10-27,complete,24,1,0\n" +
+			"p,live,2025-10-26,complete,25,11,1\n" +
+			"p,live,2025-10-25,partly loaded,1,,\n" +
+			"p,live,2025-10-24,not loaded,0,,\n",
+	},
+	{"handoff-reasons --set from=2025-10-26", "reason_group,group_handoffs,group_share,handoff_reason,handoffs,share\nMoney,1,1,billing,1,1\n"},
+	{
+		"handoff-reasons --set from=2025-10-26 --set handoff_reason_map=",
+		"reason_group,group_handoffs,group_share,handoff_reason,handoffs,share\n(not mapped),1,1,billing,1,1\n",
+	},
+	{
+		"languages --set from=2025-10-26 --set to=2025-10-28",
+		"language,conversations,contained,handed_off,abandoned_early,open,unknown,contained_share\nen-GB,12,6,1,2,1,2,0.667\n",
+	},
+	{
+		"repeat-callers --set from=2025-10-26 --set to=2025-10-28",
+		"day,contacts,known,repeats,repeat_rate,low,high\n2025-10-26,11,10,2,0.2,0.057,0.51\n2025-10-27,1,0,0,,,\n",
+	},
+	{
+		"early-ends --set from=2025-10-26",
+		"sign,conversations,share,median_duration_seconds,newest_example\nthe source hides the transcript,1,0.5,5,hidden-short\nit took less than 10 s,1,0.5,5,short\n",
+	},
+	{
+		"callbacks --set from=2025-10-26",
+		"outcome,handoff_reason,next_outcome,next_handoff_reason,callbacks,customers,median_gap_hours,newest_example\ncontained,,contained,,2,1,12.5,second\n",
+	},
+}
+
+func TestQuestions_Examples(t *testing.T) {
+	t.Parallel()
+	for destination, config := range exampleDestinations(t) {
+		for _, example := range exampleAnswers {
+			r := convsync(t, nil, append([]string{"query", "--config", config, "--output", "csv", "--name"}, strings.Fields(example.line)...)...)
+			if r.code != exitOK || r.stdout != example.csv {
+				t.Errorf("%s: %s:\n%s%s\nwant\n%s", destination, example.line, r.stdout, r.stderr, example.csv)
+			}
+		}
+		query := func(args ...string) result {
+			return convsync(t, nil, append([]string{"query", "--config", config, "--name"}, args...)...)
+		}
+		// A period that is not loaded is not an answer of zeros.
+		query("containment-by-day", "--set", "from=2025-10-01", "--set", "to=2025-10-08").
+			want(t, exitOK, "note: p (live) lacks 7 days of this period", "no row", "period: 2025-10-01 to 2025-10-07, 7 local days")
+		query("containment-by-day", "--set", "from=2025-10-26", "--set", "to=2025-10-30").want(t, exitOK, "note: p (live) is loaded until 2025-10-28T00:00:00Z")
+		query("containment-by-day").want(t, exitOK, "period: 2025-09-30 to 2025-10-27, 28 local days", "note: p (live) lacks 26 days")
+		query("containment-by-day", "--set", "project=q").want(t, exitOK, "no row", "p (live) is covered")
+		own := inFolder(t, "own.sql")
+		writeFile(t, own, "-- Own\n--\n-- A question.\n--\n-- $from = 2 days: first day\n-- $to = complete: day after\nSELECT count(*) AS n FROM contacts WHERE day >= CAST($from AS date) AND day < CAST($to AS date)\n")
+		convsync(t, nil, "query", "--config", config, "--file", own, "--output", "csv").want(t, exitOK, "n\n12\n", "period: 2025-10-26 to 2025-10-27")
+		query("containment-by-day", "--set", "form=2025-10-01").want(t, exitUsage, "has no parameter $form; it has from, to, project, environment")
+		query("containment-by-day", "--set", "from=yesterday").want(t, exitUsage, "is not a day")
+	}
+}
+
+func TestQuery_Saved(t *testing.T) {
+	t.Parallel()
+	query := func(args ...string) result { return convsync(t, nil, append([]string{"query"}, args...)...) } // no destination is needed
+	r := query("--list")
+	r.want(t, exitOK)
+	if lines := strings.Count(r.stdout, "\n"); lines != len(questions.All()) || !strings.Contains(r.stdout, "slowest-hours") {
+		t.Errorf("%d lines: %s", lines, r.stdout)
+	}
+	if r := query("--name", "drop-off", "--show"); r.code != exitOK || r.stdout != questions.Get("drop-off").Text {
+		t.Errorf("got %s", r.stdout)
+	}
+	query("--name", "slowest-hour").want(t, exitUsage, "did you mean slowest-hours?")
+	query("--name", "zzz").want(t, exitUsage, "--list lists them")
+	query("--name", "drop-off", "SELECT 1").want(t, exitUsage, "only one of them")
+	query("--name", "drop-off", "--file", "x").want(t, exitUsage, "only one of them")
+	query("--list", "--name", "drop-off").want(t, exitUsage, "only one of them")
+	query("--show").want(t, exitUsage, "--show needs --name")
+}
+
+// sameQuestions compares the answers of both destinations to all questions.
+func sameQuestions(t *testing.T, configs []string) {
+	t.Helper()
+	for _, q := range questions.All() {
+		args := []string{"query", "--name", q.Name, "--output", "jsonl", "--set", "from=2025-10-22", "--set", "to=2026-03-14", "--set", "environment=all", "--config"}
+		if q.Param("turns") != nil {
+			args = append([]string{args[0], "--set", "turns=2"}, args[1:]...)
+		}
+		var answers [2]result
+		for i, config := range configs {
+			answers[i] = convsync(t, nil, append(slices.Clone(args), config)...)
+			answers[i].want(t, exitOK)
+		}
+		inLake, inDatabase := sortedLines(answers[0].stdout), sortedLines(answers[1].stdout)
+		if !slices.Equal(inLake, inDatabase) || len(inLake) == 0 {
+			t.Errorf("%s has %d rows in the lake and %d in the database; differences:\n%s\n%s", q.Name, len(inLake), len(inDatabase), extra(inLake, inDatabase), extra(inDatabase, inLake))
+		}
+		checkIntervals(t, q.Name, inLake)
+	}
+}
+
+// sortedLines returns the lines of a text. The order of equal texts depends on the
+// collation of the database.
+func sortedLines(text string) []string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	slices.Sort(lines)
+	return lines
+}
+
+// checkIntervals computes the confidence intervals of rates again.
+func checkIntervals(t *testing.T, question string, lines []string) {
+	t.Helper()
+	parts := map[string][5]string{ // numerator, denominator, rate, low, high
+		"containment-by-day": {"contained", "handoff_known", "containment_rate", "low", "high"},
+		"repeat-callers":     {"repeats", "known", "repeat_rate", "low", "high"},
+	}
+	names, ok := parts[question]
+	if !ok {
+		return
+	}
+	for _, line := range lines {
+		var row map[string]any
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			t.Fatal(err)
+		}
+		k, _ := row[names[0]].(float64)
+		n, _ := row[names[1]].(float64)
+		if n == 0 {
+			continue
+		}
+		low, high := wilson(k, n)
+		for name, want := range map[string]float64{names[2]: k / n, names[3]: low, names[4]: high} {
+			if got, ok := row[name].(float64); !ok || math.Abs(got-want) > 0.0006 {
+				t.Errorf("%s: %s of %v of %v is %v, want %.4f", question, name, k, n, row[name], want)
+			}
+		}
+	}
+}
+
+// wilson returns the 95% confidence interval of a rate: the rates whose score test does
+// not reject k of n.
+func wilson(k, n float64) (low, high float64) {
+	const z = 1.96
+	rejects := func(p float64) bool { return math.Abs(k/n-p) > z*math.Sqrt(p*(1-p)/n) }
+	bisect := func(inside, outside float64) float64 {
+		if !rejects(outside) {
+			return outside
+		}
+		for range 60 {
+			if middle := (inside + outside) / 2; rejects(middle) {
+				outside = middle
+			} else {
+				inside = middle
+			}
+		}
+		return inside
+	}
+	return bisect(k/n, 0), bisect(k/n, 1)
+}
+
+// TestMedianInterval checks that the ranks that questions use cover the median with at
+// least 95%, by the binomial distribution.
+func TestMedianInterval(t *testing.T) {
+	t.Parallel()
+	for n := 6; n <= 1000; n++ {
+		rank := int(math.Floor((float64(n) + 1 - 1.96*math.Sqrt(float64(n))) / 2))
+		if n == 6 && rank != 1 {
+			t.Errorf("the lower rank of %d values is %d", n, rank)
+		}
+		if covered := 1 - 2*binomialBelow(n, rank); covered < 0.95 {
+			t.Errorf("rank %d of %d covers the median with %.4f", rank, n, covered)
+		}
+	}
+}
+
+// binomialBelow returns the probability of fewer than k heads in n throws.
+func binomialBelow(n, k int) (sum float64) {
+	for i := range k {
+		a, _ := math.Lgamma(float64(n + 1))
+		b, _ := math.Lgamma(float64(i + 1))
+		c, _ := math.Lgamma(float64(n - i + 1))
+		sum += math.Exp(a - b - c - float64(n)*math.Ln2)
+	}
+	return sum
+}
+
+// readsParquet checks that DuckDB reads a file of an answer with its types.
+func readsParquet(t *testing.T, file string, want ...string) {
+	t.Helper()
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var got []string
+	for _, row := range askViews(t, db, "SELECT column_name || ' ' || column_type FROM (DESCRIBE SELECT * FROM read_parquet('"+file+"'))") {
+		got = append(got, row[0].(string))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("DuckDB reads the columns %q, want %q", got, want)
+	}
+}
