@@ -94,8 +94,9 @@ bench-parts: postgres ## measure recordings, requests and reading alone
 	$(GO) test -p 1 -run '^$$' -bench . -benchtime 1x -timeout 60m ./cmd/sync ./internal/extract
 
 .PHONY: docs
-docs: ## generate the data dictionary
+docs: ## generate the data dictionary, and the answers of the cookbook
 	$(GO) run ./cmd/sync schema > docs/tables.md
+	$(GO) test ./cmd/sync -run '^TestCookbook$$' -count 1 -args -update
 
 .PHONY: licenses
 licenses: ## collect the licences of all dependencies into THIRD_PARTY_LICENSES
