@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"unicode"
 	"unicode/utf8"
+
+	"convsync/internal/escape"
 )
 
 // escapingWriter writes text with its control characters escaped. What the source
@@ -37,7 +38,7 @@ func (w *escapingWriter) Write(p []byte) (int, error) {
 		switch {
 		case c == utf8.RuneError && size == 1:
 			out = fmt.Appendf(out, `\u%04x`, utf8.RuneError)
-		case c != '\n' && c != '\t' && isControl(c):
+		case c != '\n' && c != '\t' && escape.IsControl(c):
 			out = fmt.Appendf(out, `\u%04x`, c)
 		default:
 			out = append(out, rest[:size]...)
@@ -51,22 +52,5 @@ func (w *escapingWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// isControl reports whether a character changes how others are shown: control
-// characters, line separators, and those that change the direction of text.
-func isControl(c rune) bool {
-	return unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) || c == '\u2028' || c == '\u2029'
-}
-
-// oneLine is a value from outside within a line of text: its line ends and tabs
-// cannot pretend to be output of ours.
-func oneLine(value string) string {
-	out := make([]byte, 0, len(value))
-	for _, c := range value {
-		if isControl(c) {
-			out = fmt.Appendf(out, `\u%04x`, c)
-		} else {
-			out = utf8.AppendRune(out, c)
-		}
-	}
-	return string(out)
-}
+// oneLine is a value from outside within a line of text.
+func oneLine(value string) string { return escape.Line(value) }

@@ -34,6 +34,9 @@ var mayImport = map[string][]string{
 	"internal/export":        {"internal/load", "internal/load/parquet/rowfile", "internal/warehouse"},
 	"internal/answer":        {"internal/spelling"}, // it knows SQL, not the tables
 	"internal/report":        {"internal/answer", "internal/plural", "internal/warehouse"},
+	"internal/answer":        {},                                     // it knows SQL, not the tables
+	"internal/transcript":    {"internal/answer", "internal/escape"}, // it knows SQL, not destinations
+	"internal/escape":        {},
 	"internal/atomicfile":    {},
 	"internal/loopback":      {},
 	"internal/plural":        {},
@@ -80,7 +83,7 @@ var belongsTo = map[string][]string{
 	"github.com/jedisct1/go-minisign": {}, // only tests
 	"github.com/chromedp/":            {}, // only tests
 	"golang.org/x/image/":             {}, // only tests
-	"github.com/mattn/go-runewidth":   {"internal/answer"},
+	"github.com/mattn/go-runewidth":   {"internal/answer", "internal/transcript"},
 	"github.com/peterh/liner":         {"cmd/sync"},
 	"testing":                         {"internal/leaktest", "internal/load/loadtest", "internal/load/pgtest"},
 }
