@@ -23,6 +23,11 @@ func openSource(ctx context.Context, app *app, timeout time.Duration) (answer.So
 	if err != nil {
 		return nil, err
 	}
+	return openSourceOf(ctx, app, cfg, timeout)
+}
+
+// openSourceOf is openSource for a configuration that was read before.
+func openSourceOf(ctx context.Context, app *app, cfg *config.Config, timeout time.Duration) (answer.Source, error) {
 	if lake := cfg.Destination.Parquet; lake != nil {
 		return newLakeSource(app, lake, timeout)
 	}
@@ -61,7 +66,7 @@ func newLakeSource(app *app, lake *config.Parquet, timeout time.Duration) (*lake
 func (s *lakeSource) Ask(ctx context.Context, statement answer.Statement) (answer.Rows, error) {
 	ctx, stop := context.WithTimeoutCause(ctx, s.timeout, errQueryTimeout)
 	defer stop()
-	snapshot, err := s.lake.Snapshot(ctx, query.Tables(statement.SQL))
+	snapshot, err := s.lake.Snapshot(ctx, parquet.SnapshotOptions{Tables: query.Tables(statement.SQL), Conversation: statement.Conversation})
 	if err != nil {
 		return nil, err
 	}

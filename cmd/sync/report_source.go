@@ -39,7 +39,7 @@ func openCommit(ctx context.Context, lake *config.Parquet, within warehouse.Rang
 	if err != nil {
 		return nil, err
 	}
-	snapshot, err := opened.SnapshotWithin(ctx, reportTables(within != warehouse.Range{}), within)
+	snapshot, err := opened.Snapshot(ctx, parquet.SnapshotOptions{Tables: reportTables(within != warehouse.Range{}), Within: within})
 	if err != nil {
 		return nil, errors.Join(err, opened.Close())
 	}

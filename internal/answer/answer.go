@@ -59,6 +59,9 @@ type Statement struct {
 	// Limit is the number of rows after which the caller stops reading; 0: it reads
 	// all. A source need not compute more.
 	Limit int
+	// Conversation is the id of the only conversation whose rows are read; "": any.
+	// A source need not open the files of others.
+	Conversation string
 }
 
 // Rows are the rows of an answer. They are not safe for concurrent use.

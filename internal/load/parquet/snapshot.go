@@ -28,10 +28,9 @@ type Snapshot struct {
 	InPlace error
 
 	lake   *Lake
-	tables []string
-	within warehouse.Range // months of conversations and their parts; the zero value: all
-	folder string          // "" if nothing was created
-	alive  file            // locked until Close, so that no other process removes the folder
+	only   SnapshotOptions
+	folder string // "" if nothing was created
+	alive  file   // locked until Close, so that no other process removes the folder
 }
 
 // queryPrefix starts the names of folders of snapshots.
@@ -43,17 +42,22 @@ const monthFormat = "2006-01"
 // aliveName is the name of the locked file in the folder of a snapshot.
 const aliveName = "alive"
 
-// Snapshot links the files of tables as of the last commit, also while a run writes;
-// nil: of all tables. Commits wait until the links exist. If the lake is read-only for this
-// user, or on a file system without hard links, its files are read in place.
-func (l *Lake) Snapshot(ctx context.Context, tables []string) (*Snapshot, error) {
-	return l.SnapshotWithin(ctx, tables, warehouse.Range{})
+// SnapshotOptions say what a reader needs: an engine opens each file that is there. A
+// snapshot that is read in place has everything.
+type SnapshotOptions struct {
+	Tables []string // nil: all
+	// Within is the range whose months are read, of conversations and their parts; the
+	// zero value: all.
+	Within warehouse.Range
+	// Conversation is the id of the only conversation that is read, in any project; "":
+	// all. Files that cannot have its rows are not linked.
+	Conversation string
 }
 
-// SnapshotWithin is Snapshot with only the months of a range, of conversations and
-// their parts: an engine opens each file that is there. If it reads in place, it has all
-// months.
-func (l *Lake) SnapshotWithin(ctx context.Context, tables []string, within warehouse.Range) (*Snapshot, error) {
+// Snapshot links the files of tables as of the last commit, also while a run writes.
+// Commits wait until the links exist. If the lake is read-only for this user, or on a file
+// system without hard links, its files are read in place.
+func (l *Lake) Snapshot(ctx context.Context, o SnapshotOptions) (*Snapshot, error) {
 	version, err := l.version()
 	if err == nil && version == 0 {
 		err = &load.StateError{What: "there is no lake in " + l.root, Hint: "check destination.parquet.path, and let `convsync run` create it"}
@@ -61,12 +65,12 @@ func (l *Lake) SnapshotWithin(ctx context.Context, tables []string, within wareh
 	if err != nil {
 		return nil, err
 	}
-	if tables == nil {
+	if o.Tables == nil {
 		for _, table := range warehouse.Specs() {
-			tables = append(tables, table.Name)
+			o.Tables = append(o.Tables, table.Name)
 		}
 	}
-	s := &Snapshot{lake: l, tables: tables, within: within}
+	s := &Snapshot{lake: l, only: o}
 	err = s.make(ctx)
 	if err != nil && isReadOnly(err) {
 		err = errors.Join(s.Close(), s.inPlace(err))
@@ -164,13 +168,17 @@ func (s *Snapshot) link(ctx context.Context) error {
 		return err
 	}
 	defer v.close() //nolint:errcheck // it is only read
+	where, err := v.homes(s.only.Conversation)
+	if err != nil {
+		return err
+	}
 	made := map[string]bool{}
-	for _, table := range s.tables {
+	for _, table := range s.only.Tables {
 		if _, err := l.files.Stat(l.path(table)); errors.Is(err, fs.ErrNotExist) {
 			continue // it has no rows yet
 		}
 		err := l.files.WalkDir(l.path(table), func(path string, e fs.DirEntry, err error) error {
-			if err = errors.Join(err, ctx.Err()); err != nil || e.IsDir() {
+			if err = errors.Join(err, ctx.Err()); err != nil {
 				return err
 			}
 			inside, err := filepath.Rel(l.root, path)
@@ -178,7 +186,13 @@ func (s *Snapshot) link(ctx context.Context) error {
 				return err
 			}
 			name := filepath.ToSlash(inside)
-			if _, pending := v.from[name]; pending || s.skips(name) {
+			if e.IsDir() {
+				if !where.inFolder(name) {
+					return fs.SkipDir
+				}
+				return nil
+			}
+			if _, pending := v.from[name]; pending || s.skips(name) || !where.inFile(name) {
 				return nil
 			}
 			return s.put(path, name, made)
@@ -188,7 +202,7 @@ func (s *Snapshot) link(ctx context.Context) error {
 		}
 	}
 	for name, from := range v.from {
-		if table, _, _ := strings.Cut(name, "/"); from == "" || !slices.Contains(s.tables, table) || s.skips(name) {
+		if table, _, _ := strings.Cut(name, "/"); from == "" || !slices.Contains(s.only.Tables, table) || s.skips(name) || !where.inFile(name) {
 			continue
 		}
 		err := s.put(l.path(from), name, made)
@@ -205,12 +219,12 @@ func (s *Snapshot) link(ctx context.Context) error {
 // skips reports whether a file has conversations of other months only.
 func (s *Snapshot) skips(name string) bool {
 	_, rest, byMonth := strings.Cut(name, "/"+monthColumn+"=")
-	if s.within == (warehouse.Range{}) || !byMonth {
+	if s.only.Within == (warehouse.Range{}) || !byMonth {
 		return false
 	}
 	month, _, _ := strings.Cut(rest, "/")
-	last := s.within.Until.Add(-time.Second)
-	return month < s.within.From.UTC().Format(monthFormat) || month > last.UTC().Format(monthFormat)
+	last := s.only.Within.Until.Add(-time.Second)
+	return month < s.only.Within.From.UTC().Format(monthFormat) || month > last.UTC().Format(monthFormat)
 }
 
 // put links a file under its name. made has the folders that exist.

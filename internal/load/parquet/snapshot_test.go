@@ -18,7 +18,7 @@ import (
 // snapshot takes a snapshot, which is closed at the end of the test.
 func (s *lake) snapshot(t testing.TB) *parquet.Snapshot {
 	t.Helper()
-	taken, err := s.Open(t, nil).(*parquet.Lake).Snapshot(t.Context(), nil)
+	taken, err := s.Open(t, nil).(*parquet.Lake).Snapshot(t.Context(), parquet.SnapshotOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestSnapshot_Leftovers(t *testing.T) {
 	s.run(t, edition(1)...)
 	l := s.Open(t, nil).(*parquet.Lake)
 	kill := parquet.Killable(l)
-	left, err := l.Snapshot(t.Context(), nil)
+	left, err := l.Snapshot(t.Context(), parquet.SnapshotOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func TestSnapshot_Tables(t *testing.T) {
 	s := newLake(t)
 	s.run(t, edition(1)...)
 	for want, tables := range map[string][]string{"[turns]": {"turns", "none"}, "[]": {}} {
-		taken, err := s.Open(t, nil).(*parquet.Lake).Snapshot(t.Context(), tables)
+		taken, err := s.Open(t, nil).(*parquet.Lake).Snapshot(t.Context(), parquet.SnapshotOptions{Tables: tables})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -231,7 +231,7 @@ func TestSnapshot_InPlace(t *testing.T) {
 				}
 				return nil
 			})
-			taken, err := l.Snapshot(t.Context(), nil)
+			taken, err := l.Snapshot(t.Context(), parquet.SnapshotOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -255,7 +255,7 @@ func TestSnapshot_InPlace(t *testing.T) {
 func TestSnapshot_NoLake(t *testing.T) {
 	t.Parallel()
 	s := newLake(t)
-	_, err := s.Open(t, nil).(*parquet.Lake).Snapshot(t.Context(), nil)
+	_, err := s.Open(t, nil).(*parquet.Lake).Snapshot(t.Context(), parquet.SnapshotOptions{})
 	var state *load.StateError
 	if !errors.As(err, &state) || !strings.Contains(err.Error(), "there is no lake") || state.Hint == "" {
 		t.Errorf("got %v", err)
@@ -275,7 +275,7 @@ func TestSnapshot_WaitsForCommit(t *testing.T) {
 		l := s.Open(t, nil).(*parquet.Lake)
 		parquet.CommitWait(l, time.Millisecond)
 		var locked *load.LockedError
-		if _, err := l.Snapshot(t.Context(), nil); !errors.As(err, &locked) {
+		if _, err := l.Snapshot(t.Context(), parquet.SnapshotOptions{}); !errors.As(err, &locked) {
 			t.Errorf("a snapshot during a commit: %v", err)
 		}
 	}).Begin(t.Context(), load.Owner{RunID: "writes", Started: 1})
