@@ -20,7 +20,7 @@ var flagValues = map[string][]string{
 }
 
 // outputs are the values of --output by command: text and json unless listed.
-var outputs = map[string][]string{"schema": {"markdown", "json", "sql"}, "query": queryFormats}
+var outputs = map[string][]string{"schema": {"markdown", "json", "sql"}, "query": queryFormats, "transcript": transcriptFormats}
 
 // completeFlags makes the shell complete the values of all commands' flags.
 func completeFlags(app *app, root *cobra.Command) {

@@ -109,6 +109,7 @@ func newRootCommand(app *app) *cobra.Command {
 		newServeCommand(app),
 		newSimulateCommand(app),
 		newStatusCommand(app),
+		newTranscriptCommand(app),
 		newVerifyCommand(app),
 		newVersionCommand(app),
 		newWebhooksCommand(app),

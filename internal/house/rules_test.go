@@ -34,7 +34,6 @@ var mayImport = map[string][]string{
 	"internal/export":        {"internal/load", "internal/load/parquet/rowfile", "internal/warehouse"},
 	"internal/answer":        {"internal/spelling"}, // it knows SQL, not the tables
 	"internal/report":        {"internal/answer", "internal/plural", "internal/warehouse"},
-	"internal/answer":        {},                                     // it knows SQL, not the tables
 	"internal/transcript":    {"internal/answer", "internal/escape"}, // it knows SQL, not destinations
 	"internal/escape":        {},
 	"internal/atomicfile":    {},
