@@ -233,6 +233,7 @@ func (s *service) newServer(ctx context.Context) error {
 		Version:        version(),
 		Charts:         serve.DailyCharts(s.destination, feeds),
 		Recordings:     s.recordings(),
+		Transcripts:    s.transcripts(),
 	}
 	if err = s.takeEvents(ctx, s.destination, &options); err == nil {
 		s.server, err = serve.New(options)

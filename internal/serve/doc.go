@@ -8,7 +8,8 @@
 //   - unauthenticated requests get health checks only: on an address that other
 //     machines can reach, the server requires a token or a password, and does not
 //     start without one;
-//   - no page contains phone numbers, transcripts or payloads of rejects.
+//   - no page contains phone numbers, transcripts or payloads of rejects, except
+//     /transcript, which exists only if requests need a login.
 //
 // The package must not know a concrete destination, the schedule's rules, or
 // the source's API.

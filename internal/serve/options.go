@@ -58,6 +58,11 @@ type Options struct {
 	// Recordings of projects whose recordings are checked or stored.
 	Recordings Recordings
 
+	// Transcripts handles GET /transcript: one conversation, by the parameters id and
+	// project. It is used only if requests need a login, because other users of this
+	// machine must not read what people said. nil: there is none.
+	Transcripts http.Handler
+
 	// Watched is called with the result of each read of the destination; may be nil.
 	Watched func(Sight)
 	// Webhooks handles POST /webhooks/polyai without a login, because it checks

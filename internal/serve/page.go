@@ -45,6 +45,8 @@ type page struct {
 	Runs       []runView
 	Next       []nextView
 	Charts     []chartView
+
+	Transcripts bool // there is a page for a conversation
 }
 
 // feedView is a feed on the page.
@@ -163,6 +165,8 @@ func newPage(s *snapshot, o *Options, now time.Time) *page {
 		Read:     momentOf(s.at, now, time.UTC),
 		Away:     !s.failing.IsZero(),
 		Overview: len(o.Feeds) >= overviewFrom,
+
+		Transcripts: o.hasTranscripts(),
 	}
 	if !s.at.IsZero() {
 		for i := range o.Feeds {

@@ -70,6 +70,7 @@ func (s *Server) routes() (http.Handler, error) {
 	shown.HandleFunc("GET /{$}", s.servePage)
 	shown.HandleFunc("GET /style.css", serveStyle)
 	shown.HandleFunc("GET /runbooks/{name}", serveRunbook)
+	shown.Handle("GET /transcript", s.options.transcripts())
 
 	all := http.NewServeMux()
 	all.HandleFunc("GET /healthz", s.serveHealth)
