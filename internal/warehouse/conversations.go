@@ -4,6 +4,7 @@ package warehouse
 var Conversations = Table[Conversation]{
 	Name:    "conversations",
 	Doc:     "One row per conversation: a call, a chat or a message thread.",
+	For:     ForAnalysts,
 	Key:     []string{"project_id", "conversation_id"},
 	ByStart: true,
 	Columns: []Column[Conversation]{
@@ -19,6 +20,7 @@ var Conversations = Table[Conversation]{
 		{
 			Name:    "environment",
 			Doc:     "live, sandbox or pre-release: the environment that was requested.",
+			Values:  []string{"live", "sandbox", "pre-release"},
 			Source:  "configuration",
 			Repeats: true,
 			Ref:     func(r *Conversation) any { return &r.Environment },
@@ -33,6 +35,7 @@ var Conversations = Table[Conversation]{
 		{
 			Name:    "channel_family",
 			Doc:     "voice, chat, sms, email or other; derived from channel.",
+			Values:  []string{ChannelVoice, "chat", "sms", "email", "other"},
 			Source:  "channel",
 			Repeats: true,
 			Ref:     func(r *Conversation) any { return &r.ChannelFamily },
@@ -40,6 +43,7 @@ var Conversations = Table[Conversation]{
 		{
 			Name:    "direction",
 			Doc:     "inbound or outbound: from the source, otherwise outbound if the id begins with OUT-, otherwise NULL.",
+			Values:  []string{"inbound", "outbound"},
 			Source:  "direction, id",
 			Repeats: true,
 			Ref:     func(r *Conversation) any { return &r.Direction },
@@ -99,6 +103,7 @@ var Conversations = Table[Conversation]{
 		{
 			Name:     "lifecycle",
 			Doc:      "open (in progress), final (ended) or abandoned (in progress for longer than the age limit).",
+			Values:   []string{LifecycleOpen, LifecycleFinal, LifecycleAbandoned},
 			Source:   "in_progress, started_at",
 			Volatile: true,
 			Repeats:  true,
@@ -123,6 +128,7 @@ var Conversations = Table[Conversation]{
 		{
 			Name:    "transcript_status",
 			Doc:     "complete; hidden (the source returned no turns although num_turns > 0); hidden_kept (the source no longer returns turns; the stored turns remain); short (fewer turns than num_turns); none (no turns).",
+			Values:  []string{TranscriptComplete, TranscriptHidden, TranscriptHiddenKept, TranscriptShort, TranscriptNone},
 			Source:  "num_turns, turns",
 			Repeats: true,
 			Ref:     func(r *Conversation) any { return &r.TranscriptStatus },

@@ -35,7 +35,7 @@ func writeMarkdownTables(b *strings.Builder, specs []Spec) {
 		if s.Select != "" {
 			kind = "View. "
 		}
-		fmt.Fprintf(b, "\n## %s\n\n%s%s Key: `%s`.\n\n", s.Name, kind, s.Doc, strings.Join(s.Key, "`, `"))
+		fmt.Fprintf(b, "\n## %s\n\n%s%s%s Key: `%s`.\n\n", s.Name, s.For.Comment(), kind, s.Doc, strings.Join(s.Key, "`, `"))
 		b.WriteString("| column | type | null | meaning | source |\n| --- | --- | --- | --- | --- |\n")
 		for _, c := range s.Columns {
 			null := "no"
@@ -120,7 +120,7 @@ func (s *Spec) Comments() string {
 		kind = "VIEW"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "COMMENT ON %s %s IS %s;\n", kind, s.Name, quoteSQL(s.Doc))
+	fmt.Fprintf(&b, "COMMENT ON %s %s IS %s;\n", kind, s.Name, quoteSQL(s.For.Comment()+s.Doc))
 	for _, c := range s.Columns {
 		doc := c.Doc
 		if c.Unit != "" {

@@ -16,6 +16,7 @@ var Parts = []Part{
 var Turns = Table[Turn]{
 	Name:    "turns",
 	Doc:     "One row per turn: what the user said and how the agent responded.",
+	For:     ForAnalysts,
 	Key:     []string{"project_id", "conversation_id", "turn_index"},
 	ByStart: true,
 	Columns: []Column[Turn]{
@@ -151,6 +152,7 @@ var Turns = Table[Turn]{
 var Entities = Table[Entity]{
 	Name:    "turn_entities",
 	Doc:     "One row per value of an entity that was recognized in a turn.",
+	For:     ForAnalysts,
 	Key:     []string{"project_id", "conversation_id", "turn_index", "name", "ordinal"},
 	ByStart: true,
 	Columns: []Column[Entity]{
@@ -193,6 +195,7 @@ var Entities = Table[Entity]{
 var Metrics = Table[Metric]{
 	Name:    "conversation_metrics",
 	Doc:     "One row per value of a metric that the agent recorded. A new metric adds rows, never a column.",
+	For:     ForAnalysts,
 	Key:     []string{"project_id", "conversation_id", "name", "ordinal"},
 	ByStart: true,
 	Columns: []Column[Metric]{
@@ -238,19 +241,27 @@ var Metrics = Table[Metric]{
 var AudioReferences = Table[AudioReference]{
 	Name:     "audio_references",
 	Doc:      "One row per recording of a voice conversation: its URL, what a check found, and where a copy is stored. Filled beyond the URL only if `sync.audio` is check or store.",
+	For:      ForAnalysts,
 	Key:      []string{"project_id", "conversation_id", "direction", "redacted"},
 	ByStart:  true,
 	Additive: true,
 	Columns: []Column[AudioReference]{
 		{Name: "project_id", Doc: "Project of the conversation.", Ref: func(r *AudioReference) any { return &r.ProjectID }},
 		{Name: "conversation_id", Doc: "The conversation.", Source: "id", Ref: func(r *AudioReference) any { return &r.ConversationID }},
-		{Name: "direction", Doc: "combined, user or agent.", Repeats: true, Ref: func(r *AudioReference) any { return &r.Direction }},
+		{
+			Name:    "direction",
+			Doc:     "combined, user or agent.",
+			Values:  []string{"combined", "user", "agent"},
+			Repeats: true,
+			Ref:     func(r *AudioReference) any { return &r.Direction },
+		},
 		{Name: "redacted", Doc: "Whether the redacted recording was requested; redaction_evidence says how it is known.", Ref: func(r *AudioReference) any { return &r.Redacted }},
 		{Name: "started_at", Doc: "Start of the conversation, by which the table is partitioned.", Source: "started_at", Ref: func(r *AudioReference) any { return &r.StartedAt }},
 		{Name: "url", Doc: "URL of the recording. It is stable and contains no key. NULL only with a reason.", Ref: func(r *AudioReference) any { return &r.URL }},
 		{
 			Name:    "availability",
 			Doc:     "unknown (not checked yet), available, missing (the source has no recording), forbidden (the key may not read it) or failed (what the source returned is not a recording; see reason).",
+			Values:  []string{AudioUnknown, AudioAvailable, AudioMissing, AudioForbidden, AudioFailed},
 			Repeats: true,
 			Ref:     func(r *AudioReference) any { return &r.Availability },
 		},
@@ -271,6 +282,7 @@ var AudioReferences = Table[AudioReference]{
 		{
 			Name:    "redaction_evidence",
 			Doc:     "How it is known whether the recording is redacted: requested (the redacted one was requested, and nothing contradicts), verified (the raw and the redacted one differ), identical (the raw one was requested, and has the same bytes as the redacted one), unknown; NULL before the first check.",
+			Values:  []string{EvidenceRequested, EvidenceVerified, EvidenceIdentical, EvidenceUnknown},
 			Repeats: true,
 			Ref:     func(r *AudioReference) any { return &r.RedactionEvidence },
 		},

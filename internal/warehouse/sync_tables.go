@@ -2,7 +2,10 @@ package warehouse
 
 // Projects declares the table projects.
 var Projects = Table[Project]{
-	Name: "projects", Doc: "One row per project: where it is read from, and its time zone.", Key: []string{"project_id"},
+	Name: "projects",
+	Doc:  "One row per project: where it is read from, and its time zone.",
+	For:  ForAnalysts,
+	Key:  []string{"project_id"},
 	Columns: []Column[Project]{
 		{Name: "project_id", Doc: "Project id under which the data is stored.", Ref: func(r *Project) any { return &r.ProjectID }},
 		{Name: "name", Doc: "Project id at the source. It differs from project_id if `as` is configured.", Ref: func(r *Project) any { return &r.Name }},
@@ -15,7 +18,10 @@ var Projects = Table[Project]{
 
 // Changes declares the table changes.
 var Changes = Table[Change]{
-	Name: "changes", Doc: "Change feed: one row per insert, update or deletion of a conversation, in commit order, written in the same commit. Kept for at least 90 days.", Key: []string{"sequence"},
+	Name: "changes",
+	Doc:  "Change feed: one row per insert, update or deletion of a conversation, in commit order, written in the same commit. Kept for at least 90 days.",
+	For:  ForOperators,
+	Key:  []string{"sequence"},
 	Columns: []Column[Change]{
 		{Name: "sequence", Doc: "Position in the feed; increases in commit order.", Ref: func(r *Change) any { return &r.Sequence }},
 		{Name: "project_id", Doc: "Project of the conversation.", Ref: func(r *Change) any { return &r.ProjectID }},
@@ -28,7 +34,10 @@ var Changes = Table[Change]{
 
 // SyncRuns declares the table sync_runs, the log of runs.
 var SyncRuns = Table[SyncRun]{
-	Name: "sync_runs", Doc: "One row per run, written at its end; the next run writes the row of a killed run. Rows are kept for 400 days. Of the runs before the last 10,000, only the last of each day is kept.", Key: []string{"run_id"},
+	Name: "sync_runs",
+	Doc:  "One row per run, written at its end; the next run writes the row of a killed run. Rows are kept for 400 days. Of the runs before the last 10,000, only the last of each day is kept.",
+	For:  ForOperators,
+	Key:  []string{"run_id"},
 	Columns: []Column[SyncRun]{
 		{Name: "run_id", Doc: "Id of the run.", Ref: func(r *SyncRun) any { return &r.RunID }},
 		{Name: "actor", Doc: "Operating-system user of the run.", Ref: func(r *SyncRun) any { return &r.Actor }},
@@ -61,7 +70,10 @@ var SyncRuns = Table[SyncRun]{
 
 // SyncCoverage declares the table sync_coverage.
 var SyncCoverage = Table[CoverageRange]{
-	Name: "sync_coverage", Doc: "Time ranges of conversation starts that were read completely: [covered_from, covered_until).", Key: []string{"project_id", "environment", "covered_from"},
+	Name: "sync_coverage",
+	Doc:  "Time ranges of conversation starts that were read completely: [covered_from, covered_until).",
+	For:  ForAnalysts,
+	Key:  []string{"project_id", "environment", "covered_from"},
 	Columns: []Column[CoverageRange]{
 		{Name: "project_id", Doc: "The project.", Ref: func(r *CoverageRange) any { return &r.ProjectID }},
 		{Name: "environment", Doc: "The environment.", Ref: func(r *CoverageRange) any { return &r.Environment }},
@@ -75,7 +87,10 @@ var SyncCoverage = Table[CoverageRange]{
 // SyncWatermarks declares the table sync_watermarks: how far each feed is
 // covered without a gap.
 var SyncWatermarks = Table[Watermark]{
-	Name: "sync_watermarks", Doc: "One row per project and environment: the end of the coverage that has no gap. It never moves back.", Key: []string{"project_id", "environment"},
+	Name: "sync_watermarks",
+	Doc:  "One row per project and environment: the end of the coverage that has no gap. It never moves back.",
+	For:  ForAnalysts,
+	Key:  []string{"project_id", "environment"},
 	Columns: []Column[Watermark]{
 		{Name: "project_id", Doc: "The project.", Ref: func(r *Watermark) any { return &r.ProjectID }},
 		{Name: "environment", Doc: "The environment.", Ref: func(r *Watermark) any { return &r.Environment }},
@@ -87,7 +102,10 @@ var SyncWatermarks = Table[Watermark]{
 // OpenConversations declares the table open_conversations, the
 // open-conversation queue.
 var OpenConversations = Table[OpenConversation]{
-	Name: "open_conversations", Doc: "Open-conversation queue: conversations that were in progress when they were last read. Runs read them again until they end.", Key: []string{"project_id", "conversation_id"},
+	Name: "open_conversations",
+	Doc:  "Open-conversation queue: conversations that were in progress when they were last read. Runs read them again until they end.",
+	For:  ForAnalysts,
+	Key:  []string{"project_id", "conversation_id"},
 	Columns: []Column[OpenConversation]{
 		{Name: "project_id", Doc: "The project.", Ref: func(r *OpenConversation) any { return &r.ProjectID }},
 		{Name: "environment", Doc: "The environment.", Ref: func(r *OpenConversation) any { return &r.Environment }},
@@ -99,11 +117,19 @@ var OpenConversations = Table[OpenConversation]{
 
 // SyncLateness declares the table sync_lateness.
 var SyncLateness = Table[Lateness]{
-	Name: "sync_lateness", Doc: "Histogram of the time from the start of a conversation until it was observed. It counts conversations that started after the first run.", Key: []string{"project_id", "environment", "measure", "upper_seconds"},
+	Name: "sync_lateness",
+	Doc:  "Histogram of the time from the start of a conversation until it was observed. It counts conversations that started after the first run.",
+	For:  ForAnalysts,
+	Key:  []string{"project_id", "environment", "measure", "upper_seconds"},
 	Columns: []Column[Lateness]{
 		{Name: "project_id", Doc: "The project.", Ref: func(r *Lateness) any { return &r.ProjectID }},
 		{Name: "environment", Doc: "The environment.", Ref: func(r *Lateness) any { return &r.Environment }},
-		{Name: "measure", Doc: "arrival: until it was first read; final: until it was first read as ended; change: until a change after its end was read.", Ref: func(r *Lateness) any { return &r.Measure }},
+		{
+			Name:   "measure",
+			Doc:    "arrival: until it was first read; final: until it was first read as ended; change: until a change after its end was read.",
+			Values: []string{"arrival", "final", "change"},
+			Ref:    func(r *Lateness) any { return &r.Measure },
+		},
 		{Name: "upper_seconds", Unit: "s", Doc: "Upper bound of the bucket; its lower bound is the upper bound of the previous bucket.", Ref: func(r *Lateness) any { return &r.UpperSeconds }},
 		{Name: "count", Doc: "Number of observations in the bucket.", Ref: func(r *Lateness) any { return &r.Count }},
 	},
@@ -111,7 +137,10 @@ var SyncLateness = Table[Lateness]{
 
 // SyncRevealed declares the table sync_revealed.
 var SyncRevealed = Table[Reveal]{
-	Name: "sync_revealed", Doc: "Feeds whose transcripts or metrics were hidden and are visible again. A row remains until the hidden days were read again.", Key: []string{"project_id", "environment"},
+	Name: "sync_revealed",
+	Doc:  "Feeds whose transcripts or metrics were hidden and are visible again. A row remains until the hidden days were read again.",
+	For:  ForConvsync,
+	Key:  []string{"project_id", "environment"},
 	Columns: []Column[Reveal]{
 		{Name: "project_id", Doc: "The project.", Ref: func(r *Reveal) any { return &r.ProjectID }},
 		{Name: "environment", Doc: "The environment.", Ref: func(r *Reveal) any { return &r.Environment }},
@@ -121,7 +150,10 @@ var SyncRevealed = Table[Reveal]{
 
 // SyncHoles declares the table sync_holes.
 var SyncHoles = Table[Hole]{
-	Name: "sync_holes", Doc: "Seconds that the source fails to return, although it returns the seconds around them. They are not in sync_coverage, and the watermark moves past them. Each is requested again from time to time; its row is deleted once it was read.", Key: []string{"project_id", "environment", "hole_from"},
+	Name: "sync_holes",
+	Doc:  "Seconds that the source fails to return, although it returns the seconds around them. They are not in sync_coverage, and the watermark moves past them. Each is requested again from time to time; its row is deleted once it was read.",
+	For:  ForOperators,
+	Key:  []string{"project_id", "environment", "hole_from"},
 	Columns: []Column[Hole]{
 		{Name: "project_id", Doc: "The project.", Ref: func(r *Hole) any { return &r.ProjectID }},
 		{Name: "environment", Doc: "The environment.", Ref: func(r *Hole) any { return &r.Environment }},
@@ -137,7 +169,10 @@ var SyncHoles = Table[Hole]{
 
 // Rejects declares the table rejects, the dead-letter table.
 var Rejects = Table[Reject]{
-	Name: "rejects", Doc: "Dead letters: conversations that could not be read, or that the destination refused, with their payload. Kept for 400 days after the source last returned them.", Key: []string{"project_id", "environment", "reject_id"},
+	Name: "rejects",
+	Doc:  "Dead letters: conversations that could not be read, or that the destination refused, with their payload. Kept for 400 days after the source last returned them.",
+	For:  ForOperators,
+	Key:  []string{"project_id", "environment", "reject_id"},
 	Columns: []Column[Reject]{
 		{Name: "project_id", Doc: "The project.", Ref: func(r *Reject) any { return &r.ProjectID }},
 		{Name: "environment", Doc: "The environment.", Ref: func(r *Reject) any { return &r.Environment }},
@@ -155,7 +190,10 @@ var Rejects = Table[Reject]{
 
 // SchemaDrift declares the table schema_drift.
 var SchemaDrift = Table[Drift]{
-	Name: "schema_drift", Doc: "Fields, types and values that this version does not know, by path. It never contains a value.", Key: []string{"project_id", "environment", "path", "kind", "json_type"},
+	Name: "schema_drift",
+	Doc:  "Fields, types and values that this version does not know, by path. It never contains a value.",
+	For:  ForOperators,
+	Key:  []string{"project_id", "environment", "path", "kind", "json_type"},
 	Columns: []Column[Drift]{
 		{Name: "project_id", Doc: "The project.", Ref: func(r *Drift) any { return &r.ProjectID }},
 		{Name: "environment", Doc: "The environment.", Ref: func(r *Drift) any { return &r.Environment }},
@@ -171,7 +209,10 @@ var SchemaDrift = Table[Drift]{
 
 // Erasures declares the table erasures.
 var Erasures = Table[Erasure]{
-	Name: "erasures", Doc: "Tombstones: conversations that were erased permanently. Runs do not load them again, and `verify` does not report them as missing. This version does not write tombstones.", Key: []string{"project_id", "conversation_id"},
+	Name: "erasures",
+	Doc:  "Tombstones: conversations that were erased permanently. Runs do not load them again, and `verify` does not report them as missing. This version does not write tombstones.",
+	For:  ForOperators,
+	Key:  []string{"project_id", "conversation_id"},
 	Columns: []Column[Erasure]{
 		{Name: "project_id", Doc: "The project.", Ref: func(r *Erasure) any { return &r.ProjectID }},
 		{Name: "conversation_id", Doc: "The conversation.", Ref: func(r *Erasure) any { return &r.ConversationID }},
@@ -183,7 +224,10 @@ var Erasures = Table[Erasure]{
 
 // SyncLocks declares the table sync_locks, the writer locks.
 var SyncLocks = Table[SyncLock]{
-	Name: "sync_locks", Doc: "Writer locks: that of the whole destination, and in Postgres one of each project. Each run that begins raises the epoch of the destination and stores it with its locks; a commit with an older epoch is refused.", Key: []string{"name"},
+	Name: "sync_locks",
+	Doc:  "Writer locks: that of the whole destination, and in Postgres one of each project. Each run that begins raises the epoch of the destination and stores it with its locks; a commit with an older epoch is refused.",
+	For:  ForConvsync,
+	Key:  []string{"name"},
 	Columns: []Column[SyncLock]{
 		{Name: "name", Doc: "Name of the lock: writer (the whole destination), or project: followed by the project id.", Ref: func(r *SyncLock) any { return &r.Name }},
 		{Name: "epoch", Doc: "Epoch of the last run that took the lock, as in sync_runs. Of writer: the number of runs that began, with any lock.", Ref: func(r *SyncLock) any { return &r.Epoch }},
@@ -200,7 +244,10 @@ var SyncLocks = Table[SyncLock]{
 
 // SyncRecordings declares the table sync_recordings.
 var SyncRecordings = Table[RecordingState]{
-	Name: "sync_recordings", Doc: "One row per project whose recordings are checked or stored: how far that is.", Key: []string{"project_id"},
+	Name: "sync_recordings",
+	Doc:  "One row per project whose recordings are checked or stored: how far that is.",
+	For:  ForConvsync,
+	Key:  []string{"project_id"},
 	Columns: []Column[RecordingState]{
 		{Name: "project_id", Doc: "The project.", Ref: func(r *RecordingState) any { return &r.ProjectID }},
 		{Name: "enlisted", Doc: "Fingerprint of the directions, versions and host for which every stored voice conversation has its rows in audio_references.", Ref: func(r *RecordingState) any { return &r.Enlisted }},

@@ -10,9 +10,10 @@ type Column[R any] struct {
 	Source string // the API field that it comes from; "" if it comes from convsync
 	// Volatile columns are not part of the content hash.
 	Volatile bool
-	Repeats  bool // values occur again and again: a dictionary makes the stored column smaller
-	Near     bool // values are near that of the row before: their differences make the stored column smaller
-	FreeText bool // text that people write or say: statistics over it are of no use to a reader
+	Repeats  bool     // values occur again and again: a dictionary makes the stored column smaller
+	Near     bool     // values are near that of the row before: their differences make the stored column smaller
+	FreeText bool     // text that people write or say: statistics over it are of no use to a reader
+	Values   []string // all values that the column can have, except NULL; nil if they are not limited
 	// Ref returns a pointer to the column's field of a row. The Go type of the
 	// field determines type and nullability of the column.
 	Ref func(*R) any
@@ -22,6 +23,7 @@ type Column[R any] struct {
 type Table[R any] struct {
 	Name string
 	Doc  string
+	For  Audience
 	Key  []string // logical primary key, in order
 	// ByStart is set for conversations and their parts, which are partitioned by
 	// started_at: by month in Postgres, by project and month in Parquet, in files of one or more UTC days.
@@ -35,22 +37,24 @@ type Table[R any] struct {
 
 // ColumnSpec describes a column, independent of the Go row type.
 type ColumnSpec struct {
-	Name     string `json:"name"`
-	Type     Type   `json:"type"`
-	Nullable bool   `json:"nullable"`
-	Unit     string `json:"unit,omitempty"`
-	Doc      string `json:"meaning"`
-	Source   string `json:"source,omitempty"`
-	Volatile bool   `json:"-"`
-	Repeats  bool   `json:"-"`
-	Near     bool   `json:"-"`
-	FreeText bool   `json:"-"`
+	Name     string   `json:"name"`
+	Type     Type     `json:"type"`
+	Nullable bool     `json:"nullable"`
+	Unit     string   `json:"unit,omitempty"`
+	Doc      string   `json:"meaning"`
+	Source   string   `json:"source,omitempty"`
+	Values   []string `json:"values,omitempty"` // all values, except NULL; nil if they are not limited
+	Volatile bool     `json:"-"`
+	Repeats  bool     `json:"-"`
+	Near     bool     `json:"-"`
+	FreeText bool     `json:"-"`
 }
 
 // Spec describes a view, or a table independent of its Go row type.
 type Spec struct {
 	Name    string       `json:"name"`
 	Doc     string       `json:"meaning"`
+	For     Audience     `json:"for"`
 	Key     []string     `json:"key"`
 	ByStart bool         `json:"partitioned_by_start"`
 	Columns []ColumnSpec `json:"columns"`
@@ -61,7 +65,13 @@ type Spec struct {
 
 // Spec returns the description of the table.
 func (t *Table[R]) Spec() Spec {
-	s := Spec{Name: t.Name, Doc: t.Doc, Key: t.Key, ByStart: t.ByStart}
+	s := Spec{
+		Name:    t.Name,
+		Doc:     t.Doc,
+		For:     t.For,
+		Key:     t.Key,
+		ByStart: t.ByStart,
+	}
 	var row R
 	for i := range t.Columns {
 		c := &t.Columns[i]
@@ -77,6 +87,7 @@ func (t *Table[R]) Spec() Spec {
 			Repeats:  c.Repeats,
 			Near:     c.Near,
 			FreeText: c.FreeText,
+			Values:   c.Values,
 		})
 	}
 	return s

@@ -17,6 +17,7 @@ func Views(d Dialect) []Spec {
 		contactsView(), callbacksView(), utterancesView(), latencyTurnsView(), transcriptGapsView(),
 	}
 	for i := range specs {
+		specs[i].For = ForAnalysts
 		specs[i].Select = selectOf(specs[i].Name, fragments{dialect: d})
 	}
 	return specs
@@ -52,6 +53,7 @@ func columnsOf(table Spec, names ...string) []ColumnSpec {
 			Unit:     c.Unit,
 			Doc:      c.Doc,
 			Source:   table.Name,
+			Values:   c.Values,
 		})
 	}
 	return columns
@@ -70,6 +72,12 @@ func computed(name string, t Type, doc string) ColumnSpec {
 func orNull(name string, t Type, doc string) ColumnSpec {
 	c := computed(name, t, doc)
 	c.Nullable = true
+	return c
+}
+
+// oneOf is a column that has only these values, and NULL if it is nullable.
+func oneOf(c ColumnSpec, values ...string) ColumnSpec {
+	c.Values = values
 	return c
 }
 

@@ -5,6 +5,8 @@ import "slices"
 const outcomeDoc = "contained: ended without a handoff, and not abandoned early; handed_off; abandoned_early: ended without a handoff, and with fewer than 2 user turns or after less than 10 s; open: in progress, or in progress for longer than the age limit. " +
 	"NULL: it ended, and whether it was handed off or abandoned is unknown. An open conversation is never contained."
 
+var outcomes = []string{"contained", "handed_off", "abandoned_early", "open"}
+
 func contactsView() Spec {
 	c := Conversations.Spec()
 	local := func(name string, t Type, doc string) ColumnSpec {
@@ -31,8 +33,8 @@ func contactsView() Spec {
 			},
 			columnsOf(c, "transcript_status", "handoff_reason", "handoff_destination", "poly_score"),
 			[]ColumnSpec{
-				orNull("outcome", TypeText, outcomeDoc),
-				orNull("last_speaker", TypeText, "user or agent: the speaker of the last utterance. NULL if none is stored."),
+				oneOf(orNull("outcome", TypeText, outcomeDoc), outcomes...),
+				oneOf(orNull("last_speaker", TypeText, "user or agent: the speaker of the last utterance. NULL if none is stored."), "user", "agent"),
 				orNull("last_user_utterance", TypeText, "The last user input."),
 				orNull("last_agent_utterance", TypeText, "The last agent response."),
 				computed("silent_turns_at_end", TypeInteger, "Number of silent turns after the last turn that is not silent, or of which that is unknown."),
@@ -54,8 +56,8 @@ func callbacksView() Spec {
 			computed("next_conversation_id", TypeText, "The next contact."),
 			computed("next_started_at", TypeTimestamp, "When the next contact started."),
 			computed("gap_seconds", TypeFloat, "Time from the start of the contact to the start of the next one."),
-			orNull("outcome", TypeText, outcomeDoc),
-			orNull("next_outcome", TypeText, "Outcome of the next contact."),
+			oneOf(orNull("outcome", TypeText, outcomeDoc), outcomes...),
+			oneOf(orNull("next_outcome", TypeText, "Outcome of the next contact."), outcomes...),
 		),
 	}
 }
@@ -70,7 +72,7 @@ func utterancesView() Spec {
 			columnsOf(t, "project_id"), columnsOf(c, "environment"), columnsOf(t, "conversation_id", "started_at", "turn_index"),
 			[]ColumnSpec{
 				computed("part", TypeInteger, "Position in the turn: 0 user, 1 agent."),
-				computed("speaker", TypeText, "user or agent."),
+				oneOf(computed("speaker", TypeText, "user or agent."), "user", "agent"),
 				orNull("spoken_at", TypeTimestamp, "When it was said: user_input_at or agent_response_at."),
 				computed("text", TypeText, "What was said."),
 				orNull("english_text", TypeText, "The same in English, if the source translated it."),

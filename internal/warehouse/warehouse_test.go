@@ -190,6 +190,9 @@ func TestHash_JSONNumbers(t *testing.T) {
 func TestDeclarations(t *testing.T) {
 	t.Parallel()
 	for _, s := range append(Specs(), Views(Postgres)...) {
+		if !slices.Contains([]Audience{ForAnalysts, ForOperators, ForConvsync}, s.For) {
+			t.Errorf("%s does not say for whom it is", s.Name)
+		}
 		seen := map[string]bool{}
 		for _, c := range s.Columns {
 			if seen[c.Name] {

@@ -45,7 +45,10 @@ const (
 
 // WebhookEvents declares the table webhook_events.
 var WebhookEvents = Table[WebhookEvent]{
-	Name: "webhook_events", Doc: "Webhook events: one row per event, with its body. Kept for 90 days, or longer while an event is waiting.", Key: []string{"event_id"},
+	Name: "webhook_events",
+	Doc:  "Webhook events: one row per event, with its body. Kept for 90 days, or longer while an event is waiting.",
+	For:  ForOperators,
+	Key:  []string{"event_id"},
 	Columns: []Column[WebhookEvent]{
 		{Name: "event_id", Doc: "Id of the event, given by the sender.", Source: "X-PolyAI-Event-ID", Ref: func(r *WebhookEvent) any { return &r.EventID }},
 		{Name: "event_type", Doc: "Type of the event.", Source: "type", Ref: func(r *WebhookEvent) any { return &r.EventType }},
@@ -65,7 +68,10 @@ var WebhookEvents = Table[WebhookEvent]{
 
 // ActiveAlerts declares the table active_alerts.
 var ActiveAlerts = Table[ActiveAlert]{
-	Name: "active_alerts", Doc: "One row per PolyAI alert that webhook events reported, with its current status. Resolved alerts remain.", Key: []string{"alert_id"},
+	Name: "active_alerts",
+	Doc:  "One row per PolyAI alert that webhook events reported, with its current status. Resolved alerts remain.",
+	For:  ForOperators,
+	Key:  []string{"alert_id"},
 	Columns: []Column[ActiveAlert]{
 		{Name: "alert_id", Doc: "Id of the alert; if the event has none, the id of its rule.", Source: "alert_id", Ref: func(r *ActiveAlert) any { return &r.AlertID }},
 		{Name: "rule_id", Doc: "Id of the alert rule.", Source: "alert_rule_id", Ref: func(r *ActiveAlert) any { return &r.RuleID }},

@@ -21,7 +21,7 @@ import (
 // migration contains a copy of them. The digest of what a schema has is in the
 // comment of goose's table, in the transaction that applies it.
 
-const declaredMark = "convsync declarations "
+const declaredMark = "For convsync. Which migrations and declarations this schema has: "
 
 // declaredSpecs returns the tables and views that have comments in Postgres.
 func declaredSpecs() []warehouse.Spec {
@@ -45,7 +45,7 @@ func (d *Database) declare(ctx context.Context) error {
 		if err := replaceViews(ctx, tx, views(d.declared)); err != nil {
 			return err
 		}
-		text := commentsOf(d.declared) + fmt.Sprintf("COMMENT ON TABLE goose_db_version IS '%s'", digest)
+		text := commentsOf(d.declared) + commentPartitions() + fmt.Sprintf("COMMENT ON TABLE goose_db_version IS '%s'", digest)
 		return tx.Conn().PgConn().Exec(ctx, text).Close()
 	})
 	if !allowed { // its connection is free again: two at once could be a deadlock
@@ -153,6 +153,19 @@ func commentsOf(specs []warehouse.Spec) string {
 	for i := range specs {
 		text.WriteString(specs[i].Comments())
 	}
+	return text.String()
+}
+
+// commentPartitions returns a statement that comments the partitions of earlier versions.
+func commentPartitions() string {
+	var text strings.Builder
+	text.WriteString("DO $$ DECLARE part regclass; BEGIN\n")
+	for _, table := range partitioned {
+		fmt.Fprintf(&text, `FOR part IN SELECT inhrelid FROM pg_inherits WHERE inhparent = '%s'::regclass AND obj_description(inhrelid, 'pg_class') IS NULL LOOP
+			EXECUTE format('COMMENT ON TABLE %%s IS %%L', part, '%s'); END LOOP;
+		`, table, partitionComment(table))
+	}
+	text.WriteString("END $$;\n")
 	return text.String()
 }
 

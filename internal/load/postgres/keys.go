@@ -15,7 +15,10 @@ type conversationKey struct {
 }
 
 var conversationKeys = warehouse.Table[conversationKey]{
-	Name: "conversation_keys", Doc: "The stored conversations, by id: convsync compares them without reading the partitions. In Postgres only.", Key: []string{"project_id", "conversation_id"},
+	Name: "conversation_keys",
+	Doc:  "The stored conversations, by id: convsync compares them without reading the partitions. In Postgres only.",
+	For:  warehouse.ForAnalysts,
+	Key:  []string{"project_id", "conversation_id"},
 	Columns: []warehouse.Column[conversationKey]{
 		{Name: "project_id", Doc: "The project.", Ref: func(r *conversationKey) any { return &r.ProjectID }},
 		{Name: "conversation_id", Doc: "The conversation.", Ref: func(r *conversationKey) any { return &r.ConversationID }},

@@ -207,13 +207,19 @@ func (w *writer) attachAbsent(ctx context.Context, tx pgx.Tx, p period) error {
 	return lockTimeout(ctx, tx, usual)
 }
 
+// partitionComment refers those who find a partition in a list of tables to its table.
+func partitionComment(table string) string {
+	return warehouse.ForConvsync.Comment() + "The rows of a period; query " + table + "."
+}
+
 // attach creates partitions as tables of their own and attaches them. CREATE
 // TABLE … PARTITION OF would take ACCESS EXCLUSIVE on the partitioned table.
 func attach(ctx context.Context, tx pgx.Tx, p period, tables []string) error {
 	for _, table := range tables {
 		name := table + "_" + p.suffix
 		_, err := tx.Exec(ctx, fmt.Sprintf(`CREATE TABLE %[1]s (LIKE %[2]s INCLUDING ALL EXCLUDING IDENTITY);
-			ALTER TABLE %[2]s ATTACH PARTITION %[1]s FOR VALUES FROM (%[3]s) TO (%[4]s)`, name, table, p.from, p.until), pgx.QueryExecModeSimpleProtocol)
+			ALTER TABLE %[2]s ATTACH PARTITION %[1]s FOR VALUES FROM (%[3]s) TO (%[4]s);
+			COMMENT ON TABLE %[1]s IS '%[5]s'`, name, table, p.from, p.until, partitionComment(table)), pgx.QueryExecModeSimpleProtocol)
 		if hasCode(err, codeDuplicateTable) {
 			return &refusal{code: codeCheckViolation, table: table, detail: "the table " + name + " exists and is not attached"}
 		}
