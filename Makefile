@@ -41,7 +41,7 @@ race: ## run every test with the race detector
 .PHONY: lint
 lint: ## gofmt, go vet, golangci-lint, and the subjects of commits
 	$(GO) run $(LINT) run ./...
-	$(GO) vet -tags readers ./cmd/sync
+	$(GO) vet -tags readers,dbt ./cmd/sync
 	@sh scripts/check-subjects
 
 .PHONY: chaos
@@ -58,6 +58,11 @@ prometheus: postgres ## try alerts and dashboards with a real Prometheus, instal
 readers: ## read lakes with DuckDB, Polars, pyarrow and Spark, installed if they are missing
 	@sh scripts/need-readers $(BIN)/readers
 	$(GO) test -tags readers ./cmd/sync -run 'Readers' -timeout 60m -count 1 -v
+
+.PHONY: dbt
+dbt: postgres ## build the dbt package over a lake and a database, and compare its marts with the views; dbt is installed if it is missing
+	@sh scripts/need-dbt $(BIN)/dbt
+	$(GO) test -tags dbt $(TESTFLAGS) ./cmd/sync -run TestDBT -count 1
 
 SOAK ?= 1h
 .PHONY: soak
@@ -97,6 +102,9 @@ bench-parts: postgres ## measure recordings, requests and reading alone
 docs: ## generate the data dictionary, and the answers of the cookbook
 	$(GO) run ./cmd/sync schema > docs/tables.md
 	$(GO) test ./cmd/sync -run '^TestCookbook$$' -count 1 -args -update
+docs: ## generate the data dictionary, its diagram and the models of dbt/
+	$(GO) run ./cmd/sync schema > docs/tables.md
+	$(GO) test ./internal/derived -run TestFiles -args -write
 
 .PHONY: licenses
 licenses: ## collect the licences of all dependencies into THIRD_PARTY_LICENSES

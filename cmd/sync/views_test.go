@@ -52,17 +52,26 @@ func analystsPast(t *testing.T, live int) (*simulate.Simulator, *httptest.Server
 	return simulator, server
 }
 
-// TestViews compares each row of each view of a lake and of a database with the same
-// conversations, some of which the source no longer lists.
+// TestViews compares each row of each view of a lake and of a database.
 func TestViews(t *testing.T) {
 	t.Parallel()
 	n := 800
 	if loadtest.Raced {
 		n = 240
 	}
+	lake, database, configs := analystsDestinations(t, n)
+	sameViews(t, lake, database)
+	sameQuestions(t, configs)
+	pruneMonths(t, database)
+	pruneFiles(t, lake)
+}
+
+// analystsDestinations loads the same conversations into a lake and a database, each with
+// a configuration. The source no longer lists some of them.
+func analystsDestinations(t *testing.T, n int) (lake, database string, configs []string) {
+	t.Helper()
 	simulator, server := analystsPast(t, n)
-	lake, database := filepath.Join(t.TempDir(), "lake"), pgtest.URL(t)
-	var configs []string
+	lake, database = filepath.Join(t.TempDir(), "lake"), pgtest.URL(t)
 	for _, destination := range []string{into(lake), intoPostgres(database)} {
 		config := inFolder(t, "convsync.yaml")
 		writeFile(t, config, fmt.Sprintf(`
@@ -85,10 +94,7 @@ sync: { start: 2025-10-20, lookback: { each_run: 6000h, hourly: 6000h, daily: 60
 	for _, config := range configs {
 		run(t, config, exitOK)
 	}
-	sameViews(t, lake, database)
-	sameQuestions(t, configs)
-	pruneMonths(t, database)
-	pruneFiles(t, lake)
+	return lake, database, configs
 }
 
 // byStart are the views whose started_at is the column by which tables are divided.
@@ -195,14 +201,7 @@ func sameViews(t *testing.T, lake, database string) {
 		began := time.Now()
 		inLake := askViews(t, duck, statement)
 		lakeTook := time.Since(began)
-		rows, err := conn.Query(t.Context(), statement)
-		if err != nil {
-			t.Fatal(view.Name, err)
-		}
-		inDatabase, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) ([]any, error) { return row.Values() })
-		if err != nil {
-			t.Fatal(view.Name, err)
-		}
+		inDatabase := askSession(t, conn, statement)
 		t.Logf("%s: %d rows, %v in DuckDB, %v in Postgres", view.Name, len(inDatabase), lakeTook, time.Since(began)-lakeTook)
 		a, b := rowTexts(view.Columns, inLake), rowTexts(view.Columns, inDatabase)
 		if len(a) == 0 {
@@ -229,6 +228,19 @@ func openViews(t *testing.T, lake, zone string) *sql.DB {
 		}
 	}
 	return db
+}
+
+func askSession(t *testing.T, conn *pgx.Conn, statement string) [][]any {
+	t.Helper()
+	rows, err := conn.Query(t.Context(), statement)
+	if err != nil {
+		t.Fatal(statement, err)
+	}
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) ([]any, error) { return row.Values() })
+	if err != nil {
+		t.Fatal(statement, err)
+	}
+	return found
 }
 
 func askViews(t *testing.T, db *sql.DB, statement string) (rows [][]any) {
