@@ -55,7 +55,7 @@ prometheus: postgres ## try alerts and dashboards with a real Prometheus, instal
 	$(GO) test -tags prometheus ./deploy -run Prometheus -count 1
 
 .PHONY: readers
-readers: ## read lakes with DuckDB, Polars, pyarrow and Spark, installed if they are missing
+readers: ## read lakes with DuckDB, Polars, pyarrow and Spark, and run docs/analysts/connect.md; they are installed if they are missing
 	@sh scripts/need-readers $(BIN)/readers
 	$(GO) test -tags readers ./cmd/sync -run 'Readers' -timeout 60m -count 1 -v
 

@@ -16,7 +16,7 @@ import (
 func psql(t *testing.T, database, file string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "psql", "-q", "-v", "ON_ERROR_STOP=1", "-f", "postgres/"+file, database)
-	cmd.Env = append(os.Environ(), "CONVSYNC_DATABASE_PASSWORD=made-up 'writer'", "GRAFANA_DATABASE_PASSWORD=made-up reader")
+	cmd.Env = append(os.Environ(), "CONVSYNC_DATABASE_PASSWORD=made-up 'writer'", "GRAFANA_DATABASE_PASSWORD=made-up reader", "ANALYST_DATABASE_PASSWORD=made-up 'analyst'")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v: %s", file, err, out)
 	}
@@ -42,8 +42,8 @@ func forbid(t *testing.T, database string, statements ...string) {
 }
 
 // TestRoles checks the files of deploy/postgres on a server of its own: every
-// command works for a writer that owns only its schema, and Grafana's role
-// reads only what it may, whatever settings it changes.
+// command works for a writer that owns only its schema, and the roles of Grafana
+// and of analysts read only what they may, whatever settings they change.
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	admin, _ := pgtest.Restartable(t)
@@ -88,4 +88,15 @@ func TestRoles(t *testing.T) {
 		"SELECT handoff_destination FROM polyai.conversations", "SELECT user_input FROM polyai.turns",
 		"SELECT payload FROM polyai.rejects", "INSERT INTO polyai.projects DEFAULT VALUES", "CREATE TABLE polyai.x ()",
 		"CREATE TABLE public.x ()", "CREATE TEMP TABLE x ()", "SELECT lo_create(0)", "SET temp_file_limit = -1")
+	for range 2 {
+		psql(t, admin, "analyst.sql")
+	}
+	checkAnalyst(t, as("analyst", "made-up 'analyst'"), func() {
+		pgtest.Exec(t, writer, "ALTER VIEW polyai.contacts RENAME COLUMN hour TO hour_of_an_earlier_version", "COMMENT ON TABLE polyai.goose_db_version IS NULL",
+			"CREATE TABLE polyai.turns_2031_01 (LIKE polyai.turns INCLUDING ALL)",
+			"ALTER TABLE polyai.turns ATTACH PARTITION polyai.turns_2031_01 FOR VALUES FROM ('2031-01-01 00:00:00+00') TO ('2031-02-01 00:00:00+00')")
+		if out, err := program(t, text, "migrate").CombinedOutput(); err != nil {
+			t.Errorf("migrate: %v: %s", err, out)
+		}
+	})
 }
