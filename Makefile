@@ -99,12 +99,10 @@ bench-parts: postgres ## measure recordings, requests and reading alone
 	$(GO) test -p 1 -run '^$$' -bench . -benchtime 1x -timeout 60m ./cmd/sync ./internal/extract
 
 .PHONY: docs
-docs: ## generate the data dictionary, and the answers of the cookbook
-	$(GO) run ./cmd/sync schema > docs/tables.md
-	$(GO) test ./cmd/sync -run '^TestCookbook$$' -count 1 -args -update
-docs: ## generate the data dictionary, its diagram and the models of dbt/
+docs: ## generate the data dictionary, its diagram, the models of dbt/ and the answers of the cookbook
 	$(GO) run ./cmd/sync schema > docs/tables.md
 	$(GO) test ./internal/derived -run TestFiles -args -write
+	$(GO) test ./cmd/sync -run '^TestCookbook$$' -count 1 -args -update
 
 .PHONY: licenses
 licenses: ## collect the licences of all dependencies into THIRD_PARTY_LICENSES

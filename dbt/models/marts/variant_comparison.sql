@@ -29,7 +29,7 @@ WITH contact AS (
         LEFT JOIN (SELECT project_id, conversation_id, started_at,
         count(*) OVER (PARTITION BY project_id, environment, customer_number ORDER BY started_at
             RANGE BETWEEN interval '1 microsecond' FOLLOWING AND interval '24 hours' FOLLOWING) > 0 AS back
-    FROM {{ ref('stg_conversations') }} WHERE missing_since IS NULL AND customer_number IS NOT NULL) AS b ON b.project_id = c.project_id AND b.conversation_id = c.conversation_id AND b.started_at = c.started_at
+    FROM {{ ref('stg_conversations') }} AS f WHERE f.missing_since IS NULL AND f.customer_number IS NOT NULL) AS b ON b.project_id = c.project_id AND b.conversation_id = c.conversation_id AND b.started_at = c.started_at
         LEFT JOIN (SELECT x.project_id, x.conversation_id, x.started_at, count(*) FILTER (WHERE (x.user_input IS NOT NULL OR x.user_input_dtmf IS NOT NULL)) AS user_turns
     FROM {{ ref('stg_turns') }} AS x GROUP BY x.project_id, x.conversation_id, x.started_at) AS u ON u.project_id = c.project_id AND u.conversation_id = c.conversation_id AND u.started_at = c.started_at
 {% endif %}
