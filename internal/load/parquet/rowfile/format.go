@@ -47,10 +47,13 @@ const (
 	// groupBatches limits a row group as well, so that one of a table with large rows
 	// has fewer.
 	groupBatches = 32
-	// writeRows is the number of rows that are encoded at once, if a batch of the
-	// format has as many. They fit in a cache of the processor, which reads them once
-	// for each column.
-	writeRows = 1024
+	// rowsAtOnce is the number of rows that are encoded or decoded at once, if a batch
+	// of the format has as many. They fit in a cache of the processor, which reads them
+	// once for each column.
+	rowsAtOnce = 1024
+	// pageBytes is the size of a page before compression. Reader and writer hold one or
+	// two of each column, which are most of the live memory of a merge.
+	pageBytes = 256 << 10
 )
 
 // A reader finds conversations by a Bloom filter: their ids are random, so that
@@ -137,7 +140,7 @@ func (f *Format) newProperties(small bool) *parquet.WriterProperties {
 	options := []parquet.WriterProperty{
 		parquet.WithCompression(compress.Codecs.Zstd), parquet.WithCompressionLevel(compressionLevel),
 		parquet.WithDictionaryDefault(false), parquet.WithMaxRowGroupLength(rowGroupRows),
-		parquet.WithStats(true), parquet.WithCreatedBy("convsync"), parquet.WithMaxBloomFilterBytes(filter),
+		parquet.WithDataPageSize(pageBytes), parquet.WithStats(true), parquet.WithCreatedBy("convsync"), parquet.WithMaxBloomFilterBytes(filter),
 	}
 	for _, name := range f.repeats {
 		options = append(options, parquet.WithDictionaryFor(name, !small))

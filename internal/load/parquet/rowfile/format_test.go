@@ -90,7 +90,7 @@ func TestFileFormat(t *testing.T) {
 // A small file has no dictionaries.
 func TestFormat_Small(t *testing.T) {
 	t.Parallel()
-	for rows, has := range map[int]bool{writeRows - 1: false, writeRows: true} {
+	for rows, has := range map[int]bool{rowsAtOnce - 1: false, rowsAtOnce: true} {
 		r := footer(t, turns, rows, func(int) warehouse.Turn { return warehouse.Turn{UserInput: "hello"} })
 		c, err := r.MetaData().RowGroup(0).ColumnChunk(slices.Index(turns.names, turns.repeats[0]))
 		if err != nil || c.HasDictionaryPage() != has {
@@ -136,7 +136,7 @@ func TestWriter_Divide(t *testing.T) {
 // has each id and few others.
 func TestFormat_Filter(t *testing.T) {
 	t.Parallel()
-	for rows, most := range map[int]int64{300: 2 << 10, writeRows - 1: 2 << 10, 5000: 16 << 10} {
+	for rows, most := range map[int]int64{300: 2 << 10, rowsAtOnce - 1: 2 << 10, 5000: 16 << 10} {
 		r := footer(t, conversations, rows, func(i int) warehouse.Conversation {
 			return warehouse.Conversation{ConversationID: fmt.Sprint("c-", i)}
 		})

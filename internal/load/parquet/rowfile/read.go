@@ -64,7 +64,7 @@ func (r *Reader) Has(column string) bool {
 // older version may have fewer.
 func (r *Reader) choose(ctx context.Context, names []string) error {
 	// The reader allocates a whole batch at once, and most days are smaller.
-	properties := pqarrow.ArrowReadProperties{BatchSize: max(1, min(int64(r.format.batch), r.parquet.NumRows()))}
+	properties := pqarrow.ArrowReadProperties{BatchSize: max(1, min(int64(r.format.batch), rowsAtOnce, r.parquet.NumRows()))}
 	arrow, err := pqarrow.NewFileReader(r.parquet, properties, memory.DefaultAllocator)
 	if err != nil {
 		return err

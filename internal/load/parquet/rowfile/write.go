@@ -91,7 +91,7 @@ func (w *Writer) Add(row any) {
 	for i, c := range w.format.texts {
 		b.text += c.text(b.rows.Field(n-1, w.format.textIndexes[i]))
 	}
-	if n >= min(w.format.batch, writeRows) || b.text >= batchText {
+	if n >= min(w.format.batch, rowsAtOnce) || b.text >= batchText {
 		w.flush()
 	}
 }
