@@ -76,6 +76,12 @@ var exampleAnswers = []struct{ line, csv string }{
 		"sign,conversations,share,median_duration_seconds,newest_example\nthe source hides the transcript,1,0.5,5,hidden-short\nit took less than 10 s,1,0.5,5,short\n",
 	},
 	{
+		"week-over-week --set from=2025-10-26 --set to=2025-10-28",
+		"figure,earlier_n,earlier,earlier_low,earlier_high,recent_n,recent,recent_low,recent_high,difference\n" +
+			"conversations,,,,,12,12,,,\ncontainment_rate,,,,,10,0.9,0.596,0.982,\nearly_abandon_rate,,,,,10,0.2,0.057,0.51,\n" +
+			"contained_no_callback_rate,,,,,7,0.286,0.082,0.641,\n",
+	},
+	{
 		"callbacks --set from=2025-10-26",
 		"outcome,handoff_reason,next_outcome,next_handoff_reason,callbacks,customers,median_gap_hours,newest_example\ncontained,,contained,,2,1,12.5,second\n",
 	},
@@ -145,7 +151,62 @@ func sameQuestions(t *testing.T, configs []string) {
 		}
 		checkIntervals(t, q.Name, inLake)
 	}
+	checkMedians(t, configs[0])
 }
+
+// checkMedians computes the median latency of variants again, with its interval.
+func checkMedians(t *testing.T, config string) {
+	t.Helper()
+	latencies := map[string][]float64{}
+	for _, row := range jsonRows(t, config, `SELECT variant_id, latency_p50_seconds AS seconds FROM conversations
+		WHERE project_id = 'acme-team-4' AND missing_since IS NULL AND latency_p50_seconds IS NOT NULL`) {
+		variant, _ := row["variant_id"].(string)
+		latencies[variant] = append(latencies[variant], row["seconds"].(float64))
+	}
+	checked := 0
+	for _, row := range jsonRows(t, config, "", "--name", "variants", "--set", "project=acme-team-4", "--set", "environment=all", "--set", "from=2025-10-01", "--set", "to=2026-06-01") {
+		variant, _ := row["variant_id"].(string)
+		values := latencies[variant]
+		slices.Sort(values)
+		n := len(values)
+		if n < 6 {
+			continue
+		}
+		checked++
+		rank := medianRank(n)
+		for name, want := range map[string]float64{"median_latency_seconds": values[(n+1)/2-1], "latency_low": values[rank-1], "latency_high": values[n-rank]} {
+			if row[name] != want {
+				t.Errorf("variants: %s of %v is %v, want %v (of %d)", name, row["variant"], row[name], want, n)
+			}
+		}
+	}
+	if checked == 0 {
+		t.Error("no variant has enough conversations")
+	}
+}
+
+// jsonRows returns the answer to a statement or, if it is empty, to the flags.
+func jsonRows(t *testing.T, config, statement string, flags ...string) (rows []map[string]any) {
+	t.Helper()
+	args := append([]string{"query", "--config", config, "--output", "jsonl"}, flags...)
+	if statement != "" {
+		args = append(args, statement)
+	}
+	r := convsync(t, nil, args...)
+	r.want(t, exitOK)
+	for line := range strings.Lines(r.stdout) {
+		var row map[string]any
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// medianRank is the rank of the lower end of the 95% interval of the median of n values;
+// 0: there is none.
+func medianRank(n int) int { return int(math.Floor((float64(n) + 1 - 1.96*math.Sqrt(float64(n))) / 2)) }
 
 // sortedLines returns the lines of a text. The order of equal texts depends on the
 // collation of the database.
@@ -210,11 +271,11 @@ func wilson(k, n float64) (low, high float64) {
 // least 95%, by the binomial distribution.
 func TestMedianInterval(t *testing.T) {
 	t.Parallel()
+	if medianRank(5) != 0 || medianRank(6) != 1 {
+		t.Errorf("the ranks of 5 and 6 values are %d and %d", medianRank(5), medianRank(6))
+	}
 	for n := 6; n <= 1000; n++ {
-		rank := int(math.Floor((float64(n) + 1 - 1.96*math.Sqrt(float64(n))) / 2))
-		if n == 6 && rank != 1 {
-			t.Errorf("the lower rank of %d values is %d", n, rank)
-		}
+		rank := medianRank(n)
 		if covered := 1 - 2*binomialBelow(n, rank); covered < 0.95 {
 			t.Errorf("rank %d of %d covers the median with %.4f", rank, n, covered)
 		}

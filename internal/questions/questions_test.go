@@ -19,7 +19,7 @@ func TestAll(t *testing.T) {
 	names := questions.Names()
 	for _, name := range []string{ // the ten questions of operators
 		"containment-by-day", "handoff-reasons", "latency-by-variant-and-hour", "drop-off", "repeat-callers",
-		"busiest-hours", "week-over-week", "completeness", "worst-conversations",
+		"words-before-handoff", "busiest-hours", "week-over-week", "completeness", "worst-conversations",
 	} {
 		if q := questions.Get(name); q == nil || q.Name != name {
 			t.Errorf("there is no question %s", name)

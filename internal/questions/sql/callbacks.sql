@@ -13,10 +13,10 @@ WITH pairs AS (
         b.customer_number, b.gap_seconds, b.conversation_id,
         row_number() OVER (PARTITION BY b.outcome, c.handoff_reason, b.next_outcome, n.handoff_reason
             ORDER BY b.started_at DESC, b.conversation_id DESC) AS newest
-    FROM callbacks AS b
-    JOIN conversations AS c ON c.project_id = b.project_id AND c.conversation_id = b.conversation_id
+    FROM callbacks AS b -- LEFT JOIN, because DuckDB would join c with n first, by their project
+    LEFT JOIN conversations AS c ON c.project_id = b.project_id AND c.conversation_id = b.conversation_id
         AND c.started_at = b.started_at
-    JOIN conversations AS n ON n.project_id = b.project_id AND n.conversation_id = b.next_conversation_id
+    LEFT JOIN conversations AS n ON n.project_id = b.project_id AND n.conversation_id = b.next_conversation_id
         AND n.started_at = b.next_started_at
     LEFT JOIN projects AS p ON p.project_id = b.project_id
     WHERE b.started_at >= CAST($from AS date) - interval '48 hours'

@@ -48,7 +48,7 @@ WITH counts AS (
         (p + 1.9208 / n + 1.96 * sqrt(p * (1 - p) / n + 0.9604 / (n * n))) / (1 + 3.8416 / n) AS high
     FROM rates
 )
-SELECT coalesce(i.variant_name, i.variant_id, '(none)') AS variant, i.conversations,
+SELECT coalesce(i.variant_name, '(none)') AS variant, i.variant_id, i.conversations,
     floor(i.p * 1000 + 0.5) / 1000 AS containment_rate,
     floor(i.low * 1000 + 0.5) / 1000 AS containment_low, floor(i.high * 1000 + 0.5) / 1000 AS containment_high,
     floor(CAST(i.early_abandons AS double precision) / nullif(i.early_known, 0) * 1000 + 0.5) / 1000 AS early_abandon_rate,
@@ -56,4 +56,4 @@ SELECT coalesce(i.variant_name, i.variant_id, '(none)') AS variant, i.conversati
 FROM intervals AS i
 LEFT JOIN medians AS m ON m.variant_id IS NOT DISTINCT FROM i.variant_id
     AND m.variant_name IS NOT DISTINCT FROM i.variant_name
-ORDER BY i.conversations DESC, variant
+ORDER BY i.conversations DESC, variant, i.variant_id
