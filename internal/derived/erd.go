@@ -28,7 +28,7 @@ func diagram() string {
 	for _, t := range tables() {
 		writeEntity(&b, &t, references)
 	}
-	b.WriteString("```\n\nPK is the key, FK a column by which a row refers to another table. Each row on the left has any number of rows on the right.\n")
+	b.WriteString("```\n\nPK is the key, FK a column by which a row refers to the table above, which has any number of rows below.\n")
 	writeJoins(&b, references)
 	b.WriteString("\n## Views\n\nA view has the columns of its key, and is computed from the tables and views that point to it.\n\n```mermaid\nflowchart LR\n")
 	for _, v := range views() {
