@@ -40,6 +40,8 @@ func (s *source) Ask(_ context.Context, statement answer.Statement) (answer.Rows
 	return next, nil
 }
 
+func (*source) Dialect() string { return "duckdb" }
+
 type rows struct {
 	answer.Rows
 	rows [][]any
@@ -60,11 +62,13 @@ func (*rows) Close() error { return nil }
 // controls a terminal. The times have the forms of both engines.
 func call() [][]any {
 	return [][]any{
+		{"zone", "p", "Europe/London"},
+		{"zone", "q", "UTC"},
 		{"metric", "p", `{"name":"score","ordinal":0,"value":"9.5"}`},
 		{"turn", "p", `{"turn_index":2,"user_input":null,"is_silence":true,"user_input_at":"2026-06-15T12:00:40.5+00:00","barge_in":false,
 			"agent_response":"Are you still there?","agent_response_at":"2026-06-15T12:00:43+00:00","latency_seconds":6.5,"latency_label":"slow_asr"}`},
 		{"turn", "p", `{"turn_index":0,"agent_response":"Hello, <b>Ada</b>!\nHow *can* I help?","agent_response_at":"2026-06-15 12:00:01.25+00","agent_language":"en-GB"}`},
-		{"conversation", "p", `{"project_id":"p","environment":"live","conversation_id":"call-1","time_zone":"Europe/London","started_at":"2026-06-15 12:00:00+00",
+		{"conversation", "p", `{"project_id":"p","environment":"live","conversation_id":"call-1","started_at":"2026-06-15 12:00:00+00",
 			"finished_at":"2026-06-15 12:03:12+00","updated_at":"2026-06-15 12:10:00+00","total_duration_seconds":192.0,"polyai_duration_seconds":59.5,"channel_family":"voice",
 			"direction":"inbound","variant_name":"Main | site","language":"en-GB","customer_number":"+447700900123","lifecycle":"final","transcript_status":"short",
 			"num_turns":5,"turns_loaded":3,"handoff":true,"handoff_reason":"billing","handoff_destination":"+447700900100","latency_p50_seconds":0.75,
