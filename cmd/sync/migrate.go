@@ -14,7 +14,8 @@ import (
 )
 
 type migrateOptions struct {
-	missing bool
+	missing    bool
+	withSearch bool
 }
 
 func newMigrateCommand(app *app) *cobra.Command {
@@ -30,7 +31,9 @@ func newMigrateCommand(app *app) *cobra.Command {
 			"commit, the lake is as before.\n\n" +
 			"A schema that was created by a build between two releases may lack migrations that are older than its layout.\n" +
 			"Migrate and check then fail and list them. Back up the database, then apply them with --missing. Each migration is\n" +
-			"a transaction: if it fails, it changes nothing." + readWhole,
+			"a transaction: if it fails, it changes nothing.\n\n" +
+			"With --with-search, migrate creates the index that makes convsync search fast in Postgres, month by month; loads of\n" +
+			"other months continue. Loading turns then costs more. DROP INDEX polyai.turns_search removes it." + readWhole,
 		Example: "  convsync migrate\n  convsync migrate status\n  convsync migrate --missing",
 		Args:    cobra.NoArgs,
 		RunE:    up,
@@ -43,6 +46,7 @@ func newMigrateCommand(app *app) *cobra.Command {
 		RunE:    up,
 	}
 	for _, c := range []*cobra.Command{cmd, upCmd} {
+		c.Flags().BoolVar(&opts.withSearch, "with-search", false, "Postgres: also create the index that makes convsync search fast")
 		c.Flags().BoolVar(&opts.missing, "missing", false, "also apply missing migrations that are older than the layout of the schema")
 	}
 	cmd.AddCommand(
@@ -76,9 +80,21 @@ func runMigrate(ctx context.Context, app *app, options *migrateOptions) error {
 	return migrateDatabase(ctx, app, cfg, destination.(*postgres.Database), options)
 }
 
+// indexSearch creates the index for search.
+func indexSearch(ctx context.Context, app *app, database *postgres.Database) error {
+	err := database.IndexSearch(ctx, func(partition string) { fmt.Fprintf(app.stderr, "indexing %s for search\n", partition) })
+	if err == nil {
+		fmt.Fprintln(app.stdout, "search: indexed")
+	}
+	return err
+}
+
 func migrateLake(ctx context.Context, app *app, cfg *config.Config, lake *parquet.Lake, options *migrateOptions) error {
 	if options != nil && options.missing {
 		return usageError(errors.New("--missing is for Postgres: a lake has no migrations that can be missing"))
+	}
+	if options != nil && options.withSearch {
+		return usageError(errors.New("--with-search is for Postgres: a lake is searched without an index"))
 	}
 	if options != nil {
 		if err := lake.Migrate(ctx); err != nil {
@@ -108,6 +124,11 @@ func migrateDatabase(ctx context.Context, app *app, cfg *config.Config, database
 		}
 		if err := up(ctx); err != nil {
 			return err
+		}
+		if options.withSearch {
+			if err := indexSearch(ctx, app, database); err != nil {
+				return err
+			}
 		}
 	}
 	status, err := database.MigrationStatus(ctx)

@@ -1,0 +1,58 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"convsync/internal/warehouse"
+)
+
+// IndexSearch creates the index for search. It builds the index of each month in a
+// transaction of its own, so that loads of other months continue, and so that the next
+// attempt continues where this one stopped. report is called before each month.
+// Partitions that are created later get the index with the table.
+func (d *Database) IndexSearch(ctx context.Context, report func(partition string)) error {
+	err := d.index(ctx, fmt.Sprintf("CREATE INDEX IF NOT EXISTS %s ON ONLY turns USING gin ((%s))", warehouse.SearchIndex, warehouse.SearchIndexKey()))
+	if err != nil {
+		return err
+	}
+	missing, err := d.unsearched(ctx)
+	if err != nil {
+		return d.describe(err)
+	}
+	for _, partition := range missing {
+		report(partition)
+		err := d.index(ctx, fmt.Sprintf("CREATE INDEX %[1]s_words ON %[1]s USING gin ((%[2]s)); ALTER INDEX %[3]s ATTACH PARTITION %[1]s_words",
+			partition, warehouse.SearchIndexKey(), warehouse.SearchIndex))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// index executes statements in a transaction that other changes of the layout wait for.
+func (d *Database) index(ctx context.Context, statements string) error {
+	err := pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
+		if err := d.lockLayout(ctx, tx); err != nil {
+			return err
+		}
+		return tx.Conn().PgConn().Exec(ctx, statements).Close()
+	})
+	return d.describe(d.locked(ctx, err, writerLock))
+}
+
+// unsearched lists the partitions of turns without the index, the newest first.
+func (d *Database) unsearched(ctx context.Context) ([]string, error) {
+	rows, err := d.pool.Query(ctx, `SELECT c.relname FROM pg_inherits AS p JOIN pg_class AS c ON c.oid = p.inhrelid
+		WHERE p.inhparent = 'turns'::regclass AND NOT EXISTS (
+			SELECT FROM pg_index AS i JOIN pg_inherits AS a ON a.inhrelid = i.indexrelid
+			WHERE i.indrelid = p.inhrelid AND a.inhparent = $1::regclass)
+		ORDER BY 1 DESC`, warehouse.SearchIndex)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
