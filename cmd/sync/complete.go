@@ -2,6 +2,8 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+
+	"convsync/internal/search"
 )
 
 // flagValues are the values of flags that have only a few, for the completion
@@ -12,6 +14,7 @@ var flagValues = map[string][]string{
 	"fault":       allFaultNames,
 	"log-format":  {"text", "json"},
 	"log-level":   {"debug", "info", "warn", "error"},
+	"outcome":     search.Outcomes,
 	"paging":      {"cursor", "offset", "unnamed"},
 	"redacted":    {"true", "false"},
 	"region":      {"us", "uk", "eu", "studio"},
@@ -20,7 +23,7 @@ var flagValues = map[string][]string{
 }
 
 // outputs are the values of --output by command: text and json unless listed.
-var outputs = map[string][]string{"schema": {"markdown", "json", "sql"}, "query": queryFormats, "transcript": transcriptFormats}
+var outputs = map[string][]string{"schema": {"markdown", "json", "sql"}, "query": queryFormats, "search": queryFormats, "transcript": transcriptFormats}
 
 // completeFlags makes the shell complete the values of all commands' flags.
 func completeFlags(app *app, root *cobra.Command) {

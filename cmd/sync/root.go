@@ -106,6 +106,7 @@ func newRootCommand(app *app) *cobra.Command {
 		newReportCommand(app),
 		newRunCommand(app),
 		newSchemaCommand(app),
+		newSearchCommand(app),
 		newServeCommand(app),
 		newSimulateCommand(app),
 		newStatusCommand(app),
