@@ -104,7 +104,7 @@ func (fragments) ByUser(x string) string {
 // in which it skips them. Counts are NULL in DuckDB if no turn is stored.
 func (f fragments) Turns(c, u string, aggregates ...string) string {
 	columns := strings.Join(aggregates, ", ")
-	if f.dialect == DuckDB {
+	if f.joinsWhole() {
 		where := ""
 		if within := f.Started("x"); within != "" {
 			where = strings.Replace(within, " AND ", " WHERE ", 1)
@@ -112,8 +112,13 @@ func (f fragments) Turns(c, u string, aggregates ...string) string {
 		return "LEFT JOIN (SELECT x.project_id, x.conversation_id, x.started_at, " + columns +
 			"\n    FROM turns AS x" + where + " GROUP BY x.project_id, x.conversation_id, x.started_at) AS " + u + " ON " + f.Same(u, c)
 	}
-	return "CROSS JOIN LATERAL (SELECT " + columns + "\n    FROM turns AS x WHERE " + f.Same("x", c) + f.Started("x") + ") AS " + u
+	return "CROSS JOIN LATERAL (SELECT " + columns + "\n    FROM turns AS x WHERE " + f.Same("x", c) + ") AS " + u
 }
+
+// joinsWhole reports whether turns and next contacts are joined as a whole instead of
+// being looked up for each conversation: always in DuckDB, and within a range, whose
+// conversations are most of their months.
+func (f fragments) joinsWhole() bool { return f.dialect == DuckDB || f.within != (Range{}) }
 
 // CountUser is an aggregate for Turns: the number of turns with input of the user.
 func (f fragments) CountUser() string {
@@ -179,15 +184,15 @@ func (fragments) Rate(part, whole string) string {
 // Next joins the next contact of the same customer as n, NULL if there is none. A
 // query must also check that it is at most 720 hours later: DuckDB's join has no limit.
 // Hours, because the length of a day depends on the time zone of the session.
-func (f fragments) Next() string { return f.either("next_postgres", "next_duckdb") }
+func (f fragments) Next() string { return f.either(f.dialect == DuckDB, "look_up_next", "join_next") }
 
 // Back joins whether the same customer made contact again within 24 hours as b.back.
-func (f fragments) Back() string { return f.either("back_postgres", "back_duckdb") }
+func (f fragments) Back() string { return f.either(f.joinsWhole(), "look_up_back", "join_back") }
 
-func (f fragments) either(postgres, duckdb string) string {
-	name := postgres
-	if f.dialect == DuckDB {
-		name = duckdb
+func (f fragments) either(whole bool, lookUp, join string) string {
+	name := lookUp
+	if whole {
+		name = join
 	}
 	var b strings.Builder
 	if err := viewTemplates().ExecuteTemplate(&b, name, f); err != nil {

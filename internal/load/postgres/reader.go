@@ -30,6 +30,8 @@ type ReaderOptions struct {
 	// OneCommit makes all statements read the commit of the first one. After a statement
 	// that failed, the reader cannot be used.
 	OneCommit bool
+	// WorkMemory of each sort and hash table, such as 64MB; that of the server unless set.
+	WorkMemory string
 }
 
 // Reader answers the statements of users. Each statement has a read-only
@@ -138,6 +140,10 @@ func (r *Reader) begin(ctx context.Context) error {
 		return nil
 	}
 	r.begun = r.OneCommit
+	more := ""
+	if r.WorkMemory != "" {
+		more = fmt.Sprintf("; SET LOCAL work_mem = '%s'", r.WorkMemory)
+	}
 	return r.conn.PgConn().Exec(ctx, fmt.Sprintf(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 		SET LOCAL search_path = %s;
 		SET LOCAL statement_timeout = %d;
@@ -150,7 +156,7 @@ func (r *Reader) begin(ctx context.Context) error {
 		SET LOCAL extra_float_digits = 1;
 		SET LOCAL standard_conforming_strings = on;
 		SET LOCAL jit = off;
-		SET LOCAL enable_partitionwise_join = on`,
+		SET LOCAL enable_partitionwise_join = on`+more,
 		pgx.Identifier{r.Schema}.Sanitize(), r.Timeout.Milliseconds())).Close()
 }
 

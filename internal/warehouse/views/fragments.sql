@@ -1,23 +1,23 @@
-{{- define "next_postgres"}}
+{{- define "look_up_next"}}
 LEFT JOIN LATERAL (SELECT f.project_id, f.conversation_id, f.started_at, f.lifecycle, f.handoff, f.total_duration_seconds, f.transcript_status
     FROM conversations AS f
     WHERE f.project_id = c.project_id AND f.environment = c.environment AND f.customer_number = c.customer_number AND f.missing_since IS NULL
         AND f.started_at > c.started_at AND f.started_at <= c.started_at + interval '720 hours'
     ORDER BY f.started_at, f.conversation_id COLLATE "C" LIMIT 1) AS n ON true
 {{- end}}
-{{- define "next_duckdb"}}
+{{- define "join_next"}}
 ASOF LEFT JOIN (SELECT project_id, environment, customer_number, started_at, min(conversation_id) AS conversation_id
     FROM conversations WHERE missing_since IS NULL AND customer_number IS NOT NULL
     GROUP BY project_id, environment, customer_number, started_at) AS m
     ON m.project_id = c.project_id AND m.environment = c.environment AND m.customer_number = c.customer_number AND m.started_at > c.started_at
 LEFT JOIN conversations AS n ON {{.Same "n" "m"}}
 {{- end}}
-{{- define "back_postgres"}}
+{{- define "look_up_back"}}
 CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM conversations AS f
     WHERE f.project_id = c.project_id AND f.environment = c.environment AND f.customer_number = c.customer_number AND f.missing_since IS NULL
         AND f.started_at > c.started_at AND f.started_at <= c.started_at + interval '24 hours') AS back) AS b
 {{- end}}
-{{- define "back_duckdb"}}
+{{- define "join_back"}}
 LEFT JOIN (SELECT project_id, conversation_id, started_at,
         count(*) OVER (PARTITION BY project_id, environment, customer_number ORDER BY started_at
             RANGE BETWEEN interval '1 microsecond' FOLLOWING AND interval '24 hours' FOLLOWING) > 0 AS back

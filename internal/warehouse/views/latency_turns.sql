@@ -4,4 +4,4 @@ SELECT t.project_id, c.environment, t.conversation_id, t.started_at, t.turn_inde
 FROM turns AS t
 JOIN conversations AS c ON {{.Same "c" "t"}}
 LEFT JOIN projects AS p ON p.project_id = c.project_id
-WHERE c.missing_since IS NULL AND t.latency_seconds IS NOT NULL
+WHERE c.missing_since IS NULL AND t.latency_seconds IS NOT NULL{{.Started "c"}}{{.Started "t"}}
