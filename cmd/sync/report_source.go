@@ -26,7 +26,7 @@ func openForReport(cfg *config.Config) report.Open {
 		}
 	}
 	o := readerOptions(cfg.Destination.Postgres)
-	o.Timeout, o.OneCommit = reportTimeout, true
+	o.Timeout, o.OneCommit, o.WorkMemory = reportTimeout, true, "64MB"
 	return func(ctx context.Context, _ warehouse.Range) (answer.Source, error) {
 		return postgres.OpenReader(ctx, o)
 	}

@@ -182,14 +182,18 @@ func (w *truth) report(from, to, before string) reported {
 	}
 	group := func(calls []*rawCall, id, name string) report.Group {
 		n := w.counts(calls)
-		return report.Group{ID: orNull(id), Name: orNull(name), Counts: &n, Latency: latencyOf(calls)}
+		return report.Group{ID: orNull(id), Name: orNull(name), Counts: &n}
 	}
 	r.Projects = []report.Group{group(now, "acme-team-4", "")}
 	for _, calls := range groupedBy(now, func(c *rawCall) string { return c.family() }) {
 		r.Channels = append(r.Channels, group(calls, calls[0].family(), ""))
 	}
 	for _, calls := range groupedBy(now, func(c *rawCall) string { return c.VariantID + "\n" + c.VariantName }) {
-		r.Variants = append(r.Variants, group(calls, calls[0].VariantID, calls[0].VariantName))
+		g, found := group(calls, calls[0].VariantID, calls[0].VariantName), latencyOf(calls)
+		if found.Turns > 0 {
+			g.Latency = &found
+		}
+		r.Variants = append(r.Variants, g)
 	}
 	for _, groups := range [][]report.Group{r.Channels, r.Variants} {
 		slices.SortFunc(groups, func(a, b report.Group) int {

@@ -18,6 +18,7 @@ import (
 	"convsync/internal/config"
 	"convsync/internal/load"
 	"convsync/internal/notify"
+	"convsync/internal/report"
 	"convsync/internal/schedule"
 	"convsync/internal/serve"
 )
@@ -32,8 +33,8 @@ func newServeCommand(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the configured schedules, with a status page and metrics",
-		Long: "Serve runs the schedules of the configuration. It has a status page at /, Prometheus metrics at /metrics, and /healthz\n" +
-			"and /readyz. It listens on this machine only, unless serve.listen is another address. That requires serve.token, or\n" +
+		Long: "Serve runs the schedules of the configuration. It has a status page at /, a report at /report, Prometheus metrics at\n" +
+			"/metrics, and /healthz and /readyz. It listens on this machine only, unless serve.listen is another address. That requires serve.token, or\n" +
 			"serve.user and serve.password. If they are set, they are required on this machine, too.\n\n" +
 			"SIGHUP reloads the configuration and its secrets. If the new configuration is invalid, the error is logged and the\n" +
 			"previous one remains in use. Runs that have started finish with the configuration that they started with.",
@@ -58,7 +59,8 @@ type service struct {
 	store       *schedule.FileStore
 	scheduler   *schedule.Scheduler
 	lifetime    *lifetime
-	events      *events // nil: no webhooks
+	events      *events         // nil: no webhooks
+	reports     *report.Handler // nil until the server is created
 	planned     plannedProjects
 
 	notifier *notify.Notifier // nil: notifications are off
@@ -158,6 +160,9 @@ func (s *service) stop(grace time.Duration) error {
 }
 
 func (s *service) closeDestinations() error {
+	if s.reports != nil {
+		s.reports.Close()
+	}
 	err := s.destination.Close()
 	if s.ofRuns != nil {
 		err = errors.Join(err, s.ofRuns.Close())
@@ -213,6 +218,7 @@ func (s *service) newServer(ctx context.Context) error {
 		}
 	}
 	feeds := pageFeeds(s.cfg.Projects)
+	s.reports = newReports(s.cfg, s.log)
 	options := serve.Options{
 		Address:        s.cfg.Serve.Listen,
 		Token:          token,
@@ -234,6 +240,7 @@ func (s *service) newServer(ctx context.Context) error {
 		Charts:         serve.DailyCharts(s.destination, feeds),
 		Recordings:     s.recordings(),
 		Transcripts:    s.transcripts(),
+		Report:         s.reports,
 	}
 	if err = s.takeEvents(ctx, s.destination, &options); err == nil {
 		s.server, err = serve.New(options)

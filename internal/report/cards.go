@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 )
 
@@ -84,12 +85,12 @@ func secondsChange(v *float64) string { return signed(*v, 2) + " s" }
 func lengthChange(v *float64) string { return signed(*v, 0) + " s" }
 
 func signed(v float64, digits int) string {
-	text := strconv.FormatFloat(v, 'f', digits, 64)
-	switch {
-	case text[0] == '-':
-		return "−" + text[1:]
-	case v == 0:
+	text := strconv.FormatFloat(math.Abs(v), 'f', digits, 64)
+	switch rounded, _ := strconv.ParseFloat(text, 64); {
+	case rounded == 0:
 		return "±" + text
+	case v < 0:
+		return "−" + text
 	}
 	return "+" + text
 }

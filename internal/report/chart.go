@@ -21,6 +21,9 @@ type chart struct {
 // key is an entry of a legend.
 type key struct{ Class, Text string }
 
+// IsSeries reports whether it names a series, as the legend of the library does, too.
+func (k key) IsSeries() bool { return strings.HasPrefix(k.Class, "s") }
+
 // table has a row for each thing. The first cell of a row is its name.
 type table struct {
 	Head []string
@@ -36,7 +39,8 @@ type tableRow struct {
 // plot is the data of a chart for the library, by day.
 type plot struct {
 	ID     string       `json:"id"`
-	Days   []int64      `json:"days"` // seconds since 1970 of midnight in UTC
+	States []string     `json:"states"` // of the days
+	Days   []int64      `json:"days"`   // seconds since 1970 of midnight in UTC
 	Series []plotSeries `json:"series"`
 	Bars   bool         `json:"bars"` // stacked, the first series at the bottom
 	Kind   string       `json:"kind"` // of the values: count, rate or seconds
@@ -143,7 +147,7 @@ func (r *Report) draw(d daily) chart {
 	}
 	for i := range r.Days {
 		day, _ := time.Parse(time.DateOnly, r.Days[i].Day)
-		c.Plot.Days = append(c.Plot.Days, day.Unix())
+		c.Plot.Days, c.Plot.States = append(c.Plot.Days, day.Unix()), append(c.Plot.States, r.Days[i].State)
 	}
 	for i := range d.series {
 		c.Legend = append(c.Legend, key{fmt.Sprintf("s%d", i), d.series[i].Name})

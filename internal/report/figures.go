@@ -110,10 +110,10 @@ func (c *collector) addLatency(r record) {
 		groups := c.groups(part)
 		same := func(g Group) bool { return equal(g.ID, id) && equal(g.Name, name) }
 		if i := slices.IndexFunc(*groups, same); i >= 0 {
-			(*groups)[i].Latency = found
+			(*groups)[i].Latency = &found
 			return
 		}
-		*groups = append(*groups, Group{ID: id, Name: name, Latency: found})
+		*groups = append(*groups, Group{ID: id, Name: name, Latency: &found})
 	}
 }
 
@@ -298,10 +298,13 @@ func (c *collector) countDays(p Period, state string) (n int) {
 
 func compareGroups(a, b Group) int {
 	size := func(g Group) int64 {
-		if g.Counts != nil {
+		switch {
+		case g.Counts != nil:
 			return g.Counts.Conversations
+		case g.Latency != nil:
+			return g.Latency.Turns
 		}
-		return g.Latency.Turns
+		return 0
 	}
 	return cmp.Or(cmp.Compare(size(b), size(a)), compareTexts(a.ID, b.ID), compareTexts(a.Name, b.Name))
 }

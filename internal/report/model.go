@@ -153,10 +153,10 @@ type HourCount struct {
 // Group has the figures of the conversations of a project, channel, variant or
 // deployment. ID is nil for those that have none.
 type Group struct {
-	ID      *string `json:"id"`
-	Name    *string `json:"name,omitempty"`    // of a variant
-	Counts  *Counts `json:"figures,omitempty"` // nil: of a deployment
-	Latency Latency `json:"latency"`
+	ID      *string  `json:"id"`
+	Name    *string  `json:"name,omitempty"`    // of a variant
+	Counts  *Counts  `json:"figures,omitempty"` // nil: of a deployment
+	Latency *Latency `json:"latency,omitempty"` // nil: of a project or channel
 }
 
 // Reason is a reason of handoffs, with their destination; nil: the source gives none.

@@ -107,7 +107,7 @@ func (r *Report) outcomes() section {
 }
 
 func groupList(id, title, head string, groups []Group) list {
-	l := list{ID: id, Title: title, Table: table{Head: []string{head, "Conversations", "Containment", "Handoffs", "Handle time", "Latency p50", "p95", "p99"}}}
+	l := list{ID: id, Title: title, Table: table{Head: []string{head, "Conversations", "Containment", "Handoffs", "Abandoned early", "Handle time"}}}
 	if id == "by-variant" {
 		l.About = "Variants are often sites or lines: differences need not come from the agent."
 	}
@@ -116,7 +116,7 @@ func groupList(id, title, head string, groups []Group) list {
 			continue
 		}
 		l.Table.add(float64(g.Counts.Conversations), groupName(&g), grouped(g.Counts.Conversations), percent(g.Counts.ContainmentRate), percent(g.Counts.HandoffRate),
-			length(g.Counts.AvgTotalSeconds), seconds(g.Latency.P50), seconds(g.Latency.P95), seconds(g.Latency.P99))
+			percent(g.Counts.EarlyAbandonRate), length(g.Counts.AvgTotalSeconds))
 	}
 	l.Table.finish()
 	return l
@@ -192,6 +192,9 @@ func (r *Report) latency() section {
 	}{{"latency-variants", "Latency by variant", "Variant", r.Variants}, {"latency-deployments", "Latency by deployment", "Deployment", r.Deployments}} {
 		l := list{ID: by.id, Title: by.title, Table: table{Head: []string{by.head, "Turns", "p50", "p90", "p95", "p99"}}}
 		for _, g := range by.groups {
+			if g.Latency == nil {
+				continue
+			}
 			p95 := 0.0
 			if g.Latency.P95 != nil {
 				p95 = *g.Latency.P95

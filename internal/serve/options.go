@@ -68,6 +68,8 @@ type Options struct {
 	// Webhooks handles POST /webhooks/polyai without a login, because it checks
 	// signatures itself. nil: 404.
 	Webhooks http.Handler
+	// Report handles GET /report, with the same login as the page. nil: there is none.
+	Report http.Handler
 	// Alerts returns the alerts that PolyAI reported; nil: none.
 	Alerts func(ctx context.Context) ([]warehouse.ActiveAlert, error)
 

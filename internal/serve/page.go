@@ -39,6 +39,7 @@ type page struct {
 	Away       bool   // the last read of the destination failed
 	Verdict    verdict
 	Feeds      []*feedView     // worst first
+	Report     bool            // there is a report
 	Overview   bool            // many feeds: a table first, and details folded
 	Recordings *recordingsView // nil: those of no project are checked or stored
 	Running    []runningView
@@ -165,6 +166,7 @@ func newPage(s *snapshot, o *Options, now time.Time) *page {
 		Read:     momentOf(s.at, now, time.UTC),
 		Away:     !s.failing.IsZero(),
 		Overview: len(o.Feeds) >= overviewFrom,
+		Report:   o.Report != nil,
 
 		Transcripts: o.hasTranscripts(),
 	}

@@ -71,6 +71,7 @@ func (s *Server) routes() (http.Handler, error) {
 	shown.HandleFunc("GET /style.css", serveStyle)
 	shown.HandleFunc("GET /runbooks/{name}", serveRunbook)
 	shown.Handle("GET /transcript", s.options.transcripts())
+	shown.Handle("GET /report", orNothing(s.options.Report))
 
 	all := http.NewServeMux()
 	all.HandleFunc("GET /healthz", s.serveHealth)

@@ -16,6 +16,20 @@
   };
   const drawn = new Map();
 
+  // marks draws which days were not read, and which are not complete.
+  const marks = (p) => (u) => {
+    const half = (u.valToPos(p.days[1], "x", true) - u.valToPos(p.days[0], "x", true)) / 2, box = u.bbox;
+    p.states.forEach((state, at) => {
+      const x = u.valToPos(p.days[at], "x", true), from = Math.max(box.left, x - half), to = Math.min(box.left + box.width, x + half);
+      if (state === "complete" || to <= from) return;
+      u.ctx.save();
+      u.ctx.globalAlpha = state === "not_read" ? 0.35 : 1;
+      u.ctx.fillStyle = color(state === "not_read" ? "hatch" : "look");
+      state === "not_read" ? u.ctx.fillRect(from, box.top, to - from, box.height) : u.ctx.fillRect(from, box.top + box.height + 1, to - from, 5 * devicePixelRatio);
+      u.ctx.restore();
+    });
+  };
+
   // cumulated returns the tops of stacked bars.
   const cumulated = (series) => series.map((_, i) =>
     series[0].values.map((_, at) => series.slice(0, i + 1).reduce((sum, s) => s.values[at] === null ? sum : (sum || 0) + s.values[at], null)));
@@ -36,7 +50,7 @@
       scales: { x: { time: false, range: (u, min, max) => [min - 43200, max + 43200] }, y: { range: [0, p.top] } },
       axes: [{ ...axis, values: (u, at) => at.map(day), space: 70, incrs: [1, 2, 7, 14, 28, 56, 112].map((d) => d * 86400) },
              { ...axis, size: 64, values: (u, at) => at.map(show) }],
-      cursor: { sync: { key: "days" }, drag: { x: true, y: false } }, legend: { live: true },
+      cursor: { sync: { key: "days" }, drag: { x: true, y: false } }, legend: { live: true }, hooks: { drawClear: [marks(p)] },
     }, [p.days, ...order.map((i) => tops[i])]];
   }
 

@@ -1,13 +1,12 @@
 SELECT is_current,
-    CASE WHEN grouping(day) = 0 THEN 'day' WHEN grouping(project_id) = 0 THEN 'project' WHEN grouping(channel_family) = 0 THEN 'channel'
-        WHEN grouping(variant_id) = 0 THEN 'variant' WHEN grouping(deployment_id) = 0 THEN 'deployment' ELSE 'period' END AS part,
-    day, project_id, channel_family, variant_id, variant_name, deployment_id, count(*) AS turns,
+    CASE WHEN grouping(day) = 0 THEN 'day' WHEN grouping(variant_id) = 0 THEN 'variant' WHEN grouping(deployment_id) = 0 THEN 'deployment' ELSE 'period' END AS part,
+    day, variant_id, variant_name, deployment_id, count(*) AS turns,
     percentile_disc(0.5) WITHIN GROUP (ORDER BY latency_seconds) AS p50,
     percentile_disc(0.9) WITHIN GROUP (ORDER BY latency_seconds) AS p90,
     percentile_disc(0.95) WITHIN GROUP (ORDER BY latency_seconds) AS p95,
     percentile_disc(0.99) WITHIN GROUP (ORDER BY latency_seconds) AS p99
 FROM (SELECT v.*, day >= {{.From}} AS is_current
-    FROM (SELECT project_id, channel_family, variant_id, variant_name, deployment_id, latency_seconds, CAST(local_hour AS date) AS day
-        FROM latency_turns WHERE {{.Feeds "latency_turns"}} AND {{.Started "latency_turns"}}) AS v
+    FROM (SELECT variant_id, variant_name, deployment_id, latency_seconds, CAST(local_hour AS date) AS day
+        FROM ({{.View "latency_turns"}}) AS l WHERE {{.Feeds "l"}}) AS v
     WHERE {{.In "day"}}) AS k
-GROUP BY GROUPING SETS ((is_current), (is_current, day), (is_current, project_id), (is_current, channel_family), (is_current, variant_id, variant_name), (is_current, deployment_id))
+GROUP BY GROUPING SETS ((is_current), (is_current, day), (is_current, variant_id, variant_name), (is_current, deployment_id))
