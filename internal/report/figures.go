@@ -23,11 +23,11 @@ func (c *collector) addCounts(r record) {
 		c.summary(r).Counts = counts
 	case !current:
 		if part == "day" {
-			c.dayIsPartial[r.day("day")] = !r.boolean("is_complete")
+			c.dayIsPartial[r.day()] = !r.boolean("is_complete")
 		}
 	case part == "day":
-		c.days[r.day("day")] = &counts
-		c.dayIsPartial[r.day("day")] = !r.boolean("is_complete")
+		c.days[r.day()] = &counts
+		c.dayIsPartial[r.day()] = !r.boolean("is_complete")
 	default:
 		id, name := groupKey(r, part)
 		groups := c.groups(part)
@@ -104,7 +104,7 @@ func (c *collector) addLatency(r record) {
 		c.summary(r).Latency = found
 	case !current:
 	case part == "day":
-		c.dayLatency[r.day("day")] = found
+		c.dayLatency[r.day()] = found
 	default:
 		id, name := groupKey(r, part)
 		groups := c.groups(part)
@@ -125,7 +125,7 @@ func (c *collector) addContacts(r record) {
 	switch r.text("part") {
 	case "hour":
 		if r.boolean("is_current") {
-			c.report.Hours = append(c.report.Hours, HourCount{r.day("day"), r.integer("hour"), n})
+			c.report.Hours = append(c.report.Hours, HourCount{r.day(), r.integer("hour"), n})
 		}
 	case "turns":
 		if r.text("outcome") == "open" {

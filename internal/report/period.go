@@ -26,8 +26,6 @@ func (p Period) Days() int { return int(p.To.Sub(p.From).Hours()) / 24 }
 // before is the period of the same length before p.
 func (p Period) before() Period { return Period{p.From.AddDate(0, 0, -p.Days()), p.From} }
 
-func (p Period) contains(day Day) bool { return !day.Before(p.From) && day.Before(p.To) }
-
 // each returns the days.
 func (p Period) each() (days []Day) {
 	for day := p.From; day.Before(p.To); day = day.AddDate(0, 0, 1) {

@@ -161,8 +161,8 @@ func (r record) moment(column string) *time.Time {
 	return &v
 }
 
-// day returns a date as text.
-func (r record) day(column string) string {
-	v, _ := r.value(column).(time.Time)
+// day returns the column day as text.
+func (r record) day() string {
+	v, _ := r.value("day").(time.Time)
 	return v.Format(time.DateOnly)
 }

@@ -48,7 +48,7 @@
     return [{
       width: width, height: 260, series: [{ label: "Day", value: (u, v) => v === null || v === undefined ? "–" : day(v) + year(v) }, ...series],
       scales: { x: { time: false, range: (u, min, max) => [min - 43200, max + 43200] }, y: { range: [0, p.top] } },
-      axes: [{ ...axis, values: (u, at) => at.map(day), space: 70, incrs: [1, 2, 7, 14, 28, 56, 112].map((d) => d * 86400) },
+      axes: [{ ...axis, gap: 9, values: (u, at) => at.map(day), space: 70, incrs: [1, 2, 7, 14, 28, 56, 112].map((d) => d * 86400) },
              { ...axis, size: 64, values: (u, at) => at.map(show) }],
       cursor: { sync: { key: "days" }, drag: { x: true, y: false } }, legend: { live: true }, hooks: { drawClear: [marks(p)] },
     }, [p.days, ...order.map((i) => tops[i])]];
