@@ -34,10 +34,8 @@ var mayImport = map[string][]string{
 	"internal/export":        {"internal/load", "internal/load/parquet/rowfile", "internal/warehouse"},
 	"internal/answer":        {"internal/spelling"}, // it knows SQL, not the tables
 	"internal/report":        {"internal/answer", "internal/plural", "internal/warehouse"},
-	"internal/transcript":    {"internal/answer", "internal/escape"}, // it knows SQL, not destinations
-	"internal/answer":        {},                                        // it knows SQL, not the tables
-	"internal/search":        {"internal/answer", "internal/warehouse"}, // it knows SQL, not destinations
 	"internal/transcript":    {"internal/answer", "internal/escape"},    // it knows SQL, not destinations
+	"internal/search":        {"internal/answer", "internal/warehouse"}, // it knows SQL, not destinations
 	"internal/escape":        {},
 	"internal/atomicfile":    {},
 	"internal/loopback":      {},
