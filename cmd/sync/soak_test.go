@@ -203,7 +203,8 @@ func (s *soak) wantHealth() {
 	s.stopped.Store(time.Now().UnixNano())
 	day := func(days int) string { return s.began.AddDate(0, 0, days).Format(time.DateOnly) }
 	convsync(s.t, nil, "run", "--config", s.config, "--log-level", "error", "--from", day(-2)).want(s.t, exitOK)
-	if p := verifyAll(s.t, s.config, exitOK, "--from", day(-2), "--to", day(2)).Projects[0]; p.Same < 5_000 || p.Stored != p.Listed {
+	// Half of the 12,000 conversations, and fewer if the day before now is one of a weekend.
+	if p := verifyAll(s.t, s.config, exitOK, "--from", day(-2), "--to", day(2)).Projects[0]; p.Same < 2_000 || p.Stored != p.Listed {
 		s.t.Errorf("%+v", p)
 	}
 }
