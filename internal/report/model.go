@@ -113,7 +113,8 @@ type Summary struct {
 }
 
 // Repeat counts conversations by whether the same customer made contact again, see the
-// view contacts.
+// view contacts. Those whose following 24 hours or 7 days were not read are not known, even
+// if the customer did.
 type Repeat struct {
 	Outcome   string `json:"outcome"` // of contacts; unknown if it is NULL
 	Known24h  int64  `json:"known_24h"`
