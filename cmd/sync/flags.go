@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -71,4 +73,18 @@ func chooseProjects(cfg *config.Config, ids []string) ([]config.Project, error) 
 		chosen = append(chosen, cfg.Projects[i])
 	}
 	return chosen, nil
+}
+
+// formatOfName returns the format that the ending of a file's name has: without an
+// ending the default, and an error for an ending of no format.
+func formatOfName(file, byDefault string, formats map[string]string) (string, error) {
+	ending := strings.ToLower(filepath.Ext(file))
+	if ending == "" {
+		return byDefault, nil
+	}
+	if format, ok := formats[ending]; ok {
+		return format, nil
+	}
+	known := strings.Join(slices.Sorted(maps.Keys(formats)), ", ")
+	return "", usageError(fmt.Errorf("-o %s: no format has the ending %s; use one of %s, or choose a format with --output", oneLine(file), oneLine(ending), known))
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -168,7 +167,10 @@ func newQuerySession(app *app, opts *queryOptions) (*querySession, error) {
 		opts:   opts,
 	}
 	if s.format == "" {
-		s.format = formatOf(opts.out)
+		var err error
+		if s.format, err = formatOfName(opts.out, "table", queryEndings); err != nil {
+			return nil, err
+		}
 	}
 	if err := oneOf("output", s.format, queryFormats...); err != nil {
 		return nil, err
@@ -226,19 +228,4 @@ func queryError(err error) error {
 		return codedError(exitUsage, err)
 	}
 	return err
-}
-
-// formatOf returns the format that the name of a file has.
-func formatOf(file string) string {
-	switch strings.ToLower(filepath.Ext(file)) {
-	case ".csv":
-		return "csv"
-	case ".jsonl", ".ndjson":
-		return "jsonl"
-	case ".md":
-		return "markdown"
-	case ".parquet":
-		return "parquet"
-	}
-	return "table"
 }

@@ -17,6 +17,9 @@ import (
 // queryFormats are the formats of answers.
 var queryFormats = []string{"table", "csv", "jsonl", "markdown", "parquet"}
 
+// queryEndings are the formats that the names of files have.
+var queryEndings = map[string]string{".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".md": "markdown", ".parquet": "parquet", ".txt": "table"}
+
 // terminalWidth returns the number of columns of a terminal.
 func terminalWidth(stream any) int {
 	if file, ok := stream.(*os.File); ok {

@@ -82,6 +82,7 @@ func TestQuery(t *testing.T) {
 			file = filepath.Join(t.TempDir(), "out.parquet")
 			query("SELECT started_at, CAST(started_at AS date) AS day, CAST(1.5 AS decimal(9, 3)) AS d, metrics, tags FROM conversations LIMIT 3", "-o", file).want(t, exitOK, "wrote 3 rows to")
 			readsParquet(t, file, "started_at TIMESTAMP WITH TIME ZONE", "day DATE", "d DECIMAL(38,1)", "metrics VARCHAR", "tags VARCHAR")
+			query("SELECT 1", "-o", "out.xlsx").want(t, exitUsage, "no format has the ending .xlsx")
 			query("SELECT x", "-o", out).want(t, exitFailed)
 			if text, err := os.ReadFile(out); err != nil || string(text) != "{\"a\":1,\"b\":null}\n" {
 				t.Errorf("after a failure: %s, %v", text, err)

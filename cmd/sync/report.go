@@ -40,7 +40,12 @@ func newReportCommand(app *app) *cobra.Command {
 			"  convsync report --from 2026-10-01 --to 2026-11-01 --compare -o october.html\n" +
 			"  convsync report --project acme-team-4 --output json",
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runReport(cmd.Context(), app, &opts) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("days") && (opts.from != "" || opts.to != "") {
+				return usageError(errors.New("give --days, or --from and --to: not both"))
+			}
+			return runReport(cmd.Context(), app, &opts)
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&opts.from, "from", "", "first day, as 2026-10-01")
@@ -49,12 +54,18 @@ func newReportCommand(app *app) *cobra.Command {
 	flags.BoolVar(&opts.compare, "compare", false, "compare with the period of the same length before")
 	flags.StringSliceVar(&opts.projects, "project", nil, "only this project, by its stored id; may be repeated (default: all that are stored)")
 	flags.StringVar(&opts.environment, "environment", "live", "environment: live, sandbox or pre-release")
-	flags.StringVar(&opts.output, "output", "html", "output format: html or json")
+	flags.StringVar(&opts.output, "output", "", "output format: html or json (default: that of the name of the file, otherwise html)")
 	flags.StringVarP(&opts.out, "out", "o", "", "file to write to; it is replaced (default: standard output)")
 	return cmd
 }
 
 func runReport(ctx context.Context, app *app, opts *reportOptions) error {
+	if opts.output == "" {
+		var err error
+		if opts.output, err = formatOfName(opts.out, "html", map[string]string{".html": "html", ".htm": "html", ".json": "json"}); err != nil {
+			return err
+		}
+	}
 	if err := oneOf("output", opts.output, "html", "json"); err != nil {
 		return err
 	}
@@ -62,8 +73,8 @@ func runReport(ctx context.Context, app *app, opts *reportOptions) error {
 	if err != nil {
 		return usageError(err)
 	}
-	if opts.days < 1 {
-		return usageError(errors.New("--days must be 1 or more"))
+	if opts.days < 1 || opts.days > report.MaxDays {
+		return usageError(fmt.Errorf("--days must be from 1 to %d", report.MaxDays))
 	}
 	if opts.out == "" && opts.output == "html" && isTerminal(app.plainStdout) {
 		return usageError(errors.New("a page is not for a terminal: write it to a file with -o report.html, or use --output json"))

@@ -164,6 +164,9 @@ func reportWords(t *testing.T, config string) {
 		{"--environment production", "--environment"},
 		{"--output pdf", "--output"},
 		{"--days 0", "--days"},
+		{"--days 401", "--days must be from 1 to 400"},
+		{"--days 7 --from 2026-06-01 --to 2026-06-03", "not both"},
+		{"-o report.pdf", "no format has the ending .pdf; use one of .htm, .html, .json"},
 	} {
 		convsync(t, nil, append([]string{"report", "--config", config}, strings.Fields(c.args)...)...).want(t, exitUsage, c.want)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -19,6 +18,9 @@ import (
 
 // transcriptFormats are the values of --output.
 var transcriptFormats = []string{"terminal", "html", "json", "markdown"}
+
+// transcriptEndings are the formats that the names of files have.
+var transcriptEndings = map[string]string{".html": "html", ".htm": "html", ".json": "json", ".md": "markdown", ".txt": "terminal"}
 
 // transcriptTimeout limits reading one conversation.
 const transcriptTimeout = time.Minute
@@ -59,7 +61,10 @@ func newTranscriptCommand(app *app) *cobra.Command {
 
 func runTranscript(ctx context.Context, app *app, opts *transcriptOptions) error {
 	if opts.output == "" {
-		opts.output = transcriptFormatOf(opts.out)
+		var err error
+		if opts.output, err = formatOfName(opts.out, "terminal", transcriptEndings); err != nil {
+			return err
+		}
 	}
 	if err := oneOf("output", opts.output, transcriptFormats...); err != nil {
 		return err
@@ -117,19 +122,6 @@ func formatTranscript(w io.Writer, t *transcript.Transcript, output string, to t
 		return t.WriteMarkdown(w)
 	}
 	return t.WriteText(w, to)
-}
-
-// transcriptFormatOf returns the format that the name of a file has.
-func transcriptFormatOf(file string) string {
-	switch strings.ToLower(filepath.Ext(file)) {
-	case ".html", ".htm":
-		return "html"
-	case ".json":
-		return "json"
-	case ".md":
-		return "markdown"
-	}
-	return "terminal"
 }
 
 // transcriptError adds what to try.

@@ -135,6 +135,7 @@ func TestTranscript_Found(t *testing.T) {
 			transcript("bad").want(t, exitFailed, "it was rejected in the project q", "no start")
 			transcript().want(t, exitUsage, "expected the id of one conversation")
 			transcript("open", "--output", "xml").want(t, exitUsage, "--output")
+			transcript("open", "-o", "a.pdf").want(t, exitUsage, "no format has the ending .pdf")
 			for file, want := range map[string]string{"a.html": "<!DOCTYPE html>", "a.json": "{\n", "a.md": "# Conversation", "a.txt": "p · open\n"} {
 				out := filepath.Join(t.TempDir(), file)
 				transcript("open", "-o", out).want(t, exitOK, "wrote "+out)

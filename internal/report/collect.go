@@ -39,8 +39,8 @@ const afterwards = 7 * 24 * time.Hour
 // days are complete, and one that has all figures.
 func Collect(ctx context.Context, open Open, o Options) (*Report, error) {
 	o.Environment = cmp.Or(o.Environment, "live")
-	if o.Days < 0 || o.Days > maxDays {
-		return nil, fmt.Errorf("a period of %d days: expected 1 to %d", o.Days, maxDays)
+	if o.Days < 0 || o.Days > MaxDays {
+		return nil, fmt.Errorf("a period of %d days: expected 1 to %d", o.Days, MaxDays)
 	}
 	if !o.Period.IsZero() {
 		if err := o.Period.check(); err != nil {

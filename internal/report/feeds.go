@@ -132,7 +132,7 @@ func (f *Feed) readDay(complete bool) Day {
 		return Day{}
 	}
 	day := dayOf(f.CoveredUntil.In(f.zone))
-	for range maxDays {
+	for range MaxDays {
 		if s := f.state(day); s == DayComplete || s == DayPartial && !complete {
 			return day.AddDate(0, 0, 1)
 		}

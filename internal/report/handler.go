@@ -126,8 +126,8 @@ func (h *Handler) options(q url.Values) (o Options, err error) {
 		return o, err
 	}
 	if text := q.Get("days"); text != "" {
-		if o.Days, err = strconv.Atoi(text); err != nil || o.Days < 1 || o.Days > maxDays {
-			return o, fmt.Errorf("days %q is not a number from 1 to %d", text, maxDays)
+		if o.Days, err = strconv.Atoi(text); err != nil || o.Days < 1 || o.Days > MaxDays {
+			return o, fmt.Errorf("days %q is not a number from 1 to %d", text, MaxDays)
 		}
 	}
 	if text := q.Get("compare"); text != "" {

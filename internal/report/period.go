@@ -11,8 +11,8 @@ type Day = time.Time
 // DefaultDays is the length of a period that is not given.
 const DefaultDays = 28
 
-// maxDays limits the length of a period: the page has a row for each day.
-const maxDays = 400
+// MaxDays limits the length of a period: the page has a row for each day.
+const MaxDays = 400
 
 // Period is a half-open range of local days.
 type Period struct{ From, To Day }
@@ -61,8 +61,8 @@ func (p Period) check() error {
 	switch {
 	case !p.From.Before(p.To):
 		return fmt.Errorf("the period is empty: %s is not before %s, which is the day after its last one", p.From.Format(time.DateOnly), p.To.Format(time.DateOnly))
-	case p.Days() > maxDays:
-		return fmt.Errorf("the period has %d days; expected at most %d", p.Days(), maxDays)
+	case p.Days() > MaxDays:
+		return fmt.Errorf("the period has %d days; expected at most %d", p.Days(), MaxDays)
 	}
 	return nil
 }
