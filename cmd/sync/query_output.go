@@ -35,9 +35,16 @@ func (s *querySession) write(ctx context.Context, rows answer.Rows) (written int
 	if s.out == "" {
 		return s.writer(s.stdout()).Write(ctx, rows, s.limit)
 	}
-	f, err := os.CreateTemp(filepath.Dir(s.out), ".convsync-query-*")
+	f, err := openInPlace(s.out)
+	if f != nil {
+		written, more, err = s.writer(f).Write(ctx, rows, s.limit)
+		return written, more, errors.Join(err, f.Close())
+	}
+	if err == nil {
+		f, err = os.CreateTemp(filepath.Dir(s.out), ".convsync-query-*")
+	}
 	if err != nil {
-		return 0, false, fmt.Errorf("cannot write %s: %w", s.out, err)
+		return 0, false, cannotWrite(s.out, err)
 	}
 	written, more, err = s.writer(f).Write(ctx, rows, s.limit)
 	if err = errors.Join(err, f.Close()); err == nil {

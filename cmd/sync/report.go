@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"convsync/internal/atomicfile"
 	"convsync/internal/config"
 	"convsync/internal/plural"
 	"convsync/internal/report"
@@ -122,8 +121,8 @@ func writeReport(app *app, r *report.Report, opts *reportOptions) error {
 		_, err := io.Copy(app.plainStdout, bytes.NewReader(page))
 		return err
 	}
-	if err := atomicfile.Write(opts.out, page); err != nil {
-		return fmt.Errorf("cannot write %s: %w", opts.out, err)
+	if err := writeOut(opts.out, page); err != nil {
+		return err
 	}
 	conversations := "no figures"
 	if r.Current != nil {

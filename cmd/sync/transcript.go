@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"convsync/internal/answer"
-	"convsync/internal/atomicfile"
 	"convsync/internal/transcript"
 )
 
@@ -85,8 +84,8 @@ func runTranscript(ctx context.Context, app *app, opts *transcriptOptions) error
 	if err := formatTranscript(&text, found, opts.output, transcript.Terminal{}); err != nil {
 		return err
 	}
-	if err := atomicfile.Write(opts.out, text.Bytes()); err != nil {
-		return fmt.Errorf("cannot write %s: %w", opts.out, err)
+	if err := writeOut(opts.out, text.Bytes()); err != nil {
+		return err
 	}
 	fmt.Fprintf(app.stderr, "wrote %s\n", opts.out)
 	return nil
