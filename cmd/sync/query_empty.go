@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"convsync/internal/answer"
@@ -34,7 +35,11 @@ func (s *querySession) explainEmpty(ctx context.Context, params map[string]strin
 		fmt.Fprintln(s.app.stderr, "no row: nothing is loaded yet; `convsync run` loads conversations")
 		return
 	}
-	fmt.Fprintln(s.app.stderr, "no row")
+	note := "no row"
+	if id := params["project"]; id != "" && id != "all" && !slices.ContainsFunc(feeds, func(f *covered) bool { return f.project == id }) {
+		note += ": nothing is loaded of a project " + oneLine(id)
+	}
+	fmt.Fprintln(s.app.stderr, note)
 	from, fromErr := parseMoment("set", params["from"])
 	to, toErr := parseMoment("set", params["to"])
 	for _, f := range feeds[:min(len(feeds), shownFeeds)] {

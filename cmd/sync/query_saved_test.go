@@ -104,7 +104,7 @@ func TestQuestions_Examples(t *testing.T) {
 			want(t, exitOK, "note: p (live) lacks 7 days of this period", "no row", "period: 2025-10-01 to 2025-10-07, 7 local days")
 		query("containment-by-day", "--set", "from=2025-10-26", "--set", "to=2025-10-30").want(t, exitOK, "note: p (live) is loaded until 2025-10-28T00:00:00Z")
 		query("containment-by-day").want(t, exitOK, "period: 2025-09-30 to 2025-10-27, 28 local days", "note: p (live) lacks 26 days")
-		query("containment-by-day", "--set", "project=q").want(t, exitOK, "no row", "p (live) is covered")
+		query("containment-by-day", "--set", "project=q").want(t, exitOK, "no row: nothing is loaded of a project q", "p (live) is covered")
 		own := inFolder(t, "own.sql")
 		writeFile(t, own, "-- Own\n--\n-- A question.\n--\n-- $from = 2 days: first day\n-- $to = complete: day after\nSELECT count(*) AS n FROM contacts WHERE day >= CAST($from AS date) AND day < CAST($to AS date)\n")
 		convsync(t, nil, "query", "--config", config, "--file", own, "--output", "csv").want(t, exitOK, "n\n12\n", "period: 2025-10-26 to 2025-10-27")

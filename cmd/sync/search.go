@@ -84,7 +84,7 @@ func runSearch(ctx context.Context, app *app, opts *searchOptions) error {
 	case more:
 		fmt.Fprintf(app.stderr, "showing the best %s: --limit shows more\n", plural.Count(int64(written), "conversation"))
 	case written == 0:
-		session.explainEmpty(ctx, map[string]string{"from": opts.from, "to": opts.to})
+		session.explainEmpty(ctx, map[string]string{"from": opts.from, "to": opts.to, "project": opts.question.Project})
 	}
 	if opts.query.out != "" {
 		fmt.Fprintf(app.stderr, "wrote %s to %s\n", plural.Count(int64(written), "conversation"), opts.query.out)

@@ -120,7 +120,7 @@ func searchFlags(t *testing.T, config string) {
 	}
 	find("the", "--limit", "2").want(t, exitOK, "showing the best 2 conversations", "**the**")
 	find("the", "--variant", "no-such-variant").want(t, exitOK, "no row")
-	find("the", "--project", "other").want(t, exitOK, "no row")
+	find("the", "--project", "other").want(t, exitOK, "no row: nothing is loaded of a project other")
 	find("?!").want(t, exitUsage, "there is no word")
 	find("the", "--limit", "0").want(t, exitUsage, "--limit")
 	find("the", "--outcome", "lost").want(t, exitUsage, "--outcome")
