@@ -46,12 +46,12 @@ func Refuse(sql string) error {
 		Hint:    "nothing was executed; to change data, use a client of the database",
 		Refused: true,
 	}
-	words := Words(sql, 1)
+	words, allowed := Words(sql, 1), []string{"SELECT", "WITH", "VALUES", "TABLE", "EXPLAIN", "SHOW"}
 	switch {
 	case Trim(sql) == "":
 		e.Message, e.Hint = "the statement is empty", ""
-	case len(words) > 0:
-		e.Near = Nearest(words[0], []string{"SELECT", "WITH", "VALUES", "TABLE", "EXPLAIN", "SHOW"})
+	case len(words) > 0 && !slices.ContainsFunc(allowed, func(word string) bool { return strings.EqualFold(word, words[0]) }):
+		e.Near = Nearest(words[0], allowed)
 	}
 	return e
 }

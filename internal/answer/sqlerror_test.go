@@ -51,3 +51,16 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
+
+func TestRefuse(t *testing.T) {
+	t.Parallel()
+	for sql, want := range map[string]string{
+		"SELCT 1":            "did you mean SELECT?",
+		"SELECT 1; SELECT 2": "",
+		"with x AS (DELETE FROM turns RETURNING 1) SELECT * FROM x": "",
+	} {
+		if got := answer.Refuse(sql).Error(); strings.Contains(got, "did you mean") != (want != "") || !strings.Contains(got, want) {
+			t.Errorf("%s: %s", sql, got)
+		}
+	}
+}
