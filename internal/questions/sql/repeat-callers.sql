@@ -3,22 +3,23 @@
 -- How many contacts of each local day were followed by another one of the same customer within 24 hours, with
 -- the 95% confidence interval (Wilson) of that rate.
 --
--- Note: known are contacts with a customer number whose following 24 hours were read, or that were followed by
--- another one.
+-- Note: known are contacts with a customer number whose following 24 hours were read.
 --
 -- $from = 28 days: first local day
 -- $to = complete: local day after the last one
 -- $project = all: a project id
 -- $environment = live: an environment, or all
 WITH days AS (
-    SELECT day, count(*) AS contacts, count(repeat_within_24h) AS known,
-        count(*) FILTER (WHERE repeat_within_24h) AS repeats
-    FROM contacts
-    WHERE started_at >= CAST($from AS date) - interval '48 hours'
-        AND started_at < CAST($to AS date) + interval '48 hours'
-        AND day >= CAST($from AS date) AND day < CAST($to AS date)
-        AND $project IN ('all', project_id) AND $environment IN ('all', environment)
-    GROUP BY day
+    SELECT c.day, count(*) AS contacts,
+        count(c.repeat_within_24h) FILTER (WHERE c.started_at + interval '24 hours' <= w.watermark) AS known,
+        count(*) FILTER (WHERE c.repeat_within_24h AND c.started_at + interval '24 hours' <= w.watermark) AS repeats
+    FROM contacts AS c
+    LEFT JOIN sync_watermarks AS w ON w.project_id = c.project_id AND w.environment = c.environment
+    WHERE c.started_at >= CAST($from AS date) - interval '48 hours'
+        AND c.started_at < CAST($to AS date) + interval '48 hours'
+        AND c.day >= CAST($from AS date) AND c.day < CAST($to AS date)
+        AND $project IN ('all', c.project_id) AND $environment IN ('all', c.environment)
+    GROUP BY c.day
 ), rates AS (
     SELECT *, CAST(repeats AS double precision) / nullif(known, 0) AS p,
         nullif(CAST(known AS double precision), 0) AS n
