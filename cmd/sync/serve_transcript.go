@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -23,7 +24,7 @@ const (
 func (s *service) transcripts() http.Handler {
 	permits := semaphore.NewWeighted(transcriptsAtOnce)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id, project := r.FormValue("id"), r.FormValue("project")
+		id, project := strings.TrimSpace(r.FormValue("id")), r.FormValue("project") // a pasted id may have spaces
 		if id == "" {
 			http.Error(w, "The parameter id is missing: the id of a conversation.", http.StatusBadRequest)
 			return

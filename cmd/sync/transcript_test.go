@@ -217,6 +217,7 @@ func servedTranscripts(t *testing.T, config string) {
 	}{
 		"/transcript?id=first&project=q": {http.StatusOK, "Conversation <span class=\"id\">first</span>"},
 		"/transcript?id=first":           {http.StatusConflict, "p, q"},
+		"/transcript?id=%20first+":       {http.StatusConflict, "p, q"},
 		"/transcript?id=none":            {http.StatusNotFound, "no conversation none is stored"},
 		"/transcript":                    {http.StatusBadRequest, "id"},
 		"/":                              {http.StatusOK, `<form action="transcript"`},
