@@ -173,7 +173,7 @@ func checkContacts(t *testing.T, destination string, rows []map[string]any) {
 	for id, want := range map[string]map[string]any{
 		"first": {
 			"local_started_at": clocksBack.Add(30 * time.Minute), "day": clocksBack, "hour": int64(0), "weekday": int64(7), "last_speaker": "agent",
-			"last_agent_utterance": "The agent answers thing 2", "repeat_within_24h": true, "repeat_within_7d": true, "silent_turns_at_end": int64(0),
+			"last_agent_utterance": "The agent answers thing 2", "repeat_within_24h": true, "repeat_within_7d": nil, "silent_turns_at_end": int64(0),
 		},
 		"winter": {"hour": int64(1), "user_turns": int64(2), "silent_turns_at_end": int64(2), "last_user_utterance": "Ada Example says thing 1", "repeat_within_24h": false, "repeat_within_7d": nil},
 		"second": {"next_started_at": clocksBack.Add(36 * time.Hour), "repeat_within_24h": true},

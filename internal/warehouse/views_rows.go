@@ -39,7 +39,7 @@ func contactsView() Spec {
 				orNull("last_agent_utterance", TypeText, "The last agent response."),
 				computed("silent_turns_at_end", TypeInteger, "Number of silent turns after the last turn that is not silent, or of which that is unknown."),
 				orNull("next_started_at", TypeTimestamp, "Start of the next contact of the same customer (same project, environment and number), within 30 days. NULL if there was none, or if the number is unknown."),
-				orNull("repeat_within_24h", TypeBool, "Whether the same customer made contact again within 24 hours. NULL if the number is unknown, or if it did not happen and these 24 hours were not read yet."),
+				orNull("repeat_within_24h", TypeBool, "Whether the same customer made contact again within 24 hours. NULL if the number is unknown, or until these 24 hours were read: a rate of what is known earlier would count only repeats."),
 				orNull("repeat_within_7d", TypeBool, "The same within 7 days (168 hours)."),
 			},
 		),

@@ -11,10 +11,8 @@
 -- $environment = live: an environment, or all
 WITH days AS (
     SELECT c.day, count(*) AS contacts,
-        count(c.repeat_within_24h) FILTER (WHERE c.started_at + interval '24 hours' <= w.watermark) AS known,
-        count(*) FILTER (WHERE c.repeat_within_24h AND c.started_at + interval '24 hours' <= w.watermark) AS repeats
+        count(c.repeat_within_24h) AS known, count(*) FILTER (WHERE c.repeat_within_24h) AS repeats
     FROM contacts AS c
-    LEFT JOIN sync_watermarks AS w ON w.project_id = c.project_id AND w.environment = c.environment
     WHERE c.started_at >= CAST($from AS date) - interval '48 hours'
         AND c.started_at < CAST($to AS date) + interval '48 hours'
         AND c.day >= CAST($from AS date) AND c.day < CAST($to AS date)

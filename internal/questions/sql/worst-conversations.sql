@@ -15,7 +15,7 @@ WITH signs AS (
         c.latency_max_seconds, k.poly_score,
         concat_ws(', ', CASE WHEN k.outcome = 'abandoned_early' THEN 'abandoned early' END,
             CASE WHEN k.outcome = 'handed_off' THEN 'handed off' END,
-            CASE WHEN k.repeat_within_24h THEN 'called back' END,
+            CASE WHEN k.next_started_at <= k.started_at + interval '24 hours' THEN 'called back' END,
             CASE WHEN c.latency_max_seconds > 5 THEN 'slow' END,
             CASE WHEN k.silent_turns_at_end > 0 THEN 'silent at the end' END,
             CASE WHEN c.num_ood > 1 THEN 'not understood' END,

@@ -1,11 +1,8 @@
-{{- /* Conversations by day and hour, by outcome and number of turns, and by repeat contact. Until the
-time after a conversation was read, only repeats are known: a rate of those would be near 100 %. */ -}}
+{{- /* Conversations by day and hour, by outcome and number of turns, and by repeat contact. */ -}}
 SELECT is_current, CASE WHEN grouping(hour) = 0 THEN 'hour' WHEN grouping(transcript_status) = 0 THEN 'turns' ELSE 'repeat' END AS part,
     day, hour, outcome, transcript_status, turns, repeat_within_24h, repeat_within_7d, count(*) AS conversations
 FROM (SELECT day, hour, coalesce(outcome, 'unknown') AS outcome, transcript_status,
         CASE WHEN transcript_status IN ('complete', 'none') THEN least(turns, {{.LastStep}}) END AS turns,
-        CASE WHEN started_at + interval '24 hours' <= w.watermark THEN repeat_within_24h END AS repeat_within_24h,
-        CASE WHEN started_at + interval '168 hours' <= w.watermark THEN repeat_within_7d END AS repeat_within_7d, day >= {{.From}} AS is_current
-    FROM contacts LEFT JOIN sync_watermarks AS w ON w.project_id = contacts.project_id AND w.environment = contacts.environment
-    WHERE {{.Feeds "contacts"}} AND {{.Started "contacts"}} AND {{.In "day"}}) AS k
+        repeat_within_24h, repeat_within_7d, day >= {{.From}} AS is_current
+    FROM contacts WHERE {{.Feeds "contacts"}} AND {{.Started "contacts"}} AND {{.In "day"}}) AS k
 GROUP BY GROUPING SETS ((is_current, day, hour), (is_current, outcome, transcript_status, turns), (is_current, outcome, repeat_within_24h, repeat_within_7d))

@@ -12,10 +12,10 @@ SELECT c.project_id, c.environment, c.conversation_id, c.started_at,
     u.last_user_input AS last_user_utterance, u.last_agent_response AS last_agent_utterance,
     coalesce(u.last_turn - coalesce(u.last_not_silent, -1), 0) AS silent_turns_at_end,
     CASE WHEN n.started_at <= c.started_at + interval '720 hours' THEN n.started_at END AS next_started_at,
-    CASE WHEN n.started_at <= c.started_at + interval '24 hours' THEN true
-        WHEN c.customer_number IS NOT NULL AND c.started_at + interval '24 hours' <= w.watermark THEN false END AS repeat_within_24h,
-    CASE WHEN n.started_at <= c.started_at + interval '168 hours' THEN true
-        WHEN c.customer_number IS NOT NULL AND c.started_at + interval '168 hours' <= w.watermark THEN false END AS repeat_within_7d
+    CASE WHEN c.customer_number IS NOT NULL AND c.started_at + interval '24 hours' <= w.watermark
+        THEN coalesce(n.started_at <= c.started_at + interval '24 hours', false) END AS repeat_within_24h,
+    CASE WHEN c.customer_number IS NOT NULL AND c.started_at + interval '168 hours' <= w.watermark
+        THEN coalesce(n.started_at <= c.started_at + interval '168 hours', false) END AS repeat_within_7d
 FROM conversations AS c
 {{.Next}}
 LEFT JOIN projects AS p ON p.project_id = c.project_id
