@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	chaosKills = flag.Int("chaos.kills", 20, "how often a run is killed, for each destination")
+	chaosKills = flag.Int("chaos.kills", 12, "how often a run is killed, for each destination")
 	chaosSeed  = flag.Uint64("chaos.seed", 0, "seed of the kill test; by the clock unless set")
 )
 
