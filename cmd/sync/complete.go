@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"convsync/internal/search"
+	"convsync/internal/warehouse"
 )
 
 // flagValues are the values of flags that have only a few, for the completion
@@ -14,7 +14,7 @@ var flagValues = map[string][]string{
 	"fault":       allFaultNames,
 	"log-format":  {"text", "json"},
 	"log-level":   {"debug", "info", "warn", "error"},
-	"outcome":     search.Outcomes,
+	"outcome":     warehouse.Outcomes,
 	"paging":      {"cursor", "offset", "unnamed"},
 	"redacted":    {"true", "false"},
 	"region":      {"us", "uk", "eu", "studio"},

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -55,20 +53,9 @@ func (s *querySession) explainEmpty(ctx context.Context, params map[string]strin
 
 // readCovered reads the coverage of all projects.
 func readCovered(ctx context.Context, source answer.Source) (feeds []*covered, err error) {
-	rows, err := source.Ask(ctx, answer.Statement{SQL: `SELECT r.project_id, r.environment, r.covered_from, r.covered_until, p.time_zone
+	_, rows, err := answer.Read(ctx, source, answer.Statement{SQL: `SELECT r.project_id, r.environment, r.covered_from, r.covered_until, p.time_zone
 		FROM sync_coverage AS r LEFT JOIN projects AS p ON p.project_id = r.project_id ORDER BY 1, 2, 3, 4`})
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close() //nolint:errcheck // all rows are read
-	for {
-		row, err := rows.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return feeds, nil
-		}
-		if err != nil {
-			return nil, err
-		}
+	for _, row := range rows {
 		project, _ := row[0].(string)
 		environment, _ := row[1].(string)
 		from, _ := row[2].(time.Time)
@@ -83,6 +70,7 @@ func readCovered(ctx context.Context, source answer.Source) (feeds []*covered, e
 		}
 		feeds[len(feeds)-1].add(coveredRange{from, until})
 	}
+	return feeds, err
 }
 
 // add adds a range that does not start before the others.

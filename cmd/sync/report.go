@@ -14,6 +14,7 @@ import (
 	"convsync/internal/config"
 	"convsync/internal/plural"
 	"convsync/internal/report"
+	"convsync/internal/warehouse"
 )
 
 type reportOptions struct {
@@ -105,7 +106,7 @@ func checkReported(cfg *config.Config, opts *reportOptions) error {
 	if _, err := chooseProjects(cfg, opts.projects); err != nil {
 		return err
 	}
-	return oneOf("environment", opts.environment, "live", "sandbox", "pre-release")
+	return oneOf("environment", opts.environment, warehouse.Environments...)
 }
 
 // writeReport writes a report to the file or to stdout. What it lacks goes to stderr.

@@ -12,6 +12,7 @@ import (
 	"convsync/internal/answer"
 	"convsync/internal/plural"
 	"convsync/internal/search"
+	"convsync/internal/warehouse"
 )
 
 type searchOptions struct {
@@ -49,7 +50,7 @@ func newSearchCommand(app *app) *cobra.Command {
 	flags.StringVar(&opts.to, "to", "", "only conversations that started before this date or time (UTC)")
 	flags.StringVar(&opts.question.Project, "project", "", "only conversations of this project")
 	flags.StringVar(&opts.question.Variant, "variant", "", "only conversations of this variant: its name or id")
-	flags.StringVar(&opts.question.Outcome, "outcome", "", "only conversations with this outcome: "+strings.Join(search.Outcomes, ", "))
+	flags.StringVar(&opts.question.Outcome, "outcome", "", "only conversations with this outcome: "+strings.Join(warehouse.Outcomes, ", "))
 	flags.IntVar(&opts.question.Limit, "limit", 20, "maximum number of conversations")
 	flags.StringVar(&opts.query.output, "output", "", "output format: "+strings.Join(queryFormats, ", ")+" (default: that of the name of the file, otherwise table)")
 	flags.StringVarP(&opts.query.out, "out", "o", "", "file to write to; it is replaced")
@@ -110,7 +111,7 @@ func (o *searchOptions) check() (err error) {
 		return usageError(errors.New("--limit must be 1 or more"))
 	}
 	if q.Outcome != "" {
-		if err := oneOf("outcome", q.Outcome, search.Outcomes...); err != nil {
+		if err := oneOf("outcome", q.Outcome, warehouse.Outcomes...); err != nil {
 			return err
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -38,21 +37,11 @@ func source(t *testing.T, path string, memory int64) answer.Source {
 // read returns all rows of a statement.
 func read(t *testing.T, s answer.Source, statement answer.Statement) (columns []answer.Column, all [][]any) {
 	t.Helper()
-	rows, err := s.Ask(t.Context(), statement)
+	columns, all, err := answer.Read(t.Context(), s, statement)
 	if err != nil {
 		t.Fatalf("%s: %v", statement.SQL, err)
 	}
-	defer rows.Close()
-	for {
-		row, err := rows.Next(t.Context())
-		if errors.Is(err, io.EOF) {
-			return rows.Columns(), all
-		}
-		if err != nil {
-			t.Fatalf("%s: %v", statement.SQL, err)
-		}
-		all = append(all, row)
-	}
+	return columns, all
 }
 
 func TestSource_Refused(t *testing.T) {

@@ -2,8 +2,6 @@ package questions
 
 import (
 	"context"
-	"errors"
-	"io"
 	"time"
 
 	"convsync/internal/answer"
@@ -32,24 +30,14 @@ WHERE f.covered_until IS NOT NULL AND $project IN ('all', f.project_id) AND $env
 // there are several, those of the newest one count.
 func ReadNewest(ctx context.Context, source answer.Source, project, environment string) (newest Newest, err error) {
 	params := map[string]string{Project: orAll(project), Environment: orAll(environment)}
-	rows, err := source.Ask(ctx, answer.Statement{SQL: newestSQL, Params: params})
-	if err != nil {
-		return Newest{}, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for {
-		row, err := rows.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return newest, nil
-		}
-		if err != nil {
-			return Newest{}, err
-		}
+	_, rows, err := answer.Read(ctx, source, answer.Statement{SQL: newestSQL, Params: params})
+	for _, row := range rows {
 		watermark, _ := row[0].(time.Time)
 		lateness, _ := row[1].(float64)
 		zone, _ := row[2].(string)
 		newest.add(watermark, lateness, zone)
 	}
+	return newest, err
 }
 
 func orAll(name string) string {

@@ -9,8 +9,11 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
+
+	"convsync/internal/warehouse"
 )
 
 // The limits of a [Handler].
@@ -112,8 +115,8 @@ func (h *Handler) options(q url.Values) (o Options, err error) {
 		}
 	}
 	o = Options{Environment: cmp.Or(q.Get("environment"), "live"), Version: h.Version, Projects: q["project"]}
-	if !slices.Contains([]string{"live", "sandbox", "pre-release"}, o.Environment) {
-		return o, fmt.Errorf("the environment %q is not known; expected live, sandbox or pre-release", o.Environment)
+	if !slices.Contains(warehouse.Environments, o.Environment) {
+		return o, fmt.Errorf("the environment %q is not known; expected one of %s", o.Environment, strings.Join(warehouse.Environments, ", "))
 	}
 	for _, id := range o.Projects {
 		if !h.Knows(id) {
@@ -143,7 +146,7 @@ func (h *Handler) options(q url.Values) (o Options, err error) {
 func (h *Handler) page(o Options, now time.Time) *computed {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	key := fmt.Sprint(o)
+	key := fmt.Sprintf("%#v", o) // quoted, so that no two projects look like one
 	if c := h.pages[key]; c != nil && (c.at.IsZero() || now.Sub(c.at) < fresh) {
 		return c
 	}

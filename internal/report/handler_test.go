@@ -129,3 +129,23 @@ func TestPage_Embedded(t *testing.T) {
 		}
 	}
 }
+
+// A page is not that of other projects whose ids look the same in a row.
+func TestHandler_Projects(t *testing.T) {
+	t.Parallel()
+	var opened atomic.Int64
+	h := report.NewHandler(report.HandlerOptions{
+		Open: func(context.Context, warehouse.Range) (answer.Source, error) {
+			opened.Add(1)
+			return nothing{}, nil
+		},
+		Knows: func(string) bool { return true },
+		Log:   slog.New(slog.DiscardHandler),
+	})
+	defer h.Close()
+	ask(t, h, "?project=a+b")
+	first := opened.Load()
+	if ask(t, h, "?project=a&project=b"); opened.Load() == first {
+		t.Error("two projects have the page of one whose id is both of theirs")
+	}
+}

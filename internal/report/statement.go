@@ -3,9 +3,7 @@ package report
 import (
 	"context"
 	"embed"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"text/template"
 	"time"
@@ -79,30 +77,23 @@ func (*statement) LastStep() int { return lastStep }
 func date(day Day) string { return "DATE '" + day.Format(time.DateOnly) + "'" }
 
 // ask executes a statement and passes each row to a function.
-func (s *statement) ask(ctx context.Context, source answer.Source, file string, each func(record)) (err error) {
+func (s *statement) ask(ctx context.Context, source answer.Source, file string, each func(record)) error {
 	var text strings.Builder
 	if err := sqlTemplates.ExecuteTemplate(&text, file, s); err != nil {
 		return err
 	}
-	rows, err := source.Ask(ctx, answer.Statement{SQL: text.String(), Params: s.params(text.String())})
+	names, rows, err := answer.Read(ctx, source, answer.Statement{SQL: text.String(), Params: s.params(text.String())})
 	if err != nil {
 		return fmt.Errorf("%s: %w", strings.TrimSuffix(file, ".sql"), err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
 	columns := map[string]int{}
-	for i, c := range rows.Columns() {
+	for i, c := range names {
 		columns[c.Name] = i
 	}
-	for {
-		values, err := rows.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", strings.TrimSuffix(file, ".sql"), err)
-		}
+	for _, values := range rows {
 		each(record{columns, values})
 	}
+	return nil
 }
 
 // params are the parameters that occur in a text.

@@ -17,12 +17,9 @@ type Question struct {
 	From, To time.Time // of the start, half-open; zero: unlimited
 	Project  string    // "": all
 	Variant  string    // name or id; "": all
-	Outcome  string    // as in the view contacts; "": all
+	Outcome  string    // one of [warehouse.Outcomes]; "": all
 	Limit    int
 }
-
-// Outcomes are the values of Outcome.
-var Outcomes = []string{"contained", "handed_off", "abandoned_early", "open"}
 
 // ErrNoWords reports that the text has no word.
 var ErrNoWords = errors.New("there is no word to search for")

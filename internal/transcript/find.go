@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -54,7 +52,7 @@ func Find(ctx context.Context, source answer.Source, id, project string) (*Trans
 				return nil, err
 			}
 		}
-		rows, err := ask(ctx, source, s)
+		_, rows, err := answer.Read(ctx, source, s)
 		if err != nil {
 			return nil, err
 		}
@@ -74,7 +72,7 @@ WHERE $project = '' OR p.project_id = $project ORDER BY 1`
 // locate adds the project and the start to a statement, so that Postgres uses the key,
 // and plans and reads one month of each table.
 func locate(ctx context.Context, source answer.Source, s *answer.Statement) error {
-	rows, err := ask(ctx, source, answer.Statement{SQL: places, Params: s.Params})
+	_, rows, err := answer.Read(ctx, source, answer.Statement{SQL: places, Params: s.Params})
 	if err != nil || len(rows) == 0 {
 		return err
 	}
@@ -91,25 +89,6 @@ func locate(ctx context.Context, source answer.Source, s *answer.Statement) erro
 	s.SQL = strings.ReplaceAll(stored, "WHICH", "x.project_id = $project AND x.conversation_id = $id AND x.started_at = $started")
 	s.Params = map[string]string{"id": s.Params["id"], "project": project, "started": started.UTC().Format(time.RFC3339Nano)}
 	return nil
-}
-
-// ask returns all rows of a statement.
-func ask(ctx context.Context, source answer.Source, s answer.Statement) (all [][]any, err error) {
-	rows, err := source.Ask(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for {
-		row, err := rows.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return all, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, row)
-	}
 }
 
 // assemble makes a transcript of the rows of stored; nil if they have no conversation.

@@ -56,7 +56,7 @@ const mostLike = 3
 // explainMissing returns the error for an id that is not stored.
 func explainMissing(ctx context.Context, source answer.Source, id, project string) error {
 	e := &NotFoundError{ID: id}
-	rows, err := ask(ctx, source, answer.Statement{SQL: traces, Params: map[string]string{"id": id, "project": project}})
+	_, rows, err := answer.Read(ctx, source, answer.Statement{SQL: traces, Params: map[string]string{"id": id, "project": project}})
 	if err != nil {
 		return fmt.Errorf("%w; why it is not stored cannot be read: %w", e, err)
 	}

@@ -56,7 +56,8 @@ func (r *rows) Next(context.Context) ([]any, error) {
 	return row, nil
 }
 
-func (*rows) Close() error { return nil }
+func (*rows) Columns() []answer.Column { return nil }
+func (*rows) Close() error             { return nil }
 
 // call is a conversation with every part, in any order, and with text that is markup, or
 // controls a terminal. The times have the forms of both engines.

@@ -1,5 +1,8 @@
 package warehouse
 
+// Environments are those that a project can have.
+var Environments = []string{"live", "sandbox", "pre-release"}
+
 // Conversations declares the table conversations.
 var Conversations = Table[Conversation]{
 	Name:    "conversations",
@@ -20,7 +23,7 @@ var Conversations = Table[Conversation]{
 		{
 			Name:    "environment",
 			Doc:     "live, sandbox or pre-release: the environment that was requested.",
-			Values:  []string{"live", "sandbox", "pre-release"},
+			Values:  Environments,
 			Source:  "configuration",
 			Repeats: true,
 			Ref:     func(r *Conversation) any { return &r.Environment },

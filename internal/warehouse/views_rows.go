@@ -5,7 +5,8 @@ import "slices"
 const outcomeDoc = "contained: ended without a handoff, and not abandoned early; handed_off; abandoned_early: ended without a handoff, and with fewer than 2 user turns or after less than 10 s; open: in progress, or in progress for longer than the age limit. " +
 	"NULL: it ended, and whether it was handed off or abandoned is unknown. An open conversation is never contained."
 
-var outcomes = []string{"contained", "handed_off", "abandoned_early", "open"}
+// Outcomes are the values of outcome in the view contacts, except NULL.
+var Outcomes = []string{"contained", "handed_off", "abandoned_early", "open"}
 
 func contactsView() Spec {
 	c := Conversations.Spec()
@@ -33,7 +34,7 @@ func contactsView() Spec {
 			},
 			columnsOf(c, "transcript_status", "handoff_reason", "handoff_destination", "poly_score"),
 			[]ColumnSpec{
-				oneOf(orNull("outcome", TypeText, outcomeDoc), outcomes...),
+				oneOf(orNull("outcome", TypeText, outcomeDoc), Outcomes...),
 				oneOf(orNull("last_speaker", TypeText, "user or agent: the speaker of the last utterance. NULL if none is stored."), "user", "agent"),
 				orNull("last_user_utterance", TypeText, "The last user input."),
 				orNull("last_agent_utterance", TypeText, "The last agent response."),
@@ -56,8 +57,8 @@ func callbacksView() Spec {
 			computed("next_conversation_id", TypeText, "The next contact."),
 			computed("next_started_at", TypeTimestamp, "When the next contact started."),
 			computed("gap_seconds", TypeFloat, "Time from the start of the contact to the start of the next one."),
-			oneOf(orNull("outcome", TypeText, outcomeDoc), outcomes...),
-			oneOf(orNull("next_outcome", TypeText, "Outcome of the next contact."), outcomes...),
+			oneOf(orNull("outcome", TypeText, outcomeDoc), Outcomes...),
+			oneOf(orNull("next_outcome", TypeText, "Outcome of the next contact."), Outcomes...),
 		),
 	}
 }

@@ -35,21 +35,11 @@ func reader(t testing.TB, o ReaderOptions) *Reader {
 // read returns all rows of a statement.
 func read(t testing.TB, r *Reader, s answer.Statement) (columns []answer.Column, all [][]any) {
 	t.Helper()
-	rows, err := r.Ask(t.Context(), s)
+	columns, all, err := answer.Read(t.Context(), r, s)
 	if err != nil {
 		t.Fatalf("%s: %v", s.SQL, err)
 	}
-	defer rows.Close()
-	for {
-		row, err := rows.Next(t.Context())
-		if errors.Is(err, io.EOF) {
-			return rows.Columns(), all
-		}
-		if err != nil {
-			t.Fatalf("%s: %v", s.SQL, err)
-		}
-		all = append(all, row)
-	}
+	return columns, all
 }
 
 func TestReader_Refused(t *testing.T) {
