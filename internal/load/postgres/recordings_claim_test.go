@@ -38,7 +38,7 @@ func TestClaimRecordings(t *testing.T) {
 	whole.Close()
 	record(t, c, results...)
 
-	pgtest.Exec(t, database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'convsync recordings run-1 %'")
+	pgtest.Exec(t, database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'convsync recordings run-1 %'")
 	if err := <-c.(load.Watched).Lost(); !errors.Is(err, load.ErrLockLost) {
 		t.Errorf("the session has ended: %v", err)
 	}
