@@ -17,6 +17,8 @@ func TestClocks(t *testing.T) {
 		"Alike":              {Clocks{Source: now, Local: now}, now, now},
 		"SourceAhead":        {Clocks{Source: now + 8*3600, Local: now}, now, now + 8*3600},
 		"LocalAhead":         {Clocks{Source: now, Local: now + 10*Day}, now, now + 10*Day},
+		"SlowAnswer":         {Clocks{Source: now + 3600, Local: now, Sent: now - 30}, now - 30, now + 3600},
+		"SetBackMeanwhile":   {Clocks{Source: now, Local: now - 60, Sent: now}, now - 60, now},
 		"SetBack":            {Clocks{Source: now, Local: 0, Witness: now - 600}, now - 600, now},
 		"SourceSetBack":      {Clocks{Source: -20 * 365 * Day, Local: now, Witness: now - 600}, now - 600, now},
 		"WitnessInTheFuture": {Clocks{Source: now, Local: now - 3600, Witness: now + 60}, now - 3600, now},
@@ -25,6 +27,9 @@ func TestClocks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if c.clocks.Sent == 0 {
+				c.clocks.Sent = c.clocks.Local
+			}
 			if c.clocks.Earlier() != c.earlier || c.clocks.Later() != c.later {
 				t.Errorf("%v to %v, want %v to %v", c.clocks.Earlier().Time(), c.clocks.Later().Time(), c.earlier.Time(), c.later.Time())
 			}

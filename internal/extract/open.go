@@ -44,7 +44,7 @@ func Widen(planned Span, local, start Second) Span {
 // then read them without another request. It occupies a request permit until
 // it is read or closed.
 type FirstPage struct {
-	Now time.Time // server time; the local time if the source does not report it
+	Moment
 
 	walk *walk // nil: there is nothing to read
 }
@@ -62,7 +62,7 @@ func (r *Reader) Open(ctx context.Context, ask Span, local time.Time) (*FirstPag
 		w.first = w.newRequest(w.query())
 		switch err := w.first.open(ctx); {
 		case err == nil:
-			return &FirstPage{w.first.serverTime(local), w}, nil
+			return &FirstPage{w.first.moment(local), w}, nil
 		case !concernsRequest(err):
 			return nil, err
 		default:
@@ -73,7 +73,7 @@ func (r *Reader) Open(ctx context.Context, ask Span, local time.Time) (*FirstPag
 	if err != nil {
 		return nil, err
 	}
-	return &FirstPage{Now: now}, nil
+	return &FirstPage{Moment: now}, nil
 }
 
 // Try reads the span of the page, starting with the page. As with [Reader.Try],
@@ -153,7 +153,7 @@ func concernsRequest(err error) bool {
 // Now returns server time. It sends the smallest possible request, which also
 // checks that the feed can be read. local is returned if the source does not
 // report its time.
-func (r *Reader) Now(ctx context.Context, local time.Time) (time.Time, error) {
+func (r *Reader) Now(ctx context.Context, local time.Time) (Moment, error) {
 	q := r.newRequest(polyai.ListQuery{
 		AccountID:   r.AccountID,
 		ProjectID:   r.ProjectID,
@@ -163,17 +163,19 @@ func (r *Reader) Now(ctx context.Context, local time.Time) (time.Time, error) {
 		Limit:       1,
 	})
 	if err := q.open(ctx); err != nil {
-		return time.Time{}, err
+		return Moment{}, err
 	}
-	now := q.serverTime(local)
+	now := q.moment(local)
 	_, err := q.read(ctx, func(context.Context, *Chunk) error { return nil })
 	return now, err
 }
 
-// serverTime returns the server time of the response, or local if it has none.
-func (q *request) serverTime(local time.Time) time.Time {
-	if now := q.response.page.ServerTime(); !now.IsZero() {
-		return now
+// moment returns when the response was made. local replaces server time if the
+// response has none.
+func (q *request) moment(local time.Time) Moment {
+	m := Moment{Source: q.response.page.ServerTime(), Sent: q.response.sent}
+	if m.Source.IsZero() {
+		m.Source = local
 	}
-	return local
+	return m
 }

@@ -74,7 +74,7 @@ func open(t *testing.T, source http.Handler, planned Span, local time.Time) (*op
 		t.Fatal(err)
 	}
 	defer first.Close()
-	o := &opened{first.Now, newCollector()}
+	o := &opened{first.Source, newCollector()}
 	result, err := first.Try(t.Context(), o.emit)
 	if err != nil {
 		t.Fatal(err)
@@ -211,8 +211,8 @@ func TestOpenHandsOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer first.Close()
-	if SecondOf(first.Now) != local+7 || r.Stats.Conversations.Load() != 0 {
-		t.Errorf("server time %v, %d conversations were read", first.Now, r.Stats.Conversations.Load())
+	if SecondOf(first.Source) != local+7 || r.Stats.Conversations.Load() != 0 {
+		t.Errorf("server time %v, %d conversations were read", first.Source, r.Stats.Conversations.Load())
 	}
 	plan()
 	got := newCollector()

@@ -40,6 +40,8 @@ type Reader struct {
 	// Backoff is the mean wait before the first retry; it grows exponentially,
 	// with jitter. 0: 1 s.
 	Backoff time.Duration
+	// Clock returns the local time; nil: [time.Now].
+	Clock func() time.Time
 	// Log logs retries and failures; nil: nothing is logged.
 	Log func(msg string, args ...any)
 
@@ -219,6 +221,13 @@ func (r *Reader) readWalk(ctx context.Context, w *walk) (err error) {
 	defer r.Walks.Release(1)
 	defer RecoverPanic(&err)
 	return r.readSlice(ctx, w)
+}
+
+func (r *Reader) now() time.Time {
+	if r.Clock != nil {
+		return r.Clock()
+	}
+	return time.Now()
 }
 
 func (r *Reader) log(msg string, args ...any) {

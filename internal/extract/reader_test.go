@@ -315,7 +315,9 @@ func TestNowServerTime(t *testing.T) {
 		w.Header().Set("Date", want.Format(http.TimeFormat))
 		io.WriteString(w, `{"conversations":[]}`)
 	}))
-	if got, err := r.Now(t.Context(), want.Add(-72*time.Hour)); err != nil || !got.Equal(want) {
+	sent := want.Add(-time.Minute)
+	r.Clock = func() time.Time { return sent }
+	if got, err := r.Now(t.Context(), want.Add(-72*time.Hour)); err != nil || !got.Source.Equal(want) || !got.Sent.Equal(sent) {
 		t.Errorf("%v, %v", got, err)
 	}
 }

@@ -41,6 +41,7 @@ type request struct {
 // of its request until then.
 type response struct {
 	page     *polyai.Page
+	sent     time.Time // local time before its request
 	admitted *ratelimit.Request
 	end      func()
 }
@@ -180,6 +181,7 @@ func (q *request) send(ctx context.Context) error {
 		}
 	}()
 	q.Stats.Requests.Add(1)
+	sent := q.now()
 	page, err := q.Source.List(ctx, q.query)
 	q.Stats.answered(err)
 	q.Session.answered(admitted, err, q.pauseAfter(err))
@@ -187,7 +189,7 @@ func (q *request) send(ctx context.Context) error {
 		q.account.failed(admitted.Started(), time.Now(), q.pauseAfter(err))
 		return err
 	}
-	q.response = &response{page, admitted, end}
+	q.response = &response{page, sent, admitted, end}
 	return nil
 }
 

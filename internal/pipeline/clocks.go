@@ -7,14 +7,14 @@ import (
 	"convsync/internal/extract"
 )
 
-// setClocks sets the times up to which the run reads and covers, from the server
-// time of a response that was just received, and corrects coverage in the future.
-func (f *feedRun) setClocks(source time.Time) {
-	local := f.run.Clock()
+// setClocks sets the times up to which the run reads and covers, from a response
+// that was just received, and corrects coverage in the future.
+func (f *feedRun) setClocks(answered extract.Moment) {
+	source, local := answered.Source, f.run.Clock()
 	if f.run.report != nil { // a plan has none
 		f.run.report.noteSource(source, local)
 	}
-	clocks := f.clocks(source, local)
+	clocks := f.clocks(answered, local)
 	f.now, f.sure = clocks.Later(), clocks.Earlier()
 	if difference := extract.ClockDifference(source, local); difference != "" {
 		f.warn(difference + ": the run reads up to the later time, and its coverage ends at the earlier one; " +
@@ -23,9 +23,11 @@ func (f *feedRun) setClocks(source time.Time) {
 	f.correctFuture()
 }
 
-func (f *feedRun) clocks(source, local time.Time) extract.Clocks {
+func (f *feedRun) clocks(answered extract.Moment, local time.Time) extract.Clocks {
 	return extract.Clocks{
-		Source: extract.SecondOf(source), Local: extract.SecondOf(local),
+		Source:  extract.SecondOf(answered.Source),
+		Local:   extract.SecondOf(local),
+		Sent:    extract.SecondOf(answered.Sent),
 		Witness: extract.Witnessed(covered(f.state.Coverage), secondOf(f.state.WatermarkAt)),
 	}
 }

@@ -211,3 +211,21 @@ func TestClockOfTheAnswer(t *testing.T) {
 		t.Errorf("%v, %q", err, report.Warnings)
 	}
 }
+
+// A conversation that appears in the source after the first response was made, and
+// before that arrives, is not covered: the next run reads it. Here the clock of the
+// source does not help, since it is ahead.
+func TestClockOfTheRequest(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, atOnce bool, parallel int) {
+		w := startsWorld(t, parallel, 2, atOnce)
+		w.succeeds(attempt{})
+		w.clocks = clocks{source: 50 * anHour}
+		w.arriveIn("sandbox", warehouse.TimestampOf((w.source.clock - aMinute).Time()), 1, 20, 0)
+		w.run(attempt{trouble: trouble{pace: pace{lag: 30}}}) // it checks that nothing that was visible by then is covered without being stored
+		w.succeeds(attempt{})
+		if w.store.rows[w.source.conversations[len(w.source.conversations)-1].id] == nil {
+			t.Error("the conversation is not stored")
+		}
+	})
+}

@@ -184,7 +184,7 @@ func (f *feedRun) open(ctx context.Context) (plan extract.Plan, err error) {
 		return plan, err
 	}
 	defer first.Close()
-	f.setClocks(first.Now)
+	f.setClocks(first.Moment)
 	plan = f.plan()
 	f.planned(plan)
 	f.log.Debug("planned", "spans", len(plan.Spans), "open", len(plan.Open))

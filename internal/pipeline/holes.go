@@ -21,8 +21,8 @@ const (
 	maxHoleReason  = 500 // bytes
 )
 
-// prepareHoles passes the stored holes to the reader of the feed.
-func (f *feedRun) prepareHoles() {
+// prepareReader passes the stored holes and the clock to the reader of the feed.
+func (f *feedRun) prepareReader() {
 	f.holes = f.state.Holes
 	if f.feed.Reader == nil {
 		return
@@ -30,6 +30,7 @@ func (f *feedRun) prepareHoles() {
 	reader := *f.feed.Reader
 	reader.Isolation = extract.NewIsolation(HoleSpans(f.holes))
 	reader.IsKnown = f.isStoredReject
+	reader.Clock = f.run.Clock
 	f.feed.Reader = &reader
 }
 

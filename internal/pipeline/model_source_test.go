@@ -67,12 +67,16 @@ type trouble struct {
 	down fault         // of every request from downAt to downEnd
 	// Range of the failing requests; downEnd 0: none, below 0: until the end of the run.
 	downAt, downEnd int
-	broken          extract.Span   // requests of this span are refused
-	brokenIn        string         // requests of this environment are refused
-	tick            extract.Second // time that passes per request
-	stopAt          int            // number of the request at which the run is stopped; 0: none
-	stop            context.CancelFunc
+	broken          extract.Span // requests of this span are refused
+	brokenIn        string       // requests of this environment are refused
+	pace
+	stopAt int // number of the request at which the run is stopped; 0: none
+	stop   context.CancelFunc
 }
+
+// pace is how much time passes per request: before its response is made, and then
+// until it arrives.
+type pace struct{ tick, lag extract.Second }
 
 func (t *trouble) of(request int) fault {
 	if request >= t.downAt && (request < t.downEnd || t.downEnd < 0) {
@@ -129,6 +133,7 @@ func (s *scripted) answer(h http.Header, r *http.Request) (status int, body []by
 	}
 	s.requests++
 	s.clock += s.trouble.tick
+	defer func() { s.clock += s.trouble.lag }()
 	h.Set("Date", (s.clock + s.dateAhead).Time().Format(http.TimeFormat))
 	if s.requests == s.trouble.stopAt {
 		s.trouble.stop()

@@ -78,12 +78,12 @@ func (w *world) steps() map[string]func(*rapid.T) {
 		"poison":       w.onOne(isListed, w.drawPoison),
 		"cure":         w.onOne(isPoisoned, func(_ *rapid.T, c *scriptedConversation) { w.poison(c, "") }),
 		"renew rules":  func(*rapid.T) { w.renewRules() },
-		"run":          func(t *rapid.T) { w.run(attempt{trouble: trouble{tick: drawTick(t)}}) },
+		"run":          func(t *rapid.T) { w.run(attempt{trouble: trouble{pace: drawPace(t)}}) },
 		"run twice":    func(*rapid.T) { w.checkQuiet(w.run(attempt{})) },
 		"run troubled": func(t *rapid.T) { w.run(attempt{trouble: drawTrouble(t)}) },
-		"run in part":  func(t *rapid.T) { w.run(attempt{trouble: trouble{tick: drawTick(t), broken: w.drawSpan(t)}}) },
-		"run killed":   func(t *rapid.T) { w.run(attempt{trouble: trouble{tick: drawTick(t)}, ending: drawEnding(t)}) },
-		"run loses":    func(t *rapid.T) { w.run(attempt{trouble: trouble{tick: drawTick(t)}, loss: drawLoss(t)}) },
+		"run in part":  func(t *rapid.T) { w.run(attempt{trouble: trouble{pace: drawPace(t), broken: w.drawSpan(t)}}) },
+		"run killed":   func(t *rapid.T) { w.run(attempt{trouble: trouble{pace: drawPace(t)}, ending: drawEnding(t)}) },
+		"run loses":    func(t *rapid.T) { w.run(attempt{trouble: trouble{pace: drawPace(t)}, loss: drawLoss(t)}) },
 		"lose commits": func(t *rapid.T) { w.lose(rapid.IntRange(1, 6).Draw(t, "commits")) },
 		"backfill":     func(t *rapid.T) { w.run(attempt{trouble: drawTrouble(t), backfill: w.drawSpan(t)}) },
 	}
@@ -143,12 +143,15 @@ func drawClocks(t *rapid.T) clocks {
 	return clocks{local: off}
 }
 
-func drawTick(t *rapid.T) extract.Second {
-	return rapid.SampledFrom([]extract.Second{0, 1, 30, 10 * aMinute}).Draw(t, "tick")
+func drawPace(t *rapid.T) pace {
+	return pace{
+		tick: rapid.SampledFrom([]extract.Second{0, 1, 30, 10 * aMinute}).Draw(t, "tick"),
+		lag:  rapid.SampledFrom([]extract.Second{0, 0, 0, 30}).Draw(t, "lag"),
+	}
 }
 
 func drawTrouble(t *rapid.T) trouble {
-	x := trouble{tick: drawTick(t), at: map[int]fault{}}
+	x := trouble{pace: drawPace(t), at: map[int]fault{}}
 	kind := rapid.SampledFrom(faults)
 	for range rapid.IntRange(0, 4).Draw(t, "faults") {
 		x.at[rapid.IntRange(1, 20).Draw(t, "request")] = kind.Draw(t, "fault")

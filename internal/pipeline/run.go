@@ -299,7 +299,7 @@ func (r *run) newFeedRun(f *Feed, state load.FeedState) *feedRun {
 	log := r.Log.With("project", f.ProjectID, "environment", f.Environment)
 	feed := &feedRun{run: r, feed: *f, log: log, state: state}
 	feed.digests.digester = transform.NewDigester(&feed.feed.Transform)
-	feed.prepareHoles()
+	feed.prepareReader()
 	return feed
 }
 
