@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"convsync/internal/load"
@@ -17,9 +18,11 @@ import (
 //go:embed page.html recordings.html running.html style.css
 var files embed.FS
 
-var pageTemplate = template.Must(template.New("page.html").Funcs(template.FuncMap{
-	"grouped": grouped, "coded": coded,
-}).ParseFS(files, "page.html", "recordings.html", "running.html"))
+// pageTemplate parses the templates once they are needed: most commands need none.
+var pageTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page.html").Funcs(template.FuncMap{"grouped": grouped, "coded": coded}).
+		ParseFS(files, "page.html", "recordings.html", "running.html"))
+})
 
 // coded marks `commands` in a text as code.
 func coded(text string) template.HTML {
@@ -134,7 +137,7 @@ type nextView struct {
 
 func (s *Server) servePage(w http.ResponseWriter, _ *http.Request) {
 	var body bytes.Buffer
-	if err := pageTemplate.Execute(&body, newPage(s.watch.snapshot(), &s.options, time.Now())); err != nil {
+	if err := pageTemplate().Execute(&body, newPage(s.watch.snapshot(), &s.options, time.Now())); err != nil {
 		s.options.Log.Error("cannot render the status page", "error", err)
 		http.Error(w, "The status page cannot be rendered; see the log for the reason.", http.StatusInternalServerError)
 		return

@@ -1,8 +1,10 @@
 package simulate
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // conversation is the generated content: both the JSON and the expected rows of a
@@ -119,26 +121,19 @@ const (
 	metricOdd  // of a table: see metricForms
 )
 
-var phones = fictional()
-
-// fictional are the telephone numbers of customers, all from ranges that
-// regulators reserve for fiction: Ofcom's mobile and London numbers, and 555-01XX.
-func fictional() []string {
-	var list []string
-	digits := func(prefix string, width, from, to int) {
+// phones are the telephone numbers of customers, all from ranges that regulators
+// reserve for fiction: Ofcom's mobile and London numbers, and 555-01XX.
+var phones = sync.OnceValue(func() (list []string) {
+	numbers := func(format string, from, to int) {
 		for n := from; n <= to; n++ {
-			s := ""
-			for i, rest := 0, n; i < width; i, rest = i+1, rest/10 {
-				s = string(rune('0'+rest%10)) + s
-			}
-			list = append(list, prefix+s)
+			list = append(list, fmt.Sprintf(format, n))
 		}
 	}
-	digits("+447700900", 3, 0, 999)
-	digits("+442079460", 3, 0, 899) // 9xx are ours
-	digits("+1201555", 4, 100, 199)
+	numbers("+447700900%03d", 0, 999)
+	numbers("+442079460%03d", 0, 899) // 9xx are ours
+	numbers("+1201555%04d", 100, 199)
 	return list
-}
+})
 
 var (
 	ourNumbers  = []string{"+442079460900", "+442079460901", "+442079460902"}
@@ -214,7 +209,7 @@ func (c *conversation) identify(r *random) {
 	}
 	c.id = string(id)
 	c.caller = r.n(len(placeholderValues[placeholderName][0]))
-	person, ours := phones[r.n(len(phones))], pick(r, ourNumbers)
+	person, ours := phones()[r.n(len(phones()))], pick(r, ourNumbers)
 	withheld := r.chance(0.03)
 	switch {
 	case c.channel.family == chat:
