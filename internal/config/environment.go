@@ -21,7 +21,7 @@ func fromEnvironment(opts Options) (*Config, error) {
 	project := projectKeys{ID: get("POLYAI_PROJECT_ID")}
 	if source.APIKey+source.Region+source.BaseURL+source.AccountID+project.ID == "" {
 		return nil, &Problem{Text: "no configuration found: no --config, no $CONVSYNC_CONFIG, no " + DefaultFile +
-			" in this folder, and no POLYAI_API_KEY; write a file with: convsync init, or try it without a key: convsync demo"}
+			" in this folder, and no POLYAI_API_KEY; write one with `convsync init`, or try convsync without a key with `convsync demo`"}
 	}
 	source.Projects = []projectKeys{project}
 	doc.Destination.Parquet = &parquetKeys{Path: "./convsync-data"}

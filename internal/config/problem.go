@@ -20,6 +20,8 @@ type Problem struct {
 func (p *Problem) Error() string {
 	var b strings.Builder
 	switch {
+	case p.File == "" && p.Key == "": // there is no configuration at all
+		return p.Text
 	case p.File == "":
 		b.WriteString("environment")
 	case p.Line == 0:
