@@ -20,7 +20,8 @@ type queryOptions struct {
 	set       []string
 	output    string
 	out       string // a file; "": stdout
-	limit     int    // -1: depends on the output
+	limit     int    // 0: all
+	limited   bool   // the limit was given; otherwise it depends on the output
 	timeout   time.Duration
 	records   bool
 	noHistory bool
@@ -59,6 +60,7 @@ func newQueryCommand(app *app) *cobra.Command {
 			if len(args) > 0 {
 				opts.sql = args[0]
 			}
+			opts.limited = cmd.Flags().Changed("limit")
 			return runQuery(cmd.Context(), app, &opts, len(args) > 0)
 		},
 	}
@@ -68,7 +70,7 @@ func newQueryCommand(app *app) *cobra.Command {
 	flags.StringArrayVar(&opts.set, "set", nil, "value of a parameter, as name=value; may be repeated")
 	flags.StringVar(&opts.output, "output", "", "output format: "+strings.Join(queryFormats, ", ")+" (default: that of the name of the file, otherwise table)")
 	flags.StringVarP(&opts.out, "out", "o", "", "file to write to; it is replaced")
-	flags.IntVar(&opts.limit, "limit", -1, "maximum number of rows; 0: all (default: 1000 on a terminal, otherwise all)")
+	flags.IntVar(&opts.limit, "limit", 0, "maximum number of rows; 0: all (default: 1000 on a terminal, otherwise all)")
 	flags.DurationVar(&opts.timeout, "timeout", 10*time.Minute, "time that a statement may take")
 	flags.BoolVarP(&opts.records, "records", "x", false, "table: write a line for each value")
 	flags.BoolVar(&opts.noHistory, "no-history", false, "do not store the statements of the prompt in a file")
@@ -175,7 +177,7 @@ func newQuerySession(app *app, opts *queryOptions) (*querySession, error) {
 	if err := oneOf("output", s.format, queryFormats...); err != nil {
 		return nil, err
 	}
-	if opts.limit < -1 {
+	if opts.limit < 0 {
 		return nil, usageError(errors.New("--limit must be 0 or more"))
 	}
 	if opts.timeout <= 0 {
@@ -187,11 +189,8 @@ func newQuerySession(app *app, opts *queryOptions) (*querySession, error) {
 			return nil, usageError(errors.New("a terminal cannot show Parquet: write it to a file with -o FILE.parquet, or to a pipe"))
 		}
 	}
-	if s.limit < 0 {
-		s.limit = 0
-		if s.width > 0 {
-			s.limit = terminalRows
-		}
+	if !opts.limited && s.width > 0 {
+		s.limit = terminalRows
 	}
 	return s, nil
 }

@@ -115,7 +115,7 @@ func (o *searchOptions) check() (err error) {
 			return err
 		}
 	}
-	o.query.limit = q.Limit
+	o.query.limit, o.query.limited = q.Limit, true
 	q.Limit++ // one more tells whether there are more
 	return nil
 }

@@ -70,6 +70,9 @@ type service struct {
 }
 
 func runServe(ctx context.Context, app *app, opts serveOptions) error {
+	if opts.grace < 0 {
+		return usageError(errors.New("--grace must be 0 or more"))
+	}
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)

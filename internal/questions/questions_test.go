@@ -98,7 +98,7 @@ var newest = questions.Newest{Complete: date("2026-03-15"), Stored: date("2026-0
 
 func TestValues(t *testing.T) {
 	t.Parallel()
-	q, err := questions.Parse("x", "-- A\n--\n-- B\n--\n-- $from = 28 days: a\n-- $to = complete: b\n-- $earlier = equal: c\n-- $handoff_reason_map = configured: d\nSELECT $from, $to, $earlier, $handoff_reason_map")
+	q, err := questions.Parse("x", "-- A\n--\n-- B\n--\n-- $from = 28 days: a\n-- $to = complete: b\n-- $earlier = equal: c\n-- $handoff_reason_map = configured: d\n-- $rows = 9: e\nSELECT $from, $to, $earlier, $handoff_reason_map, $rows")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,8 +142,13 @@ func TestValues(t *testing.T) {
 	if _, _, err := q.Values(nil, questions.Defaults{}); !errors.Is(err, questions.ErrNothingLoaded) {
 		t.Errorf("an empty destination: %v", err)
 	}
-	if _, _, err := q.Values(map[string]string{"form": "x"}, defaults); err == nil || err.Error() != "x has no parameter $form; it has from, to, earlier, handoff_reason_map" {
+	if _, _, err := q.Values(map[string]string{"form": "x"}, defaults); err == nil || err.Error() != "x has no parameter $form; it has from, to, earlier, handoff_reason_map, rows" {
 		t.Errorf("of an unknown parameter: %v", err)
+	}
+	for _, rows := range []string{"-1", "1.5", "many", ""} {
+		if _, _, err := q.Values(map[string]string{"rows": rows}, defaults); err == nil || !strings.Contains(err.Error(), "is not a number: expected 0 or more, such as 9") {
+			t.Errorf("%s rows: %v", rows, err)
+		}
 	}
 }
 

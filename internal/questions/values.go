@@ -31,6 +31,9 @@ type Defaults struct {
 // is empty.
 var ErrNothingLoaded = errors.New("nothing is loaded yet: `convsync run` loads conversations")
 
+// count matches a number that is not negative. A parameter with such a default needs one.
+var count = regexp.MustCompile(`^\d{1,9}$`)
+
 // Values returns the values of all parameters: those that are given, which may have the
 // forms of defaults, and otherwise the defaults. days is the period that the answer is
 // about, with the one that it is compared with; zero if it has none.
@@ -45,8 +48,12 @@ func (q *Question) Values(given map[string]string, d Defaults) (values map[strin
 		values[p.Name] = p.Default
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
-		if q.Param(name) == nil {
+		p := q.Param(name)
+		if p == nil {
 			return nil, Days{}, fmt.Errorf("%s has no parameter $%s; it has %s", q.Name, name, q.paramNames())
+		}
+		if count.MatchString(p.Default) && !count.MatchString(given[name]) {
+			return nil, Days{}, fmt.Errorf("$%s = %q is not a number: expected 0 or more, such as %s", name, given[name], p.Default)
 		}
 		values[name] = given[name]
 	}
