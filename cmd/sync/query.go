@@ -61,6 +61,9 @@ func newQueryCommand(app *app) *cobra.Command {
 				opts.sql = args[0]
 			}
 			opts.limited = cmd.Flags().Changed("limit")
+			if err := opts.saved.refuseFlags(cmd.Flags().Changed); err != nil {
+				return err
+			}
 			return runQuery(cmd.Context(), app, &opts, len(args) > 0)
 		},
 	}
@@ -82,14 +85,15 @@ func runQuery(ctx context.Context, app *app, opts *queryOptions, given bool) err
 	switch {
 	case err != nil:
 		return err
-	case opts.saved.list:
-		return listQuestions(app.stdout)
 	case opts.saved.show:
-		_, err := io.WriteString(app.plainStdout, question.Text)
-		return err
+		return showQuestion(app, question, opts.out)
 	}
 	session, err := newQuerySession(app, opts)
 	if err != nil {
+		return err
+	}
+	if opts.saved.list {
+		_, err := session.put(ctx, questionRows())
 		return err
 	}
 	statement := answer.Statement{}
@@ -177,6 +181,9 @@ func newQuerySession(app *app, opts *queryOptions) (*querySession, error) {
 	if err := oneOf("output", s.format, queryFormats...); err != nil {
 		return nil, err
 	}
+	if opts.records && s.format != "table" {
+		return nil, usageError(errors.New("--records is a form of --output table: leave one of them out"))
+	}
 	if opts.limit < 0 {
 		return nil, usageError(errors.New("--limit must be 0 or more"))
 	}
@@ -204,20 +211,26 @@ func (s *querySession) answer(ctx context.Context, statement answer.Statement) e
 	if err != nil {
 		return queryError(err)
 	}
+	written, err := s.put(ctx, rows)
+	if err == nil && written == 0 {
+		s.explainEmpty(ctx, statement.Params)
+	}
+	return err
+}
+
+// put writes an answer, and closes it.
+func (s *querySession) put(ctx context.Context, rows answer.Rows) (written int, err error) {
 	written, more, err := s.write(ctx, rows)
 	if err = errors.Join(err, rows.Close()); err != nil {
-		return queryError(err)
+		return 0, queryError(err)
 	}
-	switch {
-	case more:
+	if more {
 		fmt.Fprintf(s.app.stderr, "showing the first %s: --limit 0 shows all\n", plural.Count(int64(s.limit), "row"))
-	case written == 0:
-		s.explainEmpty(ctx, statement.Params)
 	}
 	if s.out != "" {
 		fmt.Fprintf(s.app.stderr, "wrote %s to %s\n", plural.Count(int64(written), "row"), s.out)
 	}
-	return nil
+	return written, nil
 }
 
 // queryError gives an error its exit code.

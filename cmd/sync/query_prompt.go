@@ -171,7 +171,7 @@ func (p *prompt) command(ctx context.Context, line string, interrupts <-chan os.
 	case name == `\l` && argument != "":
 		p.saved(ctx, argument, interrupts)
 	case name == `\l`:
-		_ = listQuestions(p.app.stdout) // the terminal
+		p.print(questionRows())
 	case name == `\d` && argument != "":
 		p.describe(argument)
 	case name == `\d`, name == `\dt`, name == `\dv`:

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,6 +30,23 @@ func (o *savedOptions) register(cmd *cobra.Command) {
 	flags.StringVarP(&o.name, "name", "n", "", "answer a saved question; --set changes its parameters")
 	flags.BoolVar(&o.show, "show", false, "with --name: print the question's parameters and SQL, and do not answer it")
 	_ = cmd.RegisterFlagCompletionFunc("name", cobra.FixedCompletions(questions.Names(), cobra.ShellCompDirectiveNoFileComp)) // the flag exists
+}
+
+// refuseFlags refuses flags that would have no effect.
+func (o *savedOptions) refuseFlags(given func(flag string) bool) error {
+	form, unused := "list", []string{"set", "timeout", "no-history"}
+	switch {
+	case o.show:
+		form, unused = "show", append(unused, "output", "limit", "records")
+	case !o.list:
+		return nil
+	}
+	for _, name := range unused {
+		if given(name) {
+			return usageError(fmt.Errorf("--%s has no effect with --%s: leave one of them out", name, form))
+		}
+	}
+	return nil
 }
 
 // check returns the question that was chosen; nil if none was.
@@ -67,13 +83,22 @@ func ownQuestion(file, text string) *questions.Question {
 	return q
 }
 
-// listQuestions prints the names and titles of all questions.
-func listQuestions(to io.Writer) error {
-	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+// questionRows lists the names and titles of all questions.
+func questionRows() *localRows {
+	rows := &localRows{columns: []answer.Column{{Name: "name", Type: answer.Text}, {Name: "title", Type: answer.Text}}}
 	for _, q := range questions.All() {
-		fmt.Fprintf(w, "%s\t%s\n", q.Name, q.Title)
+		rows.rows = append(rows.rows, []any{q.Name, q.Title})
 	}
-	return w.Flush()
+	return rows
+}
+
+// showQuestion writes the text of a question.
+func showQuestion(app *app, q *questions.Question, out string) error {
+	if out != "" {
+		return writeOut(out, []byte(q.Text))
+	}
+	_, err := io.WriteString(app.plainStdout, q.Text)
+	return err
 }
 
 // answerQuestion answers a saved question. given are the values of --set. The SQL is

@@ -118,8 +118,23 @@ func TestQuery_Saved(t *testing.T) {
 	query := func(args ...string) result { return convsync(t, nil, append([]string{"query"}, args...)...) } // no destination is needed
 	r := query("--list")
 	r.want(t, exitOK)
-	if lines := strings.Count(r.stdout, "\n"); lines != len(questions.All()) || !strings.Contains(r.stdout, "slowest-hours") {
+	if lines := strings.Count(r.stdout, "\n"); lines != len(questions.All())+2 || !strings.Contains(r.stdout, "slowest-hours") {
 		t.Errorf("%d lines: %s", lines, r.stdout)
+	}
+	query("--list", "--output", "csv", "--limit", "1").want(t, exitOK, "name,title\nbusiest-hours,Busiest local hours\n", "--limit 0 shows all")
+	out := inFolder(t, "out")
+	query("--list", "-o", out+".jsonl").want(t, exitOK, "wrote")
+	query("--name", "drop-off", "--show", "-o", out+".sql").want(t, exitOK)
+	if list, text := readFile(t, out+".jsonl"), readFile(t, out+".sql"); strings.Count(list, `{"name":"`) != len(questions.All()) || text != questions.Get("drop-off").Text {
+		t.Errorf("got %s and %s", list, text)
+	}
+	for line, want := range map[string]string{
+		"--list --set a=1": "--set has no effect with --list", "--list --timeout 1s": "--timeout has no effect", "--list --no-history": "--no-history has no effect",
+		"--list --records --output csv":           "--records is a form of --output table",
+		"--name drop-off --show --set from=month": "--set has no effect with --show", "--name drop-off --show --output csv": "--output has no effect",
+		"--name drop-off --show --limit 3": "--limit has no effect", "--name drop-off --show -x": "--records has no effect",
+	} {
+		query(strings.Fields(line)...).want(t, exitUsage, want)
 	}
 	if r := query("--name", "drop-off", "--show"); r.code != exitOK || r.stdout != questions.Get("drop-off").Text {
 		t.Errorf("got %s", r.stdout)

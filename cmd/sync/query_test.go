@@ -63,6 +63,7 @@ func TestQuery(t *testing.T) {
 			}
 			query("SELECT 1", "--set", "a").want(t, exitUsage, "expected name=value")
 			query("SELECT 1", "--output", "xml").want(t, exitUsage, "--output")
+			query("SELECT 1", "--records", "--output", "csv").want(t, exitUsage, "--records is a form of --output table")
 			query("SELECT 1", "--limit", "-1").want(t, exitUsage, "--limit must be 0 or more")
 			query("SELECT 1", "SELECT 2").want(t, exitUsage, "put it in quotes")
 			query("SELECT 1", "--file", "x").want(t, exitUsage, "not both")
