@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"convsync/internal/answer"
 	"convsync/internal/config"
 	"convsync/internal/extract"
 )
@@ -46,6 +47,16 @@ func parseMoment(flag, text string) (time.Time, error) {
 		}
 	}
 	return time.Time{}, usageError(fmt.Errorf("--%s %q is neither a date (2026-06-01) nor a time with a zone (2026-06-01T08:00:00Z)", flag, text))
+}
+
+// checkTexts checks texts of the command line, given as pairs of a name and the text.
+func checkTexts(named ...string) error {
+	for i := 0; i < len(named); i += 2 {
+		if err := answer.CheckText(named[i], named[i+1]); err != nil {
+			return usageError(err)
+		}
+	}
+	return nil
 }
 
 func oneOf(flag, value string, allowed ...string) error {

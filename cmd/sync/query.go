@@ -138,17 +138,17 @@ func parseParams(set []string) (map[string]string, error) {
 	return params, nil
 }
 
-// readStatement reads a file, or standard input.
+// readStatement reads a file, or standard input, without a byte order mark.
 func readStatement(app *app, file string) (string, error) {
+	read := func() ([]byte, error) { return os.ReadFile(file) }
 	if file == "" || file == "-" {
-		text, err := io.ReadAll(app.stdin)
-		return string(text), err
+		read = func() ([]byte, error) { return io.ReadAll(app.stdin) }
 	}
-	text, err := os.ReadFile(file)
+	text, err := read()
 	if err != nil {
 		return "", usageError(fmt.Errorf("--file cannot be read: %w", err))
 	}
-	return string(text), nil
+	return strings.TrimPrefix(string(text), "\ufeff"), nil
 }
 
 // querySession answers statements with one configuration of the output.

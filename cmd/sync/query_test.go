@@ -76,6 +76,11 @@ func TestQuery(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "q.sql")
 			writeFile(t, file, "-- a question\nSELECT $a AS a;\n")
 			query("--file", file, "--set", "a=it's").want(t, exitOK, "it's")
+			query("--file", file, "--set", "a=\xff").want(t, exitUsage, "the value of $a is not valid UTF-8")
+			query("--name", "drop-off", "--set", "project=a\x00").want(t, exitUsage, "the value of $project has a NUL character")
+			query("SELECT 'f\xfcr'").want(t, exitUsage, "the statement is not valid UTF-8", "\n                 ^")
+			writeFile(t, file, "\ufeffSELECT $a AS a, 'ü' AS b")
+			query("--file", file, "--set", "a=1", "--output", "csv").want(t, exitOK, "a,b\n1,ü\n")
 			out := filepath.Join(t.TempDir(), "out.jsonl")
 			query("SELECT 1 AS a, NULL AS b", "-o", out).want(t, exitOK, "wrote 1 row to")
 			if text, err := os.ReadFile(out); err != nil || string(text) != "{\"a\":1,\"b\":null}\n" {

@@ -96,6 +96,9 @@ func runSearch(ctx context.Context, app *app, opts *searchOptions) error {
 // check reads the flags.
 func (o *searchOptions) check() (err error) {
 	q := &o.question
+	if err := checkTexts("the text to search for", q.Words, "--project", q.Project, "--variant", q.Variant); err != nil {
+		return err
+	}
 	if o.from != "" {
 		q.From, err = parseMoment("from", o.from)
 	}

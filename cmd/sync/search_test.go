@@ -122,6 +122,8 @@ func searchFlags(t *testing.T, config string) {
 	find("the", "--variant", "no-such-variant").want(t, exitOK, "no row")
 	find("the", "--project", "other").want(t, exitOK, "no row: nothing is loaded of a project other")
 	find("?!").want(t, exitUsage, "there is no word")
+	find("f\xfcr").want(t, exitUsage, "the text to search for is not valid UTF-8")
+	find("the", "--variant", "\x00").want(t, exitUsage, "--variant has a NUL character")
 	find("the", "--limit", "0").want(t, exitUsage, "--limit")
 	find("the", "--outcome", "lost").want(t, exitUsage, "--outcome")
 	find("the", "--from", "2026-06-05", "--to", "2026-06-05").want(t, exitUsage, "--from must be before --to")

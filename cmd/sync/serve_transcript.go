@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"convsync/internal/answer"
 	"convsync/internal/transcript"
 )
 
@@ -27,6 +29,10 @@ func (s *service) transcripts() http.Handler {
 		id, project := strings.TrimSpace(r.FormValue("id")), r.FormValue("project") // a pasted id may have spaces
 		if id == "" {
 			http.Error(w, "The parameter id is missing: the id of a conversation.", http.StatusBadRequest)
+			return
+		}
+		if err := cmp.Or(answer.CheckText("The parameter id", id), answer.CheckText("The parameter project", project)); err != nil {
+			http.Error(w, err.Error()+".", http.StatusBadRequest)
 			return
 		}
 		ctx, stop := context.WithTimeout(r.Context(), servedTranscriptTimeout)

@@ -68,6 +68,9 @@ func runTranscript(ctx context.Context, app *app, opts *transcriptOptions) error
 	if err := oneOf("output", opts.output, transcriptFormats...); err != nil {
 		return err
 	}
+	if err := checkTexts("the id", opts.id, "--project", opts.project); err != nil {
+		return err
+	}
 	source, err := openSource(ctx, app, transcriptTimeout)
 	if err != nil {
 		return err

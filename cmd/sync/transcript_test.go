@@ -134,6 +134,8 @@ func TestTranscript_Found(t *testing.T) {
 			transcript("gone").want(t, exitFailed, "it was deleted from the project q on")
 			transcript("bad").want(t, exitFailed, "it was rejected in the project q", "no start")
 			transcript().want(t, exitUsage, "expected the id of one conversation")
+			transcript("\xff").want(t, exitUsage, "the id is not valid UTF-8")
+			transcript("open", "--project", "p\x00").want(t, exitUsage, "--project has a NUL character")
 			transcript("open", "--output", "xml").want(t, exitUsage, "--output")
 			transcript("open", "-o", "a.pdf").want(t, exitUsage, "no format has the ending .pdf")
 			for file, want := range map[string]string{"a.html": "<!DOCTYPE html>", "a.json": "{\n", "a.md": "# Conversation", "a.txt": "p · open\n"} {
@@ -219,6 +221,8 @@ func servedTranscripts(t *testing.T, config string) {
 		"/transcript?id=first":           {http.StatusConflict, "p, q"},
 		"/transcript?id=%20first+":       {http.StatusConflict, "p, q"},
 		"/transcript?id=none":            {http.StatusNotFound, "no conversation none is stored"},
+		"/transcript?id=%ff":             {http.StatusBadRequest, "not valid UTF-8"},
+		"/transcript?id=a&project=%00":   {http.StatusBadRequest, "NUL"},
 		"/transcript":                    {http.StatusBadRequest, "id"},
 		"/":                              {http.StatusOK, `<form action="transcript"`},
 	} {

@@ -3,6 +3,8 @@ package answer
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 )
 
 // Type is the type of a column of an answer.
@@ -100,9 +102,12 @@ type ObjectColumn struct {
 	Doc  string // what the value means
 }
 
-// CheckParams returns an error for a parameter without a value, and for a value
-// without a parameter.
+// CheckParams returns an error for a parameter without a value, for a value without a
+// parameter, and for a text that is not one, see [CheckText].
 func CheckParams(s Statement) error {
+	if err := checkTexts(s); err != nil {
+		return err
+	}
 	used := map[string]bool{}
 	for _, t := range Lex(s.SQL) {
 		if t.Kind != Parameter {
@@ -123,6 +128,21 @@ func CheckParams(s Statement) error {
 	for name := range s.Params {
 		if !used[name] {
 			return &SQLError{SQL: s.SQL, Message: fmt.Sprintf("the statement has no parameter $%s", name), Refused: true}
+		}
+	}
+	return nil
+}
+
+// checkTexts checks the text of a statement and the values of its parameters.
+func checkTexts(s Statement) error {
+	if fault, at := faultOf(s.SQL); fault != "" {
+		e := &SQLError{SQL: s.SQL, Message: "the statement " + fault, Hint: "expected SQL in UTF-8", Refused: true}
+		e.Line, e.Column = Position(s.SQL, at)
+		return e
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Params)) {
+		if err := CheckText("the value of $"+name, s.Params[name]); err != nil {
+			return &SQLError{SQL: s.SQL, Message: err.Error(), Refused: true}
 		}
 	}
 	return nil
