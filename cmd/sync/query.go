@@ -122,7 +122,7 @@ func runQuery(ctx context.Context, app *app, opts *queryOptions, given bool) err
 	case question != nil:
 		return session.answerQuestion(ctx, question, statement.Params)
 	}
-	return session.answer(ctx, statement)
+	return session.answer(ctx, statement, func() { session.explainEmpty(ctx, statement.Params) })
 }
 
 // parseParams returns the values of --set.
@@ -202,8 +202,8 @@ func newQuerySession(app *app, opts *queryOptions) (*querySession, error) {
 	return s, nil
 }
 
-// answer runs a statement and writes its answer.
-func (s *querySession) answer(ctx context.Context, statement answer.Statement) error {
+// answer runs a statement and writes its answer. explain is called if it has no row.
+func (s *querySession) answer(ctx context.Context, statement answer.Statement, explain func()) error {
 	if s.limit > 0 {
 		statement.Limit = s.limit + 1 // one more tells whether there are more
 	}
@@ -213,7 +213,7 @@ func (s *querySession) answer(ctx context.Context, statement answer.Statement) e
 	}
 	written, err := s.put(ctx, rows)
 	if err == nil && written == 0 {
-		s.explainEmpty(ctx, statement.Params)
+		explain()
 	}
 	return err
 }

@@ -102,7 +102,7 @@ func (p *prompt) execute(ctx context.Context, sql string, interrupts <-chan os.S
 		}
 	}
 	p.untilInterrupted(ctx, interrupts, func(ctx context.Context) error {
-		return p.answer(ctx, answer.Statement{SQL: sql, Params: params})
+		return p.answer(ctx, answer.Statement{SQL: sql, Params: params}, func() { p.explainEmpty(ctx, params) })
 	})
 }
 

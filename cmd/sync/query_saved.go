@@ -115,8 +115,9 @@ func (s *querySession) answerQuestion(ctx context.Context, q *questions.Question
 	if s.width > 0 {
 		fmt.Fprintf(s.app.stdout, "%s\n\n", questions.Render(q.SQL, values))
 	}
-	if days.Count() > 0 {
-		s.describePeriod(ctx, days, values)
+	explain := func() { s.explainEmpty(ctx, values) }
+	if days.Count() > 0 && s.describePeriod(ctx, days, values) {
+		explain = func() { fmt.Fprintln(s.app.stderr, "no row") } // the notes say why
 	}
 	if q.Note != "" {
 		fmt.Fprintln(s.app.stderr, "note: "+q.Note)
@@ -124,7 +125,7 @@ func (s *querySession) answerQuestion(ctx context.Context, q *questions.Question
 	if s.width > 0 {
 		fmt.Fprintln(s.app.stderr)
 	}
-	return s.answer(ctx, answer.Statement{SQL: q.SQL, Params: values})
+	return s.answer(ctx, answer.Statement{SQL: q.SQL, Params: values}, explain)
 }
 
 // questionValues returns the values of the parameters of a question, and its period.
@@ -155,13 +156,14 @@ func (s *querySession) questionValues(ctx context.Context, q *questions.Question
 	return values, days, err
 }
 
-// describePeriod prints the period of an answer, and what of it is not loaded.
-func (s *querySession) describePeriod(ctx context.Context, days questions.Days, values map[string]string) {
+// describePeriod prints the period of an answer, and what of it is not loaded. It
+// reports whether something is not.
+func (s *querySession) describePeriod(ctx context.Context, days questions.Days, values map[string]string) (lacking bool) {
 	fmt.Fprintf(s.app.stderr, "period: %s to %s, %s; --set from=… and --set to=… change it\n",
 		days.From.Format(time.DateOnly), days.Until.AddDate(0, 0, -1).Format(time.DateOnly), plural.Count(int64(days.Count()), "local day"))
 	feeds, err := readCovered(ctx, s.source)
 	if err != nil {
-		return // such as a role that cannot read the table
+		return false // such as a role that cannot read the table
 	}
 	feeds = slices.DeleteFunc(feeds, func(f *covered) bool {
 		return !matches(values[questions.Project], f.project) || !matches(values[questions.Environment], f.environment)
@@ -169,8 +171,10 @@ func (s *querySession) describePeriod(ctx context.Context, days questions.Days, 
 	for _, f := range feeds[:min(len(feeds), shownFeeds)] {
 		if text := f.describeMissing(days); text != "" {
 			fmt.Fprintf(s.app.stderr, "note: %s (%s) %s\n", oneLine(f.project), oneLine(f.environment), text)
+			lacking = true
 		}
 	}
+	return lacking
 }
 
 func matches(pattern, name string) bool { return pattern == "" || pattern == "all" || pattern == name }
@@ -185,6 +189,8 @@ func (c *covered) describeMissing(d questions.Days) string {
 	switch {
 	case missing == 0:
 		return ""
+	case missing == until.Sub(from):
+		return "has nothing of this period; it is loaded " + c.describe()
 	case end.After(from) && missing == until.Sub(end):
 		return "is loaded until " + end.Format(time.RFC3339)
 	}

@@ -101,7 +101,9 @@ func TestQuestions_Examples(t *testing.T) {
 		}
 		// A period that is not loaded is not an answer of zeros.
 		query("containment-by-day", "--set", "from=2025-10-01", "--set", "to=2025-10-08").
-			want(t, exitOK, "note: p (live) lacks 7 days of this period", "no row", "period: 2025-10-01 to 2025-10-07, 7 local days")
+			want(t, exitOK, "period: 2025-10-01 to 2025-10-07, 7 local days; --set from=… and --set to=… change it\n"+
+				"note: p (live) has nothing of this period; it is loaded from 2025-10-25T22:00:00Z until 2025-10-28T00:00:00Z\n",
+				"\nno row\n")
 		query("containment-by-day", "--set", "from=2025-10-26", "--set", "to=2025-10-30").want(t, exitOK, "note: p (live) is loaded until 2025-10-28T00:00:00Z")
 		query("containment-by-day").want(t, exitOK, "period: 2025-09-30 to 2025-10-27, 28 local days", "note: p (live) lacks 26 days")
 		query("containment-by-day", "--set", "project=q").want(t, exitOK, "no row: nothing is loaded of a project q", "p (live) is covered")
