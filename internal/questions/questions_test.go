@@ -39,6 +39,9 @@ func TestAll(t *testing.T) {
 				t.Errorf("%s has no parameter $%s", q.Name, name)
 			}
 		}
+		if from := strings.Count(q.SQL, "started_at >= CAST($from AS date)"); from != strings.Count(q.SQL, "started_at >= CAST($from AS date) - interval '48 hours'") {
+			t.Errorf("%s counts days in UTC, and not the local days of its period", q.Name)
+		}
 		if answer.Trim(q.SQL) != q.SQL {
 			t.Errorf("the SQL of %s does not end with its statement", q.Name)
 		}
