@@ -75,7 +75,7 @@ func newQueryCommand(app *app) *cobra.Command {
 	flags.StringVarP(&opts.out, "out", "o", "", "file to write to; it is replaced")
 	flags.IntVar(&opts.limit, "limit", 0, "maximum number of rows; 0: all (default: 1000 on a terminal, otherwise all)")
 	flags.DurationVar(&opts.timeout, "timeout", 10*time.Minute, "time that a statement may take")
-	flags.BoolVarP(&opts.records, "records", "x", false, "table: write a line for each value")
+	flags.BoolVarP(&opts.records, "records", "x", false, "show one line for each value instead of a table")
 	flags.BoolVar(&opts.noHistory, "no-history", false, "do not store the statements of the prompt in a file")
 	return cmd
 }

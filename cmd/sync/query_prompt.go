@@ -148,14 +148,17 @@ func (p *prompt) untilInterrupted(ctx context.Context, interrupts <-chan os.Sign
 	}
 }
 
-const promptHelp = `  \d          list tables and views
-  \d NAME     describe a table or a view
-  \dt, \dv    list tables, or views
+const promptHelp = `An SQL statement ends with a semicolon, and may have several lines. These commands need none:
+  \d          list tables and views
+  \d NAME     describe a table or a view, with the meaning of its columns
+  \dt         list tables
+  \dv         list views
   \l          list the saved questions
   \l NAME     answer a saved question
-  \x          switch between a table and a line for each value
+  \x          show one line for each value instead of a table; again: show a table
+  \?          show this help
   \q          end
-  Tab completes names, Ctrl-R searches the history, Ctrl-C stops a statement.
+Tab completes names, Ctrl-R searches the history, Ctrl-C stops a statement.
 `
 
 // command executes a command of the prompt.
@@ -167,7 +170,11 @@ func (p *prompt) command(ctx context.Context, line string, interrupts <-chan os.
 		return true
 	case name == `\x`:
 		p.record = !p.record
-		fmt.Fprintf(p.app.stdout, "a line for each value: %t\n", p.record)
+		form := "a table"
+		if p.record {
+			form = "one line for each value"
+		}
+		fmt.Fprintln(p.app.stdout, "answers are shown as "+form)
 	case name == `\l` && argument != "":
 		p.saved(ctx, argument, interrupts)
 	case name == `\l`:

@@ -109,8 +109,11 @@ func TestPrompt(t *testing.T) {
 	term.wait("percentile_disc(0.95)") // the SQL is shown
 	term.wait("period: ")
 	term.wait("convsync> ")
+	term.press("\\?\r")
+	term.wait("show one line for each value instead of a table")
+	term.wait("convsync> ")
 	term.press("\\x\r")
-	term.wait("true")
+	term.wait("answers are shown as one line for each value")
 	term.wait("convsync> ")
 	term.press("SELECT 7 AS seven, 8 AS eight;\r")
 	term.wait("── 1 ─")
