@@ -113,7 +113,7 @@ func runCheck(ctx context.Context, app *app, output string) error {
 	if err := oneOf("output", output, "text", "json"); err != nil {
 		return err
 	}
-	c := &checklist{w: app.stdout}
+	c := &checklist{w: app.hints(app.stdout)}
 	if output == "json" {
 		c.w = io.Discard
 	}

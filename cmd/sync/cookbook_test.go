@@ -112,6 +112,7 @@ func cookbookEntry(t *testing.T, config string, n int, name string) string {
 	}
 	r := convsync(t, nil, args...)
 	r.want(t, exitOK)
+	r.stdout = strings.ReplaceAll(r.stdout, " --config "+config, "")
 	if strings.Count(r.stdout, "\n") < 3 {
 		t.Errorf("%s has no answer", name)
 	}

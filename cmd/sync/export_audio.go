@@ -114,7 +114,7 @@ func exportAudio(ctx context.Context, app *app, src export.Source, o *export.Opt
 	if output == "json" {
 		err = json.NewEncoder(app.stdout).Encode(newExported(summary))
 	} else {
-		printExported(app.stdout, summary)
+		printExported(app.hints(app.stdout), summary)
 	}
 	if err != nil || summary.Complete() {
 		return err

@@ -81,7 +81,7 @@ func printExported(w io.Writer, s *export.Summary) {
 			fmt.Fprintf(w, "  in progress: %s of %s (%s)\n", plural.Count(int64(f.Open), "conversation"), oneLine(f.ProjectID), oneLine(f.Environment))
 		}
 		if f.Rejected > 0 {
-			fmt.Fprintf(w, "  not in the list: %s of %s (%s), see convsync status\n", plural.Count(int64(f.Rejected), "rejected conversation"), oneLine(f.ProjectID), oneLine(f.Environment))
+			fmt.Fprintf(w, "  not in the list: %s of %s (%s), see `convsync status`\n", plural.Count(int64(f.Rejected), "rejected conversation"), oneLine(f.ProjectID), oneLine(f.Environment))
 		}
 	}
 	for _, p := range s.Problems[:min(len(s.Problems), shownProblems)] {

@@ -106,12 +106,12 @@ func migrateLake(ctx context.Context, app *app, cfg *config.Config, lake *parque
 		return err
 	}
 	if stored == 0 {
-		fmt.Fprintf(app.stdout, "lake %s: there is no lake yet; `convsync run` makes one, with layout %d\n", cfg.Destination.Parquet.Path, supported)
+		fmt.Fprintf(app.hints(app.stdout), "lake %s: there is no lake yet; `convsync run` makes one, with layout %d\n", cfg.Destination.Parquet.Path, supported)
 		return nil
 	}
 	fmt.Fprintf(app.stdout, "lake %s: layout %d; this version supports layout %d\n", cfg.Destination.Parquet.Path, stored, supported)
 	if stored < supported {
-		fmt.Fprintln(app.stdout, "not up to date; run: convsync migrate")
+		fmt.Fprintln(app.hints(app.stdout), "not up to date; run `convsync migrate`")
 	}
 	return nil
 }
@@ -137,10 +137,10 @@ func migrateDatabase(ctx context.Context, app *app, cfg *config.Config, database
 	}
 	fmt.Fprintf(app.stdout, "schema %s: layout %d; this version supports up to %d\n", cfg.Destination.Postgres.Schema, status.Applied, status.Known)
 	if len(status.Missing) > 0 {
-		fmt.Fprintf(app.stdout, "missing migrations: %s; back up the database, then run: convsync migrate --missing\n", strings.Trim(fmt.Sprint(status.Missing), "[]"))
+		fmt.Fprintf(app.hints(app.stdout), "missing migrations: %s; back up the database, then run `convsync migrate --missing`\n", strings.Trim(fmt.Sprint(status.Missing), "[]"))
 	}
 	if status.Applied < status.Known {
-		fmt.Fprintln(app.stdout, "not up to date; run: convsync migrate")
+		fmt.Fprintln(app.hints(app.stdout), "not up to date; run `convsync migrate`")
 	}
 	return nil
 }

@@ -204,13 +204,23 @@ func newQuerySession(app *app, opts *queryOptions) (*querySession, error) {
 
 // answer runs a statement and writes its answer. explain is called if it has no row.
 func (s *querySession) answer(ctx context.Context, statement answer.Statement, explain func()) error {
+	rows, err := s.ask(ctx, statement)
+	if err != nil {
+		return err
+	}
+	return s.putOr(ctx, rows, explain)
+}
+
+func (s *querySession) ask(ctx context.Context, statement answer.Statement) (answer.Rows, error) {
 	if s.limit > 0 {
 		statement.Limit = s.limit + 1 // one more tells whether there are more
 	}
 	rows, err := s.source.Ask(ctx, statement)
-	if err != nil {
-		return queryError(err)
-	}
+	return rows, queryError(err)
+}
+
+// putOr is put, and calls explain if there is no row.
+func (s *querySession) putOr(ctx context.Context, rows answer.Rows, explain func()) error {
 	written, err := s.put(ctx, rows)
 	if err == nil && written == 0 {
 		explain()

@@ -30,7 +30,7 @@ func (s *querySession) explainEmpty(ctx context.Context, params map[string]strin
 		fmt.Fprintln(s.app.stderr, "no row")
 		return
 	case len(feeds) == 0:
-		fmt.Fprintln(s.app.stderr, "no row: nothing is loaded yet; `convsync run` loads conversations")
+		fmt.Fprintln(s.app.hints(s.app.stderr), "no row: nothing is loaded yet; `convsync run` loads conversations")
 		return
 	}
 	note := "no row"
@@ -47,7 +47,7 @@ func (s *querySession) explainEmpty(ctx context.Context, params map[string]strin
 		}
 	}
 	if more := len(feeds) - shownFeeds; more > 0 {
-		fmt.Fprintf(s.app.stderr, "  and %d more: see convsync status\n", more)
+		fmt.Fprintf(s.app.hints(s.app.stderr), "  and %d more: see `convsync status`\n", more)
 	}
 }
 

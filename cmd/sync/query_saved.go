@@ -125,7 +125,31 @@ func (s *querySession) answerQuestion(ctx context.Context, q *questions.Question
 	if s.width > 0 {
 		fmt.Fprintln(s.app.stderr)
 	}
-	return s.answer(ctx, answer.Statement{SQL: q.SQL, Params: values}, explain)
+	rows, err := s.ask(ctx, answer.Statement{SQL: q.SQL, Params: values})
+	if err != nil {
+		return err
+	}
+	return s.putOr(ctx, &commandRows{rows, s.app.configOption()}, explain)
+}
+
+// commandRows completes the commands in the answer to a saved question, so that they can
+// be pasted.
+type commandRows struct {
+	answer.Rows
+	options string
+}
+
+// Next implements [answer.Rows].
+func (r *commandRows) Next(ctx context.Context) ([]any, error) {
+	row, err := r.Rows.Next(ctx)
+	for i := range row {
+		if text, ok := row[i].(string); ok {
+			if id, isCommand := strings.CutPrefix(text, "convsync transcript "); isCommand {
+				row[i] = "convsync transcript " + shellQuote(id) + r.options
+			}
+		}
+	}
+	return row, err
 }
 
 // questionValues returns the values of the parameters of a question, and its period.

@@ -110,6 +110,7 @@ func TestQuestions_Examples(t *testing.T) {
 		own := inFolder(t, "own.sql")
 		writeFile(t, own, "-- Own\n--\n-- A question.\n--\n-- $from = 2 days: first day\n-- $to = complete: day after\nSELECT count(*) AS n FROM contacts WHERE day >= CAST($from AS date) AND day < CAST($to AS date)\n")
 		convsync(t, nil, "query", "--config", config, "--file", own, "--output", "csv").want(t, exitOK, "n\n12\n", "period: 2025-10-26 to 2025-10-27")
+		query("worst-conversations", "--set", "from=2025-10-26").want(t, exitOK, "convsync transcript short --config "+config+"\n")
 		query("containment-by-day", "--set", "form=2025-10-01").want(t, exitUsage, "has no parameter $form; it has from, to, project, environment")
 		query("containment-by-day", "--set", "from=yesterday").want(t, exitUsage, "is not a day")
 	}

@@ -116,7 +116,7 @@ func writeReport(app *app, r *report.Report, opts *reportOptions) error {
 		return err
 	}
 	for _, note := range r.Notes {
-		fmt.Fprintln(app.stderr, "note: "+oneLine(note))
+		fmt.Fprintln(app.hints(app.stderr), "note: "+oneLine(note))
 	}
 	if opts.out == "" {
 		_, err := io.Copy(app.plainStdout, bytes.NewReader(page))

@@ -54,7 +54,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	cmd, err := root.ExecuteContextC(ctx)
 	code := exitCode(ctx, err)
 	if err != nil && !isReported(err) {
-		explain(app.stderr, cmd, err)
+		explain(app.hints(app.stderr), cmd, err)
 	}
 	return code
 }

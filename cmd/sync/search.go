@@ -130,7 +130,7 @@ func noteIndex(ctx context.Context, app *app, source answer.Source) error {
 	}
 	has, err := search.HasIndex(ctx, source)
 	if err == nil && !has {
-		fmt.Fprintln(app.stderr, "searched without an index: convsync migrate --with-search makes it fast")
+		fmt.Fprintln(app.hints(app.stderr), "searched without an index: `convsync migrate --with-search` makes it fast")
 	}
 	return err
 }

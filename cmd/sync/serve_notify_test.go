@@ -142,7 +142,7 @@ func TestNotifySendsATestAndCheckSendsNothing(t *testing.T) {
 	file := configure(t, source, into(filepath.Join(t.TempDir(), "lake")))
 	withServe(t, file, fmt.Sprintf("notify: { webhook_url: %q, format: json, command: %q, heartbeat_url: %q }\n", hookURL, "echo \"$$CONVSYNC_TEXT\" >> "+out, hookURL))
 	checked := convsync(t, nil, "check", "--config", file)
-	checked.want(t, exitOK, "ok    notify", "a webhook at 127.0.0.1:", "(json), a command, a heartbeat at 127.0.0.1:", "`convsync notify` sends a test")
+	checked.want(t, exitOK, "ok    notify", "a webhook at 127.0.0.1:", "(json), a command, a heartbeat at 127.0.0.1:", "`convsync notify --config "+file+"` sends a test")
 	if len(hook.notices()) > 0 || strings.Contains(checked.stdout, "made-up-secret") {
 		t.Errorf("check sent %q, and says %s", hook.notices(), checked.stdout)
 	}

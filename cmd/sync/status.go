@@ -135,7 +135,7 @@ func runStatus(ctx context.Context, app *app, opts statusOptions) error {
 	if opts.output == "json" {
 		err = json.NewEncoder(app.stdout).Encode(report)
 	} else {
-		err = report.print(app.stdout, now)
+		err = report.print(app.hints(app.stdout), now)
 	}
 	if err != nil || !opts.exitCode {
 		return err

@@ -44,7 +44,7 @@ func (a *app) printReport(output string, r *pipeline.Report, audio *recordings.R
 		if audio != nil && audio.Incomplete() { // what needs attention follows
 			said = strings.TrimSuffix(said, allIsWell+"\n")
 		}
-		fmt.Fprint(a.stdout, said)
+		fmt.Fprint(a.hints(a.stdout), said)
 		if audio != nil && isWorthPrinting(audio) {
 			printRecordings(a.stdout, audio)
 		}

@@ -157,7 +157,7 @@ func notLoaded(ctx context.Context, source answer.Source, project string) string
 	case len(lines) == 1:
 		return fmt.Sprintf("nothing of the project %s is loaded", project)
 	case len(lines) > shownFeeds+1:
-		lines = append(lines[:shownFeeds+1], "  and more: see convsync status")
+		lines = append(lines[:shownFeeds+1], "  and more: see `convsync status`")
 	}
 	return strings.Join(lines, "\n")
 }

@@ -84,7 +84,7 @@ func runVerify(ctx context.Context, app *app, opts verifyOptions) error {
 		return printFailure(ctx, app.stdout, opts.output, err)
 	}
 	if !opts.repair {
-		if err := printVerified(app.stdout, opts.output, newVerified(span, first, nil)); err != nil {
+		if err := printVerified(app, opts.output, newVerified(span, first, nil)); err != nil {
 			return err
 		}
 		return first.outcome("the destination and the source differ: repair it with `convsync verify --repair` and the same time range")
@@ -96,13 +96,13 @@ func runVerify(ctx context.Context, app *app, opts verifyOptions) error {
 // second pass finds nothing.
 func repair(ctx context.Context, app *app, opts verifyOptions, run *wiredRun, span extract.Span, first *verification) error {
 	if opts.output == "text" {
-		newVerified(span, first, nil).print(app.stdout)
+		newVerified(span, first, nil).print(app.hints(app.stdout))
 	}
 	second, failed := first, error(nil)
 	run.Repairs, run.Mend = verify.Repairs(first.results, first.faults, span)
 	if len(run.Repairs)+len(run.Mend) > 0 {
 		report, err := pipeline.Run(ctx, run.Options)
-		printSummary(app.stderr, report, statusLists)
+		printSummary(app.hints(app.stderr), report, statusLists)
 		failed = outcome(ctx, report, err, false)
 		if err != nil {
 			return printFailure(ctx, app.stdout, opts.output, failed)
@@ -117,7 +117,7 @@ func repair(ctx context.Context, app *app, opts verifyOptions, run *wiredRun, sp
 			return err
 		}
 	} else {
-		out.Repair.print(app.stdout)
+		out.Repair.print(app.hints(app.stdout))
 	}
 	return cmp.Or(failed, second.outcome("differences remain after the repair, see above: repair again, or find out what else writes to the destination"))
 }

@@ -179,11 +179,11 @@ func newRepaired(first, second map[string]int64) *repaired {
 	return r
 }
 
-func printVerified(w io.Writer, output string, out *verified) error {
+func printVerified(app *app, output string, out *verified) error {
 	if output == "json" {
-		return json.NewEncoder(w).Encode(out)
+		return json.NewEncoder(app.stdout).Encode(out)
 	}
-	out.print(w)
+	out.print(app.hints(app.stdout))
 	return nil
 }
 

@@ -179,7 +179,7 @@ func runWebhooksList(ctx context.Context, app *app, opts *webhookOptions) error 
 		return json.NewEncoder(app.stdout).Encode(map[string]any{"endpoints": endpoints})
 	}
 	if len(endpoints) == 0 {
-		fmt.Fprintln(app.stdout, "no endpoints are registered; `convsync webhooks register` registers one")
+		fmt.Fprintln(app.hints(app.stdout), "no endpoints are registered; `convsync webhooks register` registers one")
 		return nil
 	}
 	t := tabwriter.NewWriter(app.stdout, 0, 0, 2, ' ', 0)

@@ -100,7 +100,7 @@ func (t trace) reason() string {
 	at := t.at.Format(time.RFC3339)
 	switch t.kind {
 	case "rejected":
-		return fmt.Sprintf("it was rejected in the project %s, last on %s: %s (see convsync status, table rejects)", t.project, at, t.detail)
+		return fmt.Sprintf("it was rejected in the project %s, last on %s: %s (table rejects, `convsync status`)", t.project, at, t.detail)
 	case "delete":
 		return fmt.Sprintf("it was deleted from the project %s on %s: the source no longer listed it (sync.on_missing)", t.project, at)
 	case "erase":
