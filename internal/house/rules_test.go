@@ -33,7 +33,8 @@ var mayImport = map[string][]string{
 	"internal/notify":        {"internal/atomicfile", "internal/load", "internal/loopback", "internal/pipeline", "internal/plural", "internal/warehouse"},
 	"internal/export":        {"internal/load", "internal/load/parquet/rowfile", "internal/warehouse"},
 	"internal/answer":        {"internal/spelling"}, // it knows SQL, not the tables
-	"internal/report":        {"internal/answer", "internal/plural", "internal/warehouse"},
+	"internal/coverage":      {},                    // it knows days, not destinations
+	"internal/report":        {"internal/answer", "internal/coverage", "internal/plural", "internal/warehouse"},
 	"internal/transcript":    {"internal/answer", "internal/escape"},    // it knows SQL, not destinations
 	"internal/search":        {"internal/answer", "internal/warehouse"}, // it knows SQL, not destinations
 	"internal/escape":        {},
@@ -59,7 +60,7 @@ var mayImport = map[string][]string{
 
 	"internal/answer/parquet": {"internal/answer"}, // it knows values, not tables
 
-	"internal/questions": {"internal/answer"}, // it knows questions, not destinations
+	"internal/questions": {"internal/answer", "internal/coverage"}, // it knows questions, not destinations
 
 	"internal/serve/browsertest": {}, // only its tests drive a browser
 }

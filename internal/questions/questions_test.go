@@ -185,19 +185,18 @@ func (f *feeds) Next(context.Context) ([]any, error) {
 func TestReadNewest(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 15, 0, 30, 0, 0, time.UTC)
+	row := func(project string, watermark time.Time, lateness, from, until any) []any {
+		return []any{project, "live", watermark, lateness, "UTC", from, until}
+	}
+	early := at.AddDate(0, 0, -9)
 	for name, test := range map[string]struct {
 		rows             [][]any
 		complete, stored string
 	}{
-		"UTC":           {[][]any{{at, 600.0, nil}}, "2026-03-15", "2026-03-16"},
-		"Late arrivals": {[][]any{{at, 3600.0, nil}}, "2026-03-14", "2026-03-16"},
-		"Never":         {[][]any{{at, 9223372036.0, nil}}, "2026-03-15", "2026-03-16"},
-		"East":          {[][]any{{at, nil, "Pacific/Auckland"}}, "2026-03-15", "2026-03-16"},
-		"West":          {[][]any{{at, nil, "America/New_York"}}, "2026-03-14", "2026-03-15"},
-		"Midnight":      {[][]any{{at.Add(-30 * time.Minute), nil, nil}}, "2026-03-15", "2026-03-15"},
-		"Unknown zone":  {[][]any{{at, nil, "Mars/Olympus"}}, "2026-03-15", "2026-03-16"},
-		"Newest feed":   {[][]any{{at.AddDate(0, 0, -9), nil, nil}, {at, nil, nil}, {at.AddDate(-1, 0, 0), nil, nil}}, "2026-03-15", "2026-03-16"},
-		"None":          {nil, "0001-01-01", "0001-01-01"},
+		"Ranges":   {[][]any{row("p", at, 600.0, early, at.AddDate(0, 0, -2)), row("p", at, 600.0, at.AddDate(0, 0, -1), at)}, "2026-03-13", "2026-03-16"},
+		"Feeds":    {[][]any{row("p", early, nil, early.AddDate(0, 0, -3), early), row("q", at, 3600.0, early, at)}, "2026-03-14", "2026-03-16"},
+		"No range": {[][]any{row("p", at, nil, nil, nil)}, "0001-01-01", "0001-01-01"},
+		"None":     {nil, "0001-01-01", "0001-01-01"},
 	} {
 		got, err := questions.ReadNewest(t.Context(), &feeds{rows: test.rows}, "", "")
 		if complete, stored := got.Complete.Format(time.DateOnly), got.Stored.Format(time.DateOnly); err != nil || complete != test.complete || stored != test.stored {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"convsync/internal/answer"
+	"convsync/internal/coverage"
 	"convsync/internal/warehouse"
 )
 
@@ -158,7 +159,7 @@ func (c *collector) readFeeds(ctx context.Context, source answer.Source) error {
 	err := c.statement.ask(ctx, source, "coverage.sql", func(r record) {
 		from, until := r.moment("covered_from"), r.moment("covered_until")
 		if f := byID[r.text("project_id")]; f != nil && from != nil && until != nil {
-			f.coverage = append(f.coverage, span{*from, *until})
+			f.read.Read = append(f.read.Read, coverage.Range{From: *from, Until: *until})
 		}
 	})
 	sortFeeds(c.report.Feeds)

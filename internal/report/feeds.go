@@ -5,22 +5,9 @@ import (
 	"slices"
 	"time"
 
+	"convsync/internal/coverage"
 	"convsync/internal/warehouse"
 )
-
-// span is a half-open range of times.
-type span struct{ from, until time.Time }
-
-func (s span) overlap(other span) time.Duration {
-	from, until := s.from, s.until
-	if other.from.After(from) {
-		from = other.from
-	}
-	if other.until.Before(until) {
-		until = other.until
-	}
-	return max(0, until.Sub(from))
-}
 
 // addFeed adds a row of feeds.sql.
 func (c *collector) addFeed(r record) {
@@ -38,9 +25,12 @@ func (c *collector) addFeed(r record) {
 	if r.text("environment") != c.options.Environment || len(c.options.Projects) > 0 && !slices.Contains(c.options.Projects, f.ProjectID) {
 		return
 	}
-	var err error
-	if f.zone, err = time.LoadLocation(f.TimeZone); err != nil {
-		f.zone = time.UTC // the views use the zones of the engine, which knows the same names
+	f.read.Zone = coverage.Zone(f.TimeZone)
+	if f.CoveredUntil != nil {
+		f.read.Watermark = *f.CoveredUntil
+	}
+	if f.Arrival.P99 != nil {
+		f.read.LatenessSeconds = *f.Arrival.P99
 	}
 	c.report.Feeds = append(c.report.Feeds, f)
 }
@@ -48,47 +38,23 @@ func (c *collector) addFeed(r record) {
 func sortFeeds(feeds []Feed) {
 	slices.SortFunc(feeds, func(a, b Feed) int { return cmp.Compare(a.ProjectID, b.ProjectID) })
 	for i := range feeds {
-		slices.SortFunc(feeds[i].coverage, func(a, b span) int { return a.from.Compare(b.from) })
+		slices.SortFunc(feeds[i].read.Read, func(a, b coverage.Range) int { return a.From.Compare(b.From) })
 	}
 }
 
-// midnight is the start of a local day.
-func (f *Feed) midnight(day Day) time.Time {
-	return time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, f.zone)
-}
-
-func (f *Feed) span(day Day) span { return span{f.midnight(day), f.midnight(day.AddDate(0, 0, 1))} }
-
-// state is the state of a day of one project, as is_complete of daily_kpis defines it;
-// "" if it is before the history of the project.
+// state is the state of a day of one project; "" if it is before the history of the
+// project.
 func (f *Feed) state(day Day) string {
-	whole := f.span(day)
-	if len(f.coverage) == 0 || !f.coverage[0].from.Before(whole.until) {
+	switch f.read.State(day) {
+	case coverage.Before:
 		return ""
-	}
-	covered := time.Duration(0)
-	for _, s := range f.coverage {
-		covered += s.overlap(whole)
-	}
-	switch {
-	case covered == 0:
+	case coverage.NotRead:
 		return DayNotRead
-	case covered >= whole.until.Sub(whole.from) && f.isSettled(whole.until):
+	case coverage.Complete:
 		return DayComplete
+	default:
+		return DayPartial
 	}
-	return DayPartial
-}
-
-// isSettled reports whether the watermark is later than a time by the p99 lateness.
-func (f *Feed) isSettled(until time.Time) bool {
-	if f.CoveredUntil == nil {
-		return false
-	}
-	late := 0.0
-	if f.Arrival.P99 != nil {
-		late = *f.Arrival.P99
-	}
-	return f.CoveredUntil.Sub(until).Seconds() >= late
 }
 
 // stateOf is the state of a day of all projects.
@@ -106,39 +72,18 @@ func stateOf(feeds []Feed, day Day) string {
 	return DayPartial
 }
 
-// lastDays is the default period. It ends with the newest day that is complete in some
-// project, so that a project that is behind does not hide the others; without one, with
-// the last day that was read, or that has ended.
+// lastDays is the default period. It ends with the last complete day, or else with the last
+// one that was read, or that has ended.
 func lastDays(feeds []Feed, now time.Time, days int) Period {
-	to := Day{}
-	for _, settled := range []bool{true, false} {
-		for i := range feeds {
-			if end := feeds[i].readDay(settled); end.After(to) {
-				to = end
-			}
-		}
-		if !to.IsZero() {
-			return Period{to.AddDate(0, 0, -days), to}
-		}
+	read := make([]*coverage.Feed, len(feeds))
+	for i := range feeds {
+		read[i] = &feeds[i].read
 	}
-	to = dayOf(now)
+	to := coverage.LastComplete(read)
+	if to.IsZero() {
+		to = dayOf(now)
+	}
 	return Period{to.AddDate(0, 0, -days), to}
-}
-
-// readDay is the day after the last one that is complete, or of which something was read;
-// the zero time: none.
-func (f *Feed) readDay(complete bool) Day {
-	if f.CoveredUntil == nil {
-		return Day{}
-	}
-	day := dayOf(f.CoveredUntil.In(f.zone))
-	for range MaxDays {
-		if s := f.state(day); s == DayComplete || s == DayPartial && !complete {
-			return day.AddDate(0, 0, 1)
-		}
-		day = day.AddDate(0, 0, -1)
-	}
-	return Day{}
 }
 
 func dayOf(local time.Time) Day {
@@ -149,10 +94,10 @@ func dayOf(local time.Time) Day {
 func rangeOf(p Period, feeds []Feed) warehouse.Range {
 	within := warehouse.Range{From: p.From, Until: p.To}
 	for i := range feeds {
-		if from := feeds[i].midnight(p.From); from.Before(within.From) {
+		if from := feeds[i].read.Midnight(p.From); from.Before(within.From) {
 			within.From = from
 		}
-		if until := feeds[i].midnight(p.To); until.After(within.Until) {
+		if until := feeds[i].read.Midnight(p.To); until.After(within.Until) {
 			within.Until = until
 		}
 	}

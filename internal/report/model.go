@@ -1,6 +1,10 @@
 package report
 
-import "time"
+import (
+	"time"
+
+	"convsync/internal/coverage"
+)
 
 // Report has the figures of a period. Counts of a period that was not read are absent,
 // and not 0: Current is nil, and so is each day.
@@ -39,8 +43,7 @@ type Feed struct {
 	// Open is the number of conversations that are read again until they end, of all times.
 	Open int64 `json:"open_conversations"`
 
-	zone     *time.Location
-	coverage []span
+	read coverage.Feed
 }
 
 // Lateness is the time from the start of a conversation until something was observed.

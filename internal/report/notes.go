@@ -12,7 +12,7 @@ import (
 // nothingRead reports whether there is nothing to ask about: no project, or one of
 // which nothing was read.
 func (c *collector) nothingRead() bool {
-	return !slices.ContainsFunc(c.report.Feeds, func(f Feed) bool { return len(f.coverage) > 0 })
+	return !slices.ContainsFunc(c.report.Feeds, func(f Feed) bool { return len(f.read.Read) > 0 })
 }
 
 // notes say what the figures lack.
@@ -99,9 +99,9 @@ func readRanges(feeds []Feed) string {
 	var parts []string
 	for i := range feeds {
 		f := &feeds[i]
-		if n := len(f.coverage); n > 0 && len(parts) < shown {
+		if n := len(f.read.Read); n > 0 && len(parts) < shown {
 			parts = append(parts, fmt.Sprintf("%s is read from %s to %s", f.ProjectID,
-				f.coverage[0].from.In(f.zone).Format("2 Jan 2006"), f.coverage[n-1].until.In(f.zone).Add(-time.Second).Format("2 Jan 2006")))
+				f.read.Read[0].From.In(f.read.Zone).Format("2 Jan 2006"), f.read.Read[n-1].Until.In(f.read.Zone).Add(-time.Second).Format("2 Jan 2006")))
 		}
 	}
 	if len(parts) == 0 {

@@ -296,7 +296,7 @@ func (r *Report) freshness() list {
 		f := &r.Feeds[i]
 		until := "not yet"
 		if f.CoveredUntil != nil {
-			until = f.CoveredUntil.In(f.zone).Format("2 Jan 2006, 15:04 MST")
+			until = f.CoveredUntil.In(f.read.Zone).Format("2 Jan 2006, 15:04 MST")
 		}
 		l.Table.add(-1, f.ProjectID, until, length(f.Arrival.P50), length(f.Arrival.P95), length(f.Arrival.P99),
 			length(f.Final.P50), length(f.Final.P95), length(f.Final.P99), grouped(f.Open))
