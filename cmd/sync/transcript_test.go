@@ -148,6 +148,21 @@ func TestTranscript_Found(t *testing.T) {
 		})
 	}
 	t.Run("Served", func(t *testing.T) { servedTranscripts(t, configs["Lake"]) })
+	t.Run("OtherFiles", func(t *testing.T) { otherFiles(t, lake, configs["Lake"]) })
+}
+
+// otherFiles checks that the files of other conversations are not opened: they are damaged.
+func otherFiles(t *testing.T, lake, config string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(lake, "*", "project_id=q", "*", "*.parquet"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		writeFile(t, file, "damaged")
+	}
+	convsync(t, nil, "transcript", "open", "--config", config).want(t, exitOK, "p · open\n")
+	convsync(t, nil, "transcript", "first", "--project", "q", "--config", config).want(t, exitFailed)
 }
 
 // loadOther loads conversations into another project: one with an id that the first
