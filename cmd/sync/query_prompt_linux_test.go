@@ -128,7 +128,9 @@ func TestPrompt(t *testing.T) {
 	term.press("\x03") // Ctrl-C
 	term.wait("stopped")
 	term.wait("convsync> ")
-	term.press("SELECT 1 +\r\x03") // Ctrl-C leaves out the beginning
+	term.press("SELECT 1 +\r")
+	term.wait("-> ")
+	term.press("\x03") // Ctrl-C leaves out the beginning
 	term.wait("convsync> ")
 	term.press("\x1b[A\x1b[A") // the statement before the last one
 	term.wait("eight;")
