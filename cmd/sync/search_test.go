@@ -13,7 +13,7 @@ import (
 )
 
 // searched are words of several languages, with punctuation, and words that were not said.
-var searched = []string{"my order", "YOUR name, please", "für", "no-such-word"}
+var searched = []string{"my order", "YOUR name, please", "fu\u0308r", "no-such-word"}
 
 // TestSearch compares the conversations that both destinations find with those that the
 // simulator made with these words, before and after the index was created.
@@ -41,6 +41,8 @@ func TestSearch(t *testing.T) {
 	const noIndex = "searched without an index: `convsync migrate --with-search --config "
 	for _, indexed := range []bool{false, true} {
 		if indexed {
+			pgtest.Exec(t, database, "CREATE INDEX turns_search ON polyai.turns USING gin (string_to_array(lower(user_input), ' '))") // of an older version
+			convsync(t, nil, "search", "order", "--config", postgres).want(t, exitOK, noIndex)
 			convsync(t, nil, "migrate", "--with-search", "--config", postgres).want(t, exitOK, "turns_2026_06")
 			convsync(t, nil, "migrate", "--with-search", "--config", postgres).want(t, exitOK)
 		}

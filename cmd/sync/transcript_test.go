@@ -125,6 +125,7 @@ func TestTranscript_Found(t *testing.T) {
 			transcript("first").want(t, exitUsage, "exists in several projects: p, q", "--project")
 			transcript("first", "--project", "q").want(t, exitOK, "q · first\n")
 			transcript("first", "--project", "r").want(t, exitFailed, "it is stored in the project p", "it is stored in the project q")
+			convsync(t, nil, "search", "für", "--config", configs[name], "--output", "csv").want(t, exitOK, ",first,", "Danke **für** alles")
 			transcript("none", "--project", "r").want(t, exitFailed, "nothing of the project r is loaded")
 			transcript("open").want(t, exitOK, "! In progress when it was last read")
 			transcript("hidden").want(t, exitOK, "! The source hides the transcript: it reports 5 turns and returns none.")
@@ -181,7 +182,7 @@ func loadOther(t *testing.T, destination load.Destination) {
 	window := load.Window{Feed: load.Feed{ProjectID: "q", Environment: loadtest.Live}, RunID: "run-2", At: warehouse.TimestampOf(clocksBack)}
 	at := warehouse.TimestampOf(clocksBack)
 	must(w.Stage(t.Context(), &load.Batch{Feed: window.Feed, Rows: []*warehouse.Rows{
-		loadtest.Conversation("q", "first", clocksBack), loadtest.Conversation("q", "gone", clocksBack),
+		loadtest.Conversation("q", "first", clocksBack, func(r *warehouse.Rows) { r.Turns[0].UserInput = "Danke fu\u0308r alles" }), loadtest.Conversation("q", "gone", clocksBack),
 	}}))
 	window.Rejects = []warehouse.Reject{{
 		ProjectID:      "q",

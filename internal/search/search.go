@@ -49,8 +49,12 @@ func Find(ctx context.Context, source answer.Source, q *Question) (answer.Rows, 
 // statement returns the SQL. The rank of a turn is the share of its words that the
 // given ones are, and 1 more if they follow each other. It needs no regular expression,
 // which would take most of the time if a word is frequent.
-func statement(dialect string, q *Question, words []string) answer.Statement {
-	text := warehouse.TurnText("x.")
+func statement(engine string, q *Question, words []string) answer.Statement {
+	dialect := warehouse.Postgres
+	if engine == "duckdb" {
+		dialect = warehouse.DuckDB
+	}
+	text := warehouse.TurnText(dialect, "x.")
 	params := map[string]string{
 		"words": strings.Join(words, " "), "longest": longest(words), "count": fmt.Sprint(len(words)), "limit": fmt.Sprint(q.Limit),
 		"from": bound(q.From, "-infinity"), "to": bound(q.To, "infinity"),
@@ -62,10 +66,10 @@ func statement(dialect string, q *Question, words []string) answer.Statement {
 		outcome, ended = outcomeJoin(dialect), "\n        AND k.outcome = $outcome"
 	}
 	return answer.Statement{Params: params, SQL: `WITH hits AS MATERIALIZED (
-    SELECT x.project_id, x.conversation_id, x.started_at, x.turn_index, trim(lower(` + text + `)) AS said
+    SELECT x.project_id, x.conversation_id, x.started_at, x.turn_index, trim(` + text + `) AS said
     FROM turns AS x
     WHERE x.started_at >= CAST($from AS timestamptz) AND x.started_at < CAST($to AS timestamptz) AND ($project = '' OR x.project_id = $project)
-        AND strpos(lower(` + text + `), $longest) > 0
+        AND strpos(` + text + `, $longest) > 0
         AND ` + warehouse.WordList(warehouse.PlainWords(text)) + ` @> string_to_array($words, ' ')
 ), ranked AS (
     SELECT h.project_id, h.conversation_id, h.started_at, h.turn_index,
@@ -92,9 +96,9 @@ ORDER BY b.rank DESC, b.started_at DESC, b.project_id, b.conversation_id`}
 
 // outcomeJoin joins the outcome of a conversation. Postgres computes it for each hit:
 // without LIMIT, it could do so for all conversations.
-func outcomeJoin(dialect string) string {
+func outcomeJoin(dialect warehouse.Dialect) string {
 	const same = "k.project_id = c.project_id AND k.conversation_id = c.conversation_id AND k.started_at = c.started_at"
-	if dialect == "postgres" {
+	if dialect == warehouse.Postgres {
 		return "\n    LEFT JOIN LATERAL (SELECT k.outcome FROM contacts AS k WHERE " + same + " LIMIT 1) AS k ON true"
 	}
 	return "\n    JOIN contacts AS k ON " + same + " AND k.started_at >= CAST($from AS timestamptz) AND k.started_at < CAST($to AS timestamptz)"

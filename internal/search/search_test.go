@@ -13,6 +13,7 @@ func TestWords(t *testing.T) {
 		"Cancel my order!":               "cancel my order",
 		"don't e-mail a_b@c.example, OK": "don t e mail a b c example ok",
 		"ÉTÉ – «à Köln» 3.50€":           "été à köln 3 50",
+		"FU\u0308R, e\u0301te\u0301":     "für été",
 		"日本語、テスト。 👋 x":                   "日本語 テスト x",
 		" \t\n!? ":                       "",
 		strings.Repeat("é", 61):          strings.Repeat("é", 60),
@@ -36,6 +37,7 @@ func TestSnippet(t *testing.T) {
 		"translated": {[]string{"oui", "ja", "yes please", ""}, "yes", "User, translated: **yes** please"},
 		"long":       {[]string{long + "cancel my\norder " + long}, "cancel order", "User: …word word word word word word word **cancel** my **order** word word word word word word word word word word word word…"},
 		"no spaces":  {[]string{strings.Repeat("é.", 200) + "cancel" + strings.Repeat("!é", 200)}, "cancel", "User: …**cancel**…"},
+		"composed":   {[]string{"Danke fu\u0308r alles"}, "für", "User: Danke **für** alles"},
 		"split":      {[]string{"cancel", "order"}, "cancel order", "User: **cancel**"},
 	} {
 		if got := snippet(c.texts, strings.Fields(c.words)); got != c.want {

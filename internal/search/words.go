@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"convsync/internal/warehouse"
 )
 
@@ -17,7 +19,7 @@ var separators = regexp.MustCompile(warehouse.Separators)
 
 // Words cuts a text into words, as the destinations do.
 func Words(text string) (words []string) {
-	for word := range strings.FieldsSeq(separators.ReplaceAllString(strings.ToLower(text), " ")) {
+	for word := range strings.FieldsSeq(separators.ReplaceAllString(strings.ToLower(norm.NFC.String(text)), " ")) {
 		words = append(words, cut(word))
 	}
 	return words
@@ -54,7 +56,7 @@ func snippet(texts, words []string) string {
 			best, found = i, n
 		}
 	}
-	text := strings.Join(strings.Fields(texts[best]), " ")
+	text := strings.Join(strings.Fields(norm.NFC.String(texts[best])), " ")
 	places := occurrences(text, words)
 	if len(places) == 0 {
 		return ""

@@ -14,6 +14,9 @@ import (
 // attempt continues where this one stopped. report is called before each month.
 // Partitions that are created later get the index with the table.
 func (d *Database) IndexSearch(ctx context.Context, report func(partition string)) error {
+	if err := d.dropOldIndex(ctx); err != nil {
+		return err
+	}
 	err := d.index(ctx, fmt.Sprintf("CREATE INDEX IF NOT EXISTS %s ON ONLY turns USING gin ((%s))", warehouse.SearchIndex, warehouse.SearchIndexKey()))
 	if err != nil {
 		return err
@@ -31,6 +34,20 @@ func (d *Database) IndexSearch(ctx context.Context, report func(partition string
 		}
 	}
 	return nil
+}
+
+// dropOldIndex drops the index of a version that did not compose characters.
+func (d *Database) dropOldIndex(ctx context.Context) error {
+	var old bool
+	err := d.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+		WHERE i.indrelid = 'turns'::regclass AND c.relname = $1 AND pg_get_indexdef(c.oid) NOT ILIKE '%normalize(%')`, warehouse.SearchIndex).Scan(&old)
+	if err != nil {
+		return d.describe(err)
+	}
+	if !old {
+		return nil
+	}
+	return d.index(ctx, "DROP INDEX "+warehouse.SearchIndex) // with those of the months
 }
 
 // index executes statements in a transaction that other changes of the layout wait for.
