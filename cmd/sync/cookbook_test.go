@@ -25,7 +25,7 @@ var cookbookPage = []struct {
 }{
 	{"Is the data there?", []string{"completeness", "transcript-gaps"}},
 	{"How well does the agent do?", []string{"containment-by-day", "week-over-week", "variants", "handoff-reasons", "languages", "handle-time"}},
-	{"How fast is it?", []string{"latency-by-variant-and-hour", "slowest-hours", "latency-by-deployment"}},
+	{"How fast is it?", []string{"latency-by-variant-and-hour", "slowest-hours", "slowest-turns", "latency-by-deployment"}},
 	{"Where do conversations go wrong?", []string{"drop-off", "early-ends", "words-before-handoff", "worst-conversations"}},
 	{"Who comes back, and when?", []string{"repeat-callers", "callbacks", "busiest-hours"}},
 	{"What do the metrics say?", []string{"metric-funnel", "new-metrics"}},

@@ -82,6 +82,11 @@ var exampleAnswers = []struct{ line, csv string }{
 			"contained_no_callback_rate,,,,,7,0.286,0.082,0.641,\n",
 	},
 	{
+		"slowest-turns --set from=2025-10-26 --set to=2025-10-28 --set rows=2",
+		"local_hour,latency_seconds,day_percentile,variant,deployment_id,conversation_id,turn_index\n" +
+			"2025-10-26T01:00:00,3.5,1,Main,d-1,winter,3\n2025-10-26T00:00:00,2.5,0.9643,Main,d-1,first,2\n",
+	},
+	{
 		"callbacks --set from=2025-10-26",
 		"outcome,handoff_reason,next_outcome,next_handoff_reason,callbacks,customers,median_gap_hours,newest_example\ncontained,,contained,,2,1,12.5,second\n",
 	},
