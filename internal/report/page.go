@@ -48,7 +48,7 @@ type page struct {
 	Style    template.CSS
 	Script   template.JS
 	Title    string
-	Cards    []card
+	Cards    []Card
 	Sections []section
 	Plots    []*plot
 	Nav      *Navigation
@@ -71,8 +71,8 @@ func (r *Report) PageWith(nav *Navigation) ([]byte, error) {
 		Policy:   policy,
 		Style:    template.CSS(pageStyle), //nolint:gosec // part of the program
 		Script:   template.JS(pageScript), //nolint:gosec // part of the program
-		Title:    "Conversations from " + r.Period.words(),
-		Cards:    r.headline(),
+		Title:    "Conversations from " + r.Period.Words(),
+		Cards:    r.Headline(),
 		Sections: r.sections(),
 		Nav:      nav,
 	}
@@ -91,13 +91,8 @@ func (r *Report) PageWith(nav *Navigation) ([]byte, error) {
 	return body.Bytes(), err
 }
 
-// words returns the period for people, with its last day.
-func (p Period) words() string {
-	return p.From.Format(shownDay) + " to " + p.To.AddDate(0, 0, -1).Format(shownDay)
-}
-
 // PreviousWords is the previous period for people.
-func (p *page) PreviousWords() string { return p.Previous.words() }
+func (p *page) PreviousWords() string { return p.Previous.Words() }
 
 // Generated is the time of the report for people.
 func (p *page) Generated() string { return p.GeneratedAt.Format("2 Jan 2006, 15:04 MST") }

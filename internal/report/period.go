@@ -26,6 +26,37 @@ func (p Period) Days() int { return int(p.To.Sub(p.From).Hours()) / 24 }
 // before is the period of the same length before p.
 func (p Period) before() Period { return Period{p.From.AddDate(0, 0, -p.Days()), p.From} }
 
+// Last is the last day.
+func (p Period) Last() Day { return p.To.AddDate(0, 0, -1) }
+
+// Words returns the period for people.
+func (p Period) Words() string {
+	if p.Days() == 1 {
+		return p.From.Format(shownDay)
+	}
+	return p.From.Format(shownDay) + " to " + p.Last().Format(shownDay)
+}
+
+// LastDay, LastWeek (from Monday) and LastMonth are the last ones that have ended at a
+// local time.
+func LastDay(now time.Time) Period {
+	today := dayOf(now)
+	return Period{today.AddDate(0, 0, -1), today}
+}
+
+// LastWeek is described at [LastDay].
+func LastWeek(now time.Time) Period {
+	today := dayOf(now)
+	monday := today.AddDate(0, 0, -(int(today.Weekday())+6)%7)
+	return Period{monday.AddDate(0, 0, -7), monday}
+}
+
+// LastMonth is described at [LastDay].
+func LastMonth(now time.Time) Period {
+	first := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
+	return Period{first.AddDate(0, -1, 0), first}
+}
+
 // each returns the days.
 func (p Period) each() (days []Day) {
 	for day := p.From; day.Before(p.To); day = day.AddDate(0, 0, 1) {
