@@ -24,7 +24,7 @@ func runCommand(ctx context.Context, command string, env []string, m *Message) e
 	cmd.Stdin = bytes.NewReader(append(m.body(FormatJSON), '\n')) // a line, as tools expect
 	problems, recoveries := m.count()
 	cmd.Env = append(slices.Clone(env), "CONVSYNC_TEXT="+m.Text,
-		"CONVSYNC_PROBLEMS="+strconv.Itoa(problems), "CONVSYNC_RECOVERIES="+strconv.Itoa(recoveries))
+		"CONVSYNC_REPORT="+m.reportFile(), "CONVSYNC_PROBLEMS="+strconv.Itoa(problems), "CONVSYNC_RECOVERIES="+strconv.Itoa(recoveries))
 	err := cmd.Run()
 	switch exit := (*exec.ExitError)(nil); {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):

@@ -58,7 +58,7 @@ func (n *Notifier) send(ctx context.Context, c *channel) {
 	}
 	if err := n.persist(ctx, func(ctx context.Context) error { return c.send(ctx, m) }); err != nil {
 		n.log.Error("notification failed; retrying with the next event",
-			"channel", c.name, "incidents", len(m.Incidents), "error", err.Error())
+			"channel", c.name, "incidents", len(m.Incidents), "reports", len(m.Reports), "error", err.Error())
 		return
 	}
 	n.mu.Lock()
@@ -74,6 +74,7 @@ func (s *state) heard(channel string, m *Message) {
 			i.heard(channel, notice.State == StateOpen)
 		}
 	}
+	s.deliveredReports(channel, m.Reports)
 }
 
 // sendHeartbeat reports that a run succeeded. A heartbeat that fails is not

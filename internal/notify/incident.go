@@ -16,6 +16,7 @@ const (
 	kindOld         = "data_old"
 	kindIdle        = "no_run"            // none has started for twice the scheduled interval
 	kindStore       = "store_unavailable" // copies of recordings cannot be stored
+	kindReport      = "report_failed"     // of a schedule: it could not be written
 	kindTest        = "test"
 )
 
@@ -88,6 +89,8 @@ func (i *incident) heard(channel string, wrong bool) {
 // state is the part of the notifier that survives a restart.
 type state struct {
 	Incidents []*incident `json:"incidents"`
+	// Reports were written, and are not delivered yet.
+	Reports []*pendingReport `json:"reports,omitempty"`
 	// Waiting are the feeds without a watermark.
 	Waiting []waiting `json:"waiting,omitempty"`
 }
@@ -174,6 +177,7 @@ func (s *state) forget(channels []*channel, now time.Time) {
 		due := slices.ContainsFunc(channels, func(c *channel) bool { return i.due(c.name, now) })
 		return !i.Open && i.isQuietOver(now) && (!due || now.Sub(i.Ended) >= keepEnded)
 	})
+	s.forgetReports(channels, now)
 }
 
 // waitingSince returns since when a feed has been without a watermark. A time in
@@ -192,11 +196,12 @@ func (s *state) waitingSince(feed load.Feed, now time.Time) time.Time {
 	return now.UTC()
 }
 
-// keepSchedules drops incidents of schedules that no longer exist.
+// keepSchedules drops incidents and reports of schedules that no longer exist.
 func (s *state) keepSchedules(names []string) {
 	s.Incidents = slices.DeleteFunc(s.Incidents, func(i *incident) bool {
 		return i.Schedule != "" && !slices.Contains(names, i.Schedule)
 	})
+	s.Reports = slices.DeleteFunc(s.Reports, func(p *pendingReport) bool { return !slices.Contains(names, p.Report.Schedule) })
 }
 
 // keepFeeds drops the state of feeds that are no longer configured.

@@ -12,12 +12,13 @@ import (
 	"convsync/internal/plural"
 )
 
-// Message contains the notices of one event. It is the body of the JSON format and
+// Message contains the notices and reports of one event. It is the body of the JSON format and
 // the input of the command.
 type Message struct {
 	Sender    string   `json:"sender"`
-	Text      string   `json:"text"` // all notices, human-readable
+	Text      string   `json:"text"` // all of it, human-readable
 	Incidents []Notice `json:"incidents"`
+	Reports   []Report `json:"reports,omitempty"`
 }
 
 // The states of a [Notice].
@@ -28,9 +29,9 @@ const (
 
 // Notice reports the start or the end of an incident.
 type Notice struct {
-	Kind        string    `json:"kind"` // destination_away, run_failed, project_failed, rejects, data_old, no_run, store_unavailable or test
+	Kind        string    `json:"kind"` // destination_away, run_failed, project_failed, rejects, data_old, no_run, store_unavailable, report_failed or test
 	State       string    `json:"state"`
-	Schedule    string    `json:"schedule,omitempty"`   // of run_failed and rejects
+	Schedule    string    `json:"schedule,omitempty"`   // of run_failed, rejects and report_failed
 	ProjectID   string    `json:"project_id,omitempty"` // of project_failed and data_old
 	Environment string    `json:"environment,omitempty"`
 	What        string    `json:"what"`
@@ -44,28 +45,28 @@ func (n *Notice) subject() subject {
 	return subject{load.Feed{ProjectID: n.ProjectID, Environment: n.Environment}, n.Schedule}
 }
 
-// shownInFull is the maximum number of notices in the text, in case everything
-// fails at once. The JSON has all of them.
+// shownInFull is the maximum number of notices in the text, and of reports, in case
+// everything fails at once. The JSON has all of them.
 const shownInFull = 5
 
-// newMessage contains the notices that a channel has not delivered; nil: none.
+// newMessage contains the notices and reports that a channel has not delivered; nil: none.
 func newMessage(sender, channel string, s *state, now time.Time) *Message {
-	var due []Notice
+	due, reports := []Notice{}, s.dueReports(channel)
 	for _, i := range s.Incidents {
 		if i.due(channel, now) {
 			due = append(due, i.notice())
 		}
 	}
-	if len(due) == 0 {
+	if len(due)+len(reports) == 0 {
 		return nil
 	}
 	slices.SortStableFunc(due, func(a, b Notice) int { return a.rank() - b.rank() })
-	return worded(sender, due)
+	return worded(sender, due, reports...)
 }
 
-// worded creates a message from notices.
-func worded(sender string, notices []Notice) *Message {
-	m := &Message{Sender: sender, Incidents: notices}
+// worded creates a message from notices and reports.
+func worded(sender string, notices []Notice, reports ...Report) *Message {
+	m := &Message{Sender: sender, Incidents: notices, Reports: reports}
 	var b strings.Builder
 	b.WriteString(m.headline() + " (" + sender + ")")
 	for _, notice := range m.Incidents[:min(len(m.Incidents), shownInFull)] {
@@ -73,6 +74,12 @@ func worded(sender string, notices []Notice) *Message {
 	}
 	if more := len(m.Incidents) - shownInFull; more > 0 {
 		fmt.Fprintf(&b, "\n\nAnd %d more: `convsync status` shows the state of each project.", more)
+	}
+	for i := range reports[:min(len(reports), shownInFull)] {
+		b.WriteString("\n\n" + reports[i].text())
+	}
+	if more := len(reports) - shownInFull; more > 0 {
+		fmt.Fprintf(&b, "\n\nAnd %s.", plural.Count(int64(more), "more report"))
 	}
 	m.Text = b.String()
 	return m
@@ -105,8 +112,11 @@ func (m *Message) count() (problems, recoveries int) {
 }
 
 // headline is the text that previews show. It starts with the first problem and
-// its reason.
+// its reason. If there is none, it is a report.
 func (m *Message) headline() string {
+	if len(m.Incidents) == 0 {
+		return m.Reports[0].headline()
+	}
 	problems, recoveries := m.count()
 	text := m.Incidents[0].headline()
 	switch {
@@ -137,7 +147,7 @@ func (n *Notice) headline() string {
 		return name + " needs confirmation: " + why + "."
 	case n.Kind == kindProject:
 		return name + " is failing: " + why + "."
-	case n.Kind == kindRun, n.Kind == kindDestination:
+	case n.Kind == kindRun, n.Kind == kindDestination, n.Kind == kindReport:
 		return strings.TrimSuffix(n.What, ".") + ": " + why + "."
 	}
 	return n.What

@@ -26,8 +26,8 @@ type Options struct {
 	WebhookURL URLFunc
 	Format     string // of the webhook: FormatSlack unless set
 	// Command is run by the shell, with a [Message] as JSON on its input, and
-	// CONVSYNC_TEXT, CONVSYNC_PROBLEMS and CONVSYNC_RECOVERIES (counts) in
-	// addition to CommandEnv. It has 10 s; an exit code other than 0 counts as not
+	// CONVSYNC_TEXT, CONVSYNC_REPORT (the page of the newest report, if there is one),
+	// CONVSYNC_PROBLEMS and CONVSYNC_RECOVERIES (counts) in addition to CommandEnv. It has 10 s; an exit code other than 0 counts as not
 	// delivered.
 	Command string
 	// CommandEnv is the environment of Command, as NAME=value. Nothing is

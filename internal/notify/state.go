@@ -27,7 +27,7 @@ func (n *Notifier) load() error {
 		return fmt.Errorf("read the notification state: %w", err)
 	}
 	var found state
-	if err := json.Unmarshal(data, &found); err != nil || slices.Contains(found.Incidents, nil) {
+	if err := json.Unmarshal(data, &found); err != nil || slices.Contains(found.Incidents, nil) || slices.Contains(found.Reports, nil) {
 		n.log.Warn("the notification state is damaged and was reset: open problems are reported again", "file", n.options.StatePath)
 		return nil
 	}

@@ -20,6 +20,7 @@ var advice = map[string]string{
 	kindRejects:     "they are stored in the table rejects, and `convsync status` counts them. After an update of convsync, `convsync replay` loads those that it can now read.",
 	kindIdle:        "check that `convsync serve` is running and that its machine's clock is correct; `convsync run` starts a run now.",
 	kindStore:       "check that the folder `audio.store` is mounted and writable, and has free space. Conversations are loaded, and recordings wait in the backlog.",
+	kindReport:      "if the reason names no command, `convsync check` tests the destination and the folder. The next scheduled time writes a report of its own period.",
 	kindOld:         "`convsync status` shows the last runs and the watermark of each project; `convsync run` starts a run now.",
 }
 
@@ -46,6 +47,16 @@ func runFailed(run Scheduled, err error, now time.Time) incident {
 
 func projectFailed(feed load.Feed, why string, now time.Time) incident {
 	return about(feed, incident{Kind: kindProject, What: named(feed) + " could not be read completely.", Why: why, Since: now})
+}
+
+func reportFailed(schedule string, err error, now time.Time) incident {
+	return incident{
+		Kind:     kindReport,
+		Schedule: schedule,
+		What:     "The report of the schedule " + schedule + " was not written.",
+		Why:      err.Error(),
+		Since:    now,
+	}
 }
 
 func tooManyRejects(run Scheduled, n int64, now time.Time) incident {
@@ -91,6 +102,8 @@ func recovery(i *incident) string {
 		return "Runs are starting again."
 	case kindStore:
 		return "Recordings can be stored again."
+	case kindReport:
+		return "The schedule " + i.Schedule + " writes its report again."
 	case kindOld:
 		return named(i.subject().Feed) + " is up to date again."
 	}
