@@ -143,6 +143,7 @@ func checkAll(ctx context.Context, c *checklist, app *app) error {
 	checkDestination(ctx, c, cfg)
 	checkStore(ctx, c, cfg)
 	checkServe(ctx, c, cfg)
+	checkReportFolders(c, cfg)
 	checkNotify(ctx, c, cfg)
 	return c.end()
 }

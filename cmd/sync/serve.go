@@ -42,7 +42,7 @@ func newServeCommand(app *app) *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runServe(cmd.Context(), app, opts) },
 	}
-	cmd.Flags().BoolVar(&opts.runNow, "run-now", false, "at startup, run each schedule once, except those of kind verify and audio")
+	cmd.Flags().BoolVar(&opts.runNow, "run-now", false, "at startup, run each schedule once, except those of kind verify, audio and report")
 	cmd.Flags().DurationVar(&opts.grace, "grace", 30*time.Second, "how long runs may continue after SIGTERM; then they stop at their next commit")
 	return cmd
 }
@@ -194,7 +194,7 @@ func (s *service) newScheduler() (*schedule.Scheduler, error) {
 			Cron:     planned.Cron,
 			Location: location,
 			Jitter:   planned.Jitter,
-			Overlaps: true,
+			Overlaps: planned.Kind != config.KindReport, // others skip single projects
 			Run:      func(ctx context.Context) error { return s.run(ctx, planned) },
 		})
 	}

@@ -129,7 +129,7 @@ func TestServeNotify_FailingProject(t *testing.T) {
 	if n := strings.Count(said.String(), "answered 401"); n != 1 {
 		t.Errorf("why it failed was logged %d times:\n%s", n, said)
 	}
-	if n := strings.Count(said.String(), "\nstarting all schedules now, except those of kind verify and audio; next: nightly at "); n != 1 {
+	if n := strings.Count(said.String(), "\nstarting all schedules now, except those of kind verify, audio and report; next: nightly at "); n != 1 {
 		t.Errorf("it says %d times what comes next:\n%s", n, said)
 	}
 }

@@ -25,6 +25,9 @@ import (
 // [service.divide]. Projects whose last run for the schedule has not ended are
 // skipped.
 func (s *service) run(ctx context.Context, planned *config.Schedule) error {
+	if planned.Kind == config.KindReport {
+		return s.writeReport(ctx, planned)
+	}
 	projects, err := chooseProjects(s.cfg, planned.Projects)
 	if err != nil {
 		return err
@@ -218,7 +221,7 @@ func (s *service) announce(scheduler *schedule.Scheduler, now bool) {
 	}
 	begin := "next: "
 	if now {
-		begin = "starting all schedules now, except those of kind verify and audio; next: "
+		begin = "starting all schedules now, except those of kind verify, audio and report; next: "
 	}
 	fmt.Fprintln(s.app.stderr, begin+strings.Join(next, ", "))
 }

@@ -132,8 +132,8 @@ type Schedule struct {
 	Cron string
 	// TimeZone that Cron is meant in, an IANA name; UTC unless set.
 	TimeZone string
-	// Kind of run: incremental, verify, or audio, which works on recordings;
-	// incremental unless set.
+	// Kind of run: incremental, verify, audio, which works on recordings, or report,
+	// which writes a report; incremental unless set.
 	Kind string
 	// Projects by StoredID; all unless set.
 	Projects []string
@@ -141,6 +141,11 @@ type Schedule struct {
 	Lookback Lookback
 	// Jitter is how much later than its time a run may start, by chance; 0 unless set.
 	Jitter time.Duration
+	// Folder that reports are written to, which no other schedule has; set if Kind is
+	// report.
+	Folder string `json:",omitempty"`
+	// Period of a report: last-7-days unless set; "" for other kinds.
+	Period string `json:",omitempty"`
 }
 
 // Serve is the HTTP server of `convsync serve`.
@@ -161,6 +166,9 @@ type Serve struct {
 	// StaleAfter is the age of a project's watermark from which something is
 	// wrong; 26h unless set.
 	StaleAfter time.Duration
+	// PublicURL is the address of the page in messages, without a slash at its end; ""
+	// unless set.
+	PublicURL string
 	// WebhookSecrets are those that may have signed an event, so that one can take
 	// the place of another; events are taken in only when there is one.
 	WebhookSecrets []Secret
@@ -188,7 +196,9 @@ func (n *Notify) IsZero() bool {
 }
 
 // Loads reports whether runs of the schedule load conversations.
-func (s *Schedule) Loads() bool { return s.Kind != KindVerify && s.Kind != KindAudio }
+func (s *Schedule) Loads() bool {
+	return s.Kind != KindVerify && s.Kind != KindAudio && s.Kind != KindReport
+}
 
 // The values of [Notify].Format.
 const (
@@ -201,4 +211,14 @@ const (
 	KindIncremental = "incremental"
 	KindVerify      = "verify"
 	KindAudio       = "audio"
+	KindReport      = "report"
+)
+
+// The values of [Schedule].Period. Days, weeks (from Monday) and months are those of the
+// time zone of the schedule, and the last ones that have ended.
+const (
+	PeriodDays  = "last-7-days" // that end with the newest day that was read completely
+	PeriodDay   = "last-day"
+	PeriodWeek  = "last-week"
+	PeriodMonth = "last-month"
 )

@@ -87,6 +87,8 @@ type scheduleKeys struct {
 	Projects []string     `key:"projects"`
 	Lookback lookbackKeys `key:"lookback"`
 	Jitter   duration     `key:"jitter"`
+	Folder   string       `key:"folder"`
+	Period   string       `key:"period"`
 }
 
 type serveKeys struct {
@@ -102,6 +104,7 @@ type serveKeys struct {
 	KeyFile         string      `key:"key_file"`
 	StateFile       string      `key:"state_file"`
 	StaleAfter      duration    `key:"stale_after"`
+	PublicURL       string      `key:"public_url"`
 	Webhooks        webhookKeys `key:"webhooks"`
 }
 

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"runtime"
 	"slices"
 	"strconv"
@@ -185,8 +186,21 @@ func (r *resolver) serve() Serve {
 		KeyFile:        inFolderOf(r.file, s.KeyFile),
 		StateFile:      inFolderOf(r.file, s.StateFile),
 		StaleAfter:     time.Duration(s.StaleAfter),
+		PublicURL:      r.publicURL("serve.public_url", s.PublicURL),
 		WebhookSecrets: r.webhookSecrets(s.Webhooks),
 	}
+}
+
+// publicURL returns an address of the page, without a slash at its end.
+func (r *resolver) publicURL(path, text string) string {
+	if text == "" {
+		return ""
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		r.add(path, "%s is not the address of a page; expected one such as https://convsync.example.com, without a user and parameters", r.show(path, text))
+	}
+	return strings.TrimRight(text, "/")
 }
 
 // webhookSecrets returns all configured secrets, from any of the three keys.

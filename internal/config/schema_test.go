@@ -116,6 +116,8 @@ func TestTheSchemaAndTheLoaderJudgeExamplesAlike(t *testing.T) {
 		{good + lake + "sync: {start: 2026-01-01, lookback: {daily: 7d, hourly: 1d12h}, page_size: \"${N:-7}\", workers: {load: 0}, adaptive: true}\n", true},
 		{good + lake + "schedules: {nightly: {cron: 0 2 * * *, kind: verify, projects: [acme-team-4], lookback: {each_run: 2h}}}\n", true},
 		{good + lake + "schedules: {weekly: {cron: 0 4 * * 7}, often: {cron: \"@every 90m\"}}\n", true},
+		{good + lake + "schedules: {weekly: {cron: 0 7 * * 1, kind: report, folder: ./reports, period: last-week}}\nserve: {public_url: 'https://sync.example.com/'}\n", true},
+		{good + lake + "schedules: {weekly: {cron: 0 7 * * 1, kind: report, folder: ./reports, period: weekly}}\n", false},
 		{"source: {studio_url: 'https://studio.uk.poly.ai/a/b', api_key_file: k, workspace_api_key_command: c}\n" + lake, true},
 		{good + lake + "serve: {webhooks: {secrets: [\"${URL}\"], secret_files: [a, b], secret_commands: [c]}}\n", true},
 		{good + lake + "serve: {webhooks: {secret: a}}\n", false},

@@ -74,7 +74,7 @@ func TestEachContradictionIsRefusedWithItsPlaceAndItsMending(t *testing.T) {
 		"cron that never comes":      {head + lake + "schedules: {nightly: {cron: 0 0 30 2 *}}", "it never matches a date"},
 		"cron with a zone":           {head + lake + "schedules: {nightly: {cron: TZ=0}}", "use the key time_zone"},
 		"schedule of no project":     {head + lake + "schedules: {nightly: {cron: 0 0 * * *, projects: [acme-team-5]}}", `"acme-team-5" is not a project of source.projects`},
-		"schedule's kind":            {head + lake + "schedules: {nightly: {cron: 0 0 * * *, kind: full}}", "expected incremental, verify or audio"},
+		"schedule's kind":            {head + lake + "schedules: {nightly: {cron: 0 0 * * *, kind: full}}", "expected incremental, verify, audio or report"},
 		"a user alone":               {head + lake + "serve: {user: ada}", "9:9: serve.user: and serve.password belong together; expected both, or neither"},
 		"a password alone":           {head + lake + "serve: {password: made-up}", "9:1: serve.user: and serve.password belong together"},
 		"a user with a colon":        {head + lake + "serve: {user: \"a:b\", password: made-up}", `9:9: serve.user: contains a colon`},

@@ -68,6 +68,18 @@ func (h *Handler) Close() {
 	h.all.Wait()
 }
 
+// Collect is [Collect] for the destination of the handler. It waits until no page is being
+// computed.
+func (h *Handler) Collect(ctx context.Context, o Options) (*Report, error) {
+	select {
+	case h.work <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	defer func() { <-h.work }()
+	return Collect(ctx, h.Open, o)
+}
+
 // computed is a page, or one that is being computed.
 type computed struct {
 	done chan struct{} // closed at the end
