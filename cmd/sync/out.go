@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"convsync/internal/atomicfile"
 )
@@ -21,6 +22,27 @@ func writeOut(path string, data []byte) error {
 	}
 	if err != nil {
 		return cannotWrite(path, err)
+	}
+	return nil
+}
+
+// checkOut reports before the work begins that the file that -o names cannot be written,
+// because there is no folder for it.
+func checkOut(path string) error {
+	if path == "" {
+		return nil
+	}
+	folder := filepath.Dir(path)
+	switch info, err := os.Stat(folder); {
+	case errors.Is(err, fs.ErrNotExist):
+		return codedError(exitUsage, fmt.Errorf("cannot write %s: there is no folder %s; create it first", path, folder))
+	case err != nil:
+		return codedError(exitUsage, cannotWrite(path, err))
+	case !info.IsDir():
+		return codedError(exitUsage, fmt.Errorf("cannot write %s: %s is not a folder", path, folder))
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return codedError(exitUsage, fmt.Errorf("cannot write %s: it is a folder; name a file in it", path))
 	}
 	return nil
 }

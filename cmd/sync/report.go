@@ -79,6 +79,9 @@ func runReport(ctx context.Context, app *app, opts *reportOptions) error {
 	if opts.out == "" && opts.output == "html" && isTerminal(app.plainStdout) {
 		return usageError(errors.New("a page is not for a terminal: write it to a file with -o report.html, or use --output json"))
 	}
+	if err := checkOut(opts.out); err != nil {
+		return err
+	}
 	cfg, err := app.loadConfigWithoutKeys()
 	if err != nil {
 		return err

@@ -166,6 +166,8 @@ func reportWords(t *testing.T, config string) {
 		{"--days 0", "--days"},
 		{"--days 401", "--days must be from 1 to 400"},
 		{"--days 7 --from 2026-06-01 --to 2026-06-03", "not both"},
+		{"-o no-such-folder/report.html", "cannot write no-such-folder/report.html: there is no folder no-such-folder; create it first"},
+		{"--output html -o .", "cannot write .: it is a folder; name a file in it"},
 		{"-o report.pdf", "no format has the ending .pdf; use one of .htm, .html, .json"},
 	} {
 		convsync(t, nil, append([]string{"report", "--config", config}, strings.Fields(c.args)...)...).want(t, exitUsage, c.want)
