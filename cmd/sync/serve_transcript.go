@@ -64,7 +64,8 @@ func (s *service) findTranscript(ctx context.Context, id, project string) (*tran
 		return nil, err
 	}
 	defer source.Close() //nolint:errcheck // nothing is written
-	return transcript.Find(ctx, source, id, project)
+	found, err := transcript.Find(ctx, source, id, project)
+	return found, explainNotFound(ctx, source, project, err)
 }
 
 // refuseTranscript responds with the reason for which there is no transcript.
@@ -73,7 +74,7 @@ func (s *service) refuseTranscript(w http.ResponseWriter, err error) {
 	var ambiguous *transcript.AmbiguousError
 	switch {
 	case errors.As(err, &missing):
-		http.Error(w, missing.Error(), http.StatusNotFound)
+		http.Error(w, err.Error(), http.StatusNotFound)
 	case errors.As(err, &ambiguous):
 		http.Error(w, ambiguous.Error()+"; add &project= and one of them to the address", http.StatusConflict)
 	default:

@@ -71,6 +71,9 @@ func runTranscript(ctx context.Context, app *app, opts *transcriptOptions) error
 	if err := checkTexts("the id", opts.id, "--project", opts.project); err != nil {
 		return err
 	}
+	if err := checkOut(opts.out); err != nil {
+		return err
+	}
 	source, err := openSource(ctx, app, transcriptTimeout)
 	if err != nil {
 		return err
@@ -78,7 +81,11 @@ func runTranscript(ctx context.Context, app *app, opts *transcriptOptions) error
 	defer source.Close() //nolint:errcheck // nothing is written
 	found, err := transcript.Find(ctx, source, opts.id, opts.project)
 	if err != nil {
-		return transcriptError(ctx, source, opts, err)
+		var ambiguous *transcript.AmbiguousError
+		if errors.As(err, &ambiguous) {
+			return codedError(exitUsage, fmt.Errorf("%w; choose one with --project", err))
+		}
+		return explainNotFound(ctx, source, opts.project, err)
 	}
 	if opts.out == "" {
 		return writeTranscript(app, found, opts.output)
@@ -126,15 +133,11 @@ func formatTranscript(w io.Writer, t *transcript.Transcript, output string, to t
 	return t.WriteText(w, to)
 }
 
-// transcriptError adds what to try.
-func transcriptError(ctx context.Context, source answer.Source, opts *transcriptOptions, err error) error {
+// explainNotFound adds what is loaded to the error for an id of which nothing is known.
+func explainNotFound(ctx context.Context, source answer.Source, project string, err error) error {
 	var missing *transcript.NotFoundError
-	var ambiguous *transcript.AmbiguousError
-	switch {
-	case errors.As(err, &ambiguous):
-		return codedError(exitUsage, fmt.Errorf("%w; choose one with --project", err))
-	case errors.As(err, &missing) && len(missing.Reasons) == 0:
-		return fmt.Errorf("%w\n%s", err, notLoaded(ctx, source, opts.project))
+	if errors.As(err, &missing) && len(missing.Reasons) == 0 {
+		return fmt.Errorf("%w\n%s", err, notLoaded(ctx, source, project))
 	}
 	return err
 }
@@ -155,7 +158,7 @@ func notLoaded(ctx context.Context, source answer.Source, project string) string
 	case len(feeds) == 0:
 		return "nothing is loaded yet; `convsync run` loads conversations"
 	case len(lines) == 1:
-		return fmt.Sprintf("nothing of the project %s is loaded", project)
+		return fmt.Sprintf("nothing of the project %s is loaded", transcript.Shorten(project))
 	case len(lines) > shownFeeds+1:
 		lines = append(lines[:shownFeeds+1], "  and more: see `convsync status`")
 	}

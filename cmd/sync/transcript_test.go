@@ -233,14 +233,15 @@ func servedTranscripts(t *testing.T, config string) {
 		status int
 		text   string
 	}{
-		"/transcript?id=first&project=q": {http.StatusOK, "Conversation <span class=\"id\">first</span>"},
-		"/transcript?id=first":           {http.StatusConflict, "p, q"},
-		"/transcript?id=%20first+":       {http.StatusConflict, "p, q"},
-		"/transcript?id=none":            {http.StatusNotFound, "no conversation none is stored"},
-		"/transcript?id=%ff":             {http.StatusBadRequest, "not valid UTF-8"},
-		"/transcript?id=a&project=%00":   {http.StatusBadRequest, "NUL"},
-		"/transcript":                    {http.StatusBadRequest, "id"},
-		"/":                              {http.StatusOK, `<form action="transcript"`},
+		"/transcript?id=first&project=q":                   {http.StatusOK, "Conversation <span class=\"id\">first</span>"},
+		"/transcript?id=first":                             {http.StatusConflict, "p, q"},
+		"/transcript?id=%20first+":                         {http.StatusConflict, "p, q"},
+		"/transcript?id=none":                              {http.StatusNotFound, "no conversation none is stored\ncheck the id; it may also have started outside of what is loaded:\n  p (live): "},
+		"/transcript?id=%ff":                               {http.StatusBadRequest, "not valid UTF-8"},
+		"/transcript?id=a&project=%00":                     {http.StatusBadRequest, "NUL"},
+		"/transcript?id=" + strings.Repeat("%C3%B6", 2000): {http.StatusNotFound, "no conversation " + strings.Repeat("ö", 80) + "… (2000 characters) is stored\n"},
+		"/transcript":                                      {http.StatusBadRequest, "id"},
+		"/":                                                {http.StatusOK, `<form action="transcript"`},
 	} {
 		status, header, text := ask(path, token)
 		if status != want.status || !strings.Contains(text, want.text) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"convsync/internal/answer"
 )
@@ -39,6 +40,9 @@ UNION ALL SELECT 'zone', project_id, time_zone FROM projects`
 // Find reads a conversation. project is "" if the id alone identifies it. The error is
 // an [*AmbiguousError] or a [*NotFoundError] if it does not identify one.
 func Find(ctx context.Context, source answer.Source, id, project string) (*Transcript, error) {
+	if !utf8.ValidString(id+project) || strings.ContainsRune(id+project, 0) { // no destination stores these
+		return nil, &NotFoundError{ID: id}
+	}
 	// Again, because it may move between two statements, and because a lake whose log of
 	// ids is damaged finds it only without the hint.
 	for _, only := range []string{id, ""} {

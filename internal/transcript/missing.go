@@ -42,12 +42,22 @@ type NotFoundError struct {
 
 // Error returns the reasons.
 func (e *NotFoundError) Error() string {
-	lines := []string{"no conversation " + e.ID + " is stored"}
+	lines := []string{"no conversation " + Shorten(e.ID) + " is stored"}
 	lines = append(lines, e.Reasons...)
 	if len(e.Like) > 0 {
 		lines = append(lines, "ids that contain it: "+strings.Join(e.Like, ", "))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Shorten limits an id of a user to what an error can show.
+func Shorten(id string) string {
+	const longest = 80
+	runes := []rune(id)
+	if len(runes) <= longest {
+		return id
+	}
+	return string(runes[:longest]) + fmt.Sprintf("… (%d characters)", len(runes))
 }
 
 // mostLike is the number of ids that an error lists.
