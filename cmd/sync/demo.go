@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -96,15 +98,28 @@ func runDemo(ctx context.Context, app *app, opts demoOptions) error {
 	case err != nil:
 		return err
 	}
-	fmt.Fprintf(app.stdout, "\nNext steps:\n"+
-		"  %[1]s query --config %[3]s --name slowest-hours    answer a saved question; --list lists them\n"+
-		"  %[1]s demo                     read and write only what is new\n"+
-		"  %[1]s schema turns             show what the columns mean\n"+
-		"  %[1]s init --studio-url https://studio.uk.poly.ai/ACCOUNT/PROJECT    configure your own project\n"+
-		"Query the lake with any engine that reads Parquet, such as DuckDB:\n"+
-		"  SELECT * FROM read_parquet('%[2]s/conversations/**/*.parquet', hive_partitioning = true)\n",
-		programName(exec.LookPath, os.Args[0]), filepath.ToSlash(opts.path), file)
+	printNextSteps(app.stdout, programName(exec.LookPath, os.Args[0]), filepath.ToSlash(opts.path), file)
 	return ended
+}
+
+// printNextSteps names commands for the lake. file is the configuration that they need.
+func printNextSteps(w io.Writer, program, lake, file string) {
+	fmt.Fprintln(w, "\nNext steps:")
+	steps := tabwriter.NewWriter(w, 0, 0, 4, ' ', 0)
+	for _, step := range [][2]string{
+		{"query --config " + file + " --name slowest-hours", "answer a saved question; --list lists them"},
+		{"report --config " + file + " -o report.html", "write the figures of 28 days as a page with charts"},
+		{"search --config " + file + " \"send back\"", "find conversations by what was said in them"},
+		{"transcript --config " + file + " ID", "show one of them"},
+		{"schema turns", "show what the columns mean"},
+		{"demo", "read and write only what is new"},
+		{"init --studio-url https://studio.uk.poly.ai/ACCOUNT/PROJECT", "configure your own project"},
+	} {
+		fmt.Fprintf(steps, "  %s %s\t%s\n", program, step[0], step[1])
+	}
+	_ = steps.Flush() // as for other output, the process ends if stdout is closed
+	fmt.Fprintf(w, "Query the lake with any engine that reads Parquet, such as DuckDB:\n"+
+		"  SELECT * FROM read_parquet('%s/conversations/**/*.parquet', hive_partitioning = true)\n", lake)
 }
 
 // writeDemoConfig writes a configuration for commands that read the lake, and returns

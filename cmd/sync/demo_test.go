@@ -21,7 +21,8 @@ func TestTheDemoAnswersItsQuestionsTwice(t *testing.T) {
 	readAll := regexp.MustCompile(`\d{3,} conversations read`)
 	for i := range 2 {
 		r := convsync(t, nil, "demo", "--path", path, "--conversations", "600", "--log-level", "error")
-		r.want(t, exitOK, "Tables:", "p95_seconds", "handoff_rate", "hidden_transcripts", "Next steps:", "succeeded")
+		r.want(t, exitOK, "Tables:", "p95_seconds", "handoff_rate", "hidden_transcripts", "Next steps:", "succeeded",
+			"report --config "+filepath.Join(path, "convsync.yaml")+" -o report.html", "transcript --config ")
 		if all := readAll.MatchString(r.stdout); all != (i == 0) {
 			t.Errorf("time %d, it reads everything: %t: %s", i, all, r.stdout)
 		}
