@@ -19,7 +19,10 @@ type chart struct {
 }
 
 // key is an entry of a legend.
-type key struct{ Class, Text string }
+type key struct {
+	Class, Text string
+	IsLine      bool // it has the dashes of the line, for those who see no colors
+}
 
 // IsSeries reports whether it names a series, as the legend of the library does, too.
 func (k key) IsSeries() bool { return strings.HasPrefix(k.Class, "s") }
@@ -100,10 +103,10 @@ func (f *frame) stateKeys() (keys []key) {
 		seen[f.days[i].State] = true
 	}
 	if seen[DayPartial] {
-		keys = append(keys, key{"partial", "day not complete"})
+		keys = append(keys, key{Class: "partial", Text: "day not complete"})
 	}
 	if seen[DayNotRead] {
-		keys = append(keys, key{"notread", "day not read"})
+		keys = append(keys, key{Class: "notread", Text: "day not read"})
 	}
 	return keys
 }
@@ -150,7 +153,7 @@ func (r *Report) draw(d daily) chart {
 		c.Plot.Days, c.Plot.States = append(c.Plot.Days, day.Unix()), append(c.Plot.States, r.Days[i].State)
 	}
 	for i := range d.series {
-		c.Legend = append(c.Legend, key{fmt.Sprintf("s%d", i), d.series[i].Name})
+		c.Legend = append(c.Legend, key{fmt.Sprintf("s%d", i), d.series[i].Name, !d.bars})
 	}
 	c.Legend = append(c.Legend, f.stateKeys()...)
 	return c

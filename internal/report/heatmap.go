@@ -58,7 +58,7 @@ func (r *Report) drawHeat(h heatMap) chart {
 	}
 	for i := range shades {
 		if from, to := top*float64(i)/shades, top*float64(i+1)/shades; i == 0 || i == shades-1 || h.kind == "rate" || math.Floor(to) > math.Floor(from) {
-			c.Legend = append(c.Legend, key{fmt.Sprintf("h%d", i), "up to " + inKind(h.kind, to)})
+			c.Legend = append(c.Legend, key{Class: fmt.Sprintf("h%d", i), Text: "up to " + inKind(h.kind, to)})
 		}
 	}
 	c.Legend = append(c.Legend, f.stateKeys()...)

@@ -54,7 +54,7 @@ func (r *Report) volume() section {
 		r.draw(daily{
 			id:    "per-day",
 			title: "Conversations per day",
-			about: "by how they ended",
+			about: "by how they ended, from the bottom up",
 			kind:  "count",
 			bars:  true,
 			series: []plotSeries{

@@ -11,7 +11,7 @@ import (
 // The size of the charts, and the frame of their plot area.
 const (
 	chartWidth            = 760
-	frameLeft, frameRight = 64, 752
+	frameLeft, frameRight = 76, 752
 	frameTop              = 8
 	plotHeight            = 190
 )

@@ -61,6 +61,9 @@
     const [o, data] = options(p, Math.max(box.clientWidth, 300));
     figure.classList.add("plotted");
     drawn.set(p.id, new uPlot(o, data, box));
+    // The lines of our legend have dashes, the squares of the library have not.
+    const lines = figure.querySelectorAll(".legend .line");
+    figure.querySelectorAll(".u-series .u-marker").forEach((marker, i) => { if (i > 0 && lines.length > 0) marker.replaceWith(lines[i - 1].cloneNode(true)); });
     if (!figure.querySelector(".help")) {
       const help = document.createElement("span");
       help.className = "help aside";

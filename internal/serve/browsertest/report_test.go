@@ -138,8 +138,13 @@ func printed(t *testing.T, tab context.Context) {
 	if n := see(t, tab, chromedp.Evaluate[int64](fmt.Sprintf(visible, ".uplot, .period, details"))); n > 0 {
 		t.Errorf("%d interactive parts are printed", n)
 	}
-	if n := see(t, tab, chromedp.Evaluate[int64](fmt.Sprintf(visible, ".chart svg"))); n != 5 {
+	if n := see(t, tab, chromedp.Evaluate[int64](fmt.Sprintf(visible, ".wide > svg"))); n != 5 {
 		t.Errorf("%d pictures are printed", n)
+	}
+	const lines = `[...document.querySelectorAll(".legend .line")].filter(e => e.getBoundingClientRect().width > 20).length`
+	interactive := see(t, tab, chromedp.Evaluate[int64](`document.querySelectorAll(".u-legend .line").length`))
+	if n := see(t, tab, chromedp.Evaluate[int64](lines)); n != 8 || interactive != 8 {
+		t.Errorf("%d lines are in printed legends, %d in interactive ones", n, interactive)
 	}
 	if *screenshots == "" {
 		return
@@ -162,7 +167,7 @@ func withoutScripts(t *testing.T, url string) {
 	do(t, tab, chromedp.Navigate(url))
 	picture(t, tab, "report-noscript-820")
 	text := see(t, tab, chromedp.Evaluate[string](`document.body.innerText`))
-	shown := see(t, tab, chromedp.Evaluate[int64](`[...document.querySelectorAll(".chart svg")].filter(e => e.getBoundingClientRect().height > 100).length`))
+	shown := see(t, tab, chromedp.Evaluate[int64](`[...document.querySelectorAll(".wide > svg")].filter(e => e.getBoundingClientRect().height > 100).length`))
 	for _, want := range []string{"1 day of 14 not read, 1 day of 14 partial", "Containment", "billing", "day not complete", "Drop-off by turn"} {
 		if !strings.Contains(text, want) && *reportFile == "" {
 			t.Errorf("without scripts, the page lacks %q: %s", want, text)
