@@ -20,7 +20,7 @@ func TestMigrateMissing(t *testing.T) {
 	convsync(t, nil, "status", "--config", config).want(t, exitFailed, lacks, mend)
 	convsync(t, nil, "run", "--config", config).want(t, exitFailed, lacks, mend)
 	convsync(t, nil, "migrate", "--config", config).want(t, exitFailed, lacks, mend)
-	convsync(t, nil, "migrate", "status", "--config", config).want(t, exitOK, "missing migrations: 5; back up the database, then run: "+mend)
+	convsync(t, nil, "migrate", "status", "--config", config).want(t, exitOK, "missing migrations: 5; back up the database, then run `"+mend+" --config "+config+"`")
 	convsync(t, nil, "migrate", "--missing", "--config", config).want(t, exitOK, "this version supports")
 	run(t, config, exitOK)
 }
@@ -29,7 +29,7 @@ func TestMigrateStatus_NoLake(t *testing.T) {
 	t.Parallel()
 	_, server := past(t, 1, 1, simulate.Deviations{})
 	config := configure(t, server.URL, into(t.TempDir()))
-	convsync(t, nil, "migrate", "status", "--config", config).want(t, exitOK, "there is no lake yet; `convsync run` makes one, with layout 3")
+	convsync(t, nil, "migrate", "status", "--config", config).want(t, exitOK, "there is no lake yet; `convsync run --config "+config+"` makes one, with layout 3")
 	run(t, config, exitOK)
 	convsync(t, nil, "migrate", "status", "--config", config).want(t, exitOK, "layout 3; this version supports layout 3")
 }

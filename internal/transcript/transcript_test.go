@@ -210,7 +210,7 @@ func TestFind_Missing(t *testing.T) {
 	at := time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC)
 	for want, traces := range map[string][][]any{
 		"no conversation call-1 is stored":                                              {{"upsert", "p", "call-1", at}},
-		"it was rejected in the project p, last on 2026-06-15T12:00:00Z: no start (see": {{"rejected", "p", "no start", at}},
+		"it was rejected in the project p, last on 2026-06-15T12:00:00Z: no start (table rejects": {{"rejected", "p", "no start", at}},
 		"it was deleted from the project p on 2026-06-15T12:00:00Z":                     {{"delete", "p", "call-1", at}, {"upsert", "p", "call-1", at.Add(-time.Hour)}},
 		"it was removed from the project p on 2026-06-15T12:00:00Z, at the end":         {{"expire", "p", "call-1", at}},
 		"it was erased from the project p on":                                           {{"erase", "p", "call-1", at}},
