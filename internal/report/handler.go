@@ -208,7 +208,9 @@ func (h *Handler) compute(c *computed, o Options) {
 	r, err := Collect(ctx, h.Open, o)
 	var page []byte
 	if err == nil {
-		page, err = r.PageWith(&h.Nav)
+		nav := h.Nav
+		nav.Projects = o.Projects
+		page, err = r.PageWith(&nav)
 	}
 	if err != nil && h.ctx.Err() == nil {
 		h.Log.Error("the report cannot be computed", "error", err.Error())

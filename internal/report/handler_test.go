@@ -63,7 +63,7 @@ func TestHandler(t *testing.T) {
 	}
 	for range 3 { // an error is not kept, a page is
 		w := ask(t, h, "?days=7&compare=1&project=acme-team-4")
-		if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "Nothing is loaded yet") {
+		if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "Nothing is loaded yet") || !strings.Contains(w.Body.String(), `name="project" value="acme-team-4"`) {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
 		if csp := w.Header().Get("Content-Security-Policy"); csp != report.Policy() || strings.Contains(csp, "unsafe") {

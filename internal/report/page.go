@@ -59,6 +59,8 @@ type page struct {
 type Navigation struct {
 	Home string // path of the status page
 	Path string // of the report
+	// Projects are those that the report was asked for, which the form keeps; none: all.
+	Projects []string
 }
 
 // Page returns the report as an HTML page.
