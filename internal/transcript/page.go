@@ -46,7 +46,7 @@ type latency struct {
 	Level   string  // fast, slow or very-slow
 	Word    string  // the level for readers
 	Share   float64 // of a full bar
-	Label   string  // of the source
+	Label   string  // of the source, such as "label slow"
 }
 
 // A full bar is 5 s, beyond which daily_kpis does not distinguish latencies either. The
@@ -185,6 +185,9 @@ func newLatency(x *Turn) *latency {
 		Word:    "very slow",
 		Share:   math.Min(math.Max(*x.LatencySeconds/fullBarSeconds, 0), 1),
 		Label:   x.LatencyLabel,
+	}
+	if l.Label != "" {
+		l.Label = "label " + l.Label
 	}
 	if *x.LatencySeconds <= fastSeconds {
 		l.Level, l.Word = "fast", ""
