@@ -44,6 +44,9 @@ func TestTranscript(t *testing.T) {
 		if across := see(t, tab, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)); across > look.wide {
 			t.Errorf("%s: the page is %d wide", which, across)
 		}
+		if look.wide != 390 {
+			continue // the colors are the same
+		}
 		for _, violation := range judge(t, tab) {
 			t.Errorf("%s: %s", which, violation)
 		}
