@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"embed"
+	"fmt"
 	"strings"
 	"sync"
 	"text/template"
@@ -47,6 +48,8 @@ type fragments struct {
 	dialect Dialect
 	// ByVariant makes daily figures of each variant instead of all.
 	ByVariant bool
+	// OnlySums leaves out percentiles: NULL.
+	OnlySums bool
 	// within limits the conversations; the zero value: all.
 	within Range
 }
@@ -69,6 +72,11 @@ func (f fragments) StartedOrBack(c string) string {
 	return f.startedUntil(c, f.within.Until.Add(24*time.Hour))
 }
 
+// StartedOrNext is Started with the 720 hours in which the next contact is looked for.
+func (f fragments) StartedOrNext(c string) string {
+	return f.startedUntil(c, f.within.Until.Add(720*time.Hour))
+}
+
 // Local is the start of a conversation in the time zone of its project.
 func (f fragments) Local(c string) string {
 	return "(" + c + ".started_at AT TIME ZONE " + f.Zone() + ")"
@@ -88,9 +96,15 @@ func (fragments) Date(day string) string {
 }
 
 // Same compares the conversations of two rows, by all columns of the key: only then
-// Postgres and DuckDB skip months.
-func (fragments) Same(a, b string) string {
-	return a + ".project_id = " + b + ".project_id AND " + a + ".conversation_id = " + b + ".conversation_id AND " + a + ".started_at = " + b + ".started_at"
+// Postgres and DuckDB skip months. Within a range, which is a condition for each table,
+// the start is left out: with three columns Postgres expects too few rows, and sorts or
+// looks up what it should hash.
+func (f fragments) Same(a, b string) string {
+	same := a + ".project_id = " + b + ".project_id AND " + a + ".conversation_id = " + b + ".conversation_id"
+	if f.within != (Range{}) {
+		return same
+	}
+	return same + " AND " + a + ".started_at = " + b + ".started_at"
 }
 
 // ByUser is whether a turn has input of the user.
@@ -105,20 +119,102 @@ func (fragments) ByUser(x string) string {
 func (f fragments) Turns(c, u string, aggregates ...string) string {
 	columns := strings.Join(aggregates, ", ")
 	if f.joinsWhole() {
-		where := ""
+		key, where := "x.project_id, x.conversation_id, x.started_at", ""
 		if within := f.Started("x"); within != "" {
-			where = strings.Replace(within, " AND ", " WHERE ", 1)
+			key, where = "x.project_id, x.conversation_id", strings.Replace(within, " AND ", " WHERE ", 1)
 		}
-		return "LEFT JOIN (SELECT x.project_id, x.conversation_id, x.started_at, " + columns +
-			"\n    FROM turns AS x" + where + " GROUP BY x.project_id, x.conversation_id, x.started_at) AS " + u + " ON " + f.Same(u, c)
+		return "LEFT JOIN (SELECT " + key + ", " + columns +
+			"\n    FROM turns AS x" + where + " GROUP BY " + key + ") AS " + u + " ON " + f.Same(u, c)
 	}
 	return "CROSS JOIN LATERAL (SELECT " + columns + "\n    FROM turns AS x WHERE " + f.Same("x", c) + ") AS " + u
+}
+
+// Latencies joins the latencies of the turns of a conversation, each of which is a row by
+// Latency. Postgres collects them by conversation, DuckDB joins each turn.
+func (f fragments) Latencies(c string) string {
+	if f.dialect == DuckDB {
+		return "JOIN turns AS x ON " + f.Same("x", c) + " AND x.latency_seconds IS NOT NULL" + f.Started("x")
+	}
+	return f.Turns(c, "u", "array_agg(x.latency_seconds) FILTER (WHERE x.latency_seconds IS NOT NULL) AS latencies")
+}
+
+// Latency is the latency of a turn that Latencies joins.
+func (f fragments) Latency() string {
+	if f.dialect == DuckDB {
+		return "x.latency_seconds"
+	}
+	return "unnest(u.latencies)"
 }
 
 // joinsWhole reports whether turns and next contacts are joined as a whole instead of
 // being looked up for each conversation: always in DuckDB, and within a range, whose
 // conversations are most of their months.
 func (f fragments) joinsWhole() bool { return f.dialect == DuckDB || f.within != (Range{}) }
+
+// Counted is a number of turns of a conversation, an aggregate for Turns.
+type Counted struct{ Name, SQL string }
+
+// TurnCounts are the counts of turns in daily figures.
+func (f fragments) TurnCounts() []Counted {
+	latency := func(name, condition string) Counted {
+		return Counted{name, "count(*) FILTER (WHERE " + condition + ")"}
+	}
+	return []Counted{
+		{"turns", "count(*)"},
+		{"user_turns", "count(*) FILTER (WHERE " + f.ByUser("x") + ")"},
+		{"silent_turns", "count(*) FILTER (WHERE x.is_silence)"},
+		{"silence_known_turns", "count(x.is_silence)"},
+		{"ood_turns", "count(*) FILTER (WHERE x.is_ood)"},
+		{"ood_known_turns", "count(x.is_ood)"},
+		{"latency_turns", "count(x.latency_seconds)"},
+		latency("latency_to_500ms", "x.latency_seconds <= 0.5"),
+		latency("latency_to_1s", "x.latency_seconds > 0.5 AND x.latency_seconds <= 1"),
+		latency("latency_to_1500ms", "x.latency_seconds > 1 AND x.latency_seconds <= 1.5"),
+		latency("latency_to_2s", "x.latency_seconds > 1.5 AND x.latency_seconds <= 2"),
+		latency("latency_to_3s", "x.latency_seconds > 2 AND x.latency_seconds <= 3"),
+		latency("latency_to_5s", "x.latency_seconds > 3 AND x.latency_seconds <= 5"),
+		latency("latency_over_5s", "x.latency_seconds > 5"),
+	}
+}
+
+// CountTurns joins the TurnCounts of a conversation.
+func (f fragments) CountTurns(c, u string) string {
+	var aggregates []string
+	for _, n := range f.TurnCounts() {
+		aggregates = append(aggregates, n.SQL+" AS "+n.Name)
+	}
+	return f.Turns(c, u, aggregates...)
+}
+
+// Ranks selects the latencies of turns from which Percentile and RankedTurns are computed
+// by these columns. In Postgres, equal latencies are counted first: percentile_disc sorts
+// all turns, by all columns. DuckDB neither sorts nor likes many groups.
+func (f fragments) Ranks(by string) string {
+	talk := f.render("talk")
+	if f.dialect == DuckDB {
+		return talk
+	}
+	const n = "sum(CAST(count(*) AS integer)) OVER (PARTITION BY "
+	return "SELECT " + by + ", latency_seconds, " + n + by + " ORDER BY latency_seconds ROWS UNBOUNDED PRECEDING) AS reached, " +
+		n + by + ") AS turns\n    FROM (" + talk + ") AS talk\n    GROUP BY " + by + ", latency_seconds"
+}
+
+// Percentile is the nearest rank: the lowest latency that so many percent of the turns
+// do not exceed.
+func (f fragments) Percentile(percent int) string {
+	if f.dialect == DuckDB {
+		return fmt.Sprintf("percentile_disc(%g) WITHIN GROUP (ORDER BY latency_seconds)", float64(percent)/100)
+	}
+	return fmt.Sprintf("min(latency_seconds) FILTER (WHERE reached * 100 >= turns * %d)", percent)
+}
+
+// RankedTurns is the number of turns with a latency.
+func (f fragments) RankedTurns() string {
+	if f.dialect == DuckDB {
+		return "count(*)"
+	}
+	return "max(turns)"
+}
 
 // CountUser is an aggregate for Turns: the number of turns with input of the user.
 func (f fragments) CountUser() string {
@@ -186,14 +282,26 @@ func (fragments) Rate(part, whole string) string {
 // Hours, because the length of a day depends on the time zone of the session.
 func (f fragments) Next() string { return f.either(f.dialect == DuckDB, "look_up_next", "join_next") }
 
+// NextStart joins the start of the next contact as n.started_at, as Next does.
+func (f fragments) NextStart() string {
+	if f.within != (Range{}) {
+		return f.either(true, "", "join_next_start")
+	}
+	return f.Next()
+}
+
 // Back joins whether the same customer made contact again within 24 hours as b.back.
 func (f fragments) Back() string { return f.either(f.joinsWhole(), "look_up_back", "join_back") }
 
 func (f fragments) either(whole bool, lookUp, join string) string {
-	name := lookUp
 	if whole {
-		name = join
+		return f.render(join)
 	}
+	return f.render(lookUp)
+}
+
+// render returns a part of fragments.sql.
+func (f fragments) render(name string) string {
 	var b strings.Builder
 	if err := viewTemplates().ExecuteTemplate(&b, name, f); err != nil {
 		panic("warehouse: " + err.Error()) // the templates are part of the program

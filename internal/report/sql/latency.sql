@@ -1,12 +1,24 @@
-SELECT is_current,
-    CASE WHEN grouping(day) = 0 THEN 'day' WHEN grouping(variant_id) = 0 THEN 'variant' WHEN grouping(deployment_id) = 0 THEN 'deployment' ELSE 'period' END AS part,
-    day, variant_id, variant_name, deployment_id, count(*) AS turns,
-    percentile_disc(0.5) WITHIN GROUP (ORDER BY latency_seconds) AS p50,
-    percentile_disc(0.9) WITHIN GROUP (ORDER BY latency_seconds) AS p90,
-    percentile_disc(0.95) WITHIN GROUP (ORDER BY latency_seconds) AS p95,
-    percentile_disc(0.99) WITHIN GROUP (ORDER BY latency_seconds) AS p99
-FROM (SELECT v.*, day >= {{.From}} AS is_current
-    FROM (SELECT variant_id, variant_name, deployment_id, latency_seconds, CAST(local_hour AS date) AS day
-        FROM ({{.View "latency_turns"}}) AS l WHERE {{.Feeds "l"}}) AS v
-    WHERE {{.In "day"}}) AS k
-GROUP BY GROUPING SETS ((is_current), (is_current, day), (is_current, variant_id, variant_name), (is_current, deployment_id))
+{{- /* Percentiles by nearest rank. Equal latencies are counted first: sorting all turns for each group takes several times as long. */ -}}
+{{- $by := "is_current, part, day, variant_id, variant_name, deployment_id" -}}
+WITH counted AS (
+    SELECT v.*, day >= {{.From}} AS is_current FROM ({{.View "latency_counts"}}) AS v
+    WHERE {{.Feeds "v"}} AND {{.In "day"}}
+), grouped AS (
+    SELECT is_current,
+        CASE WHEN grouping(day) = 0 THEN 'day' WHEN grouping(variant_id) = 0 THEN 'variant' WHEN grouping(deployment_id) = 0 THEN 'deployment' ELSE 'period' END AS part,
+        day, variant_id, variant_name, deployment_id, latency_seconds, sum(turns) AS n
+    FROM counted
+    GROUP BY GROUPING SETS ((is_current, latency_seconds), (is_current, day, latency_seconds),
+        (is_current, variant_id, variant_name, latency_seconds), (is_current, deployment_id, latency_seconds))
+), ranked AS (
+    SELECT {{$by}}, latency_seconds, sum(n) OVER (PARTITION BY {{$by}} ORDER BY latency_seconds ROWS UNBOUNDED PRECEDING) AS reached,
+        sum(n) OVER (PARTITION BY {{$by}}) AS turns
+    FROM grouped
+)
+SELECT {{$by}}, CAST(max(turns) AS bigint) AS turns,
+    min(latency_seconds) FILTER (WHERE reached * 100 >= turns * 50) AS p50,
+    min(latency_seconds) FILTER (WHERE reached * 100 >= turns * 90) AS p90,
+    min(latency_seconds) FILTER (WHERE reached * 100 >= turns * 95) AS p95,
+    min(latency_seconds) FILTER (WHERE reached * 100 >= turns * 99) AS p99
+FROM ranked
+GROUP BY {{$by}}

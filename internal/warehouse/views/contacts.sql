@@ -17,11 +17,11 @@ SELECT c.project_id, c.environment, c.conversation_id, c.started_at,
     CASE WHEN c.customer_number IS NOT NULL AND c.started_at + interval '168 hours' <= w.watermark
         THEN coalesce(n.started_at <= c.started_at + interval '168 hours', false) END AS repeat_within_7d
 FROM conversations AS c
-{{.Next}}
+{{.NextStart}}
 LEFT JOIN projects AS p ON p.project_id = c.project_id
 LEFT JOIN sync_watermarks AS w ON w.project_id = c.project_id AND w.environment = c.environment
 {{.Turns "c" "u" .CountUser (.Last "user_input") (.Last "agent_response") "max(x.turn_index) AS last_turn"
     "max(x.turn_index) FILTER (WHERE x.user_input IS NOT NULL) AS last_user"
     "max(x.turn_index) FILTER (WHERE x.agent_response IS NOT NULL) AS last_agent"
     "max(x.turn_index) FILTER (WHERE x.is_silence IS NOT TRUE) AS last_not_silent"}}
-WHERE c.missing_since IS NULL
+WHERE c.missing_since IS NULL{{.Started "c"}}

@@ -12,6 +12,12 @@ ASOF LEFT JOIN (SELECT project_id, environment, customer_number, started_at, min
     ON m.project_id = c.project_id AND m.environment = c.environment AND m.customer_number = c.customer_number AND m.started_at > c.started_at
 LEFT JOIN conversations AS n ON {{.Same "n" "m"}}
 {{- end}}
+{{- define "join_next_start"}}
+LEFT JOIN (SELECT project_id, conversation_id,
+        first_value(f.started_at) OVER (PARTITION BY project_id, environment, customer_number ORDER BY f.started_at
+            RANGE BETWEEN interval '1 microsecond' FOLLOWING AND interval '720 hours' FOLLOWING) AS started_at
+    FROM conversations AS f WHERE f.missing_since IS NULL AND f.customer_number IS NOT NULL{{.StartedOrNext "f"}}) AS n ON {{.Same "n" "c"}}
+{{- end}}
 {{- define "look_up_back"}}
 CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM conversations AS f
     WHERE f.project_id = c.project_id AND f.environment = c.environment AND f.customer_number = c.customer_number AND f.missing_since IS NULL
@@ -27,20 +33,17 @@ LEFT JOIN (SELECT project_id, conversation_id, started_at,
 {{- /* A row per conversation, with its local day and hour and what is known about its end. */ -}}
 {{- define "facts"}}
     SELECT c.project_id, c.environment, c.channel_family, coalesce(c.variant_id, '') AS variant_id, coalesce(c.variant_name, '') AS variant_name,
-        c.conversation_id, c.started_at, {{.Day "c"}} AS day, {{.Hour "c"}} AS hour,
+        c.conversation_id, c.started_at, {{.Day "c"}} AS day, {{.Hour "c"}} AS hour, c.deployment_id,
         c.lifecycle = 'final' AS finished, c.handoff, c.handoff_reason, c.handoff_destination
     FROM conversations AS c
     LEFT JOIN projects AS p ON p.project_id = c.project_id
     WHERE c.missing_since IS NULL{{.Started "c"}}
 {{- end}}
 
-{{- /* A row per turn. */ -}}
+{{- /* A row per latency of a turn. The local time is computed by conversation, before the join: it takes longer than the join. */ -}}
 {{- define "talk"}}
-    SELECT c.project_id, c.environment, c.channel_family, coalesce(c.variant_id, '') AS variant_id, coalesce(c.variant_name, '') AS variant_name,
-        {{.Day "c"}} AS day, {{.Hour "c"}} AS hour,
-        x.latency_seconds, x.is_silence, x.is_ood, {{.ByUser "x"}} AS by_user
-    FROM turns AS x
-    JOIN conversations AS c ON {{.Same "c" "x"}}
-    LEFT JOIN projects AS p ON p.project_id = c.project_id
-    WHERE c.missing_since IS NULL{{.Started "c"}}{{.Started "x"}}
+    SELECT c.project_id, c.environment, c.channel_family, c.variant_id, c.variant_name, c.deployment_id, c.day, c.hour, {{.Latency}} AS latency_seconds
+    FROM ({{template "facts" .}}
+    ) AS c
+    {{.Latencies "c"}}
 {{- end}}

@@ -1,6 +1,6 @@
 WITH metric AS (
     SELECT f.project_id, f.environment, f.channel_family, f.day, m.name, min(f.started_at) AS started_at,
-        count(DISTINCT f.conversation_id) AS conversations, count(*) AS entries, count(m.value) AS given,
+        count(*) FILTER (WHERE m.ordinal = 0) AS conversations, count(*) AS entries, count(m.value) AS given,
         count(*) FILTER (WHERE m.value_boolean) AS true_values, count(m.value_boolean) AS boolean_values,
         count(*) FILTER (WHERE m.value_number BETWEEN -1000000000 AND 1000000000) AS numeric_values,
         sum({{.Micros "m.value_number" "-1000000000" "1000000000"}}) AS numeric_micros
