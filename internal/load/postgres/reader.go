@@ -39,9 +39,10 @@ type ReaderOptions struct {
 // not safe for concurrent use.
 type Reader struct {
 	ReaderOptions
-	where string
-	conn  *pgx.Conn // nil: there is none
-	begun bool      // the transaction of all statements
+	where    string
+	conn     *pgx.Conn // nil: there is none
+	begun    bool      // the transaction of all statements
+	snapshot string    // of another reader, whose commit is read; "" for most
 }
 
 var _ answer.Source = (*Reader)(nil)
@@ -52,6 +53,26 @@ func OpenReader(ctx context.Context, o ReaderOptions) (*Reader, error) {
 	o.Timeout = cmp.Or(o.Timeout, 10*time.Minute)
 	r := &Reader{ReaderOptions: o}
 	return r, r.connect(ctx)
+}
+
+// Share opens another reader of the same commit, for statements at the same time. It
+// needs OneCommit, and fails if the server that answers is another one.
+func (r *Reader) Share(ctx context.Context) (answer.Source, error) {
+	if err := r.begin(ctx); err != nil {
+		return nil, r.describe(err)
+	}
+	other := &Reader{ReaderOptions: r.ReaderOptions}
+	err := r.conn.QueryRow(ctx, "SELECT pg_export_snapshot()", pgx.QueryExecModeExec).Scan(&other.snapshot)
+	if err == nil {
+		err = other.connect(ctx)
+	}
+	if err == nil {
+		err = other.begin(ctx)
+	}
+	if err != nil {
+		return nil, r.describe(errors.Join(err, other.Close()))
+	}
+	return other, nil
 }
 
 // stopTimeout is the time in which the server must confirm that it has stopped a
@@ -140,11 +161,14 @@ func (r *Reader) begin(ctx context.Context) error {
 		return nil
 	}
 	r.begun = r.OneCommit
-	more := ""
+	first, more := "", ""
+	if r.snapshot != "" {
+		first = "SET TRANSACTION SNAPSHOT " + quoted(r.snapshot) + ";"
+	}
 	if r.WorkMemory != "" {
 		more = fmt.Sprintf("; SET LOCAL work_mem = '%s'", r.WorkMemory)
 	}
-	return r.conn.PgConn().Exec(ctx, fmt.Sprintf(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+	return r.conn.PgConn().Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"+first+fmt.Sprintf(`
 		SET LOCAL search_path = %s;
 		SET LOCAL statement_timeout = %d;
 		SET LOCAL idle_in_transaction_session_timeout = '10min';

@@ -275,6 +275,16 @@ func TestReader_OneCommitForAll(t *testing.T) {
 		}
 		pgtest.Exec(t, database, "UPDATE polyai.own SET i = 2")
 	}
+	other, err := r.Share(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, rows := read(t, other.(*Reader), answer.Statement{SQL: "TABLE own"}); rows[0][0] != int64(1) {
+		t.Errorf("another reader of the commit got %v", rows)
+	}
+	if err := other.Close(); err != nil {
+		t.Error(err)
+	}
 	if _, err := r.Ask(t.Context(), answer.Statement{SQL: "SELECT set_config('a.b', 'c', false), 1/0"}); err == nil {
 		t.Error("no error")
 	}
