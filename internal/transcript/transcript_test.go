@@ -209,13 +209,13 @@ func TestFind_Missing(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC)
 	for want, traces := range map[string][][]any{
-		"no conversation call-1 is stored":                                              {{"upsert", "p", "call-1", at}},
+		"no conversation call-1 is stored": {{"upsert", "p", "call-1", at}},
 		"it was rejected in the project p, last on 2026-06-15T12:00:00Z: no start (table rejects": {{"rejected", "p", "no start", at}},
-		"it was deleted from the project p on 2026-06-15T12:00:00Z":                     {{"delete", "p", "call-1", at}, {"upsert", "p", "call-1", at.Add(-time.Hour)}},
-		"it was removed from the project p on 2026-06-15T12:00:00Z, at the end":         {{"expire", "p", "call-1", at}},
-		"it was erased from the project p on":                                           {{"erase", "p", "call-1", at}},
-		"ids that contain it: a-call-1, b-call-1":                                       {{"like", "p", "a-call-1", at}, {"like", "p", "b-call-1", at}},
-		"ids that contain it: 1, 2, and more":                                           {{"like", "p", "1", at}, {"like", "p", "2", at}, {"like", "p", "3", at}, {"like", "p", "4", at}},
+		"it was deleted from the project p on 2026-06-15T12:00:00Z":                               {{"delete", "p", "call-1", at}, {"upsert", "p", "call-1", at.Add(-time.Hour)}},
+		"it was removed from the project p on 2026-06-15T12:00:00Z, at the end":                   {{"expire", "p", "call-1", at}},
+		"it was erased from the project p on":                                                     {{"erase", "p", "call-1", at}},
+		"ids that contain it: a-call-1, b-call-1":                                                 {{"like", "p", "a-call-1", at}, {"like", "p", "b-call-1", at}},
+		"ids that contain it: 1, 2, and more":                                                     {{"like", "p", "1", at}, {"like", "p", "2", at}, {"like", "p", "3", at}, {"like", "p", "4", at}},
 	} {
 		s := &source{answers: [][][]any{{}, {}, traces}}
 		_, err := transcript.Find(t.Context(), s, "call-1", "")

@@ -1,6 +1,6 @@
 {# Generated from internal/warehouse by `make docs`; do not edit. #}
-WITH contact AS (
-    SELECT project_id, environment, channel_family, day, min(started_at) AS started_at, count(*) AS conversations,
+WITH summed AS (
+    SELECT day, project_id, environment, channel_family, min(started_at) AS started_at, count(finished) AS conversations,
         count(*) FILTER (WHERE finished) AS finished,
         count(*) FILTER (WHERE finished AND handoff) AS handoffs,
         count(handoff) FILTER (WHERE finished) AS handoff_known,
@@ -11,63 +11,79 @@ WITH contact AS (
         count(*) FILTER (WHERE finished AND total_seconds BETWEEN 0 AND 10000000) AS duration_known,
         coalesce(sum(CASE WHEN total_seconds BETWEEN 0 AND 10000000 THEN CAST(floor(total_seconds * 1000000 + 0.5) AS bigint) END) FILTER (WHERE finished), 0) AS duration_micros,
         count(*) FILTER (WHERE finished AND agent_seconds BETWEEN 0 AND 10000000) AS agent_duration_known,
-        coalesce(sum(CASE WHEN agent_seconds BETWEEN 0 AND 10000000 THEN CAST(floor(agent_seconds * 1000000 + 0.5) AS bigint) END) FILTER (WHERE finished), 0) AS agent_micros
+        coalesce(sum(CASE WHEN agent_seconds BETWEEN 0 AND 10000000 THEN CAST(floor(agent_seconds * 1000000 + 0.5) AS bigint) END) FILTER (WHERE finished), 0) AS agent_micros,
+        max(latency_p50_seconds) AS latency_p50_seconds, max(latency_p95_seconds) AS latency_p95_seconds,
+        CAST(coalesce(sum(turns), 0) AS bigint) AS turns,
+        CAST(coalesce(sum(user_turns), 0) AS bigint) AS user_turns,
+        CAST(coalesce(sum(silent_turns), 0) AS bigint) AS silent_turns,
+        CAST(coalesce(sum(silence_known_turns), 0) AS bigint) AS silence_known_turns,
+        CAST(coalesce(sum(ood_turns), 0) AS bigint) AS ood_turns,
+        CAST(coalesce(sum(ood_known_turns), 0) AS bigint) AS ood_known_turns,
+        CAST(coalesce(sum(latency_turns), 0) AS bigint) AS latency_turns,
+        CAST(coalesce(sum(latency_to_500ms), 0) AS bigint) AS latency_to_500ms,
+        CAST(coalesce(sum(latency_to_1s), 0) AS bigint) AS latency_to_1s,
+        CAST(coalesce(sum(latency_to_1500ms), 0) AS bigint) AS latency_to_1500ms,
+        CAST(coalesce(sum(latency_to_2s), 0) AS bigint) AS latency_to_2s,
+        CAST(coalesce(sum(latency_to_3s), 0) AS bigint) AS latency_to_3s,
+        CAST(coalesce(sum(latency_to_5s), 0) AS bigint) AS latency_to_5s,
+        CAST(coalesce(sum(latency_over_5s), 0) AS bigint) AS latency_over_5s
     FROM (
         SELECT c.project_id, c.environment, c.channel_family, coalesce(c.variant_id, '') AS variant_id, coalesce(c.variant_name, '') AS variant_name,
             c.started_at, (CAST((c.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC')) AS date) - DATE '1970-01-01') AS day, c.lifecycle = 'final' AS finished, c.handoff, (NOT c.handoff AND (c.total_duration_seconds < 10 OR (CASE WHEN c.transcript_status IN ('complete', 'hidden_kept', 'none') OR u.user_turns >= 2 THEN coalesce(u.user_turns, 0) END) < 2)) AS early,
             c.customer_number IS NOT NULL AS has_number, b.back,
-            c.total_duration_seconds AS total_seconds, c.polyai_duration_seconds AS agent_seconds
+            c.total_duration_seconds AS total_seconds, c.polyai_duration_seconds AS agent_seconds,
+            u.turns, u.user_turns, u.silent_turns, u.silence_known_turns, u.ood_turns, u.ood_known_turns, u.latency_turns, u.latency_to_500ms, u.latency_to_1s, u.latency_to_1500ms, u.latency_to_2s, u.latency_to_3s, u.latency_to_5s, u.latency_over_5s, 
+            CAST(NULL AS double precision) AS latency_p50_seconds, CAST(NULL AS double precision) AS latency_p95_seconds
         FROM {{ ref('stg_conversations') }} AS c
         LEFT JOIN {{ ref('stg_projects') }} AS p ON p.project_id = c.project_id
 {% if target.type == 'postgres' %}
         CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM {{ ref('stg_conversations') }} AS f
     WHERE f.project_id = c.project_id AND f.environment = c.environment AND f.customer_number = c.customer_number AND f.missing_since IS NULL
         AND f.started_at > c.started_at AND f.started_at <= c.started_at + interval '24 hours') AS back) AS b
-        CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE (x.user_input IS NOT NULL OR x.user_input_dtmf IS NOT NULL)) AS user_turns
+        CROSS JOIN LATERAL (SELECT count(*) AS turns, count(*) FILTER (WHERE (x.user_input IS NOT NULL OR x.user_input_dtmf IS NOT NULL)) AS user_turns, count(*) FILTER (WHERE x.is_silence) AS silent_turns, count(x.is_silence) AS silence_known_turns, count(*) FILTER (WHERE x.is_ood) AS ood_turns, count(x.is_ood) AS ood_known_turns, count(x.latency_seconds) AS latency_turns, count(*) FILTER (WHERE x.latency_seconds <= 0.5) AS latency_to_500ms, count(*) FILTER (WHERE x.latency_seconds > 0.5 AND x.latency_seconds <= 1) AS latency_to_1s, count(*) FILTER (WHERE x.latency_seconds > 1 AND x.latency_seconds <= 1.5) AS latency_to_1500ms, count(*) FILTER (WHERE x.latency_seconds > 1.5 AND x.latency_seconds <= 2) AS latency_to_2s, count(*) FILTER (WHERE x.latency_seconds > 2 AND x.latency_seconds <= 3) AS latency_to_3s, count(*) FILTER (WHERE x.latency_seconds > 3 AND x.latency_seconds <= 5) AS latency_to_5s, count(*) FILTER (WHERE x.latency_seconds > 5) AS latency_over_5s
     FROM {{ ref('stg_turns') }} AS x WHERE x.project_id = c.project_id AND x.conversation_id = c.conversation_id AND x.started_at = c.started_at) AS u
 {% else %}
         LEFT JOIN (SELECT project_id, conversation_id, started_at,
         count(*) OVER (PARTITION BY project_id, environment, customer_number ORDER BY started_at
             RANGE BETWEEN interval '1 microsecond' FOLLOWING AND interval '24 hours' FOLLOWING) > 0 AS back
     FROM {{ ref('stg_conversations') }} AS f WHERE f.missing_since IS NULL AND f.customer_number IS NOT NULL) AS b ON b.project_id = c.project_id AND b.conversation_id = c.conversation_id AND b.started_at = c.started_at
-        LEFT JOIN (SELECT x.project_id, x.conversation_id, x.started_at, count(*) FILTER (WHERE (x.user_input IS NOT NULL OR x.user_input_dtmf IS NOT NULL)) AS user_turns
+        LEFT JOIN (SELECT x.project_id, x.conversation_id, x.started_at, count(*) AS turns, count(*) FILTER (WHERE (x.user_input IS NOT NULL OR x.user_input_dtmf IS NOT NULL)) AS user_turns, count(*) FILTER (WHERE x.is_silence) AS silent_turns, count(x.is_silence) AS silence_known_turns, count(*) FILTER (WHERE x.is_ood) AS ood_turns, count(x.is_ood) AS ood_known_turns, count(x.latency_seconds) AS latency_turns, count(*) FILTER (WHERE x.latency_seconds <= 0.5) AS latency_to_500ms, count(*) FILTER (WHERE x.latency_seconds > 0.5 AND x.latency_seconds <= 1) AS latency_to_1s, count(*) FILTER (WHERE x.latency_seconds > 1 AND x.latency_seconds <= 1.5) AS latency_to_1500ms, count(*) FILTER (WHERE x.latency_seconds > 1.5 AND x.latency_seconds <= 2) AS latency_to_2s, count(*) FILTER (WHERE x.latency_seconds > 2 AND x.latency_seconds <= 3) AS latency_to_3s, count(*) FILTER (WHERE x.latency_seconds > 3 AND x.latency_seconds <= 5) AS latency_to_5s, count(*) FILTER (WHERE x.latency_seconds > 5) AS latency_over_5s
     FROM {{ ref('stg_turns') }} AS x GROUP BY x.project_id, x.conversation_id, x.started_at) AS u ON u.project_id = c.project_id AND u.conversation_id = c.conversation_id AND u.started_at = c.started_at
 {% endif %}
         WHERE c.missing_since IS NULL
-    ) AS facts
-    GROUP BY project_id, environment, channel_family, day
-), talk AS (
-    SELECT project_id, environment, channel_family, day, count(*) AS turns, count(*) FILTER (WHERE by_user) AS user_turns,
-        count(*) FILTER (WHERE is_silence) AS silent_turns, count(is_silence) AS silence_known_turns,
-        count(*) FILTER (WHERE is_ood) AS ood_turns, count(is_ood) AS ood_known_turns,
-        count(latency_seconds) AS latency_turns,
-        percentile_disc(0.5) WITHIN GROUP (ORDER BY latency_seconds) AS latency_p50_seconds,
-        percentile_disc(0.95) WITHIN GROUP (ORDER BY latency_seconds) AS latency_p95_seconds,
-        count(*) FILTER (WHERE latency_seconds <= 0.5) AS latency_to_500ms,
-        count(*) FILTER (WHERE latency_seconds > 0.5 AND latency_seconds <= 1) AS latency_to_1s,
-        count(*) FILTER (WHERE latency_seconds > 1 AND latency_seconds <= 1.5) AS latency_to_1500ms,
-        count(*) FILTER (WHERE latency_seconds > 1.5 AND latency_seconds <= 2) AS latency_to_2s,
-        count(*) FILTER (WHERE latency_seconds > 2 AND latency_seconds <= 3) AS latency_to_3s,
-        count(*) FILTER (WHERE latency_seconds > 3 AND latency_seconds <= 5) AS latency_to_5s,
-        count(*) FILTER (WHERE latency_seconds > 5) AS latency_over_5s
+        UNION ALL
+        SELECT project_id, environment, channel_family, NULL, NULL,
+{% if target.type == 'postgres' %}
+            NULL, day, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, min(latency_seconds) FILTER (WHERE reached * 100 >= turns * 50), min(latency_seconds) FILTER (WHERE reached * 100 >= turns * 95)
+        FROM (SELECT day, project_id, environment, channel_family, latency_seconds, sum(CAST(count(*) AS integer)) OVER (PARTITION BY day, project_id, environment, channel_family ORDER BY latency_seconds ROWS UNBOUNDED PRECEDING) AS reached, sum(CAST(count(*) AS integer)) OVER (PARTITION BY day, project_id, environment, channel_family) AS turns
+    FROM (SELECT c.project_id, c.environment, c.channel_family, c.variant_id, c.variant_name, c.deployment_id, c.day, c.hour, unnest(u.latencies) AS latency_seconds
+{% else %}
+            NULL, day, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, percentile_disc(0.5) WITHIN GROUP (ORDER BY latency_seconds), percentile_disc(0.95) WITHIN GROUP (ORDER BY latency_seconds)
+        FROM (SELECT c.project_id, c.environment, c.channel_family, c.variant_id, c.variant_name, c.deployment_id, c.day, c.hour, x.latency_seconds AS latency_seconds
+{% endif %}
     FROM (
     SELECT c.project_id, c.environment, c.channel_family, coalesce(c.variant_id, '') AS variant_id, coalesce(c.variant_name, '') AS variant_name,
-        (CAST((c.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC')) AS date) - DATE '1970-01-01') AS day, CAST(extract(hour FROM (c.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC'))) AS bigint) AS hour,
-        x.latency_seconds, x.is_silence, x.is_ood, (x.user_input IS NOT NULL OR x.user_input_dtmf IS NOT NULL) AS by_user
-    FROM {{ ref('stg_turns') }} AS x
-    JOIN {{ ref('stg_conversations') }} AS c ON c.project_id = x.project_id AND c.conversation_id = x.conversation_id AND c.started_at = x.started_at
+        c.conversation_id, c.started_at, (CAST((c.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC')) AS date) - DATE '1970-01-01') AS day, CAST(extract(hour FROM (c.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC'))) AS bigint) AS hour, c.deployment_id,
+        c.lifecycle = 'final' AS finished, c.handoff, c.handoff_reason, c.handoff_destination
+    FROM {{ ref('stg_conversations') }} AS c
     LEFT JOIN {{ ref('stg_projects') }} AS p ON p.project_id = c.project_id
     WHERE c.missing_since IS NULL
-    ) AS talk
-    GROUP BY project_id, environment, channel_family, day
+    ) AS c
+{% if target.type == 'postgres' %}
+    CROSS JOIN LATERAL (SELECT array_agg(x.latency_seconds) FILTER (WHERE x.latency_seconds IS NOT NULL) AS latencies
+    FROM {{ ref('stg_turns') }} AS x WHERE x.project_id = c.project_id AND x.conversation_id = c.conversation_id AND x.started_at = c.started_at) AS u) AS talk
+    GROUP BY day, project_id, environment, channel_family, latency_seconds) AS ranks
+{% else %}
+    JOIN {{ ref('stg_turns') }} AS x ON x.project_id = c.project_id AND x.conversation_id = c.conversation_id AND x.started_at = c.started_at AND x.latency_seconds IS NOT NULL) AS ranks
+{% endif %}
+        GROUP BY day, project_id, environment, channel_family
+    ) AS facts
+    GROUP BY day, project_id, environment, channel_family
 ), day AS (
-    SELECT a.*, t.turns, t.user_turns, t.silent_turns, t.silence_known_turns, t.ood_turns, t.ood_known_turns,
-        t.latency_turns, t.latency_p50_seconds, t.latency_p95_seconds,
-        t.latency_to_500ms, t.latency_to_1s, t.latency_to_1500ms, t.latency_to_2s, t.latency_to_3s, t.latency_to_5s, t.latency_over_5s,
+    SELECT a.*,
         CAST(CAST(DATE '1970-01-01' + CAST(a.day AS integer) AS date) AS timestamp) AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC') AS begins_at,
         CAST(CAST(DATE '1970-01-01' + CAST(a.day + 1 AS integer) AS date) AS timestamp) AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC') AS ends_at
-    FROM contact AS a
-    LEFT JOIN talk AS t ON t.project_id = a.project_id AND t.environment = a.environment AND t.channel_family = a.channel_family AND t.day = a.day
+    FROM summed AS a
     LEFT JOIN {{ ref('stg_projects') }} AS p ON p.project_id = a.project_id
 )
 SELECT d.project_id, d.environment, d.channel_family,
@@ -87,14 +103,10 @@ SELECT d.project_id, d.environment, d.channel_family,
     CAST(d.duration_micros AS double precision) / 1000000 / nullif(d.duration_known, 0) AS avg_total_seconds,
     d.agent_duration_known, CAST(d.agent_micros AS double precision) / 1000000 AS agent_seconds,
     CAST(d.agent_micros AS double precision) / 1000000 / nullif(d.agent_duration_known, 0) AS avg_agent_seconds,
-    coalesce(d.turns, 0) AS turns, coalesce(d.user_turns, 0) AS user_turns,
-    coalesce(d.silent_turns, 0) AS silent_turns, coalesce(d.silence_known_turns, 0) AS silence_known_turns,
-    CAST(d.silent_turns AS double precision) / nullif(d.silence_known_turns, 0) AS silence_rate,
-    coalesce(d.ood_turns, 0) AS ood_turns, coalesce(d.ood_known_turns, 0) AS ood_known_turns, CAST(d.ood_turns AS double precision) / nullif(d.ood_known_turns, 0) AS ood_rate,
-    coalesce(d.latency_turns, 0) AS latency_turns, d.latency_p50_seconds, d.latency_p95_seconds,
-    coalesce(d.latency_to_500ms, 0) AS latency_to_500ms, coalesce(d.latency_to_1s, 0) AS latency_to_1s,
-    coalesce(d.latency_to_1500ms, 0) AS latency_to_1500ms, coalesce(d.latency_to_2s, 0) AS latency_to_2s,
-    coalesce(d.latency_to_3s, 0) AS latency_to_3s, coalesce(d.latency_to_5s, 0) AS latency_to_5s,
-    coalesce(d.latency_over_5s, 0) AS latency_over_5s
+    d.turns, d.user_turns,
+    d.silent_turns, d.silence_known_turns, CAST(d.silent_turns AS double precision) / nullif(d.silence_known_turns, 0) AS silence_rate,
+    d.ood_turns, d.ood_known_turns, CAST(d.ood_turns AS double precision) / nullif(d.ood_known_turns, 0) AS ood_rate,
+    d.latency_turns, d.latency_p50_seconds, d.latency_p95_seconds,
+    d.latency_to_500ms, d.latency_to_1s, d.latency_to_1500ms, d.latency_to_2s, d.latency_to_3s, d.latency_to_5s, d.latency_over_5s
 FROM day AS d
 LEFT JOIN {{ ref('freshness') }} AS l ON l.project_id = d.project_id AND l.environment = d.environment

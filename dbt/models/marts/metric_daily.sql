@@ -1,13 +1,13 @@
 {# Generated from internal/warehouse by `make docs`; do not edit. #}
 WITH metric AS (
     SELECT f.project_id, f.environment, f.channel_family, f.day, m.name, min(f.started_at) AS started_at,
-        count(DISTINCT f.conversation_id) AS conversations, count(*) AS entries, count(m.value) AS given,
+        count(*) FILTER (WHERE m.ordinal = 0) AS conversations, count(*) AS entries, count(m.value) AS given,
         count(*) FILTER (WHERE m.value_boolean) AS true_values, count(m.value_boolean) AS boolean_values,
         count(*) FILTER (WHERE m.value_number BETWEEN -1000000000 AND 1000000000) AS numeric_values,
         sum(CASE WHEN m.value_number BETWEEN -1000000000 AND 1000000000 THEN CAST(floor(m.value_number * 1000000 + 0.5) AS bigint) END) AS numeric_micros
     FROM (
     SELECT c.project_id, c.environment, c.channel_family, coalesce(c.variant_id, '') AS variant_id, coalesce(c.variant_name, '') AS variant_name,
-        c.conversation_id, c.started_at, (CAST((c.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC')) AS date) - DATE '1970-01-01') AS day, CAST(extract(hour FROM (c.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC'))) AS bigint) AS hour,
+        c.conversation_id, c.started_at, (CAST((c.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC')) AS date) - DATE '1970-01-01') AS day, CAST(extract(hour FROM (c.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC'))) AS bigint) AS hour, c.deployment_id,
         c.lifecycle = 'final' AS finished, c.handoff, c.handoff_reason, c.handoff_destination
     FROM {{ ref('stg_conversations') }} AS c
     LEFT JOIN {{ ref('stg_projects') }} AS p ON p.project_id = c.project_id
