@@ -31,6 +31,7 @@ var (
 // was started. It returns the exit code.
 func Main(m interface{ Run() int }) int {
 	defer func() {
+		dropTemplates()
 		if private.server != nil {
 			private.stop()
 		}
@@ -42,16 +43,28 @@ func Main(m interface{ Run() int }) int {
 // returns its URL.
 func URL(tb testing.TB) string {
 	tb.Helper()
-	return Database(tb, "ENCODING 'UTF8'")
+	return create(tb, serverURL(tb), empty)
 }
+
+const empty = "TEMPLATE template0 ENCODING 'UTF8'"
 
 // Database is [URL] with options of CREATE DATABASE.
 func Database(tb testing.TB, options string) string {
 	tb.Helper()
+	return create(tb, serverURL(tb), "TEMPLATE template0 "+options)
+}
+
+func create(tb testing.TB, admin, options string) string {
+	tb.Helper()
 	name := fmt.Sprintf("convsync_test_%d_%d", os.Getpid(), databases.Add(1))
-	admin := serverURL(tb)
-	Exec(tb, admin, "CREATE DATABASE "+name+" TEMPLATE template0 "+options)
+	Exec(tb, admin, "CREATE DATABASE "+name+" "+options)
 	tb.Cleanup(func() { drop(tb, admin, name) })
+	return at(tb, admin, name)
+}
+
+// at returns the URL of another database of a server.
+func at(tb testing.TB, admin, name string) string {
+	tb.Helper()
 	return With(tb, admin, func(u *url.URL) { u.Path = "/" + name })
 }
 

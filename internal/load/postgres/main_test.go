@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -52,7 +53,19 @@ type subject struct {
 	url, schema string
 }
 
-func newSubject(t testing.TB) loadtest.Subject { return subject{url: pgtest.URL(t), schema: "polyai"} }
+// template is an empty database with the tables of this version.
+var template = pgtest.Template{Prepare: func(database string) error {
+	ctx := context.Background() // it outlives the test that needs it first
+	d, err := Open(ctx, Options{URL: fixed(database)})
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Prepare(ctx), d.Close())
+}}
+
+func newSubject(t testing.TB) loadtest.Subject {
+	return subject{url: template.URL(t), schema: "polyai"}
+}
 
 func (s subject) Open(t testing.TB, step func(string)) load.Destination {
 	t.Helper()
@@ -98,15 +111,11 @@ func withoutWaiting(t testing.TB, d *Database) *Database {
 	return open(t, Options{URL: d.URL, Schema: d.Schema, LockWait: time.Millisecond})
 }
 
-// prepared opens an empty database and makes its tables.
+// prepared opens an empty database that has the tables.
 func prepared(t testing.TB) (*Database, string) {
 	t.Helper()
-	database := pgtest.URL(t)
-	d := open(t, Options{URL: fixed(database)})
-	if err := d.Prepare(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return d, database
+	database := template.URL(t)
+	return open(t, Options{URL: fixed(database)}), database
 }
 
 // inSchema returns the URL of a connection whose search_path has the tables.
