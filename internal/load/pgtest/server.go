@@ -93,7 +93,7 @@ func startOn(k kind, ports ...string) (*server, error) {
 	}
 	cmd := exec.Command("sh", append([]string{"-c", supervise, "sh", bin, dir, k.options, primary}, ports...)...)
 	cmd.Dir = dir
-	err = os.WriteFile(filepath.Join(dir, "password"), []byte(s.password), 0o600)
+	err = os.WriteFile(filepath.Join(dir, "password"), []byte(verifier(s.password)), 0o600)
 	if err == nil {
 		cmd.SysProcAttr, err = serverUser(dir)
 	}
