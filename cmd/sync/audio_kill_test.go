@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"convsync/internal/load"
-	"convsync/internal/load/pgtest"
 	"convsync/internal/recordings/store"
 	"convsync/internal/simulate"
 	"convsync/internal/warehouse"
@@ -235,7 +234,7 @@ func TestStoreKilled(t *testing.T) {
 	kills := max(*chaosKills/4, 1)
 	for name, destination := range map[string]func() string{
 		"Parquet":  func() string { return into(filepath.Join(t.TempDir(), "lake")) },
-		"Postgres": func() string { return intoPostgres(pgtest.URL(t)) },
+		"Postgres": func() string { return intoPostgres(newDatabase(t)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -13,9 +15,24 @@ import (
 	"testing"
 
 	"convsync/internal/load/pgtest"
+	"convsync/internal/load/postgres"
 	"convsync/internal/query"
 	"convsync/internal/simulate"
 )
+
+// template is a database as `convsync migrate` leaves it. Some tests begin with an empty
+// one instead.
+var template = pgtest.Template{Prepare: func(database string) error {
+	ctx := context.Background() // it outlives the test that needs it first
+	d, err := postgres.Open(ctx, postgres.Options{URL: func(context.Context) (string, error) { return database, nil }})
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Prepare(ctx), d.Close())
+}}
+
+// newDatabase creates a database with our tables, and returns its URL.
+func newDatabase(tb testing.TB) string { return template.URL(tb) }
 
 // destinations runs a test for both.
 func destinations(t *testing.T, test func(t *testing.T, destination string)) {
@@ -26,7 +43,7 @@ func destinations(t *testing.T, test func(t *testing.T, destination string)) {
 	})
 	t.Run("Postgres", func(t *testing.T) {
 		t.Parallel()
-		test(t, intoPostgres(pgtest.URL(t)))
+		test(t, intoPostgres(newDatabase(t)))
 	})
 }
 
@@ -119,7 +136,7 @@ func TestVerifyFindsWhatWasTamperedWithAndNothingElse(t *testing.T) {
 	_, server := past(t, 600, 3, simulate.Deviations{})
 	t.Run("Postgres", func(t *testing.T) {
 		t.Parallel()
-		database := pgtest.URL(t)
+		database := newDatabase(t)
 		config := configure(t, server.URL, intoPostgres(database))
 		run(t, config, exitOK)
 		const pick = "(SELECT conversation_id FROM polyai.conversations WHERE turns_loaded > 1 ORDER BY conversation_id OFFSET %d LIMIT 1)"
@@ -182,7 +199,7 @@ func tamper(t *testing.T, lake, table, statement string) {
 
 func TestReplayLoadsWhatCanBeReadByNow(t *testing.T) {
 	t.Parallel()
-	database := pgtest.URL(t)
+	database := newDatabase(t)
 	_, server := past(t, 300, 3, simulate.Deviations{Unreadable: true})
 	config := configure(t, server.URL, intoPostgres(database))
 	run(t, config, exitPartial)

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"convsync/internal/load/pgtest"
 	"convsync/internal/simulate"
 )
 
@@ -37,7 +36,7 @@ func TestExport(t *testing.T) {
 	t.Parallel()
 	for name, destination := range map[string]func() string{
 		"Parquet":  func() string { return into(inFolder(t, "lake")) },
-		"Postgres": func() string { return intoPostgres(pgtest.URL(t)) },
+		"Postgres": func() string { return intoPostgres(newDatabase(t)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -147,7 +147,7 @@ func TestFreshnessIsTheSameEverywhere(t *testing.T) {
 	}
 	server := httptest.NewServer(simulator)
 	t.Cleanup(server.Close)
-	lake, database := filepath.Join(t.TempDir(), "lake"), pgtest.URL(t)
+	lake, database := filepath.Join(t.TempDir(), "lake"), newDatabase(t)
 	configs := map[string]string{"Parquet": into(lake), "Postgres": intoPostgres(database)}
 	for name, destination := range configs {
 		configs[name] = inFolder(t, "convsync.yaml")
@@ -185,7 +185,7 @@ func TestFreshnessHasThePercentilesOfTheBuckets(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	now := time.Now()
-	lake, database := filepath.Join(t.TempDir(), "lake"), pgtest.URL(t)
+	lake, database := filepath.Join(t.TempDir(), "lake"), newDatabase(t)
 	inLake, err := parquet.Open(parquet.Options{Path: lake})
 	if err != nil {
 		t.Fatal(err)

@@ -11,7 +11,6 @@ import (
 
 	"convsync/internal/config"
 	"convsync/internal/load"
-	"convsync/internal/load/pgtest"
 	"convsync/internal/simulate"
 	"convsync/internal/warehouse"
 )
@@ -43,7 +42,7 @@ func TestPoisonedConversations(t *testing.T) {
 	}
 	server := httptest.NewServer(simulator)
 	t.Cleanup(server.Close)
-	lake, database := filepath.Join(t.TempDir(), "lake"), pgtest.URL(t)
+	lake, database := filepath.Join(t.TempDir(), "lake"), newDatabase(t)
 	stores := map[string]map[string]rowsOf{}
 	for name, file := range map[string]string{
 		"Parquet":  configure(t, server.URL, into(lake)),

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"convsync/internal/load/pgtest"
 	"convsync/internal/simulate"
 )
 
@@ -45,7 +44,7 @@ func TestLogsOfARunNameItAndShowNothingPrivate(t *testing.T) {
 	t.Parallel()
 	lake := filepath.Join(t.TempDir(), "lake")
 	var private []string
-	for _, destination := range []string{into(lake), intoPostgres(pgtest.URL(t))} {
+	for _, destination := range []string{into(lake), intoPostgres(newDatabase(t))} {
 		file := configure(t, faultySource(t), destination)
 		writeFile(t, file, strings.Replace(readFile(t, file), "sync: { ", "sync: { page_size: 100, ", 1))
 		r := convsync(t, nil, "run", "--config", file, "--log-level", "debug", "--log-format", "json")

@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"convsync/internal/load/parquet"
-	"convsync/internal/load/pgtest"
 	"convsync/internal/load/postgres"
 	"convsync/internal/questions"
 )
@@ -22,7 +21,7 @@ import (
 // exampleCalls, and configurations that read them.
 func exampleDestinations(t *testing.T) (configs map[string]string) {
 	t.Helper()
-	lake, database := inFolder(t, "lake"), pgtest.URL(t)
+	lake, database := inFolder(t, "lake"), newDatabase(t)
 	inLake, err := parquet.Open(parquet.Options{Path: lake})
 	if err != nil {
 		t.Fatal(err)

@@ -19,7 +19,7 @@ func queried(t *testing.T) (configs map[string]string, lake string) {
 	t.Helper()
 	_, server := past(t, 150, 3, simulate.Deviations{})
 	lake = inFolder(t, "lake")
-	configs = map[string]string{"Lake": configure(t, server.URL, into(lake)), "Postgres": configure(t, server.URL, intoPostgres(pgtest.URL(t)))}
+	configs = map[string]string{"Lake": configure(t, server.URL, into(lake)), "Postgres": configure(t, server.URL, intoPostgres(newDatabase(t)))}
 	for _, config := range configs {
 		run(t, config, exitOK)
 	}

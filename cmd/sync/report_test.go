@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"convsync/internal/answer"
-	"convsync/internal/load/pgtest"
 	"convsync/internal/report"
 	"convsync/internal/simulate"
 	"convsync/internal/warehouse"
@@ -33,7 +32,7 @@ func reportedWorld(t *testing.T) (configs map[string]string, server *httptest.Se
 		PageOverlap:       true,
 	})
 	configs = map[string]string{}
-	for name, destination := range map[string]string{"Lake": into(inFolder(t, "lake")), "Postgres": intoPostgres(pgtest.URL(t))} {
+	for name, destination := range map[string]string{"Lake": into(inFolder(t, "lake")), "Postgres": intoPostgres(newDatabase(t))} {
 		config := inFolder(t, "convsync.yaml")
 		writeFile(t, config, fmt.Sprintf(`
 source: { base_url: %q, account_id: acme-uk, api_key: made-up-key, projects: [{ id: acme-team-4, time_zone: America/New_York, environments: [live, sandbox] }] }

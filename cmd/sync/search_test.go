@@ -24,7 +24,7 @@ func TestSearch(t *testing.T) {
 		n = 80
 	}
 	simulator, server := past(t, n, 4, simulate.AllDeviations())
-	database := pgtest.URL(t)
+	database := newDatabase(t)
 	lake := configure(t, server.URL, into(inFolder(t, "lake")))
 	postgres := configure(t, server.URL, intoPostgres(database))
 	run(t, lake, exitOK)

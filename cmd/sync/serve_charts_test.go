@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"convsync/internal/load/pgtest"
 	"convsync/internal/simulate"
 )
 
@@ -76,7 +75,7 @@ func TestTheChartsHaveTheDestinationsNumbers(t *testing.T) {
 	}
 	server := httptest.NewServer(simulator)
 	t.Cleanup(server.Close)
-	lake, database := filepath.Join(t.TempDir(), "lake"), pgtest.URL(t)
+	lake, database := filepath.Join(t.TempDir(), "lake"), newDatabase(t)
 	for name, destination := range map[string]string{"Parquet": into(lake), "Postgres": intoPostgres(database)} {
 		t.Run(name, func(t *testing.T) {
 			config := inFolder(t, "convsync.yaml")

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"convsync/internal/load/pgtest"
 	"convsync/internal/simulate"
 )
 
@@ -49,7 +48,7 @@ func TestAnOutageOfPostgresIsOneAlertOneRecoveryAndNoLostRow(t *testing.T) {
 	t.Parallel()
 	_, source := past(t, 300, 3, simulate.Deviations{})
 	hook, hookURL := newNotifyHook(t)
-	door, database := newDoor(t, pgtest.URL(t))
+	door, database := newDoor(t, newDatabase(t))
 	file := configure(t, source.URL, intoPostgres(database))
 	withServe(t, file, "schedules: { often: { cron: \"@every 1s\" } }\nnotify: { webhook_url: \""+hookURL+"\", format: json }\n")
 	url, said, stop := startServe(t, file, "--log-level", "warn")

@@ -18,7 +18,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"convsync/internal/load/pgtest"
 	"convsync/internal/simulate"
 )
 
@@ -234,7 +233,7 @@ func TestARunEveryFewSecondsTakesNoMoreAndMoreWithParquet(t *testing.T) {
 
 func TestARunEveryFewSecondsTakesNoMoreAndMoreWithPostgres(t *testing.T) {
 	t.Parallel()
-	database := pgtest.URL(t)
+	database := newDatabase(t)
 	conn, err := pgx.Connect(t.Context(), database)
 	if err != nil {
 		t.Fatal(err)

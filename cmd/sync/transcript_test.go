@@ -15,7 +15,6 @@ import (
 	"convsync/internal/load"
 	"convsync/internal/load/loadtest"
 	"convsync/internal/load/parquet"
-	"convsync/internal/load/pgtest"
 	"convsync/internal/load/postgres"
 	"convsync/internal/simulate"
 	"convsync/internal/warehouse"
@@ -28,7 +27,7 @@ func TestTranscript(t *testing.T) {
 	simulator, server := past(t, 30, 4, simulate.AllDeviations())
 	for name, config := range map[string]string{
 		"Lake":     configure(t, server.URL, into(inFolder(t, "lake"))),
-		"Postgres": configure(t, server.URL, intoPostgres(pgtest.URL(t))),
+		"Postgres": configure(t, server.URL, intoPostgres(newDatabase(t))),
 	} {
 		run(t, config, exitOK)
 		compared := 0
@@ -104,7 +103,7 @@ func sameJSON(want, got any) bool {
 // TestTranscript_Found loads conversations by hand: in two projects, and with limits.
 func TestTranscript_Found(t *testing.T) {
 	t.Parallel()
-	lake, database := filepath.Join(t.TempDir(), "lake"), pgtest.URL(t)
+	lake, database := filepath.Join(t.TempDir(), "lake"), newDatabase(t)
 	inLake, err := parquet.Open(parquet.Options{Path: lake})
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"convsync/internal/load"
-	"convsync/internal/load/pgtest"
 	"convsync/internal/recordings"
 	"convsync/internal/simulate"
 )
@@ -88,7 +87,7 @@ func TestVerifyRecordings(t *testing.T) {
 	t.Parallel()
 	for name, destination := range map[string]func(t *testing.T) string{
 		"Parquet":  func(t *testing.T) string { return into(filepath.Join(t.TempDir(), "lake")) },
-		"Postgres": func(t *testing.T) string { return intoPostgres(pgtest.URL(t)) },
+		"Postgres": func(t *testing.T) string { return intoPostgres(newDatabase(t)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

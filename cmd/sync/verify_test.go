@@ -101,7 +101,7 @@ func TestVerifyRepair(t *testing.T) {
 	t.Parallel()
 	t.Run("Postgres", func(t *testing.T) {
 		t.Parallel()
-		database := pgtest.URL(t)
+		database := newDatabase(t)
 		from := standing.AddDate(0, 0, -20)
 		config := aged(t, intoPostgres(database), from)
 		before := readDatabase(t, database)

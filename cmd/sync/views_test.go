@@ -16,7 +16,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"convsync/internal/load/loadtest"
-	"convsync/internal/load/pgtest"
 	"convsync/internal/simulate"
 	"convsync/internal/warehouse"
 )
@@ -71,7 +70,7 @@ func TestViews(t *testing.T) {
 func analystsDestinations(t *testing.T, n int) (lake, database string, configs []string) {
 	t.Helper()
 	simulator, server := analystsPast(t, n)
-	lake, database = filepath.Join(t.TempDir(), "lake"), pgtest.URL(t)
+	lake, database = filepath.Join(t.TempDir(), "lake"), newDatabase(t)
 	for _, destination := range []string{into(lake), intoPostgres(database)} {
 		config := inFolder(t, "convsync.yaml")
 		writeFile(t, config, fmt.Sprintf(`

@@ -10,7 +10,6 @@ import (
 	"convsync/internal/load"
 	"convsync/internal/load/loadtest"
 	"convsync/internal/load/parquet"
-	"convsync/internal/load/pgtest"
 	"convsync/internal/load/postgres"
 	"convsync/internal/warehouse"
 )
@@ -98,7 +97,7 @@ func loadCalls(t *testing.T, destination load.Destination) {
 // TestViewValues compares views with values that were worked out by hand.
 func TestViewValues(t *testing.T) {
 	t.Parallel()
-	lake, database := filepath.Join(t.TempDir(), "lake"), pgtest.URL(t)
+	lake, database := filepath.Join(t.TempDir(), "lake"), newDatabase(t)
 	inLake, err := parquet.Open(parquet.Options{Path: lake})
 	if err != nil {
 		t.Fatal(err)
