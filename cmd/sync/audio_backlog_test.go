@@ -17,7 +17,7 @@ import (
 func TestAudio_Share(t *testing.T) {
 	t.Parallel()
 	const rate, share = 100, 0.2
-	k := newStoreKilled(t, into(filepath.Join(t.TempDir(), "lake")), 2000)
+	k := newStoreKilledIn(t, into(filepath.Join(t.TempDir(), "lake")), 2000, 3)
 	writeFile(t, k.config, strings.Replace(readFile(t, k.config), "sync: { ", "sync: { page_size: 40, ", 1))
 	cfg, err := config.Load(config.Options{File: k.config, LookupEnv: os.LookupEnv})
 	if err != nil {

@@ -36,8 +36,15 @@ type storeKilled struct {
 	starts   map[string]time.Time // of the conversations
 }
 
-// newStoreKilled simulates a source with so many new conversations a day.
+// newStoreKilled simulates a source with so many new conversations a day, for 60 days.
 func newStoreKilled(t *testing.T, destination string, perDay int) *storeKilled {
+	t.Helper()
+	k := newStoreKilledIn(t, destination, perDay, 60)
+	k.untilEnded()
+	return k
+}
+
+func newStoreKilledIn(t *testing.T, destination string, perDay, days int) *storeKilled {
 	t.Helper()
 	seed := *chaosSeed
 	if seed == 0 {
@@ -59,9 +66,9 @@ func newStoreKilled(t *testing.T, destination string, perDay int) *storeKilled {
 			AccountID:    "acme-uk",
 			ID:           recordedProject,
 			From:         standing.AddDate(0, 0, -1),
-			To:           standing.AddDate(0, 0, 60),
+			To:           standing.AddDate(0, 0, days),
 			TurnsMean:    1,
-			Environments: []simulate.Environment{{Name: "live", Conversations: 61 * perDay}},
+			Environments: []simulate.Environment{{Name: "live", Conversations: (days + 1) * perDay}},
 		}},
 	})
 	if err != nil {
@@ -75,7 +82,6 @@ func newStoreKilled(t *testing.T, destination string, perDay int) *storeKilled {
 	}))
 	t.Cleanup(server.Close)
 	k.config, k.folder = configureAudio(t, server.URL, destination, "{ mode: store, redacted: both, workers: 4 }")
-	k.untilEnded()
 	return k
 }
 
