@@ -61,9 +61,7 @@ func TestReport(t *testing.T) {
 		texts[name] = reportJSON(t, config, "--from", "2026-06-05", "--to", "2026-06-13", "--compare")
 	}
 	if texts["Lake"] != texts["Postgres"] {
-		writeFile(t, "/tmp/report/lake.json", texts["Lake"])
-		writeFile(t, "/tmp/report/postgres.json", texts["Postgres"])
-		t.Error("the destinations have different figures")
+		t.Errorf("the destinations have different figures: %s\nand %s", texts["Lake"], texts["Postgres"])
 	}
 	t.Run("RawAnswers", func(t *testing.T) { compareRaw(t, texts["Lake"], server.URL) })
 	t.Run("Words", func(t *testing.T) { reportWords(t, configs["Postgres"]) })

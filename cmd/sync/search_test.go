@@ -1,13 +1,20 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"encoding/csv"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"convsync/internal/answer"
 	"convsync/internal/load/loadtest"
 	"convsync/internal/load/pgtest"
+	"convsync/internal/load/postgres"
 	"convsync/internal/search"
 	"convsync/internal/simulate"
 )
@@ -61,12 +68,51 @@ func TestSearch(t *testing.T) {
 		t.Run(name, func(t *testing.T) { searchFlags(t, config) })
 	}
 	t.Run("WordsBeforeHandoff", func(t *testing.T) { wordsBeforeHandoff(t, lake, postgres) })
+	t.Run("Plan", func(t *testing.T) { searchPlan(t, database) })
 	t.Run("NewMonths", func(t *testing.T) {
 		missing := "SELECT count(*) FROM pg_inherits WHERE inhparent = 'turns'::regclass AND NOT EXISTS (SELECT FROM pg_indexes WHERE tablename = inhrelid::regclass::text AND indexdef LIKE '%gin%')"
 		pgtest.Exec(t, database, "CREATE TABLE polyai.turns_2031_01 (LIKE polyai.turns INCLUDING ALL EXCLUDING IDENTITY)",
 			"ALTER TABLE polyai.turns ATTACH PARTITION polyai.turns_2031_01 FOR VALUES FROM ('2031-01-01 00:00:00+00') TO ('2031-02-01 00:00:00+00')")
 		convsync(t, nil, "query", missing, "--config", postgres, "--output", "csv").want(t, exitOK, "count\n0\n")
 	})
+}
+
+// searchPlan checks that the statement has the expression of the index, which Postgres
+// then uses even for few rows if it must not scan them.
+func searchPlan(t *testing.T, database string) {
+	pgtest.Exec(t, database, "DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database() || ' SET enable_seqscan = off'; END $$")
+	source, err := postgres.OpenReader(t.Context(), postgres.ReaderOptions{
+		URL: func(context.Context) (string, error) { return database, nil }, Schema: "polyai", Timeout: time.Minute,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close() //nolint:errcheck // nothing is written
+	explained := &explainedSource{Source: source}
+	if _, err := search.Find(t.Context(), explained, &search.Question{Words: "my order", Limit: 20}); !errors.Is(err, errExplained) {
+		t.Fatal(err)
+	}
+	if !strings.Contains(explained.plan, "Index Cond: (string_to_array(") {
+		t.Errorf("the index is not used:\n%s", explained.plan)
+	}
+}
+
+// explainedSource explains statements instead of executing them.
+type explainedSource struct {
+	answer.Source
+	plan string
+}
+
+var errExplained = errors.New("explained")
+
+// Ask implements [answer.Source].
+func (e *explainedSource) Ask(ctx context.Context, s answer.Statement) (answer.Rows, error) {
+	s.SQL = "EXPLAIN " + s.SQL
+	_, rows, err := answer.Read(ctx, e.Source, s)
+	for _, row := range rows {
+		e.plan += fmt.Sprintln(row...)
+	}
+	return nil, cmp.Or(err, errExplained)
 }
 
 // foundIDs returns the conversations of an answer, sorted.
