@@ -196,9 +196,9 @@ func (madeUp) Ask(_ context.Context, s answer.Statement) (answer.Rows, error) {
 		return r, nil
 	case strings.Contains(s.SQL, "agent_micros"):
 		return countRows(), nil
-	case strings.Contains(s.SQL, "percentile_disc(0.99)"):
+	case strings.Contains(s.SQL, "AS p99\nFROM ranked"):
 		return latencyRows(), nil
-	case strings.Contains(s.SQL, "FROM contacts"):
+	case strings.Contains(s.SQL, "ELSE 'repeat' END AS part"):
 		return contactRows(), nil
 	case strings.Contains(s.SQL, "CAST(sum(handoffs)"):
 		r := &madeUpRows{names: []string{"is_current", "handoff_reason", "handoff_destination", "handoffs"}}
