@@ -87,7 +87,7 @@ func searchPlan(t *testing.T, database string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer source.Close() //nolint:errcheck // nothing is written
+	defer source.Close()
 	explained := &explainedSource{Source: source}
 	if _, err := search.Find(t.Context(), explained, &search.Question{Words: "my order", Limit: 20}); !errors.Is(err, errExplained) {
 		t.Fatal(err)
