@@ -1,6 +1,6 @@
 // Package notify reports incidents of a scheduled sync and their end, and sends the
-// figures of scheduled reports: by webhook or by command. A heartbeat, whose absence an external monitor reports, covers a
-// process that is down.
+// figures of scheduled reports: by webhook or by command. A heartbeat, whose absence
+// an external monitor reports, covers a process that is down.
 //
 // It guarantees that
 //
