@@ -78,7 +78,7 @@ func wantNamed(t *testing.T, log string) {
 			t.Fatalf("%v: %s", err, line)
 		}
 		lines++
-		if entry.RunID != "" && strings.HasPrefix(entry.Msg, "waiting for the destination") {
+		if entry.RunID != "" && (strings.HasPrefix(entry.Msg, "waiting for the destination") || entry.Msg == "stored figures of days") {
 			continue // about all projects
 		}
 		if entry.RunID == "" || entry.Project != "acme-team-4" || entry.Environment != "live" {

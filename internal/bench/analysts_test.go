@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // analystsRow is measured only if -rows names it: at full scale, the source and the
@@ -21,6 +23,9 @@ func measureAnalysts(h *harness) {
 		t := destination.make(h, plan{source: s, projects: d.Projects, start: d.Spec.From})
 		work := func(name string) string { return analystsRow + "/" + destination.name + "/" + name }
 		h.add(work("load"), p.name, d.n(), t.run(h, p, s, read{inserted: d.n()}))
+		for t.schema != nil && t.schema.staleDays(h) > 0 {
+			h.add(work("figures"), p.name, d.n(), t.run(h, p, s, read{}))
+		}
 		if t.schema != nil {
 			h.add(work("index"), p.name, d.n(), t.ask(h, p, "migrate", "--with-search"))
 		}
@@ -34,6 +39,20 @@ func measureAnalysts(h *harness) {
 		}
 		t.remove(h)
 	}
+}
+
+// staleDays counts the days whose figures a run stores.
+func (d *database) staleDays(h *harness) (n int) {
+	h.Helper()
+	conn, err := pgx.Connect(h.Context(), d.url)
+	if err == nil {
+		defer conn.Close(h.Context())
+		err = conn.QueryRow(h.Context(), "SELECT count(*) FROM polyai.stale_days WHERE day < current_date - 2").Scan(&n)
+	}
+	if err != nil {
+		h.Fatal(err)
+	}
+	return n
 }
 
 // asked is a command, and how often it is repeated in each repetition.

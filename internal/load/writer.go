@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"time"
 
 	"convsync/internal/warehouse"
 )
@@ -53,4 +54,12 @@ type Watched interface {
 	// Lost yields one error that wraps [ErrLockLost] when the lock is lost. The run
 	// ends then, whatever it is waiting for.
 	Lost() <-chan error
+}
+
+// FigureKeeper is a [Writer] that stores figures of whole days for views, so that they
+// need not be computed for each query. Views return the same without them.
+type FigureKeeper interface {
+	// StoreFigures stores the figures of days of its projects that have changed and are
+	// over, until the time is up or all are stored. It returns the number of days.
+	StoreFigures(ctx context.Context, limit time.Duration) (days int, err error)
 }

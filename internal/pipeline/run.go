@@ -172,7 +172,13 @@ func (o *Options) record(ctx context.Context, kind string, work func(context.Con
 		report.finish(o, err)
 		return report, err
 	}
-	err = locked(ctx, &run{Options: *o, writer: writer, report: report}, work)
+	err = locked(ctx, &run{Options: *o, writer: writer, report: report}, func(ctx context.Context, r *run) error {
+		if err := work(ctx, r); err != nil {
+			return err
+		}
+		r.storeFigures(ctx)
+		return nil
+	})
 	report.finish(o, err)
 	finishing := writer.Finish(ctx, report.row(o)) // also if the run was stopped
 	if errors.Is(err, finishing) {                 // a writer that has ended returns the same error again
@@ -183,6 +189,34 @@ func (o *Options) record(ctx context.Context, kind string, work func(context.Con
 		report.fail(closing)
 	}
 	return report, errors.Join(err, closing)
+}
+
+// A load pays a tenth of its time for figures. After a short run there is more time.
+const (
+	shortRun        = 10 * time.Second
+	afterShortRun   = 5 * time.Second
+	shareForFigures = 10
+)
+
+// storeFigures stores figures of days. What it leaves out, or fails to store, is left for
+// the next run.
+func (r *run) storeFigures(ctx context.Context) {
+	keeper, ok := r.writer.(load.FigureKeeper)
+	if !ok {
+		return
+	}
+	took := time.Since(r.report.StartedAt)
+	limit := took / shareForFigures
+	if took < shortRun {
+		limit = afterShortRun
+	}
+	days, err := keeper.StoreFigures(ctx, limit)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		r.Log.Warn("the figures of days could not be stored: views compute them until a run stores them", "error", err)
+	case days > 0:
+		r.Log.Debug("stored figures of days", "days", days)
+	}
 }
 
 // locked calls work, and cancels it if the writer loses its lock.

@@ -24,6 +24,6 @@ func Referenced() []Reference {
 	refer(Projects.Name, project, Conversations.Name, SyncCoverage.Name, SyncWatermarks.Name, SyncLateness.Name, OpenConversations.Name)
 	refer(Conversations.Name, conversation, Turns.Name, Metrics.Name, AudioReferences.Name, "contacts", "callbacks", "transcript_gaps")
 	refer(Turns.Name, turn, Entities.Name, "utterances", "latency_turns")
-	refer(Projects.Name, project, "freshness", dailyKPIs, variantComparison, "latency_hourly", "handoff_reasons", "metric_daily")
+	refer(Projects.Name, project, "freshness", dailyKPIs, variantComparison, latencyHourly, "handoff_reasons", "metric_daily")
 	return all
 }

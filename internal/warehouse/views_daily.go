@@ -5,6 +5,7 @@ import "slices"
 const (
 	dailyKPIs         = "daily_kpis"
 	variantComparison = "variant_comparison"
+	latencyHourly     = "latency_hourly"
 )
 
 // The columns that aggregated views share.
@@ -110,7 +111,7 @@ func latencyColumns() []ColumnSpec {
 func latencyHourlyView() Spec {
 	percentile := func(name, doc string) ColumnSpec { return orNull(name, TypeFloat, doc) }
 	return Spec{
-		Name: "latency_hourly",
+		Name: latencyHourly,
 		Doc:  "One row per project, environment, channel family, variant and local hour. The hour that repeats in autumn has one row for both.",
 		Key:  []string{"project_id", "environment", "channel_family", "variant_id", "variant_name", "local_hour"},
 		Columns: append(grouped(true),

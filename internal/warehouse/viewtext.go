@@ -50,6 +50,9 @@ type fragments struct {
 	ByVariant bool
 	// OnlySums leaves out percentiles: NULL.
 	OnlySums bool
+	// Stored reads the figures of days from the tables of [FigureTables], and computes only
+	// those of stale days.
+	Stored bool
 	// within limits the conversations; the zero value: all.
 	within Range
 }
@@ -63,7 +66,12 @@ func (f fragments) startedUntil(c string, until time.Time) string {
 	if f.within == (Range{}) {
 		return ""
 	}
-	at := func(t time.Time) string { return "TIMESTAMPTZ '" + t.UTC().Format("2006-01-02 15:04:05") + "+00'" }
+	at := func(t time.Time) string {
+		if t.Year() < 1 { // before any start
+			return "TIMESTAMPTZ '-infinity'"
+		}
+		return "TIMESTAMPTZ '" + t.UTC().Format("2006-01-02 15:04:05") + "+00'"
+	}
 	return " AND " + c + ".started_at >= " + at(f.within.From) + " AND " + c + ".started_at < " + at(until)
 }
 
@@ -77,6 +85,48 @@ func (f fragments) StartedOrNext(c string) string {
 	return f.startedUntil(c, f.within.Until.Add(720*time.Hour))
 }
 
+// Conversations are the conversations c, or those around each stale day s: its time zone
+// is not known before the join with the projects. OFFSET makes Postgres look them up by
+// day: it would read all to join them by project and day.
+func (f fragments) Conversations(c string) string {
+	if !f.Stored {
+		return "conversations AS " + c
+	}
+	return "stale_days AS s CROSS JOIN LATERAL (SELECT f.project_id, f.conversation_id, f.started_at, f.environment, f.channel_family, f.variant_id, f.variant_name,\n" +
+		"            f.deployment_id, f.customer_number, f.lifecycle, f.handoff, f.handoff_reason, f.handoff_destination, f.transcript_status,\n" +
+		"            f.total_duration_seconds, f.polyai_duration_seconds, f.missing_since\n" +
+		"        FROM conversations AS f WHERE f.project_id = s.project_id AND " +
+		"f.started_at >= CAST(s.day AS timestamp) AT TIME ZONE 'UTC' - interval '16 hours' AND " +
+		"f.started_at < CAST(s.day + 1 AS timestamp) AT TIME ZONE 'UTC' + interval '16 hours' OFFSET 0) AS " + c
+}
+
+// OfStaleDay is the condition that a conversation is of the stale day.
+func (f fragments) OfStaleDay(c string) string {
+	if !f.Stored {
+		return ""
+	}
+	return " AND s.day = CAST(" + f.Local(c) + " AS date)"
+}
+
+// InDuckDB is for a text of its own.
+func (f fragments) InDuckDB() bool { return f.dialect == DuckDB }
+
+// Quarter is the quarter of an hour in which a conversation started. Offsets of time zones
+// have changed at quarters since 2023 (Casey was the last exception); before, each start
+// is one of its own, below zero.
+func (fragments) Quarter(c string) string {
+	return "CASE WHEN " + c + ".started_at >= TIMESTAMPTZ '2023-01-01 00:00:00+00' THEN epoch_us(" + c + ".started_at) // 900000000 ELSE epoch_us(" + c + ".started_at) - 1672531200000000 END"
+}
+
+// By are the columns by which daily figures are grouped.
+func (f fragments) By() string {
+	by := "day, project_id, environment, channel_family"
+	if f.ByVariant {
+		by += ", variant_id, variant_name"
+	}
+	return by
+}
+
 // Local is the start of a conversation in the time zone of its project.
 func (f fragments) Local(c string) string {
 	return "(" + c + ".started_at AT TIME ZONE " + f.Zone() + ")"
@@ -87,6 +137,9 @@ func (fragments) Zone() string { return "coalesce(nullif(p.time_zone, ''), 'UTC'
 
 // Day is the local day of a conversation, as days since 1970-01-01.
 func (f fragments) Day(c string) string {
+	if f.Stored { // the same, and conditions apply to it before the conversations are looked up
+		return "(s.day - DATE '1970-01-01')"
+	}
 	return "(CAST(" + f.Local(c) + " AS date) - DATE '1970-01-01')"
 }
 

@@ -21,7 +21,7 @@ func TestTablesMatchDeclaration(t *testing.T) {
 	t.Parallel()
 	_, database := prepared(t)
 	found := catalog(t, inSchema(t, database, "polyai"))
-	specs := append(warehouse.Specs(), conversationKeys.Spec())
+	specs := append(warehouse.Specs(), ownTables()...)
 	for _, s := range specs {
 		want := described{key: s.Key, partitioned: s.ByStart}
 		if s.ByStart {
@@ -82,7 +82,7 @@ func TestViewsMatchDeclaration(t *testing.T) {
 	t.Parallel()
 	_, database := prepared(t)
 	conn := connect(t, inSchema(t, database, "polyai"))
-	for _, v := range warehouse.Views(warehouse.Postgres) {
+	for _, v := range warehouse.StoredViews() {
 		if _, err := conn.Exec(t.Context(), "CREATE TEMPORARY VIEW declared AS "+v.Select); err != nil {
 			t.Fatal(err)
 		}

@@ -60,8 +60,8 @@ func (d *Database) checkForeign(ctx context.Context) error {
 
 // tableNames returns the names of all tables of convsync.
 func tableNames() []string {
-	names := []string{conversationKeys.Spec().Name}
-	for _, s := range warehouse.Specs() {
+	var names []string
+	for _, s := range append(ownTables(), warehouse.Specs()...) {
 		names = append(names, s.Name)
 	}
 	return names

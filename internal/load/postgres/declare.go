@@ -25,7 +25,12 @@ const declaredMark = "For convsync. Which migrations and declarations this schem
 
 // declaredSpecs returns the tables and views that have comments in Postgres.
 func declaredSpecs() []warehouse.Spec {
-	return append(append(warehouse.Specs(), conversationKeys.Spec()), warehouse.Views(warehouse.Postgres)...)
+	return slices.Concat(warehouse.Specs(), ownTables(), warehouse.StoredViews())
+}
+
+// ownTables are the tables that only this destination has.
+func ownTables() []warehouse.Spec {
+	return append([]warehouse.Spec{conversationKeys.Spec()}, warehouse.FigureTables()...)
 }
 
 // declare applies the views and comments of this version, unless the schema has
@@ -43,6 +48,9 @@ func (d *Database) declare(ctx context.Context) error {
 		}
 		allowed = true
 		if err := replaceViews(ctx, tx, views(d.declared)); err != nil {
+			return err
+		}
+		if err := redefineFigures(ctx, tx); err != nil {
 			return err
 		}
 		text := commentsOf(d.declared) + commentPartitions() + fmt.Sprintf("COMMENT ON TABLE goose_db_version IS '%s'", digest)
@@ -171,7 +179,7 @@ func commentPartitions() string {
 
 // digestOf identifies the text of views and comments.
 func digestOf(specs []warehouse.Spec) string {
-	text := commentsOf(specs)
+	text := commentsOf(specs) + figuresDefinition()
 	for _, s := range specs {
 		text += s.Select
 	}

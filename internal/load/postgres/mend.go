@@ -143,6 +143,9 @@ func rewrite(ctx context.Context, tx pgx.Tx, project string, writes []*write, go
 	ids, batch := slices.Concat(kept, gone), &pgx.Batch{}
 	// First the keys, as all that writes conversations: see [recordingClaim].
 	batch.Queue("SELECT FROM conversation_keys WHERE project_id = $1 AND conversation_id = ANY($2) ORDER BY conversation_id FOR UPDATE", project, ids)
+	// Also the days of second copies, which have no keys.
+	batch.Queue("SELECT make_stale(array_agg(project_id), array_agg(first_stale_day(started_at)), array_agg(last_stale_day(started_at)))"+
+		" FROM conversations WHERE project_id = $1 AND conversation_id = ANY($2) HAVING count(*) > 0", project, ids)
 	for _, table := range partitioned {
 		batch.Queue("DELETE FROM "+table+" c WHERE project_id = $1 AND conversation_id = ANY($2) AND NOT EXISTS ("+
 			"SELECT FROM unnest($3::text[], $4::timestamptz[]) AS kept (id, at) WHERE kept.id = c.conversation_id AND kept.at = c.started_at)",

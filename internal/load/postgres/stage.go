@@ -119,6 +119,9 @@ func (w *writer) stage(ctx context.Context, batch *load.Batch, rows []*warehouse
 	if err := w.makeMonths(ctx, writes); err != nil {
 		return counts, err
 	}
+	if err := w.makeStale(ctx, batch.Feed.ProjectID, writes); err != nil {
+		return counts, err
+	}
 	counts.Rows, err = w.write(ctx, batch.Feed, writes, unchanged, &counts, resolved)
 	return counts, err
 }

@@ -77,6 +77,9 @@ func put(ctx context.Context, tx pgx.Tx, project string, writes []*write, writte
 			return err
 		}
 		fresh = append(fresh, lost...)
+		if err := makeRepairedStale(ctx, tx, project, replaced); err != nil {
+			return err
+		}
 		if err := clearAway(ctx, tx, project, replaced); err != nil {
 			return err
 		}

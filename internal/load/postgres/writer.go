@@ -27,6 +27,7 @@ type writer struct {
 	finished     bool
 	environments map[string][]string // by project, in configured order
 	months       months
+	stale        staleMarks
 
 	mu     sync.Mutex
 	counts map[load.WindowID]*load.Counts
@@ -46,6 +47,7 @@ func (d *Database) Begin(ctx context.Context, owner load.Owner, projects ...stri
 		commits:      map[string]*commitCount{},
 		environments: map[string][]string{},
 		counts:       map[load.WindowID]*load.Counts{},
+		stale:        staleMarks{known: map[string]map[time.Time]bool{}},
 	}
 	if err := w.begin(ctx); err != nil {
 		return nil, errors.Join(d.describe(err), w.Close())

@@ -1,7 +1,6 @@
 {{- /* daily_kpis, and by variant variant_comparison. Durations beyond 10,000,000 s (115 days) are not plausible.
        One union of conversations and percentiles, grouped once, passes a filter by day on to both; a join of both would not. */ -}}
-{{- $by := "day, project_id, environment, channel_family"}}{{if .ByVariant}}{{$by = "day, project_id, environment, channel_family, variant_id, variant_name"}}{{end -}}
-WITH summed AS (
+{{- define "daily_figures"}}{{$by := .By}}
     SELECT {{$by}}, min(started_at) AS started_at, count(finished) AS conversations,
         count(*) FILTER (WHERE finished) AS finished,
         count(*) FILTER (WHERE finished AND handoff) AS handoffs,
@@ -24,11 +23,11 @@ WITH summed AS (
             c.total_duration_seconds AS total_seconds, c.polyai_duration_seconds AS agent_seconds,
             {{range .TurnCounts}}u.{{.Name}}, {{end}}
             CAST(NULL AS double precision) AS latency_p50_seconds, CAST(NULL AS double precision) AS latency_p95_seconds
-        FROM conversations AS c
+        FROM {{.Conversations "c"}}
         LEFT JOIN projects AS p ON p.project_id = c.project_id
         {{.Back}}
         {{.CountTurns "c" "u"}}
-        WHERE c.missing_since IS NULL{{.Started "c"}}
+        WHERE c.missing_since IS NULL{{.Started "c"}}{{.OfStaleDay "c"}}
         {{- if not .OnlySums}}
         UNION ALL
         SELECT project_id, environment, channel_family, {{if .ByVariant}}variant_id, variant_name{{else}}NULL, NULL{{end}},
@@ -38,6 +37,16 @@ WITH summed AS (
         {{- end}}
     ) AS facts
     GROUP BY {{$by}}
+{{- end -}}
+WITH summed AS (
+    {{- if .Stored}}
+    SELECT day - DATE '1970-01-01' AS day, project_id, environment, channel_family{{if .ByVariant}}, variant_id, variant_name{{end}},
+    {{template "daily_figure_columns" .}}
+    FROM daily_figures AS f WHERE {{if not .ByVariant}}NOT {{end}}by_variant
+        AND NOT EXISTS (SELECT FROM stale_days AS s WHERE s.project_id = f.project_id AND s.day = f.day)
+    UNION ALL
+    {{- end}}
+    {{- template "daily_figures" .}}
 ), day AS (
     SELECT a.*,
         CAST({{.Date "a.day"}} AS timestamp) AT TIME ZONE {{.Zone}} AS begins_at,

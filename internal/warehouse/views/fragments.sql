@@ -35,9 +35,9 @@ LEFT JOIN (SELECT project_id, conversation_id, started_at,
     SELECT c.project_id, c.environment, c.channel_family, coalesce(c.variant_id, '') AS variant_id, coalesce(c.variant_name, '') AS variant_name,
         c.conversation_id, c.started_at, {{.Day "c"}} AS day, {{.Hour "c"}} AS hour, c.deployment_id,
         c.lifecycle = 'final' AS finished, c.handoff, c.handoff_reason, c.handoff_destination
-    FROM conversations AS c
+    FROM {{.Conversations "c"}}
     LEFT JOIN projects AS p ON p.project_id = c.project_id
-    WHERE c.missing_since IS NULL{{.Started "c"}}
+    WHERE c.missing_since IS NULL{{.Started "c"}}{{.OfStaleDay "c"}}
 {{- end}}
 
 {{- /* A row per latency of a turn. The local time is computed by conversation, before the join: it takes longer than the join. */ -}}

@@ -1,5 +1,5 @@
-{{- $by := "day, hour, project_id, environment, channel_family, variant_id, variant_name" -}}
-SELECT project_id, environment, channel_family, nullif(variant_id, '') AS variant_id, nullif(variant_name, '') AS variant_name,
+{{- define "hourly_figures"}}{{$by := "project_id, environment, channel_family, variant_id, variant_name, day, hour"}}
+SELECT project_id, environment, channel_family, variant_id, variant_name,
     min(started_at) AS started_at, CAST({{.Date "day"}} AS timestamp) + hour * interval '1 hour' AS local_hour,
     count(finished) AS conversations, count(*) FILTER (WHERE finished AND handoff) AS handoffs, count(handoff) FILTER (WHERE finished) AS handoff_known,
     coalesce(max(turns), 0) AS turns,
@@ -16,3 +16,52 @@ FROM (
     GROUP BY {{$by}}
 ) AS parts
 GROUP BY {{$by}}
+{{- end -}}
+{{- if .InDuckDB}}{{template "latency_hourly_duckdb" .}}{{else -}}
+SELECT project_id, environment, channel_family, nullif(variant_id, '') AS variant_id, nullif(variant_name, '') AS variant_name,
+    {{template "hourly_figure_columns"}}
+FROM (
+    {{- if .Stored}}
+SELECT project_id, environment, channel_family, variant_id, variant_name, {{template "hourly_figure_columns"}}
+FROM hourly_figures AS f
+WHERE NOT EXISTS (SELECT FROM stale_days AS s WHERE s.project_id = f.project_id AND s.day = CAST(f.local_hour AS date))
+UNION ALL
+    {{- end}}
+    {{- template "hourly_figures" .}}
+) AS hours
+{{- end}}
+{{- /* DuckDB takes most of the time to compute local times, and reads all turns unless a join tells it when the conversations started.
+       So the local hour is computed once for each quarter of an hour, and a conversation is found by its quarter and by
+       the first and the last start in it: with that range, DuckDB skips what a filter by local_hour excludes. */ -}}
+{{- define "latency_hourly_duckdb"}}
+WITH quarters AS (
+    SELECT q.project_id, q.quarter, q.first_at, q.last_at, date_trunc('hour', q.first_at AT TIME ZONE {{.Zone}}) AS local_hour
+    FROM (SELECT c.project_id, {{.Quarter "c"}} AS quarter, min(c.started_at) AS first_at, max(c.started_at) AS last_at
+        FROM conversations AS c WHERE c.missing_since IS NULL{{.Started "c"}} GROUP BY 1, 2) AS q
+    LEFT JOIN projects AS p ON p.project_id = q.project_id
+), facts AS (
+    SELECT c.project_id, c.environment, c.channel_family, coalesce(c.variant_id, '') AS variant_id, coalesce(c.variant_name, '') AS variant_name,
+        c.conversation_id, c.started_at, q.local_hour, c.lifecycle = 'final' AS finished, c.handoff
+    FROM conversations AS c
+    LEFT JOIN quarters AS q ON q.project_id = c.project_id AND q.quarter = {{.Quarter "c"}} AND c.started_at BETWEEN q.first_at AND q.last_at
+    WHERE c.missing_since IS NULL{{.Started "c"}}
+)
+SELECT project_id, environment, channel_family, nullif(variant_id, '') AS variant_id, nullif(variant_name, '') AS variant_name,
+    min(started_at) AS started_at, local_hour,
+    count(finished) AS conversations, count(*) FILTER (WHERE finished AND handoff) AS handoffs, count(handoff) FILTER (WHERE finished) AS handoff_known,
+    coalesce(max(turns), 0) AS turns,
+    max(percentiles[1]) AS p50_seconds, max(percentiles[2]) AS p90_seconds, max(percentiles[3]) AS p95_seconds, max(percentiles[4]) AS p99_seconds,
+    max(max_seconds) AS max_seconds
+FROM (
+    SELECT local_hour, project_id, environment, channel_family, variant_id, variant_name, started_at, finished, handoff,
+        NULL AS turns, NULL AS percentiles, NULL AS max_seconds
+    FROM facts
+    UNION ALL
+    SELECT c.local_hour, c.project_id, c.environment, c.channel_family, c.variant_id, c.variant_name, NULL, NULL, NULL,
+        count(*), quantile_disc(x.latency_seconds, [0.5, 0.9, 0.95, 0.99]), max(x.latency_seconds)
+    FROM facts AS c
+    {{.Latencies "c"}}
+    GROUP BY c.local_hour, c.project_id, c.environment, c.channel_family, c.variant_id, c.variant_name
+) AS parts
+GROUP BY local_hour, project_id, environment, channel_family, variant_id, variant_name
+{{- end}}
