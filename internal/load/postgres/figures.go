@@ -54,6 +54,9 @@ func (w *writer) StoreFigures(ctx context.Context, limit time.Duration) (days in
 	if errors.Is(err, errOtherDefinition) { // a newer version: its runs store them
 		err = nil
 	}
+	if err == nil && days > 0 { // otherwise plans of the views expect the days of before
+		_, err = w.pool.Exec(ctx, "ANALYZE stale_days")
+	}
 	return days, err
 }
 

@@ -123,6 +123,11 @@ func TestFigures_Settled(t *testing.T) {
 	if err != nil || days+left != all || days < 28 || oldest.Before(today.AddDate(0, 0, -1)) {
 		t.Errorf("%d of %d days were stored, %v; %d are left, from %s", days, all, err, left, oldest)
 	}
+	var expected int
+	err = conn.QueryRow(t.Context(), "SELECT reltuples::bigint FROM pg_class WHERE oid = 'stale_days'::regclass").Scan(&expected)
+	if err != nil || expected != left {
+		t.Errorf("plans expect %d stale days, %v; want %d", expected, err, left)
+	}
 	figuresFit(t, conn)
 }
 
