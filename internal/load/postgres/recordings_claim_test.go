@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"errors"
+	"runtime"
 	"testing"
 
 	"convsync/internal/load"
@@ -41,6 +42,12 @@ func TestClaimRecordings(t *testing.T) {
 	pgtest.Exec(t, database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'convsync recordings run-1 %'")
 	if err := <-c.(load.Watched).Lost(); !errors.Is(err, load.ErrLockLost) {
 		t.Errorf("the session has ended: %v", err)
+	}
+	for gone := false; !gone; runtime.Gosched() { // the server frees the lock after it has closed the connection
+		err := d.pool.QueryRow(t.Context(), "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'convsync recordings run-1 %')").Scan(&gone)
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	if _, err := c.Record(t.Context(), results, nil); !errors.Is(err, load.ErrLockLost) {
 		t.Errorf("recorded without the claim: %v", err)
