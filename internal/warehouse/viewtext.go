@@ -13,7 +13,8 @@ import (
 // define alike (outcome, user turns, local time) is a method of [fragments] or a
 // {{define}} of fragments.sql. The engines get the same text, except for the few parts
 // that would be slow in one of them: the joins with the turns of a conversation and with
-// the next contact of a customer, which Postgres looks up by an index, and DuckDB not.
+// the next contact of a customer, which Postgres looks up by an index, and DuckDB not;
+// local times, which DuckDB computes slowly; and percentiles.
 
 // Dialect is the SQL of one of the two destinations.
 type Dialect uint8
@@ -118,6 +119,22 @@ func (fragments) Quarter(c string) string {
 	return "CASE WHEN " + c + ".started_at >= TIMESTAMPTZ '2023-01-01 00:00:00+00' THEN epoch_us(" + c + ".started_at) // 900000000 ELSE epoch_us(" + c + ".started_at) - 1672531200000000 END"
 }
 
+// LocalTimes joins what Day, Hour and LocalHour need: the projects p, and in DuckDB the
+// quarters of an hour q. To compute a local time takes DuckDB longer than all else, so it
+// does so once for each quarter. The first and the last start in it let it skip what a
+// filter by day or hour excludes.
+func (f fragments) LocalTimes(c string) string {
+	if f.dialect == DuckDB {
+		return "LEFT " + f.Quarters(c)
+	}
+	return "LEFT JOIN projects AS p ON p.project_id = " + c + ".project_id"
+}
+
+// Quarters joins the quarter of an hour q of the conversation of a row.
+func (f fragments) Quarters(c string) string {
+	return "JOIN (" + f.render("quarters") + ") AS q ON q.project_id = " + c + ".project_id AND q.quarter = " + f.Quarter(c) + " AND " + c + ".started_at BETWEEN q.first_at AND q.last_at"
+}
+
 // By are the columns by which daily figures are grouped.
 func (f fragments) By() string {
 	by := "day, project_id, environment, channel_family"
@@ -135,16 +152,24 @@ func (f fragments) Local(c string) string {
 // Zone is the time zone of a project.
 func (fragments) Zone() string { return "coalesce(nullif(p.time_zone, ''), 'UTC')" }
 
-// Day is the local day of a conversation, as days since 1970-01-01.
+// Day is the local day of a conversation: in Postgres as days since 1970-01-01, which it
+// groups faster; in DuckDB as the date, because it passes no condition for the result of
+// a computation on to the turns.
 func (f fragments) Day(c string) string {
 	if f.Stored { // the same, and conditions apply to it before the conversations are looked up
 		return "(s.day - DATE '1970-01-01')"
 	}
+	if f.dialect == DuckDB {
+		return "q.day"
+	}
 	return "(CAST(" + f.Local(c) + " AS date) - DATE '1970-01-01')"
 }
 
-// Date is the date of a number of days since 1970-01-01.
-func (fragments) Date(day string) string {
+// Date is the date of a Day, or of one with days added.
+func (f fragments) Date(day string) string {
+	if f.dialect == DuckDB {
+		return day
+	}
 	return "CAST(DATE '1970-01-01' + CAST(" + day + " AS integer) AS date)"
 }
 
@@ -209,12 +234,16 @@ type Counted struct{ Name, SQL string }
 
 // TurnCounts are the counts of turns in daily figures.
 func (f fragments) TurnCounts() []Counted {
+	byUser := f.ByUser("x")
+	if f.dialect == DuckDB {
+		byUser = "x.by_user" // join_talk computes it before it joins, which then moves no text
+	}
 	latency := func(name, condition string) Counted {
 		return Counted{name, "count(*) FILTER (WHERE " + condition + ")"}
 	}
 	return []Counted{
 		{"turns", "count(*)"},
-		{"user_turns", "count(*) FILTER (WHERE " + f.ByUser("x") + ")"},
+		{"user_turns", "count(*) FILTER (WHERE " + byUser + ")"},
 		{"silent_turns", "count(*) FILTER (WHERE x.is_silence)"},
 		{"silence_known_turns", "count(x.is_silence)"},
 		{"ood_turns", "count(*) FILTER (WHERE x.is_ood)"},
@@ -230,8 +259,12 @@ func (f fragments) TurnCounts() []Counted {
 	}
 }
 
-// CountTurns joins the TurnCounts of a conversation.
+// CountTurns joins the TurnCounts of a conversation c as u; in DuckDB with the list of
+// latencies, from which it computes percentiles without a second join of all turns.
 func (f fragments) CountTurns(c, u string) string {
+	if f.dialect == DuckDB {
+		return f.render("join_talk")
+	}
 	var aggregates []string
 	for _, n := range f.TurnCounts() {
 		aggregates = append(aggregates, n.SQL+" AS "+n.Name)
@@ -239,34 +272,19 @@ func (f fragments) CountTurns(c, u string) string {
 	return f.Turns(c, u, aggregates...)
 }
 
-// Ranks selects the latencies of turns from which Percentile and RankedTurns are computed
-// by these columns. In Postgres, equal latencies are counted first: percentile_disc sorts
-// all turns, by all columns. DuckDB neither sorts nor likes many groups.
+// Ranks selects the latencies of turns from which Percentile is computed by these columns,
+// in Postgres. Equal latencies are counted first: percentile_disc sorts
+// all turns, by all columns.
 func (f fragments) Ranks(by string) string {
-	talk := f.render("talk")
-	if f.dialect == DuckDB {
-		return talk
-	}
 	const n = "sum(CAST(count(*) AS integer)) OVER (PARTITION BY "
 	return "SELECT " + by + ", latency_seconds, " + n + by + " ORDER BY latency_seconds ROWS UNBOUNDED PRECEDING) AS reached, " +
-		n + by + ") AS turns\n    FROM (" + talk + ") AS talk\n    GROUP BY " + by + ", latency_seconds"
+		n + by + ") AS turns\n    FROM (" + f.render("talk") + ") AS talk\n    GROUP BY " + by + ", latency_seconds"
 }
 
 // Percentile is the nearest rank: the lowest latency that so many percent of the turns
 // do not exceed.
-func (f fragments) Percentile(percent int) string {
-	if f.dialect == DuckDB {
-		return fmt.Sprintf("percentile_disc(%g) WITHIN GROUP (ORDER BY latency_seconds)", float64(percent)/100)
-	}
+func (fragments) Percentile(percent int) string {
 	return fmt.Sprintf("min(latency_seconds) FILTER (WHERE reached * 100 >= turns * %d)", percent)
-}
-
-// RankedTurns is the number of turns with a latency.
-func (f fragments) RankedTurns() string {
-	if f.dialect == DuckDB {
-		return "count(*)"
-	}
-	return "max(turns)"
 }
 
 // CountUser is an aggregate for Turns: the number of turns with input of the user.
@@ -300,9 +318,17 @@ func (f fragments) Outcome(c, u string) string {
 		".handoff THEN CASE " + f.Early(c, u) + " WHEN true THEN 'abandoned_early' WHEN false THEN 'contained' END END"
 }
 
-// Hour is the local hour of the start of a conversation.
+// LocalHour is the local hour in which a conversation started, as a timestamp.
+func (f fragments) LocalHour(c string) string {
+	if f.dialect == DuckDB {
+		return "q.local_hour"
+	}
+	return "date_trunc('hour', " + f.Local(c) + ")"
+}
+
+// Hour is the local hour of the start of a conversation: 0 to 23.
 func (f fragments) Hour(c string) string {
-	return "CAST(extract(hour FROM " + f.Local(c) + ") AS bigint)"
+	return "CAST(extract(hour FROM " + f.LocalHour(c) + ") AS bigint)"
 }
 
 // Micros is a number in millionths, rounded half up; NULL outside of the range. It is a
@@ -343,8 +369,21 @@ func (f fragments) NextStart() string {
 	return f.Next()
 }
 
-// Back joins whether the same customer made contact again within 24 hours as b.back.
-func (f fragments) Back() string { return f.either(f.joinsWhole(), "look_up_back", "join_back") }
+// Back joins what CameBack needs.
+func (f fragments) Back() string {
+	if f.dialect == DuckDB {
+		return f.render("join_contacts")
+	}
+	return f.either(f.joinsWhole(), "look_up_back", "join_back")
+}
+
+// CameBack is whether the same customer made contact again within 24 hours.
+func (f fragments) CameBack(c string) string {
+	if f.dialect == DuckDB {
+		return "coalesce(b.last_at > " + c + ".started_at OR n.first_at <= " + c + ".started_at + interval '24 hours', false)"
+	}
+	return "b.back"
+}
 
 func (f fragments) either(whole bool, lookUp, join string) string {
 	if whole {

@@ -1,15 +1,14 @@
 {# Generated from internal/warehouse by `make docs`; do not edit. #}
 {% if target.type == 'duckdb' %}
-WITH quarters AS (
-    SELECT q.project_id, q.quarter, q.first_at, q.last_at, date_trunc('hour', q.first_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC')) AS local_hour
-    FROM (SELECT c.project_id, CASE WHEN c.started_at >= TIMESTAMPTZ '2023-01-01 00:00:00+00' THEN epoch_us(c.started_at) // 900000000 ELSE epoch_us(c.started_at) - 1672531200000000 END AS quarter, min(c.started_at) AS first_at, max(c.started_at) AS last_at
-        FROM {{ ref('stg_conversations') }} AS c WHERE c.missing_since IS NULL GROUP BY 1, 2) AS q
-    LEFT JOIN {{ ref('stg_projects') }} AS p ON p.project_id = q.project_id
-), facts AS (
+WITH facts AS (
     SELECT c.project_id, c.environment, c.channel_family, coalesce(c.variant_id, '') AS variant_id, coalesce(c.variant_name, '') AS variant_name,
-        c.conversation_id, c.started_at, q.local_hour, c.lifecycle = 'final' AS finished, c.handoff
+        c.conversation_id, c.started_at, q.day AS day, CAST(extract(hour FROM q.local_hour) AS bigint) AS hour, q.local_hour AS local_hour, c.deployment_id,
+        c.lifecycle = 'final' AS finished, c.handoff, c.handoff_reason, c.handoff_destination
     FROM {{ ref('stg_conversations') }} AS c
-    LEFT JOIN quarters AS q ON q.project_id = c.project_id AND q.quarter = CASE WHEN c.started_at >= TIMESTAMPTZ '2023-01-01 00:00:00+00' THEN epoch_us(c.started_at) // 900000000 ELSE epoch_us(c.started_at) - 1672531200000000 END AND c.started_at BETWEEN q.first_at AND q.last_at
+    LEFT JOIN (SELECT q.project_id, q.quarter, q.first_at, q.last_at, CAST((q.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC')) AS date) AS day, date_trunc('hour', (q.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC'))) AS local_hour
+    FROM (SELECT c.project_id, CASE WHEN c.started_at >= TIMESTAMPTZ '2023-01-01 00:00:00+00' THEN epoch_us(c.started_at) // 900000000 ELSE epoch_us(c.started_at) - 1672531200000000 END AS quarter, min(c.started_at) AS first_at, max(c.started_at) AS last_at, first_at AS started_at
+        FROM {{ ref('stg_conversations') }} AS c WHERE c.missing_since IS NULL GROUP BY 1, 2) AS q
+    LEFT JOIN {{ ref('stg_projects') }} AS p ON p.project_id = q.project_id) AS q ON q.project_id = c.project_id AND q.quarter = CASE WHEN c.started_at >= TIMESTAMPTZ '2023-01-01 00:00:00+00' THEN epoch_us(c.started_at) // 900000000 ELSE epoch_us(c.started_at) - 1672531200000000 END AND c.started_at BETWEEN q.first_at AND q.last_at
     WHERE c.missing_since IS NULL
 )
 {% endif %}
@@ -36,7 +35,7 @@ FROM (
         NULL AS turns, NULL AS p50_seconds, NULL AS p90_seconds, NULL AS p95_seconds, NULL AS p99_seconds, NULL AS max_seconds
     FROM (
     SELECT c.project_id, c.environment, c.channel_family, coalesce(c.variant_id, '') AS variant_id, coalesce(c.variant_name, '') AS variant_name,
-        c.conversation_id, c.started_at, (CAST((c.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC')) AS date) - DATE '1970-01-01') AS day, CAST(extract(hour FROM (c.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC'))) AS bigint) AS hour, c.deployment_id,
+        c.conversation_id, c.started_at, (CAST((c.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC')) AS date) - DATE '1970-01-01') AS day, CAST(extract(hour FROM date_trunc('hour', (c.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC')))) AS bigint) AS hour, date_trunc('hour', (c.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC'))) AS local_hour, c.deployment_id,
         c.lifecycle = 'final' AS finished, c.handoff, c.handoff_reason, c.handoff_destination
     FROM {{ ref('stg_conversations') }} AS c
     LEFT JOIN {{ ref('stg_projects') }} AS p ON p.project_id = c.project_id
@@ -54,7 +53,7 @@ FROM (
     FROM (SELECT c.project_id, c.environment, c.channel_family, c.variant_id, c.variant_name, c.deployment_id, c.day, c.hour, unnest(u.latencies) AS latency_seconds
     FROM (
     SELECT c.project_id, c.environment, c.channel_family, coalesce(c.variant_id, '') AS variant_id, coalesce(c.variant_name, '') AS variant_name,
-        c.conversation_id, c.started_at, (CAST((c.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC')) AS date) - DATE '1970-01-01') AS day, CAST(extract(hour FROM (c.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC'))) AS bigint) AS hour, c.deployment_id,
+        c.conversation_id, c.started_at, (CAST((c.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC')) AS date) - DATE '1970-01-01') AS day, CAST(extract(hour FROM date_trunc('hour', (c.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC')))) AS bigint) AS hour, date_trunc('hour', (c.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC'))) AS local_hour, c.deployment_id,
         c.lifecycle = 'final' AS finished, c.handoff, c.handoff_reason, c.handoff_destination
     FROM {{ ref('stg_conversations') }} AS c
     LEFT JOIN {{ ref('stg_projects') }} AS p ON p.project_id = c.project_id

@@ -1,7 +1,7 @@
 SELECT c.project_id, c.environment, c.conversation_id, c.started_at,
     {{.Local "c"}} AS local_started_at,
     CAST({{.Local "c"}} AS date) AS day,
-    {{.Hour "c"}} AS hour,
+    CAST(extract(hour FROM {{.Local "c"}}) AS bigint) AS hour,
     CAST(extract(isodow FROM {{.Local "c"}}) AS bigint) AS weekday,
     c.channel_family, c.direction, c.variant_id, c.variant_name, c.deployment_id, c.language, c.customer_number,
     c.total_duration_seconds, c.turns_loaded AS turns,

@@ -11,7 +11,7 @@ FROM (
     FROM ({{template "facts" .}}
     ) AS facts
     UNION ALL
-    SELECT {{$by}}, NULL, NULL, NULL, {{.RankedTurns}}, {{.Percentile 50}}, {{.Percentile 90}}, {{.Percentile 95}}, {{.Percentile 99}}, max(latency_seconds)
+    SELECT {{$by}}, NULL, NULL, NULL, max(turns), {{.Percentile 50}}, {{.Percentile 90}}, {{.Percentile 95}}, {{.Percentile 99}}, max(latency_seconds)
     FROM ({{.Ranks $by}}) AS ranks
     GROUP BY {{$by}}
 ) AS parts
@@ -30,21 +30,9 @@ UNION ALL
     {{- template "hourly_figures" .}}
 ) AS hours
 {{- end}}
-{{- /* DuckDB takes most of the time to compute local times, and reads all turns unless a join tells it when the conversations started.
-       So the local hour is computed once for each quarter of an hour, and a conversation is found by its quarter and by
-       the first and the last start in it: with that range, DuckDB skips what a filter by local_hour excludes. */ -}}
+{{- /* By local_hour, because DuckDB passes no condition for the result of a computation on to the turns. */ -}}
 {{- define "latency_hourly_duckdb"}}
-WITH quarters AS (
-    SELECT q.project_id, q.quarter, q.first_at, q.last_at, date_trunc('hour', q.first_at AT TIME ZONE {{.Zone}}) AS local_hour
-    FROM (SELECT c.project_id, {{.Quarter "c"}} AS quarter, min(c.started_at) AS first_at, max(c.started_at) AS last_at
-        FROM conversations AS c WHERE c.missing_since IS NULL{{.Started "c"}} GROUP BY 1, 2) AS q
-    LEFT JOIN projects AS p ON p.project_id = q.project_id
-), facts AS (
-    SELECT c.project_id, c.environment, c.channel_family, coalesce(c.variant_id, '') AS variant_id, coalesce(c.variant_name, '') AS variant_name,
-        c.conversation_id, c.started_at, q.local_hour, c.lifecycle = 'final' AS finished, c.handoff
-    FROM conversations AS c
-    LEFT JOIN quarters AS q ON q.project_id = c.project_id AND q.quarter = {{.Quarter "c"}} AND c.started_at BETWEEN q.first_at AND q.last_at
-    WHERE c.missing_since IS NULL{{.Started "c"}}
+WITH facts AS ({{template "facts" .}}
 )
 SELECT project_id, environment, channel_family, nullif(variant_id, '') AS variant_id, nullif(variant_name, '') AS variant_name,
     min(started_at) AS started_at, local_hour,
