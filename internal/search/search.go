@@ -60,16 +60,14 @@ func statement(engine string, q *Question, words []string) answer.Statement {
 		"from": bound(q.From, "-infinity"), "to": bound(q.To, "infinity"),
 		"project": q.Project, "variant": q.Variant,
 	}
-	outcome, ended := "", ""
 	if q.Outcome != "" {
 		params["outcome"] = q.Outcome
-		outcome, ended = outcomeJoin(dialect), "\n        AND k.outcome = $outcome"
 	}
 	return answer.Statement{Params: params, SQL: `WITH hits AS MATERIALIZED (
     SELECT x.project_id, x.conversation_id, x.started_at, x.turn_index, trim(` + text + `) AS said
     FROM turns AS x
     WHERE x.started_at >= CAST($from AS timestamptz) AND x.started_at < CAST($to AS timestamptz) AND ($project = '' OR x.project_id = $project)
-        AND strpos(` + text + `, $longest) > 0
+        AND ` + likely(dialect, "strpos("+text+", $longest) > 0") + `
         AND ` + warehouse.WordList(warehouse.PlainWords(text)) + ` @> string_to_array($words, ' ')
 ), ranked AS (
     SELECT h.project_id, h.conversation_id, h.started_at, h.turn_index,
@@ -77,21 +75,47 @@ func statement(engine string, q *Question, words []string) answer.Statement {
             + CASE WHEN strpos(h.said, $words) > 0 THEN 1 ELSE 0 END) * 1000 + 0.5) / 1000 AS rank
     FROM hits AS h
 ), best AS (
-    SELECT r.*, c.environment, c.variant_name,
+    SELECT r.*,
         row_number() OVER (PARTITION BY r.project_id, r.conversation_id ORDER BY r.rank DESC, r.turn_index) AS nth,
         count(*) OVER (PARTITION BY r.project_id, r.conversation_id) AS matches
     FROM ranked AS r
-    JOIN conversations AS c ON c.project_id = r.project_id AND c.conversation_id = r.conversation_id AND c.started_at = r.started_at` + outcome + `
-    WHERE c.started_at >= CAST($from AS timestamptz) AND c.started_at < CAST($to AS timestamptz)
-        AND c.missing_since IS NULL AND ($variant = '' OR c.variant_name = $variant OR c.variant_id = $variant)` + ended + `
 ), top AS (
-    SELECT * FROM best WHERE nth = 1 ORDER BY rank DESC, started_at DESC, project_id, conversation_id LIMIT CAST($limit AS bigint)
+    SELECT b.*, c.environment, c.variant_name
+    FROM (SELECT * FROM best WHERE nth = 1 ORDER BY rank DESC, started_at DESC, project_id, conversation_id) AS b
+    ` + conversationJoin(dialect, q.Outcome != "") + `
+    ORDER BY b.rank DESC, b.started_at DESC, b.project_id, b.conversation_id LIMIT CAST($limit AS bigint)
 )
 SELECT b.rank, b.project_id, b.environment, b.conversation_id, b.started_at, b.variant_name, b.turn_index, b.matches,
     t.user_input, t.agent_response, t.translated_user_input, t.english_agent_response
 FROM top AS b
 JOIN turns AS t ON t.project_id = b.project_id AND t.conversation_id = b.conversation_id AND t.started_at = b.started_at AND t.turn_index = b.turn_index
 ORDER BY b.rank DESC, b.started_at DESC, b.project_id, b.conversation_id`}
+}
+
+// likely is a condition that is cheap and true for all turns with the words. Where
+// Postgres has the index, it would only cost time.
+func likely(dialect warehouse.Dialect, condition string) string {
+	if dialect == warehouse.Postgres {
+		return "((SELECT to_regclass('" + warehouse.SearchIndex + "') IS NOT NULL) OR " + condition + ")"
+	}
+	return condition
+}
+
+// conversationJoin joins the conversation c of a turn b, if the question asks for it.
+// Postgres looks up one after the other until there are enough, which the LIMIT 1 makes
+// it do: it expects so many hits of a frequent word that it would read all conversations.
+func conversationJoin(dialect warehouse.Dialect, outcome bool) string {
+	join, ended := "", ""
+	if outcome {
+		join, ended = outcomeJoin(dialect), " AND k.outcome = $outcome"
+	}
+	conversations := "SELECT c.project_id, c.conversation_id, c.started_at, c.environment, c.variant_name\n    FROM conversations AS c" + join +
+		"\n    WHERE c.missing_since IS NULL AND ($variant = '' OR c.variant_name = $variant OR c.variant_id = $variant)" + ended
+	const same = "c.project_id = b.project_id AND c.conversation_id = b.conversation_id AND c.started_at = b.started_at"
+	if dialect == warehouse.Postgres {
+		return "CROSS JOIN LATERAL (" + conversations + " AND " + same + " LIMIT 1) AS c"
+	}
+	return "JOIN (" + conversations + "\n        AND c.started_at >= CAST($from AS timestamptz) AND c.started_at < CAST($to AS timestamptz)) AS c ON " + same
 }
 
 // outcomeJoin joins the outcome of a conversation. Postgres computes it for each hit:

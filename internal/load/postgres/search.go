@@ -11,7 +11,8 @@ import (
 
 // IndexSearch creates the index for search. It builds the index of each month in a
 // transaction of its own, so that loads of other months continue, and so that the next
-// attempt continues where this one stopped. report is called before each month.
+// attempt continues where this one stopped. report is called before each month. Without
+// statistics about the words, Postgres would expect so many hits that it reads all turns.
 // Partitions that are created later get the index with the table.
 func (d *Database) IndexSearch(ctx context.Context, report func(partition string)) error {
 	if err := d.dropOldIndex(ctx); err != nil {
@@ -27,7 +28,7 @@ func (d *Database) IndexSearch(ctx context.Context, report func(partition string
 	}
 	for _, partition := range missing {
 		report(partition)
-		err := d.index(ctx, fmt.Sprintf("CREATE INDEX %[1]s_words ON %[1]s USING gin ((%[2]s)); ALTER INDEX %[3]s ATTACH PARTITION %[1]s_words",
+		err := d.index(ctx, fmt.Sprintf("CREATE INDEX %[1]s_words ON %[1]s USING gin ((%[2]s)); ALTER INDEX %[3]s ATTACH PARTITION %[1]s_words; ANALYZE %[1]s",
 			partition, warehouse.SearchIndexKey(), warehouse.SearchIndex))
 		if err != nil {
 			return err
