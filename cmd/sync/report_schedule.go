@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"convsync/internal/config"
-	"convsync/internal/extract"
 	"convsync/internal/notify"
+	"convsync/internal/panics"
 	"convsync/internal/plural"
 	"convsync/internal/report"
 	"convsync/internal/schedule"
@@ -41,7 +41,7 @@ func (s *service) writeReport(ctx context.Context, planned *config.Schedule) err
 
 // guardedReport computes and writes the report. path is the page.
 func (s *service) guardedReport(ctx context.Context, planned *config.Schedule, now time.Time) (r *report.Report, path string, err error) {
-	defer extract.RecoverPanic(&err)
+	defer panics.Recover(&err)
 	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
 	defer cancel()
 	o, err := reportPlan(planned, now)

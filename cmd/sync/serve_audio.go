@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"convsync/internal/config"
-	"convsync/internal/extract"
+	"convsync/internal/panics"
 	"convsync/internal/recordings"
 	"convsync/internal/serve"
 )
@@ -202,7 +202,7 @@ func (s *service) record(ctx context.Context, ids []string, stop <-chan struct{}
 }
 
 func (s *service) guardedRecord(ctx context.Context, ids []string, stop <-chan struct{}) (report *recordings.Report, err error) {
-	defer extract.RecoverPanic(&err)
+	defer panics.Recover(&err)
 	known := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { // a reload may have removed a project
 		return !slices.ContainsFunc(s.cfg.Projects, func(p config.Project) bool { return p.StoredID == id })
 	})

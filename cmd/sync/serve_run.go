@@ -14,6 +14,7 @@ import (
 	"convsync/internal/config"
 	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/panics"
 	"convsync/internal/pipeline"
 	"convsync/internal/plural"
 	"convsync/internal/schedule"
@@ -98,12 +99,12 @@ func (s *service) waitFor(ctx context.Context, part *queuedRun) error {
 // guarded does the work of a run. A panic becomes an error of this run only.
 func (s *service) guarded(name string, work func() (*pipeline.Report, error)) (report *pipeline.Report, err error) {
 	defer func() {
-		var caught *extract.PanicError
+		var caught *panics.Error
 		if report == nil && errors.As(err, &caught) { // otherwise the run itself has logged it
 			s.log.Error("a run panicked", "schedule", name, "where", caught.Where, "stack", string(caught.Stack))
 		}
 	}()
-	defer extract.RecoverPanic(&err)
+	defer panics.Recover(&err)
 	return work()
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"convsync/internal/panics"
 )
 
 // Hole is a second that the source fails to return.
@@ -206,7 +208,7 @@ func (w *walk) bounds() (start, end time.Time) {
 // ReadHole requests a known hole once. still is the reason if the source fails
 // to return it again; err is any other failure.
 func (r *Reader) ReadHole(ctx context.Context, hole Span, emit Emit) (still, err error) {
-	defer RecoverPanic(&err)
+	defer panics.Recover(&err)
 	if err := r.Walks.Acquire(ctx, 1); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"convsync/internal/panics"
 	"convsync/internal/polyai"
 	"convsync/internal/ratelimit"
 )
@@ -27,7 +28,7 @@ func (r *Reader) isolate(ctx context.Context, e *SpanError, emit Emit) (failed [
 	if i == nil || !isIsolatable(e.Err) {
 		return []*SpanError{e}, nil
 	}
-	defer RecoverPanic(&err)
+	defer panics.Recover(&err)
 	i.running.Lock()
 	defer i.running.Unlock()
 	if err := r.Walks.Acquire(ctx, 1); err != nil {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"convsync/internal/panics"
 	"convsync/internal/polyai"
 )
 
@@ -25,7 +26,7 @@ func TestReaderPanic(t *testing.T) {
 	r.Source = panickingSource{"a made-up transcript"}
 	slices := []Span{{0, 10}, {10, 20}, {20, 30}, {30, 40}, {40, 50}, {50, 60}}
 	_, err := r.ReadParts(t.Context(), slices, newCollector().emit, nil)
-	var caught *PanicError
+	var caught *panics.Error
 	if !errors.As(err, &caught) || strings.Contains(err.Error(), "transcript") || len(caught.Stack) == 0 {
 		t.Fatalf("the error is %v", err)
 	}

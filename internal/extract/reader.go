@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"convsync/internal/panics"
 	"convsync/internal/ratelimit"
 )
 
@@ -219,7 +220,7 @@ func (r *Reader) readOne(ctx context.Context, s Span, emit Emit, fn onFailure) e
 
 func (r *Reader) readWalk(ctx context.Context, w *walk) (err error) {
 	defer r.Walks.Release(1)
-	defer RecoverPanic(&err)
+	defer panics.Recover(&err)
 	return r.readSlice(ctx, w)
 }
 

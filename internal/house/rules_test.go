@@ -16,30 +16,31 @@ var mayImport = map[string][]string{
 	"internal/simulate":      {}, // it replaces the real API, and must not share our interpretation of it
 	"internal/config":        {"internal/loopback", "internal/polyai", "internal/schedule", "internal/spelling"},
 	"internal/transform":     {"internal/warehouse", "internal/polyai"},
-	"internal/extract":       {"internal/polyai", "internal/ratelimit"},
+	"internal/extract":       {"internal/panics", "internal/polyai", "internal/ratelimit"},
 	"internal/ratelimit":     {},
 	"internal/load":          {"internal/warehouse"},
 	"internal/load/loadtest": {"internal/load", "internal/warehouse"},
 	"internal/load/memory":   {"internal/load", "internal/warehouse"},
 	"internal/load/parquet":  {"internal/load", "internal/load/parquet/rowfile", "internal/warehouse"},
-	"internal/load/postgres": {"internal/answer", "internal/load", "internal/warehouse", "migrations"},
+	"internal/load/postgres": {"internal/answer", "internal/load", "internal/panics", "internal/warehouse", "migrations"},
 	"internal/load/pgtest":   {},
 	"internal/query":         {"internal/answer", "internal/warehouse"},
-	"internal/pipeline":      {"internal/extract", "internal/transform", "internal/load", "internal/polyai", "internal/ratelimit", "internal/warehouse"},
+	"internal/pipeline":      {"internal/extract", "internal/transform", "internal/load", "internal/panics", "internal/polyai", "internal/ratelimit", "internal/warehouse"},
 	"internal/verify":        {"internal/extract", "internal/transform", "internal/load", "internal/pipeline", "internal/polyai", "internal/warehouse"},
 	"internal/schedule":      {"internal/atomicfile"}, // it knows times, not tasks
-	"internal/serve":         {"internal/load", "internal/loopback", "internal/pipeline", "internal/plural", "internal/warehouse", "docs"},
+	"internal/serve":         {"internal/load", "internal/loopback", "internal/panics", "internal/pipeline", "internal/plural", "internal/warehouse", "docs"},
 	"internal/webhook":       {"internal/load", "internal/warehouse"},
 	"internal/notify":        {"internal/atomicfile", "internal/load", "internal/loopback", "internal/pipeline", "internal/plural", "internal/warehouse"},
 	"internal/export":        {"internal/load", "internal/load/parquet/rowfile", "internal/warehouse"},
 	"internal/answer":        {"internal/spelling"}, // it knows SQL, not the tables
 	"internal/coverage":      {},                    // it knows days, not destinations
-	"internal/report":        {"internal/answer", "internal/coverage", "internal/plural", "internal/warehouse"},
+	"internal/report":        {"internal/answer", "internal/coverage", "internal/panics", "internal/plural", "internal/warehouse"},
 	"internal/transcript":    {"internal/answer", "internal/escape"},    // it knows SQL, not destinations
 	"internal/search":        {"internal/answer", "internal/warehouse"}, // it knows SQL, not destinations
 	"internal/escape":        {},
 	"internal/atomicfile":    {},
 	"internal/loopback":      {},
+	"internal/panics":        {},
 	"internal/plural":        {},
 	"internal/spelling":      {},
 	"internal/wav":           {},
@@ -55,7 +56,7 @@ var mayImport = map[string][]string{
 
 	"internal/load/parquet/rowfile": {"internal/warehouse"}, // it knows files, not lakes
 
-	"internal/recordings":       {"internal/extract", "internal/load", "internal/polyai", "internal/ratelimit", "internal/recordings/store", "internal/wav", "internal/warehouse"},
+	"internal/recordings":       {"internal/extract", "internal/load", "internal/panics", "internal/polyai", "internal/ratelimit", "internal/recordings/store", "internal/wav", "internal/warehouse"},
 	"internal/recordings/store": {"internal/wav"}, // it knows files, not destinations
 
 	"internal/answer/parquet": {"internal/answer"}, // it knows values, not tables

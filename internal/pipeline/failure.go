@@ -9,8 +9,8 @@ import (
 	"strings"
 	"syscall"
 
-	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/panics"
 	"convsync/internal/polyai"
 )
 
@@ -186,7 +186,7 @@ func codeOf(err error) string {
 	var api *polyai.APIError
 	var transport *polyai.TransportError
 	var locked *load.LockedError
-	var caught *extract.PanicError
+	var caught *panics.Error
 	var doubt *doubtError
 	var refused *refusedError
 	switch {

@@ -12,6 +12,7 @@ import (
 
 	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/panics"
 	"convsync/internal/warehouse"
 )
 
@@ -132,13 +133,13 @@ func failedBecause(err error) string {
 // guarded calls work, and turns a panic into an error of the feed.
 func (f *feedRun) guarded(ctx context.Context, work func(context.Context) error) (err error) {
 	defer logPanic(f.log, &err)
-	defer extract.RecoverPanic(&err)
+	defer panics.Recover(&err)
 	return work(ctx)
 }
 
 // logPanic logs the stack if the error is a panic.
 func logPanic(log *slog.Logger, err *error) {
-	var caught *extract.PanicError
+	var caught *panics.Error
 	if errors.As(*err, &caught) {
 		log.Error("a run panicked", "where", caught.Where, "stack", string(caught.Stack))
 	}

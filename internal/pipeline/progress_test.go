@@ -11,6 +11,7 @@ import (
 
 	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/panics"
 	"convsync/internal/polyai"
 	"convsync/internal/ratelimit"
 	"convsync/internal/simulate"
@@ -118,7 +119,7 @@ func TestRunFeedPanics(t *testing.T) {
 func TestTransformPanicIsReject(t *testing.T) {
 	t.Parallel()
 	_, _, err := rowsOf(polyai.Value(`{"id":"c-1","started_at":"2026-06-01T00:00:00Z"}`), nil, 0) // nil rules make it panic
-	var caught *extract.PanicError
+	var caught *panics.Error
 	if !errors.As(err, &caught) {
 		t.Fatalf("got %v", err)
 	}

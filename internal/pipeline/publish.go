@@ -6,8 +6,8 @@ import (
 	"maps"
 	"slices"
 
-	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/panics"
 	"convsync/internal/warehouse"
 )
 
@@ -90,7 +90,7 @@ func (f *feedRun) commit(ctx context.Context, st *window) error {
 }
 
 func (f *feedRun) publishGuarded(ctx context.Context, st *window) (err error) {
-	defer extract.RecoverPanic(&err)
+	defer panics.Recover(&err)
 	return f.publish(ctx, st)
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/panics"
 	"convsync/internal/transform"
 	"convsync/internal/warehouse"
 )
@@ -250,7 +251,7 @@ func locked(ctx context.Context, r *run, work func(context.Context, *run) error)
 // released.
 func guarded(ctx context.Context, r *run, work func(context.Context, *run) error) (err error) {
 	defer logPanic(r.Log, &err)
-	defer extract.RecoverPanic(&err)
+	defer panics.Recover(&err)
 	return work(ctx, r)
 }
 

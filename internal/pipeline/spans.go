@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"convsync/internal/extract"
+	"convsync/internal/panics"
 )
 
 // openWindows is how many windows of a feed are in progress concurrently. While the
@@ -56,7 +57,7 @@ func (f *feedRun) readWindows(ctx context.Context, spans []extract.Span) error {
 		begun := sync.OnceFunc(func() { close(underWay) })
 		open.Go(func() (err error) {
 			defer begun()
-			defer extract.RecoverPanic(&err)
+			defer panics.Recover(&err)
 			reader := f.feed.Reader.Until(func() bool { return st.weight() >= f.run.windowLimit })
 			if err := f.readWindow(reading, reader, st, f.feed.Reader.Slices(span, seen.Density), begun); err != nil {
 				f.abandon(ctx, st)

@@ -10,6 +10,7 @@ import (
 
 	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/panics"
 	"convsync/internal/polyai"
 	"convsync/internal/transform"
 	"convsync/internal/warehouse"
@@ -137,7 +138,7 @@ func (s *stages) load(ctx context.Context) {
 }
 
 func (s *stages) stage(ctx context.Context, w work) (err error) {
-	defer extract.RecoverPanic(&err)
+	defer panics.Recover(&err)
 	return s.writer.Stage(ctx, &load.Batch{
 		Window:    w.window.id,
 		Feed:      w.window.feed,
@@ -235,7 +236,7 @@ func (st *window) transform(c *extract.Chunk) (rows []*warehouse.Rows, source ma
 // rowsOf returns the rows of a conversation. A panic of the transform is an error,
 // so that the conversation becomes a reject and the others are loaded.
 func rowsOf(v polyai.Value, options *transform.Options, openSince warehouse.Timestamp) (r *warehouse.Rows, drift []polyai.Drift, err error) {
-	defer extract.RecoverPanic(&err)
+	defer panics.Recover(&err)
 	return transform.Rows(v, options, openSince)
 }
 
@@ -343,7 +344,7 @@ func contentOfReject(v polyai.Value, rules transform.Rules) (id, payload string,
 
 // ruledPayload returns a panic of a rule as an error.
 func ruledPayload(v polyai.Value, rules transform.Rules) (payload warehouse.JSON, err error) {
-	defer extract.RecoverPanic(&err)
+	defer panics.Recover(&err)
 	return rules.Payload(v), nil
 }
 

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
-	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/panics"
 	"convsync/internal/ratelimit"
 	"convsync/internal/recordings/store"
 	"convsync/internal/warehouse"
@@ -160,7 +160,7 @@ func (w *worker) turn(ctx context.Context, limit int) (more bool) {
 
 // claim does a turn while it has the claim on the project.
 func (w *worker) claim(ctx context.Context, limit int) (more bool, err error) {
-	defer extract.RecoverPanic(&err)
+	defer panics.Recover(&err)
 	claim, err := w.options.Destination.ClaimRecordings(ctx, w.options.Owner, w.project.StoredID)
 	if err != nil {
 		return false, err

@@ -8,8 +8,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"convsync/internal/extract"
 	"convsync/internal/load"
+	"convsync/internal/panics"
 	"convsync/internal/recordings/store"
 	"convsync/internal/warehouse"
 )
@@ -83,7 +83,7 @@ func (t *turn) page(ctx context.Context, b load.Backlog) (n int, last load.Recor
 	go func() {
 		var err error
 		defer func() { flushed <- err }()
-		defer extract.RecoverPanic(&err)
+		defer panics.Recover(&err)
 		err = t.buffer.flushRegularly(flusher)
 	}()
 	err = t.pool(ctx, page, flushed)
@@ -131,7 +131,7 @@ func (t *turn) pool(ctx context.Context, page []load.RecordedConversation, flush
 	})
 	for range t.options.Workers {
 		group.Go(func() (err error) {
-			defer extract.RecoverPanic(&err)
+			defer panics.Recover(&err)
 			for c := range work {
 				// After a stop, the others complete what they have begun.
 				if err := t.conversation(ctx, c); err != nil && !errors.Is(err, errStopped) {
@@ -184,14 +184,14 @@ func (t *turn) conversation(ctx context.Context, c *load.RecordedConversation) e
 // end the process, or the work on all others.
 func (t *turn) tryAsk(ctx context.Context, a *warehouse.AudioReference, known map[load.RecordingKind]*found) (f *found, asked bool, err error) {
 	defer func() {
-		var panicked *extract.PanicError
+		var panicked *panics.Error
 		if errors.As(err, &panicked) {
 			t.log.Error("a recording caused a panic; the others continue", "conversation", a.ConversationID, "error", err.Error(), "stack", string(panicked.Stack))
 			result := failed(reasonPanic)
 			f, asked, err = &result, true, nil
 		}
 	}()
-	defer extract.RecoverPanic(&err)
+	defer panics.Recover(&err)
 	return t.ask(ctx, a, known)
 }
 

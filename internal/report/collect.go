@@ -8,6 +8,7 @@ import (
 
 	"convsync/internal/answer"
 	"convsync/internal/coverage"
+	"convsync/internal/panics"
 	"convsync/internal/warehouse"
 )
 
@@ -174,8 +175,9 @@ func (c *collector) readLatencies(ctx context.Context, source answer.Source) (wa
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		defer other.Close() //nolint:errcheck // nothing is written
+		defer panics.Recover(&err)
 		rows, err = read(other)
-		_ = other.Close() // nothing is written
 	}()
 	return func() ([]record, error) {
 		<-done

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"convsync/internal/panics"
 	"convsync/internal/warehouse"
 )
 
@@ -204,14 +205,7 @@ func (h *Handler) compute(c *computed, o Options) {
 	defer func() { <-h.work }()
 	ctx, cancel := context.WithTimeout(h.ctx, computing)
 	defer cancel()
-	o.Now = time.Now()
-	r, err := Collect(ctx, h.Open, o)
-	var page []byte
-	if err == nil {
-		nav := h.Nav
-		nav.Projects = o.Projects
-		page, err = r.PageWith(&nav)
-	}
+	page, err := h.render(ctx, o)
 	if err != nil && h.ctx.Err() == nil {
 		h.Log.Error("the report cannot be computed", "error", err.Error())
 	}
@@ -222,4 +216,17 @@ func (h *Handler) compute(c *computed, o Options) {
 	}
 	h.mu.Unlock()
 	close(c.done)
+}
+
+// render computes a page. A panic ends only this page.
+func (h *Handler) render(ctx context.Context, o Options) (page []byte, err error) {
+	defer panics.Recover(&err)
+	o.Now = time.Now()
+	r, err := Collect(ctx, h.Open, o)
+	if err != nil {
+		return nil, err
+	}
+	nav := h.Nav
+	nav.Projects = o.Projects
+	return r.PageWith(&nav)
 }

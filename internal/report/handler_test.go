@@ -85,6 +85,24 @@ func TestHandler(t *testing.T) {
 
 // TestHandler_Busy checks that few reports are computed or wait, one at a time, and that
 // all are canceled at the end.
+// TestHandler_Panic checks that a panic ends one page, and not the process.
+func TestHandler_Panic(t *testing.T) {
+	t.Parallel()
+	var opened atomic.Int64
+	h := newHandler(func(context.Context, warehouse.Range) (answer.Source, error) {
+		if opened.Add(1) == 1 {
+			panic("made up")
+		}
+		return nothing{}, nil
+	})
+	defer h.Close()
+	for _, want := range []int{http.StatusServiceUnavailable, http.StatusOK} {
+		if w := ask(t, h, ""); w.Code != want || strings.Contains(w.Body.String(), "made up") {
+			t.Errorf("%d %s, want %d", w.Code, w.Body, want)
+		}
+	}
+}
+
 func TestHandler_Busy(t *testing.T) {
 	t.Parallel()
 	var at, most atomic.Int64

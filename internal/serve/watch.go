@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"convsync/internal/load"
+	"convsync/internal/panics"
 	"convsync/internal/warehouse"
 )
 
@@ -169,9 +170,10 @@ func (s *snapshot) sight(feeds []load.Feed) Sight {
 	return sight
 }
 
-func (w *watch) read(ctx context.Context, last *snapshot) (*snapshot, error) {
-	s := &snapshot{recorded: last.recorded, charts: last.charts, chartsAt: last.chartsAt, chartsErr: last.chartsErr}
-	var err error
+// read reads the destination. A panic, such as of a damaged file, is an error of it.
+func (w *watch) read(ctx context.Context, last *snapshot) (s *snapshot, err error) {
+	defer panics.Recover(&err)
+	s = &snapshot{recorded: last.recorded, charts: last.charts, chartsAt: last.chartsAt, chartsErr: last.chartsErr}
 	if s.states, err = w.destination.State(ctx, w.feeds); err != nil {
 		return nil, err
 	}
@@ -231,7 +233,7 @@ func (w *watch) redraw(ctx context.Context, s *snapshot) {
 	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
 	defer cancel()
 	at := time.Now()
-	charts, err := w.draw(ctx)
+	charts, err := w.drawGuarded(ctx)
 	drawn := *s
 	drawn.chartsAt, drawn.chartsErr = at, err
 	if err == nil {
@@ -240,6 +242,11 @@ func (w *watch) redraw(ctx context.Context, s *snapshot) {
 		w.log.Warn("cannot draw the charts; keeping the previous ones", "error", err)
 	}
 	w.latest.Store(&drawn)
+}
+
+func (w *watch) drawGuarded(ctx context.Context) (charts []Chart, err error) {
+	defer panics.Recover(&err)
+	return w.draw(ctx)
 }
 
 // endedSince reports whether a run finished after t.

@@ -129,3 +129,32 @@ func TestChartsAreDrawnAfterARunAndKeptWhenTheyFail(t *testing.T) {
 		}
 	})
 }
+
+func TestAPanicOfTheDestinationIsItsError(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		destination, feeds := healthy(1, time.Now())
+		inCharts, inAlerts := true, false
+		fail := func(now bool) {
+			if now {
+				panic("made up")
+			}
+		}
+		w := newWatch(&Options{
+			Destination: destination,
+			Feeds:       feeds,
+			Log:         discard,
+			Charts:      func(context.Context) ([]Chart, error) { fail(inCharts); return nil, nil },
+			Alerts:      func(context.Context) ([]warehouse.ActiveAlert, error) { fail(inAlerts); return nil, nil },
+		})
+		w.refresh(t.Context())
+		if s := w.snapshot(); s.err != nil || s.chartsErr == nil || len(s.states) != 1 {
+			t.Errorf("charts: %v, %v, %d feeds", s.err, s.chartsErr, len(s.states))
+		}
+		inAlerts = true
+		w.refresh(t.Context())
+		if s := w.snapshot(); s.err == nil || len(s.states) != 1 {
+			t.Errorf("alerts: %v, %d feeds", s.err, len(s.states))
+		}
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"convsync/internal/load"
+	"convsync/internal/panics"
 	"convsync/internal/warehouse"
 )
 
@@ -91,6 +92,7 @@ func (d *Database) readAhead(ctx context.Context, feed load.Feed, at page, size 
 }
 
 func (d *Database) recordedPage(ctx context.Context, feed load.Feed, at page, size int) (read []load.RecordedConversation, err error) {
+	defer panics.Recover(&err)
 	err = pgx.BeginTxFunc(ctx, d.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if err := inIndexOrder(ctx, tx); err != nil {
 			return err

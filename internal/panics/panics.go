@@ -1,4 +1,4 @@
-package extract
+package panics
 
 import (
 	"fmt"
@@ -8,24 +8,24 @@ import (
 	"strings"
 )
 
-// PanicError is a panic that was turned into an error. The panic's value may
+// Error is a panic that was turned into an error. The panic's value may
 // contain personal data, so only messages of the Go runtime are included.
-type PanicError struct {
+type Error struct {
 	What  string // message of the runtime, or the type of the value
 	Where string // file and line
 	Stack []byte
 }
 
-func (e *PanicError) Error() string { return e.What + " at " + e.Where }
+func (e *Error) Error() string { return e.What + " at " + e.Where }
 
-// RecoverPanic turns a panic into a [PanicError]; it must be deferred. Without it, a
+// Recover turns a panic into an [*Error]; it must be deferred. Without it, a
 // panic in a goroutine ends the process and all other work in it.
-func RecoverPanic(err *error) {
+func Recover(err *error) {
 	value := recover()
 	if value == nil {
 		return
 	}
-	recovered := &PanicError{What: fmt.Sprintf("panic with a %T", value), Where: panicLocation(), Stack: debug.Stack()}
+	recovered := &Error{What: fmt.Sprintf("panic with a %T", value), Where: panicLocation(), Stack: debug.Stack()}
 	if said, ok := value.(runtime.Error); ok {
 		recovered.What = "panic: " + said.Error()
 	}
