@@ -93,12 +93,13 @@ func (f fragments) Conversations(c string) string {
 	if !f.Stored {
 		return "conversations AS " + c
 	}
+	limit := fmt.Sprintf("interval '%d hours'", OffsetLimit/time.Hour)
 	return "stale_days AS s CROSS JOIN LATERAL (SELECT f.project_id, f.conversation_id, f.started_at, f.environment, f.channel_family, f.variant_id, f.variant_name,\n" +
 		"            f.deployment_id, f.customer_number, f.lifecycle, f.handoff, f.handoff_reason, f.handoff_destination, f.transcript_status,\n" +
 		"            f.total_duration_seconds, f.polyai_duration_seconds, f.missing_since\n" +
 		"        FROM conversations AS f WHERE f.project_id = s.project_id AND " +
-		"f.started_at >= CAST(s.day AS timestamp) AT TIME ZONE 'UTC' - interval '16 hours' AND " +
-		"f.started_at < CAST(s.day + 1 AS timestamp) AT TIME ZONE 'UTC' + interval '16 hours' OFFSET 0) AS " + c
+		"f.started_at >= CAST(s.day AS timestamp) AT TIME ZONE 'UTC' - " + limit + " AND " +
+		"f.started_at < CAST(s.day + 1 AS timestamp) AT TIME ZONE 'UTC' + " + limit + " OFFSET 0) AS " + c
 }
 
 // OfStaleDay is the condition that a conversation is of the stale day.
