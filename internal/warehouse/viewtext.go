@@ -113,29 +113,6 @@ func (f fragments) OfStaleDay(c string) string {
 // InDuckDB is for a text of its own.
 func (f fragments) InDuckDB() bool { return f.dialect == DuckDB }
 
-// Quarter is the quarter of an hour in which a conversation started. Offsets of time zones
-// have changed at quarters since 2023 (Casey was the last exception); before, each start
-// is one of its own, below zero.
-func (fragments) Quarter(c string) string {
-	return "CASE WHEN " + c + ".started_at >= TIMESTAMPTZ '2023-01-01 00:00:00+00' THEN epoch_us(" + c + ".started_at) // 900000000 ELSE epoch_us(" + c + ".started_at) - 1672531200000000 END"
-}
-
-// LocalTimes joins what Day, Hour and LocalHour need: the projects p, and in DuckDB the
-// quarters of an hour q. To compute a local time takes DuckDB longer than all else, so it
-// does so once for each quarter. The first and the last start in it let it skip what a
-// filter by day or hour excludes.
-func (f fragments) LocalTimes(c string) string {
-	if f.dialect == DuckDB {
-		return "LEFT " + f.Quarters(c)
-	}
-	return "LEFT JOIN projects AS p ON p.project_id = " + c + ".project_id"
-}
-
-// Quarters joins the quarter of an hour q of the conversation of a row.
-func (f fragments) Quarters(c string) string {
-	return "JOIN (" + f.render("quarters") + ") AS q ON q.project_id = " + c + ".project_id AND q.quarter = " + f.Quarter(c) + " AND " + c + ".started_at BETWEEN q.first_at AND q.last_at"
-}
-
 // By are the columns by which daily figures are grouped.
 func (f fragments) By() string {
 	by := "day, project_id, environment, channel_family"
@@ -143,35 +120,6 @@ func (f fragments) By() string {
 		by += ", variant_id, variant_name"
 	}
 	return by
-}
-
-// Local is the start of a conversation in the time zone of its project.
-func (f fragments) Local(c string) string {
-	return "(" + c + ".started_at AT TIME ZONE " + f.Zone() + ")"
-}
-
-// Zone is the time zone of a project.
-func (fragments) Zone() string { return "coalesce(nullif(p.time_zone, ''), 'UTC')" }
-
-// Day is the local day of a conversation: in Postgres as days since 1970-01-01, which it
-// groups faster; in DuckDB as the date, because it passes no condition for the result of
-// a computation on to the turns.
-func (f fragments) Day(c string) string {
-	if f.Stored { // the same, and conditions apply to it before the conversations are looked up
-		return "(s.day - DATE '1970-01-01')"
-	}
-	if f.dialect == DuckDB {
-		return "q.day"
-	}
-	return "(CAST(" + f.Local(c) + " AS date) - DATE '1970-01-01')"
-}
-
-// Date is the date of a Day, or of one with days added.
-func (f fragments) Date(day string) string {
-	if f.dialect == DuckDB {
-		return day
-	}
-	return "CAST(DATE '1970-01-01' + CAST(" + day + " AS integer) AS date)"
 }
 
 // Same compares the conversations of two rows, by all columns of the key: only then
@@ -319,19 +267,6 @@ func (f fragments) Outcome(c, u string) string {
 		".handoff THEN CASE " + f.Early(c, u) + " WHEN true THEN 'abandoned_early' WHEN false THEN 'contained' END END"
 }
 
-// LocalHour is the local hour in which a conversation started, as a timestamp.
-func (f fragments) LocalHour(c string) string {
-	if f.dialect == DuckDB {
-		return "q.local_hour"
-	}
-	return "date_trunc('hour', " + f.Local(c) + ")"
-}
-
-// Hour is the local hour of the start of a conversation: 0 to 23.
-func (f fragments) Hour(c string) string {
-	return "CAST(extract(hour FROM " + f.LocalHour(c) + ") AS bigint)"
-}
-
 // Micros is a number in millionths, rounded half up; NULL outside of the range. It is a
 // CASE, because DuckDB evaluates the argument of an aggregate also for rows that its
 // FILTER excludes, and a cast out of range fails the query.
@@ -378,7 +313,8 @@ func (f fragments) Back() string {
 	return f.either(f.joinsWhole(), "look_up_back", "join_back")
 }
 
-// CameBack is whether the same customer made contact again within 24 hours.
+// CameBack is whether the same customer made contact again within 24 hours. In DuckDB,
+// that is a later contact b of the same 24 hours since 2000, or an early one n of the next.
 func (f fragments) CameBack(c string) string {
 	if f.dialect == DuckDB {
 		return "coalesce(b.last_at > " + c + ".started_at OR n.first_at <= " + c + ".started_at + interval '24 hours', false)"
