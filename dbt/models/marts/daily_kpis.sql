@@ -12,12 +12,7 @@ WITH summed AS (
         coalesce(sum(CASE WHEN total_seconds BETWEEN 0 AND 10000000 THEN CAST(floor(total_seconds * 1000000 + 0.5) AS bigint) END) FILTER (WHERE finished), 0) AS duration_micros,
         count(*) FILTER (WHERE finished AND agent_seconds BETWEEN 0 AND 10000000) AS agent_duration_known,
         coalesce(sum(CASE WHEN agent_seconds BETWEEN 0 AND 10000000 THEN CAST(floor(agent_seconds * 1000000 + 0.5) AS bigint) END) FILTER (WHERE finished), 0) AS agent_micros,
-{% if target.type == 'postgres' %}
         max(latency_p50_seconds) AS latency_p50_seconds, max(latency_p95_seconds) AS latency_p95_seconds,
-{% else %}
-        list_aggregate(flatten(list(latencies)), 'quantile_disc', 0.5) AS latency_p50_seconds,
-        list_aggregate(flatten(list(latencies)), 'quantile_disc', 0.95) AS latency_p95_seconds,
-{% endif %}
         CAST(coalesce(sum(turns), 0) AS bigint) AS turns,
         CAST(coalesce(sum(user_turns), 0) AS bigint) AS user_turns,
         CAST(coalesce(sum(silent_turns), 0) AS bigint) AS silent_turns,
@@ -42,11 +37,8 @@ WITH summed AS (
             c.customer_number IS NOT NULL AS has_number, coalesce(b.last_at > c.started_at OR n.first_at <= c.started_at + interval '24 hours', false) AS back,
 {% endif %}
             c.total_duration_seconds AS total_seconds, c.polyai_duration_seconds AS agent_seconds,
-{% if target.type == 'postgres' %}
-            u.turns, u.user_turns, u.silent_turns, u.silence_known_turns, u.ood_turns, u.ood_known_turns, u.latency_turns, u.latency_to_500ms, u.latency_to_1s, u.latency_to_1500ms, u.latency_to_2s, u.latency_to_3s, u.latency_to_5s, u.latency_over_5s, CAST(NULL AS double precision) AS latency_p50_seconds, CAST(NULL AS double precision) AS latency_p95_seconds
-{% else %}
-            u.turns, u.user_turns, u.silent_turns, u.silence_known_turns, u.ood_turns, u.ood_known_turns, u.latency_turns, u.latency_to_500ms, u.latency_to_1s, u.latency_to_1500ms, u.latency_to_2s, u.latency_to_3s, u.latency_to_5s, u.latency_over_5s, u.latencies
-{% endif %}
+            u.turns, u.user_turns, u.silent_turns, u.silence_known_turns, u.ood_turns, u.ood_known_turns, u.latency_turns, u.latency_to_500ms, u.latency_to_1s, u.latency_to_1500ms, u.latency_to_2s, u.latency_to_3s, u.latency_to_5s, u.latency_over_5s, 
+            CAST(NULL AS double precision) AS latency_p50_seconds, CAST(NULL AS double precision) AS latency_p95_seconds
         FROM {{ ref('stg_conversations') }} AS c
 {% if target.type == 'postgres' %}
         LEFT JOIN {{ ref('stg_projects') }} AS p ON p.project_id = c.project_id
@@ -68,7 +60,7 @@ LEFT JOIN (SELECT project_id, environment, customer_number, time_bucket(interval
     FROM {{ ref('stg_conversations') }} AS f WHERE f.missing_since IS NULL AND f.customer_number IS NOT NULL
     GROUP BY ALL) AS n ON n.project_id = c.project_id AND n.environment = c.environment AND n.customer_number = c.customer_number
     AND n.day = time_bucket(interval '24 hours', c.started_at) + interval '24 hours'
-        LEFT JOIN (SELECT q.day, x.project_id, x.conversation_id, x.started_at, count(*) AS turns, count(*) FILTER (WHERE x.by_user) AS user_turns, count(*) FILTER (WHERE x.is_silence) AS silent_turns, count(x.is_silence) AS silence_known_turns, count(*) FILTER (WHERE x.is_ood) AS ood_turns, count(x.is_ood) AS ood_known_turns, count(x.latency_seconds) AS latency_turns, count(*) FILTER (WHERE x.latency_seconds <= 0.5) AS latency_to_500ms, count(*) FILTER (WHERE x.latency_seconds > 0.5 AND x.latency_seconds <= 1) AS latency_to_1s, count(*) FILTER (WHERE x.latency_seconds > 1 AND x.latency_seconds <= 1.5) AS latency_to_1500ms, count(*) FILTER (WHERE x.latency_seconds > 1.5 AND x.latency_seconds <= 2) AS latency_to_2s, count(*) FILTER (WHERE x.latency_seconds > 2 AND x.latency_seconds <= 3) AS latency_to_3s, count(*) FILTER (WHERE x.latency_seconds > 3 AND x.latency_seconds <= 5) AS latency_to_5s, count(*) FILTER (WHERE x.latency_seconds > 5) AS latency_over_5s, list(x.latency_seconds) FILTER (WHERE x.latency_seconds IS NOT NULL) AS latencies
+        LEFT JOIN (SELECT q.day, x.project_id, x.conversation_id, x.started_at, count(*) AS turns, count(*) FILTER (WHERE x.by_user) AS user_turns, count(*) FILTER (WHERE x.is_silence) AS silent_turns, count(x.is_silence) AS silence_known_turns, count(*) FILTER (WHERE x.is_ood) AS ood_turns, count(x.is_ood) AS ood_known_turns, count(x.latency_seconds) AS latency_turns, count(*) FILTER (WHERE x.latency_seconds <= 0.5) AS latency_to_500ms, count(*) FILTER (WHERE x.latency_seconds > 0.5 AND x.latency_seconds <= 1) AS latency_to_1s, count(*) FILTER (WHERE x.latency_seconds > 1 AND x.latency_seconds <= 1.5) AS latency_to_1500ms, count(*) FILTER (WHERE x.latency_seconds > 1.5 AND x.latency_seconds <= 2) AS latency_to_2s, count(*) FILTER (WHERE x.latency_seconds > 2 AND x.latency_seconds <= 3) AS latency_to_3s, count(*) FILTER (WHERE x.latency_seconds > 3 AND x.latency_seconds <= 5) AS latency_to_5s, count(*) FILTER (WHERE x.latency_seconds > 5) AS latency_over_5s
     FROM (SELECT t.project_id, t.conversation_id, t.started_at, (t.user_input IS NOT NULL OR t.user_input_dtmf IS NOT NULL) AS by_user, t.is_silence, t.is_ood, t.latency_seconds FROM {{ ref('stg_turns') }} AS t) AS x
     JOIN (SELECT q.project_id, q.quarter, q.first_at, q.last_at, CAST((q.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC')) AS date) AS day, date_trunc('hour', (q.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC'))) AS local_hour
     FROM (SELECT c.project_id, CASE WHEN c.started_at >= TIMESTAMPTZ '2023-01-01 00:00:00+00' THEN epoch_us(c.started_at) // 900000000 ELSE epoch_us(c.started_at) - 1672531200000000 END AS quarter, min(c.started_at) AS first_at, max(c.started_at) AS last_at, first_at AS started_at
@@ -77,25 +69,43 @@ LEFT JOIN (SELECT project_id, environment, customer_number, time_bucket(interval
     GROUP BY ALL) AS u ON u.day = q.day AND u.project_id = c.project_id AND u.conversation_id = c.conversation_id AND u.started_at = c.started_at
 {% endif %}
         WHERE c.missing_since IS NULL
-{% if target.type == 'postgres' %}
         UNION ALL
         SELECT project_id, environment, channel_family, NULL, NULL,
+{% if target.type == 'postgres' %}
             NULL, day, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, min(latency_seconds) FILTER (WHERE reached * 100 >= turns * 50), min(latency_seconds) FILTER (WHERE reached * 100 >= turns * 95)
         FROM (SELECT day, project_id, environment, channel_family, latency_seconds, sum(CAST(count(*) AS integer)) OVER (PARTITION BY day, project_id, environment, channel_family ORDER BY latency_seconds ROWS UNBOUNDED PRECEDING) AS reached, sum(CAST(count(*) AS integer)) OVER (PARTITION BY day, project_id, environment, channel_family) AS turns
     FROM (SELECT c.project_id, c.environment, c.channel_family, c.variant_id, c.variant_name, c.deployment_id, c.day, c.hour, unnest(u.latencies) AS latency_seconds
+{% else %}
+            NULL, day, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, quantile_disc(latency_seconds, 0.5), quantile_disc(latency_seconds, 0.95)
+        FROM (SELECT c.project_id, c.environment, c.channel_family, c.variant_id, c.variant_name, c.deployment_id, c.day, c.hour, x.latency_seconds AS latency_seconds
+{% endif %}
     FROM (
     SELECT c.project_id, c.environment, c.channel_family, coalesce(c.variant_id, '') AS variant_id, coalesce(c.variant_name, '') AS variant_name,
+{% if target.type == 'postgres' %}
         c.conversation_id, c.started_at, (CAST((c.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC')) AS date) - DATE '1970-01-01') AS day, CAST(extract(hour FROM date_trunc('hour', (c.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC')))) AS bigint) AS hour, date_trunc('hour', (c.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC'))) AS local_hour, c.deployment_id,
+{% else %}
+        c.conversation_id, c.started_at, q.day AS day, CAST(extract(hour FROM q.local_hour) AS bigint) AS hour, q.local_hour AS local_hour, c.deployment_id,
+{% endif %}
         c.lifecycle = 'final' AS finished, c.handoff, c.handoff_reason, c.handoff_destination
     FROM {{ ref('stg_conversations') }} AS c
+{% if target.type == 'postgres' %}
     LEFT JOIN {{ ref('stg_projects') }} AS p ON p.project_id = c.project_id
+{% else %}
+    LEFT JOIN (SELECT q.project_id, q.quarter, q.first_at, q.last_at, CAST((q.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC')) AS date) AS day, date_trunc('hour', (q.started_at AT TIME ZONE coalesce(nullif(p.time_zone, ''), 'UTC'))) AS local_hour
+    FROM (SELECT c.project_id, CASE WHEN c.started_at >= TIMESTAMPTZ '2023-01-01 00:00:00+00' THEN epoch_us(c.started_at) // 900000000 ELSE epoch_us(c.started_at) - 1672531200000000 END AS quarter, min(c.started_at) AS first_at, max(c.started_at) AS last_at, first_at AS started_at
+        FROM {{ ref('stg_conversations') }} AS c WHERE c.missing_since IS NULL GROUP BY 1, 2) AS q
+    LEFT JOIN {{ ref('stg_projects') }} AS p ON p.project_id = q.project_id) AS q ON q.project_id = c.project_id AND q.quarter = CASE WHEN c.started_at >= TIMESTAMPTZ '2023-01-01 00:00:00+00' THEN epoch_us(c.started_at) // 900000000 ELSE epoch_us(c.started_at) - 1672531200000000 END AND c.started_at BETWEEN q.first_at AND q.last_at
+{% endif %}
     WHERE c.missing_since IS NULL
     ) AS c
+{% if target.type == 'postgres' %}
     CROSS JOIN LATERAL (SELECT array_agg(x.latency_seconds) FILTER (WHERE x.latency_seconds IS NOT NULL) AS latencies
     FROM {{ ref('stg_turns') }} AS x WHERE x.project_id = c.project_id AND x.conversation_id = c.conversation_id AND x.started_at = c.started_at) AS u) AS talk
     GROUP BY day, project_id, environment, channel_family, latency_seconds) AS ranks
-        GROUP BY day, project_id, environment, channel_family
+{% else %}
+    JOIN {{ ref('stg_turns') }} AS x ON x.project_id = c.project_id AND x.conversation_id = c.conversation_id AND x.started_at = c.started_at AND x.latency_seconds IS NOT NULL) AS ranks
 {% endif %}
+        GROUP BY day, project_id, environment, channel_family
     ) AS facts
     GROUP BY day, project_id, environment, channel_family
 ), day AS (

@@ -1,5 +1,5 @@
 {{- /* daily_kpis, and by variant variant_comparison. Durations beyond 10,000,000 s (115 days) are not plausible.
-       In Postgres, one union of conversations and percentiles, grouped once, passes a filter by day on to both; a join of both would not. */ -}}
+       One union of conversations and percentiles, grouped once, passes a filter by day on to both; a join of both would not. */ -}}
 {{- define "daily_figures"}}{{$by := .By}}
     SELECT {{$by}}, min(started_at) AS started_at, count(finished) AS conversations,
         count(*) FILTER (WHERE finished) AS finished,
@@ -13,14 +13,7 @@
         coalesce(sum({{.Micros "total_seconds" "0" "10000000"}}) FILTER (WHERE finished), 0) AS duration_micros,
         count(*) FILTER (WHERE finished AND agent_seconds BETWEEN 0 AND 10000000) AS agent_duration_known,
         coalesce(sum({{.Micros "agent_seconds" "0" "10000000"}}) FILTER (WHERE finished), 0) AS agent_micros,
-        {{- if not .InDuckDB}}
         max(latency_p50_seconds) AS latency_p50_seconds, max(latency_p95_seconds) AS latency_p95_seconds
-        {{- else if .OnlySums}}
-        CAST(NULL AS double precision) AS latency_p50_seconds, CAST(NULL AS double precision) AS latency_p95_seconds
-        {{- else}}
-        list_aggregate(flatten(list(latencies)), 'quantile_disc', 0.5) AS latency_p50_seconds,
-        list_aggregate(flatten(list(latencies)), 'quantile_disc', 0.95) AS latency_p95_seconds
-        {{- end}}
         {{- range .TurnCounts}},
         CAST(coalesce(sum({{.Name}}), 0) AS bigint) AS {{.Name}}{{end}}
     FROM (
@@ -29,14 +22,13 @@
             c.customer_number IS NOT NULL AS has_number, {{.CameBack "c"}} AS back,
             c.total_duration_seconds AS total_seconds, c.polyai_duration_seconds AS agent_seconds,
             {{range .TurnCounts}}u.{{.Name}}, {{end}}
-            {{- if .InDuckDB}}{{if not .OnlySums}}u.latencies{{end}}
-            {{- else}}CAST(NULL AS double precision) AS latency_p50_seconds, CAST(NULL AS double precision) AS latency_p95_seconds{{end}}
+            CAST(NULL AS double precision) AS latency_p50_seconds, CAST(NULL AS double precision) AS latency_p95_seconds
         FROM {{.Conversations "c"}}
         {{.LocalTimes "c"}}
         {{.Back}}
         {{.CountTurns "c" "u"}}
         WHERE c.missing_since IS NULL{{.Started "c"}}{{.OfStaleDay "c"}}
-        {{- if not (or .OnlySums .InDuckDB)}}
+        {{- if not .OnlySums}}
         UNION ALL
         SELECT project_id, environment, channel_family, {{if .ByVariant}}variant_id, variant_name{{else}}NULL, NULL{{end}},
             NULL, day, NULL, NULL, NULL, NULL, NULL, NULL, NULL, {{range .TurnCounts}}NULL, {{end}}{{.Percentile 50}}, {{.Percentile 95}}

@@ -66,11 +66,10 @@ LEFT JOIN (SELECT project_id, conversation_id, started_at,
     {{.Latencies "c"}}
 {{- end}}
 
-{{- /* The counts of turns and the latencies of the conversations c in DuckDB. A condition for the day passes on to the turns by the quarters. */ -}}
+{{- /* The counts of turns of the conversations c in DuckDB. A condition for the day passes on to the turns by the quarters. */ -}}
 {{- define "join_talk"}}
 LEFT JOIN (SELECT q.day, x.project_id, x.conversation_id, x.started_at
         {{- range .TurnCounts}}, {{.SQL}} AS {{.Name}}{{end}}
-        {{- if not .OnlySums}}, list(x.latency_seconds) FILTER (WHERE x.latency_seconds IS NOT NULL) AS latencies{{end}}
     FROM (SELECT t.project_id, t.conversation_id, t.started_at, {{.ByUser "t"}} AS by_user, t.is_silence, t.is_ood, t.latency_seconds FROM turns AS t) AS x
     {{.Quarters "x"}}
     GROUP BY ALL) AS u ON u.day = q.day AND {{.Same "u" "c"}}
