@@ -82,7 +82,7 @@ func runMigrate(ctx context.Context, app *app, options *migrateOptions) error {
 
 // indexSearch creates the index for search.
 func indexSearch(ctx context.Context, app *app, database *postgres.Database) error {
-	err := database.IndexSearch(ctx, func(partition string) { fmt.Fprintf(app.stderr, "indexing %s for search\n", partition) })
+	err := database.IndexSearch(ctx, func(step string) { fmt.Fprintln(app.stderr, step) })
 	if err == nil {
 		fmt.Fprintln(app.stdout, "search: indexed")
 	}

@@ -76,13 +76,13 @@ func statement(engine string, q *Question, words []string) answer.Statement {
     FROM hits AS h
 ), best AS (
     SELECT r.*,
-        row_number() OVER (PARTITION BY r.project_id, r.conversation_id ORDER BY r.rank DESC, r.turn_index) AS nth,
-        count(*) OVER (PARTITION BY r.project_id, r.conversation_id) AS matches
+        row_number() OVER (PARTITION BY r.project_id, r.conversation_id, r.started_at ORDER BY r.rank DESC, r.turn_index) AS nth,
+        count(*) OVER (PARTITION BY r.project_id, r.conversation_id, r.started_at) AS matches
     FROM ranked AS r
 ), top AS (
     SELECT b.*, c.environment, c.variant_name
     FROM (SELECT * FROM best WHERE nth = 1 ORDER BY rank DESC, started_at DESC, project_id, conversation_id) AS b
-    ` + conversationJoin(dialect, q.Outcome != "") + `
+    ` + conversationJoin(dialect, q) + `
     ORDER BY b.rank DESC, b.started_at DESC, b.project_id, b.conversation_id LIMIT CAST($limit AS bigint)
 )
 SELECT b.rank, b.project_id, b.environment, b.conversation_id, b.started_at, b.variant_name, b.turn_index, b.matches,
@@ -93,10 +93,11 @@ ORDER BY b.rank DESC, b.started_at DESC, b.project_id, b.conversation_id`}
 }
 
 // likely is a condition that is cheap and true for all turns with the words. Where
-// Postgres has the index, it would only cost time.
+// Postgres has the complete index, it would only cost time.
 func likely(dialect warehouse.Dialect, condition string) string {
 	if dialect == warehouse.Postgres {
-		return "((SELECT to_regclass('" + warehouse.SearchIndex + "') IS NOT NULL) OR " + condition + ")"
+		return "((SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('" + warehouse.SearchIndex +
+			"') AND indisvalid AND pg_get_indexdef(indexrelid) ILIKE '%normalize(%')) OR " + condition + ")"
 	}
 	return condition
 }
@@ -104,15 +105,16 @@ func likely(dialect warehouse.Dialect, condition string) string {
 // conversationJoin joins the conversation c of a turn b, if the question asks for it.
 // Postgres looks up one after the other until there are enough, which the LIMIT 1 makes
 // it do: it expects so many hits of a frequent word that it would read all conversations.
-func conversationJoin(dialect warehouse.Dialect, outcome bool) string {
+// Of a variant there may be few, so that it would have to look up all.
+func conversationJoin(dialect warehouse.Dialect, q *Question) string {
 	join, ended := "", ""
-	if outcome {
+	if q.Outcome != "" {
 		join, ended = outcomeJoin(dialect), " AND k.outcome = $outcome"
 	}
 	conversations := "SELECT c.project_id, c.conversation_id, c.started_at, c.environment, c.variant_name\n    FROM conversations AS c" + join +
 		"\n    WHERE c.missing_since IS NULL AND ($variant = '' OR c.variant_name = $variant OR c.variant_id = $variant)" + ended
 	const same = "c.project_id = b.project_id AND c.conversation_id = b.conversation_id AND c.started_at = b.started_at"
-	if dialect == warehouse.Postgres {
+	if dialect == warehouse.Postgres && q.Variant == "" {
 		return "CROSS JOIN LATERAL (" + conversations + " AND " + same + " LIMIT 1) AS c"
 	}
 	return "JOIN (" + conversations + "\n        AND c.started_at >= CAST($from AS timestamptz) AND c.started_at < CAST($to AS timestamptz)) AS c ON " + same

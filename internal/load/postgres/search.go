@@ -11,10 +11,9 @@ import (
 
 // IndexSearch creates the index for search. It builds the index of each month in a
 // transaction of its own, so that loads of other months continue, and so that the next
-// attempt continues where this one stopped. report is called before each month. Without
-// statistics about the words, Postgres would expect so many hits that it reads all turns.
+// attempt continues where this one stopped. report is called before each step.
 // Partitions that are created later get the index with the table.
-func (d *Database) IndexSearch(ctx context.Context, report func(partition string)) error {
+func (d *Database) IndexSearch(ctx context.Context, report func(step string)) error {
 	if err := d.dropOldIndex(ctx); err != nil {
 		return err
 	}
@@ -24,14 +23,34 @@ func (d *Database) IndexSearch(ctx context.Context, report func(partition string
 	}
 	missing, err := d.unsearched(ctx)
 	if err != nil {
-		return d.describe(err)
+		return err
 	}
 	for _, partition := range missing {
-		report(partition)
-		err := d.index(ctx, fmt.Sprintf("CREATE INDEX %[1]s_words ON %[1]s USING gin ((%[2]s)); ALTER INDEX %[3]s ATTACH PARTITION %[1]s_words; ANALYZE %[1]s",
+		report("indexing " + partition + " for search")
+		err := d.index(ctx, fmt.Sprintf("CREATE INDEX %[1]s_words ON %[1]s USING gin ((%[2]s)); ALTER INDEX %[3]s ATTACH PARTITION %[1]s_words",
 			partition, warehouse.SearchIndexKey(), warehouse.SearchIndex))
 		if err != nil {
 			return err
+		}
+	}
+	return d.analyzeSearch(ctx, report)
+}
+
+// analyzeSearch collects statistics about the words of the months that have none. Without
+// them, Postgres expects so many hits that it reads all conversations.
+func (d *Database) analyzeSearch(ctx context.Context, report func(step string)) error {
+	unknown, err := d.partitions(ctx, `SELECT t.relname FROM pg_inherits AS p
+		JOIN pg_index AS i ON i.indexrelid = p.inhrelid JOIN pg_class AS w ON w.oid = i.indexrelid JOIN pg_class AS t ON t.oid = i.indrelid
+		WHERE p.inhparent = $1::regclass AND t.reltuples <> 0
+			AND NOT EXISTS (SELECT FROM pg_stats AS s WHERE s.schemaname = current_schema() AND s.tablename = w.relname)
+		ORDER BY 1 DESC`)
+	if err != nil {
+		return err
+	}
+	for _, partition := range unknown {
+		report("collecting statistics of " + partition)
+		if _, err := d.pool.Exec(ctx, "ANALYZE "+partition); err != nil {
+			return d.describe(err)
 		}
 	}
 	return nil
@@ -64,13 +83,19 @@ func (d *Database) index(ctx context.Context, statements string) error {
 
 // unsearched lists the partitions of turns without the index, the newest first.
 func (d *Database) unsearched(ctx context.Context) ([]string, error) {
-	rows, err := d.pool.Query(ctx, `SELECT c.relname FROM pg_inherits AS p JOIN pg_class AS c ON c.oid = p.inhrelid
+	return d.partitions(ctx, `SELECT c.relname FROM pg_inherits AS p JOIN pg_class AS c ON c.oid = p.inhrelid
 		WHERE p.inhparent = 'turns'::regclass AND NOT EXISTS (
 			SELECT FROM pg_index AS i JOIN pg_inherits AS a ON a.inhrelid = i.indexrelid
 			WHERE i.indrelid = p.inhrelid AND a.inhparent = $1::regclass)
-		ORDER BY 1 DESC`, warehouse.SearchIndex)
+		ORDER BY 1 DESC`)
+}
+
+// partitions returns the names that a query for the index finds.
+func (d *Database) partitions(ctx context.Context, query string) ([]string, error) {
+	rows, err := d.pool.Query(ctx, query, warehouse.SearchIndex)
 	if err != nil {
-		return nil, err
+		return nil, d.describe(err)
 	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return names, d.describe(err)
 }
