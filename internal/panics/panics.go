@@ -1,6 +1,7 @@
 package panics
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"runtime"
@@ -30,6 +31,15 @@ func Recover(err *error) {
 		recovered.What = "panic: " + said.Error()
 	}
 	*err = recovered
+}
+
+// LogArgs returns an error for a log, with the stack if it is a panic.
+func LogArgs(err error) []any {
+	args := []any{"error", err.Error()}
+	if caught := (*Error)(nil); errors.As(err, &caught) {
+		args = append(args, "stack", string(caught.Stack))
+	}
+	return args
 }
 
 // panicLocation returns file and line of the panic that is being recovered.

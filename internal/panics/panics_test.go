@@ -26,8 +26,8 @@ func TestRecover(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		var caught *Error
-		if errors.As(err, &caught) && len(caught.Stack) == 0 {
-			t.Errorf("%s: no stack", name)
+		if args, panicked := LogArgs(err), errors.As(err, &caught); args[1] != err.Error() || (len(args) == 4) != panicked || panicked && args[3] == "" {
+			t.Errorf("%s: logged with %v", name, args)
 		}
 	}
 }

@@ -207,7 +207,7 @@ func (h *Handler) compute(c *computed, o Options) {
 	defer cancel()
 	page, err := h.render(ctx, o)
 	if err != nil && h.ctx.Err() == nil {
-		h.Log.Error("the report cannot be computed", "error", err.Error())
+		h.Log.Error("the report cannot be computed", panics.LogArgs(err)...)
 	}
 	h.mu.Lock()
 	c.page, c.err, c.at = page, err, time.Now()

@@ -83,8 +83,6 @@ func TestHandler(t *testing.T) {
 	}
 }
 
-// TestHandler_Busy checks that few reports are computed or wait, one at a time, and that
-// all are canceled at the end.
 // TestHandler_Panic checks that a panic ends one page, and not the process.
 func TestHandler_Panic(t *testing.T) {
 	t.Parallel()
@@ -103,6 +101,8 @@ func TestHandler_Panic(t *testing.T) {
 	}
 }
 
+// TestHandler_Busy checks that few reports are computed or wait, one at a time, and that
+// all are canceled at the end.
 func TestHandler_Busy(t *testing.T) {
 	t.Parallel()
 	var at, most atomic.Int64

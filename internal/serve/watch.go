@@ -135,7 +135,7 @@ func (w *watch) refresh(ctx context.Context) {
 		next.err = err
 		if next.failing.IsZero() {
 			next.failing = time.Now()
-			w.log.Warn("cannot read the destination; the status page shows the last data that was read", "error", err)
+			w.log.Warn("cannot read the destination; the status page shows the last data that was read", panics.LogArgs(err)...)
 		}
 	} else if !last.failing.IsZero() {
 		w.log.Info("the destination can be read again", "seconds", time.Since(last.failing).Seconds())
@@ -239,7 +239,7 @@ func (w *watch) redraw(ctx context.Context, s *snapshot) {
 	if err == nil {
 		drawn.charts = charts
 	} else if ctx.Err() == nil {
-		w.log.Warn("cannot draw the charts; keeping the previous ones", "error", err)
+		w.log.Warn("cannot draw the charts; keeping the previous ones", panics.LogArgs(err)...)
 	}
 	w.latest.Store(&drawn)
 }
