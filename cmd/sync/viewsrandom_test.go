@@ -1,18 +1,14 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
 	"convsync/internal/load"
 	"convsync/internal/load/loadtest"
-	"convsync/internal/load/parquet"
-	"convsync/internal/load/postgres"
 	"convsync/internal/warehouse"
 )
 
@@ -35,18 +31,7 @@ var oddStarts = []time.Time{
 // conversations of 20 customers around odd times.
 func TestViews_Random(t *testing.T) {
 	t.Parallel()
-	lake, database := filepath.Join(t.TempDir(), "lake"), newDatabase(t)
-	inLake, err := parquet.Open(parquet.Options{Path: lake})
-	if err != nil {
-		t.Fatal(err)
-	}
-	loadOdd(t, inLake)
-	inDatabase, err := postgres.Open(t.Context(), postgres.Options{URL: func(context.Context) (string, error) { return database, nil }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer inDatabase.Close()
-	loadOdd(t, inDatabase)
+	lake, database := fillBoth(t, loadOdd)
 	sameViews(t, lake, database)
 	for _, destination := range []string{into(lake), intoPostgres(database)} {
 		searchListed(t, configure(t, "http://127.0.0.1:9", destination))

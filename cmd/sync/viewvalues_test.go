@@ -94,21 +94,28 @@ func loadCalls(t *testing.T, destination load.Destination) {
 	must(w.Close())
 }
 
-// TestViewValues compares views with values that were worked out by hand.
-func TestViewValues(t *testing.T) {
-	t.Parallel()
-	lake, database := filepath.Join(t.TempDir(), "lake"), newDatabase(t)
+// fillBoth loads the same into a new lake and a new database.
+func fillBoth(t *testing.T, fill func(*testing.T, load.Destination)) (lake, database string) {
+	t.Helper()
+	lake, database = filepath.Join(t.TempDir(), "lake"), newDatabase(t)
 	inLake, err := parquet.Open(parquet.Options{Path: lake})
 	if err != nil {
 		t.Fatal(err)
 	}
-	loadCalls(t, inLake)
+	fill(t, inLake)
 	inDatabase, err := postgres.Open(t.Context(), postgres.Options{URL: func(context.Context) (string, error) { return database, nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer inDatabase.Close()
-	loadCalls(t, inDatabase)
+	fill(t, inDatabase)
+	return lake, database
+}
+
+// TestViewValues compares views with values that were worked out by hand.
+func TestViewValues(t *testing.T) {
+	t.Parallel()
+	lake, database := fillBoth(t, loadCalls)
 	for name, rows := range map[string]func(view string) []map[string]any{
 		"Parquet":  func(name string) []map[string]any { return view(t, name, lake, "") },
 		"Postgres": func(name string) []map[string]any { return view(t, name, "", database) },
