@@ -33,7 +33,8 @@ func newMigrateCommand(app *app) *cobra.Command {
 			"Migrate and check then fail and list them. Back up the database, then apply them with --missing. Each migration is\n" +
 			"a transaction: if it fails, it changes nothing.\n\n" +
 			"With --with-search, migrate creates the index that makes convsync search fast in Postgres, month by month, and\n" +
-			"collects statistics about the words; loads of other months continue. Loading turns then costs more. DROP INDEX polyai.turns_search removes it." + readWhole,
+			"collects statistics about the words; loads of other months continue. Loading turns then costs more.\n" +
+			"DROP INDEX polyai.turns_search removes it." + readWhole,
 		Example: "  convsync migrate\n  convsync migrate status\n  convsync migrate --missing",
 		Args:    cobra.NoArgs,
 		RunE:    up,

@@ -13,8 +13,8 @@ import (
 // define alike (outcome, user turns, local time) is a method of [fragments] or a
 // {{define}} of fragments.sql. The engines get the same text, except for the few parts
 // that would be slow in one of them: the joins with the turns of a conversation and with
-// the next contact of a customer, which Postgres looks up by an index, and DuckDB not,
-// and local times, which DuckDB computes slowly.
+// the next contact of a customer, which Postgres looks up by an index, and DuckDB not;
+// local times, which DuckDB computes slowly; and percentiles, which Postgres does.
 
 // Dialect is the SQL of one of the two destinations.
 type Dialect uint8
